@@ -1,0 +1,81 @@
+//! From a data file to batches: reading and cleaning, splitting, tokenising, batching.
+//!
+//! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
+
+/// One labelled text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Line of the file on which the row begins, from 1.
+    pub line: u64,
+    /// The text.
+    pub text: String,
+    /// Id of its label.
+    pub label: u32,
+}
+
+/// What reading dropped or noticed; for `taper plan` and the report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaning {
+    /// Rows in the file.
+    pub read: u64,
+    /// Rows without a text.
+    pub missing_text: u64,
+    /// Rows without a label.
+    pub missing_label: u64,
+    /// Texts that stand more than once, counted without their first place.
+    pub duplicates: u64,
+    /// Texts that stand more than once with different labels.
+    pub contradicting: u64,
+}
+
+/// A data file, read and cleaned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// Rows in file order. Row ids everywhere are indices into this.
+    pub rows: Vec<Row>,
+    /// Name of each label id.
+    pub labels: Vec<String>,
+    /// SHA-256 of the file, in hex.
+    pub digest: String,
+    /// What was dropped or noticed.
+    pub cleaning: Cleaning,
+}
+
+/// Row ids of each split. Each is in the seeded random order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Splits {
+    /// Rows the model learns from.
+    pub train: Vec<u32>,
+    /// Rows that choose the checkpoint.
+    pub dev: Vec<u32>,
+    /// Rows that are only measured.
+    pub test: Vec<u32>,
+}
+
+/// Token ids of many rows, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Ids of all rows.
+    pub ids: Vec<u32>,
+    /// Row `i` is `ids[offsets[i]..offsets[i + 1]]`.
+    pub offsets: Vec<u32>,
+}
+
+/// Rows of one forward pass as one stream of tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Token ids, `[tokens]`.
+    pub ids: Vec<u32>,
+    /// Position of each token in its row, `[tokens]`.
+    pub positions: Vec<u32>,
+    /// Row `i` is tokens `offsets[i]..offsets[i + 1]`; `[rows + 1]`.
+    pub offsets: Vec<u32>,
+    /// Label ids, `[rows]`.
+    pub labels: Vec<u32>,
+    /// Row ids, `[rows]`.
+    pub rows: Vec<u32>,
+    /// Place of the first row in the optimiser step's rows (0 but for gradient accumulation).
+    pub first_row: usize,
+    /// Place of the first token in the optimiser step's tokens.
+    pub first_token: usize,
+}

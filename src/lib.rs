@@ -1,0 +1,12 @@
+//! taper: a declarative experiment runner for fine-tuning text classifiers.
+//!
+//! Data flows one way: a TOML file becomes a [`spec`] (as written), a [`plan`] (as meant), training [`event`]s, rows in
+//! a [`store`], and a [`report`]. Each module says what it holds; `tests/architecture.rs` checks who may import whom.
+
+pub mod data;
+pub mod event;
+pub mod metrics;
+pub mod plan;
+pub mod random;
+pub mod spec;
+pub mod store;

@@ -1,0 +1,128 @@
+//! One run as meant: nothing left to decide. This is all that the engine sees.
+//!
+//! Field names are those of the spec, so that a stored `run.toml` is itself a spec that repeats the run.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::spec::{ClassWeights, Format, Keep, Metric, Probe, Scheduler};
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// Name of the experiment.
+    pub name: String,
+    /// What is fine-tuned.
+    pub model: ModelConfig,
+    /// On what.
+    pub data: DataConfig,
+    /// How.
+    pub train: TrainConfig,
+    /// Which weights are kept.
+    pub checkpoint: CheckpointConfig,
+    /// Sentences classified before and after training.
+    pub probes: Vec<Probe>,
+}
+
+/// Where a model or a data set comes from. Written as `path:…`, `scratch:…`, `hf:…`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Source {
+    /// A file or folder.
+    Path(PathBuf),
+    /// A new model, `tiny`, `small` or a config.json, with a vocabulary built from the training texts.
+    Scratch(String),
+    /// A repository of the Hugging Face hub.
+    Hub {
+        /// `OWNER/NAME`.
+        repo: String,
+        /// Branch, tag or commit.
+        revision: Option<String>,
+    },
+}
+
+/// What is fine-tuned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Where it comes from.
+    pub source: Source,
+    /// Largest vocabulary built from the training texts (`scratch:` only).
+    pub vocab_size: usize,
+}
+
+/// The rows, and how they are split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// Where they come from.
+    pub source: Source,
+    /// File inside an `hf:` data set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Layout; by the file's ending where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Column that holds the text.
+    pub text_column: String,
+    /// Column that holds the label.
+    pub label_column: String,
+    /// Value in the file → name of the label. Empty: the values found.
+    pub labels: BTreeMap<String, String>,
+    /// Share of the rows that is only measured.
+    pub test: f64,
+    /// Share of the rows that chooses the checkpoint.
+    pub dev: f64,
+    /// Seed of the split.
+    pub seed: u64,
+    /// Whether each split gets the same share of every label.
+    pub stratify: bool,
+    /// Tokens of a row at most, special tokens included.
+    pub max_length: usize,
+    /// Rows kept; all where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// The recipe. Meanings and units as in the spec's `[train]`.
+#[expect(missing_docs, reason = "each key is described in spec::schema::Train, of the same name")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    pub epochs: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub gradient_accumulation_steps: usize,
+    pub lr: f64,
+    pub weight_decay: f64,
+    pub no_decay: Vec<String>,
+    pub betas: (f64, f64),
+    pub eps: f64,
+    pub scheduler: Scheduler,
+    pub warmup_steps: u64,
+    pub warmup_ratio: f64,
+    pub max_grad_norm: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    pub label_smoothing: f64,
+    pub class_weights: ClassWeights,
+    /// Seed of dropout.
+    pub seed: u64,
+    pub init_seed: u64,
+    pub order_seed: u64,
+    pub log_steps: u64,
+    pub eval_steps: u64,
+    pub early_stopping_patience: u32,
+    pub early_stopping_min_delta: f64,
+    pub freeze: Vec<String>,
+}
+
+/// Which weights are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointConfig {
+    /// Which weights remain when the run is done.
+    pub keep: Keep,
+    /// What makes one checkpoint better than another.
+    pub metric: Metric,
+    /// Steps between states for resuming; 0: after each epoch.
+    pub every_steps: u64,
+}

@@ -1,0 +1,232 @@
+//! A spec as written: what the TOML layers say once merged. Every key has its row in [`super::keys`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Name of the experiment; the file's stem where it says none.
+    pub name: String,
+    /// One sentence for the report.
+    pub description: String,
+    /// `[model]`.
+    pub model: Model,
+    /// `[data]`.
+    pub data: Data,
+    /// `[train]`.
+    pub train: Train,
+    /// `[checkpoint]`.
+    pub checkpoint: Checkpoint,
+    /// `[[probes]]`.
+    pub probes: Vec<Probe>,
+    /// `[report]`.
+    pub report: Report,
+    /// `[sweep]`.
+    pub sweep: Sweep,
+}
+
+/// `[model]`: what is fine-tuned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:FILE.json`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
+    pub source: String,
+    /// Largest vocabulary built from the training texts (`scratch:` only), special tokens included.
+    pub vocab_size: u64,
+}
+
+/// `[data]`: the rows, and how they are split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// `path:FILE`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
+    pub source: String,
+    /// File inside an `hf:` data set; needed where it holds several.
+    pub file: Option<String>,
+    /// `csv`, `tsv` or `jsonl`; by the file's ending where absent.
+    pub format: Option<Format>,
+    /// Column (or JSON field) that holds the text.
+    pub text_column: String,
+    /// Column (or JSON field) that holds the label.
+    pub label_column: String,
+    /// Value in the file → name of the label. Empty: the values found, each its own name. Ids follow the sorted values.
+    pub labels: BTreeMap<String, String>,
+    /// Share of the rows that is only measured.
+    pub test: f64,
+    /// Share of the rows that chooses the checkpoint and stops early.
+    pub dev: f64,
+    /// Seed of the split and of `limit`.
+    pub seed: u64,
+    /// Whether each split gets the same share of every label.
+    pub stratify: bool,
+    /// Tokens of a row at most, `[CLS]` and `[SEP]` included; longer rows are cut.
+    pub max_length: u64,
+    /// Rows kept, drawn by `seed`; all where absent.
+    pub limit: Option<u64>,
+}
+
+/// How a data file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Comma-separated with a header line.
+    Csv,
+    /// Tab-separated with a header line.
+    Tsv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `[train]`: the recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Passes over the training rows.
+    pub epochs: u64,
+    /// Optimiser steps; overrides `epochs` where given.
+    pub max_steps: Option<u64>,
+    /// Rows of a forward pass.
+    pub batch_size: u64,
+    /// Batches whose gradients make one optimiser step.
+    pub gradient_accumulation_steps: u64,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Parameters whose name contains one of these are not decayed (`bias`, `LayerNorm.weight`).
+    pub no_decay: Vec<String>,
+    /// AdamW's decay rates of the two moments.
+    pub betas: Vec<f64>,
+    /// AdamW's epsilon, outside the root.
+    pub eps: f64,
+    /// How the learning rate changes.
+    pub scheduler: Scheduler,
+    /// Steps over which the learning rate rises from 0.
+    pub warmup_steps: u64,
+    /// The same as a share of all steps; at most one of the two.
+    pub warmup_ratio: f64,
+    /// The gradient's norm is cut to this; 0: not cut.
+    pub max_grad_norm: f64,
+    /// Dropout of the embeddings, the attention and the head; as the model says where absent.
+    pub dropout: Option<f64>,
+    /// Share of the target that is spread over all labels.
+    pub label_smoothing: f64,
+    /// Weights of the classes in the loss.
+    pub class_weights: ClassWeights,
+    /// Seed of everything in training that has none of its own.
+    pub seed: u64,
+    /// Seed of weights that are not loaded; `seed` where absent.
+    pub init_seed: Option<u64>,
+    /// Seed of the order of the rows; `seed` where absent.
+    pub order_seed: Option<u64>,
+    /// A line is printed every so many steps (each step is stored).
+    pub log_steps: u64,
+    /// An evaluation is made every so many steps; 0: after each epoch.
+    pub eval_steps: u64,
+    /// Evaluations on the dev split without progress after which training stops; 0: never.
+    pub early_stopping_patience: u64,
+    /// Smallest change that counts as progress.
+    pub early_stopping_min_delta: f64,
+    /// Parameters whose name (without `bert.`) begins with one of these stay as loaded (`embeddings`, `encoder.layer.0`).
+    pub freeze: Vec<String>,
+}
+
+/// How the learning rate changes after warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheduler {
+    /// Not at all.
+    Constant,
+    /// In a line to 0 at the last step.
+    Linear,
+    /// In half a cosine to 0 at the last step.
+    Cosine,
+}
+
+/// `train.class_weights`: `"none"`, `"balanced"`, or one number for each label.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClassWeights {
+    /// All alike.
+    None,
+    /// rows / (labels × rows of the label), as scikit-learn's `balanced`.
+    Balanced,
+    /// As given, in the order of the labels' ids.
+    Given(Vec<f64>),
+}
+
+/// `[checkpoint]`: which weights are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Which weights remain when the run is done.
+    pub keep: Keep,
+    /// What makes one checkpoint better than another on the dev split.
+    pub metric: Metric,
+    /// State for going on after an interruption, every so many steps; 0: after each epoch.
+    pub every_steps: u64,
+}
+
+/// Which weights remain when the run is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those of the evaluation with the best `checkpoint.metric` on the dev split.
+    Best,
+    /// Those of the last step.
+    Last,
+    /// Those of every evaluation; the run's own are those of the last step.
+    All,
+    /// None.
+    None,
+}
+
+/// A figure to choose by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of rows predicted rightly; more is better.
+    Accuracy,
+    /// Mean of the classes' F1; more is better.
+    MacroF1,
+    /// Mean cross-entropy; less is better.
+    Loss,
+}
+
+/// `[[probes]]`: a sentence classified before and after training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The sentence.
+    pub text: String,
+    /// Name of the label it should be given.
+    pub expect: Option<String>,
+}
+
+/// `[report]`: how the report looks. Changes no run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Title; the experiment's name where absent.
+    pub title: Option<String>,
+    /// Weight of the past in the smoothed loss curve.
+    pub smoothing: f64,
+    /// Most confident mistakes listed.
+    pub mistakes: u64,
+}
+
+/// `[sweep]`: values that make several runs of one spec.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Key → values: every combination of all axes.
+    pub axes: BTreeMap<String, Vec<serde_json::Value>>,
+    /// Keys whose values go in step: each table is one more axis.
+    pub zip: Vec<BTreeMap<String, Vec<serde_json::Value>>>,
+    /// Points left out: those where every key of a table has the value given.
+    pub exclude: Vec<BTreeMap<String, serde_json::Value>>,
+    /// Values of `train.seed`: the innermost axis, over which results are averaged.
+    pub seeds: Vec<u64>,
+}

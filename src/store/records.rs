@@ -1,0 +1,139 @@
+//! Read-only records of what is stored. They know nothing of SQL.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
+    metrics::Metrics,
+    plan::RunConfig,
+};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Planned, not begun.
+    Pending,
+    /// Its process is alive.
+    Running,
+    /// Done.
+    Completed,
+    /// Ended by a failure.
+    Failed,
+    /// Stopped on request or with its process; goes on from its checkpoint.
+    Interrupted,
+}
+
+/// What a run was made with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Environment {
+    /// Version of taper.
+    pub taper: String,
+    /// Commit of the working folder's git repository, with `-dirty` where files differ from it.
+    pub git_commit: Option<String>,
+    /// Operating system and architecture.
+    pub platform: String,
+    /// Processor.
+    pub cpu: String,
+    /// `cpu`, `cuda:0`, …
+    pub device: String,
+    /// Threads used.
+    pub threads: u32,
+    /// SHA-256 of the data file.
+    pub data_digest: String,
+    /// SHA-256 over the model's files; empty for `scratch:`.
+    pub model_digest: String,
+    /// Version of the engine's arithmetic: runs of different versions are not compared bit for bit.
+    pub numerics: u32,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// Identity: SHA-256 in hex.
+    pub key: String,
+    /// Name for people: what tells it from its siblings.
+    pub name: String,
+    /// Experiment that planned it first.
+    pub experiment: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Kind of failure.
+    pub failure: Option<FailureKind>,
+    /// What to tell the user of a failure.
+    pub message: Option<String>,
+    /// The resolved config.
+    pub config: RunConfig,
+    /// Names of the labels, by id.
+    pub labels: Vec<String>,
+    /// What it was made with; none before it began.
+    pub environment: Option<Environment>,
+    /// Optimiser steps planned.
+    pub total_steps: u64,
+    /// Steps stored.
+    pub steps: u64,
+    /// Loss of the last stored step.
+    pub last_loss: Option<f64>,
+    /// Unix time, in seconds.
+    pub created_at: f64,
+    /// Unix time, in seconds.
+    pub started_at: Option<f64>,
+    /// Unix time, in seconds.
+    pub finished_at: Option<f64>,
+    /// Evaluation with the kept weights on the test split, or on the dev split where there is no test split.
+    pub final_metrics: Option<Metrics>,
+}
+
+/// One evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvalRecord {
+    /// Before, during or after training.
+    pub when: When,
+    /// Steps made by then.
+    pub step: u64,
+    /// Epoch of that step.
+    pub epoch: u32,
+    /// Part of the data.
+    pub split: Split,
+    /// Its figures.
+    pub metrics: Metrics,
+    /// Seconds it took.
+    pub elapsed_s: f64,
+}
+
+/// The probes at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProbeRecord {
+    /// Before, during or after training.
+    pub when: When,
+    /// Steps made by then.
+    pub step: u64,
+    /// The probe's score.
+    #[serde(flatten)]
+    pub score: ProbeScore,
+}
+
+/// One experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExperimentRecord {
+    /// Its name.
+    pub name: String,
+    /// One sentence.
+    pub description: String,
+    /// The spec file, as given on the command line.
+    pub spec_path: String,
+    /// Command-line overrides it was last run with (`--set`, `--profile`), as typed.
+    pub arguments: Vec<String>,
+    /// Text of the spec file.
+    pub spec_text: String,
+    /// `[report]`, as JSON.
+    pub report: serde_json::Value,
+    /// Keys of its runs, in the plan's order.
+    pub runs: Vec<String>,
+}
+
+/// The stored steps of a run, in order.
+pub type StepRecord = StepCompleted;
+/// The stored predictions of a run.
+pub type PredictionRecord = Prediction;
