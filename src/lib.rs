@@ -5,8 +5,11 @@
 
 pub mod data;
 pub mod event;
+pub mod kernels;
 pub mod metrics;
+pub mod model;
 pub mod plan;
 pub mod random;
 pub mod spec;
 pub mod store;
+pub mod train;

@@ -81,6 +81,13 @@ impl Metrics {
     }
 }
 
+/// log softmax of a row of logits, in nats.
+pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|v| f64::from(v - max).exp()).sum();
+    logits.iter().map(|v| f64::from(v - max) - sum.ln()).collect()
+}
+
 /// Position of the largest value, the first of equals.
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = 0;

@@ -1,0 +1,181 @@
+//! The forward pass. Gradients come from candle's autograd and the kernels' backwards.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
+
+use super::{BertConfig, Parameters};
+use crate::{
+    data::Batch,
+    kernels::{self, Dropout, Form, Ragged},
+};
+
+/// A batch on the device.
+pub struct Input {
+    ids: Tensor,
+    positions: Tensor,
+    cls: Tensor,
+    all: Ragged,
+    cls_only: Ragged,
+    first_row: usize,
+    first_token: usize,
+}
+
+impl Input {
+    /// Moves a batch to the device.
+    pub fn new(batch: &Batch, device: &Device) -> Result<Self> {
+        let rows = batch.offsets.len() - 1;
+        let keys: Arc<[u32]> = batch.offsets.as_slice().into();
+        Ok(Self {
+            ids: Tensor::new(batch.ids.as_slice(), device)?,
+            positions: Tensor::new(batch.positions.as_slice(), device)?,
+            cls: Tensor::new(&batch.offsets[..rows], device)?,
+            all: Ragged { queries: keys.clone(), keys: keys.clone() },
+            cls_only: Ragged { queries: (0..=rows as u32).collect(), keys },
+            first_row: batch.first_row,
+            first_token: batch.first_token,
+        })
+    }
+}
+
+/// Where the dropout of one optimiser step comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct DropoutPlan {
+    /// Seed of the run's dropout.
+    pub seed: u64,
+    /// Number of the optimiser step.
+    pub step: u64,
+}
+
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+}
+
+/// transformers' `BertForSequenceClassification`.
+pub struct Classifier {
+    config: BertConfig,
+    form: Form,
+    word: Tensor,
+    position: Tensor,
+    token_type: Tensor,
+    embedding_norm: LayerNorm,
+    layers: Vec<Layer>,
+    pooler: Linear,
+    head: Linear,
+}
+
+impl Classifier {
+    /// A classifier over these weights; it sees every later change of them.
+    pub fn new(config: &BertConfig, parameters: &Parameters, form: Form) -> Self {
+        let get = |name: String| parameters.get(&name);
+        let linear = |name: &str| Linear { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
+        let norm = |name: &str| LayerNorm { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
+        let embedding = |name: &str| get(format!("bert.embeddings.{name}_embeddings.weight"));
+        let layer = |i: usize| {
+            let name = |part: &str| format!("bert.encoder.layer.{i}.{part}");
+            Layer {
+                query: linear(&name("attention.self.query")),
+                key: linear(&name("attention.self.key")),
+                value: linear(&name("attention.self.value")),
+                attention_output: linear(&name("attention.output.dense")),
+                attention_norm: norm(&name("attention.output.LayerNorm")),
+                intermediate: linear(&name("intermediate.dense")),
+                output: linear(&name("output.dense")),
+                output_norm: norm(&name("output.LayerNorm")),
+            }
+        };
+        Self {
+            form,
+            word: embedding("word"),
+            position: embedding("position"),
+            token_type: embedding("token_type"),
+            embedding_norm: norm("bert.embeddings.LayerNorm"),
+            layers: (0..config.num_hidden_layers).map(layer).collect(),
+            pooler: linear("bert.pooler.dense"),
+            head: linear("classifier"),
+            config: config.clone(),
+        }
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &BertConfig {
+        &self.config
+    }
+
+    /// The device of the weights.
+    pub fn device(&self) -> &Device {
+        self.word.device()
+    }
+
+    /// Logits `[rows, labels]`. Without a dropout plan nothing is dropped.
+    ///
+    /// The last layer computes keys and values for every token and everything else for the `[CLS]` rows alone: the
+    /// classifier reads nothing else, and the result is the same.
+    pub fn logits(&self, input: &Input, plan: Option<DropoutPlan>) -> Result<Tensor> {
+        let c = &self.config;
+        let drop = |site: usize, p: f64, first_row: usize| {
+            plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, first_row))
+        };
+        let words = self.word.index_select(&input.ids, 0)?;
+        let positions = self.position.index_select(&input.positions, 0)?;
+        let x = (words + positions)?.broadcast_add(&self.token_type.get(0)?)?;
+        let x = self.norm(&self.embedding_norm, &x)?;
+        let mut x = kernels::dropout(&x, drop(0, c.hidden_dropout, input.first_token), self.form)?;
+
+        for (i, layer) in self.layers.iter().enumerate() {
+            let last = i + 1 == self.layers.len();
+            let (ragged, first_row) =
+                if last { (&input.cls_only, input.first_row) } else { (&input.all, input.first_token) };
+            let key = self.linear(&layer.key, &x)?;
+            let value = self.linear(&layer.value, &x)?;
+            if last {
+                x = x.index_select(&input.cls, 0)?;
+            }
+            let query = self.linear(&layer.query, &x)?;
+            let site = 1 + 3 * i;
+            let dropped = drop(site, c.attention_dropout, first_row);
+            let context = kernels::attention(&query, &key, &value, ragged, c.num_attention_heads, dropped, self.form)?;
+            let attended = self.linear(&layer.attention_output, &context)?;
+            let attended = kernels::dropout(&attended, drop(site + 1, c.hidden_dropout, first_row), self.form)?;
+            let x1 = self.norm(&layer.attention_norm, &(attended + &x)?)?;
+            let wide = kernels::gelu(&self.linear(&layer.intermediate, &x1)?, self.form)?;
+            let narrow = self.linear(&layer.output, &wide)?;
+            let narrow = kernels::dropout(&narrow, drop(site + 2, c.hidden_dropout, first_row), self.form)?;
+            x = self.norm(&layer.output_norm, &(narrow + x1)?)?;
+        }
+        let pooled = self.linear(&self.pooler, &x)?.tanh()?;
+        let site = 1 + 3 * self.layers.len();
+        let pooled = kernels::dropout(&pooled, drop(site, c.classifier_dropout, input.first_row), self.form)?;
+        self.linear(&self.head, &pooled)
+    }
+
+    /// Logits `[rows][labels]` without dropout, as plain numbers.
+    pub fn scores(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        self.logits(&Input::new(batch, self.device())?, None)?.to_vec2()
+    }
+
+    fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {
+        kernels::linear(x, &linear.weight, &linear.bias, self.form)
+    }
+
+    fn norm(&self, norm: &LayerNorm, x: &Tensor) -> Result<Tensor> {
+        kernels::layer_norm(x, &norm.weight, &norm.bias, self.config.layer_norm_eps, self.form)
+    }
+}

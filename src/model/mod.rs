@@ -1,0 +1,55 @@
+//! The BERT classifier: transformers' `BertForSequenceClassification`, over unpadded streams of tokens.
+//!
+//! Weights come in from Hugging Face folders and go out as such. Every parameter that is not frozen gets a gradient.
+
+mod bert;
+mod config;
+mod files;
+mod parameters;
+
+pub use bert::{Classifier, DropoutPlan, Input};
+pub use config::BertConfig;
+pub use files::{read_weights, write_folder, write_tensors};
+pub use parameters::{Loaded, Parameters};
+
+use std::path::PathBuf;
+
+/// What can go wrong with a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A config that is not JSON, lacks keys, or describes another kind of model.
+    #[error("{path}: {message}")]
+    Config {
+        /// The config.json, or the name of a built-in one.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// A weights file that cannot be read as one.
+    #[error("{path}: not a readable weights file: {message}")]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// Tensors that do not fit the config; all of them.
+    #[error("{path}: the weights do not fit config.json:\n{problems}")]
+    Tensors {
+        /// The weights file.
+        path: PathBuf,
+        /// One line for each tensor.
+        problems: String,
+    },
+    /// Arithmetic failed (memory of a device, most likely).
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}

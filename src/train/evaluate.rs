@@ -1,0 +1,93 @@
+//! Measuring a model on a split, and on the probes.
+
+use std::time::Instant;
+
+use crate::{
+    data::{self, Dataset, Tokens},
+    event::{Prediction, ProbeScore},
+    metrics::{Metrics, argmax, log_softmax},
+    model::Classifier,
+};
+
+use super::{ProbeText, TrainError};
+
+/// Tokens of an evaluation batch: large enough for full speed, small enough for the caches and any memory.
+const BATCH_TOKENS: usize = 2048;
+
+/// A split, measured.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Its figures.
+    pub metrics: Metrics,
+    /// One for each row, in file order.
+    pub predictions: Vec<Prediction>,
+    /// Seconds it took.
+    pub elapsed_s: f64,
+}
+
+/// Classifies `rows`; `progress` is told the rows done and may end it with an error.
+pub fn evaluate(
+    model: &Classifier,
+    dataset: &Dataset,
+    tokens: &Tokens,
+    rows: &[u32],
+    progress: &mut dyn FnMut(u64) -> Result<(), TrainError>,
+) -> Result<Evaluation, TrainError> {
+    let begin = Instant::now();
+    let length = |row: u32| tokens.offsets[row as usize + 1] - tokens.offsets[row as usize];
+    // Rows of like length share a batch: attention's work then spreads evenly. The result is the same in any order.
+    let mut order = rows.to_vec();
+    order.sort_by_key(|&row| (length(row), row));
+    let mut results: Vec<(Prediction, f64)> = Vec::with_capacity(rows.len());
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fits = rest.iter().take_while(|&&row| {
+            size += length(row) as usize;
+            size <= BATCH_TOKENS
+        });
+        let (now, later) = rest.split_at(fits.count().max(1));
+        let batch = data::batch(dataset, tokens, now);
+        for (logits, &id) in model.scores(&batch)?.iter().zip(now) {
+            let row = &dataset.rows[id as usize];
+            let log_p = log_softmax(logits);
+            let prediction = Prediction {
+                row: id,
+                line: row.line,
+                text: row.text.clone(),
+                label: row.label,
+                predicted: argmax(logits) as u32,
+                probabilities: log_p.iter().map(|v| v.exp() as f32).collect(),
+            };
+            results.push((prediction, -log_p[row.label as usize]));
+        }
+        rest = later;
+        progress(results.len() as u64)?;
+    }
+    results.sort_by_key(|(p, _)| p.row);
+    let (predictions, losses): (Vec<Prediction>, Vec<f64>) = results.into_iter().unzip();
+    let labels: Vec<u32> = predictions.iter().map(|p| p.label).collect();
+    let probabilities: Vec<Vec<f32>> = predictions.iter().map(|p| p.probabilities.clone()).collect();
+    let metrics = Metrics::new(&dataset.labels, &labels, &probabilities, &losses);
+    Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
+}
+
+/// Classifies the probe sentences.
+pub fn score_probes(
+    model: &Classifier,
+    probes: &[ProbeText],
+    labels: &[String],
+) -> Result<Vec<ProbeScore>, TrainError> {
+    let mut scores = Vec::with_capacity(probes.len());
+    for (position, probe) in probes.iter().enumerate() {
+        let logits = model.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
+        scores.push(ProbeScore {
+            position: position as u32,
+            text: probe.text.clone(),
+            expect: probe.expect.clone(),
+            predicted: labels[argmax(&logits)].clone(),
+            probabilities: log_softmax(&logits).iter().map(|v| v.exp() as f32).collect(),
+        });
+    }
+    Ok(scores)
+}

@@ -1,0 +1,296 @@
+//! The training loop.
+
+use std::{path::PathBuf, time::Instant};
+
+use super::{
+    AdamW, CrossEntropy, Evaluation, State, TrainError, checkpoint, class_weights, evaluate, policy,
+    schedule::{Steps, learning_rate},
+    score_probes,
+};
+use crate::{
+    data::{self, Batch, Dataset, Splits, Tokens},
+    event::{Event, Outcome, Split, StepCompleted, When},
+    model::{Classifier, DropoutPlan, Input, Parameters, write_tensors},
+    plan::{CheckpointConfig, Keep, TrainConfig},
+};
+
+/// A probe sentence, tokenised.
+#[derive(Debug, Clone)]
+pub struct ProbeText {
+    /// The sentence.
+    pub text: String,
+    /// Name of the expected label.
+    pub expect: Option<String>,
+    /// Its token ids.
+    pub ids: Vec<u32>,
+}
+
+/// Where a run leaves files while it trains.
+pub struct Outputs<'a> {
+    /// The state for resuming.
+    pub state: PathBuf,
+    /// Weights of the best evaluation (`keep = best`).
+    pub best: PathBuf,
+    /// Called after an evaluation where every model is kept (`keep = all`), with the step.
+    pub export: &'a dyn Fn(u64) -> Result<(), TrainError>,
+}
+
+/// All that a run trains with.
+pub struct Job<'a> {
+    /// The recipe.
+    pub train: &'a TrainConfig,
+    /// Which weights are kept.
+    pub checkpoint: &'a CheckpointConfig,
+    /// The rows.
+    pub dataset: &'a Dataset,
+    /// Their tokens.
+    pub tokens: &'a Tokens,
+    /// Which rows train, choose and measure.
+    pub splits: &'a Splits,
+    /// Sentences classified before and after.
+    pub probes: &'a [ProbeText],
+    /// Where files go.
+    pub outputs: Outputs<'a>,
+}
+
+type Emit<'a> = dyn FnMut(Event) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
+
+struct Fit<'a> {
+    job: &'a Job<'a>,
+    model: &'a Classifier,
+    emit: &'a mut Emit<'a>,
+    stop: &'a dyn Fn() -> bool,
+    steps: Steps,
+    state: State,
+    optimizer: AdamW,
+    /// The last evaluation on the test or dev split, with the step it belongs to.
+    last: Option<(u64, Split, Evaluation)>,
+}
+
+/// Trains until the end or until `stop` says so; every event goes to `emit`, whose error ends the run.
+///
+/// Goes on from `outputs.state` where there is one. The parameters end as those that are kept.
+pub fn fit<'a>(
+    job: &'a Job<'a>,
+    model: &'a Classifier,
+    parameters: &Parameters,
+    emit: &'a mut Emit<'a>,
+    stop: &'a dyn Fn() -> bool,
+) -> Result<Outcome, TrainError> {
+    let mut optimizer = AdamW::new(parameters.trainable(), job.train)?;
+    let mut state = State::default();
+    if let Some((found, tensors)) = checkpoint::read_state(&job.outputs.state)? {
+        let damaged =
+            |e: candle_core::Error| TrainError::State { path: job.outputs.state.clone(), message: e.to_string() };
+        optimizer.restore(&tensors, found.step).map_err(damaged)?;
+        state = found;
+    }
+    let steps = Steps::new(job.train, job.splits.train.len());
+    let splits = job.splits;
+    let mut fit = Fit { job, model, emit, stop, steps, state, optimizer, last: None };
+    fit.emit(Event::RunStarted {
+        total_steps: steps.total,
+        steps_per_epoch: steps.per_epoch,
+        resumed_from: (fit.state.step > 0).then_some(fit.state.step),
+        rows: (splits.train.len() as u64, splits.dev.len() as u64, splits.test.len() as u64),
+        parameters: parameters.trainable_count(),
+    })?;
+    match fit.run(parameters) {
+        Err(TrainError::StopRequested) => {
+            fit.save()?;
+            Ok(Outcome::Interrupted)
+        }
+        Err(e) => Err(e),
+        Ok(outcome) => Ok(outcome),
+    }
+}
+
+impl Fit<'_> {
+    fn emit(&mut self, event: Event) -> Result<(), TrainError> {
+        (self.emit)(event).map_err(TrainError::Listener)
+    }
+
+    fn run(&mut self, parameters: &Parameters) -> Result<Outcome, TrainError> {
+        if self.state.step == 0 {
+            self.measure(When::Before)?;
+        }
+        let loss = CrossEntropy::new(
+            class_weights(
+                &self.job.train.class_weights,
+                self.job.dataset.labels.len(),
+                self.job.splits.train.iter().map(|&r| self.job.dataset.rows[r as usize].label),
+            ),
+            self.job.train.label_smoothing,
+        );
+        let mut order = (0, Vec::new());
+        let mut saved_at = self.state.step;
+        loop {
+            let step = self.state.step;
+            if step > 0 && policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step {
+                self.evaluate_during(parameters)?;
+            }
+            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step) {
+                self.save()?;
+                saved_at = step;
+            }
+            if step >= self.steps.total || self.state.stopped {
+                break;
+            }
+            if (self.stop)() {
+                return Err(TrainError::StopRequested);
+            }
+            self.step(&loss, &mut order)?;
+        }
+        if self.job.checkpoint.keep == Keep::Best && self.state.best.figure.is_some() {
+            parameters.restore(&crate::model::read_weights(&self.job.outputs.best)?)?;
+            if self.state.best.step != self.state.step {
+                self.last = None;
+            }
+        }
+        self.measure(When::After)?;
+        Ok(Outcome::Completed)
+    }
+
+    /// One optimiser step.
+    fn step(&mut self, loss: &CrossEntropy, order: &mut (u32, Vec<u32>)) -> Result<(), TrainError> {
+        let begin = Instant::now();
+        let (train, step) = (self.job.train, self.state.step + 1);
+        let (epoch, place) = self.steps.place(step);
+        if order.0 != epoch {
+            *order = (epoch, data::epoch_order(&self.job.splits.train, train.order_seed, epoch));
+        }
+        let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place);
+        let lr = learning_rate(train, self.steps, step);
+        let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
+        let mut grads = self.optimizer.no_gradients();
+        let (mut total, mut tokens) = (0.0, 0);
+        for batch in &batches {
+            let input = Input::new(batch, self.model.device())?;
+            let logits = self.model.logits(&input, Some(DropoutPlan { seed: train.seed, step }))?;
+            let part = loss.loss(&logits, &batch.labels, denominator)?;
+            total += f64::from(part.to_scalar::<f32>()?);
+            tokens += batch.ids.len() as u64;
+            self.optimizer.accumulate(&mut grads, part.backward()?)?;
+        }
+        let grad_norm = self.optimizer.norm(&grads)?;
+        let finite = total.is_finite() && grad_norm.is_finite();
+        if finite {
+            self.optimizer.step(&grads, grad_norm, lr)?;
+            self.state.step = step;
+        }
+        self.state.elapsed_s += begin.elapsed().as_secs_f64();
+        let elapsed_s = self.state.elapsed_s;
+        self.emit(Event::StepCompleted(StepCompleted { step, epoch, loss: total, lr, grad_norm, tokens, elapsed_s }))?;
+        match finite {
+            true => Ok(()),
+            false if total.is_finite() => {
+                Err(TrainError::Diverged { what: "the gradient's norm", value: grad_norm, step, lr })
+            }
+            false => Err(TrainError::Diverged { what: "the loss", value: total, step, lr }),
+        }
+    }
+
+    /// Measures one split, with progress.
+    fn evaluate(&mut self, when: When, split: Split) -> Result<Evaluation, TrainError> {
+        let job = self.job;
+        let rows = rows_of(job.splits, split);
+        let (model, stop, emit) = (self.model, self.stop, &mut *self.emit);
+        let evaluation = evaluate(model, job.dataset, job.tokens, rows, &mut |done| {
+            if stop() {
+                return Err(TrainError::StopRequested);
+            }
+            emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
+        })?;
+        self.report(when, split, &evaluation)?;
+        Ok(evaluation)
+    }
+
+    fn report(&mut self, when: When, split: Split, evaluation: &Evaluation) -> Result<(), TrainError> {
+        let step = self.state.step;
+        let epoch = if step == 0 { 0 } else { self.steps.place(step).0 };
+        let (metrics, elapsed_s) = (evaluation.metrics.clone(), evaluation.elapsed_s);
+        self.emit(Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s })
+    }
+
+    /// What is measured before and after: every split that has rows, and the probes.
+    fn measure(&mut self, when: When) -> Result<(), TrainError> {
+        for split in [Split::Dev, Split::Test] {
+            if self.rows(split).is_empty() {
+                continue;
+            }
+            // An evaluation made during training of these very weights is not made twice.
+            let evaluation = match self.last.take_if(|(step, of, _)| (*step, *of) == (self.state.step, split)) {
+                Some((_, _, evaluation)) => {
+                    self.report(when, split, &evaluation)?;
+                    evaluation
+                }
+                None => self.evaluate(when, split)?,
+            };
+            if when == When::After {
+                self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
+            }
+        }
+        if !self.job.probes.is_empty() {
+            let scores = score_probes(self.model, self.job.probes, &self.job.dataset.labels)?;
+            self.emit(Event::ProbesScored { when, step: self.state.step, scores })?;
+        }
+        Ok(())
+    }
+
+    /// The evaluation that follows some steps: on the dev split, or on the test split where there is none.
+    fn evaluate_during(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
+        let split = if self.rows(Split::Dev).is_empty() { Split::Test } else { Split::Dev };
+        let step = self.state.step;
+        if !self.rows(split).is_empty() {
+            let evaluation = self.evaluate(When::During, split)?;
+            // Only the dev split chooses: choosing by the test split would make its figures worthless.
+            if split == Split::Dev {
+                let figure = policy::figure(self.job.checkpoint.metric, &evaluation.metrics);
+                let better = self.state.best.update(figure, step, self.job.train.early_stopping_min_delta);
+                if better && self.job.checkpoint.keep == Keep::Best {
+                    let tensors = parameters.trainable().iter().map(|(n, v)| (n.clone(), v.as_tensor()));
+                    write_tensors(&self.job.outputs.best, tensors, Default::default())?;
+                }
+                self.state.stopped = self.state.best.stops(self.job.train);
+            }
+            self.last = Some((step, split, evaluation));
+        }
+        if self.job.checkpoint.keep == Keep::All {
+            (self.job.outputs.export)(step)?;
+        }
+        self.state.evaluated_at = step;
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        checkpoint::write_state(&self.job.outputs.state, &self.state, &self.optimizer)?;
+        self.emit(Event::CheckpointSaved { step: self.state.step })
+    }
+
+    fn rows(&self, split: Split) -> &[u32] {
+        rows_of(self.job.splits, split)
+    }
+}
+
+fn rows_of(splits: &Splits, split: Split) -> &[u32] {
+    match split {
+        Split::Train => &splits.train,
+        Split::Dev => &splits.dev,
+        Split::Test => &splits.test,
+    }
+}
+
+/// The batches of the optimiser step at `place` (from 0) of an epoch whose rows stand in `order`.
+pub fn step_batches(train: &TrainConfig, dataset: &Dataset, tokens: &Tokens, order: &[u32], place: u64) -> Vec<Batch> {
+    let size = train.batch_size * train.gradient_accumulation_steps;
+    let begin = (place as usize * size).min(order.len());
+    let rows = &order[begin..(begin + size).min(order.len())];
+    let (mut first_row, mut first_token) = (0, 0);
+    rows.chunks(train.batch_size)
+        .map(|rows| {
+            let batch = data::batch(dataset, tokens, rows).placed(first_row, first_token);
+            (first_row, first_token) = (first_row + rows.len(), first_token + batch.ids.len());
+            batch
+        })
+        .collect()
+}

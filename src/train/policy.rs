@@ -1,0 +1,106 @@
+//! When to evaluate and save, what is best, when to stop: pure functions of what happened.
+
+use serde::{Deserialize, Serialize};
+
+use super::schedule::Steps;
+use crate::{
+    metrics::Metrics,
+    plan::{CheckpointConfig, Metric, TrainConfig},
+};
+
+/// Whether an evaluation follows the step.
+pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
+    match train.eval_steps {
+        0 => steps.ends_epoch(step),
+        every => step % every == 0 || step == steps.total,
+    }
+}
+
+/// Whether the state of training is saved after the step.
+pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64) -> bool {
+    steps.ends_epoch(step) || (checkpoint.every_steps > 0 && step % checkpoint.every_steps == 0)
+}
+
+/// The figure that a checkpoint is chosen by, turned so that more is better.
+pub fn figure(metric: Metric, metrics: &Metrics) -> f64 {
+    match metric {
+        Metric::Accuracy => metrics.accuracy,
+        Metric::MacroF1 => metrics.macro_f1,
+        Metric::Loss => -metrics.loss,
+    }
+}
+
+/// The best evaluation so far, and how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Best {
+    /// Its figure; more is better.
+    pub figure: Option<f64>,
+    /// Its step.
+    pub step: u64,
+    /// Evaluations since the last one that was better by at least the smallest change that counts.
+    pub without_progress: u32,
+    /// The figure that progress is measured from.
+    pub reference: Option<f64>,
+}
+
+impl Best {
+    /// Takes in an evaluation; tells whether it is the best so far.
+    pub fn update(&mut self, figure: f64, step: u64, min_delta: f64) -> bool {
+        if self.reference.is_none_or(|r| figure > r && figure - r >= min_delta) {
+            (self.reference, self.without_progress) = (Some(figure), 0);
+        } else {
+            self.without_progress += 1;
+        }
+        let better = self.figure.is_none_or(|best| figure > best);
+        if better {
+            (self.figure, self.step) = (Some(figure), step);
+        }
+        better
+    }
+
+    /// Whether training stops early.
+    pub fn stops(&self, train: &TrainConfig) -> bool {
+        train.early_stopping_patience > 0 && self.without_progress >= train.early_stopping_patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::testing;
+
+    #[test]
+    fn early_stopping_counts_evaluations_without_enough_progress() {
+        let train = TrainConfig { early_stopping_patience: 2, ..testing::train() };
+        let mut best = Best::default();
+        // 0.805 is the best so far but no progress of 0.01: it is kept, and it counts towards stopping.
+        let seen =
+            [(0.80, true, false), (0.805, true, false), (0.82, true, false), (0.81, false, false), (0.82, false, true)];
+        for (step, (figure, better, stops)) in (1..).zip(seen) {
+            assert_eq!((best.update(figure, step, 0.01), best.stops(&train)), (better, stops), "step {step}");
+        }
+        assert_eq!((best.figure, best.step), (Some(0.82), 3));
+        assert!(!best.stops(&testing::train()), "patience 0 never stops");
+    }
+
+    #[test]
+    fn equal_figures_are_no_progress_even_without_a_least_change() {
+        let mut best = Best::default();
+        assert!(best.update(0.5, 1, 0.0) && !best.update(0.5, 2, 0.0));
+        assert_eq!(best.without_progress, 1);
+    }
+
+    #[test]
+    fn evaluations_and_saves_fall_where_they_should() {
+        let steps = Steps { per_epoch: 4, total: 10 };
+        let at = |f: &dyn Fn(u64) -> bool| (1..=10).filter(|s| f(*s)).collect::<Vec<u64>>();
+        let mut train = testing::train();
+        assert_eq!(at(&|s| evaluates(&train, steps, s)), [4, 8, 10]);
+        train.eval_steps = 3;
+        assert_eq!(at(&|s| evaluates(&train, steps, s)), [3, 6, 9, 10]);
+        let mut checkpoint = testing::checkpoint();
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s)), [4, 8, 10]);
+        checkpoint.every_steps = 5;
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s)), [4, 5, 8, 10]);
+    }
+}
