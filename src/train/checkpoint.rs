@@ -26,6 +26,9 @@ pub struct State {
     pub stopped: bool,
 }
 
+/// A state of training with its parameters and moments.
+pub type Saved = (State, BTreeMap<String, Tensor>);
+
 /// Writes state, parameters and moments as one file: whole or not at all.
 pub fn write_state(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), TrainError> {
     let json = serde_json::to_string(state).expect("plain data");
@@ -33,7 +36,7 @@ pub fn write_state(path: &Path, state: &State, optimizer: &AdamW) -> Result<(), 
 }
 
 /// Reads what [`write_state`] wrote; none where there is no file.
-pub fn read_state(path: &Path) -> Result<Option<(State, BTreeMap<String, Tensor>)>, TrainError> {
+pub fn read_state(path: &Path) -> Result<Option<Saved>, TrainError> {
     let damaged = |message: String| TrainError::State { path: path.into(), message };
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,

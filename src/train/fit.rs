@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use super::{
-    AdamW, CrossEntropy, Evaluation, State, TrainError, checkpoint, class_weights, evaluate, policy,
+    AdamW, CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes,
 };
@@ -69,17 +69,18 @@ struct Fit<'a> {
 
 /// Trains until the end or until `stop` says so; every event goes to `emit`, whose error ends the run.
 ///
-/// Goes on from `outputs.state` where there is one. The parameters end as those that are kept.
+/// Goes on from `saved` where there is one. The parameters end as those that are kept.
 pub fn fit<'a>(
     job: &'a Job<'a>,
     model: &'a Classifier,
     parameters: &Parameters,
+    saved: Option<Saved>,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
 ) -> Result<Outcome, TrainError> {
     let mut optimizer = AdamW::new(parameters.trainable(), job.train)?;
     let mut state = State::default();
-    if let Some((found, tensors)) = checkpoint::read_state(&job.outputs.state)? {
+    if let Some((found, tensors)) = saved {
         let damaged =
             |e: candle_core::Error| TrainError::State { path: job.outputs.state.clone(), message: e.to_string() };
         optimizer.restore(&tensors, found.step).map_err(damaged)?;

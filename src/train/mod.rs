@@ -11,7 +11,7 @@ mod optimizer;
 pub mod policy;
 pub mod schedule;
 
-pub use checkpoint::{State, read_state, write_state};
+pub use checkpoint::{Saved, State, read_state, write_state};
 pub use evaluate::{Evaluation, evaluate, score_probes};
 pub use fit::{Job, Outputs, ProbeText, fit, step_batches};
 pub use loss::{CrossEntropy, class_weights};

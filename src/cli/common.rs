@@ -1,0 +1,139 @@
+//! What several commands do: load a spec, prepare its runs, open the store.
+
+use std::{path::PathBuf, sync::atomic::AtomicBool};
+
+use anyhow::Result;
+use clap::Args;
+use taper::{
+    execute::{ExecuteError, Prepared, Workbench},
+    plan::{self, PlanError, PlannedRun},
+    spec::{LoadOptions, LoadedSpec, SpecErrors},
+    store::{RunRecord, Store, is_locked},
+};
+
+use super::{Global, Unusable};
+
+/// A spec file and what stands above it.
+#[derive(Args, Clone)]
+pub struct SpecArgs {
+    /// The experiment's TOML file.
+    #[arg(value_name = "SPEC")]
+    pub spec: PathBuf,
+    /// Set a key over everything the file says; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Lay `[profile.NAME]` of the file over it.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+}
+
+/// Why a spec makes no runs.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("{0}")]
+    Spec(#[from] SpecErrors),
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+}
+
+impl SpecArgs {
+    /// Reads and checks the spec.
+    pub fn load(&self) -> Result<LoadedSpec> {
+        let options =
+            LoadOptions { profile: self.profile.clone(), sets: self.sets.clone(), env: std::env::vars().collect() };
+        LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()).into())
+    }
+
+    /// The runs that a spec means.
+    pub fn expand(&self, spec: &LoadedSpec) -> Result<Vec<PlannedRun>> {
+        plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?)).map_err(|e| Unusable(e.into()).into())
+    }
+
+    /// The arguments after the spec's name, as typed.
+    pub fn arguments(&self) -> Vec<String> {
+        let profile = self.profile.iter().flat_map(|p| ["--profile".to_string(), p.clone()]);
+        let sets = self.sets.iter().flat_map(|s| ["--set".to_string(), s.clone()]);
+        profile.chain(sets).collect()
+    }
+}
+
+/// Reads data and models of all runs and checks everything that can be checked; all problems at once.
+pub fn prepare(planned: &[PlannedRun]) -> Result<Vec<Prepared>> {
+    let mut bench = Workbench::default();
+    let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut prepared = Vec::new();
+    for run in planned {
+        match bench.prepare(run) {
+            Ok(run) => prepared.push(run),
+            Err(e) => note(&mut problems, &e, &run.name),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(prepared);
+    }
+    let shared = |names: &[&str]| match names.len() == planned.len() {
+        true => String::new(),
+        false => format!(" (runs: {})", names.join("; ")),
+    };
+    let text: Vec<String> = problems.iter().map(|(message, names)| format!("{message}{}", shared(names))).collect();
+    Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
+}
+
+/// Keeps a message once, with the runs that have it.
+fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, e: &ExecuteError, run: &'a str) {
+    let message = e.to_string();
+    match problems.iter_mut().find(|(m, _)| *m == message) {
+        Some((_, names)) => names.push(run),
+        None => problems.push((message, vec![run])),
+    }
+}
+
+/// Opens the store for looking; runs whose process is gone are put right first.
+pub fn open_existing(global: &Global) -> Result<Store> {
+    let mut store = Store::open_existing(&global.runs)?;
+    settle(&mut store, global)?;
+    Ok(store)
+}
+
+/// Marks runs whose process is gone as interrupted.
+pub fn settle(store: &mut Store, global: &Global) -> Result<()> {
+    store.interrupt_dead(|key| is_locked(&global.runs, key))?;
+    Ok(())
+}
+
+/// The first digits of a run's key: enough to name it.
+pub fn short(key: &str) -> &str {
+    &key[..12.min(key.len())]
+}
+
+/// A state in words.
+pub fn state(run: &RunRecord) -> String {
+    let json = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();
+    let state = json(serde_json::to_value(run.state).unwrap_or_default());
+    match run.failure {
+        Some(kind) => format!("{state} ({})", json(serde_json::to_value(kind).unwrap_or_default())),
+        None => state,
+    }
+}
+
+/// Raised by the first Ctrl-C (or SIGTERM); the second ends the process.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user asked to stop.
+pub fn stop_requested() -> bool {
+    STOP.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Makes Ctrl-C a request to stop after the current step.
+pub fn catch_signals() -> Result<()> {
+    Ok(ctrlc::set_handler(|| {
+        use std::io::Write;
+        if STOP.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nstopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)"
+        );
+    })?)
+}

@@ -1,0 +1,49 @@
+//! `taper list`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{
+    Global, common,
+    output::{self, Output},
+};
+
+/// List runs, oldest first.
+#[derive(Args)]
+pub struct List {
+    /// Runs of this experiment only.
+    experiment: Option<String>,
+}
+
+impl List {
+    /// Prints a table, or with `--json` an array of runs.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        let runs = match &self.experiment {
+            Some(name) => store.runs_of(&store.experiment(name)?.name)?,
+            None => store.runs()?,
+        };
+        if out.json {
+            out.document(&runs)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let dash = || "–".to_string();
+        let rows = runs.iter().map(|run| {
+            let metrics = run.final_metrics.as_ref();
+            vec![
+                common::short(&run.key).to_string(),
+                run.experiment.clone(),
+                run.name.clone(),
+                common::state(run),
+                format!("{}/{}", run.steps, run.total_steps),
+                run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")),
+                metrics.map_or_else(dash, |m| output::percent(m.accuracy)),
+                metrics.map_or_else(dash, |m| output::percent(m.macro_f1)),
+            ]
+        });
+        out.table(&["run", "experiment", "name", "state", "steps", "loss", "accuracy", "macro-F1"], rows)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line: arguments, one file for each command, errors turned into exit codes.
+//!
+//! Exit codes: 0 done; 1 something failed; 2 the command, the spec or its data cannot be used, nothing was started;
+//! 130 stopped on request.
+
+mod common;
+mod export;
+mod list;
+mod output;
+mod plan;
+mod predict;
+mod report;
+mod run;
+mod show;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use taper::execute::DeviceChoice;
+
+use output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  taper plan experiments/quickstart.toml                        what would run, and what it would cost
+  taper run experiments/quickstart.toml                         run what is not yet done
+  taper run experiments/rbt3-waimai.toml --set train.lr=1e-4    the same with another learning rate
+  taper list                                                    all runs
+  taper report quickstart                                       charts, tables and a page to show
+  taper predict 3f2a \"送餐很快\"                                 classify with the model of run 3f2a…";
+
+/// Fine-tune text classifiers from a TOML file: plan, train, log, compare, report.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Global {
+    /// Folder of the database, the models and the reports.
+    #[arg(long, global = true, value_name = "DIR", env = "TAPER_RUNS", default_value = "runs")]
+    runs: PathBuf,
+    /// Print JSON for machines (`run`: one event a line).
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print failures and results only.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Threads of all arithmetic; all cores where absent. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Device: auto, cpu, cuda, cuda:N or metal.
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
+    Plan(plan::Plan),
+    /// Run what is not yet done; resumes what was interrupted; safe to repeat.
+    Run(run::Run),
+    /// List runs.
+    List(list::List),
+    /// Show one run.
+    Show(show::Show),
+    /// Write report.html, report.md, charts and tables of an experiment.
+    Report(report::Report),
+    /// Classify texts with a trained model.
+    Predict(predict::Predict),
+    /// Copy a trained model to a folder that transformers loads as it is.
+    Export(export::Export),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// An error of which the exit code is 2: nothing was started.
+#[derive(Debug)]
+pub struct Unusable(pub anyhow::Error);
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Runs the command and turns its result into an exit code.
+pub fn main() -> ExitCode {
+    let Cli { command, global } = Cli::parse();
+    let mut out = Output::new(&global);
+    let result = match global.threads {
+        Some(n) => taper::execute::set_threads(n.into()).map_err(anyhow::Error::from),
+        None => Ok(()),
+    };
+    let result = result.and_then(|()| match command {
+        Command::Plan(command) => command.execute(&global, &mut out),
+        Command::Run(command) => command.execute(&global, &mut out),
+        Command::List(command) => command.execute(&global, &mut out),
+        Command::Show(command) => command.execute(&global, &mut out),
+        Command::Report(command) => command.execute(&global, &mut out),
+        Command::Predict(command) => command.execute(&global, &mut out),
+        Command::Export(command) => command.execute(&global, &mut out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "taper", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    });
+    match result {
+        Ok(code) => code,
+        // Whoever read the output has seen enough (`taper list | head`).
+        Err(e) if e.chain().any(|c| c.downcast_ref::<std::io::Error>().is_some_and(output::is_closed)) => {
+            ExitCode::SUCCESS
+        }
+        Err(e) => {
+            let text = format!("{e:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", text.trim_end());
+            ExitCode::from(if e.is::<Unusable>() { 2 } else { 1 })
+        }
+    }
+}

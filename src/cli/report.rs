@@ -1,0 +1,49 @@
+//! `taper report`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+use taper::{
+    event::Split,
+    report::{self, ReportInput, RunInput},
+};
+
+use super::{Global, common, output::Output};
+
+/// Write report.html, report.md, charts and tables of an experiment.
+#[derive(Args)]
+pub struct Report {
+    /// Name of the experiment.
+    experiment: String,
+    /// Folder to write into; `RUNS/reports/EXPERIMENT` where absent.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Report {
+    /// Writes the report and names its files.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        let experiment = store.experiment(&self.experiment)?;
+        let mut runs = Vec::new();
+        for run in store.runs_of(&experiment.name)? {
+            let split = if run.config.data.test > 0.0 { Split::Test } else { Split::Dev };
+            runs.push(RunInput {
+                steps: store.steps(&run.key)?,
+                evals: store.evals(&run.key)?,
+                probes: store.probes(&run.key)?,
+                predictions: store.predictions(&run.key, split)?,
+                run,
+            });
+        }
+        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
+        let files = report::render(&ReportInput { experiment, runs }, &folder)?;
+        if out.json {
+            out.document(&files)?;
+        } else {
+            files.iter().try_for_each(|file| out.line(file.display()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

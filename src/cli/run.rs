@@ -1,0 +1,112 @@
+//! `taper run`
+
+use std::{io, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+use taper::{
+    execute::{Runner, Tally, run_all},
+    observe::{JsonLines, Listener, Listeners, Progress, Recorder},
+    store::{ExperimentRecord, NewRun, Store},
+};
+
+use super::{Global, common, common::SpecArgs, output, output::Output};
+
+/// Run what is not yet done; resumes what was interrupted; safe to repeat.
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// Make runs again that diverged.
+    #[arg(long)]
+    retry: bool,
+}
+
+impl Run {
+    /// Trains.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let spec = self.spec.load()?;
+        let prepared = common::prepare(&self.spec.expand(&spec)?)?;
+        let (device, device_name) = global.device.open()?;
+        common::catch_signals()?;
+
+        let mut store = Store::open(&global.runs)?;
+        common::settle(&mut store, global)?;
+        for run in &prepared {
+            store.register(&NewRun {
+                key: &run.key,
+                name: &run.name,
+                experiment: &run.config.name,
+                config: &run.config,
+                labels: &run.dataset.labels,
+                total_steps: run.steps.total,
+            })?;
+        }
+        let experiment = ExperimentRecord {
+            name: spec.spec().name.clone(),
+            description: spec.spec().description.clone(),
+            spec_path: self.spec.spec.display().to_string(),
+            arguments: self.spec.arguments(),
+            spec_text: spec.text().to_string(),
+            report: serde_json::to_value(&spec.spec().report)?,
+            runs: prepared.iter().map(|run| run.key.clone()).collect(),
+        };
+        store.save_experiment(&experiment)?;
+
+        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
+        listeners = match out.json {
+            true => listeners.with(JsonLines::new(io::stdout())).with(Progress::stderr(true)),
+            false => listeners.with(Progress::stderr(global.quiet)),
+        };
+        let mut skipped = Vec::new();
+        let mut runner = Runner {
+            runs: &global.runs,
+            device,
+            device_name,
+            listener: &mut listeners,
+            stop: &common::stop_requested,
+            retry: self.retry,
+            skipped: &mut |run, why| skipped.push(format!("{}  {}: {why}", common::short(&run.key), run.name)),
+        };
+        let tally = run_all(&mut store, &prepared, &mut runner);
+        listeners.finish()?;
+        let tally = tally?;
+        if !out.json {
+            if !global.quiet {
+                skipped.iter().try_for_each(|line| out.line(line))?;
+            }
+            self.conclude(&store, &experiment, tally, out)?;
+        }
+        Ok(match tally {
+            Tally { stopped: 1.., .. } => ExitCode::from(130),
+            Tally { failed: 1.., .. } => ExitCode::from(1),
+            _ => ExitCode::SUCCESS,
+        })
+    }
+
+    /// What came of it, and what to do next.
+    fn conclude(&self, store: &Store, experiment: &ExperimentRecord, tally: Tally, out: &mut Output) -> Result<()> {
+        let parts = [
+            (tally.completed, "completed"),
+            (tally.already_done, "done before"),
+            (tally.failed, "failed"),
+            (tally.elsewhere, "in another process"),
+            (tally.stopped, "stopped"),
+        ];
+        let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
+        let done = store.runs_of(&experiment.name)?;
+        let figure = |metrics: &taper::metrics::Metrics| metrics.accuracy;
+        let scored = done.iter().filter_map(|run| Some((figure(run.final_metrics.as_ref()?), run)));
+        if let Some((accuracy, run)) = scored.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.key.cmp(&a.1.key))) {
+            let which = if done.len() > 1 { format!("best  {}  ", run.name) } else { String::new() };
+            out.line(format!("{which}accuracy {}  run {}", output::percent(accuracy), common::short(&run.key)))?;
+        }
+        if tally.stopped > 0 {
+            out.line("the same command goes on where this one stopped")?;
+        } else if done.iter().any(|run| run.final_metrics.is_some()) {
+            out.line(format!("next: taper report {}", experiment.name))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! `taper show`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use taper::store::{EvalRecord, ProbeRecord, RunRecord};
+
+use super::{
+    Global, common,
+    output::{self, Output},
+};
+
+/// Show one run.
+#[derive(Args)]
+pub struct Show {
+    /// Key of the run (its first digits will do), or its name.
+    run: String,
+}
+
+/// A run with what was measured of it.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    run: &'a RunRecord,
+    evaluations: Vec<EvalRecord>,
+    probes: Vec<ProbeRecord>,
+    notes: Vec<taper::store::NoteRecord>,
+    folder: String,
+}
+
+impl Show {
+    /// Prints what is stored of the run.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        let run = store.find(&self.run)?;
+        let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
+        let whole = Whole {
+            evaluations: store.evals(&run.key)?,
+            probes: store.probes(&run.key)?,
+            notes: store.notes(&run.key)?,
+            folder: folder.path().display().to_string(),
+            run: &run,
+        };
+        if out.json {
+            out.document(&whole)?;
+        } else {
+            print(&whole, out)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(whole: &Whole, out: &mut Output) -> Result<()> {
+    let run = whole.run;
+    out.line(format!("{}  {}", run.name, common::state(run)))?;
+    if let Some(message) = &run.message {
+        out.line(format!("  {message}"))?;
+    }
+    out.line(format!("key         {}", run.key))?;
+    out.line(format!("experiment  {}", run.experiment))?;
+    out.line(format!("folder      {}", whole.folder))?;
+    out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
+    if let Some(e) = &run.environment {
+        let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", commit {c}"));
+        out.line(format!("made with   taper {}{commit}, {}, {} threads, {}", e.taper, e.device, e.threads, e.cpu))?;
+    }
+    for note in &whole.notes {
+        out.line(format!("note        {}", note.message))?;
+    }
+    out.line("")?;
+    let tag = |v: &dyn erased::Tag| v.tag();
+    out.table(
+        &["when", "step", "split", "rows", "loss", "accuracy", "macro-F1"],
+        whole.evaluations.iter().map(|e| {
+            vec![
+                tag(&e.when),
+                e.step.to_string(),
+                tag(&e.split),
+                output::count(e.metrics.rows),
+                format!("{:.4}", e.metrics.loss),
+                output::percent(e.metrics.accuracy),
+                output::percent(e.metrics.macro_f1),
+            ]
+        }),
+    )?;
+    if !whole.probes.is_empty() {
+        out.line("")?;
+        out.table(
+            &["when", "probe", "label", "confidence", "expected"],
+            whole.probes.iter().map(|p| {
+                let confidence = p.score.probabilities.iter().copied().fold(0.0f32, f32::max);
+                vec![
+                    tag(&p.when),
+                    p.score.text.clone(),
+                    p.score.predicted.clone(),
+                    output::percent(confidence.into()),
+                    p.score.expect.clone().unwrap_or_else(|| "–".into()),
+                ]
+            }),
+        )?;
+    }
+    out.line("")?;
+    out.line(toml::to_string_pretty(&run.config)?.trim_end())
+}
+
+/// Names of enumerations as they are stored.
+mod erased {
+    pub trait Tag {
+        fn tag(&self) -> String;
+    }
+
+    impl<T: serde::Serialize> Tag for T {
+        fn tag(&self) -> String {
+            let value = serde_json::to_value(self).unwrap_or_default();
+            value.as_str().unwrap_or_default().to_string()
+        }
+    }
+}

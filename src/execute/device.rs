@@ -1,0 +1,108 @@
+//! Devices and threads.
+
+use std::str::FromStr;
+
+use candle_core::Device;
+
+use super::ExecuteError;
+
+/// `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The first GPU where this build can use one and there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA device by number.
+    Cuda(usize),
+    /// Apple's GPU.
+    Metal,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':').unwrap_or((text, "0")) {
+            ("auto", "0") => Ok(Self::Auto),
+            ("cpu", "0") => Ok(Self::Cpu),
+            ("metal", "0") => Ok(Self::Metal),
+            ("cuda", n) => n.parse().map(Self::Cuda).map_err(|_| format!("`{n}` is no device number")),
+            _ => Err(format!("`{text}` is no device; expected auto, cpu, cuda, cuda:N or metal")),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// The device and its name.
+    pub fn open(self) -> Result<(Device, String), ExecuteError> {
+        let refused = |name: String, hint: &str, e: candle_core::Error| {
+            ExecuteError::Device(format!("{name} cannot be used: {e}; {hint}"))
+        };
+        match self {
+            Self::Auto if candle_core::utils::cuda_is_available() => {
+                Self::Cuda(0).open().or_else(|_| Self::Cpu.open())
+            }
+            Self::Auto | Self::Cpu => Ok((Device::Cpu, "cpu".into())),
+            Self::Cuda(_) if !candle_core::utils::cuda_is_available() => Err(ExecuteError::Device(
+                "this build of taper has no CUDA: build it with `--features cuda`, or use --device cpu".into(),
+            )),
+            Self::Cuda(n) => {
+                let hint = "`nvidia-smi` lists the devices and the driver; --device cpu works everywhere";
+                let device = Device::new_cuda(n).map_err(|e| refused(format!("cuda:{n}"), hint, e))?;
+                Ok((device, format!("cuda:{n}")))
+            }
+            Self::Metal if !candle_core::utils::metal_is_available() => Err(ExecuteError::Device(
+                "this build of taper has no Metal: build it with `--features metal`, or use --device cpu".into(),
+            )),
+            Self::Metal => {
+                let device = Device::new_metal(0).map_err(|e| refused("metal".into(), "use --device cpu", e))?;
+                Ok((device, "metal".into()))
+            }
+        }
+    }
+}
+
+/// Sets the number of threads of all arithmetic. Must come before the first of it, while there is one thread only.
+pub fn set_threads(n: usize) -> Result<(), ExecuteError> {
+    for variable in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        // SAFETY: called at the start of `main`, before any other thread exists that could read the environment.
+        #[expect(unsafe_code, reason = "candle takes the number of threads from the environment alone")]
+        unsafe {
+            std::env::set_var(variable, n.to_string());
+        }
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build_global()
+        .map_err(|e| ExecuteError::Device(format!("the threads cannot be started: {e}")))
+}
+
+/// The number of threads of all arithmetic.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_devices() {
+        assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
+        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
+        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        for wrong in ["gpu", "cuda:x", "cpu:1", ""] {
+            assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_build_without_cuda_says_how_to_get_it() {
+        let error = DeviceChoice::Cuda(0).open().expect_err("no CUDA");
+        assert!(error.to_string().contains("--features cuda"));
+        assert_eq!(DeviceChoice::Auto.open().expect("the CPU").1, "cpu");
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run is made with: facts for its record.
+
+use std::process::{Command, Stdio};
+
+use super::Prepared;
+use crate::{store::Environment, train::NUMERICS};
+
+/// The environment of a run on the device of that name.
+pub fn environment(run: &Prepared, device: &str) -> Environment {
+    Environment {
+        taper: env!("CARGO_PKG_VERSION").into(),
+        git_commit: git_commit(),
+        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        cpu: cpu(),
+        device: device.into(),
+        threads: super::threads() as u32,
+        data_digest: run.dataset.digest.clone(),
+        model_digest: run.model_digest.clone(),
+        numerics: NUMERICS,
+    }
+}
+
+/// Commit of the current folder's repository, marked where files differ from it; none where there is no repository.
+fn git_commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let clean = git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(if clean { commit } else { format!("{commit}-dirty") })
+}
+
+/// The processor's name, as far as the system tells.
+fn cpu() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    match name {
+        Some((_, name)) => name.trim().to_string(),
+        None => std::env::consts::ARCH.to_string(),
+    }
+}

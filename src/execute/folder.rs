@@ -1,0 +1,106 @@
+//! What a run leaves under `runs/`: its resolved config, its state for resuming, its models.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::ExecuteError;
+use crate::{
+    data::Tokenizer,
+    model::{Classifier, Parameters, write_folder},
+    plan::RunConfig,
+};
+
+/// A run's folder, `runs/<first 12 digits of its key>`.
+#[derive(Debug, Clone)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The folder of the run with that key.
+    pub fn new(runs: &Path, key: &str) -> Self {
+        Self(runs.join(&key[..12.min(key.len())]))
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The resolved config: a spec that repeats the run.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("run.toml")
+    }
+
+    /// Everything that the next step depends on.
+    pub fn state(&self) -> PathBuf {
+        self.0.join("state.safetensors")
+    }
+
+    /// Weights of the best evaluation so far.
+    pub fn best(&self) -> PathBuf {
+        self.0.join("best.safetensors")
+    }
+
+    /// The model that is kept, a Hugging Face folder.
+    pub fn model(&self) -> PathBuf {
+        self.0.join("model")
+    }
+
+    /// The model as it was after a step (`keep = all`).
+    pub fn step_model(&self, step: u64) -> PathBuf {
+        self.0.join("models").join(format!("step-{step}"))
+    }
+
+    /// Makes the folder and writes `run.toml`.
+    pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
+        let text = toml::to_string_pretty(config).map_err(|e| ExecuteError::Setting(e.to_string()))?;
+        let io = |source| ExecuteError::Io { path: self.config(), source };
+        std::fs::create_dir_all(&self.0).map_err(io)?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(io)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+        file.persist(self.config()).map_err(|e| io(e.error))?;
+        Ok(())
+    }
+
+    /// Writes a whole Hugging Face folder, tokenizer included; what was at `to` stays until the new one is whole.
+    pub fn write_model(
+        to: &Path,
+        model: &Classifier,
+        parameters: &Parameters,
+        labels: &[String],
+        tokenizer: &Tokenizer,
+    ) -> Result<(), ExecuteError> {
+        let io = |source| ExecuteError::Io { path: to.into(), source };
+        let parent = to.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).map_err(io)?;
+        let temporary = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(io)?;
+        write_folder(model, parameters, labels, temporary.path())?;
+        tokenizer.save(temporary.path(), model.config().max_position_embeddings)?;
+        replace_folder(temporary, to).map_err(io)
+    }
+
+    /// Removes what only a run that goes on needs.
+    pub fn forget_state(&self) -> Result<(), ExecuteError> {
+        for path in [self.state(), self.best()] {
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ExecuteError::Io { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a folder in the place of another.
+fn replace_folder(new: tempfile::TempDir, to: &Path) -> std::io::Result<()> {
+    // Temporary folders are private; a model is as readable as what stands beside it.
+    #[cfg(unix)]
+    std::fs::set_permissions(new.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
+    std::fs::rename(new.keep(), to)
+}

@@ -1,0 +1,58 @@
+//! The execute room: from planned runs to trained ones.
+//!
+//! [`Workbench`] reads, splits and tokenises data and finds models, each once for all runs that share it, and checks
+//! everything that can be checked before training. [`run_all`] trains what is not done, one run after the other.
+
+mod device;
+mod environment;
+mod folder;
+mod prepare;
+mod run;
+mod trained;
+
+pub use device::{DeviceChoice, set_threads, threads};
+pub use environment::environment;
+pub use folder::RunFolder;
+pub use prepare::{Prepared, Workbench};
+pub use run::{Runner, Tally, run_all};
+pub use trained::Trained;
+
+/// What can go wrong around a run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// Something in a run's settings that only its data or model could show.
+    #[error("{0}")]
+    Setting(String),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    /// Where model or data come from.
+    #[error(transparent)]
+    Asset(#[from] crate::assets::AssetError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] crate::train::TrainError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A listener.
+    #[error(transparent)]
+    Observe(#[from] crate::observe::ObserveError),
+    /// A file or folder of a run.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A device that is not here.
+    #[error("{0}")]
+    Device(String),
+    /// Arithmetic failed.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}

@@ -1,0 +1,211 @@
+//! Everything a run needs, made ready and checked, shared between the runs of a sweep.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::ExecuteError;
+use crate::{
+    assets::{self, ModelFiles},
+    data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
+    model::BertConfig,
+    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
+    train::{NUMERICS, ProbeText, schedule::Steps},
+};
+
+/// A run that can begin.
+pub struct Prepared {
+    /// Its identity.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its settings.
+    pub config: RunConfig,
+    /// Its rows.
+    pub dataset: Arc<Dataset>,
+    /// Which of them train, choose and measure.
+    pub splits: Arc<Splits>,
+    /// The rows' tokens, cut to `max_length`.
+    pub tokens: Arc<Tokens>,
+    /// Lengths of the rows before they were cut.
+    pub lengths: LengthStats,
+    /// What makes tokens of texts.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The model's shape.
+    pub shape: BertConfig,
+    /// The model's files; none for `scratch:`.
+    pub files: Option<Arc<ModelFiles>>,
+    /// SHA-256 over the model's files, or over a scratch model's config.json; empty for a built-in shape.
+    pub model_digest: String,
+    /// Probe sentences, tokenised.
+    pub probes: Vec<ProbeText>,
+    /// Optimiser steps.
+    pub steps: Steps,
+}
+
+/// A value that was made for a key and is given again for the same key.
+struct Memo<K, V>(Vec<(K, Arc<V>)>);
+
+impl<K: PartialEq, V> Memo<K, V> {
+    fn get(&mut self, key: K, make: impl FnOnce() -> Result<V, ExecuteError>) -> Result<Arc<V>, ExecuteError> {
+        if let Some((_, value)) = self.0.iter().find(|(k, _)| *k == key) {
+            return Ok(value.clone());
+        }
+        let value = Arc::new(make()?);
+        self.0.push((key, value.clone()));
+        Ok(value)
+    }
+}
+
+/// Tells one tokenizer from another: the model's folder, or what a new vocabulary is made from.
+#[derive(PartialEq, Clone)]
+enum TokenizerKey {
+    Folder(PathBuf),
+    Built { data: DataConfig, vocab_size: usize },
+}
+
+/// Makes runs ready. What several runs share is made once.
+pub struct Workbench {
+    datasets: Memo<DataConfig, Dataset>,
+    splits: Memo<DataConfig, Splits>,
+    models: Memo<Source, ModelFiles>,
+    tokenizers: Memo<TokenizerKey, Tokenizer>,
+    whole: Memo<(DataConfig, TokenizerKey), Tokens>,
+    cut: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
+}
+
+impl Default for Workbench {
+    fn default() -> Self {
+        Self {
+            datasets: Memo(Vec::new()),
+            splits: Memo(Vec::new()),
+            models: Memo(Vec::new()),
+            tokenizers: Memo(Vec::new()),
+            whole: Memo(Vec::new()),
+            cut: Memo(Vec::new()),
+        }
+    }
+}
+
+/// The settings that decide which rows there are, the others made alike.
+fn rows_only(config: &DataConfig) -> DataConfig {
+    let seed = if config.limit.is_some() { config.seed } else { 0 };
+    DataConfig { test: 0.0, dev: 0.0, stratify: false, max_length: 0, seed, ..config.clone() }
+}
+
+impl Workbench {
+    /// Reads, splits, tokenises and checks; an error names what is wrong before anything is trained.
+    pub fn prepare(&mut self, run: &PlannedRun) -> Result<Prepared, ExecuteError> {
+        let config = &run.config;
+        let rows = rows_only(&config.data);
+        let dataset = self.datasets.get(rows.clone(), || {
+            let file = assets::data(&config.data.source, config.data.file.as_deref())?;
+            Ok(data::read(&file.path, &config.data)?)
+        })?;
+        let split_key = DataConfig { max_length: 0, ..config.data.clone() };
+        let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
+
+        let (files, tokenizer_key) = match &config.model.source {
+            Source::Scratch(_) => {
+                (None, TokenizerKey::Built { data: split_key, vocab_size: config.model.vocab_size })
+            }
+            source => {
+                let files = self.models.get(source.clone(), || Ok(assets::model(source)?))?;
+                let key = TokenizerKey::Folder(files.folder.clone());
+                (Some(files), key)
+            }
+        };
+        let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &files {
+            Some(files) => Ok(Tokenizer::from_folder(&files.folder)?),
+            None => {
+                let texts = splits.train.iter().map(|&row| dataset.rows[row as usize].text.as_str());
+                Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, config.model.vocab_size), true)?)
+            }
+        })?;
+        let (shape, model_digest) = shape(config, files.as_deref(), &tokenizer)?;
+
+        let whole = self.whole.get((rows.clone(), tokenizer_key.clone()), || {
+            let texts: Vec<&str> = dataset.rows.iter().map(|row| row.text.as_str()).collect();
+            Ok(tokenizer.encode_all(&texts, usize::MAX)?)
+        })?;
+        let max_length = config.data.max_length;
+        let tokens = self.cut.get((rows, tokenizer_key, max_length), || Ok(whole.cut(max_length)))?;
+        check(config, &dataset, &tokens, &shape)?;
+
+        let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
+            let ids = tokenizer.encode(&p.text, max_length)?;
+            Ok(ProbeText { text: p.text.clone(), expect: p.expect.clone(), ids })
+        };
+        let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
+        Ok(Prepared {
+            key: run_key(config, &digests, NUMERICS),
+            name: run.name.clone(),
+            config: config.clone(),
+            lengths: LengthStats::new(&whole, max_length),
+            steps: Steps::new(&config.train, splits.train.len()),
+            probes: config.probes.iter().map(probe).collect::<Result<_, _>>()?,
+            dataset,
+            splits,
+            tokens,
+            tokenizer,
+            shape,
+            files,
+            model_digest,
+        })
+    }
+}
+
+/// The model's shape, and the digest of what it comes from.
+fn shape(
+    config: &RunConfig,
+    files: Option<&ModelFiles>,
+    tokenizer: &Tokenizer,
+) -> Result<(BertConfig, String), ExecuteError> {
+    let (mut shape, digest) = match (&config.model.source, files) {
+        (_, Some(files)) => (BertConfig::read(&files.folder.join("config.json"))?, files.digest.clone()),
+        (Source::Scratch(name), None) => {
+            let (mut shape, digest) = match BertConfig::preset(name) {
+                Some(shape) => (shape, String::new()),
+                None => (BertConfig::read(name.as_ref())?, assets::digest_file(name.as_ref())?),
+            };
+            shape.vocab_size = tokenizer.vocab_size();
+            (shape, digest)
+        }
+        (source, None) => unreachable!("{source:?} has files"),
+    };
+    if let Some(p) = config.train.dropout {
+        shape.set_dropout(p);
+    }
+    Ok((shape, digest))
+}
+
+/// What only data and model together can show; all of it at once.
+fn check(config: &RunConfig, dataset: &Dataset, tokens: &Tokens, shape: &BertConfig) -> Result<(), ExecuteError> {
+    let mut problems = Vec::new();
+    if config.data.max_length > shape.max_position_embeddings {
+        problems.push(format!(
+            "data.max_length is {}, but the model has {} positions: set it to {} or less",
+            config.data.max_length, shape.max_position_embeddings, shape.max_position_embeddings
+        ));
+    }
+    if let Some(&id) = tokens.ids.iter().max().filter(|&&id| id as usize >= shape.vocab_size) {
+        problems.push(format!(
+            "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
+            shape.vocab_size
+        ));
+    }
+    for probe in &config.probes {
+        if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
+            problems.push(format!("probe `{}` expects `{expect}`, but the labels are {}", probe.text, dataset.labels.join(", ")));
+        }
+    }
+    if let ClassWeights::Given(weights) = &config.train.class_weights
+        && weights.len() != dataset.labels.len()
+    {
+        let (have, want) = (weights.len(), dataset.labels.len());
+        let order = dataset.labels.join(", ");
+        problems.push(format!("train.class_weights has {have} numbers for {want} labels ({order})"));
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(ExecuteError::Setting(problems.join("\n"))),
+    }
+}

@@ -1,0 +1,175 @@
+//! Making runs: who owns them, what is left to do, what remains.
+
+use std::path::Path;
+
+use candle_core::Device;
+
+use super::{ExecuteError, Prepared, RunFolder, environment};
+use crate::{
+    event::{Event, FailureKind, Outcome},
+    kernels::Form,
+    model::{Classifier, Loaded, Parameters, read_weights},
+    observe::{Listener, RunInfo},
+    plan::Keep,
+    store::{RunLock, RunState, Store},
+    train::{Job, Outputs, Saved, TrainError, fit, read_state},
+};
+
+/// How many runs ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Trained to the end now.
+    pub completed: usize,
+    /// Were done before.
+    pub already_done: usize,
+    /// Ended by a failure, now or (diverged runs) before.
+    pub failed: usize,
+    /// Belong to another process at present.
+    pub elsewhere: usize,
+    /// Not begun or not ended, because of a request to stop.
+    pub stopped: usize,
+}
+
+/// What runs are made with.
+pub struct Runner<'a> {
+    /// The folder `runs/`.
+    pub runs: &'a Path,
+    /// The device.
+    pub device: Device,
+    /// Its name.
+    pub device_name: String,
+    /// Who is told of every event. A recorder must be among them.
+    pub listener: &'a mut dyn Listener,
+    /// Whether the user asked to stop.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Runs that diverged are made again; without it they stay failed, since they would diverge again.
+    pub retry: bool,
+    /// Told of runs that are not made, with the reason.
+    pub skipped: &'a mut dyn FnMut(&Prepared, &str),
+}
+
+/// Makes every run that is not done, in order. A run that fails does not keep the others from being made.
+pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Result<Tally, ExecuteError> {
+    let mut tally = Tally::default();
+    for (i, run) in runs.iter().enumerate() {
+        if (runner.stop)() {
+            tally.stopped += runs.len() - i;
+            break;
+        }
+        // Another process may make the run while this one waits or looks: look only while holding its lock.
+        let Some(_lock) = RunLock::acquire(runner.runs, &run.key)? else {
+            (runner.skipped)(run, "another taper process is at it");
+            tally.elsewhere += 1;
+            continue;
+        };
+        let record = store.run(&run.key)?;
+        if record.state == RunState::Completed && !model_is_missing(runner.runs, run) {
+            (runner.skipped)(run, "done");
+            tally.already_done += 1;
+            continue;
+        }
+        if record.failure == Some(FailureKind::Diverged) && record.state == RunState::Failed && !runner.retry {
+            (runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
+            tally.failed += 1;
+            continue;
+        }
+        let info = RunInfo {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            log_steps: run.config.train.log_steps,
+            position: (i + 1, runs.len()),
+        };
+        let outcome = make(store, run, runner, &info)?;
+        match outcome {
+            Outcome::Completed => tally.completed += 1,
+            Outcome::Failed { .. } => tally.failed += 1,
+            Outcome::Interrupted => tally.stopped += 1,
+        }
+    }
+    Ok(tally)
+}
+
+/// Whether a run that kept a model lost it (somebody deleted the folder).
+fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
+    run.config.checkpoint.keep != Keep::None && !RunFolder::new(runs, &run.key).model().join("model.safetensors").is_file()
+}
+
+/// Makes one run; only an error that would meet every other run too is an error here.
+fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) -> Result<Outcome, ExecuteError> {
+    let folder = RunFolder::new(runner.runs, &run.key);
+    folder.create(&run.config)?;
+    let saved = match read_state(&folder.state()) {
+        Ok(saved) => saved,
+        Err(e) => {
+            // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
+            let message = format!("the checkpoint cannot be used, the run begins again: {e}");
+            let path = folder.state();
+            std::fs::remove_file(&path).map_err(|source| ExecuteError::Io { path, source })?;
+            runner.listener.on(info, &Event::Note { message })?;
+            None
+        }
+    };
+    let step = saved.as_ref().map(|(state, _)| state.step);
+    store.start(&run.key, &environment(run, &runner.device_name), step)?;
+    let outcome = match train(run, &folder, saved, runner, info) {
+        Ok(outcome) => outcome,
+        Err(ExecuteError::Train(TrainError::Listener(e))) => return Err(listener_failed(e)),
+        Err(e) => {
+            let kind = match &e {
+                ExecuteError::Train(e) => e.kind(),
+                _ => FailureKind::Error,
+            };
+            Outcome::Failed { kind, message: e.to_string() }
+        }
+    };
+    runner.listener.on(info, &Event::RunFinished(outcome.clone()))?;
+    if outcome == Outcome::Completed {
+        folder.forget_state()?;
+    }
+    Ok(outcome)
+}
+
+fn listener_failed(e: Box<dyn std::error::Error + Send + Sync>) -> ExecuteError {
+    match e.downcast::<crate::observe::ObserveError>() {
+        Ok(e) => ExecuteError::Observe(*e),
+        Err(e) => ExecuteError::Setting(e.to_string()),
+    }
+}
+
+fn train(
+    run: &Prepared,
+    folder: &RunFolder,
+    saved: Option<Saved>,
+    runner: &mut Runner,
+    info: &RunInfo,
+) -> Result<Outcome, ExecuteError> {
+    let labels = &run.dataset.labels;
+    let seed = run.config.train.init_seed;
+    let loaded = match &run.files {
+        Some(files) => Parameters::load(&run.shape, labels.len(), read_weights(&files.weights)?, &files.weights, seed)?,
+        None => Loaded { parameters: Parameters::fresh(&run.shape, labels.len(), seed)?, notes: Vec::new() },
+    };
+    for message in loaded.notes {
+        runner.listener.on(info, &Event::Note { message })?;
+    }
+    let parameters = loaded.parameters.prepare(&run.config.train.freeze, &runner.device)?;
+    let model = Classifier::new(&run.shape, &parameters, Form::default());
+    let write = |to: &Path| RunFolder::write_model(to, &model, &parameters, labels, &run.tokenizer);
+    let export = |step: u64| write(&folder.step_model(step)).map_err(|e| TrainError::Listener(Box::new(e)));
+    let job = Job {
+        train: &run.config.train,
+        checkpoint: &run.config.checkpoint,
+        dataset: &run.dataset,
+        tokens: &run.tokens,
+        splits: &run.splits,
+        probes: &run.probes,
+        outputs: Outputs { state: folder.state(), best: folder.best(), export: &export },
+    };
+    let listener = &mut *runner.listener;
+    let mut emit = |event: Event| listener.on(info, &event).map_err(Into::into);
+    let outcome = fit(&job, &model, &parameters, saved, &mut emit, runner.stop)?;
+    if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
+        write(&folder.model())?;
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,55 @@
+//! A trained model, taken up again: for `taper predict`.
+
+use std::path::Path;
+
+use candle_core::Device;
+
+use super::ExecuteError;
+use crate::{
+    data::{Batch, Tokenizer},
+    kernels::Form,
+    metrics::{argmax, log_softmax},
+    model::{BertConfig, Classifier, Parameters, read_weights},
+};
+
+/// A classifier with its tokenizer and labels, from a Hugging Face folder.
+pub struct Trained {
+    model: Classifier,
+    tokenizer: Tokenizer,
+    labels: Vec<String>,
+    max_length: usize,
+}
+
+impl Trained {
+    /// Loads a folder that a run wrote. Texts are cut to `max_length` tokens.
+    pub fn load(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
+        let config = BertConfig::read(&folder.join("config.json"))?;
+        let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
+        let labels = config.labels().ok_or_else(no_labels)?;
+        let weights = folder.join("model.safetensors");
+        let loaded = Parameters::load(&config, labels.len(), read_weights(&weights)?, &weights, 0)?;
+        let parameters = loaded.parameters.prepare(&[], device)?;
+        Ok(Self {
+            model: Classifier::new(&config, &parameters, Form::default()),
+            tokenizer: Tokenizer::from_folder(folder)?,
+            max_length: max_length.min(config.max_position_embeddings),
+            labels,
+        })
+    }
+
+    /// Names of the labels, by id.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Label id and probabilities of each text.
+    pub fn predict(&self, texts: &[String]) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
+        let ids = texts.iter().map(|text| self.tokenizer.encode(text, self.max_length));
+        let batch = Batch::of_texts(&ids.collect::<Result<Vec<_>, _>>()?);
+        let scores = self.model.scores(&batch)?;
+        let classified = |logits: &Vec<f32>| {
+            (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect())
+        };
+        Ok(scores.iter().map(classified).collect())
+    }
+}
