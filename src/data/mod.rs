@@ -2,7 +2,7 @@
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
-//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`]; [`epoch_order`] and
+//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokenizer::encode_all`] its [`Tokens`]; [`epoch_order`] and
 //! [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant memory.
 
 mod batch;
@@ -14,11 +14,14 @@ mod read;
 mod rows;
 mod source;
 mod split;
+mod tokenizer;
+mod vocabulary;
 
 pub use batch::{LengthStats, batch};
 pub use error::{DataError, Problem};
 pub use read::{read, stream_texts};
 pub use split::{epoch_order, leaked, split};
+pub use tokenizer::Tokenizer;
 
 use crate::plan::{DataConfig, Format};
 

@@ -5,6 +5,7 @@ mod batching;
 mod reading;
 mod splitting;
 mod streaming;
+mod tokenizing;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
