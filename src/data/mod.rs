@@ -1,6 +1,29 @@
 //! From a data file to batches: reading and cleaning, splitting, tokenising, batching.
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
+//!
+//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokenizer::encode_all`] its [`Tokens`]; [`epoch_order`] and
+//! [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant memory.
+
+mod batch;
+mod delimited;
+mod error;
+mod json_lines;
+mod labels;
+mod read;
+mod rows;
+mod source;
+mod split;
+mod tokenizer;
+mod vocabulary;
+
+pub use batch::{LengthStats, batch};
+pub use error::{DataError, Problem};
+pub use read::{read, stream_texts};
+pub use split::{epoch_order, leaked, split};
+pub use tokenizer::Tokenizer;
+
+use crate::plan::{DataConfig, Format};
 
 /// One labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +43,11 @@ pub struct Cleaning {
     pub read: u64,
     /// Rows without a text.
     pub missing_text: u64,
-    /// Rows without a label.
+    /// Rows with a text but without a label.
     pub missing_label: u64,
-    /// Texts that stand more than once, counted without their first place.
+    /// Of the rows kept: texts that stand more than once, counted without their first place.
     pub duplicates: u64,
-    /// Texts that stand more than once with different labels.
+    /// Of the rows kept: texts that stand more than once with different labels.
     pub contradicting: u64,
 }
 
@@ -39,6 +62,26 @@ pub struct Dataset {
     pub digest: String,
     /// What was dropped or noticed.
     pub cleaning: Cleaning,
+}
+
+impl Dataset {
+    /// How many of `rows` have each label, by label id.
+    ///
+    /// # Panics
+    /// Where `rows` has an id that is not in the data set.
+    pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
+        let mut counts = vec![0; self.labels.len()];
+        for &row in rows {
+            counts[self.rows[row as usize].label as usize] += 1;
+        }
+        counts
+    }
+}
+
+impl AsRef<str> for Row {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
 }
 
 /// Row ids of each split. Each is in the seeded random order.

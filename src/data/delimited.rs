@@ -1,0 +1,186 @@
+//! Rows of CSV and TSV files.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Chain, Read},
+    path::{Path, PathBuf},
+};
+
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
+
+use super::{
+    DataError, Problem,
+    rows::{Cells, Columns, Fault},
+    source::Input,
+};
+
+/// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when
+/// this line turns up inside a field, a quote was never closed and has swallowed the rows after it.
+const END: &str = "\u{1}end of the file\u{1}";
+const END_LINE: &[u8] = b"\n\x01end of the file\x01";
+
+/// A CSV or TSV file with a header line, row by row. Quotes work in both, as in pandas.
+pub(super) struct Delimited {
+    path: PathBuf,
+    reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
+    record: StringRecord,
+    header: Vec<String>,
+    text: usize,
+    label: Option<usize>,
+    done: bool,
+}
+
+impl Delimited {
+    pub(super) fn new(path: &Path, input: Input, delimiter: u8, columns: Columns) -> Result<Self, DataError> {
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false) // the header is read as a record, for its line and its errors
+            .flexible(true)
+            .buffer_capacity(1 << 16)
+            .from_reader(Lines::new(input.chain(END_LINE)));
+        let mut rows = Self {
+            path: path.to_owned(),
+            reader,
+            record: StringRecord::new(),
+            header: Vec::new(),
+            text: 0,
+            label: None,
+            done: false,
+        };
+        match rows.advance() {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(DataError::Empty { path: path.to_owned() }),
+            Err(Fault::File(error)) => return Err(error),
+            Err(Fault::Row(problem)) => {
+                return Err(DataError::Rows { path: path.to_owned(), problems: vec![problem], more: 0 });
+            }
+        }
+        rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
+        rows.text = rows.find(&columns.text, "data.text_column")?;
+        rows.label = columns.label.map(|label| rows.find(&label, "data.label_column")).transpose()?;
+        Ok(rows)
+    }
+
+    pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
+        let Some(line) = self.advance()? else { return Ok(None) };
+        let (fields, expected) = (self.record.len(), self.header.len());
+        if fields != expected {
+            let plural = if fields == 1 { "" } else { "s" };
+            let what = format!("the row has {fields} field{plural}, expected {expected}");
+            return Err(Fault::Row(Problem { line, what }));
+        }
+        cells.text.push_str(&self.record[self.text]);
+        cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
+        Ok(Some(line))
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        self.reader.get_ref().inner.get_ref().0
+    }
+
+    fn find(&self, column: &str, key: &'static str) -> Result<usize, DataError> {
+        let mut places = (0..self.header.len()).filter(|&place| self.header[place] == column);
+        let what = match (places.next(), places.next()) {
+            (Some(place), None) => return Ok(place),
+            (None, _) => "no column",
+            (Some(_), Some(_)) => "more than one column",
+        };
+        let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
+        Err(DataError::Column { path: self.path.clone(), what, column: column.to_owned(), key, found })
+    }
+
+    /// Reads the next record and returns the line on which it begins.
+    fn advance(&mut self) -> Result<Option<u64>, Fault> {
+        if self.done {
+            return Ok(None);
+        }
+        let start = self.reader.position().byte();
+        let result = self.reader.read_record(&mut self.record);
+        let line = self.reader.get_mut().line_at(start);
+        match result {
+            Ok(true) => {}
+            Ok(false) => {
+                self.done = true;
+                return Ok(None);
+            }
+            Err(error) => {
+                self.done = true;
+                return Err(Fault::File(self.file_error(error, line)));
+            }
+        }
+        match self.record.iter().next_back() {
+            Some(END) if self.record.len() == 1 => {
+                self.done = true;
+                Ok(None)
+            }
+            Some(last) if last.ends_with(END) => {
+                self.done = true;
+                let what = "a quote that opens in this row is never closed".to_owned();
+                Err(Fault::Row(Problem { line, what }))
+            }
+            _ => Ok(Some(line)),
+        }
+    }
+
+    fn file_error(&self, error: csv::Error, line: u64) -> DataError {
+        let path = self.path.clone();
+        match error.into_kind() {
+            ErrorKind::Utf8 { err, .. } => {
+                let column = self.header.get(err.field()).map_or(String::new(), |name| format!(" in column `{name}`"));
+                let what = format!("not UTF-8: a wrong byte after {} good ones{column}", err.valid_up_to());
+                DataError::NotUtf8 { path, line, what, from: "GB18030" }
+            }
+            ErrorKind::Io(error) => DataError::Io { path, error },
+            // The others are about seeking, serde and strict field counts, none of which is used here.
+            other => DataError::Io { path, error: io::Error::other(format!("{other:?}")) },
+        }
+    }
+}
+
+/// Hands bytes on and notes where lines begin.
+///
+/// The csv crate counts `\n` only and places a record before the line ends and blank lines in front of it, which puts
+/// rows of CRLF and CR files, and rows after blank lines, on the wrong line.
+struct Lines<R> {
+    inner: R,
+    /// Bytes handed on.
+    offset: u64,
+    /// Lines begun.
+    line: u64,
+    previous: u8,
+    /// Offset and number of each line that is not blank, from the first not yet asked for.
+    starts: VecDeque<(u64, u64)>,
+}
+
+impl<R> Lines<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new() }
+    }
+
+    /// The first line that begins at or after `offset` and is not blank. Offsets may only grow.
+    fn line_at(&mut self, offset: u64) -> u64 {
+        while self.starts.front().is_some_and(|start| start.0 < offset) {
+            self.starts.pop_front();
+        }
+        self.starts.front().map_or(self.line, |start| start.1)
+    }
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        for (i, &byte) in buf[..n].iter().enumerate() {
+            match byte {
+                b'\n' if self.previous == b'\r' => {} // one line end, counted at its \r
+                b'\n' | b'\r' => self.line += 1,
+                _ if matches!(self.previous, b'\n' | b'\r') => {
+                    self.starts.push_back((self.offset + i as u64, self.line))
+                }
+                _ => {}
+            }
+            self.previous = byte;
+        }
+        self.offset += n as u64;
+        Ok(n)
+    }
+}

@@ -1,0 +1,54 @@
+//! The data room: reading, splitting, tokenising and batching, on small files made here and, where it is at hand, on
+//! the real data set.
+
+mod batching;
+mod reading;
+mod splitting;
+mod streaming;
+mod tokenizing;
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use taper::plan::{DataConfig, Source};
+use tempfile::TempDir;
+
+/// A config as the plan would make it: columns `review` and `label`, 80/20.
+fn config() -> DataConfig {
+    DataConfig {
+        source: Source::Path(PathBuf::new()),
+        file: None,
+        format: None,
+        text_column: "review".into(),
+        label_column: "label".into(),
+        labels: BTreeMap::new(),
+        test: 0.2,
+        dev: 0.0,
+        seed: 42,
+        stratify: false,
+        max_length: 128,
+        limit: None,
+    }
+}
+
+fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|&(value, name)| (value.into(), name.into())).collect()
+}
+
+/// A file that is gone with the folder.
+fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
+
+/// A file of the folder that lies beside the project, where it does.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(path)
+}
