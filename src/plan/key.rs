@@ -161,7 +161,7 @@ mod tests {
             // Text or one of an enum's names: one of these reads as a config.
             Value::String(s) => {
                 [&format!("{s}x"), "tsv", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
-                    .map(|text| Value::from(text))
+                    .map(Value::from)
                     .to_vec()
             }
             _ => unreachable!("leaves only"),
