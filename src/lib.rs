@@ -3,6 +3,7 @@
 //! Data flows one way: a TOML file becomes a [`spec`] (as written), a [`plan`] (as meant), training [`event`]s, rows in
 //! a [`store`], and a [`report`]. Each module says what it holds; `tests/architecture.rs` checks who may import whom.
 
+pub mod assets;
 pub mod data;
 pub mod event;
 pub mod kernels;

@@ -1,35 +1,81 @@
-//! The plan room: from a spec to runs as meant.
+//! The plan room: from a spec as written to runs as meant.
+//!
+//! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]. [`run_key`] says which
+//! configs mean the same run. [`schedule`] counts its steps and [`estimate()`] what it will cost. Everything here is a pure
+//! function: no file is opened and nothing is measured.
 
 mod config;
-
-use std::path::PathBuf;
+mod estimate;
+mod expand;
+mod key;
+mod name;
+mod resolve;
+pub mod schedule;
+mod source;
+#[cfg(test)]
+mod testing;
 
 pub use config::*;
+pub use estimate::{Estimate, Lengths, ModelShape, estimate};
+pub use expand::{MAX_POINTS, PlannedRun, expand};
+pub use key::{Digests, run_key};
+pub use resolve::resolve;
 
-impl From<Source> for String {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Path(path) => format!("path:{}", path.display()),
-            Source::Scratch(name) => format!("scratch:{name}"),
-            Source::Hub { repo, revision: None } => format!("hf:{repo}"),
-            Source::Hub { repo, revision: Some(revision) } => format!("hf:{repo}@{revision}"),
-        }
-    }
-}
-
-impl TryFrom<String> for Source {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("path", path)) if !path.is_empty() => Ok(Self::Path(PathBuf::from(path))),
-            Some(("scratch", name)) if !name.is_empty() => Ok(Self::Scratch(name.to_string())),
-            Some(("hf", repo)) if repo.contains('/') => Ok(match repo.split_once('@') {
-                Some((repo, revision)) => Self::Hub { repo: repo.into(), revision: Some(revision.into()) },
-                None => Self::Hub { repo: repo.into(), revision: None },
-            }),
-            Some(("modelscope", _)) => Err("`modelscope:` sources are not built yet; use `hf:` or `path:`".into()),
-            _ => Err(format!("`{text}` is no source; expected path:…, scratch:… or hf:OWNER/NAME")),
-        }
-    }
+/// Why a spec makes no plan.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// A source that cannot be read as one.
+    #[error("{key}: {reason}")]
+    Source {
+        /// Key of the spec.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A number beyond what its type, or a TOML file, can hold.
+    #[error("{key} = {value} is too large; expected at most {max}")]
+    TooLarge {
+        /// Key of the spec.
+        key: &'static str,
+        /// Its value.
+        value: u64,
+        /// The largest that is possible.
+        max: u64,
+    },
+    /// AdamW has two moments, and so two decay rates.
+    #[error("train.betas holds {found} numbers; expected 2, such as [0.9, 0.999]")]
+    Betas {
+        /// How many there are.
+        found: usize,
+    },
+    /// One key stands in two axes of the sweep.
+    #[error("sweep: `{key}` is swept more than once; keep it in one of axes, zip and seeds (seeds is `train.seed`)")]
+    SweptTwice {
+        /// The key.
+        key: String,
+    },
+    /// An axis without values.
+    #[error("sweep: {axis} has no values, so there is nothing to run; give it one, or remove it")]
+    EmptyAxis {
+        /// The axis, as the spec calls it.
+        axis: String,
+    },
+    /// The keys of a zip have different numbers of values.
+    #[error("sweep.zip: values that go in step must be equally many; found {found}")]
+    UnevenZip {
+        /// Each key with the number of its values.
+        found: String,
+    },
+    /// More points than anyone means.
+    #[error("sweep: {count} points are more than the {} allowed; remove some values", MAX_POINTS)]
+    TooManyPoints {
+        /// Points before exclusion; "more than 2^64" where they cannot be counted.
+        count: String,
+    },
+    /// Every point is excluded.
+    #[error("sweep.exclude leaves out all {points} points, so there is nothing to run; remove one of its tables")]
+    NothingLeft {
+        /// Points before exclusion.
+        points: u64,
+    },
 }

@@ -1,0 +1,131 @@
+//! `path:` sources: files that are already here.
+
+use std::path::Path;
+
+use super::{AssetError, DataFile, ModelFiles, files};
+
+/// The model in a folder.
+pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
+    if !folder.exists() {
+        return Err(AssetError::NoSuchPath(folder.to_path_buf()));
+    }
+    if !folder.is_dir() {
+        return Err(AssetError::NotAFolder(folder.to_path_buf()));
+    }
+    let choice = files::choose(&folder.display().to_string(), |name| folder.join(name).is_file())?;
+    files::collect(folder, &choice, None)
+}
+
+/// A data file.
+pub(super) fn data(path: &Path, file: Option<&str>) -> Result<DataFile, AssetError> {
+    if let Some(file) = file {
+        return Err(AssetError::FileBesidePath { file: file.to_string(), path: path.join(file) });
+    }
+    if path.is_dir() {
+        return Err(AssetError::NotAFile(path.to_path_buf()));
+    }
+    if !path.exists() {
+        return Err(AssetError::NoSuchPath(path.to_path_buf()));
+    }
+    Ok(DataFile { path: path.to_path_buf(), revision: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{super::data as data_of, super::model as model_of, *};
+    use crate::plan::Source;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        folder
+    }
+
+    const WHOLE: [(&str, &str); 5] = [
+        ("config.json", "{}"),
+        ("model.safetensors", "weights"),
+        ("vocab.txt", "[PAD]"),
+        ("tokenizer_config.json", "{\"do_lower_case\": true}"),
+        ("README.md", "about"),
+    ];
+
+    #[test]
+    fn a_model_is_its_files_and_its_digest() {
+        let dir = folder(&WHOLE);
+        let model = model(dir.path()).unwrap();
+        assert_eq!(model.folder, dir.path());
+        assert_eq!(model.weights, dir.path().join("model.safetensors"));
+        assert_eq!(model.revision, None);
+        // (sha256sum config.json model.safetensors vocab.txt tokenizer_config.json, as "name digest" lines) | sha256sum
+        assert_eq!(model.digest, "52a2991ed70be0b8c390969ad3f463bdb2abaf275104f2da8b03422f3daecb98");
+    }
+
+    #[test]
+    fn the_digest_follows_what_is_read_and_nothing_else() {
+        let base = model(folder(&WHOLE).path()).unwrap().digest;
+        let changed = |name: &str, text: &str| {
+            let dir = folder(&WHOLE);
+            fs::write(dir.path().join(name), text).unwrap();
+            model(dir.path()).unwrap().digest
+        };
+        for name in ["config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tokenizer.json"] {
+            assert_ne!(changed(name, "other"), base, "{name}");
+        }
+        for name in ["README.md", "pytorch_model.bin", "special_tokens_map.json"] {
+            assert_eq!(changed(name, "other"), base, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_older_format_is_the_second_choice() {
+        let dir = folder(&[("config.json", "{}"), ("pytorch_model.bin", "x"), ("tokenizer.json", "{}")]);
+        assert_eq!(model(dir.path()).unwrap().weights, dir.path().join("pytorch_model.bin"));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let dir = folder(&[("README.md", "")]);
+        let message = model(dir.path()).unwrap_err().to_string();
+        for name in ["config.json", "vocab.txt", "model.safetensors", &dir.path().display().to_string()] {
+            assert!(message.contains(name), "{message}");
+        }
+        let message = model(folder(&WHOLE[..2]).path()).unwrap_err().to_string();
+        assert!(message.ends_with("it lacks a tokenizer (tokenizer.json or vocab.txt)"), "{message}");
+    }
+
+    #[test]
+    fn weights_in_several_files_are_refused_with_a_way_out() {
+        let dir = folder(&[("config.json", "{}"), ("model.safetensors.index.json", "{}"), ("vocab.txt", "")]);
+        let message = model(dir.path()).unwrap_err().to_string();
+        assert!(message.contains("not built yet") && message.contains("max_shard_size"), "{message}");
+        fs::write(dir.path().join("pytorch_model.bin"), "x").unwrap();
+        assert!(model(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn paths_that_are_something_else_are_refused() {
+        let dir = folder(&[("data.csv", "label,review\n")]);
+        let file = dir.path().join("data.csv");
+        let message = |result: Result<(), AssetError>| result.unwrap_err().to_string();
+        let source = |path: &Path| Source::Path(path.to_path_buf());
+        assert_eq!(data_of(&source(&file), None).unwrap(), DataFile { path: file.clone(), revision: None });
+        assert!(message(model_of(&source(&file)).map(drop)).contains("is a file"));
+        assert!(message(model_of(&source(&dir.path().join("no"))).map(drop)).contains("does not exist"));
+        assert!(message(data_of(&source(&dir.path().join("no.csv")), None).map(drop)).contains("does not exist"));
+        assert!(message(data_of(&source(dir.path()), None).map(drop)).contains("is a folder"));
+        assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("give the whole path"));
+        assert!(message(model_of(&Source::Scratch("tiny".into())).map(drop)).contains("`scratch:tiny`"));
+    }
+
+    /// The published answer for a million times `a` (FIPS 180-2), which is no whole number of buffers.
+    #[test]
+    fn digests_are_those_of_sha256() {
+        let dir = folder(&[("a", &"a".repeat(1_000_000)), ("aa", &"a".repeat((1 << 20) + 1)), ("none", "")]);
+        let digest = |name: &str| files::digest_file(&dir.path().join(name)).unwrap();
+        assert_eq!(digest("a"), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+        assert_eq!(digest("none"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest("aa"), "4a3f0c0c213adea174f9a3d4c13177315b588bdb2e9c1012d3d0bf0453ca0f6a");
+    }
+}

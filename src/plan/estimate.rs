@@ -1,0 +1,244 @@
+//! What a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths alone.
+//!
+//! The arithmetic follows the engine: no padding is computed, and the last layer makes keys and values for every token and
+//! everything else for the [CLS] row alone.
+
+use super::{Keep, RunConfig, schedule};
+
+/// Sizes of a BERT classifier, as its config.json names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelShape {
+    /// Width of a token's state.
+    pub hidden: usize,
+    /// Encoder layers.
+    pub layers: usize,
+    /// Width inside the feed-forward part.
+    pub intermediate: usize,
+    /// Rows of the word embedding.
+    pub vocab: usize,
+    /// Rows of the position embedding.
+    pub positions: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Labels of the classifier.
+    pub labels: usize,
+}
+
+/// Tokens of each row, special tokens included and `max_length` applied.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lengths<'a> {
+    /// Rows that the model learns from.
+    pub train: &'a [u32],
+    /// Rows of the dev split.
+    pub dev: &'a [u32],
+    /// Rows of the test split.
+    pub test: &'a [u32],
+}
+
+/// What a run will cost when it is not stopped early.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Parameters of the model.
+    pub parameters: u64,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Tokens that pass through the model in training.
+    pub tokens: u64,
+    /// Floating-point operations, those of all evaluations included.
+    pub flop: f64,
+    /// Seconds at the rate given; none without a rate.
+    pub time_s: Option<f64>,
+    /// Bytes of weights, gradients, moments and the activations of the largest batch to be expected.
+    pub memory_bytes: u64,
+    /// Bytes on disk at most, while the run goes on: model folders, training state and database rows.
+    pub disk_bytes: u64,
+}
+
+/// Bytes of a number.
+const F32: u64 = 4;
+/// Numbers of width `hidden` that a layer keeps for each token until its backward pass: input, queries, keys, values,
+/// attention's output, both dense outputs with their dropout masks, both normalised sums.
+const HIDDEN_PER_TOKEN: u64 = 12;
+/// The same of width `intermediate`: before and after GELU, and one gradient.
+const INTERMEDIATE_PER_TOKEN: u64 = 3;
+/// Attention matrices kept for each head: probabilities, their dropped-out copy, one gradient.
+const MATRICES_PER_HEAD: u64 = 3;
+/// Bytes of a stored step with its share of the index, and of an evaluation.
+const STEP_BYTES: u64 = 80;
+const EVALUATION_BYTES: u64 = 1024;
+/// Bytes of a stored prediction beside its text, and of text for each token (a Chinese character in UTF-8).
+const PREDICTION_BYTES: u64 = 64;
+const TEXT_BYTES_PER_TOKEN: u64 = 3;
+
+/// What the run of `config` will cost for a model of `shape` on rows of `lengths`.
+///
+/// `rate` is the machine's measured speed on such a model in FLOP/s; without it no time is given. Evaluations are made
+/// before, during and after training, each on the dev and the test rows.
+pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: Option<f64>) -> Estimate {
+    let train = &config.train;
+    let rows = lengths.train.len() as u64;
+    let steps = schedule::total_steps(train, rows);
+    let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
+    let passes = if per_epoch == 0 { 0.0 } else { steps as f64 / per_epoch as f64 };
+    let evaluations = schedule::evaluations(train, rows);
+
+    let forward = |rows: &[u32]| rows.iter().map(|s| shape.forward_flop(u64::from(*s))).sum::<f64>();
+    // The backward pass makes two products for each of the forward pass's: one gradient for each factor.
+    let training = 3.0 * passes * forward(lengths.train);
+    let evaluating = (evaluations + 2) as f64 * (forward(lengths.dev) + forward(lengths.test));
+    let flop = training + evaluating;
+
+    let parameters = shape.parameters();
+    let weights = parameters * F32;
+    let kept_models = match config.checkpoint.keep {
+        Keep::None => 0,
+        Keep::Best | Keep::Last => 1,
+        Keep::All => evaluations.max(1),
+    };
+    let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
+    Estimate {
+        parameters,
+        steps,
+        tokens: (passes * lengths.train.iter().map(|s| f64::from(*s)).sum::<f64>()).round() as u64,
+        flop,
+        time_s: rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
+        // Weights, gradients and two moments.
+        memory_bytes: 4 * weights + shape.activation_bytes(&largest_batch(lengths.train, train.batch_size)),
+        // The state for resuming holds the weights and two moments.
+        disk_bytes: kept_models * weights
+            + 3 * weights
+            + steps * STEP_BYTES
+            + (2 * (evaluations + 2)) * EVALUATION_BYTES
+            + predicted,
+    }
+}
+
+fn prediction_bytes(tokens: u64) -> u64 {
+    PREDICTION_BYTES + tokens * TEXT_BYTES_PER_TOKEN
+}
+
+impl ModelShape {
+    /// Parameters of the classifier: embeddings, encoder, pooler and head.
+    pub fn parameters(&self) -> u64 {
+        let [h, i, layers, vocab, positions, labels] =
+            [self.hidden, self.intermediate, self.layers, self.vocab, self.positions, self.labels].map(|n| n as u64);
+        let embeddings = (vocab + positions + 2) * h + 2 * h;
+        let layer = 4 * (h * h + h) + 2 * h * i + i + h + 4 * h;
+        let head = h * h + h + h * labels + labels;
+        embeddings + layers * layer + head
+    }
+
+    /// Floating-point operations of the forward pass of one row of `tokens`, matrix products only.
+    pub fn forward_flop(&self, tokens: u64) -> f64 {
+        let [h, i, labels, s] = [self.hidden, self.intermediate, self.labels, tokens as usize].map(|n| n as f64);
+        let layer = 2.0 * s * (4.0 * h * h + 2.0 * h * i) + 4.0 * h * s * s;
+        let last = 2.0 * s * 2.0 * h * h + 2.0 * (2.0 * h * h + 2.0 * h * i) + 4.0 * h * s;
+        let head = 2.0 * (h * h + h * labels);
+        match self.layers {
+            0 => head,
+            layers => (layers - 1) as f64 * layer + last + head,
+        }
+    }
+
+    /// Bytes that a training step on rows of these lengths keeps between its forward and its backward pass.
+    fn activation_bytes(&self, lengths: &[u32]) -> u64 {
+        let [h, i, heads, layers] = [self.hidden, self.intermediate, self.heads, self.layers].map(|n| n as u64);
+        let tokens: u64 = lengths.iter().map(|s| u64::from(*s)).sum();
+        let squares: u64 = lengths.iter().map(|s| u64::from(*s) * u64::from(*s)).sum();
+        let layer = tokens * (HIDDEN_PER_TOKEN * h + INTERMEDIATE_PER_TOKEN * i) + MATRICES_PER_HEAD * heads * squares;
+        F32 * layers * layer
+    }
+}
+
+/// The lengths of the largest batch to be expected: as many rows as the batch has, drawn evenly from the longest tenth of
+/// all rows. A shuffle practically never puts a longer one together.
+fn largest_batch(lengths: &[u32], batch_size: usize) -> Vec<u32> {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let rows = batch_size.min(sorted.len());
+    let tenth = sorted.len().div_ceil(10).max(rows);
+    (0..rows).map(|i| sorted[i * tenth / rows]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::full_config;
+    use super::*;
+
+    const RBT3: ModelShape =
+        ModelShape { hidden: 768, layers: 3, intermediate: 3072, vocab: 21128, positions: 512, heads: 12, labels: 2 };
+
+    fn config(epochs: u32, keep: Keep) -> RunConfig {
+        let mut config = full_config();
+        (config.train.epochs, config.train.max_steps, config.train.batch_size) = (epochs, None, 2);
+        config.checkpoint.keep = keep;
+        config
+    }
+
+    /// The published size of rbt3 is 38 million parameters.
+    #[test]
+    fn parameters_are_those_of_the_published_model() {
+        assert_eq!(RBT3.parameters(), 38_478_338);
+    }
+
+    /// By hand for one layer of width 2, feed-forward 3, one row of 5 tokens, 2 labels.
+    #[test]
+    fn the_last_layer_works_for_one_row_only() {
+        let shape = ModelShape { hidden: 2, layers: 1, intermediate: 3, vocab: 10, positions: 8, heads: 1, labels: 2 };
+        let keys_values = 2.0 * 5.0 * 8.0;
+        let one_row = 2.0 * (8.0 + 12.0) + 4.0 * 2.0 * 5.0;
+        let head = 2.0 * (4.0 + 4.0);
+        assert_eq!(shape.forward_flop(5), keys_values + one_row + head);
+        let full_layer = 2.0 * 5.0 * (16.0 + 12.0) + 4.0 * 2.0 * 25.0;
+        assert_eq!(ModelShape { layers: 2, ..shape }.forward_flop(5), full_layer + keys_values + one_row + head);
+        // For rbt3 on a typical row that saves 28 % of the arithmetic.
+        let naive = 3.0 * (2.0 * 27.0 * (4.0 * 768.0 * 768.0 + 2.0 * 768.0 * 3072.0) + 4.0 * 768.0 * 27.0 * 27.0);
+        assert!((1.0 - RBT3.forward_flop(27) / naive - 0.28).abs() < 0.02, "{}", RBT3.forward_flop(27) / naive);
+    }
+
+    #[test]
+    fn costs_follow_rows_epochs_and_evaluations() {
+        let lengths = Lengths { train: &[4, 6, 8], dev: &[], test: &[5] };
+        let one = estimate(&config(1, Keep::Last), &RBT3, lengths, Some(1e9));
+        assert_eq!((one.steps, one.tokens), (2, 18));
+        let train: f64 = [4, 6, 8].map(|s| RBT3.forward_flop(s)).iter().sum();
+        assert_eq!(one.flop, 3.0 * train + 3.0 * RBT3.forward_flop(5)); // before, after the epoch, at the end
+        assert_eq!(one.time_s, Some(one.flop / 1e9));
+        let two = estimate(&config(2, Keep::Last), &RBT3, lengths, None);
+        assert_eq!((two.steps, two.tokens, two.time_s), (4, 36, None));
+        assert_eq!(two.flop, 6.0 * train + 4.0 * RBT3.forward_flop(5));
+        let mut half = config(9, Keep::Last);
+        half.train.max_steps = Some(1);
+        assert_eq!(estimate(&half, &RBT3, lengths, None).tokens, 9);
+    }
+
+    #[test]
+    fn disk_follows_what_is_kept() {
+        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5] };
+        let disk = |keep| estimate(&config(3, keep), &RBT3, lengths, None).disk_bytes;
+        let folder = RBT3.parameters() * 4;
+        assert_eq!(disk(Keep::Last) - disk(Keep::None), folder);
+        assert_eq!(disk(Keep::Best), disk(Keep::Last));
+        assert_eq!(disk(Keep::All) - disk(Keep::None), 3 * folder);
+        assert!(disk(Keep::None) > 3 * folder, "training state of 12 bytes a parameter");
+    }
+
+    #[test]
+    fn memory_is_state_and_the_largest_batch() {
+        let memory = |train: &[u32]| {
+            estimate(&config(1, Keep::Last), &RBT3, Lengths { train, ..Lengths::default() }, None).memory_bytes
+        };
+        assert_eq!(memory(&[]), 16 * RBT3.parameters());
+        let row = |s: u64| 4 * 3 * (s * (12 * 768 + 3 * 3072) + 3 * 12 * s * s);
+        assert_eq!(memory(&[10, 100, 20]), 16 * RBT3.parameters() + row(100) + row(20));
+        // Of a thousand rows the batch of two is drawn from the longest hundred.
+        let many: Vec<u32> = (1..=1000).collect();
+        assert_eq!(memory(&many), 16 * RBT3.parameters() + row(1000) + row(950));
+    }
+
+    #[test]
+    fn nothing_costs_nothing() {
+        let none = estimate(&config(1, Keep::None), &RBT3, Lengths::default(), Some(0.0));
+        assert_eq!((none.steps, none.tokens, none.flop, none.time_s), (0, 0, 0.0, None));
+    }
+}

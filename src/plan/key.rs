@@ -1,0 +1,274 @@
+//! The identity of a run: which configs mean the same run, and the key that says so.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Keep, RunConfig, Source};
+
+/// Digests of the files that a run reads. They stand in the key for the places where the files lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// SHA-256 of the data file, in hex.
+    pub data: String,
+    /// SHA-256 over the model's files, in hex. Of the config file for `scratch:FILE.json`; empty for `scratch:tiny` and
+    /// `scratch:small`, which their names describe.
+    pub model: String,
+}
+
+/// Keys that never change the weights or the figures of the kept ones.
+///
+/// Whatever is not listed here, or in [`identity`], counts: a field added to [`RunConfig`] is part of the key at once.
+const LEFT_OUT: [&str; 5] = [
+    // What an experiment is called: the same run may belong to several.
+    "name",
+    // They are read by the trained model and change nothing in it.
+    "probes",
+    // Where the file lies: its digest counts.
+    "data.source",
+    // How often a line is printed.
+    "train.log_steps",
+    // How often the state is saved: a resumed run equals an uninterrupted one.
+    "checkpoint.every_steps",
+];
+
+/// SHA-256, in hex, over what changes the result of a run: the same key is the same run.
+///
+/// It covers the resolved config but for the keys below, the digests of data and model, and `numerics`, the version of the
+/// engine's arithmetic. Numbers count by value (1e-5 is 0.00001) and the order of keys does not count. Left out:
+/// - `name`, `probes`, `data.source`, `train.log_steps` and `checkpoint.every_steps`, which change no result;
+/// - `model.source` of a folder or a repository and the path of `scratch:FILE.json`: the digest counts. The names `tiny`
+///   and `small` do count, having no file;
+/// - `model.vocab_size` unless the model is made from scratch: a loaded one brings its vocabulary;
+/// - `checkpoint.keep` but for whether it is `best`: `last`, `all` and `none` end with the same weights;
+/// - `checkpoint.metric` and `train.eval_steps` where neither `keep = "best"` nor early stopping reads the evaluations.
+pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32) -> String {
+    let mut key = Map::new();
+    key.insert("config".into(), identity(config));
+    key.insert("data".into(), digests.data.clone().into());
+    key.insert("model".into(), digests.model.clone().into());
+    key.insert("numerics".into(), numerics.into());
+    hex(&fingerprint(&Value::Object(key)))
+}
+
+/// The config without what changes no result.
+fn identity(config: &RunConfig) -> Value {
+    let mut value = to_value(config);
+    for key in LEFT_OUT {
+        remove(&mut value, key);
+    }
+    match &config.model.source {
+        Source::Path(_) | Source::Hub { .. } => {
+            remove(&mut value, "model.source");
+            remove(&mut value, "model.vocab_size");
+        }
+        Source::Scratch(name) if name.ends_with(".json") => value["model"]["source"] = "scratch".into(),
+        Source::Scratch(_) => {}
+    }
+    value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
+    if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {
+        remove(&mut value, "checkpoint.metric");
+        remove(&mut value, "train.eval_steps");
+    }
+    value
+}
+
+/// A config as JSON.
+pub(super) fn to_value(config: &RunConfig) -> Value {
+    serde_json::to_value(config).expect("a config holds only text, numbers, lists and maps with text keys")
+}
+
+/// SHA-256 over a value in canonical form.
+pub(super) fn fingerprint(value: &Value) -> [u8; 32] {
+    Sha256::digest(canonical(value)).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn remove(value: &mut Value, key: &str) {
+    let (parent, last) = match key.split_once('.') {
+        Some((section, last)) => (&mut value[section], last),
+        None => (value, key),
+    };
+    parent.as_object_mut().and_then(|section| section.shift_remove(last));
+}
+
+/// JSON without spaces, keys sorted, one spelling for each number: whole ones without a point, others as the shortest
+/// digits that read back as the same double, with an exponent. It is spelt out here so that no library's taste is part of it.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            let inner: Vec<_> =
+                entries.iter().map(|(key, v)| format!("{}:{}", Value::from(key.as_str()), canonical(v))).collect();
+            format!("{{{}}}", inner.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        // Below 2^53 each whole number is one double; -0 becomes 0.
+        Value::Number(n) => match n.as_f64() {
+            Some(x) if n.is_f64() && x.fract() == 0.0 && x.abs() < 9_007_199_254_740_992.0 => (x as i64).to_string(),
+            Some(x) if n.is_f64() => format!("{x:e}"),
+            _ => n.to_string(),
+        },
+        Value::Null | Value::Bool(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::full_config;
+    use super::*;
+
+    fn digests() -> Digests {
+        Digests { data: "d".repeat(64), model: "a".repeat(64) }
+    }
+
+    fn key(config: &RunConfig) -> String {
+        run_key(config, &digests(), 1)
+    }
+
+    fn read(value: &Value) -> Option<RunConfig> {
+        serde_json::from_value(value.clone()).ok()
+    }
+
+    /// Stored runs are found by this key: where it changes, everything done so far is done again. If that is meant, put
+    /// the new key here and say so in the changelog.
+    #[test]
+    fn the_key_of_a_fixed_config_stays() {
+        assert_eq!(key(&full_config()), "61b4f84bded98498a1b62a24ad5f2beed076ed4717884bfa2ee8202da594b752");
+    }
+
+    #[test]
+    fn canonical_form_has_one_spelling() {
+        let a: Value = serde_json::from_str(r#"{"b": [1.0, 0.00001, -0.0], "a": "x\"é"}"#).unwrap();
+        assert_eq!(canonical(&a), r#"{"a":"x\"é","b":[1,1e-5,0]}"#);
+        assert_eq!(
+            canonical(&json!([u64::MAX, 1e300, 0.1 + 0.2, null, true])),
+            format!("[{},1e300,3.0000000000000004e-1,null,true]", u64::MAX)
+        );
+    }
+
+    /// Another value of the same kind, so that the result still reads as a config.
+    fn other_values(value: &Value) -> Vec<Value> {
+        match value {
+            Value::Bool(b) => vec![(!b).into()],
+            Value::Number(n) if n.is_f64() => vec![(n.as_f64().unwrap() + 0.125).into()],
+            Value::Number(n) => vec![(n.as_u64().unwrap() + 1).into()],
+            // Text or one of an enum's names: one of these reads as a config.
+            Value::String(s) => {
+                [&format!("{s}x"), "tsv", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
+                    .map(Value::from)
+                    .to_vec()
+            }
+            _ => unreachable!("leaves only"),
+        }
+    }
+
+    /// Every leaf of a config, as a JSON pointer.
+    fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, v)| leaves(v, format!("{at}/{key}"), found)),
+            Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| leaves(v, format!("{at}/{i}"), found)),
+            _ => found.push(at),
+        }
+    }
+
+    /// Goes through whatever fields there are: one added later is either in the key or named here.
+    #[test]
+    fn every_field_counts_but_those_left_out() {
+        let config = full_config();
+        let value = to_value(&config);
+        let mut all = Vec::new();
+        leaves(&value, String::new(), &mut all);
+        assert!(all.len() > 40, "{all:?}");
+        let mut unmoved = Vec::new();
+        for leaf in &all {
+            let changed: Vec<RunConfig> = other_values(value.pointer(leaf).unwrap())
+                .into_iter()
+                .filter_map(|other| {
+                    let mut value = value.clone();
+                    *value.pointer_mut(leaf).unwrap() = other;
+                    read(&value)
+                })
+                .filter(|changed| *changed != config)
+                .collect();
+            assert!(!changed.is_empty(), "no other value found for {leaf}");
+            let moved: Vec<bool> = changed.iter().map(|changed| key(changed) != key(&config)).collect();
+            assert!(moved.iter().all(|m| *m == moved[0]), "{leaf}: some values count and some do not");
+            if !moved[0] {
+                unmoved.push(leaf.as_str());
+            }
+        }
+        let left_out = [
+            "/name",
+            "/data/source",
+            "/train/log_steps",
+            "/checkpoint/every_steps",
+            "/probes/0/text",
+            "/probes/0/expect",
+        ];
+        assert_eq!(unmoved, left_out);
+    }
+
+    #[test]
+    fn options_count_by_being_there() {
+        let base = full_config();
+        let value = to_value(&base);
+        for key_ in ["/data/file", "/data/format", "/data/limit", "/train/max_steps", "/train/dropout"] {
+            let (section, field) = key_[1..].split_once('/').unwrap();
+            let mut without = value.clone();
+            without[section].as_object_mut().unwrap().remove(field).unwrap();
+            assert_ne!(key(&read(&without).unwrap()), key(&base), "{key_}");
+        }
+    }
+
+    #[test]
+    fn files_count_by_their_digests_and_engines_by_their_version() {
+        let config = full_config();
+        let base = run_key(&config, &digests(), 1);
+        assert_ne!(run_key(&config, &Digests { data: "e".repeat(64), ..digests() }, 1), base);
+        assert_ne!(run_key(&config, &Digests { model: "e".repeat(64), ..digests() }, 1), base);
+        assert_ne!(run_key(&config, &digests(), 2), base);
+    }
+
+    #[test]
+    fn a_loaded_model_counts_by_its_digest_alone() {
+        let with = |source: &str, vocab_size| {
+            let mut config = full_config();
+            config.model.source = source.to_string().try_into().unwrap();
+            config.model.vocab_size = vocab_size;
+            key(&config)
+        };
+        assert_eq!(with("path:a", 1), with("hf:a/b@main", 2));
+        assert_eq!(with("scratch:a/x.json", 1), with("scratch:b/y.json", 1));
+        assert_ne!(with("scratch:a/x.json", 1), with("scratch:a/x.json", 2));
+        assert_ne!(with("scratch:tiny", 1), with("scratch:small", 1));
+        assert_ne!(with("scratch:tiny", 1), with("path:tiny", 1));
+    }
+
+    #[test]
+    fn evaluations_count_only_where_something_depends_on_them() {
+        let with = |keep, patience, metric, eval_steps| {
+            let mut config = full_config();
+            config.checkpoint.keep = keep;
+            config.checkpoint.metric = metric;
+            config.train.early_stopping_patience = patience;
+            config.train.eval_steps = eval_steps;
+            key(&config)
+        };
+        use crate::plan::Metric::{Accuracy, Loss};
+        for other in [with(Keep::All, 0, Accuracy, 0), with(Keep::None, 0, Loss, 0), with(Keep::Last, 0, Accuracy, 9)] {
+            assert_eq!(with(Keep::Last, 0, Accuracy, 0), other);
+        }
+        for (keep, patience) in [(Keep::Best, 0), (Keep::Last, 2)] {
+            let base = with(keep, patience, Accuracy, 0);
+            assert_ne!(base, with(keep, patience, Loss, 0));
+            assert_ne!(base, with(keep, patience, Accuracy, 9));
+            assert_ne!(base, with(Keep::Last, 0, Accuracy, 0));
+        }
+    }
+}

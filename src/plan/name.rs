@@ -1,0 +1,107 @@
+//! Names for people: what tells a run from its siblings, such as `lr=2e-5 seed=3`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+/// How swept keys and their values are written in names.
+pub(super) struct Names {
+    keys: HashMap<String, String>,
+    /// Keys whose text values can be cut to what stands after the last `/`.
+    cut: HashSet<String>,
+}
+
+impl Names {
+    /// Names for a sweep of `axes`: each key with all its values.
+    pub(super) fn new(axes: &BTreeMap<&str, Vec<&Value>>) -> Self {
+        let keys = axes.keys().map(|key| (key.to_string(), shortest(key, axes.keys()).to_string())).collect();
+        let cut = axes.iter().filter(|(_, values)| can_cut(values)).map(|(key, _)| key.to_string()).collect();
+        Self { keys, cut }
+    }
+
+    /// The name of one point; empty for the point of no sweep.
+    pub(super) fn name(&self, point: &[(String, Value)]) -> String {
+        let parts = point.iter().map(|(key, value)| {
+            let shown = show(value);
+            let shown = if self.cut.contains(key) { tail(&shown) } else { &shown };
+            format!("{}={shown}", self.keys.get(key).unwrap_or(key))
+        });
+        parts.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The fewest last segments of `key` that no other key ends with.
+fn shortest<'a>(key: &'a str, all: impl Iterator<Item = &'a &'a str> + Clone) -> &'a str {
+    let ambiguous = |short: &str| all.clone().any(|other| *other != key && other.ends_with(&format!(".{short}")));
+    let starts = key.rmatch_indices('.').map(|(dot, _)| &key[dot + 1..]);
+    starts.into_iter().find(|short| !ambiguous(short)).unwrap_or(key)
+}
+
+/// `path:models/rbt3` can be called `rbt3` where no other value of the axis ends so.
+fn can_cut(values: &[&Value]) -> bool {
+    let texts: HashSet<&str> = values.iter().filter_map(|value| value.as_str()).collect();
+    let tails: HashSet<&str> = texts.iter().map(|text| tail(text)).collect();
+    tails.len() == texts.len() && !tails.contains("")
+}
+
+fn tail(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}
+
+/// A value as short as it can be written without loss.
+fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join("_"),
+        Value::Number(n) => match n.as_f64() {
+            Some(x) if n.is_f64() && x != 0.0 && (x.abs() < 1e-2 || x.abs() >= 1e6) => format!("{x:e}"),
+            Some(x) if n.is_f64() => x.to_string(),
+            _ => n.to_string(),
+        },
+        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(",")),
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(axes: &[(&str, Value)], point: &[(&str, Value)]) -> String {
+        let axes = axes.iter().map(|(key, values)| (*key, values.as_array().unwrap().iter().collect())).collect();
+        Names::new(&axes).name(&point.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn keys_are_as_short_as_they_can_be_told_apart() {
+        let axes = [("train.lr", json!([1e-5, 0.00002])), ("train.seed", json!([1, 2])), ("data.seed", json!([1]))];
+        let point = [("train.lr", json!(0.00002)), ("data.seed", json!(1)), ("train.seed", json!(2))];
+        assert_eq!(name(&axes, &point), "lr=2e-5 data.seed=1 train.seed=2");
+        assert_eq!(name(&axes[..2], &[point[0].clone(), point[2].clone()]), "lr=2e-5 seed=2");
+    }
+
+    #[test]
+    fn values_are_short_and_lose_nothing() {
+        let axes = [("train.x", json!([0]))];
+        for (value, want) in [
+            (json!(32), "32"),
+            (json!(0.1), "0.1"),
+            (json!(0.00025), "2.5e-4"),
+            (json!(0.0), "0"),
+            (json!([0.9, 0.999]), "[0.9,0.999]"),
+            (json!("a b"), "a_b"),
+            (json!(true), "true"),
+        ] {
+            assert_eq!(name(&axes, &[("train.x", value)]), format!("x={want}"));
+        }
+    }
+
+    #[test]
+    fn paths_are_cut_to_their_end_where_that_tells_them_apart() {
+        let values = json!(["path:a/rbt3", "hf:hfl/rbt4"]);
+        assert_eq!(name(&[("model.source", values)], &[("model.source", json!("path:a/rbt3"))]), "source=rbt3");
+        let values = json!(["path:a/m", "path:b/m"]);
+        assert_eq!(name(&[("model.source", values)], &[("model.source", json!("path:a/m"))]), "source=path:a/m");
+    }
+}

@@ -1,0 +1,75 @@
+//! Specs and configs for this room's tests.
+
+use crate::{
+    plan::{RunConfig, resolve},
+    spec::{Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Probe, Report, Scheduler, Spec, Sweep, Train},
+};
+
+/// A spec that leaves out all that may be left out.
+pub fn spec() -> Spec {
+    Spec {
+        name: "demo".into(),
+        description: String::new(),
+        model: Model { source: "scratch:tiny".into(), vocab_size: 4000 },
+        data: Data {
+            source: "path:reviews.csv".into(),
+            file: None,
+            format: None,
+            text_column: "review".into(),
+            label_column: "label".into(),
+            labels: [("0", "negative"), ("1", "positive")].map(|(a, b)| (a.to_string(), b.to_string())).into(),
+            test: 0.2,
+            dev: 0.0,
+            seed: 42,
+            stratify: false,
+            max_length: 128,
+            limit: None,
+        },
+        train: Train {
+            epochs: 3,
+            max_steps: None,
+            batch_size: 32,
+            gradient_accumulation_steps: 1,
+            lr: 1e-5,
+            weight_decay: 0.01,
+            no_decay: vec!["bias".into(), "LayerNorm.weight".into()],
+            betas: vec![0.9, 0.999],
+            eps: 1e-8,
+            scheduler: Scheduler::Linear,
+            warmup_steps: 0,
+            warmup_ratio: 0.0,
+            max_grad_norm: 1.0,
+            dropout: None,
+            label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
+            seed: 42,
+            init_seed: None,
+            order_seed: None,
+            log_steps: 50,
+            eval_steps: 0,
+            early_stopping_patience: 0,
+            early_stopping_min_delta: 0.0,
+            freeze: vec![],
+        },
+        checkpoint: Checkpoint { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0 },
+        probes: vec![],
+        report: Report { title: None, smoothing: 0.9, mistakes: 20 },
+        sweep: Sweep::default(),
+    }
+}
+
+/// A config in which every field has a value and every field matters.
+pub fn full_config() -> RunConfig {
+    let mut spec = spec();
+    spec.data.file = Some("train.csv".into());
+    spec.data.format = Some(Format::Csv);
+    spec.data.limit = Some(1000);
+    spec.train.max_steps = Some(100);
+    spec.train.dropout = Some(0.1);
+    spec.train.class_weights = ClassWeights::Given(vec![1.0, 2.5]);
+    spec.train.early_stopping_patience = 2;
+    spec.train.freeze = vec!["embeddings".into()];
+    spec.checkpoint.keep = Keep::Best;
+    spec.probes = vec![Probe { text: "送餐很快".into(), expect: Some("positive".into()) }];
+    resolve(&spec).expect("the spec of the tests is sound")
+}
