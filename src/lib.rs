@@ -6,6 +6,7 @@
 pub mod data;
 pub mod event;
 pub mod metrics;
+pub mod observe;
 pub mod plan;
 pub mod random;
 pub mod spec;
