@@ -174,6 +174,12 @@ pub enum Event {
         /// One for each probe.
         scores: Vec<ProbeScore>,
     },
+    /// The state of training is about to be written. Listeners first make durable what they hold, so that a checkpoint
+    /// never knows of a step that the log has lost.
+    CheckpointStarted {
+        /// Steps made so far.
+        step: u64,
+    },
     /// The state of training is on disk: everything up to this step survives.
     CheckpointSaved {
         /// Steps made so far.

@@ -6,9 +6,11 @@
 pub mod assets;
 pub mod data;
 pub mod event;
+pub mod execute;
 pub mod kernels;
 pub mod metrics;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod random;
 pub mod spec;

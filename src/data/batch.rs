@@ -119,3 +119,23 @@ impl Batch {
         Self { first_row, first_token, ..self }
     }
 }
+impl Batch {
+    /// Texts that have no labels and stand in no data set.
+    pub fn of_texts(texts: &[Vec<u32>]) -> Self {
+        let lengths = texts.iter().map(|ids| ids.len() as u32);
+        let ends = lengths.clone().scan(0, |end, n| {
+            *end += n;
+            Some(*end)
+        });
+        Self {
+            offsets: std::iter::once(0).chain(ends).collect(),
+            ids: texts.concat(),
+            positions: lengths.flat_map(|n| 0..n).collect(),
+            labels: Vec::new(),
+            rows: Vec::new(),
+            first_row: 0,
+            first_token: 0,
+        }
+    }
+}
+

@@ -48,6 +48,21 @@ pub struct Environment {
     pub numerics: u32,
 }
 
+/// What a run works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RunSize {
+    /// Optimiser steps of one epoch.
+    pub steps_per_epoch: u64,
+    /// Rows the model learns from.
+    pub train_rows: u64,
+    /// Rows that choose the checkpoint.
+    pub dev_rows: u64,
+    /// Rows that are only measured.
+    pub test_rows: u64,
+    /// Trainable parameters.
+    pub parameters: u64,
+}
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRecord {
@@ -71,10 +86,14 @@ pub struct RunRecord {
     pub environment: Option<Environment>,
     /// Optimiser steps planned.
     pub total_steps: u64,
+    /// What it works on; none before it began.
+    pub size: Option<RunSize>,
     /// Steps stored.
     pub steps: u64,
-    /// Loss of the last stored step.
+    /// Loss of the step stored last.
     pub last_loss: Option<f64>,
+    /// Step of the checkpoint that it would go on from.
+    pub checkpoint_step: Option<u64>,
     /// Unix time, in seconds.
     pub created_at: f64,
     /// Unix time, in seconds.
@@ -112,6 +131,15 @@ pub struct ProbeRecord {
     /// The probe's score.
     #[serde(flatten)]
     pub score: ProbeScore,
+}
+
+/// Something the user should know about a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NoteRecord {
+    /// Unix time, in seconds.
+    pub at: f64,
+    /// One sentence.
+    pub message: String,
 }
 
 /// One experiment.

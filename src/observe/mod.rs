@@ -1,0 +1,130 @@
+//! The observe room: who listens to a run's events.
+//!
+//! The trainer emits [events](crate::event) and knows nothing of who listens. [`Recorder`] puts them into the store and
+//! stops the run where it cannot; [`Progress`] shows them to a person, [`JsonLines`] to a program; [`Listeners`] hands
+//! each event to several of them.
+
+mod format;
+mod json_lines;
+mod lines;
+mod progress;
+mod recorder;
+
+use std::{io, sync::Arc};
+
+pub use json_lines::JsonLines;
+pub use progress::Progress;
+pub use recorder::Recorder;
+
+use crate::{event::Event, store::StoreError};
+
+/// The run that an event belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Its key.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// A line is printed every so many steps; 0: for none of them.
+    pub log_steps: u64,
+    /// (which, of how many): its place among the runs of the command, from 1.
+    pub position: (usize, usize),
+}
+
+/// Someone who is told what happens in runs.
+///
+/// The events of one run come in order; those of several runs may come mixed.
+pub trait Listener: Send {
+    /// Takes an event. An error means that the run has to stop: what was asked for cannot be delivered.
+    fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError>;
+
+    /// Brings to an end what is still under way. No event comes afterwards.
+    fn finish(&mut self) -> Result<(), ObserveError> {
+        Ok(())
+    }
+}
+
+/// What keeps a listener from its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The store refused a measurement; every later event is refused with the same error.
+    #[error("a measurement could not be stored: {0}")]
+    Store(#[source] Arc<StoreError>),
+    /// The thread that owns the store could not be started.
+    #[error("cannot start the recorder's thread: {0}")]
+    Thread(#[source] io::Error),
+    /// The thread that owns the store is gone.
+    #[error("the recorder ended before its time: measurements since then are lost; run the same command again")]
+    Gone,
+    /// Nobody reads the JSON lines, or they cannot be written.
+    #[error("cannot write the JSON lines: {0}")]
+    JsonLines(#[source] io::Error),
+}
+
+/// Several listeners as one.
+#[derive(Default)]
+pub struct Listeners(Vec<Box<dyn Listener>>);
+
+impl Listeners {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more. Each is told in the order in which it was added: the recorder comes first, so that what is durable
+    /// before it is shown stays so.
+    #[must_use]
+    pub fn with(mut self, listener: impl Listener + 'static) -> Self {
+        self.0.push(Box::new(listener));
+        self
+    }
+
+    /// Tells all, also those after one that fails, and gives back the first error.
+    fn tell(&mut self, mut f: impl FnMut(&mut dyn Listener) -> Result<(), ObserveError>) -> Result<(), ObserveError> {
+        let mut result = Ok(());
+        for listener in &mut self.0 {
+            result = result.and(f(listener.as_mut()));
+        }
+        result
+    }
+}
+
+impl Listener for Listeners {
+    fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError> {
+        self.tell(|listener| listener.on(run, event))
+    }
+
+    fn finish(&mut self) -> Result<(), ObserveError> {
+        self.tell(|listener| listener.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Writes down what it is told, and fails at notes where it should.
+    struct Witness(&'static str, bool, Arc<Mutex<Vec<String>>>);
+
+    impl Listener for Witness {
+        fn on(&mut self, run: &RunInfo, _: &Event) -> Result<(), ObserveError> {
+            self.2.lock().unwrap().push(format!("{} {}", self.0, run.key));
+            if self.1 { Err(ObserveError::JsonLines(io::Error::other(self.0))) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn all_are_told_and_the_first_error_counts() {
+        let told = Arc::default();
+        let witness = |name, fails| Witness(name, fails, Arc::clone(&told));
+        let mut listeners =
+            Listeners::new().with(witness("a", false)).with(witness("b", true)).with(witness("c", true));
+        let run = RunInfo { key: "k".into(), name: "n".into(), log_steps: 1, position: (1, 1) };
+        let error = listeners.on(&run, &Event::Note { message: "x".into() }).unwrap_err();
+        assert!(error.to_string().ends_with(": b"), "{error}");
+        assert_eq!(*told.lock().unwrap(), ["a k", "b k", "c k"]);
+        listeners.finish().unwrap();
+    }
+}

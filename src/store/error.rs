@@ -1,0 +1,103 @@
+//! What can go wrong with the store, in words for the user.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::ErrorCode;
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StoreError {
+    #[error("nothing here yet: run `taper run SPEC` first ({} does not exist)", path.display())]
+    Missing { path: PathBuf },
+    #[error("cannot create the folder {}: {source}; choose another runs folder or make this one writable", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(
+        "{} was made by a newer taper (its schema is {found}, this taper knows up to {known}): update taper, or choose \
+         another runs folder",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{} is not an SQLite database: move it away, or choose another runs folder", path.display())]
+    NotADatabase { path: PathBuf },
+    #[error(
+        "{} is damaged ({message}): keep a copy, then save what can be read with \
+         `sqlite3 taper.db .recover | sqlite3 saved.db` and put saved.db in its place",
+        path.display()
+    )]
+    Corrupt { path: PathBuf, message: String },
+    #[error(
+        "the disk of {} is full: free some space, then run the same command again; what was stored is safe",
+        path.display()
+    )]
+    Full { path: PathBuf },
+    #[error(
+        "cannot write {} ({message}): make the file and its folder writable, or choose another runs folder",
+        path.display()
+    )]
+    ReadOnly { path: PathBuf, message: String },
+    #[error(
+        "cannot open {} ({message}): it has to be a file in a folder that may be written, for SQLite keeps its log \
+         beside it; copy it to such a folder, or choose another runs folder",
+        path.display()
+    )]
+    CannotOpen { path: PathBuf, message: String },
+    #[error("{} stayed locked by another process for {waited_s} s: end that process, then try again", path.display())]
+    Busy { path: PathBuf, waited_s: u64 },
+    #[error("{}: a stored value cannot be read: {message}; it was changed by hand or by another version", path.display())]
+    Value { path: PathBuf, message: String },
+    #[error("{}: {source}", path.display())]
+    Sql { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot lock {}: {source}; locks need a file system that has them (many network file systems do not)", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("run {key} is not registered: its plan has to be stored before its events")]
+    NotRegistered { key: String },
+    #[error("no run has the key or the name `{wanted}`{hint}; `taper list` shows them all")]
+    UnknownRun { wanted: String, hint: String },
+    #[error("`{wanted}` means {count} runs; give more of the key:\n{candidates}")]
+    AmbiguousRun { wanted: String, count: usize, candidates: String },
+    #[error("no experiment is called `{wanted}`{hint}; `taper list` shows the runs of all")]
+    UnknownExperiment { wanted: String, hint: String },
+}
+
+/// Seconds a connection waits for another one's transaction.
+pub(super) const BUSY_S: u64 = 30;
+
+impl StoreError {
+    /// SQLite's error about the database at `path`, with what to do about it.
+    pub(super) fn sql(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_path_buf();
+        let rusqlite::Error::SqliteFailure(failure, _) = &source else {
+            return match source {
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..) => Self::Value { path, message: source.to_string() },
+                _ => Self::Sql { path, source },
+            };
+        };
+        let message = source.to_string();
+        match failure.code {
+            ErrorCode::NotADatabase => Self::NotADatabase { path },
+            ErrorCode::DatabaseCorrupt => Self::Corrupt { path, message },
+            ErrorCode::DiskFull => Self::Full { path },
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { path, message },
+            ErrorCode::CannotOpen => Self::CannotOpen { path, message },
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path, waited_s: BUSY_S },
+            _ => Self::Sql { path, source },
+        }
+    }
+}
+
+/// `, did you mean …?` where one of `names` is near `wanted`.
+pub(super) fn hint<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
+        .filter(|(distance, name)| *distance <= wanted.chars().count().max(name.chars().count()) / 3)
+        .min()
+        .map(|(_, name)| format!(", did you mean `{name}`?"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,266 @@
+//! Opening the database: its folder, its schema, its settings.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{
+    Store,
+    error::{BUSY_S, StoreError},
+};
+
+/// Name of the database in the runs folder.
+const FILE: &str = "taper.db";
+
+/// The schema's history: `user_version` counts how many of these a database has been through. Append only.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/001.sql")];
+
+impl Store {
+    /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to date.
+    pub fn open(runs: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(runs).map_err(|source| StoreError::Folder { path: runs.into(), source })?;
+        Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens the database of the folder `runs` for a command that only reads; makes nothing.
+    pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {
+        let path = runs.join(FILE);
+        if !path.exists() {
+            return Err(StoreError::Missing { path });
+        }
+        Self::connect(path, OpenFlags::empty())
+    }
+
+    fn connect(path: PathBuf, extra: OpenFlags) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+        let sql = |error| StoreError::sql(&path, error);
+        let mut conn = Connection::open_with_flags(&path, flags).map_err(sql)?;
+        conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
+        let (found, known) = (version(&conn).map_err(sql)?, MIGRATIONS.len() as i64);
+        if found > known {
+            return Err(StoreError::Newer { path, found, known });
+        }
+        use_wal(&conn).map_err(sql)?;
+        // A migration that rebuilds a table drops the old one: that must not cascade to its children.
+        conn.pragma_update(None, "foreign_keys", false).map_err(sql)?;
+        migrate(&mut conn, MIGRATIONS).map_err(sql)?;
+        conn.pragma_update(None, "foreign_keys", true).map_err(sql)?;
+        // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions may
+        // be gone, and then a checkpoint would know of steps that the log does not. It costs one fsync a transaction.
+        conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
+        Ok(Self { conn, path })
+    }
+
+    /// Runs `f` in one transaction that holds the write lock from its beginning, so that it can wait for the lock but
+    /// never fail halfway for want of it.
+    pub(super) fn write<T>(
+        &mut self,
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let in_transaction = || {
+            let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = f(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        let result = in_transaction();
+        result.map_err(|error| StoreError::sql(&self.path, error))
+    }
+
+    /// Runs `f`, which only reads, on one unchanging view of the database.
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let in_transaction = || f(&self.conn.unchecked_transaction()?);
+        in_transaction().map_err(|error| StoreError::sql(&self.path, error))
+    }
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Write-ahead log: readers and the writer do not wait for each other. The setting stays with the file.
+///
+/// Changing it needs the file alone and does not heed the busy timeout, so processes that open a new database at the
+/// same moment take turns here.
+fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(BUSY_S);
+    loop {
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode == "wal" {
+            return Ok(());
+        }
+        match conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            // A file system that cannot share memory stays with the rollback journal: slower, as safe.
+            result => return result,
+        }
+    }
+}
+
+/// Applies what is missing of `migrations`, each in a transaction of its own.
+fn migrate(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+    while (version(conn)? as usize) < migrations.len() {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read again under the lock: another process may have been quicker.
+        let done = version(&transaction)? as usize;
+        if let Some(migration) = migrations.get(done) {
+            transaction.execute_batch(migration)?;
+            transaction.pragma_update(None, "user_version", done as i64 + 1)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Split, When},
+        store::{
+            RunState,
+            testing::{config, register},
+        },
+    };
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn settings_are_as_promised() {
+        let folder = folder();
+        let store = Store::open(&folder.path().join("a/b")).unwrap();
+        let pragma = |name| store.conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(pragma("foreign_keys"), 1);
+        assert_eq!(pragma("synchronous"), 2, "FULL");
+        assert_eq!(pragma("user_version"), MIGRATIONS.len() as i64);
+        assert_eq!(pragma("busy_timeout"), 30_000);
+        let mode: String = store.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    /// A database of version 1, as the first release left it, is read by this version with all that it held.
+    #[test]
+    fn version_1_is_brought_up_to_date_with_its_data() {
+        let folder = folder();
+        let old = Connection::open(folder.path().join(FILE)).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute(
+            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, last_loss, created_at)
+             VALUES ('k', 'n', 'e', 'interrupted', ?1, '[\"neg\",\"pos\"]', 10, 2, 2, 0.5, 1.5)",
+            [serde_json::to_string(&config()).unwrap()],
+        )
+        .unwrap();
+        old.execute_batch(
+            "INSERT INTO steps VALUES ('k', 1, 1, NULL, 1e-5, 2.0, 100, 0.5), ('k', 2, 1, 0.5, 1e-5, 2.0, 100, 1.0);
+             INSERT INTO evals VALUES ('k', 'after', 2, 'dev', 1, 4, 0.5, 0.75, 0.5, 0.25, '[]', '[[3,1],[0,0]]', 1.0);
+             INSERT INTO notes (run, message, at) VALUES ('k', 'hm', 1.0);",
+        )
+        .unwrap();
+        drop(old);
+
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(version(&store.conn).unwrap(), MIGRATIONS.len() as i64);
+        let run = store.run("k").unwrap();
+        assert_eq!((run.state, run.steps, run.last_loss), (RunState::Interrupted, 2, Some(0.5)));
+        assert_eq!((run.config, run.labels, run.created_at), (config(), vec!["neg".into(), "pos".into()], 1.5));
+        assert!(store.steps("k").unwrap()[0].loss.is_nan());
+        let eval = &store.evals("k").unwrap()[0];
+        assert_eq!((eval.when, eval.split, eval.metrics.accuracy), (When::After, Split::Dev, 0.75));
+        assert_eq!(store.notes("k").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn each_migration_is_applied_once_and_whole() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        let mut steps = vec!["CREATE TABLE t (a); INSERT INTO t VALUES (1);"];
+        migrate(&mut conn, &steps).unwrap();
+        migrate(&mut conn, &steps).unwrap();
+        steps.push("ALTER TABLE t ADD COLUMN b DEFAULT 7;");
+        steps.push("INSERT INTO t VALUES (2, 8); INSERT INTO nowhere VALUES (1);");
+        assert!(migrate(&mut conn, &steps).is_err());
+        // The second stayed, the third left nothing.
+        assert_eq!(version(&conn).unwrap(), 2);
+        let rows = |conn: &Connection| {
+            let mut rows = conn.prepare("SELECT a, b FROM t").unwrap();
+            let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            rows.map(Result::unwrap).collect::<Vec<(i64, i64)>>()
+        };
+        assert_eq!(rows(&conn), [(1, 7)]);
+        steps[2] = "INSERT INTO t VALUES (2, 8);";
+        migrate(&mut conn, &steps).unwrap();
+        assert_eq!((version(&conn).unwrap(), rows(&conn)), (3, vec![(1, 7), (2, 8)]));
+    }
+
+    #[test]
+    fn a_newer_database_is_left_alone() {
+        let folder = folder();
+        drop(Store::open(folder.path()).unwrap());
+        let newer = Connection::open(folder.path().join(FILE)).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        let error = Store::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("taper.db was made by a newer taper (its schema is 99"), "{error}");
+        assert_eq!(version(&newer).unwrap(), 99);
+    }
+
+    #[test]
+    fn reading_makes_nothing() {
+        let folder = folder();
+        let runs = folder.path().join("runs");
+        let error = Store::open_existing(&runs).unwrap_err().to_string();
+        assert!(error.starts_with("nothing here yet: run `taper run SPEC` first"), "{error}");
+        assert!(!runs.exists());
+    }
+
+    #[test]
+    fn what_is_no_database_is_named() {
+        let folder = folder();
+        let runs = folder.path();
+        fs::write(runs.join(FILE), "label,review\n".repeat(100)).unwrap();
+        let error = Store::open(runs).unwrap_err().to_string();
+        assert!(error.contains("taper.db is not an SQLite database"), "{error}");
+
+        fs::remove_file(runs.join(FILE)).unwrap();
+        fs::create_dir(runs.join(FILE)).unwrap();
+        let error = Store::open(runs).unwrap_err().to_string();
+        assert!(error.starts_with("cannot open") && error.contains("taper.db"), "{error}");
+
+        fs::write(runs.join("in the way"), "").unwrap();
+        let error = Store::open(&runs.join("in the way")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot create the folder") && error.contains("in the way"), "{error}");
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let folder = folder();
+        let path = folder.path().join(FILE);
+        let mut store = Store::open(folder.path()).unwrap();
+        register(&mut store, "k", "n");
+        drop(store);
+        let mut bytes = fs::read(&path).unwrap();
+        let page = 4096;
+        bytes[page..].fill(0xa5);
+        fs::write(&path, bytes).unwrap();
+        let error = Store::open(folder.path()).and_then(|store| store.runs()).unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains("taper.db is damaged") && error.to_string().contains(".recover"), "{error}");
+    }
+
+    #[test]
+    fn many_may_open_a_new_database_at_once() {
+        let folder = folder();
+        thread::scope(|scope| {
+            let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(folder.path()).map(drop))).collect();
+            opened.into_iter().for_each(|handle| handle.join().unwrap().unwrap());
+        });
+    }
+}

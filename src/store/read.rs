@@ -1,0 +1,262 @@
+//! The reading half of the store.
+
+use rusqlite::{Connection, Params, Row, params};
+
+use super::{
+    EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, StepRecord, Store,
+    StoreError,
+    columns::{Count, Json, Probabilities, Real, Tag},
+    error::hint,
+};
+use crate::{
+    event::{Prediction, ProbeScore, Split, StepCompleted},
+    metrics::Metrics,
+};
+
+/// Every column of a run, and of its final evaluation: that of the test split, else that of the dev split. Reads one
+/// row of `evals` for each run, and none of the other tables.
+pub(super) const RUN: &str = "
+    SELECT r.*, e.rows, e.loss, e.accuracy, e.macro_f1, e.calibration_error, e.per_class, e.confusion
+    FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
+        WHEN EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
+        THEN 'test' ELSE 'dev' END";
+
+/// Candidates listed when a key's beginning means several runs.
+const CANDIDATES: usize = 10;
+
+impl Store {
+    /// All runs, in the order in which they were registered.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], run_record))
+    }
+
+    /// The runs of an experiment, in its plan's order; those not registered yet are left out.
+    pub fn runs_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
+        let experiment = self.experiment(experiment)?.name;
+        let sql = format!("{RUN} JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = ?1 ORDER BY x.position");
+        self.read(|tx| all(tx, &sql, [experiment], run_record))
+    }
+
+    /// All experiments, in the order in which they were first stored.
+    pub fn experiments(&self) -> Result<Vec<ExperimentRecord>, StoreError> {
+        self.read(|tx| {
+            let mut experiments = all(tx, "SELECT * FROM experiments ORDER BY id", [], experiment_record)?;
+            for e in &mut experiments {
+                let keys = "SELECT run FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
+                e.runs = all(tx, keys, [&e.name], |row| row.get(0))?;
+            }
+            Ok(experiments)
+        })
+    }
+
+    /// The experiment of this name; an unknown one is an error that names the nearest.
+    pub fn experiment(&self, name: &str) -> Result<ExperimentRecord, StoreError> {
+        let mut experiments = self.experiments()?;
+        match experiments.iter().position(|e| e.name == name) {
+            Some(i) => Ok(experiments.swap_remove(i)),
+            None => {
+                let hint = hint(name, experiments.iter().map(|e| e.name.as_str()));
+                Err(StoreError::UnknownExperiment { wanted: name.into(), hint })
+            }
+        }
+    }
+
+    /// The run that `wanted` means: a whole key, the beginning of just one key, or the name of just one run.
+    pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
+        let names: Vec<(String, String)> = self
+            .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let prefix = wanted.to_ascii_lowercase();
+        let mut found: Vec<_> = names.iter().filter(|(key, _)| *key == prefix).collect();
+        if found.is_empty() && !wanted.is_empty() {
+            found = names.iter().filter(|(key, _)| key.starts_with(&prefix)).collect();
+        }
+        if found.is_empty() {
+            found = names.iter().filter(|(_, name)| name == wanted).collect();
+        }
+        match found[..] {
+            [(key, _)] => self.run(key),
+            [] => {
+                let hint = hint(wanted, names.iter().map(|(_, name)| name.as_str()));
+                Err(StoreError::UnknownRun { wanted: wanted.into(), hint })
+            }
+            _ => {
+                let shown = wanted.len().max(4) + 4;
+                let mut lines: Vec<_> = found
+                    .iter()
+                    .take(CANDIDATES)
+                    .map(|(key, name)| format!("  {}  {name}", key.get(..shown).unwrap_or(key)))
+                    .collect();
+                if found.len() > CANDIDATES {
+                    lines.push(format!("  … and {} more", found.len() - CANDIDATES));
+                }
+                let candidates = lines.join("\n");
+                Err(StoreError::AmbiguousRun { wanted: wanted.into(), count: found.len(), candidates })
+            }
+        }
+    }
+
+    /// The run of this whole key.
+    pub fn run(&self, key: &str) -> Result<RunRecord, StoreError> {
+        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], run_record))?;
+        found.into_iter().next().ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new() })
+    }
+
+    /// The steps of a run, in order.
+    pub fn steps(&self, key: &str) -> Result<Vec<StepRecord>, StoreError> {
+        self.read(|tx| all(tx, "SELECT * FROM steps WHERE run = ?1 ORDER BY step", [key], step_record))
+    }
+
+    /// The evaluations of a run: before, during and after training, by step and split.
+    pub fn evals(&self, key: &str) -> Result<Vec<EvalRecord>, StoreError> {
+        let mut evals = self.read(|tx| all(tx, "SELECT * FROM evals WHERE run = ?1", [key], eval_record))?;
+        evals.sort_by_key(|e| (e.when, e.step, e.split));
+        Ok(evals)
+    }
+
+    /// The rows of a split as the kept weights see them, by row.
+    pub fn predictions(&self, key: &str, split: Split) -> Result<Vec<PredictionRecord>, StoreError> {
+        let sql = "SELECT * FROM predictions WHERE run = ?1 AND split = ?2 ORDER BY row";
+        self.read(|tx| all(tx, sql, params![key, Tag(split)], prediction_record))
+    }
+
+    /// The probes of a run: before, during and after training, by step and position.
+    pub fn probes(&self, key: &str) -> Result<Vec<ProbeRecord>, StoreError> {
+        let mut probes = self.read(|tx| all(tx, "SELECT * FROM probes WHERE run = ?1", [key], probe_record))?;
+        probes.sort_by_key(|p| (p.when, p.step, p.score.position));
+        Ok(probes)
+    }
+
+    /// What the user should know about a run, in the order in which it was said.
+    pub fn notes(&self, key: &str) -> Result<Vec<NoteRecord>, StoreError> {
+        self.read(|tx| {
+            all(tx, "SELECT at, message FROM notes WHERE run = ?1 ORDER BY id", [key], |row| {
+                Ok(NoteRecord { at: row.get("at")?, message: row.get("message")? })
+            })
+        })
+    }
+}
+
+fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    record: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    conn.prepare_cached(sql)?.query_map(params, record)?.collect()
+}
+
+fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    row.get(column).map(|Count(value)| value)
+}
+
+fn real(row: &Row<'_>, column: &str) -> rusqlite::Result<f64> {
+    row.get(column).map(|Real(value)| value)
+}
+
+fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let steps = count(row, "steps")?;
+    let size = match row.get::<_, Option<Count>>("steps_per_epoch")? {
+        None => None,
+        Some(Count(steps_per_epoch)) => Some(RunSize {
+            steps_per_epoch,
+            train_rows: count(row, "rows_train")?,
+            dev_rows: count(row, "rows_dev")?,
+            test_rows: count(row, "rows_test")?,
+            parameters: count(row, "parameters")?,
+        }),
+    };
+    let evaluated = row.get::<_, Option<Count>>("rows")?.is_some();
+    Ok(RunRecord {
+        key: row.get("key")?,
+        name: row.get("name")?,
+        experiment: row.get("experiment")?,
+        state: row.get::<_, Tag<_>>("state")?.0,
+        failure: row.get::<_, Option<Tag<_>>>("failure")?.map(|tag| tag.0),
+        message: row.get("message")?,
+        config: row.get::<_, Json<_>>("config")?.0,
+        labels: row.get::<_, Json<_>>("labels")?.0,
+        environment: row.get::<_, Option<Json<_>>>("environment")?.map(|json| json.0),
+        total_steps: count(row, "total_steps")?,
+        size,
+        steps,
+        // NULL is a NaN once there are steps.
+        last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
+        checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+        final_metrics: if evaluated { Some(metrics(row)?) } else { None },
+    })
+}
+
+fn metrics(row: &Row<'_>) -> rusqlite::Result<Metrics> {
+    Ok(Metrics {
+        rows: count(row, "rows")?,
+        loss: real(row, "loss")?,
+        accuracy: real(row, "accuracy")?,
+        macro_f1: real(row, "macro_f1")?,
+        calibration_error: real(row, "calibration_error")?,
+        per_class: row.get::<_, Json<_>>("per_class")?.0,
+        confusion: row.get::<_, Json<_>>("confusion")?.0,
+    })
+}
+
+fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
+    Ok(ExperimentRecord {
+        name: row.get("name")?,
+        description: row.get("description")?,
+        spec_path: row.get("spec_path")?,
+        arguments: row.get::<_, Json<_>>("arguments")?.0,
+        spec_text: row.get("spec_text")?,
+        report: row.get::<_, Json<_>>("report")?.0,
+        runs: Vec::new(),
+    })
+}
+
+fn step_record(row: &Row<'_>) -> rusqlite::Result<StepCompleted> {
+    Ok(StepCompleted {
+        step: count(row, "step")?,
+        epoch: row.get("epoch")?,
+        loss: real(row, "loss")?,
+        lr: real(row, "lr")?,
+        grad_norm: real(row, "grad_norm")?,
+        tokens: count(row, "tokens")?,
+        elapsed_s: real(row, "elapsed_s")?,
+    })
+}
+
+fn eval_record(row: &Row<'_>) -> rusqlite::Result<EvalRecord> {
+    Ok(EvalRecord {
+        when: row.get::<_, Tag<_>>("phase")?.0,
+        step: count(row, "step")?,
+        epoch: row.get("epoch")?,
+        split: row.get::<_, Tag<_>>("split")?.0,
+        metrics: metrics(row)?,
+        elapsed_s: real(row, "elapsed_s")?,
+    })
+}
+
+fn prediction_record(row: &Row<'_>) -> rusqlite::Result<Prediction> {
+    Ok(Prediction {
+        row: row.get("row")?,
+        line: count(row, "line")?,
+        text: row.get("text")?,
+        label: row.get("label")?,
+        predicted: row.get("predicted")?,
+        probabilities: row.get::<_, Probabilities>("probabilities")?.0,
+    })
+}
+
+fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
+    Ok(ProbeRecord {
+        when: row.get::<_, Tag<_>>("phase")?.0,
+        step: count(row, "step")?,
+        score: ProbeScore {
+            position: row.get("position")?,
+            text: row.get("text")?,
+            expect: row.get("expect")?,
+            predicted: row.get("predicted")?,
+            probabilities: row.get::<_, Probabilities>("probabilities")?.0,
+        },
+    })
+}

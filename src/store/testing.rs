@@ -1,0 +1,78 @@
+//! What the tests of the store and of its listeners have in common.
+
+use std::path::Path;
+
+use super::{NewRun, Store};
+use crate::{
+    event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
+    metrics::Metrics,
+    plan::RunConfig,
+};
+
+/// The tutorial's config.
+pub(crate) fn config() -> RunConfig {
+    serde_json::from_str(include_str!("../../tests/fixtures/store_config.json")).unwrap()
+}
+
+/// Registers a run of 10 steps called `name`.
+pub(crate) fn register(store: &mut Store, key: &str, name: &str) {
+    let labels = ["negative", "positive"].map(String::from);
+    let run = NewRun { key, name, experiment: "exp", config: &config(), labels: &labels, total_steps: 10 };
+    store.register(&run).unwrap();
+}
+
+/// A store in `folder` with the registered run `k`.
+pub(crate) fn store_with_run(folder: &Path) -> Store {
+    let mut store = Store::open(folder).unwrap();
+    register(&mut store, "k", "lr=1e-5");
+    store
+}
+
+/// A step with this number and loss.
+pub(crate) fn step(step: u64, loss: f64) -> Event {
+    Event::StepCompleted(StepCompleted {
+        step,
+        epoch: 1,
+        loss,
+        lr: 1e-5,
+        grad_norm: 2.5,
+        tokens: 100,
+        elapsed_s: step as f64 * 0.5,
+    })
+}
+
+/// Figures of four rows, `right` of which are right.
+pub(crate) fn metrics(right: usize) -> Metrics {
+    let names = ["negative", "positive"].map(String::from);
+    let probabilities: Vec<Vec<f32>> =
+        (0..4).map(|i| if i < right { vec![0.75, 0.25] } else { vec![0.25, 0.75] }).collect();
+    Metrics::new(&names, &[0; 4], &probabilities, &[0.25, 0.5, 0.75, 1.0])
+}
+
+/// An evaluation with `right` of four rows right.
+pub(crate) fn eval(when: When, step: u64, split: Split, right: usize) -> Event {
+    Event::EvalCompleted { when, step, epoch: 1, split, metrics: metrics(right), elapsed_s: 0.5 }
+}
+
+/// A row's prediction.
+pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
+    Prediction {
+        row,
+        line: u64::from(row) + 2,
+        text: text.into(),
+        label: 0,
+        predicted: 1,
+        probabilities: vec![0.1, 0.9],
+    }
+}
+
+/// A probe, said to be negative with this probability.
+pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
+    ProbeScore {
+        position,
+        text: "这家饭店真贴心".into(),
+        expect: Some("negative".into()),
+        predicted: "negative".into(),
+        probabilities: vec![confidence, 1.0 - confidence],
+    }
+}

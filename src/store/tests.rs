@@ -1,0 +1,424 @@
+//! What goes in comes out; what is made again takes the place of what was.
+
+use std::{fs, path::Path};
+
+use rusqlite::Connection;
+
+use super::{testing::*, *};
+use crate::event::{Event, FailureKind, Outcome, Split, When};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn environment() -> Environment {
+    Environment { taper: "0.1.0".into(), cpu: "a processor".into(), threads: 2, numerics: 1, ..Environment::default() }
+}
+
+fn started(total_steps: u64, resumed_from: Option<u64>) -> Event {
+    Event::RunStarted { total_steps, steps_per_epoch: 5, resumed_from, rows: (80, 0, 20), parameters: 38_477_058 }
+}
+
+fn losses(store: &Store) -> Vec<(u64, f64)> {
+    store.steps("k").unwrap().iter().map(|s| (s.step, s.loss)).collect()
+}
+
+fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
+    ExperimentRecord {
+        name: name.into(),
+        description: "a sweep".into(),
+        spec_path: "experiments/a.toml".into(),
+        arguments: vec!["--set".into(), "train.lr=2e-5".into()],
+        spec_text: "name = \"a\"\n".into(),
+        report: serde_json::json!({"smoothing": 0.9, "title": null}),
+        runs: runs.iter().map(|key| key.to_string()).collect(),
+    }
+}
+
+#[test]
+fn a_run_from_plan_to_end() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let pending = store.run("k").unwrap();
+    assert_eq!((pending.state, pending.steps, pending.last_loss, pending.size), (RunState::Pending, 0, None, None));
+    assert_eq!(pending.config, config());
+    assert_eq!((pending.total_steps, pending.environment, pending.started_at), (10, None, None));
+
+    store.start("k", &environment(), None).unwrap();
+    let probes = vec![probe(0, 0.25), probe(1, 0.5)];
+    let events = [
+        started(2, None),
+        Event::Note { message: "the head is new".into() },
+        Event::ProbesScored { when: When::Before, step: 0, scores: probes.clone() },
+        eval(When::Before, 0, Split::Test, 1),
+        step(1, 0.75),
+        Event::EvalProgress { split: Split::Test, done: 1, total: 4 },
+        eval(When::During, 1, Split::Test, 2),
+        Event::CheckpointSaved { step: 1 },
+        step(2, 0.5),
+    ];
+    store.append("k", &events).unwrap();
+    let running = store.run("k").unwrap();
+    assert_eq!((running.state, running.steps, running.total_steps), (RunState::Running, 2, 2));
+    assert_eq!((running.last_loss, running.checkpoint_step), (Some(0.5), Some(1)));
+    assert_eq!((running.environment, running.final_metrics), (Some(environment()), None));
+    let size = RunSize { steps_per_epoch: 5, train_rows: 80, dev_rows: 0, test_rows: 20, parameters: 38_477_058 };
+    assert_eq!(running.size, Some(size));
+
+    let predictions = vec![prediction(3, "好吃"), prediction(1, "逗号,引号\"和\n换行")];
+    let end = [
+        eval(When::After, 2, Split::Test, 3),
+        Event::Predicted { split: Split::Test, predictions: predictions.clone() },
+        Event::RunFinished(Outcome::Completed),
+    ];
+    store.append("k", &end).unwrap();
+    drop(store);
+
+    let store = Store::open_existing(folder.path()).unwrap();
+    let run = store.run("k").unwrap();
+    assert_eq!((run.state, run.failure, run.final_metrics), (RunState::Completed, None, Some(metrics(3))));
+    assert!(run.created_at <= run.started_at.unwrap() && run.started_at <= run.finished_at);
+    let Event::StepCompleted(first) = step(1, 0.75) else { unreachable!() };
+    assert_eq!(store.steps("k").unwrap()[0], first);
+    let evals: Vec<_> = store.evals("k").unwrap().into_iter().map(|e| (e.when, e.step, e.metrics)).collect();
+    let want = [(When::Before, 0, metrics(1)), (When::During, 1, metrics(2)), (When::After, 2, metrics(3))];
+    assert_eq!(evals, want);
+    assert_eq!(store.predictions("k", Split::Test).unwrap(), [predictions[1].clone(), predictions[0].clone()]);
+    assert_eq!(store.predictions("k", Split::Dev).unwrap(), []);
+    let stored: Vec<_> = store.probes("k").unwrap().into_iter().map(|p| p.score).collect();
+    assert_eq!(stored, probes);
+    assert_eq!(store.notes("k").unwrap()[0].message, "the head is new");
+}
+
+#[test]
+fn registering_again_changes_nothing() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.append("k", &[step(1, 0.5)]).unwrap();
+    let before = store.run("k").unwrap();
+    register(&mut store, "k", "another name");
+    assert_eq!(store.run("k").unwrap(), before);
+}
+
+#[test]
+fn what_is_not_finite_is_stored_and_read_back() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let mut sick = metrics(2);
+    sick.loss = f64::NAN;
+    let mut prediction = prediction(0, "x");
+    prediction.probabilities = vec![f32::NAN, 0.5];
+    let events = [
+        step(1, f64::INFINITY),
+        step(2, f64::NAN),
+        Event::EvalCompleted {
+            when: When::After,
+            step: 2,
+            epoch: 1,
+            split: Split::Test,
+            metrics: sick,
+            elapsed_s: 1.0,
+        },
+        Event::Predicted { split: Split::Test, predictions: vec![prediction] },
+        Event::RunFinished(Outcome::Failed { kind: FailureKind::Diverged, message: "loss at step 2".into() }),
+    ];
+    store.append("k", &events).unwrap();
+    let steps = store.steps("k").unwrap();
+    assert!(steps[0].loss == f64::INFINITY && steps[1].loss.is_nan());
+    let run = store.run("k").unwrap();
+    assert!(run.last_loss.unwrap().is_nan() && run.final_metrics.as_ref().unwrap().loss.is_nan());
+    assert_eq!((run.state, run.failure), (RunState::Failed, Some(FailureKind::Diverged)));
+    assert_eq!(run.message.as_deref(), Some("loss at step 2"));
+    let stored = store.predictions("k", Split::Test).unwrap();
+    assert!(stored[0].probabilities[0].is_nan() && stored[0].probabilities[1] == 0.5);
+    assert!(serde_json::to_string(&run).unwrap().contains("\"last_loss\":null"));
+}
+
+#[test]
+fn steps_made_again_replace_their_elders_one_by_one() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.start("k", &environment(), None).unwrap();
+    let mut first: Vec<Event> = (1..=6).map(|i| step(i, 1.0)).collect();
+    first.insert(3, Event::CheckpointSaved { step: 3 });
+    first.push(eval(When::During, 5, Split::Dev, 1));
+    first.push(Event::ProbesScored { when: When::During, step: 5, scores: vec![probe(0, 0.25)] });
+    store.append("k", &first).unwrap();
+
+    store.start("k", &environment(), Some(3)).unwrap();
+    store.append("k", &[started(10, Some(3)), step(4, 0.5)]).unwrap();
+    assert_eq!(losses(&store), [(1, 1.0), (2, 1.0), (3, 1.0), (4, 0.5), (5, 1.0), (6, 1.0)]);
+    let run = store.run("k").unwrap();
+    assert_eq!((run.steps, run.last_loss, run.checkpoint_step), (6, Some(0.5), Some(3)));
+
+    let again = [
+        step(5, 0.25),
+        eval(When::During, 5, Split::Dev, 2),
+        Event::ProbesScored { when: When::During, step: 5, scores: vec![probe(0, 0.75)] },
+    ];
+    store.append("k", &again).unwrap();
+    let evals = store.evals("k").unwrap();
+    assert_eq!((evals.len(), &evals[0].metrics), (1, &metrics(2)));
+    let probes = store.probes("k").unwrap();
+    assert_eq!((probes.len(), &probes[0].score), (1, &probe(0, 0.75)));
+    assert_eq!(store.run("k").unwrap().steps, 6);
+}
+
+#[test]
+fn completing_removes_what_lies_beyond_the_end() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let mut first: Vec<Event> = (1..=6).map(|i| step(i, i as f64)).collect();
+    for at in [2, 4, 6] {
+        first.push(eval(When::During, at, Split::Dev, 1));
+        first.push(Event::ProbesScored { when: When::During, step: at, scores: vec![probe(0, 0.5)] });
+    }
+    first.push(eval(When::After, 6, Split::Test, 1));
+    store.append("k", &first).unwrap();
+
+    // The second time it stops early, after step 4; an interruption on the way removes nothing.
+    store.start("k", &environment(), Some(3)).unwrap();
+    store.append("k", &[started(10, Some(3)), Event::RunFinished(Outcome::Interrupted)]).unwrap();
+    assert_eq!(losses(&store).len(), 6);
+    store.start("k", &environment(), Some(3)).unwrap();
+    let end = [
+        started(10, Some(3)),
+        step(4, 0.5),
+        eval(When::After, 4, Split::Test, 4),
+        Event::RunFinished(Outcome::Completed),
+    ];
+    store.append("k", &end).unwrap();
+    assert_eq!(losses(&store), [(1, 1.0), (2, 2.0), (3, 3.0), (4, 0.5)]);
+    let evals: Vec<_> = store.evals("k").unwrap().into_iter().map(|e| (e.when, e.step)).collect();
+    assert_eq!(evals, [(When::During, 2), (When::During, 4), (When::After, 4)]);
+    assert_eq!(store.probes("k").unwrap().iter().map(|p| p.step).collect::<Vec<_>>(), [2, 4]);
+    let run = store.run("k").unwrap();
+    assert_eq!((run.steps, run.last_loss, run.final_metrics), (4, Some(0.5), Some(metrics(4))));
+}
+
+#[test]
+fn a_run_that_resumes_at_its_last_step_keeps_it() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.append("k", &[step(1, 1.0), step(2, 0.5), step(3, 0.25)]).unwrap();
+    store.start("k", &environment(), Some(2)).unwrap();
+    store.append("k", &[started(2, Some(2)), Event::RunFinished(Outcome::Completed)]).unwrap();
+    assert_eq!(losses(&store), [(1, 1.0), (2, 0.5)]);
+    assert_eq!(store.run("k").unwrap().last_loss, Some(0.5));
+}
+
+#[test]
+fn starting_again_clears_the_failure_and_keeps_notes_single() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let note = Event::Note { message: "the head is new".into() };
+    store.start("k", &environment(), None).unwrap();
+    store.append("k", std::slice::from_ref(&note)).unwrap();
+    let first = store.run("k").unwrap().started_at;
+    store.mark("k", RunState::Failed, Some(FailureKind::Oom), Some("memory ran out")).unwrap();
+    let failed = store.run("k").unwrap();
+    assert_eq!((failed.failure, failed.message.as_deref()), (Some(FailureKind::Oom), Some("memory ran out")));
+    assert!(failed.finished_at.is_some());
+    store.start("k", &environment(), None).unwrap();
+    store.append("k", &[note]).unwrap();
+    let run = store.run("k").unwrap();
+    assert_eq!((run.state, run.failure, run.message, run.finished_at), (RunState::Running, None, None, None));
+    assert_eq!((run.started_at, store.notes("k").unwrap().len()), (first, 1));
+}
+
+#[test]
+fn the_final_metrics_are_of_test_else_of_dev() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.append("k", &[eval(When::During, 9, Split::Test, 1), eval(When::After, 9, Split::Dev, 2)]).unwrap();
+    assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(2)));
+    store.append("k", &[eval(When::After, 9, Split::Test, 3)]).unwrap();
+    assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(3)));
+}
+
+#[test]
+fn predictions_replace_all_those_of_their_split() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let of = |rows: &[u32], split| Event::Predicted {
+        split,
+        predictions: rows.iter().map(|row| prediction(*row, "x")).collect(),
+    };
+    store.append("k", &[of(&[1, 2, 3], Split::Test), of(&[9], Split::Dev), of(&[2], Split::Test)]).unwrap();
+    let rows = |split| store.predictions("k", split).unwrap().iter().map(|p| p.row).collect::<Vec<_>>();
+    assert_eq!((rows(Split::Test), rows(Split::Dev)), (vec![2], vec![9]));
+}
+
+#[test]
+fn a_failed_append_leaves_nothing() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let bad = Event::CheckpointSaved { step: u64::MAX };
+    assert!(store.append("k", &[step(1, 1.0), bad]).is_err());
+    assert_eq!((losses(&store), store.run("k").unwrap().steps), (vec![], 0));
+    store.append("k", &[step(1, 1.0)]).unwrap();
+    assert_eq!(losses(&store), [(1, 1.0)]);
+}
+
+#[test]
+fn events_of_an_unknown_run_are_refused() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    for error in [
+        store.append("nobody", &[step(1, 1.0)]).unwrap_err(),
+        store.start("nobody", &environment(), None).unwrap_err(),
+        store.mark("nobody", RunState::Failed, None, None).unwrap_err(),
+    ] {
+        assert!(matches!(&error, StoreError::NotRegistered { key } if key == "nobody"), "{error}");
+    }
+}
+
+#[test]
+fn experiments_keep_the_plans_order_and_share_runs() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    store.save_experiment(&experiment("waimai", &["b", "a", "later", "b"])).unwrap();
+    store.save_experiment(&experiment("other", &["a"])).unwrap();
+    register(&mut store, "a", "seed=1");
+    register(&mut store, "b", "seed=2");
+    let keys = |runs: Vec<RunRecord>| runs.into_iter().map(|run| run.key).collect::<Vec<_>>();
+    assert_eq!(keys(store.runs_of("waimai").unwrap()), ["b", "a"]);
+    assert_eq!(keys(store.runs_of("other").unwrap()), ["a"]);
+    assert_eq!(keys(store.runs().unwrap()), ["a", "b"]);
+    assert_eq!(store.experiment("waimai").unwrap(), experiment("waimai", &["b", "a", "later"]));
+
+    let changed = ExperimentRecord { description: "changed".into(), ..experiment("waimai", &["a"]) };
+    store.save_experiment(&changed).unwrap();
+    assert_eq!(store.experiments().unwrap(), [changed, experiment("other", &["a"])]);
+    let error = store.runs_of("waimia").unwrap_err().to_string();
+    assert!(error.contains("`waimia`, did you mean `waimai`?"), "{error}");
+    let error = store.experiment("quite different").unwrap_err().to_string();
+    assert!(!error.contains("did you mean"), "{error}");
+}
+
+#[test]
+fn runs_are_found_by_key_prefix_and_name() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    let keys = ["ab12cd34ef56", "ab12ffff0000", "cd00", "cd001"];
+    for (key, name) in keys.iter().zip(["lr=1e-5", "lr=2e-5", "twice", "twice"]) {
+        register(&mut store, key, name);
+    }
+    for (wanted, key) in [("ab12c", keys[0]), ("AB12CD", keys[0]), ("cd00", "cd00"), ("lr=2e-5", keys[1])] {
+        assert_eq!(store.find(wanted).unwrap().key, key, "{wanted}");
+    }
+    let error = store.find("ab").unwrap_err().to_string();
+    assert!(error.contains("`ab` means 2 runs"), "{error}");
+    assert!(error.contains("ab12cd34  lr=1e-5") && error.contains("ab12ffff  lr=2e-5"), "{error}");
+    let error = store.find("twice").unwrap_err().to_string();
+    assert!(error.contains("  cd00  twice\n  cd001  twice"), "{error}");
+    let error = store.find("lr=3e-5").unwrap_err().to_string();
+    assert!(error.contains("no run has the key or the name `lr=3e-5`, did you mean `lr="), "{error}");
+    assert!(matches!(store.find(""), Err(StoreError::UnknownRun { .. })));
+    assert!(matches!(store.find("é"), Err(StoreError::UnknownRun { .. })));
+}
+
+#[test]
+fn many_candidates_are_cut_short() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    (0..12).for_each(|i| register(&mut store, &format!("a{i:02}"), "n"));
+    let error = store.find("a").unwrap_err().to_string();
+    assert!(error.contains("12 runs") && error.contains("a09") && !error.contains("a10"), "{error}");
+    assert!(error.ends_with("… and 2 more"), "{error}");
+}
+
+#[test]
+fn runs_without_an_owner_become_interrupted() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    for key in ["alive", "dead", "done", "pending"] {
+        register(&mut store, key, key);
+    }
+    for key in ["alive", "dead", "done"] {
+        store.start(key, &environment(), None).unwrap();
+    }
+    store.append("done", &[Event::RunFinished(Outcome::Completed)]).unwrap();
+    let _lock = RunLock::acquire(folder.path(), "alive").unwrap().unwrap();
+    assert_eq!(store.interrupt_dead(|key| is_locked(folder.path(), key)).unwrap(), ["dead"]);
+    let states: Vec<_> = store.runs().unwrap().into_iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Running, RunState::Interrupted, RunState::Completed, RunState::Pending]);
+    assert!(store.find("dead").unwrap().message.unwrap().contains("without a word"));
+    assert_eq!(store.interrupt_dead(|_| true).unwrap(), [""; 0]);
+}
+
+#[test]
+fn listing_reads_no_steps_and_searches_the_rest_by_index() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    for tail in ["ORDER BY r.id", "JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = 'e'"] {
+        let sql = format!("EXPLAIN QUERY PLAN {} {tail}", read::RUN);
+        let mut statement = store.conn.prepare(&sql).unwrap();
+        let plan: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
+        let scans: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
+        assert!(scans.len() <= 1 && plan.iter().all(|line| !line.contains("steps")), "{plan:#?}");
+        assert!(plan.iter().any(|line| line.starts_with("SEARCH e USING")), "{plan:#?}");
+    }
+}
+
+#[test]
+fn a_full_disk_and_a_file_that_may_not_be_written_are_named() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let pages: i64 = store.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.conn.pragma_update(None, "max_page_count", pages).unwrap();
+    let steps: Vec<Event> = (1..=2000).map(|i| step(i, 1.0)).collect();
+    let error = store.append("k", &steps).unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(error.to_string().contains("taper.db is full: free some space"), "{error}");
+    assert_eq!(losses(&store), []);
+
+    store.conn.pragma_update(None, "query_only", true).unwrap();
+    let error = store.append("k", &[step(1, 1.0)]).unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+}
+
+#[test]
+fn a_transaction_that_dies_leaves_nothing() {
+    let folder = folder();
+    let store = store_with_run(folder.path());
+    let other = Connection::open(folder.path().join("taper.db")).unwrap();
+    other.execute_batch("BEGIN; INSERT INTO steps VALUES ('k', 1, 1, 0.5, 1e-5, 1.0, 10, 0.1)").unwrap();
+    assert_eq!(losses(&store), []);
+    drop(other);
+    assert_eq!(losses(&store), []);
+}
+
+#[test]
+fn a_value_changed_by_hand_is_named() {
+    let folder = folder();
+    let store = store_with_run(folder.path());
+    store.conn.execute("UPDATE runs SET state = 'asleep'", []).unwrap();
+    let error = store.runs().unwrap_err();
+    assert!(matches!(error, StoreError::Value { .. }) && error.to_string().contains("asleep"), "{error}");
+}
+
+#[test]
+fn writers_wait_for_each_other() {
+    let folder = folder();
+    let path: &Path = folder.path();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            scope.spawn(move || {
+                let mut store = Store::open(path).unwrap();
+                let key = format!("k{writer}");
+                register(&mut store, &key, "n");
+                for i in 1..=25 {
+                    store.append(&key, &[step(i, 1.0)]).unwrap();
+                    store.runs().unwrap();
+                }
+            });
+        }
+    });
+    let store = Store::open_existing(path).unwrap();
+    assert_eq!(store.runs().unwrap().iter().map(|run| run.steps).collect::<Vec<_>>(), [25; 4]);
+    drop(store);
+    // The last to close leaves one file behind: it can be copied as it is.
+    let files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["taper.db"]);
+}

@@ -1,0 +1,342 @@
+//! The writing half of the store: plans, states, and events as rows.
+
+use rusqlite::{Connection, Transaction, named_params, params};
+
+use super::{
+    Environment, ExperimentRecord, RunState, Store, StoreError,
+    columns::{Count, Json, Real, Tag},
+    unix_time,
+};
+use crate::{
+    event::{Event, FailureKind, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
+    metrics::Metrics,
+    plan::RunConfig,
+};
+
+/// A run as planned.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    /// Identity: SHA-256 in hex.
+    pub key: &'a str,
+    /// Name for people.
+    pub name: &'a str,
+    /// Experiment that plans it.
+    pub experiment: &'a str,
+    /// The resolved config.
+    pub config: &'a RunConfig,
+    /// Names of the labels, by id.
+    pub labels: &'a [String],
+    /// Optimiser steps planned.
+    pub total_steps: u64,
+}
+
+impl Store {
+    /// Stores an experiment in place of the one of the same name. Its runs need not be registered yet; a key that stands
+    /// in the plan twice counts once.
+    pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
+                     arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
+                     saved_at = excluded.saved_at",
+                params![
+                    experiment.name,
+                    experiment.description,
+                    experiment.spec_path,
+                    Json(&experiment.arguments),
+                    experiment.spec_text,
+                    Json(&experiment.report),
+                    unix_time(),
+                ],
+            )?;
+            tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
+            let mut insert =
+                tx.prepare("INSERT OR IGNORE INTO experiment_runs (experiment, position, run) VALUES (?1, ?2, ?3)")?;
+            for (position, key) in experiment.runs.iter().enumerate() {
+                insert.execute(params![experiment.name, Count(position as u64), key])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Stores a run as pending; leaves it untouched where it is known already.
+    pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING",
+                params![
+                    run.key,
+                    run.name,
+                    run.experiment,
+                    Tag(RunState::Pending),
+                    Json(run.config),
+                    Json(run.labels),
+                    Count(run.total_steps),
+                    unix_time(),
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Marks a run as running, from the step `resumed_from` of its checkpoint or else from the beginning. What it logged
+    /// beyond that step stays until it is made again.
+    pub fn start(&mut self, key: &str, environment: &Environment, resumed_from: Option<u64>) -> Result<(), StoreError> {
+        self.write_run(key, |tx| {
+            tx.execute(
+                "UPDATE runs SET state = ?2, failure = NULL, message = NULL, environment = ?3, at_step = ?4,
+                     checkpoint_step = ?5, started_at = coalesce(started_at, ?6), finished_at = NULL
+                 WHERE key = ?1",
+                params![
+                    key,
+                    Tag(RunState::Running),
+                    Json(environment),
+                    Count(resumed_from.unwrap_or(0)),
+                    resumed_from.map(Count),
+                    unix_time(),
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Stores what happened in a run, in one transaction: all of it or, after an error, nothing.
+    pub fn append(&mut self, key: &str, events: &[Event]) -> Result<(), StoreError> {
+        self.write_run(key, |tx| events.iter().try_for_each(|event| append_event(tx, key, event)))
+    }
+
+    /// Sets a run's state by hand: for what ends without an event of its own.
+    pub fn mark(
+        &mut self,
+        key: &str,
+        state: RunState,
+        failure: Option<FailureKind>,
+        message: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.write_run(key, |tx| set_state(tx, key, state, failure, message))
+    }
+
+    /// Marks as interrupted every run that is shown as running but whose owner is gone, as `is_alive` tells of a key.
+    /// Gives back their keys, oldest first.
+    pub fn interrupt_dead(&mut self, is_alive: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+        // Most often there is none, and then a command that only reads needs no write lock.
+        if self.read(|tx| running(tx))?.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Owners are asked under the write lock: one that comes to life after its answer can only say so afterwards.
+        self.write(|tx| {
+            let dead: Vec<String> = running(tx)?.into_iter().filter(|key| !is_alive(key)).collect();
+            for key in &dead {
+                let message = "its process ended without a word; the same command goes on from its checkpoint";
+                set_state(tx, key, RunState::Interrupted, None, Some(message))?;
+            }
+            Ok(dead)
+        })
+    }
+
+    /// [`Store::write`] for a run that has to be known.
+    fn write_run(
+        &mut self,
+        key: &str,
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let known = self.write(|tx| {
+            let known = tx.prepare_cached("SELECT 1 FROM runs WHERE key = ?1")?.exists([key])?;
+            if known {
+                f(tx)?;
+            }
+            Ok(known)
+        })?;
+        if known { Ok(()) } else { Err(StoreError::NotRegistered { key: key.into() }) }
+    }
+}
+
+fn running(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = conn.prepare_cached("SELECT key FROM runs WHERE state = ?1 ORDER BY id")?;
+    statement.query_map([Tag(RunState::Running)], |row| row.get(0))?.collect()
+}
+
+fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Result<()> {
+    match event {
+        Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters } => {
+            tx.prepare_cached(
+                "UPDATE runs SET total_steps = ?2, steps_per_epoch = ?3, rows_train = ?4, rows_dev = ?5, rows_test = ?6,
+                     parameters = ?7, at_step = ?8 WHERE key = ?1",
+            )?
+            .execute(params![
+                key,
+                Count(*total_steps),
+                Count(*steps_per_epoch),
+                Count(rows.0),
+                Count(rows.1),
+                Count(rows.2),
+                Count(*parameters),
+                Count(resumed_from.unwrap_or(0)),
+            ])?;
+        }
+        Event::Note { message } => {
+            tx.prepare_cached("INSERT OR IGNORE INTO notes (run, message, at) VALUES (?1, ?2, ?3)")?
+                .execute(params![key, message, unix_time()])?;
+        }
+        Event::StepCompleted(step) => insert_step(tx, key, step)?,
+        Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s } => {
+            insert_eval(tx, key, (*when, *step, *epoch, *split), metrics, *elapsed_s)?;
+        }
+        Event::Predicted { split, predictions } => insert_predictions(tx, key, *split, predictions)?,
+        Event::ProbesScored { when, step, scores } => insert_probes(tx, key, *when, *step, scores)?,
+        Event::CheckpointSaved { step } => {
+            tx.prepare_cached("UPDATE runs SET checkpoint_step = ?2 WHERE key = ?1")?
+                .execute(params![key, Count(*step)])?;
+        }
+        Event::RunFinished(outcome) => match outcome {
+            Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
+            Outcome::Interrupted => set_state(tx, key, RunState::Interrupted, None, None)?,
+            Outcome::Failed { kind, message } => set_state(tx, key, RunState::Failed, Some(*kind), Some(message))?,
+        },
+        Event::EvalProgress { .. } | Event::CheckpointStarted { .. } => {}
+    }
+    Ok(())
+}
+
+fn insert_step(tx: &Transaction<'_>, key: &str, s: &StepCompleted) -> rusqlite::Result<()> {
+    let row = params![
+        key,
+        Count(s.step),
+        s.epoch,
+        Real(s.loss),
+        Real(s.lr),
+        Real(s.grad_norm),
+        Count(s.tokens),
+        Real(s.elapsed_s)
+    ];
+    // Two statements instead of one upsert: only the first tells whether there is a row more.
+    let new = tx
+        .prepare_cached(
+            "INSERT INTO steps (run, step, epoch, loss, lr, grad_norm, tokens, elapsed_s)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        )?
+        .execute(row)?;
+    if new == 0 {
+        tx.prepare_cached(
+            "UPDATE steps SET epoch = ?3, loss = ?4, lr = ?5, grad_norm = ?6, tokens = ?7, elapsed_s = ?8
+             WHERE run = ?1 AND step = ?2",
+        )?
+        .execute(row)?;
+    }
+    tx.prepare_cached("UPDATE runs SET steps = steps + ?2, at_step = ?3, last_loss = ?4 WHERE key = ?1")?
+        .execute(params![key, Count(new as u64), Count(s.step), Real(s.loss)])?;
+    Ok(())
+}
+
+fn insert_eval(
+    tx: &Transaction<'_>,
+    key: &str,
+    (when, step, epoch, split): (When, u64, u32, Split),
+    metrics: &Metrics,
+    elapsed_s: f64,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO evals (run, phase, step, split, epoch, rows, loss, accuracy, macro_f1,
+             calibration_error, per_class, confusion, elapsed_s)
+         VALUES (:run, :phase, :step, :split, :epoch, :rows, :loss, :accuracy, :macro_f1,
+             :calibration_error, :per_class, :confusion, :elapsed_s)",
+    )?
+    .execute(named_params! {
+        ":run": key,
+        ":phase": Tag(when),
+        ":step": Count(step),
+        ":split": Tag(split),
+        ":epoch": epoch,
+        ":rows": Count(metrics.rows),
+        ":loss": Real(metrics.loss),
+        ":accuracy": Real(metrics.accuracy),
+        ":macro_f1": Real(metrics.macro_f1),
+        ":calibration_error": Real(metrics.calibration_error),
+        ":per_class": Json(&metrics.per_class),
+        ":confusion": Json(&metrics.confusion),
+        ":elapsed_s": Real(elapsed_s),
+    })?;
+    Ok(())
+}
+
+fn insert_predictions(
+    tx: &Transaction<'_>,
+    key: &str,
+    split: Split,
+    predictions: &[Prediction],
+) -> rusqlite::Result<()> {
+    // They belong together: no row of an earlier evaluation may stand among them.
+    tx.execute("DELETE FROM predictions WHERE run = ?1 AND split = ?2", params![key, Tag(split)])?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO predictions (run, split, row, line, text, label, predicted, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for p in predictions {
+        let probabilities = Json(&p.probabilities);
+        insert.execute(params![key, Tag(split), p.row, Count(p.line), p.text, p.label, p.predicted, probabilities])?;
+    }
+    Ok(())
+}
+
+fn insert_probes(
+    tx: &Transaction<'_>,
+    key: &str,
+    when: When,
+    step: u64,
+    scores: &[ProbeScore],
+) -> rusqlite::Result<()> {
+    let mut insert = tx.prepare_cached(
+        "INSERT OR REPLACE INTO probes (run, phase, step, position, text, expect, predicted, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for s in scores {
+        let probabilities = Json(&s.probabilities);
+        insert.execute(params![
+            key,
+            Tag(when),
+            Count(step),
+            s.position,
+            s.text,
+            s.expect,
+            s.predicted,
+            probabilities
+        ])?;
+    }
+    Ok(())
+}
+
+fn set_state(
+    tx: &Transaction<'_>,
+    key: &str,
+    state: RunState,
+    failure: Option<FailureKind>,
+    message: Option<&str>,
+) -> rusqlite::Result<()> {
+    let ended = !matches!(state, RunState::Pending | RunState::Running);
+    tx.execute(
+        "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5 WHERE key = ?1",
+        params![key, Tag(state), failure.map(Tag), message, ended.then(unix_time)],
+    )?;
+    if state == RunState::Completed {
+        trim(tx, key)?;
+    }
+    Ok(())
+}
+
+/// Removes what lies beyond the step where a completed run ended: left from an earlier attempt that went further.
+fn trim(tx: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
+    let beyond = "step > (SELECT at_step FROM runs WHERE key = ?1)";
+    let removed = tx.execute(&format!("DELETE FROM steps WHERE run = ?1 AND {beyond}"), [key])?;
+    for table in ["evals", "probes"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE run = ?1 AND phase = 'during' AND {beyond}"), [key])?;
+    }
+    tx.execute(
+        "UPDATE runs SET steps = steps - ?2,
+             last_loss = (SELECT loss FROM steps WHERE run = ?1 ORDER BY step DESC LIMIT 1) WHERE key = ?1",
+        params![key, Count(removed as u64)],
+    )?;
+    Ok(())
+}
