@@ -1,42 +1,34 @@
-//! The spec room: TOML as users write it.
+//! The spec room: TOML as users write it becomes one checked [`Spec`].
+//!
+//! ```text
+//! files, variables, --set ─► node (values with spans) ─► check (against the table of keys) ─► figment ─► Spec
+//!                                                           └─ places of problems ◄── conflicts (key against key)
+//! ```
+//!
+//! - [`schema`](Spec): the types the rest of the crate sees.
+//! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
+//! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
+//! - `check`, `sweep`, `kind`, `source`: one layer against the table. `conflicts`: the merged spec against itself.
+//! - `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
+mod assign;
+mod check;
+mod conflicts;
+mod explain;
+mod files;
+pub mod keys;
+mod kind;
+mod layer;
+mod load;
+mod node;
+mod problem;
 mod schema;
+mod source;
+mod suggest;
+mod sweep;
 
+pub use explain::{Explanation, Said};
+pub use kind::Kind;
+pub use load::{LoadOptions, LoadedSpec};
+pub use problem::{Place, Problem, SpecErrors};
 pub use schema::*;
-
-impl serde::Serialize for ClassWeights {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => s.serialize_str("none"),
-            Self::Balanced => s.serialize_str("balanced"),
-            Self::Given(weights) => weights.serialize(s),
-        }
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for ClassWeights {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = ClassWeights;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("\"none\", \"balanced\" or one number for each label")
-            }
-            fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<ClassWeights, E> {
-                match v {
-                    "none" => Ok(ClassWeights::None),
-                    "balanced" => Ok(ClassWeights::Balanced),
-                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(v), &self)),
-                }
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<ClassWeights, A::Error> {
-                let mut weights = Vec::new();
-                while let Some(w) = seq.next_element()? {
-                    weights.push(w);
-                }
-                Ok(ClassWeights::Given(weights))
-            }
-        }
-        d.deserialize_any(Visitor)
-    }
-}

@@ -1,8 +1,8 @@
 //! A spec as written: what the TOML layers say once merged. Every key has its row in [`super::keys`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,6 +155,43 @@ pub enum ClassWeights {
     Balanced,
     /// As given, in the order of the labels' ids.
     Given(Vec<f64>),
+}
+
+impl Serialize for ClassWeights {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => s.serialize_str("none"),
+            Self::Balanced => s.serialize_str("balanced"),
+            Self::Given(weights) => weights.serialize(s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassWeights {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = ClassWeights;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"none\", \"balanced\" or one number for each label")
+            }
+            fn visit_str<E: de::Error>(self, v: &str) -> Result<ClassWeights, E> {
+                match v {
+                    "none" => Ok(ClassWeights::None),
+                    "balanced" => Ok(ClassWeights::Balanced),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(v), &self)),
+                }
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<ClassWeights, A::Error> {
+                let mut weights = Vec::new();
+                while let Some(w) = seq.next_element()? {
+                    weights.push(w);
+                }
+                Ok(ClassWeights::Given(weights))
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
 }
 
 /// `[checkpoint]`: which weights are kept.

@@ -1,0 +1,175 @@
+//! Single values: environment variables and `--set` arguments.
+//!
+//! figment's own environment provider reads the process's environment itself and its values in a syntax of its own, in
+//! which `2e-5` is a string. Here both come as text and are TOML.
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    keys,
+    layer::{Layer, Writer},
+    node::{Item, Node, Span, Table, table_from_toml},
+    problem::{Fault, Place, Problem},
+};
+
+const PREFIX: &str = "TAPER_";
+
+/// The variable that sets a key: `train.lr` → `TAPER_TRAIN__LR`.
+pub(super) fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+}
+
+/// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the
+/// two keys that stand above every table. Others that begin with `TAPER_` belong to somebody else.
+pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>, Vec<Problem>) {
+    let mut variables: Vec<_> = environment
+        .iter()
+        .filter_map(|(name, value)| {
+            let path = name.strip_prefix(PREFIX)?;
+            (path.contains("__") || path == "NAME" || path == "DESCRIPTION").then_some((name, path, value))
+        })
+        .collect();
+    variables.sort();
+    let (mut layers, mut problems) = (Vec::new(), Vec::new());
+    for (name, path, value) in variables {
+        let text = format!("{name}={value}");
+        let path: Vec<_> = path.split("__").map(str::to_lowercase).collect();
+        let writer = Writer::Variable(name.clone());
+        if path.iter().any(String::is_empty) {
+            let layer = Layer::new(writer, text, Table::new());
+            let fault = Fault::new(0..name.len(), "a part of the key is empty; expected `TAPER_SECTION__KEY`");
+            problems.push(layer.problem(fault));
+            continue;
+        }
+        let path: Vec<_> = path.into_iter().map(|part| (part, 0..name.len())).collect();
+        let root = assign(&path, value, name.len() + 1);
+        layers.push(Layer::new(writer, text, root));
+    }
+    (layers, problems)
+}
+
+/// The layers of `--set KEY=VALUE` arguments, in their order.
+pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
+    let (mut layers, mut problems) = (Vec::new(), Vec::new());
+    for text in sets {
+        let refuse = |span: Span, message: &str| Problem {
+            place: Some(Place::new("--set".into(), text, span, false)),
+            message: message.into(),
+            help: Some("write --set KEY=VALUE, such as --set train.lr=1e-5".into()),
+        };
+        let Some((key, value)) = text.split_once('=') else {
+            problems.push(refuse(0..text.len(), "has no `=`"));
+            continue;
+        };
+        match dotted(key) {
+            Some(path) => {
+                let root = assign(&path, value, key.len() + 1);
+                layers.push(Layer::new(Writer::Set(text.clone()), text.clone(), root));
+            }
+            None => problems.push(refuse(0..key.len(), &format!("`{key}` is no key"))),
+        }
+    }
+    (layers, problems)
+}
+
+/// The parts of a dotted TOML key, each with its place.
+fn dotted(key: &str) -> Option<Vec<(String, Span)>> {
+    let document = format!("{key}=0");
+    let table = DeTable::parse(&document).ok().filter(|_| !key.contains(['\n', '[', '#']))?;
+    let mut table = table_from_toml(table.get_ref(), 0);
+    let mut path = Vec::new();
+    while let Some((name, node)) = table.pop_first() {
+        path.push((name, node.key));
+        table = match node.item {
+            Item::Table(inner) => inner,
+            _ => Table::new(),
+        };
+    }
+    Some(path)
+}
+
+/// The tables down to one value. The value is TOML; where the key takes strings alone, or it is no TOML, it is a string
+/// as it stands.
+fn assign(path: &[(String, Span)], value: &str, offset: usize) -> Table {
+    let names: Vec<_> = path.iter().map(|(name, _)| name.as_str()).collect();
+    let kind = keys::find(&names.join(".")).map(|key| key.kind);
+    let wants_string = kind.is_some_and(|kind| kind.takes_only_strings()) || names.starts_with(&["data", "labels"]);
+    let bare = || Node::new(offset..offset + value.len(), Item::Text(value.to_string()));
+    let spaces = value.len() - value.trim_start().len();
+    let mut node = match DeValue::parse(value.trim()) {
+        Ok(parsed) if !wants_string || parsed.get_ref().is_str() || names == ["data", "labels"] => {
+            Node::from_toml(&parsed, offset + spaces)
+        }
+        _ => bare(),
+    };
+    for (i, (name, span)) in path.iter().enumerate().rev() {
+        node.key = span.clone();
+        if i > 0 {
+            node = Node::new(span.clone(), Item::Table(Table::from([(name.clone(), node)])));
+        }
+    }
+    path.first().map(|(name, _)| Table::from([(name.clone(), node)])).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(layers: &[Layer]) -> Vec<String> {
+        layers.iter().map(|layer| Node::new(0..0, Item::Table(layer.root.clone())).to_string()).collect()
+    }
+
+    fn set(argument: &str) -> String {
+        let (layers, problems) = from_arguments(&[argument.to_string()]);
+        layers.first().map_or_else(|| problems[0].message.clone(), |_| shown(&layers)[0].clone())
+    }
+
+    #[test]
+    fn arguments_are_toml_or_bare_strings() {
+        assert_eq!(set("train.lr=2e-5"), "{ train = { lr = 2e-5 } }");
+        assert_eq!(set("model.source=path:/x"), "{ model = { source = \"path:/x\" } }");
+        assert_eq!(set("model.source=\"path:/x\""), "{ model = { source = \"path:/x\" } }");
+        assert_eq!(set("model.source=path:/a=b"), "{ model = { source = \"path:/a=b\" } }");
+        assert_eq!(set("name=2024"), "{ name = \"2024\" }");
+        assert_eq!(set("train.freeze=[\"a\", \"b\"]"), "{ train = { freeze = [\"a\", \"b\"] } }");
+        assert_eq!(set("train.class_weights=balanced"), "{ train = { class_weights = \"balanced\" } }");
+        assert_eq!(set("train.class_weights=[1, 2]"), "{ train = { class_weights = [1, 2] } }");
+        assert_eq!(set("data.labels.1=positive"), "{ data = { labels = { 1 = \"positive\" } } }");
+        assert_eq!(set("data.labels.1=1"), "{ data = { labels = { 1 = \"1\" } } }");
+        assert_eq!(set("data.labels={ a = \"b\" }"), "{ data = { labels = { a = \"b\" } } }");
+        assert_eq!(set("sweep.axes.\"train.lr\"=[1]"), "{ sweep = { axes = { \"train.lr\" = [1] } } }");
+        assert_eq!(set(" train.lr = 1 "), "{ train = { lr = 1 } }");
+        assert_eq!(set("train.lr=1 2"), "{ train = { lr = \"1 2\" } }");
+        assert_eq!(set("train.lr=1\nseed = 2"), "{ train = { lr = \"1\\nseed = 2\" } }");
+        assert_eq!(set("description="), "{ description = \"\" }");
+        assert_eq!(set("train.lr"), "has no `=`");
+        assert_eq!(set("=3"), "`` is no key");
+        assert_eq!(set("train..lr=3"), "`train..lr` is no key");
+        assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` is no key");
+    }
+
+    #[test]
+    fn only_variables_with_a_section_and_the_two_top_keys_are_ours() {
+        let pairs = [
+            ("TAPER_TRAIN__LR", "2e-5"),
+            ("TAPER_RUNS", "x"),
+            ("TAPER_NAME", "7"),
+            ("taper_train__eps", "1"),
+            ("PATH", "x"),
+            ("TAPER_SWEEP__AXES__TRAIN__MAX_GRAD_NORM", "[0, 1]"),
+            ("TAPER___LR", "1"),
+        ];
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let (layers, problems) = from_environment(&pairs);
+        assert_eq!(
+            shown(&layers),
+            [
+                "{ name = \"7\" }",
+                "{ sweep = { axes = { train = { max_grad_norm = [0, 1] } } } }",
+                "{ train = { lr = 2e-5 } }"
+            ]
+        );
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].to_string().starts_with("environment variable TAPER___LR: a part of the key is empty"));
+    }
+}

@@ -1,0 +1,201 @@
+//! One layer against the table of keys: unknown keys, wrong types, values out of range.
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    Kind,
+    keys::{self, Key},
+    node::{Item, Node, Table},
+    problem::Fault,
+    suggest::{closest, key_like, section_like},
+};
+
+/// The check of one layer. Wrong values are taken out of the tree, so that what remains has the types of the schema.
+pub(super) struct Check<'a> {
+    /// What the paths of sources are relative to.
+    pub folder: Option<&'a Path>,
+    /// How the layer writes a key: `train.lr`, `TAPER_TRAIN__LR`.
+    pub spell: fn(&str) -> String,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// Keys whose value was taken out: what the merged spec says about them is not what was meant.
+    pub spoilt: BTreeSet<String>,
+}
+
+impl Check<'_> {
+    /// Checks all tables of a layer, or of a profile within one.
+    pub fn root(&mut self, root: &mut Table) {
+        root.retain(|name, node| {
+            if let Some(key) = keys::find(name) {
+                return self.key(key, node);
+            }
+            if !keys::is_section(name) {
+                self.faults.push(self.unknown_table(name, node));
+                return false;
+            }
+            match &mut node.item {
+                Item::Table(table) => {
+                    self.section(name, table);
+                    self.max_steps_or_epochs(name, table);
+                    true
+                }
+                other => {
+                    let help = match other {
+                        Item::List(_) => Some(format!("write `[{name}]`")),
+                        _ => key_like(name, |_| true).map(|close| self.did_you_mean(close)),
+                    };
+                    let message = format!("`{name}` is {}; expected a table", node.found());
+                    self.faults.push(Fault::new(node.span.clone(), message).help(help));
+                    self.spoilt.extend(keys::KEYS.iter().filter(|k| k.section() == name).map(|k| k.path.to_string()));
+                    false
+                }
+            }
+        });
+    }
+
+    fn section(&mut self, section: &str, table: &mut Table) {
+        table.retain(|name, node| {
+            let path = format!("{section}.{name}");
+            match keys::find(&path) {
+                Some(key) => self.key(key, node),
+                None => {
+                    self.faults.push(self.unknown(&path, node, key_like(&path, |_| true)));
+                    false
+                }
+            }
+        });
+    }
+
+    /// Whether the value stays.
+    fn key(&mut self, key: &'static Key, node: &mut Node) -> bool {
+        let fine = match key.kind {
+            Kind::Labels => self.labels(key, node),
+            Kind::Probes => self.probes(node),
+            Kind::Axes => self.axes(node),
+            Kind::Zip => self.zip(node),
+            Kind::Exclude => self.exclude(node),
+            _ => {
+                let faults = key.kind.check(key.path, node, self.folder);
+                let fine = faults.is_empty();
+                self.faults.extend(faults);
+                fine
+            }
+        };
+        if !fine {
+            self.spoilt.insert(key.path.to_string());
+        }
+        fine
+    }
+
+    /// Two ways to say how long training lasts, by the same hand.
+    fn max_steps_or_epochs(&mut self, section: &str, table: &Table) {
+        if let ("train", Some(steps), Some(_)) = (section, table.get("max_steps"), table.get("epochs")) {
+            let message = "`train.max_steps` and `train.epochs` stand side by side; expected one of them";
+            let help = "`train.max_steps` would win: remove the other".to_string();
+            self.faults.push(Fault::new(steps.key.clone(), message).help(help));
+        }
+    }
+
+    fn labels(&mut self, key: &Key, node: &mut Node) -> bool {
+        let Item::Table(labels) = &mut node.item else { return self.wrong_kind(key, node, "write `[data.labels]`") };
+        let before = self.faults.len();
+        labels.retain(|value, name| {
+            let fine = matches!(&name.item, Item::Text(text) if !text.trim().is_empty()) && !value.trim().is_empty();
+            if value.trim().is_empty() {
+                self.faults.push(Fault::new(
+                    name.key.clone(),
+                    "`data.labels` names an empty value; expected a value that \
+                    stands in the label column",
+                ));
+            } else if !fine {
+                let message = format!(
+                    "`data.labels.{value}` is {}; expected the label's name, a string that is not \
+                    empty",
+                    name.found()
+                );
+                self.faults.push(Fault::new(name.span.clone(), message));
+            }
+            fine
+        });
+        if self.faults.len() > before {
+            self.spoilt.insert(key.path.to_string());
+        }
+        true
+    }
+
+    fn probes(&mut self, node: &mut Node) -> bool {
+        let key = keys::find("probes").expect("a key of the table");
+        let Item::List(probes) = &mut node.item else { return self.wrong_kind(key, node, "write `[[probes]]`") };
+        let mut seen = BTreeSet::new();
+        probes.retain_mut(|probe| {
+            let span = probe.span.clone();
+            let Item::Table(table) = &mut probe.item else {
+                let message = format!("`probes` holds {}; expected a table with `text`", probe.found());
+                self.faults
+                    .push(Fault::new(span, message).help("write `[[probes]]` and below it `text = \"…\"`".to_string()));
+                return false;
+            };
+            let before = self.faults.len();
+            let wrote_text = table.contains_key("text");
+            self.section("probes", table);
+            match table.get("text") {
+                Some(Node { span, item: Item::Text(text), .. }) if !seen.insert(text.clone()) => {
+                    self.faults.push(Fault::new(span.clone(), format!("the probe {} stands twice", table["text"])));
+                }
+                None if !wrote_text => self.faults.push(Fault::new(span, "a probe has no `text`; expected a sentence")),
+                _ => {}
+            }
+            self.faults.len() == before
+        });
+        true
+    }
+
+    /// A fault for a key whose value is not even of the right shape.
+    pub(super) fn wrong_kind(&mut self, key: &Key, node: &Node, help: &str) -> bool {
+        let message = format!("`{}` is {}; expected {}", key.path, node.found(), key.kind.expects());
+        self.faults.push(Fault::new(node.span.clone(), message).help(help.to_string()));
+        false
+    }
+
+    /// An unknown key above every table. A table with a single key is named with it: of `TAPER_TRIAN__LR` that is the
+    /// whole name.
+    fn unknown_table(&self, name: &str, node: &Node) -> Fault {
+        let Item::Table(table) = &node.item else { return self.unknown(name, node, key_like(name, |_| true)) };
+        let section = section_like(name);
+        match table.iter().next().filter(|_| table.len() == 1) {
+            Some((only, _)) => {
+                let meant = format!("{}.{only}", section.unwrap_or(name));
+                let close = keys::find(&meant).map(|key| key.path).or_else(|| key_like(&meant, |_| true));
+                self.unknown(&format!("{name}.{only}"), node, close.or(section))
+            }
+            None => self.unknown(name, node, section),
+        }
+    }
+
+    fn unknown(&self, path: &str, node: &Node, close: Option<&'static str>) -> Fault {
+        let section = path.rsplit_once('.').map_or("", |(section, _)| section);
+        let within = if keys::is_section(section) { section } else { "" };
+        let names = || keys::KEYS.iter().filter(|key| key.section() == within && key.path != within).map(Key::name);
+        let help = match close {
+            Some(close) => self.did_you_mean(close),
+            None if !keys::is_section(section) => {
+                let sections = keys::SECTIONS.iter().filter(|name| !name.is_empty()).copied();
+                format!("a spec has: {}", names().chain(sections).collect::<Vec<_>>().join(", "))
+            }
+            None => format!("`{section}` has: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        Fault::new(node.key.clone(), format!("unknown key `{}`", (self.spell)(path))).help(help)
+    }
+
+    pub(super) fn did_you_mean(&self, path: &str) -> String {
+        format!("did you mean `{}`?", (self.spell)(path))
+    }
+}
+
+/// The profile or other name that `wanted` may have meant, and all there are.
+pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    match closest(wanted, names.clone()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
+    }
+}

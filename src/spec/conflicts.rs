@@ -1,0 +1,172 @@
+//! The merged spec against itself: keys that contradict each other.
+
+use std::collections::BTreeSet;
+
+use super::schema::{ClassWeights, Keep, Spec};
+
+/// The parts of a key's path; elements of lists by their index.
+pub(super) type KeyPath = Vec<String>;
+
+/// Keys that contradict each other.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Conflict {
+    /// All that take part; the problem is shown at the first that somebody wrote.
+    pub keys: Vec<KeyPath>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// The parts of a dotted path.
+pub(super) fn key(path: &str) -> KeyPath {
+    path.split('.').map(str::to_string).collect()
+}
+
+fn conflict(keys: &[&str], message: impl Into<String>, help: &str) -> Conflict {
+    Conflict { keys: keys.iter().map(|path| key(path)).collect(), message: message.into(), help: Some(help.into()) }
+}
+
+/// Every contradiction within one run.
+pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    split(spec, &mut found);
+    recipe(spec, &mut found);
+    labels(spec, &mut found);
+    found
+}
+
+fn split(spec: &Spec, found: &mut Vec<Conflict>) {
+    let data = &spec.data;
+    // Shares are decimal fractions: 0.7 + 0.3 has to count as everything.
+    if data.test + data.dev > 1.0 - 1e-9 {
+        let message = format!("`data.dev` = {} and `data.test` = {} leave no rows to train on", data.dev, data.test);
+        found.push(conflict(&["data.dev", "data.test"], message, "together they have to stay below 1"));
+    }
+    let choosers = [
+        ("checkpoint.keep", "`checkpoint.keep` = \"best\"", spec.checkpoint.keep == Keep::Best),
+        ("train.early_stopping_patience", "early stopping", spec.train.early_stopping_patience > 0),
+    ];
+    for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && data.dev <= 0.0) {
+        let message = format!("{what} needs a dev split: choosing on the test split would leak");
+        found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
+    }
+    if data.file.is_some() && !data.source.starts_with("hf:") {
+        let message = format!("`data.file` names a file inside an `hf:` data set, but the source is `{}`", data.source);
+        found.push(conflict(
+            &["data.file", "data.source"],
+            message,
+            "remove it, or write the whole path in `data.source`",
+        ));
+    }
+    if data.text_column == data.label_column {
+        let message = format!("text and label are the same column `{}`", data.text_column);
+        found.push(conflict(&["data.label_column", "data.text_column"], message, "name two columns"));
+    }
+}
+
+fn recipe(spec: &Spec, found: &mut Vec<Conflict>) {
+    let train = &spec.train;
+    if train.warmup_steps > 0 && train.warmup_ratio > 0.0 {
+        let message = "`train.warmup_ratio` and `train.warmup_steps` are both given; expected one of them";
+        found.push(conflict(&["train.warmup_ratio", "train.warmup_steps"], message, "set the other to 0"));
+    }
+    for (i, prefix) in train.freeze.iter().enumerate() {
+        if let Some(rest) = prefix.strip_prefix("bert.") {
+            let message = format!("`train.freeze` names parameters without `bert.`, but here stands `{prefix}`");
+            let mut conflict = conflict(&[], message, &format!("write \"{rest}\""));
+            conflict.keys.push(vec!["train".into(), "freeze".into(), i.to_string()]);
+            found.push(conflict);
+        }
+    }
+}
+
+fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
+    let labels = &spec.data.labels;
+    let names: BTreeSet<_> = labels.values().collect();
+    if labels.is_empty() {
+        return;
+    }
+    let label = |value: &str| vec!["data".into(), "labels".into(), value.to_string()];
+    for (i, (value, name)) in labels.iter().enumerate() {
+        if let Some((first, _)) = labels.iter().take(i).find(|(_, other)| *other == name) {
+            found.push(Conflict {
+                keys: vec![label(value), label(first)],
+                message: format!("the labels `{first}` and `{value}` have the same name `{name}`"),
+                help: Some("give each value its own name".into()),
+            });
+        }
+    }
+    if labels.len() == 1 {
+        found.push(conflict(&["data.labels"], "`data.labels` has one label; expected two or more", "name every value"));
+    }
+    if let ClassWeights::Given(weights) = &spec.train.class_weights
+        && weights.len() != labels.len()
+    {
+        let message = format!("`train.class_weights` has {} numbers for {} labels", weights.len(), labels.len());
+        let help = "give one number for each of `data.labels`, in the order of their values";
+        found.push(conflict(&["train.class_weights", "data.labels"], message, help));
+    }
+    for (i, probe) in spec.probes.iter().enumerate() {
+        if let Some(expect) = probe.expect.as_ref().filter(|expect| !names.contains(expect)) {
+            let value = labels.get(expect).map(|name| format!("`{expect}` is the value in the file: write \"{name}\""));
+            found.push(Conflict {
+                keys: vec![vec!["probes".into(), i.to_string(), "expect".into()], key("data.labels")],
+                message: format!("the probe expects `{expect}`, which is no name of `data.labels`"),
+                help: Some(
+                    value.unwrap_or_else(|| super::check::choice_help(expect, names.iter().map(|n| n.as_str()))),
+                ),
+            });
+        }
+    }
+}
+
+/// Every contradiction within the sweep.
+pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    let sweep = |parts: &[&str]| ["sweep"].iter().chain(parts).map(|part| part.to_string()).collect::<KeyPath>();
+    let mut axes: Vec<(&str, KeyPath)> = Vec::new();
+    let zipped = spec.sweep.zip.iter().enumerate();
+    let all =
+        (spec.sweep.axes.keys().map(|path| (path.as_str(), sweep(&["axes", path]))))
+            .chain(zipped.flat_map(|(i, zip)| {
+                zip.keys().map(move |path| (path.as_str(), sweep(&["zip", &i.to_string(), path])))
+            }))
+            .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))));
+    for (path, place) in all {
+        match axes.iter().find(|(other, _)| *other == path) {
+            Some((_, first)) => found.push(Conflict {
+                keys: vec![place, first.clone()],
+                message: format!("`{path}` is swept twice; the other values stand in `{}`", table_of(first)),
+                help: Some("remove one of the two".into()),
+            }),
+            None => axes.push((path, place)),
+        }
+    }
+    for (i, exclude) in spec.sweep.exclude.iter().enumerate() {
+        for path in exclude.keys().filter(|path| !axes.iter().any(|(swept, _)| swept == path)) {
+            let help = match axes.is_empty() {
+                true => "nothing is swept".to_string(),
+                false => super::check::choice_help(path, axes.iter().map(|(path, _)| *path)),
+            };
+            found.push(Conflict {
+                keys: vec![sweep(&["exclude", &i.to_string(), path])],
+                message: format!("`{path}` is excluded but not swept"),
+                help: Some(help),
+            });
+        }
+    }
+    if let (Some((_, place)), Some(steps)) =
+        (axes.iter().find(|(path, _)| *path == "train.epochs"), spec.train.max_steps)
+    {
+        found.push(Conflict {
+            keys: vec![place.clone(), key("train.max_steps")],
+            message: format!("`train.epochs` is swept, but `train.max_steps` = {steps} overrides it in every run"),
+            help: Some("sweep `train.max_steps`, or remove it".into()),
+        });
+    }
+    found
+}
+
+/// `sweep.axes` of `sweep.axes.train.lr`.
+fn table_of(path: &[String]) -> String {
+    path[..path.len().min(2)].join(".")
+}

@@ -1,0 +1,135 @@
+//! `path:…`, `scratch:…`, `hf:…`: whether a source is well formed, and what its path is relative to.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::suggest::closest;
+
+/// Sizes of a new model that need no file.
+const SIZES: &[&str] = &["tiny", "small"];
+
+/// Why a source is refused: what is wrong, and what to do.
+pub(super) type Refusal = (String, Option<String>);
+
+/// The source with its path resolved, or why it is refused. `schemes` are those that the key takes; `folder` is what
+/// relative paths start from (`None`: they are left as they are).
+pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Result<String, Refusal> {
+    let refuse = |message: &str, help: Option<String>| Err((message.to_string(), help));
+    let Some((scheme, rest)) = text.split_once(':') else {
+        let help = if text.starts_with(['.', '/', '~']) || text.contains('\\') || Path::new(text).extension().is_some()
+        {
+            format!("for a file or folder write `path:{text}`")
+        } else if text.matches('/').count() == 1 {
+            format!("for the Hugging Face hub write `hf:{text}`")
+        } else if SIZES.contains(&text) && schemes.contains(&"scratch") {
+            format!("write `scratch:{text}`")
+        } else {
+            format!("for a file or folder write `path:{text}`")
+        };
+        return refuse("has no scheme", Some(help));
+    };
+    if scheme == "modelscope" {
+        return refuse("is a `modelscope:` source, which is not built yet", Some("use `hf:` or `path:`".into()));
+    }
+    if !schemes.contains(&scheme) {
+        let help = match closest(scheme, schemes.iter().copied()) {
+            Some(close) => format!("did you mean `{close}:{rest}`?"),
+            None if scheme == "scratch" => "only a model can be made from scratch".into(),
+            None => format!("it takes {}", forms(schemes)),
+        };
+        return refuse(&format!("has the unknown scheme `{scheme}:`"), Some(help));
+    }
+    match scheme {
+        "path" if rest.trim().is_empty() => refuse("names no path", Some("write `path:` and the path".into())),
+        "path" => Ok(format!("path:{}", beside(folder, rest))),
+        "scratch" if SIZES.contains(&rest) => Ok(text.into()),
+        "scratch" if rest.len() > ".json".len() && rest.ends_with(".json") => {
+            Ok(format!("scratch:{}", beside(folder, rest)))
+        }
+        "scratch" => {
+            let help = closest(rest, SIZES.iter().copied()).map(|close| format!("did you mean `scratch:{close}`?"));
+            let help = help.unwrap_or("it takes `scratch:tiny`, `scratch:small` or `scratch:FILE.json`".into());
+            refuse(&format!("names no model `{rest}`"), Some(help))
+        }
+        _ => {
+            hub(rest).map_or_else(|why| refuse(why, Some(format!("it takes {}", forms(&["hf"])))), |()| Ok(text.into()))
+        }
+    }
+}
+
+/// `OWNER/NAME` or `OWNER/NAME@REVISION`.
+fn hub(text: &str) -> Result<(), &'static str> {
+    let (repo, revision) = text.split_once('@').map_or((text, None), |(repo, revision)| (repo, Some(revision)));
+    let named = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !part.is_empty();
+    match repo.split_once('/') {
+        None => Err("names no owner"),
+        Some((owner, name)) if !named(owner) || !named(name) => Err("is no `OWNER/NAME` of the Hugging Face hub"),
+        Some(_) if revision.is_some_and(|r| r.is_empty() || r.contains(char::is_whitespace)) => {
+            Err("has an empty revision after `@`")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// How each scheme is written.
+pub(super) fn forms(schemes: &[&str]) -> String {
+    let form = |scheme: &&str| match *scheme {
+        "path" => "`path:PATH`",
+        "scratch" => "`scratch:tiny`, `scratch:small`, `scratch:FILE.json`",
+        _ => "`hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`",
+    };
+    schemes.iter().map(form).collect::<Vec<_>>().join(", ")
+}
+
+/// `path` as it is called from the current folder when it was written in `folder`, without `.` in between.
+pub(super) fn beside(folder: Option<&Path>, path: &str) -> String {
+    let Some(folder) = folder else { return path.into() };
+    let joined: PathBuf = folder.join(path).components().filter(|c| !matches!(c, Component::CurDir)).collect();
+    if joined.as_os_str().is_empty() { ".".into() } else { joined.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: &[&str] = &["path", "scratch", "hf"];
+
+    fn resolved(text: &str) -> Result<String, String> {
+        resolve(text, MODEL, Some(Path::new("experiments")))
+            .map_err(|(why, help)| format!("{why}; {}", help.unwrap_or_default()))
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_folder_of_the_file() {
+        assert_eq!(resolved("path:models/a").unwrap(), "path:experiments/models/a");
+        assert_eq!(resolved("path:./../models/a").unwrap(), "path:experiments/../models/a");
+        assert_eq!(resolved("path:/models/a").unwrap(), "path:/models/a");
+        assert_eq!(resolved("scratch:bert.json").unwrap(), "scratch:experiments/bert.json");
+        assert_eq!(resolved("scratch:tiny").unwrap(), "scratch:tiny");
+        assert_eq!(resolved("hf:hfl/rbt3@main").unwrap(), "hf:hfl/rbt3@main");
+        assert_eq!(resolve("path:x", MODEL, None).unwrap(), "path:x");
+        assert_eq!(resolve("path:./x", MODEL, Some(Path::new(""))).unwrap(), "path:x");
+        assert_eq!(resolve("path:.", MODEL, Some(Path::new(""))).unwrap(), "path:.");
+    }
+
+    #[test]
+    fn malformed_sources_say_what_to_write() {
+        for (text, expected) in [
+            ("models/a.bin", "has no scheme; for a file or folder write `path:models/a.bin`"),
+            ("hfl/rbt3", "has no scheme; for the Hugging Face hub write `hf:hfl/rbt3`"),
+            ("tiny", "has no scheme; write `scratch:tiny`"),
+            ("pth:x", "has the unknown scheme `pth:`; did you mean `path:x`?"),
+            ("path:", "names no path; write `path:` and the path"),
+            ("scratch:tinny", "names no model `tinny`; did you mean `scratch:tiny`?"),
+            ("hf:rbt3", "names no owner; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`"),
+            (
+                "hf:a/b/c",
+                "is no `OWNER/NAME` of the Hugging Face hub; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`",
+            ),
+            ("hf:a/b@", "has an empty revision after `@`; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`"),
+            ("modelscope:a/b", "is a `modelscope:` source, which is not built yet; use `hf:` or `path:`"),
+        ] {
+            assert_eq!(resolved(text).unwrap_err(), expected, "{text}");
+        }
+        assert!(resolve("scratch:tiny", &["path", "hf"], None).unwrap_err().1.unwrap().contains("only a model"));
+    }
+}

@@ -1,0 +1,72 @@
+//! "did you mean": what somebody may have wanted to write.
+
+use super::keys::{KEYS, Key, SECTIONS};
+
+/// Below this likeness (0 to 1) a guess confuses more than it helps.
+const LIKE: f64 = 0.6;
+
+/// The likest of `names`, if any is like enough.
+pub(super) fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let scored = names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&wanted, name), name));
+    scored.filter(|(score, _)| *score >= LIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+/// What the unknown dotted `path` may have meant: the same thing under another tool's name, the same name in another
+/// table, or a like name. `allowed` says which keys are possible there.
+pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'static str> {
+    let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let keys = || KEYS.iter().filter(|key| allowed(key));
+    let here = || keys().filter(|key| key.section() == section);
+    let likest = || closest(name, here().map(Key::name)).and_then(|name| here().find(|key| key.name() == name));
+    keys()
+        .find(|key| key.elsewhere.contains(&path) || key.elsewhere.contains(&name))
+        .or_else(|| keys().find(|key| key.name() == name))
+        .or_else(likest)
+        .map(|key| key.path)
+        // A table that is right would make all its keys look alike.
+        .or_else(|| (!SECTIONS.contains(&section)).then(|| closest(path, keys().map(|key| key.path))).flatten())
+}
+
+/// What the unknown table `name` may have meant.
+pub(super) fn section_like(name: &str) -> Option<&'static str> {
+    let known = [("training", "train"), ("trainer", "train"), ("dataset", "data")];
+    let known = known.iter().find(|(other, _)| *other == name).map(|(_, section)| *section);
+    known.or_else(|| closest(name, SECTIONS.iter().copied().chain(["profile"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_other_tables_and_other_tools_names_lead_to_the_key() {
+        let like = |path| key_like(path, |_| true);
+        assert_eq!(like("train.epoch"), Some("train.epochs"));
+        assert_eq!(like("train.learning_rate"), Some("train.lr"));
+        assert_eq!(like("learning_rate"), Some("train.lr"));
+        assert_eq!(like("train.max_length"), Some("data.max_length"));
+        assert_eq!(like("epochs"), Some("train.epochs"));
+        assert_eq!(like("data.seeed"), Some("data.seed"));
+        assert_eq!(like("trian.lr"), Some("train.lr"));
+        assert_eq!(like("data.path"), Some("data.source"));
+        assert_eq!(like("model.name"), Some("model.source"));
+        assert_eq!(like("report.name"), Some("name"));
+        assert_eq!(like("seed"), Some("train.seed"));
+        assert_eq!(like("train.colour"), None);
+        assert_eq!(like("report.titel"), Some("report.title"));
+        assert_eq!(key_like("titel", Key::sweepable), None);
+        assert_eq!(section_like("trian"), Some("train"));
+        assert_eq!(section_like("xyz"), None);
+    }
+
+    #[test]
+    fn no_foreign_name_means_two_keys() {
+        for (i, key) in KEYS.iter().enumerate() {
+            for other in &KEYS[i + 1..] {
+                let shared = key.elsewhere.iter().find(|name| other.elsewhere.contains(name));
+                assert!(shared.is_none(), "{} {} {shared:?}", key.path, other.path);
+            }
+        }
+    }
+}

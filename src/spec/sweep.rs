@@ -1,0 +1,151 @@
+//! `[sweep]` of one layer: each key has to be one that a run can vary, each value one that this key takes.
+
+use super::{
+    check::Check,
+    keys::{self, Key},
+    kind::twice,
+    node::{Item, Node, Table},
+    problem::Fault,
+    suggest::key_like,
+};
+
+impl Check<'_> {
+    /// `[sweep.axes]`.
+    pub(super) fn axes(&mut self, node: &mut Node) -> bool {
+        let key = keys::find("sweep.axes").expect("a key of the table");
+        let Item::Table(axes) = &mut node.item else { return self.wrong_kind(key, node, "write `[sweep.axes]`") };
+        self.flatten(axes);
+        axes.retain(|path, values| self.axis(path, values, true));
+        true
+    }
+
+    /// `[[sweep.zip]]`.
+    pub(super) fn zip(&mut self, node: &mut Node) -> bool {
+        self.tables("sweep.zip", node, |check, zip| {
+            let lengths: Vec<_> = zip.iter().filter_map(|(path, node)| Some((path, node.list()?.len()))).collect();
+            if let Some((first, length)) = lengths.first().copied() {
+                for (path, other) in lengths.iter().filter(|(_, other)| *other != length) {
+                    let message = format!(
+                        "`{path}` has {other} values and `{first}` {length}; values that go in step \
+                        are equally many"
+                    );
+                    check.faults.push(Fault::new(zip[*path].span.clone(), message));
+                }
+                let row = |i: usize| zip.values().map(move |node| node.list().and_then(|list| list.get(i)));
+                let same = |i, j| row(i).zip(row(j)).all(|(a, b)| a.zip(b).is_some_and(|(a, b)| a.same(b)));
+                for i in (1..length).filter(|i| (0..*i).any(|j| same(j, *i))) {
+                    let span = zip[first].list().expect("a list, as its length is known")[i].span.clone();
+                    check.faults.push(Fault::new(span, format!("the values in place {} stand together before", i + 1)));
+                }
+            }
+            zip.retain(|path, values| check.axis(path, values, false));
+        })
+    }
+
+    /// `[[sweep.exclude]]`.
+    pub(super) fn exclude(&mut self, node: &mut Node) -> bool {
+        self.tables("sweep.exclude", node, |check, exclude| {
+            exclude.retain(|path, value| match check.swept(path, value) {
+                Some(key) => {
+                    let faults = key.kind.check(path, value, check.folder);
+                    check.faults.extend(faults.iter().cloned());
+                    faults.is_empty()
+                }
+                None => false,
+            });
+        })
+    }
+
+    /// A list of tables, each with its dotted keys made flat.
+    fn tables(&mut self, path: &str, node: &mut Node, mut each: impl FnMut(&mut Self, &mut Table)) -> bool {
+        let key = keys::find(path).expect("a key of the table");
+        let help = format!("write `[[{path}]]`");
+        let Item::List(nodes) = &mut node.item else { return self.wrong_kind(key, node, &help) };
+        nodes.retain_mut(|node| {
+            let message = match &mut node.item {
+                Item::Table(table) if !table.is_empty() => {
+                    self.flatten(table);
+                    each(self, table);
+                    return true;
+                }
+                Item::Table(_) => format!("a `{path}` table is empty; expected keys"),
+                _ => format!("`{path}` holds {}; expected a table", node.found()),
+            };
+            self.faults.push(Fault::new(node.span.clone(), message).help(help.clone()));
+            false
+        });
+        true
+    }
+
+    /// One key and its values. Wrong values are taken out; whether the axis stays.
+    fn axis(&mut self, path: &str, node: &mut Node, unique: bool) -> bool {
+        let Some(key) = self.swept(path, node) else { return false };
+        let found = node.found();
+        let written = node.to_string();
+        let Item::List(values) = &mut node.item else {
+            let message = format!("the axis `{path}` is {found}; expected a list of values");
+            self.faults.push(Fault::new(node.span.clone(), message).help(format!("write [{written}]")));
+            // The key stays swept: what names it elsewhere is not wrong as well.
+            node.item = Item::List(Vec::new());
+            return true;
+        };
+        if values.is_empty() {
+            self.faults
+                .push(Fault::new(node.span.clone(), format!("the axis `{path}` has no values; expected at least one")));
+        }
+        values.retain_mut(|value| {
+            let faults = key.kind.check(path, value, self.folder);
+            self.faults.extend(faults.iter().cloned());
+            faults.is_empty()
+        });
+        if unique {
+            self.faults.extend(twice(path, values));
+        }
+        true
+    }
+
+    /// The key, if a sweep can vary it.
+    fn swept(&mut self, path: &str, node: &Node) -> Option<&'static Key> {
+        let fault = match keys::find(path) {
+            Some(key) if key.sweepable() => return Some(key),
+            Some(_) => {
+                let help = "a sweep varies keys of `model`, `data`, `train` and `checkpoint`, but not `data.labels`";
+                Fault::new(node.key.clone(), format!("`{path}` cannot be swept")).help(help.to_string())
+            }
+            None => {
+                let help = key_like(path, Key::sweepable).map(|close| format!("did you mean `{close}`?"));
+                Fault::new(node.key.clone(), format!("unknown key `{path}`")).help(help)
+            }
+        };
+        self.faults.push(fault);
+        None
+    }
+
+    /// `train.lr = […]`, which TOML reads as a table `train`, becomes the key `train.lr`.
+    fn flatten(&mut self, table: &mut Table) {
+        let mut flat = Table::new();
+        let mut rest: Vec<_> = std::mem::take(table).into_iter().collect();
+        while let Some((path, node)) = rest.pop() {
+            match node.item {
+                Item::Table(inner) if !inner.is_empty() => {
+                    rest.extend(inner.into_iter().map(|(name, node)| (format!("{path}.{name}"), node)));
+                }
+                _ => {
+                    if let Some(other) = flat.insert(path.clone(), node) {
+                        self.faults.push(Fault::new(other.key, format!("`{path}` stands twice")));
+                    }
+                }
+            }
+        }
+        *table = flat;
+    }
+}
+
+impl Node {
+    fn list(&self) -> Option<&[Node]> {
+        match &self.item {
+            Item::List(nodes) => Some(nodes),
+            _ => None,
+        }
+    }
+}

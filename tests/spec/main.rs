@@ -1,0 +1,63 @@
+//! The spec room from outside: files in, `Spec` or problems out.
+
+mod docs;
+mod invalid;
+mod layers;
+mod points;
+mod table;
+
+use std::path::PathBuf;
+
+use taper::spec::{LoadOptions, LoadedSpec, SpecErrors};
+use tempfile::TempDir;
+
+/// Files in a folder of their own.
+struct Files(TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let files_ = Self(TempDir::new().unwrap());
+        for (name, text) in files {
+            let path = files_.path(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        files_
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn load(&self, name: &str) -> Result<LoadedSpec, SpecErrors> {
+        self.load_with(name, &LoadOptions::default())
+    }
+
+    fn load_with(&self, name: &str, options: &LoadOptions) -> Result<LoadedSpec, SpecErrors> {
+        LoadedSpec::load(&self.path(name), options)
+    }
+
+    /// The problems of a file that has some, without the folder's name.
+    fn problems(&self, name: &str, options: &LoadOptions) -> String {
+        let errors = self.load_with(name, options).expect_err("the spec was taken");
+        errors.to_string().replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+/// A spec that says what has to be said, and `rest`.
+fn minimal(rest: &str) -> String {
+    format!("model.source = \"scratch:tiny\"\ndata.source = \"path:x.csv\"\n{rest}")
+}
+
+/// One file `a.toml`: the minimum and `rest`.
+fn one(rest: &str) -> Files {
+    Files::new(&[("a.toml", &minimal(rest))])
+}
+
+fn options(profile: Option<&str>, sets: &[&str], env: &[(&str, &str)]) -> LoadOptions {
+    LoadOptions {
+        profile: profile.map(str::to_string),
+        sets: sets.iter().map(|set| set.to_string()).collect(),
+        env: env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+    }
+}

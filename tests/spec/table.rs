@@ -1,0 +1,93 @@
+//! The table of keys against the types.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use taper::spec::{
+    Kind,
+    keys::{Fallback, KEYS},
+};
+
+use super::{Files, one};
+
+/// Dotted paths of everything in a spec; tables with free keys are one path.
+fn paths(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
+    let free = KEYS.iter().any(|key| key.path == prefix && matches!(key.kind, Kind::Labels | Kind::Axes));
+    match value {
+        Value::Object(map) if !free => {
+            for (name, value) in map {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                paths(&path, value, into);
+            }
+        }
+        Value::Array(values) if prefix == "probes" => {
+            into.insert(prefix.into());
+            values.iter().for_each(|value| paths(prefix, value, into));
+        }
+        _ => {
+            into.insert(prefix.into());
+        }
+    }
+}
+
+#[test]
+fn the_table_has_exactly_the_keys_of_the_types() {
+    let loaded = one("[[probes]]\ntext = \"x\"\n").load("a.toml").unwrap();
+    let mut found = BTreeSet::new();
+    paths("", &serde_json::to_value(loaded.spec()).unwrap(), &mut found);
+    let table: BTreeSet<_> = KEYS.iter().map(|key| key.path.to_string()).collect();
+    assert_eq!(found, table);
+    assert_eq!(KEYS.len(), table.len(), "a key stands twice");
+}
+
+/// A value that the kind takes and that is not the default.
+fn example(path: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Text | Kind::Prose => "\"negative\"".into(),
+        Kind::Choice(values) => format!("\"{}\"", values[values.len() - 1]),
+        Kind::Source(schemes) => format!("\"{}:o/n\"", schemes[schemes.len() - 1]),
+        Kind::Boolean => "true".into(),
+        Kind::Whole(least, _) => (least + 17).to_string(),
+        Kind::Number(..) => "0.125".into(),
+        Kind::Pair(..) => "[0.25, 0.5]".into(),
+        Kind::Texts => "[\"x\"]".into(),
+        Kind::Seeds(_) => "[5]".into(),
+        Kind::ClassWeights => "[1.0, 2.0]".into(),
+        Kind::Labels => "{ a = \"negative\", b = \"y\" }".into(),
+        Kind::Probes => "[{ text = \"t\", expect = \"negative\" }]".into(),
+        Kind::Axes => "{ \"train.lr\" = [0.5] }".into(),
+        Kind::Zip => "[{ \"train.eps\" = [0.5] }]".into(),
+        Kind::Exclude => panic!("{path} needs an axis"),
+    }
+}
+
+/// Every key by itself, not as the default: that the checks take what the types take, and that it arrives.
+#[test]
+fn every_key_arrives_in_its_field() {
+    for key in KEYS.iter().filter(|key| key.section() != "probes" && key.path != "sweep.exclude") {
+        let value = example(key.path, key.kind);
+        let mut text = format!("{} = {value}\n", key.path);
+        for (path, needed) in [("model.source", "\"scratch:tiny\""), ("data.source", "\"hf:o/n\""), ("data.dev", "0.1")]
+        {
+            if path != key.path {
+                text.push_str(&format!("{path} = {needed}\n"));
+            }
+        }
+        let loaded = Files::new(&[("a.toml", &text)]).load("a.toml").unwrap_or_else(|e| panic!("{text}\n{e}"));
+        let json = serde_json::to_value(loaded.spec()).unwrap();
+        let found = key.path.split('.').fold(&json, |json, part| &json[part]);
+        let written: toml::Table = toml::from_str(&format!("v = {value}")).unwrap();
+        assert_eq!(*found, serde_json::to_value(&written["v"]).unwrap(), "{}", key.path);
+        if let Fallback::Is(default) = key.default {
+            assert_ne!(default, value, "{}: the example is the default and shows nothing", key.path);
+        }
+    }
+}
+
+/// The defaults, written out: a change of the table is a change of what every spec means.
+#[test]
+fn defaults_are_these() {
+    let text = "model.source = \"hf:o/n\"\ndata.source = \"hf:o/n\"\n";
+    let loaded = Files::new(&[("a.toml", text)]).load("a.toml").unwrap();
+    insta::assert_snapshot!("defaults", toml::to_string(loaded.spec()).unwrap());
+}
