@@ -13,6 +13,8 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod random;
+pub mod report;
 pub mod spec;
+pub mod stats;
 pub mod store;
 pub mod train;

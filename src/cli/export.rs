@@ -31,11 +31,7 @@ pub fn model_folder(run: &RunRecord, runs: &Path) -> Result<PathBuf> {
     if run.config.checkpoint.keep == Keep::None {
         bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", common::short(&run.key));
     }
-    bail!(
-        "run {} has no model: it is {}; `taper run` makes it",
-        common::short(&run.key),
-        common::state(run)
-    )
+    bail!("run {} has no model: it is {}; `taper run` makes it", common::short(&run.key), common::state(run))
 }
 
 impl Export {

@@ -37,7 +37,7 @@ impl Output {
     /// A table under a header; columns shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(header.iter().map(|h| h.to_uppercase()));
+        table.load_style(presets::NOTHING).set_header(header.iter().map(|h| h.to_uppercase()));
         // A pipe gets each row on a line of its own, however long.
         let arrangement = if self.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
         table.set_content_arrangement(arrangement);

@@ -84,9 +84,8 @@ impl Predict {
         if out.json {
             out.document(&lines.map(|(text, (id, p))| describe(model, None, text, *id, p)).collect::<Vec<_>>())?;
         } else {
-            let rows = lines.map(|(text, (id, p))| {
-                vec![model.labels()[*id].clone(), output::percent(p[*id].into()), text.clone()]
-            });
+            let rows = lines
+                .map(|(text, (id, p))| vec![model.labels()[*id].clone(), output::percent(p[*id].into()), text.clone()]);
             out.table(&["label", "confidence", "text"], rows)?;
         }
         Ok(ExitCode::SUCCESS)

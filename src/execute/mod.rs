@@ -7,6 +7,7 @@ mod device;
 mod environment;
 mod folder;
 mod prepare;
+mod rate;
 mod run;
 mod trained;
 
@@ -14,6 +15,7 @@ pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
 pub use folder::RunFolder;
 pub use prepare::{Prepared, Workbench};
+pub use rate::training_rate;
 pub use run::{Runner, Tally, run_all};
 pub use trained::Trained;
 

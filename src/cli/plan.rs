@@ -1,0 +1,278 @@
+//! `taper plan`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+use taper::{
+    data::{self, LengthStats},
+    execute::{Prepared, training_rate},
+    plan::{Estimate, Lengths, ModelShape, estimate},
+    spec::{Explanation, LoadedSpec},
+    store::{RunRecord, RunState},
+    train::step_batches,
+};
+
+use super::{
+    Global, Unusable, common,
+    common::SpecArgs,
+    output::{self, Output},
+};
+
+/// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
+#[derive(Args)]
+pub struct Plan {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// Say where the value of a key comes from, and stop.
+    #[arg(long, value_name = "KEY")]
+    explain: Option<String>,
+    /// Write the first run's rows, in the order it trains on them, to a JSON file: {"train": [[row, …] a step], "test": […]}.
+    /// Rows count from 0 after cleaning. Lets another framework train on the very same batches.
+    #[arg(long, value_name = "FILE")]
+    order: Option<PathBuf>,
+}
+
+/// A planned run with what is known of it.
+struct Line<'a> {
+    run: &'a Prepared,
+    record: Option<RunRecord>,
+    estimate: Estimate,
+}
+
+impl Plan {
+    /// Prints the plan.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let spec = self.spec.load()?;
+        if let Some(key) = &self.explain {
+            explain(&spec.explain(key).map_err(|e| Unusable(e.into()))?, out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let runs = common::prepare(&self.spec.expand(&spec)?)?;
+        if let Some(path) = &self.order {
+            write_order(&runs[0], path)?;
+        }
+        let mut stored = match global.runs.join("taper.db").is_file() {
+            true => common::open_existing(global)?.runs()?,
+            false => Vec::new(),
+        };
+        let rate = training_rate()?;
+        let lines: Vec<Line> = runs
+            .iter()
+            .map(|run| {
+                let place = stored.iter().position(|record| record.key == run.key);
+                Line { run, record: place.map(|i| stored.swap_remove(i)), estimate: costs(run, rate) }
+            })
+            .collect();
+        match out.json {
+            true => out.document(&document(&spec, &lines))?,
+            false => print(&spec, &self.spec, &lines, out)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What a run will cost.
+fn costs(run: &Prepared, rate: f64) -> Estimate {
+    let lengths =
+        |rows: &[u32]| -> Vec<u32> { rows.iter().map(|&row| run.tokens.row(row as usize).len() as u32).collect() };
+    let (train, dev, test) = (lengths(&run.splits.train), lengths(&run.splits.dev), lengths(&run.splits.test));
+    let shape = ModelShape {
+        hidden: run.shape.hidden_size,
+        layers: run.shape.num_hidden_layers,
+        intermediate: run.shape.intermediate_size,
+        vocab: run.shape.vocab_size,
+        positions: run.shape.max_position_embeddings,
+        heads: run.shape.num_attention_heads,
+        labels: run.dataset.labels.len(),
+    };
+    estimate(&run.config, &shape, Lengths { train: &train, dev: &dev, test: &test }, Some(rate))
+}
+
+/// Whether a run is left to do, in words.
+fn standing(record: Option<&RunRecord>) -> String {
+    match record {
+        None => "new".into(),
+        Some(r) if r.state == RunState::Completed => "done".into(),
+        Some(r) if r.state == RunState::Interrupted => match r.checkpoint_step {
+            Some(step) => format!("goes on at step {step}"),
+            None => "begins again".into(),
+        },
+        Some(r) => common::state(r),
+    }
+}
+
+/// What is still to be spent on a run: nothing where it is done.
+fn left(line: &Line) -> f64 {
+    let Some(record) = &line.record else { return 1.0 };
+    match record.state {
+        RunState::Completed => 0.0,
+        _ => 1.0 - record.checkpoint_step.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
+    }
+}
+
+fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -> Result<()> {
+    out.line(format!("{}  ({})", spec.spec().name, args.spec.display()))?;
+    if !spec.spec().description.is_empty() {
+        out.line(&spec.spec().description)?;
+    }
+    let mut shown: Vec<&taper::plan::DataConfig> = Vec::new();
+    for line in lines {
+        let config = &line.run.config.data;
+        if shown.contains(&config) {
+            continue;
+        }
+        shown.push(config);
+        if shown.len() == 1 {
+            out.line("")?;
+            describe_data(line.run, out)?;
+        }
+    }
+    if shown.len() > 1 {
+        out.line(format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
+    }
+    out.line("")?;
+    out.table(
+        &["run", "name", "standing", "steps", "time", "memory", "disk"],
+        lines.iter().map(|line| {
+            let e = &line.estimate;
+            vec![
+                common::short(&line.run.key).to_string(),
+                line.run.name.clone(),
+                standing(line.record.as_ref()),
+                output::count(e.steps),
+                e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", output::duration(s * left(line)))),
+                format!("~{}", output::bytes(e.memory_bytes)),
+                format!("~{}", output::bytes(e.disk_bytes)),
+            ]
+        }),
+    )?;
+    let time: f64 = lines.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).sum();
+    let disk = lines.iter().map(|line| line.estimate.disk_bytes as f64 * left(line).ceil()).sum::<f64>() as u64;
+    let open = lines.iter().filter(|line| left(line) > 0.0).count();
+    out.line("")?;
+    out.line(format!(
+        "{open} of {} runs to do: about {} on this machine's CPU, {} of disk",
+        lines.len(),
+        output::duration(time),
+        output::bytes(disk)
+    ))
+}
+
+/// The data block: what was read, how it is split, how long the rows are.
+fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
+    let (dataset, splits) = (&run.dataset, &run.splits);
+    let c = &dataset.cleaning;
+    let n = dataset.rows.len() as u64;
+    let mut dropped = Vec::new();
+    for (count, what) in [(c.missing_text, "without a text"), (c.missing_label, "without a label")] {
+        if count > 0 {
+            dropped.push(format!("{} {what}", output::count(count)));
+        }
+    }
+    let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
+    out.line(format!(
+        "data      {} rows of {}; {dropped}",
+        output::count(n),
+        String::from(run.config.data.source.clone())
+    ))?;
+
+    let all: Vec<u32> = (0..n as u32).collect();
+    let counts = dataset.class_counts(&all);
+    let share = |count: u64| output::percent(count as f64 / n.max(1) as f64);
+    let classes: Vec<String> = dataset
+        .labels
+        .iter()
+        .zip(&counts)
+        .map(|(label, &count)| format!("{label} {} ({})", output::count(count), share(count)))
+        .collect();
+    let majority = share(counts.iter().copied().max().unwrap_or(0));
+    out.line(format!("labels    {}; always guessing the commonest gives {majority}", classes.join(", ")))?;
+    if c.duplicates > 0 {
+        out.line(format!(
+            "repeats   {} texts stand again, {} of them with another label",
+            output::count(c.duplicates),
+            output::count(c.contradicting)
+        ))?;
+    }
+    let size = |rows: &[u32]| output::count(rows.len() as u64);
+    let mut line =
+        format!("split     train {}, dev {}, test {}", size(&splits.train), size(&splits.dev), size(&splits.test));
+    let leaked = data::leaked(dataset, &splits.train, &splits.test);
+    if leaked > 0 {
+        line += &format!("; {leaked} test rows have a text that is also in train");
+    }
+    out.line(line)?;
+    let LengthStats { mean, p50, p90, p99, max, truncated } = run.lengths;
+    let cut = match truncated {
+        0 => "none is cut".into(),
+        n => format!("{} rows are cut", output::count(n as u64)),
+    };
+    out.line(format!(
+        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {max}; max_length {}: {cut}",
+        run.config.data.max_length
+    ))?;
+    let parameters = output::count(costs(run, 1.0).parameters);
+    let shape = &run.shape;
+    out.line(format!(
+        "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
+        String::from(run.config.model.source.clone()),
+        shape.num_hidden_layers,
+        shape.hidden_size,
+        output::count(shape.vocab_size as u64),
+    ))
+}
+
+fn document(spec: &LoadedSpec, lines: &[Line]) -> serde_json::Value {
+    let runs = lines.iter().map(|line| {
+        let (run, e, l) = (line.run, &line.estimate, &line.run.lengths);
+        let c = &run.dataset.cleaning;
+        let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
+        json!({
+            "key": run.key, "name": run.name, "standing": standing(line.record.as_ref()), "config": run.config,
+            "data": {
+                "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
+                "missing_label": c.missing_label, "duplicates": c.duplicates, "contradicting": c.contradicting,
+                "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
+                "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
+                "test_rows_in_train": data::leaked(&run.dataset, &run.splits.train, &run.splits.test),
+                "digest": run.dataset.digest,
+            },
+            "tokens": {
+                "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
+            },
+            "estimate": {
+                "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,
+                "time_s": e.time_s, "memory_bytes": e.memory_bytes, "disk_bytes": e.disk_bytes,
+            },
+        })
+    });
+    json!({ "experiment": spec.spec().name, "runs": runs.collect::<Vec<_>>() })
+}
+
+fn explain(e: &Explanation, out: &mut Output) -> Result<()> {
+    out.line(format!("{} = {}", e.key, e.value.as_deref().unwrap_or(e.absent.unwrap_or("(absent)"))))?;
+    out.line(format!("  {} Takes {}.", e.doc, e.expects))?;
+    for said in e.swept.iter().chain(&e.said) {
+        let mark = if said.holds { "→" } else { " " };
+        let place = if said.place.is_empty() { String::new() } else { format!("  ({})", said.place) };
+        out.line(format!("{mark} {:<18} {}{place}", said.layer, said.value))?;
+    }
+    Ok(())
+}
+
+fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
+    let mut steps = Vec::new();
+    let mut order = (0, Vec::new());
+    for step in 1..=run.steps.total {
+        let (epoch, place) = run.steps.place(step);
+        if order.0 != epoch {
+            order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
+        }
+        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place);
+        steps.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
+    }
+    let json = json!({ "train": steps, "dev": run.splits.dev, "test": run.splits.test });
+    std::fs::write(path, json.to_string()).with_context(|| path.display().to_string())
+}
