@@ -8,5 +8,7 @@ pub mod event;
 pub mod metrics;
 pub mod plan;
 pub mod random;
+pub mod report;
 pub mod spec;
+pub mod stats;
 pub mod store;
