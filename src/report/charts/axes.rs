@@ -1,0 +1,71 @@
+//! The frame of a chart with two number axes.
+
+use std::ops::Range;
+
+use plotters::{
+    chart::{ChartBuilder, ChartContext},
+    coord::types::RangedCoordf64,
+    drawing::DrawingAreaErrorKind,
+    prelude::{Cartesian2d, DrawingBackend},
+};
+
+use super::{
+    Area,
+    pen::{At, SMALL, stroke, style},
+    theme::{GRID, MUTED},
+};
+
+/// A chart whose coordinates are the numbers on its axes.
+pub type Plot<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// One axis.
+pub struct Axis<'a> {
+    /// From where to where.
+    pub range: Range<f64>,
+    /// What it measures, with the unit.
+    pub title: &'a str,
+    /// How many labels there is room for.
+    pub labels: usize,
+    /// How a number is written; an empty text leaves the label out.
+    pub format: &'a dyn Fn(f64) -> String,
+}
+
+/// Draws axes, labels and horizontal grid lines, with `right` units left free beside them.
+pub fn plot<'a, DB: DrawingBackend>(
+    area: &'a Area<DB>,
+    right: f64,
+    x: Axis<'_>,
+    y: Axis<'_>,
+) -> Result<Plot<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(84)
+        .margin_left(16)
+        .margin_right(right as i32)
+        .margin_bottom(12)
+        .x_label_area_size(84)
+        .y_label_area_size(128)
+        .build_cartesian_2d(x.range, y.range)?;
+    let labels = style(SMALL, MUTED, At::Middle);
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(stroke(GRID, 0.0, 1))
+        .bold_line_style(stroke(GRID, 1.0, 2))
+        .axis_style(stroke(MUTED, 0.6, 2))
+        .set_all_tick_mark_size(8)
+        .label_style(labels.clone())
+        .axis_desc_style(labels)
+        .x_labels(x.labels)
+        .y_labels(y.labels)
+        .x_label_formatter(&|v| (x.format)(*v))
+        .y_label_formatter(&|v| (y.format)(*v))
+        .x_desc(x.title)
+        .y_desc(y.title)
+        .draw()?;
+    Ok(chart)
+}
+
+/// A whole number, or nothing.
+pub fn whole(value: f64) -> String {
+    if (value - value.round()).abs() < 1e-6 { format!("{}", value.round()) } else { String::new() }
+}

@@ -1,0 +1,97 @@
+//! Accuracy before and after fine-tuning, with its 95 % intervals.
+
+use plotters::{prelude::DrawingBackend, style::RGBColor};
+
+use super::{
+    Area, Drawn, Figure, Legible,
+    pen::{self, At},
+    theme,
+};
+use crate::{report::format, stats::Interval};
+
+/// One row for each run.
+pub struct BeforeAfterChart {
+    /// The runs, best first.
+    pub changes: Vec<Change>,
+    /// Name of the split.
+    pub split: &'static str,
+    /// Accuracy of always giving the most frequent label.
+    pub baseline: Option<f64>,
+}
+
+/// A run's accuracies, with their intervals.
+pub struct Change {
+    /// Name of the run.
+    pub name: String,
+    /// With the weights as loaded.
+    pub before: Option<(f64, Interval)>,
+    /// With the weights that are kept.
+    pub after: (f64, Interval),
+}
+
+const TOP: f64 = 128.0;
+const ROW: f64 = 62.0;
+const FOOT: f64 = 92.0;
+
+impl Figure for BeforeAfterChart {
+    fn height(&self) -> u32 {
+        (TOP + ROW * self.changes.len() as f64 + FOOT) as u32
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.changes.iter().map(|c| c.name.as_str()).collect()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
+        pen::title(area, &format!("Accuracy on the {} split before and after fine-tuning", self.split))?;
+        let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
+        let left = (longest * pen::LABEL + 60.0).clamp(160.0, 520.0);
+        let right = f64::from(super::WIDTH) - 260.0;
+        let bottom = TOP + ROW * self.changes.len() as f64;
+        let x = |share: f64| left + share.clamp(0.0, 1.0) * (right - left);
+        for tick in 0..=5 {
+            let share = f64::from(tick) / 5.0;
+            pen::path(area, &[(x(share), TOP - 20.0), (x(share), bottom)], pen::stroke(theme::GRID, 1.0, 2))?;
+            let label = format!("{}%", tick * 20);
+            pen::text(area, (x(share), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
+        }
+        let note = "ring: before · dot: after · bars: 95% Wilson intervals";
+        pen::text(area, (left, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
+        if let Some(baseline) = self.baseline {
+            let style = pen::stroke(theme::MUTED, 1.0, 3);
+            pen::dashes(area, (x(baseline), TOP - 24.0), (x(baseline), bottom), style)?;
+            let note = format!("most frequent label {}", format::percent(baseline));
+            pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
+        }
+        for (i, change) in self.changes.iter().enumerate() {
+            let y = TOP + ROW * (i as f64 + 0.5);
+            let name = legible.or(&change.name, || format!("run {}", i + 1));
+            let name = format::ellipsize(&name, (left - 50.0) / pen::LABEL);
+            pen::text(area, (left - 24.0, y), &name, pen::LABEL, theme::INK, At::Right)?;
+            let after = change.after;
+            let mut label = format::percent(after.0);
+            if let Some(before) = change.before {
+                pen::path(area, &[(x(before.0), y), (x(after.0), y)], pen::stroke(theme::OTHERS, 0.6, 6))?;
+                whisker(area, (x(before.1.low), x(before.1.high)), y, theme::MUTED)?;
+                ring(area, (x(before.0), y))?;
+                label = format!("{} → {label}", format::percent(before.0));
+            }
+            whisker(area, (x(after.1.low), x(after.1.high)), y, theme::PALETTE[0])?;
+            pen::dot(area, (x(after.0), y), 11, theme::PALETTE[0], true)?;
+            pen::text(area, (right + 24.0, y), &label, pen::LABEL, theme::INK, At::Left)?;
+        }
+        Ok(())
+    }
+}
+
+fn ring<DB: DrawingBackend>(area: &Area<DB>, at: (f64, f64)) -> Drawn<DB> {
+    pen::dot(area, at, 10, theme::PAPER, true)?;
+    pen::dot(area, at, 10, theme::MUTED, false)
+}
+
+fn whisker<DB: DrawingBackend>(area: &Area<DB>, (low, high): (f64, f64), y: f64, colour: RGBColor) -> Drawn<DB> {
+    let style = pen::stroke(colour, 1.0, 3);
+    pen::path(area, &[(low, y), (high, y)], style)?;
+    pen::path(area, &[(low, y - 9.0), (low, y + 9.0)], style)?;
+    pen::path(area, &[(high, y - 9.0), (high, y + 9.0)], style)
+}

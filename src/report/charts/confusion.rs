@@ -1,0 +1,82 @@
+//! Confusion matrix: rows are the labels of the data, columns what the model said.
+
+use plotters::prelude::DrawingBackend;
+
+use super::{
+    Area, Drawn, Figure, Legible,
+    pen::{self, At},
+    theme,
+};
+use crate::report::format;
+
+/// Counts and shares of each row.
+pub struct ConfusionChart {
+    /// Names of the labels, by id.
+    pub labels: Vec<String>,
+    /// `counts[label][predicted]`.
+    pub counts: Vec<Vec<u64>>,
+}
+
+const TOP: f64 = 190.0;
+
+impl ConfusionChart {
+    /// Width and height of a cell: large for two labels, smaller for many.
+    fn cell(&self) -> (f64, f64) {
+        let n = self.labels.len().max(1) as f64;
+        ((1300.0 / n).min(300.0), (780.0 / n).clamp(46.0, 150.0))
+    }
+}
+
+impl Figure for ConfusionChart {
+    fn height(&self) -> u32 {
+        (TOP + self.cell().1 * self.labels.len() as f64 + 40.0) as u32
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.labels.iter().map(String::as_str).collect()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
+        pen::title(area, "Confusion matrix")?;
+        let (width, height) = self.cell();
+        let names: Vec<String> =
+            self.labels.iter().enumerate().map(|(i, l)| legible.or(l, || format!("label {i}"))).collect();
+        let longest = names.iter().map(|n| format::width_em(n)).fold(0.0, f64::max);
+        let left = (longest * pen::LABEL + 80.0).clamp(200.0, 420.0);
+        let n = names.len() as f64;
+        pen::text(area, (24.0, TOP - 45.0), "label ↓", pen::SMALL, theme::MUTED, At::Left)?;
+        pen::text(area, (left + width * n / 2.0, TOP - 90.0), "predicted →", pen::SMALL, theme::MUTED, At::Middle)?;
+        // Two lines of text fit in a high cell, one in a low one, none in one that is too narrow for five digits.
+        let (two_lines, any) = (height >= 84.0, width >= 5.0 * 0.55 * pen::SMALL);
+        for (i, name) in names.iter().enumerate() {
+            let y = TOP + height * i as f64;
+            let row_name = format::ellipsize(name, (left - 50.0) / pen::LABEL);
+            pen::text(area, (left - 20.0, y + height / 2.0), &row_name, pen::LABEL, theme::INK, At::Right)?;
+            let column_name = format::ellipsize(name, (width - 8.0) / pen::LABEL);
+            let x = left + width * (i as f64 + 0.5);
+            pen::text(area, (x, TOP - 45.0), &column_name, pen::LABEL, theme::INK, At::Middle)?;
+            let row: &[u64] = self.counts.get(i).map_or(&[], Vec::as_slice);
+            let total: u64 = row.iter().sum();
+            for (j, &count) in row.iter().enumerate() {
+                let x = left + width * j as f64;
+                let share = if total == 0 { 0.0 } else { count as f64 / total as f64 };
+                let (from, to) = ((x + 3.0, y + 3.0), (x + width - 3.0, y + height - 3.0));
+                let colour = if i == j { theme::PALETTE[0] } else { theme::BAD };
+                pen::fill(area, from, to, theme::GRID, 0.5)?;
+                // Pale enough that the ink on it stays readable, in the dark too.
+                pen::fill(area, from, to, colour, 0.55 * share)?;
+                let (cx, cy) = (x + width / 2.0, y + height / 2.0);
+                let count = format::count(count);
+                if two_lines && any {
+                    pen::text(area, (cx, cy - 18.0), &count, pen::TITLE, theme::INK, At::Middle)?;
+                    pen::text(area, (cx, cy + 22.0), &format::percent(share), pen::SMALL, theme::MUTED, At::Middle)?;
+                } else if any {
+                    let both = format!("{count} · {}", format::percent(share));
+                    let line = if format::width_em(&both) * pen::SMALL < width - 10.0 { both } else { count };
+                    pen::text(area, (cx, cy), &line, pen::SMALL, theme::INK, At::Middle)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Fonts. Latin letters come with the program; a font with the other characters needed is looked for on the machine.
+
+use std::{collections::BTreeSet, sync::Once};
+
+use ab_glyph::{Font, FontArc, FontRef, FontVec};
+use fontdb::{Database, FaceInfo, Style};
+use plotters::style::{FontStyle, register_font};
+
+/// What SVG text asks its viewer for, in this order: the viewer's own face for Latin letters, then one with Chinese.
+pub const FAMILY: &str = "system-ui, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, sans-serif";
+
+/// Families taken before others that have as many of the characters.
+const PREFERRED: [&str; 8] = [
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "WenQuanYi Micro Hei",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Hiragino Sans GB",
+];
+
+/// Lets plotters measure text under [`FAMILY`]'s name by the font that comes with the program, the same everywhere. The
+/// bitmap draws with [`Fonts`], the SVG with what its viewer has.
+pub fn register_measure() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The bytes are part of the program: a failure would be a fault of the build, and shows as a chart error.
+        let _ = register_font(FAMILY, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
+}
+
+/// The faces that PNG text is drawn with.
+#[derive(Debug, Clone)]
+pub struct Fonts {
+    latin: FontArc,
+    /// The face that has most of the other characters asked for.
+    wide: Option<FontArc>,
+}
+
+impl Fonts {
+    /// Faces for all the characters in `texts`. `system` is asked for its fonts only where Latin letters do not do.
+    pub fn for_texts<'t>(texts: impl IntoIterator<Item = &'t str>, system: impl FnOnce() -> Database) -> Option<Self> {
+        let latin = FontArc::from(FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).ok()?);
+        let missing: BTreeSet<char> =
+            texts.into_iter().flat_map(str::chars).filter(|&c| !is_blank(c) && !has(&latin, c)).collect();
+        let wide = if missing.is_empty() { None } else { widest(&system(), &missing) };
+        Some(Self { latin, wide })
+    }
+
+    /// Whether every character of `text` can be drawn.
+    pub fn cover(&self, text: &str) -> bool {
+        text.chars().all(|c| is_blank(c) || has(&self.latin, c) || self.wide.as_ref().is_some_and(|w| has(w, c)))
+    }
+
+    /// The face for each character of `text`: one for all where one has them all, since faces differ in weight.
+    pub fn face(&self, text: &str, c: char) -> &FontArc {
+        match &self.wide {
+            Some(wide) if !text.chars().all(|c| is_blank(c) || has(&self.latin, c)) => {
+                if has(wide, c) || !has(&self.latin, c) { wide } else { &self.latin }
+            }
+            _ => &self.latin,
+        }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
+}
+
+/// Whether the face has an outline for the character (a bitmap or colour glyph cannot be drawn here).
+fn has(font: &impl Font, c: char) -> bool {
+    let id = font.glyph_id(c);
+    id.0 != 0 && font.outline(id).is_some()
+}
+
+/// The face with most of the characters; of equals the preferred family, the regular weight, the first by name.
+fn widest(database: &Database, missing: &BTreeSet<char>) -> Option<FontArc> {
+    let coverage = |face: &FaceInfo| {
+        let count = |data: &[u8], index| {
+            FontRef::try_from_slice_and_index(data, index)
+                .map_or(0, |font| missing.iter().filter(|&&c| has(&font, c)).count())
+        };
+        database.with_face_data(face.id, count).unwrap_or(0)
+    };
+    let rank = |face: &FaceInfo| {
+        let preferred = PREFERRED.iter().position(|name| face.families.iter().any(|(family, _)| family == name));
+        let weight = face.weight.0.abs_diff(400);
+        (preferred.unwrap_or(PREFERRED.len()), face.style != Style::Normal, weight, face.post_script_name.clone())
+    };
+    let mut faces: Vec<_> = database.faces().map(|face| (coverage(face), face)).filter(|(n, _)| *n > 0).collect();
+    faces.sort_by_cached_key(|(n, face)| (std::cmp::Reverse(*n), rank(face), face.index));
+    faces.into_iter().find_map(|(_, face)| {
+        let font = |data: &[u8], index| FontVec::try_from_vec_and_index(data.to_vec(), index).ok();
+        database.with_face_data(face.id, font).flatten().map(FontArc::new)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBE: &str = "这家饭店真贴心，知道我吃不饱";
+
+    #[test]
+    fn without_a_font_chinese_is_not_covered_and_latin_is() {
+        let fonts = Fonts::for_texts([PROBE], Database::new).unwrap();
+        assert!(!fonts.cover(PROBE));
+        assert!(fonts.cover("lr=2e-5 · 91.3% – “right” −0.5 × → ±"));
+    }
+
+    #[test]
+    fn latin_alone_does_not_ask_the_system() {
+        let fonts = Fonts::for_texts(["plain"], || panic!("the system's fonts are not needed")).unwrap();
+        assert!(fonts.cover("plain"));
+    }
+
+    /// A collection (.ttc) works, and the face is the one with the characters, not the first of the machine.
+    #[test]
+    fn a_system_font_with_the_characters_is_found() {
+        let mut database = Database::new();
+        database.load_system_fonts();
+        let has_chinese = |face: &FaceInfo| {
+            let check = |data: &[u8], index| {
+                FontRef::try_from_slice_and_index(data, index).is_ok_and(|f| PROBE.chars().all(|c| has(&f, c)))
+            };
+            database.with_face_data(face.id, check).unwrap_or(false)
+        };
+        let possible = database.faces().any(has_chinese);
+        let fonts = Fonts::for_texts([PROBE], || database.clone()).unwrap();
+        assert_eq!(fonts.cover(PROBE), possible);
+    }
+}

@@ -1,0 +1,194 @@
+//! Training loss by step: each step thin, the moving average bold.
+
+use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
+
+use super::{
+    Area, Drawn, Figure, Legible,
+    axes::{Axis, plot, whole},
+    pen::{self, At, LegendEntry},
+    theme,
+};
+
+/// Loss curves of one or several runs.
+pub struct LossChart {
+    /// One for each run, those to be seen best last.
+    pub curves: Vec<Curve>,
+    /// What the colours mean; empty for one run.
+    pub legend: Vec<LegendEntry>,
+    /// Weight of the past in the moving average.
+    pub smoothing: f64,
+}
+
+/// The loss of one run.
+pub struct Curve {
+    /// Its colour.
+    pub colour: RGBColor,
+    /// (step, loss) of each step.
+    pub raw: Vec<(f64, f64)>,
+    /// (step, moving average) of each step.
+    pub smooth: Vec<(f64, f64)>,
+    /// Whether the run ended before its last step: a cross marks the place.
+    pub broken_off: bool,
+}
+
+/// Points of a curve beyond which several share a pixel column: they are thinned to this many.
+const POINTS: usize = 1400;
+
+impl LossChart {
+    /// Upper end of the loss axis. A run that diverges must not flatten the others, so it is no more than three times
+    /// what is usual: the median over the runs of each one's 90 % quantile.
+    pub fn top(&self) -> f64 {
+        let finite = |curve: &Curve| -> Vec<f64> {
+            let mut values: Vec<f64> = curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let runs: Vec<Vec<f64>> = self.curves.iter().map(finite).filter(|v| !v.is_empty()).collect();
+        let mut usual: Vec<f64> = runs.iter().map(|v| v[(v.len() - 1) * 9 / 10]).collect();
+        usual.sort_by(f64::total_cmp);
+        let largest = runs.iter().filter_map(|v| v.last().copied()).fold(0.0, f64::max);
+        let cap = usual.get(usual.len() / 2).map_or(f64::INFINITY, |u| 3.0 * u);
+        let top = largest.min(cap) * 1.05;
+        if top.is_finite() && top > 0.0 { top } else { 1.0 }
+    }
+
+    /// Steps whose loss lies above the axis, over all runs.
+    pub fn cut(&self) -> usize {
+        let top = self.top();
+        self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite() && p.1 > top).count()
+    }
+}
+
+impl Figure for LossChart {
+    fn height(&self) -> u32 {
+        (140 + 38 * self.legend.len() as u32).max(840)
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.legend.iter().map(|e| e.name.as_str()).collect()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
+        pen::title(area, "Training loss")?;
+        let right = pen::legend_width(&self.legend);
+        let top = self.top();
+        let last = self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max);
+        let decimals = if top < 0.2 { 3 } else { 2 };
+        let mut chart = plot(
+            area,
+            right,
+            Axis { range: 0.0..last, title: "optimiser step", labels: 10, format: &whole },
+            Axis {
+                range: 0.0..top,
+                title: "cross-entropy (nats)",
+                labels: 7,
+                format: &|v| format!("{v:.decimals$}"),
+            },
+        )?;
+        let cut = |(x, y): (f64, f64)| (x, y.min(top));
+        let many = self.curves.len() > 1;
+        for curve in &self.curves {
+            let style = pen::stroke(curve.colour, if many { 0.18 } else { 0.35 }, 2);
+            for part in parts(&envelope(&curve.raw)) {
+                let points: Vec<_> = part.into_iter().map(cut).collect();
+                chart.draw_series([PathElement::new(points, style)])?;
+            }
+        }
+        let mut ends = Vec::new();
+        for curve in &self.curves {
+            for part in parts(&thin(&curve.smooth)) {
+                let points: Vec<_> = part.into_iter().map(cut).collect();
+                chart.draw_series([PathElement::new(points, pen::stroke(curve.colour, 1.0, 5))])?;
+            }
+            let end = curve.smooth.iter().rfind(|p| p.1.is_finite()).map(|&p| chart.backend_coord(&cut(p)));
+            ends.extend(end.map(|(x, y)| (curve, (f64::from(x), f64::from(y)))));
+        }
+        for (curve, (x, y)) in ends {
+            if curve.broken_off {
+                cross(area, (x, y))?;
+            } else if curve.smooth.len() == 1 {
+                pen::dot(area, (x, y), 8, curve.colour, true)?;
+            }
+        }
+        let key = format!("thin: each step · bold: moving average, weight {}", self.smoothing);
+        pen::text(area, (f64::from(super::WIDTH) - 24.0, 40.0), &key, pen::SMALL, theme::MUTED, At::Right)?;
+        pen::legend(area, (f64::from(super::WIDTH) - right + 30.0, 110.0), &self.legend, legible)
+    }
+}
+
+/// Marks where a run broke off.
+fn cross<DB: DrawingBackend>(area: &Area<DB>, (x, y): (f64, f64)) -> Drawn<DB> {
+    let style = pen::stroke(theme::INK, 1.0, 4);
+    pen::path(area, &[(x - 10.0, y - 10.0), (x + 10.0, y + 10.0)], style)?;
+    pen::path(area, &[(x - 10.0, y + 10.0), (x + 10.0, y - 10.0)], style)
+}
+
+/// The stretches of a curve between values that are not finite.
+fn parts(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    points.split(|p| !p.1.is_finite()).filter(|part| !part.is_empty()).map(<[_]>::to_vec).collect()
+}
+
+/// At most [`POINTS`] points, evenly taken, the last among them.
+fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let every = points.len().div_ceil(POINTS).max(1);
+    points.chunks(every).filter_map(|chunk| chunk.last().copied()).collect()
+}
+
+/// About [`POINTS`] points with the lowest and the highest value of each stretch, so that no peak is lost.
+fn envelope(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    if points.len() <= POINTS {
+        return points.to_vec();
+    }
+    let every = points.len().div_ceil(POINTS / 2);
+    let mut out = Vec::with_capacity(POINTS + 2);
+    for chunk in points.chunks(every) {
+        let by = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
+        let finite = || chunk.iter().filter(|p| p.1.is_finite());
+        match (finite().min_by(by), finite().max_by(by)) {
+            (Some(&low), Some(&high)) if low.0 <= high.0 => out.extend([low, high]),
+            (Some(&low), Some(&high)) => out.extend([high, low]),
+            _ => out.push(chunk[0]),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(losses: &[&[f64]]) -> LossChart {
+        let curve = |values: &&[f64]| {
+            let raw: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, *v)).collect();
+            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, broken_off: false }
+        };
+        LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9 }
+    }
+
+    #[test]
+    fn a_run_that_diverges_does_not_flatten_the_others() {
+        let fine = [0.7, 0.6, 0.5, 0.4];
+        let c = chart(&[&fine, &fine, &[0.7, 1e3, 1e6, f64::NAN]]);
+        assert!(c.top() < 2.0, "{}", c.top());
+        assert_eq!(c.cut(), 2);
+        assert!((chart(&[&fine]).top() - 0.735).abs() < 1e-12);
+        assert_eq!([chart(&[]).top(), chart(&[&[f64::NAN]]).top()], [1.0, 1.0]);
+    }
+
+    #[test]
+    fn thinning_keeps_peaks_and_the_last_point() {
+        let mut points: Vec<_> = (1..=100_000).map(|i| (f64::from(i), 0.5)).collect();
+        points[54_321].1 = 9.0;
+        let raw = envelope(&points);
+        assert!(raw.len() <= POINTS + 2 && raw.contains(&(54_322.0, 9.0)));
+        assert!(raw.windows(2).all(|w| w[0].0 <= w[1].0));
+        let smooth = thin(&points);
+        assert!(smooth.len() <= POINTS && smooth.last() == points.last());
+    }
+
+    #[test]
+    fn gaps_split_a_curve() {
+        let p = [(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.4), (4.0, f64::INFINITY)];
+        assert_eq!(parts(&p), [vec![(1.0, 0.5)], vec![(3.0, 0.4)]]);
+    }
+}

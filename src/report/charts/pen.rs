@@ -1,0 +1,150 @@
+//! What all charts draw with: text by its place, lines, boxes, titles and legends.
+
+use plotters::{
+    element::{Circle, PathElement, Rectangle},
+    prelude::{Color, DrawingBackend, IntoFont},
+    style::{
+        RGBColor, ShapeStyle, TextStyle,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+
+use super::{
+    Area, Drawn, fonts,
+    theme::{INK, MUTED},
+};
+use crate::report::format;
+
+/// Text sizes, in drawing units (two for each CSS pixel).
+pub const TITLE: f64 = 32.0;
+/// Labels of series, bars and cells.
+pub const LABEL: f64 = 26.0;
+/// Ticks, axis titles and notes.
+pub const SMALL: f64 = 23.0;
+
+/// Where the given point lies in the text.
+#[derive(Clone, Copy)]
+pub enum At {
+    /// At its left end, half its height.
+    Left,
+    /// In its middle.
+    Middle,
+    /// At its right end, half its height.
+    Right,
+}
+
+/// One style of text. `size` is the height of an em.
+pub fn style(size: f64, colour: RGBColor, at: At) -> TextStyle<'static> {
+    let h = match at {
+        At::Left => HPos::Left,
+        At::Middle => HPos::Center,
+        At::Right => HPos::Right,
+    };
+    // plotters takes an em to be size / 1.24.
+    let font = (fonts::FAMILY, size * 1.24).into_font();
+    TextStyle { font, color: colour.to_backend_color(), pos: Pos::new(h, VPos::Center) }
+}
+
+/// Writes one line of text.
+pub fn text<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x, y): (f64, f64),
+    line: &str,
+    size: f64,
+    colour: RGBColor,
+    at: At,
+) -> Drawn<DB> {
+    area.draw_text(line, &style(size, colour, at), (x.round() as i32, y.round() as i32))
+}
+
+/// Draws the chart's name at its top left.
+pub fn title<DB: DrawingBackend>(area: &Area<DB>, line: &str) -> Drawn<DB> {
+    text(area, (24.0, 38.0), line, TITLE, INK, At::Left)
+}
+
+/// A stroke of `width` units in a colour of some opacity.
+pub fn stroke(colour: RGBColor, opacity: f64, width: u32) -> ShapeStyle {
+    ShapeStyle { color: colour.mix(opacity), filled: false, stroke_width: width }
+}
+
+/// Draws a line through points.
+pub fn path<DB: DrawingBackend>(area: &Area<DB>, points: &[(f64, f64)], style: ShapeStyle) -> Drawn<DB> {
+    let points: Vec<_> = points.iter().map(|&(x, y)| (x.round() as i32, y.round() as i32)).collect();
+    area.draw(&PathElement::new(points, style))
+}
+
+/// Draws a line of dashes between two points.
+pub fn dashes<DB: DrawingBackend>(area: &Area<DB>, from: (f64, f64), to: (f64, f64), style: ShapeStyle) -> Drawn<DB> {
+    const PERIOD: f64 = 16.0;
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = dx.hypot(dy);
+    let at = |d: f64| (from.0 + dx * d / length, from.1 + dy * d / length);
+    let mut d = 0.0;
+    while d < length {
+        path(area, &[at(d), at((d + PERIOD * 0.6).min(length))], style)?;
+        d += PERIOD;
+    }
+    Ok(())
+}
+
+/// Fills a box.
+pub fn fill<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x0, y0): (f64, f64),
+    (x1, y1): (f64, f64),
+    colour: RGBColor,
+    opacity: f64,
+) -> Drawn<DB> {
+    let corners = [(x0.round() as i32, y0.round() as i32), (x1.round() as i32, y1.round() as i32)];
+    area.draw(&Rectangle::new(corners, colour.mix(opacity).filled()))
+}
+
+/// Draws a dot, or a ring where it is not filled.
+pub fn dot<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x, y): (f64, f64),
+    radius: i32,
+    colour: RGBColor,
+    filled: bool,
+) -> Drawn<DB> {
+    let style = ShapeStyle { color: colour.to_rgba(), filled, stroke_width: 3 };
+    area.draw(&Circle::new((x.round() as i32, y.round() as i32), radius, style))
+}
+
+/// A line of a legend.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LegendEntry {
+    /// What it says.
+    pub name: String,
+    /// The colour it stands for.
+    pub colour: RGBColor,
+    /// Whether its lines are dashed.
+    pub dashed: bool,
+}
+
+/// Writes a legend at the right of a chart, from `x` on, and fits its names into the room that is left.
+pub fn legend<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x, y): (f64, f64),
+    entries: &[LegendEntry],
+    legible: super::Legible<'_>,
+) -> Drawn<DB> {
+    let room = (f64::from(super::WIDTH) - x - 60.0) / SMALL;
+    for (i, entry) in entries.iter().enumerate() {
+        let y = y + 38.0 * i as f64;
+        let (from, to) = ((x, y), (x + 34.0, y));
+        match entry.dashed {
+            true => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
+            false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+        }
+        let name = legible.or(&entry.name, || format!("series {}", i + 1));
+        text(area, (x + 46.0, y), &format::ellipsize(&name, room), SMALL, MUTED, At::Left)?;
+    }
+    Ok(())
+}
+
+/// Room that a legend needs at the right of a chart, in units.
+pub fn legend_width(entries: &[LegendEntry]) -> f64 {
+    let longest = entries.iter().map(|e| format::width_em(&e.name)).fold(0.0, f64::max);
+    if entries.is_empty() { 40.0 } else { (longest * SMALL + 100.0).clamp(160.0, 480.0) }
+}

@@ -1,0 +1,126 @@
+//! How sure the model is of each probe sentence, before and after fine-tuning.
+
+use plotters::prelude::DrawingBackend;
+
+use super::{
+    Area, Drawn, Figure, Legible,
+    pen::{self, At},
+    theme,
+};
+use crate::report::format;
+
+/// Two bars for each probe.
+pub struct ProbesChart {
+    /// The probes, in the spec's order.
+    pub probes: Vec<ProbeBars>,
+}
+
+/// One probe.
+pub struct ProbeBars {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The sentence.
+    pub text: String,
+    /// Name of the label whose probability the bars show.
+    pub label: String,
+    /// The label's id, which names it where its name cannot be drawn.
+    pub label_id: usize,
+    /// Whether it is the expected label, or only the one it was given.
+    pub expected: bool,
+    /// Before, during or after training, in this order.
+    pub bars: Vec<Bar>,
+}
+
+/// One bar.
+pub struct Bar {
+    /// `before` or `after`.
+    pub when: &'static str,
+    /// Probability of the label.
+    pub probability: f64,
+    /// Name and id of the label it was given.
+    pub predicted: (String, usize),
+    /// Whether that was right, where a label is expected.
+    pub right: Option<bool>,
+}
+
+const TOP: f64 = 96.0;
+const LINE: f64 = 38.0;
+const BAR: f64 = 48.0;
+const GAP: f64 = 34.0;
+const FOOT: f64 = 56.0;
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = 1330.0;
+/// Room for a sentence, in em.
+const ROOM: f64 = 60.0;
+
+impl ProbesChart {
+    fn sentence(probe: &ProbeBars) -> Vec<String> {
+        format::wrap(&format!("{}. {}", probe.number, probe.text), ROOM, 2)
+    }
+
+    fn rows(probe: &ProbeBars) -> f64 {
+        LINE * (Self::sentence(probe).len() as f64 + 1.0) + BAR * probe.bars.len() as f64 + GAP
+    }
+}
+
+impl Figure for ProbesChart {
+    fn height(&self) -> u32 {
+        (TOP + self.probes.iter().map(Self::rows).sum::<f64>() + FOOT) as u32
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.probes
+            .iter()
+            .flat_map(|p| {
+                [p.text.as_str(), p.label.as_str()].into_iter().chain(p.bars.iter().map(|b| b.predicted.0.as_str()))
+            })
+            .collect()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
+        pen::title(area, "Probe sentences before and after fine-tuning")?;
+        let x = |share: f64| LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT);
+        let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
+        let mut y = TOP;
+        for probe in &self.probes {
+            for line in Self::sentence(probe) {
+                // Where its characters cannot be drawn, the sentence is listed beside the chart under its number.
+                let line = legible.or(&line, || format!("probe {}", probe.number));
+                pen::text(area, (24.0, y + LINE / 2.0), &line, pen::LABEL, theme::INK, At::Left)?;
+                y += LINE;
+            }
+            let what = if probe.expected { "expected" } else { "no label expected; shown:" };
+            let label = name(&probe.label, probe.label_id);
+            let note = format!("{what} “{label}”: its probability");
+            pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
+            y += LINE;
+            for bar in &probe.bars {
+                let middle = y + BAR / 2.0;
+                pen::text(area, (LEFT - 18.0, middle), bar.when, pen::SMALL, theme::MUTED, At::Right)?;
+                pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
+                let colour = match bar.right {
+                    Some(true) => theme::GOOD,
+                    Some(false) => theme::BAD,
+                    None => theme::PALETTE[0],
+                };
+                let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
+                pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
+                let verdict = match bar.right {
+                    Some(true) => "right".to_string(),
+                    Some(false) => format!("wrong: “{}”", name(&bar.predicted.0, bar.predicted.1)),
+                    None => format!("“{}”", name(&bar.predicted.0, bar.predicted.1)),
+                };
+                let value = format!("{} · {verdict}", format::percent(bar.probability));
+                pen::text(area, (RIGHT + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
+                y += BAR;
+            }
+            y += GAP;
+        }
+        for tick in 0..=4 {
+            let label = format!("{}%", tick * 25);
+            let at = (x(f64::from(tick) / 4.0), y + 4.0);
+            pen::text(area, at, &label, pen::SMALL, theme::MUTED, At::Middle)?;
+        }
+        Ok(())
+    }
+}

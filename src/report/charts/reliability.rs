@@ -1,0 +1,98 @@
+//! Reliability diagram: how often the model is right when it says it is this sure (A. Niculescu-Mizil, R. Caruana 2005).
+
+use plotters::{element::Rectangle, prelude::Color, prelude::DrawingBackend};
+
+use super::{
+    Area, Drawn, Figure, Legible,
+    axes::{Axis, plot},
+    pen::{self, At},
+    theme,
+};
+use crate::report::format;
+
+/// Accuracy by confidence.
+pub struct ReliabilityChart {
+    /// Bins of equal width over [0, 1].
+    pub bins: Vec<Bin>,
+}
+
+/// Rows of similar confidence.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bin {
+    /// Rows in it.
+    pub rows: u64,
+    /// Rows of them predicted rightly.
+    pub right: u64,
+    /// Sum of their confidences.
+    pub confidence: f64,
+}
+
+impl ReliabilityChart {
+    /// Ten bins, as those of [`crate::metrics::Metrics::calibration_error`]; `rows` are (confidence, right).
+    pub fn new(rows: impl IntoIterator<Item = (f32, bool)>) -> Self {
+        let mut bins = vec![Bin::default(); 10];
+        for (confidence, right) in rows {
+            let bin = &mut bins[((confidence * 10.0) as usize).min(9)];
+            bin.rows += 1;
+            bin.right += u64::from(right);
+            bin.confidence += f64::from(confidence);
+        }
+        Self { bins }
+    }
+}
+
+impl Figure for ReliabilityChart {
+    fn height(&self) -> u32 {
+        840
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, _: Legible<'_>) -> Drawn<DB> {
+        pen::title(area, "Reliability: is it right as often as it is sure?")?;
+        let whole = |v: f64| format!("{v:.0}");
+        let mut chart = plot(
+            area,
+            40.0,
+            Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
+            Axis { range: 0.0..112.0, title: "share predicted rightly (%)", labels: 6, format: &|v| {
+                if v > 100.5 { String::new() } else { whole(v) }
+            } },
+        )?;
+        let width = 100.0 / self.bins.len() as f64;
+        let mut notes = Vec::new();
+        for (i, bin) in self.bins.iter().enumerate().filter(|(_, b)| b.rows > 0) {
+            let from = i as f64 * width;
+            let share = 100.0 * bin.right as f64 / bin.rows as f64;
+            let corners = [(from + 0.6, 0.0), (from + width - 0.6, share)];
+            chart.draw_series([Rectangle::new(corners, theme::PALETTE[0].mix(0.6).filled())])?;
+            let bar = chart.backend_coord(&(from + width / 2.0, share));
+            let mean = chart.backend_coord(&(100.0 * bin.confidence / bin.rows as f64, share));
+            notes.push((bar, mean, format::plural(bin.rows as usize, "row")));
+        }
+        let point = |p: (i32, i32)| (f64::from(p.0), f64::from(p.1));
+        let (origin, end) = (point(chart.backend_coord(&(0.0, 0.0))), point(chart.backend_coord(&(100.0, 100.0))));
+        pen::dashes(area, origin, end, pen::stroke(theme::MUTED, 1.0, 3))?;
+        for (bar, mean, rows) in notes {
+            let (x, y) = point(bar);
+            pen::text(area, (x, y - 24.0), &rows, pen::SMALL, theme::MUTED, At::Middle)?;
+            pen::dot(area, point(mean), 8, theme::INK, true)?;
+        }
+        let key = "dashed: as sure as right · dot: mean confidence of the bin";
+        pen::text(area, (f64::from(super::WIDTH) - 40.0, 40.0), key, pen::SMALL, theme::MUTED, At::Right)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fall_into_bins_of_their_confidence() {
+        let chart = ReliabilityChart::new([(0.95, true), (1.0, false), (0.5, true)]);
+        assert_eq!(chart.bins[9], Bin { rows: 2, right: 1, confidence: f64::from(0.95f32) + 1.0 });
+        assert_eq!(chart.bins[5].rows, 1);
+    }
+}

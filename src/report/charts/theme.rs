@@ -1,0 +1,41 @@
+//! Colours. Data colours are those of M. Okabe and K. Ito ("Color Universal Design", 2008), which people with any kind
+//! of colour vision can tell apart; its black and yellow are left out, since one of them vanishes on each background.
+
+use plotters::style::RGBColor;
+
+/// Background.
+pub const PAPER: RGBColor = RGBColor(255, 255, 255);
+/// Text.
+pub const INK: RGBColor = RGBColor(31, 35, 40);
+/// Axis labels and notes.
+pub const MUTED: RGBColor = RGBColor(89, 99, 110);
+/// Grid lines, tracks of bars.
+pub const GRID: RGBColor = RGBColor(225, 228, 232);
+
+/// Colours of series, in the order they are given out.
+pub const PALETTE: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
+/// What is good, and what the model should say.
+pub const GOOD: RGBColor = PALETTE[2];
+/// What is not.
+pub const BAD: RGBColor = PALETTE[1];
+/// Series beyond the palette.
+pub const OTHERS: RGBColor = RGBColor(160, 166, 174);
+
+/// Style of an SVG file of its own, for dark surroundings. The report's page holds the same rules in its own names.
+pub const STANDALONE_STYLE: &str = r##"<style>
+@media (prefers-color-scheme: dark) {
+[fill="#FFFFFF"]{fill:#0d1117}[stroke="#FFFFFF"]{stroke:#0d1117}
+[fill="#1F2328"]{fill:#e6edf3}[stroke="#1F2328"]{stroke:#e6edf3}
+[fill="#59636E"]{fill:#9aa4af}[stroke="#59636E"]{stroke:#9aa4af}
+[fill="#E1E4E8"]{fill:#2b313a}[stroke="#E1E4E8"]{stroke:#2b313a}
+[fill="#0072B2"]{fill:#3d9fdb}[stroke="#0072B2"]{stroke:#3d9fdb}
+}
+</style>
+"##;

@@ -1,0 +1,219 @@
+//! Numbers, times and texts as a report writes them.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use crate::stats::Interval;
+
+/// What stands where there is nothing.
+pub const NOTHING: &str = "–";
+
+/// A share as `91.3%`.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
+}
+
+/// An interval of shares as `90.1–92.4%`, cut to what a share can be.
+pub fn percent_range(i: Interval) -> String {
+    format!("{:.1}–{:.1}%", i.low.clamp(0.0, 1.0) * 100.0, i.high.clamp(0.0, 1.0) * 100.0)
+}
+
+/// A difference of shares as `+1.2`, in percentage points; a true minus sign, and none before a rounded zero.
+pub fn points(difference: f64) -> String {
+    let text = format!("{:+.1}", difference * 100.0);
+    if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text.replace('-', "−") }
+}
+
+/// A loss with four decimals, or in powers of ten where that says nothing.
+pub fn loss(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "NaN".into() } else { format!("{value}").replace('-', "−") };
+    }
+    if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}
+
+/// A p-value: three decimals, or `< 0.001`.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
+}
+
+/// Seconds as `4.2s`, `42s`, `3m12s` or `2h05m`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return NOTHING.into();
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1}s"),
+        10..60 => format!("{whole}s"),
+        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
+        _ => format!("{}h{:02}m", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Unix seconds as `2026-03-01 12:00 UTC`.
+pub fn time(unix: f64) -> String {
+    match Timestamp::from_second(unix as i64) {
+        Ok(moment) if unix.is_finite() => moment.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        _ => NOTHING.into(),
+    }
+}
+
+/// A whole number with its thousands apart: `2,397`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 run`, `2 runs`.
+pub fn plural(n: usize, thing: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {thing}{s}", count(n as u64))
+}
+
+/// First characters of a digest, enough to tell two apart by eye.
+pub fn short(digest: &str) -> &str {
+    digest.char_indices().nth(12).map_or(digest, |(end, _)| &digest[..end])
+}
+
+/// A word for a POSIX shell: as it is where nothing in it has a meaning there, else in single quotes.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    }
+}
+
+/// Text inside a paragraph or table cell of Markdown: nothing in it is markup and it stays on its line.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' | '$' => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A fence longer than any run of backticks in `text`, so that the text cannot close it.
+pub fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
+}
+
+/// Estimated width of a text in em: 1 for East Asian wide characters, 0.55 for others.
+///
+/// An own estimate and no font's measure, so that a chart is the same on every machine.
+pub fn width_em(text: &str) -> f64 {
+    text.chars().map(char_em).sum()
+}
+
+fn char_em(c: char) -> f64 {
+    match c as u32 {
+        0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 => 1.0,
+        0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD => 1.0,
+        _ => 0.55,
+    }
+}
+
+/// The text in at most `lines` lines of `em` width, an ellipsis at the end where it did not fit. Breaks at a space where
+/// the line has one in its second half, else anywhere, as Chinese does.
+pub fn wrap(text: &str, em: f64, lines: usize) -> Vec<String> {
+    let clean: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut rest = clean.as_str();
+    let mut out = Vec::new();
+    while !rest.is_empty() && out.len() < lines {
+        let mut width = 0.0;
+        let end = rest
+            .char_indices()
+            .find(|&(_, c)| {
+                width += char_em(c);
+                width > em
+            })
+            .map_or(rest.len(), |(i, c)| if i == 0 { c.len_utf8() } else { i });
+        if end == rest.len() {
+            out.push(rest.to_string());
+            return out;
+        }
+        if out.len() + 1 == lines {
+            let mut cut = rest[..end].to_string();
+            while width_em(&cut) + 1.0 > em && cut.pop().is_some() {}
+            out.push(format!("{}…", cut.trim_end()));
+            return out;
+        }
+        let at = rest[..end].rfind(' ').filter(|&at| at > end / 2).unwrap_or(end);
+        out.push(rest[..at].trim_end().to_string());
+        rest = rest[at..].trim_start();
+    }
+    out
+}
+
+/// The text in one line of `em` width.
+pub fn ellipsize(text: &str, em: f64) -> String {
+    wrap(text, em, 1).pop().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures() {
+        assert_eq!(percent(0.91349), "91.3%");
+        assert_eq!(percent(f64::NAN), NOTHING);
+        assert_eq!(percent_range(Interval { low: -0.1, high: 0.924 }), "0.0–92.4%");
+        assert_eq!([points(0.0123), points(-0.0123), points(-0.0001)], ["+1.2", "−1.2", "0.0"]);
+        assert_eq!([loss(0.12345), loss(f64::NAN), loss(1.5e9)], ["0.1235", "NaN", "1.500e9"]);
+        assert_eq!([p_value(0.0004), p_value(0.0421)], ["p < 0.001", "p = 0.042"]);
+        assert_eq!([count(0), count(999), count(2397), count(1_234_567)], ["0", "999", "2,397", "1,234,567"]);
+    }
+
+    #[test]
+    fn times() {
+        let cases = [(4.21, "4.2s"), (9.97, "10s"), (42.4, "42s"), (59.7, "1m00s"), (192.0, "3m12s"), (7500.0, "2h05m")];
+        for (seconds, text) in cases {
+            // 9.97 rounds to ten seconds, and 59.7 to a minute.
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(duration(f64::NAN), NOTHING);
+        assert_eq!(time(1_772_366_400.0), "2026-03-01 12:00 UTC");
+        assert_eq!(time(1e300), NOTHING);
+    }
+
+    #[test]
+    fn texts_cannot_become_markup() {
+        assert_eq!(markdown("a|b\nc <script> *x* [l](u) `k`"), "a\\|b c &lt;script&gt; \\*x\\* \\[l\\](u) \\`k\\`");
+        assert_eq!(fence("a ```` b"), "`````");
+        assert_eq!(fence("plain"), "```");
+        assert_eq!(shell_word("train.lr=1e-4"), "train.lr=1e-4");
+        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn long_texts_are_broken_and_cut_by_width() {
+        assert_eq!(width_em("送餐ab"), 3.1);
+        assert_eq!(wrap("这家饭店真贴心知道我吃不饱", 5.0, 2), ["这家饭店真", "贴心知道…"]);
+        assert_eq!(wrap("one two three", 5.0, 3), ["one two", "three"]);
+        assert_eq!(wrap("短", 0.5, 2), ["短"]);
+        assert_eq!(wrap(" ", 5.0, 2), Vec::<String>::new());
+        assert_eq!(ellipsize("abc", 10.0), "abc");
+        assert!(width_em(&ellipsize(&"长".repeat(50), 10.0)) <= 10.0);
+    }
+}

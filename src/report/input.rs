@@ -1,0 +1,90 @@
+//! What a report is made of.
+
+use serde_json::Value;
+
+use crate::{
+    event::{Split, When},
+    metrics::Metrics,
+    store::{EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
+};
+
+/// Everything stored of one experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportInput {
+    /// The experiment.
+    pub experiment: ExperimentRecord,
+    /// Its runs, in the plan's order.
+    pub runs: Vec<RunInput>,
+}
+
+/// Everything stored of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunInput {
+    /// The run.
+    pub run: RunRecord,
+    /// Its steps, in order.
+    pub steps: Vec<StepRecord>,
+    /// Its evaluations, in order.
+    pub evals: Vec<EvalRecord>,
+    /// Its probes, in order.
+    pub probes: Vec<ProbeRecord>,
+    /// The rows of its final evaluation.
+    pub predictions: Vec<PredictionRecord>,
+}
+
+impl RunInput {
+    /// The split that the final evaluation is made on.
+    pub(super) fn measured_on(&self) -> Split {
+        if self.run.config.data.test > 0.0 { Split::Test } else { Split::Dev }
+    }
+
+    /// The evaluation before the first step, on the split of the final one.
+    pub(super) fn before(&self) -> Option<&Metrics> {
+        let split = self.measured_on();
+        self.evals.iter().find(|e| e.when == When::Before && e.split == split).map(|e| &e.metrics)
+    }
+
+    /// Training seconds, breaks left out; wall-clock time where no step is stored.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        let wall = || Some(self.run.finished_at? - self.run.started_at?);
+        self.steps.last().map(|s| s.elapsed_s).or_else(wall)
+    }
+}
+
+/// Rows predicted rightly: the diagonal of the confusion matrix.
+pub(super) fn right(metrics: &Metrics) -> u64 {
+    metrics.confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
+}
+
+/// The name of a split in a sentence.
+pub(super) fn split_name(split: Split) -> &'static str {
+    match split {
+        Split::Train => "train",
+        Split::Dev => "dev",
+        Split::Test => "test",
+    }
+}
+
+/// `[report]`: how the report looks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Settings {
+    /// Title; the experiment's name where absent.
+    pub title: Option<String>,
+    /// Weight of the past in the smoothed loss curve, in [0, 1).
+    pub smoothing: f64,
+    /// Most confident mistakes listed.
+    pub mistakes: usize,
+}
+
+impl Settings {
+    /// The settings in the record; a key that is missing or of another type has its default (0.9, 20): a report of
+    /// what is stored is worth more than a refusal.
+    pub fn of(experiment: &ExperimentRecord) -> Self {
+        let get = |key: &str| experiment.report.get(key).filter(|v| !v.is_null());
+        Self {
+            title: get("title").and_then(Value::as_str).filter(|t| !t.trim().is_empty()).map(String::from),
+            smoothing: get("smoothing").and_then(Value::as_f64).unwrap_or(0.9).clamp(0.0, 0.9999),
+            mistakes: get("mistakes").and_then(Value::as_u64).unwrap_or(20) as usize,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! From records to a report: one self-contained HTML page, the same in Markdown, charts (SVG and PNG), CSV tables.
+//!
+//! [`render`] is the whole of it. Inside, records ([`ReportInput`]) are looked at once (`analysis`), made into figures
+//! (`pictures`, drawn by `charts`) and ready strings (`view`), and placed by two templates. Nothing depends on a clock,
+//! a random number or the order of a map: the same records give the same bytes. The PNG files alone also depend on the
+//! fonts of the machine, since a browser is not there to find one.
+
+mod analysis;
+mod charts;
+mod environment;
+mod files;
+mod format;
+mod input;
+mod pictures;
+mod tables;
+mod templates;
+mod view;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use fontdb::Database;
+
+use analysis::Analysis;
+use charts::{Figure, Fonts};
+pub use input::{ReportInput, RunInput};
+use input::{Settings, split_name};
+use view::{Picture, Pictures, View};
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The folder could not be made.
+    #[error("folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("file {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A chart could not be drawn.
+    #[error("chart {name}: {reason}")]
+    Chart {
+        /// Its file name without the ending.
+        name: String,
+        /// What the drawing library says.
+        reason: String,
+    },
+    /// A table could not be made.
+    #[error("table {name}: {source}")]
+    Table {
+        /// Its file name.
+        name: String,
+        /// Why.
+        source: csv::Error,
+    },
+    /// The resolved config could not be written as TOML.
+    #[error("config of the best run as TOML: {0}")]
+    Config(toml::ser::Error),
+    /// A page could not be filled in.
+    #[error("page: {0}")]
+    Page(#[from] askama::Error),
+    /// The font that comes with the program could not be read.
+    #[error("the built-in font could not be read")]
+    Font,
+}
+
+impl ReportError {
+    fn chart(name: &str, reason: impl ToString) -> Self {
+        Self::Chart { name: name.into(), reason: reason.to_string() }
+    }
+}
+
+/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written.
+///
+/// Text in the PNG charts is drawn with a font of this machine that has its characters; where there is none, probes and
+/// labels are named by number, and the page lists them.
+pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    render_with_fonts(input, out, || {
+        let mut database = Database::new();
+        database.load_system_fonts();
+        database
+    })
+}
+
+/// As [`render`], with the fonts that `system` gives; it is asked only where a chart has more than Latin letters.
+pub fn render_with_fonts(
+    input: &ReportInput,
+    out: &Path,
+    system: impl FnOnce() -> Database,
+) -> Result<Vec<PathBuf>, ReportError> {
+    fs::create_dir_all(out).map_err(|source| ReportError::Folder { path: out.to_path_buf(), source })?;
+    let settings = Settings::of(&input.experiment);
+    let analysis = Analysis::new(input);
+    let mut desk = Desk { out, written: Vec::new() };
+    let pictures = desk.draw(input, &settings, &analysis, system)?;
+    let view = View::new(input, &settings, &analysis, pictures)?;
+    for (name, _) in tables::FILES {
+        tables::write(name, input, &analysis, &desk.file(name))?;
+    }
+    files::write(&desk.file("report.md"), templates::markdown(&view)?.as_bytes())?;
+    // The page last: where it is, the rest is too.
+    files::write(&desk.file("report.html"), templates::html(&view)?.as_bytes())?;
+    Ok(desk.written)
+}
+
+/// The folder being filled.
+struct Desk<'a> {
+    out: &'a Path,
+    written: Vec<PathBuf>,
+}
+
+impl Desk<'_> {
+    /// The path of a file that is about to be written.
+    fn file(&mut self, name: &str) -> PathBuf {
+        let path = self.out.join(name);
+        self.written.push(path.clone());
+        path
+    }
+
+    fn draw(
+        &mut self,
+        input: &ReportInput,
+        settings: &Settings,
+        analysis: &Analysis,
+        system: impl FnOnce() -> Database,
+    ) -> Result<Pictures, ReportError> {
+        let best = analysis.best().map(|i| &input.runs[i]);
+        let loss = pictures::loss(input, analysis, settings.smoothing);
+        let accuracy = pictures::accuracy(input, analysis);
+        let change = pictures::before_after(input, analysis);
+        let probes = best.or(input.runs.first()).and_then(pictures::probes);
+        let confusion = best.and_then(pictures::confusion);
+        let reliability = best.and_then(pictures::reliability);
+
+        let mut texts: Vec<&str> = Vec::new();
+        texts.extend(loss.iter().flat_map(Figure::texts));
+        texts.extend(accuracy.iter().flat_map(Figure::texts));
+        texts.extend(change.iter().flat_map(|(figure, _)| figure.texts()));
+        texts.extend(probes.iter().flat_map(|(figure, _)| figure.texts()));
+        texts.extend(confusion.iter().flat_map(Figure::texts));
+        let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
+
+        let mut done = Pictures::default();
+        if let Some(figure) = &loss {
+            let cut = match figure.cut() {
+                0 => String::new(),
+                n => format!(" {} above the axis drawn at its upper end.", format::plural(n, "value")),
+            };
+            let caption = format!(
+                "Mean loss of each step's rows before the update; bold: exponential moving average with the bias of its \
+                 start taken out.{cut} A cross marks a run that broke off."
+            );
+            done.training.push(self.chart("loss", "Training loss by step", caption, figure, &fonts)?);
+        }
+        if let Some(figure) = &accuracy {
+            let caption = "Evaluations while training; the first is made with the weights as loaded.".to_string();
+            done.training.push(self.chart("accuracy", "Accuracy while training", caption, figure, &fonts)?);
+        }
+        if let Some((figure, left_out)) = &change {
+            let more = pictures::left_out(*left_out, "run");
+            let caption = format!("Best first. Intervals are Wilson's 95% intervals for a share of rows.{more}");
+            let alt = "Accuracy before and after fine-tuning";
+            done.outcome.push(self.chart("before-after", alt, caption, figure, &fonts)?);
+        }
+        if let Some((figure, left_out)) = &probes {
+            let more = pictures::left_out(*left_out, "probe");
+            let caption = format!("Probability of the expected label; the table below lists the sentences.{more}");
+            let alt = "Probability of the expected label of each probe before and after fine-tuning";
+            done.probes = Some(self.chart("probes", alt, caption, figure, &fonts)?);
+        }
+        if let Some(figure) = &confusion {
+            let split = best.map_or("", |run| split_name(run.measured_on()));
+            let caption = format!("Rows of the {split} split: their label, and what the best run said. Shares are of the row.");
+            let alt = "Confusion matrix of the best run";
+            done.details.push(self.chart("confusion", alt, caption, figure, &fonts)?);
+        }
+        if let Some(figure) = &reliability {
+            let error = best.and_then(|run| run.run.final_metrics.as_ref()).map_or(f64::NAN, |m| m.calibration_error);
+            let caption = format!(
+                "Bars above the dashed line: more often right than sure. Expected calibration error: {}.",
+                format::percent(error)
+            );
+            let alt = "Share predicted rightly by confidence";
+            done.details.push(self.chart("reliability", alt, caption, figure, &fonts)?);
+        }
+        Ok(done)
+    }
+
+    /// Draws one chart into its two files.
+    fn chart(
+        &mut self,
+        name: &'static str,
+        alt: &str,
+        caption: String,
+        figure: &impl Figure,
+        fonts: &Fonts,
+    ) -> Result<Picture, ReportError> {
+        let svg = charts::svg(name, figure)?;
+        let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
+        files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
+        charts::png(name, figure, fonts, &self.file(&format!("{name}.png")))?;
+        Ok(Picture { name, alt: alt.into(), caption, svg })
+    }
+}

@@ -1,0 +1,259 @@
+//! From records to figures: what each chart shows, and in which colours.
+
+use std::collections::BTreeMap;
+
+use plotters::style::RGBColor;
+
+use super::{
+    analysis::Analysis,
+    charts::{
+        AccuracyChart, Bar, BeforeAfterChart, Bin, Change, ConfusionChart, Curve, LegendEntry, LossChart, OTHERS,
+        PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
+    },
+    format,
+    input::{ReportInput, RunInput, right, split_name},
+};
+use crate::{
+    event::{Split, When},
+    metrics::{Metrics, argmax},
+    stats::{Interval, ema, wilson},
+    store::{EvalRecord, ProbeRecord, RunState},
+};
+
+/// Most runs drawn in the chart of accuracies before and after.
+const MOST_CHANGES: usize = 24;
+/// Most probes drawn.
+const MOST_PROBES: usize = 12;
+
+/// Who gets which colour: one for each configuration, or one for each run where there is but one configuration. Past
+/// the palette the best few keep a colour and the rest is grey.
+pub struct Colours {
+    of_run: Vec<RGBColor>,
+    legend: Vec<LegendEntry>,
+}
+
+impl Colours {
+    /// Colours for the runs among `shown`, in the plan's order.
+    pub fn new(input: &ReportInput, analysis: &Analysis, shown: &[usize]) -> Self {
+        // A series is a list of runs under one name.
+        let by_run = analysis.groups.len() == 1;
+        let series: Vec<(String, Vec<usize>)> = if by_run {
+            shown.iter().map(|&i| (input.runs[i].run.name.clone(), vec![i])).collect()
+        } else {
+            let of_group = |runs: &[usize]| runs.iter().copied().filter(|i| shown.contains(i)).collect::<Vec<_>>();
+            let groups = analysis.groups.iter().map(|g| {
+                let runs = of_group(&g.runs);
+                let seeds = if runs.len() > 1 { format!(" ({} seeds)", runs.len()) } else { String::new() };
+                (format!("{}{seeds}", g.name), runs)
+            });
+            groups.filter(|(_, runs)| !runs.is_empty()).collect()
+        };
+        let score = |runs: &[usize]| runs.iter().filter_map(|&i| analysis.scores[i]).fold(f64::NEG_INFINITY, f64::max);
+        let mut best: Vec<usize> = (0..series.len()).collect();
+        best.sort_by(|&a, &b| score(&series[b].1).total_cmp(&score(&series[a].1)).then(a.cmp(&b)));
+        let mut coloured = best[..best.len().min(PALETTE.len())].to_vec();
+        coloured.sort_unstable();
+
+        let mut of_run = vec![OTHERS; input.runs.len()];
+        let mut legend = Vec::new();
+        for (&i, colour) in coloured.iter().zip(PALETTE) {
+            let (name, runs) = &series[i];
+            for &run in runs {
+                of_run[run] = colour;
+            }
+            legend.push(LegendEntry { name: name.clone(), colour, dashed: false });
+        }
+        let others = series.len() - coloured.len();
+        if others > 0 {
+            legend.push(LegendEntry { name: format!("{others} others"), colour: OTHERS, dashed: false });
+        }
+        if shown.len() < 2 {
+            legend.clear();
+        }
+        Self { of_run, legend }
+    }
+}
+
+/// Runs in drawing order: grey ones first, then from the worst to the best, so that the best lies on top.
+fn drawing_order(analysis: &Analysis, colours: &Colours, shown: &[usize]) -> Vec<usize> {
+    let mut order = shown.to_vec();
+    let rank = |i: usize| analysis.ranked.iter().position(|&r| r == i).unwrap_or(usize::MAX);
+    order.sort_by_key(|&i| (colours.of_run[i] != OTHERS, std::cmp::Reverse(rank(i))));
+    order
+}
+
+/// Loss curves of all runs with a step; none where no run has one.
+pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<LossChart> {
+    let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| !input.runs[i].steps.is_empty()).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let colours = Colours::new(input, analysis, &shown);
+    let curve = |i: usize| {
+        let run = &input.runs[i];
+        let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
+        let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
+        let broken_off = matches!(run.run.state, RunState::Failed | RunState::Interrupted);
+        Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), broken_off }
+    };
+    let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
+    Some(LossChart { curves, legend: colours.legend, smoothing })
+}
+
+/// Accuracies while training: one run by split, or several runs on the split of the final evaluation.
+pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChart> {
+    let reference = &input.runs[analysis.best().unwrap_or(0).min(input.runs.len().checked_sub(1)?)];
+    let split = reference.measured_on();
+    let evals = |i: usize, split: Split| -> Vec<&EvalRecord> { on_the_way(&input.runs[i].evals, split) };
+    let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| evals(i, split).len() > 1).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let by_epoch = shown.iter().all(|&i| one_an_epoch(&evals(i, split)));
+    let points = |i: usize, split: Split| -> Vec<(f64, f64)> {
+        let x = |e: &EvalRecord| if by_epoch { f64::from(e.epoch) } else { e.step as f64 };
+        evals(i, split).into_iter().map(|e| (x(e), e.metrics.accuracy)).collect()
+    };
+    let colours = Colours::new(input, analysis, &shown);
+    let mut legend = colours.legend.clone();
+    let mut tracks = Vec::new();
+    if let [only] = shown[..] {
+        for (split, colour) in [Split::Dev, Split::Test].into_iter().zip(PALETTE) {
+            let points = points(only, split);
+            if points.len() > 1 {
+                legend.push(LegendEntry { name: format!("{} split", split_name(split)), colour, dashed: false });
+                tracks.push(Track { colour, points });
+            }
+        }
+    } else {
+        let order = drawing_order(analysis, &colours, &shown).into_iter();
+        tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
+    }
+    Some(AccuracyChart {
+        tracks,
+        legend,
+        unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
+        split: split_name(split),
+        baseline: reference.run.final_metrics.as_ref().map(|m| majority(m).0),
+    })
+}
+
+/// Evaluations on one split up to the last step, one for each step: that with the kept weights only where its step has
+/// no other.
+fn on_the_way(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
+    let mut by_step: BTreeMap<u64, &EvalRecord> = BTreeMap::new();
+    for eval in evals.iter().filter(|e| e.split == split) {
+        match eval.when {
+            When::Before | When::During => by_step.insert(eval.step, eval),
+            When::After => Some(*by_step.entry(eval.step).or_insert(eval)),
+        };
+    }
+    by_step.into_values().collect()
+}
+
+fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
+    evals.windows(2).all(|w| w[0].epoch < w[1].epoch)
+}
+
+/// Share and id of the most frequent label.
+pub fn majority(metrics: &Metrics) -> (f64, usize) {
+    let rows = |i: usize| metrics.confusion[i].iter().sum::<u64>();
+    let label = (0..metrics.confusion.len()).max_by_key(|&i| (rows(i), std::cmp::Reverse(i)));
+    label.map_or((0.0, 0), |i| (rows(i) as f64 / metrics.rows.max(1) as f64, i))
+}
+
+/// A share of rows predicted rightly, with its 95 % interval.
+pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
+    (metrics.accuracy, wilson(right(metrics), metrics.rows))
+}
+
+/// Accuracies before and after, best run first, and how many runs there was no room for.
+pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeAfterChart, usize)> {
+    let best = &input.runs[analysis.best()?];
+    let change = |&i: &usize| {
+        let run = &input.runs[i];
+        let after = with_interval(run.run.final_metrics.as_ref()?);
+        Some(Change { name: run.run.name.clone(), before: run.before().map(with_interval), after })
+    };
+    let changes: Vec<Change> = analysis.ranked.iter().take(MOST_CHANGES).filter_map(change).collect();
+    let left_out = analysis.ranked.len() - changes.len();
+    let baseline = best.run.final_metrics.as_ref().map(|m| majority(m).0);
+    Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))
+}
+
+/// A probe as it was scored before and after training.
+pub struct ProbePair<'a> {
+    /// Its number, from 1.
+    pub number: usize,
+    /// With the weights as loaded.
+    pub before: Option<&'a ProbeRecord>,
+    /// With the weights that are kept, or as last scored.
+    pub after: Option<&'a ProbeRecord>,
+}
+
+/// The probes of a run, in the spec's order.
+pub fn probe_pairs(run: &RunInput) -> Vec<ProbePair<'_>> {
+    let mut pairs: BTreeMap<u32, ProbePair<'_>> = BTreeMap::new();
+    for record in &run.probes {
+        let position = record.score.position;
+        let empty = ProbePair { number: position as usize + 1, before: None, after: None };
+        let pair = pairs.entry(position).or_insert(empty);
+        match record.when {
+            When::Before => pair.before = Some(record),
+            When::During | When::After => pair.after = Some(record),
+        }
+    }
+    pairs.into_values().collect()
+}
+
+/// Bars for the first probes, and how many there was no room for.
+pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
+    let labels = &run.run.labels;
+    let id = |name: &str| labels.iter().position(|l| l == name);
+    let pairs = probe_pairs(run);
+    let bars = |pair: &ProbePair<'_>| {
+        let shown = pair.after.or(pair.before)?;
+        let expected = shown.score.expect.as_deref().filter(|name| id(name).is_some());
+        let label = expected.unwrap_or(&shown.score.predicted);
+        let label_id = id(label).unwrap_or_else(|| argmax(&shown.score.probabilities));
+        let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
+            when,
+            probability: record.score.probabilities.get(label_id).copied().map_or(0.0, f64::from),
+            predicted: (record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
+            right: expected.map(|name| name == record.score.predicted),
+        };
+        let moments = [pair.before.map(|r| ("before", r)), pair.after.map(|r| ("after", r))];
+        Some(ProbeBars {
+            number: pair.number,
+            text: shown.score.text.clone(),
+            label: label.to_string(),
+            label_id,
+            expected: expected.is_some(),
+            bars: moments.into_iter().flatten().map(bar).collect(),
+        })
+    };
+    let drawn: Vec<ProbeBars> = pairs.iter().take(MOST_PROBES).filter_map(bars).collect();
+    if drawn.is_empty() { None } else { Some((ProbesChart { probes: drawn }, pairs.len().saturating_sub(MOST_PROBES))) }
+}
+
+/// The confusion matrix of a run with a result.
+pub fn confusion(run: &RunInput) -> Option<ConfusionChart> {
+    let metrics = run.run.final_metrics.as_ref()?;
+    let labels = metrics.per_class.iter().map(|c| c.label.clone()).collect();
+    Some(ConfusionChart { labels, counts: metrics.confusion.clone() })
+}
+
+/// The reliability diagram of a run with stored predictions.
+pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
+    let rows = run.predictions.iter().filter_map(|p| {
+        let confidence = *p.probabilities.get(p.predicted as usize)?;
+        confidence.is_finite().then_some((confidence, p.predicted == p.label))
+    });
+    let chart = ReliabilityChart::new(rows);
+    chart.bins.iter().any(|b: &Bin| b.rows > 0).then_some(chart)
+}
+
+/// A caption's words for runs that were left out for want of room.
+pub fn left_out(n: usize, thing: &str) -> String {
+    if n == 0 { String::new() } else { format!(" {} more in the tables.", format::plural(n, thing)) }
+}

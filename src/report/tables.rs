@@ -1,0 +1,267 @@
+//! CSV tables: every figure of the report, to be computed with.
+//!
+//! Texts stand in them as they are. A spreadsheet may take a review that begins with `=` for a formula: import the
+//! columns as text where the data is not your own.
+
+use std::{collections::BTreeMap, path::Path};
+
+use csv::Writer;
+
+use super::{
+    ReportError,
+    analysis::Analysis,
+    files,
+    input::{ReportInput, RunInput, right, split_name},
+};
+use crate::{
+    event::{FailureKind, When},
+    stats::wilson,
+    store::{PredictionRecord, RunState},
+};
+
+type Table = Writer<Vec<u8>>;
+
+/// Files and what they hold, in the order they are written.
+pub const FILES: [(&str, &str); 6] = [
+    ("runs.csv", "one line a run: configuration, state, final figures"),
+    ("steps.csv", "every step: loss, learning rate, gradient norm"),
+    ("evaluations.csv", "every evaluation"),
+    ("predictions.csv", "every row of the final evaluation, with the probability of each label"),
+    ("mistakes.csv", "mistakes of the best run, the most confident first"),
+    ("probes.csv", "every probe, before and after"),
+];
+
+/// Writes one of [`FILES`].
+pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) -> Result<(), ReportError> {
+    let mut table = Writer::from_writer(Vec::new());
+    let filled = match name {
+        "runs.csv" => runs(&mut table, input, analysis),
+        "steps.csv" => steps(&mut table, input),
+        "evaluations.csv" => evaluations(&mut table, input),
+        "predictions.csv" => predictions(&mut table, input),
+        "mistakes.csv" => mistakes(&mut table, input, analysis),
+        _ => probes(&mut table, input),
+    };
+    let failed = |source: csv::Error| ReportError::Table { name: name.to_string(), source };
+    filled.map_err(failed)?;
+    let bytes = table.into_inner().map_err(|e| failed(e.into_error().into()))?;
+    files::write(path, &bytes)
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map(|v| v.to_string()).unwrap_or_default()
+}
+
+fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
+    let head = "key,name,configuration,state,failure,message,best,split,rows,accuracy,accuracy_low,accuracy_high,\
+                macro_f1,loss,calibration_error,accuracy_before,steps,total_steps,last_training_loss,training_s,\
+                lr,batch_size,epochs,seed,data_seed";
+    table.write_record(head.split(','))?;
+    for (i, run) in input.runs.iter().enumerate() {
+        let record = &run.run;
+        let m = record.final_metrics.as_ref();
+        let interval = m.map(|m| wilson(right(m), m.rows));
+        let train = &record.config.train;
+        table.write_record([
+            record.key.clone(),
+            record.name.clone(),
+            analysis.groups[analysis.group_of(i)].name.clone(),
+            state_name(record.state).into(),
+            record.failure.map(failure_name).unwrap_or_default().into(),
+            record.message.clone().unwrap_or_default(),
+            (analysis.best() == Some(i)).to_string(),
+            m.map(|_| split_name(run.measured_on())).unwrap_or_default().into(),
+            m.map(|m| m.rows.to_string()).unwrap_or_default(),
+            number(m.map(|m| m.accuracy)),
+            number(interval.map(|i| i.low)),
+            number(interval.map(|i| i.high)),
+            number(m.map(|m| m.macro_f1)),
+            number(m.map(|m| m.loss)),
+            number(m.map(|m| m.calibration_error)),
+            number(run.before().map(|m| m.accuracy)),
+            record.steps.to_string(),
+            record.total_steps.to_string(),
+            number(record.last_loss),
+            number(run.seconds()),
+            train.lr.to_string(),
+            train.batch_size.to_string(),
+            train.epochs.to_string(),
+            train.seed.to_string(),
+            record.config.data.seed.to_string(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn steps(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    table.write_record(["run", "step", "epoch", "loss", "lr", "grad_norm", "tokens", "elapsed_s"])?;
+    for run in &input.runs {
+        for s in &run.steps {
+            table.write_record([
+                run.run.name.clone(),
+                s.step.to_string(),
+                s.epoch.to_string(),
+                s.loss.to_string(),
+                s.lr.to_string(),
+                s.grad_norm.to_string(),
+                s.tokens.to_string(),
+                s.elapsed_s.to_string(),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn evaluations(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    let head = ["run", "when", "step", "epoch", "split", "rows", "accuracy", "macro_f1", "loss", "calibration_error"];
+    table.write_record(head)?;
+    for run in &input.runs {
+        for e in &run.evals {
+            table.write_record([
+                run.run.name.clone(),
+                when_name(e.when).into(),
+                e.step.to_string(),
+                e.epoch.to_string(),
+                split_name(e.split).into(),
+                e.metrics.rows.to_string(),
+                e.metrics.accuracy.to_string(),
+                e.metrics.macro_f1.to_string(),
+                e.metrics.loss.to_string(),
+                e.metrics.calibration_error.to_string(),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// Names of all labels of all runs, in the order they first appear.
+fn all_labels(input: &ReportInput) -> Vec<&str> {
+    let mut labels: Vec<&str> = Vec::new();
+    for label in input.runs.iter().flat_map(|r| &r.run.labels) {
+        if !labels.contains(&label.as_str()) {
+            labels.push(label);
+        }
+    }
+    labels
+}
+
+/// Probabilities in the columns of all labels; empty for a label that the run does not have.
+fn by_label(run: &RunInput, labels: &[&str], probabilities: &[f32]) -> Vec<String> {
+    let own: BTreeMap<&str, f32> =
+        run.run.labels.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();
+    labels.iter().map(|l| own.get(l).map(f32::to_string).unwrap_or_default()).collect()
+}
+
+/// The name of a label, or its number where the run has no such name.
+pub fn label_name(run: &RunInput, id: u32) -> String {
+    run.run.labels.get(id as usize).cloned().unwrap_or_else(|| format!("label {id}"))
+}
+
+/// Probability of the label that a row was given; 0 where none is stored.
+pub fn confidence(p: &PredictionRecord) -> f32 {
+    p.probabilities.get(p.predicted as usize).copied().filter(|c| c.is_finite()).unwrap_or(0.0)
+}
+
+/// The rows that were given a wrong label, the most confident first; of equals, the first in the file.
+pub fn mistakes_of(run: &RunInput) -> Vec<&PredictionRecord> {
+    let mut wrong: Vec<_> = run.predictions.iter().filter(|p| p.label != p.predicted).collect();
+    wrong.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)).then(a.row.cmp(&b.row)));
+    wrong
+}
+
+fn prediction_head<'a>(labels: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    let fixed = ["run", "row", "line", "label", "predicted", "right", "confidence"].map(String::from);
+    fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(["text".to_string()])
+}
+
+fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord) -> Vec<String> {
+    let mut record = vec![
+        run.run.name.clone(),
+        p.row.to_string(),
+        p.line.to_string(),
+        label_name(run, p.label),
+        label_name(run, p.predicted),
+        (p.label == p.predicted).to_string(),
+        confidence(p).to_string(),
+    ];
+    record.extend(by_label(run, labels, &p.probabilities));
+    record.push(p.text.clone());
+    record
+}
+
+fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    let labels = all_labels(input);
+    table.write_record(prediction_head(&labels))?;
+    for run in &input.runs {
+        for p in &run.predictions {
+            table.write_record(prediction_record(run, &labels, p))?;
+        }
+    }
+    Ok(())
+}
+
+fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
+    let best = analysis.best().map(|i| &input.runs[i]);
+    let labels: Vec<&str> = best.map(|r| r.run.labels.iter().map(String::as_str).collect()).unwrap_or_default();
+    table.write_record(prediction_head(&labels))?;
+    if let Some(run) = best {
+        for p in mistakes_of(run) {
+            table.write_record(prediction_record(run, &labels, p))?;
+        }
+    }
+    Ok(())
+}
+
+fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    let labels = all_labels(input);
+    let fixed = ["run", "when", "step", "probe", "expected", "predicted", "right"].map(String::from);
+    let head = fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(["text".to_string()]);
+    table.write_record(head)?;
+    for run in &input.runs {
+        for p in &run.probes {
+            let score = &p.score;
+            let mut record = vec![
+                run.run.name.clone(),
+                when_name(p.when).into(),
+                p.step.to_string(),
+                (score.position + 1).to_string(),
+                score.expect.clone().unwrap_or_default(),
+                score.predicted.clone(),
+                score.expect.as_ref().map(|e| (*e == score.predicted).to_string()).unwrap_or_default(),
+            ];
+            record.extend(by_label(run, &labels, &score.probabilities));
+            record.push(score.text.clone());
+            table.write_record(record)?;
+        }
+    }
+    Ok(())
+}
+
+/// The name of a state in tables and sentences.
+pub fn state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Pending => "pending",
+        RunState::Running => "running",
+        RunState::Completed => "completed",
+        RunState::Failed => "failed",
+        RunState::Interrupted => "interrupted",
+    }
+}
+
+/// The name of a kind of failure.
+pub fn failure_name(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Error => "error",
+        FailureKind::Oom => "out of memory",
+        FailureKind::Diverged => "diverged",
+        FailureKind::Crashed => "crashed",
+    }
+}
+
+fn when_name(when: When) -> &'static str {
+    match when {
+        When::Before => "before",
+        When::During => "during",
+        When::After => "after",
+    }
+}

@@ -1,0 +1,18 @@
+//! Statistics of a report: how sure a figure is, and whether two differ. Pure functions of numbers.
+//!
+//! [`wilson`] is for one share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for one figure over
+//! several seeds, [`ema`] for curves.
+
+mod paired;
+mod proportion;
+mod sample;
+mod smooth;
+
+pub use paired::Paired;
+pub use proportion::{Interval, wilson};
+pub use sample::{Sample, student_t_95};
+pub use smooth::ema;
+
+/// The standard normal distribution's 97.5 % quantile: two-sided 95 % intervals are this many standard errors wide on
+/// each side.
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;

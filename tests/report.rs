@@ -1,0 +1,150 @@
+//! Renders made-up experiments and looks at what comes out.
+//!
+//! `TAPER_REPORTS=DIR cargo test --test report` leaves the reports in DIR, to be looked at.
+
+mod report_fixtures;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use report_fixtures::{all, experiment, single, sweep};
+use taper::report::{ReportInput, render, render_with_fonts};
+
+/// Every file of a report by name, drawn without a font of the machine.
+fn files_of(input: &ReportInput) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let written = render_with_fonts(input, folder.path(), fontdb::Database::new).unwrap();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+    let files: BTreeMap<_, _> = written.iter().map(|p| (name(p), fs::read(p).unwrap())).collect();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files.len(), "a file is left over");
+    files
+}
+
+fn text<'a>(files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> &'a str {
+    std::str::from_utf8(&files[name]).unwrap()
+}
+
+#[test]
+fn every_fixture_renders_whole_and_self_contained() {
+    for (fixture, input) in all() {
+        let files = match std::env::var_os("TAPER_REPORTS") {
+            Some(folder) => {
+                let folder = Path::new(&folder).join(fixture);
+                render(&input, &folder).unwrap();
+                files_of(&input)
+            }
+            None => files_of(&input),
+        };
+        let html = text(&files, "report.html");
+        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{fixture}");
+        for outside in ["src=", "href=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
+            assert!(!html.contains(outside), "{fixture}: {outside} in the page");
+        }
+        assert_eq!(html.matches("http").count(), html.matches("http://www.w3.org/2000/svg").count(), "{fixture}");
+        assert_eq!(html.matches("<tr").count(), html.matches("</tr>").count(), "{fixture}");
+        // Every chart that the Markdown shows is there.
+        let md = text(&files, "report.md");
+        for name in md.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(files.contains_key(name), "{fixture}: {name} is missing");
+        }
+        for (name, bytes) in &files {
+            if name.ends_with(".png") {
+                assert!(inked(bytes) > 2000, "{fixture}: {name} is blank");
+            }
+            if name.ends_with(".csv") {
+                assert!(csv::Reader::from_reader(&bytes[..]).records().all(|r| r.is_ok()), "{fixture}: {name}");
+            }
+        }
+    }
+}
+
+/// Pixels that are not white.
+fn inked(png: &[u8]) -> usize {
+    let mut reader = png::Decoder::new(png).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((info.width, info.color_type), (1800, png::ColorType::Rgb));
+    pixels[..info.buffer_size()].chunks(3).filter(|p| *p != [255, 255, 255]).count()
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    assert!(files_of(&sweep()) == files_of(&sweep()));
+}
+
+/// The page is the same whatever fonts a machine has; only the PNG files differ.
+#[test]
+fn fonts_of_the_machine_change_png_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in render(&single(), folder.path()).unwrap() {
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        if !name.ends_with(".png") {
+            assert!(fs::read(&path).unwrap() == files_of(&single())[&name], "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_page_says_what_the_records_say() {
+    let input = sweep();
+    let files = files_of(&input);
+    let html = text(&files, "report.html");
+    let best = input
+        .runs
+        .iter()
+        .filter_map(|r| r.run.final_metrics.as_ref().map(|m| (m.accuracy, &r.run.name)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .unwrap();
+    assert!(html.contains(&format!("Best run <b>{}</b>: {:.1}% of 600 test rows right", best.1, best.0 * 100.0)));
+    for message in [
+        "loss is not finite at step 90 (lr 0.001)",
+        "data row 17: label `maybe` is not in data.labels",
+        "4 runs have no result",
+        "failed (diverged)",
+        "The best of 5 runs was chosen by the test split that it is measured on, so its figure is optimistic",
+        "not all made in the same environment",
+        "taper run experiments/rbt3-waimai.toml --set &#39;probes=",
+        "2 of 3",
+    ] {
+        assert!(html.contains(message), "{message}");
+    }
+    let runs = text(&files, "runs.csv");
+    assert_eq!(runs.lines().count(), 10);
+    assert_eq!(runs.lines().filter(|l| l.contains(",true,test,600,")).count(), 1);
+}
+
+#[test]
+fn a_dev_split_chooses_where_there_is_one() {
+    let input = report_fixtures::dev_split();
+    let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
+    assert!(html.contains("chosen by its accuracy on the dev split; the rows it is measured on had no part in that"));
+    assert!(html.contains("Dev accuracy (chooses)"));
+}
+
+#[test]
+fn texts_of_the_user_are_only_text() {
+    let files = files_of(&single());
+    let html = text(&files, "report.html");
+    assert!(html.contains("&#60;/td&#62;&#60;script&#62;alert(&#39;这不是评论&#39;)&#60;/script&#62;"));
+    assert!(html.contains("# ``` and &#60;/pre&#62;"));
+    let md = text(&files, "report.md");
+    let line = md.lines().find(|l| l.contains("这不是评论")).unwrap();
+    assert_eq!(line.replace("\\|", "").matches('|').count(), 6, "{line}");
+    assert!(line.contains("\\*\\*很好吃\\*\\*"));
+    assert!(text(&files, "probes.svg").contains("&lt;script&gt;"));
+    let mut rows = csv::Reader::from_reader(text(&files, "predictions.csv").as_bytes());
+    let row = rows.records().map(Result::unwrap).find(|r| r[2] == *"9").unwrap();
+    assert_eq!(row.iter().last(), Some("=HYPERLINK(\"x\") | a\nsecond line <script>alert(1)</script>"));
+}
+
+/// The words and figures of a whole report. Charts are looked at by eye.
+#[test]
+fn markdown_of_a_sweep() {
+    insta::assert_snapshot!(text(&files_of(&sweep()), "report.md"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = render(&experiment(Vec::new()), &file.path().join("reports")).unwrap_err().to_string();
+    assert!(error.starts_with("folder ") && error.contains("reports"), "{error}");
+}
