@@ -41,7 +41,9 @@ impl Output {
         // A pipe gets each row on a line of its own, however long.
         let arrangement = if self.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
         table.set_content_arrangement(arrangement);
-        rows.into_iter().for_each(|row| drop(table.add_row(row)));
+        for row in rows {
+            table.add_row(row);
+        }
         for line in table.lines() {
             writeln!(self.writer, "{}", line.trim_end())?;
         }

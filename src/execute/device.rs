@@ -41,9 +41,7 @@ impl DeviceChoice {
             ExecuteError::Device(format!("{name} cannot be used: {e}; {hint}"))
         };
         match self {
-            Self::Auto if candle_core::utils::cuda_is_available() => {
-                Self::Cuda(0).open().or_else(|_| Self::Cpu.open())
-            }
+            Self::Auto if candle_core::utils::cuda_is_available() => Self::Cuda(0).open().or_else(|_| Self::Cpu.open()),
             Self::Auto | Self::Cpu => Ok((Device::Cpu, "cpu".into())),
             Self::Cuda(_) if !candle_core::utils::cuda_is_available() => Err(ExecuteError::Device(
                 "this build of taper has no CUDA: build it with `--features cuda`, or use --device cpu".into(),

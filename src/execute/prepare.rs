@@ -104,9 +104,7 @@ impl Workbench {
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
         let (files, tokenizer_key) = match &config.model.source {
-            Source::Scratch(_) => {
-                (None, TokenizerKey::Built { data: split_key, vocab_size: config.model.vocab_size })
-            }
+            Source::Scratch(_) => (None, TokenizerKey::Built { data: split_key, vocab_size: config.model.vocab_size }),
             source => {
                 let files = self.models.get(source.clone(), || Ok(assets::model(source)?))?;
                 let key = TokenizerKey::Folder(files.folder.clone());
@@ -194,7 +192,11 @@ fn check(config: &RunConfig, dataset: &Dataset, tokens: &Tokens, shape: &BertCon
     }
     for probe in &config.probes {
         if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
-            problems.push(format!("probe `{}` expects `{expect}`, but the labels are {}", probe.text, dataset.labels.join(", ")));
+            problems.push(format!(
+                "probe `{}` expects `{expect}`, but the labels are {}",
+                probe.text,
+                dataset.labels.join(", ")
+            ));
         }
     }
     if let ClassWeights::Given(weights) = &config.train.class_weights

@@ -91,7 +91,8 @@ pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Res
 
 /// Whether a run that kept a model lost it (somebody deleted the folder).
 fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
-    run.config.checkpoint.keep != Keep::None && !RunFolder::new(runs, &run.key).model().join("model.safetensors").is_file()
+    run.config.checkpoint.keep != Keep::None
+        && !RunFolder::new(runs, &run.key).model().join("model.safetensors").is_file()
 }
 
 /// Makes one run; only an error that would meet every other run too is an error here.

@@ -47,9 +47,8 @@ impl Trained {
         let ids = texts.iter().map(|text| self.tokenizer.encode(text, self.max_length));
         let batch = Batch::of_texts(&ids.collect::<Result<Vec<_>, _>>()?);
         let scores = self.model.scores(&batch)?;
-        let classified = |logits: &Vec<f32>| {
-            (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect())
-        };
+        let classified =
+            |logits: &Vec<f32>| (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());
         Ok(scores.iter().map(classified).collect())
     }
 }

@@ -126,7 +126,9 @@ pub fn width_em(text: &str) -> f64 {
 
 fn char_em(c: char) -> f64 {
     match c as u32 {
-        0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 => 1.0,
+        0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 => {
+            1.0
+        }
         0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD => 1.0,
         _ => 0.55,
     }
@@ -186,7 +188,8 @@ mod tests {
 
     #[test]
     fn times() {
-        let cases = [(4.21, "4.2s"), (9.97, "10s"), (42.4, "42s"), (59.7, "1m00s"), (192.0, "3m12s"), (7500.0, "2h05m")];
+        let cases =
+            [(4.21, "4.2s"), (9.97, "10s"), (42.4, "42s"), (59.7, "1m00s"), (192.0, "3m12s"), (7500.0, "2h05m")];
         for (seconds, text) in cases {
             // 9.97 rounds to ten seconds, and 59.7 to a minute.
             assert_eq!(duration(seconds), text);

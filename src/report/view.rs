@@ -307,8 +307,7 @@ fn states(runs: &[RunInput]) -> String {
     if runs.is_empty() {
         return "no runs yet".into();
     }
-    let order =
-        [RunState::Completed, RunState::Failed, RunState::Interrupted, RunState::Running, RunState::Pending];
+    let order = [RunState::Completed, RunState::Failed, RunState::Interrupted, RunState::Running, RunState::Pending];
     let of = |state| runs.iter().filter(|r| r.run.state == state).count();
     let parts: Vec<String> =
         order.into_iter().filter(|&s| of(s) > 0).map(|s| format!("{} {}", of(s), state_name(s))).collect();
@@ -449,7 +448,12 @@ fn comparison(input: &ReportInput, c: &Comparison) -> String {
         (true, false) => "distinguishable at 5%: the second is better on these rows",
     };
     let difference = paired.difference().map_or(String::new(), |(d, i)| {
-        format!(" The accuracies differ by {} points (95% interval {} to {}).", format::points(d), format::points(i.low), format::points(i.high))
+        format!(
+            " The accuracies differ by {} points (95% interval {} to {}).",
+            format::points(d),
+            format::points(i.low),
+            format::points(i.high)
+        )
     });
     format!(
         "“{first}” against “{second}” on the same {} rows: {verdict} (exact McNemar test, {}). The first alone is right \

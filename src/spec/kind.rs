@@ -92,13 +92,15 @@ impl Kind {
                 true => vec![],
                 false => wrong(closest(text, values.iter().copied()).map(|close| format!("did you mean \"{close}\"?"))),
             },
-            (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => match source::resolve(text, schemes, folder) {
-                Ok(resolved) => {
-                    *text = resolved;
-                    vec![]
+            (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
+                match source::resolve(text, schemes, folder) {
+                    Ok(resolved) => {
+                        *text = resolved;
+                        vec![]
+                    }
+                    Err((why, help)) => vec![Fault::new(node.span.clone(), format!("`{path}` {why}")).help(help)],
                 }
-                Err((why, help)) => vec![Fault::new(node.span.clone(), format!("`{path}` {why}")).help(help)],
-            },
+            }
             (Self::Boolean, Item::Boolean(_)) => vec![],
             (Self::Boolean, Item::Text(text)) if text == "true" || text == "false" => {
                 wrong(Some(format!("write {text} without quotes")))

@@ -231,11 +231,7 @@ impl Merged {
             let first = swept.iter().find(|(path, ..)| path == missing.path).and_then(|(.., values)| values.first());
             if first.is_none() && !spoilt.contains(missing.path) {
                 let message = format!("`{}` is missing; expected {}", missing.path, missing.kind.expects());
-                problems.push(Problem {
-                    place: self.header(missing.section()),
-                    message,
-                    help: None,
-                });
+                problems.push(Problem { place: self.header(missing.section()), message, help: None });
             }
             if first.is_none() {
                 spoilt.insert(missing.path.into());

@@ -78,12 +78,7 @@ impl Figure for LossChart {
             area,
             right,
             Axis { range: 0.0..last, title: "optimiser step", labels: 10, format: &whole },
-            Axis {
-                range: 0.0..top,
-                title: "cross-entropy (nats)",
-                labels: 7,
-                format: &|v| format!("{v:.decimals$}"),
-            },
+            Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: 7, format: &|v| format!("{v:.decimals$}") },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));
         let many = self.curves.len() > 1;

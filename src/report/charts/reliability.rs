@@ -57,9 +57,14 @@ impl Figure for ReliabilityChart {
             area,
             40.0,
             Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
-            Axis { range: 0.0..112.0, title: "share predicted rightly (%)", labels: 6, format: &|v| {
-                if v > 100.5 { String::new() } else { whole(v) }
-            } },
+            Axis {
+                range: 0.0..112.0,
+                title: "share predicted rightly (%)",
+                labels: 6,
+                format: &|v| {
+                    if v > 100.5 { String::new() } else { whole(v) }
+                },
+            },
         )?;
         let width = 100.0 / self.bins.len() as f64;
         let mut notes = Vec::new();
