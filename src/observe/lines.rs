@@ -207,3 +207,106 @@ fn probe(score: &ProbeScore) -> String {
     };
     format!("{} {}{verdict}: {}", score.predicted, percent(f64::from(confidence)), one_line(&score.text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{eval, probe, step};
+
+    fn run(position: (usize, usize)) -> RunInfo {
+        RunInfo { key: "0123456789abcdef".into(), name: "lr=1e-5".into(), log_steps: 2, position }
+    }
+
+    fn started(resumed_from: Option<u64>) -> Event {
+        let rows = (9590, 0, 2397);
+        Event::RunStarted { total_steps: 900, steps_per_epoch: 300, resumed_from, rows, parameters: 38_477_058 }
+    }
+
+    fn tell(view: &mut View, events: &[Event]) -> Vec<String> {
+        let run = run((1, 1));
+        events.iter().flat_map(|event| view.tell(&run, event)).map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn a_run_line_by_line() {
+        let failed = Outcome::Failed { kind: FailureKind::Diverged, message: "the loss is NaN".into() };
+        let events = [
+            Event::Note { message: "the head\nis new".into() },
+            started(None),
+            eval(When::Before, 0, Split::Test, 1),
+            Event::ProbesScored { when: When::Before, step: 0, scores: vec![probe(0, 0.75)] },
+            step(1, 0.75),
+            step(2, 0.43124),
+            Event::EvalProgress { split: Split::Dev, done: 1, total: 4 },
+            eval(When::During, 2, Split::Dev, 3),
+            Event::CheckpointStarted { step: 2 },
+            Event::CheckpointSaved { step: 2 },
+            step(3, 0.25),
+            Event::RunFinished(Outcome::Interrupted),
+            Event::RunFinished(failed),
+        ];
+        let want = [
+            "note: the head is new",
+            "lr=1e-5 (01234567): 900 steps, 9590 train + 0 dev + 2397 test rows, 38.5M parameters",
+            "before training  test: loss 0.6250  accuracy 25.00 %  macro-F1 20.00 %  (4 rows in 1s)",
+            "before training  negative 75.00 %, as expected: 这家饭店真贴心",
+            // Two steps and 200 tokens in one second; 898 steps to go.
+            "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m29s",
+            "step 2  epoch 1  dev: loss 0.6250  accuracy 75.00 %  macro-F1 42.86 %  (4 rows in 1s)",
+            "checkpoint at step 2",
+            "lr=1e-5: interrupted after step 3; the same command goes on from step 2",
+            "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
+        ];
+        assert_eq!(tell(&mut View::default(), &events), want);
+    }
+
+    #[test]
+    fn a_resumed_run_knows_no_speed_before_its_second_step() {
+        let mut view = View::default();
+        let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
+        assert!(lines[0].contains("goes on from step 3 of 900"), "{}", lines[0]);
+        assert_eq!(lines[1], "step 4/900  epoch 1  loss 0.5000  lr 1.00e-5");
+        assert_eq!(lines[2], "step 6/900  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 7m27s");
+    }
+
+    #[test]
+    fn the_last_step_is_always_told_and_several_runs_are_told_apart() {
+        let mut view = View { total_steps: 3, ..View::default() };
+        let quiet = RunInfo { log_steps: 0, ..run((3, 12)) };
+        assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
+        let line = &view.tell(&quiet, &step(3, 0.5))[0].text;
+        assert!(line.starts_with("[3/12] step 3/3 ") && line.ends_with("eta 0s"), "{line}");
+    }
+
+    #[test]
+    fn speed_is_that_of_the_last_steps() {
+        let mut view = View::default();
+        tell(&mut view, &[started(None)]);
+        for i in 1..=200u64 {
+            // The first hundred take a second each, the others a tenth.
+            let elapsed_s = i.min(100) as f64 + i.saturating_sub(100) as f64 / 10.0;
+            view.add(&StepCompleted { step: i, epoch: 1, loss: 1.0, lr: 1e-5, grad_norm: 1.0, tokens: 50, elapsed_s });
+        }
+        let (steps, tokens) = view.speed().unwrap();
+        assert!((steps - 10.0).abs() < 1e-9 && (tokens - 500.0).abs() < 1e-6, "{steps} {tokens}");
+    }
+
+    #[test]
+    fn the_status_smooths_the_loss_from_its_first_value() {
+        let mut view = View { total_steps: 10, ..View::default() };
+        assert_eq!(view.status(), "");
+        tell(&mut view, &[step(1, 1.0)]);
+        assert_eq!(view.status(), "loss 1.0000");
+        tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Dev, 3)]);
+        assert_eq!(view.status(), "loss 0.9500  accuracy 75.00 %  200 tok/s  eta 4s");
+    }
+
+    #[test]
+    fn a_probe_says_what_was_expected() {
+        let mut score = probe(0, 0.25);
+        score.predicted = "positive".into();
+        assert_eq!(super::probe(&score), "positive 75.00 %, expected negative: 这家饭店真贴心");
+        score.expect = None;
+        assert_eq!(super::probe(&score), "positive 75.00 %: 这家饭店真贴心");
+    }
+}

@@ -49,16 +49,16 @@ pub trait Listener: Send {
 pub enum ObserveError {
     /// The store refused a measurement; every later event is refused with the same error.
     #[error("a measurement could not be stored: {0}")]
-    Store(#[source] Arc<StoreError>),
+    Store(Arc<StoreError>),
     /// The thread that owns the store could not be started.
     #[error("cannot start the recorder's thread: {0}")]
-    Thread(#[source] io::Error),
+    Thread(io::Error),
     /// The thread that owns the store is gone.
     #[error("the recorder ended before its time: measurements since then are lost; run the same command again")]
     Gone,
     /// Nobody reads the JSON lines, or they cannot be written.
     #[error("cannot write the JSON lines: {0}")]
-    JsonLines(#[source] io::Error),
+    JsonLines(io::Error),
 }
 
 /// Several listeners as one.

@@ -120,44 +120,212 @@ impl Listener for Recorder {
     }
 }
 
+/// What is written next.
+struct Batch {
+    /// Events by run.
+    runs: Vec<(String, Vec<Event>)>,
+    /// Who waits for them.
+    waiting: Option<SyncSender<()>>,
+    /// Whether this is the last.
+    last: bool,
+}
+
 /// The thread: gathers, writes, answers; until every sender is gone.
 fn work(mut store: Store, receiver: &Receiver<Message>, failure: &OnceLock<Arc<StoreError>>) {
-    let mut open = true;
-    while open {
-        let (batch, waiting);
-        (batch, waiting, open) = gather(receiver);
+    loop {
+        let batch = gather(receiver);
         // After a failure nothing more is written: the log may end early, but it has no holes.
         if failure.get().is_none() {
-            let result = batch.iter().try_for_each(|(key, events)| store.append(key, events));
+            let result = batch.runs.iter().try_for_each(|(key, events)| store.append(key, events));
             if let Err(error) = result {
                 let _ = failure.set(Arc::new(error));
             }
         }
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(());
+        if let Some(waiting) = batch.waiting {
+            let _ = waiting.send(()); // An answer that nobody waits for any more is none.
+        }
+        if batch.last {
+            return;
         }
     }
 }
 
-/// The events of the next transactions by run, who waits for them, and whether more may come.
-fn gather(receiver: &Receiver<Message>) -> (Vec<(String, Vec<Event>)>, Option<SyncSender<()>>, bool) {
-    let mut batch: Vec<(String, Vec<Event>)> = Vec::new();
-    let mut deadline = None;
+/// Waits for an event, then for others to share its transaction.
+fn gather(receiver: &Receiver<Message>) -> Batch {
+    let mut batch = Batch { runs: Vec::new(), waiting: None, last: false };
+    let mut deadline: Option<Instant> = None;
     for _ in 0..BATCH {
         let message = match deadline {
             None => receiver.recv().map_err(RecvTimeoutError::from),
-            Some(deadline) => receiver.recv_timeout(Instant::saturating_duration_since(&deadline, Instant::now())),
+            Some(deadline) => receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())),
         };
         match message {
-            Ok(Message::Record(key, event)) => match batch.iter_mut().find(|(k, _)| *k == key) {
+            Ok(Message::Record(key, event)) => match batch.runs.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, events)) => events.push(event),
-                None => batch.push((key, vec![event])),
+                None => batch.runs.push((key, vec![event])),
             },
-            Ok(Message::Flush(waiting)) => return (batch, Some(waiting), true),
+            Ok(Message::Flush(waiting)) => {
+                batch.waiting = Some(waiting);
+                break;
+            }
             Err(RecvTimeoutError::Timeout) => break,
-            Err(RecvTimeoutError::Disconnected) => return (batch, None, false),
+            Err(RecvTimeoutError::Disconnected) => {
+                batch.last = true;
+                break;
+            }
         }
         deadline = deadline.or_else(|| Some(Instant::now() + LINGER));
     }
-    (batch, None, true)
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        event::{FailureKind, Outcome, Split, When},
+        store::{
+            RunState,
+            testing::{drop_table, eval, probe, register, step, store_with_run},
+        },
+    };
+
+    fn steps(folder: &Path) -> usize {
+        Store::open_existing(folder).unwrap().steps("k").unwrap().len()
+    }
+
+    /// A recorder whose store will refuse probes, because their table is gone.
+    fn broken(folder: &Path) -> Recorder {
+        let store = store_with_run(folder);
+        drop_table(folder, "probes");
+        Recorder::new(store).unwrap()
+    }
+
+    fn bad() -> Event {
+        Event::ProbesScored { when: When::Before, step: 0, scores: vec![probe(0, 0.5)] }
+    }
+
+    #[test]
+    fn what_must_not_be_lost_is_durable_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
+        let at_once = [
+            eval(When::During, 1, Split::Dev, 1),
+            Event::CheckpointStarted { step: 2 },
+            Event::CheckpointSaved { step: 3 },
+            Event::RunFinished(Outcome::Failed { kind: FailureKind::Error, message: "x".into() }),
+        ];
+        for (i, event) in at_once.iter().enumerate() {
+            recorder.record("k", &step(i as u64 + 1, 1.0)).unwrap();
+            recorder.record("k", event).unwrap();
+            assert_eq!(steps(folder.path()), i + 1, "{event:?}");
+        }
+        let run = Store::open_existing(folder.path()).unwrap().run("k").unwrap();
+        assert_eq!((run.state, run.checkpoint_step), (RunState::Failed, Some(3)));
+        recorder.close().unwrap();
+    }
+
+    #[test]
+    fn steps_gather_for_a_moment_and_are_written_without_being_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
+        let began = Instant::now();
+        (1..=3).for_each(|i| recorder.record("k", &step(i, 1.0)).unwrap());
+        let soon = steps(folder.path());
+        if began.elapsed() < LINGER {
+            assert_eq!(soon, 0, "written one by one");
+        }
+        while steps(folder.path()) < 3 {
+            assert!(began.elapsed() < Duration::from_secs(10), "never written");
+            thread::sleep(Duration::from_millis(10));
+        }
+        // A full batch does not wait.
+        let began = Instant::now();
+        (4..=3 + BATCH as u64).for_each(|i| recorder.record("k", &step(i, 1.0)).unwrap());
+        while steps(folder.path()) < 3 + BATCH {
+            assert!(began.elapsed() < Duration::from_secs(10), "never written");
+        }
+    }
+
+    #[test]
+    fn closing_and_dropping_write_what_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
+        recorder.record("k", &step(1, 1.0)).unwrap();
+        recorder.close().unwrap();
+        assert_eq!(steps(folder.path()), 1);
+        let mut recorder = Recorder::new(Store::open(folder.path()).unwrap()).unwrap();
+        recorder.record("k", &step(2, 1.0)).unwrap();
+        drop(recorder);
+        assert_eq!(steps(folder.path()), 2);
+    }
+
+    #[test]
+    fn runs_may_come_mixed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store_with_run(folder.path());
+        register(&mut store, "l", "lr=2e-5");
+        let mut recorder = Recorder::new(store).unwrap();
+        for i in 1..=5 {
+            recorder.record("k", &step(i, 1.0)).unwrap();
+            recorder.record("l", &step(i, 2.0)).unwrap();
+        }
+        recorder.flush().unwrap();
+        let store = Store::open_existing(folder.path()).unwrap();
+        for (key, loss) in [("k", 1.0), ("l", 2.0)] {
+            let stored: Vec<_> = store.steps(key).unwrap().iter().map(|s| (s.step, s.loss)).collect();
+            assert_eq!(stored, [1, 2, 3, 4, 5].map(|i| (i, loss)));
+        }
+    }
+
+    #[test]
+    fn a_failed_write_stops_the_next_event_and_leaves_no_hole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = broken(folder.path());
+        recorder.record("k", &step(1, 1.0)).unwrap();
+        recorder.flush().unwrap();
+        recorder.record("k", &bad()).unwrap(); // nobody has waited for it yet
+        let began = Instant::now();
+        let mut at = 2;
+        let error = loop {
+            match recorder.record("k", &step(at, 1.0)) {
+                Err(error) => break error,
+                Ok(()) => at += 1,
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "the failure never came up");
+            thread::sleep(Duration::from_millis(20));
+        };
+        assert!(error.to_string().contains("could not be stored") && error.to_string().contains("probes"), "{error}");
+        for event in [step(99, 1.0), Event::EvalProgress { split: Split::Dev, done: 0, total: 1 }] {
+            assert!(matches!(recorder.record("k", &event), Err(ObserveError::Store(_))));
+        }
+        assert!(matches!(recorder.close(), Err(ObserveError::Store(_))));
+        assert_eq!(steps(folder.path()), 1, "written after a failure");
+    }
+
+    #[test]
+    fn a_failure_comes_up_at_the_flush_and_at_the_close() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = broken(folder.path());
+        recorder.record("k", &bad()).unwrap();
+        let finished = Event::RunFinished(Outcome::Completed);
+        assert!(matches!(recorder.record("k", &finished), Err(ObserveError::Store(_))));
+        let state = Store::open_existing(folder.path()).unwrap().run("k").unwrap().state;
+        assert_eq!(state, RunState::Pending, "completed in spite of a lost measurement");
+
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = broken(folder.path());
+        recorder.record("k", &bad()).unwrap();
+        assert!(matches!(recorder.close(), Err(ObserveError::Store(_))));
+    }
+
+    #[test]
+    fn nothing_is_taken_after_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
+        recorder.finish().unwrap();
+        assert!(matches!(recorder.record("k", &step(1, 1.0)), Err(ObserveError::Gone)));
+    }
 }

@@ -7,14 +7,17 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-/// What can go wrong with the store.
+/// What can go wrong with the store. Each message is whole: there is no chain of causes behind it.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
     #[error("nothing here yet: run `taper run SPEC` first ({} does not exist)", path.display())]
     Missing { path: PathBuf },
-    #[error("cannot create the folder {}: {source}; choose another runs folder or make this one writable", path.display())]
-    Folder { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot create the folder {}: {error}; choose another runs folder, or make this one writable",
+        path.display()
+    )]
+    Folder { path: PathBuf, error: io::Error },
     #[error(
         "{} was made by a newer taper (its schema is {found}, this taper knows up to {known}): update taper, or choose \
          another runs folder",
@@ -45,14 +48,25 @@ pub enum StoreError {
         path.display()
     )]
     CannotOpen { path: PathBuf, message: String },
+    #[error(
+        "cannot read or write {} ({message}): see whether its disk is full or failing",
+        path.display()
+    )]
+    Disk { path: PathBuf, message: String },
     #[error("{} stayed locked by another process for {waited_s} s: end that process, then try again", path.display())]
     Busy { path: PathBuf, waited_s: u64 },
-    #[error("{}: a stored value cannot be read: {message}; it was changed by hand or by another version", path.display())]
+    #[error(
+        "{}: a stored value cannot be read: {message}; it was changed by hand or by another version",
+        path.display()
+    )]
     Value { path: PathBuf, message: String },
-    #[error("{}: {source}", path.display())]
-    Sql { path: PathBuf, source: rusqlite::Error },
-    #[error("cannot lock {}: {source}; locks need a file system that has them (many network file systems do not)", path.display())]
-    Lock { path: PathBuf, source: io::Error },
+    #[error("{}: {error}", path.display())]
+    Sql { path: PathBuf, error: rusqlite::Error },
+    #[error(
+        "cannot lock {}: {error}; the runs folder needs a file system with locks (some network ones have none)",
+        path.display()
+    )]
+    Lock { path: PathBuf, error: io::Error },
     #[error("run {key} is not registered: its plan has to be stored before its events")]
     NotRegistered { key: String },
     #[error("no run has the key or the name `{wanted}`{hint}; `taper list` shows them all")]
@@ -68,25 +82,26 @@ pub(super) const BUSY_S: u64 = 30;
 
 impl StoreError {
     /// SQLite's error about the database at `path`, with what to do about it.
-    pub(super) fn sql(path: &Path, source: rusqlite::Error) -> Self {
+    pub(super) fn sql(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
-        let rusqlite::Error::SqliteFailure(failure, _) = &source else {
-            return match source {
+        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
+            return match error {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnType(..) => Self::Value { path, message: source.to_string() },
-                _ => Self::Sql { path, source },
+                | rusqlite::Error::InvalidColumnType(..) => Self::Value { path, message: error.to_string() },
+                _ => Self::Sql { path, error },
             };
         };
-        let message = source.to_string();
+        let message = error.to_string();
         match failure.code {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, message },
             ErrorCode::DiskFull => Self::Full { path },
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { path, message },
             ErrorCode::CannotOpen => Self::CannotOpen { path, message },
+            ErrorCode::SystemIoFailure => Self::Disk { path, message },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path, waited_s: BUSY_S },
-            _ => Self::Sql { path, source },
+            _ => Self::Sql { path, error },
         }
     }
 }

@@ -23,9 +23,9 @@ impl RunLock {
     /// them on a file that has no name any more.
     pub fn acquire(runs: &Path, key: &str) -> Result<Option<Self>, StoreError> {
         let path = path(runs, key);
-        let failed = |source| StoreError::Lock { path: path.clone(), source };
+        let failed = |error| StoreError::Lock { path: path.clone(), error };
         let folder = runs.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(|source| StoreError::Folder { path: folder, source })?;
+        fs::create_dir_all(&folder).map_err(|error| StoreError::Folder { path: folder, error })?;
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         // A look by `is_locked` holds the lock for an instant; an owner holds it for longer than these tries.
         for attempt in 0.. {
@@ -33,7 +33,7 @@ impl RunLock {
                 Ok(()) => return Ok(Some(Self { _file: file })),
                 Err(TryLockError::WouldBlock) if attempt < 40 => thread::sleep(Duration::from_millis(5)),
                 Err(TryLockError::WouldBlock) => break,
-                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
         Ok(None)

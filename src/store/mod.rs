@@ -1,6 +1,6 @@
 //! The store room: one type that owns all SQL, and read-only records.
 //!
-//! `<runs>/taper.db` holds everything that was measured. [`Store::open`] brings the schema up to date ([`open`]'s
+//! `<runs>/taper.db` holds everything that was measured. [`Store::open`] brings the schema up to date (its
 //! migrations are append-only), [`Store::append`] turns a run's events into rows, and the reading half gives back
 //! [records](RunRecord) that know nothing of SQL. [`RunLock`] says which process owns a run.
 //!

@@ -21,9 +21,10 @@ const FILE: &str = "taper.db";
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/001.sql")];
 
 impl Store {
-    /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to date.
+    /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to
+    /// date.
     pub fn open(runs: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(runs).map_err(|source| StoreError::Folder { path: runs.into(), source })?;
+        fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
         Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
@@ -50,8 +51,8 @@ impl Store {
         conn.pragma_update(None, "foreign_keys", false).map_err(sql)?;
         migrate(&mut conn, MIGRATIONS).map_err(sql)?;
         conn.pragma_update(None, "foreign_keys", true).map_err(sql)?;
-        // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions may
-        // be gone, and then a checkpoint would know of steps that the log does not. It costs one fsync a transaction.
+        // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions
+        // may be gone, and then a checkpoint would know of steps that the log does not. The price: one fsync each.
         conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
         Ok(Self { conn, path })
     }
@@ -155,7 +156,8 @@ mod tests {
         old.execute_batch(MIGRATIONS[0]).unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         old.execute(
-            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, last_loss, created_at)
+            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, last_loss,
+                 created_at)
              VALUES ('k', 'n', 'e', 'interrupted', ?1, '[\"neg\",\"pos\"]', 10, 2, 2, 0.5, 1.5)",
             [serde_json::to_string(&config()).unwrap()],
         )

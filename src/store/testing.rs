@@ -28,6 +28,12 @@ pub(crate) fn store_with_run(folder: &Path) -> Store {
     store
 }
 
+/// Takes a table away behind the store's back, so that it fails.
+pub(crate) fn drop_table(folder: &Path, table: &str) {
+    let other = rusqlite::Connection::open(folder.join("taper.db")).unwrap();
+    other.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+}
+
 /// A step with this number and loss.
 pub(crate) fn step(step: u64, loss: f64) -> Event {
     Event::StepCompleted(StepCompleted {

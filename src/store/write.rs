@@ -31,8 +31,8 @@ pub struct NewRun<'a> {
 }
 
 impl Store {
-    /// Stores an experiment in place of the one of the same name. Its runs need not be registered yet; a key that stands
-    /// in the plan twice counts once.
+    /// Stores an experiment in place of the one of the same name. Its runs need not be registered yet; a key that
+    /// stands in the plan twice counts once.
     pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute(
@@ -82,8 +82,8 @@ impl Store {
         })
     }
 
-    /// Marks a run as running, from the step `resumed_from` of its checkpoint or else from the beginning. What it logged
-    /// beyond that step stays until it is made again.
+    /// Marks a run as running, from the step `resumed_from` of its checkpoint or else from the beginning. What it
+    /// logged beyond that step stays until it is made again.
     pub fn start(&mut self, key: &str, environment: &Environment, resumed_from: Option<u64>) -> Result<(), StoreError> {
         self.write_run(key, |tx| {
             tx.execute(
