@@ -264,6 +264,7 @@ impl Fit<'_> {
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
+        self.emit(Event::CheckpointStarted { step: self.state.step })?;
         checkpoint::write_state(&self.job.outputs.state, &self.state, &self.optimizer)?;
         self.emit(Event::CheckpointSaved { step: self.state.step })
     }
