@@ -9,7 +9,7 @@ use taper::{
     data::{self, LengthStats},
     execute::{Prepared, training_rate},
     plan::{Estimate, Lengths, ModelShape, estimate},
-    spec::{Explanation, LoadedSpec},
+    spec::LoadedSpec,
     store::{RunRecord, RunState},
     train::step_batches,
 };
@@ -46,7 +46,11 @@ impl Plan {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
         if let Some(key) = &self.explain {
-            explain(&spec.explain(key).map_err(|e| Unusable(e.into()))?, out)?;
+            let explanation = spec.explain(key).map_err(|e| Unusable(e.into()))?;
+            match out.json {
+                true => out.document(&explanation)?,
+                false => out.line(&explanation)?,
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let runs = common::prepare(&self.spec.expand(&spec)?)?;
@@ -249,17 +253,6 @@ fn document(spec: &LoadedSpec, lines: &[Line]) -> serde_json::Value {
         })
     });
     json!({ "experiment": spec.spec().name, "runs": runs.collect::<Vec<_>>() })
-}
-
-fn explain(e: &Explanation, out: &mut Output) -> Result<()> {
-    out.line(format!("{} = {}", e.key, e.value.as_deref().unwrap_or(e.absent.unwrap_or("(absent)"))))?;
-    out.line(format!("  {} Takes {}.", e.doc, e.expects))?;
-    for said in e.swept.iter().chain(&e.said) {
-        let mark = if said.holds { "→" } else { " " };
-        let place = if said.place.is_empty() { String::new() } else { format!("  ({})", said.place) };
-        out.line(format!("{mark} {:<18} {}{place}", said.layer, said.value))?;
-    }
-    Ok(())
 }
 
 fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {

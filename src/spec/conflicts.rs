@@ -154,13 +154,13 @@ pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
             });
         }
     }
-    if let (Some((_, place)), Some(steps)) =
-        (axes.iter().find(|(path, _)| *path == "train.epochs"), spec.train.max_steps)
-    {
+    let swept = |path: &str| axes.iter().find(|(swept, _)| *swept == path).map(|(_, place)| place.clone());
+    let steps = swept("train.max_steps").or(spec.train.max_steps.map(|_| key("train.max_steps")));
+    if let (Some(epochs), Some(steps)) = (swept("train.epochs"), steps) {
         found.push(Conflict {
-            keys: vec![place.clone(), key("train.max_steps")],
-            message: format!("`train.epochs` is swept, but `train.max_steps` = {steps} overrides it in every run"),
-            help: Some("sweep `train.max_steps`, or remove it".into()),
+            keys: vec![epochs, steps],
+            message: "`train.epochs` is swept, but `train.max_steps` overrides it in every run".into(),
+            help: Some("sweep `train.max_steps` alone, or remove it".into()),
         });
     }
     found

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use figment::value::Value;
+use serde::Serialize;
 
 use super::{
     keys::{self, Fallback, Key},
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// Why a key has its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// Dotted path.
     pub key: String,
@@ -33,7 +34,7 @@ pub struct Explanation {
 }
 
 /// What one layer says about a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Said {
     /// `built-in default`, `file`, ``profile `fast` ``, `environment`, `--set`, `sweep`.
     pub layer: String,
@@ -51,7 +52,7 @@ impl LoadedSpec {
     /// # Errors
     /// A key that there is not, with what may have been meant.
     pub fn explain(&self, key: &str) -> Result<Explanation, SpecErrors> {
-        let (row, path) = locate(key).map_err(|problem| SpecErrors(vec![problem]))?;
+        let (row, path) = locate(key)?;
         let merged = &self.merged;
         let value = merged.value(&path);
         let deciding = value.and_then(|value| merged.layer(value));
@@ -104,7 +105,8 @@ fn rank(layer: &Layer, profile: bool) -> u8 {
 
 /// The row of the table for a key, and the parts of its path. What stands below `data.labels` and `sweep.axes` is one
 /// part, whatever dots it has.
-fn locate(key: &str) -> Result<(&'static Key, Vec<String>), Problem> {
+fn locate(key: &str) -> Result<(&'static Key, Vec<String>), SpecErrors> {
+    let refuse = |message: String, help: Option<String>| Err(SpecErrors(vec![Problem::new(message, help)]));
     if let Some(row) = keys::find(key).filter(|row| row.section() != "probes" || row.path == "probes") {
         return Ok((row, key.split('.').map(str::to_string).collect()));
     }
@@ -117,15 +119,15 @@ fn locate(key: &str) -> Result<(&'static Key, Vec<String>), Problem> {
         }
     }
     if key.starts_with("probes.") {
-        return Err(Problem::new(format!("`{key}` is a key of each probe"), Some("explain `probes`".into())));
+        return refuse(format!("`{key}` is a key of each probe"), Some("explain `probes`".into()));
     }
     if keys::is_section(key) {
         let names = keys::KEYS.iter().filter(|row| row.section() == key).map(|row| row.path);
         let help = format!("name one of its keys: {}", names.collect::<Vec<_>>().join(", "));
-        return Err(Problem::new(format!("`{key}` is a table"), Some(help)));
+        return refuse(format!("`{key}` is a table"), Some(help));
     }
     let help = key_like(key, |row| row.section() != "probes").map(|close| format!("did you mean `{close}`?"));
-    Err(Problem::new(format!("unknown key `{key}`"), help))
+    refuse(format!("unknown key `{key}`"), help)
 }
 
 impl Layer {

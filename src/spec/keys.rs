@@ -57,7 +57,7 @@ use Fallback::{Absent, Is, Required};
 /// Every key.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
-    also(key("name", Kind::Text, Absent("the file's stem"), "", "Name of the experiment."),
+    also(key("name", Kind::Name, Absent("the file's stem"), "", "Name of the experiment."),
         &["experiment", "run_name", "output_dir", "project"]),
     key("description", Kind::Prose, Is("\"\""), "", "One sentence for the report."),
 

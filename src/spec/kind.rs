@@ -17,6 +17,8 @@ use super::{
 pub enum Kind {
     /// A string that is not empty.
     Text,
+    /// A string that can be the name of a folder.
+    Name,
     /// Any string.
     Prose,
     /// One of these strings.
@@ -54,6 +56,7 @@ impl Kind {
     pub fn expects(&self) -> String {
         match self {
             Self::Text => "a string that is not empty".into(),
+            Self::Name => "a name without `/`, `\\` and control characters, not beginning with `.` or `-`".into(),
             Self::Prose => "a string".into(),
             Self::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
             Self::Source(schemes) => source::forms(schemes),
@@ -75,7 +78,7 @@ impl Kind {
 
     /// Whether a value given as bare text on the command line or in the environment can be meant as a string.
     pub(super) fn takes_only_strings(&self) -> bool {
-        matches!(self, Self::Text | Self::Prose | Self::Choice(_) | Self::Source(_))
+        matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_))
     }
 
     /// Checks a value that holds no keys of its own and brings it into its final form: whole numbers where a number
@@ -88,6 +91,7 @@ impl Kind {
         match (self, &mut node.item) {
             (Self::Prose, Item::Text(_)) => vec![],
             (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
+            (Self::Name, Item::Text(text)) if is_name(text) => vec![],
             (Self::Choice(values), Item::Text(text)) => match values.contains(&text.as_str()) {
                 true => vec![],
                 false => wrong(closest(text, values.iter().copied()).map(|close| format!("did you mean \"{close}\"?"))),
@@ -149,6 +153,12 @@ impl Kind {
             _ => wrong(None),
         }
     }
+}
+
+/// Whether a folder can have this name wherever runs and reports are written.
+fn is_name(text: &str) -> bool {
+    let allowed = |c: char| !c.is_control() && c != '/' && c != '\\';
+    !text.is_empty() && text.trim() == text && !text.starts_with(['.', '-']) && text.chars().all(allowed)
 }
 
 /// Whether a number lies between the bounds; a whole one becomes a float on the way.
@@ -248,6 +258,16 @@ mod tests {
             for value in outside {
                 assert!(check(key, value).is_err(), "{key} = {value} was taken");
             }
+        }
+    }
+
+    #[test]
+    fn names_can_be_folders() {
+        for name in ["rbt3-waimai", "外卖 1", "a.b"] {
+            assert!(check("name", &format!("{name:?}")).is_ok(), "{name}");
+        }
+        for name in ["", " ", "a ", "../a", "a/b", "a\\b", ".a", "-rf", "a\nb"] {
+            assert!(check("name", &format!("{name:?}")).is_err(), "{name}");
         }
     }
 

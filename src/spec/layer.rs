@@ -132,7 +132,7 @@ impl Provider for Layer {
             Writer::Default | Writer::File(_) => Profile::Default,
             Writer::Variable(_) | Writer::Set(_) => Profile::Global,
         };
-        let profile = |is_profile| if is_profile { super::load::CHOSEN.into() } else { outside.clone() };
+        let profile = |is_profile| if is_profile { super::merged::CHOSEN.into() } else { outside.clone() };
         Ok(self.tables().map(|(is_profile, table)| (profile(is_profile), table_to_figment(table))).collect())
     }
 }

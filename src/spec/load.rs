@@ -5,23 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use figment::{Figment, Profile, value::Value};
-
 use super::{
     assign,
     check::choice_help,
-    conflicts::{self, Conflict, KeyPath, key},
+    conflicts,
     files::Files,
     keys,
     layer::{Layer, Writer},
-    node::{Item, Node, table_from_toml},
-    problem::{Place, Problem, SpecErrors},
+    merged::{Merged, internal},
+    node::{Node, table_from_toml},
+    problem::{Problem, SpecErrors},
     schema::Spec,
     suggest::key_like,
 };
-
-/// What figment calls the profile that was chosen, whatever its name in the files.
-pub(super) const CHOSEN: &str = "chosen";
 
 /// What stands beside the file.
 #[derive(Debug, Clone, Default)]
@@ -42,15 +38,6 @@ pub struct LoadedSpec {
     spec: Spec,
     /// The spec once more, as the ground on which sweep points stand.
     base: serde_json::Value,
-}
-
-/// All layers, and what figment makes of them.
-#[derive(Debug, Clone)]
-pub(super) struct Merged {
-    /// Lowest first.
-    pub layers: Vec<Layer>,
-    figment: Figment,
-    value: Value,
 }
 
 impl LoadedSpec {
@@ -120,13 +107,11 @@ impl LoadedSpec {
             format!(" (in the sweep point {})", names.join(" "))
         };
         let mut problems = Vec::new();
-        let mut spoilt = BTreeSet::new();
         let mut base = self.base.clone();
         for (path, value) in overrides {
             let place = || self.merged.swept_at(path, value);
             let problem =
                 |message: &str, help| Problem { place: place(), message: format!("{message}{}", point()), help };
-            let before = problems.len();
             match (keys::find(path).filter(|key| key.sweepable()), Node::from_json(value)) {
                 (None, _) => {
                     let help = key_like(path, keys::Key::sweepable).map(|close| format!("did you mean `{close}`?"));
@@ -139,9 +124,6 @@ impl LoadedSpec {
                     let (section, name) = path.split_once('.').unwrap_or(("", path));
                     base[section][name] = node.to_json();
                 }
-            }
-            if problems.len() > before {
-                spoilt.insert(path.clone());
             }
         }
         if !problems.is_empty() {
@@ -157,184 +139,6 @@ impl LoadedSpec {
             problems.push(problem);
         }
         if problems.is_empty() { Ok(spec) } else { Err(SpecErrors(problems)) }
-    }
-}
-
-impl Merged {
-    fn new(layers: Vec<Layer>) -> Result<Self, SpecErrors> {
-        let figment = layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer));
-        let figment = figment.select(Profile::new(CHOSEN));
-        let value = figment.find_value("").map_err(|error| internal(&error))?;
-        Ok(Self { layers, figment, value })
-    }
-
-    fn spec(&self) -> Result<Spec, SpecErrors> {
-        self.figment.extract().map_err(|error| internal(&error))
-    }
-
-    /// The merged value at a path.
-    pub fn value(&self, path: &[impl AsRef<str>]) -> Option<&Value> {
-        path.iter().try_fold(&self.value, |value, part| match value {
-            Value::Dict(_, dict) => dict.get(part.as_ref()),
-            Value::Array(_, values) => values.get(part.as_ref().parse::<usize>().ok()?),
-            _ => None,
-        })
-    }
-
-    /// The layer that the value comes from, and whether from its profile: figment's tag of the value says so.
-    pub fn layer(&self, value: &Value) -> Option<(&Layer, bool)> {
-        let metadata = self.figment.get_metadata(value.tag())?;
-        Some((Layer::by_metadata(&self.layers, metadata)?, value.tag().profile().is_none()))
-    }
-
-    /// The value's node in the layer that it comes from.
-    fn node(&self, path: &[String]) -> Option<(&Layer, &Node)> {
-        let (layer, profile) = self.layer(self.value(path)?)?;
-        Some((layer, layer.find(profile, path)?))
-    }
-
-    /// Where the value was written; `None` for built-in defaults.
-    fn place(&self, path: &[String]) -> Option<Place> {
-        let (layer, node) = self.node(path)?;
-        (layer.writer != Writer::Default).then(|| layer.place(node.span.clone()))
-    }
-
-    /// In the order in which people read: layer by layer, line by line; what has no place comes last.
-    fn sort(&self, problems: &mut [Problem]) {
-        let sources: Vec<_> = self.layers.iter().map(Layer::source).collect();
-        problems.sort_by_key(|problem| match &problem.place {
-            Some(place) => (sources.iter().position(|source| *source == place.source), place.position),
-            None => (Some(usize::MAX), None),
-        });
-    }
-
-    fn problem(&self, conflict: Conflict) -> Problem {
-        let place = conflict.keys.iter().find_map(|path| self.place(path));
-        Problem { place, message: conflict.message, help: conflict.help }
-    }
-
-    /// Required keys that no layer gives take the first value of their axis, or are reported and take a stand-in.
-    /// Returns the swept keys.
-    fn fill_required(
-        &mut self,
-        problems: &mut Vec<Problem>,
-        spoilt: &mut BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, SpecErrors> {
-        let swept = self.swept();
-        let required =
-            keys::KEYS.iter().filter(|key| key.default == keys::Fallback::Required && key.section() != "probes");
-        for missing in required {
-            let path = key(missing.path);
-            if self.value(&path).is_some() {
-                continue;
-            }
-            let first = swept.iter().find(|(path, ..)| path == missing.path).and_then(|(.., values)| values.first());
-            if first.is_none() && !spoilt.contains(missing.path) {
-                let message = format!("`{}` is missing; expected {}", missing.path, missing.kind.expects());
-                problems.push(Problem { place: self.header(missing.section()), message, help: None });
-            }
-            if first.is_none() {
-                spoilt.insert(missing.path.into());
-            }
-            let first = first.and_then(Value::as_str).unwrap_or_default();
-            let defaults = &mut self.layers[0];
-            let node = Node::new(0..0, Item::Text(first.into()));
-            let section =
-                defaults.root.entry(path[0].clone()).or_insert_with(|| Node::new(0..0, Item::Table([].into())));
-            if let Item::Table(table) = &mut section.item {
-                table.insert(path[1].clone(), node);
-            }
-        }
-        *self = Self::new(std::mem::take(&mut self.layers))?;
-        Ok(self.swept().into_iter().map(|(path, ..)| path).collect())
-    }
-
-    /// All swept keys, with the path of their values and the values.
-    fn swept(&self) -> Vec<(String, KeyPath, Vec<Value>)> {
-        let sweep = |part: &str| self.value(&["sweep", part]);
-        let axes = sweep("axes").and_then(Value::as_dict).into_iter().map(|axes| (key("sweep.axes"), axes));
-        let zips = sweep("zip").and_then(Value::as_array).unwrap_or_default().iter().enumerate();
-        let zips = zips.filter_map(|(i, zip)| Some((key(&format!("sweep.zip.{i}")), zip.as_dict()?)));
-        let tables = axes.chain(zips).flat_map(|(table, dict)| {
-            dict.iter().map(move |(path, values)| (path.clone(), [table.clone(), vec![path.clone()]].concat(), values))
-        });
-        let seeds = sweep("seeds").map(|values| ("train.seed".to_string(), key("sweep.seeds"), values));
-        let seeds = seeds.filter(|(.., values)| values.as_array().is_some_and(|values| !values.is_empty()));
-        let values = |values: &Value| values.as_array().unwrap_or_default().to_vec();
-        tables.chain(seeds).map(|(path, place, list)| (path, place, values(list))).collect()
-    }
-
-    /// The list of a key's swept values: its layer, whether it is that layer's profile's, and the list.
-    pub fn swept_values(&self, path: &str) -> Option<(&Layer, bool, &Node)> {
-        let (_, list, _) = self.swept().into_iter().find(|(swept, ..)| swept == path)?;
-        let (layer, profile) = self.layer(self.value(&list)?)?;
-        Some((layer, profile, layer.find(profile, &list)?))
-    }
-
-    /// The place of `value` among the swept values of a key.
-    fn swept_at(&self, path: &str, value: &serde_json::Value) -> Option<Place> {
-        let wanted = Node::from_json(value)?;
-        let (_, list, values) = self.swept().into_iter().find(|(swept, ..)| swept == path)?;
-        let found = (0..values.len()).map(|i| [list.clone(), vec![i.to_string()]].concat());
-        let (layer, node) = found.filter_map(|place| self.node(&place)).find(|(_, node)| node.same(&wanted))?;
-        Some(layer.place(node.span.clone()))
-    }
-
-    /// The header of a table in the highest file that has one, or that file.
-    fn header(&self, section: &str) -> Option<Place> {
-        let files = || self.layers.iter().rev().filter(|layer| matches!(layer.writer, Writer::File(_)));
-        let header = files().find_map(|layer| layer.root.get(section).map(|node| layer.place(node.key.clone())));
-        header
-            .or_else(|| files().next().map(|layer| Place { position: None, text: String::new(), ..layer.place(0..0) }))
-    }
-
-    /// Contradictions that depend on who wrote what.
-    fn of_layers(&self, spec: &Spec) -> Vec<Conflict> {
-        let mut found = Vec::new();
-        let writer = |path: &str| self.value(&key(path)).and_then(|value| self.layer(value));
-        let rank = |path: &str| {
-            writer(path).map(|(layer, profile)| match &layer.writer {
-                Writer::Default => (0, 0),
-                Writer::File(_) if profile => (2, 0),
-                Writer::File(_) => (1, self.layers.iter().position(|other| other.writer == layer.writer).unwrap_or(0)),
-                Writer::Variable(_) => (3, 0),
-                Writer::Set(_) => (4, 0),
-            })
-        };
-        // A vocabulary's size that stands below another source belongs to the one that was overridden.
-        let (size, source) = (rank("model.vocab_size"), rank("model.source"));
-        let swept = self.swept().iter().any(|(path, ..)| path == "model.source");
-        if !spec.model.source.starts_with("scratch:") && size > Some((0, 0)) && size >= source && !swept {
-            found.push(Conflict {
-                keys: vec![key("model.vocab_size"), key("model.source")],
-                message: format!(
-                    "`model.vocab_size` is for `scratch:` models, but the source is `{}`",
-                    spec.model.source
-                ),
-                help: Some("remove it: a model brings its vocabulary".into()),
-            });
-        }
-        // Within one table of one file `check` has seen it.
-        let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
-        if steps == epochs && steps >= Some((3, 0)) {
-            found.push(Conflict {
-                keys: vec![key("train.max_steps"), key("train.epochs")],
-                message: "`train.max_steps` and `train.epochs` stand side by side; expected one of them".into(),
-                help: Some("`train.max_steps` would win: remove the other".into()),
-            });
-        }
-        found
-    }
-}
-
-impl Conflict {
-    /// Whether one of the dotted keys takes part.
-    fn touches(&self, keys: &BTreeSet<String>) -> bool {
-        self.keys.iter().any(|path| {
-            let dotted = path.join(".");
-            keys.iter()
-                .any(|key| dotted == *key || dotted.strip_prefix(key.as_str()).is_some_and(|r| r.starts_with('.')))
-        })
     }
 }
 
@@ -363,9 +167,4 @@ fn choose_profile(layers: &mut [Layer], wanted: Option<&str>) -> Option<Problem>
         false => choice_help(wanted, names.iter().map(String::as_str)),
     };
     (!found).then(|| Problem::new(format!("there is no profile `{wanted}`"), Some(help)))
-}
-
-/// A refusal that the checks should have foreseen.
-fn internal(error: &dyn std::error::Error) -> SpecErrors {
-    SpecErrors(vec![Problem::new(format!("the spec does not fit together: {error}"), None)])
 }

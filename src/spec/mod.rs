@@ -9,7 +9,7 @@
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
 //! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
 //! - `check`, `sweep`, `kind`, `source`: one layer against the table. `conflicts`: the merged spec against itself.
-//! - `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
+//! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
 mod assign;
 mod check;
@@ -20,6 +20,7 @@ pub mod keys;
 mod kind;
 mod layer;
 mod load;
+mod merged;
 mod node;
 mod problem;
 mod schema;

@@ -138,3 +138,27 @@ fn folders_and_absent_files_are_told_apart() {
         "cannot read the spec `b.toml`: no such file\n\n1 problem"
     );
 }
+
+/// Specs cut off or with a character missing: problems or a spec, never a panic, and every place lies in its file.
+#[test]
+fn no_damage_to_a_file_breaks_the_loader() {
+    for name in ["many", "contradictions", "sweep", "shapes"] {
+        let text = std::fs::read_to_string(format!("tests/spec/invalid/{name}.toml")).unwrap();
+        let files = Files::new(&[]);
+        let lines = text.lines().count() + 1;
+        for (i, (at, c)) in text.char_indices().enumerate().step_by(7) {
+            let damaged = match i % 2 {
+                0 => text[..at].to_string(),
+                _ => format!("{}{}", &text[..at], &text[at + c.len_utf8()..]),
+            };
+            std::fs::write(files.path("a.toml"), &damaged).unwrap();
+            let Err(errors) = files.load("a.toml") else { continue };
+            for place in errors.0.iter().filter_map(|problem| problem.place.as_ref()) {
+                assert!(place.position.is_none_or(|(line, _)| line <= lines), "{place} of {damaged}");
+                assert!(place.underline.start <= place.text.chars().count(), "{place} of {damaged}");
+            }
+            // What the types would refuse, the checks have refused before.
+            assert!(!errors.to_string().contains("does not fit together"), "{errors}\n{damaged}");
+        }
+    }
+}

@@ -107,3 +107,11 @@ fn seeds_and_excluded_values_come_in_the_type_of_their_key() {
     assert_eq!(sweep.exclude[0]["train.lr"], json!(1.0));
     assert_eq!(sweep.exclude[0]["train.seed"], json!(3));
 }
+
+#[test]
+fn epochs_and_steps_are_not_swept_together() {
+    let files = one("[sweep.axes]\ntrain.epochs = [1, 2]\ntrain.max_steps = [10, 20]\n");
+    let problems = files.problems("a.toml", &taper::spec::LoadOptions::default());
+    assert!(problems.starts_with("a.toml:4:16: `train.epochs` is swept, but"), "{problems}");
+    assert!(one("[train]\nepochs = 3\n[sweep.axes]\ntrain.max_steps = [10, 20]\n").load("a.toml").is_ok());
+}

@@ -43,7 +43,7 @@ fn the_table_has_exactly_the_keys_of_the_types() {
 /// A value that the kind takes and that is not the default.
 fn example(path: &str, kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Prose => "\"negative\"".into(),
+        Kind::Text | Kind::Name | Kind::Prose => "\"negative\"".into(),
         Kind::Choice(values) => format!("\"{}\"", values[values.len() - 1]),
         Kind::Source(schemes) => format!("\"{}:o/n\"", schemes[schemes.len() - 1]),
         Kind::Boolean => "true".into(),
