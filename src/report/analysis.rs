@@ -68,7 +68,15 @@ impl Analysis {
         };
         let accuracy = |i: usize| runs[i].run.final_metrics.as_ref().map(|m| m.accuracy);
         let scores: Vec<Option<f64>> = (0..runs.len())
-            .map(|i| if !finished.contains(&i) { None } else if use_dev { by_dev[i] } else { accuracy(i) })
+            .map(|i| {
+                if !finished.contains(&i) {
+                    None
+                } else if use_dev {
+                    by_dev[i]
+                } else {
+                    accuracy(i)
+                }
+            })
             .collect();
         let mut ranked = finished;
         ranked.sort_by(|&a, &b| better_first(runs, &scores, a, b));
@@ -117,10 +125,10 @@ fn dev_score(run: &RunInput, by: Metric) -> Option<f64> {
     if let Some(after) = dev().rfind(|e| e.when == When::After) {
         return Some(score(&after.metrics, by)).filter(|s| s.is_finite());
     }
-    let during = dev().filter(|e| e.when == When::During).map(|e| score(&e.metrics, by)).filter(|s| s.is_finite());
+    let mut during = dev().filter(|e| e.when == When::During).map(|e| score(&e.metrics, by)).filter(|s| s.is_finite());
     match run.run.config.checkpoint.keep {
         Keep::Best => during.max_by(f64::total_cmp),
-        Keep::Last | Keep::All | Keep::None => during.last(),
+        Keep::Last | Keep::All | Keep::None => during.next_back(),
     }
 }
 
@@ -147,13 +155,11 @@ fn groups(runs: &[RunInput], scores: &[Option<f64>]) -> Vec<Group> {
     };
     members
         .into_iter()
-        .map(|(_, group)| {
-            Group {
-                name: common_name(runs, &group, several),
-                accuracy: figures(&group, |m| m.accuracy),
-                macro_f1: figures(&group, |m| m.macro_f1),
-                runs: group,
-            }
+        .map(|(_, group)| Group {
+            name: common_name(runs, &group, several),
+            accuracy: figures(&group, |m| m.accuracy),
+            macro_f1: figures(&group, |m| m.macro_f1),
+            runs: group,
         })
         .collect()
 }

@@ -1,9 +1,6 @@
 //! What the runs were made with, and how to make them again.
 
-use super::{
-    format,
-    input::RunInput,
-};
+use super::{format, input::RunInput};
 use crate::store::{Environment, ExperimentRecord};
 
 /// An environment and the runs made in it.
@@ -42,7 +39,10 @@ fn facts(e: &Environment) -> Vec<(&'static str, String)> {
         ("device", or_nothing(&e.device)),
         ("threads", e.threads.to_string()),
         ("data (SHA-256)", or_nothing(&e.data_digest)),
-        ("model (SHA-256)", if e.model_digest.is_empty() { "none: made from scratch".into() } else { e.model_digest.clone() }),
+        (
+            "model (SHA-256)",
+            if e.model_digest.is_empty() { "none: made from scratch".into() } else { e.model_digest.clone() },
+        ),
     ]
 }
 

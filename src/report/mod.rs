@@ -181,7 +181,8 @@ impl Desk<'_> {
         }
         if let Some(figure) = &confusion {
             let split = best.map_or("", |run| split_name(run.measured_on()));
-            let caption = format!("Rows of the {split} split: their label, and what the best run said. Shares are of the row.");
+            let caption =
+                format!("Rows of the {split} split: their label, and what the best run said. Shares are of the row.");
             let alt = "Confusion matrix of the best run";
             done.details.push(self.chart("confusion", alt, caption, figure, &fonts)?);
         }

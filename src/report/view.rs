@@ -2,15 +2,15 @@
 
 use super::{
     ReportError,
-    analysis::{Analysis, Comparison},
+    analysis::{Analysis, Comparison, Group},
     environment::{self, Place},
     format,
     input::{ReportInput, RunInput, Settings, split_name},
-    pictures::{majority, probe_pairs, with_interval},
+    pictures::{ProbePair, majority, probe_pairs, with_interval},
     tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
 };
 use crate::{
-    metrics::Metrics,
+    metrics::{ClassMetrics, Metrics},
     plan::Metric,
     stats::{Interval, Sample},
     store::{ProbeRecord, RunState},
@@ -176,6 +176,8 @@ pub struct ProbeRow {
 
 /// Figures of a class.
 pub struct ClassRow {
+    /// Id of the label, which names it in a PNG that cannot show its name.
+    pub id: usize,
     /// Name of the label.
     pub label: String,
     /// Precision.
@@ -307,8 +309,7 @@ fn states(runs: &[RunInput]) -> String {
     if runs.is_empty() {
         return "no runs yet".into();
     }
-    let order =
-        [RunState::Completed, RunState::Failed, RunState::Interrupted, RunState::Running, RunState::Pending];
+    let order = [RunState::Completed, RunState::Failed, RunState::Interrupted, RunState::Running, RunState::Pending];
     let of = |state| runs.iter().filter(|r| r.run.state == state).count();
     let parts: Vec<String> =
         order.into_iter().filter(|&s| of(s) > 0).map(|s| format!("{} {}", of(s), state_name(s))).collect();
@@ -347,7 +348,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
             "The best of {n} runs was chosen by the {on} split that it is measured on, so its figure is optimistic; \
-             with a dev split (`data.dev`) other rows would choose."
+             with a dev split (key data.dev) other rows would choose."
         ));
     } else if n > 1 {
         out.push(format!(
@@ -410,7 +411,7 @@ fn message(run: &RunInput) -> Option<String> {
     match run.run.state {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
-        RunState::Interrupted => Some("stopped; `taper run` goes on from its last checkpoint".into()),
+        RunState::Interrupted => Some("stopped; “taper run” goes on from its last checkpoint".into()),
         RunState::Completed | RunState::Pending | RunState::Running => None,
     }
 }
@@ -423,7 +424,7 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
         None => format::NOTHING.into(),
     };
     let interval = |i: Option<Interval>| i.map_or(format::NOTHING.into(), format::percent_range);
-    let row = |g: &super::analysis::Group| SeedRow {
+    let row = |g: &Group| SeedRow {
         name: g.name.clone(),
         best: several && analysis.best().is_some_and(|best| g.runs.contains(&best)),
         n: format!("{} of {}", g.accuracy.map_or(0, |s| s.n), g.runs.len()),
@@ -449,7 +450,12 @@ fn comparison(input: &ReportInput, c: &Comparison) -> String {
         (true, false) => "distinguishable at 5%: the second is better on these rows",
     };
     let difference = paired.difference().map_or(String::new(), |(d, i)| {
-        format!(" The accuracies differ by {} points (95% interval {} to {}).", format::points(d), format::points(i.low), format::points(i.high))
+        format!(
+            " The accuracies differ by {} points (95% interval {} to {}).",
+            format::points(d),
+            format::points(i.low),
+            format::points(i.high)
+        )
     });
     format!(
         "“{first}” against “{second}” on the same {} rows: {verdict} (exact McNemar test, {}). The first alone is right \
@@ -474,7 +480,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
             format!("{} {}{verdict}", r.score.predicted, format::percent(p))
         })
     };
-    let row = |pair: super::pictures::ProbePair<'_>| {
+    let row = |pair: ProbePair<'_>| {
         let score = &pair.after.or(pair.before)?.score;
         let right = |r: &ProbeRecord| r.score.expect.as_ref().map(|e| *e == r.score.predicted);
         Some(ProbeRow {
@@ -490,14 +496,15 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
 }
 
 fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
-    let row = |c: &crate::metrics::ClassMetrics| ClassRow {
+    let row = |(id, c): (usize, &ClassMetrics)| ClassRow {
+        id,
         label: c.label.clone(),
         precision: format::percent(c.precision),
         recall: format::percent(c.recall),
         f1: format::percent(c.f1),
         support: format::count(c.support),
     };
-    metrics.per_class.iter().map(row).collect()
+    metrics.per_class.iter().enumerate().map(row).collect()
 }
 
 fn mistakes_note(best: Option<&RunInput>, all: usize, listed: usize) -> String {

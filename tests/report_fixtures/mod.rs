@@ -73,17 +73,12 @@ impl Recipe {
     }
 
     fn config(&self) -> RunConfig {
-        let probe = |p: &(&str, Option<usize>)| Probe {
-            text: p.0.into(),
-            expect: p.1.map(|id| self.labels[id].clone()),
-        };
+        let probe =
+            |p: &(&str, Option<usize>)| Probe { text: p.0.into(), expect: p.1.map(|id| self.labels[id].clone()) };
         let values = self.labels.iter().enumerate();
         RunConfig {
             name: "rbt3-waimai".into(),
-            model: ModelConfig {
-                source: Source::Hub { repo: "hfl/rbt3".into(), revision: None },
-                vocab_size: 8000,
-            },
+            model: ModelConfig { source: Source::Hub { repo: "hfl/rbt3".into(), revision: None }, vocab_size: 8000 },
             data: DataConfig {
                 source: Source::Path("data/waimai_10k.csv".into()),
                 file: None,
@@ -159,7 +154,14 @@ impl Recipe {
                     _ => format!("{}，{}", part(0), part(1)),
                 };
                 let predicted = argmax(&probabilities) as u32;
-                Prediction { row: row as u32, line: row as u64 + 2, text, label: label as u32, predicted, probabilities }
+                Prediction {
+                    row: row as u32,
+                    line: row as u64 + 2,
+                    text,
+                    label: label as u32,
+                    predicted,
+                    probabilities,
+                }
             })
             .collect()
     }
@@ -384,8 +386,7 @@ pub fn sweep() -> ReportInput {
     let mut runs = Vec::new();
     for (lr, text, skill) in [(1e-5, "1e-5", 2.2), (1e-4, "1e-4", 2.9), (1e-3, "1e-3", 0.5)] {
         for seed in 1..=3 {
-            let recipe =
-                Recipe { lr, seed, skill, ..Recipe::new(&format!("lr={text} seed={seed}"), &TWO) };
+            let recipe = Recipe { lr, seed, skill, ..Recipe::new(&format!("lr={text} seed={seed}"), &TWO) };
             runs.push(match (text, seed) {
                 ("1e-3", 1) => recipe.diverged(),
                 ("1e-3", 2) => recipe.failed("data row 17: label `maybe` is not in data.labels"),
