@@ -7,7 +7,10 @@ mod report_fixtures;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use report_fixtures::{all, experiment, single, sweep};
-use taper::report::{ReportInput, render, render_with_fonts};
+use taper::{
+    event::{Split, When},
+    report::{ReportInput, render, render_with_fonts},
+};
 
 /// Every file of a report by name, drawn without a font of the machine.
 fn files_of(input: &ReportInput) -> BTreeMap<String, Vec<u8>> {
@@ -30,6 +33,7 @@ fn every_fixture_renders_whole_and_self_contained() {
             Some(folder) => {
                 let folder = Path::new(&folder).join(fixture);
                 render(&input, &folder).unwrap();
+                render_with_fonts(&input, &folder.join("without-font"), fontdb::Database::new).unwrap();
                 files_of(&input)
             }
             None => files_of(&input),
@@ -75,10 +79,11 @@ fn the_same_records_give_the_same_bytes() {
 #[test]
 fn fonts_of_the_machine_change_png_files_only() {
     let folder = tempfile::tempdir().unwrap();
+    let without = files_of(&single());
     for path in render(&single(), folder.path()).unwrap() {
         let name = path.file_name().unwrap().to_str().unwrap().to_string();
         if !name.ends_with(".png") {
-            assert!(fs::read(&path).unwrap() == files_of(&single())[&name], "{name}");
+            assert!(fs::read(&path).unwrap() == without[&name], "{name}");
         }
     }
 }
@@ -133,7 +138,46 @@ fn texts_of_the_user_are_only_text() {
     assert!(text(&files, "probes.svg").contains("&lt;script&gt;"));
     let mut rows = csv::Reader::from_reader(text(&files, "predictions.csv").as_bytes());
     let row = rows.records().map(Result::unwrap).find(|r| r[2] == *"9").unwrap();
-    assert_eq!(row.iter().last(), Some("=HYPERLINK(\"x\") | a\nsecond line <script>alert(1)</script>"));
+    assert_eq!(row.iter().next_back(), Some("=HYPERLINK(\"x\") | a\nsecond line <script>alert(1)</script>"));
+}
+
+/// What chooses is the dev split even where the test split would say otherwise.
+#[test]
+fn the_best_by_dev_is_best_whatever_the_test_split_says() {
+    let mut input = report_fixtures::dev_split();
+    for (run, dev, test) in [(0, 0.95, 0.60), (1, 0.70, 0.99)] {
+        for eval in input.runs[run].evals.iter_mut().filter(|e| e.split == Split::Dev && e.when == When::After) {
+            eval.metrics.accuracy = dev;
+        }
+        input.runs[run].run.final_metrics.as_mut().unwrap().accuracy = test;
+    }
+    assert!(text(&files_of(&input), "report.md").contains("**Best run seed=1: 60.0%** of 600 test rows right"));
+}
+
+#[test]
+fn a_failed_run_is_never_best_and_equals_go_by_loss() {
+    let mut input = sweep();
+    let with_result: Vec<usize> = (0..9).filter(|&i| input.runs[i].run.final_metrics.is_some()).collect();
+    for &i in &with_result {
+        let metrics = input.runs[i].run.final_metrics.as_mut().unwrap();
+        (metrics.accuracy, metrics.loss) = (0.9, 0.3);
+    }
+    let mut better = input.runs[0].run.final_metrics.clone().unwrap();
+    (better.accuracy, better.loss) = (1.0, 0.0);
+    input.runs[6].run.final_metrics = Some(better);
+    input.runs[3].run.final_metrics.as_mut().unwrap().loss = 0.2;
+    assert!(text(&files_of(&input), "report.md").contains("**Best run lr=1e-4 seed=1: 90.0%**"));
+}
+
+#[test]
+fn runs_are_compared_on_the_same_rows_or_not_at_all() {
+    let mut input = report_fixtures::dev_split();
+    input.runs[0].predictions[0].line += 1;
+    assert!(
+        text(&files_of(&input), "report.md").contains("cannot be compared row by row: they were measured on different")
+    );
+    input.runs[0].predictions.clear();
+    assert!(text(&files_of(&input), "report.md").contains("row by row: the predictions of one of them are not stored"));
 }
 
 /// The words and figures of a whole report. Charts are looked at by eye.

@@ -125,10 +125,10 @@ fn dev_score(run: &RunInput, by: Metric) -> Option<f64> {
     if let Some(after) = dev().rfind(|e| e.when == When::After) {
         return Some(score(&after.metrics, by)).filter(|s| s.is_finite());
     }
-    let during = dev().filter(|e| e.when == When::During).map(|e| score(&e.metrics, by)).filter(|s| s.is_finite());
+    let mut during = dev().filter(|e| e.when == When::During).map(|e| score(&e.metrics, by)).filter(|s| s.is_finite());
     match run.run.config.checkpoint.keep {
         Keep::Best => during.max_by(f64::total_cmp),
-        Keep::Last | Keep::All | Keep::None => during.last(),
+        Keep::Last | Keep::All | Keep::None => during.next_back(),
     }
 }
 

@@ -7,8 +7,8 @@ use plotters::style::RGBColor;
 use super::{
     analysis::Analysis,
     charts::{
-        AccuracyChart, Bar, BeforeAfterChart, Bin, Change, ConfusionChart, Curve, LegendEntry, LossChart, OTHERS,
-        PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
+        AccuracyChart, Bar, BeforeAfterChart, Bin, Change, ConfusionChart, Curve, LegendEntry, LossChart, MUTED,
+        OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
     },
     format,
     input::{ReportInput, RunInput, right, split_name},
@@ -37,7 +37,7 @@ impl Colours {
     pub fn new(input: &ReportInput, analysis: &Analysis, shown: &[usize]) -> Self {
         // A series is a list of runs under one name.
         let by_run = analysis.groups.len() == 1;
-        let series: Vec<(String, Vec<usize>)> = if by_run {
+        let mut series: Vec<(String, Vec<usize>)> = if by_run {
             shown.iter().map(|&i| (input.runs[i].run.name.clone(), vec![i])).collect()
         } else {
             let of_group = |runs: &[usize]| runs.iter().copied().filter(|i| shown.contains(i)).collect::<Vec<_>>();
@@ -48,6 +48,7 @@ impl Colours {
             });
             groups.filter(|(_, runs)| !runs.is_empty()).collect()
         };
+        distinguish(series.iter_mut().map(|(name, _)| name).collect());
         let score = |runs: &[usize]| runs.iter().filter_map(|&i| analysis.scores[i]).fold(f64::NEG_INFINITY, f64::max);
         let mut best: Vec<usize> = (0..series.len()).collect();
         best.sort_by(|&a, &b| score(&series[b].1).total_cmp(&score(&series[a].1)).then(a.cmp(&b)));
@@ -61,16 +62,35 @@ impl Colours {
             for &run in runs {
                 of_run[run] = colour;
             }
-            legend.push(LegendEntry { name: name.clone(), colour, dashed: false });
+            let substitute =
+                runs.first().map(|&i| format::short(&input.runs[i].run.key).to_string()).unwrap_or_default();
+            legend.push(LegendEntry { name: name.clone(), substitute, colour, dashed: false });
         }
         let others = series.len() - coloured.len();
         if others > 0 {
-            legend.push(LegendEntry { name: format!("{others} others"), colour: OTHERS, dashed: false });
+            let name = format!("{others} others");
+            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, dashed: false });
         }
         if shown.len() < 2 {
             legend.clear();
         }
         Self { of_run, legend }
+    }
+}
+
+/// Takes out the words that all names share: in a chart there is room only for what tells them apart.
+fn distinguish(mut names: Vec<&mut String>) {
+    let words = |name: &str| name.split_whitespace().map(String::from).collect::<Vec<_>>();
+    let all: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
+    if all.len() < 2 {
+        return;
+    }
+    for (name, own) in names.iter_mut().zip(&all) {
+        let kept: Vec<&str> =
+            own.iter().filter(|w| !all.iter().all(|other| other.contains(w))).map(String::as_str).collect();
+        if !kept.is_empty() {
+            **name = kept.join(" ");
+        }
     }
 }
 
@@ -117,11 +137,12 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     let colours = Colours::new(input, analysis, &shown);
     let mut legend = colours.legend.clone();
     let mut tracks = Vec::new();
+    let entry = |name: String, colour, dashed| LegendEntry { substitute: name.clone(), name, colour, dashed };
     if let [only] = shown[..] {
-        for (split, colour) in [Split::Dev, Split::Test].into_iter().zip(PALETTE) {
+        for (split, colour) in [Split::Test, Split::Dev].into_iter().zip(PALETTE) {
             let points = points(only, split);
             if points.len() > 1 {
-                legend.push(LegendEntry { name: format!("{} split", split_name(split)), colour, dashed: false });
+                legend.push(entry(format!("{} split", split_name(split)), colour, false));
                 tracks.push(Track { colour, points });
             }
         }
@@ -129,12 +150,14 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
         let order = drawing_order(analysis, &colours, &shown).into_iter();
         tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
     }
+    let baseline = reference.run.final_metrics.as_ref().map(|m| majority(m).0);
+    legend.extend(baseline.map(|b| entry(format!("most frequent label {}", format::percent(b)), MUTED, true)));
     Some(AccuracyChart {
         tracks,
         legend,
         unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
         split: split_name(split),
-        baseline: reference.run.final_metrics.as_ref().map(|m| majority(m).0),
+        baseline,
     })
 }
 
@@ -173,9 +196,11 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
     let change = |&i: &usize| {
         let run = &input.runs[i];
         let after = with_interval(run.run.final_metrics.as_ref()?);
-        Some(Change { name: run.run.name.clone(), before: run.before().map(with_interval), after })
+        let key = format::short(&run.run.key).to_string();
+        Some(Change { name: run.run.name.clone(), key, before: run.before().map(with_interval), after })
     };
-    let changes: Vec<Change> = analysis.ranked.iter().take(MOST_CHANGES).filter_map(change).collect();
+    let mut changes: Vec<Change> = analysis.ranked.iter().take(MOST_CHANGES).filter_map(change).collect();
+    distinguish(changes.iter_mut().map(|c| &mut c.name).collect());
     let left_out = analysis.ranked.len() - changes.len();
     let baseline = best.run.final_metrics.as_ref().map(|m| majority(m).0);
     Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))

@@ -9,7 +9,7 @@ use plotters::{
 use super::{
     Area, Drawn, Figure, Legible,
     axes::{Axis, plot, whole},
-    pen::{self, At, LegendEntry},
+    pen::{self, LegendEntry},
     theme,
 };
 
@@ -37,7 +37,7 @@ pub struct Track {
 
 impl Figure for AccuracyChart {
     fn height(&self) -> u32 {
-        (140 + 38 * self.legend.len() as u32).max(840)
+        pen::height_beside(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -59,7 +59,12 @@ impl Figure for AccuracyChart {
             area,
             right,
             // A little room on both sides for the dots.
-            Axis { range: -0.02 * last..last * 1.02, title: self.unit, labels: 10, format: &whole },
+            Axis {
+                range: -0.02 * last..last * 1.02,
+                title: self.unit,
+                labels: (last as usize + 1).min(11),
+                format: &whole,
+            },
             Axis { range, title: "accuracy (%)", labels: 7, format: &|v| format!("{v:.decimals$}") },
         )?;
         if let Some(baseline) = self.baseline {
@@ -67,10 +72,6 @@ impl Figure for AccuracyChart {
             let (x1, _) = chart.backend_coord(&(last * 1.02, baseline * 100.0));
             let (x0, x1, y) = (f64::from(x0), f64::from(x1), f64::from(y));
             pen::dashes(area, (x0, y), (x1, y), pen::stroke(theme::MUTED, 1.0, 3))?;
-            let note = "always the most frequent label";
-            // Below the line, unless that is where the axis is.
-            let beside = if baseline - low > room { y + 22.0 } else { y - 20.0 };
-            pen::text(area, (x1 - 8.0, beside), note, pen::SMALL, theme::MUTED, At::Right)?;
         }
         for track in &self.tracks {
             let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).map(|p| (p.0, p.1 * 100.0)).collect();

@@ -23,6 +23,8 @@ pub struct BeforeAfterChart {
 pub struct Change {
     /// Name of the run.
     pub name: String,
+    /// Start of its key, which names it where its name cannot be drawn.
+    pub key: String,
     /// With the weights as loaded.
     pub before: Option<(f64, Interval)>,
     /// With the weights that are kept.
@@ -45,8 +47,8 @@ impl Figure for BeforeAfterChart {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &format!("Accuracy on the {} split before and after fine-tuning", self.split))?;
         let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
-        let left = (longest * pen::LABEL + 60.0).clamp(160.0, 520.0);
-        let right = f64::from(super::WIDTH) - 260.0;
+        let left = (longest * pen::SMALL + 60.0).clamp(160.0, 520.0);
+        let right = f64::from(super::WIDTH) - 280.0;
         let bottom = TOP + ROW * self.changes.len() as f64;
         let x = |share: f64| left + share.clamp(0.0, 1.0) * (right - left);
         for tick in 0..=5 {
@@ -65,16 +67,20 @@ impl Figure for BeforeAfterChart {
         }
         for (i, change) in self.changes.iter().enumerate() {
             let y = TOP + ROW * (i as f64 + 0.5);
-            let name = legible.or(&change.name, || format!("run {}", i + 1));
-            let name = format::ellipsize(&name, (left - 50.0) / pen::LABEL);
-            pen::text(area, (left - 24.0, y), &name, pen::LABEL, theme::INK, At::Right)?;
+            let name = legible.or(&change.name, || change.key.clone());
+            let lines = format::wrap(&name, (left - 50.0) / pen::SMALL, 2);
+            let first = y - (lines.len() as f64 - 1.0) * pen::SMALL / 2.0;
+            for (i, line) in lines.iter().enumerate() {
+                let y = first + i as f64 * pen::SMALL;
+                pen::text(area, (left - 24.0, y), line, pen::SMALL, theme::INK, At::Right)?;
+            }
             let after = change.after;
             let mut label = format::percent(after.0);
             if let Some(before) = change.before {
                 pen::path(area, &[(x(before.0), y), (x(after.0), y)], pen::stroke(theme::OTHERS, 0.6, 6))?;
                 whisker(area, (x(before.1.low), x(before.1.high)), y, theme::MUTED)?;
                 ring(area, (x(before.0), y))?;
-                label = format!("{} → {label}", format::percent(before.0));
+                label = format!("{} to {label}", format::percent(before.0));
             }
             whisker(area, (x(after.1.low), x(after.1.high)), y, theme::PALETTE[0])?;
             pen::dot(area, (x(after.0), y), 11, theme::PALETTE[0], true)?;

@@ -44,8 +44,15 @@ impl Figure for ConfusionChart {
         let longest = names.iter().map(|n| format::width_em(n)).fold(0.0, f64::max);
         let left = (longest * pen::LABEL + 80.0).clamp(200.0, 420.0);
         let n = names.len() as f64;
-        pen::text(area, (24.0, TOP - 45.0), "label ↓", pen::SMALL, theme::MUTED, At::Left)?;
-        pen::text(area, (left + width * n / 2.0, TOP - 90.0), "predicted →", pen::SMALL, theme::MUTED, At::Middle)?;
+        pen::text(area, (24.0, TOP - 45.0), "label (rows)", pen::SMALL, theme::MUTED, At::Left)?;
+        pen::text(
+            area,
+            (left + width * n / 2.0, TOP - 90.0),
+            "predicted (columns)",
+            pen::SMALL,
+            theme::MUTED,
+            At::Middle,
+        )?;
         // Two lines of text fit in a high cell, one in a low one, none in one that is too narrow for five digits.
         let (two_lines, any) = (height >= 84.0, width >= 5.0 * 0.55 * pen::SMALL);
         for (i, name) in names.iter().enumerate() {
@@ -69,7 +76,7 @@ impl Figure for ConfusionChart {
                 let count = format::count(count);
                 if two_lines && any {
                     pen::text(area, (cx, cy - 18.0), &count, pen::TITLE, theme::INK, At::Middle)?;
-                    pen::text(area, (cx, cy + 22.0), &format::percent(share), pen::SMALL, theme::MUTED, At::Middle)?;
+                    pen::text(area, (cx, cy + 22.0), &format::percent(share), pen::SMALL, theme::INK, At::Middle)?;
                 } else if any {
                     let both = format!("{count} · {}", format::percent(share));
                     let line = if format::width_em(&both) * pen::SMALL < width - 10.0 { both } else { count };

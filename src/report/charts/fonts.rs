@@ -107,7 +107,7 @@ mod tests {
     fn without_a_font_chinese_is_not_covered_and_latin_is() {
         let fonts = Fonts::for_texts([PROBE], Database::new).unwrap();
         assert!(!fonts.cover(PROBE));
-        assert!(fonts.cover("lr=2e-5 · 91.3% – “right” −0.5 × → ±"));
+        assert!(fonts.cover("lr=2e-5 · 91.3% – “right” −0.5 × ± …"));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl LossChart {
 
 impl Figure for LossChart {
     fn height(&self) -> u32 {
-        (140 + 38 * self.legend.len() as u32).max(840)
+        pen::height_beside(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -77,7 +77,7 @@ impl Figure for LossChart {
         let mut chart = plot(
             area,
             right,
-            Axis { range: 0.0..last, title: "optimiser step", labels: 10, format: &whole },
+            Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
             Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: 7, format: &|v| format!("{v:.decimals$}") },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));

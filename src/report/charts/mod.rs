@@ -32,7 +32,7 @@ pub use loss::{Curve, LossChart};
 pub use pen::LegendEntry;
 pub use probes::{Bar, ProbeBars, ProbesChart};
 pub use reliability::{Bin, ReliabilityChart};
-pub use theme::{OTHERS, PALETTE, STANDALONE_STYLE};
+pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
 
 use super::{ReportError, files};
 
@@ -59,12 +59,14 @@ pub trait Figure {
 pub struct Legible<'a>(Option<&'a Fonts>);
 
 impl Legible<'_> {
+    /// Whether the text can be read.
+    pub fn can(&self, text: &str) -> bool {
+        self.0.is_none_or(|fonts| fonts.cover(text))
+    }
+
     /// The text itself, or the substitute where a font lacks a character of it.
     pub fn or(&self, text: &str, substitute: impl FnOnce() -> String) -> String {
-        match self.0 {
-            Some(fonts) if !fonts.cover(text) => substitute(),
-            _ => text.to_string(),
-        }
+        if self.can(text) { text.to_string() } else { substitute() }
     }
 }
 

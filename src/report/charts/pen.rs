@@ -45,7 +45,7 @@ pub fn style(size: f64, colour: RGBColor, at: At) -> TextStyle<'static> {
     TextStyle { font, color: colour.to_backend_color(), pos: Pos::new(h, VPos::Center) }
 }
 
-/// Writes one line of text.
+/// Writes one line of text, with the middle of its height at the point.
 pub fn text<DB: DrawingBackend>(
     area: &Area<DB>,
     (x, y): (f64, f64),
@@ -111,11 +111,16 @@ pub fn dot<DB: DrawingBackend>(
     area.draw(&Circle::new((x.round() as i32, y.round() as i32), radius, style))
 }
 
-/// A line of a legend.
+/// Lines that a long name in a legend is broken into.
+const LEGEND_LINES: usize = 2;
+
+/// An entry of a legend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegendEntry {
     /// What it says.
     pub name: String,
+    /// What it says where the name cannot be drawn.
+    pub substitute: String,
     /// The colour it stands for.
     pub colour: RGBColor,
     /// Whether its lines are dashed.
@@ -130,17 +135,26 @@ pub fn legend<DB: DrawingBackend>(
     legible: super::Legible<'_>,
 ) -> Drawn<DB> {
     let room = (f64::from(super::WIDTH) - x - 60.0) / SMALL;
-    for (i, entry) in entries.iter().enumerate() {
-        let y = y + 38.0 * i as f64;
+    let mut y = y;
+    for entry in entries {
         let (from, to) = ((x, y), (x + 34.0, y));
         match entry.dashed {
             true => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
             false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
         }
-        let name = legible.or(&entry.name, || format!("series {}", i + 1));
-        text(area, (x + 46.0, y), &format::ellipsize(&name, room), SMALL, MUTED, At::Left)?;
+        let name = legible.or(&entry.name, || entry.substitute.clone());
+        for line in format::wrap(&name, room, LEGEND_LINES) {
+            text(area, (x + 46.0, y), &line, SMALL, MUTED, At::Left)?;
+            y += SMALL + 4.0;
+        }
+        y += 11.0;
     }
     Ok(())
+}
+
+/// Height of a chart that has room for a legend at its right.
+pub fn height_beside(entries: &[LegendEntry]) -> u32 {
+    (140 + 65 * entries.len() as u32).max(840)
 }
 
 /// Room that a legend needs at the right of a chart, in units.

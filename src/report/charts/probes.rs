@@ -83,9 +83,12 @@ impl Figure for ProbesChart {
         let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
         let mut y = TOP;
         for probe in &self.probes {
-            for line in Self::sentence(probe) {
-                // Where its characters cannot be drawn, the sentence is listed beside the chart under its number.
-                let line = legible.or(&line, || format!("probe {}", probe.number));
+            // Where its characters cannot be drawn, the sentence is listed beside the chart under its number.
+            let lines = match legible.can(&probe.text) {
+                true => Self::sentence(probe),
+                false => vec![format!("probe {}", probe.number)],
+            };
+            for line in lines {
                 pen::text(area, (24.0, y + LINE / 2.0), &line, pen::LABEL, theme::INK, At::Left)?;
                 y += LINE;
             }

@@ -58,7 +58,7 @@ impl Figure for ReliabilityChart {
             40.0,
             Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
             Axis {
-                range: 0.0..112.0,
+                range: 0.0..103.0,
                 title: "share predicted rightly (%)",
                 labels: 6,
                 format: &|v| {
@@ -72,17 +72,17 @@ impl Figure for ReliabilityChart {
             let from = i as f64 * width;
             let share = 100.0 * bin.right as f64 / bin.rows as f64;
             let corners = [(from + 0.6, 0.0), (from + width - 0.6, share)];
-            chart.draw_series([Rectangle::new(corners, theme::PALETTE[0].mix(0.6).filled())])?;
-            let bar = chart.backend_coord(&(from + width / 2.0, share));
+            chart.draw_series([Rectangle::new(corners, theme::PALETTE[0].mix(0.5).filled())])?;
+            let foot = chart.backend_coord(&(from + width / 2.0, 0.0));
             let mean = chart.backend_coord(&(100.0 * bin.confidence / bin.rows as f64, share));
-            notes.push((bar, mean, format::plural(bin.rows as usize, "row")));
+            notes.push((foot, mean, format::plural(bin.rows as usize, "row")));
         }
         let point = |p: (i32, i32)| (f64::from(p.0), f64::from(p.1));
         let (origin, end) = (point(chart.backend_coord(&(0.0, 0.0))), point(chart.backend_coord(&(100.0, 100.0))));
         pen::dashes(area, origin, end, pen::stroke(theme::MUTED, 1.0, 3))?;
-        for (bar, mean, rows) in notes {
-            let (x, y) = point(bar);
-            pen::text(area, (x, y - 24.0), &rows, pen::SMALL, theme::MUTED, At::Middle)?;
+        for (foot, mean, rows) in notes {
+            let (x, y) = point(foot);
+            pen::text(area, (x, y - 24.0), &rows, pen::SMALL, theme::INK, At::Middle)?;
             pen::dot(area, point(mean), 8, theme::INK, true)?;
         }
         let key = "dashed: as sure as right · dot: mean confidence of the bin";

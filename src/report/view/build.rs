@@ -1,219 +1,20 @@
-//! What a reader sees, as ready strings: the templates only place them. HTML and Markdown show the same view.
+//! Fills in the view: rows of the tables, and the sentences.
 
-use super::{
-    ReportError,
-    analysis::{Analysis, Comparison},
-    environment::{self, Place},
-    format,
-    input::{ReportInput, RunInput, Settings, split_name},
-    pictures::{majority, probe_pairs, with_interval},
-    tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
-};
+use super::{ClassRow, Headline, MistakeRow, Pictures, ProbeRow, RunRow, SeedRow, View};
 use crate::{
-    metrics::Metrics,
+    metrics::{ClassMetrics, Metrics},
     plan::Metric,
+    report::{
+        ReportError,
+        analysis::{Analysis, Comparison, Group},
+        environment, format,
+        input::{ReportInput, RunInput, Settings, split_name},
+        pictures::{ProbePair, majority, probe_pairs, with_interval},
+        tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
+    },
     stats::{Interval, Sample},
     store::{ProbeRecord, RunState},
 };
-
-/// A report.
-pub struct View {
-    /// Title.
-    pub title: String,
-    /// The experiment's sentence about itself.
-    pub description: String,
-    /// The experiment's name.
-    pub experiment: String,
-    /// How many runs there are in which state.
-    pub states: String,
-    /// When the last run ended.
-    pub finished: Option<String>,
-    /// The result.
-    pub headline: Option<Headline>,
-    /// What a reader should keep in mind about the result.
-    pub caveats: Vec<String>,
-    /// Heading of the accuracy column.
-    pub accuracy_heading: String,
-    /// Heading of the column of the figure that chose, where it is not the accuracy itself.
-    pub chosen_heading: Option<String>,
-    /// One line a run.
-    pub runs: Vec<RunRow>,
-    /// One line a configuration, where there are several seeds.
-    pub seeds: Vec<SeedRow>,
-    /// Whether the best is distinguishable from the next.
-    pub comparisons: Vec<String>,
-    /// Charts of the training.
-    pub training: Vec<Picture>,
-    /// Charts of the result.
-    pub outcome: Vec<Picture>,
-    /// Chart of the probes.
-    pub probe_chart: Option<Picture>,
-    /// The probes.
-    pub probes: Vec<ProbeRow>,
-    /// Charts of the best run's predictions.
-    pub details: Vec<Picture>,
-    /// Figures of each class of the best run.
-    pub classes: Vec<ClassRow>,
-    /// Mistakes of the best run.
-    pub mistakes: Vec<MistakeRow>,
-    /// How many mistakes there are, and how many are listed.
-    pub mistakes_note: String,
-    /// What the runs were made with.
-    pub places: Vec<Place>,
-    /// Whether the runs were made with different things.
-    pub places_differ: bool,
-    /// Commands that make the runs and this report.
-    pub commands: Vec<String>,
-    /// Name of the run whose config is shown.
-    pub config_of: String,
-    /// Its resolved config.
-    pub config: String,
-    /// The spec file's path.
-    pub spec_path: String,
-    /// The spec file's text.
-    pub spec: String,
-    /// Tables beside the report, and what they hold.
-    pub files: Vec<(&'static str, &'static str)>,
-}
-
-/// The result in a few figures.
-pub struct Headline {
-    /// Name of the best run.
-    pub run: String,
-    /// Whether there were others.
-    pub of_several: bool,
-    /// Name of the split.
-    pub split: &'static str,
-    /// Accuracy.
-    pub accuracy: String,
-    /// Its 95 % interval.
-    pub interval: String,
-    /// Rows of the split.
-    pub rows: String,
-    /// Accuracy before training.
-    pub before: Option<String>,
-    /// Accuracy of always giving the most frequent label.
-    pub baseline: String,
-    /// That label.
-    pub baseline_label: String,
-    /// Macro-F1.
-    pub macro_f1: String,
-}
-
-/// A run in the table of runs.
-pub struct RunRow {
-    /// Its name.
-    pub name: String,
-    /// Its key, shortened.
-    pub key: String,
-    /// Whether it is the best.
-    pub best: bool,
-    /// Its state in words.
-    pub state: String,
-    /// The state's name, for its colour.
-    pub state_class: &'static str,
-    /// Steps made and planned.
-    pub steps: String,
-    /// Final accuracy.
-    pub accuracy: String,
-    /// Its 95 % interval.
-    pub interval: String,
-    /// The figure that chose.
-    pub chosen: String,
-    /// Final macro-F1.
-    pub macro_f1: String,
-    /// Final loss.
-    pub loss: String,
-    /// Time.
-    pub time: String,
-    /// Why it has no result.
-    pub message: Option<String>,
-}
-
-/// A configuration in the table over seeds.
-pub struct SeedRow {
-    /// What the runs' names have in common.
-    pub name: String,
-    /// Whether the best run is among them.
-    pub best: bool,
-    /// Runs with a result, of those planned.
-    pub n: String,
-    /// Mean accuracy ± standard deviation.
-    pub accuracy: String,
-    /// Student's 95 % interval of the mean.
-    pub interval: String,
-    /// Mean macro-F1 ± standard deviation.
-    pub macro_f1: String,
-}
-
-/// A chart and what is said about it.
-pub struct Picture {
-    /// File name without its ending.
-    pub name: &'static str,
-    /// What it shows, for those who do not see it.
-    pub alt: String,
-    /// What to know when reading it.
-    pub caption: String,
-    /// The SVG document.
-    pub svg: String,
-}
-
-/// A probe.
-pub struct ProbeRow {
-    /// Its number, from 1.
-    pub number: usize,
-    /// The sentence.
-    pub text: String,
-    /// Expected label.
-    pub expected: String,
-    /// What was said before training.
-    pub before: String,
-    /// What is said after it.
-    pub after: String,
-    /// Whether that is right, for its colour.
-    pub right: Option<bool>,
-}
-
-/// Figures of a class.
-pub struct ClassRow {
-    /// Name of the label.
-    pub label: String,
-    /// Precision.
-    pub precision: String,
-    /// Recall.
-    pub recall: String,
-    /// F1.
-    pub f1: String,
-    /// Rows.
-    pub support: String,
-}
-
-/// A row that was given a wrong label.
-pub struct MistakeRow {
-    /// Line of the data file.
-    pub line: u64,
-    /// The text.
-    pub text: String,
-    /// The label it has.
-    pub label: String,
-    /// The label it was given.
-    pub predicted: String,
-    /// How sure the model was of that.
-    pub confidence: String,
-}
-
-/// Charts, in the order of the report.
-#[derive(Default)]
-pub struct Pictures {
-    /// Charts of the training.
-    pub training: Vec<Picture>,
-    /// Charts of the result.
-    pub outcome: Vec<Picture>,
-    /// Chart of the probes.
-    pub probes: Option<Picture>,
-    /// Charts of the best run's predictions.
-    pub details: Vec<Picture>,
-}
 
 impl View {
     /// The view of what is stored.
@@ -346,7 +147,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
             "The best of {n} runs was chosen by the {on} split that it is measured on, so its figure is optimistic; \
-             with a dev split (`data.dev`) other rows would choose."
+             with a dev split (key data.dev) other rows would choose."
         ));
     } else if n > 1 {
         out.push(format!(
@@ -409,7 +210,7 @@ fn message(run: &RunInput) -> Option<String> {
     match run.run.state {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
-        RunState::Interrupted => Some("stopped; `taper run` goes on from its last checkpoint".into()),
+        RunState::Interrupted => Some("stopped; “taper run” goes on from its last checkpoint".into()),
         RunState::Completed | RunState::Pending | RunState::Running => None,
     }
 }
@@ -422,7 +223,7 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
         None => format::NOTHING.into(),
     };
     let interval = |i: Option<Interval>| i.map_or(format::NOTHING.into(), format::percent_range);
-    let row = |g: &super::analysis::Group| SeedRow {
+    let row = |g: &Group| SeedRow {
         name: g.name.clone(),
         best: several && analysis.best().is_some_and(|best| g.runs.contains(&best)),
         n: format!("{} of {}", g.accuracy.map_or(0, |s| s.n), g.runs.len()),
@@ -478,7 +279,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
             format!("{} {}{verdict}", r.score.predicted, format::percent(p))
         })
     };
-    let row = |pair: super::pictures::ProbePair<'_>| {
+    let row = |pair: ProbePair<'_>| {
         let score = &pair.after.or(pair.before)?.score;
         let right = |r: &ProbeRecord| r.score.expect.as_ref().map(|e| *e == r.score.predicted);
         Some(ProbeRow {
@@ -494,14 +295,15 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
 }
 
 fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
-    let row = |c: &crate::metrics::ClassMetrics| ClassRow {
+    let row = |(id, c): (usize, &ClassMetrics)| ClassRow {
+        id,
         label: c.label.clone(),
         precision: format::percent(c.precision),
         recall: format::percent(c.recall),
         f1: format::percent(c.f1),
         support: format::count(c.support),
     };
-    metrics.per_class.iter().map(row).collect()
+    metrics.per_class.iter().enumerate().map(row).collect()
 }
 
 fn mistakes_note(best: Option<&RunInput>, all: usize, listed: usize) -> String {

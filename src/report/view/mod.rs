@@ -1,0 +1,206 @@
+//! What a reader sees, as ready strings: the templates only place them. HTML and Markdown show the same view.
+
+mod build;
+
+use super::environment::Place;
+
+/// A report.
+pub struct View {
+    /// Title.
+    pub title: String,
+    /// The experiment's sentence about itself.
+    pub description: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// How many runs there are in which state.
+    pub states: String,
+    /// When the last run ended.
+    pub finished: Option<String>,
+    /// The result.
+    pub headline: Option<Headline>,
+    /// What a reader should keep in mind about the result.
+    pub caveats: Vec<String>,
+    /// Heading of the accuracy column.
+    pub accuracy_heading: String,
+    /// Heading of the column of the figure that chose, where it is not the accuracy itself.
+    pub chosen_heading: Option<String>,
+    /// One line a run.
+    pub runs: Vec<RunRow>,
+    /// One line a configuration, where there are several seeds.
+    pub seeds: Vec<SeedRow>,
+    /// Whether the best is distinguishable from the next.
+    pub comparisons: Vec<String>,
+    /// Charts of the training.
+    pub training: Vec<Picture>,
+    /// Charts of the result.
+    pub outcome: Vec<Picture>,
+    /// Chart of the probes.
+    pub probe_chart: Option<Picture>,
+    /// The probes.
+    pub probes: Vec<ProbeRow>,
+    /// Charts of the best run's predictions.
+    pub details: Vec<Picture>,
+    /// Figures of each class of the best run.
+    pub classes: Vec<ClassRow>,
+    /// Mistakes of the best run.
+    pub mistakes: Vec<MistakeRow>,
+    /// How many mistakes there are, and how many are listed.
+    pub mistakes_note: String,
+    /// What the runs were made with.
+    pub places: Vec<Place>,
+    /// Whether the runs were made with different things.
+    pub places_differ: bool,
+    /// Commands that make the runs and this report.
+    pub commands: Vec<String>,
+    /// Name of the run whose config is shown.
+    pub config_of: String,
+    /// Its resolved config.
+    pub config: String,
+    /// The spec file's path.
+    pub spec_path: String,
+    /// The spec file's text.
+    pub spec: String,
+    /// Tables beside the report, and what they hold.
+    pub files: Vec<(&'static str, &'static str)>,
+}
+
+/// The result in a few figures.
+pub struct Headline {
+    /// Name of the best run.
+    pub run: String,
+    /// Whether there were others.
+    pub of_several: bool,
+    /// Name of the split.
+    pub split: &'static str,
+    /// Accuracy.
+    pub accuracy: String,
+    /// Its 95 % interval.
+    pub interval: String,
+    /// Rows of the split.
+    pub rows: String,
+    /// Accuracy before training.
+    pub before: Option<String>,
+    /// Accuracy of always giving the most frequent label.
+    pub baseline: String,
+    /// That label.
+    pub baseline_label: String,
+    /// Macro-F1.
+    pub macro_f1: String,
+}
+
+/// A run in the table of runs.
+pub struct RunRow {
+    /// Its name.
+    pub name: String,
+    /// Its key, shortened.
+    pub key: String,
+    /// Whether it is the best.
+    pub best: bool,
+    /// Its state in words.
+    pub state: String,
+    /// The state's name, for its colour.
+    pub state_class: &'static str,
+    /// Steps made and planned.
+    pub steps: String,
+    /// Final accuracy.
+    pub accuracy: String,
+    /// Its 95 % interval.
+    pub interval: String,
+    /// The figure that chose.
+    pub chosen: String,
+    /// Final macro-F1.
+    pub macro_f1: String,
+    /// Final loss.
+    pub loss: String,
+    /// Time.
+    pub time: String,
+    /// Why it has no result.
+    pub message: Option<String>,
+}
+
+/// A configuration in the table over seeds.
+pub struct SeedRow {
+    /// What the runs' names have in common.
+    pub name: String,
+    /// Whether the best run is among them.
+    pub best: bool,
+    /// Runs with a result, of those planned.
+    pub n: String,
+    /// Mean accuracy ± standard deviation.
+    pub accuracy: String,
+    /// Student's 95 % interval of the mean.
+    pub interval: String,
+    /// Mean macro-F1 ± standard deviation.
+    pub macro_f1: String,
+}
+
+/// A chart and what is said about it.
+pub struct Picture {
+    /// File name without its ending.
+    pub name: &'static str,
+    /// What it shows, for those who do not see it.
+    pub alt: String,
+    /// What to know when reading it.
+    pub caption: String,
+    /// The SVG document.
+    pub svg: String,
+}
+
+/// A probe.
+pub struct ProbeRow {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The sentence.
+    pub text: String,
+    /// Expected label.
+    pub expected: String,
+    /// What was said before training.
+    pub before: String,
+    /// What is said after it.
+    pub after: String,
+    /// Whether that is right, for its colour.
+    pub right: Option<bool>,
+}
+
+/// Figures of a class.
+pub struct ClassRow {
+    /// Id of the label, which names it in a PNG that cannot show its name.
+    pub id: usize,
+    /// Name of the label.
+    pub label: String,
+    /// Precision.
+    pub precision: String,
+    /// Recall.
+    pub recall: String,
+    /// F1.
+    pub f1: String,
+    /// Rows.
+    pub support: String,
+}
+
+/// A row that was given a wrong label.
+pub struct MistakeRow {
+    /// Line of the data file.
+    pub line: u64,
+    /// The text.
+    pub text: String,
+    /// The label it has.
+    pub label: String,
+    /// The label it was given.
+    pub predicted: String,
+    /// How sure the model was of that.
+    pub confidence: String,
+}
+
+/// Charts, in the order of the report.
+#[derive(Default)]
+pub struct Pictures {
+    /// Charts of the training.
+    pub training: Vec<Picture>,
+    /// Charts of the result.
+    pub outcome: Vec<Picture>,
+    /// Chart of the probes.
+    pub probes: Option<Picture>,
+    /// Charts of the best run's predictions.
+    pub details: Vec<Picture>,
+}
