@@ -15,11 +15,11 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("assets", &["plan"]),
     ("data", &["plan"]),
     ("kernels", &[]),
-    ("model", &["kernels", "plan"]),
+    ("model", &["kernels", "data", "plan"]),
     ("metrics", &[]),
     ("stats", &[]),
     ("event", &["metrics"]),
-    ("train", &["model", "data", "metrics", "event", "plan"]),
+    ("train", &["kernels", "model", "data", "metrics", "event", "plan"]),
     ("store", &["event", "metrics", "plan"]),
     ("observe", &["event", "store", "plan"]),
     // What builds a run and hands it to the engine.

@@ -1,6 +1,8 @@
 //! The model and the optimiser against PyTorch's numbers for a tiny BertForSequenceClassification, and the gradient
 //! that every parameter must get.
 
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use std::{collections::HashMap, path::PathBuf};
 
 use candle_core::{Device, Tensor, backprop::GradStore};

@@ -6,7 +6,7 @@ use super::ExecuteError;
 use crate::{
     assets::{self, ModelFiles},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
-    model::BertConfig,
+    model::{BertConfig, Parameters},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
     train::{NUMERICS, ProbeText, schedule::Steps},
 };
@@ -127,6 +127,8 @@ impl Workbench {
         let max_length = config.data.max_length;
         let tokens = self.cut.get((rows, tokenizer_key, max_length), || Ok(whole.cut(max_length)))?;
         check(config, &dataset, &tokens, &shape)?;
+        let weights = files.as_ref().map(|files| files.weights.as_path());
+        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze)?;
 
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
             let ids = tokenizer.encode(&p.text, max_length)?;

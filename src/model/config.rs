@@ -136,7 +136,7 @@ impl BertConfig {
         if w.is_decoder {
             return Err("`is_decoder` is true; taper fine-tunes encoders".into());
         }
-        if w.num_attention_heads == 0 || w.hidden_size == 0 || w.hidden_size % w.num_attention_heads != 0 {
+        if w.num_attention_heads == 0 || w.hidden_size == 0 || !w.hidden_size.is_multiple_of(w.num_attention_heads) {
             return Err(format!(
                 "`hidden_size` {} is no multiple of `num_attention_heads` {}",
                 w.hidden_size, w.num_attention_heads

@@ -4,27 +4,37 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     fs::File,
-    io::Write,
+    io::{Read, Write},
     path::Path,
 };
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, View};
+use safetensors::{
+    SafeTensors,
+    tensor::{Dtype, View},
+};
 
 use super::{Classifier, ModelError, Parameters};
+
+fn unreadable(path: &Path, e: impl std::fmt::Display) -> ModelError {
+    ModelError::Weights { path: path.into(), message: e.to_string() }
+}
+
+/// Whether a weights file is one of safetensors; a missing file is told as one.
+fn is_safetensors(path: &Path) -> Result<bool, ModelError> {
+    File::open(path).map_err(|source| ModelError::Io { path: path.into(), source })?;
+    Ok(path.extension().is_some_and(|ending| ending == "safetensors"))
+}
 
 /// Reads every float tensor of a `.safetensors` or PyTorch `.bin` file, as f32 on the CPU, under its own name.
 ///
 /// PyTorch's pickles are read by candle's reader, which knows tensors only and runs nothing.
 pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError> {
-    let unreadable = |e: &dyn std::fmt::Display| ModelError::Weights { path: path.into(), message: e.to_string() };
-    let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
-    // Opened first, so that a missing file is told as one.
-    File::open(path).map_err(|source| ModelError::Io { path: path.into(), source })?;
-    let tensors: Vec<(String, Tensor)> = if is_safetensors {
-        candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| unreadable(&e))?.into_iter().collect()
-    } else {
-        candle_core::pickle::read_all(path).map_err(|e| unreadable(&e))?
+    let tensors: Vec<(String, Tensor)> = match is_safetensors(path)? {
+        true => {
+            candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| unreadable(path, e))?.into_iter().collect()
+        }
+        false => candle_core::pickle::read_all(path).map_err(|e| unreadable(path, e))?,
     };
     let mut floats = BTreeMap::new();
     for (name, tensor) in tensors {
@@ -34,6 +44,38 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError>
         }
     }
     Ok(floats)
+}
+
+/// Names and shapes of the float tensors that [`read_weights`] would read, without reading them.
+pub(super) fn read_shapes(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, ModelError> {
+    if !is_safetensors(path)? {
+        let infos = candle_core::pickle::read_pth_tensor_info(path, false, None).map_err(|e| unreadable(path, e))?;
+        return Ok(infos
+            .into_iter()
+            .filter(|info| info.dtype.is_float())
+            .map(|info| (info.name, info.layout.shape().dims().to_vec()))
+            .collect());
+    }
+    let io = |source| ModelError::Io { path: path.into(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut length = [0u8; 8];
+    file.read_exact(&mut length).map_err(|e| unreadable(path, e))?;
+    let header = u64::from_le_bytes(length);
+    if header > size {
+        return Err(unreadable(path, "its header is longer than the file"));
+    }
+    let mut bytes = length.to_vec();
+    bytes.resize(8 + header as usize, 0);
+    file.read_exact(&mut bytes[8..]).map_err(|e| unreadable(path, e))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| unreadable(path, e))?;
+    // Without this a file cut short would be found out only when it is read whole.
+    if metadata.data_len() as u64 + 8 + header > size {
+        return Err(unreadable(path, "the file is cut short"));
+    }
+    let is_float = |dtype| matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16);
+    let tensors = metadata.tensors().into_iter().filter(|(_, info)| is_float(info.dtype));
+    Ok(tensors.map(|(name, info)| (name, info.shape.clone())).collect())
 }
 
 /// A tensor whose bytes are made when they are written: no second copy of all weights.

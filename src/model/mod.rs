@@ -49,6 +49,12 @@ pub enum ModelError {
         /// One line for each tensor.
         problems: String,
     },
+    /// `train.freeze` that cannot be meant.
+    #[error("train.freeze: {message}")]
+    Freeze {
+        /// What is wrong with it.
+        message: String,
+    },
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{Device, Tensor, Var};
 
-use super::{BertConfig, ModelError};
+use super::{BertConfig, ModelError, files::read_shapes};
 use crate::random::{Purpose, Stream};
 
 /// All weights, in transformers' order and under its names.
@@ -88,6 +88,68 @@ fn fresh(c: &BertConfig, name: &str, shape: &[usize], seed: u64) -> Result<Tenso
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
+/// Whether a parameter's name without `bert.` begins with the parts of `prefix`.
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let bare = name.strip_prefix("bert.").unwrap_or(name);
+    bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Refuses prefixes that name nothing, and those that together leave nothing to train.
+fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
+    let refused = |message| Err(ModelError::Freeze { message });
+    if let Some(unused) = freeze.iter().find(|prefix| !names.iter().any(|name| begins_with(name, prefix))) {
+        return refused(format!(
+            "`{unused}` names no parameter; they begin with embeddings, encoder.layer.0, pooler, classifier"
+        ));
+    }
+    match names.iter().all(|name| freeze.iter().any(|prefix| begins_with(name, prefix))) {
+        true => refused("every parameter is frozen: nothing is left to train".into()),
+        false => Ok(()),
+    }
+}
+
+/// How the tensors of a file serve a layout.
+struct Match<'a> {
+    /// The layout's name → the file's.
+    written: BTreeMap<&'a str, String>,
+    /// Names that have to be made anew.
+    made: Vec<&'a str>,
+}
+
+impl<'a> Match<'a> {
+    fn new(
+        layout: &'a [(String, Vec<usize>)],
+        found: &BTreeMap<String, Vec<usize>>,
+        labels: usize,
+        path: &Path,
+    ) -> Result<Self, ModelError> {
+        let found: BTreeMap<String, (&String, &Vec<usize>)> =
+            found.iter().map(|(name, shape)| (canonical(name), (name, shape))).collect();
+        let (mut written, mut made, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for (name, wanted) in layout {
+            let head = name.starts_with("classifier.");
+            match found.get(name) {
+                Some((in_file, shape)) if *shape == wanted => drop(written.insert(name.as_str(), in_file.to_string())),
+                Some((in_file, shape)) => {
+                    let hint = match head {
+                        true => {
+                            format!("; the data has {labels} labels: give as many, or take the head out of the file")
+                        }
+                        false => String::new(),
+                    };
+                    problems.push(format!("  {in_file}: shape {shape:?}, wanted {wanted:?}{hint}"));
+                }
+                None if head || name.starts_with("bert.pooler.") => made.push(name.as_str()),
+                None => problems.push(format!("  {name}: missing, wanted shape {wanted:?}")),
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(Self { written, made }),
+            false => Err(ModelError::Tensors { path: path.into(), problems: problems.join("\n") }),
+        }
+    }
+}
+
 impl Parameters {
     /// New weights throughout, from `seed`.
     pub fn fresh(config: &BertConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
@@ -103,42 +165,28 @@ impl Parameters {
     pub fn load(
         config: &BertConfig,
         labels: usize,
-        found: BTreeMap<String, Tensor>,
+        mut found: BTreeMap<String, Tensor>,
         path: &Path,
         seed: u64,
     ) -> Result<Loaded, ModelError> {
-        let mut found: BTreeMap<String, (String, Tensor)> =
-            found.into_iter().map(|(name, tensor)| (canonical(&name), (name, tensor))).collect();
+        let shapes = found.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
         let layout = layout(config, labels);
-        let (mut tensors, mut problems, mut made) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let matched = Match::new(&layout, &shapes, labels, path)?;
+        let mut tensors = BTreeMap::new();
         for (name, shape) in &layout {
-            match found.remove(name) {
-                Some((_, tensor)) if tensor.dims() == shape => drop(tensors.insert(name.clone(), tensor)),
-                Some((written, tensor)) => {
-                    let hint = match name.starts_with("classifier.") {
-                        true => {
-                            format!("; the data has {labels} labels: give as many, or take the head out of the file")
-                        }
-                        false => String::new(),
-                    };
-                    problems.push(format!("  {written}: shape {:?}, wanted {shape:?}{hint}", tensor.dims()));
-                }
-                None if name.starts_with("classifier.") || name.starts_with("bert.pooler.") => {
-                    tensors.insert(name.clone(), fresh(config, name, shape, seed)?);
-                    made.push(name.as_str());
-                }
-                None => problems.push(format!("  {name}: missing, wanted shape {shape:?}")),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(ModelError::Tensors { path: path.into(), problems: problems.join("\n") });
+            let tensor = match matched.written.get(name.as_str()).and_then(|written| found.remove(written)) {
+                Some(tensor) => tensor,
+                None => fresh(config, name, shape, seed)?,
+            };
+            tensors.insert(name.clone(), tensor);
         }
         let mut notes = Vec::new();
-        if !made.is_empty() {
-            notes.push(format!("not in the weights file, initialised from seed {seed}: {}", made.join(", ")));
+        if !matched.made.is_empty() {
+            let names = matched.made.join(", ");
+            notes.push(format!("not in the weights file, initialised from seed {seed}: {names}"));
         }
         if !found.is_empty() {
-            let names: Vec<&str> = found.values().map(|(n, _)| n.as_str()).take(3).collect();
+            let names: Vec<&str> = found.keys().map(String::as_str).take(3).collect();
             let more = if found.len() > 3 { ", …" } else { "" };
             notes.push(format!("{} tensors of the weights file are not used: {}{more}", found.len(), names.join(", ")));
         }
@@ -146,38 +194,30 @@ impl Parameters {
         Ok(Loaded { parameters: Self { names, tensors, trainable: Vec::new() }, notes })
     }
 
+    /// Whether the weights file fits the config and every prefix in `freeze` names something, without reading a weight.
+    pub fn check(config: &BertConfig, labels: usize, file: Option<&Path>, freeze: &[String]) -> Result<(), ModelError> {
+        let layout = layout(config, labels);
+        if let Some(path) = file {
+            Match::new(&layout, &read_shapes(path)?, labels, path)?;
+        }
+        let names: Vec<String> = layout.into_iter().map(|(name, _)| name).collect();
+        check_freeze(&names, freeze)
+    }
+
     /// Moves the weights to a device and makes variables of all that no prefix in `freeze` names.
     ///
-    /// Prefixes are matched against names without `bert.`; one that matches nothing is returned as an error message.
+    /// Prefixes are matched against names without `bert.`; one that matches nothing is an error.
     pub fn prepare(mut self, freeze: &[String], device: &Device) -> Result<Self, ModelError> {
-        let bare = |name: &str| name.strip_prefix("bert.").unwrap_or(name).to_string();
-        let matches = |prefix: &str, name: &str| {
-            bare(name).strip_prefix(&bare(prefix)).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        if let Some(unused) = freeze.iter().find(|p| !self.names.iter().any(|n| matches(p, n))) {
-            let mut parts: Vec<String> = self.names.iter().map(|n| bare(n)).collect();
-            parts.retain(|n| n.ends_with("dense.weight") || n.ends_with("embeddings.weight"));
-            return Err(ModelError::Config {
-                path: "train.freeze".into(),
-                message: format!(
-                    "`{unused}` names no parameter; names begin like {}",
-                    parts[..3.min(parts.len())].join(", ")
-                ),
-            });
-        }
+        check_freeze(&self.names, freeze)?;
         for name in &self.names {
             let tensor = self.tensors[name].to_device(device)?;
-            if freeze.iter().any(|p| matches(p, name)) {
+            if freeze.iter().any(|prefix| begins_with(name, prefix)) {
                 self.tensors.insert(name.clone(), tensor.detach());
             } else {
                 let var = Var::from_tensor(&tensor)?;
                 self.tensors.insert(name.clone(), var.as_tensor().clone());
                 self.trainable.push((name.clone(), var));
             }
-        }
-        if self.trainable.is_empty() {
-            let message = "every parameter is frozen: nothing is left to train".into();
-            return Err(ModelError::Config { path: "train.freeze".into(), message });
         }
         Ok(self)
     }

@@ -211,7 +211,6 @@ fn between(low: &Bound<f64>, high: &Bound<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{keys, node::table_from_toml};
-    use super::*;
 
     /// The value of `key = …` after the check, or the first fault.
     fn check(key: &str, value: &str) -> Result<String, String> {

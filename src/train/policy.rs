@@ -12,13 +12,13 @@ use crate::{
 pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
     match train.eval_steps {
         0 => steps.ends_epoch(step),
-        every => step % every == 0 || step == steps.total,
+        every => step.is_multiple_of(every) || step == steps.total,
     }
 }
 
 /// Whether the state of training is saved after the step.
 pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64) -> bool {
-    steps.ends_epoch(step) || (checkpoint.every_steps > 0 && step % checkpoint.every_steps == 0)
+    steps.ends_epoch(step) || (checkpoint.every_steps > 0 && step.is_multiple_of(checkpoint.every_steps))
 }
 
 /// The figure that a checkpoint is chosen by, turned so that more is better.

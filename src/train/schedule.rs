@@ -1,6 +1,6 @@
 //! The learning rate as a function of the step, and how many steps there are.
 
-use crate::plan::{Scheduler, TrainConfig};
+use crate::plan::{Scheduler, TrainConfig, schedule};
 
 /// Steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,11 @@ pub struct Steps {
 impl Steps {
     /// For that many training rows.
     pub fn new(train: &TrainConfig, rows: usize) -> Self {
-        let per_epoch = rows.div_ceil(train.batch_size * train.gradient_accumulation_steps) as u64;
-        let total = train.max_steps.unwrap_or(per_epoch * u64::from(train.epochs));
-        Self { per_epoch, total }
+        let rows = rows as u64;
+        Self {
+            per_epoch: schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps),
+            total: schedule::total_steps(train, rows),
+        }
     }
 
     /// Epoch (from 1) and place within it (from 0) of a step (from 1).
@@ -26,7 +28,7 @@ impl Steps {
 
     /// Whether the step is the last of an epoch, or of all.
     pub fn ends_epoch(&self, step: u64) -> bool {
-        step % self.per_epoch == 0 || step == self.total
+        step.is_multiple_of(self.per_epoch) || step == self.total
     }
 }
 

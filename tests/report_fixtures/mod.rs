@@ -263,6 +263,8 @@ impl Recipe {
                 labels: self.labels.clone(),
                 environment: Some(environment()),
                 total_steps: total,
+                size: None,
+                checkpoint_step: None,
                 steps: total,
                 last_loss: steps.last().map(|s| s.loss),
                 created_at: 1_772_366_000.0,

@@ -1,0 +1,362 @@
+//! The program as a user meets it: spec to report, resumption after any end, errors before any start.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// A folder of a test's own with a spec and its data.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+/// A small run: 40 rows, 12 steps of 4 rows. `more` is TOML that goes below.
+fn place(more: &str) -> Place {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut csv = String::from("label,review\n");
+    for i in 0..20 {
+        csv += &format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时 差评\n");
+    }
+    fs::write(dir.path().join("rows.csv"), csv).expect("rows");
+    let spec = format!(
+        r#"
+name = "small"
+[model]
+source = "scratch:tiny"
+[data]
+source = "path:rows.csv"
+text_column = "review"
+labels = {{ 0 = "negative", 1 = "positive" }}
+test = 0.4
+max_length = 32
+[[probes]]
+text = "送得快，好吃"
+expect = "positive"
+[train]
+epochs = 2
+batch_size = 4
+lr = 1e-3
+log_steps = 2
+{more}
+"#
+    );
+    fs::write(dir.path().join("small.toml"), spec).expect("a spec");
+    Place { dir }
+}
+
+impl Place {
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taper"));
+        command.args(arguments).current_dir(self.dir.path()).env_remove("TAPER_RUNS").stdin(Stdio::null());
+        command
+    }
+
+    fn taper(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("taper starts")
+    }
+
+    /// Standard output of a command that must succeed.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.taper(arguments);
+        assert!(output.status.success(), "taper {arguments:?}: {}\n{}", output.status, text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        serde_json::from_str(&self.ok(&arguments)).expect("JSON")
+    }
+
+    /// The stored steps without their times: (run's name, step) → (epoch, loss, lr, norm, tokens), floats bit for bit.
+    fn trail(&self, runs: &str) -> BTreeMap<(String, u64), [u64; 5]> {
+        let store = taper::store::Store::open_existing(&self.path(runs)).expect("a store");
+        let mut trail = BTreeMap::new();
+        for run in store.runs().expect("runs") {
+            for s in store.steps(&run.key).expect("steps") {
+                let facts = [u64::from(s.epoch), s.loss.to_bits(), s.lr.to_bits(), s.grad_norm.to_bits(), s.tokens];
+                assert!(trail.insert((run.name.clone(), s.step), facts).is_none(), "step {} stands twice", s.step);
+            }
+        }
+        trail
+    }
+
+    /// The bytes of the model of the only run.
+    fn weights(&self, runs: &str) -> Vec<u8> {
+        let store = taper::store::Store::open_existing(&self.path(runs)).expect("a store");
+        let run = store.runs().expect("runs").remove(0);
+        let folder = taper::execute::RunFolder::new(&self.path(runs), &run.key);
+        fs::read(folder.model().join("model.safetensors")).expect("weights")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Waits until `condition` holds.
+fn wait(child: &mut Child, what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
+        assert!(child.try_wait().expect("a child").is_none(), "taper ended while waiting for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn stored_steps(runs: &Path) -> usize {
+    let Ok(store) = taper::store::Store::open_existing(runs) else { return 0 };
+    store.runs().map_or(0, |runs| runs.iter().map(|run| run.steps as usize).sum())
+}
+
+#[test]
+fn a_spec_becomes_a_trained_logged_and_exported_run() {
+    let place = place("");
+    let plan = place.json(&["plan", "small.toml"]);
+    assert_eq!(plan["runs"][0]["standing"], "new");
+    assert_eq!(plan["runs"][0]["data"]["train"], 24);
+    assert!(!place.path("runs").exists(), "plan writes nothing");
+
+    place.ok(&["run", "small.toml", "--quiet"]);
+    let list = place.json(&["list"]);
+    let run = &list[0];
+    assert_eq!(list.as_array().expect("an array").len(), 1);
+    assert_eq!(run["state"], "completed");
+    assert_eq!(run["key"], plan["runs"][0]["key"]);
+    assert_eq!(run["config"]["train"]["lr"], 1e-3);
+    assert_eq!(run["steps"], 12);
+    assert!(run["final_metrics"]["accuracy"].as_f64().expect("a figure") > 0.9, "it learns: {run}");
+
+    let key = run["key"].as_str().expect("a key");
+    let show = place.json(&["show", &key[..6]]);
+    let whens: Vec<&str> =
+        show["evaluations"].as_array().expect("some").iter().map(|e| e["when"].as_str().expect("when")).collect();
+    assert_eq!(whens, ["before", "during", "during", "after"]);
+    assert_eq!(show["evaluations"][3]["metrics"]["rows"], 16);
+    assert_eq!(show["probes"].as_array().expect("probes").len(), 2);
+
+    // The model that is exported is the one that was measured.
+    place.ok(&["export", &key[..6], "model"]);
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
+        assert!(place.path("model").join(file).is_file(), "{file}");
+    }
+    let config: Value =
+        serde_json::from_slice(&fs::read(place.path("model/config.json")).expect("config")).expect("JSON");
+    assert_eq!(config["id2label"]["1"], "positive");
+    let said = place.json(&["predict", key, "送得快，好吃"]);
+    let stored = &show["probes"][1];
+    assert_eq!(said[0]["label"], stored["predicted"]);
+    let (a, b) = (said[0]["confidence"].as_f64().expect("a"), stored["probabilities"][1].as_f64().expect("b"));
+    assert!((a - b).abs() < 1e-6, "predict says {a}, the probe after training said {b}");
+    let rows = place.ok(&["predict", key, "--file", "rows.csv"]);
+    assert_eq!(rows.lines().count(), 41);
+    assert!(rows.lines().nth(1).expect("a row").starts_with("2,positive,"), "{rows}");
+
+    // run.toml is itself a spec that repeats the run.
+    let run_toml = format!("runs/{}/run.toml", &key[..12]);
+    assert_eq!(place.json(&["plan", &run_toml])["runs"][0]["key"], key);
+
+    place.ok(&["report", "small"]);
+    let report = |name: &str| fs::read(place.path("runs/reports/small").join(name)).expect(name);
+    let before = (report("report.html"), report("loss.svg"), report("loss.png"), report("report.md"));
+    place.ok(&["report", "small"]);
+    assert!(before == (report("report.html"), report("loss.svg"), report("loss.png"), report("report.md")));
+    assert!(text(&before.0).contains("送得快，好吃"));
+}
+
+#[test]
+fn a_finished_run_is_not_made_again_and_an_edited_one_is() {
+    let place = place("");
+    place.ok(&["run", "small.toml"]);
+    let again = place.ok(&["run", "small.toml"]);
+    assert!(again.contains("1 done before"), "{again}");
+    assert!(place.ok(&["plan", "small.toml"]).contains("done"));
+    // What changes no number changes no identity.
+    place.ok(&["run", "small.toml", "--set", "train.log_steps=7"]);
+    assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 1);
+    place.ok(&["run", "small.toml", "--set", "train.lr=2e-3"]);
+    assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 2);
+    // A model that somebody deleted is made again.
+    let key = place.json(&["list"])[0]["key"].as_str().expect("a key").to_string();
+    fs::remove_dir_all(place.path("runs").join(&key[..12]).join("model")).expect("a model");
+    assert!(place.ok(&["run", "small.toml"]).contains("1 completed"));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let place = place("");
+    for threads in ["1", "2", "3"] {
+        place.ok(&["run", "small.toml", "--quiet", "--threads", threads, "--runs", threads]);
+    }
+    assert!(
+        place.trail("1").len() == 12 && place.trail("1") == place.trail("2") && place.trail("1") == place.trail("3")
+    );
+    assert!(place.weights("1") == place.weights("2") && place.weights("1") == place.weights("3"));
+}
+
+/// `kill -9` in the middle, at several moments: what was logged stays, nothing is shown as running, and the whole comes
+/// out as if nothing had happened.
+#[test]
+fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
+    let place = place("[checkpoint]\nevery_steps = 3\n[sweep]\nseeds = [1, 2]\n");
+    place.ok(&["run", "small.toml", "--quiet", "--runs", "calm"]);
+    let calm = place.trail("calm");
+    assert_eq!(calm.len(), 24);
+    let mut seen = 0;
+    for moment in [2, 5, 9, 14, 19] {
+        let mut child = place.command(&["run", "small.toml", "--quiet"]).spawn().expect("taper starts");
+        wait(&mut child, "steps", || stored_steps(&place.path("runs")) >= moment);
+        child.kill().expect("kill -9");
+        child.wait().expect("its end");
+        let list = place.json(&["list"]);
+        let states: Vec<&str> =
+            list.as_array().expect("runs").iter().map(|r| r["state"].as_str().expect("state")).collect();
+        assert!(!states.contains(&"running"), "{states:?}");
+        let trail = place.trail("runs");
+        assert!(trail.len() >= seen.max(moment), "steps were lost: {} of {seen}", trail.len());
+        assert!(trail.iter().all(|(step, facts)| calm[step] == *facts), "a stored step differs");
+        seen = trail.len();
+    }
+    place.ok(&["run", "small.toml", "--quiet"]);
+    assert!(place.trail("runs") == calm);
+    let list = place.json(&["list"]);
+    assert!(list.as_array().expect("runs").iter().all(|r| r["state"] == "completed"));
+    let figures = |runs: &str| -> Vec<Value> {
+        let list = place.json(&["list", "--runs", runs]);
+        list.as_array().expect("runs").iter().map(|r| r["final_metrics"].clone()).collect()
+    };
+    assert_eq!(figures("runs"), figures("calm"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_after_the_step_with_a_checkpoint_from_which_the_run_goes_on() {
+    let place = place("[checkpoint]\nkeep = \"last\"\n");
+    let longer = ["run", "small.toml", "--set", "train.epochs=60", "--json"];
+    let mut calm = longer.to_vec();
+    calm.extend(["--runs", "calm"]);
+    place.ok(&calm);
+    let mut child = place.command(&longer).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
+    wait(&mut child, "steps", || stored_steps(&place.path("runs")) >= 5);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    let stopped = &place.json(&["list"])[0];
+    assert_eq!(stopped["state"], "interrupted");
+    let steps = stopped["steps"].as_u64().expect("steps");
+    assert_eq!(stopped["checkpoint_step"], steps, "the checkpoint is of the last step");
+    assert!(steps < 360, "it was stopped before its end");
+
+    let events = place.ok(&longer);
+    let started = events.lines().find(|line| line.contains("run_started")).expect("an event");
+    let started: Value = serde_json::from_str(started).expect("JSON");
+    assert_eq!(started["resumed_from"], steps);
+    assert!(place.trail("runs") == place.trail("calm") && place.weights("runs") == place.weights("calm"));
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_time_and_nothing_else() {
+    let place = place("");
+    place.ok(&["run", "small.toml", "--quiet", "--runs", "calm"]);
+    let mut child = place.command(&["run", "small.toml", "--quiet"]).spawn().expect("taper starts");
+    let key = place.json(&["plan", "small.toml"])["runs"][0]["key"].as_str().expect("a key").to_string();
+    let state = place.path("runs").join(&key[..12]).join("state.safetensors");
+    wait(&mut child, "a checkpoint", || state.is_file() || stored_steps(&place.path("runs")) >= 6);
+    child.kill().expect("kill -9");
+    child.wait().expect("its end");
+    fs::write(&state, b"\x10\0\0\0\0\0\0\0{\"x\":").expect("a damaged file");
+    let output = place.taper(&["run", "small.toml"]);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("begins again"), "{}", text(&output.stderr));
+    assert!(place.trail("runs") == place.trail("calm"));
+}
+
+#[test]
+fn a_diverged_run_says_where_and_the_sweep_goes_on() {
+    let place = place("[sweep.axes]\ntrain.lr = [1.0, 1e-3]\ntrain.epochs = [40]\n");
+    // Weights this far from sense overflow sooner or later.
+    let output = place.taper(&[
+        "run",
+        "small.toml",
+        "--set",
+        "train.weight_decay=1.0",
+        "--set",
+        "train.betas=[0.0,0.0]",
+        "--set",
+        "train.eps=1e-30",
+    ]);
+    let list = place.json(&["list"]);
+    let by_lr = |lr: f64| {
+        list.as_array().expect("runs").iter().find(|r| r["config"]["train"]["lr"] == lr).expect("a run").clone()
+    };
+    assert_eq!(by_lr(1e-3)["state"], "completed");
+    if by_lr(1.0)["state"] == "failed" {
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(by_lr(1.0)["failure"], "diverged");
+        let message = by_lr(1.0)["message"].as_str().expect("a message").to_string();
+        assert!(message.contains("step") && message.contains("lr"), "{message}");
+    } else {
+        panic!("a run that must diverge did not: {}", by_lr(1.0));
+    }
+}
+
+#[test]
+fn bad_specs_and_bad_data_start_nothing() {
+    let place = place("");
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--set", "train.lr=-1", "--set", "train.batchsize=3"], &["train.lr", "did you mean `train.batch_size`"]),
+        (&["--set", "data.source=path:none.csv"], &["none.csv"]),
+        (&["--set", "data.text_column=text"], &["text", "review"]),
+        (&["--set", "data.max_length=600"], &["512 positions"]),
+        (&["--set", "model.source=path:."], &["config.json"]),
+        (&["--set", "train.class_weights=[1.0,2.0,3.0]"], &["class_weights"]),
+        (&["--set", "checkpoint.keep=best"], &["data.dev"]),
+        (&["--set", "train.freeze=[\"encoder.layer.9\"]"], &["encoder.layer.9"]),
+        (&["--device", "cuda:0"], &["--features cuda"]),
+    ];
+    for (arguments, wanted) in cases {
+        let mut all = vec!["run", "small.toml"];
+        all.extend(*arguments);
+        let output = place.taper(&all);
+        let error = text(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        for words in *wanted {
+            assert!(error.contains(words), "{arguments:?} does not say `{words}`:\n{error}");
+        }
+        assert!(
+            !place.path("runs").exists() || place.json(&["list"]) == Value::Array(Vec::new()),
+            "{arguments:?} started something"
+        );
+    }
+    assert_eq!(place.taper(&["run", "none.toml"]).status.code(), Some(2));
+    let output = place.taper(&["list"]);
+    assert!(!output.status.success() && text(&output.stderr).contains("taper run"));
+}
+
+#[test]
+fn two_tapers_make_each_run_once() {
+    let place = place("[sweep]\nseeds = [1, 2, 3, 4]\n");
+    let start = || {
+        place
+            .command(&["run", "small.toml", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("taper")
+    };
+    let (a, b) = (start(), start());
+    let (a, b) = (a.wait_with_output().expect("an end"), b.wait_with_output().expect("an end"));
+    assert!(a.status.success() && b.status.success(), "{}\n{}", text(&a.stderr), text(&b.stderr));
+    let finished = |o: &Output| text(&o.stdout).matches("\"outcome\":\"completed\"").count();
+    assert_eq!(finished(&a) + finished(&b), 4);
+    let list = place.json(&["list"]);
+    assert!(list.as_array().expect("runs").iter().all(|r| r["state"] == "completed"));
+}
