@@ -1,0 +1,153 @@
+//! What is found again, and what happens when the file or its user misbehaves.
+
+use super::*;
+
+#[test]
+fn experiments_keep_the_plans_order_and_share_runs() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    store.save_experiment(&experiment("waimai", &["b", "a", "later", "b"])).unwrap();
+    store.save_experiment(&experiment("other", &["a"])).unwrap();
+    register(&mut store, "a", "seed=1");
+    register(&mut store, "b", "seed=2");
+    let keys = |runs: Vec<RunRecord>| runs.into_iter().map(|run| run.key).collect::<Vec<_>>();
+    assert_eq!(keys(store.runs_of("waimai").unwrap()), ["b", "a"]);
+    assert_eq!(keys(store.runs_of("other").unwrap()), ["a"]);
+    assert_eq!(keys(store.runs().unwrap()), ["a", "b"]);
+    assert_eq!(store.experiment("waimai").unwrap(), experiment("waimai", &["b", "a", "later"]));
+
+    let changed = ExperimentRecord { description: "changed".into(), ..experiment("waimai", &["a"]) };
+    store.save_experiment(&changed).unwrap();
+    assert_eq!(store.experiments().unwrap(), [changed, experiment("other", &["a"])]);
+    let error = store.runs_of("waimia").unwrap_err().to_string();
+    assert!(error.contains("`waimia`, did you mean `waimai`?"), "{error}");
+    let error = store.experiment("quite different").unwrap_err().to_string();
+    assert!(!error.contains("did you mean"), "{error}");
+}
+
+#[test]
+fn runs_are_found_by_key_prefix_and_name() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    let keys = ["ab12cd34ef56", "ab12ffff0000", "cd00", "cd001"];
+    for (key, name) in keys.iter().zip(["lr=1e-5", "lr=2e-5", "twice", "twice"]) {
+        register(&mut store, key, name);
+    }
+    for (wanted, key) in [("ab12c", keys[0]), ("AB12CD", keys[0]), ("cd00", "cd00"), ("lr=2e-5", keys[1])] {
+        assert_eq!(store.find(wanted).unwrap().key, key, "{wanted}");
+    }
+    let error = store.find("ab").unwrap_err().to_string();
+    assert!(error.contains("`ab` means 2 runs"), "{error}");
+    assert!(error.contains("ab12cd34  lr=1e-5") && error.contains("ab12ffff  lr=2e-5"), "{error}");
+    let error = store.find("twice").unwrap_err().to_string();
+    assert!(error.contains("  cd00  twice\n  cd001  twice"), "{error}");
+    let error = store.find("lr=3e-5").unwrap_err().to_string();
+    assert!(error.contains("no run has the key or the name `lr=3e-5`, did you mean `lr="), "{error}");
+    assert!(matches!(store.find(""), Err(StoreError::UnknownRun { .. })));
+    assert!(matches!(store.find("é"), Err(StoreError::UnknownRun { .. })));
+}
+
+#[test]
+fn many_candidates_are_cut_short() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    (0..12).for_each(|i| register(&mut store, &format!("a{i:02}"), "n"));
+    let error = store.find("a").unwrap_err().to_string();
+    assert!(error.contains("12 runs") && error.contains("a09") && !error.contains("a10"), "{error}");
+    assert!(error.ends_with("… and 2 more"), "{error}");
+}
+
+#[test]
+fn runs_without_an_owner_become_interrupted() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    for key in ["alive", "dead", "done", "pending"] {
+        register(&mut store, key, key);
+    }
+    for key in ["alive", "dead", "done"] {
+        store.start(key, &environment(), None).unwrap();
+    }
+    store.append("done", &[Event::RunFinished(Outcome::Completed)]).unwrap();
+    let _lock = RunLock::acquire(folder.path(), "alive").unwrap().unwrap();
+    assert_eq!(store.interrupt_dead(|key| is_locked(folder.path(), key)).unwrap(), ["dead"]);
+    let states: Vec<_> = store.runs().unwrap().into_iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Running, RunState::Interrupted, RunState::Completed, RunState::Pending]);
+    assert!(store.find("dead").unwrap().message.unwrap().contains("without a word"));
+    assert_eq!(store.interrupt_dead(|_| true).unwrap(), [""; 0]);
+}
+
+#[test]
+fn listing_reads_no_steps_and_searches_the_rest_by_index() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    for tail in ["ORDER BY r.id", "JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = 'e'"] {
+        let sql = format!("EXPLAIN QUERY PLAN {} {tail}", crate::store::read::RUN);
+        let mut statement = store.conn.prepare(&sql).unwrap();
+        let plan: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
+        let scans: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
+        assert!(scans.len() <= 1 && plan.iter().all(|line| !line.contains("steps")), "{plan:#?}");
+        assert!(plan.iter().any(|line| line.starts_with("SEARCH e USING")), "{plan:#?}");
+    }
+}
+
+#[test]
+fn a_full_disk_and_a_file_that_may_not_be_written_are_named() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let pages: i64 = store.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.conn.pragma_update(None, "max_page_count", pages).unwrap();
+    let steps: Vec<Event> = (1..=2000).map(|i| step(i, 1.0)).collect();
+    let error = store.append("k", &steps).unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(error.to_string().contains("taper.db is full: free some space"), "{error}");
+    assert_eq!(losses(&store), []);
+
+    store.conn.pragma_update(None, "query_only", true).unwrap();
+    let error = store.append("k", &[step(1, 1.0)]).unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+}
+
+#[test]
+fn a_transaction_that_dies_leaves_nothing() {
+    let folder = folder();
+    let store = store_with_run(folder.path());
+    let other = Connection::open(folder.path().join("taper.db")).unwrap();
+    other.execute_batch("BEGIN; INSERT INTO steps VALUES ('k', 1, 1, 0.5, 1e-5, 1.0, 10, 0.1)").unwrap();
+    assert_eq!(losses(&store), []);
+    drop(other);
+    assert_eq!(losses(&store), []);
+}
+
+#[test]
+fn a_value_changed_by_hand_is_named() {
+    let folder = folder();
+    let store = store_with_run(folder.path());
+    store.conn.execute("UPDATE runs SET state = 'asleep'", []).unwrap();
+    let error = store.runs().unwrap_err();
+    assert!(matches!(error, StoreError::Value { .. }) && error.to_string().contains("asleep"), "{error}");
+}
+
+#[test]
+fn writers_wait_for_each_other() {
+    let folder = folder();
+    let path: &Path = folder.path();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            scope.spawn(move || {
+                let mut store = Store::open(path).unwrap();
+                let key = format!("k{writer}");
+                register(&mut store, &key, "n");
+                for i in 1..=25 {
+                    store.append(&key, &[step(i, 1.0)]).unwrap();
+                    store.runs().unwrap();
+                }
+            });
+        }
+    });
+    let store = Store::open_existing(path).unwrap();
+    assert_eq!(store.runs().unwrap().iter().map(|run| run.steps).collect::<Vec<_>>(), [25; 4]);
+    drop(store);
+    // The last to close leaves one file behind: it can be copied as it is.
+    let files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["taper.db"]);
+}
