@@ -1,0 +1,47 @@
+# `just` lists these. Everything is a plain cargo or taper command, shown as it runs.
+
+taper := "cargo run --release --quiet --"
+
+_default:
+    @just --list
+
+# Build the release binary: target/release/taper
+build:
+    cargo build --release
+
+# What an experiment means and costs: just plan quickstart
+plan NAME *ARGS:
+    {{ taper }} plan experiments/{{ NAME }}.toml {{ ARGS }}
+
+# Run what is not yet done: just run quickstart
+run NAME *ARGS:
+    {{ taper }} run experiments/{{ NAME }}.toml {{ ARGS }}
+
+# The same for a sweep, with its report: just sweep rbt3-waimai-sweep
+sweep NAME *ARGS:
+    {{ taper }} run experiments/{{ NAME }}.toml {{ ARGS }}
+    {{ taper }} report {{ NAME }}
+
+# Write the report of an experiment: just report quickstart
+report NAME *ARGS:
+    {{ taper }} report {{ NAME }} {{ ARGS }}
+
+# All runs
+list *ARGS:
+    {{ taper }} list {{ ARGS }}
+
+# All tests
+test *ARGS:
+    cargo test --release {{ ARGS }}
+
+# Milliseconds a step and peak memory of a spec: just bench experiments/quickstart.toml --steps 50
+bench SPEC *ARGS:
+    cargo bench --bench step -- {{ SPEC }} {{ ARGS }}
+
+# What main has to pass
+ci:
+    .ci/run
+
+# Put the reference tables of docs/spec.md in step with the code
+docs:
+    UPDATE_DOCS=1 cargo test --release --test spec
