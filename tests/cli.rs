@@ -148,6 +148,16 @@ fn a_spec_becomes_a_trained_logged_and_exported_run() {
 
     // The model that is exported is the one that was measured.
     place.ok(&["export", &key[..6], "model"]);
+    #[cfg(unix)]
+    for entry in fs::read_dir(place.path("model")).expect("a folder") {
+        use std::os::unix::fs::PermissionsExt;
+        let (entry, spec) = (entry.expect("a file"), fs::metadata(place.path("small.toml")).expect("the spec"));
+        let mode = entry.metadata().expect("its mode").permissions().mode();
+        assert_eq!(mode, spec.permissions().mode(), "{:?} is as readable as any file", entry.path());
+    }
+    let limit: Value =
+        serde_json::from_slice(&fs::read(place.path("model/tokenizer_config.json")).expect("it")).expect("JSON");
+    assert_eq!(limit["model_max_length"], 32, "texts are cut as in training");
     for file in ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
         assert!(place.path("model").join(file).is_file(), "{file}");
     }
@@ -159,6 +169,15 @@ fn a_spec_becomes_a_trained_logged_and_exported_run() {
     assert_eq!(said[0]["label"], stored["predicted"]);
     let (a, b) = (said[0]["confidence"].as_f64().expect("a"), stored["probabilities"][1].as_f64().expect("b"));
     assert!((a - b).abs() < 1e-6, "predict says {a}, the probe after training said {b}");
+    // It can be fine-tuned again: its head and vocabulary are taken as they are.
+    let folder = ["--set", "model.source=path:model", "--runs", "again"];
+    let again = place.json(&[&["plan", "small.toml"], &folder[..]].concat());
+    assert_eq!(again["runs"][0]["name"], "source=path:model", "what --set says is in the name");
+    place.ok(&[&["run", "small.toml", "--quiet", "--set", "train.max_steps=1"], &folder[..]].concat());
+    let list = place.json(&["list", "--runs", "again"]);
+    let second = place.json(&["show", list[0]["key"].as_str().expect("a key"), "--runs", "again"]);
+    let loss = |show: &Value, i: usize| show["evaluations"][i]["metrics"]["loss"].as_f64().expect("a loss");
+    assert!((loss(&second, 0) - loss(&show, 11)).abs() < 1e-9, "it begins where the exported one ended");
     let rows = place.ok(&["predict", key, "--file", "rows.csv"]);
     assert_eq!(rows.lines().count(), 41);
     assert!(rows.lines().nth(1).expect("a row").starts_with("2,positive,"), "{rows}");
@@ -181,12 +200,37 @@ fn a_finished_run_is_not_made_again_and_an_edited_one_is() {
     place.ok(&["run", "small.toml"]);
     let again = place.ok(&["run", "small.toml"]);
     assert!(again.contains("1 done before"), "{again}");
+    // Another spec that means the same run shares it, under its own name.
+    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    fs::write(
+        place.path("other.toml"),
+        spec.replace("name = \"small\"", "name = \"other\"") + "[sweep]\nseeds = [42, 43]\n",
+    )
+    .expect("a spec");
+    assert!(place.ok(&["run", "other.toml"]).contains("other: 1 completed, 1 done before"));
+    let report = place.ok(&["report", "other", "--json"]);
+    assert!(report.contains("report.md"));
+    let page = fs::read_to_string(place.path("runs/reports/other/report.md")).expect("a report");
+    assert!(page.contains("seed=42") && page.contains("seed=43"), "{page}");
+    fs::remove_dir_all(place.path("runs")).expect("runs");
+    place.ok(&["run", "small.toml"]);
     assert!(place.ok(&["plan", "small.toml"]).contains("done"));
     // What changes no number changes no identity.
     place.ok(&["run", "small.toml", "--set", "train.log_steps=7"]);
     assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 1);
     place.ok(&["run", "small.toml", "--set", "train.lr=2e-3"]);
     assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 2);
+    // A probe added afterwards is scored without training again.
+    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    fs::write(place.path("small.toml"), spec + "[[probes]]\ntext = \"难吃\"\nexpect = \"negative\"\n").expect("a spec");
+    assert!(place.ok(&["run", "small.toml"]).contains("new probes scored"));
+    let show = place.json(&["show", place.json(&["list"])[0]["key"].as_str().expect("a key")]);
+    let scored = |when: &str| {
+        let probes = show["probes"].as_array().expect("probes");
+        probes.iter().filter(|p| p["when"] == when && p["text"] == "难吃").count()
+    };
+    assert_eq!((scored("before"), scored("after")), (1, 1));
+    assert!(!place.ok(&["run", "small.toml"]).contains("new probes"));
     // A model that somebody deleted is made again.
     let key = place.json(&["list"])[0]["key"].as_str().expect("a key").to_string();
     fs::remove_dir_all(place.path("runs").join(&key[..12]).join("model")).expect("a model");

@@ -30,9 +30,9 @@ pub struct SpecArgs {
 /// Why a spec makes no runs.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("{0}")]
+    #[error(transparent)]
     Spec(#[from] SpecErrors),
-    #[error("{0}")]
+    #[error(transparent)]
     Plan(#[from] PlanError),
 }
 
@@ -44,17 +44,50 @@ impl SpecArgs {
         LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()).into())
     }
 
-    /// The runs that a spec means.
+    /// The runs that a spec means. What `--set` says is part of their names, as what a sweep says is.
     pub fn expand(&self, spec: &LoadedSpec) -> Result<Vec<PlannedRun>> {
-        plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?)).map_err(|e| Unusable(e.into()).into())
+        let mut runs = plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?)).map_err(refused)?;
+        let changes_runs =
+            |set: &&String| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| set.starts_with(t));
+        let sets: Vec<&str> =
+            self.sets.iter().filter(changes_runs).map(|set| set.split_once('.').map_or("", |(_, rest)| rest)).collect();
+        for run in runs.iter_mut().filter(|_| !sets.is_empty()) {
+            let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
+            run.name = sets.iter().copied().chain(swept).collect::<Vec<_>>().join(" ");
+        }
+        Ok(runs)
     }
 
-    /// The arguments after the spec's name, as typed.
+    /// What was laid over the file, as arguments that do it again: variables of the environment too.
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.profile.iter().flat_map(|p| ["--profile".to_string(), p.clone()]);
-        let sets = self.sets.iter().flat_map(|s| ["--set".to_string(), s.clone()]);
-        profile.chain(sets).collect()
+        let variable = |(name, value): (String, String)| {
+            let key = name.strip_prefix("TAPER_")?.replace("__", ".").to_lowercase();
+            let spec_key = key.contains('.') || key == "name" || key == "description";
+            spec_key.then(|| format!("{key}={value}"))
+        };
+        let mut environment: Vec<String> = std::env::vars().filter_map(variable).collect();
+        environment.sort();
+        let sets = environment.into_iter().chain(self.sets.iter().cloned());
+        profile.chain(sets.flat_map(|set| ["--set".to_string(), set])).collect()
     }
+}
+
+/// All problems of all sweep points, each once.
+fn refused(errors: Vec<Refused>) -> anyhow::Error {
+    let mut problems: Vec<String> = Vec::new();
+    for error in errors {
+        let texts = match error {
+            Refused::Spec(SpecErrors(problems)) => problems.iter().map(|p| p.to_string()).collect(),
+            Refused::Plan(error) => vec![error.to_string()],
+        };
+        for text in texts {
+            if !problems.contains(&text) {
+                problems.push(text);
+            }
+        }
+    }
+    Unusable(anyhow::anyhow!(problems.join("\n\n"))).into()
 }
 
 /// Reads data and models of all runs and checks everything that can be checked; all problems at once.

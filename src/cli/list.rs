@@ -13,18 +13,25 @@ use super::{
 /// List runs, oldest first.
 #[derive(Args)]
 pub struct List {
-    /// Runs of this experiment only.
+    /// Runs of this experiment only, those of its earlier plans too.
     experiment: Option<String>,
 }
 
 impl List {
     /// Prints a table, or with `--json` an array of runs.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        if out.json && !global.runs.join("taper.db").exists() {
+            out.document(&[(); 0])?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let store = common::open_existing(global)?;
-        let runs = match &self.experiment {
-            Some(name) => store.runs_of(&store.experiment(name)?.name)?,
-            None => store.runs()?,
-        };
+        let mut runs = store.runs()?;
+        if let Some(name) = &self.experiment {
+            let experiment = store.experiment(name)?;
+            runs.retain(|run| {
+                run.experiment == experiment.name || experiment.runs.iter().any(|(key, _)| *key == run.key)
+            });
+        }
         if out.json {
             out.document(&runs)?;
             return Ok(ExitCode::SUCCESS);
@@ -43,7 +50,7 @@ impl List {
                 metrics.map_or_else(dash, |m| output::percent(m.macro_f1)),
             ]
         });
-        out.table(&["run", "experiment", "name", "state", "steps", "loss", "accuracy", "macro-F1"], rows)?;
+        out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy", "macro-F1"], rows)?;
         Ok(ExitCode::SUCCESS)
     }
 }

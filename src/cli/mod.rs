@@ -88,11 +88,24 @@ pub struct Unusable(pub anyhow::Error);
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.0)
+        write!(f, "{}", sentence(&self.0))
     }
 }
 
 impl std::error::Error for Unusable {}
+
+/// An error with its causes, each said once: many messages hold those of their causes already.
+fn sentence(e: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in e.chain().map(|cause| cause.to_string()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text.trim_end().to_string()
+}
 
 /// Runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
@@ -111,7 +124,9 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "taper", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);
+            out.line(String::from_utf8_lossy(&script).trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
     });
@@ -122,8 +137,7 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(e) => {
-            let text = format!("{e:#}");
-            let _ = writeln!(std::io::stderr(), "error: {}", text.trim_end());
+            let _ = writeln!(std::io::stderr(), "error: {}", sentence(&e));
             ExitCode::from(if e.is::<Unusable>() { 2 } else { 1 })
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Global;
@@ -37,12 +37,35 @@ impl Output {
     /// A table under a header; columns shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header.iter().map(|h| h.to_uppercase()));
-        // A pipe gets each row on a line of its own, however long.
-        let arrangement = if self.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-        table.set_content_arrangement(arrangement);
+        table.set_header(header.iter().map(|h| h.to_uppercase()));
+        self.print(table, rows)
+    }
+
+    /// A table without a header.
+    pub fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
+        self.print(Table::new(), rows)
+    }
+
+    fn print(&mut self, mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
+        table.load_style(presets::NOTHING);
         for row in rows {
             table.add_row(row);
+        }
+        // A pipe gets each row on a line of its own, however long.
+        if self.terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            if table.width().is_none_or(|width| width < 40) {
+                table.set_width(80);
+            }
+            // Only what can be read in pieces is broken: names and texts, not keys, states and numbers.
+            let widths = table.column_max_content_widths();
+            for (column, width) in table.column_iter_mut().zip(widths) {
+                if width <= 14 {
+                    column.set_constraint(ColumnConstraint::ContentWidth);
+                }
+            }
+        } else {
+            table.set_content_arrangement(ContentArrangement::Disabled);
         }
         for line in table.lines() {
             writeln!(self.writer, "{}", line.trim_end())?;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 use taper::{data, execute::Trained};
@@ -52,7 +52,8 @@ impl Predict {
         let Some(file) = &self.file else { return self.texts(&model, out) };
 
         let column = self.text_column.as_deref().unwrap_or(&run.config.data.text_column);
-        let mut rows = data::stream_texts(file, None, column)?;
+        let hint = || format!("{}: --text-column names the column of the texts", file.display());
+        let mut rows = data::stream_texts(file, None, column).with_context(hint)?;
         if !out.json {
             out.line("line,label,confidence,text")?;
         }

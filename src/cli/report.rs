@@ -26,6 +26,8 @@ impl Report {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let experiment = store.experiment(&self.experiment)?;
+        let planned = |key: &String| experiment.runs.iter().any(|(k, _)| k == key);
+        let earlier = store.runs()?.iter().filter(|r| r.experiment == experiment.name && !planned(&r.key)).count();
         let mut runs = Vec::new();
         for run in store.runs_of(&experiment.name)? {
             let split = if run.config.data.test > 0.0 { Split::Test } else { Split::Dev };
@@ -43,6 +45,12 @@ impl Report {
             out.document(&files)?;
         } else {
             files.iter().try_for_each(|file| out.line(file.display()))?;
+            if earlier > 0 && !global.quiet {
+                out.line(format!(
+                    "{earlier} runs of earlier plans of {0} are not in it: `taper list {0}` shows them",
+                    self.experiment
+                ))?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -4,13 +4,14 @@ use std::{io, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 use taper::{
     execute::{Runner, Tally, run_all},
     observe::{JsonLines, Listener, Listeners, Progress, Recorder},
     store::{ExperimentRecord, NewRun, Store},
 };
 
-use super::{Global, common, common::SpecArgs, output, output::Output};
+use super::{Global, Unusable, common, common::SpecArgs, output, output::Output};
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
@@ -27,7 +28,7 @@ impl Run {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
         let prepared = common::prepare(&self.spec.expand(&spec)?)?;
-        let (device, device_name) = global.device.open()?;
+        let (device, device_name) = global.device.open().map_err(|e| Unusable(e.into()))?;
         common::catch_signals()?;
 
         let mut store = Store::open(&global.runs)?;
@@ -49,7 +50,7 @@ impl Run {
             arguments: self.spec.arguments(),
             spec_text: spec.text().to_string(),
             report: serde_json::to_value(&spec.spec().report)?,
-            runs: prepared.iter().map(|run| run.key.clone()).collect(),
+            runs: prepared.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
         };
         store.save_experiment(&experiment)?;
 
@@ -66,15 +67,19 @@ impl Run {
             listener: &mut listeners,
             stop: &common::stop_requested,
             retry: self.retry,
-            skipped: &mut |run, why| skipped.push(format!("{}  {}: {why}", common::short(&run.key), run.name)),
+            skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
         let tally = run_all(&mut store, &prepared, &mut runner);
         listeners.finish()?;
         let tally = tally?;
-        if !out.json {
-            if !global.quiet {
-                skipped.iter().try_for_each(|line| out.line(line))?;
+        for (key, name, why) in &skipped {
+            match out.json {
+                true => out.line(json!({ "run": key, "name": name, "event": "run_skipped", "why": why }))?,
+                false if global.quiet => {}
+                false => out.line(format!("{}  {name}: {why}", common::short(key)))?,
             }
+        }
+        if !out.json {
             self.conclude(&store, &experiment, tally, out)?;
         }
         Ok(match tally {
@@ -90,21 +95,24 @@ impl Run {
             (tally.completed, "completed"),
             (tally.already_done, "done before"),
             (tally.failed, "failed"),
-            (tally.elsewhere, "in another process"),
             (tally.stopped, "stopped"),
         ];
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
-        let done = store.runs_of(&experiment.name)?;
-        let figure = |metrics: &taper::metrics::Metrics| metrics.accuracy;
-        let scored = done.iter().filter_map(|run| Some((figure(run.final_metrics.as_ref()?), run)));
-        if let Some((accuracy, run)) = scored.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.key.cmp(&a.1.key))) {
-            let which = if done.len() > 1 { format!("best  {}  ", run.name) } else { String::new() };
-            out.line(format!("{which}accuracy {}  run {}", output::percent(accuracy), common::short(&run.key)))?;
-        }
+        let runs = store.runs_of(&experiment.name)?;
+        let scored = runs.iter().filter_map(|run| Some((run, run.final_metrics.as_ref()?)));
+        let rows: Vec<Vec<String>> = scored
+            .map(|(run, m)| {
+                let split = if run.config.data.test > 0.0 { "test" } else { "dev" };
+                let figure = format!("{split} accuracy {}", output::percent(m.accuracy));
+                vec![common::short(&run.key).into(), run.name.clone(), figure, format!("loss {:.4}", m.loss)]
+            })
+            .collect();
+        let measured = !rows.is_empty();
+        out.rows(rows)?;
         if tally.stopped > 0 {
             out.line("the same command goes on where this one stopped")?;
-        } else if done.iter().any(|run| run.final_metrics.is_some()) {
+        } else if measured {
             out.line(format!("next: taper report {}", experiment.name))?;
         }
         Ok(())

@@ -63,7 +63,7 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
     out.line(format!("folder      {}", whole.folder))?;
     out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
     if let Some(e) = &run.environment {
-        let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", commit {c}"));
+        let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         out.line(format!("made with   taper {}{commit}, {}, {} threads, {}", e.taper, e.device, e.threads, e.cpu))?;
     }
     for note in &whole.notes {

@@ -47,15 +47,20 @@ impl RunFolder {
         self.0.join("model")
     }
 
+    /// The models of every evaluation (`keep = all`).
+    pub fn step_models(&self) -> PathBuf {
+        self.0.join("models")
+    }
+
     /// The model as it was after a step (`keep = all`).
     pub fn step_model(&self, step: u64) -> PathBuf {
-        self.0.join("models").join(format!("step-{step}"))
+        self.step_models().join(format!("step-{step}"))
     }
 
     /// Makes the folder and writes `run.toml`.
     pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
         let text = toml::to_string_pretty(config).map_err(|e| ExecuteError::Setting(e.to_string()))?;
-        let io = |source| ExecuteError::Io { path: self.config(), source };
+        let io = |error| ExecuteError::Io { path: self.config(), error };
         std::fs::create_dir_all(&self.0).map_err(io)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(io)?;
         file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io)?;
@@ -63,20 +68,21 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Writes a whole Hugging Face folder, tokenizer included; what was at `to` stays until the new one is whole.
+    /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
     pub fn write_model(
         to: &Path,
         model: &Classifier,
         parameters: &Parameters,
         labels: &[String],
         tokenizer: &Tokenizer,
+        max_length: usize,
     ) -> Result<(), ExecuteError> {
-        let io = |source| ExecuteError::Io { path: to.into(), source };
+        let io = |error| ExecuteError::Io { path: to.into(), error };
         let parent = to.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).map_err(io)?;
         let temporary = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(io)?;
         write_folder(model, parameters, labels, temporary.path())?;
-        tokenizer.save(temporary.path(), model.config().max_position_embeddings)?;
+        tokenizer.save(temporary.path(), max_length)?;
         replace_folder(temporary, to).map_err(io)
     }
 
@@ -84,8 +90,8 @@ impl RunFolder {
     pub fn forget_state(&self) -> Result<(), ExecuteError> {
         for path in [self.state(), self.best()] {
             match std::fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(ExecuteError::Io { path, source });
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ExecuteError::Io { path, error });
                 }
                 _ => {}
             }

@@ -7,6 +7,7 @@ mod device;
 mod environment;
 mod folder;
 mod prepare;
+mod probes;
 mod rate;
 mod run;
 mod trained;
@@ -44,12 +45,12 @@ pub enum ExecuteError {
     #[error(transparent)]
     Observe(#[from] crate::observe::ObserveError),
     /// A file or folder of a run.
-    #[error("{path}: {source}")]
+    #[error("{path}: {error}")]
     Io {
         /// Which.
         path: std::path::PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. No source of the error: the message says it already.
+        error: std::io::Error,
     },
     /// A device that is not here.
     #[error("{0}")]

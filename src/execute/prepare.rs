@@ -126,9 +126,10 @@ impl Workbench {
         })?;
         let max_length = config.data.max_length;
         let tokens = self.cut.get((rows, tokenizer_key, max_length), || Ok(whole.cut(max_length)))?;
-        check(config, &dataset, &tokens, &shape)?;
+        let steps = Steps::new(&config.train, splits.train.len());
+        check(config, &dataset, &tokens, &shape, steps)?;
         let weights = files.as_ref().map(|files| files.weights.as_path());
-        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze)?;
+        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
 
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
             let ids = tokenizer.encode(&p.text, max_length)?;
@@ -140,7 +141,7 @@ impl Workbench {
             name: run.name.clone(),
             config: config.clone(),
             lengths: LengthStats::new(&whole, max_length),
-            steps: Steps::new(&config.train, splits.train.len()),
+            steps,
             probes: config.probes.iter().map(probe).collect::<Result<_, _>>()?,
             dataset,
             splits,
@@ -178,7 +179,13 @@ fn shape(
 }
 
 /// What only data and model together can show; all of it at once.
-fn check(config: &RunConfig, dataset: &Dataset, tokens: &Tokens, shape: &BertConfig) -> Result<(), ExecuteError> {
+fn check(
+    config: &RunConfig,
+    dataset: &Dataset,
+    tokens: &Tokens,
+    shape: &BertConfig,
+    steps: Steps,
+) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
     if config.data.max_length > shape.max_position_embeddings {
         problems.push(format!(
@@ -192,10 +199,17 @@ fn check(config: &RunConfig, dataset: &Dataset, tokens: &Tokens, shape: &BertCon
             shape.vocab_size
         ));
     }
+    if config.train.warmup_steps > steps.total {
+        problems.push(format!(
+            "train.warmup_steps is {}, but the run has {} steps: the learning rate would never reach train.lr",
+            config.train.warmup_steps, steps.total
+        ));
+    }
     for probe in &config.probes {
         if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
             problems.push(format!(
-                "probe `{}` expects `{expect}`, but the labels are {}",
+                "probe `{}` expects `{expect}`, but the labels are {}: name them in data.labels, or leave the probes out \
+                 with --set 'probes=[]'",
                 probe.text,
                 dataset.labels.join(", ")
             ));

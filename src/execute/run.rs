@@ -1,10 +1,10 @@
 //! Making runs: who owns them, what is left to do, what remains.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use candle_core::Device;
 
-use super::{ExecuteError, Prepared, RunFolder, environment};
+use super::{ExecuteError, Prepared, RunFolder, environment, probes};
 use crate::{
     event::{Event, FailureKind, Outcome},
     kernels::Form,
@@ -15,6 +15,9 @@ use crate::{
     train::{Job, Outputs, Saved, TrainError, fit, read_state},
 };
 
+/// Between looks at runs that another process is at.
+const WAIT: Duration = Duration::from_millis(300);
+
 /// How many runs ended how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -24,8 +27,6 @@ pub struct Tally {
     pub already_done: usize,
     /// Ended by a failure, now or (diverged runs) before.
     pub failed: usize,
-    /// Belong to another process at present.
-    pub elsewhere: usize,
     /// Not begun or not ended, because of a request to stop.
     pub stopped: usize,
 }
@@ -48,51 +49,73 @@ pub struct Runner<'a> {
     pub skipped: &'a mut dyn FnMut(&Prepared, &str),
 }
 
-/// Makes every run that is not done, in order. A run that fails does not keep the others from being made.
+/// Makes every run that is not done, in order. A run that fails does not keep the others from being made; one that another
+/// process is at is waited for, and made here if that process does not end it.
 pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Result<Tally, ExecuteError> {
     let mut tally = Tally::default();
-    for (i, run) in runs.iter().enumerate() {
-        if (runner.stop)() {
-            tally.stopped += runs.len() - i;
-            break;
+    let mut open: Vec<usize> = (0..runs.len()).collect();
+    while !open.is_empty() {
+        let mut elsewhere = Vec::new();
+        for &i in &open {
+            if (runner.stop)() {
+                tally.stopped += 1;
+                continue;
+            }
+            let info = RunInfo {
+                key: runs[i].key.clone(),
+                name: runs[i].name.clone(),
+                log_steps: runs[i].config.train.log_steps,
+                position: (i + 1, runs.len()),
+            };
+            match RunLock::acquire(runner.runs, &runs[i].key)? {
+                Some(_lock) => settle(store, &runs[i], runner, &info, &mut tally)?,
+                None => elsewhere.push(i),
+            }
         }
-        // Another process may make the run while this one waits or looks: look only while holding its lock.
-        let Some(_lock) = RunLock::acquire(runner.runs, &run.key)? else {
-            (runner.skipped)(run, "another taper process is at it");
-            tally.elsewhere += 1;
-            continue;
-        };
-        let record = store.run(&run.key)?;
-        if record.state == RunState::Completed && !model_is_missing(runner.runs, run) {
-            (runner.skipped)(run, "done");
-            tally.already_done += 1;
-            continue;
-        }
-        if record.failure == Some(FailureKind::Diverged) && record.state == RunState::Failed && !runner.retry {
-            (runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
-            tally.failed += 1;
-            continue;
-        }
-        let info = RunInfo {
-            key: run.key.clone(),
-            name: run.name.clone(),
-            log_steps: run.config.train.log_steps,
-            position: (i + 1, runs.len()),
-        };
-        let outcome = make(store, run, runner, &info)?;
-        match outcome {
-            Outcome::Completed => tally.completed += 1,
-            Outcome::Failed { .. } => tally.failed += 1,
-            Outcome::Interrupted => tally.stopped += 1,
+        open = elsewhere;
+        if !open.is_empty() && !(runner.stop)() {
+            std::thread::sleep(WAIT);
         }
     }
     Ok(tally)
 }
 
+/// Brings one run, whose lock is held, to an end.
+fn settle(
+    store: &mut Store,
+    run: &Prepared,
+    runner: &mut Runner,
+    info: &RunInfo,
+    tally: &mut Tally,
+) -> Result<(), ExecuteError> {
+    let record = store.run(&run.key)?;
+    if record.state == RunState::Completed && !model_is_missing(runner.runs, run) {
+        let caught_up = probes::catch_up(store, run, runner, info)?;
+        (runner.skipped)(run, if caught_up { "done; new probes scored" } else { "done" });
+        tally.already_done += 1;
+        return Ok(());
+    }
+    if record.failure == Some(FailureKind::Diverged) && record.state == RunState::Failed && !runner.retry {
+        (runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
+        tally.failed += 1;
+        return Ok(());
+    }
+    match make(store, run, runner, info)? {
+        Outcome::Completed => tally.completed += 1,
+        Outcome::Failed { .. } => tally.failed += 1,
+        Outcome::Interrupted => tally.stopped += 1,
+    }
+    Ok(())
+}
+
 /// Whether a run that kept a model lost it (somebody deleted the folder).
 fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
-    run.config.checkpoint.keep != Keep::None
-        && !RunFolder::new(runs, &run.key).model().join("model.safetensors").is_file()
+    let folder = RunFolder::new(runs, &run.key);
+    match run.config.checkpoint.keep {
+        Keep::None => false,
+        Keep::All if !folder.step_models().is_dir() => true,
+        _ => !folder.model().join("model.safetensors").is_file(),
+    }
 }
 
 /// Makes one run; only an error that would meet every other run too is an error here.
@@ -105,7 +128,7 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
             // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
             let message = format!("the checkpoint cannot be used, the run begins again: {e}");
             let path = folder.state();
-            std::fs::remove_file(&path).map_err(|source| ExecuteError::Io { path, source })?;
+            std::fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })?;
             runner.listener.on(info, &Event::Note { message })?;
             None
         }
@@ -137,6 +160,15 @@ fn listener_failed(e: Box<dyn std::error::Error + Send + Sync>) -> ExecuteError 
     }
 }
 
+/// The weights that a run begins with.
+pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
+    let (labels, seed) = (run.dataset.labels.len(), run.config.train.init_seed);
+    Ok(match &run.files {
+        Some(files) => Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, seed)?,
+        None => Loaded { parameters: Parameters::fresh(&run.shape, labels, seed)?, notes: Vec::new() },
+    })
+}
+
 fn train(
     run: &Prepared,
     folder: &RunFolder,
@@ -145,17 +177,14 @@ fn train(
     info: &RunInfo,
 ) -> Result<Outcome, ExecuteError> {
     let labels = &run.dataset.labels;
-    let seed = run.config.train.init_seed;
-    let loaded = match &run.files {
-        Some(files) => Parameters::load(&run.shape, labels.len(), read_weights(&files.weights)?, &files.weights, seed)?,
-        None => Loaded { parameters: Parameters::fresh(&run.shape, labels.len(), seed)?, notes: Vec::new() },
-    };
+    let loaded = load(run)?;
     for message in loaded.notes {
         runner.listener.on(info, &Event::Note { message })?;
     }
     let parameters = loaded.parameters.prepare(&run.config.train.freeze, &runner.device)?;
     let model = Classifier::new(&run.shape, &parameters, Form::default());
-    let write = |to: &Path| RunFolder::write_model(to, &model, &parameters, labels, &run.tokenizer);
+    let write =
+        |to: &Path| RunFolder::write_model(to, &model, &parameters, labels, &run.tokenizer, run.config.data.max_length);
     let export = |step: u64| write(&folder.step_model(step)).map_err(|e| TrainError::Listener(Box::new(e)));
     let job = Job {
         train: &run.config.train,

@@ -30,7 +30,7 @@ impl Trained {
         let loaded = Parameters::load(&config, labels.len(), read_weights(&weights)?, &weights, 0)?;
         let parameters = loaded.parameters.prepare(&[], device)?;
         Ok(Self {
-            model: Classifier::new(&config, &parameters, Form::default()),
+            model: Classifier::for_inference(&config, &parameters, Form::default()),
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.max_position_embeddings),
             labels,

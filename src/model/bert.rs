@@ -84,7 +84,15 @@ pub struct Classifier {
 impl Classifier {
     /// A classifier over these weights; it sees every later change of them.
     pub fn new(config: &BertConfig, parameters: &Parameters, form: Form) -> Self {
-        let get = |name: String| parameters.get(&name);
+        Self::over(config, form, |name| parameters.get(&name))
+    }
+
+    /// The same classifier over the same weights, without gradients: nothing is kept for a backward pass.
+    pub fn for_inference(config: &BertConfig, parameters: &Parameters, form: Form) -> Self {
+        Self::over(config, form, |name| parameters.get(&name).detach())
+    }
+
+    fn over(config: &BertConfig, form: Form, get: impl Fn(String) -> Tensor) -> Self {
         let linear = |name: &str| Linear { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
         let norm = |name: &str| LayerNorm { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
         let embedding = |name: &str| get(format!("bert.embeddings.{name}_embeddings.weight"));
@@ -112,6 +120,11 @@ impl Classifier {
             head: linear("classifier"),
             config: config.clone(),
         }
+    }
+
+    /// Which form of the operations it uses.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The model's shape.
@@ -167,6 +180,8 @@ impl Classifier {
     }
 
     /// Logits `[rows][labels]` without dropout, as plain numbers.
+    ///
+    /// On a classifier made by [`Self::for_inference`] this keeps nothing; on another the whole graph for a moment.
     pub fn scores(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         self.logits(&Input::new(batch, self.device())?, None)?.to_vec2()
     }

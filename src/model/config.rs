@@ -94,7 +94,7 @@ fn dropout() -> f64 {
 impl BertConfig {
     /// Reads a config.json.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|error| ModelError::Io { path: path.into(), error })?;
         Self::parse(&text).map_err(|message| ModelError::Config { path: path.into(), message })
     }
 
@@ -142,8 +142,24 @@ impl BertConfig {
                 w.hidden_size, w.num_attention_heads
             ));
         }
-        if w.num_hidden_layers == 0 || w.type_vocab_size == 0 {
-            return Err("`num_hidden_layers` and `type_vocab_size` must be at least 1".into());
+        for (key, value, least) in [
+            ("num_hidden_layers", w.num_hidden_layers, 1),
+            ("type_vocab_size", w.type_vocab_size, 1),
+            ("intermediate_size", w.intermediate_size, 1),
+            ("max_position_embeddings", w.max_position_embeddings, 3),
+        ] {
+            if value < least {
+                return Err(format!("`{key}` is {value}; expected at least {least}"));
+            }
+        }
+        for (key, p) in [
+            ("hidden_dropout_prob", w.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", w.attention_probs_dropout_prob),
+            ("classifier_dropout", w.classifier_dropout.unwrap_or(0.0)),
+        ] {
+            if !(0.0..1.0).contains(&p) {
+                return Err(format!("`{key}` is {p}; expected at least 0, below 1"));
+            }
         }
         Ok(Self {
             vocab_size: w.vocab_size,
@@ -217,6 +233,9 @@ mod tests {
             ("is_decoder", json!(true)),
             ("num_attention_heads", json!(7)),
             ("num_hidden_layers", json!(0)),
+            ("intermediate_size", json!(0)),
+            ("max_position_embeddings", json!(0)),
+            ("hidden_dropout_prob", json!(1.0)),
         ] {
             let error = with(key, value).expect_err(key);
             assert!(error.contains(key), "{error}");

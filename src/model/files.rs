@@ -9,10 +9,8 @@ use std::{
 };
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::{
-    SafeTensors,
-    tensor::{Dtype, View},
-};
+use safetensors::tensor::{Dtype, TensorInfo, View};
+use serde_json::{Map, Value};
 
 use super::{Classifier, ModelError, Parameters};
 
@@ -22,7 +20,7 @@ fn unreadable(path: &Path, e: impl std::fmt::Display) -> ModelError {
 
 /// Whether a weights file is one of safetensors; a missing file is told as one.
 fn is_safetensors(path: &Path) -> Result<bool, ModelError> {
-    File::open(path).map_err(|source| ModelError::Io { path: path.into(), source })?;
+    File::open(path).map_err(|error| ModelError::Io { path: path.into(), error })?;
     Ok(path.extension().is_some_and(|ending| ending == "safetensors"))
 }
 
@@ -56,26 +54,39 @@ pub(super) fn read_shapes(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, M
             .map(|info| (info.name, info.layout.shape().dims().to_vec()))
             .collect());
     }
-    let io = |source| ModelError::Io { path: path.into(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
+    let (header, end) = read_header(path)?;
+    let mut shapes = BTreeMap::new();
+    let mut data_end = 0;
+    for (name, tensor) in header.iter().filter(|(name, _)| *name != "__metadata__") {
+        let info: TensorInfo = serde_json::from_value(tensor.clone()).map_err(|e| unreadable(path, e))?;
+        data_end = data_end.max(info.data_offsets.1 as u64);
+        if matches!(info.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            shapes.insert(name.clone(), info.shape);
+        }
+    }
+    // Without this a file cut short would be found out only when it is read whole.
+    let size =
+        File::open(path).and_then(|f| f.metadata()).map_err(|error| ModelError::Io { path: path.into(), error })?.len();
+    match end + data_end > size {
+        true => Err(unreadable(path, "the file is cut short")),
+        false => Ok(shapes),
+    }
+}
+
+/// The JSON header of a safetensors file, and where it ends.
+pub fn read_header(path: &Path) -> Result<(Map<String, Value>, u64), ModelError> {
+    // The format's own bound: a longer one is no header but something else read as a length.
+    const LONGEST: u64 = 100_000_000;
+    let mut file = File::open(path).map_err(|error| ModelError::Io { path: path.into(), error })?;
     let mut length = [0u8; 8];
     file.read_exact(&mut length).map_err(|e| unreadable(path, e))?;
-    let header = u64::from_le_bytes(length);
-    if header > size {
-        return Err(unreadable(path, "its header is longer than the file"));
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST {
+        return Err(unreadable(path, "its header has an impossible length"));
     }
-    let mut bytes = length.to_vec();
-    bytes.resize(8 + header as usize, 0);
-    file.read_exact(&mut bytes[8..]).map_err(|e| unreadable(path, e))?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| unreadable(path, e))?;
-    // Without this a file cut short would be found out only when it is read whole.
-    if metadata.data_len() as u64 + 8 + header > size {
-        return Err(unreadable(path, "the file is cut short"));
-    }
-    let is_float = |dtype| matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16);
-    let tensors = metadata.tensors().into_iter().filter(|(_, info)| is_float(info.dtype));
-    Ok(tensors.map(|(name, info)| (name, info.shape.clone())).collect())
+    let mut json = vec![0u8; length as usize];
+    file.read_exact(&mut json).map_err(|e| unreadable(path, e))?;
+    Ok((serde_json::from_slice(&json).map_err(|e| unreadable(path, e))?, 8 + length))
 }
 
 /// A tensor whose bytes are made when they are written: no second copy of all weights.
@@ -106,7 +117,7 @@ pub fn write_tensors<'a>(
     tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
     metadata: HashMap<String, String>,
 ) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { path: path.into(), source };
+    let io = |error| ModelError::Io { path: path.into(), error };
     let temporary = path.with_extension("tmp");
     let tensors: Vec<(String, Lazy)> = tensors.into_iter().map(|(name, t)| (name, Lazy(t))).collect();
     let written = safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
@@ -114,6 +125,7 @@ pub fn write_tensors<'a>(
             safetensors::SafeTensorError::IoError(e) => e,
             other => std::io::Error::other(other),
         })
+        .and_then(|()| share(&temporary))
         .and_then(|()| File::open(&temporary)?.sync_all())
         .and_then(|()| std::fs::rename(&temporary, path))
         // The new name is on the disk only when its folder is.
@@ -126,6 +138,14 @@ pub fn write_tensors<'a>(
     Ok(())
 }
 
+/// Gives a file the permissions that any new file gets: safetensors makes its own for its owner alone.
+fn share(path: &Path) -> std::io::Result<()> {
+    let sample = path.with_extension("permissions");
+    let permissions = File::create(&sample)?.metadata()?.permissions();
+    std::fs::remove_file(&sample)?;
+    std::fs::set_permissions(path, permissions)
+}
+
 /// Writes a classifier as a Hugging Face folder: config.json and model.safetensors. Tokenizer files are not its concern.
 pub fn write_folder(
     model: &Classifier,
@@ -133,11 +153,11 @@ pub fn write_folder(
     labels: &[String],
     dir: &Path,
 ) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io { path: dir.into(), source };
+    let io = |error| ModelError::Io { path: dir.into(), error };
     std::fs::create_dir_all(dir).map_err(io)?;
     let config = serde_json::to_string_pretty(&model.config().to_json(labels)).expect("JSON of JSON") + "\n";
     let path = dir.join("config.json");
-    let mut file = File::create(&path).map_err(|source| ModelError::Io { path: path.clone(), source })?;
+    let mut file = File::create(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
     file.write_all(config.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     // transformers refuses files that do not say which framework's layout they have.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);

@@ -9,7 +9,7 @@ mod parameters;
 
 pub use bert::{Classifier, DropoutPlan, Input};
 pub use config::BertConfig;
-pub use files::{read_weights, write_folder, write_tensors};
+pub use files::{read_header, read_weights, write_folder, write_tensors};
 pub use parameters::{Loaded, Parameters};
 
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {error}")]
     Io {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. No source of the error: the message says it already.
+        error: std::io::Error,
     },
     /// A config that is not JSON, lacks keys, or describes another kind of model.
     #[error("{path}: {message}")]
@@ -54,6 +54,12 @@ pub enum ModelError {
     Freeze {
         /// What is wrong with it.
         message: String,
+    },
+    /// `train.no_decay` that names nothing.
+    #[error("train.no_decay: no parameter's name contains `{word}`; common are `bias` and `LayerNorm.weight`")]
+    NoDecay {
+        /// The word.
+        word: String,
     },
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]

@@ -194,13 +194,23 @@ impl Parameters {
         Ok(Loaded { parameters: Self { names, tensors, trainable: Vec::new() }, notes })
     }
 
-    /// Whether the weights file fits the config and every prefix in `freeze` names something, without reading a weight.
-    pub fn check(config: &BertConfig, labels: usize, file: Option<&Path>, freeze: &[String]) -> Result<(), ModelError> {
+    /// Whether the weights file fits the config, every prefix in `freeze` begins a name and every word in `no_decay` is
+    /// part of one; without reading a weight.
+    pub fn check(
+        config: &BertConfig,
+        labels: usize,
+        file: Option<&Path>,
+        freeze: &[String],
+        no_decay: &[String],
+    ) -> Result<(), ModelError> {
         let layout = layout(config, labels);
         if let Some(path) = file {
             Match::new(&layout, &read_shapes(path)?, labels, path)?;
         }
         let names: Vec<String> = layout.into_iter().map(|(name, _)| name).collect();
+        if let Some(unused) = no_decay.iter().find(|part| !names.iter().any(|name| name.contains(part.as_str()))) {
+            return Err(ModelError::NoDecay { word: unused.clone() });
+        }
         check_freeze(&names, freeze)
     }
 

@@ -32,32 +32,43 @@ pub struct PlannedRun {
 /// first. An excluded point is never asked for, so a sweep may exclude combinations that would be refused.
 ///
 /// # Errors
-/// Those of `at` and of [`resolve()`]; a sweep with a key in two axes, an axis without values, a zip of uneven lengths, more
+/// Those of `at` and of [`resolve()`], of every point; a sweep with a key in two axes, an axis without values, a zip of uneven lengths, more
 /// than [`MAX_POINTS`] points, or nothing left after exclusion.
 pub fn expand<E: From<PlanError>>(
     spec: &Spec,
     mut at: impl FnMut(&[(String, Value)]) -> Result<Spec, E>,
-) -> Result<Vec<PlannedRun>, E> {
-    let axes = axes(&spec.sweep)?;
-    let points = count(&axes)?;
+) -> Result<Vec<PlannedRun>, Vec<E>> {
+    let refused = |e: PlanError| vec![E::from(e)];
+    let axes = axes(&spec.sweep).map_err(refused)?;
+    let points = count(&axes).map_err(refused)?;
     let names = Names::new(&values_by_key(&axes));
     let base = serde_json::to_value(spec).unwrap_or_default();
 
     let mut runs = Vec::new();
+    let mut errors = Vec::new();
     let mut seen = HashSet::new();
     for index in 0..points {
         let point = point(&axes, index);
         if spec.sweep.exclude.iter().any(|table| matches(table, &point, &base)) {
             continue;
         }
-        let config = resolve(&at(&point)?)?;
+        let config = match at(&point).and_then(|spec| Ok(resolve(&spec)?)) {
+            Ok(config) => config,
+            Err(e) => {
+                errors.push(e);
+                continue;
+            }
+        };
         if seen.insert(fingerprint(&to_value(&config))) {
             let name = if point.is_empty() { spec.name.clone() } else { names.name(&point) };
             runs.push(PlannedRun { name, point, config });
         }
     }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     if runs.is_empty() {
-        return Err(PlanError::NothingLeft { points }.into());
+        return Err(refused(PlanError::NothingLeft { points }));
     }
     number_namesakes(&mut runs);
     Ok(runs)
@@ -187,7 +198,7 @@ mod tests {
             whole[key] = value.clone();
         }
         let spec = Spec { sweep: serde_json::from_value(whole).unwrap(), ..spec() };
-        expand(&spec, |point| set(&spec, point))
+        expand(&spec, |point| set(&spec, point)).map_err(|mut errors| errors.remove(0))
     }
 
     fn names(sweep_: Value) -> Vec<String> {
@@ -300,7 +311,7 @@ mod tests {
             ..spec()
         };
         let refused = |spec: &Spec| {
-            expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }).unwrap_err().to_string()
+            expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }).unwrap_err()[0].to_string()
         };
         assert_eq!(refused(&spec(3)), "sweep: 1000000 points are more than the 100000 allowed; remove some values");
         assert!(refused(&spec(12)).contains("more than 2^64 points"));

@@ -164,13 +164,19 @@ fn groups(runs: &[RunInput], scores: &[Option<f64>]) -> Vec<Group> {
         .collect()
 }
 
-/// The resolved config with every seed taken out, as text.
+/// The resolved config without its seeds and without what changes no number, as text.
 fn without_seeds(run: &RunInput) -> String {
     let mut config = serde_json::to_value(&run.run.config).unwrap_or(Value::Null);
     for (table, key) in [("train", "seed"), ("train", "init_seed"), ("train", "order_seed"), ("data", "seed")] {
         if let Some(value) = config.get_mut(table).and_then(|t| t.get_mut(key)) {
             *value = Value::Null;
         }
+    }
+    for (table, key) in [("train", "log_steps"), ("checkpoint", "every_steps")] {
+        config.get_mut(table).and_then(|t| t.as_object_mut()?.remove(key));
+    }
+    if let Some(config) = config.as_object_mut() {
+        config.retain(|key, _| key != "name" && key != "probes");
     }
     config.to_string()
 }

@@ -34,7 +34,16 @@ impl Store {
     pub fn runs_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let experiment = self.experiment(experiment)?.name;
         let sql = format!("{RUN} JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = ?1 ORDER BY x.position");
-        self.read(|tx| all(tx, &sql, [experiment], run_record))
+        let names = "SELECT x.name FROM experiment_runs x JOIN runs r ON r.key = x.run WHERE x.experiment = ?1
+             ORDER BY x.position";
+        self.read(|tx| {
+            let names: Vec<String> = all(tx, names, [&experiment], |row| row.get(0))?;
+            let mut runs = all(tx, &sql, [&experiment], run_record)?;
+            for (run, name) in runs.iter_mut().zip(names) {
+                (run.name, run.experiment) = (name, experiment.clone());
+            }
+            Ok(runs)
+        })
     }
 
     /// All experiments, in the order in which they were first stored.
@@ -42,8 +51,8 @@ impl Store {
         self.read(|tx| {
             let mut experiments = all(tx, "SELECT * FROM experiments ORDER BY id", [], experiment_record)?;
             for e in &mut experiments {
-                let keys = "SELECT run FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
-                e.runs = all(tx, keys, [&e.name], |row| row.get(0))?;
+                let runs = "SELECT run, name FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
+                e.runs = all(tx, runs, [&e.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
             }
             Ok(experiments)
         })

@@ -157,8 +157,8 @@ pub struct ExperimentRecord {
     pub spec_text: String,
     /// `[report]`, as JSON.
     pub report: serde_json::Value,
-    /// Keys of its runs, in the plan's order.
-    pub runs: Vec<String>,
+    /// Key and name of each of its runs, in the plan's order.
+    pub runs: Vec<(String, String)>,
 }
 
 /// The stored steps of a run, in order.

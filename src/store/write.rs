@@ -52,21 +52,23 @@ impl Store {
                 ],
             )?;
             tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
-            let mut insert =
-                tx.prepare("INSERT OR IGNORE INTO experiment_runs (experiment, position, run) VALUES (?1, ?2, ?3)")?;
-            for (position, key) in experiment.runs.iter().enumerate() {
-                insert.execute(params![experiment.name, Count(position as u64), key])?;
+            let mut insert = tx.prepare(
+                "INSERT OR IGNORE INTO experiment_runs (experiment, position, run, name) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (position, (key, name)) in experiment.runs.iter().enumerate() {
+                insert.execute(params![experiment.name, Count(position as u64), key, name])?;
             }
             Ok(())
         })
     }
 
-    /// Stores a run as pending; leaves it untouched where it is known already.
+    /// Stores a run as pending. Of one that is known already only the config is renewed: what is in it and not in the key
+    /// (probes, printing, what is kept) is as the latest spec says.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute(
                 "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET config = excluded.config",
                 params![
                     run.key,
                     run.name,

@@ -58,11 +58,15 @@ type Emit<'a> = dyn FnMut(Event) -> Result<(), Box<dyn std::error::Error + Send 
 struct Fit<'a> {
     job: &'a Job<'a>,
     model: &'a Classifier,
+    /// The same weights without gradients: for evaluations.
+    measured: Classifier,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
     steps: Steps,
     state: State,
     optimizer: AdamW,
+    /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
+    weights_of: u64,
     /// The last evaluation on the test or dev split, with the step it belongs to.
     last: Option<(u64, Split, Evaluation)>,
 }
@@ -88,7 +92,9 @@ pub fn fit<'a>(
     }
     let steps = Steps::new(job.train, job.splits.train.len());
     let splits = job.splits;
-    let mut fit = Fit { job, model, emit, stop, steps, state, optimizer, last: None };
+    let measured = Classifier::for_inference(model.config(), parameters, model.form());
+    let mut fit = Fit { job, model, measured, emit, stop, steps, state, optimizer, weights_of: 0, last: None };
+    fit.weights_of = fit.state.step;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
         steps_per_epoch: steps.per_epoch,
@@ -144,9 +150,7 @@ impl Fit<'_> {
         }
         if self.job.checkpoint.keep == Keep::Best && self.state.best.figure.is_some() {
             parameters.restore(&crate::model::read_weights(&self.job.outputs.best)?)?;
-            if self.state.best.step != self.state.step {
-                self.last = None;
-            }
+            self.weights_of = self.state.best.step;
         }
         self.measure(When::After)?;
         Ok(Outcome::Completed)
@@ -178,6 +182,7 @@ impl Fit<'_> {
         if finite {
             self.optimizer.step(&grads, grad_norm, lr)?;
             self.state.step = step;
+            self.weights_of = step;
         }
         self.state.elapsed_s += begin.elapsed().as_secs_f64();
         let elapsed_s = self.state.elapsed_s;
@@ -195,7 +200,7 @@ impl Fit<'_> {
     fn evaluate(&mut self, when: When, split: Split) -> Result<Evaluation, TrainError> {
         let job = self.job;
         let rows = rows_of(job.splits, split);
-        let (model, stop, emit) = (self.model, self.stop, &mut *self.emit);
+        let (model, stop, emit) = (&self.measured, self.stop, &mut *self.emit);
         let evaluation = evaluate(model, job.dataset, job.tokens, rows, &mut |done| {
             if stop() {
                 return Err(TrainError::StopRequested);
@@ -207,7 +212,7 @@ impl Fit<'_> {
     }
 
     fn report(&mut self, when: When, split: Split, evaluation: &Evaluation) -> Result<(), TrainError> {
-        let step = self.state.step;
+        let step = self.weights_of;
         let epoch = if step == 0 { 0 } else { self.steps.place(step).0 };
         let (metrics, elapsed_s) = (evaluation.metrics.clone(), evaluation.elapsed_s);
         self.emit(Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s })
@@ -220,7 +225,7 @@ impl Fit<'_> {
                 continue;
             }
             // An evaluation made during training of these very weights is not made twice.
-            let evaluation = match self.last.take_if(|(step, of, _)| (*step, *of) == (self.state.step, split)) {
+            let evaluation = match self.last.take_if(|(step, of, _)| (*step, *of) == (self.weights_of, split)) {
                 Some((_, _, evaluation)) => {
                     self.report(when, split, &evaluation)?;
                     evaluation
@@ -232,8 +237,8 @@ impl Fit<'_> {
             }
         }
         if !self.job.probes.is_empty() {
-            let scores = score_probes(self.model, self.job.probes, &self.job.dataset.labels)?;
-            self.emit(Event::ProbesScored { when, step: self.state.step, scores })?;
+            let scores = score_probes(&self.measured, self.job.probes, &self.job.dataset.labels)?;
+            self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ CREATE TABLE experiments (
 CREATE TABLE runs (
     id              INTEGER PRIMARY KEY, -- order of registration
     key             TEXT NOT NULL UNIQUE,
-    name            TEXT NOT NULL,
+    name            TEXT NOT NULL,       -- in the experiment that planned it first
     experiment      TEXT NOT NULL,       -- the one that planned it first
     state           TEXT NOT NULL,       -- pending, running, completed, failed, interrupted
     failure         TEXT,                -- error, oom, diverged, crashed
@@ -46,6 +46,7 @@ CREATE TABLE experiment_runs (
     experiment TEXT NOT NULL REFERENCES experiments (name) ON DELETE CASCADE,
     position   INTEGER NOT NULL,
     run        TEXT NOT NULL,
+    name       TEXT NOT NULL, -- what tells the run from its siblings there
     PRIMARY KEY (experiment, position),
     UNIQUE (experiment, run)
 ) STRICT, WITHOUT ROWID;

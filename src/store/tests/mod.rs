@@ -34,6 +34,6 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         arguments: vec!["--set".into(), "train.lr=2e-5".into()],
         spec_text: "name = \"a\"\n".into(),
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
-        runs: runs.iter().map(|key| key.to_string()).collect(),
+        runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }
 }
