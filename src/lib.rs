@@ -7,6 +7,7 @@ pub mod assets;
 pub mod data;
 pub mod event;
 pub mod execute;
+pub mod format;
 pub mod kernels;
 pub mod metrics;
 pub mod model;

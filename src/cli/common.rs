@@ -134,11 +134,6 @@ pub fn settle(store: &mut Store, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// The first digits of a run's key: enough to name it.
-pub fn short(key: &str) -> &str {
-    &key[..12.min(key.len())]
-}
-
 /// A state in words.
 pub fn state(run: &RunRecord) -> String {
     let json = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use taper::{execute::RunFolder, plan::Keep, store::RunRecord};
+use taper::{execute::RunFolder, format, plan::Keep, store::RunRecord};
 
 use super::{Global, common, output::Output};
 
@@ -29,9 +29,9 @@ pub fn model_folder(run: &RunRecord, runs: &Path) -> Result<PathBuf> {
         return Ok(folder);
     }
     if run.config.checkpoint.keep == Keep::None {
-        bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", common::short(&run.key));
+        bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", format::short(&run.key));
     }
-    bail!("run {} has no model: it is {}; `taper run` makes it", common::short(&run.key), common::state(run))
+    bail!("run {} has no model: it is {}; `taper run` makes it", format::short(&run.key), common::state(run))
 }
 
 impl Export {

@@ -4,11 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use taper::format;
 
-use super::{
-    Global, common,
-    output::{self, Output},
-};
+use super::{Global, common, output::Output};
 
 /// List runs, oldest first.
 #[derive(Args)]
@@ -40,14 +38,14 @@ impl List {
         let rows = runs.iter().map(|run| {
             let metrics = run.final_metrics.as_ref();
             vec![
-                common::short(&run.key).to_string(),
+                format::short(&run.key).to_string(),
                 run.experiment.clone(),
                 run.name.clone(),
                 common::state(run),
                 format!("{}/{}", run.steps, run.total_steps),
                 run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")),
-                metrics.map_or_else(dash, |m| output::percent(m.accuracy)),
-                metrics.map_or_else(dash, |m| output::percent(m.macro_f1)),
+                metrics.map_or_else(dash, |m| format::percent(m.accuracy)),
+                metrics.map_or_else(dash, |m| format::percent(m.macro_f1)),
             ]
         });
         out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy", "macro-F1"], rows)?;

@@ -8,17 +8,14 @@ use serde_json::json;
 use taper::{
     data::{self, LengthStats},
     execute::{Prepared, training_rate},
+    format,
     plan::{Estimate, Lengths, ModelShape, estimate},
     spec::LoadedSpec,
     store::{RunRecord, RunState},
     train::step_batches,
 };
 
-use super::{
-    Global, Unusable, common,
-    common::SpecArgs,
-    output::{self, Output},
-};
+use super::{Global, Unusable, common, common::SpecArgs, output::Output};
 
 /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
 #[derive(Args)]
@@ -142,13 +139,13 @@ fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -
         lines.iter().map(|line| {
             let e = &line.estimate;
             vec![
-                common::short(&line.run.key).to_string(),
+                format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
                 standing(line.record.as_ref()),
-                output::count(e.steps),
-                e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", output::duration(s * left(line)))),
-                format!("~{}", output::bytes(e.memory_bytes)),
-                format!("~{}", output::bytes(e.disk_bytes)),
+                format::count(e.steps),
+                e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
+                format!("~{}", format::bytes(e.memory_bytes)),
+                format!("~{}", format::bytes(e.disk_bytes)),
             ]
         }),
     )?;
@@ -159,8 +156,8 @@ fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -
     out.line(format!(
         "{open} of {} runs to do: about {} on this machine's CPU, {} of disk",
         lines.len(),
-        output::duration(time),
-        output::bytes(disk)
+        format::duration(time),
+        format::bytes(disk)
     ))
 }
 
@@ -172,35 +169,35 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let mut dropped = Vec::new();
     for (count, what) in [(c.missing_text, "without a text"), (c.missing_label, "without a label")] {
         if count > 0 {
-            dropped.push(format!("{} {what}", output::count(count)));
+            dropped.push(format!("{} {what}", format::count(count)));
         }
     }
     let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
     out.line(format!(
         "data      {} rows of {}; {dropped}",
-        output::count(n),
+        format::count(n),
         String::from(run.config.data.source.clone())
     ))?;
 
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
-    let share = |count: u64| output::percent(count as f64 / n.max(1) as f64);
+    let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
     let classes: Vec<String> = dataset
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| format!("{label} {} ({})", output::count(count), share(count)))
+        .map(|(label, &count)| format!("{label} {} ({})", format::count(count), share(count)))
         .collect();
     let majority = share(counts.iter().copied().max().unwrap_or(0));
     out.line(format!("labels    {}; always guessing the commonest gives {majority}", classes.join(", ")))?;
     if c.duplicates > 0 {
         out.line(format!(
             "repeats   {} texts stand again, {} of them with another label",
-            output::count(c.duplicates),
-            output::count(c.contradicting)
+            format::count(c.duplicates),
+            format::count(c.contradicting)
         ))?;
     }
-    let size = |rows: &[u32]| output::count(rows.len() as u64);
+    let size = |rows: &[u32]| format::count(rows.len() as u64);
     let mut line =
         format!("split     train {}, dev {}, test {}", size(&splits.train), size(&splits.dev), size(&splits.test));
     let leaked = data::leaked(dataset, &splits.train, &splits.test);
@@ -211,20 +208,20 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let LengthStats { mean, p50, p90, p99, max, truncated } = run.lengths;
     let cut = match truncated {
         0 => "none is cut".into(),
-        n => format!("{} rows are cut", output::count(n as u64)),
+        n => format!("{} rows are cut", format::count(n as u64)),
     };
     out.line(format!(
         "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {max}; max_length {}: {cut}",
         run.config.data.max_length
     ))?;
-    let parameters = output::count(costs(run, 1.0).parameters);
+    let parameters = format::count(costs(run, 1.0).parameters);
     let shape = &run.shape;
     out.line(format!(
         "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
         String::from(run.config.model.source.clone()),
         shape.num_hidden_layers,
         shape.hidden_size,
-        output::count(shape.vocab_size as u64),
+        format::count(shape.vocab_size as u64),
     ))
 }
 

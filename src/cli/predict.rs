@@ -5,12 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
-use taper::{data, execute::Trained};
+use taper::{data, execute::Trained, format};
 
-use super::{
-    Global, common, export,
-    output::{self, Output},
-};
+use super::{Global, common, export, output::Output};
 
 /// Texts classified together.
 const CHUNK: usize = 64;
@@ -86,7 +83,7 @@ impl Predict {
             out.document(&lines.map(|(text, (id, p))| describe(model, None, text, *id, p)).collect::<Vec<_>>())?;
         } else {
             let rows = lines
-                .map(|(text, (id, p))| vec![model.labels()[*id].clone(), output::percent(p[*id].into()), text.clone()]);
+                .map(|(text, (id, p))| vec![model.labels()[*id].clone(), format::percent(p[*id].into()), text.clone()]);
             out.table(&["label", "confidence", "text"], rows)?;
         }
         Ok(ExitCode::SUCCESS)

@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     execute::{Runner, Tally, run_all},
+    format,
     observe::{JsonLines, Listener, Listeners, Progress, Recorder},
     store::{ExperimentRecord, NewRun, Store},
 };
 
-use super::{Global, Unusable, common, common::SpecArgs, output, output::Output};
+use super::{Global, Unusable, common, common::SpecArgs, output::Output};
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
@@ -76,7 +77,7 @@ impl Run {
             match out.json {
                 true => out.line(json!({ "run": key, "name": name, "event": "run_skipped", "why": why }))?,
                 false if global.quiet => {}
-                false => out.line(format!("{}  {name}: {why}", common::short(key)))?,
+                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
             }
         }
         if !out.json {
@@ -104,8 +105,8 @@ impl Run {
         let rows: Vec<Vec<String>> = scored
             .map(|(run, m)| {
                 let split = if run.config.data.test > 0.0 { "test" } else { "dev" };
-                let figure = format!("{split} accuracy {}", output::percent(m.accuracy));
-                vec![common::short(&run.key).into(), run.name.clone(), figure, format!("loss {:.4}", m.loss)]
+                let figure = format!("{split} accuracy {}", format::percent(m.accuracy));
+                vec![format::short(&run.key).into(), run.name.clone(), figure, format!("loss {:.4}", m.loss)]
             })
             .collect();
         let measured = !rows.is_empty();

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use taper::store::{EvalRecord, ProbeRecord, RunRecord};
-
-use super::{
-    Global, common,
-    output::{self, Output},
+use taper::{
+    format,
+    store::{EvalRecord, ProbeRecord, RunRecord},
 };
+
+use super::{Global, common, output::Output};
 
 /// Show one run.
 #[derive(Args)]
@@ -78,10 +78,10 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
                 tag(&e.when),
                 e.step.to_string(),
                 tag(&e.split),
-                output::count(e.metrics.rows),
+                format::count(e.metrics.rows),
                 format!("{:.4}", e.metrics.loss),
-                output::percent(e.metrics.accuracy),
-                output::percent(e.metrics.macro_f1),
+                format::percent(e.metrics.accuracy),
+                format::percent(e.metrics.macro_f1),
             ]
         }),
     )?;
@@ -95,7 +95,7 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
                     tag(&p.when),
                     p.score.text.clone(),
                     p.score.predicted.clone(),
-                    output::percent(confidence.into()),
+                    format::percent(confidence.into()),
                     p.score.expect.clone().unwrap_or_else(|| "–".into()),
                 ]
             }),

@@ -8,8 +8,9 @@ use std::{
 use super::ExecuteError;
 use crate::{
     data::Tokenizer,
+    format::short,
     model::{Classifier, Parameters, write_folder},
-    plan::RunConfig,
+    plan::{RunConfig, Source},
 };
 
 /// A run's folder, `runs/<first 12 digits of its key>`.
@@ -19,7 +20,7 @@ pub struct RunFolder(PathBuf);
 impl RunFolder {
     /// The folder of the run with that key.
     pub fn new(runs: &Path, key: &str) -> Self {
-        Self(runs.join(&key[..12.min(key.len())]))
+        Self(runs.join(short(key)))
     }
 
     /// The folder itself.
@@ -59,7 +60,7 @@ impl RunFolder {
 
     /// Makes the folder and writes `run.toml`.
     pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
-        let text = toml::to_string_pretty(config).map_err(|e| ExecuteError::Setting(e.to_string()))?;
+        let text = toml::to_string_pretty(&anchored(config)).map_err(|e| ExecuteError::Setting(e.to_string()))?;
         let io = |error| ExecuteError::Io { path: self.config(), error };
         std::fs::create_dir_all(&self.0).map_err(io)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(io)?;
@@ -98,6 +99,22 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// The config with paths that hold wherever the file lies that they are written in.
+fn anchored(config: &RunConfig) -> RunConfig {
+    let mut config = config.clone();
+    let anchor = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    for source in [&mut config.model.source, &mut config.data.source] {
+        match source {
+            Source::Path(path) => *path = anchor(path),
+            Source::Scratch(name) if name.ends_with(".json") => {
+                *name = anchor(Path::new(name.as_str())).display().to_string();
+            }
+            _ => {}
+        }
+    }
+    config
 }
 
 /// Puts a folder in the place of another.

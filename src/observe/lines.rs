@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::{
-    RunInfo,
-    format::{count, duration, one_line, percent},
+use super::RunInfo;
+use crate::{
+    event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
+    format::{brief, duration, percent, short},
 };
-use crate::event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When};
 
 /// Steps over which speed is measured: long enough to even out batches of different lengths, short enough to follow a
 /// machine that slows down.
@@ -74,9 +74,9 @@ impl View {
                     Some(step) => format!("goes on from step {step} of {total_steps}"),
                     None => format!("{total_steps} steps"),
                 };
-                let key = run.key.get(..8).unwrap_or(&run.key);
+                let key = short(&run.key);
                 let (train, dev, test) = rows;
-                let parameters = count(*parameters as f64);
+                let parameters = brief(*parameters as f64);
                 let text = format!(
                     "{} ({key}): {begin}, {train} train + {dev} dev + {test} test rows, {parameters} parameters",
                     run.name
@@ -142,7 +142,7 @@ impl View {
     fn pace(&self) -> String {
         self.speed().map_or_else(String::new, |(steps, tokens)| {
             let left = self.total_steps.saturating_sub(self.step) as f64 / steps;
-            format!("  {} tok/s  eta {}", count(tokens), duration(left))
+            format!("  {} tok/s  eta {}", brief(tokens), duration(left))
         })
     }
 
@@ -208,6 +208,11 @@ fn probe(score: &ProbeScore) -> String {
     format!("{} {}{verdict}: {}", score.predicted, percent(f64::from(confidence)), one_line(&score.text))
 }
 
+/// `text` on one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,12 +252,12 @@ mod tests {
         ];
         let want = [
             "note: the head is new",
-            "lr=1e-5 (01234567): 900 steps, 9590 train + 0 dev + 2397 test rows, 38.5M parameters",
-            "before training  test: loss 0.6250  accuracy 25.00 %  macro-F1 20.00 %  (4 rows in 1s)",
-            "before training  negative 75.00 %, as expected: 这家饭店真贴心",
+            "lr=1e-5 (0123456789ab): 900 steps, 9590 train + 0 dev + 2397 test rows, 38.5M parameters",
+            "before training  test: loss 0.6250  accuracy 25.0%  macro-F1 20.0%  (4 rows in 0.5s)",
+            "before training  negative 75.0%, as expected: 这家饭店真贴心",
             // Two steps and 200 tokens in one second; 898 steps to go.
             "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m29s",
-            "step 2  epoch 1  dev: loss 0.6250  accuracy 75.00 %  macro-F1 42.86 %  (4 rows in 1s)",
+            "step 2  epoch 1  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
             "checkpoint at step 2",
             "lr=1e-5: interrupted after step 3; the same command goes on from step 2",
             "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
@@ -275,7 +280,7 @@ mod tests {
         let quiet = RunInfo { log_steps: 0, ..run((3, 12)) };
         assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
         let line = &view.tell(&quiet, &step(3, 0.5))[0].text;
-        assert!(line.starts_with("[3/12] step 3/3 ") && line.ends_with("eta 0s"), "{line}");
+        assert!(line.starts_with("[3/12] step 3/3 ") && line.ends_with("eta 0.0s"), "{line}");
     }
 
     #[test]
@@ -298,15 +303,15 @@ mod tests {
         tell(&mut view, &[step(1, 1.0)]);
         assert_eq!(view.status(), "loss 1.0000");
         tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Dev, 3)]);
-        assert_eq!(view.status(), "loss 0.9500  accuracy 75.00 %  200 tok/s  eta 4s");
+        assert_eq!(view.status(), "loss 0.9500  accuracy 75.0%  200 tok/s  eta 4.0s");
     }
 
     #[test]
     fn a_probe_says_what_was_expected() {
         let mut score = probe(0, 0.25);
         score.predicted = "positive".into();
-        assert_eq!(super::probe(&score), "positive 75.00 %, expected negative: 这家饭店真贴心");
+        assert_eq!(super::probe(&score), "positive 75.0%, expected negative: 这家饭店真贴心");
         score.expect = None;
-        assert_eq!(super::probe(&score), "positive 75.00 %: 这家饭店真贴心");
+        assert_eq!(super::probe(&score), "positive 75.0%: 这家饭店真贴心");
     }
 }

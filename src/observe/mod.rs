@@ -4,7 +4,6 @@
 //! stops the run where it cannot; [`Progress`] shows them to a person, [`JsonLines`] to a program; [`Listeners`] hands
 //! each event to several of them.
 
-mod format;
 mod json_lines;
 mod lines;
 mod progress;

@@ -276,9 +276,9 @@ mod tests {
         let want = "\
 lr=1e-5 (k): 3 steps, 8 train + 0 dev + 2 test rows, 1.0k parameters
 note: the head is new
-step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 1s
+step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 0.5s
 checkpoint at step 2
-step 2  epoch 1  test: loss 0.6250  accuracy 75.00 %  macro-F1 42.86 %  (4 rows in 1s)
+step 2  epoch 1  test: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)
 lr=1e-5: failed (out of memory) after step 2: no room
 ";
         assert_eq!(text, want);
@@ -302,7 +302,7 @@ lr=1e-5: failed (out of memory) after step 2: no room
             "2/3  loss 0.7375",
             "  evaluating test",
             " 2/4",
-            "accuracy 75.00 %  200 tok/s  eta 1s",
+            "accuracy 75.0%  200 tok/s  eta 0.5s",
             "step 2/3  epoch 1",
             "note: the head is new",
             "failed (out of memory)",

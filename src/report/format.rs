@@ -4,15 +4,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+pub use crate::format::{NOTHING, count, duration, percent, short};
 use crate::stats::Interval;
-
-/// What stands where there is nothing.
-pub const NOTHING: &str = "–";
-
-/// A share as `91.3%`.
-pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
-}
 
 /// An interval of shares as `90.1–92.4%`, cut to what a share can be.
 pub fn percent_range(i: Interval) -> String {
@@ -38,20 +31,6 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p\u{a0}<\u{a0}0.001".into() } else { format!("p\u{a0}=\u{a0}{p:.3}") }
 }
 
-/// Seconds as `4.2s`, `42s`, `3m12s` or `2h05m`.
-pub fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return NOTHING.into();
-    }
-    let whole = seconds.round() as u64;
-    match whole {
-        0..10 => format!("{seconds:.1}s"),
-        10..60 => format!("{whole}s"),
-        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
-        _ => format!("{}h{:02}m", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 /// Unix seconds as `2026-03-01 12:00 UTC`.
 pub fn time(unix: f64) -> String {
     match Timestamp::from_second(unix as i64) {
@@ -60,28 +39,10 @@ pub fn time(unix: f64) -> String {
     }
 }
 
-/// A whole number with its thousands apart: `2,397`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `1 run`, `2 runs`.
 pub fn plural(n: usize, thing: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {thing}{s}", count(n as u64))
-}
-
-/// First characters of a digest, enough to tell two apart by eye.
-pub fn short(digest: &str) -> &str {
-    digest.char_indices().nth(12).map_or(digest, |(end, _)| &digest[..end])
 }
 
 /// A word for a POSIX shell: as it is where nothing in it has a meaning there, else in single quotes.

@@ -1,0 +1,103 @@
+//! Figures as people read them, alike in the terminal and in reports. Pure functions.
+
+/// What stands where there is nothing.
+pub const NOTHING: &str = "–";
+
+/// Digits of a run's key that name it: its folder, and every table.
+pub const KEY_DIGITS: usize = 12;
+
+/// The first digits of a key or digest, enough to tell two apart.
+pub fn short(digest: &str) -> &str {
+    digest.char_indices().nth(KEY_DIGITS).map_or(digest, |(end, _)| &digest[..end])
+}
+
+/// A share as `91.3%`.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
+}
+
+/// Seconds as `4.2s`, `42s`, `3m12s`, `2h05m` or `3d04h`.
+pub fn duration(seconds: f64) -> String {
+    if !(0.0..1e9).contains(&seconds) {
+        return NOTHING.into();
+    }
+    let s = seconds.round() as u64;
+    match s {
+        _ if seconds < 9.95 => format!("{seconds:.1}s"),
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
+        _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+/// A whole number with its thousands apart: `12,345`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number in few characters: `950`, `12.3k`, `38.5M`, `1.2G`.
+pub fn brief(n: f64) -> String {
+    // Chosen by the rounded figure, so that 999,950 is 1.0M and not 1000.0k.
+    match n {
+        ..999.5 => format!("{n:.0}"),
+        ..999_950.0 => format!("{:.1}k", n / 1e3),
+        ..999_950_000.0 => format!("{:.1}M", n / 1e6),
+        _ => format!("{:.1}G", n / 1e9),
+    }
+}
+
+/// A size in bytes as `1.2 GiB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let power = if n == 0 { 0 } else { (n.ilog2() / 10).min(4) };
+    match power {
+        0 => format!("{n} B"),
+        _ => format!("{:.1} {}", n as f64 / (1u64 << (10 * power)) as f64, UNITS[power as usize]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 11_987, 1_234_567].map(count), ["0", "999", "1,000", "11,987", "1,234,567"]);
+        assert_eq!([0, 1023, 1536, 3 << 30, 5 << 40].map(bytes), ["0 B", "1023 B", "1.5 KiB", "3.0 GiB", "5.0 TiB"]);
+        assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
+        assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
+        assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));
+    }
+
+    #[test]
+    fn durations() {
+        let table = [
+            (0.0, "0.0s"),
+            (0.44, "0.4s"),
+            (9.94, "9.9s"),
+            (9.96, "10s"),
+            (59.4, "59s"),
+            (59.6, "1m00s"),
+            (192.0, "3m12s"),
+            (3599.6, "1h00m"),
+            (7500.0, "2h05m"),
+            (86_399.0, "23h59m"),
+            (86_400.0 * 3.0 + 4.0 * 3600.0, "3d04h"),
+            (-1.0, "–"),
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+        ];
+        for (seconds, want) in table {
+            assert_eq!(duration(seconds), want, "{seconds}");
+        }
+    }
+}
