@@ -45,10 +45,9 @@ impl List {
                 format!("{}/{}", run.steps, run.total_steps),
                 run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")),
                 metrics.map_or_else(dash, |m| format::percent(m.accuracy)),
-                metrics.map_or_else(dash, |m| format::percent(m.macro_f1)),
             ]
         });
-        out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy", "macro-F1"], rows)?;
+        out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy"], rows)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -54,6 +54,10 @@ impl Output {
         // A pipe gets each row on a line of its own, however long.
         if self.terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
+            // One space between columns is enough where there are few of them.
+            for column in table.column_iter_mut() {
+                column.set_padding((0, 1));
+            }
             if table.width().is_none_or(|width| width < 40) {
                 table.set_width(80);
             }

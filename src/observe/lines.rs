@@ -154,7 +154,7 @@ impl View {
     /// What stands beside a bar: smoothed loss, accuracy of the last evaluation, speed, time left.
     pub fn status(&self) -> String {
         let loss = self.smoothed_loss.map_or_else(String::new, |loss| format!("loss {loss:.4}"));
-        let accuracy = self.accuracy.map_or_else(String::new, |share| format!("  accuracy {}", percent(share)));
+        let accuracy = self.accuracy.map_or_else(String::new, |share| format!("  acc {}", percent(share)));
         format!("{loss}{accuracy}{}", self.pace()).trim_start().to_string()
     }
 
@@ -303,7 +303,7 @@ mod tests {
         tell(&mut view, &[step(1, 1.0)]);
         assert_eq!(view.status(), "loss 1.0000");
         tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Dev, 3)]);
-        assert_eq!(view.status(), "loss 0.9500  accuracy 75.0%  200 tok/s  eta 4.0s");
+        assert_eq!(view.status(), "loss 0.9500  acc 75.0%  200 tok/s  eta 4.0s");
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn draw(
 /// The bars of a run, new ones where it has none.
 fn entry<'a>(all: &MultiProgress, bars: &'a mut HashMap<String, Bars>, colour: bool, run: &RunInfo) -> &'a mut Bars {
     bars.entry(run.key.clone()).or_insert_with(|| {
-        let bar = ProgressBar::new(0).with_style(style(colour)).with_prefix(run.name.clone());
+        let bar = ProgressBar::new(0).with_style(style(colour)).with_prefix(shortened(&run.name));
         Bars { run: all.add(bar), eval: None }
     })
 }
@@ -151,12 +151,22 @@ impl Bars {
     }
 }
 
+/// The name of a run in as many characters as leave room for the figures beside it.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 20;
+    match name.char_indices().nth(MOST) {
+        Some(_) => name.chars().take(MOST - 1).chain(['…']).collect(),
+        None => name.into(),
+    }
+}
+
 fn eval_prefix(split: Split) -> String {
     format!("  evaluating {}", split_name(split))
 }
 
 fn style(colour: bool) -> ProgressStyle {
-    let bar = if colour { "{bar:24.cyan/blue}" } else { "{bar:24}" };
+    // Narrow enough that loss, accuracy, speed and time left fit beside it in 80 columns.
+    let bar = if colour { "{bar:10.cyan/blue}" } else { "{bar:10}" };
     // The template is a constant of this function, so it parses; a bar of another look would do no harm.
     ProgressStyle::with_template(&format!("{{prefix}} {bar} {{pos}}/{{len}}  {{wide_msg}}"))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -302,7 +312,7 @@ lr=1e-5: failed (out of memory) after step 2: no room
             "2/3  loss 0.7375",
             "  evaluating test",
             " 2/4",
-            "accuracy 75.0%  200 tok/s  eta 0.5s",
+            "acc 75.0%  200 tok/s  eta 0.5s",
             "step 2/3  epoch 1",
             "note: the head is new",
             "failed (out of memory)",
