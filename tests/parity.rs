@@ -205,6 +205,63 @@ fn forms_agree_with_dropout_on() -> Result<()> {
     Ok(())
 }
 
+/// Which of four rows' sixteen values the dropout at one site keeps: a model made so that its logits show nothing else.
+fn mask(site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
+    let mut config = tiny();
+    (config.hidden_size, config.intermediate_size, config.num_hidden_layers) = (16, 32, 1);
+    config.attention_dropout = 0.0;
+    (config.hidden_dropout, config.classifier_dropout) = if site == 4 { (0.0, 0.5) } else { (0.5, 0.0) };
+    let ones: &[&str] = match site {
+        0 => &["embeddings.LayerNorm.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],
+        2 => &["attention.output.dense.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],
+        3 => &["0.output.dense.bias", "0.output.LayerNorm.weight"],
+        _ => &["pooler.dense.bias"],
+    };
+    let identity: &[&str] =
+        if site == 4 { &["classifier.weight"] } else { &["classifier.weight", "pooler.dense.weight"] };
+    let new = Parameters::fresh(&config, 16, 1)?;
+    let mut found = std::collections::BTreeMap::new();
+    for (name, tensor) in new.iter() {
+        let is = |names: &[&str]| names.iter().any(|end| name.ends_with(end));
+        let tensor = match name {
+            _ if is(ones) => tensor.ones_like()?,
+            _ if is(identity) => Tensor::eye(16, candle_core::DType::F32, &Device::Cpu)?,
+            _ => tensor.zeros_like()?,
+        };
+        found.insert(name.to_string(), tensor);
+    }
+    let parameters = Parameters::load(&config, 16, found, "it".as_ref(), 1)?.parameters;
+    let rows = batch(&[vec![2, 7, 3], vec![2, 3], vec![2, 7, 8, 3], vec![2, 9, 3]], &[0; 4]);
+    let plan = Some(DropoutPlan { seed: 1, step });
+    let logits = Classifier::new(&config, &parameters, Form::Fused).logits(&Input::new(&rows, &Device::Cpu)?, plan)?;
+    Ok(logits.to_vec2::<f32>()?.into_iter().map(|row| row.into_iter().map(|v| v > 0.0).collect()).collect())
+}
+
+/// Sites are numbered in the order of the forward pass; 1 is the attention's.
+#[test]
+fn dropout_falls_on_every_site_with_a_mask_of_its_own() -> Result<()> {
+    let mut seen = Vec::new();
+    for (site, step) in [0, 2, 3, 4].into_iter().flat_map(|site| [(site, 1), (site, 2)]) {
+        for row in mask(site, step)? {
+            assert!(row.contains(&true) && row.contains(&false), "nothing is dropped at site {site}");
+            assert!(!seen.contains(&row), "site {site} of step {step} has a mask that was there before");
+            seen.push(row);
+        }
+    }
+    let mut config = tiny();
+    (config.hidden_dropout, config.attention_dropout, config.classifier_dropout) = (0.0, 0.5, 0.0);
+    for last in [1, 2] {
+        config.num_hidden_layers = last;
+        let parameters = Parameters::fresh(&config, 3, 5)?;
+        let model = Classifier::new(&config, &parameters, Form::Fused);
+        let logits = |plan| model.logits(&Input::new(&sample(), &Device::Cpu)?, plan);
+        let dropped = logits(Some(DropoutPlan { seed: 1, step: 1 }))?;
+        assert!(difference(&dropped, &logits(None)?)? > 1e-5, "nothing is dropped in attention");
+        assert!(difference(&dropped, &logits(Some(DropoutPlan { seed: 1, step: 2 }))?)? > 1e-5);
+    }
+    Ok(())
+}
+
 /// A step cut into batches is the same step: dropout's masks, the loss and the gradients, but for rounding.
 #[test]
 fn accumulated_batches_make_the_same_step() -> Result<()> {

@@ -1,6 +1,7 @@
 //! What a run leaves under `runs/`: its resolved config, its state for resuming, its models.
 
 use std::{
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -63,10 +64,11 @@ impl RunFolder {
         let text = toml::to_string_pretty(&anchored(config)).map_err(|e| ExecuteError::Setting(e.to_string()))?;
         let io = |error| ExecuteError::Io { path: self.config(), error };
         std::fs::create_dir_all(&self.0).map_err(io)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io)?;
-        file.persist(self.config()).map_err(|e| io(e.error))?;
-        Ok(())
+        let new = self.config().with_extension("new");
+        File::create(&new)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(&new, self.config()))
+            .map_err(io)
     }
 
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
@@ -79,12 +81,13 @@ impl RunFolder {
         max_length: usize,
     ) -> Result<(), ExecuteError> {
         let io = |error| ExecuteError::Io { path: to.into(), error };
-        let parent = to.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(io)?;
-        let temporary = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(io)?;
-        write_folder(model, parameters, labels, temporary.path())?;
-        tokenizer.save(temporary.path(), max_length)?;
-        replace_folder(temporary, to).map_err(io)
+        // Who writes holds the run's lock: what lies here was left by a process that is gone, and would lie for ever
+        // under a name made up anew each time.
+        let new = to.with_extension("new");
+        remove(&new).map_err(io)?;
+        write_folder(model, parameters, labels, &new)?;
+        tokenizer.save(&new, max_length)?;
+        remove(to).and_then(|()| std::fs::rename(&new, to)).map_err(io)
     }
 
     /// Removes what only a run that goes on needs.
@@ -117,13 +120,10 @@ fn anchored(config: &RunConfig) -> RunConfig {
     config
 }
 
-/// Puts a folder in the place of another.
-fn replace_folder(new: tempfile::TempDir, to: &Path) -> std::io::Result<()> {
-    // Temporary folders are private; a model is as readable as what stands beside it.
-    #[cfg(unix)]
-    std::fs::set_permissions(new.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    if to.exists() {
-        std::fs::remove_dir_all(to)?;
+/// Removes a folder that may not be there.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
     }
-    std::fs::rename(new.keep(), to)
 }

@@ -127,14 +127,15 @@ impl Workbench {
         let max_length = config.data.max_length;
         let tokens = self.cut.get((rows, tokenizer_key, max_length), || Ok(whole.cut(max_length)))?;
         let steps = Steps::new(&config.train, splits.train.len());
-        check(config, &dataset, &tokens, &shape, steps)?;
-        let weights = files.as_ref().map(|files| files.weights.as_path());
-        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
-
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
             let ids = tokenizer.encode(&p.text, max_length)?;
             Ok(ProbeText { text: p.text.clone(), expect: p.expect.clone(), ids })
         };
+        let probes = config.probes.iter().map(probe).collect::<Result<Vec<_>, _>>()?;
+        check(config, &dataset, &tokens, &probes, &shape, steps)?;
+        let weights = files.as_ref().map(|files| files.weights.as_path());
+        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
+
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {
             key: run_key(config, &digests, NUMERICS),
@@ -142,7 +143,7 @@ impl Workbench {
             config: config.clone(),
             lengths: LengthStats::new(&whole, max_length),
             steps,
-            probes: config.probes.iter().map(probe).collect::<Result<_, _>>()?,
+            probes,
             dataset,
             splits,
             tokens,
@@ -183,6 +184,7 @@ fn check(
     config: &RunConfig,
     dataset: &Dataset,
     tokens: &Tokens,
+    probes: &[ProbeText],
     shape: &BertConfig,
     steps: Steps,
 ) -> Result<(), ExecuteError> {
@@ -193,7 +195,8 @@ fn check(
             config.data.max_length, shape.max_position_embeddings, shape.max_position_embeddings
         ));
     }
-    if let Some(&id) = tokens.ids.iter().max().filter(|&&id| id as usize >= shape.vocab_size) {
+    let ids = tokens.ids.iter().chain(probes.iter().flat_map(|probe| &probe.ids));
+    if let Some(&id) = ids.max().filter(|&&id| id as usize >= shape.vocab_size) {
         problems.push(format!(
             "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
             shape.vocab_size

@@ -90,6 +90,8 @@ fn settle(
 ) -> Result<(), ExecuteError> {
     let record = store.run(&run.key)?;
     if record.state == RunState::Completed && !model_is_missing(runner.runs, run) {
+        // A process that ended right after the run's last event left it.
+        RunFolder::new(runner.runs, &run.key).forget_state()?;
         let caught_up = probes::catch_up(store, run, runner, info)?;
         (runner.skipped)(run, if caught_up { "done; new probes scored" } else { "done" });
         tally.already_done += 1;
@@ -137,7 +139,12 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
     store.start(&run.key, &environment(run, &runner.device_name), step)?;
     let outcome = match train(run, &folder, saved, runner, info) {
         Ok(outcome) => outcome,
-        Err(ExecuteError::Train(TrainError::Listener(e))) => return Err(listener_failed(e)),
+        Err(ExecuteError::Train(TrainError::Listener(e))) => {
+            // Best told by the store; where that is what failed, the next command finds a run without a process.
+            let message = e.to_string();
+            let _ = store.mark(&run.key, RunState::Failed, Some(FailureKind::Error), Some(&message));
+            return Err(listener_failed(e));
+        }
         Err(e) => {
             let kind = match &e {
                 ExecuteError::Train(e) => e.kind(),
@@ -185,7 +192,7 @@ fn train(
     let model = Classifier::new(&run.shape, &parameters, Form::default());
     let write =
         |to: &Path| RunFolder::write_model(to, &model, &parameters, labels, &run.tokenizer, run.config.data.max_length);
-    let export = |step: u64| write(&folder.step_model(step)).map_err(|e| TrainError::Listener(Box::new(e)));
+    let export = |step: u64| write(&folder.step_model(step)).map_err(|e| TrainError::Export(Box::new(e)));
     let job = Job {
         train: &run.config.train,
         checkpoint: &run.config.checkpoint,

@@ -310,6 +310,24 @@ mod tests {
     }
 
     #[test]
+    fn each_head_and_query_has_a_dropout_mask_of_its_own() -> Result<()> {
+        // All probabilities are 1/16 and key i has the i-th unit vector as its value: the output is the mask.
+        let (n, heads) = (16, 2);
+        let zeros = Tensor::zeros((n, heads * n), candle_core::DType::F32, &candle_core::Device::Cpu)?;
+        let unit = Tensor::eye(n, candle_core::DType::F32, zeros.device())?;
+        let values = Tensor::cat(&[&unit, &unit], 1)?;
+        let ragged = Ragged { queries: offsets(&[16]), keys: offsets(&[16]) };
+        let dropout = Dropout::new(1, 1, 1, 0.5, 0);
+        let masks = attention(&zeros, &zeros, &values, &ragged, heads, dropout, Form::Fused)?;
+        let masks = masks.reshape((n * heads, n))?.to_vec2::<f32>()?;
+        for (i, mask) in masks.iter().enumerate() {
+            assert!(mask.iter().all(|v| *v == 0.0 || (*v - 0.125).abs() < 1e-6));
+            assert!(!masks[..i].contains(mask), "two of them are alike");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn offsets_that_do_not_fit_are_refused() -> Result<()> {
         let x = normal(1, &[5, 4])?;
         for (queries, keys) in [(&[5], &[4]), (&[4], &[5])] {

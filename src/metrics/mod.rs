@@ -103,6 +103,16 @@ pub fn argmax(values: &[f32]) -> usize {
 mod tests {
     use super::*;
 
+    #[test]
+    fn log_softmax_of_large_logits_is_finite_and_the_first_of_equals_is_chosen() {
+        for shift in [0.0, 1e4, -1e4] {
+            let got = log_softmax(&[shift, shift, shift - 2.0]);
+            let whole = (2.0 + (-2.0f64).exp()).ln();
+            assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
+        }
+        assert_eq!(argmax(&[0.1, 0.4, 0.4]), 1);
+    }
+
     /// Expected values: scikit-learn's classification_report on the same six rows.
     #[test]
     fn figures_match_scikit_learn() {

@@ -208,6 +208,12 @@ impl Fit<'_> {
             emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
         })?;
         self.report(when, split, &evaluation)?;
+        // A step's loss shows what the steps before it spoilt; of the last one this is the only sign.
+        let (value, step) = (evaluation.metrics.loss, self.state.step);
+        if when != When::Before && !value.is_finite() {
+            let lr = learning_rate(job.train, self.steps, step);
+            return Err(TrainError::Diverged { what: "the loss on held-out rows", value, step, lr });
+        }
         Ok(evaluation)
     }
 

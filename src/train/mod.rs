@@ -28,7 +28,7 @@ pub enum TrainError {
         "{what} is {value} at step {step} (lr {lr:e}): try a smaller train.lr, a warmup, or train.max_grad_norm = 1.0"
     )]
     Diverged {
-        /// `the loss` or `the gradient's norm`.
+        /// `the loss`, `the gradient's norm` or `the loss on held-out rows`.
         what: &'static str,
         /// Its value.
         value: f64,
@@ -54,6 +54,9 @@ pub enum TrainError {
     /// Arithmetic failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+    /// A model of `keep = all` could not be written.
+    #[error("{0}")]
+    Export(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A listener could not take an event.
     #[error("{0}")]
     Listener(#[source] Box<dyn std::error::Error + Send + Sync>),

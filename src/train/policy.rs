@@ -84,6 +84,17 @@ mod tests {
     }
 
     #[test]
+    fn every_figure_is_its_own_and_grows_with_quality() {
+        let names = ["a", "b"].map(String::from);
+        // Two of three rows right, all taken for `a`: F1 is 0.8 and 0.
+        let metrics = Metrics::new(&names, &[0, 0, 1], &[vec![0.9, 0.1], vec![0.8, 0.2], vec![0.7, 0.3]], &[0.5; 3]);
+        let figures = [Metric::Accuracy, Metric::MacroF1, Metric::Loss].map(|metric| figure(metric, &metrics));
+        for (got, want) in figures.into_iter().zip([2.0 / 3.0, 0.4, -0.5]) {
+            assert!((got - want).abs() < 1e-12, "{got}, wanted {want}");
+        }
+    }
+
+    #[test]
     fn equal_figures_are_no_progress_even_without_a_least_change() {
         let mut best = Best::default();
         assert!(best.update(0.5, 1, 0.0) && !best.update(0.5, 2, 0.0));

@@ -1,0 +1,323 @@
+//! The training loop: what it makes of a recipe, which weights it keeps, and that it goes on as if nothing had happened.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    path::Path,
+};
+
+use candle_core::Device;
+use taper::{
+    data::{self, Cleaning, Dataset, Row, Splits, Tokens},
+    event::{Event, Outcome, Split, StepCompleted, When},
+    kernels::Form,
+    model::{BertConfig, Classifier, DropoutPlan, Input, Parameters},
+    plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
+    train::{AdamW, CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule},
+};
+
+/// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
+/// it tells a wrong one: the better a model learns, the worse it does there.
+fn rows() -> (Dataset, Tokens, Splits) {
+    let labels =
+        [0, 1, 0, 2, 0, 1, 0, 0, 2, 0, 1, 0, 2, 0, 1, /* dev */ 0, 1, 2, 2, /* test */ 2, 2, 1, 2, 0, 2];
+    let (mut tokens, mut rows) = (Tokens { ids: Vec::new(), offsets: vec![0] }, Vec::new());
+    for (i, label) in (0..).zip(labels) {
+        let told = if (15..19).contains(&i) { (label + 1) % 3 } else { label };
+        tokens.ids.extend([2, 5 + told].into_iter().chain((0..i % 7).map(|j| 8 + (3 * i + j) % 12)).chain([3]));
+        tokens.offsets.push(tokens.ids.len() as u32);
+        rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), label });
+    }
+    let labels = ["a", "b", "c"].map(String::from).to_vec();
+    let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default() };
+    (dataset, tokens, Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect() })
+}
+
+fn shape() -> BertConfig {
+    let mut shape = BertConfig::preset("tiny").expect("a preset");
+    (shape.vocab_size, shape.hidden_size, shape.num_attention_heads) = (20, 8, 2);
+    (shape.intermediate_size, shape.max_position_embeddings, shape.initializer_range) = (16, 10, 0.3);
+    shape
+}
+
+/// Three steps an epoch.
+fn recipe() -> TrainConfig {
+    let recipe = serde_json::json!({
+        "epochs": 3, "batch_size": 5, "gradient_accumulation_steps": 1, "lr": 1e-3, "weight_decay": 0.01,
+        "no_decay": [], "betas": [0.9, 0.999], "eps": 1e-8, "scheduler": "constant", "warmup_steps": 0,
+        "warmup_ratio": 0.0, "max_grad_norm": 0.0, "label_smoothing": 0.0, "class_weights": "none", "seed": 1,
+        "init_seed": 2, "order_seed": 3, "log_steps": 1, "eval_steps": 0, "early_stopping_patience": 0,
+        "early_stopping_min_delta": 0.0, "freeze": [],
+    });
+    serde_json::from_value(recipe).expect("a recipe")
+}
+
+fn keep(keep: Keep) -> CheckpointConfig {
+    CheckpointConfig { keep, metric: Metric::Loss, every_steps: 0 }
+}
+
+/// How a run is cut short: at a poll of the request to stop, or at an event, as if the process were gone.
+#[derive(Clone, Copy)]
+enum End {
+    Its,
+    AtPoll(usize),
+    AtEvent(usize),
+}
+
+/// When, after which step, on what.
+type Moment = (When, u64, Split);
+
+struct Made {
+    outcome: Result<Outcome, TrainError>,
+    events: Vec<Event>,
+    weights: Vec<Vec<f32>>,
+    exported: Vec<u64>,
+}
+
+fn weights(parameters: &Parameters) -> Vec<Vec<f32>> {
+    parameters.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect()
+}
+
+/// Makes a run in `folder`, from the state that lies there.
+fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
+    let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
+    make_from(fresh, folder, train, checkpoint, end)
+}
+
+fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
+    let (dataset, tokens, splits) = rows();
+    let parameters = fresh.prepare(&train.freeze, &Device::Cpu).expect("parameters");
+    let model = Classifier::new(&shape(), &parameters, Form::Fused);
+    let exported = RefCell::new(Vec::new());
+    let export = |step| {
+        exported.borrow_mut().push(step);
+        Ok(())
+    };
+    let (state, best) = (folder.join("state.safetensors"), folder.join("best.safetensors"));
+    let saved = read_state(&state).expect("a sound state");
+    let outputs = Outputs { state, best, export: &export };
+    let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
+    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs };
+    let mut events = Vec::new();
+    let mut emit = |event| {
+        events.push(event);
+        match end {
+            End::AtEvent(n) if events.len() == n => Err("the process is gone".into()),
+            _ => Ok(()),
+        }
+    };
+    let polls = Cell::new(0);
+    let stop = || {
+        polls.set(polls.get() + 1);
+        matches!(end, End::AtPoll(n) if polls.get() == n)
+    };
+    let outcome = fit(&job, &model, &parameters, saved, &mut emit, &stop);
+    Made { outcome, events, weights: weights(&parameters), exported: exported.into_inner() }
+}
+
+/// A run from beginning to end in a folder of its own.
+fn whole(train: &TrainConfig, checkpoint: &CheckpointConfig) -> Made {
+    let made = make(tempfile::tempdir().expect("a folder").path(), train, checkpoint, End::Its);
+    assert!(matches!(made.outcome, Ok(Outcome::Completed)), "{:?}", made.outcome);
+    made
+}
+
+impl Made {
+    fn steps(&self) -> Vec<&StepCompleted> {
+        let all = self.events.iter();
+        all.filter_map(|event| if let Event::StepCompleted(step) = event { Some(step) } else { None }).collect()
+    }
+
+    /// (when, step, split) → (rows, loss), in the order in which they came.
+    fn evaluations(&self) -> Vec<(Moment, (u64, f64))> {
+        let evaluation = |event: &_| match event {
+            Event::EvalCompleted { when, step, split, metrics, .. } => {
+                Some(((*when, *step, *split), (metrics.rows, metrics.loss)))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(evaluation).collect()
+    }
+}
+
+/// Every step against the same step made by hand: one batch without accumulation, order, masks, weights and rate from the
+/// recipe's own keys. Two epochs are begun, the second is not finished.
+#[test]
+fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>> {
+    let train = TrainConfig {
+        max_steps: Some(5),
+        batch_size: 3,
+        gradient_accumulation_steps: 2,
+        scheduler: Scheduler::Linear,
+        warmup_steps: 2,
+        label_smoothing: 0.2,
+        class_weights: ClassWeights::Balanced,
+        ..recipe()
+    };
+    let made = whole(&train, &keep(Keep::Last));
+    let (dataset, tokens, splits) = rows();
+    let parameters = Parameters::fresh(&shape(), 3, train.init_seed)?.prepare(&[], &Device::Cpu)?;
+    let model = Classifier::new(&shape(), &parameters, Form::Fused);
+    let mut optimizer = AdamW::new(parameters.trainable(), &train)?;
+    let steps = schedule::Steps::new(&train, 15);
+    // Of the training rows 8, 4 and 3 have labels a, b and c.
+    let loss = CrossEntropy::new(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
+    assert_eq!(made.steps().len(), 5);
+    for (i, got) in made.steps().into_iter().enumerate() {
+        let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
+        let order = data::epoch_order(&splits.train, train.order_seed, epoch);
+        let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"));
+        let logits = model.logits(&Input::new(&batch, &Device::Cpu)?, Some(DropoutPlan { seed: train.seed, step }))?;
+        let value = loss.loss(&logits, &batch.labels, loss.denominator(batch.labels.iter()))?;
+        let mut grads = optimizer.no_gradients();
+        optimizer.accumulate(&mut grads, value.backward()?)?;
+        let norm = optimizer.norm(&grads)?;
+        let lr = schedule::learning_rate(&train, steps, step);
+        optimizer.step(&grads, norm, lr)?;
+        let want = f64::from(value.to_scalar::<f32>()?);
+        assert!((got.loss - want).abs() < 1e-5, "step {step}: loss {}, wanted {want}", got.loss);
+        assert!((got.grad_norm - norm).abs() < 1e-4, "step {step}: norm {}, wanted {norm}", got.grad_norm);
+        assert_eq!((got.step, got.epoch, got.lr, got.tokens), (step, epoch, lr, batch.ids.len() as u64));
+    }
+    let ends: Vec<_> = made.evaluations().iter().map(|(at, _)| *at).filter(|at| at.0 == When::During).collect();
+    assert_eq!(ends, [(When::During, 3, Split::Dev), (When::During, 5, Split::Dev)]);
+    Ok(())
+}
+
+#[test]
+fn the_best_weights_by_the_dev_rows_are_kept_and_measured() {
+    let best = whole(&recipe(), &keep(Keep::Best));
+    let one_epoch = whole(&TrainConfig { epochs: 1, ..recipe() }, &keep(Keep::Last));
+    let last = whole(&recipe(), &keep(Keep::Last));
+    assert!(best.weights == one_epoch.weights && best.weights != last.weights);
+
+    let evaluations: BTreeMap<_, _> = best.evaluations().into_iter().collect();
+    let order: Vec<_> = best.evaluations().iter().map(|((when, step, split), _)| (*when, *step, *split)).collect();
+    let want = [
+        (When::Before, 0, Split::Dev),
+        (When::Before, 0, Split::Test),
+        (When::During, 3, Split::Dev),
+        (When::During, 6, Split::Dev),
+        (When::During, 9, Split::Dev),
+        (When::After, 9, Split::Dev),
+        (When::After, 9, Split::Test),
+    ];
+    assert_eq!(order, want);
+    for ((_, _, split), (rows, _)) in &evaluations {
+        assert_eq!(*rows, if *split == Split::Dev { 4 } else { 6 });
+    }
+    let dev = |step| evaluations[&(When::During, step, Split::Dev)].1;
+    assert!(dev(3) < dev(6) && dev(3) < dev(9), "the first evaluation was to be the best");
+    // Before and after is measured with the weights that are kept.
+    assert_eq!(evaluations[&(When::After, 9, Split::Dev)].1, dev(3));
+    let after_one: BTreeMap<_, _> = one_epoch.evaluations().into_iter().collect();
+    assert_eq!(evaluations[&(When::After, 9, Split::Test)], after_one[&(When::After, 3, Split::Test)]);
+    let predicted = best.events.iter().filter_map(|event| match event {
+        Event::Predicted { split, predictions } => Some((*split, predictions.len())),
+        _ => None,
+    });
+    assert_eq!(predicted.collect::<Vec<_>>(), [(Split::Dev, 4), (Split::Test, 6)]);
+}
+
+#[test]
+fn training_stops_early_where_the_dev_rows_get_no_better() {
+    let train = TrainConfig { epochs: 9, early_stopping_patience: 2, ..recipe() };
+    let made = whole(&train, &keep(Keep::Last));
+    assert_eq!(made.steps().len(), 9, "three epochs of nine");
+    assert!(made.weights == whole(&recipe(), &keep(Keep::Last)).weights);
+}
+
+#[test]
+fn every_evaluated_model_is_exported_where_all_are_kept() {
+    assert_eq!(whole(&recipe(), &keep(Keep::All)).exported, [3, 6, 9]);
+    assert!(whole(&recipe(), &keep(Keep::Best)).exported.is_empty());
+}
+
+/// What was measured, without times: floats bit for bit. A measurement made again must come out the same.
+fn log(parts: &[&Made]) -> BTreeMap<String, String> {
+    let mut log = BTreeMap::new();
+    for event in parts.iter().flat_map(|made| &made.events) {
+        let (at, facts) = match event {
+            Event::StepCompleted(s) => {
+                (format!("step {}", s.step), format!("{:?}", (s.epoch, s.loss, s.lr, s.grad_norm, s.tokens)))
+            }
+            Event::EvalCompleted { when, step, split, metrics, .. } => {
+                (format!("{when:?} {step} {split:?}"), format!("{metrics:?}"))
+            }
+            Event::Predicted { split, predictions } => (format!("predicted {split:?}"), format!("{predictions:?}")),
+            _ => continue,
+        };
+        if let Some(before) = log.insert(at.clone(), facts.clone()) {
+            assert_eq!(before, facts, "{at}");
+        }
+    }
+    log
+}
+
+/// Stopped on request at every poll, then killed at every event: each time the rest completes the same run.
+#[test]
+fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
+    let train = TrainConfig { eval_steps: 2, early_stopping_patience: 2, ..recipe() };
+    let checkpoint = CheckpointConfig { every_steps: 2, ..keep(Keep::Best) };
+    let calm = whole(&train, &checkpoint);
+    assert_eq!(calm.steps().len(), 6, "it stops early");
+    for (how, at_least) in [(End::AtPoll as fn(usize) -> End, 10), (End::AtEvent, 20)] {
+        for n in 1.. {
+            let folder = tempfile::tempdir().expect("a folder");
+            let first = make(folder.path(), &train, &checkpoint, how(n));
+            match first.outcome {
+                Ok(Outcome::Completed) => {
+                    assert!(n > at_least, "there are only {n} moments");
+                    break;
+                }
+                Ok(Outcome::Interrupted) | Err(TrainError::Listener(_)) => {}
+                other => panic!("{other:?}"),
+            }
+            let rest = make(folder.path(), &train, &checkpoint, End::Its);
+            assert!(matches!(rest.outcome, Ok(Outcome::Completed)), "{:?}", rest.outcome);
+            assert!(rest.weights == calm.weights, "other weights after moment {n}");
+            assert_eq!(log(&[&first, &rest]), log(&[&calm]), "moment {n}");
+            // Training time goes on from where the rest begins.
+            let resumed = rest.steps().first().map_or(0, |s| s.step);
+            let made = first.steps().into_iter().filter(|s| s.step < resumed).chain(rest.steps());
+            let times: Vec<f64> = made.map(|s| s.elapsed_s).collect();
+            assert!(times.is_sorted_by(|a, b| a < b), "moment {n}: {times:?}");
+        }
+    }
+}
+
+/// Labels `a` whose gradient on the pooler is −4.5e38, beyond f32, while the loss is ln 3.
+#[test]
+fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
+    let fresh = Parameters::fresh(&shape(), 3, 1).expect("weights");
+    let found = fresh.iter().map(|(name, tensor)| {
+        let value = match name {
+            "bert.pooler.dense.weight" | "bert.pooler.dense.bias" => tensor.zeros_like(),
+            "classifier.weight" => {
+                let row = |v: f32| vec![v; 8];
+                candle_core::Tensor::new(vec![row(3.4e38), row(-3.4e38), row(-3.4e38)], &Device::Cpu)
+            }
+            _ => Ok(tensor.clone()),
+        };
+        (name.to_string(), value.expect("a tensor"))
+    });
+    let loaded = Parameters::load(&shape(), 3, found.collect(), Path::new("it"), 1).expect("weights").parameters;
+    let before = weights(&loaded);
+    let train = TrainConfig { batch_size: 1, ..recipe() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
+    let error = made.outcome.as_ref().expect_err("it cannot go on").to_string();
+    assert!(error.starts_with("the gradient's norm is") && error.contains(" at step 1 (lr 1e-3)"), "{error}");
+    assert!(made.weights == before, "a weight was changed");
+    assert!(made.steps()[0].loss.is_finite(), "the step is logged");
+}
+
+/// The last step has no next one that would show it.
+#[test]
+fn weights_that_the_last_step_spoilt_are_no_result() {
+    let train = TrainConfig { max_steps: Some(1), lr: 1e38, ..recipe() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = make(folder.path(), &train, &keep(Keep::Last), End::Its);
+    let error = made.outcome.expect_err("no result").to_string();
+    assert!(error.contains("the loss on held-out rows is NaN at step 1 (lr 1e38)"), "{error}");
+}
