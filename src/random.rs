@@ -106,8 +106,9 @@ mod tests {
         );
     }
 
-    /// Splits, orders, weights and masks come from these; expected values: the same formulas in Python. Where one changes, a run gives other numbers under the same
-    /// key: if that is meant, raise `train::NUMERICS` and put the new numbers here.
+    /// Splits, orders, weights and masks come from these; expected values: the same formulas in Python. Where one
+    /// changes, a run gives other numbers under the same key: if that is meant, raise `train::NUMERICS` and put the new
+    /// numbers here.
     #[test]
     fn the_numbers_of_a_stream_stay() {
         let stream = Stream::new(42, Purpose::Order, 1 << 40, 7);

@@ -57,7 +57,7 @@ fn an_old_pytorch_file_gives_every_weight_to_its_place() {
             "1 tensors of the weights file are not used: cls.predictions.bias",
         ]
     );
-    Parameters::check(&config(4), 3, Some(&file()), &[]).expect("the same without reading a weight");
+    Parameters::check(&config(4), 3, Some(&file()), &[], &[]).expect("the same without reading a weight");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn all_that_does_not_fit_is_said_at_once() {
     ] {
         assert!(error.contains(words), "no `{words}` in:\n{error}");
     }
-    let wide = Parameters::check(&config(8), 3, Some(&file()), &[]).expect_err("refused without reading a weight");
+    let wide = Parameters::check(&config(8), 3, Some(&file()), &[], &[]).expect_err("refused without reading a weight");
     assert!(wide.to_string().contains("embeddings.word_embeddings.weight: shape [12, 4], wanted [12, 8]"), "{wide}");
 }
 

@@ -199,8 +199,8 @@ fn the_best_weights_by_the_dev_rows_are_kept_and_measured() {
         (When::During, 3, Split::Dev),
         (When::During, 6, Split::Dev),
         (When::During, 9, Split::Dev),
-        (When::After, 9, Split::Dev),
-        (When::After, 9, Split::Test),
+        (When::After, 3, Split::Dev),
+        (When::After, 3, Split::Test),
     ];
     assert_eq!(order, want);
     for ((_, _, split), (rows, _)) in &evaluations {
@@ -209,9 +209,9 @@ fn the_best_weights_by_the_dev_rows_are_kept_and_measured() {
     let dev = |step| evaluations[&(When::During, step, Split::Dev)].1;
     assert!(dev(3) < dev(6) && dev(3) < dev(9), "the first evaluation was to be the best");
     // Before and after is measured with the weights that are kept.
-    assert_eq!(evaluations[&(When::After, 9, Split::Dev)].1, dev(3));
+    assert_eq!(evaluations[&(When::After, 3, Split::Dev)].1, dev(3));
     let after_one: BTreeMap<_, _> = one_epoch.evaluations().into_iter().collect();
-    assert_eq!(evaluations[&(When::After, 9, Split::Test)], after_one[&(When::After, 3, Split::Test)]);
+    assert_eq!(evaluations[&(When::After, 3, Split::Test)], after_one[&(When::After, 3, Split::Test)]);
     let predicted = best.events.iter().filter_map(|event| match event {
         Event::Predicted { split, predictions } => Some((*split, predictions.len())),
         _ => None,
