@@ -1,5 +1,7 @@
 //! Token streams: the rows of a data set, their lengths, and batches of them.
 
+use std::ops::Range;
+
 use super::{Batch, DataError, Dataset, Tokens};
 
 impl Tokens {
@@ -137,4 +139,21 @@ impl Batch {
             first_token: 0,
         }
     }
+}
+
+/// Cuts a sequence of rows with these lengths into parts of at most `most` tokens each; a longer row stands alone.
+pub fn by_tokens(lengths: impl IntoIterator<Item = usize>, most: usize) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (row, length) in lengths.into_iter().enumerate() {
+        match parts.last_mut() {
+            Some(part) if tokens + length <= most => part.end = row + 1,
+            _ => {
+                parts.push(row..row + 1);
+                tokens = 0;
+            }
+        }
+        tokens += length;
+    }
+    parts
 }

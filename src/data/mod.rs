@@ -17,7 +17,7 @@ mod split;
 mod tokenizer;
 mod vocabulary;
 
-pub use batch::{LengthStats, batch};
+pub use batch::{LengthStats, batch, by_tokens};
 pub use error::{DataError, Problem};
 pub use read::{read, stream_texts};
 pub use split::{epoch_order, leaked, split};

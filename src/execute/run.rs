@@ -102,6 +102,10 @@ fn settle(
         tally.failed += 1;
         return Ok(());
     }
+    if record.failure == Some(FailureKind::Diverged) {
+        // From its checkpoint it would take the same steps again.
+        RunFolder::new(runner.runs, &run.key).forget_state()?;
+    }
     match make(store, run, runner, info)? {
         Outcome::Completed => tally.completed += 1,
         Outcome::Failed { .. } => tally.failed += 1,
@@ -124,7 +128,7 @@ fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
 fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) -> Result<Outcome, ExecuteError> {
     let folder = RunFolder::new(runner.runs, &run.key);
     folder.create(&run.config)?;
-    let saved = match read_state(&folder.state()) {
+    let saved = match read_state(&folder.state()).and_then(|saved| with_best(saved, run, &folder)) {
         Ok(saved) => saved,
         Err(e) => {
             // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
@@ -158,6 +162,15 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
         folder.forget_state()?;
     }
     Ok(outcome)
+}
+
+/// A state is worth nothing without the weights that it says were the best.
+fn with_best(saved: Option<Saved>, run: &Prepared, folder: &RunFolder) -> Result<Option<Saved>, TrainError> {
+    let best = saved.as_ref().is_some_and(|(state, _)| state.best.figure.is_some());
+    if best && run.config.checkpoint.keep == Keep::Best {
+        read_weights(&folder.best())?;
+    }
+    Ok(saved)
 }
 
 fn listener_failed(e: Box<dyn std::error::Error + Send + Sync>) -> ExecuteError {

@@ -6,10 +6,11 @@ use candle_core::Device;
 
 use super::ExecuteError;
 use crate::{
-    data::{Batch, Tokenizer},
+    data::{Batch, Tokenizer, by_tokens},
     kernels::Form,
     metrics::{argmax, log_softmax},
     model::{BertConfig, Classifier, Parameters, read_weights},
+    train::BATCH_TOKENS,
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
@@ -45,8 +46,11 @@ impl Trained {
     /// Label id and probabilities of each text.
     pub fn predict(&self, texts: &[String]) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
         let ids = texts.iter().map(|text| self.tokenizer.encode(text, self.max_length));
-        let batch = Batch::of_texts(&ids.collect::<Result<Vec<_>, _>>()?);
-        let scores = self.model.scores(&batch)?;
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let mut scores = Vec::with_capacity(texts.len());
+        for part in by_tokens(ids.iter().map(Vec::len), BATCH_TOKENS) {
+            scores.extend(self.model.scores(&Batch::of_texts(&ids[part]))?);
+        }
         let classified =
             |logits: &Vec<f32>| (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());
         Ok(scores.iter().map(classified).collect())

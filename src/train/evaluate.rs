@@ -12,7 +12,7 @@ use crate::{
 use super::{ProbeText, TrainError};
 
 /// Tokens of an evaluation batch: large enough for full speed, small enough for the caches and any memory.
-const BATCH_TOKENS: usize = 2048;
+pub const BATCH_TOKENS: usize = 2048;
 
 /// A split, measured.
 #[derive(Debug, Clone)]
@@ -34,19 +34,13 @@ pub fn evaluate(
     progress: &mut dyn FnMut(u64) -> Result<(), TrainError>,
 ) -> Result<Evaluation, TrainError> {
     let begin = Instant::now();
-    let length = |row: u32| tokens.offsets[row as usize + 1] - tokens.offsets[row as usize];
+    let length = |row: u32| tokens.row(row as usize).len();
     // Rows of like length share a batch: attention's work then spreads evenly. The result is the same in any order.
     let mut order = rows.to_vec();
     order.sort_by_key(|&row| (length(row), row));
     let mut results: Vec<(Prediction, f64)> = Vec::with_capacity(rows.len());
-    let mut rest = order.as_slice();
-    while !rest.is_empty() {
-        let mut size = 0;
-        let fits = rest.iter().take_while(|&&row| {
-            size += length(row) as usize;
-            size <= BATCH_TOKENS
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
+    for part in data::by_tokens(order.iter().map(|&row| length(row)), BATCH_TOKENS) {
+        let now = &order[part];
         let batch = data::batch(dataset, tokens, now);
         for (logits, &id) in model.scores(&batch)?.iter().zip(now) {
             let row = &dataset.rows[id as usize];
@@ -61,7 +55,6 @@ pub fn evaluate(
             };
             results.push((prediction, -log_p[row.label as usize]));
         }
-        rest = later;
         progress(results.len() as u64)?;
     }
     results.sort_by_key(|(p, _)| p.row);

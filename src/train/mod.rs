@@ -12,7 +12,7 @@ pub mod policy;
 pub mod schedule;
 
 pub use checkpoint::{Saved, State, read_state, write_state};
-pub use evaluate::{Evaluation, evaluate, score_probes};
+pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
 pub use fit::{Job, Outputs, ProbeText, fit, step_batches};
 pub use loss::{CrossEntropy, class_weights};
 pub use optimizer::AdamW;

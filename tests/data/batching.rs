@@ -1,6 +1,6 @@
 //! Token streams and batches.
 
-use taper::data::{Cleaning, Dataset, LengthStats, Row, Tokens, batch};
+use taper::data::{Cleaning, Dataset, LengthStats, Row, Tokens, batch, by_tokens};
 
 /// Rows of these lengths: row i is 10i, 10i + 1, …
 fn tokens(lengths: &[u32]) -> Tokens {
@@ -50,4 +50,11 @@ fn lengths_are_nearest_rank_percentiles() {
     assert_eq!(LengthStats::new(&tokens(&[7]), 7).p50, 7);
     assert_eq!(LengthStats::new(&tokens(&[7]), 7).truncated, 0);
     assert_eq!(LengthStats::new(&Tokens::default(), 7), LengthStats::default());
+}
+
+#[test]
+fn parts_of_so_many_tokens_at_most() {
+    assert_eq!(by_tokens([3, 3, 4, 5, 20, 1, 9], 10), [0..3, 3..4, 4..5, 5..7]);
+    assert_eq!(by_tokens([20], 10).len(), 1);
+    assert!(by_tokens([], 10).is_empty());
 }
