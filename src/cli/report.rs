@@ -44,7 +44,12 @@ impl Report {
         if out.json {
             out.document(&files)?;
         } else {
-            files.iter().try_for_each(|file| out.line(file.display()))?;
+            let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
+            files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
+            let others = files.iter().filter(|file| !is_page(file)).count();
+            if !global.quiet {
+                out.line(format!("{others} charts and tables lie beside them"))?;
+            }
             if earlier > 0 && !global.quiet {
                 out.line(format!(
                     "{earlier} runs of earlier plans of {0} are not in it: `taper list {0}` shows them",
