@@ -10,6 +10,7 @@ use super::{Global, common, output::Output};
 
 /// List runs, oldest first.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper list\n  taper list quickstart --json")]
 pub struct List {
     /// Runs of this experiment only, those of its earlier plans too.
     experiment: Option<String>,

@@ -19,6 +19,9 @@ use super::{Global, Unusable, common, common::SpecArgs, output::Output};
 
 /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper plan experiments/rbt3-waimai-sweep.toml\n  \
+    taper plan experiments/quickstart.toml --set train.epochs=3 --explain train.epochs\n  \
+    taper plan experiments/quickstart.toml --json")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,

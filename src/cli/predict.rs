@@ -14,6 +14,8 @@ const CHUNK: usize = 64;
 
 /// Classify texts with a trained model.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper predict 3f2a \"送餐很快\" \"太难吃了\"\n  \
+    taper predict 3f2a --file reviews.csv --text-column review > labels.csv")]
 pub struct Predict {
     /// Key of the run (its first digits will do), or its name.
     run: String,

@@ -13,6 +13,7 @@ use super::{Global, common, output::Output};
 
 /// Write report.html, report.md, charts and tables of an experiment.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper report quickstart\n  taper report quickstart --out docs/quickstart")]
 pub struct Report {
     /// Name of the experiment.
     experiment: String,

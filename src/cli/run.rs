@@ -16,6 +16,9 @@ use super::{Global, Unusable, common, common::SpecArgs, output::Output};
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper run experiments/quickstart.toml\n  \
+    taper run experiments/finetune.toml --set model.source=path:DIR --set train.epochs=1\n  \
+    taper run experiments/quickstart.toml --json | jq -r 'select(.event==\"step_completed\").loss'")]
 pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,

@@ -14,6 +14,7 @@ use super::{Global, common, output::Output};
 
 /// Show one run.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  taper show 3f2a\n  taper show quickstart --json")]
 pub struct Show {
     /// Key of the run (its first digits will do), or its name.
     run: String,

@@ -120,10 +120,14 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
     Some(LossChart { curves, legend: colours.legend, smoothing })
 }
 
-/// Accuracies while training: one run by split, or several runs on the split of the final evaluation.
+/// Accuracies while training, on the split that was evaluated on the way: dev where there is one.
 pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChart> {
     let reference = &input.runs[analysis.best().unwrap_or(0).min(input.runs.len().checked_sub(1)?)];
-    let split = reference.measured_on();
+    let on_dev = |e: &EvalRecord| e.when == When::During && e.split == Split::Dev;
+    let split = match input.runs.iter().any(|run| run.evals.iter().any(on_dev)) {
+        true => Split::Dev,
+        false => reference.measured_on(),
+    };
     let evals = |i: usize, split: Split| -> Vec<&EvalRecord> { on_the_way(&input.runs[i].evals, split) };
     let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| evals(i, split).len() > 1).collect();
     if shown.is_empty() {
@@ -139,13 +143,9 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     let mut tracks = Vec::new();
     let entry = |name: String, colour, dashed| LegendEntry { substitute: name.clone(), name, colour, dashed };
     if let [only] = shown[..] {
-        for (split, colour) in [Split::Test, Split::Dev].into_iter().zip(PALETTE) {
-            let points = points(only, split);
-            if points.len() > 1 {
-                legend.push(entry(format!("{} split", split_name(split)), colour, false));
-                tracks.push(Track { colour, points });
-            }
-        }
+        let colour = PALETTE[0];
+        legend.push(entry(format!("{} split", split_name(split)), colour, false));
+        tracks.push(Track { colour, points: points(only, split) });
     } else {
         let order = drawing_order(analysis, &colours, &shown).into_iter();
         tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
