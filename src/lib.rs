@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod data;
+pub mod engine;
 pub mod event;
 pub mod execute;
 pub mod format;

@@ -20,15 +20,20 @@ pub enum Purpose {
     Bootstrap = 5,
 }
 
+/// What the key grows by in each round.
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+/// What two words of the counter are multiplied by in each round.
+const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+
 /// Philox4x32 with ten rounds: 128 random bits for each (key, counter).
 #[inline]
 pub fn philox(mut key: [u32; 2], mut ctr: [u32; 4]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {
-            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
         }
-        let a = u64::from(ctr[0]) * 0xD251_1F53;
-        let b = u64::from(ctr[2]) * 0xCD9E_8D57;
+        let a = u64::from(ctr[0]) * MULTIPLIER[0];
+        let b = u64::from(ctr[2]) * MULTIPLIER[1];
         ctr = [(b >> 32) as u32 ^ ctr[1] ^ key[0], b as u32, (a >> 32) as u32 ^ ctr[3] ^ key[1], a as u32];
     }
     ctr
@@ -54,6 +59,34 @@ impl Stream {
     #[inline]
     pub fn at4(&self, index: u64) -> [u32; 4] {
         philox(self.key, [index as u32, (index >> 32) as u32, self.high[0], self.high[1]])
+    }
+
+    /// What [`Self::at4`] gives at the sixteen indices from `16 · group` on, the first words of all side by side, then the
+    /// second, third and fourth: what a loop needs to become vector instructions.
+    #[inline(always)]
+    pub fn at4x16(&self, group: u64) -> [[u32; 16]; 4] {
+        let mut key = self.key;
+        let first = group * 16;
+        // 16 divides 2^32: the sixteen indices have the same high word.
+        let mut ctr: [[u32; 16]; 4] = [
+            std::array::from_fn(|i| first as u32 + i as u32),
+            [(first >> 32) as u32; 16],
+            [self.high[0]; 16],
+            [self.high[1]; 16],
+        ];
+        for round in 0..10 {
+            if round > 0 {
+                key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+            }
+            let [c0, c1, c2, c3] = &mut ctr;
+            for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
+                let a = u64::from(*c0) * MULTIPLIER[0];
+                let b = u64::from(*c2) * MULTIPLIER[1];
+                (*c0, *c2) = ((b >> 32) as u32 ^ *c1 ^ key[0], (a >> 32) as u32 ^ *c3 ^ key[1]);
+                (*c1, *c3) = (b as u32, a as u32);
+            }
+        }
+        ctr
     }
 
     /// A uniform 64-bit number at `index`.
@@ -115,6 +148,17 @@ mod tests {
         assert_eq!(stream.permutation(8), [4, 3, 1, 0, 7, 2, 5, 6]);
         assert_eq!((stream.below(3, 1000), stream.uniform(4)), (19, 0.475_531_032_788_481_5));
         assert!((stream.normal(5) + 1.181_158_503_896_575_5).abs() < 1e-12, "{}", stream.normal(5));
+    }
+
+    #[test]
+    fn sixteen_at_once_are_those_one_by_one() {
+        let stream = Stream::new(42, Purpose::Dropout, 3, 7);
+        for group in [0, 5, (1 << 28) - 1, 1 << 28, 1 << 40] {
+            let many = stream.at4x16(group);
+            for i in 0..16 {
+                assert_eq!([0, 1, 2, 3].map(|word| many[word][i]), stream.at4(group * 16 + i as u64));
+            }
+        }
     }
 
     #[test]

@@ -5,18 +5,34 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use candle_core::{Device, Tensor, backprop::GradStore};
+use candle_core::{Device, Tensor};
 use taper::{
     data::Batch,
-    kernels::Form,
-    model::{BertConfig, Classifier, DropoutPlan, Input, Parameters, read_weights},
-    plan::TrainConfig,
-    train::{AdamW, CrossEntropy},
+    engine::{Autograd, Engine, Explicit, Recipe},
+    kernels::Cpu,
+    model::{BertConfig, DropoutPlan, Parameters, read_weights},
+    train::CrossEntropy,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const FORMS: [Form; 2] = [Form::Fused, Form::Reference];
+/// The engines, each against the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Explicit,
+    Autograd,
+}
+
+const KINDS: [Kind; 2] = [Kind::Explicit, Kind::Autograd];
+
+impl Kind {
+    fn new(self, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Box<dyn Engine>> {
+        Ok(match self {
+            Self::Explicit => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
+            Self::Autograd => Box::new(Autograd::new(config, parameters, recipe, &Device::Cpu)?),
+        })
+    }
+}
 
 /// Folders with PyTorch's numbers: a tiny model that stands here, and one more where it is at hand.
 fn references() -> Vec<PathBuf> {
@@ -49,43 +65,40 @@ fn reference_batch(json: &serde_json::Value) -> Batch {
     batch(&rows, &numbers(&json["labels"]))
 }
 
-fn recipe() -> TrainConfig {
-    let recipe = serde_json::json!({
-        "epochs": 1, "batch_size": 4, "gradient_accumulation_steps": 1, "lr": 1e-3, "weight_decay": 0.01,
-        "no_decay": [], "betas": [0.9, 0.999], "eps": 1e-8, "scheduler": "constant", "warmup_steps": 0,
-        "warmup_ratio": 0.0, "max_grad_norm": 0.0, "label_smoothing": 0.0, "class_weights": "none", "seed": 1,
-        "init_seed": 1, "order_seed": 1, "log_steps": 1, "eval_steps": 0, "early_stopping_patience": 0,
-        "early_stopping_min_delta": 0.0, "freeze": [],
-    });
-    serde_json::from_value(recipe).expect("a recipe")
+fn recipe() -> Recipe {
+    Recipe { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, ..Recipe::default() }
 }
 
 /// Largest absolute difference.
-fn difference(a: &Tensor, b: &Tensor) -> Result<f64> {
-    assert_eq!(a.dims(), b.dims());
-    Ok(f64::from((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?))
+fn difference(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most })
 }
 
-struct Setup {
-    parameters: Parameters,
-    model: Classifier,
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
 }
 
-fn setup(dir: &std::path::Path, form: Form) -> Result<Setup> {
+fn setup(dir: &std::path::Path, kind: Kind) -> Result<Box<dyn Engine>> {
     let config = BertConfig::read(&dir.join("config.json"))?;
     let path = dir.join("model.safetensors");
     let weights = read_weights(&path)?;
     let labels = weights["classifier.bias"].elem_count();
     let loaded = Parameters::load(&config, labels, weights, &path, 0)?;
     assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
-    let parameters = loaded.parameters.prepare(&[], &Device::Cpu)?;
-    Ok(Setup { model: Classifier::new(&config, &parameters, form), parameters })
+    kind.new(&config, loaded.parameters, &recipe())
 }
 
-fn backward(model: &Classifier, batch: &Batch, plan: Option<DropoutPlan>) -> Result<(Tensor, f64, GradStore)> {
-    let logits = model.logits(&Input::new(batch, &Device::Cpu)?, plan)?;
-    let loss = CrossEntropy::new(None, 0.0).loss(&logits, &batch.labels, batch.labels.len() as f64)?;
-    Ok((logits.detach(), f64::from(loss.to_scalar::<f32>()?), loss.backward()?))
+/// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
+fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan: Option<DropoutPlan>) -> Result<f64> {
+    let loss = CrossEntropy::new(None, 0.0);
+    let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
+    let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, denominator)).collect();
+    Ok(engine.gradients(batches, &targets, plan)?)
+}
+
+fn names(engine: &dyn Engine) -> Vec<String> {
+    engine.state().1.into_iter().map(|t| t.name).filter(|name| !name.contains("_moment.")).collect()
 }
 
 /// Logits, loss and every gradient, then the parameters after 1 and 5 AdamW steps and the losses on the way.
@@ -106,43 +119,40 @@ fn follows_pytorch(dir: &std::path::Path) -> Result<()> {
     let want: HashMap<String, Tensor> =
         candle_core::safetensors::load(dir.join("expected_f64.safetensors"), &Device::Cpu)?;
     let batch = reference_batch(&json);
-    for form in FORMS {
-        let Setup { parameters, model } = setup(dir, form)?;
-        let mut optimizer = AdamW::new(parameters.trainable(), &recipe())?;
+    let labels = want["logits"].dims()[1];
+    for kind in KINDS {
+        let mut engine = setup(dir, kind)?;
+        let error = difference(&engine.scores(&batch)?.concat(), &numbers(&want["logits"]));
+        assert!(error < 2e-6, "{kind:?}: logits differ by {error:e}");
         for step in 1..=5 {
-            let (logits, loss, grads) = backward(&model, &batch, None)?;
+            let loss = backward(engine.as_mut(), std::slice::from_ref(&batch), labels, None)?;
             let want_loss = json["f64"]["loss_steps"][step - 1].as_f64().expect("a loss");
-            assert!((loss - want_loss).abs() < 2e-6, "{form:?}: loss {loss} of step {step}, wanted {want_loss}");
+            assert!((loss - want_loss).abs() < 2e-6, "{kind:?}: loss {loss} of step {step}, wanted {want_loss}");
+            let norm = engine.norm()?;
             if step == 1 {
-                let error = difference(&logits, &want["logits"])?;
-                assert!(error < 2e-6, "{form:?}: logits differ by {error:e}");
-                for (name, var) in parameters.trainable() {
-                    let error = difference(grads.get(var).expect("a gradient"), &want[&format!("grad.{name}")])?;
-                    assert!(error < 1e-6, "{form:?}: gradient of {name} differs by {error:e}");
+                for name in names(engine.as_ref()) {
+                    let error = difference(&engine.gradient(&name)?, &numbers(&want[&format!("grad.{name}")]));
+                    assert!(error < 1e-6, "{kind:?}: gradient of {name} differs by {error:e}");
                 }
-            }
-            let mut sum = optimizer.no_gradients();
-            optimizer.accumulate(&mut sum, grads)?;
-            let norm = optimizer.norm(&sum)?;
-            if step == 1 {
                 let want = json["f64"]["grad_norm"].as_f64().expect("a norm");
-                assert!((norm - want).abs() < 1e-5, "{form:?}: norm {norm}, wanted {want}");
+                assert!((norm - want).abs() < 1e-5, "{kind:?}: norm {norm}, wanted {want}");
             }
-            optimizer.step(&sum, norm, 1e-3)?;
+            engine.update(norm, 1e-3)?;
             if step == 1 || step == 5 {
                 // The key's bias has an analytically zero gradient: Adam makes steps of its rounding noise.
-                for (name, tensor) in parameters.iter().filter(|(name, _)| !name.ends_with("key.bias")) {
-                    let error = difference(tensor, &want[&format!("param_after{step}.{name}")])?;
-                    assert!(error < 2e-5, "{form:?}: {name} differs by {error:e} after {step} steps");
-                    let mean = (tensor - &want[&format!("param_after{step}.{name}")])?.abs()?.mean_all()?;
-                    let mean = mean.to_scalar::<f32>()?;
-                    assert!(mean < 2e-7, "{form:?}: {name} differs by {mean:e} on average after {step} steps");
+                for tensor in engine.parameters().iter().filter(|t| !t.name.ends_with("key.bias")) {
+                    let (name, got) = (&tensor.name, tensor.values());
+                    let want = numbers(&want[&format!("param_after{step}.{name}")]);
+                    let error = difference(&got, &want);
+                    assert!(error < 2e-5, "{kind:?}: {name} differs by {error:e} after {step} steps");
+                    let sum: f64 = got.iter().zip(&want).map(|(a, b)| f64::from((a - b).abs())).sum();
+                    let mean = sum / want.len() as f64;
+                    assert!(mean < 2e-7, "{kind:?}: {name} differs by {mean:e} on average after {step} steps");
                 }
             }
         }
-        let (logits, ..) = backward(&model, &batch, None)?;
-        let error = difference(&logits, &want["logits_after5"])?;
-        assert!(error < 2e-5, "{form:?}: logits after five steps differ by {error:e}");
+        let error = difference(&engine.scores(&batch)?.concat(), &numbers(&want["logits_after5"]));
+        assert!(error < 2e-5, "{kind:?}: logits after five steps differ by {error:e}");
     }
     Ok(())
 }
@@ -153,9 +163,9 @@ fn tiny() -> BertConfig {
     config
 }
 
-fn fresh(freeze: &[&str]) -> Result<Parameters> {
+fn fresh(kind: Kind, config: &BertConfig, freeze: &[&str]) -> Result<Box<dyn Engine>> {
     let freeze: Vec<String> = freeze.iter().map(|s| s.to_string()).collect();
-    Ok(Parameters::fresh(&tiny(), 3, 5)?.prepare(&freeze, &Device::Cpu)?)
+    kind.new(config, Parameters::fresh(config, 3, 5)?, &Recipe { freeze, ..recipe() })
 }
 
 fn sample() -> Batch {
@@ -164,18 +174,15 @@ fn sample() -> Batch {
 
 #[test]
 fn every_trainable_parameter_gets_a_gradient() -> Result<()> {
-    for form in FORMS {
-        let parameters = fresh(&[])?;
-        let model = Classifier::new(&tiny(), &parameters, form);
-        let (_, _, grads) = backward(&model, &sample(), Some(DropoutPlan { seed: 1, step: 1 }))?;
-        let mut names = Vec::new();
-        for (name, var) in parameters.trainable() {
-            let grad = grads.get(var).unwrap_or_else(|| panic!("{form:?}: {name} has no gradient"));
-            let largest = grad.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+    for kind in KINDS {
+        let mut engine = fresh(kind, &tiny(), &[])?;
+        backward(engine.as_mut(), &[sample()], 3, Some(DropoutPlan { seed: 1, step: 1 }))?;
+        let names = names(engine.as_ref());
+        for name in &names {
+            let largest = engine.gradient(name)?.iter().fold(0.0f32, |most, v| most.max(v.abs()));
             // Softmax does not see what all keys have in common: this one gradient is zero but for rounding.
             let zero = name.ends_with("attention.self.key.bias");
-            assert!(largest > 1e-7 || zero, "{form:?}: the gradient of {name} is zero ({largest:e})");
-            names.push(name.as_str());
+            assert!(largest > 1e-7 || zero, "{kind:?}: the gradient of {name} is zero ({largest:e})");
         }
         assert_eq!(names.len(), 5 + 2 * 16 + 4, "every weight of a two-layer model is trained");
     }
@@ -183,42 +190,65 @@ fn every_trainable_parameter_gets_a_gradient() -> Result<()> {
 }
 
 #[test]
-fn frozen_parameters_get_no_gradient_and_the_others_the_same() -> Result<()> {
-    let all = fresh(&[])?;
-    let some = fresh(&["embeddings", "encoder.layer.0"])?;
-    let (_, _, want) = backward(&Classifier::new(&tiny(), &all, Form::Fused), &sample(), None)?;
-    let (_, _, got) = backward(&Classifier::new(&tiny(), &some, Form::Fused), &sample(), None)?;
-    let by_name: HashMap<&str, _> = all.trainable().iter().map(|(n, v)| (n.as_str(), v)).collect();
-    assert_eq!(some.trainable().len(), 16 + 4);
-    for (name, var) in some.trainable() {
-        assert!(name.contains("layer.1") || name.contains("pooler") || name.contains("classifier"), "{name}");
-        let (got, want) = (got.get(var).expect("a gradient"), want.get(by_name[name.as_str()]).expect("a gradient"));
-        let error = difference(got, want)?;
-        assert!(error == 0.0, "{name} differs by {error:e}");
+fn frozen_parameters_stay_and_the_others_get_the_same_gradient() -> Result<()> {
+    let cases: [(&[&str], usize); 4] = [
+        (&["embeddings", "encoder.layer.0"], 16 + 4),
+        (&["embeddings.word_embeddings"], 4 + 2 * 16 + 4),
+        (&["encoder.layer.1.attention", "encoder.layer.0.output", "classifier"], 5 + (16 - 10) + (16 - 4) + 2),
+        (&["embeddings", "encoder"], 4),
+    ];
+    for kind in KINDS {
+        let mut all = fresh(kind, &tiny(), &[])?;
+        backward(all.as_mut(), &[sample()], 3, None)?;
+        for (freeze, trained) in cases {
+            let mut some = fresh(kind, &tiny(), freeze)?;
+            let before: Vec<Vec<f32>> = some.parameters().iter().map(|t| t.values().into_owned()).collect();
+            backward(some.as_mut(), &[sample()], 3, None)?;
+            let names = names(some.as_ref());
+            assert_eq!(names.len(), trained, "{freeze:?}");
+            let mut squares = 0.0;
+            for name in &names {
+                let (got, want) = (some.gradient(name)?, all.gradient(name)?);
+                assert!(got == want, "{kind:?}: {name} differs by {:e}", difference(&got, &want));
+                squares += got.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
+            }
+            let norm = some.norm()?;
+            assert!((norm - squares.sqrt()).abs() < 1e-6, "{kind:?}: the norm {norm} is not of what is trained");
+            some.update(norm, 1e-2)?;
+            for (tensor, before) in some.parameters().iter().zip(&before) {
+                let changed = *tensor.values() != **before;
+                assert_eq!(changed, names.contains(&tensor.name), "{kind:?}: {}", tensor.name);
+            }
+        }
+        assert!(fresh(kind, &tiny(), &["encoder.layer.7"]).is_err());
+        assert!(fresh(kind, &tiny(), &["embeddings", "encoder", "pooler", "classifier"]).is_err());
+        // A prefix ends where a name's part ends: `encoder.layer.1` must not name layers 10 to 19.
+        assert!(fresh(kind, &tiny(), &["encoder.lay"]).is_err());
     }
-    assert!(fresh(&["encoder.layer.7"]).is_err() && fresh(&["embeddings", "encoder", "pooler", "classifier"]).is_err());
-    // A prefix ends where a name's part ends: `encoder.layer.1` must not name layers 10 to 19.
-    assert!(fresh(&["encoder.lay"]).is_err());
     Ok(())
 }
 
 #[test]
-fn forms_agree_with_dropout_on() -> Result<()> {
-    let parameters = fresh(&[])?;
-    let plan = Some(DropoutPlan { seed: 3, step: 9 });
-    let run = |form| backward(&Classifier::new(&tiny(), &parameters, form), &sample(), plan);
-    let ((a, _, ga), (b, _, gb)) = (run(Form::Fused)?, run(Form::Reference)?);
-    assert!(difference(&a, &b)? < 1e-6);
-    let (plain, ..) = backward(&Classifier::new(&tiny(), &parameters, Form::Fused), &sample(), None)?;
-    assert!(difference(&a, &plain)? > 1e-4, "dropout changes nothing");
-    for (name, var) in parameters.trainable() {
-        assert!(difference(ga.get(var).expect("a"), gb.get(var).expect("b"))? < 1e-6, "{name}");
+fn engines_agree_with_dropout_on() -> Result<()> {
+    for layers in [1, 2, 3] {
+        let mut config = tiny();
+        config.num_hidden_layers = layers;
+        let plan = Some(DropoutPlan { seed: 3, step: 9 });
+        let [mut a, mut b] = [fresh(Kind::Explicit, &config, &[])?, fresh(Kind::Autograd, &config, &[])?];
+        let [logits, want] = [a.logits(&sample(), plan)?.concat(), b.logits(&sample(), plan)?.concat()];
+        assert!(difference(&logits, &want) < 1e-6);
+        assert!(difference(&logits, &a.scores(&sample())?.concat()) > 1e-4, "dropout changes nothing");
+        let [loss, want] = [&mut a, &mut b].map(|engine| backward(engine.as_mut(), &[sample()], 3, plan));
+        assert!((loss? - want?).abs() < 1e-6);
+        for name in names(a.as_ref()) {
+            assert!(difference(&a.gradient(&name)?, &b.gradient(&name)?) < 1e-6, "{name}");
+        }
     }
     Ok(())
 }
 
 /// Which of four rows' sixteen values the dropout at one site keeps: a model made so that its logits show nothing else.
-fn mask(site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
+fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let mut config = tiny();
     (config.hidden_size, config.intermediate_size, config.num_hidden_layers) = (16, 32, 1);
     config.attention_dropout = 0.0;
@@ -245,31 +275,32 @@ fn mask(site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let parameters = Parameters::load(&config, 16, found, "it".as_ref(), 1)?.parameters;
     let rows = batch(&[vec![2, 7, 3], vec![2, 3], vec![2, 7, 8, 3], vec![2, 9, 3]], &[0; 4]);
     let plan = Some(DropoutPlan { seed: 1, step });
-    let logits = Classifier::new(&config, &parameters, Form::Fused).logits(&Input::new(&rows, &Device::Cpu)?, plan)?;
-    Ok(logits.to_vec2::<f32>()?.into_iter().map(|row| row.into_iter().map(|v| v > 0.0).collect()).collect())
+    let logits = kind.new(&config, parameters, &recipe())?.logits(&rows, plan)?;
+    Ok(logits.into_iter().map(|row| row.into_iter().map(|v| v > 0.0).collect()).collect())
 }
 
 /// Sites are numbered in the order of the forward pass; 1 is the attention's.
 #[test]
 fn dropout_falls_on_every_site_with_a_mask_of_its_own() -> Result<()> {
-    let mut seen = Vec::new();
-    for (site, step) in [0, 2, 3, 4].into_iter().flat_map(|site| [(site, 1), (site, 2)]) {
-        for row in mask(site, step)? {
-            assert!(row.contains(&true) && row.contains(&false), "nothing is dropped at site {site}");
-            assert!(!seen.contains(&row), "site {site} of step {step} has a mask that was there before");
-            seen.push(row);
+    for kind in KINDS {
+        let mut seen = Vec::new();
+        for (site, step) in [0, 2, 3, 4].into_iter().flat_map(|site| [(site, 1), (site, 2)]) {
+            for row in mask(kind, site, step)? {
+                assert!(row.contains(&true) && row.contains(&false), "nothing is dropped at site {site}");
+                assert!(!seen.contains(&row), "site {site} of step {step} has a mask that was there before");
+                seen.push(row);
+            }
         }
-    }
-    let mut config = tiny();
-    (config.hidden_dropout, config.attention_dropout, config.classifier_dropout) = (0.0, 0.5, 0.0);
-    for last in [1, 2] {
-        config.num_hidden_layers = last;
-        let parameters = Parameters::fresh(&config, 3, 5)?;
-        let model = Classifier::new(&config, &parameters, Form::Fused);
-        let logits = |plan| model.logits(&Input::new(&sample(), &Device::Cpu)?, plan);
-        let dropped = logits(Some(DropoutPlan { seed: 1, step: 1 }))?;
-        assert!(difference(&dropped, &logits(None)?)? > 1e-5, "nothing is dropped in attention");
-        assert!(difference(&dropped, &logits(Some(DropoutPlan { seed: 1, step: 2 }))?)? > 1e-5);
+        let mut config = tiny();
+        (config.hidden_dropout, config.attention_dropout, config.classifier_dropout) = (0.0, 0.5, 0.0);
+        for last in [1, 2] {
+            config.num_hidden_layers = last;
+            let mut engine = fresh(kind, &config, &[])?;
+            let mut logits = |plan| engine.logits(&sample(), plan).map(|l| l.concat());
+            let dropped = logits(Some(DropoutPlan { seed: 1, step: 1 }))?;
+            assert!(difference(&dropped, &logits(None)?) > 1e-5, "nothing is dropped in attention");
+            assert!(difference(&dropped, &logits(Some(DropoutPlan { seed: 1, step: 2 }))?) > 1e-5);
+        }
     }
     Ok(())
 }
@@ -277,28 +308,76 @@ fn dropout_falls_on_every_site_with_a_mask_of_its_own() -> Result<()> {
 /// A step cut into batches is the same step: dropout's masks, the loss and the gradients, but for rounding.
 #[test]
 fn accumulated_batches_make_the_same_step() -> Result<()> {
-    let parameters = fresh(&[])?;
-    let model = Classifier::new(&tiny(), &parameters, Form::Fused);
-    let optimizer = AdamW::new(parameters.trainable(), &recipe())?;
-    let plan = Some(DropoutPlan { seed: 3, step: 9 });
-    let norm = |batches: &[Batch]| -> Result<(f64, f64)> {
-        let (mut sum, mut total) = (optimizer.no_gradients(), 0.0);
-        for batch in batches {
-            let logits = model.logits(&Input::new(batch, &Device::Cpu)?, plan)?;
-            let loss = CrossEntropy::new(None, 0.0).loss(&logits, &batch.labels, 3.0)?;
-            total += f64::from(loss.to_scalar::<f32>()?);
-            optimizer.accumulate(&mut sum, loss.backward()?)?;
+    for kind in KINDS {
+        let mut engine = fresh(kind, &tiny(), &[])?;
+        let mut step = |batches: &[Batch]| -> Result<(f64, f64, Vec<f32>)> {
+            let loss = backward(engine.as_mut(), batches, 3, Some(DropoutPlan { seed: 3, step: 9 }))?;
+            let names = names(engine.as_ref());
+            let gradients = names.iter().map(|n| engine.gradient(n)).collect::<std::result::Result<Vec<_>, _>>()?;
+            Ok((loss, engine.norm()?, gradients.concat()))
+        };
+        let rows = [vec![2, 7, 8, 9, 10, 3], vec![2, 11, 3], vec![2, 12, 13, 14, 3]];
+        let whole = step(&[batch(&rows, &[0, 2, 1])])?;
+        let first = batch(&rows[..1], &[0]);
+        let rest = batch(&rows[1..], &[2, 1]).placed(1, rows[0].len());
+        let parts = step(&[first.clone(), rest.clone()])?;
+        assert!((whole.0 - parts.0).abs() < 1e-6 && (whole.1 - parts.1).abs() < 1e-5, "{kind:?}");
+        assert!(difference(&whole.2, &parts.2) < 1e-6, "{kind:?}: other gradients");
+        let misplaced = step(&[first, rest.placed(0, 0)])?;
+        assert!((whole.1 - misplaced.1).abs() > 1e-5, "{kind:?}: the masks do not depend on the place");
+    }
+    Ok(())
+}
+
+/// Words that are in no batch: the explicit engine leaves them alone until they are read.
+#[test]
+fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
+    // A large epsilon: AdamW makes no steps of rounding noise.
+    let recipe = Recipe { weight_decay: 0.3, max_grad_norm: 0.5, eps: 1e-3, ..recipe() };
+    let config = tiny();
+    let make = |kind: Kind| kind.new(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
+    let [mut sparse, mut dense] = [make(Kind::Explicit)?, make(Kind::Autograd)?];
+    let word = "bert.embeddings.word_embeddings.weight";
+    // Words 40 to 43 occur late, once, and not again; 44 to 49 never.
+    let other = batch(&[vec![2, 40, 41, 3], vec![2, 42, 43, 3]], &[1, 0]);
+    for step in 0..30u64 {
+        let batch = if step == 20 { other.clone() } else { sample() };
+        for engine in [&mut sparse, &mut dense] {
+            backward(engine.as_mut(), std::slice::from_ref(&batch), 3, Some(DropoutPlan { seed: 1, step }))?;
+            let norm = engine.norm()?;
+            engine.update(norm, 1e-2)?;
         }
-        Ok((total, optimizer.norm(&sum)?))
+        if step == 10 {
+            // A resumed engine goes on bit for bit.
+            let mut resumed = make(Kind::Explicit)?;
+            {
+                let (state, tensors) = sparse.state();
+                let tensors = tensors.iter().map(|t| {
+                    Ok((t.name.clone(), Tensor::from_slice(&t.values(), t.shape(), &Device::Cpu)?))
+                });
+                resumed.restore(&state, tensors.collect::<Result<_>>()?)?;
+            }
+            sparse = resumed;
+        }
+    }
+    let table = |engine: &dyn Engine| -> Vec<f32> {
+        engine.parameters().iter().find(|t| t.name == word).map(|t| t.values().into_owned()).expect("the words")
     };
-    let rows = [vec![2, 7, 8, 9, 10, 3], vec![2, 11, 3], vec![2, 12, 13, 14, 3]];
-    let whole = norm(&[batch(&rows, &[0, 2, 1])])?;
-    let first = batch(&rows[..1], &[0]);
-    let rest = batch(&rows[1..], &[2, 1]).placed(1, rows[0].len());
-    let parts = norm(&[first.clone(), rest.clone()])?;
-    assert!((whole.0 - parts.0).abs() < 1e-6 && (whole.1 - parts.1).abs() < 1e-5, "{whole:?} {parts:?}");
-    let misplaced = norm(&[first, rest.placed(0, 0)])?;
-    assert!((whole.1 - misplaced.1).abs() > 1e-5, "the masks do not depend on the place");
+    let (got, want) = (table(sparse.as_ref()), table(dense.as_ref()));
+    let fresh = numbers(&Parameters::fresh(&config, 3, 5)?.get(word));
+    let width = config.hidden_size;
+    for row in 0..50 {
+        let part = row * width..(row + 1) * width;
+        let error = difference(&got[part.clone()], &want[part.clone()]);
+        // Rounding of the parameters' other gradients reaches words that occur; the others see weight decay alone.
+        let most = if row >= 44 { 1e-7 } else { 2e-5 };
+        assert!(error < most, "word {row} differs by {error:e}");
+        let changed = difference(&got[part.clone()], &fresh[part]);
+        assert!(changed > 1e-3 || row == config.pad_token_id, "word {row} did not decay");
+    }
+    // What is read in between is the decayed table too.
+    let unseen = batch(&[vec![2, 45, 46, 3]], &[0]);
+    assert!(difference(&sparse.scores(&unseen)?.concat(), &dense.scores(&unseen)?.concat()) < 1e-5);
     Ok(())
 }
 
@@ -307,7 +386,7 @@ fn accumulated_batches_make_the_same_step() -> Result<()> {
 fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
     use candle_nn::VarBuilder;
     use candle_transformers::models::bert;
-    let parameters = fresh(&[])?;
+    let parameters = Parameters::fresh(&tiny(), 3, 5)?;
     let config: bert::Config = serde_json::from_value(tiny().to_json(&["a".into(), "b".into(), "c".into()]))?;
     let tensors: HashMap<String, Tensor> = parameters.iter().map(|(n, t)| (n.to_string(), t.clone())).collect();
     let weights = VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu);
@@ -319,9 +398,10 @@ fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
         let w = parameters.get(&format!("{name}.weight")).t()?;
         Ok(x.matmul(&w)?.broadcast_add(&parameters.get(&format!("{name}.bias")))?)
     };
-    let want = linear(&linear(&cls, "bert.pooler.dense")?.tanh()?, "classifier")?;
-    let got = Classifier::new(&tiny(), &parameters, Form::Fused)
-        .logits(&Input::new(&batch(&[ids.to_vec()], &[0]), &Device::Cpu)?, None)?;
-    assert!(difference(&got, &want)? < 1e-6);
+    let want = numbers(&linear(&linear(&cls, "bert.pooler.dense")?.tanh()?, "classifier")?);
+    for kind in KINDS {
+        let mut engine = fresh(kind, &tiny(), &[])?;
+        assert!(difference(&engine.scores(&batch(&[ids.to_vec()], &[0]))?.concat(), &want) < 1e-6, "{kind:?}");
+    }
     Ok(())
 }

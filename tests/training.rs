@@ -10,10 +10,11 @@ use candle_core::Device;
 use taper::{
     data::{self, Cleaning, Dataset, Row, Splits, Tokens},
     event::{Event, Outcome, Split, StepCompleted, When},
-    kernels::Form,
-    model::{BertConfig, Classifier, DropoutPlan, Input, Parameters},
+    engine::{Autograd, Engine, Explicit},
+    kernels::Cpu,
+    model::{BertConfig, DropoutPlan, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{AdamW, CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule},
+    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -74,8 +75,8 @@ struct Made {
     exported: Vec<u64>,
 }
 
-fn weights(parameters: &Parameters) -> Vec<Vec<f32>> {
-    parameters.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect()
+fn weights(parameters: &[Named]) -> Vec<Vec<f32>> {
+    parameters.iter().map(|tensor| tensor.values().into_owned()).collect()
 }
 
 /// Makes a run in `folder`, from the state that lies there.
@@ -86,10 +87,9 @@ fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: 
 
 fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
     let (dataset, tokens, splits) = rows();
-    let parameters = fresh.prepare(&train.freeze, &Device::Cpu).expect("parameters");
-    let model = Classifier::new(&shape(), &parameters, Form::Fused);
+    let mut engine = Explicit::new(Cpu::default(), &shape(), fresh, &train.into()).expect("parameters");
     let exported = RefCell::new(Vec::new());
-    let export = |step| {
+    let export = |step, _: &dyn Engine| {
         exported.borrow_mut().push(step);
         Ok(())
     };
@@ -111,8 +111,8 @@ fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: 
         polls.set(polls.get() + 1);
         matches!(end, End::AtPoll(n) if polls.get() == n)
     };
-    let outcome = fit(&job, &model, &parameters, saved, &mut emit, &stop);
-    Made { outcome, events, weights: weights(&parameters), exported: exported.into_inner() }
+    let outcome = fit(&job, &mut engine, saved, &mut emit, &stop);
+    Made { outcome, events, weights: weights(&engine.parameters()), exported: exported.into_inner() }
 }
 
 /// A run from beginning to end in a folder of its own.
@@ -156,9 +156,8 @@ fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>>
     };
     let made = whole(&train, &keep(Keep::Last));
     let (dataset, tokens, splits) = rows();
-    let parameters = Parameters::fresh(&shape(), 3, train.init_seed)?.prepare(&[], &Device::Cpu)?;
-    let model = Classifier::new(&shape(), &parameters, Form::Fused);
-    let mut optimizer = AdamW::new(parameters.trainable(), &train)?;
+    let parameters = Parameters::fresh(&shape(), 3, train.init_seed)?;
+    let mut engine = Autograd::new(&shape(), parameters, &(&train).into(), &Device::Cpu)?;
     let steps = schedule::Steps::new(&train, 15);
     // Of the training rows 8, 4 and 3 have labels a, b and c.
     let loss = CrossEntropy::new(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
@@ -167,14 +166,12 @@ fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>>
         let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
         let order = data::epoch_order(&splits.train, train.order_seed, epoch);
         let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"));
-        let logits = model.logits(&Input::new(&batch, &Device::Cpu)?, Some(DropoutPlan { seed: train.seed, step }))?;
-        let value = loss.loss(&logits, &batch.labels, loss.denominator(batch.labels.iter()))?;
-        let mut grads = optimizer.no_gradients();
-        optimizer.accumulate(&mut grads, value.backward()?)?;
-        let norm = optimizer.norm(&grads)?;
+        let targets = loss.targets(&batch.labels, 3, loss.denominator(batch.labels.iter()));
+        let plan = Some(DropoutPlan { seed: train.seed, step });
+        let want = engine.gradients(std::slice::from_ref(&batch), &[targets], plan)?;
+        let norm = engine.norm()?;
         let lr = schedule::learning_rate(&train, steps, step);
-        optimizer.step(&grads, norm, lr)?;
-        let want = f64::from(value.to_scalar::<f32>()?);
+        engine.update(norm, lr)?;
         assert!((got.loss - want).abs() < 1e-5, "step {step}: loss {}, wanted {want}", got.loss);
         assert!((got.grad_norm - norm).abs() < 1e-4, "step {step}: norm {}, wanted {norm}", got.grad_norm);
         assert_eq!((got.step, got.epoch, got.lr, got.tokens), (step, epoch, lr, batch.ids.len() as u64));
@@ -302,7 +299,8 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
         (name.to_string(), value.expect("a tensor"))
     });
     let loaded = Parameters::load(&shape(), 3, found.collect(), Path::new("it"), 1).expect("weights").parameters;
-    let before = weights(&loaded);
+    let before: Vec<Vec<f32>> =
+        loaded.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect();
     let train = TrainConfig { batch_size: 1, ..recipe() };
     let folder = tempfile::tempdir().expect("a folder");
     let made = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);

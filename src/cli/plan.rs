@@ -61,7 +61,7 @@ impl Plan {
             true => common::open_existing(global)?.runs()?,
             false => Vec::new(),
         };
-        let rate = training_rate()?;
+        let rate = training_rate();
         let lines: Vec<Line> = runs
             .iter()
             .map(|run| {

@@ -47,8 +47,8 @@ impl Predict {
         let run = common::open_existing(global)?.find(&self.run)?;
         let folder = export::model_folder(&run, &global.runs)?;
         let (device, _) = global.device.open()?;
-        let model = Trained::load(&folder, run.config.data.max_length, &device)?;
-        let Some(file) = &self.file else { return self.texts(&model, out) };
+        let mut model = Trained::load(&folder, run.config.data.max_length, &device)?;
+        let Some(file) = &self.file else { return self.texts(&mut model, out) };
 
         let column = self.text_column.as_deref().unwrap_or(&run.config.data.text_column);
         let hint = || format!("{}: --text-column names the column of the texts", file.display());
@@ -62,7 +62,8 @@ impl Predict {
                 return Ok(ExitCode::SUCCESS);
             }
             let (lines, texts): (Vec<u64>, Vec<String>) = chunk.into_iter().unzip();
-            for ((line, text), (id, p)) in lines.iter().zip(&texts).zip(model.predict(&texts)?) {
+            let results = model.predict(&texts)?;
+            for ((line, text), (id, p)) in lines.iter().zip(&texts).zip(results) {
                 let label = &model.labels()[id];
                 if out.json {
                     out.line(serde_json::to_string(&describe(&model, Some(*line), text, id, &p))?)?;
@@ -75,7 +76,7 @@ impl Predict {
         }
     }
 
-    fn texts(&self, model: &Trained, out: &mut Output) -> Result<ExitCode> {
+    fn texts(&self, model: &mut Trained, out: &mut Output) -> Result<ExitCode> {
         if self.texts.iter().any(|text| text.trim().is_empty()) {
             bail!("a text is empty");
         }

@@ -10,7 +10,7 @@ use super::ExecuteError;
 use crate::{
     data::Tokenizer,
     format::short,
-    model::{Classifier, Parameters, write_folder},
+    model::{BertConfig, Named, write_folder},
     plan::{RunConfig, Source},
 };
 
@@ -74,8 +74,8 @@ impl RunFolder {
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
     pub fn write_model(
         to: &Path,
-        model: &Classifier,
-        parameters: &Parameters,
+        shape: &BertConfig,
+        parameters: &[Named],
         labels: &[String],
         tokenizer: &Tokenizer,
         max_length: usize,
@@ -85,7 +85,7 @@ impl RunFolder {
         // under a name made up anew each time.
         let new = to.with_extension("new");
         remove(&new).map_err(io)?;
-        write_folder(model, parameters, labels, &new)?;
+        write_folder(shape, parameters, labels, &new)?;
         tokenizer.save(&new, max_length)?;
         remove(to).and_then(|()| std::fs::rename(&new, to)).map_err(io)
     }

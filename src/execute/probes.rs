@@ -2,9 +2,9 @@
 
 use super::{ExecuteError, Prepared, RunFolder, Runner, run::load};
 use crate::{
+    engine::{Recipe, engine},
     event::{Event, When},
-    kernels::Form,
-    model::{Classifier, Parameters, read_weights},
+    model::{Parameters, read_weights},
     observe::RunInfo,
     store::{ProbeRecord, Store},
     train::score_probes,
@@ -28,9 +28,8 @@ pub(super) fn catch_up(
     let kept = Parameters::load(&run.shape, labels.len(), read_weights(&model)?, &model, 0)?;
     let last = store.run(&run.key)?.steps;
     for (when, step, loaded) in [(When::Before, 0, load(run)?), (When::After, last, kept)] {
-        let parameters = loaded.parameters.prepare(&[], &runner.device)?;
-        let model = Classifier::for_inference(&run.shape, &parameters, Form::default());
-        let scores = score_probes(&model, &run.probes, labels)?;
+        let mut engine = engine(&run.shape, loaded.parameters, &Recipe::default(), &runner.device)?;
+        let scores = score_probes(engine.as_mut(), &run.probes, labels)?;
         runner.listener.on(info, &Event::ProbesScored { when, step, scores })?;
     }
     Ok(true)

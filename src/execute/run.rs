@@ -7,8 +7,8 @@ use candle_core::Device;
 use super::{ExecuteError, Prepared, RunFolder, environment, probes};
 use crate::{
     event::{Event, FailureKind, Outcome},
-    kernels::Form,
-    model::{Classifier, Loaded, Parameters, read_weights},
+    engine::{Engine, engine},
+    model::{Loaded, Parameters, read_weights},
     observe::{Listener, RunInfo},
     plan::Keep,
     store::{RunLock, RunState, Store},
@@ -139,7 +139,7 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
             None
         }
     };
-    let step = saved.as_ref().map(|(state, _)| state.step);
+    let step = saved.as_ref().map(|saved| saved.state.step);
     store.start(&run.key, &environment(run, &runner.device_name), step)?;
     let outcome = match train(run, &folder, saved, runner, info) {
         Ok(outcome) => outcome,
@@ -166,7 +166,7 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
 
 /// A state is worth nothing without the weights that it says were the best.
 fn with_best(saved: Option<Saved>, run: &Prepared, folder: &RunFolder) -> Result<Option<Saved>, TrainError> {
-    let best = saved.as_ref().is_some_and(|(state, _)| state.best.figure.is_some());
+    let best = saved.as_ref().is_some_and(|saved| saved.state.best.figure.is_some());
     if best && run.config.checkpoint.keep == Keep::Best {
         read_weights(&folder.best())?;
     }
@@ -201,11 +201,13 @@ fn train(
     for message in loaded.notes {
         runner.listener.on(info, &Event::Note { message })?;
     }
-    let parameters = loaded.parameters.prepare(&run.config.train.freeze, &runner.device)?;
-    let model = Classifier::new(&run.shape, &parameters, Form::default());
-    let write =
-        |to: &Path| RunFolder::write_model(to, &model, &parameters, labels, &run.tokenizer, run.config.data.max_length);
-    let export = |step: u64| write(&folder.step_model(step)).map_err(|e| TrainError::Export(Box::new(e)));
+    let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &runner.device)?;
+    let write = |to: &Path, engine: &dyn Engine| {
+        RunFolder::write_model(to, &run.shape, &engine.parameters(), labels, &run.tokenizer, run.config.data.max_length)
+    };
+    let export = |step: u64, engine: &dyn Engine| {
+        write(&folder.step_model(step), engine).map_err(|e| TrainError::Export(Box::new(e)))
+    };
     let job = Job {
         train: &run.config.train,
         checkpoint: &run.config.checkpoint,
@@ -217,9 +219,9 @@ fn train(
     };
     let listener = &mut *runner.listener;
     let mut emit = |event: Event| listener.on(info, &event).map_err(Into::into);
-    let outcome = fit(&job, &model, &parameters, saved, &mut emit, runner.stop)?;
+    let outcome = fit(&job, engine.as_mut(), saved, &mut emit, runner.stop)?;
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
-        write(&folder.model())?;
+        write(&folder.model(), engine.as_ref())?;
     }
     Ok(outcome)
 }

@@ -7,15 +7,15 @@ use candle_core::Device;
 use super::ExecuteError;
 use crate::{
     data::{Batch, Tokenizer, by_tokens},
-    kernels::Form,
+    engine::{Engine, Recipe, engine},
     metrics::{argmax, log_softmax},
-    model::{BertConfig, Classifier, Parameters, read_weights},
+    model::{BertConfig, Parameters, read_weights},
     train::BATCH_TOKENS,
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
 pub struct Trained {
-    model: Classifier,
+    engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
     max_length: usize,
@@ -29,9 +29,8 @@ impl Trained {
         let labels = config.labels().ok_or_else(no_labels)?;
         let weights = folder.join("model.safetensors");
         let loaded = Parameters::load(&config, labels.len(), read_weights(&weights)?, &weights, 0)?;
-        let parameters = loaded.parameters.prepare(&[], device)?;
         Ok(Self {
-            model: Classifier::for_inference(&config, &parameters, Form::default()),
+            engine: engine(&config, loaded.parameters, &Recipe::default(), device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.max_position_embeddings),
             labels,
@@ -44,12 +43,12 @@ impl Trained {
     }
 
     /// Label id and probabilities of each text.
-    pub fn predict(&self, texts: &[String]) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
+    pub fn predict(&mut self, texts: &[String]) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
         let ids = texts.iter().map(|text| self.tokenizer.encode(text, self.max_length));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let mut scores = Vec::with_capacity(texts.len());
         for part in by_tokens(ids.iter().map(Vec::len), BATCH_TOKENS) {
-            scores.extend(self.model.scores(&Batch::of_texts(&ids[part]))?);
+            scores.extend(self.engine.scores(&Batch::of_texts(&ids[part]))?);
         }
         let classified =
             |logits: &Vec<f32>| (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());

@@ -1,14 +1,11 @@
-//! Dropout whose mask is a function of (seed, step, site, place), so that it comes out alike on every device, for every
-//! number of threads, and after a resumption.
+//! Dropout (Srivastava et al. 2014) whose mask is a function of (seed, step, site, place), so that it comes out alike on every
+//! device, for every number of threads, and after a resumption.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
-
-use super::{Form, slice::slice, with_f32};
 use crate::random::{Purpose, Stream};
 
-/// Values of one task.
-const CHUNK: usize = 16 * 1024;
+/// Values whose random bits are made together: 16 counters of four words, the words of one kind side by side, which is what
+/// vector instructions want.
+const GROUP: usize = 64;
 
 /// Where and how much is dropped.
 #[derive(Debug, Clone, Copy)]
@@ -32,99 +29,81 @@ impl Dropout {
         })
     }
 
-    /// Multiplies values by 0 or 1/(1−p). They stand at `index`, `index + 1`, … of the mask.
-    pub(super) fn apply(&self, index: u64, values: &mut [f32]) {
-        let mut block = index / 4;
-        let mut bits = self.stream.at4(block);
-        for (i, v) in values.iter_mut().enumerate() {
-            let at = index + i as u64;
-            if at / 4 != block {
-                block = at / 4;
-                bits = self.stream.at4(block);
+    /// The factors, 0 or 1/(1−p), of the values at `index`, `index + 1`, … of the mask.
+    #[inline(always)]
+    pub fn fill(&self, index: u64, factors: &mut [f32]) {
+        let (mut at, mut group) = ((index % GROUP as u64) as usize, index / GROUP as u64);
+        let mut rest = factors;
+        while !rest.is_empty() {
+            let n = (GROUP - at).min(rest.len());
+            let (now, later) = std::mem::take(&mut rest).split_at_mut(n);
+            if n == GROUP {
+                self.group(group, now);
+            } else {
+                let mut whole = [0.0; GROUP];
+                self.group(group, &mut whole);
+                now.copy_from_slice(&whole[at..at + n]);
             }
-            *v = if bits[(at % 4) as usize] >= self.threshold { *v * self.scale } else { 0.0 };
+            (rest, at, group) = (later, 0, group + 1);
+        }
+    }
+
+    #[inline(always)]
+    fn group(&self, group: u64, factors: &mut [f32]) {
+        for (bits, factors) in self.stream.at4x16(group).iter().zip(factors.chunks_exact_mut(16)) {
+            for (factor, bits) in factors.iter_mut().zip(bits) {
+                *factor = if *bits >= self.threshold { self.scale } else { 0.0 };
+            }
         }
     }
 
     /// Place in the mask of column 0 of `row`, for rows of `width` values.
-    pub(super) fn index(&self, row: usize, width: usize) -> u64 {
+    pub fn index(&self, row: usize, width: usize) -> u64 {
         (self.first_row + row as u64) * width as u64
-    }
-}
-
-/// Drops values of x `[rows, features]` and scales the others by 1/(1−p); x itself where `dropout` is none.
-pub fn dropout(x: &Tensor, dropout: Option<Dropout>, form: Form) -> Result<Tensor> {
-    let Some(dropout) = dropout else { return Ok(x.clone()) };
-    if form.fused(x) {
-        return x.contiguous()?.apply_op1(Op(dropout));
-    }
-    let (rows, width) = x.dims2()?;
-    let mut mask = vec![1.0; rows * width];
-    dropout.apply(dropout.index(0, width), &mut mask);
-    x * Tensor::from_vec(mask, (rows, width), x.device())?
-}
-
-struct Op(Dropout);
-
-impl Op {
-    fn run(&self, x: &[f32], width: usize) -> Vec<f32> {
-        let mut y = x.to_vec();
-        y.par_chunks_mut(CHUNK)
-            .enumerate()
-            .for_each(|(i, y)| self.0.apply(self.0.index(0, width) + (i * CHUNK) as u64, y));
-        y
-    }
-}
-
-impl CustomOp1 for Op {
-    fn name(&self) -> &'static str {
-        "dropout"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let width = layout.shape().dims2()?.1;
-        Ok((CpuStorage::F32(self.run(slice(x, layout)?, width)), layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let width = x.dim(1)?;
-        let dx = with_f32(&grad.contiguous()?, |grad| Ok(self.run(grad, width)))?;
-        Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::*;
 
-    #[test]
-    fn fused_equals_reference() -> Result<()> {
-        let x = normal(1, &[67, 770])?;
-        let d = Dropout::new(1, 2, 3, 0.3, 5);
-        compare(&[&x], 1e-6, &dropout(&x, d, Form::Fused)?, &dropout(&x, d, Form::Reference)?)
+    fn mask(dropout: Dropout, index: u64, n: usize) -> Vec<f32> {
+        let mut factors = vec![7.0; n];
+        dropout.fill(index, &mut factors);
+        factors
     }
 
     #[test]
-    fn share_scale_and_names() -> Result<()> {
-        let ones = Tensor::ones((100, 1000), candle_core::DType::F32, &candle_core::Device::Cpu)?;
-        let run = |seed, step, site| -> Result<Vec<f32>> {
-            dropout(&ones, Dropout::new(seed, step, site, 0.1, 0), Form::Fused)?.flatten_all()?.to_vec1()
-        };
-        let base = run(1, 1, 1)?;
-        let dropped = base.iter().filter(|v| **v == 0.0).count();
-        assert!((9_700..10_300).contains(&dropped), "{dropped} of 100,000 at p = 0.1");
-        assert!(base.iter().all(|v| *v == 0.0 || (*v - 1.0 / 0.9).abs() < 1e-6));
-        assert!(base != run(2, 1, 1)? && base != run(1, 2, 1)? && base != run(1, 1, 2)? && base == run(1, 1, 1)?);
-        assert!(Dropout::new(1, 1, 1, 0.0, 0).is_none());
-        Ok(())
+    fn a_share_is_dropped_and_the_rest_keeps_the_mean() {
+        for p in [0.1, 0.5] {
+            let factors = mask(Dropout::new(1, 2, 3, p, 0).expect("dropout"), 5, 100_000);
+            let kept = (1.0 / (1.0 - p)) as f32;
+            assert!(factors.iter().all(|f| *f == 0.0 || *f == kept));
+            let dropped = factors.iter().filter(|f| **f == 0.0).count() as f64 / 1e5;
+            assert!((dropped - p).abs() < 0.005, "{dropped} of {p}");
+        }
+        assert!(Dropout::new(1, 2, 3, 0.0, 0).is_none());
     }
 
     #[test]
-    fn a_step_cut_in_two_has_the_same_mask() -> Result<()> {
-        let x = Tensor::ones((10, 7), candle_core::DType::F32, &candle_core::Device::Cpu)?;
-        let whole = dropout(&x, Dropout::new(1, 1, 1, 0.5, 0), Form::Fused)?.to_vec2::<f32>()?;
-        let tail = dropout(&x.narrow(0, 0, 6)?, Dropout::new(1, 1, 1, 0.5, 4), Form::Fused)?.to_vec2::<f32>()?;
-        assert_eq!(whole[4..], tail);
-        Ok(())
+    fn a_value_depends_on_its_place_alone() {
+        let dropout = Dropout::new(1, 2, 3, 0.5, 0).expect("dropout");
+        let whole = mask(dropout, 0, 1000);
+        for (from, n) in [(0, 64), (0, 5), (3, 200), (63, 2), (64, 64), (65, 300), (999, 1)] {
+            assert_eq!(mask(dropout, from as u64, n), whole[from..from + n], "{n} from {from}");
+        }
+        // Rows of a later part of a step.
+        let later = Dropout::new(1, 2, 3, 0.5, 10).expect("dropout");
+        assert_eq!(mask(later, later.index(2, 7), 7), whole[84..91]);
+    }
+
+    #[test]
+    fn seeds_steps_and_sites_have_masks_of_their_own() {
+        let at = |seed, step, site| mask(Dropout::new(seed, step, site, 0.5, 0).expect("dropout"), 0, 200);
+        let base = at(1, 2, 3);
+        for other in [at(2, 2, 3), at(1, 3, 3), at(1, 2, 4)] {
+            let alike = base.iter().zip(&other).filter(|(a, b)| a == b).count();
+            assert!((60..140).contains(&alike), "{alike} of 200 alike");
+        }
     }
 }

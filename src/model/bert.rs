@@ -1,4 +1,4 @@
-//! The forward pass. Gradients come from candle's autograd and the kernels' backwards.
+//! The reference: a forward pass in candle's tensors, whose gradients come from candle's tape.
 
 use std::sync::Arc;
 
@@ -7,7 +7,10 @@ use candle_core::{Device, Result, Tensor};
 use super::{BertConfig, Parameters};
 use crate::{
     data::Batch,
-    kernels::{self, Dropout, Form, Ragged},
+    kernels::{
+        Dropout,
+        reference::{self, Ragged},
+    },
 };
 
 /// A batch on the device.
@@ -71,7 +74,6 @@ struct Layer {
 /// transformers' `BertForSequenceClassification`.
 pub struct Classifier {
     config: BertConfig,
-    form: Form,
     word: Tensor,
     position: Tensor,
     token_type: Tensor,
@@ -83,16 +85,16 @@ pub struct Classifier {
 
 impl Classifier {
     /// A classifier over these weights; it sees every later change of them.
-    pub fn new(config: &BertConfig, parameters: &Parameters, form: Form) -> Self {
-        Self::over(config, form, |name| parameters.get(&name))
+    pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
+        Self::over(config, |name| parameters.get(&name))
     }
 
     /// The same classifier over the same weights, without gradients: nothing is kept for a backward pass.
-    pub fn for_inference(config: &BertConfig, parameters: &Parameters, form: Form) -> Self {
-        Self::over(config, form, |name| parameters.get(&name).detach())
+    pub fn for_inference(config: &BertConfig, parameters: &Parameters) -> Self {
+        Self::over(config, |name| parameters.get(&name).detach())
     }
 
-    fn over(config: &BertConfig, form: Form, get: impl Fn(String) -> Tensor) -> Self {
+    fn over(config: &BertConfig, get: impl Fn(String) -> Tensor) -> Self {
         let linear = |name: &str| Linear { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
         let norm = |name: &str| LayerNorm { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
         let embedding = |name: &str| get(format!("bert.embeddings.{name}_embeddings.weight"));
@@ -110,7 +112,6 @@ impl Classifier {
             }
         };
         Self {
-            form,
             word: embedding("word"),
             position: embedding("position"),
             token_type: embedding("token_type"),
@@ -120,11 +121,6 @@ impl Classifier {
             head: linear("classifier"),
             config: config.clone(),
         }
-    }
-
-    /// Which form of the operations it uses.
-    pub fn form(&self) -> Form {
-        self.form
     }
 
     /// The model's shape.
@@ -150,7 +146,7 @@ impl Classifier {
         let positions = self.position.index_select(&input.positions, 0)?;
         let x = (words + positions)?.broadcast_add(&self.token_type.get(0)?)?;
         let x = self.norm(&self.embedding_norm, &x)?;
-        let mut x = kernels::dropout(&x, drop(0, c.hidden_dropout, input.first_token), self.form)?;
+        let mut x = reference::dropout(&x, drop(0, c.hidden_dropout, input.first_token))?;
 
         for (i, layer) in self.layers.iter().enumerate() {
             let last = i + 1 == self.layers.len();
@@ -164,33 +160,26 @@ impl Classifier {
             let query = self.linear(&layer.query, &x)?;
             let site = 1 + 3 * i;
             let dropped = drop(site, c.attention_dropout, first_row);
-            let context = kernels::attention(&query, &key, &value, ragged, c.num_attention_heads, dropped, self.form)?;
+            let context = reference::attention(&query, &key, &value, ragged, c.num_attention_heads, dropped)?;
             let attended = self.linear(&layer.attention_output, &context)?;
-            let attended = kernels::dropout(&attended, drop(site + 1, c.hidden_dropout, first_row), self.form)?;
+            let attended = reference::dropout(&attended, drop(site + 1, c.hidden_dropout, first_row))?;
             let x1 = self.norm(&layer.attention_norm, &(attended + &x)?)?;
-            let wide = kernels::gelu(&self.linear(&layer.intermediate, &x1)?, self.form)?;
+            let wide = self.linear(&layer.intermediate, &x1)?.gelu_erf()?;
             let narrow = self.linear(&layer.output, &wide)?;
-            let narrow = kernels::dropout(&narrow, drop(site + 2, c.hidden_dropout, first_row), self.form)?;
+            let narrow = reference::dropout(&narrow, drop(site + 2, c.hidden_dropout, first_row))?;
             x = self.norm(&layer.output_norm, &(narrow + x1)?)?;
         }
         let pooled = self.linear(&self.pooler, &x)?.tanh()?;
         let site = 1 + 3 * self.layers.len();
-        let pooled = kernels::dropout(&pooled, drop(site, c.classifier_dropout, input.first_row), self.form)?;
+        let pooled = reference::dropout(&pooled, drop(site, c.classifier_dropout, input.first_row))?;
         self.linear(&self.head, &pooled)
     }
 
-    /// Logits `[rows][labels]` without dropout, as plain numbers.
-    ///
-    /// On a classifier made by [`Self::for_inference`] this keeps nothing; on another the whole graph for a moment.
-    pub fn scores(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
-        self.logits(&Input::new(batch, self.device())?, None)?.to_vec2()
-    }
-
     fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {
-        kernels::linear(x, &linear.weight, &linear.bias, self.form)
+        reference::linear(x, &linear.weight, &linear.bias)
     }
 
     fn norm(&self, norm: &LayerNorm, x: &Tensor) -> Result<Tensor> {
-        kernels::layer_norm(x, &norm.weight, &norm.bias, self.config.layer_norm_eps, self.form)
+        reference::layer_norm(x, &norm.weight, &norm.bias, self.config.layer_norm_eps)
     }
 }

@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, TensorInfo, View};
 use serde_json::{Map, Value};
 
-use super::{Classifier, ModelError, Parameters};
+use super::{BertConfig, ModelError};
 
 fn unreadable(path: &Path, e: impl std::fmt::Display) -> ModelError {
     ModelError::Weights { path: path.into(), message: e.to_string() }
@@ -89,37 +89,68 @@ pub fn read_header(path: &Path) -> Result<(Map<String, Value>, u64), ModelError>
     Ok((serde_json::from_slice(&json).map_err(|e| unreadable(path, e))?, 8 + length))
 }
 
-/// A tensor whose bytes are made when they are written: no second copy of all weights.
-struct Lazy<'a>(&'a Tensor);
+/// A tensor with its name, whose numbers are made when they are written: no second copy of all weights.
+pub struct Named<'a> {
+    /// Its name.
+    pub name: String,
+    shape: Vec<usize>,
+    values: Box<dyn Fn() -> Cow<'a, [f32]> + 'a>,
+}
 
-impl View for Lazy<'_> {
+impl<'a> Named<'a> {
+    /// Of values that are made when they are asked for.
+    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Cow<'a, [f32]> + 'a) -> Self {
+        Self { name, shape: shape.to_vec(), values: Box::new(values) }
+    }
+
+    /// Of a tensor.
+    pub fn of(name: String, tensor: &'a Tensor) -> Self {
+        let values = || tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
+        Self::lazy(name, tensor.dims(), move || Cow::Owned(values()))
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Its numbers.
+    pub fn values(&self) -> Cow<'a, [f32]> {
+        (self.values)()
+    }
+}
+
+impl View for &Named<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
 
     fn shape(&self) -> &[usize] {
-        self.0.dims()
+        &self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let values = self.0.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
-        Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        match self.values() {
+            #[cfg(target_endian = "little")]
+            Cow::Borrowed(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
+            values => Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        }
     }
 
     fn data_len(&self) -> usize {
-        4 * self.0.elem_count()
+        4 * self.shape.iter().product::<usize>()
     }
 }
 
 /// Writes f32 tensors as one safetensors file: whole or not at all, and on the disk when this returns.
-pub fn write_tensors<'a>(
+pub fn write_tensors(
     path: &Path,
-    tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
+    tensors: &[Named],
     metadata: HashMap<String, String>,
 ) -> Result<(), ModelError> {
     let io = |error| ModelError::Io { path: path.into(), error };
     let temporary = path.with_extension("tmp");
-    let tensors: Vec<(String, Lazy)> = tensors.into_iter().map(|(name, t)| (name, Lazy(t))).collect();
+    let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
     let written = safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
         .map_err(|e| match e {
             safetensors::SafeTensorError::IoError(e) => e,
@@ -148,18 +179,18 @@ fn share(path: &Path) -> std::io::Result<()> {
 
 /// Writes a classifier as a Hugging Face folder: config.json and model.safetensors. Tokenizer files are not its concern.
 pub fn write_folder(
-    model: &Classifier,
-    parameters: &Parameters,
+    config: &BertConfig,
+    parameters: &[Named],
     labels: &[String],
     dir: &Path,
 ) -> Result<(), ModelError> {
     let io = |error| ModelError::Io { path: dir.into(), error };
     std::fs::create_dir_all(dir).map_err(io)?;
-    let config = serde_json::to_string_pretty(&model.config().to_json(labels)).expect("JSON of JSON") + "\n";
+    let config = serde_json::to_string_pretty(&config.to_json(labels)).expect("JSON of JSON") + "\n";
     let path = dir.join("config.json");
     let mut file = File::create(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
     file.write_all(config.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     // transformers refuses files that do not say which framework's layout they have.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    write_tensors(&dir.join("model.safetensors"), parameters.iter().map(|(n, t)| (n.to_string(), t)), metadata)
+    write_tensors(&dir.join("model.safetensors"), parameters, metadata)
 }

@@ -9,8 +9,8 @@ mod parameters;
 
 pub use bert::{Classifier, DropoutPlan, Input};
 pub use config::BertConfig;
-pub use files::{read_header, read_weights, write_folder, write_tensors};
-pub use parameters::{Loaded, Parameters};
+pub use files::{Named, read_header, read_weights, write_folder, write_tensors};
+pub use parameters::{Loaded, Parameters, is_frozen};
 
 use std::path::PathBuf;
 

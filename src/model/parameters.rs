@@ -94,6 +94,11 @@ fn begins_with(name: &str, prefix: &str) -> bool {
     bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Whether a parameter is named by one of the prefixes in `freeze`.
+pub fn is_frozen(name: &str, freeze: &[String]) -> bool {
+    freeze.iter().any(|prefix| begins_with(name, prefix))
+}
+
 /// Refuses prefixes that name nothing, and those that together leave nothing to train.
 fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
     let refused = |message| Err(ModelError::Freeze { message });
@@ -102,7 +107,7 @@ fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
             "`{unused}` names no parameter; they begin with embeddings, encoder.layer.0, pooler, classifier"
         ));
     }
-    match names.iter().all(|name| freeze.iter().any(|prefix| begins_with(name, prefix))) {
+    match names.iter().all(|name| is_frozen(name, freeze)) {
         true => refused("every parameter is frozen: nothing is left to train".into()),
         false => Ok(()),
     }
@@ -221,7 +226,7 @@ impl Parameters {
         check_freeze(&self.names, freeze)?;
         for name in &self.names {
             let tensor = self.tensors[name].to_device(device)?;
-            if freeze.iter().any(|prefix| begins_with(name, prefix)) {
+            if is_frozen(name, freeze) {
                 self.tensors.insert(name.clone(), tensor.detach());
             } else {
                 let var = Var::from_tensor(&tensor)?;
@@ -230,6 +235,16 @@ impl Parameters {
             }
         }
         Ok(self)
+    }
+
+    /// Refuses prefixes in `freeze` that match nothing, or leave nothing to train.
+    pub fn check_frozen(&self, freeze: &[String]) -> Result<(), ModelError> {
+        check_freeze(&self.names, freeze)
+    }
+
+    /// The weights, by name.
+    pub fn into_tensors(self) -> BTreeMap<String, Tensor> {
+        self.tensors
     }
 
     /// The weight of that name.
@@ -248,22 +263,5 @@ impl Parameters {
     /// The weights that training changes.
     pub fn trainable(&self) -> &[(String, Var)] {
         &self.trainable
-    }
-
-    /// Numbers in the weights that training changes.
-    pub fn trainable_count(&self) -> u64 {
-        self.trainable.iter().map(|(_, v)| v.elem_count() as u64).sum()
-    }
-
-    /// Puts the values of `from` into the trainable weights of the same names.
-    pub fn restore(&self, from: &BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for (name, var) in &self.trainable {
-            let Some(tensor) = from.get(name).filter(|t| t.shape() == var.shape()) else {
-                let problems = format!("  {name}: missing, or of another shape than {:?}", var.dims());
-                return Err(ModelError::Tensors { path: "checkpoint".into(), problems });
-            };
-            var.set(&tensor.to_device(var.device())?)?;
-        }
-        Ok(())
     }
 }

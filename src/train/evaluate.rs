@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::{
     data::{self, Dataset, Tokens},
+    engine::Engine,
     event::{Prediction, ProbeScore},
     metrics::{Metrics, argmax, log_softmax},
-    model::Classifier,
 };
 
 use super::{ProbeText, TrainError};
@@ -27,7 +27,7 @@ pub struct Evaluation {
 
 /// Classifies `rows`; `progress` is told the rows done and may end it with an error.
 pub fn evaluate(
-    model: &Classifier,
+    engine: &mut dyn Engine,
     dataset: &Dataset,
     tokens: &Tokens,
     rows: &[u32],
@@ -42,7 +42,7 @@ pub fn evaluate(
     for part in data::by_tokens(order.iter().map(|&row| length(row)), BATCH_TOKENS) {
         let now = &order[part];
         let batch = data::batch(dataset, tokens, now);
-        for (logits, &id) in model.scores(&batch)?.iter().zip(now) {
+        for (logits, &id) in engine.scores(&batch)?.iter().zip(now) {
             let row = &dataset.rows[id as usize];
             let log_p = log_softmax(logits);
             let prediction = Prediction {
@@ -67,13 +67,13 @@ pub fn evaluate(
 
 /// Classifies the probe sentences.
 pub fn score_probes(
-    model: &Classifier,
+    engine: &mut dyn Engine,
     probes: &[ProbeText],
     labels: &[String],
 ) -> Result<Vec<ProbeScore>, TrainError> {
     let mut scores = Vec::with_capacity(probes.len());
     for (position, probe) in probes.iter().enumerate() {
-        let logits = model.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
+        let logits = engine.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),

@@ -3,14 +3,15 @@
 use std::{path::PathBuf, time::Instant};
 
 use super::{
-    AdamW, CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, evaluate, policy,
+    CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes,
 };
 use crate::{
     data::{self, Batch, Dataset, Splits, Tokens},
+    engine::Engine,
     event::{Event, Outcome, Split, StepCompleted, When},
-    model::{Classifier, DropoutPlan, Input, Parameters, write_tensors},
+    model::{DropoutPlan, Named, is_frozen, write_tensors},
     plan::{CheckpointConfig, Keep, TrainConfig},
 };
 
@@ -32,7 +33,7 @@ pub struct Outputs<'a> {
     /// Weights of the best evaluation (`keep = best`).
     pub best: PathBuf,
     /// Called after an evaluation where every model is kept (`keep = all`), with the step.
-    pub export: &'a dyn Fn(u64) -> Result<(), TrainError>,
+    pub export: &'a dyn Fn(u64, &dyn Engine) -> Result<(), TrainError>,
 }
 
 /// All that a run trains with.
@@ -57,14 +58,11 @@ type Emit<'a> = dyn FnMut(Event) -> Result<(), Box<dyn std::error::Error + Send 
 
 struct Fit<'a> {
     job: &'a Job<'a>,
-    model: &'a Classifier,
-    /// The same weights without gradients: for evaluations.
-    measured: Classifier,
+    engine: &'a mut dyn Engine,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
     steps: Steps,
     state: State,
-    optimizer: AdamW,
     /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
     weights_of: u64,
     /// The last evaluation on the test or dev split, with the step it belongs to.
@@ -73,36 +71,36 @@ struct Fit<'a> {
 
 /// Trains until the end or until `stop` says so; every event goes to `emit`, whose error ends the run.
 ///
-/// Goes on from `saved` where there is one. The parameters end as those that are kept.
+/// Goes on from `saved` where there is one. The engine ends with the parameters that are kept.
 pub fn fit<'a>(
     job: &'a Job<'a>,
-    model: &'a Classifier,
-    parameters: &Parameters,
+    engine: &'a mut dyn Engine,
     saved: Option<Saved>,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
 ) -> Result<Outcome, TrainError> {
-    let mut optimizer = AdamW::new(parameters.trainable(), job.train)?;
     let mut state = State::default();
-    if let Some((found, tensors)) = saved {
-        let damaged =
-            |e: candle_core::Error| TrainError::State { path: job.outputs.state.clone(), message: e.to_string() };
-        optimizer.restore(&tensors, found.step).map_err(damaged)?;
-        state = found;
+    if let Some(saved) = saved {
+        let damaged = |e: crate::model::ModelError| TrainError::State {
+            path: job.outputs.state.clone(),
+            message: e.to_string(),
+        };
+        engine.restore(&saved.optimizer, saved.tensors).map_err(damaged)?;
+        state = saved.state;
     }
     let steps = Steps::new(job.train, job.splits.train.len());
     let splits = job.splits;
-    let measured = Classifier::for_inference(model.config(), parameters, model.form());
-    let mut fit = Fit { job, model, measured, emit, stop, steps, state, optimizer, weights_of: 0, last: None };
+    let parameters = engine.trainable();
+    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: 0, last: None };
     fit.weights_of = fit.state.step;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
         steps_per_epoch: steps.per_epoch,
         resumed_from: (fit.state.step > 0).then_some(fit.state.step),
         rows: (splits.train.len() as u64, splits.dev.len() as u64, splits.test.len() as u64),
-        parameters: parameters.trainable_count(),
+        parameters,
     })?;
-    match fit.run(parameters) {
+    match fit.run() {
         Err(TrainError::StopRequested) => {
             fit.save()?;
             Ok(Outcome::Interrupted)
@@ -117,7 +115,7 @@ impl Fit<'_> {
         (self.emit)(event).map_err(TrainError::Listener)
     }
 
-    fn run(&mut self, parameters: &Parameters) -> Result<Outcome, TrainError> {
+    fn run(&mut self) -> Result<Outcome, TrainError> {
         if self.state.step == 0 {
             self.measure(When::Before)?;
         }
@@ -134,7 +132,7 @@ impl Fit<'_> {
         loop {
             let step = self.state.step;
             if step > 0 && policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step {
-                self.evaluate_during(parameters)?;
+                self.evaluate_during()?;
             }
             if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step) {
                 self.save()?;
@@ -149,7 +147,7 @@ impl Fit<'_> {
             self.step(&loss, &mut order)?;
         }
         if self.job.checkpoint.keep == Keep::Best && self.state.best.figure.is_some() {
-            parameters.restore(&crate::model::read_weights(&self.job.outputs.best)?)?;
+            self.engine.set_parameters(crate::model::read_weights(&self.job.outputs.best)?)?;
             self.weights_of = self.state.best.step;
         }
         self.measure(When::After)?;
@@ -167,20 +165,14 @@ impl Fit<'_> {
         let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place);
         let lr = learning_rate(train, self.steps, step);
         let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
-        let mut grads = self.optimizer.no_gradients();
-        let (mut total, mut tokens) = (0.0, 0);
-        for batch in &batches {
-            let input = Input::new(batch, self.model.device())?;
-            let logits = self.model.logits(&input, Some(DropoutPlan { seed: train.seed, step }))?;
-            let part = loss.loss(&logits, &batch.labels, denominator)?;
-            total += f64::from(part.to_scalar::<f32>()?);
-            tokens += batch.ids.len() as u64;
-            self.optimizer.accumulate(&mut grads, part.backward()?)?;
-        }
-        let grad_norm = self.optimizer.norm(&grads)?;
+        let classes = self.job.dataset.labels.len();
+        let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, classes, denominator)).collect();
+        let tokens = batches.iter().map(|b| b.ids.len() as u64).sum();
+        let total = self.engine.gradients(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }))?;
+        let grad_norm = self.engine.norm()?;
         let finite = total.is_finite() && grad_norm.is_finite();
         if finite {
-            self.optimizer.step(&grads, grad_norm, lr)?;
+            self.engine.update(grad_norm, lr)?;
             self.state.step = step;
             self.weights_of = step;
         }
@@ -200,8 +192,8 @@ impl Fit<'_> {
     fn evaluate(&mut self, when: When, split: Split) -> Result<Evaluation, TrainError> {
         let job = self.job;
         let rows = rows_of(job.splits, split);
-        let (model, stop, emit) = (&self.measured, self.stop, &mut *self.emit);
-        let evaluation = evaluate(model, job.dataset, job.tokens, rows, &mut |done| {
+        let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
+        let evaluation = evaluate(engine, job.dataset, job.tokens, rows, &mut |done| {
             if stop() {
                 return Err(TrainError::StopRequested);
             }
@@ -243,14 +235,14 @@ impl Fit<'_> {
             }
         }
         if !self.job.probes.is_empty() {
-            let scores = score_probes(&self.measured, self.job.probes, &self.job.dataset.labels)?;
+            let scores = score_probes(self.engine, self.job.probes, &self.job.dataset.labels)?;
             self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())
     }
 
     /// The evaluation that follows some steps: on the dev split, or on the test split where there is none.
-    fn evaluate_during(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
+    fn evaluate_during(&mut self) -> Result<(), TrainError> {
         let split = if self.rows(Split::Dev).is_empty() { Split::Test } else { Split::Dev };
         let step = self.state.step;
         if !self.rows(split).is_empty() {
@@ -260,15 +252,17 @@ impl Fit<'_> {
                 let figure = policy::figure(self.job.checkpoint.metric, &evaluation.metrics);
                 let better = self.state.best.update(figure, step, self.job.train.early_stopping_min_delta);
                 if better && self.job.checkpoint.keep == Keep::Best {
-                    let tensors = parameters.trainable().iter().map(|(n, v)| (n.clone(), v.as_tensor()));
-                    write_tensors(&self.job.outputs.best, tensors, Default::default())?;
+                    let all = self.engine.parameters();
+                    let trained: Vec<Named> =
+                        all.into_iter().filter(|p| !is_frozen(&p.name, &self.job.train.freeze)).collect();
+                    write_tensors(&self.job.outputs.best, &trained, Default::default())?;
                 }
                 self.state.stopped = self.state.best.stops(self.job.train);
             }
             self.last = Some((step, split, evaluation));
         }
         if self.job.checkpoint.keep == Keep::All {
-            (self.job.outputs.export)(step)?;
+            (self.job.outputs.export)(step, self.engine)?;
         }
         self.state.evaluated_at = step;
         Ok(())
@@ -276,7 +270,7 @@ impl Fit<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.emit(Event::CheckpointStarted { step: self.state.step })?;
-        checkpoint::write_state(&self.job.outputs.state, &self.state, &self.optimizer)?;
+        checkpoint::write_state(&self.job.outputs.state, &self.state, self.engine)?;
         self.emit(Event::CheckpointSaved { step: self.state.step })
     }
 

@@ -1,0 +1,110 @@
+//! The engine of candle's tape: the reference.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+
+use super::{AdamW, Engine, OptimizerState, Recipe, found, optimizer::Gradients};
+use crate::{
+    data::Batch,
+    model::{BertConfig, Classifier, DropoutPlan, Input, ModelError, Named, Parameters},
+};
+
+/// A classifier whose gradients come from candle's tape.
+pub struct Autograd {
+    model: Classifier,
+    /// The same weights without gradients: for evaluations.
+    measured: Classifier,
+    parameters: Parameters,
+    optimizer: AdamW,
+    gradients: Gradients,
+}
+
+impl Autograd {
+    /// Takes over the parameters. All but those that `freeze` names are trained.
+    pub fn new(
+        config: &BertConfig,
+        parameters: Parameters,
+        recipe: &Recipe,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let parameters = parameters.prepare(&recipe.freeze, device)?;
+        let optimizer = AdamW::new(parameters.trainable(), recipe)?;
+        Ok(Self {
+            model: Classifier::new(config, &parameters),
+            measured: Classifier::for_inference(config, &parameters),
+            gradients: optimizer.no_gradients(),
+            optimizer,
+            parameters,
+        })
+    }
+
+    /// −Σ targets·log softmax(logits), a scalar.
+    fn loss(&self, batch: &Batch, targets: &[f32], dropout: Option<DropoutPlan>) -> Result<Tensor, ModelError> {
+        let logits = self.model.logits(&Input::new(batch, self.model.device())?, dropout)?;
+        let targets = Tensor::from_slice(targets, logits.shape(), logits.device())?;
+        let log_p = candle_nn::ops::log_softmax(&logits, candle_core::D::Minus1)?;
+        Ok((log_p * targets)?.sum_all()?.neg()?)
+    }
+}
+
+impl Engine for Autograd {
+    fn logits(&mut self, batch: &Batch, dropout: Option<DropoutPlan>) -> Result<Vec<Vec<f32>>, ModelError> {
+        let input = Input::new(batch, self.measured.device())?;
+        Ok(self.measured.logits(&input, dropout)?.to_vec2()?)
+    }
+
+    fn gradients(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+    ) -> Result<f64, ModelError> {
+        let (mut sum, mut total) = (self.optimizer.no_gradients(), 0.0);
+        for (batch, targets) in batches.iter().zip(targets) {
+            let loss = self.loss(batch, targets, dropout)?;
+            total += f64::from(loss.to_scalar::<f32>()?);
+            self.optimizer.accumulate(&mut sum, loss.backward()?)?;
+        }
+        self.gradients = sum;
+        Ok(total)
+    }
+
+    fn norm(&mut self) -> Result<f64, ModelError> {
+        Ok(self.optimizer.norm(&self.gradients)?)
+    }
+
+    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError> {
+        Ok(self.optimizer.step(&self.gradients, norm, lr)?)
+    }
+
+    fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+        let gradient = self.optimizer.gradient(&self.gradients, name).expect("a trainable parameter");
+        Ok(gradient.flatten_all()?.to_vec1()?)
+    }
+
+    fn trainable(&self) -> u64 {
+        self.parameters.trainable().iter().map(|(_, v)| v.elem_count() as u64).sum()
+    }
+
+    fn parameters(&self) -> Vec<Named<'_>> {
+        self.parameters.iter().map(|(name, tensor)| Named::of(name.into(), tensor)).collect()
+    }
+
+    fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
+        let state =
+            OptimizerState { updates: self.optimizer.updates(), untouched_decay: 1.0, touched_words: None };
+        (state, self.optimizer.state())
+    }
+
+    fn restore(&mut self, state: &OptimizerState, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
+        self.optimizer.restore(tensors, state.updates)
+    }
+
+    fn set_parameters(&mut self, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
+        for (name, var) in self.parameters.trainable() {
+            var.set(&found(&mut tensors, name, var.dims())?.to_device(var.device())?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The backward pass: from the gradient of the logits to those of all parameters that are trained.
+
+use super::{
+    Explicit,
+    forward::{Sites, key_value_of, query_of},
+    layout::Layer,
+};
+use crate::{
+    data::Batch,
+    kernels::{Backend, Linear, Queries},
+    model::DropoutPlan,
+};
+
+impl<B: Backend> Explicit<B> {
+    /// Whether training changes the map.
+    fn trains_linear(&self, l: Linear) -> bool {
+        self.trains(|at| (l.weight..l.weight + l.out * l.width).contains(&at) || (l.bias..l.bias + l.out).contains(&at))
+    }
+
+    /// Whether anything is trained that comes before layer `i`.
+    fn trains_before(&self, i: usize) -> bool {
+        let end = self.layout.layers[i].qkv.weight;
+        self.trains(|at| at < end || at == self.layout.embedding.word)
+    }
+
+    /// Gradients of what the forward pass kept, from `d_logits`. `fresh`: they are written, not added.
+    pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
+        let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
+        let sites = Sites::new(plan, batch);
+        let h = self.config.hidden_size;
+        let (head, pooler) = (self.layout.head, self.layout.pooler);
+        let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
+        backend.linear_parameters(g, fresh, &ws.d_logits, &ws.dropped, sequences, head);
+        backend.linear_input(&mut ws.d_row, false, &ws.d_logits, sequences, p, head);
+        let dropout = sites.rows(1 + 3 * self.config.num_hidden_layers, self.config.classifier_dropout);
+        backend.tanh_backward(&mut ws.d_row, &ws.pooled, sequences, h, dropout);
+        backend.linear_parameters(g, fresh, &ws.d_row, &ws.output, sequences, pooler);
+        // The gradient of the last layer's output lies in the rows of the sequences, of the others in those of the tokens.
+        backend.linear_input(&mut ws.dx, false, &ws.d_row, sequences, p, pooler);
+
+        for i in (0..self.config.num_hidden_layers).rev() {
+            let layer = self.layout.layers[i];
+            let below = self.trains_before(i);
+            if !below && ![layer.qkv, layer.attended, layer.up, layer.down].into_iter().any(|l| self.trains_linear(l)) && !self.trains(|at| {
+                [layer.attended_norm, layer.down_norm].iter().any(|n| at == n.weight || at == n.bias)
+            }) {
+                return;
+            }
+            let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
+            self.feed_forward_backward(i, rows, sites, fresh);
+            self.attention_backward(i, on_device, (tokens, sequences), sites, fresh, below);
+            if !below {
+                return;
+            }
+        }
+        self.embedding_backward(on_device, batch, sites, fresh);
+    }
+
+    /// From the gradient of a layer's output in `dx` to that of its middle in `d_middle`.
+    fn feed_forward_backward(&mut self, i: usize, rows: usize, sites: Sites, fresh: bool) {
+        let layer = self.layout.layers[i];
+        let trained = [layer.up, layer.down].map(|l| self.trains_linear(l));
+        let dropout = sites.asking(self.queries(i), 3 + 3 * i, self.config.hidden_dropout);
+        let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
+        let kept = &ws.layers[i];
+        backend.add_norm_backward(
+            &mut ws.d_middle,
+            &mut ws.d_dense,
+            g,
+            fresh,
+            &ws.dx,
+            &kept.narrow,
+            &kept.narrow_stats,
+            rows,
+            p,
+            layer.down_norm,
+            dropout,
+        );
+        if trained[1] {
+            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.wide, rows, layer.down);
+        }
+        backend.linear_input(&mut ws.d_wide, false, &ws.d_dense, rows, p, layer.down);
+        backend.multiply(&mut ws.d_wide, &kept.slope, rows * layer.up.out);
+        if trained[0] {
+            backend.linear_parameters(g, fresh, &ws.d_wide, &kept.middle, rows, layer.up);
+        }
+        backend.linear_input(&mut ws.d_middle, true, &ws.d_wide, rows, p, layer.up);
+    }
+
+    /// From the gradient of a layer's middle in `d_middle` to that of its input in `dx`, which is only made where anything
+    /// `below` wants it.
+    fn attention_backward(
+        &mut self,
+        i: usize,
+        on_device: &B::Batch,
+        (tokens, sequences): (usize, usize),
+        sites: Sites,
+        fresh: bool,
+        below: bool,
+    ) {
+        let Layer { qkv, attended, attended_norm, .. } = self.layout.layers[i];
+        let (h, attention) = (self.config.hidden_size, self.attention_of(i, sites));
+        let trained = [qkv, attended].map(|l| self.trains_linear(l));
+        let last = attention.queries == Queries::First;
+        let rows = if last { sequences } else { tokens };
+        let dropout = sites.asking(attention.queries, 2 + 3 * i, self.config.hidden_dropout);
+        let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
+        let (kept, input) = (&ws.layers[i], &ws.inputs[i]);
+        // The residual's gradient: in the last layer only the rows that asked have one.
+        let d_residual = if last { &mut ws.d_row } else { &mut ws.dx };
+        backend.add_norm_backward(
+            d_residual,
+            &mut ws.d_dense,
+            g,
+            fresh,
+            &ws.d_middle,
+            &kept.attended,
+            &kept.attended_stats,
+            rows,
+            p,
+            attended_norm,
+            dropout,
+        );
+        if trained[1] {
+            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.context, rows, attended);
+        }
+        if !below && !trained[0] {
+            return;
+        }
+        // The gradient of the context takes the place of that of the middle, which is used up.
+        backend.linear_input(&mut ws.d_middle, false, &ws.d_dense, rows, p, attended);
+        let q = if last { &kept.q } else { &kept.qkv };
+        backend.attention_backward(
+            &mut ws.d_query,
+            &mut ws.d_wide,
+            &ws.d_middle,
+            q,
+            &kept.qkv,
+            on_device,
+            attention,
+        );
+        if last {
+            let (query, key_value) = (query_of(qkv), key_value_of(qkv));
+            if trained[0] {
+                backend.linear_parameters(g, fresh, &ws.d_wide, input, tokens, key_value);
+                backend.linear_parameters(g, fresh, &ws.d_query, &kept.asking, sequences, query);
+            }
+            if below {
+                backend.linear_input(&mut ws.dx, false, &ws.d_wide, tokens, p, key_value);
+                backend.linear_input(&mut ws.d_row, true, &ws.d_query, sequences, p, query);
+                backend.add_to_first_rows(&mut ws.dx, &ws.d_row, on_device, h);
+            }
+        } else {
+            if trained[0] {
+                backend.linear_parameters(g, fresh, &ws.d_wide, input, tokens, qkv);
+            }
+            if below {
+                backend.linear_input(&mut ws.dx, true, &ws.d_wide, tokens, p, qkv);
+            }
+        }
+    }
+
+    fn embedding_backward(&mut self, on_device: &B::Batch, batch: &Batch, sites: Sites, fresh: bool) {
+        let occurrences = if self.trains_words() { self.optimizer.occurrences(&batch.ids) } else { Vec::new() };
+        let (layout, ws) = (&self.layout, &mut self.workspace);
+        self.backend.embed_backward(
+            &mut ws.dx,
+            &mut ws.words,
+            &mut self.gradients,
+            fresh,
+            &ws.embedded,
+            &ws.embedded_stats,
+            &self.parameters,
+            layout.embedding,
+            layout.embedding_norm,
+            on_device,
+            &occurrences,
+            sites.tokens(0, self.config.hidden_dropout),
+        );
+    }
+}

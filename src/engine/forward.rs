@@ -1,0 +1,144 @@
+//! The forward pass.
+
+use super::{Explicit, workspace::Layer as Kept};
+use crate::{
+    data::Batch,
+    kernels::{Attention, Backend, Dropout, Linear, Queries},
+    model::DropoutPlan,
+};
+
+/// The dropout of one pass: at which site, of how much, from which row on.
+#[derive(Clone, Copy)]
+pub(super) struct Sites {
+    plan: Option<DropoutPlan>,
+    first_row: usize,
+    first_token: usize,
+}
+
+impl Sites {
+    pub(super) fn new(plan: Option<DropoutPlan>, batch: &Batch) -> Self {
+        Self { plan, first_row: batch.first_row, first_token: batch.first_token }
+    }
+
+    /// Where rows are tokens.
+    pub(super) fn tokens(&self, site: usize, p: f64) -> Option<Dropout> {
+        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_token))
+    }
+
+    /// Where rows are sequences.
+    pub(super) fn rows(&self, site: usize, p: f64) -> Option<Dropout> {
+        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_row))
+    }
+
+    /// In a layer of which every token or only the first of each sequence asks.
+    pub(super) fn asking(&self, queries: Queries, site: usize, p: f64) -> Option<Dropout> {
+        match queries {
+            Queries::All => self.tokens(site, p),
+            Queries::First => self.rows(site, p),
+        }
+    }
+}
+
+/// The parts of the QKV map that the last layer uses one by one.
+pub(super) fn query_of(qkv: Linear) -> Linear {
+    qkv.part(0..qkv.width)
+}
+
+/// Keys and values.
+pub(super) fn key_value_of(qkv: Linear) -> Linear {
+    qkv.part(qkv.width..3 * qkv.width)
+}
+
+impl<B: Backend> Explicit<B> {
+    /// Puts a batch on the device and makes room for it.
+    pub(super) fn enter(&mut self, batch: &Batch) -> B::Batch {
+        let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
+        self.workspace.reserve(&self.backend, &self.config, self.labels, tokens, sequences);
+        self.backend.batch(&batch.ids, &batch.positions, &batch.offsets)
+    }
+
+    /// Who asks in layer `i`: of the last one only the `[CLS]` row is read, so nothing else is computed there but keys and
+    /// values.
+    pub(super) fn queries(&self, i: usize) -> Queries {
+        if i + 1 == self.config.num_hidden_layers { Queries::First } else { Queries::All }
+    }
+
+    pub(super) fn attention_of(&self, i: usize, sites: Sites) -> Attention {
+        let (c, queries) = (&self.config, self.queries(i));
+        let dropout = sites.asking(queries, 1 + 3 * i, c.attention_dropout);
+        Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, dropout }
+    }
+
+    /// Logits, in the workspace. Where `keep`, everything that the backward pass needs stays there too.
+    pub(super) fn forward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, keep: bool) {
+        let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
+        let sites = Sites::new(plan, batch);
+        let hidden = self.config.hidden_dropout;
+        let (layout, norm) = (&self.layout, self.layout.embedding_norm);
+        let ws = &mut self.workspace;
+        self.backend.embed(
+            &mut ws.inputs[0],
+            &mut ws.embedded,
+            &mut ws.embedded_stats,
+            &self.parameters,
+            layout.embedding,
+            norm,
+            self.optimizer.untouched(),
+            on_device,
+            sites.tokens(0, hidden),
+        );
+        for i in 0..self.config.num_hidden_layers {
+            self.layer(i, on_device, tokens, sequences, sites, keep);
+        }
+        let (layout, ws) = (&self.layout, &mut self.workspace);
+        self.backend.linear(&mut ws.pooled, &ws.output, sequences, &self.parameters, layout.pooler, true);
+        let site = 1 + 3 * self.config.num_hidden_layers;
+        let dropout = sites.rows(site, self.config.classifier_dropout);
+        self.backend.tanh(&mut ws.dropped, &mut ws.pooled, sequences, self.config.hidden_size, dropout);
+        self.backend.linear(&mut ws.logits, &ws.dropped, sequences, &self.parameters, layout.head, true);
+    }
+
+    fn layer(&mut self, i: usize, on_device: &B::Batch, tokens: usize, sequences: usize, sites: Sites, keep: bool) {
+        let (h, hidden, queries) = (self.config.hidden_size, self.config.hidden_dropout, self.queries(i));
+        let attention = self.attention_of(i, sites);
+        let dropout = |site: usize| sites.asking(queries, site, hidden);
+        let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
+        let layer = self.layout.layers[i];
+        let last = queries == Queries::First;
+        // In inference two buffers take turns as a layer's input and output, and all layers but the last share their own.
+        let (slot, from, to) = if keep { (i, i, i + 1) } else { (i, i % 2, (i + 1) % 2) };
+        let slot = if last || keep { slot } else { 0 };
+        let Kept {
+            asking, q, qkv, context, attended, attended_stats, middle, slope, wide, narrow, narrow_stats,
+        } = &mut ws.layers[slot];
+        let (input, output) = match last {
+            true => (&ws.inputs[from], &mut ws.output),
+            false => {
+                let [input, output] = ws.inputs.get_disjoint_mut([from, to]).expect("two buffers");
+                (&*input, output)
+            }
+        };
+        let (residual, rows) = match last {
+            true => {
+                backend.linear(qkv, input, tokens, p, key_value_of(layer.qkv), true);
+                backend.first_rows(asking, input, on_device, h);
+                backend.linear(q, asking, sequences, p, query_of(layer.qkv), true);
+                backend.attention(context, q, qkv, on_device, attention);
+                (&*asking, sequences)
+            }
+            false => {
+                backend.linear(qkv, input, tokens, p, layer.qkv, true);
+                backend.attention(context, qkv, qkv, on_device, attention);
+                (input, tokens)
+            }
+        };
+        backend.linear(attended, context, rows, p, layer.attended, false);
+        let (norm, drop) = (layer.attended_norm, dropout(2 + 3 * i));
+        backend.add_norm(middle, attended, attended_stats, residual, rows, p, layer.attended, norm, drop);
+        backend.linear(slope, middle, rows, p, layer.up, false);
+        backend.bias_gelu(wide, slope, rows, p, layer.up, keep);
+        backend.linear(narrow, wide, rows, p, layer.down, false);
+        let (norm, drop) = (layer.down_norm, dropout(3 + 3 * i));
+        backend.add_norm(output, narrow, narrow_stats, middle, rows, p, layer.down, norm, drop);
+    }
+}

@@ -1,0 +1,145 @@
+//! The training engine: gradients of a classifier, and the optimiser that uses them.
+//!
+//! [`Explicit`] has a forward and a backward pass written out over one stream of real tokens, in buffers that are made once,
+//! against the kernels of a device. [`Autograd`] gives the same through candle's tape, on every device that candle knows: it is
+//! what the other is tested against, and what runs where there are no kernels yet.
+
+mod autograd;
+mod backward;
+mod explicit;
+mod forward;
+mod layout;
+mod optimizer;
+mod update;
+mod workspace;
+
+pub use autograd::Autograd;
+pub use explicit::Explicit;
+pub use optimizer::AdamW;
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+
+use crate::{
+    data::Batch,
+    kernels::Cpu,
+    model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
+    plan::TrainConfig,
+};
+
+/// What the engine has to know of a run's recipe. The default is for a model that is not trained.
+#[derive(Debug, Clone, Default)]
+pub struct Recipe {
+    /// Decay rates of AdamW's moments.
+    pub betas: (f64, f64),
+    /// AdamW's epsilon, outside the root.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Parameters whose name contains one of these are not decayed.
+    pub no_decay: Vec<String>,
+    /// The gradient's norm is cut to this; 0: not cut.
+    pub max_grad_norm: f64,
+    /// Parameters that training leaves alone, as `train.freeze` names them.
+    pub freeze: Vec<String>,
+}
+
+impl From<&TrainConfig> for Recipe {
+    fn from(train: &TrainConfig) -> Self {
+        Self {
+            betas: train.betas,
+            eps: train.eps,
+            weight_decay: train.weight_decay,
+            no_decay: train.no_decay.clone(),
+            max_grad_norm: train.max_grad_norm,
+            freeze: train.freeze.clone(),
+        }
+    }
+}
+
+/// What the optimiser knows beside parameters and moments; without it a resumed run would not go on bit for bit.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct OptimizerState {
+    /// Updates made.
+    pub updates: u64,
+    /// What weight decay has multiplied words by whose rows have never had a gradient: it is applied when they are read.
+    pub untouched_decay: f64,
+    /// Rows of the word embedding that have had a gradient, ascending; none: all have.
+    pub touched_words: Option<Vec<u32>>,
+}
+
+/// A classifier that can be trained.
+pub trait Engine {
+    /// Logits `[rows][labels]`. Without a dropout plan nothing is dropped; nothing is kept for a backward pass.
+    fn logits(&mut self, batch: &Batch, dropout: Option<DropoutPlan>) -> Result<Vec<Vec<f32>>, ModelError>;
+
+    /// Logits `[rows][labels]` without dropout.
+    fn scores(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.logits(batch, None)
+    }
+
+    /// The loss of one optimiser step, −Σ targets·log softmax(logits) over the batches, and its gradients, which stay in the
+    /// engine until the next step. `targets[i]` is `[rows, labels]` of batch `i`. Without a dropout plan nothing is dropped.
+    fn gradients(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+    ) -> Result<f64, ModelError>;
+
+    /// Euclidean norm of all gradients together.
+    fn norm(&mut self) -> Result<f64, ModelError>;
+
+    /// One AdamW update at a learning rate; `norm` is that of the gradients, which are cut to the largest allowed.
+    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError>;
+
+    /// The gradient of every trainable parameter, after [`Self::gradients`]; for tests and diagnosis.
+    fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError>;
+
+    /// Numbers in the parameters that training changes.
+    fn trainable(&self) -> u64;
+
+    /// Every parameter under transformers' name, in its order.
+    fn parameters(&self) -> Vec<Named<'_>>;
+
+    /// Parameters and moments as they stand, and what else the optimiser knows: for [`Self::restore`].
+    fn state(&self) -> (OptimizerState, Vec<Named<'_>>);
+
+    /// Goes on from a state: tensors by their names in [`Self::state`].
+    fn restore(&mut self, state: &OptimizerState, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
+
+    /// Takes over parameters by name; for use after training, since the moments stay.
+    fn set_parameters(&mut self, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
+}
+
+/// The engine for a device: explicit on the CPU, candle's tape elsewhere.
+pub fn engine(
+    config: &BertConfig,
+    parameters: Parameters,
+    recipe: &Recipe,
+    device: &Device,
+) -> Result<Box<dyn Engine>, ModelError> {
+    Ok(match device {
+        Device::Cpu => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
+        _ => Box::new(Autograd::new(config, parameters, recipe, device)?),
+    })
+}
+
+/// A tensor of a state, of the size wanted.
+fn found(
+    tensors: &mut BTreeMap<String, Tensor>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Tensor, ModelError> {
+    match tensors.remove(name) {
+        Some(tensor) if tensor.dims() == shape => Ok(tensor),
+        _ => {
+            let problems = format!("  {name}: missing, or of another shape than {shape:?}");
+            Err(ModelError::Tensors { path: "checkpoint".into(), problems })
+        }
+    }
+}
+
+/// Names of the moments in a state.
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];

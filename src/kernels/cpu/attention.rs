@@ -1,0 +1,184 @@
+//! Scaled dot-product attention (Vaswani et al. 2017) over sequences of different lengths that lie one after the other.
+//!
+//! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{
+    super::{Attention, Queries, math::exp},
+    buffer::Shared,
+    matmul::{View, product, shared_product},
+    sum, vectorised,
+};
+
+/// Width of a row of the dropout mask: the longest sequence that it can tell apart.
+const MASK_WIDTH: usize = 8192;
+/// Scores of a row are padded to a multiple of this.
+const LANES: usize = 16;
+
+/// One head of one sequence.
+struct Head {
+    head: usize,
+    queries: Range<usize>,
+    keys: Range<usize>,
+}
+
+/// How q, k and v lie in their buffers: numbers from row to row, and where the first row's begin.
+struct Layout {
+    d: usize,
+    width: usize,
+    q_stride: usize,
+    kv_stride: usize,
+    k: usize,
+    v: usize,
+}
+
+impl Layout {
+    fn new(a: &Attention) -> Self {
+        let (width, d) = (a.width, a.width / a.heads);
+        match a.queries {
+            Queries::All => Self { d, width, q_stride: 3 * width, kv_stride: 3 * width, k: width, v: 2 * width },
+            Queries::First => Self { d, width, q_stride: width, kv_stride: 2 * width, k: 0, v: width },
+        }
+    }
+
+    /// Where a head's queries, keys and values begin.
+    fn places(&self, h: &Head) -> [usize; 3] {
+        let (q, kv) = (h.queries.start * self.q_stride, h.keys.start * self.kv_stride);
+        [q, kv + self.k, kv + self.v].map(|at| at + h.head * self.d)
+    }
+}
+
+/// The work, longest sequences first.
+fn heads(a: &Attention, offsets: &[u32]) -> Vec<Head> {
+    let mut all: Vec<Head> = Vec::with_capacity(a.heads * offsets.len());
+    for (s, o) in offsets.windows(2).enumerate() {
+        let keys = o[0] as usize..o[1] as usize;
+        assert!(!keys.is_empty() && keys.len() <= MASK_WIDTH, "a sequence is empty or longer than {MASK_WIDTH}");
+        let queries = if a.queries == Queries::All { keys.clone() } else { s..s + 1 };
+        all.extend((0..a.heads).map(|head| Head { head, queries: queries.clone(), keys: keys.clone() }));
+    }
+    all.sort_by_key(|h| std::cmp::Reverse(h.keys.len()));
+    all
+}
+
+/// Numbers that a task works with; reused from task to task.
+#[derive(Default)]
+struct Scratch {
+    p: Vec<f32>,
+    factors: Vec<f32>,
+    ds: Vec<f32>,
+}
+
+impl Scratch {
+    /// Makes room for a head; tells the padded length of a row.
+    fn resize(&mut self, queries: usize, keys: usize) -> usize {
+        let stride = keys.next_multiple_of(LANES);
+        for buffer in [&mut self.p, &mut self.factors, &mut self.ds] {
+            buffer.resize(queries * stride, 0.0);
+        }
+        stride
+    }
+}
+
+impl Attention {
+    /// Probabilities of one head before dropout, in `p`, and the factors of dropout.
+    fn probabilities(&self, h: &Head, q: View, k: View, d: usize, scratch: &mut Scratch, stride: usize) {
+        let keys = h.keys.len();
+        product(&mut scratch.p, stride, false, 1.0 / (d as f32).sqrt(), q, k.t());
+        vectorised(|| {
+            for row in scratch.p.chunks_exact_mut(stride) {
+                row[keys..].fill(f32::NEG_INFINITY);
+                let mut lanes = [f32::NEG_INFINITY; LANES];
+                for part in row.chunks_exact(LANES) {
+                    lanes.iter_mut().zip(part).for_each(|(max, v)| *max = if *v > *max { *v } else { *max });
+                }
+                let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                row.iter_mut().for_each(|v| *v = exp(*v - max));
+                row[keys..].fill(0.0);
+                let scale = 1.0 / sum(stride, |i| row[i]);
+                row.iter_mut().for_each(|v| *v *= scale);
+            }
+        });
+        if let Some(dropout) = self.dropout {
+            vectorised(|| {
+                for (i, row) in scratch.factors.chunks_exact_mut(stride).enumerate() {
+                    let first = dropout.index(h.queries.start + i, self.heads * MASK_WIDTH);
+                    dropout.fill(first + (h.head * MASK_WIDTH) as u64, row);
+                }
+            });
+        }
+    }
+
+    /// context = dropout(softmax(q·kᵀ / √d))·v.
+    pub fn forward(&self, context: &mut [f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
+        let l = Layout::new(self);
+        let out = Shared::new(context);
+        heads(self, offsets).into_par_iter().for_each_init(Scratch::default, |scratch, h| {
+            let (nq, nk) = (h.queries.len(), h.keys.len());
+            let [at_q, at_k, at_v] = l.places(&h);
+            let stride = scratch.resize(nq, nk);
+            let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
+            let (k, v) =
+                (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
+            self.probabilities(&h, q, k, l.d, scratch, stride);
+            if self.dropout.is_some() {
+                vectorised(|| scratch.p.iter_mut().zip(&scratch.factors).for_each(|(p, factor)| *p *= factor));
+            }
+            let at = h.queries.start * l.width + h.head * l.d;
+            // SAFETY: a head's columns of its own rows: nobody else writes there.
+            #[expect(unsafe_code, reason = "the heads' columns interleave")]
+            unsafe {
+                shared_product(&out, at, l.width, 1.0, View::new(&scratch.p, nq, nk, stride), v);
+            }
+        });
+    }
+
+    /// With P the probabilities, M the dropout factors and O = (P∘M)·V:
+    /// dV = (P∘M)ᵀ·dO, dP = (dO·Vᵀ)∘M, dS = P∘(dP − rowsum(dP∘P)), dQ = dS·K/√d, dK = dSᵀ·Q/√d.
+    /// P is computed again: it would be the largest thing to keep.
+    pub fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
+        let l = Layout::new(self);
+        let scale = 1.0 / (l.d as f32).sqrt();
+        let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
+        // With all queries the three gradients lie side by side, as q, k and v do.
+        let dq = if self.queries == Queries::All { &dkv } else { &dq };
+        heads(self, offsets).into_par_iter().for_each_init(Scratch::default, |scratch, h| {
+            let (nq, nk) = (h.queries.len(), h.keys.len());
+            let [at_q, at_k, at_v] = l.places(&h);
+            let stride = scratch.resize(nq, nk);
+            let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
+            let (k, v) =
+                (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
+            let d_out = View::new(&d_context[h.queries.start * l.width + h.head * l.d..], nq, l.d, l.width);
+            self.probabilities(&h, q, k, l.d, scratch, stride);
+            product(&mut scratch.ds, stride, false, 1.0, d_out, v.t());
+            let Scratch { p, factors, ds } = scratch;
+            vectorised(|| {
+                for ((ds, p), factors) in
+                    ds.chunks_exact_mut(stride).zip(p.chunks_exact_mut(stride)).zip(factors.chunks_exact_mut(stride))
+                {
+                    ds[nk..].fill(0.0);
+                    if self.dropout.is_some() {
+                        ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
+                        // The factors become the dropped probabilities.
+                        factors.iter_mut().zip(&*p).for_each(|(factor, p)| *factor *= p);
+                    }
+                    let dot = sum(stride, |i| ds[i] * p[i]);
+                    ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = p * (*ds - dot));
+                }
+            });
+            let dropped = if self.dropout.is_some() { &*factors } else { &*p };
+            let ds = View::new(ds, nq, nk, stride);
+            // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
+            #[expect(unsafe_code, reason = "the heads' columns interleave")]
+            unsafe {
+                shared_product(&dkv, at_v, l.kv_stride, 1.0, View::new(dropped, nq, nk, stride).t(), d_out);
+                shared_product(dq, at_q, l.q_stride, scale, ds, k);
+                shared_product(&dkv, at_k, l.kv_stride, scale, ds.t(), q);
+            }
+        });
+    }
+}

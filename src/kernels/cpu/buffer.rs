@@ -1,0 +1,101 @@
+//! Memory of the CPU's kernels.
+
+use std::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
+/// f32 numbers that begin at a cache line: vector loads then never cross one.
+///
+/// They begin as zeros that the system gives when they are first touched: what is never used takes no memory.
+#[derive(Debug)]
+pub struct Buffer {
+    data: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    /// Zeros.
+    pub fn new(len: usize) -> Self {
+        let data = vec![0.0f32; len + LINE];
+        let start = data.as_ptr().align_offset(4 * LINE).min(LINE);
+        Self { data, start, len }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.data[self.start..self.start + self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.data[self.start..self.start + self.len]
+    }
+}
+
+/// A slice that several threads write to, each in places of its own.
+pub struct Shared<'a> {
+    pointer: *mut f32,
+    len: usize,
+    slice: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it is a `&mut [f32]`, whose parts may be sent; that no two threads take the same part is what `part` asks for.
+#[expect(unsafe_code, reason = "parts that interleave cannot be split off safely")]
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "parts that interleave cannot be split off safely")]
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    /// For as long as the slice is borrowed.
+    pub fn new(slice: &'a mut [f32]) -> Self {
+        Self { pointer: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// `len` numbers from `start` on.
+    ///
+    /// # Safety
+    /// None of the numbers that are read or written through it may be in use elsewhere at the same time.
+    #[expect(unsafe_code, clippy::mut_from_ref, reason = "the caller sees to it that parts do not overlap")]
+    pub unsafe fn part(&self, start: usize, len: usize) -> &mut [f32] {
+        assert!(start <= self.len && len <= self.len - start, "a part past its slice");
+        // SAFETY: inside the slice (checked), and by the caller's word nobody else uses it.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(start), len) }
+    }
+
+    /// Where number `start` is, for `len` numbers: they stay within the slice.
+    pub fn pointer(&self, start: usize, len: usize) -> *mut f32 {
+        assert!(start <= self.len && len <= self.len - start, "a part past its slice");
+        self.pointer.wrapping_add(start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_zero_and_aligned() {
+        for len in [0, 1, 15, 16, 17, 100_000] {
+            let buffer = Buffer::new(len);
+            assert_eq!((buffer.len(), buffer.as_ptr().align_offset(64)), (len, 0));
+            assert!(buffer.iter().all(|v| *v == 0.0));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "past its slice")]
+    fn a_part_lies_within_its_slice() {
+        let mut values = [0.0; 4];
+        Shared::new(&mut values).pointer(3, 2);
+    }
+}

@@ -1,0 +1,58 @@
+//! What follows the encoder: tanh with dropout, cross-entropy. A row for each sequence: little work, one thread.
+
+use super::{
+    super::{Dropout, math::tanh},
+    vectorised,
+};
+
+/// x ← tanh(x), y = dropout(x).
+pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<Dropout>) {
+    let mut factors = vec![1.0f32; width];
+    vectorised(|| {
+        for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact_mut(width)).enumerate() {
+            if let Some(dropout) = dropout {
+                dropout.fill(dropout.index(row, width), &mut factors);
+            }
+            for ((y, x), factor) in y.iter_mut().zip(x).zip(&factors) {
+                *x = tanh(*x);
+                *y = *x * factor;
+            }
+        }
+    });
+}
+
+/// dy ← the gradient of what x was before [`tanh_dropout`]: dy·factor·(1 − x²).
+pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: Option<Dropout>) {
+    let mut factors = vec![1.0f32; width];
+    vectorised(|| {
+        for (row, (dy, x)) in dy.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
+            if let Some(dropout) = dropout {
+                dropout.fill(dropout.index(row, width), &mut factors);
+            }
+            for ((dy, x), factor) in dy.iter_mut().zip(x).zip(&factors) {
+                *dy *= factor * (1.0 - x * x);
+            }
+        }
+    });
+}
+
+/// −Σ targets·log softmax(logits) and its gradient softmax(logits)·Σ targets − targets, in float64 throughout.
+pub fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labels: usize) -> f64 {
+    let rows = d_logits.chunks_exact_mut(labels).zip(logits.chunks_exact(labels)).zip(targets.chunks_exact(labels));
+    let loss_of = |((d, x), t): ((&mut [f32], &[f32]), &[f32])| {
+        // f64::max passes over NaN; a sum does not, so a spoilt row still gives a spoilt loss.
+        let max = x.iter().copied().map(f64::from).fold(f64::NEG_INFINITY, f64::max);
+        let log_sum = max + x.iter().map(|x| (f64::from(*x) - max).exp()).sum::<f64>().ln();
+        let mass: f64 = t.iter().copied().map(f64::from).sum();
+        let mut loss = 0.0;
+        for ((d, x), t) in d.iter_mut().zip(x).zip(t) {
+            let (log_p, t) = (f64::from(*x) - log_sum, f64::from(*t));
+            // 0·∞ is no loss: a class without a share of the target may have any logit.
+            loss -= if t == 0.0 { 0.0 } else { t * log_p };
+            *d = (log_p.exp() * mass - t) as f32;
+        }
+        // Of an impossible logit (NaN, two infinities) no row is free.
+        if log_sum.is_nan() { f64::NAN } else { loss }
+    };
+    rows.map(loss_of).sum()
+}

@@ -1,0 +1,193 @@
+//! Matrix products in f32: the `gemm` crate's on one thread each, cut into blocks for all threads.
+//!
+//! The crate's own threading loses a tenth of the speed at these sizes; blocks of an own product each lose next to nothing. The
+//! blocks depend on the sizes alone, so every number of threads gives the same bits.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{buffer::Shared, vectorised};
+
+/// Rows and columns of a block at most.
+const BLOCK: (usize, usize) = (512, 768);
+/// A block is not cut below this.
+const SMALLEST: usize = 64;
+
+/// A matrix somewhere in a slice.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a> View<'a> {
+    /// `[rows, cols]` whose rows begin `stride` values apart.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "a view past its slice");
+        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+    }
+
+    /// The transposed matrix.
+    pub fn t(self) -> Self {
+        let Self { data, rows, cols, row_stride, col_stride } = self;
+        Self { data, rows: cols, cols: rows, row_stride: col_stride, col_stride: row_stride }
+    }
+
+    fn narrow(self, rows: Range<usize>, cols: Range<usize>) -> Self {
+        assert!(rows.end <= self.rows && cols.end <= self.cols);
+        let data = &self.data[(rows.start * self.row_stride + cols.start * self.col_stride).min(self.data.len())..];
+        Self { data, rows: rows.len(), cols: cols.len(), ..self }
+    }
+}
+
+/// out = alpha · a · b, or out += alpha · a · b, on the caller's thread; the rows of `out` begin `stride` values apart.
+pub fn product(out: &mut [f32], stride: usize, add: bool, alpha: f32, a: View, b: View) {
+    let (m, n) = (a.rows, b.cols);
+    if m > 0 && n > 0 {
+        assert!(stride >= n && (m - 1) * stride + n <= out.len(), "a product past its output");
+        gemm(out.as_mut_ptr(), stride, add, alpha, a, b);
+    }
+}
+
+/// The same into a matrix that begins at `at` of a slice that other threads write to as well.
+///
+/// # Safety
+/// Nobody else may use the numbers of that matrix at the same time.
+#[expect(unsafe_code, reason = "matrices that interleave")]
+pub unsafe fn shared_product(out: &Shared, at: usize, stride: usize, alpha: f32, a: View, b: View) {
+    let (m, n) = (a.rows, b.cols);
+    if m > 0 && n > 0 {
+        assert!(stride >= n);
+        gemm(out.pointer(at, (m - 1) * stride + n), stride, false, alpha, a, b);
+    }
+}
+
+/// `out` begins a matrix of that size, of which nothing else is in use: checked by the callers.
+fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
+    let (m, n, k) = (a.rows, b.cols, a.cols);
+    assert_eq!(a.cols, b.rows, "inner sizes of a product");
+    // SAFETY: views lie inside their slices (checked by `View::new` and `narrow`), `out` by the callers; its rows do not
+    // overlap (stride >= n), and it is borrowed mutably, so it overlaps neither input.
+    #[expect(unsafe_code, reason = "gemm's only interface takes pointers")]
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out,
+            1,
+            stride as isize,
+            add,
+            a.data.as_ptr(),
+            a.col_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.col_stride as isize,
+            b.row_stride as isize,
+            1.0,
+            alpha,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+/// out `[m, n]` = a · b, or out += a · b, on all threads; `bias` `[n]` is added to each row.
+pub fn parallel_product(out: &mut [f32], add: bool, a: View, b: View, bias: Option<&[f32]>) {
+    let (m, n) = (a.rows, b.cols);
+    assert!(out.len() >= m * n && bias.is_none_or(|bias| bias.len() == n), "a product past its output");
+    let (down, across) = grid(m, n);
+    let shared = Shared::new(out);
+    (0..down * across).into_par_iter().with_max_len(1).for_each(|block| {
+        let (rows, cols) = (piece(m, down, block % down), piece(n, across, block / down));
+        if rows.is_empty() || cols.is_empty() {
+            return;
+        }
+        let begin = rows.start * n + cols.start;
+        let pointer = shared.pointer(begin, (rows.len() - 1) * n + cols.len());
+        gemm(pointer, n, add, 1.0, a.narrow(rows.clone(), 0..a.cols), b.narrow(0..b.rows, cols.clone()));
+        let Some(bias) = bias else { return };
+        for row in rows {
+            // SAFETY: blocks do not overlap, and this one's product is done.
+            #[expect(unsafe_code, reason = "the blocks' rows interleave")]
+            let row = unsafe { shared.part(row * n + cols.start, cols.len()) };
+            vectorised(|| row.iter_mut().zip(&bias[cols.clone()]).for_each(|(y, b)| *y += b));
+        }
+    });
+}
+
+/// How many blocks a matrix is cut into, down and across: an even number where it is worth it, since machines with an odd
+/// number of threads are rare.
+fn grid(m: usize, n: usize) -> (usize, usize) {
+    let (down, across) = (m.div_ceil(BLOCK.0), n.div_ceil(BLOCK.1));
+    if (down * across).is_multiple_of(2) {
+        return (down, across);
+    }
+    match (m / (2 * down), n / (2 * across)) {
+        (rows, cols) if rows.max(cols) < SMALLEST => (down, across),
+        (rows, cols) if rows > cols => (2 * down, across),
+        _ => (down, 2 * across),
+    }
+}
+
+/// Part `i` of `parts` of `0..n`, in whole groups of 32.
+fn piece(n: usize, parts: usize, i: usize) -> Range<usize> {
+    let size = n.div_ceil(parts).next_multiple_of(32);
+    (i * size).min(n)..((i + 1) * size).min(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(seed: u64, n: usize) -> Vec<f32> {
+        let stream = crate::random::Stream::new(seed, crate::random::Purpose::Init, 0, 0);
+        (0..n).map(|i| stream.normal(i as u64) as f32).collect()
+    }
+
+    #[test]
+    fn products_with_strides_transposes_and_addition() {
+        // a = [[1, 2], [3, 4], [5, 6]] with stride 3; b = a.
+        let a = [1.0, 2.0, 9.0, 3.0, 4.0, 9.0, 5.0, 6.0];
+        let view = View::new(&a, 3, 2, 3);
+        let mut out = [7.0f32; 4];
+        product(&mut out, 2, false, 1.0, view.t(), view);
+        assert_eq!(out, [35.0, 44.0, 44.0, 56.0]);
+        product(&mut out, 2, true, 2.0, view.t(), view);
+        assert_eq!(out, [105.0, 132.0, 132.0, 168.0]);
+        let mut wide = [0.0f32; 12];
+        product(&mut wide, 4, false, 1.0, view, view.t());
+        assert_eq!(wide, [5.0, 11.0, 17.0, 0.0, 11.0, 25.0, 39.0, 0.0, 17.0, 39.0, 61.0, 0.0]);
+    }
+
+    #[test]
+    fn blocks_cover_the_matrix_once_and_threads_change_no_bit() {
+        for (m, n, k) in [(1, 1, 1), (1, 300, 7), (70, 5, 33), (600, 1000, 20), (317, 200, 515)] {
+            let (a, b, bias) = (normal(1, m * k), normal(2, k * n), normal(3, n));
+            let before = normal(4, m * n);
+            let run = |threads, add| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+                let mut out = before.clone();
+                let (a, b) = (View::new(&a, m, k, k), View::new(&b, k, n, n));
+                pool.install(|| parallel_product(&mut out, add, a, b, Some(&bias)));
+                out
+            };
+            for add in [false, true] {
+                let got = run(1, add);
+                assert!(got == run(2, add) && got == run(3, add), "{m}×{n}×{k}");
+                for (i, got) in got.iter().enumerate() {
+                    let (row, col) = (i / n, i % n);
+                    let sum: f64 = (0..k).map(|j| f64::from(a[row * k + j]) * f64::from(b[j * n + col])).sum();
+                    let want = sum + f64::from(bias[col]) + if add { f64::from(before[i]) } else { 0.0 };
+                    assert!((f64::from(*got) - want).abs() < 1e-4, "{m}×{n}×{k} at {row}, {col}: {got}, wanted {want}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Layer normalisation (Ba et al. 2016), fused with what comes before it: bias, dropout and residual.
+
+use rayon::prelude::*;
+
+use super::{super::Dropout, sum, vectorised};
+
+/// Rows of a task: fixed, so that sums over rows come out alike whatever the number of threads.
+const ROWS: usize = 16;
+
+/// y = norm(x) of a row; returns mean and reciprocal standard deviation.
+#[inline(always)]
+pub fn normalise(y: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> (f32, f32) {
+    let n = x.len();
+    let (y, weight, bias) = (&mut y[..n], &weight[..n], &bias[..n]);
+    let mean = sum(n, |i| x[i]) / n as f32;
+    let variance = sum(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f32;
+    let rstd = 1.0 / (variance + eps).sqrt();
+    for i in 0..n {
+        y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
+    }
+    (mean, rstd)
+}
+
+/// The gradient of a row: with x̂ = (x − mean)·rstd and h = dy·w, dx = rstd·(h − mean(h) − x̂·mean(h·x̂)), dw += dy·x̂,
+/// db += dy.
+#[inline(always)]
+fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32], x: &[f32], stats: &[f32], w: &[f32]) {
+    let (n, mean, rstd) = (x.len(), stats[0], stats[1]);
+    let (dx, dw, db, dy, w) = (&mut dx[..n], &mut dw[..n], &mut db[..n], &dy[..n], &w[..n]);
+    let mean_h = sum(n, |i| dy[i] * w[i]) / n as f32;
+    let mean_hx = sum(n, |i| dy[i] * w[i] * ((x[i] - mean) * rstd)) / n as f32;
+    for i in 0..n {
+        let x_hat = (x[i] - mean) * rstd;
+        dx[i] = rstd * (dy[i] * w[i] - mean_h - x_hat * mean_hx);
+        dw[i] += dy[i] * x_hat;
+        db[i] += dy[i];
+    }
+}
+
+/// What is added to the norm's input before it is normalised.
+pub struct Before<'a> {
+    /// The dense layer's bias.
+    pub bias: &'a [f32],
+    /// What dropout does not fall on.
+    pub residual: &'a [f32],
+    /// Falls on the dense layer's output.
+    pub dropout: Option<Dropout>,
+}
+
+/// x ← dropout(x + bias) + residual, y = norm(x).
+pub fn add_norm(y: &mut [f32], x: &mut [f32], stats: &mut [f32], before: &Before, weight: &[f32], bias: &[f32], eps: f32) {
+    let n = weight.len();
+    y.par_chunks_mut(ROWS * n)
+        .zip(x.par_chunks_mut(ROWS * n))
+        .zip(stats.par_chunks_mut(ROWS * 2))
+        .zip(before.residual.par_chunks(ROWS * n))
+        .enumerate()
+        .for_each(|(task, (((y, x), stats), residual))| {
+            let mut factors = vec![1.0f32; n];
+            vectorised(|| {
+                let rows = y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)).zip(residual.chunks_exact(n));
+                for (i, (((y, x), residual), stats)) in rows.zip(stats.chunks_exact_mut(2)).enumerate() {
+                    if let Some(dropout) = before.dropout {
+                        dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
+                    }
+                    for (((x, b), factor), residual) in x.iter_mut().zip(before.bias).zip(&factors).zip(residual) {
+                        *x = (*x + b) * factor + residual;
+                    }
+                    (stats[0], stats[1]) = normalise(y, x, weight, bias, eps);
+                }
+            });
+        });
+}
+
+/// The backward pass of [`add_norm`], `x` being what it left; adds up the gradients of the norm's weight and bias in the order
+/// of the rows, and gives them.
+pub fn add_norm_backward(
+    d_residual: &mut [f32],
+    dx: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    stats: &[f32],
+    weight: &[f32],
+    dropout: Option<Dropout>,
+) -> (Vec<f32>, Vec<f32>) {
+    let n = weight.len();
+    let tasks = d_residual
+        .par_chunks_mut(ROWS * n)
+        .zip(dx.par_chunks_mut(ROWS * n))
+        .zip(dy.par_chunks(ROWS * n))
+        .zip(x.par_chunks(ROWS * n))
+        .zip(stats.par_chunks(ROWS * 2))
+        .enumerate();
+    let partial = tasks.map(|(task, ((((d_residual, dx), dy), x), stats))| {
+        let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
+        vectorised(|| {
+            let read = dy.chunks_exact(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2));
+            let rows = d_residual.chunks_exact_mut(n).zip(dx.chunks_exact_mut(n)).zip(read);
+            for (i, ((d_residual, dx), ((dy, x), stats))) in rows.enumerate() {
+                normalise_backward(d_residual, &mut dw, &mut db, dy, x, stats, weight);
+                if let Some(dropout) = dropout {
+                    dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
+                }
+                for ((dx, d), factor) in dx.iter_mut().zip(d_residual).zip(&factors) {
+                    *dx = *d * factor;
+                }
+            }
+        });
+        (dw, db)
+    });
+    add_up(partial.collect(), n)
+}
+
+/// The backward pass of y = dropout(norm(x)) in place: dy becomes dx.
+pub fn norm_dropout_backward(
+    dy: &mut [f32],
+    x: &[f32],
+    stats: &[f32],
+    weight: &[f32],
+    dropout: Option<Dropout>,
+) -> (Vec<f32>, Vec<f32>) {
+    let n = weight.len();
+    let tasks = dy.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).zip(stats.par_chunks(ROWS * 2)).enumerate();
+    let partial = tasks.map(|(task, ((dy, x), stats))| {
+        let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
+        let mut dropped = vec![0.0f32; n];
+        vectorised(|| {
+            for (i, ((dy, x), stats)) in dy.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2)).enumerate() {
+                if let Some(dropout) = dropout {
+                    dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
+                }
+                for ((dropped, dy), factor) in dropped.iter_mut().zip(&*dy).zip(&factors) {
+                    *dropped = dy * factor;
+                }
+                normalise_backward(dy, &mut dw, &mut db, &dropped, x, stats, weight);
+            }
+        });
+        (dw, db)
+    });
+    add_up(partial.collect(), n)
+}
+
+fn add_up(partial: Vec<(Vec<f32>, Vec<f32>)>, n: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut dw, mut db) = (vec![0.0f32; n], vec![0.0f32; n]);
+    vectorised(|| {
+        for (part_w, part_b) in &partial {
+            dw.iter_mut().zip(part_w).for_each(|(sum, part)| *sum += part);
+            db.iter_mut().zip(part_b).for_each(|(sum, part)| *sum += part);
+        }
+    });
+    (dw, db)
+}

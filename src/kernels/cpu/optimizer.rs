@@ -1,0 +1,62 @@
+//! AdamW in one pass over parameters, moments and gradients.
+
+use rayon::prelude::*;
+
+use super::{super::AdamW, vectorised};
+
+/// Values of a task: fixed, so that sums come out alike whatever the number of threads.
+const CHUNK: usize = 32 * 1024;
+
+/// Updates parameters and moments that stand side by side with their gradients.
+pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
+    let chunks = p.par_chunks_mut(CHUNK).zip(m.par_chunks_mut(CHUNK)).zip(v.par_chunks_mut(CHUNK));
+    chunks.zip(g.par_chunks(CHUNK)).for_each(|(((p, m), v), g)| vectorised(|| update(p, m, v, g, u)));
+}
+
+/// Updates rows of a table that begins at `table`; rows that have no gradient decay towards what their moments say.
+pub fn adamw_rows(
+    (p, m, v): (&mut [f32], &mut [f32], &mut [f32]),
+    gradients: &[f32],
+    width: usize,
+    rows: &[(u32, Option<u32>)],
+    u: AdamW,
+) {
+    let (p, m, v) = (super::buffer::Shared::new(p), super::buffer::Shared::new(m), super::buffer::Shared::new(v));
+    let zeros = vec![0.0f32; width];
+    debug_assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "each row once");
+    rows.par_iter().with_min_len(16).for_each(|&(row, gradient)| {
+        let at = row as usize * width;
+        // SAFETY: each row occurs once (ascending), so tasks have rows of their own.
+        #[expect(unsafe_code, reason = "rows in any places of a table")]
+        let (p, m, v) = unsafe { (p.part(at, width), m.part(at, width), v.part(at, width)) };
+        let g = gradient.map_or(zeros.as_slice(), |row| &gradients[row as usize * width..][..width]);
+        vectorised(|| update(p, m, v, g, u));
+    });
+}
+
+#[inline(always)]
+fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
+    for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
+        *m = u.betas.0 * *m + u.gradient.0 * g;
+        *v = u.betas.1 * *v + u.gradient.1 * g * g;
+        *p = u.keep * *p - u.size * *m / (v.sqrt() * u.root + u.eps);
+    }
+}
+
+/// Σ of squares in float64.
+pub fn sum_of_squares(x: &[f32]) -> f64 {
+    let parts: Vec<f64> = x.par_chunks(CHUNK).map(|x| vectorised(|| squares(x))).collect();
+    parts.iter().sum()
+}
+
+#[inline(always)]
+fn squares(x: &[f32]) -> f64 {
+    let mut lanes = [0.0f64; 16];
+    let mut chunks = x.chunks_exact(16);
+    for x in &mut chunks {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane += f64::from(*x) * f64::from(*x);
+        }
+    }
+    lanes.iter().sum::<f64>() + chunks.remainder().iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>()
+}

@@ -1,0 +1,98 @@
+//! The model's operations composed of candle's own differentiable ones: they run on every device, and are what the kernels are
+//! tested against.
+//!
+//! candle's fast LayerNorm and softmax have no backward and cut the graph silently; nothing here uses them.
+
+use std::{ops::Range, sync::Arc};
+
+use candle_core::{Result, Tensor, bail};
+
+use super::Dropout;
+
+/// Width of a row of attention's dropout mask: the longest sequence that it can tell apart.
+const MASK_WIDTH: usize = 8192;
+
+/// Where sequences begin: sequence `s` has the rows `queries[s]..queries[s + 1]` of the queries and
+/// `keys[s]..keys[s + 1]` of the keys and values.
+///
+/// The two differ in the last layer, where only the `[CLS]` row of each sequence asks.
+#[derive(Debug, Clone)]
+pub struct Ragged {
+    /// Offsets into the queries, `[sequences + 1]`.
+    pub queries: Arc<[u32]>,
+    /// Offsets into the keys and values, `[sequences + 1]`.
+    pub keys: Arc<[u32]>,
+}
+
+impl Ragged {
+    fn sequences(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + '_ {
+        let range = |o: &[u32]| o[0] as usize..o[1] as usize;
+        self.queries.windows(2).zip(self.keys.windows(2)).map(move |(q, k)| (range(q), range(k)))
+    }
+
+    fn check(&self, queries: usize, keys: usize) -> Result<()> {
+        let sound = |o: &[u32], n| o.first() == Some(&0) && o.last() == Some(&(n as u32)) && o.is_sorted();
+        if self.queries.len() != self.keys.len() || !sound(&self.queries, queries) || !sound(&self.keys, keys) {
+            bail!("attention: sequence offsets do not fit {queries} queries and {keys} keys");
+        }
+        if self.sequences().any(|(_, k)| k.is_empty() || k.len() > MASK_WIDTH) {
+            bail!("attention: a sequence is empty or longer than {MASK_WIDTH}");
+        }
+        Ok(())
+    }
+}
+
+/// Affine map of each row: x `[rows, in]`, weight `[out, in]`, bias `[out]` → `[rows, out]`.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    x.matmul(&weight.t()?)?.broadcast_add(bias)
+}
+
+/// Layer normalisation: x `[rows, features]`, weight and bias `[features]` → `[rows, features]`.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(1)?;
+    centred.broadcast_div(&(variance + eps)?.sqrt()?)?.broadcast_mul(weight)?.broadcast_add(bias)
+}
+
+/// Drops values of x `[rows, features]` and scales the others by 1/(1−p); x itself where `dropout` is none.
+pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
+    let Some(dropout) = dropout else { return Ok(x.clone()) };
+    let (rows, width) = x.dims2()?;
+    let mut factors = vec![0.0; rows * width];
+    dropout.fill(dropout.index(0, width), &mut factors);
+    x * Tensor::from_vec(factors, (rows, width), x.device())?
+}
+
+/// softmax(Q·Kᵀ / √d)·V within each sequence and head.
+///
+/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` falls on the probabilities.
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    ragged: &Ragged,
+    heads: usize,
+    dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    ragged.check(q.dim(0)?, k.dim(0)?)?;
+    let d = q.dim(1)? / heads;
+    // [rows, heads · d] → [heads, rows, d]
+    let split = |x: &Tensor, r: &Range<usize>| -> Result<Tensor> {
+        x.narrow(0, r.start, r.len())?.reshape((r.len(), heads, d))?.transpose(0, 1)?.contiguous()
+    };
+    let mut outputs = Vec::new();
+    for (queries, keys) in ragged.sequences() {
+        let scores = (split(q, &queries)?.matmul(&split(k, &keys)?.t()?)? / (d as f64).sqrt())?;
+        let mut p = candle_nn::ops::softmax(&scores, 2)?;
+        if let Some(dropout) = dropout {
+            let mut factors = vec![0.0f32; heads * queries.len() * keys.len()];
+            for (i, row) in factors.chunks_exact_mut(keys.len()).enumerate() {
+                let (head, query) = (i / queries.len(), queries.start + i % queries.len());
+                dropout.fill(dropout.index(query, heads * MASK_WIDTH) + (head * MASK_WIDTH) as u64, row);
+            }
+            p = (p * Tensor::from_vec(factors, (heads, queries.len(), keys.len()), q.device())?)?;
+        }
+        outputs.push(p.matmul(&split(v, &keys)?)?.transpose(0, 1)?.reshape((queries.len(), heads * d))?);
+    }
+    Tensor::cat(&outputs, 0)
+}
