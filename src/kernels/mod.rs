@@ -16,6 +16,7 @@ mod layer_norm;
 mod linear;
 mod math;
 mod matmul;
+mod precision;
 mod slice;
 
 pub use attention::{Ragged, attention};
@@ -24,6 +25,7 @@ pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use math::{erf, exp};
+pub use precision::{bf16_supported, instructions};
 pub use slice::with_f32;
 
 /// Which form of the operations is used.
