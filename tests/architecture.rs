@@ -25,7 +25,10 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("store", &["event", "metrics", "plan"]),
     ("observe", &["event", "store", "plan"]),
     // What builds a run and hands it to the engine.
-    ("execute", &["plan", "event", "metrics", "assets", "data", "kernels", "model", "engine", "train", "store", "observe"]),
+    (
+        "execute",
+        &["plan", "event", "metrics", "assets", "data", "kernels", "model", "engine", "train", "store", "observe"],
+    ),
     ("report", &["store", "stats", "event", "metrics", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),

@@ -360,6 +360,12 @@ fn bad_specs_and_bad_data_start_nothing() {
         (&["--set", "checkpoint.keep=best"], &["data.dev"]),
         (&["--set", "train.freeze=[\"encoder.layer.9\"]"], &["encoder.layer.9"]),
         (&["--device", "cuda:0"], &["--features cuda"]),
+        (
+            &["--device", "cuda:0", "--set", "train.precision=bf16"],
+            &["train.precision", "float32 on cuda:0", "--device cpu"],
+        ),
+        (&["--set", "train.precision=bf17"], &["`fp32`, `bf16`", "did you mean \"bf16\""]),
+        (&["--set", "train.bf16=true"], &["did you mean `train.precision`"]),
     ];
     for (arguments, wanted) in cases {
         let mut all = vec!["run", "small.toml"];
@@ -376,6 +382,12 @@ fn bad_specs_and_bad_data_start_nothing() {
         );
     }
     assert_eq!(place.taper(&["run", "none.toml"]).status.code(), Some(2));
+    // What the device cannot do is said by the plan for it, whether or not it is here.
+    let plan = ["plan", "small.toml", "--device", "metal"];
+    assert_eq!(place.taper(&plan).status.code(), Some(0));
+    let output = place.taper(&[&plan[..], &["--set", "train.precision=bf16"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("float32 on metal"), "{}", text(&output.stderr));
     let output = place.taper(&["list"]);
     assert!(!output.status.success() && text(&output.stderr).contains("taper run"));
 }

@@ -9,12 +9,12 @@ use std::{
 use candle_core::Device;
 use taper::{
     data::{self, Cleaning, Dataset, Row, Splits, Tokens},
-    event::{Event, Outcome, Split, StepCompleted, When},
     engine::{Autograd, Engine, Explicit},
+    event::{Event, Outcome, Split, StepCompleted, When},
     kernels::Cpu,
     model::{BertConfig, DropoutPlan, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule},
+    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule, step_batches},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -141,10 +141,18 @@ impl Made {
 }
 
 /// Every step against the same step made by hand: one batch without accumulation, order, masks, weights and rate from the
-/// recipe's own keys. Two epochs are begun, the second is not finished.
+/// recipe's own keys. Two epochs are begun, the second is not finished. Parts of 10 tokens, and of one row, are the same step.
 #[test]
 fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>> {
+    for micro_batch_tokens in [2048, 10, 1] {
+        each_step_is_as_made_by_hand(micro_batch_tokens)?;
+    }
+    Ok(())
+}
+
+fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn std::error::Error>> {
     let train = TrainConfig {
+        micro_batch_tokens,
         max_steps: Some(5),
         batch_size: 3,
         gradient_accumulation_steps: 2,
@@ -179,6 +187,30 @@ fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>>
     let ends: Vec<_> = made.evaluations().iter().map(|(at, _)| *at).filter(|at| at.0 == When::During).collect();
     assert_eq!(ends, [(When::During, 3, Split::Dev), (When::During, 5, Split::Dev)]);
     Ok(())
+}
+
+/// Rows 0 to 6 have 3 to 9 tokens, rows 7 to 13 again.
+#[test]
+fn batches_are_cut_between_rows_by_their_tokens() {
+    let (dataset, tokens, _) = rows();
+    let order = [6, 0, 1, 13, 2, 3, 4, 7, 8];
+    // (rows, rows before them in the step, tokens before them in the step) of each part.
+    let parts = |micro_batch_tokens| -> Vec<(Vec<u32>, usize, usize)> {
+        let train = TrainConfig { micro_batch_tokens, batch_size: 4, gradient_accumulation_steps: 2, ..recipe() };
+        let parts = step_batches(&train, &dataset, &tokens, &order, 0);
+        assert!(parts.iter().all(|part| part.ids.len() <= micro_batch_tokens || part.rows.len() == 1));
+        parts.into_iter().map(|part| (part.rows, part.first_row, part.first_token)).collect()
+    };
+    assert_eq!(parts(25), [(vec![6, 0, 1, 13], 0, 0), (vec![2, 3, 4, 7], 4, 25)]);
+    let cut = [(vec![6], 0, 0), (vec![0, 1], 1, 9), (vec![13], 3, 16), (vec![2], 4, 25), (vec![3], 5, 30)];
+    assert_eq!(parts(8), [&cut[..], &[(vec![4], 6, 36), (vec![7], 7, 43)]].concat());
+    // No part holds rows of two batches, though the last of the first and the first of the second would fit.
+    assert_eq!(parts(16)[1..3], [(vec![13], 3, 16), (vec![2, 3], 4, 25)]);
+    for micro_batch_tokens in 1..50 {
+        let parts = parts(micro_batch_tokens);
+        let rows: Vec<u32> = parts.iter().flat_map(|(rows, ..)| rows.clone()).collect();
+        assert_eq!(rows, order[..8], "{micro_batch_tokens}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::atomic::AtomicBool};
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    execute::{ExecuteError, Prepared, Workbench},
+    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision},
     plan::{self, PlanError, PlannedRun},
     spec::{LoadOptions, LoadedSpec, SpecErrors},
     store::{RunRecord, Store, is_locked},
@@ -90,12 +90,16 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
     Unusable(anyhow::anyhow!(problems.join("\n\n"))).into()
 }
 
-/// Reads data and models of all runs and checks everything that can be checked; all problems at once.
-pub fn prepare(planned: &[PlannedRun]) -> Result<Vec<Prepared>> {
+/// Reads data and models of all runs and checks everything that can be checked; all problems at once. The runs are to be
+/// made on `device`.
+pub fn prepare(planned: &[PlannedRun], device: DeviceChoice) -> Result<Vec<Prepared>> {
     let mut bench = Workbench::default();
     let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
     let mut prepared = Vec::new();
     for run in planned {
+        if let Err(e) = check_precision(&run.config, device) {
+            note(&mut problems, &e, &run.name);
+        }
         match bench.prepare(run) {
             Ok(run) => prepared.push(run),
             Err(e) => note(&mut problems, &e, &run.name),

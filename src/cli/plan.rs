@@ -53,7 +53,7 @@ impl Plan {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let runs = common::prepare(&self.spec.expand(&spec)?)?;
+        let runs = common::prepare(&self.spec.expand(&spec)?, global.device)?;
         if let Some(path) = &self.order {
             write_order(&runs[0], path)?;
         }

@@ -31,7 +31,7 @@ impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
-        let prepared = common::prepare(&self.spec.expand(&spec)?)?;
+        let prepared = common::prepare(&self.spec.expand(&spec)?, global.device)?;
         let (device, device_name) = global.device.open().map_err(|e| Unusable(e.into()))?;
         common::catch_signals()?;
 

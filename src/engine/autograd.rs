@@ -92,8 +92,7 @@ impl Engine for Autograd {
     }
 
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
-        let state =
-            OptimizerState { updates: self.optimizer.updates(), untouched_decay: 1.0, touched_words: None };
+        let state = OptimizerState { updates: self.optimizer.updates(), untouched_decay: 1.0, touched_words: None };
         (state, self.optimizer.state())
     }
 

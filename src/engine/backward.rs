@@ -41,9 +41,11 @@ impl<B: Backend> Explicit<B> {
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
-            if !below && ![layer.qkv, layer.attended, layer.up, layer.down].into_iter().any(|l| self.trains_linear(l)) && !self.trains(|at| {
-                [layer.attended_norm, layer.down_norm].iter().any(|n| at == n.weight || at == n.bias)
-            }) {
+            if !below
+                && ![layer.qkv, layer.attended, layer.up, layer.down].into_iter().any(|l| self.trains_linear(l))
+                && !self
+                    .trains(|at| [layer.attended_norm, layer.down_norm].iter().any(|n| at == n.weight || at == n.bias))
+            {
                 return;
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
@@ -130,15 +132,7 @@ impl<B: Backend> Explicit<B> {
         // The gradient of the context takes the place of that of the middle, which is used up.
         backend.linear_input(&mut ws.d_middle, false, &ws.d_dense, rows, p, attended);
         let q = if last { &kept.q } else { &kept.qkv };
-        backend.attention_backward(
-            &mut ws.d_query,
-            &mut ws.d_wide,
-            &ws.d_middle,
-            q,
-            &kept.qkv,
-            on_device,
-            attention,
-        );
+        backend.attention_backward(&mut ws.d_query, &mut ws.d_wide, &ws.d_middle, q, &kept.qkv, on_device, attention);
         if last {
             let (query, key_value) = (query_of(qkv), key_value_of(qkv));
             if trained[0] {

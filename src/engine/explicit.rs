@@ -4,7 +4,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use candle_core::Tensor;
 
-use super::{Engine, MOMENTS, OptimizerState, Recipe, found, layout::{Layout, Place}, update::Optimizer, workspace::Workspace};
+use super::{
+    Engine, MOMENTS, OptimizerState, Recipe, found,
+    layout::{Layout, Place},
+    update::Optimizer,
+    workspace::Workspace,
+};
 use crate::{
     data::Batch,
     kernels::Backend,

@@ -108,9 +108,8 @@ impl<B: Backend> Explicit<B> {
         // In inference two buffers take turns as a layer's input and output, and all layers but the last share their own.
         let (slot, from, to) = if keep { (i, i, i + 1) } else { (i, i % 2, (i + 1) % 2) };
         let slot = if last || keep { slot } else { 0 };
-        let Kept {
-            asking, q, qkv, context, attended, attended_stats, middle, slope, wide, narrow, narrow_stats,
-        } = &mut ws.layers[slot];
+        let Kept { asking, q, qkv, context, attended, attended_stats, middle, slope, wide, narrow, narrow_stats } =
+            &mut ws.layers[slot];
         let (input, output) = match last {
             true => (&ws.inputs[from], &mut ws.output),
             false => {

@@ -159,7 +159,9 @@ mod tests {
         let mut ranges: Vec<_> = layout.places.iter().map(Place::range).collect();
         assert_eq!(ranges.len(), parameters.iter().count());
         ranges.sort_by_key(|r| r.start);
-        assert!(ranges.windows(2).all(|r| r[0].end <= r[1].start) && ranges.last().is_some_and(|r| r.end == layout.len));
+        assert!(
+            ranges.windows(2).all(|r| r[0].end <= r[1].start) && ranges.last().is_some_and(|r| r.end == layout.len)
+        );
         // Queries, keys and values as one product.
         let at = |name: &str| layout.places.iter().find(|p| p.name.ends_with(name)).expect("a place").at;
         let (h, qkv) = (config.hidden_size, layout.layers[1].qkv);

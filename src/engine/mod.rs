@@ -127,11 +127,7 @@ pub fn engine(
 }
 
 /// A tensor of a state, of the size wanted.
-fn found(
-    tensors: &mut BTreeMap<String, Tensor>,
-    name: &str,
-    shape: &[usize],
-) -> Result<Tensor, ModelError> {
+fn found(tensors: &mut BTreeMap<String, Tensor>, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
     match tensors.remove(name) {
         Some(tensor) if tensor.dims() == shape => Ok(tensor),
         _ => {

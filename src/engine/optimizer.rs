@@ -123,7 +123,11 @@ impl AdamW {
     }
 
     /// Goes on from a state after so many updates.
-    pub fn restore(&mut self, mut tensors: BTreeMap<String, Tensor>, updates: u64) -> std::result::Result<(), ModelError> {
+    pub fn restore(
+        &mut self,
+        mut tensors: BTreeMap<String, Tensor>,
+        updates: u64,
+    ) -> std::result::Result<(), ModelError> {
         for slot in &mut self.slots {
             let mut find = |name: &str| super::found(&mut tensors, name, slot.var.dims());
             let device = slot.var.device().clone();

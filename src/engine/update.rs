@@ -63,11 +63,7 @@ impl Optimizer {
     /// For a checkpoint.
     pub fn state(&self) -> OptimizerState {
         let touched = (0..).zip(&self.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
-        OptimizerState {
-            updates: self.updates,
-            untouched_decay: self.decay,
-            touched_words: Some(touched.collect()),
-        }
+        OptimizerState { updates: self.updates, untouched_decay: self.decay, touched_words: Some(touched.collect()) }
     }
 
     /// From a checkpoint. One of the tape's engine has updated every word.

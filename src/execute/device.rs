@@ -35,6 +35,16 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// The name under which [`Self::open`] gives the device; whether one that is named is here is not looked at.
+    pub fn name(self) -> String {
+        match self {
+            Self::Auto => self.open().map_or_else(|_| "cpu".into(), |(_, name)| name),
+            Self::Cpu => "cpu".into(),
+            Self::Cuda(n) => format!("cuda:{n}"),
+            Self::Metal => "metal".into(),
+        }
+    }
+
     /// The device and its name.
     pub fn open(self) -> Result<(Device, String), ExecuteError> {
         let refused = |name: String, hint: &str, e: candle_core::Error| {
@@ -91,6 +101,8 @@ mod tests {
         assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
         assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        assert_eq!(DeviceChoice::Cuda(3).name(), "cuda:3");
+        assert_eq!(DeviceChoice::Cpu.name(), "cpu");
         for wrong in ["gpu", "cuda:x", "cpu:1", ""] {
             assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
         }

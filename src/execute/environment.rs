@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::Prepared;
-use crate::{store::Environment, train::NUMERICS};
+use crate::{kernels, plan::Precision, store::Environment, train::NUMERICS};
 
 /// The environment of a run on the device of that name.
 pub fn environment(run: &Prepared, device: &str) -> Environment {
@@ -11,7 +11,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         taper: env!("CARGO_PKG_VERSION").into(),
         git_commit: git_commit(),
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu: cpu(),
+        cpu: processor(device, run.config.train.precision),
         device: device.into(),
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
@@ -31,12 +31,31 @@ fn git_commit() -> Option<String> {
     Some(if clean { commit } else { format!("{commit}-dirty") })
 }
 
+/// The processor's name and, where it does the arithmetic, the instructions it does it with: `AMD EPYC 9654, avx512`.
+fn processor(device: &str, precision: Precision) -> String {
+    let used = if device == "cpu" { kernels::instructions(precision == Precision::Bf16) } else { String::new() };
+    [name(), used].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
 /// The processor's name, as far as the system tells.
-fn cpu() -> String {
+fn name() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     match name {
         Some((_, name)) => name.trim().to_string(),
         None => std::env::consts::ARCH.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_stand_beside_the_processor_that_computes() {
+        assert_eq!(processor("cuda:0", Precision::Fp32), name());
+        let cpu = processor("cpu", Precision::Fp32);
+        assert!(cpu.starts_with(&name()) && cpu.ends_with(&kernels::instructions(false)), "{cpu}");
+        assert!(!cpu.ends_with(", "), "{cpu}");
     }
 }

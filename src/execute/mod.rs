@@ -6,6 +6,7 @@
 mod device;
 mod environment;
 mod folder;
+mod precision;
 mod prepare;
 mod probes;
 mod rate;
@@ -15,6 +16,7 @@ mod trained;
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
 pub use folder::RunFolder;
+pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use run::{Runner, Tally, run_all};

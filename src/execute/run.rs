@@ -6,8 +6,8 @@ use candle_core::Device;
 
 use super::{ExecuteError, Prepared, RunFolder, environment, probes};
 use crate::{
-    event::{Event, FailureKind, Outcome},
     engine::{Engine, engine},
+    event::{Event, FailureKind, Outcome},
     model::{Loaded, Parameters, read_weights},
     observe::{Listener, RunInfo},
     plan::Keep,

@@ -132,7 +132,10 @@ pub struct Moments<'a, B> {
 /// The kernels of a device.
 ///
 /// An argument that is written comes first; `fresh` says whether gradients are written or added to what is there.
-#[expect(clippy::too_many_arguments, reason = "a kernel takes what it reads and writes, and nothing is gained by packing it")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a kernel takes what it reads and writes, and nothing is gained by packing it"
+)]
 pub trait Backend {
     /// f32 numbers on the device.
     type Buffer;
@@ -286,14 +289,7 @@ pub trait Backend {
     fn add_to_first_rows(&mut self, x: &mut Self::Buffer, y: &Self::Buffer, batch: &Self::Batch, width: usize);
 
     /// x ← tanh(x); y = dropout(x).
-    fn tanh(
-        &mut self,
-        y: &mut Self::Buffer,
-        x: &mut Self::Buffer,
-        rows: usize,
-        width: usize,
-        dropout: Option<Dropout>,
-    );
+    fn tanh(&mut self, y: &mut Self::Buffer, x: &mut Self::Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
     /// The backward pass of [`Self::tanh`], `x` being what it left: dy becomes the gradient of what x was before.
     fn tanh_backward(
         &mut self,

@@ -143,11 +143,7 @@ impl View for &Named<'_> {
 }
 
 /// Writes f32 tensors as one safetensors file: whole or not at all, and on the disk when this returns.
-pub fn write_tensors(
-    path: &Path,
-    tensors: &[Named],
-    metadata: HashMap<String, String>,
-) -> Result<(), ModelError> {
+pub fn write_tensors(path: &Path, tensors: &[Named], metadata: HashMap<String, String>) -> Result<(), ModelError> {
     let io = |error| ModelError::Io { path: path.into(), error };
     let temporary = path.with_extension("tmp");
     let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));

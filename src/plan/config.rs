@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::spec::{ClassWeights, Format, Keep, Metric, Probe, Scheduler};
+pub use crate::spec::{ClassWeights, Format, Keep, Metric, Precision, Probe, Scheduler};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +91,12 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<u64>,
     pub batch_size: usize,
+    #[serde(default = "uncut")]
+    pub micro_batch_tokens: usize,
     pub gradient_accumulation_steps: usize,
+    // Runs of before this key were made in float32.
+    #[serde(default)]
+    pub precision: Precision,
     pub lr: f64,
     pub weight_decay: f64,
     pub no_decay: Vec<String>,
@@ -116,6 +121,12 @@ pub struct TrainConfig {
     pub freeze: Vec<String>,
 }
 
+/// More tokens than any batch has, and a number that TOML can hold: stored runs of before `micro_batch_tokens` computed
+/// each batch as a whole.
+fn uncut() -> usize {
+    usize::try_from(i64::MAX).unwrap_or(usize::MAX)
+}
+
 /// Which weights are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointConfig {
@@ -125,4 +136,23 @@ pub struct CheckpointConfig {
     pub metric: Metric,
     /// Steps between states for resuming; 0: after each epoch.
     pub every_steps: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::full_config, *};
+
+    /// A config that the first release stored: what it lacks is read as what was done then, and can be written again.
+    #[test]
+    fn a_config_from_before_a_key_is_read_as_what_was_done_then() {
+        let mut value = serde_json::to_value(full_config()).unwrap();
+        let train = value["train"].as_object_mut().unwrap();
+        for key in ["micro_batch_tokens", "precision"] {
+            assert!(train.remove(key).is_some(), "{key}");
+        }
+        let read: RunConfig = serde_json::from_value(value).unwrap();
+        assert_eq!((read.train.micro_batch_tokens as u64, read.train.precision), (i64::MAX as u64, Precision::Fp32));
+        let text = toml::to_string(&read).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
+    }
 }

@@ -48,7 +48,7 @@ pub struct Estimate {
     pub flop: f64,
     /// Seconds at the rate given; none without a rate.
     pub time_s: Option<f64>,
-    /// Bytes of weights, gradients, moments and the activations of the largest batch to be expected.
+    /// Bytes of weights, gradients, moments and the activations of what is computed at a time of the largest batch to be expected.
     pub memory_bytes: u64,
     /// Bytes on disk at most, while the run goes on: model folders, training state and database rows.
     pub disk_bytes: u64,
@@ -95,6 +95,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         Keep::Best | Keep::Last => 1,
         Keep::All => evaluations.max(1),
     };
+    let largest = largest_batch(lengths.train, train.batch_size);
     let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
     Estimate {
         parameters,
@@ -103,7 +104,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         flop,
         time_s: rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
         // Weights, gradients and two moments.
-        memory_bytes: 4 * weights + shape.activation_bytes(&largest_batch(lengths.train, train.batch_size)),
+        memory_bytes: 4 * weights + shape.activation_bytes(largest_part(&largest, train.micro_batch_tokens)),
         // The state for resuming holds the weights and two moments.
         disk_bytes: kept_models * weights
             + 3 * weights
@@ -158,6 +159,17 @@ fn largest_batch(lengths: &[u32], batch_size: usize) -> Vec<u32> {
     let rows = batch_size.min(sorted.len());
     let tenth = sorted.len().div_ceil(10).max(rows);
     (0..rows).map(|i| sorted[i * tenth / rows]).collect()
+}
+
+/// The longest rows of a batch, longest first, that are computed at a time: those within `micro_batch_tokens`, and one at least.
+fn largest_part(batch: &[u32], micro_batch_tokens: usize) -> &[u32] {
+    let mut tokens = 0u64;
+    let fits = |length: &&u32| {
+        tokens += u64::from(**length);
+        tokens <= micro_batch_tokens as u64
+    };
+    let rows = batch.iter().take_while(fits).count().max(1);
+    &batch[..rows.min(batch.len())]
 }
 
 #[cfg(test)]
@@ -234,6 +246,10 @@ mod tests {
         // Of a thousand rows the batch of two is drawn from the longest hundred.
         let many: Vec<u32> = (1..=1000).collect();
         assert_eq!(memory(&many), 16 * RBT3.parameters() + row(1000) + row(950));
+        // Rows of more than 2048 tokens together are computed one after the other.
+        assert_eq!(memory(&[1000, 1048]), 16 * RBT3.parameters() + row(1000) + row(1048));
+        assert_eq!(memory(&[1000, 1049]), 16 * RBT3.parameters() + row(1049));
+        assert_eq!(memory(&[3000]), 16 * RBT3.parameters() + row(3000));
     }
 
     #[test]

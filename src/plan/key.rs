@@ -139,7 +139,7 @@ mod tests {
     /// the new key here and say so in the changelog.
     #[test]
     fn the_key_of_a_fixed_config_stays() {
-        assert_eq!(key(&full_config()), "61b4f84bded98498a1b62a24ad5f2beed076ed4717884bfa2ee8202da594b752");
+        assert_eq!(key(&full_config()), "c4943b551acc506c04a231923d2708a70293e885078bddb012be244c88c69ad5");
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             Value::Number(n) => vec![(n.as_u64().unwrap() + 1).into()],
             // Text or one of an enum's names: one of these reads as a config.
             Value::String(s) => {
-                [&format!("{s}x"), "tsv", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
+                [&format!("{s}x"), "tsv", "bf16", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
                     .map(Value::from)
                     .to_vec()
             }

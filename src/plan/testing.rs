@@ -2,7 +2,10 @@
 
 use crate::{
     plan::{RunConfig, resolve},
-    spec::{Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Probe, Report, Scheduler, Spec, Sweep, Train},
+    spec::{
+        Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Precision, Probe, Report, Scheduler, Spec, Sweep,
+        Train,
+    },
 };
 
 /// A spec that leaves out all that may be left out.
@@ -29,7 +32,9 @@ pub fn spec() -> Spec {
             epochs: 3,
             max_steps: None,
             batch_size: 32,
+            micro_batch_tokens: 2048,
             gradient_accumulation_steps: 1,
+            precision: Precision::Fp32,
             lr: 1e-5,
             weight_decay: 0.01,
             no_decay: vec!["bias".into(), "LayerNorm.weight".into()],

@@ -88,10 +88,14 @@ pub struct Train {
     pub epochs: u64,
     /// Optimiser steps; overrides `epochs` where given.
     pub max_steps: Option<u64>,
-    /// Rows of a forward pass.
+    /// Rows of a batch.
     pub batch_size: u64,
+    /// Tokens computed at a time: a batch with more is cut into parts whose gradients add up to the same step.
+    pub micro_batch_tokens: u64,
     /// Batches whose gradients make one optimiser step.
     pub gradient_accumulation_steps: u64,
+    /// Numbers in which matrix products are made.
+    pub precision: Precision,
     /// Peak learning rate.
     pub lr: f64,
     /// Decoupled weight decay.
@@ -144,6 +148,17 @@ pub enum Scheduler {
     Linear,
     /// In half a cosine to 0 at the last step.
     Cosine,
+}
+
+/// Numbers in which matrix products are made. Weights and moments are float32 whichever it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// float32.
+    #[default]
+    Fp32,
+    /// bfloat16 factors, float32 sums.
+    Bf16,
 }
 
 /// `train.class_weights`: `"none"`, `"balanced"`, or one number for each label.

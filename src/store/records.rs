@@ -34,7 +34,7 @@ pub struct Environment {
     pub git_commit: Option<String>,
     /// Operating system and architecture.
     pub platform: String,
-    /// Processor.
+    /// Processor and, where it did the arithmetic, the instructions used: `AMD EPYC 9654, avx512`.
     pub cpu: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,

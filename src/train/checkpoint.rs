@@ -62,7 +62,6 @@ pub fn read_state(path: &Path) -> Result<Option<Saved>, TrainError> {
     let (header, _) = read_header(path)?;
     let json = header.get("__metadata__").and_then(|m| m.get("taper_state")?.as_str());
     let json = json.ok_or_else(|| damaged("its header holds no state of training".into()))?;
-    let header: Header =
-        serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))?;
+    let header: Header = serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))?;
     Ok(Some(Saved { state: header.train, optimizer: header.optimizer, tensors: read_weights(path)? }))
 }

@@ -81,10 +81,8 @@ pub fn fit<'a>(
 ) -> Result<Outcome, TrainError> {
     let mut state = State::default();
     if let Some(saved) = saved {
-        let damaged = |e: crate::model::ModelError| TrainError::State {
-            path: job.outputs.state.clone(),
-            message: e.to_string(),
-        };
+        let damaged =
+            |e: crate::model::ModelError| TrainError::State { path: job.outputs.state.clone(), message: e.to_string() };
         engine.restore(&saved.optimizer, saved.tensors).map_err(damaged)?;
         state = saved.state;
     }
@@ -287,13 +285,17 @@ fn rows_of(splits: &Splits, split: Split) -> &[u32] {
     }
 }
 
-/// The batches of the optimiser step at `place` (from 0) of an epoch whose rows stand in `order`.
+/// The optimiser step at `place` (from 0) of an epoch whose rows stand in `order`: its batches, each cut between rows into
+/// parts of at most `micro_batch_tokens` tokens. Their gradients add up to those of the whole step.
 pub fn step_batches(train: &TrainConfig, dataset: &Dataset, tokens: &Tokens, order: &[u32], place: u64) -> Vec<Batch> {
     let size = train.batch_size * train.gradient_accumulation_steps;
     let begin = (place as usize * size).min(order.len());
     let rows = &order[begin..(begin + size).min(order.len())];
     let (mut first_row, mut first_token) = (0, 0);
-    rows.chunks(train.batch_size)
+    let length = |&row: &u32| tokens.row(row as usize).len();
+    let cut = |rows: &'_ [u32]| data::by_tokens(rows.iter().map(length), train.micro_batch_tokens);
+    let parts = rows.chunks(train.batch_size).flat_map(|rows| cut(rows).into_iter().map(|part| &rows[part]));
+    parts
         .map(|rows| {
             let batch = data::batch(dataset, tokens, rows).placed(first_row, first_token);
             (first_row, first_token) = (first_row + rows.len(), first_token + batch.ids.len());

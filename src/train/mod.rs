@@ -76,14 +76,16 @@ impl TrainError {
 mod testing {
     //! Configs for the tests of this room: the defaults of the spec.
 
-    use crate::plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig};
+    use crate::plan::{CheckpointConfig, ClassWeights, Keep, Metric, Precision, Scheduler, TrainConfig};
 
     pub fn train() -> TrainConfig {
         TrainConfig {
             epochs: 1,
             max_steps: None,
             batch_size: 4,
+            micro_batch_tokens: 2048,
             gradient_accumulation_steps: 1,
+            precision: Precision::Fp32,
             lr: 1e-3,
             weight_decay: 0.01,
             no_decay: Vec::new(),

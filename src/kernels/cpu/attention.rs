@@ -121,8 +121,7 @@ impl Attention {
             let [at_q, at_k, at_v] = l.places(&h);
             let stride = scratch.resize(nq, nk);
             let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
-            let (k, v) =
-                (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
+            let (k, v) = (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
             self.probabilities(&h, q, k, l.d, scratch, stride);
             if self.dropout.is_some() {
                 vectorised(|| scratch.p.iter_mut().zip(&scratch.factors).for_each(|(p, factor)| *p *= factor));
@@ -150,8 +149,7 @@ impl Attention {
             let [at_q, at_k, at_v] = l.places(&h);
             let stride = scratch.resize(nq, nk);
             let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
-            let (k, v) =
-                (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
+            let (k, v) = (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
             let d_out = View::new(&d_context[h.queries.start * l.width + h.head * l.d..], nq, l.d, l.width);
             self.probabilities(&h, q, k, l.d, scratch, stride);
             product(&mut scratch.ds, stride, false, 1.0, d_out, v.t());

@@ -38,7 +38,11 @@ pub fn forward(
                 for (i, ((out, sum), stats)) in rows.enumerate() {
                     let token = task * ROWS + i;
                     let id = ids[token];
-                    let decay = if untouched.touched.get(id as usize).is_none_or(|touched| *touched) { 1.0 } else { untouched.decay };
+                    let decay = if untouched.touched.get(id as usize).is_none_or(|touched| *touched) {
+                        1.0
+                    } else {
+                        untouched.decay
+                    };
                     let (word, position) = (row(e.word, id), row(e.position, positions[token]));
                     for (((sum, w), p), t) in sum.iter_mut().zip(word).zip(position).zip(token_type) {
                         *sum = w * decay + p + t;

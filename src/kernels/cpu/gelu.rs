@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::{super::math::{erf, exp}, vectorised};
+use super::{
+    super::math::{erf, exp},
+    vectorised,
+};
 
 /// Rows of a task.
 const ROWS: usize = 8;

@@ -16,9 +16,7 @@ use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
 use rayon::prelude::*;
 
-use super::{
-    AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Untouched,
-};
+use super::{AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Untouched};
 use matmul::{View, parallel_product};
 
 pub use buffer::Buffer;

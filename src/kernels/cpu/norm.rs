@@ -48,7 +48,15 @@ pub struct Before<'a> {
 }
 
 /// x ← dropout(x + bias) + residual, y = norm(x).
-pub fn add_norm(y: &mut [f32], x: &mut [f32], stats: &mut [f32], before: &Before, weight: &[f32], bias: &[f32], eps: f32) {
+pub fn add_norm(
+    y: &mut [f32],
+    x: &mut [f32],
+    stats: &mut [f32],
+    before: &Before,
+    weight: &[f32],
+    bias: &[f32],
+    eps: f32,
+) {
     let n = weight.len();
     y.par_chunks_mut(ROWS * n)
         .zip(x.par_chunks_mut(ROWS * n))
@@ -125,7 +133,9 @@ pub fn norm_dropout_backward(
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
         let mut dropped = vec![0.0f32; n];
         vectorised(|| {
-            for (i, ((dy, x), stats)) in dy.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2)).enumerate() {
+            for (i, ((dy, x), stats)) in
+                dy.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2)).enumerate()
+            {
                 if let Some(dropout) = dropout {
                     dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
                 }
