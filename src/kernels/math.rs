@@ -8,7 +8,8 @@ pub fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     // Adding and taking away 1.5·2^23 rounds to the nearest integer without a library call.
     const ROUND: f32 = 12_582_912.0;
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     // ln 2 in two parts, the first exact in products with |n| < 2^9 (Cody & Waite 1980).
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p = 1.0 / 5040.0;
@@ -19,7 +20,9 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let p = p * r + 1.0;
     let p = p * r + 1.0;
-    p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+    // The rounded number's low bits are n: no conversion, which saturates and would keep loops scalar.
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    p * f32::from_bits(exponent << 23)
 }
 
 /// The error function in f32, within 5e-7 absolute.

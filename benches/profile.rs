@@ -1,0 +1,203 @@
+//! Where the time of a training step goes, kernel by kernel.
+//!
+//!     cargo bench --bench profile -- SPEC [--steps 20] [--set KEY=VALUE …]
+//!
+//! Trains the first steps of a spec's first run in this process and prints, for each kernel, its milliseconds a step, its
+//! share, and for products the GFLOP/s.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    collections::BTreeMap,
+    ops::Range,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use taper::{
+    data,
+    engine::{Engine, Explicit},
+    execute::Workbench,
+    kernels::{
+        AdamW, Attention, Backend, Buffer, Cpu, CpuBatch, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence,
+        Untouched,
+    },
+    model::{DropoutPlan, Parameters, read_weights},
+    plan, spec,
+    train::{CrossEntropy, step_batches},
+};
+
+/// Name → (calls, time, floating-point operations).
+type Times = Rc<RefCell<BTreeMap<String, (u64, Duration, f64)>>>;
+
+/// The CPU, with a stopwatch.
+struct Timed {
+    cpu: Cpu,
+    times: Times,
+}
+
+impl Timed {
+    fn record(&self, name: &str, begin: Instant, flop: f64) {
+        let mut times = self.times.borrow_mut();
+        let entry = times.entry(name.to_string()).or_default();
+        *entry = (entry.0 + 1, entry.1 + begin.elapsed(), entry.2 + flop);
+    }
+}
+
+macro_rules! timed {
+    ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? $(, $flop:expr)?;)*) => {
+        $(#[expect(clippy::too_many_arguments, reason = "the trait's")]
+        fn $name(&mut self, $($arg: $ty),*) $(-> $ret)? {
+            #[allow(unused_mut, unused_assignments, reason = "only products count")]
+            let mut flop = 0.0;
+            $(flop = $flop;)?
+            let begin = Instant::now();
+            let result = self.cpu.$name($($arg),*);
+            self.record(stringify!($name), begin, flop);
+            result
+        })*
+    };
+}
+
+fn product(rows: usize, l: Linear) -> f64 {
+    2.0 * (rows * l.out * l.width) as f64
+}
+
+#[expect(clippy::too_many_arguments, reason = "the trait's")]
+impl Backend for Timed {
+    type Buffer = Buffer;
+    type Batch = CpuBatch;
+
+    fn zeros(&self, len: usize) -> Buffer {
+        self.cpu.zeros(len)
+    }
+
+    fn write(&self, buffer: &mut Buffer, at: usize, values: &[f32]) {
+        self.cpu.write(buffer, at, values);
+    }
+
+    fn read<'a>(&self, buffer: &'a Buffer, range: Range<usize>) -> Cow<'a, [f32]> {
+        self.cpu.read(buffer, range)
+    }
+
+    fn clear(&self, buffer: &mut Buffer, len: usize) {
+        let begin = Instant::now();
+        self.cpu.clear(buffer, len);
+        self.record("clear", begin, 0.0);
+    }
+
+    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
+        self.cpu.batch(ids, positions, offsets)
+    }
+
+    timed! {
+        parameters_changed();
+        embed(out: &mut Buffer, sum: &mut Buffer, stats: &mut Buffer, parameters: &Buffer, embedding: Embedding,
+            norm: LayerNorm, untouched: Untouched, batch: &CpuBatch, dropout: Option<Dropout>);
+        embed_backward(d_out: &mut Buffer, words: &mut Buffer, gradients: &mut Buffer, fresh: bool, sum: &Buffer,
+            stats: &Buffer, parameters: &Buffer, embedding: Embedding, norm: LayerNorm, batch: &CpuBatch,
+            occurrences: &[Occurrence], dropout: Option<Dropout>);
+        linear(y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, linear: Linear, biased: bool),
+            product(rows, linear);
+        linear_input(dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, linear: Linear),
+            product(rows, linear);
+        linear_parameters(gradients: &mut Buffer, fresh: bool, dy: &Buffer, x: &Buffer, rows: usize, linear: Linear),
+            product(rows, linear);
+        attention(context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention);
+        attention_backward(dq: &mut Buffer, dkv: &mut Buffer, d_context: &Buffer, q: &Buffer, kv: &Buffer,
+            batch: &CpuBatch, attention: Attention);
+        bias_gelu(y: &mut Buffer, x: &mut Buffer, rows: usize, parameters: &Buffer, linear: Linear, derivative: bool);
+        multiply(y: &mut Buffer, x: &Buffer, len: usize);
+        add_norm(y: &mut Buffer, x: &mut Buffer, stats: &mut Buffer, residual: &Buffer, rows: usize,
+            parameters: &Buffer, linear: Linear, norm: LayerNorm, dropout: Option<Dropout>);
+        add_norm_backward(d_residual: &mut Buffer, dx: &mut Buffer, gradients: &mut Buffer, fresh: bool, dy: &Buffer,
+            x: &Buffer, stats: &Buffer, rows: usize, parameters: &Buffer, norm: LayerNorm, dropout: Option<Dropout>);
+        first_rows(y: &mut Buffer, x: &Buffer, batch: &CpuBatch, width: usize);
+        add_to_first_rows(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
+        tanh(y: &mut Buffer, x: &mut Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
+        tanh_backward(dy: &mut Buffer, x: &Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
+        cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize) -> f64;
+        sum_of_squares(x: &Buffer, range: Range<usize>) -> f64;
+        adamw(moments: Moments<Buffer>, gradients: &Buffer, range: Range<usize>, update: AdamW);
+        adamw_rows(moments: Moments<Buffer>, gradients: &Buffer, table: usize, width: usize,
+            rows: &[(u32, Option<u32>)], update: AdamW);
+        scale_rows(values: &mut Buffer, table: usize, width: usize, rows: &[u32], by: f32);
+    }
+}
+
+struct Refused(String);
+
+impl From<plan::PlanError> for Refused {
+    fn from(e: plan::PlanError) -> Self {
+        Self(e.to_string())
+    }
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if arguments.is_empty() {
+        println!("usage: cargo bench --bench profile -- SPEC [--steps N] [--set KEY=VALUE …]");
+        return Ok(());
+    }
+    let mut take = |name: &str| {
+        let at = arguments.iter().position(|a| a == name)?;
+        arguments.remove(at);
+        Some(arguments.remove(at))
+    };
+    let steps: u64 = take("--steps").map_or(Ok(20), |n| n.parse())?;
+    let sets: Vec<String> = std::iter::from_fn(|| take("--set")).collect();
+    let options = spec::LoadOptions { sets, ..Default::default() };
+    let loaded = spec::LoadedSpec::load(arguments[0].as_ref(), &options)?;
+    let points = |point: &[_]| loaded.at(point).map_err(|e| Refused(e.to_string()));
+    let runs = plan::expand(loaded.spec(), points).map_err(|e| e.into_iter().map(|e| e.0).collect::<String>())?;
+    let run = Workbench::default().prepare(&runs[0])?;
+
+    let (labels, train) = (run.dataset.labels.len(), &run.config.train);
+    let parameters = match &run.files {
+        Some(files) => Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, 1)?.parameters,
+        None => Parameters::fresh(&run.shape, labels, 1)?,
+    };
+    let times = Times::default();
+    let cpu = Timed { cpu: Cpu::default(), times: times.clone() };
+    let mut engine = Explicit::new(cpu, &run.shape, parameters, &train.into())?;
+    let loss = CrossEntropy::new(None, 0.0);
+    let order = data::epoch_order(&run.splits.train, train.order_seed, 1);
+    let (mut wall, mut tokens) = (Duration::ZERO, 0);
+    const WARM: u64 = 2;
+    for step in 0..WARM + steps {
+        if step == WARM {
+            times.borrow_mut().clear();
+            (wall, tokens) = (Duration::ZERO, 0);
+        }
+        let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch);
+        let rows = loss.denominator(batches.iter().flat_map(|b| &b.labels));
+        let begin = Instant::now();
+        let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, rows)).collect();
+        engine.gradients(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }))?;
+        let norm = engine.norm()?;
+        engine.update(norm, train.lr)?;
+        wall += begin.elapsed();
+        tokens += batches.iter().map(|b| b.ids.len()).sum::<usize>();
+    }
+    report(&times.borrow(), wall, steps, tokens);
+    Ok(())
+}
+
+fn report(times: &BTreeMap<String, (u64, Duration, f64)>, wall: Duration, steps: u64, tokens: usize) {
+    let ms = |time: Duration| 1e3 * time.as_secs_f64() / steps as f64;
+    println!("{steps} steps of {:.0} tokens: {:.1} ms each", tokens as f64 / steps as f64, ms(wall));
+    let mut rows: Vec<_> = times.iter().collect();
+    rows.sort_by_key(|(_, (_, time, _))| std::cmp::Reverse(*time));
+    let rest = wall - rows.iter().map(|(_, (_, time, _))| *time).sum::<Duration>().min(wall);
+    println!("{:<20} {:>9} {:>9} {:>7} {:>9}", "kernel", "calls", "ms", "share", "GFLOP/s");
+    for (name, (calls, time, flop)) in rows {
+        let speed = if *flop > 0.0 { format!("{:.0}", flop / time.as_secs_f64() / 1e9) } else { String::new() };
+        let share = 100.0 * time.as_secs_f64() / wall.as_secs_f64();
+        println!("{name:<20} {:>9.1} {:>9.2} {share:>6.1}% {speed:>9}", *calls as f64 / steps as f64, ms(*time));
+    }
+    println!("{:<20} {:>9} {:>9.2}", "the rest", "", ms(rest));
+}
