@@ -3,8 +3,8 @@
 //!     cargo bench --bench kernels [-- FILTER]
 //!
 //! Each kernel works on the sizes of rbt3's layers over a batch of 864 tokens. Criterion measures it; the table at the end
-//! holds its best call against the faster of two bounds: a copy that touches as many bytes, and multiply-adds in registers.
-//! What fits into the caches is copied as fast as they are, so that bound is measured for each size.
+//! holds its best call against the faster of two bounds: memory traffic of as many bytes, and multiply-adds in registers.
+//! What fits into the caches moves as fast as they do, so that bound is measured for each size.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -21,7 +21,7 @@ use std::{
 
 use candle_core::{Device, Tensor, Var, backprop::GradStore};
 use common::{
-    bounds::{copy_rate, fma_rate},
+    bounds::{fma_rate, memory_rate},
     machine,
 };
 use criterion::{Criterion, Throughput};
@@ -119,7 +119,7 @@ fn recipe() -> TrainConfig {
 fn main() {
     let bytes = 1 << 30;
     println!("{}: {} threads, {}", machine::cpu(), rayon::current_num_threads(), machine::features().join(" "));
-    println!("copy of {} MiB: {:.1} GB/s", bytes >> 21, copy_rate(bytes) / 1e9);
+    println!("memory, {} MiB: {:.1} GB/s", bytes >> 20, memory_rate(bytes) / 1e9);
     let fma = fma_rate();
     println!("multiply-adds in registers: {:.0} GFLOP/s\n", fma / 1e9);
 
@@ -148,7 +148,7 @@ fn main() {
         });
         group.finish();
         if best.is_finite() {
-            let (memory_s, arithmetic_s) = (bytes as f64 / copy_rate(bytes as u64), flop as f64 / fma);
+            let (memory_s, arithmetic_s) = (bytes as f64 / memory_rate(bytes as u64), flop as f64 / fma);
             let bound = if memory_s > arithmetic_s { "memory" } else { "arithmetic" };
             lines.push(format!(
                 "{name:<12} {:>9.3} {:>8.1} {:>8.1} {bound:>11} {:>6.0}",

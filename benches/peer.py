@@ -40,7 +40,7 @@ EVAL_BATCH, MEGA_BATCH = 64, 50  # rows; batches that Trainer sorts together
 
 tokenizer = AutoTokenizer.from_pretrained(work["model"])
 model = AutoModelForSequenceClassification.from_pretrained(
-    work["model"], num_labels=work["num_labels"], dtype=torch.float32, **work["dropout"])
+    work["model"], num_labels=work["num_labels"], **work["dropout"]).float()
 
 
 def cpu_seconds():

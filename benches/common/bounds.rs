@@ -5,22 +5,29 @@ use std::{hint::black_box, time::Instant};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Bytes of one task of a parallel copy.
-const CHUNK: usize = 1 << 20;
+/// Values of one task.
+const CHUNK: usize = 1 << 16;
 
-/// Bytes a second of a copy on all threads that touches `bytes` in all, half of them read and half written: the best of
-/// several. What fits into the caches is as fast as they are.
-pub fn copy_rate(bytes: u64) -> f64 {
+/// Bytes a second, read and written, on all threads: the best of several passes over `bytes` in all. What fits into the
+/// caches is as fast as they are.
+///
+/// A copy, and a sum in place: a copy fetches what it overwrites, which is not counted, so that the sum is faster where
+/// memory is the limit.
+pub fn memory_rate(bytes: u64) -> f64 {
     let words = (bytes as usize / 8).max(1);
     let (from, mut to) = (vec![1.0f32; words], vec![0.0f32; words]);
-    let mut copy = || {
+    let mut pass = |bytes_of_word: f64, f: fn(&mut [f32], &[f32])| {
         let begin = Instant::now();
-        to.par_chunks_mut(CHUNK / 4).zip(from.par_chunks(CHUNK / 4)).for_each(|(to, from)| to.copy_from_slice(from));
+        to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| f(to, from));
         black_box(&mut to);
-        begin.elapsed().as_secs_f64()
+        bytes_of_word * words as f64 / begin.elapsed().as_secs_f64()
     };
-    let best = (0..10).map(|_| copy()).fold(f64::INFINITY, f64::min);
-    8.0 * words as f64 / best
+    let mut best = 0.0f64;
+    for _ in 0..10 {
+        best = best.max(pass(8.0, |to, from| to.copy_from_slice(from)));
+        best = best.max(pass(12.0, |to, from| to.iter_mut().zip(from).for_each(|(to, from)| *to += from)));
+    }
+    best
 }
 
 /// FLOP/s of f32 multiply-adds that stay in registers, on all threads: the best of several.

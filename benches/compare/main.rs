@@ -57,7 +57,8 @@ pub struct Options {
     /// Threads of each process [default: all cores].
     #[arg(long)]
     threads: Option<usize>,
-    /// Only these modes, separated by commas.
+    /// Only these, separated by commas: taper, taper-bf16, padded, dynamic, dynamic-bf16, grouped, grouped-bf16, taper-eval,
+    /// taper-eval-bf16, eval, eval-bf16.
     #[arg(long, value_delimiter = ',', value_parser = Mode::find)]
     modes: Vec<&'static Mode>,
     /// A Python that has torch and transformers.
@@ -98,6 +99,9 @@ fn main() -> Result<()> {
 
 fn compare(options: &Options) -> Result<()> {
     let load = machine::load();
+    if let Some(load) = load.filter(|load| *load > 0.5) {
+        eprintln!("the machine is busy (load {load:.1}): trust ratios at most");
+    }
     let work = Work::new(options, &options.sets)?;
     let scratch = tempfile::tempdir()?;
     let rows = scratch.path().join("rows.json");

@@ -21,11 +21,13 @@ const HEADER: [&str; 10] =
     ["", "ms/step", "samples/s", "per CPU-s", "GFLOP/s", "ceiling", "%", "MiB", "fp32 ×", "bf16 ×"];
 
 /// What the columns say.
-pub const LEGEND: &str = "Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic \
-that is necessary\n(no padding; the last layer for [CLS] alone but for keys and values). ceiling: GFLOP/s of the model's own \
-matrix\nproducts in the same process and precision, before and after; %: the share of it. MiB: peak memory. fp32 ×, bf16 ×:\n\
-taper's samples/s in that precision over those of the row. PyTorch: padded to max_length as in the tutorial; dynamic,\n\
-to the longest of the batch; grouped, batches of like length; eval, sorted by length.";
+pub const LEGEND: &str = "\
+Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic
+that is necessary (no padding; the last layer for [CLS] alone but for keys and values). ceiling:
+GFLOP/s of the model's own matrix products in the same process and precision, before and after;
+%: the share of it. MiB: peak memory. fp32 ×, bf16 ×: taper's samples/s in that precision over those
+of the row. PyTorch: padded to max_length as in the tutorial; dynamic, to the longest row of the
+batch; grouped, batches of like length; eval, sorted by length. Tokenising is in all times.";
 
 /// The cells of each mode.
 fn cells(all: &[Measured]) -> Vec<Vec<String>> {
@@ -87,7 +89,10 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
     let environment = taper::execute::environment(&work.run, "cpu");
     let show = |value: Option<f64>| value.map_or("unknown".to_string(), |v| format!("{v:.1}"));
     let mut versions = vec![match &environment.git_commit {
-        Some(commit) => format!("taper {} ({commit})", environment.taper),
+        Some(commit) => {
+            let dirty = if commit.ends_with("-dirty") { ", changed" } else { "" };
+            format!("taper {} ({}{dirty})", environment.taper, taper::format::short(commit))
+        }
         None => format!("taper {}", environment.taper),
     }];
     if let Some(peer) = all.iter().find(|m| m.mode.peer).and_then(|m| m.rounds.first()) {
@@ -108,7 +113,7 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
         format!("{}; {}", versions.join(", "), jiff::Zoned::now().strftime("%Y-%m-%d")),
         format!(
             "{}: {} layers of {}, {} labels, dropout {dropout}; {} steps of {:.0} rows, {} tokens a step, after {}; {} rows \
-             evaluated; {} rounds, alternating",
+             evaluated; alternating rounds: {}",
             work.run.config.name,
             c.num_hidden_layers,
             c.hidden_size,
