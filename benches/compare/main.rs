@@ -100,7 +100,7 @@ fn main() -> Result<()> {
 fn compare(options: &Options) -> Result<()> {
     let load = machine::load();
     if let Some(load) = load.filter(|load| *load > 0.5) {
-        eprintln!("the machine is busy (load {load:.1}): trust ratios at most");
+        eprintln!("the machine is busy (load {load:.1}): neither the figures nor their ratios will be sound");
     }
     let work = Work::new(options, &options.sets)?;
     let scratch = tempfile::tempdir()?;
