@@ -34,9 +34,13 @@ list *ARGS:
 test *ARGS:
     cargo test --release {{ ARGS }}
 
-# Milliseconds a step and peak memory of a spec: just bench experiments/quickstart.toml --steps 50
-bench SPEC *ARGS:
-    cargo bench --bench step -- {{ SPEC }} {{ ARGS }}
+# taper and PyTorch side by side: just bench --set model.source=path:DIR --set data.source=path:FILE.csv --peer-python PATH
+bench *ARGS:
+    cargo bench --bench compare -- experiments/rbt3-waimai.toml {{ ARGS }}
+
+# Each CPU kernel against what memory and arithmetic allow: just bench-kernels gelu
+bench-kernels *ARGS:
+    cargo bench --bench kernels -- {{ ARGS }}
 
 # What main has to pass
 ci:

@@ -1,0 +1,83 @@
+//! What one process measured, and the medians of several.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::modes::Mode;
+
+/// What a measured process prints. Times are those of the measured rows, tokenising included.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Figures {
+    pub mode: String,
+    pub threads: u64,
+    /// Optimiser steps; batches of an evaluation.
+    pub steps: u64,
+    pub samples: u64,
+    /// Before the update of each step: it shows that both sides work on the same rows and weights.
+    pub mean_loss: f64,
+    pub seconds: f64,
+    pub cpu_seconds: Option<f64>,
+    pub samples_per_s: f64,
+    pub samples_per_cpu_s: Option<f64>,
+    pub ms_per_step_mean: f64,
+    pub ms_per_step_median: Option<f64>,
+    pub real_tokens: u64,
+    pub padded_tokens: u64,
+    pub peak_rss_mib: Option<f64>,
+    /// Before and after; none where it cannot be measured.
+    pub ceiling_gflops: [Option<f64>; 2],
+    /// Load average when it was done.
+    pub load: Option<f64>,
+    pub versions: BTreeMap<String, String>,
+}
+
+impl Figures {
+    /// The mean of the ceilings before and after.
+    pub fn ceiling(&self) -> Option<f64> {
+        let [before, after] = self.ceiling_gflops;
+        before.zip(after).map(|(before, after)| (before + after) / 2.0)
+    }
+}
+
+/// All rounds of one mode.
+pub struct Measured {
+    /// The mode.
+    pub mode: &'static Mode,
+    /// One of each round.
+    pub rounds: Vec<Figures>,
+    /// Necessary floating-point operations of one round.
+    pub flop: f64,
+}
+
+impl Measured {
+    /// Median of a figure over the rounds; none where a round lacks it.
+    pub fn median(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Option<f64> {
+        let mut values: Vec<f64> = self.rounds.iter().map(figure).collect::<Option<_>>()?;
+        values.sort_by(f64::total_cmp);
+        let n = values.len();
+        (n > 0).then(|| (values[(n - 1) / 2] + values[n / 2]) / 2.0)
+    }
+
+    /// Samples per second.
+    pub fn samples_per_s(&self) -> Option<f64> {
+        self.median(|f| Some(f.samples_per_s))
+    }
+
+    /// Necessary GFLOP/s.
+    pub fn gflops(&self) -> Option<f64> {
+        self.median(|f| Some(self.flop / f.seconds / 1e9))
+    }
+
+    /// Necessary FLOP/s as a share of the ceiling that the same process measured.
+    pub fn share(&self) -> Option<f64> {
+        self.median(|f| Some(self.flop / f.seconds / 1e9 / f.ceiling()?))
+    }
+
+    /// The difference between the fastest and the slowest round, as a share of the median.
+    pub fn spread(&self) -> f64 {
+        let rates = || self.rounds.iter().map(|f| f.samples_per_s);
+        let (low, high) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+        self.samples_per_s().map_or(0.0, |median| (high - low) / median)
+    }
+}

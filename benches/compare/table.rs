@@ -1,0 +1,141 @@
+//! The table, and the page that it is written to.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::{
+    Options,
+    common::machine,
+    figures::Measured,
+    modes::{Mode, Task},
+    work::Work,
+};
+
+/// What stands around the table in the page.
+const BEGIN: &str = "<!-- bench:begin -->";
+const END: &str = "<!-- bench:end -->";
+
+const HEADER: [&str; 10] =
+    ["", "ms/step", "samples/s", "per CPU-s", "GFLOP/s", "ceiling", "%", "MiB", "fp32 ×", "bf16 ×"];
+
+/// What the columns say.
+pub const LEGEND: &str = "\
+Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic
+that is necessary (no padding; the last layer for [CLS] alone but for keys and values). ceiling:
+GFLOP/s of the model's own matrix products in the same process and precision, before and after;
+%: the share of it. MiB: peak memory. fp32 ×, bf16 ×: taper's samples/s in that precision over those
+of the row. PyTorch: padded to max_length as in the tutorial; dynamic, to the longest row of the
+batch; grouped, batches of like length; eval, sorted by length. Tokenising is in all times.";
+
+/// The cells of each mode.
+fn cells(all: &[Measured]) -> Vec<Vec<String>> {
+    let show = |value: Option<f64>| match value {
+        None => "–".to_string(),
+        Some(v) if v.abs() < 10.0 => format!("{v:.2}"),
+        Some(v) if v.abs() < 100.0 => format!("{v:.1}"),
+        Some(v) => format!("{v:.0}"),
+    };
+    let taper = |task: Task, bf16: bool| {
+        let of = |mode: &Mode| !mode.peer && mode.task == task && mode.bf16 == bf16;
+        all.iter().find(|m| of(m.mode)).and_then(Measured::samples_per_s)
+    };
+    let row = |m: &Measured| {
+        let speed = m.samples_per_s();
+        let times = |bf16| {
+            let ratio = taper(m.mode.task, bf16).zip(speed).map(|(taper, speed)| taper / speed);
+            show(ratio.filter(|_| m.mode.peer))
+        };
+        let step = m.median(|f| Some(f.ms_per_step_mean)).filter(|_| m.mode.task == Task::Train);
+        vec![
+            m.mode.label.to_string(),
+            step.map_or("–".into(), |ms| format!("{ms:.0}")),
+            show(speed),
+            show(m.median(|f| f.samples_per_cpu_s)),
+            show(m.gflops()),
+            show(m.median(|f| f.ceiling())),
+            m.share().map_or("–".into(), |share| format!("{:.0}", 100.0 * share)),
+            m.median(|f| f.peak_rss_mib).map_or("–".into(), |mib| format!("{mib:.0}")),
+            times(false),
+            times(true),
+        ]
+    };
+    all.iter().map(row).collect()
+}
+
+fn table(all: &[Measured], style: comfy_table::TableStyle) -> String {
+    let mut table = Table::new();
+    table.load_style(style).set_content_arrangement(ContentArrangement::Disabled).set_header(HEADER);
+    table.add_rows(cells(all));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// The table for a terminal of 100 columns.
+pub fn plain(all: &[Measured]) -> String {
+    let mut lines = table(all, presets::NOTHING);
+    if let Some(worst) = all.iter().max_by(|a, b| a.spread().total_cmp(&b.spread())) {
+        let (label, spread) = (worst.mode.label, 100.0 * worst.spread());
+        lines += &format!("\n\nlargest difference between rounds: {spread:.0} % ({label})");
+    }
+    lines
+}
+
+/// Where, with what and on what the figures were measured.
+pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f64>) -> Vec<String> {
+    let environment = taper::execute::environment(&work.run, "cpu");
+    let show = |value: Option<f64>| value.map_or("unknown".to_string(), |v| format!("{v:.1}"));
+    let mut versions = vec![match &environment.git_commit {
+        Some(commit) => {
+            let dirty = if commit.ends_with("-dirty") { ", changed" } else { "" };
+            format!("taper {} ({}{dirty})", environment.taper, taper::format::short(commit))
+        }
+        None => format!("taper {}", environment.taper),
+    }];
+    if let Some(peer) = all.iter().find(|m| m.mode.peer).and_then(|m| m.rounds.first()) {
+        versions.extend(peer.versions.iter().map(|(name, version)| format!("{name} {version}")));
+    }
+    let (c, trained) = (&work.run.shape, work.trained());
+    let dropout = c.hidden_dropout;
+    vec![
+        format!(
+            "{}: {} cores used of {} ({}), {} GiB, load {} before",
+            machine::cpu(),
+            options.threads(),
+            machine::cores(),
+            machine::features().join(" "),
+            show(machine::memory_gib()),
+            show(load),
+        ),
+        format!("{}; {}", versions.join(", "), jiff::Zoned::now().strftime("%Y-%m-%d")),
+        format!(
+            "{}: {} layers of {}, {} labels, dropout {dropout}; {} steps of {:.0} rows, {} tokens a step, after {}; {} rows \
+             evaluated; alternating rounds: {}",
+            work.run.config.name,
+            c.num_hidden_layers,
+            c.hidden_size,
+            work.run.dataset.labels.len(),
+            work.steps.len(),
+            trained.len() as f64 / work.steps.len() as f64,
+            work.tokens_per_step(),
+            work.warmup.len(),
+            work.eval.len(),
+            options.rounds,
+        ),
+    ]
+}
+
+/// Puts setting, table and legend between the marks of a Markdown page.
+pub fn write(page: &Path, setting: &[String], all: &[Measured]) -> Result<()> {
+    let text = std::fs::read_to_string(page).with_context(|| page.display().to_string())?;
+    let place = || format!("{}: expected {BEGIN} and, after it, {END}", page.display());
+    let (head, rest) = text.split_once(BEGIN).with_context(place)?;
+    let (_, tail) = rest.split_once(END).with_context(place)?;
+    let table = table(all, presets::ASCII_MARKDOWN);
+    let setting: Vec<String> = setting.iter().map(|line| format!("- {line}")).collect();
+    let new = format!("{head}{BEGIN}\n{}\n\n{table}\n\n{LEGEND}\n{END}{tail}", setting.join("\n"));
+    std::fs::write(page, new).with_context(|| page.display().to_string())
+}

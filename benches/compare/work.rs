@@ -1,0 +1,137 @@
+//! Which rows are measured: those of the run's own first steps, and rows of its test split.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use taper::{
+    data::epoch_order,
+    execute::{Prepared, RunFolder, Workbench},
+    kernels::Form,
+    model::Classifier,
+    plan::{self, ModelShape},
+    spec::{LoadOptions, LoadedSpec},
+    train::step_batches,
+};
+
+use crate::{Options, engine};
+
+/// A run, ready, with the rows that are measured.
+pub struct Work {
+    /// The run: the first one of its spec.
+    pub run: Prepared,
+    /// Rows of the steps before the measured ones.
+    pub warmup: Vec<Vec<u32>>,
+    /// Rows of each measured step.
+    pub steps: Vec<Vec<u32>>,
+    /// Rows of the evaluation; none where the spec has no test split.
+    pub eval: Vec<u32>,
+}
+
+/// Reads and checks a spec with `sets` above it.
+pub fn load(path: &Path, sets: &[String]) -> Result<LoadedSpec> {
+    let options = LoadOptions { profile: None, sets: sets.to_vec(), env: std::env::vars().collect() };
+    Ok(LoadedSpec::load(path, &options)?)
+}
+
+impl Work {
+    /// Prepares the spec's first run. The same options give the same rows.
+    pub fn new(options: &Options, sets: &[String]) -> Result<Self> {
+        let spec = load(&options.spec, sets)?;
+        let runs = plan::expand(spec.spec(), |point| Ok::<_, anyhow::Error>(spec.at(point)?));
+        let runs = runs.map_err(|mut errors| errors.swap_remove(0))?;
+        let run = Workbench::default().prepare(&runs[0])?;
+        let train = &run.config.train;
+        let (warmup, count) = (options.warmup, options.steps);
+        ensure!(warmup > 0 && count > 0, "--warmup and --steps must be at least 1");
+        // Within one epoch: between two of them a run writes its state.
+        ensure!(
+            warmup + count <= run.steps.per_epoch,
+            "--warmup {warmup} and --steps {count} are more than the {} steps of an epoch",
+            run.steps.per_epoch
+        );
+        let order = epoch_order(&run.splits.train, train.order_seed, 1);
+        let rows = |place| -> Vec<u32> {
+            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place);
+            batches.into_iter().flat_map(|batch| batch.rows).collect()
+        };
+        let mut steps: Vec<Vec<u32>> = (0..warmup + count).map(rows).collect();
+        let eval = run.splits.test.iter().copied().take(options.eval_rows).collect();
+        Ok(Self { steps: steps.split_off(warmup as usize), warmup: steps, eval, run })
+    }
+
+    /// The measured training rows.
+    pub fn trained(&self) -> Vec<u32> {
+        self.steps.concat()
+    }
+
+    /// Tokens of these rows.
+    pub fn tokens(&self, rows: &[u32]) -> u64 {
+        rows.iter().map(|&row| self.run.tokens.row(row as usize).len() as u64).sum()
+    }
+
+    /// Tokens of a training step on average: the rows of its matrix products.
+    pub fn tokens_per_step(&self) -> usize {
+        (self.tokens(&self.trained()) / self.steps.len() as u64).max(1) as usize
+    }
+
+    /// Floating-point operations of a forward pass over these rows that are necessary: no padding, and the last layer
+    /// for `[CLS]` alone but for keys and values.
+    pub fn forward_flop(&self, rows: &[u32]) -> f64 {
+        let c = &self.run.shape;
+        let shape = ModelShape {
+            hidden: c.hidden_size,
+            layers: c.num_hidden_layers,
+            intermediate: c.intermediate_size,
+            vocab: c.vocab_size,
+            positions: c.max_position_embeddings,
+            heads: c.num_attention_heads,
+            labels: self.run.dataset.labels.len(),
+        };
+        rows.iter().map(|&row| shape.forward_flop(self.run.tokens.row(row as usize).len() as u64)).sum()
+    }
+
+    /// Writes what the peer script needs: texts and labels of the rows, numbered anew, and the recipe.
+    pub fn write_rows(&self, path: &Path, model: &Path) -> Result<()> {
+        let (mut texts, mut labels) = (Vec::new(), Vec::new());
+        let mut number = |rows: &[u32]| -> Vec<usize> {
+            let first = texts.len();
+            let rows = rows.iter().map(|&row| &self.run.dataset.rows[row as usize]);
+            texts.extend(rows.clone().map(|row| row.text.as_str()));
+            labels.extend(rows.map(|row| row.label));
+            (first..texts.len()).collect()
+        };
+        let warmup: Vec<_> = self.warmup.iter().map(|rows| number(rows)).collect();
+        let steps: Vec<_> = self.steps.iter().map(|rows| number(rows)).collect();
+        let eval = number(&self.eval);
+        let (shape, train) = (&self.run.shape, &self.run.config.train);
+        let document: Value = json!({
+            "model": model, "max_length": self.run.config.data.max_length, "batch_size": train.batch_size,
+            "num_labels": self.run.dataset.labels.len(), "tokens_per_step": self.tokens_per_step(),
+            "dropout": {
+                "hidden_dropout_prob": shape.hidden_dropout,
+                "attention_probs_dropout_prob": shape.attention_dropout,
+                "classifier_dropout": shape.classifier_dropout,
+            },
+            "optimizer": {
+                "lr": train.lr, "betas": train.betas, "eps": train.eps, "weight_decay": train.weight_decay,
+                "max_grad_norm": train.max_grad_norm,
+            },
+            "texts": texts, "labels": labels, "warmup": warmup, "steps": steps, "eval": eval,
+        });
+        std::fs::write(path, document.to_string()).with_context(|| path.display().to_string())
+    }
+
+    /// A folder with the model for transformers; that of a model made from scratch is written into `scratch`.
+    pub fn model_folder(&self, scratch: &Path) -> Result<PathBuf> {
+        if let Some(files) = &self.run.files {
+            return Ok(std::path::absolute(&files.folder)?);
+        }
+        let folder = scratch.join("model");
+        let parameters = engine::parameters(&self.run)?;
+        let model = Classifier::new(&self.run.shape, &parameters, Form::default());
+        let (labels, max_length) = (&self.run.dataset.labels, self.run.config.data.max_length);
+        RunFolder::write_model(&folder, &model, &parameters, labels, &self.run.tokenizer, max_length)?;
+        Ok(folder)
+    }
+}
