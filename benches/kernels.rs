@@ -14,23 +14,15 @@ mod common;
 
 use std::{
     hint::black_box,
-    path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use candle_core::{Device, Tensor, Var, backprop::GradStore};
 use common::{
     bounds::{fma_rate, memory_rate},
     machine,
 };
 use criterion::{Criterion, Throughput};
-use taper::{
-    kernels::{self, Dropout, Form, Ragged},
-    plan::{self, TrainConfig},
-    spec::{LoadOptions, LoadedSpec},
-    train::AdamW,
-};
+use taper::kernels::{AdamW, Attention, Backend, Buffer, Cpu, Dropout, LayerNorm, Linear, Moments, Queries};
 
 /// Tokens of a batch of 32 rows of 27.
 const TOKENS: usize = 864;
@@ -48,72 +40,87 @@ type Kernel = (&'static str, usize, usize, Box<dyn FnMut()>);
 /// The table. Bytes count every input and output once, 4 each; of the operations of exp and erf the polynomials'.
 fn all() -> Vec<Kernel> {
     let (narrow, wide) = (TOKENS * HIDDEN, TOKENS * WIDE);
-    let attention = 4 * TOKENS * ROW * HIDDEN;
+    let up = Linear { weight: 0, bias: HIDDEN * WIDE, out: WIDE, width: HIDDEN, exact: true };
+    let down = Linear { weight: 0, bias: HIDDEN * WIDE, out: HIDDEN, width: WIDE, exact: true };
+    let norm = LayerNorm { weight: 0, bias: HIDDEN, width: HIDDEN, eps: 1e-12 };
+    let product = 2 * TOKENS * HIDDEN * WIDE;
+    let dropout = Dropout::new(1, 1, 1, 0.1, 0);
+    let parameters = || normal(HIDDEN * WIDE + WIDE);
+    let offsets: Vec<u32> = (0..=TOKENS).step_by(ROW).map(|token| token as u32).collect();
+    let batch = move || Cpu::default().batch(&[0; TOKENS], &[0; TOKENS], &offsets);
+    let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, dropout };
+    let attention_flop = 4 * TOKENS * ROW * HIDDEN;
     vec![
-        ("exp", 2 * 4 * wide, 22 * wide, slice(wide, kernels::exp)),
-        ("erf", 2 * 4 * wide, 28 * wide, slice(wide, kernels::erf)),
-        ("gelu", 2 * 4 * wide, 32 * wide, {
-            let x = normal(&[TOKENS, WIDE]);
-            tensor(move || kernels::gelu(&x, Form::Fused))
+        ("linear", 4 * (narrow + HIDDEN * WIDE + wide), product, {
+            let (mut y, x, p) = (normal(wide), normal(narrow), parameters());
+            kernel(move |cpu| cpu.linear(&mut y, &x, TOKENS, &p, up, true))
         }),
-        ("layer norm", 2 * 4 * narrow, 8 * narrow, {
-            let (x, w, b) = (normal(&[TOKENS, HIDDEN]), normal(&[HIDDEN]), normal(&[HIDDEN]));
-            tensor(move || kernels::layer_norm(&x, &w, &b, 1e-12, Form::Fused))
+        ("linear_input", 4 * (narrow + HIDDEN * WIDE + wide), product, {
+            let (mut dx, dy, p) = (normal(narrow), normal(wide), parameters());
+            kernel(move |cpu| cpu.linear_input(&mut dx, false, &dy, TOKENS, &p, up))
         }),
-        ("dropout", 2 * 4 * narrow, narrow, {
-            let x = normal(&[TOKENS, HIDDEN]);
-            tensor(move || kernels::dropout(&x, Dropout::new(1, 1, 1, 0.1, 0), Form::Fused))
+        ("linear_parameters", 4 * (narrow + HIDDEN * WIDE + wide), product, {
+            let (mut g, dy, x) = (parameters(), normal(wide), normal(narrow));
+            kernel(move |cpu| cpu.linear_parameters(&mut g, true, &dy, &x, TOKENS, up))
         }),
-        ("linear", 4 * (narrow + HIDDEN * WIDE + wide), 2 * TOKENS * HIDDEN * WIDE, {
-            let (x, w, b) = (normal(&[TOKENS, HIDDEN]), normal(&[WIDE, HIDDEN]), normal(&[WIDE]));
-            tensor(move || kernels::linear(&x, &w, &b, Form::Fused))
+        ("attention", 4 * 4 * narrow, attention_flop, {
+            let (mut out, qkv, batch) = (normal(narrow), normal(3 * narrow), batch());
+            kernel(move |cpu| cpu.attention(&mut out, &qkv, &qkv, &batch, attention))
         }),
-        ("attention", 4 * 4 * narrow, attention, {
-            let [q, k, v] = [(); 3].map(|()| normal(&[TOKENS, HIDDEN]));
-            let offsets: Arc<[u32]> = (0..=TOKENS).step_by(ROW).map(|token| token as u32).collect();
-            let ragged = Ragged { queries: offsets.clone(), keys: offsets };
-            tensor(move || kernels::attention(&q, &k, &v, &ragged, HEADS, None, Form::Fused))
+        ("attention_backward", 7 * 4 * narrow, 3 * attention_flop, {
+            let (mut dq, mut dqkv, d_out, qkv) = (normal(0), normal(3 * narrow), normal(narrow), normal(3 * narrow));
+            let batch = batch();
+            kernel(move |cpu| cpu.attention_backward(&mut dq, &mut dqkv, &d_out, &qkv, &qkv, &batch, attention))
+        }),
+        ("bias_gelu", 3 * 4 * wide, 60 * wide, {
+            let (mut y, mut x, p) = (normal(wide), normal(wide), parameters());
+            kernel(move |cpu| cpu.bias_gelu(&mut y, &mut x, TOKENS, &p, up, true))
+        }),
+        ("add_norm", 4 * 4 * narrow, 10 * narrow, {
+            let (mut y, mut x, mut stats) = (normal(narrow), normal(narrow), normal(2 * TOKENS));
+            let (residual, p) = (normal(narrow), parameters());
+            kernel(move |cpu| cpu.add_norm(&mut y, &mut x, &mut stats, &residual, TOKENS, &p, down, norm, dropout))
+        }),
+        ("add_norm_backward", 4 * 4 * narrow, 15 * narrow, {
+            let (mut d_residual, mut dx, mut g) = (normal(narrow), normal(narrow), normal(2 * HIDDEN));
+            let (dy, x, stats, p) = (normal(narrow), normal(narrow), normal(2 * TOKENS), parameters());
+            kernel(move |cpu| {
+                let (r, dx, g) = (&mut d_residual, &mut dx, &mut g);
+                cpu.add_norm_backward(r, dx, g, true, &dy, &x, &stats, TOKENS, &p, norm, dropout)
+            })
+        }),
+        ("multiply", 3 * 4 * wide, wide, {
+            let (mut y, x) = (normal(wide), normal(wide));
+            kernel(move |cpu| cpu.multiply(&mut y, &x, wide))
+        }),
+        ("sum_of_squares", 4 * PARAMETERS, 2 * PARAMETERS, {
+            let x = normal(PARAMETERS);
+            kernel(move |cpu| _ = black_box(cpu.sum_of_squares(&x, 0..PARAMETERS)))
         }),
         // Reads gradient, parameter and two moments; writes all but the gradient.
-        ("adamw", 7 * 4 * PARAMETERS, 12 * PARAMETERS, adamw()),
+        ("adamw", 7 * 4 * PARAMETERS, 12 * PARAMETERS, {
+            let [mut values, mut first, mut second, g] = [(); 4].map(|()| normal(PARAMETERS));
+            second.iter_mut().for_each(|v| *v *= *v);
+            let (betas, gradient) = ((0.9, 0.999), (0.1, 0.001));
+            let update = AdamW { betas, gradient, keep: 0.999_999, size: 1e-5, root: 1.0, eps: 1e-8 };
+            kernel(move |cpu| {
+                let moments = Moments { values: &mut values, first: &mut first, second: &mut second };
+                cpu.adamw(moments, &g, 0..PARAMETERS, update)
+            })
+        }),
     ]
 }
 
-/// A function over a slice, on one thread.
-fn slice(n: usize, f: impl Fn(f32) -> f32 + 'static) -> Box<dyn FnMut()> {
-    let x: Vec<f32> = (0..n).map(|i| (i % 801) as f32 / 100.0 - 4.0).collect();
-    let mut y = vec![0.0f32; n];
-    Box::new(move || {
-        y.iter_mut().zip(&x).for_each(|(y, &x)| *y = f(x));
-        black_box(&mut y);
-    })
+fn kernel(mut f: impl FnMut(&mut Cpu) + 'static) -> Box<dyn FnMut()> {
+    let mut cpu = Cpu::default();
+    Box::new(move || f(&mut cpu))
 }
 
-fn tensor(f: impl Fn() -> candle_core::Result<Tensor> + 'static) -> Box<dyn FnMut()> {
-    Box::new(move || {
-        black_box(f().expect("a kernel runs"));
-    })
-}
-
-fn normal(shape: &[usize]) -> Tensor {
-    Tensor::randn(0.0f32, 1.0, shape, &Device::Cpu).expect("random values")
-}
-
-fn adamw() -> Box<dyn FnMut()> {
-    let parameter = Var::from_tensor(&normal(&[PARAMETERS])).expect("a parameter");
-    let mut optimizer = AdamW::new(&[("weight".to_string(), parameter.clone())], &recipe()).expect("moments");
-    let mut store = GradStore::default();
-    store.insert(&parameter, normal(&[PARAMETERS]));
-    let mut gradients = optimizer.no_gradients();
-    optimizer.accumulate(&mut gradients, store).expect("gradients");
-    Box::new(move || optimizer.step(&gradients, 1.0, 1e-5).expect("an update"))
-}
-
-/// The defaults of the spec, but for what the quickstart sets.
-fn recipe() -> TrainConfig {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/quickstart.toml");
-    let spec = LoadedSpec::load(&path, &LoadOptions::default()).expect("the quickstart is sound");
-    plan::resolve(spec.spec()).expect("the quickstart can be planned").train
+/// Values around 0.
+fn normal(n: usize) -> Buffer {
+    let mut buffer = Buffer::new(n);
+    buffer.iter_mut().enumerate().for_each(|(i, v)| *v = (i % 31) as f32 / 31.0 - 0.5);
+    buffer
 }
 
 fn main() {
@@ -151,7 +158,7 @@ fn main() {
             let (memory_s, arithmetic_s) = (bytes as f64 / memory_rate(bytes as u64), flop as f64 / fma);
             let bound = if memory_s > arithmetic_s { "memory" } else { "arithmetic" };
             lines.push(format!(
-                "{name:<12} {:>9.3} {:>8.1} {:>8.1} {bound:>11} {:>6.0}",
+                "{name:<18} {:>9.3} {:>8.1} {:>8.1} {bound:>11} {:>6.0}",
                 1e3 * best,
                 bytes as f64 / best / 1e9,
                 flop as f64 / best / 1e9,
@@ -159,6 +166,6 @@ fn main() {
             ));
         }
     }
-    println!("{:<12} {:>9} {:>8} {:>8} {:>11} {:>6}", "kernel", "best ms", "GB/s", "GFLOP/s", "bound by", "%");
+    println!("{:<18} {:>9} {:>8} {:>8} {:>11} {:>6}", "kernel", "best ms", "GB/s", "GFLOP/s", "bound by", "%");
     println!("{}", lines.join("\n"));
 }

@@ -48,8 +48,7 @@ impl Timed {
 
 macro_rules! timed {
     ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? $(, $flop:expr)?;)*) => {
-        $(#[expect(clippy::too_many_arguments, reason = "the trait's")]
-        fn $name(&mut self, $($arg: $ty),*) $(-> $ret)? {
+        $(fn $name(&mut self, $($arg: $ty),*) $(-> $ret)? {
             #[allow(unused_mut, unused_assignments, reason = "only products count")]
             let mut flop = 0.0;
             $(flop = $flop;)?
@@ -65,7 +64,6 @@ fn product(rows: usize, l: Linear) -> f64 {
     2.0 * (rows * l.out * l.width) as f64
 }
 
-#[expect(clippy::too_many_arguments, reason = "the trait's")]
 impl Backend for Timed {
     type Buffer = Buffer;
     type Batch = CpuBatch;
@@ -158,7 +156,9 @@ fn main() -> Result<()> {
 
     let (labels, train) = (run.dataset.labels.len(), &run.config.train);
     let parameters = match &run.files {
-        Some(files) => Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, 1)?.parameters,
+        Some(files) => {
+            Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, 1)?.parameters
+        }
         None => Parameters::fresh(&run.shape, labels, 1)?,
     };
     let times = Times::default();

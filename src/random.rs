@@ -155,8 +155,8 @@ mod tests {
         let stream = Stream::new(42, Purpose::Dropout, 3, 7);
         for group in [0, 5, (1 << 28) - 1, 1 << 28, 1 << 40] {
             let many = stream.at4x16(group);
-            for i in 0..16 {
-                assert_eq!([0, 1, 2, 3].map(|word| many[word][i]), stream.at4(group * 16 + i as u64));
+            for (i, one) in (0..16).map(|i| (i, stream.at4(group * 16 + i as u64))) {
+                assert_eq!(many.map(|word| word[i]), one);
             }
         }
     }

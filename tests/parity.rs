@@ -26,7 +26,7 @@ enum Kind {
 const KINDS: [Kind; 2] = [Kind::Explicit, Kind::Autograd];
 
 impl Kind {
-    fn new(self, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Box<dyn Engine>> {
+    fn engine(self, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Box<dyn Engine>> {
         Ok(match self {
             Self::Explicit => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
             Self::Autograd => Box::new(Autograd::new(config, parameters, recipe, &Device::Cpu)?),
@@ -89,7 +89,7 @@ fn setup(dir: &std::path::Path, kind: Kind) -> Result<Box<dyn Engine>> {
     let labels = weights["classifier.bias"].elem_count();
     let loaded = Parameters::load(&config, labels, weights, &path, 0)?;
     assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
-    kind.new(&config, loaded.parameters, &recipe())
+    kind.engine(&config, loaded.parameters, &recipe())
 }
 
 /// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
@@ -168,7 +168,7 @@ fn tiny() -> BertConfig {
 
 fn fresh(kind: Kind, config: &BertConfig, freeze: &[&str]) -> Result<Box<dyn Engine>> {
     let freeze: Vec<String> = freeze.iter().map(|s| s.to_string()).collect();
-    kind.new(config, Parameters::fresh(config, 3, 5)?, &Recipe { freeze, ..recipe() })
+    kind.engine(config, Parameters::fresh(config, 3, 5)?, &Recipe { freeze, ..recipe() })
 }
 
 fn sample() -> Batch {
@@ -278,7 +278,7 @@ fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let parameters = Parameters::load(&config, 16, found, "it".as_ref(), 1)?.parameters;
     let rows = batch(&[vec![2, 7, 3], vec![2, 3], vec![2, 7, 8, 3], vec![2, 9, 3]], &[0; 4]);
     let plan = Some(DropoutPlan { seed: 1, step });
-    let logits = kind.new(&config, parameters, &recipe())?.logits(&rows, plan)?;
+    let logits = kind.engine(&config, parameters, &recipe())?.logits(&rows, plan)?;
     Ok(logits.into_iter().map(|row| row.into_iter().map(|v| v > 0.0).collect()).collect())
 }
 
@@ -338,7 +338,7 @@ fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
     // A large epsilon: AdamW makes no steps of rounding noise.
     let recipe = Recipe { weight_decay: 0.3, max_grad_norm: 0.5, eps: 1e-3, ..recipe() };
     let config = tiny();
-    let make = |kind: Kind| kind.new(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
+    let make = |kind: Kind| kind.engine(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
     let [mut sparse, mut dense] = [make(Kind::Explicit)?, make(Kind::Autograd)?];
     let word = "bert.embeddings.word_embeddings.weight";
     // Words 40 to 43 occur late, once, and not again; 44 to 49 never.

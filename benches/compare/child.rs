@@ -120,7 +120,7 @@ fn train(work: &Work) -> Result<Measured> {
 
 /// An evaluation of the measured rows, their tokenising included.
 fn evaluate(work: &Work) -> Result<Measured> {
-    let evaluate = engine::evaluator(&work.run)?;
+    let mut evaluate = engine::evaluator(&work.run)?;
     evaluate(&work.warmup[0])?;
     let begin = Moment::now();
     tokenise(work, &work.eval)?;

@@ -4,7 +4,10 @@ use std::{hint::black_box, time::Instant};
 
 use gemm::Parallelism;
 use rayon::prelude::*;
-use taper::model::BertConfig;
+use taper::{
+    kernels::{Backend, Cpu, Linear},
+    model::BertConfig,
+};
 
 /// A product out = a · b; `a` is `[m, k]` and `b` is `[k, n]`, each by rows or, where `…_transposed`, by columns.
 #[derive(Clone, Copy)]
@@ -20,7 +23,7 @@ pub struct Product {
 type Way = fn(Product) -> Box<dyn FnMut()>;
 
 /// What computes products in f32, the best of which is the ceiling.
-const FP32: [Way; 2] = [gemm_crate, gemm_crate_by_rows];
+const FP32: [Way; 3] = [gemm_crate, gemm_crate_by_rows, taper_fp32];
 /// What multiplies in bf16 and sums in f32. Nothing public does so far, and so the ceiling is unknown.
 const BF16: [Way; 0] = [];
 
@@ -81,6 +84,27 @@ fn gemm_crate_by_rows(product: Product) -> Box<dyn FnMut()> {
         out.par_chunks_mut(rows * n)
             .enumerate()
             .for_each(|(part, out)| multiply(product, &a, &b, out, part * rows, Parallelism::None));
+        black_box(&mut out);
+    })
+}
+
+/// taper's own.
+fn taper_fp32(product: Product) -> Box<dyn FnMut()> {
+    taper(product, Cpu::default())
+}
+
+fn taper(product: Product, mut cpu: Cpu) -> Box<dyn FnMut()> {
+    let Product { m, n, k, a_transposed, b_transposed } = product;
+    let [mut a, mut b, mut out] = [m * k, k * n, m * n + n.max(m)].map(|len| cpu.zeros(len));
+    cpu.write(&mut a, 0, &operand(m * k));
+    cpu.write(&mut b, 0, &operand(k * n));
+    let linear = |out, width| Linear { weight: 0, bias: out * width, out, width, exact: false };
+    Box::new(move || {
+        match (a_transposed, b_transposed) {
+            (false, true) => cpu.linear(&mut out, &a, m, &b, linear(n, k), false),
+            (false, false) => cpu.linear_input(&mut out, false, &a, m, &b, linear(k, n)),
+            _ => cpu.linear_parameters(&mut out, true, &a, &b, k, linear(m, n)),
+        }
         black_box(&mut out);
     })
 }

@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 use taper::{
     data::epoch_order,
     execute::{Prepared, RunFolder, Workbench},
-    kernels::Form,
-    model::Classifier,
     plan::{self, ModelShape},
     spec::{LoadOptions, LoadedSpec},
     train::step_batches,
@@ -128,10 +126,16 @@ impl Work {
             return Ok(std::path::absolute(&files.folder)?);
         }
         let folder = scratch.join("model");
-        let parameters = engine::parameters(&self.run)?;
-        let model = Classifier::new(&self.run.shape, &parameters, Form::default());
+        let engine = engine::engine(&self.run)?;
         let (labels, max_length) = (&self.run.dataset.labels, self.run.config.data.max_length);
-        RunFolder::write_model(&folder, &model, &parameters, labels, &self.run.tokenizer, max_length)?;
+        RunFolder::write_model(
+            &folder,
+            &self.run.shape,
+            &engine.parameters(),
+            labels,
+            &self.run.tokenizer,
+            max_length,
+        )?;
         Ok(folder)
     }
 }
