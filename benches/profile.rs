@@ -162,7 +162,11 @@ fn main() -> Result<()> {
         None => Parameters::fresh(&run.shape, labels, 1)?,
     };
     let times = Times::default();
-    let cpu = Timed { cpu: Cpu::default(), times: times.clone() };
+    let cpu = match train.precision {
+        plan::Precision::Fp32 => Cpu::default(),
+        plan::Precision::Bf16 => Cpu::bf16().ok_or("this processor has no bf16 products")?,
+    };
+    let cpu = Timed { cpu, times: times.clone() };
     let mut engine = Explicit::new(cpu, &run.shape, parameters, &train.into())?;
     let loss = CrossEntropy::new(None, 0.0);
     let order = data::epoch_order(&run.splits.train, train.order_seed, 1);

@@ -24,8 +24,8 @@ type Way = fn(Product) -> Box<dyn FnMut()>;
 
 /// What computes products in f32, the best of which is the ceiling.
 const FP32: [Way; 3] = [gemm_crate, gemm_crate_by_rows, taper_fp32];
-/// What multiplies in bf16 and sums in f32. Nothing public does so far, and so the ceiling is unknown.
-const BF16: [Way; 0] = [];
+/// What multiplies in bf16 and sums in f32.
+const BF16: [Way; 1] = [taper_bf16];
 
 /// GFLOP/s of the products of a layer over `tokens` rows, forward and for both gradients: each by the fastest way, the
 /// median of some calls, weighted by FLOP. None where there is no way.
@@ -91,6 +91,10 @@ fn gemm_crate_by_rows(product: Product) -> Box<dyn FnMut()> {
 /// taper's own.
 fn taper_fp32(product: Product) -> Box<dyn FnMut()> {
     taper(product, Cpu::default())
+}
+
+fn taper_bf16(product: Product) -> Box<dyn FnMut()> {
+    taper(product, Cpu::bf16().expect("a processor with bf16 products"))
 }
 
 fn taper(product: Product, mut cpu: Cpu) -> Box<dyn FnMut()> {

@@ -25,7 +25,7 @@ use crate::{
     data::Batch,
     kernels::Cpu,
     model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
-    plan::TrainConfig,
+    plan::{Precision, TrainConfig},
 };
 
 /// What the engine has to know of a run's recipe. The default is for a model that is not trained.
@@ -43,6 +43,8 @@ pub struct Recipe {
     pub max_grad_norm: f64,
     /// Parameters that training leaves alone, as `train.freeze` names them.
     pub freeze: Vec<String>,
+    /// What matrix products are made in.
+    pub precision: Precision,
 }
 
 impl From<&TrainConfig> for Recipe {
@@ -54,6 +56,7 @@ impl From<&TrainConfig> for Recipe {
             no_decay: train.no_decay.clone(),
             max_grad_norm: train.max_grad_norm,
             freeze: train.freeze.clone(),
+            precision: train.precision,
         }
     }
 }
@@ -120,9 +123,14 @@ pub fn engine(
     recipe: &Recipe,
     device: &Device,
 ) -> Result<Box<dyn Engine>, ModelError> {
-    Ok(match device {
-        Device::Cpu => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
-        _ => Box::new(Autograd::new(config, parameters, recipe, device)?),
+    Ok(match (device, recipe.precision) {
+        (Device::Cpu, Precision::Fp32) => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
+        (Device::Cpu, Precision::Bf16) => {
+            let cpu = Cpu::bf16().ok_or(ModelError::NoBf16)?;
+            Box::new(Explicit::new(cpu, config, parameters, recipe)?)
+        }
+        (_, Precision::Bf16) => return Err(ModelError::NoBf16),
+        (_, Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
     })
 }
 

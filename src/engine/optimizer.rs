@@ -160,7 +160,7 @@ mod tests {
             betas: (0.8, 0.95),
             eps: 1e-6,
             max_grad_norm: 1.0,
-            freeze: Vec::new(),
+            ..Recipe::default()
         };
         {
             let a = Var::from_tensor(&Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu)?)?;

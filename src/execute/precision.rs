@@ -10,7 +10,7 @@ use crate::{
 pub fn check_precision(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
     match config.train.precision {
         Precision::Fp32 => Ok(()),
-        Precision::Bf16 => bf16(&device.name(), kernels::bf16_supported()),
+        Precision::Bf16 => bf16(&device.name(), kernels::bf16_instructions().is_some()),
     }
 }
 

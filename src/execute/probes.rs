@@ -2,7 +2,7 @@
 
 use super::{ExecuteError, Prepared, RunFolder, Runner, run::load};
 use crate::{
-    engine::{Recipe, engine},
+    engine::engine,
     event::{Event, When},
     model::{Parameters, read_weights},
     observe::RunInfo,
@@ -28,7 +28,7 @@ pub(super) fn catch_up(
     let kept = Parameters::load(&run.shape, labels.len(), read_weights(&model)?, &model, 0)?;
     let last = store.run(&run.key)?.steps;
     for (when, step, loaded) in [(When::Before, 0, load(run)?), (When::After, last, kept)] {
-        let mut engine = engine(&run.shape, loaded.parameters, &Recipe::default(), &runner.device)?;
+        let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &runner.device)?;
         let scores = score_probes(engine.as_mut(), &run.probes, labels)?;
         runner.listener.on(info, &Event::ProbesScored { when, step, scores })?;
     }

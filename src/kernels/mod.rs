@@ -13,8 +13,8 @@ pub mod reference;
 mod slice;
 
 pub use backend::{AdamW, Attention, Backend, Embedding, LayerNorm, Linear, Moments, Occurrence, Queries, Untouched};
-pub use cpu::{Buffer, Cpu, CpuBatch};
+pub use cpu::{Buffer, Cpu, CpuBatch, bf16_instructions};
 pub use dropout::Dropout;
 pub use math::{erf, exp, tanh};
-pub use precision::{bf16_supported, instructions};
+pub use precision::instructions;
 pub use slice::with_f32;

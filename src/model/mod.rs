@@ -61,6 +61,9 @@ pub enum ModelError {
         /// The word.
         word: String,
     },
+    /// `train.precision` that the device does not have.
+    #[error("train.precision = \"bf16\": the device has no instructions for it; use \"fp32\"")]
+    NoBf16,
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::{
     super::{Attention, Queries, math::exp},
+    View,
     buffer::Shared,
-    matmul::{View, product, shared_product},
+    matmul::{product, shared_product},
     sum, vectorised,
 };
 

@@ -7,46 +7,16 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{buffer::Shared, vectorised};
+use super::{View, buffer::Shared, vectorised};
 
 /// Rows and columns of a block at most.
 const BLOCK: (usize, usize) = (512, 768);
 /// A block is not cut below this.
 const SMALLEST: usize = 64;
 
-/// A matrix somewhere in a slice.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-    col_stride: usize,
-}
-
-impl<'a> View<'a> {
-    /// `[rows, cols]` whose rows begin `stride` values apart.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "a view past its slice");
-        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
-    }
-
-    /// The transposed matrix.
-    pub fn t(self) -> Self {
-        let Self { data, rows, cols, row_stride, col_stride } = self;
-        Self { data, rows: cols, cols: rows, row_stride: col_stride, col_stride: row_stride }
-    }
-
-    fn narrow(self, rows: Range<usize>, cols: Range<usize>) -> Self {
-        assert!(rows.end <= self.rows && cols.end <= self.cols);
-        let data = &self.data[(rows.start * self.row_stride + cols.start * self.col_stride).min(self.data.len())..];
-        Self { data, rows: rows.len(), cols: cols.len(), ..self }
-    }
-}
-
 /// out = alpha · a · b, or out += alpha · a · b, on the caller's thread; the rows of `out` begin `stride` values apart.
 pub fn product(out: &mut [f32], stride: usize, add: bool, alpha: f32, a: View, b: View) {
-    let (m, n) = (a.rows, b.cols);
+    let (m, n) = (a.size().0, b.size().1);
     if m > 0 && n > 0 {
         assert!(stride >= n && (m - 1) * stride + n <= out.len(), "a product past its output");
         gemm(out.as_mut_ptr(), stride, add, alpha, a, b);
@@ -59,7 +29,7 @@ pub fn product(out: &mut [f32], stride: usize, add: bool, alpha: f32, a: View, b
 /// Nobody else may use the numbers of that matrix at the same time.
 #[expect(unsafe_code, reason = "matrices that interleave")]
 pub unsafe fn shared_product(out: &Shared, at: usize, stride: usize, alpha: f32, a: View, b: View) {
-    let (m, n) = (a.rows, b.cols);
+    let (m, n) = (a.size().0, b.size().1);
     if m > 0 && n > 0 {
         assert!(stride >= n);
         gemm(out.pointer(at, (m - 1) * stride + n), stride, false, alpha, a, b);
@@ -68,8 +38,9 @@ pub unsafe fn shared_product(out: &Shared, at: usize, stride: usize, alpha: f32,
 
 /// `out` begins a matrix of that size, of which nothing else is in use: checked by the callers.
 fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
-    let (m, n, k) = (a.rows, b.cols, a.cols);
-    assert_eq!(a.cols, b.rows, "inner sizes of a product");
+    let ((m, k), (inner, n)) = (a.size(), b.size());
+    assert_eq!(k, inner, "inner sizes of a product");
+    let ((a_row, a_col), (b_row, b_col)) = (a.strides(), b.strides());
     // SAFETY: views lie inside their slices (checked by `View::new` and `narrow`), `out` by the callers; its rows do not
     // overlap (stride >= n), and it is borrowed mutably, so it overlaps neither input.
     #[expect(unsafe_code, reason = "gemm's only interface takes pointers")]
@@ -82,12 +53,12 @@ fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
             1,
             stride as isize,
             add,
-            a.data.as_ptr(),
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.col_stride as isize,
-            b.row_stride as isize,
+            a.data().as_ptr(),
+            a_col as isize,
+            a_row as isize,
+            b.data().as_ptr(),
+            b_col as isize,
+            b_row as isize,
             1.0,
             alpha,
             false,
@@ -100,9 +71,9 @@ fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
 
 /// out `[m, n]` = a · b, or out += a · b, on all threads; `bias` `[n]` is added to each row.
 pub fn parallel_product(out: &mut [f32], add: bool, a: View, b: View, bias: Option<&[f32]>) {
-    let (m, n) = (a.rows, b.cols);
+    let (m, n) = (a.size().0, b.size().1);
     assert!(out.len() >= m * n && bias.is_none_or(|bias| bias.len() == n), "a product past its output");
-    let (down, across) = grid(m, n);
+    let (k, (down, across)) = (a.size().1, grid(m, n));
     let shared = Shared::new(out);
     (0..down * across).into_par_iter().with_max_len(1).for_each(|block| {
         let (rows, cols) = (piece(m, down, block % down), piece(n, across, block / down));
@@ -111,7 +82,7 @@ pub fn parallel_product(out: &mut [f32], add: bool, a: View, b: View, bias: Opti
         }
         let begin = rows.start * n + cols.start;
         let pointer = shared.pointer(begin, (rows.len() - 1) * n + cols.len());
-        gemm(pointer, n, add, 1.0, a.narrow(rows.clone(), 0..a.cols), b.narrow(0..b.rows, cols.clone()));
+        gemm(pointer, n, add, 1.0, a.narrow(rows.clone(), 0..k), b.narrow(0..k, cols.clone()));
         let Some(bias) = bias else { return };
         for row in rows {
             // SAFETY: blocks do not overlap, and this one's product is done.

@@ -4,6 +4,7 @@
 //! bit. Loops are compiled several times, for the vector instructions of each generation of processors, and chosen at run time.
 
 mod attention;
+mod bf16;
 mod buffer;
 mod embedding;
 mod gelu;
@@ -11,13 +12,16 @@ mod head;
 mod matmul;
 mod norm;
 mod optimizer;
+mod products;
+mod view;
 
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
 use rayon::prelude::*;
 
 use super::{AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Untouched};
-use matmul::{View, parallel_product};
+use products::Products;
+use view::View;
 
 pub use buffer::Buffer;
 
@@ -43,9 +47,24 @@ fn sum(n: usize, value: impl Fn(usize) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// The CPU.
-#[derive(Debug, Default)]
-pub struct Cpu {}
+/// The CPU. By default all arithmetic is in f32.
+#[derive(Default)]
+pub struct Cpu {
+    products: Products,
+}
+
+impl Cpu {
+    /// With the products of affine maps that are not [`Linear::exact`] in bfloat16, summed in f32; all else stays f32. None on
+    /// a processor without instructions for it.
+    pub fn bf16() -> Option<Self> {
+        bf16::level().map(|level| Self { products: Products::bf16(level) })
+    }
+}
+
+/// The instructions that [`Cpu::bf16`] uses, the fastest of this processor's: `amx-bf16` or `avx512-bf16`.
+pub fn bf16_instructions() -> Option<&'static str> {
+    bf16::level().map(bf16::Level::name)
+}
 
 /// Token ids, positions and sequences of a batch.
 #[derive(Debug, Clone)]
@@ -73,6 +92,18 @@ fn store(gradients: &mut [f32], at: usize, values: &[f32], fresh: bool) {
     } else {
         gradients.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
     }
+}
+
+/// Adds the bias to every row.
+fn add_bias(y: &mut [f32], bias: &[f32]) {
+    const ROWS: usize = 16;
+    y.par_chunks_mut(ROWS * bias.len()).for_each(|y| {
+        vectorised(|| {
+            for row in y.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+            }
+        });
+    });
 }
 
 /// Sum of each column of `[rows, cols]`, rows always added in order.
@@ -113,7 +144,9 @@ impl Backend for Cpu {
         CpuBatch { ids: ids.to_vec(), positions: positions.to_vec(), offsets: offsets.to_vec() }
     }
 
-    fn parameters_changed(&mut self) {}
+    fn parameters_changed(&mut self) {
+        self.products.parameters_changed();
+    }
 
     fn embed(
         &mut self,
@@ -166,14 +199,13 @@ impl Backend for Cpu {
     }
 
     fn linear(&mut self, y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, l: Linear, biased: bool) {
-        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width);
-        let bias = biased.then(|| &parameters[l.bias..][..l.out]);
-        parallel_product(&mut y[..rows * l.out], false, View::new(x, rows, l.width, l.width), w.t(), bias);
+        let x = View::new(x, rows, l.width, l.width);
+        self.products.forward(&mut y[..rows * l.out], x, parameters, l, biased);
     }
 
     fn linear_input(&mut self, dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, l: Linear) {
-        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width);
-        parallel_product(&mut dx[..rows * l.width], add, View::new(dy, rows, l.out, l.out), w, None);
+        let dy = View::new(dy, rows, l.out, l.out);
+        self.products.input(&mut dx[..rows * l.width], add, dy, parameters, l);
     }
 
     fn linear_parameters(
@@ -185,9 +217,7 @@ impl Backend for Cpu {
         rows: usize,
         l: Linear,
     ) {
-        let dw = &mut gradients[l.weight..][..l.out * l.width];
-        parallel_product(dw, !fresh, View::new(dy, rows, l.out, l.out).t(), View::new(x, rows, l.width, l.width), None);
-        store(gradients, l.bias, &column_sums(&dy[..rows * l.out], l.out), fresh);
+        self.products.parameters(gradients, fresh, dy, x, rows, l);
     }
 
     fn attention(&mut self, context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention) {

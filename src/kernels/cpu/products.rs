@@ -1,0 +1,96 @@
+//! The products of the affine maps, in f32 or in bf16.
+
+use std::collections::HashMap;
+
+use super::{
+    super::Linear,
+    View,
+    bf16::{Left, Level, Right, product},
+    column_sums,
+    matmul::parallel_product,
+    store,
+};
+
+/// How a weight is used: in bf16 each use has a layout of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Use {
+    Forward,
+    Input,
+}
+
+/// A weight's place, its rows, its use.
+type Key = (usize, usize, Use);
+
+/// Computes products; in bf16 with operands rounded and laid out anew, weights once for as long as they stay the same.
+#[derive(Default)]
+pub struct Products {
+    /// None: f32.
+    level: Option<Level>,
+    left: Left,
+    right: Right,
+    /// Weights, laid out, and the version of the parameters that they are of.
+    weights: HashMap<Key, (u64, Right)>,
+    version: u64,
+}
+
+impl Products {
+    /// With bf16 products.
+    pub fn bf16(level: Level) -> Self {
+        Self { level: Some(level), ..Self::default() }
+    }
+
+    /// What was laid out is of parameters that are no more.
+    pub fn parameters_changed(&mut self) {
+        self.version += 1;
+    }
+
+    fn level(&self, l: Linear) -> Option<Level> {
+        self.level.filter(|_| !l.exact)
+    }
+
+    /// out (+)= a · a weight.
+    fn by_weight(&mut self, out: &mut [f32], add: bool, a: View, weight: View, key: Key, level: Level) {
+        let (version, packed) = self.weights.entry(key).or_default();
+        if *version != self.version + 1 {
+            packed.pack(weight, level);
+            *version = self.version + 1; // 0 is that of a new entry
+        }
+        self.left.pack(a, level);
+        product(out, weight.size().1, add, &self.left, packed, level);
+    }
+
+    /// y = x·Wᵀ, with the bias added where `biased`.
+    pub fn forward(&mut self, y: &mut [f32], x: View, parameters: &[f32], l: Linear, biased: bool) {
+        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width).t();
+        let bias = biased.then(|| &parameters[l.bias..][..l.out]);
+        let Some(level) = self.level(l) else { return parallel_product(y, false, x, w, bias) };
+        self.by_weight(y, false, x, w, (l.weight, l.out, Use::Forward), level);
+        if let Some(bias) = bias {
+            super::add_bias(y, bias);
+        }
+    }
+
+    /// dx (+)= dy·W.
+    pub fn input(&mut self, dx: &mut [f32], add: bool, dy: View, parameters: &[f32], l: Linear) {
+        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width);
+        match self.level(l) {
+            None => parallel_product(dx, add, dy, w, None),
+            Some(level) => self.by_weight(dx, add, dy, w, (l.weight, l.out, Use::Input), level),
+        }
+    }
+
+    /// dW (+)= dyᵀ·x, db (+)= Σ rows of dy.
+    pub fn parameters(&mut self, gradients: &mut [f32], fresh: bool, dy: &[f32], x: &[f32], rows: usize, l: Linear) {
+        let dw = &mut gradients[l.weight..][..l.out * l.width];
+        let (a, b) = (View::new(dy, rows, l.out, l.out).t(), View::new(x, rows, l.width, l.width));
+        match self.level(l) {
+            None => parallel_product(dw, !fresh, a, b, None),
+            Some(level) => {
+                self.left.pack(a, level);
+                self.right.pack(b, level);
+                product(dw, l.width, !fresh, &self.left, &self.right, level);
+            }
+        }
+        store(gradients, l.bias, &column_sums(&dy[..rows * l.out], l.out), fresh);
+    }
+}
