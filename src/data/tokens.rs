@@ -174,12 +174,9 @@ impl Drop for Ahead {
 /// Gives way to every other thread. The arithmetic uses all cores; its slowest thread decides how long a step takes.
 fn be_patient() {
     #[cfg(target_os = "linux")]
-    {
-        const LEAST: i32 = 19;
-        // On Linux a priority set for "this process" is that of the calling thread. Where it is refused, all is as before.
-        #[expect(unsafe_code, reason = "the standard library has no priorities; nothing is passed but three numbers")]
-        let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST) };
-    }
+    // What Linux does to "process 0" it does to the calling thread. Refused (no such policy under musl), all is as before.
+    #[expect(unsafe_code, reason = "the standard library has no scheduling; a struct of numbers is all that is passed")]
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &std::mem::zeroed()) };
 }
 
 #[cfg(test)]
