@@ -177,7 +177,7 @@ fn main() -> Result<()> {
             times.borrow_mut().clear();
             (wall, tokens) = (Duration::ZERO, 0);
         }
-        let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch);
+        let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch)?;
         let rows = loss.denominator(batches.iter().flat_map(|b| &b.labels));
         let begin = Instant::now();
         let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, rows)).collect();

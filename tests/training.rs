@@ -14,7 +14,7 @@ use taper::{
     kernels::Cpu,
     model::{BertConfig, DropoutPlan, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, schedule, step_batches},
+    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, reading_order, schedule, step_batches},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -22,16 +22,20 @@ use taper::{
 fn rows() -> (Dataset, Tokens, Splits) {
     let labels =
         [0, 1, 0, 2, 0, 1, 0, 0, 2, 0, 1, 0, 2, 0, 1, /* dev */ 0, 1, 2, 2, /* test */ 2, 2, 1, 2, 0, 2];
-    let (mut tokens, mut rows) = (Tokens { ids: Vec::new(), offsets: vec![0] }, Vec::new());
+    let (mut tokens, mut rows) = (Vec::new(), Vec::new());
     for (i, label) in (0..).zip(labels) {
         let told = if (15..19).contains(&i) { (label + 1) % 3 } else { label };
-        tokens.ids.extend([2, 5 + told].into_iter().chain((0..i % 7).map(|j| 8 + (3 * i + j) % 12)).chain([3]));
-        tokens.offsets.push(tokens.ids.len() as u32);
+        let ids = [2, 5 + told].into_iter().chain((0..i % 7).map(|j| 8 + (3 * i + j) % 12)).chain([3]);
+        tokens.push(ids.collect());
         rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), label });
     }
     let labels = ["a", "b", "c"].map(String::from).to_vec();
     let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default() };
-    (dataset, tokens, Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect() })
+    (
+        dataset,
+        Tokens::given(tokens),
+        Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect() },
+    )
 }
 
 fn shape() -> BertConfig {
@@ -173,7 +177,7 @@ fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn
     for (i, got) in made.steps().into_iter().enumerate() {
         let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
         let order = data::epoch_order(&splits.train, train.order_seed, epoch);
-        let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"));
+        let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"))?;
         let targets = loss.targets(&batch.labels, 3, loss.denominator(batch.labels.iter()));
         let plan = Some(DropoutPlan { seed: train.seed, step });
         let want = engine.gradients(std::slice::from_ref(&batch), &[targets], plan)?;
@@ -197,7 +201,7 @@ fn batches_are_cut_between_rows_by_their_tokens() {
     // (rows, rows before them in the step, tokens before them in the step) of each part.
     let parts = |micro_batch_tokens| -> Vec<(Vec<u32>, usize, usize)> {
         let train = TrainConfig { micro_batch_tokens, batch_size: 4, gradient_accumulation_steps: 2, ..recipe() };
-        let parts = step_batches(&train, &dataset, &tokens, &order, 0);
+        let parts = step_batches(&train, &dataset, &tokens, &order, 0).expect("tokens");
         assert!(parts.iter().all(|part| part.ids.len() <= micro_batch_tokens || part.rows.len() == 1));
         parts.into_iter().map(|part| (part.rows, part.first_row, part.first_token)).collect()
     };
@@ -211,6 +215,24 @@ fn batches_are_cut_between_rows_by_their_tokens() {
         let rows: Vec<u32> = parts.iter().flat_map(|(rows, ..)| rows.clone()).collect();
         assert_eq!(rows, order[..8], "{micro_batch_tokens}");
     }
+}
+
+/// Rows are tokenised ahead in the order in which the loop asks for them: measured rows, then each step's.
+#[test]
+fn rows_are_read_in_the_order_of_need() {
+    let (_, _, splits) = rows();
+    let splits = Splits { dev: vec![17, 15, 16, 18], ..splits };
+    let train = TrainConfig { batch_size: 2, gradient_accumulation_steps: 2, ..recipe() };
+    let [first, second] = [1, 2].map(|epoch| data::epoch_order(&splits.train, train.order_seed, epoch));
+    let measured: Vec<u32> = (15..25).collect();
+    assert_eq!(reading_order(&train, &splits, 0), [&measured[..], &first].concat());
+    // Four steps an epoch: after the fifth the second epoch has one step behind it.
+    let rest = [&second[4..], &second[..4]].concat();
+    assert_eq!(reading_order(&train, &splits, 5), [&rest, &measured[..]].concat());
+    let short = TrainConfig { max_steps: Some(2), ..train };
+    assert_eq!(reading_order(&short, &splits, 0), [&measured[..], &first[..8]].concat());
+    assert_eq!(reading_order(&short, &splits, 1), [&first[4..8], &measured].concat());
+    assert_eq!(reading_order(&short, &splits, 2), measured);
 }
 
 #[test]

@@ -49,11 +49,12 @@ impl Work {
             run.steps.per_epoch
         );
         let order = epoch_order(&run.splits.train, train.order_seed, 1);
-        let rows = |place| -> Vec<u32> {
-            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place);
-            batches.into_iter().flat_map(|batch| batch.rows).collect()
+        let rows = |place| -> Result<Vec<u32>> {
+            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place)?;
+            Ok(batches.into_iter().flat_map(|batch| batch.rows).collect())
         };
-        let mut steps: Vec<Vec<u32>> = (0..warmup + count).map(rows).collect();
+        let mut steps = (0..warmup + count).map(rows).collect::<Result<Vec<_>>>()?;
+        run.tokens.make_all()?;
         let eval = run.splits.test.iter().copied().take(options.eval_rows).collect();
         Ok(Self { steps: steps.split_off(warmup as usize), warmup: steps, eval, run })
     }
@@ -63,9 +64,13 @@ impl Work {
         self.steps.concat()
     }
 
+    fn lengths(&self, rows: &[u32]) -> Vec<usize> {
+        self.run.tokens.lengths(rows).expect("they have been made")
+    }
+
     /// Tokens of these rows.
     pub fn tokens(&self, rows: &[u32]) -> u64 {
-        rows.iter().map(|&row| self.run.tokens.row(row as usize).len() as u64).sum()
+        self.lengths(rows).iter().map(|&n| n as u64).sum()
     }
 
     /// Tokens of a training step on average: the rows of its matrix products.
@@ -86,7 +91,7 @@ impl Work {
             heads: c.num_attention_heads,
             labels: self.run.dataset.labels.len(),
         };
-        rows.iter().map(|&row| shape.forward_flop(self.run.tokens.row(row as usize).len() as u64)).sum()
+        self.lengths(rows).iter().map(|&n| shape.forward_flop(n as u64)).sum()
     }
 
     /// Writes what the peer script needs: texts and labels of the rows, numbered anew, and the recipe.

@@ -11,7 +11,8 @@ use super::Global;
 /// Where a command's result goes.
 pub struct Output {
     writer: io::StdoutLock<'static>,
-    terminal: bool,
+    /// Whether it is a terminal.
+    pub terminal: bool,
     /// Whether machines read it.
     pub json: bool,
 }
@@ -26,6 +27,11 @@ impl Output {
     /// One line.
     pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
         Ok(writeln!(self.writer, "{text}")?)
+    }
+
+    /// Bytes as they stand: whole lines, many of them at once.
+    pub fn bytes(&mut self, lines: &[u8]) -> Result<()> {
+        Ok(self.writer.write_all(lines)?)
     }
 
     /// A JSON document.

@@ -62,15 +62,13 @@ impl Plan {
             false => Vec::new(),
         };
         let rate = training_rate();
-        let lines: Vec<Line> = runs
-            .iter()
-            .map(|run| {
-                let place = stored.iter().position(|record| record.key == run.key);
-                Line { run, record: place.map(|i| stored.swap_remove(i)), estimate: costs(run, rate) }
-            })
-            .collect();
+        let mut lines = Vec::with_capacity(runs.len());
+        for run in &runs {
+            let place = stored.iter().position(|record| record.key == run.key);
+            lines.push(Line { run, record: place.map(|i| stored.swap_remove(i)), estimate: costs(run, rate)? });
+        }
         match out.json {
-            true => out.document(&document(&spec, &lines))?,
+            true => out.document(&document(&spec, &lines)?)?,
             false => print(&spec, &self.spec, &lines, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -78,10 +76,11 @@ impl Plan {
 }
 
 /// What a run will cost.
-fn costs(run: &Prepared, rate: f64) -> Estimate {
-    let lengths =
-        |rows: &[u32]| -> Vec<u32> { rows.iter().map(|&row| run.tokens.row(row as usize).len() as u32).collect() };
-    let (train, dev, test) = (lengths(&run.splits.train), lengths(&run.splits.dev), lengths(&run.splits.test));
+fn costs(run: &Prepared, rate: f64) -> Result<Estimate> {
+    let lengths = |rows: &[u32]| -> Result<Vec<u32>> {
+        Ok(run.tokens.lengths(rows)?.into_iter().map(|length| length as u32).collect())
+    };
+    let (train, dev, test) = (lengths(&run.splits.train)?, lengths(&run.splits.dev)?, lengths(&run.splits.test)?);
     let shape = ModelShape {
         hidden: run.shape.hidden_size,
         layers: run.shape.num_hidden_layers,
@@ -91,7 +90,7 @@ fn costs(run: &Prepared, rate: f64) -> Estimate {
         heads: run.shape.num_attention_heads,
         labels: run.dataset.labels.len(),
     };
-    estimate(&run.config, &shape, Lengths { train: &train, dev: &dev, test: &test }, Some(rate))
+    Ok(estimate(&run.config, &shape, Lengths { train: &train, dev: &dev, test: &test }, Some(rate)))
 }
 
 /// Whether a run is left to do, in words.
@@ -208,7 +207,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         line += &format!("; {leaked} test rows have a text that is also in train");
     }
     out.line(line)?;
-    let LengthStats { mean, p50, p90, p99, max, truncated } = run.lengths;
+    let LengthStats { mean, p50, p90, p99, max, truncated } = run.lengths()?;
     let cut = match truncated {
         0 => "none is cut".into(),
         n => format!("{} rows are cut", format::count(n as u64)),
@@ -217,7 +216,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {max}; max_length {}: {cut}",
         run.config.data.max_length
     ))?;
-    let parameters = format::count(costs(run, 1.0).parameters);
+    let parameters = format::count(costs(run, 1.0)?.parameters);
     let shape = &run.shape;
     out.line(format!(
         "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
@@ -228,12 +227,12 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     ))
 }
 
-fn document(spec: &LoadedSpec, lines: &[Line]) -> serde_json::Value {
+fn document(spec: &LoadedSpec, lines: &[Line]) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
-        let (run, e, l) = (line.run, &line.estimate, &line.run.lengths);
+        let (run, e, l) = (line.run, &line.estimate, line.run.lengths()?);
         let c = &run.dataset.cleaning;
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
-        json!({
+        Ok(json!({
             "key": run.key, "name": run.name, "standing": standing(line.record.as_ref()), "config": run.config,
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
@@ -250,9 +249,9 @@ fn document(spec: &LoadedSpec, lines: &[Line]) -> serde_json::Value {
                 "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,
                 "time_s": e.time_s, "memory_bytes": e.memory_bytes, "disk_bytes": e.disk_bytes,
             },
-        })
+        }))
     });
-    json!({ "experiment": spec.spec().name, "runs": runs.collect::<Vec<_>>() })
+    Ok(json!({ "experiment": spec.spec().name, "runs": runs.collect::<Result<Vec<_>>>()? }))
 }
 
 fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
@@ -263,7 +262,7 @@ fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
         if order.0 != epoch {
             order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
         }
-        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place);
+        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place)?;
         steps.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
     }
     let json = json!({ "train": steps, "dev": run.splits.dev, "test": run.splits.test });

@@ -1,57 +1,8 @@
-//! Token streams: the rows of a data set, their lengths, and batches of them.
+//! Batches: rows as one stream of tokens, and which rows stand together.
 
 use std::ops::Range;
 
 use super::{Batch, DataError, Dataset, Tokens};
-
-impl Tokens {
-    /// How many rows there are.
-    pub fn rows(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
-    }
-
-    /// Ids of row `row`.
-    ///
-    /// # Panics
-    /// Where there is no such row.
-    pub fn row(&self, row: usize) -> &[u32] {
-        &self.ids[self.offsets[row] as usize..self.offsets[row + 1] as usize]
-    }
-
-    /// The same rows with `max_length` tokens each at most. A row that is cut keeps its last token, which is `[SEP]`.
-    pub fn cut(&self, max_length: usize) -> Self {
-        let mut cut = Self { ids: Vec::new(), offsets: Vec::with_capacity(self.offsets.len()) };
-        cut.offsets.push(0);
-        for row in 0..self.rows() {
-            match self.row(row) {
-                [head @ .., last] if head.len() >= max_length => {
-                    cut.ids.extend_from_slice(&head[..max_length.saturating_sub(1)]);
-                    cut.ids.push(*last);
-                }
-                whole => cut.ids.extend_from_slice(whole),
-            }
-            cut.offsets.push(cut.ids.len() as u32); // shorter than self.ids, whose end is a u32
-        }
-        cut
-    }
-
-    /// Puts the rows of several parts one after the other.
-    pub(super) fn concat(parts: Vec<Self>) -> Result<Self, DataError> {
-        let ids = parts.iter().map(|part| part.ids.len()).sum();
-        if u32::try_from(ids).is_err() {
-            return Err(DataError::TooLarge { what: "tokens" });
-        }
-        let rows: usize = parts.iter().map(Self::rows).sum();
-        let mut all = Self { ids: Vec::with_capacity(ids), offsets: Vec::with_capacity(rows + 1) };
-        all.offsets.push(0);
-        for part in parts {
-            let base = all.ids.len() as u32;
-            all.ids.extend_from_slice(&part.ids);
-            all.offsets.extend(part.offsets.iter().skip(1).map(|end| base + end));
-        }
-        Ok(all)
-    }
-}
 
 /// How long rows are, in tokens, special tokens included.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -71,15 +22,14 @@ pub struct LengthStats {
 }
 
 impl LengthStats {
-    /// Lengths of rows that are not cut yet, against the `max_length` to which they will be. All 0 without rows.
-    pub fn new(whole: &Tokens, max_length: usize) -> Self {
-        let mut lengths: Vec<usize> = (0..whole.rows()).map(|row| whole.row(row).len()).collect();
+    /// From the lengths of rows that are not cut yet and the `max_length` to which they will be. All 0 without rows.
+    pub fn new(mut lengths: Vec<usize>, max_length: usize) -> Self {
         lengths.sort_unstable();
         let Some(&max) = lengths.last() else { return Self::default() };
         // Nearest rank: the smallest length that `percent` of the rows do not exceed.
         let percentile = |percent: usize| lengths[(lengths.len() * percent).div_ceil(100) - 1];
         Self {
-            mean: whole.ids.len() as f64 / lengths.len() as f64,
+            mean: lengths.iter().sum::<usize>() as f64 / lengths.len() as f64,
             p50: percentile(50),
             p90: percentile(90),
             p99: percentile(99),
@@ -89,29 +39,19 @@ impl LengthStats {
     }
 }
 
-/// Puts rows into one stream for a forward pass, in the order given. `tokens` are those of `dataset`.
+/// Puts rows into one stream for a forward pass, in the order given. `tokens` are those of `dataset`; rows not tokenised
+/// yet are, in parallel.
+///
+/// # Errors
+/// Where the tokenizer fails on a row.
 ///
 /// # Panics
 /// Where `rows` has an id that is not in the data set.
-pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Batch {
-    let total = rows.iter().map(|&row| tokens.row(row as usize).len()).sum();
-    let mut batch = Batch {
-        ids: Vec::with_capacity(total),
-        positions: Vec::with_capacity(total),
-        offsets: Vec::with_capacity(rows.len() + 1),
-        labels: rows.iter().map(|&row| dataset.rows[row as usize].label).collect(),
-        rows: rows.to_vec(),
-        first_row: 0,
-        first_token: 0,
-    };
-    batch.offsets.push(0);
-    for &row in rows {
-        let ids = tokens.row(row as usize);
-        batch.ids.extend_from_slice(ids);
-        batch.positions.extend(0..ids.len() as u32);
-        batch.offsets.push(batch.ids.len() as u32);
-    }
-    batch
+pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Result<Batch, DataError> {
+    tokens.make(rows)?;
+    let texts = rows.iter().map(|&row| tokens.row(row as usize)).collect::<Result<Vec<_>, _>>()?;
+    let labels = rows.iter().map(|&row| dataset.rows[row as usize].label).collect();
+    Ok(Batch { labels, rows: rows.to_vec(), ..Batch::of_texts(&texts) })
 }
 
 impl Batch {
@@ -120,24 +60,26 @@ impl Batch {
     pub fn placed(self, first_row: usize, first_token: usize) -> Self {
         Self { first_row, first_token, ..self }
     }
-}
-impl Batch {
+
     /// Texts that have no labels and stand in no data set.
-    pub fn of_texts(texts: &[Vec<u32>]) -> Self {
-        let lengths = texts.iter().map(|ids| ids.len() as u32);
-        let ends = lengths.clone().scan(0, |end, n| {
-            *end += n;
-            Some(*end)
-        });
-        Self {
-            offsets: std::iter::once(0).chain(ends).collect(),
-            ids: texts.concat(),
-            positions: lengths.flat_map(|n| 0..n).collect(),
+    pub fn of_texts<T: AsRef<[u32]>>(texts: &[T]) -> Self {
+        let total = texts.iter().map(|ids| ids.as_ref().len()).sum();
+        let mut batch = Self {
+            ids: Vec::with_capacity(total),
+            positions: Vec::with_capacity(total),
+            offsets: Vec::with_capacity(texts.len() + 1),
             labels: Vec::new(),
             rows: Vec::new(),
             first_row: 0,
             first_token: 0,
+        };
+        batch.offsets.push(0);
+        for ids in texts.iter().map(T::as_ref) {
+            batch.ids.extend_from_slice(ids);
+            batch.positions.extend(0..ids.len() as u32);
+            batch.offsets.push(batch.ids.len() as u32);
         }
+        batch
     }
 }
 
@@ -156,4 +98,15 @@ pub fn by_tokens(lengths: impl IntoIterator<Item = usize>, most: usize) -> Vec<R
         tokens += length;
     }
     parts
+}
+
+/// Batches of rows with these lengths, of at most `most` tokens each: places in `lengths`, every one of them once.
+///
+/// Rows of like length share a batch: attention's work then spreads evenly over threads. What a model says of a row does
+/// not depend on the rows beside it.
+pub fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&place| lengths[place]); // stable: ties in their order
+    let parts = by_tokens(order.iter().map(|&place| lengths[place]), most);
+    parts.into_iter().map(|part| order[part].to_vec()).collect()
 }

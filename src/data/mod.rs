@@ -2,8 +2,9 @@
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
-//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokenizer::encode_all`] its [`Tokens`]; [`epoch_order`] and
-//! [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant memory.
+//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], made while training goes on;
+//! [`epoch_order`] and [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant
+//! memory.
 
 mod batch;
 mod delimited;
@@ -15,13 +16,15 @@ mod rows;
 mod source;
 mod split;
 mod tokenizer;
+mod tokens;
 mod vocabulary;
 
-pub use batch::{LengthStats, batch, by_tokens};
+pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use error::{DataError, Problem};
-pub use read::{read, stream_texts};
+pub use read::{Texts, read, stream_texts};
 pub use split::{epoch_order, leaked, split};
 pub use tokenizer::Tokenizer;
+pub use tokens::{Ahead, Tokens};
 
 use crate::plan::{DataConfig, Format};
 
@@ -93,15 +96,6 @@ pub struct Splits {
     pub dev: Vec<u32>,
     /// Rows that are only measured.
     pub test: Vec<u32>,
-}
-
-/// Token ids of many rows, one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Ids of all rows.
-    pub ids: Vec<u32>,
-    /// Row `i` is `ids[offsets[i]..offsets[i + 1]]`.
-    pub offsets: Vec<u32>,
 }
 
 /// Rows of one forward pass as one stream of tokens.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     mem,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
@@ -75,7 +75,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         return Err(DataError::OneClass { path: path.to_owned(), label });
     }
     (cleaning.duplicates, cleaning.contradicting) = duplicates(&rows);
-    Ok(Dataset { rows, labels, digest: file.digest(), cleaning })
+    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning })
 }
 
 /// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.
@@ -86,30 +86,45 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON Lines file whose first object has no such
 /// field says so as the first item.
-pub fn stream_texts(
-    path: &Path,
-    format: Option<Format>,
-    text_column: &str,
-) -> Result<impl Iterator<Item = Result<(u64, String), DataError>> + use<>, DataError> {
-    let mut file = Rows::open(path, format, Columns { text: text_column.to_owned(), label: None })?;
-    let path = path.to_owned();
-    let mut cells = Cells::default();
-    let mut broken = false;
-    Ok(std::iter::from_fn(move || {
-        if broken {
+pub fn stream_texts(path: &Path, format: Option<Format>, text_column: &str) -> Result<Texts, DataError> {
+    let file = Rows::open(path, format, Columns { text: text_column.to_owned(), label: None })?;
+    Ok(Texts { path: path.to_owned(), file, cells: Cells::default(), broken: false })
+}
+
+/// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
+pub struct Texts {
+    path: PathBuf,
+    file: Rows,
+    cells: Cells,
+    /// Nothing can follow.
+    broken: bool,
+}
+
+impl Texts {
+    /// Bytes of the file read so far, a little ahead of the last text.
+    pub fn bytes_read(&self) -> u64 {
+        self.file.input().bytes()
+    }
+}
+
+impl Iterator for Texts {
+    type Item = Result<(u64, String), DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.broken {
             return None;
         }
-        let result = match file.next(&mut cells) {
+        let result = match self.file.next(&mut self.cells) {
             Ok(None) => return None,
-            Ok(Some(line)) => file.check_columns().map(|()| (line, mem::take(&mut cells.text))),
+            Ok(Some(line)) => self.file.check_columns().map(|()| (line, mem::take(&mut self.cells.text))),
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
-                return Some(Err(DataError::Rows { path: path.clone(), problems: vec![problem], more: 0 }));
+                return Some(Err(DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 }));
             }
         };
-        broken = result.is_err();
+        self.broken = result.is_err();
         Some(result)
-    }))
+    }
 }
 
 fn unknown_label(value: &str, labels: &BTreeMap<String, String>) -> String {

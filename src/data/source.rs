@@ -28,6 +28,8 @@ pub(super) struct Input {
     /// Bytes looked at for a byte-order mark and not yet handed on.
     head: Vec<u8>,
     hash: Sha256,
+    /// Bytes read from the file.
+    bytes: u64,
 }
 
 impl Input {
@@ -35,7 +37,7 @@ impl Input {
         let mut file = File::open(path).map_err(DataError::io(path))?;
         let mut head = Vec::new();
         file.by_ref().take(3).read_to_end(&mut head).map_err(DataError::io(path))?;
-        let hash = Sha256::new_with_prefix(&head);
+        let (hash, bytes) = (Sha256::new_with_prefix(&head), head.len() as u64);
         if head.is_empty() {
             return Err(DataError::Empty { path: path.to_owned() });
         }
@@ -46,7 +48,12 @@ impl Input {
         if head == "\u{FEFF}".as_bytes() {
             head.clear();
         }
-        Ok(Self { file, head, hash })
+        Ok(Self { file, head, hash, bytes })
+    }
+
+    /// Bytes read from the file so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// SHA-256 of the file, in hex. Right once everything has been read.
@@ -65,6 +72,7 @@ impl Read for Input {
         }
         let n = self.file.read(buf)?;
         self.hash.update(&buf[..n]);
+        self.bytes += n as u64;
         Ok(n)
     }
 }

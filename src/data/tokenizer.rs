@@ -10,7 +10,7 @@ use tokenizers::{
     normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer, processors::bert::BertProcessing,
 };
 
-use super::{DataError, Tokens, error::shorten, vocabulary};
+use super::{DataError, error::shorten, vocabulary};
 
 /// BERT's special tokens, in the order in which a new vocabulary has them.
 pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -81,27 +81,36 @@ impl Tokenizer {
     /// # Errors
     /// Where a tokenizer.json of an unusual kind fails on the text.
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, DataError> {
-        let mut ids = Vec::new();
-        self.encode_into(text, max_length, &mut ids)?;
-        Ok(ids)
+        Ok(self.encode_counted(text, max_length)?.0)
+    }
+
+    /// As [`Self::encode`], with the number of tokens that the text has when it is not cut.
+    pub(super) fn encode_counted(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, usize), DataError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| DataError::Encode { text: shorten(text), what: error.to_string() })?;
+        let body = encoding.get_ids();
+        let kept = &body[..body.len().min(max_length.saturating_sub(2))];
+        let mut ids = Vec::with_capacity(kept.len() + 2);
+        ids.push(self.cls);
+        ids.extend_from_slice(kept);
+        ids.push(self.sep);
+        Ok((ids, body.len() + 2))
     }
 
     /// Token ids of all texts, each as by [`Self::encode`]. Works in parallel; the result does not depend on that.
     ///
     /// # Errors
-    /// As [`Self::encode`], or where there are more than 2³² tokens.
-    pub fn encode_all<T: AsRef<str> + Sync>(&self, texts: &[T], max_length: usize) -> Result<Tokens, DataError> {
-        const ROWS: usize = 256;
-        let encode_part = |texts: &[T]| -> Result<Tokens, DataError> {
-            let mut part = Tokens { ids: Vec::new(), offsets: vec![0] };
-            for text in texts {
-                self.encode_into(text.as_ref(), max_length, &mut part.ids)?;
-                let end = u32::try_from(part.ids.len()).map_err(|_| DataError::TooLarge { what: "tokens" })?;
-                part.offsets.push(end);
-            }
-            Ok(part)
-        };
-        Tokens::concat(texts.par_chunks(ROWS).map(encode_part).collect::<Result<_, _>>()?)
+    /// As [`Self::encode`].
+    pub fn encode_all<T: AsRef<str> + Sync>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, DataError> {
+        texts.par_iter().map(|text| self.encode(text.as_ref(), max_length)).collect()
+    }
+
+    /// Whether no text can be refused: so it is with BERT's own kind of tokenizer, which has `[UNK]` for what it does not
+    /// know.
+    pub fn takes_any_text(&self) -> bool {
+        self.bert_normalizer().is_some() && self.inner.get_model().token_to_id("[UNK]").is_some()
     }
 
     /// The tokens of these ids; `[UNK]` for an id that there is not.
@@ -197,18 +206,6 @@ impl Tokenizer {
             return Err(format!("an empty text becomes {:?}, expected [CLS] [SEP]", empty.get_tokens()).into());
         }
         Ok(Self { inner, cls, sep })
-    }
-
-    fn encode_into(&self, text: &str, max_length: usize, ids: &mut Vec<u32>) -> Result<(), DataError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(|error| DataError::Encode { text: shorten(text), what: error.to_string() })?;
-        let body = encoding.get_ids();
-        ids.push(self.cls);
-        ids.extend_from_slice(&body[..body.len().min(max_length.saturating_sub(2))]);
-        ids.push(self.sep);
-        Ok(())
     }
 
     /// The normalizer, where the whole tokenizer is one that `BertTokenizer` would build from a vocabulary.

@@ -1,7 +1,7 @@
 //! The execute room: from planned runs to trained ones.
 //!
-//! [`Workbench`] reads, splits and tokenises data and finds models, each once for all runs that share it, and checks
-//! everything that can be checked before training. [`run_all`] trains what is not done, one run after the other.
+//! [`Workbench`] reads and splits data and finds models, each once for all runs that share it, and checks everything that
+//! can be checked before training. [`run_all`] trains what is not done, one run after the other.
 
 mod device;
 mod environment;

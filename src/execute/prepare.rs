@@ -23,10 +23,8 @@ pub struct Prepared {
     pub dataset: Arc<Dataset>,
     /// Which of them train, choose and measure.
     pub splits: Arc<Splits>,
-    /// The rows' tokens, cut to `max_length`.
+    /// The rows' tokens, cut to `max_length`; made when they are needed.
     pub tokens: Arc<Tokens>,
-    /// Lengths of the rows before they were cut.
-    pub lengths: LengthStats,
     /// What makes tokens of texts.
     pub tokenizer: Arc<Tokenizer>,
     /// The model's shape.
@@ -55,6 +53,16 @@ impl<K: PartialEq, V> Memo<K, V> {
     }
 }
 
+impl Prepared {
+    /// Lengths of all rows before they are cut. Tokenises all of them.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on a row.
+    pub fn lengths(&self) -> Result<LengthStats, ExecuteError> {
+        Ok(LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length))
+    }
+}
+
 /// Tells one tokenizer from another: the model's folder, or what a new vocabulary is made from.
 #[derive(PartialEq, Clone)]
 enum TokenizerKey {
@@ -68,8 +76,7 @@ pub struct Workbench {
     splits: Memo<DataConfig, Splits>,
     models: Memo<Source, ModelFiles>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
-    whole: Memo<(DataConfig, TokenizerKey), Tokens>,
-    cut: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
+    tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
 }
 
 impl Default for Workbench {
@@ -79,8 +86,7 @@ impl Default for Workbench {
             splits: Memo(Vec::new()),
             models: Memo(Vec::new()),
             tokenizers: Memo(Vec::new()),
-            whole: Memo(Vec::new()),
-            cut: Memo(Vec::new()),
+            tokens: Memo(Vec::new()),
         }
     }
 }
@@ -92,7 +98,8 @@ fn rows_only(config: &DataConfig) -> DataConfig {
 }
 
 impl Workbench {
-    /// Reads, splits, tokenises and checks; an error names what is wrong before anything is trained.
+    /// Reads, splits and checks; an error names what is wrong before anything is trained. Rows are tokenised later, unless
+    /// only their tokens can show whether something is wrong.
     pub fn prepare(&mut self, run: &PlannedRun) -> Result<Prepared, ExecuteError> {
         let config = &run.config;
         let rows = rows_only(&config.data);
@@ -120,19 +127,20 @@ impl Workbench {
         })?;
         let (shape, model_digest) = shape(config, files.as_deref(), &tokenizer)?;
 
-        let whole = self.whole.get((rows.clone(), tokenizer_key.clone()), || {
-            let texts: Vec<&str> = dataset.rows.iter().map(|row| row.text.as_str()).collect();
-            Ok(tokenizer.encode_all(&texts, usize::MAX)?)
-        })?;
         let max_length = config.data.max_length;
-        let tokens = self.cut.get((rows, tokenizer_key, max_length), || Ok(whole.cut(max_length)))?;
+        let tokens = self.tokens.get((rows, tokenizer_key, max_length), || {
+            Ok(Tokens::lazy(tokenizer.clone(), dataset.clone(), max_length))
+        })?;
         let steps = Steps::new(&config.train, splits.train.len());
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
             let ids = tokenizer.encode(&p.text, max_length)?;
             Ok(ProbeText { text: p.text.clone(), expect: p.expect.clone(), ids })
         };
         let probes = config.probes.iter().map(probe).collect::<Result<Vec<_>, _>>()?;
-        check(config, &dataset, &tokens, &probes, &shape, steps)?;
+        if !tokenizer.takes_any_text() {
+            tokens.make_all()?; // which texts it refuses only trying shows
+        }
+        check(config, &dataset, &tokens, &tokenizer, &probes, &shape, steps)?;
         let weights = files.as_ref().map(|files| files.weights.as_path());
         Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
 
@@ -141,7 +149,6 @@ impl Workbench {
             key: run_key(config, &digests, NUMERICS),
             name: run.name.clone(),
             config: config.clone(),
-            lengths: LengthStats::new(&whole, max_length),
             steps,
             probes,
             dataset,
@@ -184,6 +191,7 @@ fn check(
     config: &RunConfig,
     dataset: &Dataset,
     tokens: &Tokens,
+    tokenizer: &Tokenizer,
     probes: &[ProbeText],
     shape: &BertConfig,
     steps: Steps,
@@ -195,8 +203,9 @@ fn check(
             config.data.max_length, shape.max_position_embeddings, shape.max_position_embeddings
         ));
     }
-    let ids = tokens.ids.iter().chain(probes.iter().flat_map(|probe| &probe.ids));
-    if let Some(&id) = ids.max().filter(|&&id| id as usize >= shape.vocab_size) {
+    if tokenizer.vocab_size() > shape.vocab_size
+        && let Some(id) = largest_id(tokens, probes)?.filter(|&id| id as usize >= shape.vocab_size)
+    {
         problems.push(format!(
             "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
             shape.vocab_size
@@ -229,4 +238,14 @@ fn check(
         true => Ok(()),
         false => Err(ExecuteError::Setting(problems.join("\n"))),
     }
+}
+
+/// The largest token id of all rows and probes.
+fn largest_id(tokens: &Tokens, probes: &[ProbeText]) -> Result<Option<u32>, ExecuteError> {
+    tokens.make_all()?;
+    let mut largest = probes.iter().flat_map(|probe| &probe.ids).copied().max();
+    for row in 0..tokens.rows() {
+        largest = largest.max(tokens.row(row)?.iter().copied().max());
+    }
+    Ok(largest)
 }

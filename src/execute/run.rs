@@ -12,7 +12,7 @@ use crate::{
     observe::{Listener, RunInfo},
     plan::Keep,
     store::{RunLock, RunState, Store},
-    train::{Job, Outputs, Saved, TrainError, fit, read_state},
+    train::{Job, Outputs, Saved, TrainError, fit, read_state, reading_order},
 };
 
 /// Between looks at runs that another process is at.
@@ -197,6 +197,8 @@ fn train(
     info: &RunInfo,
 ) -> Result<Outcome, ExecuteError> {
     let labels = &run.dataset.labels;
+    let step = saved.as_ref().map_or(0, |saved| saved.state.step);
+    let _ahead = run.tokens.ahead(reading_order(&run.config.train, &run.splits, step));
     let loaded = load(run)?;
     for message in loaded.notes {
         runner.listener.on(info, &Event::Note { message })?;

@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::ExecuteError;
 use crate::{
-    data::{Batch, Tokenizer, by_tokens},
+    data::{Batch, Tokenizer, by_length},
     engine::{Engine, Recipe, engine},
     metrics::{argmax, log_softmax},
     model::{BertConfig, Parameters, read_weights},
@@ -42,16 +42,25 @@ impl Trained {
         &self.labels
     }
 
-    /// Label id and probabilities of each text.
-    pub fn predict(&mut self, texts: &[String]) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
-        let ids = texts.iter().map(|text| self.tokenizer.encode(text, self.max_length));
-        let ids = ids.collect::<Result<Vec<_>, _>>()?;
-        let mut scores = Vec::with_capacity(texts.len());
-        for part in by_tokens(ids.iter().map(Vec::len), BATCH_TOKENS) {
-            scores.extend(self.engine.scores(&Batch::of_texts(&ids[part]))?);
+    /// Label id and probabilities of each text. `progress` is told the texts done, after every batch.
+    pub fn predict(
+        &mut self,
+        texts: &[String],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
+        let ids = self.tokenizer.encode_all(texts, self.max_length)?;
+        let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
+        let mut results = vec![(0, Vec::new()); texts.len()];
+        let mut done = 0;
+        for part in by_length(&lengths, BATCH_TOKENS) {
+            let batch: Vec<&[u32]> = part.iter().map(|&place| ids[place].as_slice()).collect();
+            let scores = self.engine.scores(&Batch::of_texts(&batch))?;
+            for (&place, logits) in part.iter().zip(&scores) {
+                results[place] = (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());
+            }
+            done += part.len();
+            progress(done);
         }
-        let classified =
-            |logits: &Vec<f32>| (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());
-        Ok(scores.iter().map(classified).collect())
+        Ok(results)
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! The trainer emits [events](crate::event) and knows nothing of who listens. [`Recorder`] puts them into the store and
 //! stops the run where it cannot; [`Progress`] shows them to a person, [`JsonLines`] to a program; [`Listeners`] hands
-//! each event to several of them.
+//! each event to several of them. [`RowProgress`] shows work that is no run: a file being classified.
 
 mod json_lines;
 mod lines;
 mod progress;
 mod recorder;
+mod rows;
 
 use std::{io, sync::Arc};
 
 pub use json_lines::JsonLines;
 pub use progress::Progress;
 pub use recorder::Recorder;
+pub use rows::RowProgress;
 
 use crate::{event::Event, store::StoreError};
 

@@ -40,8 +40,7 @@ impl Progress {
     /// To standard error, as suits it. Quiet: only notes, interruptions and failures. In colour on a terminal, unless
     /// the environment variable NO_COLOR is set (no-color.org).
     pub fn stderr(quiet: bool) -> Self {
-        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = io::stderr().is_terminal() && !dumb;
+        let terminal = is_terminal();
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         if terminal && !quiet {
             Self::bars(ProgressDrawTarget::stderr(), colour)
@@ -123,7 +122,7 @@ fn draw(
             let bars = entry(all, bars, colour, run);
             let run_bar = &bars.run;
             let bar = bars.eval.get_or_insert_with(|| {
-                let bar = ProgressBar::new(*total).with_style(style(colour)).with_prefix(eval_prefix(*split));
+                let bar = ProgressBar::new(*total).with_style(run_style(colour)).with_prefix(eval_prefix(*split));
                 all.insert_after(run_bar, bar)
             });
             bar.set_length(*total);
@@ -137,7 +136,7 @@ fn draw(
 /// The bars of a run, new ones where it has none.
 fn entry<'a>(all: &MultiProgress, bars: &'a mut HashMap<String, Bars>, colour: bool, run: &RunInfo) -> &'a mut Bars {
     bars.entry(run.key.clone()).or_insert_with(|| {
-        let bar = ProgressBar::new(0).with_style(style(colour)).with_prefix(shortened(&run.name));
+        let bar = ProgressBar::new(0).with_style(run_style(colour)).with_prefix(shortened(&run.name));
         Bars { run: all.add(bar), eval: None }
     })
 }
@@ -164,13 +163,20 @@ fn eval_prefix(split: Split) -> String {
     format!("  evaluating {}", split_name(split))
 }
 
-fn style(colour: bool) -> ProgressStyle {
+fn run_style(colour: bool) -> ProgressStyle {
     // Narrow enough that loss, accuracy, speed and time left fit beside it in 80 columns.
     let bar = if colour { "{bar:10.cyan/blue}" } else { "{bar:10}" };
-    // The template is a constant of this function, so it parses; a bar of another look would do no harm.
-    ProgressStyle::with_template(&format!("{{prefix}} {bar} {{pos}}/{{len}}  {{wide_msg}}"))
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+    style(&format!("{{prefix}} {bar} {{pos}}/{{len}}  {{wide_msg}}"))
+}
+
+/// How every bar looks. Templates are constants, so they parse; a bar of another look would do no harm.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+}
+
+/// Whether standard error is a terminal on which bars can move.
+pub(super) fn is_terminal() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 fn paint(line: &Line, colour: bool) -> String {

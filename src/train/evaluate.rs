@@ -14,6 +14,9 @@ use super::{ProbeText, TrainError};
 /// Tokens of an evaluation batch: large enough for full speed, small enough for the caches and any memory.
 pub const BATCH_TOKENS: usize = 2048;
 
+/// Rows that are looked at together to make batches of: the first batch does not wait for the tokens of the last.
+const WINDOW_ROWS: usize = 4096;
+
 /// A split, measured.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
@@ -34,28 +37,28 @@ pub fn evaluate(
     progress: &mut dyn FnMut(u64) -> Result<(), TrainError>,
 ) -> Result<Evaluation, TrainError> {
     let begin = Instant::now();
-    let length = |row: u32| tokens.row(row as usize).len();
-    // Rows of like length share a batch: attention's work then spreads evenly. The result is the same in any order.
-    let mut order = rows.to_vec();
-    order.sort_by_key(|&row| (length(row), row));
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
     let mut results: Vec<(Prediction, f64)> = Vec::with_capacity(rows.len());
-    for part in data::by_tokens(order.iter().map(|&row| length(row)), BATCH_TOKENS) {
-        let now = &order[part];
-        let batch = data::batch(dataset, tokens, now);
-        for (logits, &id) in engine.scores(&batch)?.iter().zip(now) {
-            let row = &dataset.rows[id as usize];
-            let log_p = log_softmax(logits);
-            let prediction = Prediction {
-                row: id,
-                line: row.line,
-                text: row.text.clone(),
-                label: row.label,
-                predicted: argmax(logits) as u32,
-                probabilities: log_p.iter().map(|v| v.exp() as f32).collect(),
-            };
-            results.push((prediction, -log_p[row.label as usize]));
+    for window in rows.chunks(WINDOW_ROWS) {
+        for part in data::by_length(&tokens.lengths(window)?, BATCH_TOKENS) {
+            let now: Vec<u32> = part.into_iter().map(|place| window[place]).collect();
+            let batch = data::batch(dataset, tokens, &now)?;
+            for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
+                let row = &dataset.rows[id as usize];
+                let log_p = log_softmax(logits);
+                let prediction = Prediction {
+                    row: id,
+                    line: row.line,
+                    text: row.text.clone(),
+                    label: row.label,
+                    predicted: argmax(logits) as u32,
+                    probabilities: log_p.iter().map(|v| v.exp() as f32).collect(),
+                };
+                results.push((prediction, -log_p[row.label as usize]));
+            }
+            progress(results.len() as u64)?;
         }
-        progress(results.len() as u64)?;
     }
     results.sort_by_key(|(p, _)| p.row);
     let (predictions, losses): (Vec<Prediction>, Vec<f64>) = results.into_iter().unzip();

@@ -8,7 +8,7 @@ use super::{
     score_probes,
 };
 use crate::{
-    data::{self, Batch, Dataset, Splits, Tokens},
+    data::{self, Batch, DataError, Dataset, Splits, Tokens},
     engine::Engine,
     event::{Event, Outcome, Split, StepCompleted, When},
     model::{DropoutPlan, Named, is_frozen, write_tensors},
@@ -160,7 +160,7 @@ impl Fit<'_> {
         if order.0 != epoch {
             *order = (epoch, data::epoch_order(&self.job.splits.train, train.order_seed, epoch));
         }
-        let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place);
+        let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place)?;
         let lr = learning_rate(train, self.steps, step);
         let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
         let classes = self.job.dataset.labels.len();
@@ -287,19 +287,47 @@ fn rows_of(splits: &Splits, split: Split) -> &[u32] {
 
 /// The optimiser step at `place` (from 0) of an epoch whose rows stand in `order`: its batches, each cut between rows into
 /// parts of at most `micro_batch_tokens` tokens. Their gradients add up to those of the whole step.
-pub fn step_batches(train: &TrainConfig, dataset: &Dataset, tokens: &Tokens, order: &[u32], place: u64) -> Vec<Batch> {
+///
+/// # Errors
+/// Where the tokenizer fails on a row.
+pub fn step_batches(
+    train: &TrainConfig,
+    dataset: &Dataset,
+    tokens: &Tokens,
+    order: &[u32],
+    place: u64,
+) -> Result<Vec<Batch>, DataError> {
     let size = train.batch_size * train.gradient_accumulation_steps;
     let begin = (place as usize * size).min(order.len());
     let rows = &order[begin..(begin + size).min(order.len())];
+    let mut batches = Vec::new();
     let (mut first_row, mut first_token) = (0, 0);
-    let length = |&row: &u32| tokens.row(row as usize).len();
-    let cut = |rows: &'_ [u32]| data::by_tokens(rows.iter().map(length), train.micro_batch_tokens);
-    let parts = rows.chunks(train.batch_size).flat_map(|rows| cut(rows).into_iter().map(|part| &rows[part]));
-    parts
-        .map(|rows| {
-            let batch = data::batch(dataset, tokens, rows).placed(first_row, first_token);
-            (first_row, first_token) = (first_row + rows.len(), first_token + batch.ids.len());
-            batch
-        })
-        .collect()
+    for rows in rows.chunks(train.batch_size) {
+        for part in data::by_tokens(tokens.lengths(rows)?, train.micro_batch_tokens) {
+            let batch = data::batch(dataset, tokens, &rows[part])?.placed(first_row, first_token);
+            (first_row, first_token) = (first_row + batch.rows.len(), first_token + batch.ids.len());
+            batches.push(batch);
+        }
+    }
+    Ok(batches)
+}
+
+/// Rows in the order in which a run that has made `step` steps needs their tokens; each once, and none that only a run
+/// of more steps would need.
+pub fn reading_order(train: &TrainConfig, splits: &Splits, step: u64) -> Vec<u32> {
+    let steps = Steps::new(train, splits.train.len());
+    let size = train.batch_size * train.gradient_accumulation_steps;
+    let (epoch, place) = steps.place(step + 1);
+    let mut order = data::epoch_order(&splits.train, train.order_seed, epoch);
+    let begin = (place as usize * size).min(order.len());
+    order.rotate_left(begin);
+    order.truncate((steps.total.saturating_sub(step) as usize).saturating_mul(size));
+    // Splits are measured in file order: before the first step, or next after this epoch's rows.
+    let mut measured = [splits.dev.clone(), splits.test.clone()];
+    measured.iter_mut().for_each(|rows| rows.sort_unstable());
+    let measured = measured.concat();
+    match step {
+        0 => [measured, order].concat(),
+        _ => [order, measured].concat(),
+    }
 }

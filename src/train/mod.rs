@@ -12,7 +12,7 @@ pub mod schedule;
 
 pub use checkpoint::{Saved, State, read_state, write_state};
 pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
-pub use fit::{Job, Outputs, ProbeText, fit, step_batches};
+pub use fit::{Job, Outputs, ProbeText, fit, reading_order, step_batches};
 pub use loss::{CrossEntropy, class_weights};
 
 /// Version of the engine's arithmetic. It enters the run key: raise it whenever the same config gives other numbers.
@@ -35,6 +35,9 @@ pub enum TrainError {
         /// Its learning rate.
         lr: f64,
     },
+    /// A row could not be tokenised.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
     /// The model could not be read or written.
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),

@@ -1,9 +1,9 @@
 //! Token ids. What is expected of the real vocabulary was made with transformers 5.23.0.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use taper::data::{LengthStats, Tokenizer, Tokens, read};
+use taper::data::{Cleaning, Dataset, LengthStats, Row, Tokenizer, Tokens, read};
 use tempfile::TempDir;
 
 use crate::{config, shared};
@@ -64,19 +64,44 @@ fn long_texts_are_cut_before_sep() {
     assert_eq!(tokenizer.encode(&text, 22).unwrap().len(), 22);
     assert_eq!(tokenizer.encode(&text, 2).unwrap(), [2, 3]);
     assert_eq!(tokenizer.encode(&text, 0).unwrap(), [2, 3]);
-    let whole = tokenizer.encode_all(&[&text, "好"], usize::MAX).unwrap();
-    assert_eq!(whole.offsets, [0, 22, 25]);
-    assert_eq!(whole.cut(5), tokenizer.encode_all(&[&text, "好"], 5).unwrap());
+    let rows = lazy(&tokenizer, &[&text, "好"], 5);
+    assert_eq!((rows.row(0).unwrap(), rows.row(1).unwrap()), ([2, 5, 6, 5, 3].as_slice(), [2, 5, 3].as_slice()));
+    assert_eq!((rows.lengths(&[1, 0]).unwrap(), rows.whole_lengths().unwrap()), (vec![3, 5], vec![22, 3]));
+}
+
+/// Texts as the rows of a data set, tokenised when they are looked at.
+fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
+    let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), label: 0 };
+    let rows = texts.iter().map(row).collect();
+    let dataset = Dataset { rows, labels: vec![], digest: String::new(), cleaning: Cleaning::default() };
+    Tokens::lazy(Arc::new(tokenizer.clone()), Arc::new(dataset), max_length)
 }
 
 #[test]
 fn many_rows_come_in_order() {
     let tokenizer = load(&[("vocab.txt", VOCAB)]);
     let texts: Vec<String> = (0..2000).map(|i| "好".repeat(i % 7)).collect();
-    let tokens = tokenizer.encode_all(&texts, 512).unwrap();
-    assert_eq!(tokens.rows(), 2000);
-    assert!((0..2000).all(|i| tokens.row(i) == tokenizer.encode(&texts[i], 512).unwrap()));
-    assert_eq!(tokenizer.encode_all::<&str>(&[], 512).unwrap(), Tokens { ids: vec![], offsets: vec![0] });
+    let all = tokenizer.encode_all(&texts, 512).unwrap();
+    assert!(all.len() == 2000 && (0..2000).all(|i| all[i] == tokenizer.encode(&texts[i], 512).unwrap()));
+    assert!(tokenizer.encode_all::<&str>(&[], 512).unwrap().is_empty());
+    // One after the other, all at once, or ahead: the same rows.
+    let (one, ahead) = (lazy(&tokenizer, &texts, 512), Arc::new(lazy(&tokenizer, &texts, 512)));
+    let _ahead = ahead.ahead((0..2000).rev().collect());
+    assert!((0..2000).all(|i| all[i] == one.row(i).unwrap() && all[i] == ahead.row(i).unwrap()));
+}
+
+/// Where a tokenizer has nothing for what it does not know, texts can be refused, and are, each time.
+#[test]
+fn a_text_that_is_refused_is_named() {
+    let strict =
+        load(&[("tokenizer.json", &tokenizer_json().replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#))]);
+    assert!(!strict.takes_any_text() && load(&[("vocab.txt", VOCAB)]).takes_any_text());
+    let rows = lazy(&strict, &["好吃", "馆"], 512);
+    assert_eq!(rows.row(0).unwrap(), [2, 5, 6, 3]);
+    for error in [rows.row(1).unwrap_err(), rows.make_all().unwrap_err(), rows.lengths(&[0, 1]).unwrap_err()] {
+        assert!(error.to_string().starts_with("cannot tokenise \"馆\": "), "{error}");
+    }
+    assert!(strict.encode_all(&["好", "馆"], 512).is_err());
 }
 
 #[test]
@@ -215,10 +240,10 @@ fn a_new_vocabulary_spells_every_text() {
 }
 
 /// SHA-256 over the ids of all rows, a line each, as numbers with a space between.
-fn digest(tokens: &Tokens) -> String {
+fn digest(tokens: &[Vec<u32>]) -> String {
     let mut hash = Sha256::new();
-    for row in 0..tokens.rows() {
-        let ids: Vec<String> = tokens.row(row).iter().map(u32::to_string).collect();
+    for row in tokens {
+        let ids: Vec<String> = row.iter().map(u32::to_string).collect();
         hash.update(ids.join(" ") + "\n");
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -247,8 +272,8 @@ fn ids_are_those_of_transformers_on_every_waimai_row() {
         digest(&cased.encode_all(&data.rows, 512).unwrap()),
         "bcb49ee633afa95dc2538fb02da7017fdde7e4169c4e0107c7a9659c0803e842"
     );
-    assert_eq!((uncased.vocab_size(), whole.ids.len()), (21_128, 322_072));
-    let lengths = LengthStats::new(&whole, 128);
+    assert_eq!((uncased.vocab_size(), whole.iter().map(Vec::len).sum::<usize>()), (21_128, 322_072));
+    let lengths = LengthStats::new(whole.iter().map(Vec::len).collect(), 128);
     assert_eq!((lengths.p50, lengths.p90, lengths.p99, lengths.max, lengths.truncated), (19, 52, 128, 458, 117));
 
     // A folder that was saved, and a vocabulary of one's own.
@@ -259,6 +284,6 @@ fn ids_are_those_of_transformers_on_every_waimai_row() {
     assert_eq!(Tokenizer::from_folder(dir.path()).unwrap().encode_all(&data.rows, 512).unwrap(), whole);
     let own = Tokenizer::build_vocab(data.rows.iter().map(AsRef::as_ref), 1_000_000);
     let own = Tokenizer::from_vocab(own, true).unwrap().encode_all(&data.rows, 512).unwrap();
-    let unknown = own.ids.iter().filter(|&&id| id == 1).count();
+    let unknown = own.iter().flatten().filter(|&&id| id == 1).count();
     assert_eq!(unknown, 0);
 }

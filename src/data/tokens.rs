@@ -1,0 +1,273 @@
+//! Token ids of the rows, made when they are needed or a little earlier.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use rayon::prelude::*;
+
+use super::{DataError, Dataset, Tokenizer};
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Encoded {
+    /// Its ids, cut to `max_length`.
+    ids: Box<[u32]>,
+    /// How many there were before.
+    whole: u32,
+}
+
+type Encode = dyn Fn(usize) -> Result<Encoded, DataError> + Send + Sync;
+
+/// Token ids of the rows of a data set, each made once: by whoever needs the row first, or by [`Self::ahead`].
+///
+/// A row's ids follow from its text alone, so nothing depends on who makes them when. Nobody ever waits for a row that
+/// another thread is making, least of all for the patient one of [`Self::ahead`]: then both make it, once in a while.
+pub struct Tokens {
+    rows: Vec<OnceLock<Encoded>>,
+    encode: Box<Encode>,
+}
+
+/// Rows that a thread takes at once: less is not worth the handing over.
+const ROWS_AT_ONCE: usize = 8;
+
+impl Tokens {
+    /// The rows of a data set, none of them tokenised yet; each will have `max_length` tokens at most, as by
+    /// [`Tokenizer::encode`].
+    pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
+        let rows = dataset.rows.len();
+        Self::new(rows, move |row| {
+            let (ids, whole) = tokenizer.encode_counted(&dataset.rows[row].text, max_length)?;
+            let whole = u32::try_from(whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
+            Ok(Encoded { ids: ids.into(), whole })
+        })
+    }
+
+    /// Rows that are tokenised already.
+    pub fn given(rows: Vec<Vec<u32>>) -> Self {
+        Self::new(rows.len(), move |row| {
+            Ok(Encoded { ids: rows[row].as_slice().into(), whole: rows[row].len() as u32 })
+        })
+    }
+
+    fn new(rows: usize, encode: impl Fn(usize) -> Result<Encoded, DataError> + Send + Sync + 'static) -> Self {
+        Self { rows: (0..rows).map(|_| OnceLock::new()).collect(), encode: Box::new(encode) }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Ids of row `row`, special tokens included.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on its text.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn row(&self, row: usize) -> Result<&[u32], DataError> {
+        Ok(&self.encoded(row)?.ids)
+    }
+
+    /// Lengths of `rows`, in tokens. Tokenises them in parallel where that is still to be done.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn lengths(&self, rows: &[u32]) -> Result<Vec<usize>, DataError> {
+        self.make(rows)?;
+        rows.iter().map(|&row| Ok(self.row(row as usize)?.len())).collect()
+    }
+
+    /// Lengths of all rows before they were cut, in tokens. Tokenises all of them.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn whole_lengths(&self) -> Result<Vec<usize>, DataError> {
+        self.make_all()?;
+        (0..self.rows()).map(|row| Ok(self.encoded(row)?.whole as usize)).collect()
+    }
+
+    /// Tokenises what is not tokenised yet, in parallel.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn make_all(&self) -> Result<(), DataError> {
+        self.make(&(0..self.rows() as u32).collect::<Vec<_>>())
+    }
+
+    /// Tokenises what of `rows` is not tokenised yet, in parallel.
+    pub(super) fn make(&self, rows: &[u32]) -> Result<(), DataError> {
+        let missing: Vec<u32> = rows.iter().copied().filter(|&row| self.rows[row as usize].get().is_none()).collect();
+        let make = |row: &u32| self.encoded(*row as usize).map(drop);
+        match missing.len() {
+            ..=ROWS_AT_ONCE => missing.iter().try_for_each(make),
+            _ => missing.par_iter().with_min_len(ROWS_AT_ONCE).try_for_each(make),
+        }
+    }
+
+    fn encoded(&self, row: usize) -> Result<&Encoded, DataError> {
+        let place = &self.rows[row];
+        if let Some(made) = place.get() {
+            return Ok(made);
+        }
+        // Not inside `get_or_init`, which would have others wait for it.
+        let made = (self.encode)(row)?;
+        Ok(place.get_or_init(|| made))
+    }
+
+    /// Tokenises rows in this order on a thread of its own, for as long as the value returned lives.
+    ///
+    /// The thread takes what processor time nobody else wants, where the system can do that. A row on which the
+    /// tokenizer fails is passed over: whoever needs it meets the error. Without a thread to be had, rows are made when
+    /// they are needed.
+    #[must_use = "dropping it ends the thread"]
+    pub fn ahead(self: &Arc<Self>, order: Vec<u32>) -> Ahead {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (tokens, stopped) = (self.clone(), stop.clone());
+        let work = move || {
+            be_patient();
+            for row in order {
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                let _ = tokens.encoded(row as usize);
+            }
+        };
+        Ahead { stop, thread: thread::Builder::new().name("tokenise".into()).spawn(work).ok() }
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let made = self.rows.iter().filter(|row| row.get().is_some()).count();
+        write!(f, "Tokens({made} of {} rows)", self.rows.len())
+    }
+}
+
+/// The thread of [`Tokens::ahead`]. It ends after the row it is at when this is dropped.
+#[derive(Debug)]
+pub struct Ahead {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    fn join(&mut self) {
+        // A panic in a tokenizer is that of the thread which needs the row.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.join();
+    }
+}
+
+/// Gives way to every other thread. The arithmetic uses all cores; its slowest thread decides how long a step takes.
+fn be_patient() {
+    #[cfg(target_os = "linux")]
+    // What Linux does to "process 0" it does to the calling thread. Refused (no such policy under musl), all is as before.
+    #[expect(unsafe_code, reason = "the standard library has no scheduling; a struct of numbers is all that is passed")]
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &std::mem::zeroed()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{atomic::AtomicUsize, mpsc};
+
+    use super::*;
+
+    fn encoded(row: usize) -> Encoded {
+        Encoded { ids: [1, row as u32, 3].into(), whole: 3 + row as u32 }
+    }
+
+    fn failure(row: usize) -> DataError {
+        DataError::Encode { text: format!("row {row}"), what: "no".into() }
+    }
+
+    /// Rows, and how often one was made.
+    fn counted(rows: usize) -> (Arc<Tokens>, Arc<AtomicUsize>) {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = made.clone();
+        let tokens = Tokens::new(rows, move |row| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(encoded(row))
+        });
+        (Arc::new(tokens), made)
+    }
+
+    #[test]
+    fn a_row_is_made_when_it_is_needed_and_once() {
+        let (tokens, made) = counted(1000);
+        assert_eq!((tokens.rows(), made.load(Ordering::Relaxed)), (1000, 0));
+        assert_eq!(tokens.row(7).unwrap(), [1, 7, 3]);
+        assert_eq!(tokens.lengths(&[7, 9, 9, 8]).unwrap(), [3; 4]);
+        assert_eq!(made.load(Ordering::Relaxed), 3);
+        let lengths = tokens.whole_lengths().unwrap();
+        assert!(lengths.iter().enumerate().all(|(row, &length)| length == 3 + row));
+        assert_eq!(made.load(Ordering::Relaxed), 1000);
+    }
+
+    #[test]
+    fn rows_are_made_ahead_in_the_order_asked_for() {
+        let (send, made) = mpsc::channel();
+        let tokens =
+            Arc::new(Tokens::new(50, move |row| send.send(row).map(|()| encoded(row)).map_err(|_| failure(row))));
+        tokens.row(3).unwrap();
+        tokens.ahead(vec![5, 3, 2, 5, 49]).join();
+        assert_eq!(made.try_iter().collect::<Vec<_>>(), [3, 5, 2, 49]);
+        assert_eq!(format!("{tokens:?}"), "Tokens(4 of 50 rows)");
+    }
+
+    #[test]
+    fn a_row_that_fails_is_an_error_for_who_needs_it_and_for_nobody_else() {
+        let tokens = Arc::new(Tokens::new(100, |row| if row == 60 { Err(failure(row)) } else { Ok(encoded(row)) }));
+        tokens.ahead((0..100).collect()).join();
+        assert_eq!(tokens.row(61).unwrap(), [1, 61, 3]);
+        let says = |error: DataError| assert_eq!(error.to_string(), r#"cannot tokenise "row 60": no"#);
+        says(tokens.row(60).unwrap_err());
+        says(tokens.row(60).unwrap_err());
+        says(tokens.make_all().unwrap_err());
+        says(tokens.lengths(&[1, 60]).unwrap_err());
+    }
+
+    /// A thread that is told to stop ends after its row: the drop returns though rows are left.
+    #[test]
+    fn dropping_ends_the_thread() {
+        let (begun, first) = mpsc::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let wait = std::sync::Mutex::new(wait);
+        let tokens = Arc::new(Tokens::new(1000, move |row| {
+            let _ = begun.send(row);
+            let _ = wait.lock().unwrap().recv();
+            Ok(encoded(row))
+        }));
+        let ahead = tokens.ahead((0..1000).collect());
+        assert_eq!(first.recv(), Ok(0));
+        ahead.stop.store(true, Ordering::Relaxed);
+        drop(go_on); // from now on nothing waits
+        drop(ahead);
+        assert_eq!(format!("{tokens:?}"), "Tokens(1 of 1000 rows)");
+        assert_eq!(Arc::strong_count(&tokens), 1);
+    }
+
+    /// Many threads and the one ahead want the same rows: all get the same.
+    #[test]
+    fn who_makes_a_row_does_not_matter() {
+        let (tokens, _) = counted(2000);
+        let _ahead = tokens.ahead((0..2000).rev().collect());
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert!((0..2000).all(|row| *tokens.row(row).unwrap() == *encoded(row).ids)));
+            }
+        });
+    }
+}

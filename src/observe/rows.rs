@@ -1,0 +1,82 @@
+//! Progress through the rows of a file, for a person.
+
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use super::progress::{is_terminal, style};
+use crate::format;
+
+/// A bar for work on a file, row by row: rows done, rows per second, time left.
+///
+/// How far the work is follows from the bytes read, where the file's size is known. Dropping it clears the bar.
+pub struct RowProgress {
+    bar: ProgressBar,
+    begin: Instant,
+    sized: bool,
+}
+
+impl RowProgress {
+    /// On standard error where that is a terminal and `shown`; nothing elsewhere. `size` is the file's, in bytes.
+    pub fn stderr(shown: bool, size: Option<u64>) -> Self {
+        let target = match shown && is_terminal() {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Self::new(target, size)
+    }
+
+    fn new(target: ProgressDrawTarget, size: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(size, target);
+        let template = if size.is_some() { "{bar:10} {percent:>3}%  {wide_msg}" } else { "{spinner} {wide_msg}" };
+        Self { bar: bar.with_style(style(template)), begin: Instant::now(), sized: size.is_some() }
+    }
+
+    /// Shows that so many rows are done, which stood in the first `bytes` of the file.
+    pub fn tell(&self, rows: u64, bytes: u64) {
+        let elapsed_s = self.begin.elapsed().as_secs_f64();
+        self.bar.set_position(bytes);
+        self.bar.set_message(status(rows, elapsed_s, self.bar.length().filter(|_| self.sized), bytes));
+        self.bar.tick();
+    }
+}
+
+impl Drop for RowProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn status(rows: u64, elapsed_s: f64, size: Option<u64>, bytes: u64) -> String {
+    let mut text = format!("{} rows", format::count(rows));
+    if elapsed_s > 0.0 {
+        text += &format!("  {} rows/s", format::brief(rows as f64 / elapsed_s));
+    }
+    if let Some(size) = size.filter(|_| bytes > 0) {
+        let left = size.saturating_sub(bytes) as f64 / bytes as f64;
+        text += &format!("  eta {}", format::duration(elapsed_s * left));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_left_follows_the_bytes() {
+        assert_eq!(status(12_000, 10.0, Some(400), 100), "12,000 rows  1.2k rows/s  eta 30s");
+        assert_eq!(status(12_000, 10.0, Some(400), 400), "12,000 rows  1.2k rows/s  eta 0.0s");
+        assert_eq!(status(5, 10.0, None, 100), "5 rows  0 rows/s");
+        assert_eq!(status(0, 0.0, Some(400), 0), "0 rows");
+    }
+
+    #[test]
+    fn a_file_of_unknown_size_has_no_end() {
+        for size in [None, Some(10)] {
+            let progress = RowProgress::new(ProgressDrawTarget::hidden(), size);
+            progress.tell(3, 7);
+            assert_eq!((progress.bar.position(), progress.bar.length()), (7, size));
+        }
+    }
+}
