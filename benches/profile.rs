@@ -36,6 +36,8 @@ type Times = Rc<RefCell<BTreeMap<String, (u64, Duration, f64)>>>;
 struct Timed {
     cpu: Cpu,
     times: Times,
+    /// Rows of a batch: products over so many rows are those of the [CLS] tokens.
+    sequences: usize,
 }
 
 impl Timed {
@@ -47,21 +49,21 @@ impl Timed {
 }
 
 macro_rules! timed {
-    ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? $(, $flop:expr)?;)*) => {
+    ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? $(, $rows:ident of $linear:ident)?;)*) => {
         $(fn $name(&mut self, $($arg: $ty),*) $(-> $ret)? {
             #[allow(unused_mut, unused_assignments, reason = "only products count")]
-            let mut flop = 0.0;
-            $(flop = $flop;)?
+            let (mut name, mut flop) = (stringify!($name).to_string(), 0.0);
+            $(
+                flop = 2.0 * ($rows * $linear.out * $linear.width) as f64;
+                let size = if $rows == self.sequences { "rows" } else { "tokens" };
+                name = format!("{name} {size}·{}·{}", $linear.out, $linear.width);
+            )?
             let begin = Instant::now();
             let result = self.cpu.$name($($arg),*);
-            self.record(stringify!($name), begin, flop);
+            self.record(&name, begin, flop);
             result
         })*
     };
-}
-
-fn product(rows: usize, l: Linear) -> f64 {
-    2.0 * (rows * l.out * l.width) as f64
 }
 
 impl Backend for Timed {
@@ -97,12 +99,9 @@ impl Backend for Timed {
         embed_backward(d_out: &mut Buffer, words: &mut Buffer, gradients: &mut Buffer, fresh: bool, sum: &Buffer,
             stats: &Buffer, parameters: &Buffer, embedding: Embedding, norm: LayerNorm, batch: &CpuBatch,
             occurrences: &[Occurrence], dropout: Option<Dropout>);
-        linear(y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, linear: Linear, biased: bool),
-            product(rows, linear);
-        linear_input(dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, linear: Linear),
-            product(rows, linear);
-        linear_parameters(gradients: &mut Buffer, fresh: bool, dy: &Buffer, x: &Buffer, rows: usize, linear: Linear),
-            product(rows, linear);
+        linear(y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, linear: Linear, biased: bool), rows of linear;
+        linear_input(dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, linear: Linear), rows of linear;
+        linear_parameters(gradients: &mut Buffer, fresh: bool, dy: &Buffer, x: &Buffer, rows: usize, linear: Linear), rows of linear;
         attention(context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention);
         attention_backward(dq: &mut Buffer, dkv: &mut Buffer, d_context: &Buffer, q: &Buffer, kv: &Buffer,
             batch: &CpuBatch, attention: Attention);
@@ -166,7 +165,7 @@ fn main() -> Result<()> {
         plan::Precision::Fp32 => Cpu::default(),
         plan::Precision::Bf16 => Cpu::bf16().ok_or("this processor has no bf16 products")?,
     };
-    let cpu = Timed { cpu, times: times.clone() };
+    let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };
     let mut engine = Explicit::new(cpu, &run.shape, parameters, &train.into())?;
     let loss = CrossEntropy::new(None, 0.0);
     let order = data::epoch_order(&run.splits.train, train.order_seed, 1);
@@ -197,11 +196,11 @@ fn report(times: &BTreeMap<String, (u64, Duration, f64)>, wall: Duration, steps:
     let mut rows: Vec<_> = times.iter().collect();
     rows.sort_by_key(|(_, (_, time, _))| std::cmp::Reverse(*time));
     let rest = wall - rows.iter().map(|(_, (_, time, _))| *time).sum::<Duration>().min(wall);
-    println!("{:<20} {:>9} {:>9} {:>7} {:>9}", "kernel", "calls", "ms", "share", "GFLOP/s");
+    println!("{:<36} {:>9} {:>9} {:>7} {:>9}", "kernel", "calls", "ms", "share", "GFLOP/s");
     for (name, (calls, time, flop)) in rows {
         let speed = if *flop > 0.0 { format!("{:.0}", flop / time.as_secs_f64() / 1e9) } else { String::new() };
         let share = 100.0 * time.as_secs_f64() / wall.as_secs_f64();
-        println!("{name:<20} {:>9.1} {:>9.2} {share:>6.1}% {speed:>9}", *calls as f64 / steps as f64, ms(*time));
+        println!("{name:<36} {:>9.1} {:>9.2} {share:>6.1}% {speed:>9}", *calls as f64 / steps as f64, ms(*time));
     }
-    println!("{:<20} {:>9} {:>9.2}", "the rest", "", ms(rest));
+    println!("{:<36} {:>9} {:>9.2}", "the rest", "", ms(rest));
 }

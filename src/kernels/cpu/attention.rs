@@ -11,7 +11,8 @@ use super::{
     View,
     buffer::Shared,
     matmul::{product, shared_product},
-    sum, vectorised,
+    sum,
+    vector::vectorised,
 };
 
 /// Width of a row of the dropout mask: the longest sequence that it can tell apart.
@@ -89,7 +90,7 @@ impl Attention {
     fn probabilities(&self, h: &Head, q: View, k: View, d: usize, scratch: &mut Scratch, stride: usize) {
         let keys = h.keys.len();
         product(&mut scratch.p, stride, false, 1.0 / (d as f32).sqrt(), q, k.t());
-        vectorised(|| {
+        vectorised!({
             for row in scratch.p.chunks_exact_mut(stride) {
                 row[keys..].fill(f32::NEG_INFINITY);
                 let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -104,7 +105,7 @@ impl Attention {
             }
         });
         if let Some(dropout) = self.dropout {
-            vectorised(|| {
+            vectorised!({
                 for (i, row) in scratch.factors.chunks_exact_mut(stride).enumerate() {
                     let first = dropout.index(h.queries.start + i, self.heads * MASK_WIDTH);
                     dropout.fill(first + (h.head * MASK_WIDTH) as u64, row);
@@ -125,7 +126,7 @@ impl Attention {
             let (k, v) = (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
             self.probabilities(&h, q, k, l.d, scratch, stride);
             if self.dropout.is_some() {
-                vectorised(|| scratch.p.iter_mut().zip(&scratch.factors).for_each(|(p, factor)| *p *= factor));
+                vectorised!(scratch.p.iter_mut().zip(&scratch.factors).for_each(|(p, factor)| *p *= factor));
             }
             let at = h.queries.start * l.width + h.head * l.d;
             // SAFETY: a head's columns of its own rows: nobody else writes there.
@@ -155,7 +156,7 @@ impl Attention {
             self.probabilities(&h, q, k, l.d, scratch, stride);
             product(&mut scratch.ds, stride, false, 1.0, d_out, v.t());
             let Scratch { p, factors, ds } = scratch;
-            vectorised(|| {
+            vectorised!({
                 for ((ds, p), factors) in
                     ds.chunks_exact_mut(stride).zip(p.chunks_exact_mut(stride)).zip(factors.chunks_exact_mut(stride))
                 {

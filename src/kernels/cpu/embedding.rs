@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{
     super::{Dropout, Embedding, LayerNorm, Occurrence, Untouched},
     norm::normalise,
-    vectorised,
+    vector::vectorised,
 };
 
 /// Rows of a task.
@@ -33,7 +33,7 @@ pub fn forward(
         .enumerate()
         .for_each(|(task, ((out, sum), stats))| {
             let mut factors = vec![1.0f32; n];
-            vectorised(|| {
+            vectorised!({
                 let rows = out.chunks_exact_mut(n).zip(sum.chunks_exact_mut(n)).zip(stats.chunks_exact_mut(2));
                 for (i, ((out, sum), stats)) in rows.enumerate() {
                     let token = task * ROWS + i;
@@ -62,7 +62,7 @@ pub fn words_backward(words: &mut [f32], d_sum: &[f32], n: usize, occurrences: &
     let mut rows: Vec<Option<&mut [f32]>> = words.chunks_exact_mut(n).map(Some).collect();
     let work: Vec<_> = occurrences.iter().map(|o| (rows[o.row as usize].take().expect("each word once"), o)).collect();
     work.into_par_iter().with_min_len(16).for_each(|(row, occurrence)| {
-        vectorised(|| {
+        vectorised!({
             for &token in &occurrence.tokens {
                 row.iter_mut().zip(&d_sum[token as usize * n..][..n]).for_each(|(sum, d)| *sum += d);
             }
@@ -78,7 +78,7 @@ pub fn positions_backward(positions: &mut [f32], token_type: &mut [f32], d_sum: 
     let shared = super::buffer::Shared::new(positions);
     token_type.par_chunks_mut(COLS).enumerate().for_each(|(task, token_type)| {
         let (from, cols) = (task * COLS, token_type.len());
-        vectorised(|| {
+        vectorised!({
             for (d, &position) in d_sum.chunks_exact(n).zip(at) {
                 // SAFETY: each task has columns of its own.
                 #[expect(unsafe_code, reason = "the tasks' columns interleave")]

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{
     super::math::{erf, exp},
-    vectorised,
+    vector::vectorised,
 };
 
 /// Rows of a task.
@@ -16,7 +16,7 @@ const DENSITY: f32 = 0.398_942_3;
 pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
     let n = bias.len();
     y.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).for_each(|(y, x)| {
-        vectorised(|| {
+        vectorised!({
             for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
                 for ((y, x), b) in y.iter_mut().zip(x).zip(bias) {
                     let x = x + b;
@@ -31,7 +31,7 @@ pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
 pub fn forward_with_derivative(y: &mut [f32], x: &mut [f32], bias: &[f32]) {
     let n = bias.len();
     y.par_chunks_mut(ROWS * n).zip(x.par_chunks_mut(ROWS * n)).for_each(|(y, x)| {
-        vectorised(|| {
+        vectorised!({
             for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)) {
                 for ((y, at), b) in y.iter_mut().zip(x).zip(bias) {
                     let x = *at + b;

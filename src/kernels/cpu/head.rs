@@ -2,13 +2,13 @@
 
 use super::{
     super::{Dropout, math::tanh},
-    vectorised,
+    vector::vectorised,
 };
 
 /// x ← tanh(x), y = dropout(x).
 pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<Dropout>) {
     let mut factors = vec![1.0f32; width];
-    vectorised(|| {
+    vectorised!({
         for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact_mut(width)).enumerate() {
             if let Some(dropout) = dropout {
                 dropout.fill(dropout.index(row, width), &mut factors);
@@ -24,7 +24,7 @@ pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<
 /// dy ← the gradient of what x was before [`tanh_dropout`]: dy·factor·(1 − x²).
 pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: Option<Dropout>) {
     let mut factors = vec![1.0f32; width];
-    vectorised(|| {
+    vectorised!({
         for (row, (dy, x)) in dy.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
             if let Some(dropout) = dropout {
                 dropout.fill(dropout.index(row, width), &mut factors);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{View, buffer::Shared, vectorised};
+use super::{View, buffer::Shared, vector::vectorised};
 
 /// Rows and columns of a block at most.
 const BLOCK: (usize, usize) = (512, 768);
@@ -88,7 +88,7 @@ pub fn parallel_product(out: &mut [f32], add: bool, a: View, b: View, bias: Opti
             // SAFETY: blocks do not overlap, and this one's product is done.
             #[expect(unsafe_code, reason = "the blocks' rows interleave")]
             let row = unsafe { shared.part(row * n + cols.start, cols.len()) };
-            vectorised(|| row.iter_mut().zip(&bias[cols.clone()]).for_each(|(y, b)| *y += b));
+            vectorised!(row.iter_mut().zip(&bias[cols.clone()]).for_each(|(y, b)| *y += b));
         }
     });
 }

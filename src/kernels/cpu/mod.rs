@@ -13,25 +13,19 @@ mod matmul;
 mod norm;
 mod optimizer;
 mod products;
+mod vector;
 mod view;
 
-use std::{borrow::Cow, ops::Range, sync::LazyLock};
+use std::{borrow::Cow, ops::Range};
 
 use rayon::prelude::*;
 
 use super::{AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Untouched};
 use products::Products;
+use vector::vectorised;
 use view::View;
 
 pub use buffer::Buffer;
-
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
-
-/// Runs a loop compiled for the processor's vector instructions.
-#[inline(always)]
-fn vectorised<R>(loop_: impl FnOnce() -> R) -> R {
-    ARCH.dispatch(loop_)
-}
 
 /// A sum in sixteen lanes: vector instructions, and smaller rounding errors than one running sum.
 #[inline(always)]
@@ -98,7 +92,7 @@ fn store(gradients: &mut [f32], at: usize, values: &[f32], fresh: bool) {
 fn add_bias(y: &mut [f32], bias: &[f32]) {
     const ROWS: usize = 16;
     y.par_chunks_mut(ROWS * bias.len()).for_each(|y| {
-        vectorised(|| {
+        vectorised!({
             for row in y.chunks_exact_mut(bias.len()) {
                 row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
             }
@@ -111,7 +105,7 @@ fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
     const WIDTH: usize = 256;
     let mut sums = vec![0.0f32; cols];
     sums.par_chunks_mut(WIDTH).enumerate().for_each(|(chunk, sums)| {
-        vectorised(|| {
+        vectorised!({
             for row in values.chunks_exact(cols) {
                 sums.iter_mut().zip(&row[chunk * WIDTH..]).for_each(|(sum, v)| *sum += v);
             }
@@ -254,7 +248,7 @@ impl Backend for Cpu {
     fn multiply(&mut self, y: &mut Buffer, x: &Buffer, len: usize) {
         const CHUNK: usize = 16 * 1024;
         y[..len].par_chunks_mut(CHUNK).zip(x[..len].par_chunks(CHUNK)).for_each(|(y, x)| {
-            vectorised(|| y.iter_mut().zip(x).for_each(|(y, x)| *y *= x));
+            vectorised!(y.iter_mut().zip(x).for_each(|(y, x)| *y *= x));
         });
     }
 

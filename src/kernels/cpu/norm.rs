@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{super::Dropout, sum, vectorised};
+use super::{super::Dropout, sum, vector::vectorised};
 
 /// Rows of a task: fixed, so that sums over rows come out alike whatever the number of threads.
 const ROWS: usize = 16;
@@ -65,7 +65,7 @@ pub fn add_norm(
         .enumerate()
         .for_each(|(task, (((y, x), stats), residual))| {
             let mut factors = vec![1.0f32; n];
-            vectorised(|| {
+            vectorised!({
                 let rows = y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)).zip(residual.chunks_exact(n));
                 for (i, (((y, x), residual), stats)) in rows.zip(stats.chunks_exact_mut(2)).enumerate() {
                     if let Some(dropout) = before.dropout {
@@ -101,7 +101,7 @@ pub fn add_norm_backward(
         .enumerate();
     let partial = tasks.map(|(task, ((((d_residual, dx), dy), x), stats))| {
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
-        vectorised(|| {
+        vectorised!({
             let read = dy.chunks_exact(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2));
             let rows = d_residual.chunks_exact_mut(n).zip(dx.chunks_exact_mut(n)).zip(read);
             for (i, ((d_residual, dx), ((dy, x), stats))) in rows.enumerate() {
@@ -132,7 +132,7 @@ pub fn norm_dropout_backward(
     let partial = tasks.map(|(task, ((dy, x), stats))| {
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
         let mut dropped = vec![0.0f32; n];
-        vectorised(|| {
+        vectorised!({
             for (i, ((dy, x), stats)) in
                 dy.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2)).enumerate()
             {
@@ -152,7 +152,7 @@ pub fn norm_dropout_backward(
 
 fn add_up(partial: Vec<(Vec<f32>, Vec<f32>)>, n: usize) -> (Vec<f32>, Vec<f32>) {
     let (mut dw, mut db) = (vec![0.0f32; n], vec![0.0f32; n]);
-    vectorised(|| {
+    vectorised!({
         for (part_w, part_b) in &partial {
             dw.iter_mut().zip(part_w).for_each(|(sum, part)| *sum += part);
             db.iter_mut().zip(part_b).for_each(|(sum, part)| *sum += part);
