@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, found,
     layout::{Layout, Place},
-    update::Optimizer,
+    update::{Optimizer, Stretch, stretches},
     workspace::Workspace,
 };
 use crate::{
@@ -24,6 +24,8 @@ pub struct Explicit<B: Backend> {
     pub(super) layout: Layout,
     /// Whether training changes a parameter, for each place of the layout.
     pub(super) trainable: Vec<bool>,
+    /// Those of them whose gradients are dense.
+    pub(super) stretches: Vec<Stretch>,
     pub(super) parameters: B::Buffer,
     /// Of everything but the words, whose gradients of a step are in the workspace.
     pub(super) gradients: B::Buffer,
@@ -46,6 +48,7 @@ impl<B: Backend> Explicit<B> {
         Ok(Self {
             labels,
             trainable: layout.places.iter().map(|place| !is_frozen(&place.name, &recipe.freeze)).collect(),
+            stretches: stretches(&layout, recipe),
             parameters: buffer,
             gradients: backend.zeros(layout.dense),
             moments: [backend.zeros(layout.len), backend.zeros(layout.len)],

@@ -47,6 +47,13 @@ pub struct Recipe {
     pub precision: Precision,
 }
 
+impl Recipe {
+    /// Whether weight decay applies to a parameter.
+    fn decays(&self, name: &str) -> bool {
+        !self.no_decay.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
 impl From<&TrainConfig> for Recipe {
     fn from(train: &TrainConfig) -> Self {
         Self {

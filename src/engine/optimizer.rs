@@ -38,7 +38,7 @@ impl AdamW {
                 var: var.clone(),
                 first: var.zeros_like()?,
                 second: var.zeros_like()?,
-                decays: !recipe.no_decay.iter().any(|part| name.contains(part.as_str())),
+                decays: recipe.decays(name),
             })
         };
         Ok(Self {

@@ -4,11 +4,20 @@
 //! done when they are read (`decay` is the product of all factors so far, kept in float64; the rounding differs from the dense
 //! update's by 1e-7 of a value). A word that has had a gradient is updated in every step, as the dense update does it.
 
-use super::{Explicit, OptimizerState, Recipe};
+use std::ops::Range;
+
+use super::{
+    Explicit, OptimizerState, Recipe,
+    layout::{ALIGN, Layout},
+};
 use crate::{
     data::Batch,
     kernels::{AdamW, Backend, Moments, Occurrence, Untouched},
+    model::is_frozen,
 };
+
+/// The parameter whose gradient is sparse.
+const WORDS: &str = "bert.embeddings.word_embeddings.weight";
 
 /// AdamW's state beside parameters and moments.
 pub struct Optimizer {
@@ -60,6 +69,24 @@ impl Optimizer {
         }
     }
 
+    /// What the next update is for every parameter, but for weight decay.
+    fn next_update(&mut self, norm: f64, lr: f64) -> AdamW {
+        self.updates += 1;
+        // torch.nn.utils.clip_grad_norm_ adds 1e-6 to the norm.
+        let most = self.recipe.max_grad_norm;
+        let clip = if most > 0.0 { (most / (norm + 1e-6)).min(1.0) } else { 1.0 };
+        let (b1, b2) = self.recipe.betas;
+        let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
+        AdamW {
+            betas: (b1 as f32, b2 as f32),
+            gradient: (((1.0 - b1) * clip) as f32, ((1.0 - b2) * clip * clip) as f32),
+            keep: 1.0,
+            size: (lr / correction(b1)) as f32,
+            root: (1.0 / correction(b2).sqrt()) as f32,
+            eps: self.recipe.eps as f32,
+        }
+    }
+
     /// For a checkpoint.
     pub fn state(&self) -> OptimizerState {
         let touched = (0..).zip(&self.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
@@ -79,61 +106,102 @@ impl Optimizer {
     }
 }
 
+/// Parameters that lie side by side and are updated alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// Their numbers, those between parameters included: they are 0 and stay 0.
+    pub range: Range<usize>,
+    /// Whether weight decay applies.
+    pub decays: bool,
+}
+
+/// The parameters that are trained and whose gradients are dense, in as few stretches as may be.
+pub fn stretches(layout: &Layout, recipe: &Recipe) -> Vec<Stretch> {
+    let mut places: Vec<_> = layout.places.iter().filter(|place| place.at < layout.dense).collect();
+    places.sort_by_key(|place| place.at);
+    let mut all: Vec<Stretch> = Vec::new();
+    for place in places.into_iter().filter(|place| !is_frozen(&place.name, &recipe.freeze)) {
+        let (range, decays) = (place.range(), recipe.decays(&place.name));
+        match all.last_mut() {
+            Some(last) if last.decays == decays && range.start - last.range.end < ALIGN => last.range.end = range.end,
+            _ => all.push(Stretch { range, decays }),
+        }
+    }
+    all
+}
+
 impl<B: Backend> Explicit<B> {
     /// Norm of the gradients of what is trained.
     pub(super) fn gradient_norm(&mut self) -> f64 {
-        let mut total = 0.0;
-        for (place, _) in self.layout.places.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            total += if place.at < self.layout.dense {
-                self.backend.sum_of_squares(&self.gradients, place.range())
-            } else {
-                let len = self.optimizer.words.len() * self.config.hidden_size;
-                self.backend.sum_of_squares(&self.workspace.words, 0..len)
-            };
+        let dense = self.stretches.iter().map(|s| self.backend.sum_of_squares(&self.gradients, s.range.clone()));
+        let mut total: f64 = dense.sum();
+        if self.trains_words() {
+            let len = self.optimizer.words.len() * self.config.hidden_size;
+            total += self.backend.sum_of_squares(&self.workspace.words, 0..len);
         }
         total.sqrt()
     }
 
     /// One update.
     pub(super) fn adamw(&mut self, norm: f64, lr: f64) {
-        let o = &mut self.optimizer;
-        o.updates += 1;
-        // torch.nn.utils.clip_grad_norm_ adds 1e-6 to the norm.
-        let clip = if o.recipe.max_grad_norm > 0.0 { (o.recipe.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-        let (b1, b2) = o.recipe.betas;
-        let correction = |beta: f64| 1.0 - beta.powi(o.updates as i32);
-        let update = AdamW {
-            betas: (b1 as f32, b2 as f32),
-            gradient: (((1.0 - b1) * clip) as f32, ((1.0 - b2) * clip * clip) as f32),
-            keep: 1.0,
-            size: (lr / correction(b1)) as f32,
-            root: (1.0 / correction(b2).sqrt()) as f32,
-            eps: o.recipe.eps as f32,
-        };
+        let update = self.optimizer.next_update(norm, lr);
+        let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
         let [first, second] = &mut self.moments;
-        let width = self.config.hidden_size;
-        for (place, _) in self.layout.places.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            let o = &mut self.optimizer;
-            let decays = !o.recipe.no_decay.iter().any(|part| place.name.contains(part.as_str()));
-            let keep = if decays { 1.0 - lr * o.recipe.weight_decay } else { 1.0 };
-            let update = AdamW { keep: keep as f32, ..update };
-            if place.at < self.layout.dense {
-                let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
-                self.backend.adamw(moments, &self.gradients, place.range(), update);
-                continue;
-            }
-            let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
-            if o.decay != 1.0 {
-                self.backend.scale_rows(&mut self.parameters, place.at, width, &new, o.decay as f32);
-            }
-            new.iter().for_each(|word| o.touched[*word as usize] = true);
-            let rows = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
-            let rows: Vec<(u32, Option<u32>)> =
-                rows.map(|row| (row, o.words.binary_search(&row).ok().map(|i| i as u32))).collect();
-            o.decay *= keep;
+        for stretch in &self.stretches {
+            let update = AdamW { keep: if stretch.decays { decay as f32 } else { 1.0 }, ..update };
             let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
-            self.backend.adamw_rows(moments, &self.workspace.words, place.at, width, &rows, update);
+            self.backend.adamw(moments, &self.gradients, stretch.range.clone(), update);
+        }
+        if self.trains_words() {
+            self.update_words(update, decay);
         }
         self.backend.parameters_changed();
+    }
+
+    fn update_words(&mut self, update: AdamW, decay: f64) {
+        let (o, table, width) = (&mut self.optimizer, self.layout.embedding.word, self.config.hidden_size);
+        let keep = if o.recipe.decays(WORDS) { decay } else { 1.0 };
+        let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
+        if o.decay != 1.0 {
+            self.backend.scale_rows(&mut self.parameters, table, width, &new, o.decay as f32);
+        }
+        new.iter().for_each(|word| o.touched[*word as usize] = true);
+        let rows = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
+        let gradient = |row: u32| o.words.binary_search(&row).ok().map(|i| i as u32);
+        let rows: Vec<(u32, Option<u32>)> = rows.map(|row| (row, gradient(row))).collect();
+        o.decay *= keep;
+        let [first, second] = &mut self.moments;
+        let moments = Moments { values: &mut self.parameters, first, second };
+        let update = AdamW { keep: keep as f32, ..update };
+        self.backend.adamw_rows(moments, &self.workspace.words, table, width, &rows, update);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BertConfig, Parameters};
+
+    #[test]
+    fn stretches_hold_what_is_trained_and_nothing_else() {
+        let config = BertConfig::preset("tiny").expect("a preset");
+        let layout = Layout::new(&config, &Parameters::fresh(&config, 3, 1).expect("weights"));
+        let all = stretches(&layout, &Recipe::default());
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - ALIGN);
+        let freeze = vec!["encoder.layer.0".to_string()];
+        let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
+        let some = stretches(&layout, &recipe);
+        for place in layout.places.iter().filter(|place| place.at < layout.dense) {
+            let of = some.iter().filter(|s| s.range.contains(&place.at)).collect::<Vec<_>>();
+            match place.name.contains("layer.0.") {
+                true => assert!(of.is_empty(), "{} is frozen", place.name),
+                false => {
+                    let decays = !place.name.contains("bias") && !place.name.contains("LayerNorm");
+                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", place.name);
+                    assert!(of[0].range.end >= place.range().end);
+                }
+            }
+        }
     }
 }

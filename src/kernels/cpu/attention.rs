@@ -8,17 +8,14 @@ use rayon::prelude::*;
 
 use super::{
     super::{Attention, Queries, math::exp},
-    View,
     buffer::Shared,
-    matmul::{product, shared_product},
+    small::{LANES, Left, Place, Right, product},
     sum,
     vector::vectorised,
 };
 
 /// Width of a row of the dropout mask: the longest sequence that it can tell apart.
 const MASK_WIDTH: usize = 8192;
-/// Scores of a row are padded to a multiple of this.
-const LANES: usize = 16;
 
 /// One head of one sequence.
 struct Head {
@@ -72,6 +69,7 @@ struct Scratch {
     p: Vec<f32>,
     factors: Vec<f32>,
     ds: Vec<f32>,
+    right: Right,
 }
 
 impl Scratch {
@@ -85,32 +83,42 @@ impl Scratch {
     }
 }
 
+/// out = left · right, where `out` is the task's own.
+#[inline(always)]
+fn own_product(out: &mut [f32], stride: usize, alpha: f32, left: Left, right: &Right) {
+    let shared = Shared::new(out);
+    // SAFETY: it is borrowed for this alone.
+    #[expect(unsafe_code, reason = "the product's interface, for results that interleave")]
+    unsafe {
+        product(Place { out: &shared, at: 0, stride }, alpha, left, right);
+    }
+}
+
 impl Attention {
-    /// Probabilities of one head before dropout, in `p`, and the factors of dropout.
-    fn probabilities(&self, h: &Head, q: View, k: View, d: usize, scratch: &mut Scratch, stride: usize) {
+    /// Probabilities of one head before dropout, in `p`, and the factors of dropout. `k` begins with the head's first key.
+    #[inline(always)]
+    fn probabilities(&self, h: &Head, l: &Layout, q: Left, k: &[f32], scratch: &mut Scratch, stride: usize) {
         let keys = h.keys.len();
-        product(&mut scratch.p, stride, false, 1.0 / (d as f32).sqrt(), q, k.t());
-        vectorised!({
-            for row in scratch.p.chunks_exact_mut(stride) {
-                row[keys..].fill(f32::NEG_INFINITY);
-                let mut lanes = [f32::NEG_INFINITY; LANES];
-                for part in row.chunks_exact(LANES) {
-                    lanes.iter_mut().zip(part).for_each(|(max, v)| *max = if *v > *max { *v } else { *max });
-                }
-                let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                row.iter_mut().for_each(|v| *v = exp(*v - max));
-                row[keys..].fill(0.0);
-                let scale = 1.0 / sum(stride, |i| row[i]);
-                row.iter_mut().for_each(|v| *v *= scale);
+        let Scratch { p, factors, right, .. } = scratch;
+        right.columns(k, l.d, keys, l.kv_stride);
+        own_product(p, stride, 1.0 / (l.d as f32).sqrt(), q, right);
+        for row in p.chunks_exact_mut(stride) {
+            row[keys..].fill(f32::NEG_INFINITY);
+            let mut lanes = [f32::NEG_INFINITY; LANES];
+            for part in row.chunks_exact(LANES) {
+                lanes.iter_mut().zip(part).for_each(|(max, v)| *max = if *v > *max { *v } else { *max });
             }
-        });
+            let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            row.iter_mut().for_each(|v| *v = exp(*v - max));
+            row[keys..].fill(0.0);
+            let scale = 1.0 / sum(stride, |i| row[i]);
+            row.iter_mut().for_each(|v| *v *= scale);
+        }
         if let Some(dropout) = self.dropout {
-            vectorised!({
-                for (i, row) in scratch.factors.chunks_exact_mut(stride).enumerate() {
-                    let first = dropout.index(h.queries.start + i, self.heads * MASK_WIDTH);
-                    dropout.fill(first + (h.head * MASK_WIDTH) as u64, row);
-                }
-            });
+            for (i, row) in factors.chunks_exact_mut(stride).enumerate() {
+                let first = dropout.index(h.queries.start + i, self.heads * MASK_WIDTH);
+                dropout.fill(first + (h.head * MASK_WIDTH) as u64, row);
+            }
         }
     }
 
@@ -122,18 +130,22 @@ impl Attention {
             let (nq, nk) = (h.queries.len(), h.keys.len());
             let [at_q, at_k, at_v] = l.places(&h);
             let stride = scratch.resize(nq, nk);
-            let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
-            let (k, v) = (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
-            self.probabilities(&h, q, k, l.d, scratch, stride);
-            if self.dropout.is_some() {
-                vectorised!(scratch.p.iter_mut().zip(&scratch.factors).for_each(|(p, factor)| *p *= factor));
-            }
-            let at = h.queries.start * l.width + h.head * l.d;
-            // SAFETY: a head's columns of its own rows: nobody else writes there.
-            #[expect(unsafe_code, reason = "the heads' columns interleave")]
-            unsafe {
-                shared_product(&out, at, l.width, 1.0, View::new(&scratch.p, nq, nk, stride), v);
-            }
+            vectorised!({
+                let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
+                self.probabilities(&h, &l, q, &kv[at_k..], scratch, stride);
+                let Scratch { p, factors, right, .. } = &mut *scratch;
+                if self.dropout.is_some() {
+                    p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
+                }
+                right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
+                let at = h.queries.start * l.width + h.head * l.d;
+                let place = Place { out: &out, at, stride: l.width };
+                // SAFETY: a head's columns of its own rows: nobody else writes there.
+                #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                unsafe {
+                    product(place, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
+                }
+            });
         });
     }
 
@@ -149,36 +161,41 @@ impl Attention {
         heads(self, offsets).into_par_iter().for_each_init(Scratch::default, |scratch, h| {
             let (nq, nk) = (h.queries.len(), h.keys.len());
             let [at_q, at_k, at_v] = l.places(&h);
+            let at_out = h.queries.start * l.width + h.head * l.d;
             let stride = scratch.resize(nq, nk);
-            let q = View::new(&q[at_q..], nq, l.d, l.q_stride);
-            let (k, v) = (View::new(&kv[at_k..], nk, l.d, l.kv_stride), View::new(&kv[at_v..], nk, l.d, l.kv_stride));
-            let d_out = View::new(&d_context[h.queries.start * l.width + h.head * l.d..], nq, l.d, l.width);
-            self.probabilities(&h, q, k, l.d, scratch, stride);
-            product(&mut scratch.ds, stride, false, 1.0, d_out, v.t());
-            let Scratch { p, factors, ds } = scratch;
             vectorised!({
-                for ((ds, p), factors) in
-                    ds.chunks_exact_mut(stride).zip(p.chunks_exact_mut(stride)).zip(factors.chunks_exact_mut(stride))
-                {
+                let (k, v, d_out) = (&kv[at_k..], &kv[at_v..], &d_context[at_out..]);
+                let left = |data, stride| Left { data, rows: nq, stride };
+                self.probabilities(&h, &l, left(&q[at_q..], (l.q_stride, 1)), k, scratch, stride);
+                let Scratch { p, factors, ds, right } = &mut *scratch;
+                right.columns(v, l.d, nk, l.kv_stride);
+                own_product(ds, stride, 1.0, left(d_out, (l.width, 1)), right);
+                let rows =
+                    ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
+                for ((ds, p), factors) in rows {
                     ds[nk..].fill(0.0);
                     if self.dropout.is_some() {
                         ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
                         // The factors become the dropped probabilities.
-                        factors.iter_mut().zip(&*p).for_each(|(factor, p)| *factor *= p);
+                        factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
                     }
                     let dot = sum(stride, |i| ds[i] * p[i]);
-                    ds.iter_mut().zip(&*p).for_each(|(ds, p)| *ds = p * (*ds - dot));
+                    ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
+                }
+                let dropped = if self.dropout.is_some() { &*factors } else { &*p };
+                let turned = |data| Left { data, rows: nk, stride: (1, stride) };
+                let place = |out, at, stride| Place { out, at, stride };
+                // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
+                #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                unsafe {
+                    right.rows(d_out, nq, l.d, l.width);
+                    product(place(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
+                    right.rows(k, nk, l.d, l.kv_stride);
+                    product(place(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
+                    right.rows(&q[at_q..], nq, l.d, l.q_stride);
+                    product(place(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
                 }
             });
-            let dropped = if self.dropout.is_some() { &*factors } else { &*p };
-            let ds = View::new(ds, nq, nk, stride);
-            // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
-            #[expect(unsafe_code, reason = "the heads' columns interleave")]
-            unsafe {
-                shared_product(&dkv, at_v, l.kv_stride, 1.0, View::new(dropped, nq, nk, stride).t(), d_out);
-                shared_product(dq, at_q, l.q_stride, scale, ds, k);
-                shared_product(&dkv, at_k, l.kv_stride, scale, ds.t(), q);
-            }
         });
     }
 }

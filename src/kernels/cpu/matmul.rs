@@ -14,30 +14,8 @@ const BLOCK: (usize, usize) = (512, 768);
 /// A block is not cut below this.
 const SMALLEST: usize = 64;
 
-/// out = alpha · a · b, or out += alpha · a · b, on the caller's thread; the rows of `out` begin `stride` values apart.
-pub fn product(out: &mut [f32], stride: usize, add: bool, alpha: f32, a: View, b: View) {
-    let (m, n) = (a.size().0, b.size().1);
-    if m > 0 && n > 0 {
-        assert!(stride >= n && (m - 1) * stride + n <= out.len(), "a product past its output");
-        gemm(out.as_mut_ptr(), stride, add, alpha, a, b);
-    }
-}
-
-/// The same into a matrix that begins at `at` of a slice that other threads write to as well.
-///
-/// # Safety
-/// Nobody else may use the numbers of that matrix at the same time.
-#[expect(unsafe_code, reason = "matrices that interleave")]
-pub unsafe fn shared_product(out: &Shared, at: usize, stride: usize, alpha: f32, a: View, b: View) {
-    let (m, n) = (a.size().0, b.size().1);
-    if m > 0 && n > 0 {
-        assert!(stride >= n);
-        gemm(out.pointer(at, (m - 1) * stride + n), stride, false, alpha, a, b);
-    }
-}
-
 /// `out` begins a matrix of that size, of which nothing else is in use: checked by the callers.
-fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
+fn gemm(out: *mut f32, stride: usize, add: bool, a: View, b: View) {
     let ((m, k), (inner, n)) = (a.size(), b.size());
     assert_eq!(k, inner, "inner sizes of a product");
     let ((a_row, a_col), (b_row, b_col)) = (a.strides(), b.strides());
@@ -60,7 +38,7 @@ fn gemm(out: *mut f32, stride: usize, add: bool, alpha: f32, a: View, b: View) {
             b_col as isize,
             b_row as isize,
             1.0,
-            alpha,
+            1.0,
             false,
             false,
             false,
@@ -82,7 +60,7 @@ pub fn parallel_product(out: &mut [f32], add: bool, a: View, b: View, bias: Opti
         }
         let begin = rows.start * n + cols.start;
         let pointer = shared.pointer(begin, (rows.len() - 1) * n + cols.len());
-        gemm(pointer, n, add, 1.0, a.narrow(rows.clone(), 0..k), b.narrow(0..k, cols.clone()));
+        gemm(pointer, n, add, a.narrow(rows.clone(), 0..k), b.narrow(0..k, cols.clone()));
         let Some(bias) = bias else { return };
         for row in rows {
             // SAFETY: blocks do not overlap, and this one's product is done.
@@ -123,35 +101,27 @@ mod tests {
     }
 
     #[test]
-    fn products_with_strides_transposes_and_addition() {
-        // a = [[1, 2], [3, 4], [5, 6]] with stride 3; b = a.
-        let a = [1.0, 2.0, 9.0, 3.0, 4.0, 9.0, 5.0, 6.0];
-        let view = View::new(&a, 3, 2, 3);
-        let mut out = [7.0f32; 4];
-        product(&mut out, 2, false, 1.0, view.t(), view);
-        assert_eq!(out, [35.0, 44.0, 44.0, 56.0]);
-        product(&mut out, 2, true, 2.0, view.t(), view);
-        assert_eq!(out, [105.0, 132.0, 132.0, 168.0]);
-        let mut wide = [0.0f32; 12];
-        product(&mut wide, 4, false, 1.0, view, view.t());
-        assert_eq!(wide, [5.0, 11.0, 17.0, 0.0, 11.0, 25.0, 39.0, 0.0, 17.0, 39.0, 61.0, 0.0]);
-    }
-
-    #[test]
     fn blocks_cover_the_matrix_once_and_threads_change_no_bit() {
         for (m, n, k) in [(1, 1, 1), (1, 300, 7), (70, 5, 33), (600, 1000, 20), (317, 200, 515)] {
             let (a, b, bias) = (normal(1, m * k), normal(2, k * n), normal(3, n));
             let before = normal(4, m * n);
-            let run = |threads, add| {
+            let turned = |x: &[f32], rows: usize, cols: usize| -> Vec<f32> {
+                (0..rows * cols).map(|i| x[i % rows * cols + i / rows]).collect()
+            };
+            let (a_turned, b_turned) = (turned(&a, m, k), turned(&b, k, n));
+            let run = |threads, add, transposed| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
                 let mut out = before.clone();
-                let (a, b) = (View::new(&a, m, k, k), View::new(&b, k, n, n));
+                let (a, b) = match transposed {
+                    false => (View::new(&a, m, k, k), View::new(&b, k, n, n)),
+                    true => (View::new(&a_turned, k, m, m).t(), View::new(&b_turned, n, k, k).t()),
+                };
                 pool.install(|| parallel_product(&mut out, add, a, b, Some(&bias)));
                 out
             };
-            for add in [false, true] {
-                let got = run(1, add);
-                assert!(got == run(2, add) && got == run(3, add), "{m}×{n}×{k}");
+            for (add, transposed) in [(false, false), (false, true), (true, false), (true, true)] {
+                let got = run(1, add, transposed);
+                assert!(got == run(2, add, transposed) && got == run(3, add, transposed), "{m}×{n}×{k}");
                 for (i, got) in got.iter().enumerate() {
                     let (row, col) = (i / n, i % n);
                     let sum: f64 = (0..k).map(|j| f64::from(a[row * k + j]) * f64::from(b[j * n + col])).sum();

@@ -13,6 +13,7 @@ mod matmul;
 mod norm;
 mod optimizer;
 mod products;
+mod small;
 mod vector;
 mod view;
 

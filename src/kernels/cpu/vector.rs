@@ -17,12 +17,25 @@ macro_rules! vectorised {
 pub(super) use vectorised;
 
 /// Generations of vector instructions.
-#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-enum Vectors {
+pub enum Vectors {
+    /// Of 512 bits, with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// Of 256 bits, with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// What every processor of this architecture has.
     Any,
+}
+
+/// The best of this processor.
+#[inline(always)]
+pub fn vectors() -> Vectors {
+    #[cfg(target_arch = "x86_64")]
+    return *VECTORS;
+    #[cfg(not(target_arch = "x86_64"))]
+    Vectors::Any
 }
 
 #[cfg(target_arch = "x86_64")]
