@@ -90,7 +90,8 @@ pub trait Engine {
     }
 
     /// The loss of one optimiser step, −Σ targets·log softmax(logits) over the batches, and its gradients, which stay in the
-    /// engine until the next step. `targets[i]` is `[rows, labels]` of batch `i`. Without a dropout plan nothing is dropped.
+    /// engine until the next step: [`Self::logits`] of any batch may be asked for before [`Self::update`]. `targets[i]` is
+    /// `[rows, labels]` of batch `i`. Without a dropout plan nothing is dropped.
     fn gradients(
         &mut self,
         batches: &[Batch],

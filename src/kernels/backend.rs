@@ -47,7 +47,7 @@ pub struct LayerNorm {
 }
 
 /// The three embedding tables, rows of `width` numbers, at these places of the parameters; only the first row of the token
-/// types is used.
+/// types is used. The positions end where the token types begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Embedding {
     /// Where the words begin.

@@ -1,0 +1,207 @@
+//! Models and batches of random shapes.
+
+use candle_core::{Device, Tensor};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngSeed, TestRunner},
+};
+use taper::{
+    data::Batch,
+    engine::{Autograd, Engine, Explicit, Recipe},
+    kernels::Cpu,
+    model::{BertConfig, DropoutPlan, Parameters},
+    random::{Purpose, Stream},
+    train::CrossEntropy,
+};
+
+/// Of gradients, beside those of candle's tape.
+pub const TOLERANCE: f64 = 3e-5;
+pub const VOCAB: usize = 60;
+
+#[derive(Debug, Clone)]
+pub struct Shape {
+    pub layers: usize,
+    pub heads: usize,
+    /// Numbers of a head.
+    pub d: usize,
+    pub intermediate: usize,
+    pub labels: usize,
+    pub token_types: usize,
+    pub lengths: Vec<usize>,
+    pub dropout: f64,
+    pub smoothing: f64,
+    pub weighted: bool,
+    pub seed: u64,
+}
+
+impl Shape {
+    pub const SMALL: Self = Self {
+        layers: 2,
+        heads: 3,
+        d: 5,
+        intermediate: 21,
+        labels: 3,
+        token_types: 2,
+        lengths: Vec::new(),
+        dropout: 0.1,
+        smoothing: 0.1,
+        weighted: true,
+        seed: 1,
+    };
+
+    pub fn config(&self) -> BertConfig {
+        let mut config = BertConfig::preset("tiny").expect("a preset");
+        config.vocab_size = VOCAB;
+        config.hidden_size = self.heads * self.d;
+        config.num_attention_heads = self.heads;
+        config.num_hidden_layers = self.layers;
+        config.intermediate_size = self.intermediate;
+        config.type_vocab_size = self.token_types;
+        config.max_position_embeddings = self.lengths.iter().fold(90, |most, n| most.max(*n));
+        // Large enough to be seen beside variances of order 1.
+        config.layer_norm_eps = 0.05;
+        // Three shares, so that none can stand for another.
+        config.hidden_dropout = self.dropout;
+        config.attention_dropout = 1.5 * self.dropout;
+        config.classifier_dropout = 2.0 * self.dropout;
+        config
+    }
+
+    /// Weights that keep activations of order 1.
+    pub fn parameters(&self) -> Parameters {
+        let config = self.config();
+        let new = Parameters::fresh(&config, self.labels, 1).expect("weights");
+        let tensors = (0..).zip(new.iter()).map(|(i, (name, tensor))| {
+            let width = *tensor.dims().last().expect("a dimension") as f64;
+            let (mean, deviation) = match name {
+                _ if name.ends_with("LayerNorm.weight") => (1.0, 0.3),
+                _ if name.ends_with("bias") => (0.0, 0.3),
+                _ if name.contains("_embeddings") => (0.0, 0.6),
+                _ => (0.0, 1.0 / width.sqrt()),
+            };
+            let random = normal(self.seed.wrapping_add(1000 + i), tensor.elem_count());
+            let values: Vec<f32> = random.iter().map(|v| (mean + deviation * v) as f32).collect();
+            (name.to_string(), Tensor::from_vec(values, tensor.shape(), &Device::Cpu).expect("a tensor"))
+        });
+        let loaded = Parameters::load(&config, self.labels, tensors.collect(), "it".as_ref(), 1).expect("parameters");
+        assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
+        loaded.parameters
+    }
+
+    pub fn explicit(&self, recipe: &Recipe) -> Box<dyn Engine> {
+        Box::new(Explicit::new(Cpu::default(), &self.config(), self.parameters(), recipe).expect("an engine"))
+    }
+
+    pub fn autograd(&self, recipe: &Recipe) -> Box<dyn Engine> {
+        Box::new(Autograd::new(&self.config(), self.parameters(), recipe, &Device::Cpu).expect("an engine"))
+    }
+
+    pub fn batch(&self) -> Batch {
+        self.batch_of(&self.lengths, 0)
+    }
+
+    /// Random words and labels.
+    pub fn batch_of(&self, lengths: &[usize], step: u64) -> Batch {
+        let stream = Stream::new(self.seed, Purpose::Order, step, 0);
+        let mut at = 0..;
+        let mut below = |n: usize| stream.below(at.next().expect("numbers"), n as u64) as u32;
+        let rows: Vec<Vec<u32>> = lengths.iter().map(|n| (0..*n).map(|_| below(VOCAB)).collect()).collect();
+        Batch { labels: lengths.iter().map(|_| below(self.labels)).collect(), ..Batch::of_texts(&rows) }
+    }
+
+    pub fn loss(&self) -> CrossEntropy {
+        let weights = self.weighted.then(|| (0..self.labels).map(|label| 0.5 + label as f64 / 4.0).collect());
+        CrossEntropy::new(weights, self.smoothing)
+    }
+
+    /// Targets of the batches of one step.
+    pub fn targets(&self, batches: &[Batch]) -> Vec<Vec<f32>> {
+        let loss = self.loss();
+        let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
+        batches.iter().map(|b| loss.targets(&b.labels, self.labels, denominator)).collect()
+    }
+
+    pub fn plan(&self) -> Option<DropoutPlan> {
+        Some(DropoutPlan { seed: self.seed, step: 5 })
+    }
+
+    /// Loss and gradients of one step, which stay in the engine.
+    pub fn step(&self, engine: &mut dyn Engine, batches: &[Batch]) -> f64 {
+        engine.gradients(batches, &self.targets(batches), self.plan()).expect("gradients")
+    }
+}
+
+pub fn shapes() -> impl Strategy<Value = Shape> {
+    let few = proptest::collection::vec(1..12usize, 1..6);
+    let lengths = prop_oneof![4 => few, 1 => (1..60usize).prop_map(|n| vec![n])];
+    let sizes = (1..=3usize, 1..=4usize, 2..=7usize, 1..40usize, 2..=20usize, 1..=2usize);
+    let dropout = prop_oneof![Just(0.0), Just(0.1), Just(0.3)];
+    let loss = (prop_oneof![Just(0.0), Just(0.2)], any::<bool>());
+    // A norm of two or three numbers magnifies rounding errors without bound.
+    let sizes = sizes.prop_filter("a width of at least 5", |(_, heads, d, ..)| heads * d >= 5);
+    (sizes, lengths, dropout, loss, any::<u64>()).prop_map(
+        |((layers, heads, d, intermediate, labels, token_types), lengths, dropout, (smoothing, weighted), seed)| {
+            Shape { layers, heads, d, intermediate, labels, token_types, lengths, dropout, smoothing, weighted, seed }
+        },
+    )
+}
+
+/// Rows of one token, alone and many; of two; one row and one among others of the greatest length; forty rows.
+pub fn edges() -> Vec<Shape> {
+    let forty = (0..40).map(|i| 1 + i * 7 % 11).collect();
+    let lengths = [vec![1], vec![1; 40], vec![2, 2], vec![512], vec![3, 512, 1], forty];
+    let shapes = lengths.into_iter().zip([(1, 2), (3, 20), (2, 7), (2, 2), (3, 5), (1, 3)]);
+    shapes.map(|(lengths, (layers, labels))| Shape { lengths, layers, labels, ..Shape::SMALL }).collect()
+}
+
+/// Runs a check on the edges, then on random shapes, always the same.
+pub fn for_all(cases: u32, check: impl Fn(Shape)) {
+    edges().into_iter().for_each(&check);
+    let config = Config { cases, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
+    let done = TestRunner::new(config).run(&shapes(), |shape| {
+        check(shape);
+        Ok(())
+    });
+    done.unwrap_or_else(|error| panic!("{error}"));
+}
+
+pub fn normal(seed: u64, n: usize) -> Vec<f64> {
+    let stream = Stream::new(seed, Purpose::Init, 9, 9);
+    (0..n as u64).map(|i| stream.normal(i)).collect()
+}
+
+pub fn recipe() -> Recipe {
+    Recipe { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, ..Recipe::default() }
+}
+
+/// Names of all parameters that are trained.
+pub fn names(engine: &dyn Engine) -> Vec<String> {
+    engine.state().1.into_iter().map(|t| t.name).filter(|name| !name.contains("_moment.")).collect()
+}
+
+pub fn largest(values: &[f32]) -> f64 {
+    values.iter().fold(0.0, |most, v| f64::from(v.abs()).max(most))
+}
+
+pub fn difference(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
+    differences.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most })
+}
+
+/// Everything that a step makes, as bytes: gradients, or parameters and moments.
+pub fn bytes(values: impl IntoIterator<Item = Vec<f32>>) -> Vec<u8> {
+    values.into_iter().flatten().flat_map(f32::to_le_bytes).collect()
+}
+
+pub fn gradients(engine: &dyn Engine) -> Vec<u8> {
+    bytes(names(engine).iter().map(|name| engine.gradient(name).expect("a gradient")))
+}
+
+pub fn state(engine: &dyn Engine) -> Vec<u8> {
+    bytes(engine.state().1.iter().map(|tensor| tensor.values().into_owned()))
+}
+
+pub fn logits(engine: &mut dyn Engine, batch: &Batch) -> Vec<u8> {
+    bytes(engine.scores(batch).expect("logits"))
+}

@@ -1,0 +1,206 @@
+//! Attention, where every token asks and where the first of each sequence does.
+
+use candle_core::{D, Result, Tensor};
+use proptest::prelude::*;
+use taper::kernels::{
+    Attention, Backend, Cpu, Queries,
+    reference::{self, Ragged},
+};
+
+use crate::support::*;
+
+/// Lengths of sequences: few, one, many.
+pub fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    let few = proptest::collection::vec(1..40usize, 1..6);
+    let many = proptest::collection::vec(1..5usize, 20..40);
+    prop_oneof![4 => few, 1 => (1..90usize).prop_map(|n| vec![n]), 1 => many]
+}
+
+/// Where they begin, and the end of the last.
+pub fn offsets(lengths: &[usize]) -> Vec<u32> {
+    let ends = lengths.iter().scan(0, |end, n| {
+        *end += *n as u32;
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+#[derive(Debug, Clone)]
+struct Shape {
+    lengths: Vec<usize>,
+    heads: usize,
+    d: usize,
+    drop: Drop,
+    seed: u64,
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    (lengths(), 1..5usize, 1..20usize, drops(), any::<u64>()).prop_map(|(lengths, heads, d, drop, seed)| Shape {
+        lengths,
+        heads,
+        d,
+        drop,
+        seed,
+    })
+}
+
+fn edges() -> impl Iterator<Item = Shape> {
+    let shape = |lengths: &[usize], heads, d, drop| Shape { lengths: lengths.to_vec(), heads, d, drop, seed: 19 };
+    [
+        shape(&[1], 1, 1, None),
+        shape(&[1; 20], 3, 5, Some((0.5, 9))),
+        shape(&[512], 2, 3, Some((0.1, 0))),
+        shape(&[3, 512, 1, 16], 1, 4, None),
+        shape(&[16, 15, 17, 32, 33], 12, 8, Some((0.9, 100))),
+    ]
+    .into_iter()
+}
+
+/// softmax(q·kᵀ / √d)·v of one sequence and head in float64; `factors` `[queries, keys]` fall on the probabilities.
+fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], factors: &[f64]) -> Vec<Vec<f64>> {
+    let one = |(q, factors): (&&[f64], &[f64])| -> Vec<f64> {
+        let dot = |k: &&[f64]| q.iter().zip(*k).map(|(q, k)| q * k).sum::<f64>() / (q.len() as f64).sqrt();
+        let e: Vec<f64> = k.iter().map(dot).map(f64::exp).collect();
+        let total: f64 = e.iter().sum();
+        let mut out = vec![0.0; q.len()];
+        for ((e, factor), v) in e.iter().zip(factors).zip(v) {
+            out.iter_mut().zip(*v).for_each(|(out, v)| *out += e / total * factor * v);
+        }
+        out
+    };
+    q.iter().zip(factors.chunks_exact(k.len())).map(one).collect()
+}
+
+/// What both oracles need to know of a case.
+struct Case {
+    heads: usize,
+    width: usize,
+    ragged: Ragged,
+    drop: Drop,
+}
+
+impl Case {
+    /// q `[queries, width]`, k and v `[keys, width]` → `[queries, width]`, in float64.
+    fn exact(&self, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
+        let (width, d) = (self.width, self.width / self.heads);
+        let mut out = vec![0.0; q.len()];
+        for (queries, keys) in self.ragged.queries.windows(2).zip(self.ragged.keys.windows(2)) {
+            let (queries, keys) = (queries[0] as usize..queries[1] as usize, keys[0] as usize..keys[1] as usize);
+            for head in 0..self.heads {
+                let [q, k, v] = [(q, &queries), (k, &keys), (v, &keys)]
+                    .map(|(x, rows)| rows.clone().map(|row| &x[row * width + head * d..][..d]).collect::<Vec<_>>());
+                let factors: Vec<f64> =
+                    queries.clone().flat_map(|query| self.factors(query, head, keys.len())).collect();
+                for (row, values) in queries.clone().zip(attend(&q, &k, &v, &factors)) {
+                    out[row * width + head * d..][..d].copy_from_slice(&values);
+                }
+            }
+        }
+        out
+    }
+
+    /// Dropout of one row of probabilities: each head has 8192 places in a query's row of the mask.
+    fn factors(&self, query: usize, head: usize, keys: usize) -> Vec<f64> {
+        let mut factors = vec![1.0f32; keys];
+        if let Some(dropout) = dropout(self.drop) {
+            dropout.fill(dropout.index(query, self.heads * 8192) + 8192 * head as u64, &mut factors);
+        }
+        wide(&factors)
+    }
+
+    fn reference(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        reference::attention(q, k, v, &self.ragged, self.heads, dropout(self.drop))
+    }
+}
+
+/// The columns `from..from + width` of rows of `stride`.
+fn columns(x: &[f64], stride: usize, from: usize, width: usize) -> Vec<f64> {
+    x.chunks_exact(stride).flat_map(|row| &row[from..from + width]).copied().collect()
+}
+
+fn part(x: &Tensor, i: usize, width: usize) -> Result<Tensor> {
+    x.narrow(D::Minus1, i * width, width)
+}
+
+#[test]
+fn every_token_asks() {
+    for_all(edges(), shapes(), |Shape { lengths, heads, d, drop, seed }| {
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(&lengths));
+        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
+        let batch = backend.batch(&vec![0; tokens], &positions, &keys);
+        let attention = Attention { heads, width, queries: Queries::All, dropout: dropout(drop) };
+        let (qkv, dy) = (random.normal(tokens * 3 * width), random.normal(tokens * width));
+        let qkv_buffer = buffer(&qkv);
+        let mut context = unwritten(tokens * width);
+        backend.attention(&mut context, &qkv_buffer, &qkv_buffer, &batch, attention);
+        let (mut unused, mut d_qkv) = (unwritten(0), unwritten(qkv.len()));
+        let dy_buffer = buffer(&dy);
+        backend.attention_backward(&mut unused, &mut d_qkv, &dy_buffer, &qkv_buffer, &qkv_buffer, &batch, attention);
+        assert_unwritten(&unused);
+        let ragged = Ragged { queries: keys.clone().into(), keys: keys.into() };
+        let case = Case { heads, width, ragged, drop };
+        let d_qkv = values(&d_qkv, qkv.len());
+        let inputs = [Input {
+            name: "queries, keys and values",
+            values: &qkv,
+            shape: &[tokens, 3 * width],
+            gradient: Some(&d_qkv),
+        }];
+        let exact = |at: &[Vec<f64>]| {
+            let [q, k, v] = [0, 1, 2].map(|i| columns(&at[0], 3 * width, i * width, width));
+            case.exact(&q, &k, &v)
+        };
+        check(&inputs, &values(&context, tokens * width), &dy, TOLERANCE, exact, |t| {
+            case.reference(&part(&t[0], 0, width)?, &part(&t[0], 1, width)?, &part(&t[0], 2, width)?)
+        });
+    });
+}
+
+#[test]
+fn the_first_of_each_sequence_asks() {
+    for_all(edges(), shapes(), |Shape { lengths, heads, d, drop, seed }| {
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let (sequences, tokens) = (lengths.len(), lengths.iter().sum::<usize>());
+        let (width, keys) = (heads * d, offsets(&lengths));
+        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
+        let batch = backend.batch(&vec![0; tokens], &positions, &keys);
+        let attention = Attention { heads, width, queries: Queries::First, dropout: dropout(drop) };
+        let [q, kv, dy] = [sequences * width, tokens * 2 * width, sequences * width].map(|n| random.normal(n));
+        let (q_buffer, kv_buffer) = (buffer(&q), buffer(&kv));
+        let mut context = unwritten(q.len());
+        backend.attention(&mut context, &q_buffer, &kv_buffer, &batch, attention);
+        let (mut dq, mut dkv) = (unwritten(q.len()), unwritten(kv.len()));
+        backend.attention_backward(&mut dq, &mut dkv, &buffer(&dy), &q_buffer, &kv_buffer, &batch, attention);
+        let queries: Vec<u32> = (0..=sequences as u32).collect();
+        let case = Case { heads, width, ragged: Ragged { queries: queries.into(), keys: keys.into() }, drop };
+        let (dq, dkv) = (values(&dq, q.len()), values(&dkv, kv.len()));
+        let inputs = [
+            Input { name: "queries", values: &q, shape: &[sequences, width], gradient: Some(&dq) },
+            Input { name: "keys and values", values: &kv, shape: &[tokens, 2 * width], gradient: Some(&dkv) },
+        ];
+        let exact = |at: &[Vec<f64>]| {
+            let [k, v] = [0, 1].map(|i| columns(&at[1], 2 * width, i * width, width));
+            case.exact(&at[0], &k, &v)
+        };
+        check(&inputs, &values(&context, q.len()), &dy, TOLERANCE, exact, |t| {
+            case.reference(&t[0], &part(&t[1], 0, width)?, &part(&t[1], 1, width)?)
+        });
+    });
+}
+
+/// Scores far beyond what e^x can hold: only differences from a row's largest matter, also where all are far below zero.
+#[test]
+fn large_scores_neither_overflow_nor_vanish() {
+    let mut backend = Cpu::default();
+    let batch = backend.batch(&[0; 3], &[0, 1, 2], &[0, 3]);
+    let attention = Attention { heads: 1, width: 1, queries: Queries::First, dropout: None };
+    for sign in [1.0, -1.0] {
+        // Scores ±1000, ±1001, ±1000; values 1, 2, 4.
+        let kv = [1000.0, 1.0, 1001.0, 2.0, 1000.0, 4.0];
+        let mut context = unwritten(1);
+        backend.attention(&mut context, &buffer(&[sign]), &buffer(&kv), &batch, attention);
+        let e = f64::from(sign).exp();
+        close("context", &values(&context, 1), &[(1.0 + 2.0 * e + 4.0) / (2.0 + e)], TOLERANCE);
+    }
+}

@@ -1,0 +1,159 @@
+//! Affine maps, GELU, and the product number by number.
+
+use proptest::prelude::*;
+use taper::kernels::{Backend, Cpu, Linear, reference};
+
+use crate::support::*;
+
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    rows: usize,
+    out: usize,
+    width: usize,
+    seed: u64,
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    (1..130usize, 1..100usize, 1..70usize, any::<u64>()).prop_map(|(rows, out, width, seed)| Shape {
+        rows,
+        out,
+        width,
+        seed,
+    })
+}
+
+/// One number; one row; one column; a head of few labels; more than a block of the product, down and across; one more than
+/// two blocks of whole vectors hold.
+fn edges() -> impl Iterator<Item = Shape> {
+    let sizes = [
+        (1, 1, 1),
+        (1, 20, 48),
+        (512, 1, 3),
+        (40, 2, 33),
+        (517, 3, 5),
+        (130, 801, 2),
+        (600, 300, 2),
+        (3, 260, 9),
+        (129, 5, 4),
+        (5, 193, 4),
+    ];
+    sizes.into_iter().map(|(rows, out, width)| Shape { rows, out, width, seed: 11 })
+}
+
+/// x·Wᵀ + b in float64.
+fn affine(x: &[f64], w: &[f64], b: &[f64], width: usize) -> Vec<f64> {
+    let dot = |x: &[f64], w: &[f64]| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>();
+    x.chunks_exact(width).flat_map(|x| w.chunks_exact(width).zip(b).map(move |(w, b)| dot(x, w) + b)).collect()
+}
+
+#[test]
+fn linear_and_its_gradients() {
+    for_all(edges(), shapes(), |Shape { rows, out, width, seed }| {
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let [x, w, b, dy, before] =
+            [rows * width, out * width, out, rows * out, rows * width].map(|n| random.normal(n));
+        let mut places = Places::default();
+        let linear = Linear { weight: places.put(&w), bias: places.put(&b), out, width, exact: false };
+        let parameters = places.buffer();
+        let (x_buffer, dy_buffer) = (buffer(&x), buffer(&dy));
+
+        let forward = |backend: &mut Cpu, biased: bool| {
+            let mut y = unwritten(rows * out);
+            backend.linear(&mut y, &x_buffer, rows, &parameters, linear, biased);
+            values(&y, rows * out)
+        };
+        let y = forward(&mut backend, true);
+        let unbiased = affine(&wide(&x), &wide(&w), &vec![0.0; out], width);
+        close("output without the bias", &forward(&mut backend, false), &unbiased, TOLERANCE);
+
+        let mut dx = unwritten(rows * width);
+        backend.linear_input(&mut dx, false, &dy_buffer, rows, &parameters, linear);
+        let dx = values(&dx, rows * width);
+        let mut added = buffer(&before);
+        backend.linear_input(&mut added, true, &dy_buffer, rows, &parameters, linear);
+        let sum: Vec<f64> = dx.iter().zip(&before).map(|(d, before)| f64::from(*d) + f64::from(*before)).collect();
+        close("input's gradient, added", &values(&added, rows * width), &sum, TOLERANCE);
+
+        for fresh in [true, false] {
+            let mut gradients = places.gradients(fresh, &mut random);
+            backend.linear_parameters(&mut gradients.buffer, fresh, &dy_buffer, &x_buffer, rows, linear);
+            let (dw, db) = (gradients.take(linear.weight, out * width), gradients.take(linear.bias, out));
+            gradients.check_rest();
+            let inputs = [
+                Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) },
+                Input { name: "the weight", values: &w, shape: &[out, width], gradient: Some(&dw) },
+                Input { name: "the bias", values: &b, shape: &[out], gradient: Some(&db) },
+            ];
+            let exact = |at: &[Vec<f64>]| affine(&at[0], &at[1], &at[2], width);
+            check(&inputs, &y, &dy, TOLERANCE, exact, |t| reference::linear(&t[0], &t[1], &t[2]));
+        }
+    });
+}
+
+/// A part of a map gives the columns of the whole's result.
+#[test]
+fn a_part_of_a_map_gives_its_columns() {
+    for_all([], (shapes(), 0.0..1.0, 0.0..1.0), |(Shape { rows, out, width, seed }, a, b): (Shape, f64, f64)| {
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let [x, w, b_values] = [rows * width, out * width, out].map(|n| random.normal(n));
+        let (from, to) = ((a.min(b) * out as f64) as usize, (a.max(b) * out as f64) as usize + 1);
+        let mut places = Places::default();
+        let linear = Linear { weight: places.put(&w), bias: places.put(&b_values), out, width, exact: false };
+        let mut y = unwritten(rows * (to - from));
+        backend.linear(&mut y, &buffer(&x), rows, &places.buffer(), linear.part(from..to), true);
+        let whole = affine(&wide(&x), &wide(&w), &wide(&b_values), width);
+        let want: Vec<f64> = whole.chunks_exact(out).flat_map(|row| &row[from..to]).copied().collect();
+        close("columns", &values(&y, want.len()), &want, TOLERANCE);
+    });
+}
+
+/// x·Φ(x).
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x / std::f64::consts::SQRT_2))
+}
+
+#[test]
+fn gelu_and_its_derivative() {
+    for_all(edges(), shapes(), |Shape { rows, out, seed, .. }| {
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let [mut x, b, dy] = [rows * out, out, rows * out].map(|n| random.normal(n));
+        // Both tails too.
+        x.iter_mut().step_by(3).for_each(|x| *x *= 4.0);
+        let mut places = Places::default();
+        let linear = Linear { weight: 0, bias: places.put(&b), out, width: 1, exact: false };
+        let parameters = places.buffer();
+
+        let (mut y, mut slope) = (unwritten(rows * out), buffer(&x));
+        backend.bias_gelu(&mut y, &mut slope, rows, &parameters, linear, true);
+        let y = values(&y, rows * out);
+        // The backward pass: dx = dy·slope; of the bias, it is the columns' sums, which `linear_parameters` makes.
+        let mut dx = buffer(&dy);
+        backend.multiply(&mut dx, &slope, rows * out);
+        values(&slope, rows * out);
+        let dx = values(&dx, rows * out);
+
+        let (mut alone, mut unkept) = (unwritten(rows * out), buffer(&x));
+        backend.bias_gelu(&mut alone, &mut unkept, rows, &parameters, linear, false);
+        values(&unkept, rows * out);
+        close("without the derivative", &values(&alone, rows * out), &wide(&y), TOLERANCE);
+
+        let inputs = [
+            Input { name: "x", values: &x, shape: &[rows, out], gradient: Some(&dx) },
+            Input { name: "the bias", values: &b, shape: &[out], gradient: None },
+        ];
+        let exact = |at: &[Vec<f64>]| at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| gelu(x + b)).collect();
+        check(&inputs, &y, &dy, TOLERANCE, exact, |t| t[0].broadcast_add(&t[1])?.gelu_erf());
+    });
+}
+
+#[test]
+fn multiply_number_by_number() {
+    for_all([1, 16 * 1024 + 1], 1..3000usize, |n| {
+        let mut random = Numbers::new(n as u64);
+        let (y, x) = (random.normal(n), random.normal(n + 3));
+        let mut product = buffer(&y);
+        Cpu::default().multiply(&mut product, &buffer(&x), n);
+        let want: Vec<f32> = y.iter().zip(&x).map(|(y, x)| y * x).collect();
+        assert_eq!(values(&product, n), want);
+    });
+}

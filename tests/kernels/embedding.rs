@@ -1,0 +1,153 @@
+//! The embedding's sum, norm and dropout, and its sparse gradient.
+
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+use taper::kernels::{Backend, Cpu, Embedding, LayerNorm, Occurrence, Untouched, reference};
+
+use crate::{attention::lengths, norm::layer_norm, support::*};
+
+#[derive(Debug, Clone)]
+struct Shape {
+    lengths: Vec<usize>,
+    width: usize,
+    vocab: usize,
+    token_types: usize,
+    drop: Drop,
+    fresh: bool,
+    /// Whether some words have never been trained, and decay.
+    decays: bool,
+    seed: u64,
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let sizes = (lengths(), 4..90usize, 1..60usize, 1..3usize);
+    (sizes, drops(), any::<bool>(), any::<bool>(), any::<u64>()).prop_map(
+        |((lengths, width, vocab, token_types), drop, fresh, decays, seed)| Shape {
+            lengths,
+            width,
+            vocab,
+            token_types,
+            drop,
+            fresh,
+            decays,
+            seed,
+        },
+    )
+}
+
+fn edges() -> impl Iterator<Item = Shape> {
+    let shape = |lengths: &[usize], width, vocab, token_types, drop| Shape {
+        lengths: lengths.to_vec(),
+        width,
+        vocab,
+        token_types,
+        drop,
+        fresh: vocab % 2 == 0,
+        decays: width % 2 == 0,
+        seed: 17,
+    };
+    [
+        shape(&[1], 4, 1, 1, None),
+        shape(&[512], 24, 100, 2, Some((0.1, 0))),
+        shape(&[1; 40], 17, 5, 1, Some((0.5, 3))),
+        // More columns than a task takes.
+        shape(&[3, 9], 130, 4, 2, None),
+    ]
+    .into_iter()
+}
+
+#[test]
+fn embed_and_its_gradients() {
+    for_all(edges(), shapes(), |shape| {
+        let Shape { lengths, width, vocab, token_types, drop, fresh, decays, seed } = shape;
+        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let (tokens, rows) = (lengths.iter().sum::<usize>(), lengths.iter().max().expect("a sequence") + 2);
+        let ids: Vec<u32> = (0..tokens).map(|_| random.below(vocab) as u32).collect();
+        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
+        let batch = backend.batch(&ids, &positions, &crate::attention::offsets(&lengths));
+
+        let [words, position, token_type] = [vocab, rows, token_types].map(|n| random.normal(n * width));
+        let [weight, bias] = [width; 2].map(|n| random.normal(n));
+        let dy = random.normal(tokens * width);
+        let mut places = Places::default();
+        let norm = LayerNorm { weight: places.put(&weight), bias: places.put(&bias), width, eps: 1e-6 };
+        let position_at = places.put(&position);
+        let token_type_at = places.put_next(&token_type);
+        let embedding = Embedding { word: places.put(&words), position: position_at, token_type: token_type_at, width };
+        let parameters = places.buffer();
+        let touched: Vec<bool> = if decays { (0..vocab).map(|_| random.below(2) == 0).collect() } else { Vec::new() };
+        let untouched = Untouched { touched: &touched, decay: 0.5 };
+        // What the layer reads is the decayed table, and gradients are those of its values.
+        let mut read = words.clone();
+        for (row, _) in read.chunks_exact_mut(width).zip(&touched).filter(|(_, touched)| !**touched) {
+            row.iter_mut().for_each(|v| *v *= 0.5);
+        }
+
+        let n = tokens * width;
+        let (mut out, mut sum, mut stats) = (unwritten(n), unwritten(n), unwritten(2 * tokens));
+        let drop_ = dropout(drop);
+        backend.embed(&mut out, &mut sum, &mut stats, &parameters, embedding, norm, untouched, &batch, drop_);
+        values(&stats, 2 * tokens);
+
+        // Rows of the words' gradients in any order, and rows of words that another batch of the step has.
+        let used: std::collections::BTreeSet<u32> = ids.iter().copied().collect();
+        let spare = random.below(4);
+        let row_of = |i: usize| (used.len() - 1 - i + spare) as u32;
+        let place = |id: u32| (0..).zip(&ids).filter(|(_, other)| **other == id).map(|(place, _)| place).collect();
+        let occurrences: Vec<Occurrence> =
+            used.iter().enumerate().map(|(i, id)| Occurrence { row: row_of(i), tokens: place(*id) }).collect();
+        let before = random.normal((used.len() + spare) * width);
+        let mut word_rows = buffer(&before);
+        let (mut d_sum, mut gradients) = (buffer(&dy), places.gradients(fresh, &mut random));
+        backend.embed_backward(
+            &mut d_sum,
+            &mut word_rows,
+            &mut gradients.buffer,
+            fresh,
+            &sum,
+            &stats,
+            &parameters,
+            embedding,
+            norm,
+            &batch,
+            &occurrences,
+            drop_,
+        );
+        let after = values(&word_rows, before.len());
+        assert_eq!(after[..spare * width], before[..spare * width], "words that do not occur");
+        let mut d_words = vec![0.0; vocab * width];
+        for (i, id) in used.iter().enumerate() {
+            let row = row_of(i) as usize * width..(row_of(i) as usize + 1) * width;
+            let sums = after[row.clone()].iter().zip(&before[row]).map(|(after, before)| after - before);
+            d_words[*id as usize * width..][..width].iter_mut().zip(sums).for_each(|(d, sum)| *d = sum);
+        }
+        let d_position = gradients.take(position_at, position.len());
+        // Only the first type is used: the rows of others are left alone.
+        let mut d_type = gradients.take(token_type_at, width);
+        d_type.resize(token_type.len(), 0.0);
+        let (dw, db) = (gradients.take(norm.weight, width), gradients.take(norm.bias, width));
+        gradients.check_rest();
+
+        let inputs = [
+            Input { name: "words", values: &read, shape: &[vocab, width], gradient: Some(&d_words) },
+            Input { name: "positions", values: &position, shape: &[rows, width], gradient: Some(&d_position) },
+            Input { name: "token types", values: &token_type, shape: &[token_types, width], gradient: Some(&d_type) },
+            Input { name: "the norm's weight", values: &weight, shape: &[width], gradient: Some(&dw) },
+            Input { name: "the norm's bias", values: &bias, shape: &[width], gradient: Some(&db) },
+        ];
+        let factors = factors(drop, tokens, width);
+        let exact = |at: &[Vec<f64>]| -> Vec<f64> {
+            let row = |table: usize, row: u32| at[table][row as usize * width..][..width].iter();
+            let sum = ids.iter().zip(&positions).flat_map(|(id, position)| {
+                row(0, *id).zip(row(1, *position)).zip(row(2, 0)).map(|((word, position), t)| word + position + t)
+            });
+            let y = layer_norm(&sum.collect::<Vec<_>>(), &at[3], &at[4], 1e-6).0;
+            y.iter().zip(&factors).map(|(y, factor)| y * factor).collect()
+        };
+        check(&inputs, &values(&out, n), &dy, NORM_TOLERANCE, exact, |t| {
+            let rows = |table: &Tensor, rows: &[u32]| table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0);
+            let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &vec![0; tokens])?)?;
+            reference::dropout(&reference::layer_norm(&sum, &t[3], &t[4], 1e-6)?, dropout(drop))
+        });
+    });
+}
