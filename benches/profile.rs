@@ -9,10 +9,9 @@
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
     collections::BTreeMap,
     ops::Range,
-    rc::Rc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -30,7 +29,7 @@ use taper::{
 };
 
 /// Name → (calls, time, floating-point operations).
-type Times = Rc<RefCell<BTreeMap<String, (u64, Duration, f64)>>>;
+type Times = Arc<Mutex<BTreeMap<String, (u64, Duration, f64)>>>;
 
 /// The CPU, with a stopwatch.
 struct Timed {
@@ -42,7 +41,7 @@ struct Timed {
 
 impl Timed {
     fn record(&self, name: &str, begin: Instant, flop: f64) {
-        let mut times = self.times.borrow_mut();
+        let mut times = self.times.lock().expect("no thread panics");
         let entry = times.entry(name.to_string()).or_default();
         *entry = (entry.0 + 1, entry.1 + begin.elapsed(), entry.2 + flop);
     }
@@ -69,6 +68,10 @@ macro_rules! timed {
 impl Backend for Timed {
     type Buffer = Buffer;
     type Batch = CpuBatch;
+
+    fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+        Cpu::enter(work)
+    }
 
     fn zeros(&self, len: usize) -> Buffer {
         self.cpu.zeros(len)
@@ -173,7 +176,7 @@ fn main() -> Result<()> {
     const WARM: u64 = 2;
     for step in 0..WARM + steps {
         if step == WARM {
-            times.borrow_mut().clear();
+            times.lock().expect("no thread panics").clear();
             (wall, tokens) = (Duration::ZERO, 0);
         }
         let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch)?;
@@ -186,7 +189,7 @@ fn main() -> Result<()> {
         wall += begin.elapsed();
         tokens += batches.iter().map(|b| b.ids.len()).sum::<usize>();
     }
-    report(&times.borrow(), wall, steps, tokens);
+    report(&times.lock().expect("no thread panics"), wall, steps, tokens);
     Ok(())
 }
 

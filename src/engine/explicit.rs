@@ -70,6 +70,23 @@ impl<B: Backend> Explicit<B> {
         self.trains(|at| at == self.layout.embedding.word)
     }
 
+    /// The loss and the gradients of a step.
+    fn step_gradients(&mut self, batches: &[Batch], targets: &[Vec<f32>], dropout: Option<DropoutPlan>) -> f64 {
+        self.optimizer.begin_step(batches);
+        let words = self.optimizer.words.len();
+        self.workspace.reserve_words(&self.backend, words, self.config.hidden_size);
+        self.backend.clear(&mut self.workspace.words, words * self.config.hidden_size);
+        let mut loss = 0.0;
+        for (i, (batch, targets)) in batches.iter().zip(targets).enumerate() {
+            let on_device = self.enter(batch);
+            self.forward(&on_device, batch, dropout, true);
+            let (ws, rows) = (&mut self.workspace, batch.offsets.len() - 1);
+            loss += self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels);
+            self.backward(&on_device, batch, dropout, i == 0);
+        }
+        loss
+    }
+
     fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, at: usize) -> Named<'a> {
         let range = at..at + shape.iter().product::<usize>();
         Named::lazy(name, shape, move || self.backend.read(buffer, range.clone()))
@@ -88,8 +105,10 @@ fn copy<B: Backend>(backend: &B, buffer: &mut B::Buffer, at: usize, tensor: Tens
 
 impl<B: Backend> Engine for Explicit<B> {
     fn logits(&mut self, batch: &Batch, dropout: Option<DropoutPlan>) -> Result<Vec<Vec<f32>>, ModelError> {
-        let on_device = self.enter(batch);
-        self.forward(&on_device, batch, dropout, false);
+        B::enter(|| {
+            let on_device = self.enter(batch);
+            self.forward(&on_device, batch, dropout, false);
+        });
         let rows = batch.offsets.len() - 1;
         let logits = self.backend.read(&self.workspace.logits, 0..rows * self.labels);
         Ok(logits.chunks_exact(self.labels).map(<[f32]>::to_vec).collect())
@@ -101,27 +120,15 @@ impl<B: Backend> Engine for Explicit<B> {
         targets: &[Vec<f32>],
         dropout: Option<DropoutPlan>,
     ) -> Result<f64, ModelError> {
-        self.optimizer.begin_step(batches);
-        let words = self.optimizer.words.len();
-        self.workspace.reserve_words(&self.backend, words, self.config.hidden_size);
-        self.backend.clear(&mut self.workspace.words, words * self.config.hidden_size);
-        let mut loss = 0.0;
-        for (i, (batch, targets)) in batches.iter().zip(targets).enumerate() {
-            let on_device = self.enter(batch);
-            self.forward(&on_device, batch, dropout, true);
-            let (ws, rows) = (&mut self.workspace, batch.offsets.len() - 1);
-            loss += self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels);
-            self.backward(&on_device, batch, dropout, i == 0);
-        }
-        Ok(loss)
+        Ok(B::enter(|| self.step_gradients(batches, targets, dropout)))
     }
 
     fn norm(&mut self) -> Result<f64, ModelError> {
-        Ok(self.gradient_norm())
+        Ok(B::enter(|| self.gradient_norm()))
     }
 
     fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError> {
-        self.adamw(norm, lr);
+        B::enter(|| self.adamw(norm, lr));
         Ok(())
     }
 

@@ -136,11 +136,16 @@ pub struct Moments<'a, B> {
     clippy::too_many_arguments,
     reason = "a kernel takes what it reads and writes, and nothing is gained by packing it"
 )]
-pub trait Backend {
+pub trait Backend: Send {
     /// f32 numbers on the device.
-    type Buffer;
+    type Buffer: Send;
     /// Token ids, positions and sequences of a batch on the device.
     type Batch;
+
+    /// Runs work that calls many kernels, from where that costs least.
+    fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+        work()
+    }
 
     /// A buffer of zeros.
     fn zeros(&self, len: usize) -> Self::Buffer;

@@ -2,7 +2,7 @@
 //!
 //! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors.
 
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
 
 use rayon::prelude::*;
 
@@ -61,6 +61,12 @@ fn heads(a: &Attention, offsets: &[u32]) -> Vec<Head> {
     }
     all.sort_by_key(|h| std::cmp::Reverse(h.keys.len()));
     all
+}
+
+thread_local! {
+    /// What a thread works with. Made anew for every call it would be memory that the system gives and takes each time, which
+    /// stops all threads.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Numbers that a task works with; reused from task to task.
@@ -126,25 +132,27 @@ impl Attention {
     pub fn forward(&self, context: &mut [f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
         let l = Layout::new(self);
         let out = Shared::new(context);
-        heads(self, offsets).into_par_iter().for_each_init(Scratch::default, |scratch, h| {
-            let (nq, nk) = (h.queries.len(), h.keys.len());
-            let [at_q, at_k, at_v] = l.places(&h);
-            let stride = scratch.resize(nq, nk);
-            vectorised!({
-                let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
-                self.probabilities(&h, &l, q, &kv[at_k..], scratch, stride);
-                let Scratch { p, factors, right, .. } = &mut *scratch;
-                if self.dropout.is_some() {
-                    p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
-                }
-                right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
-                let at = h.queries.start * l.width + h.head * l.d;
-                let place = Place { out: &out, at, stride: l.width };
-                // SAFETY: a head's columns of its own rows: nobody else writes there.
-                #[expect(unsafe_code, reason = "the heads' columns interleave")]
-                unsafe {
-                    product(place, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
-                }
+        heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let (nq, nk) = (h.queries.len(), h.keys.len());
+                let [at_q, at_k, at_v] = l.places(&h);
+                let stride = scratch.resize(nq, nk);
+                vectorised!({
+                    let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
+                    self.probabilities(&h, &l, q, &kv[at_k..], scratch, stride);
+                    let Scratch { p, factors, right, .. } = &mut *scratch;
+                    if self.dropout.is_some() {
+                        p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
+                    }
+                    right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
+                    let at = h.queries.start * l.width + h.head * l.d;
+                    let place = Place { out: &out, at, stride: l.width };
+                    // SAFETY: a head's columns of its own rows: nobody else writes there.
+                    #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                    unsafe {
+                        product(place, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
+                    }
+                });
             });
         });
     }
@@ -158,43 +166,45 @@ impl Attention {
         let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
         // With all queries the three gradients lie side by side, as q, k and v do.
         let dq = if self.queries == Queries::All { &dkv } else { &dq };
-        heads(self, offsets).into_par_iter().for_each_init(Scratch::default, |scratch, h| {
-            let (nq, nk) = (h.queries.len(), h.keys.len());
-            let [at_q, at_k, at_v] = l.places(&h);
-            let at_out = h.queries.start * l.width + h.head * l.d;
-            let stride = scratch.resize(nq, nk);
-            vectorised!({
-                let (k, v, d_out) = (&kv[at_k..], &kv[at_v..], &d_context[at_out..]);
-                let left = |data, stride| Left { data, rows: nq, stride };
-                self.probabilities(&h, &l, left(&q[at_q..], (l.q_stride, 1)), k, scratch, stride);
-                let Scratch { p, factors, ds, right } = &mut *scratch;
-                right.columns(v, l.d, nk, l.kv_stride);
-                own_product(ds, stride, 1.0, left(d_out, (l.width, 1)), right);
-                let rows =
-                    ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
-                for ((ds, p), factors) in rows {
-                    ds[nk..].fill(0.0);
-                    if self.dropout.is_some() {
-                        ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
-                        // The factors become the dropped probabilities.
-                        factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
+        heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let (nq, nk) = (h.queries.len(), h.keys.len());
+                let [at_q, at_k, at_v] = l.places(&h);
+                let at_out = h.queries.start * l.width + h.head * l.d;
+                let stride = scratch.resize(nq, nk);
+                vectorised!({
+                    let (k, v, d_out) = (&kv[at_k..], &kv[at_v..], &d_context[at_out..]);
+                    let left = |data, stride| Left { data, rows: nq, stride };
+                    self.probabilities(&h, &l, left(&q[at_q..], (l.q_stride, 1)), k, scratch, stride);
+                    let Scratch { p, factors, ds, right } = &mut *scratch;
+                    right.columns(v, l.d, nk, l.kv_stride);
+                    own_product(ds, stride, 1.0, left(d_out, (l.width, 1)), right);
+                    let rows =
+                        ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
+                    for ((ds, p), factors) in rows {
+                        ds[nk..].fill(0.0);
+                        if self.dropout.is_some() {
+                            ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
+                            // The factors become the dropped probabilities.
+                            factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
+                        }
+                        let dot = sum(stride, |i| ds[i] * p[i]);
+                        ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
                     }
-                    let dot = sum(stride, |i| ds[i] * p[i]);
-                    ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
-                }
-                let dropped = if self.dropout.is_some() { &*factors } else { &*p };
-                let turned = |data| Left { data, rows: nk, stride: (1, stride) };
-                let place = |out, at, stride| Place { out, at, stride };
-                // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
-                #[expect(unsafe_code, reason = "the heads' columns interleave")]
-                unsafe {
-                    right.rows(d_out, nq, l.d, l.width);
-                    product(place(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
-                    right.rows(k, nk, l.d, l.kv_stride);
-                    product(place(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
-                    right.rows(&q[at_q..], nq, l.d, l.q_stride);
-                    product(place(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
-                }
+                    let dropped = if self.dropout.is_some() { &*factors } else { &*p };
+                    let turned = |data| Left { data, rows: nk, stride: (1, stride) };
+                    let place = |out, at, stride| Place { out, at, stride };
+                    // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
+                    #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                    unsafe {
+                        right.rows(d_out, nq, l.d, l.width);
+                        product(place(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
+                        right.rows(k, nk, l.d, l.kv_stride);
+                        product(place(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
+                        right.rows(&q[at_q..], nq, l.d, l.q_stride);
+                        product(place(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
+                    }
+                });
             });
         });
     }

@@ -31,6 +31,7 @@ pub fn forward(
         .zip(sum.par_chunks_mut(ROWS * n))
         .zip(stats.par_chunks_mut(ROWS * 2))
         .enumerate()
+        .with_max_len(1)
         .for_each(|(task, ((out, sum), stats))| {
             let mut factors = vec![1.0f32; n];
             vectorised!({

@@ -15,7 +15,7 @@ const DENSITY: f32 = 0.398_942_3;
 /// y = gelu(x + bias) for rows as wide as the bias.
 pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
     let n = bias.len();
-    y.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).for_each(|(y, x)| {
+    y.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).with_max_len(1).for_each(|(y, x)| {
         vectorised!({
             for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
                 for ((y, x), b) in y.iter_mut().zip(x).zip(bias) {
@@ -30,7 +30,7 @@ pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
 /// The same, and x becomes the derivative Φ(x) + x·φ(x): the backward pass then only multiplies.
 pub fn forward_with_derivative(y: &mut [f32], x: &mut [f32], bias: &[f32]) {
     let n = bias.len();
-    y.par_chunks_mut(ROWS * n).zip(x.par_chunks_mut(ROWS * n)).for_each(|(y, x)| {
+    y.par_chunks_mut(ROWS * n).zip(x.par_chunks_mut(ROWS * n)).with_max_len(1).for_each(|(y, x)| {
         vectorised!({
             for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)) {
                 for ((y, at), b) in y.iter_mut().zip(x).zip(bias) {

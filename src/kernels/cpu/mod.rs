@@ -1,7 +1,8 @@
 //! The kernels of the CPU: plain functions over slices, on all threads of rayon's pool.
 //!
 //! Loops over rows are cut at places that depend on shapes alone, and every sum has one order: no number of threads changes a
-//! bit. Loops are compiled several times, for the vector instructions of each generation of processors, and chosen at run time.
+//! bit. Tasks are single pieces (`with_max_len`): a thread that wakes late or meets longer rows then costs one piece, not half
+//! of the work. Loops are compiled several times, for the vector instructions of each generation of processors, and chosen at run time.
 
 mod attention;
 mod bf16;
@@ -92,7 +93,7 @@ fn store(gradients: &mut [f32], at: usize, values: &[f32], fresh: bool) {
 /// Adds the bias to every row.
 fn add_bias(y: &mut [f32], bias: &[f32]) {
     const ROWS: usize = 16;
-    y.par_chunks_mut(ROWS * bias.len()).for_each(|y| {
+    y.par_chunks_mut(ROWS * bias.len()).with_max_len(1).for_each(|y| {
         vectorised!({
             for row in y.chunks_exact_mut(bias.len()) {
                 row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
@@ -105,7 +106,7 @@ fn add_bias(y: &mut [f32], bias: &[f32]) {
 fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
     const WIDTH: usize = 256;
     let mut sums = vec![0.0f32; cols];
-    sums.par_chunks_mut(WIDTH).enumerate().for_each(|(chunk, sums)| {
+    sums.par_chunks_mut(WIDTH).enumerate().with_max_len(1).for_each(|(chunk, sums)| {
         vectorised!({
             for row in values.chunks_exact(cols) {
                 sums.iter_mut().zip(&row[chunk * WIDTH..]).for_each(|(sum, v)| *sum += v);
@@ -118,6 +119,11 @@ fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
 impl Backend for Cpu {
     type Buffer = Buffer;
     type Batch = CpuBatch;
+
+    /// On a thread of the pool: from outside, every kernel would hand its work over and wait, which wakes two threads.
+    fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+        rayon::scope(|_| work())
+    }
 
     fn zeros(&self, len: usize) -> Buffer {
         Buffer::new(len)
@@ -248,7 +254,7 @@ impl Backend for Cpu {
 
     fn multiply(&mut self, y: &mut Buffer, x: &Buffer, len: usize) {
         const CHUNK: usize = 16 * 1024;
-        y[..len].par_chunks_mut(CHUNK).zip(x[..len].par_chunks(CHUNK)).for_each(|(y, x)| {
+        y[..len].par_chunks_mut(CHUNK).zip(x[..len].par_chunks(CHUNK)).with_max_len(1).for_each(|(y, x)| {
             vectorised!(y.iter_mut().zip(x).for_each(|(y, x)| *y *= x));
         });
     }

@@ -63,6 +63,7 @@ pub fn add_norm(
         .zip(stats.par_chunks_mut(ROWS * 2))
         .zip(before.residual.par_chunks(ROWS * n))
         .enumerate()
+        .with_max_len(1)
         .for_each(|(task, (((y, x), stats), residual))| {
             let mut factors = vec![1.0f32; n];
             vectorised!({
@@ -98,7 +99,8 @@ pub fn add_norm_backward(
         .zip(dy.par_chunks(ROWS * n))
         .zip(x.par_chunks(ROWS * n))
         .zip(stats.par_chunks(ROWS * 2))
-        .enumerate();
+        .enumerate()
+        .with_max_len(1);
     let partial = tasks.map(|(task, ((((d_residual, dx), dy), x), stats))| {
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
         vectorised!({
@@ -128,7 +130,12 @@ pub fn norm_dropout_backward(
     dropout: Option<Dropout>,
 ) -> (Vec<f32>, Vec<f32>) {
     let n = weight.len();
-    let tasks = dy.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).zip(stats.par_chunks(ROWS * 2)).enumerate();
+    let tasks = dy
+        .par_chunks_mut(ROWS * n)
+        .zip(x.par_chunks(ROWS * n))
+        .zip(stats.par_chunks(ROWS * 2))
+        .enumerate()
+        .with_max_len(1);
     let partial = tasks.map(|(task, ((dy, x), stats))| {
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
         let mut dropped = vec![0.0f32; n];

@@ -10,7 +10,7 @@ const CHUNK: usize = 32 * 1024;
 /// Updates parameters and moments that stand side by side with their gradients.
 pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
     let chunks = p.par_chunks_mut(CHUNK).zip(m.par_chunks_mut(CHUNK)).zip(v.par_chunks_mut(CHUNK));
-    chunks.zip(g.par_chunks(CHUNK)).for_each(|(((p, m), v), g)| vectorised!(update(p, m, v, g, u)));
+    chunks.zip(g.par_chunks(CHUNK)).with_max_len(1).for_each(|(((p, m), v), g)| vectorised!(update(p, m, v, g, u)));
 }
 
 /// Updates rows of a table that begins at `table`; rows that have no gradient decay towards what their moments say.
@@ -45,7 +45,7 @@ fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
 
 /// Σ of squares in float64.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
-    let parts: Vec<f64> = x.par_chunks(CHUNK).map(|x| vectorised!(squares(x))).collect();
+    let parts: Vec<f64> = x.par_chunks(CHUNK).with_max_len(1).map(|x| vectorised!(squares(x))).collect();
     parts.iter().sum()
 }
 

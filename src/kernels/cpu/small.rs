@@ -43,12 +43,21 @@ impl Right {
     #[inline(always)]
     pub fn columns(&mut self, data: &[f32], depth: usize, cols: usize, stride: usize) {
         let padded = self.resize(depth, cols);
-        for to in self.data.chunks_exact_mut(padded) {
-            to[cols..].fill(0.0);
-        }
-        for (col, from) in data.chunks(stride).take(cols).enumerate() {
-            for (to, from) in self.data.chunks_exact_mut(padded).zip(&from[..depth]) {
-                to[col] = *from;
+        assert!(cols == 0 || depth == 0 || (cols - 1) * stride + depth <= data.len());
+        // Squares of it, turned in the first cache: written one by one the numbers would go to as many lines of the cache.
+        const SIDE: usize = 16;
+        for first in (0..padded).step_by(SIDE) {
+            for k in (0..depth).step_by(SIDE) {
+                let (width, height) = (SIDE.min(cols.saturating_sub(first)), SIDE.min(depth - k));
+                let mut square = [[0.0f32; SIDE]; SIDE];
+                for (col, square) in square.iter_mut().take(width).enumerate() {
+                    square[..height].copy_from_slice(&data[(first + col) * stride + k..][..height]);
+                }
+                for (row, to) in self.data[k * padded..].chunks_mut(padded).take(height).enumerate() {
+                    for (to, square) in to[first..first + SIDE].iter_mut().zip(&square) {
+                        *to = square[row];
+                    }
+                }
             }
         }
     }
