@@ -333,8 +333,8 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
 
 #[test]
 fn a_diverged_run_says_where_and_the_sweep_goes_on() {
-    // Class weights beyond what f32 can add up: the loss is not finite at the first step.
-    let place = place("[sweep.axes]\ntrain.class_weights = [[3e38, 3e38], \"none\"]\n");
+    // Class weights beyond what can be added up: the loss is not finite at the first step.
+    let place = place("[sweep.axes]\ntrain.class_weights = [[1e308, 1e308], \"none\"]\n");
     let output = place.taper(&["run", "small.toml"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let list = place.json(&["list"]);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Parameters begin at multiples of this: a cache line of f32.
-pub const ALIGN: usize = 16;
+const ALIGN: usize = 16;
 
 /// A parameter.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{
     Explicit, OptimizerState, Recipe,
-    layout::{ALIGN, Layout},
+    layout::{Layout, Place},
 };
 use crate::{
     data::Batch,
@@ -119,15 +119,14 @@ pub struct Stretch {
 pub fn stretches(layout: &Layout, recipe: &Recipe) -> Vec<Stretch> {
     let mut places: Vec<_> = layout.places.iter().filter(|place| place.at < layout.dense).collect();
     places.sort_by_key(|place| place.at);
-    let mut all: Vec<Stretch> = Vec::new();
-    for place in places.into_iter().filter(|place| !is_frozen(&place.name, &recipe.freeze)) {
-        let (range, decays) = (place.range(), recipe.decays(&place.name));
-        match all.last_mut() {
-            Some(last) if last.decays == decays && range.start - last.range.end < ALIGN => last.range.end = range.end,
-            _ => all.push(Stretch { range, decays }),
-        }
-    }
-    all
+    // Each place with what is done to it: none, nothing.
+    let kind = |name: &str| (!is_frozen(name, &recipe.freeze)).then(|| recipe.decays(name));
+    let alike = places.chunk_by(|a, b| kind(&a.name) == kind(&b.name));
+    let stretch = |places: &[&Place]| {
+        let range = places.first()?.at..places.last()?.range().end;
+        Some(Stretch { range, decays: kind(&places.first()?.name)? })
+    };
+    alike.filter_map(stretch).collect()
 }
 
 impl<B: Backend> Explicit<B> {
@@ -188,7 +187,7 @@ mod tests {
         let layout = Layout::new(&config, &Parameters::fresh(&config, 3, 1).expect("weights"));
         let all = stretches(&layout, &Recipe::default());
         assert_eq!(all.len(), 1, "{all:?}");
-        assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - ALIGN);
+        assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - 16);
         let freeze = vec!["encoder.layer.0".to_string()];
         let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
         let some = stretches(&layout, &recipe);

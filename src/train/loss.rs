@@ -45,6 +45,8 @@ impl CrossEntropy {
     ///
     /// A row's are (1−ε)·w_y on its own label plus ε·w_c / C on every one, all divided by `denominator`.
     pub fn targets(&self, labels: &[u32], classes: usize, denominator: f64) -> Vec<f32> {
+        // Weights whose sum is beyond float64 would give a loss of 0.
+        let denominator = if denominator.is_finite() { denominator } else { f64::NAN };
         let mut targets = Vec::with_capacity(labels.len() * classes);
         for &label in labels {
             for class in 0..classes {
