@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{View, buffer::Shared, vector::vectorised};
 
 /// Rows and columns of a block at most.
-const BLOCK: (usize, usize) = (512, 768);
+const BLOCK: (usize, usize) = (1024, 384);
 /// A block is not cut below this.
 const SMALLEST: usize = 64;
 
