@@ -1,6 +1,6 @@
 //! `taper plan`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::HashSet, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -9,10 +9,10 @@ use taper::{
     data::{self, LengthStats},
     execute::{Prepared, training_rate},
     format,
-    plan::{Estimate, Lengths, ModelShape, estimate},
+    plan::{Estimate, Lengths, ModelShape, Precision, estimate},
     spec::LoadedSpec,
     store::{RunRecord, RunState},
-    train::step_batches,
+    train::{largest_part, step_batches},
 };
 
 use super::{Global, Unusable, common, common::SpecArgs, output::Output};
@@ -61,10 +61,16 @@ impl Plan {
             true => common::open_existing(global)?.runs()?,
             false => Vec::new(),
         };
-        let rate = training_rate();
+        let mut rates: Vec<(Precision, f64)> = Vec::new();
         let mut lines = Vec::with_capacity(runs.len());
         for run in &runs {
             let place = stored.iter().position(|record| record.key == run.key);
+            let precision = run.config.train.precision;
+            let rate = rates.iter().find(|(p, _)| *p == precision).map(|(_, rate)| *rate).unwrap_or_else(|| {
+                let rate = training_rate(precision);
+                rates.push((precision, rate));
+                rate
+            });
             lines.push(Line { run, record: place.map(|i| stored.swap_remove(i)), estimate: costs(run, rate)? });
         }
         match out.json {
@@ -90,7 +96,13 @@ fn costs(run: &Prepared, rate: f64) -> Result<Estimate> {
         heads: run.shape.num_attention_heads,
         labels: run.dataset.labels.len(),
     };
-    Ok(estimate(&run.config, &shape, Lengths { train: &train, dev: &dev, test: &test }, Some(rate)))
+    let mut words: HashSet<u32> = HashSet::new();
+    for &row in &run.splits.train {
+        words.extend(run.tokens.row(row as usize)?);
+    }
+    let largest = largest_part(&run.config.train, &run.splits.train, &run.tokens)? as u64;
+    let lengths = Lengths { train: &train, dev: &dev, test: &test, largest, words: words.len() as u64 };
+    Ok(estimate(&run.config, &shape, lengths, Some(rate)))
 }
 
 /// Whether a run is left to do, in words.

@@ -41,11 +41,8 @@ impl<B: Backend> Explicit<B> {
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
-            if !below
-                && ![layer.qkv, layer.attended, layer.up, layer.down].into_iter().any(|l| self.trains_linear(l))
-                && !self
-                    .trains(|at| [layer.attended_norm, layer.down_norm].iter().any(|n| at == n.weight || at == n.bias))
-            {
+            // A layer's parameters lie side by side.
+            if !below && !self.trains(|at| (layer.qkv.weight..=layer.down_norm.bias).contains(&at)) {
                 return;
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };

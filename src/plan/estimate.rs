@@ -3,7 +3,7 @@
 //! The arithmetic follows the engine: no padding is computed, and the last layer makes keys and values for every token and
 //! everything else for the [CLS] row alone.
 
-use super::{Keep, RunConfig, schedule};
+use super::{Keep, RunConfig, memory::memory_bytes, schedule};
 
 /// Sizes of a BERT classifier, as its config.json names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub struct Lengths<'a> {
     pub dev: &'a [u32],
     /// Rows of the test split.
     pub test: &'a [u32],
+    /// Tokens of the largest part of a batch that is computed at a time.
+    pub largest: u64,
+    /// Different words of the training rows.
+    pub words: u64,
 }
 
 /// What a run will cost when it is not stopped early.
@@ -48,7 +52,7 @@ pub struct Estimate {
     pub flop: f64,
     /// Seconds at the rate given; none without a rate.
     pub time_s: Option<f64>,
-    /// Bytes of weights, gradients, moments and the activations of what is computed at a time of the largest batch to be expected.
+    /// Bytes of memory at the peak, on the CPU.
     pub memory_bytes: u64,
     /// Bytes on disk at most, while the run goes on: model folders, training state and database rows.
     pub disk_bytes: u64,
@@ -56,13 +60,6 @@ pub struct Estimate {
 
 /// Bytes of a number.
 const F32: u64 = 4;
-/// Numbers of width `hidden` that a layer keeps for each token until its backward pass: input, queries, keys, values,
-/// attention's output, both dense outputs with their dropout masks, both normalised sums.
-const HIDDEN_PER_TOKEN: u64 = 12;
-/// The same of width `intermediate`: before and after GELU, and one gradient.
-const INTERMEDIATE_PER_TOKEN: u64 = 3;
-/// Attention matrices kept for each head: probabilities, their dropped-out copy, one gradient.
-const MATRICES_PER_HEAD: u64 = 3;
 /// Bytes of a stored step with its share of the index, and of an evaluation.
 const STEP_BYTES: u64 = 80;
 const EVALUATION_BYTES: u64 = 1024;
@@ -95,7 +92,6 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         Keep::Best | Keep::Last => 1,
         Keep::All => evaluations.max(1),
     };
-    let largest = largest_batch(lengths.train, train.batch_size);
     let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
     Estimate {
         parameters,
@@ -103,8 +99,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         tokens: (passes * lengths.train.iter().map(|s| f64::from(*s)).sum::<f64>()).round() as u64,
         flop,
         time_s: rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
-        // Weights, gradients and two moments.
-        memory_bytes: 4 * weights + shape.activation_bytes(largest_part(&largest, train.micro_batch_tokens)),
+        memory_bytes: memory_bytes(train, shape, &lengths),
         // The state for resuming holds the weights and two moments.
         disk_bytes: kept_models * weights
             + 3 * weights
@@ -140,36 +135,6 @@ impl ModelShape {
             layers => (layers - 1) as f64 * layer + last + head,
         }
     }
-
-    /// Bytes that a training step on rows of these lengths keeps between its forward and its backward pass.
-    fn activation_bytes(&self, lengths: &[u32]) -> u64 {
-        let [h, i, heads, layers] = [self.hidden, self.intermediate, self.heads, self.layers].map(|n| n as u64);
-        let tokens: u64 = lengths.iter().map(|s| u64::from(*s)).sum();
-        let squares: u64 = lengths.iter().map(|s| u64::from(*s) * u64::from(*s)).sum();
-        let layer = tokens * (HIDDEN_PER_TOKEN * h + INTERMEDIATE_PER_TOKEN * i) + MATRICES_PER_HEAD * heads * squares;
-        F32 * layers * layer
-    }
-}
-
-/// The lengths of the largest batch to be expected: as many rows as the batch has, drawn evenly from the longest tenth of
-/// all rows. A shuffle practically never puts a longer one together.
-fn largest_batch(lengths: &[u32], batch_size: usize) -> Vec<u32> {
-    let mut sorted = lengths.to_vec();
-    sorted.sort_unstable_by(|a, b| b.cmp(a));
-    let rows = batch_size.min(sorted.len());
-    let tenth = sorted.len().div_ceil(10).max(rows);
-    (0..rows).map(|i| sorted[i * tenth / rows]).collect()
-}
-
-/// The longest rows of a batch, longest first, that are computed at a time: those within `micro_batch_tokens`, and one at least.
-fn largest_part(batch: &[u32], micro_batch_tokens: usize) -> &[u32] {
-    let mut tokens = 0u64;
-    let fits = |length: &&u32| {
-        tokens += u64::from(**length);
-        tokens <= micro_batch_tokens as u64
-    };
-    let rows = batch.iter().take_while(fits).count().max(1);
-    &batch[..rows.min(batch.len())]
 }
 
 #[cfg(test)]
@@ -210,7 +175,7 @@ mod tests {
 
     #[test]
     fn costs_follow_rows_epochs_and_evaluations() {
-        let lengths = Lengths { train: &[4, 6, 8], dev: &[], test: &[5] };
+        let lengths = Lengths { train: &[4, 6, 8], test: &[5], ..Lengths::default() };
         let one = estimate(&config(1, Keep::Last), &RBT3, lengths, Some(1e9));
         assert_eq!((one.steps, one.tokens), (2, 18));
         let train: f64 = [4, 6, 8].map(|s| RBT3.forward_flop(s)).iter().sum();
@@ -226,30 +191,13 @@ mod tests {
 
     #[test]
     fn disk_follows_what_is_kept() {
-        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5] };
+        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5], ..Lengths::default() };
         let disk = |keep| estimate(&config(3, keep), &RBT3, lengths, None).disk_bytes;
         let folder = RBT3.parameters() * 4;
         assert_eq!(disk(Keep::Last) - disk(Keep::None), folder);
         assert_eq!(disk(Keep::Best), disk(Keep::Last));
         assert_eq!(disk(Keep::All) - disk(Keep::None), 3 * folder);
         assert!(disk(Keep::None) > 3 * folder, "training state of 12 bytes a parameter");
-    }
-
-    #[test]
-    fn memory_is_state_and_the_largest_batch() {
-        let memory = |train: &[u32]| {
-            estimate(&config(1, Keep::Last), &RBT3, Lengths { train, ..Lengths::default() }, None).memory_bytes
-        };
-        assert_eq!(memory(&[]), 16 * RBT3.parameters());
-        let row = |s: u64| 4 * 3 * (s * (12 * 768 + 3 * 3072) + 3 * 12 * s * s);
-        assert_eq!(memory(&[10, 100, 20]), 16 * RBT3.parameters() + row(100) + row(20));
-        // Of a thousand rows the batch of two is drawn from the longest hundred.
-        let many: Vec<u32> = (1..=1000).collect();
-        assert_eq!(memory(&many), 16 * RBT3.parameters() + row(1000) + row(950));
-        // Rows of more than 2048 tokens together are computed one after the other.
-        assert_eq!(memory(&[1000, 1048]), 16 * RBT3.parameters() + row(1000) + row(1048));
-        assert_eq!(memory(&[1000, 1049]), 16 * RBT3.parameters() + row(1049));
-        assert_eq!(memory(&[3000]), 16 * RBT3.parameters() + row(3000));
     }
 
     #[test]

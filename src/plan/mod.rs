@@ -8,6 +8,7 @@ mod config;
 mod estimate;
 mod expand;
 mod key;
+mod memory;
 mod name;
 mod resolve;
 pub mod schedule;

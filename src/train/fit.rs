@@ -312,6 +312,24 @@ pub fn step_batches(
     Ok(batches)
 }
 
+/// Tokens of the largest part of a batch that a run on these rows computes at a time, in its first ten epochs: later ones
+/// hardly ever hold a larger one.
+///
+/// # Errors
+/// Where the tokenizer fails on a row.
+pub fn largest_part(train: &TrainConfig, rows: &[u32], tokens: &Tokens) -> Result<usize, DataError> {
+    let steps = Steps::new(train, rows.len());
+    let mut largest = 0;
+    for epoch in 1..=steps.total.div_ceil(steps.per_epoch.max(1)).min(10) as u32 {
+        let lengths = tokens.lengths(&data::epoch_order(rows, train.order_seed, epoch))?;
+        for batch in lengths.chunks(train.batch_size) {
+            let parts = data::by_tokens(batch.iter().copied(), train.micro_batch_tokens);
+            largest = parts.into_iter().map(|part| batch[part].iter().sum()).fold(largest, usize::max);
+        }
+    }
+    Ok(largest)
+}
+
 /// Rows in the order in which a run that has made `step` steps needs their tokens; each once, and none that only a run
 /// of more steps would need.
 pub fn reading_order(train: &TrainConfig, splits: &Splits, step: u64) -> Vec<u32> {

@@ -12,7 +12,7 @@ pub mod schedule;
 
 pub use checkpoint::{Saved, State, read_state, write_state};
 pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
-pub use fit::{Job, Outputs, ProbeText, fit, reading_order, step_batches};
+pub use fit::{Job, Outputs, ProbeText, fit, largest_part, reading_order, step_batches};
 pub use loss::{CrossEntropy, class_weights};
 
 /// Version of the engine's arithmetic. It enters the run key: raise it whenever the same config gives other numbers.
