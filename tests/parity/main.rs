@@ -3,6 +3,9 @@
 
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod bf16;
+mod words;
+
 use std::{collections::HashMap, path::PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -332,59 +335,6 @@ fn accumulated_batches_make_the_same_step() -> Result<()> {
     Ok(())
 }
 
-/// Words that are in no batch: the explicit engine leaves them alone until they are read.
-#[test]
-fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
-    // A large epsilon: AdamW makes no steps of rounding noise.
-    let recipe = Recipe { weight_decay: 0.3, max_grad_norm: 0.5, eps: 1e-3, ..recipe() };
-    let config = tiny();
-    let make = |kind: Kind| kind.engine(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
-    let [mut sparse, mut dense] = [make(Kind::Explicit)?, make(Kind::Autograd)?];
-    let word = "bert.embeddings.word_embeddings.weight";
-    // Words 40 to 43 occur late, once, and not again; 44 to 49 never.
-    let other = batch(&[vec![2, 40, 41, 3], vec![2, 42, 43, 3]], &[1, 0]);
-    for step in 0..30u64 {
-        let batch = if step == 20 { other.clone() } else { sample() };
-        for engine in [&mut sparse, &mut dense] {
-            backward(engine.as_mut(), std::slice::from_ref(&batch), 3, Some(DropoutPlan { seed: 1, step }))?;
-            let norm = engine.norm()?;
-            engine.update(norm, 1e-2)?;
-        }
-        if step == 10 {
-            // A resumed engine goes on bit for bit.
-            let mut resumed = make(Kind::Explicit)?;
-            {
-                let (state, tensors) = sparse.state();
-                let tensors = tensors
-                    .iter()
-                    .map(|t| Ok((t.name.clone(), Tensor::from_slice(&t.values(), t.shape(), &Device::Cpu)?)));
-                resumed.restore(&state, tensors.collect::<Result<_>>()?)?;
-            }
-            sparse = resumed;
-        }
-    }
-    let table = |engine: &dyn Engine| -> Vec<f32> {
-        engine.parameters().iter().find(|t| t.name == word).map(|t| t.values().into_owned()).expect("the words")
-    };
-    let (got, want) = (table(sparse.as_ref()), table(dense.as_ref()));
-    let fresh = numbers(&Parameters::fresh(&config, 3, 5)?.get(word));
-    let width = config.hidden_size;
-    for row in 0..50 {
-        let part = row * width..(row + 1) * width;
-        let error = difference(&got[part.clone()], &want[part.clone()]);
-        // Rounding of the parameters' other gradients reaches words that occur; the others see weight decay alone.
-        let most = if row >= 44 { 1e-7 } else { 2e-5 };
-        assert!(error < most, "word {row} differs by {error:e}");
-        let changed = difference(&got[part.clone()], &fresh[part]);
-        assert!(changed > 1e-3 || row == config.pad_token_id, "word {row} did not decay");
-    }
-    // What is read in between is the decayed table too.
-    let unseen = batch(&[vec![2, 45, 46, 3]], &[0]);
-    let error = difference(&sparse.scores(&unseen)?.concat(), &dense.scores(&unseen)?.concat());
-    assert!(error < 3e-4, "scores of words that never occurred differ by {error:e}");
-    Ok(())
-}
-
 /// candle-transformers' BertModel is an independent forward pass (its dropout does nothing, which is right here).
 #[test]
 fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
@@ -407,72 +357,5 @@ fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
         let mut engine = fresh(kind, &tiny(), &[])?;
         assert!(difference(&engine.scores(&batch(&[ids.to_vec()], &[0]))?.concat(), &want) < 1e-6, "{kind:?}");
     }
-    Ok(())
-}
-
-/// Logits before, gradients by name, and the loss after some steps.
-type Trained = (Vec<f32>, Vec<(String, Vec<f32>)>, f64);
-
-/// Products of bfloat16 factors: gradients and steps are those of float32 but for the factors' rounding (8 bits), with the
-/// same bytes for every number of threads.
-#[test]
-fn bf16_products_stay_near_float32() -> Result<()> {
-    let Some(cpu) = Cpu::bf16() else {
-        eprintln!("skipped: no bf16 products on this processor");
-        return Ok(());
-    };
-    drop(cpu);
-    let config = tiny();
-    let rows: Vec<Vec<u32>> = (0..40u32)
-        .map(|i| [2].into_iter().chain((0..3 + i % 17).map(|j| 5 + (7 * i + j) % 44)).chain([3]).collect())
-        .collect();
-    let labels: Vec<u32> = (0..40).map(|i| i % 3).collect();
-    let data = [batch(&rows, &labels)];
-    let plan = Some(DropoutPlan { seed: 3, step: 1 });
-    let train = |threads: usize| -> Result<Trained> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let made = pool.install(|| -> std::result::Result<_, String> {
-            let run = || -> Result<_> {
-                let cpu = Cpu::bf16().expect("bf16 products");
-                let mut engine = Explicit::new(cpu, &config, Parameters::fresh(&config, 3, 5)?, &recipe())?;
-                let logits = engine.scores(&data[0])?.concat();
-                backward(&mut engine, &data, 3, plan)?;
-                let gradients = names(&engine).into_iter().map(|n| Ok((n.clone(), engine.gradient(&n)?)));
-                let gradients = gradients.collect::<Result<Vec<_>>>()?;
-                let mut loss = 0.0;
-                for step in 1..=10 {
-                    loss = backward(&mut engine, &data, 3, Some(DropoutPlan { seed: 3, step }))?;
-                    let norm = engine.norm()?;
-                    engine.update(norm, 1e-3)?;
-                }
-                Ok((logits, gradients, loss))
-            };
-            run().map_err(|e| e.to_string())
-        });
-        Ok(made?)
-    };
-    let (logits, gradients, loss) = train(1)?;
-    for threads in [2, 3] {
-        let other = train(threads)?;
-        assert!(logits == other.0 && gradients == other.1 && loss == other.2, "{threads} threads give other bytes");
-    }
-    let mut exact = fresh(Kind::Explicit, &config, &[])?;
-    let error = difference(&logits, &exact.scores(&data[0])?.concat());
-    assert!(error > 1e-7 && error < 5e-3, "logits differ by {error:e}");
-    backward(exact.as_mut(), &data, 3, plan)?;
-    let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
-    for (name, got) in gradients.iter().filter(|(name, _)| !name.ends_with("key.bias")) {
-        let want = exact.gradient(name)?;
-        let apart: Vec<f32> = got.iter().zip(&want).map(|(a, b)| a - b).collect();
-        let error = norm(&apart) / norm(&want);
-        assert!(error < 0.02, "the gradient of {name} differs by {error:e} of its norm");
-    }
-    let mut want = 0.0;
-    for step in 1..=10 {
-        want = backward(exact.as_mut(), &data, 3, Some(DropoutPlan { seed: 3, step }))?;
-        let norm = exact.norm()?;
-        exact.update(norm, 1e-3)?;
-    }
-    assert!((loss - want).abs() < 5e-3, "the loss after ten steps is {loss}, in float32 {want}");
     Ok(())
 }
