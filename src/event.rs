@@ -101,6 +101,16 @@ pub enum Outcome {
     Completed,
     /// Stopped on request; goes on from its checkpoint.
     Interrupted,
+    /// Reached a step at which its sweep decides who goes on; waits there with a checkpoint.
+    Paused {
+        /// That step.
+        step: u64,
+    },
+    /// Ended by its sweep before its time.
+    Pruned {
+        /// Why, in one sentence.
+        reason: String,
+    },
     /// Stopped by a failure.
     Failed {
         /// Of what kind.
@@ -174,6 +184,11 @@ pub enum Event {
         /// One for each probe.
         scores: Vec<ProbeScore>,
     },
+    /// Training is over and these weights are what remains of it.
+    WeightsKept {
+        /// SHA-256 over names, shapes and values of all parameters, in hex.
+        sha256: String,
+    },
     /// The state of training is about to be written. Listeners first make durable what they hold, so that a checkpoint
     /// never knows of a step that the log has lost.
     CheckpointStarted {
@@ -187,4 +202,17 @@ pub enum Event {
     },
     /// Nothing more comes.
     RunFinished(Outcome),
+}
+
+impl Event {
+    /// Whether training has to wait until the event is on disk: what comes next builds on its being there.
+    pub fn is_awaited(&self) -> bool {
+        matches!(
+            self,
+            Self::EvalCompleted { .. }
+                | Self::CheckpointStarted { .. }
+                | Self::CheckpointSaved { .. }
+                | Self::RunFinished(_)
+        )
+    }
 }

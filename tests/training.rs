@@ -101,7 +101,7 @@ fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: 
     let saved = read_state(&state).expect("a sound state");
     let outputs = Outputs { state, best, export: &export };
     let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
-    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs };
+    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs, pauses: &|_| false };
     let mut events = Vec::new();
     let mut emit = |event| {
         events.push(event);

@@ -16,6 +16,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
         model_digest: run.model_digest.clone(),
+        micro_batch_tokens: None,
         numerics: NUMERICS,
     }
 }

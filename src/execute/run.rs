@@ -109,7 +109,7 @@ fn settle(
     match make(store, run, runner, info)? {
         Outcome::Completed => tally.completed += 1,
         Outcome::Failed { .. } => tally.failed += 1,
-        Outcome::Interrupted => tally.stopped += 1,
+        Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => tally.stopped += 1,
     }
     Ok(())
 }
@@ -218,6 +218,7 @@ fn train(
         splits: &run.splits,
         probes: &run.probes,
         outputs: Outputs { state: folder.state(), best: folder.best(), export: &export },
+        pauses: &|_| false,
     };
     let listener = &mut *runner.listener;
     let mut emit = |event: Event| listener.on(info, &event).map_err(Into::into);

@@ -115,7 +115,10 @@ impl View {
                 line(Tone::Aside, format!("checkpoint at step {step}"))
             }
             Event::RunFinished(outcome) => self.end(run, outcome),
-            Event::EvalProgress { .. } | Event::Predicted { .. } | Event::CheckpointStarted { .. } => Vec::new(),
+            Event::EvalProgress { .. }
+            | Event::Predicted { .. }
+            | Event::WeightsKept { .. }
+            | Event::CheckpointStarted { .. } => Vec::new(),
         }
     }
 
@@ -167,6 +170,10 @@ impl View {
                 let text = format!("{name}: interrupted after step {step}; the same command goes on from {from}");
                 (Tone::Warning, text)
             }
+            Outcome::Paused { step } => {
+                (Tone::Aside, format!("{name}: waits at step {step} for the runs it is compared with"))
+            }
+            Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned after step {step}: {reason}")),
             Outcome::Failed { kind, message } => {
                 let kind = match kind {
                     FailureKind::Error => "",

@@ -64,14 +64,7 @@ impl Recorder {
             return Ok(());
         }
         self.send(Message::Record(key.into(), event.clone()))?;
-        let at_once = matches!(
-            event,
-            Event::EvalCompleted { .. }
-                | Event::CheckpointStarted { .. }
-                | Event::CheckpointSaved { .. }
-                | Event::RunFinished(_)
-        );
-        if at_once { self.flush() } else { Ok(()) }
+        if event.is_awaited() { self.flush() } else { Ok(()) }
     }
 
     /// Returns when everything recorded so far is durable.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -15,9 +16,14 @@ use crate::spec::{Spec, Sweep};
 /// Points of a sweep at most, before exclusion.
 pub const MAX_POINTS: u64 = 100_000;
 
+/// The key that `sweep.seeds` sets.
+const SEED: &str = "train.seed";
+
 /// One run of an experiment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRun {
+    /// Number of its trial, from 0: runs of one trial differ in nothing but `train.seed`, and are compared as one.
+    pub trial: usize,
     /// Name for people, unique in the experiment: what is swept (`lr=2e-5 seed=3`), or the experiment's name.
     pub name: String,
     /// Swept keys and their values, in the order of the axes.
@@ -47,6 +53,7 @@ pub fn expand<E: From<PlanError>>(
     let mut runs = Vec::new();
     let mut errors = Vec::new();
     let mut seen = HashSet::new();
+    let mut trials: Vec<Vec<(String, Value)>> = Vec::new();
     for index in 0..points {
         let point = point(&axes, index);
         if spec.sweep.exclude.iter().any(|table| matches(table, &point, &base)) {
@@ -61,7 +68,12 @@ pub fn expand<E: From<PlanError>>(
         };
         if seen.insert(fingerprint(&to_value(&config))) {
             let name = if point.is_empty() { spec.name.clone() } else { names.name(&point) };
-            runs.push(PlannedRun { name, point, config });
+            let trial_key: Vec<_> = point.iter().filter(|(key, _)| key != SEED).cloned().collect();
+            let trial = trials.iter().position(|known| *known == trial_key).unwrap_or_else(|| {
+                trials.push(trial_key);
+                trials.len() - 1
+            });
+            runs.push(PlannedRun { trial, name, point, config });
         }
     }
     if !errors.is_empty() {

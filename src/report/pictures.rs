@@ -113,7 +113,7 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
         let run = &input.runs[i];
         let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
         let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
-        let broken_off = matches!(run.run.state, RunState::Failed | RunState::Interrupted);
+        let broken_off = matches!(run.run.state, RunState::Failed | RunState::Interrupted | RunState::Pruned);
         Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), broken_off }
     };
     let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();

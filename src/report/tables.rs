@@ -245,6 +245,7 @@ pub fn state_name(state: RunState) -> &'static str {
         RunState::Completed => "completed",
         RunState::Failed => "failed",
         RunState::Interrupted => "interrupted",
+        RunState::Pruned => "pruned",
     }
 }
 

@@ -22,6 +22,8 @@ pub enum RunState {
     Failed,
     /// Stopped on request or with its process; goes on from its checkpoint.
     Interrupted,
+    /// Ended by its sweep before its time: others did better.
+    Pruned,
 }
 
 /// What a run was made with.
@@ -44,6 +46,9 @@ pub struct Environment {
     pub data_digest: String,
     /// SHA-256 over the model's files; empty for `scratch:`.
     pub model_digest: String,
+    /// `train.micro_batch_tokens` where memory ran out and the run went on with less than its config says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch_tokens: Option<usize>,
     /// Version of the engine's arithmetic: runs of different versions are not compared bit for bit.
     pub numerics: u32,
 }
@@ -94,6 +99,8 @@ pub struct RunRecord {
     pub last_loss: Option<f64>,
     /// Step of the checkpoint that it would go on from.
     pub checkpoint_step: Option<u64>,
+    /// SHA-256 over the weights that were kept, in hex; none before it completed.
+    pub weights_sha256: Option<String>,
     /// Unix time, in seconds.
     pub created_at: f64,
     /// Unix time, in seconds.

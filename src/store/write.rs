@@ -189,6 +189,9 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         }
         Event::Predicted { split, predictions } => insert_predictions(tx, key, *split, predictions)?,
         Event::ProbesScored { when, step, scores } => insert_probes(tx, key, *when, *step, scores)?,
+        Event::WeightsKept { sha256 } => {
+            tx.prepare_cached("UPDATE runs SET weights_sha256 = ?2 WHERE key = ?1")?.execute([key, sha256])?;
+        }
         Event::CheckpointSaved { step } => {
             tx.prepare_cached("UPDATE runs SET checkpoint_step = ?2 WHERE key = ?1")?
                 .execute(params![key, Count(*step)])?;
@@ -196,6 +199,11 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         Event::RunFinished(outcome) => match outcome {
             Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
             Outcome::Interrupted => set_state(tx, key, RunState::Interrupted, None, None)?,
+            Outcome::Paused { step } => {
+                let message = format!("waits at step {step} for the runs it is compared with");
+                set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
+            }
+            Outcome::Pruned { reason } => set_state(tx, key, RunState::Pruned, None, Some(reason))?,
             Outcome::Failed { kind, message } => set_state(tx, key, RunState::Failed, Some(*kind), Some(message))?,
         },
         Event::EvalProgress { .. } | Event::CheckpointStarted { .. } => {}

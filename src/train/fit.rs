@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Instant};
 
+use sha2::{Digest, Sha256};
+
 use super::{
     CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, evaluate, policy,
     schedule::{Steps, learning_rate},
@@ -52,6 +54,8 @@ pub struct Job<'a> {
     pub probes: &'a [ProbeText],
     /// Where files go.
     pub outputs: Outputs<'a>,
+    /// Asked after each evaluation on the way, with its step: whether the run pauses there, with a checkpoint.
+    pub pauses: &'a dyn Fn(u64) -> bool,
 }
 
 type Emit<'a> = dyn FnMut(Event) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
@@ -129,7 +133,8 @@ impl Fit<'_> {
         let mut saved_at = self.state.step;
         loop {
             let step = self.state.step;
-            if step > 0 && policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step {
+            let evaluates = policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step;
+            if step > 0 && evaluates {
                 self.evaluate_during()?;
             }
             if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step) {
@@ -138,6 +143,12 @@ impl Fit<'_> {
             }
             if step >= self.steps.total || self.state.stopped {
                 break;
+            }
+            if step > 0 && evaluates && (self.job.pauses)(step) {
+                if saved_at < step {
+                    self.save()?;
+                }
+                return Ok(Outcome::Paused { step });
             }
             if (self.stop)() {
                 return Err(TrainError::StopRequested);
@@ -149,6 +160,8 @@ impl Fit<'_> {
             self.weights_of = self.state.best.step;
         }
         self.measure(When::After)?;
+        let sha256 = digest(&self.engine.parameters());
+        self.emit(Event::WeightsKept { sha256 })?;
         Ok(Outcome::Completed)
     }
 
@@ -275,6 +288,18 @@ impl Fit<'_> {
     fn rows(&self, split: Split) -> &[u32] {
         rows_of(self.job.splits, split)
     }
+}
+
+/// SHA-256, in hex, over names, shapes and values of parameters, whatever their order.
+fn digest(parameters: &[Named]) -> String {
+    let mut sorted: Vec<&Named> = parameters.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut hash = Sha256::new();
+    for parameter in sorted {
+        hash.update(format!("{} {:?}\n", parameter.name, parameter.shape()));
+        hash.update(bytemuck::cast_slice(&parameter.values()));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn rows_of(splits: &Splits, split: Split) -> &[u32] {

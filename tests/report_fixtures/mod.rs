@@ -269,6 +269,7 @@ impl Recipe {
                 checkpoint_step: None,
                 steps: total,
                 last_loss: steps.last().map(|s| s.loss),
+                weights_sha256: None,
                 created_at: 1_772_366_000.0,
                 started_at: Some(1_772_366_400.0),
                 finished_at: Some(1_772_366_400.0 + 0.9 * total as f64),
@@ -344,6 +345,7 @@ fn environment() -> Environment {
         threads: 2,
         data_digest: "b8b5c11c00b51578d35937fca56e03a126b45381f1ea4b22893237cb377a26fe".into(),
         model_digest: "3b5b76c4aef48ecf8cb3abaafe960f093b5b76c4aef48ecf8cb3abaafe960f09".into(),
+        micro_batch_tokens: None,
         numerics: 1,
     }
 }

@@ -108,7 +108,14 @@ fn states(runs: &[RunInput]) -> String {
     if runs.is_empty() {
         return "no runs yet".into();
     }
-    let order = [RunState::Completed, RunState::Failed, RunState::Interrupted, RunState::Running, RunState::Pending];
+    let order = [
+        RunState::Completed,
+        RunState::Failed,
+        RunState::Pruned,
+        RunState::Interrupted,
+        RunState::Running,
+        RunState::Pending,
+    ];
     let of = |state| runs.iter().filter(|r| r.run.state == state).count();
     let parts: Vec<String> =
         order.into_iter().filter(|&s| of(s) > 0).map(|s| format!("{} {}", of(s), state_name(s))).collect();
@@ -211,7 +218,7 @@ fn message(run: &RunInput) -> Option<String> {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
         RunState::Interrupted => Some("stopped; “taper run” goes on from its last checkpoint".into()),
-        RunState::Completed | RunState::Pending | RunState::Running => None,
+        RunState::Completed | RunState::Pruned | RunState::Pending | RunState::Running => None,
     }
 }
 
