@@ -40,6 +40,7 @@ pub fn train(run: &Prepared, goes_on: &mut dyn FnMut(&StepCompleted) -> bool) ->
         splits: &splits,
         probes: &[],
         outputs: Outputs { state: "unused".into(), best: "unused".into(), export: &|_, _| Ok(()) },
+        pauses: &|_| false,
     };
     let mut done = false;
     // An error of the listener is the one way to end a run without its last evaluation and checkpoint.
