@@ -91,13 +91,13 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
 }
 
 /// Reads data and models of all runs and checks everything that can be checked; all problems at once. The runs are to be
-/// made on `device`.
-pub fn prepare(planned: &[PlannedRun], device: DeviceChoice) -> Result<Vec<Prepared>> {
+/// made on these devices.
+pub fn prepare(planned: &[PlannedRun], devices: &[DeviceChoice]) -> Result<Vec<Prepared>> {
     let mut bench = Workbench::default();
     let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
     let mut prepared = Vec::new();
     for run in planned {
-        if let Err(e) = check_precision(&run.config, device) {
+        for e in devices.iter().filter_map(|device| check_precision(&run.config, *device).err()) {
             note(&mut problems, &e, &run.name);
         }
         match bench.prepare(run) {
@@ -148,6 +148,12 @@ pub fn state(run: &RunRecord) -> String {
     }
 }
 
+/// The program that runs, also where its file was replaced since it began (a build, an update).
+pub fn this_program() -> Result<PathBuf> {
+    let own = PathBuf::from("/proc/self/exe");
+    Ok(if own.exists() { own } else { std::env::current_exe()? })
+}
+
 /// Raised by the first Ctrl-C (or SIGTERM); the second ends the process.
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -156,16 +162,15 @@ pub fn stop_requested() -> bool {
     STOP.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Makes Ctrl-C a request to stop after the current step.
-pub fn catch_signals() -> Result<()> {
-    Ok(ctrlc::set_handler(|| {
+/// Makes Ctrl-C a request to stop, answered by a word on standard error; a second one ends the process.
+pub fn catch_signals(word: &'static str) -> Result<()> {
+    Ok(ctrlc::set_handler(move || {
         use std::io::Write;
         if STOP.swap(true, std::sync::atomic::Ordering::Relaxed) {
             std::process::exit(130);
         }
-        let _ = writeln!(
-            std::io::stderr(),
-            "\nstopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)"
-        );
+        if !word.is_empty() {
+            let _ = writeln!(std::io::stderr(), "\n{word}");
+        }
     })?)
 }

@@ -12,6 +12,8 @@ mod predict;
 mod report;
 mod run;
 mod show;
+mod standing;
+mod worker;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -75,6 +77,9 @@ enum Command {
     Predict(predict::Predict),
     /// Copy a trained model to a folder that transformers loads as it is.
     Export(export::Export),
+    /// Make runs as another taper process orders.
+    #[command(hide = true)]
+    Worker,
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -110,11 +115,15 @@ fn sentence(e: &anyhow::Error) -> String {
 /// Runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
     let Cli { command, global } = Cli::parse();
-    let mut out = Output::new(&global);
     let result = match global.threads {
         Some(n) => taper::execute::set_threads(n.into()).map_err(anyhow::Error::from),
         None => Ok(()),
     };
+    if let (Ok(()), Command::Worker) = (&result, &command) {
+        // Its standard output belongs to the one who started it.
+        return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
+    }
+    let mut out = Output::new(&global);
     let result = result.and_then(|()| match command {
         Command::Plan(command) => command.execute(&global, &mut out),
         Command::Run(command) => command.execute(&global, &mut out),
@@ -123,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Report(command) => command.execute(&global, &mut out),
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
+        Command::Worker => Ok(ExitCode::FAILURE),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);

@@ -15,7 +15,12 @@ use taper::{
     train::{largest_part, step_batches},
 };
 
-use super::{Global, Unusable, common, common::SpecArgs, output::Output};
+use super::{
+    Global, Unusable, common,
+    common::SpecArgs,
+    output::Output,
+    standing::{Standing, Stored},
+};
 
 /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
 #[derive(Args)]
@@ -37,7 +42,7 @@ pub struct Plan {
 /// A planned run with what is known of it.
 struct Line<'a> {
     run: &'a Prepared,
-    record: Option<RunRecord>,
+    standing: Standing,
     estimate: Estimate,
 }
 
@@ -53,29 +58,26 @@ impl Plan {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let runs = common::prepare(&self.spec.expand(&spec)?, global.device)?;
+        let runs = common::prepare(&self.spec.expand(&spec)?, &[global.device])?;
         if let Some(path) = &self.order {
             write_order(&runs[0], path)?;
         }
-        let mut stored = match global.runs.join("taper.db").is_file() {
-            true => common::open_existing(global)?.runs()?,
-            false => Vec::new(),
-        };
+        let stored = Stored::read(global, &spec.spec().name)?;
+        let (standings, orphaned) = stored.compare(&runs);
         let mut rates: Vec<(Precision, f64)> = Vec::new();
         let mut lines = Vec::with_capacity(runs.len());
-        for run in &runs {
-            let place = stored.iter().position(|record| record.key == run.key);
+        for (run, standing) in runs.iter().zip(standings) {
             let precision = run.config.train.precision;
             let rate = rates.iter().find(|(p, _)| *p == precision).map(|(_, rate)| *rate).unwrap_or_else(|| {
                 let rate = training_rate(precision);
                 rates.push((precision, rate));
                 rate
             });
-            lines.push(Line { run, record: place.map(|i| stored.swap_remove(i)), estimate: costs(run, rate)? });
+            lines.push(Line { run, standing, estimate: costs(run, rate)? });
         }
         match out.json {
-            true => out.document(&document(&spec, &lines)?)?,
-            false => print(&spec, &self.spec, &lines, out)?,
+            true => out.document(&document(&spec, &lines, &orphaned)?)?,
+            false => print(&spec, &self.spec, &lines, &orphaned, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -105,29 +107,22 @@ fn costs(run: &Prepared, rate: f64) -> Result<Estimate> {
     Ok(estimate(&run.config, &shape, lengths, Some(rate)))
 }
 
-/// Whether a run is left to do, in words.
-fn standing(record: Option<&RunRecord>) -> String {
-    match record {
-        None => "new".into(),
-        Some(r) if r.state == RunState::Completed => "done".into(),
-        Some(r) if r.state == RunState::Interrupted => match r.checkpoint_step {
-            Some(step) => format!("goes on at step {step}"),
-            None => "begins again".into(),
-        },
-        Some(r) => common::state(r),
-    }
-}
-
 /// What is still to be spent on a run: nothing where it is done.
 fn left(line: &Line) -> f64 {
-    let Some(record) = &line.record else { return 1.0 };
+    let Some(record) = &line.standing.record else { return 1.0 };
     match record.state {
-        RunState::Completed => 0.0,
+        RunState::Completed | RunState::Pruned => 0.0,
         _ => 1.0 - record.checkpoint_step.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
     }
 }
 
-fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -> Result<()> {
+fn print(
+    spec: &LoadedSpec,
+    args: &SpecArgs,
+    lines: &[Line],
+    orphaned: &[(&RunRecord, String)],
+    out: &mut Output,
+) -> Result<()> {
     out.line(format!("{}  ({})", spec.spec().name, args.spec.display()))?;
     if !spec.spec().description.is_empty() {
         out.line(&spec.spec().description)?;
@@ -155,7 +150,10 @@ fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -
             vec![
                 format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
-                standing(line.record.as_ref()),
+                match &line.standing.why {
+                    Some(why) => format!("{}: {why}", line.standing.word),
+                    None => line.standing.word.clone(),
+                },
                 format::count(e.steps),
                 e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
                 format!("~{}", format::bytes(e.memory_bytes)),
@@ -163,6 +161,13 @@ fn print(spec: &LoadedSpec, args: &SpecArgs, lines: &[Line], out: &mut Output) -
             ]
         }),
     )?;
+    if !orphaned.is_empty() {
+        out.line("")?;
+        out.line("orphaned: runs of the last plan that this one does not hold (`taper rm` removes them)")?;
+        out.rows(orphaned.iter().map(|(run, name)| {
+            vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
+        }))?;
+    }
     let time: f64 = lines.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).sum();
     let disk = lines.iter().map(|line| line.estimate.disk_bytes as f64 * left(line).ceil()).sum::<f64>() as u64;
     let open = lines.iter().filter(|line| left(line) > 0.0).count();
@@ -239,13 +244,13 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     ))
 }
 
-fn document(spec: &LoadedSpec, lines: &[Line]) -> Result<serde_json::Value> {
+fn document(spec: &LoadedSpec, lines: &[Line], orphaned: &[(&RunRecord, String)]) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
         let (run, e, l) = (line.run, &line.estimate, line.run.lengths()?);
         let c = &run.dataset.cleaning;
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
-            "key": run.key, "name": run.name, "standing": standing(line.record.as_ref()), "config": run.config,
+            "key": run.key, "name": run.name, "standing": line.standing.word, "why": line.standing.why, "config": run.config,
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
                 "missing_label": c.missing_label, "duplicates": c.duplicates, "contradicting": c.contradicting,
@@ -263,7 +268,11 @@ fn document(spec: &LoadedSpec, lines: &[Line]) -> Result<serde_json::Value> {
             },
         }))
     });
-    Ok(json!({ "experiment": spec.spec().name, "runs": runs.collect::<Result<Vec<_>>>()? }))
+    let orphaned: Vec<_> = orphaned
+        .iter()
+        .map(|(run, name)| json!({ "key": run.key, "name": name, "state": run.state, "steps": run.steps }))
+        .collect();
+    Ok(json!({ "experiment": spec.spec().name, "runs": runs.collect::<Result<Vec<_>>>()?, "orphaned": orphaned }))
 }
 
 fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {

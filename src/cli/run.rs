@@ -6,9 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Runner, Tally, run_all},
+    execute::{Budget, DeviceChoice, Runner, Slot, Tally, run_all, threads},
     format,
     observe::{JsonLines, Listener, Listeners, Progress, Recorder},
+    plan::Prune,
     store::{ExperimentRecord, NewRun, Store},
 };
 
@@ -22,7 +23,16 @@ use super::{Global, Unusable, common, common::SpecArgs, output::Output};
 pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Make runs again that diverged.
+    /// Runs made at a time, each in a process of its own; on the CPU they share the threads.
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+    /// Devices to make runs on, one at a time on each: cuda:0,cuda:1,cpu.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "jobs")]
+    devices: Vec<DeviceChoice>,
+    /// How often a run is tried again whose process died.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    retries: u32,
+    /// Make runs again that diverged or were pruned.
     #[arg(long)]
     retry: bool,
 }
@@ -31,9 +41,16 @@ impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
-        let prepared = common::prepare(&self.spec.expand(&spec)?, global.device)?;
-        let (device, device_name) = global.device.open().map_err(|e| Unusable(e.into()))?;
-        common::catch_signals()?;
+        let slots = self.slots(global);
+        let mut devices: Vec<DeviceChoice> = slots.iter().map(|slot| slot.device).collect();
+        devices.dedup();
+        let prepared = common::prepare(&self.spec.expand(&spec)?, &devices)?;
+        for device in devices {
+            device.open().map_err(|e| Unusable(e.into()))?;
+        }
+        common::catch_signals(
+            "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
+        )?;
 
         let mut store = Store::open(&global.runs)?;
         common::settle(&mut store, global)?;
@@ -66,11 +83,14 @@ impl Run {
         let mut skipped = Vec::new();
         let mut runner = Runner {
             runs: &global.runs,
-            device,
-            device_name,
+            program: common::this_program()?,
+            slots,
             listener: &mut listeners,
             stop: &common::stop_requested,
             retry: self.retry,
+            retries: self.retries,
+            prune: Prune::None,
+            budget: Budget::default(),
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
         let tally = run_all(&mut store, &prepared, &mut runner);
@@ -93,13 +113,24 @@ impl Run {
         })
     }
 
+    /// Where the runs are made.
+    fn slots(&self, global: &Global) -> Vec<Slot> {
+        let devices = match self.devices.is_empty() {
+            true => vec![global.device; self.jobs.into()],
+            false => self.devices.clone(),
+        };
+        Slot::share(&devices, threads())
+    }
+
     /// What came of it, and what to do next.
     fn conclude(&self, store: &Store, experiment: &ExperimentRecord, tally: Tally, out: &mut Output) -> Result<()> {
         let parts = [
             (tally.completed, "completed"),
             (tally.already_done, "done before"),
             (tally.failed, "failed"),
+            (tally.pruned, "pruned"),
             (tally.stopped, "stopped"),
+            (tally.beyond_budget, "left: the sweep's budget is spent"),
         ];
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;

@@ -1,6 +1,6 @@
 //! Devices and threads.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use candle_core::Device;
 
@@ -18,6 +18,18 @@ pub enum DeviceChoice {
     Cuda(usize),
     /// Apple's GPU.
     Metal,
+}
+
+/// As it is written after `--device`.
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(n) => write!(f, "cuda:{n}"),
+            Self::Metal => f.write_str("metal"),
+        }
+    }
 }
 
 impl FromStr for DeviceChoice {
@@ -39,9 +51,7 @@ impl DeviceChoice {
     pub fn name(self) -> String {
         match self {
             Self::Auto => self.open().map_or_else(|_| "cpu".into(), |(_, name)| name),
-            Self::Cpu => "cpu".into(),
-            Self::Cuda(n) => format!("cuda:{n}"),
-            Self::Metal => "metal".into(),
+            named => named.to_string(),
         }
     }
 
@@ -102,6 +112,9 @@ mod tests {
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
         assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
         assert_eq!(DeviceChoice::Cuda(3).name(), "cuda:3");
+        for device in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Cuda(1), DeviceChoice::Metal] {
+            assert_eq!(device.to_string().parse(), Ok(device));
+        }
         assert_eq!(DeviceChoice::Cpu.name(), "cpu");
         for wrong in ["gpu", "cuda:x", "cpu:1", ""] {
             assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");

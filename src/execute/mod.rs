@@ -1,26 +1,38 @@
 //! The execute room: from planned runs to trained ones.
 //!
 //! [`Workbench`] reads and splits data and finds models, each once for all runs that share it, and checks everything that
-//! can be checked before training. [`run_all`] trains what is not done, one run after the other.
+//! can be checked before training. [`run_all`] has what is not done made by worker processes, each of which serves one slot
+//! (a device, or a share of the processor's cores) and makes one run after the other: [`serve`]. A worker that dies takes
+//! nothing with it but the steps since its last checkpoint; who owns the database is the command alone.
+//!
+//! Which run is next is decided in `sweep`, a function of what is known of all of them; `run` does what it says, `pool` keeps
+//! the processes, `protocol` is what they say to each other, and `make` is the making of one run.
 
 mod device;
 mod environment;
 mod folder;
+mod make;
+mod pool;
 mod precision;
 mod prepare;
 mod probes;
+mod protocol;
 mod rate;
 mod run;
+mod sweep;
 mod trained;
+mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
 pub use folder::RunFolder;
+pub use pool::Slot;
 pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
-pub use run::{Runner, Tally, run_all};
+pub use run::{Budget, Runner, Tally, run_all};
 pub use trained::Trained;
+pub use worker::serve;
 
 /// What can go wrong around a run.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +66,9 @@ pub enum ExecuteError {
         /// Why. No source of the error: the message says it already.
         error: std::io::Error,
     },
+    /// A worker process.
+    #[error("{0}")]
+    Worker(String),
     /// A device that is not here.
     #[error("{0}")]
     Device(String),

@@ -15,6 +15,8 @@ use crate::{
 pub struct Prepared {
     /// Its identity.
     pub key: String,
+    /// Number of its trial: see [`PlannedRun::trial`].
+    pub trial: usize,
     /// Its name for people.
     pub name: String,
     /// Its settings.
@@ -147,6 +149,7 @@ impl Workbench {
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {
             key: run_key(config, &digests, NUMERICS),
+            trial: run.trial,
             name: run.name.clone(),
             config: config.clone(),
             steps,

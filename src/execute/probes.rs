@@ -1,38 +1,45 @@
 //! Probe sentences that were added to a spec after its runs were made: scored without training again.
 
-use super::{ExecuteError, Prepared, RunFolder, Runner, run::load};
+use std::path::Path;
+
+use candle_core::Device;
+
+use super::{ExecuteError, Prepared, RunFolder, make::load, worker::Line};
 use crate::{
     engine::engine,
     event::{Event, When},
     model::{Parameters, read_weights},
-    observe::RunInfo,
     store::{ProbeRecord, Store},
     train::score_probes,
 };
 
-/// Scores the probes of a completed run with its first and its kept weights, where the stored scores are of other probes.
-///
-/// Tells whether there was anything to do.
-pub(super) fn catch_up(
-    store: &Store,
+/// Whether a completed run has a model and probes that it has not scored.
+pub(super) fn are_new(store: &Store, run: &Prepared, runs: &Path) -> Result<bool, ExecuteError> {
+    Ok(!up_to_date(&store.probes(&run.key)?, run) && weights(runs, run).is_file())
+}
+
+fn weights(runs: &Path, run: &Prepared) -> std::path::PathBuf {
+    RunFolder::new(runs, &run.key).model().join("model.safetensors")
+}
+
+/// Scores the probes with the first and the kept weights, and reports them.
+pub(super) fn score(
     run: &Prepared,
-    runner: &mut Runner,
-    info: &RunInfo,
-) -> Result<bool, ExecuteError> {
-    let stored = store.probes(&run.key)?;
-    let model = RunFolder::new(runner.runs, &run.key).model().join("model.safetensors");
-    if up_to_date(&stored, run) || !model.is_file() {
-        return Ok(false);
-    }
+    runs: &Path,
+    last_step: u64,
+    device: &Device,
+    line: &Line,
+) -> Result<(), ExecuteError> {
     let labels = &run.dataset.labels;
+    let model = weights(runs, run);
     let kept = Parameters::load(&run.shape, labels.len(), read_weights(&model)?, &model, 0)?;
-    let last = store.run(&run.key)?.steps;
-    for (when, step, loaded) in [(When::Before, 0, load(run)?), (When::After, last, kept)] {
-        let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &runner.device)?;
+    for (when, step, loaded) in [(When::Before, 0, load(run)?), (When::After, last_step, kept)] {
+        let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), device)?;
         let scores = score_probes(engine.as_mut(), &run.probes, labels)?;
-        runner.listener.on(info, &Event::ProbesScored { when, step, scores })?;
+        let told = line.event(Event::ProbesScored { when, step, scores });
+        told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Whether every probe of the spec is scored as it stands there.

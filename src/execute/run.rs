@@ -1,22 +1,31 @@
-//! Making runs: who owns them, what is left to do, what remains.
+//! Making the runs of a plan: who is at which, what is left to do, what came of it.
 
-use std::{path::Path, time::Duration};
-
-use candle_core::Device;
-
-use super::{ExecuteError, Prepared, RunFolder, environment, probes};
-use crate::{
-    engine::{Engine, engine},
-    event::{Event, FailureKind, Outcome},
-    model::{Loaded, Parameters, read_weights},
-    observe::{Listener, RunInfo},
-    plan::Keep,
-    store::{RunLock, RunState, Store},
-    train::{Job, Outputs, Saved, TrainError, fit, read_state, reading_order},
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-/// Between looks at runs that another process is at.
-const WAIT: Duration = Duration::from_millis(300);
+use super::{
+    ExecuteError, Prepared, RunFolder,
+    pool::{News, Pool, Slot},
+    probes,
+    protocol::{Job, Order, Report, Task},
+    sweep::{Item, Standing, Sweep},
+};
+use crate::{
+    event::{Event, FailureKind, Outcome, Split, When},
+    observe::{Listener, RunInfo},
+    plan::{Keep, Prune, rungs},
+    store::{RunLock, RunRecord, RunState, Store, is_locked},
+    train::{largest_part, policy::figure},
+};
+
+/// Between looks at the request to stop, and at runs that another process is at.
+const TICK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Tokens below which a batch is not cut further when memory runs out.
+const LEAST_MICRO_BATCH: usize = 64;
 
 /// How many runs ended how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,204 +36,464 @@ pub struct Tally {
     pub already_done: usize,
     /// Ended by a failure, now or (diverged runs) before.
     pub failed: usize,
+    /// Ended before their time by the sweep's rule, now or before.
+    pub pruned: usize,
     /// Not begun or not ended, because of a request to stop.
     pub stopped: usize,
+    /// Not begun or not ended, because the sweep's budget is spent.
+    pub beyond_budget: usize,
+}
+
+/// What a sweep may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Budget {
+    /// Runs that may be begun, earlier ones included.
+    pub runs: Option<u64>,
+    /// Seconds of training of all runs together, earlier ones included.
+    pub seconds: Option<f64>,
 }
 
 /// What runs are made with.
 pub struct Runner<'a> {
     /// The folder `runs/`.
     pub runs: &'a Path,
-    /// The device.
-    pub device: Device,
-    /// Its name.
-    pub device_name: String,
+    /// The program whose `worker` command makes them: taper itself.
+    pub program: PathBuf,
+    /// Where they are made, each slot one at a time.
+    pub slots: Vec<Slot>,
     /// Who is told of every event. A recorder must be among them.
     pub listener: &'a mut dyn Listener,
     /// Whether the user asked to stop.
     pub stop: &'a dyn Fn() -> bool,
-    /// Runs that diverged are made again; without it they stay failed, since they would diverge again.
+    /// Runs that diverged or were pruned are made again.
     pub retry: bool,
+    /// How often a run whose worker died is tried again.
+    pub retries: u32,
+    /// Which trials end before their time.
+    pub prune: Prune,
+    /// What all of it may cost.
+    pub budget: Budget,
     /// Told of runs that are not made, with the reason.
     pub skipped: &'a mut dyn FnMut(&Prepared, &str),
 }
 
-/// Makes every run that is not done, in order. A run that fails does not keep the others from being made; one that another
-/// process is at is waited for, and made here if that process does not end it.
+/// Makes every run that is not done. A run that fails does not keep the others from being made; one that another process is
+/// at is waited for, and made here if that process does not end it.
+///
+/// # Errors
+/// What would meet every other run too: the store, the listener, no worker to be had.
 pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Result<Tally, ExecuteError> {
-    let mut tally = Tally::default();
-    let mut open: Vec<usize> = (0..runs.len()).collect();
-    while !open.is_empty() {
-        let mut elsewhere = Vec::new();
-        for &i in &open {
-            if (runner.stop)() {
-                tally.stopped += 1;
-                continue;
-            }
-            let info = RunInfo {
-                key: runs[i].key.clone(),
-                name: runs[i].name.clone(),
-                log_steps: runs[i].config.train.log_steps,
-                position: (i + 1, runs.len()),
-            };
-            match RunLock::acquire(runner.runs, &runs[i].key)? {
-                Some(_lock) => settle(store, &runs[i], runner, &info, &mut tally)?,
-                None => elsewhere.push(i),
-            }
-        }
-        open = elsewhere;
-        if !open.is_empty() && !(runner.stop)() {
-            std::thread::sleep(WAIT);
-        }
-    }
-    Ok(tally)
+    let mut command = Command::new(store, runs, runner)?;
+    command.work()?;
+    Ok(command.tally)
 }
 
-/// Brings one run, whose lock is held, to an end.
-fn settle(
-    store: &mut Store,
-    run: &Prepared,
-    runner: &mut Runner,
-    info: &RunInfo,
-    tally: &mut Tally,
-) -> Result<(), ExecuteError> {
-    let record = store.run(&run.key)?;
-    if record.state == RunState::Completed && !model_is_missing(runner.runs, run) {
-        // A process that ended right after the run's last event left it.
-        RunFolder::new(runner.runs, &run.key).forget_state()?;
-        let caught_up = probes::catch_up(store, run, runner, info)?;
-        (runner.skipped)(run, if caught_up { "done; new probes scored" } else { "done" });
-        tally.already_done += 1;
-        return Ok(());
+/// What a slot is busy with.
+struct Busy {
+    place: usize,
+    _lock: RunLock,
+    told_to_stop: bool,
+    /// How the run stands once the worker has tidied up after it.
+    then: Option<Standing>,
+}
+
+/// What the command knows of a run beyond what the sweep does.
+#[derive(Default)]
+struct Tries {
+    made: u32,
+    micro_batch_tokens: Option<usize>,
+    seconds: f64,
+    begun: bool,
+}
+
+struct Command<'a, 'b> {
+    store: &'a mut Store,
+    runs: &'a [Prepared],
+    runner: &'a mut Runner<'b>,
+    pool: Pool,
+    sweep: Sweep,
+    tries: Vec<Tries>,
+    busy: Vec<Option<Busy>>,
+    looked: Instant,
+    tally: Tally,
+}
+
+impl<'a, 'b> Command<'a, 'b> {
+    fn new(store: &'a mut Store, runs: &'a [Prepared], runner: &'a mut Runner<'b>) -> Result<Self, ExecuteError> {
+        let item = |run: &Prepared| {
+            let rungs = rungs(&runner.prune, &run.config.train, run.splits.train.len() as u64);
+            Item { trial: run.trial, figures: vec![None; rungs.len()], rungs, standing: Standing::Open, failed: false }
+        };
+        let sweep = Sweep::new(runner.prune.clone(), runs.iter().map(item).collect());
+        let pool = Pool::new(runner.program.clone(), &runner.slots);
+        let busy = (0..pool.slots()).map(|_| None).collect();
+        let tries = runs.iter().map(|_| Tries::default()).collect();
+        let looked = Instant::now();
+        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, looked, tally: Tally::default() };
+        for place in 0..runs.len() {
+            command.look(place)?;
+        }
+        Ok(command)
     }
-    if record.failure == Some(FailureKind::Diverged) && record.state == RunState::Failed && !runner.retry {
-        (runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
-        tally.failed += 1;
-        return Ok(());
+
+    /// Takes in what the store knows of a run that this command is not at.
+    fn look(&mut self, place: usize) -> Result<(), ExecuteError> {
+        let run = &self.runs[place];
+        let record = self.store.run(&run.key)?;
+        let tries = &mut self.tries[place];
+        tries.begun = record.state != RunState::Pending;
+        tries.micro_batch_tokens = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
+        if self.runner.budget.seconds.is_some() {
+            tries.seconds = self.store.training_seconds(&run.key)?;
+        }
+        if self.sweep.items[place].rungs.is_empty() {
+            return Ok(());
+        }
+        let metric = run.config.checkpoint.metric;
+        let mut last = None;
+        for eval in self.store.evals(&run.key)?.iter().filter(|eval| eval.split == Split::Dev) {
+            if eval.when == When::During {
+                self.sweep.measured(place, eval.step, figure(metric, &eval.metrics));
+            }
+            last = Some(figure(metric, &eval.metrics));
+        }
+        if record.state == RunState::Completed {
+            // One that stopped early stays what it was.
+            for at_rung in &mut self.sweep.items[place].figures {
+                *at_rung = at_rung.or(last);
+            }
+        }
+        Ok(())
     }
-    if record.failure == Some(FailureKind::Diverged) {
-        // From its checkpoint it would take the same steps again.
-        RunFolder::new(runner.runs, &run.key).forget_state()?;
+
+    fn work(&mut self) -> Result<(), ExecuteError> {
+        loop {
+            let stopping = (self.runner.stop)() || self.budget_is_spent();
+            if stopping {
+                self.tell_to_stop()?;
+            } else {
+                self.fill()?;
+            }
+            if self.busy.iter().all(Option::is_none) {
+                let elsewhere = self.sweep.items.iter().any(|item| item.standing == Standing::Elsewhere);
+                if stopping || !elsewhere {
+                    return self.conclude();
+                }
+            }
+            if let Some((slot, news)) = self.pool.next(TICK) {
+                match news {
+                    News::Report(report) => self.take(slot, report)?,
+                    News::Silence => self.died(slot)?,
+                }
+            }
+            self.look_elsewhere()?;
+        }
     }
-    match make(store, run, runner, info)? {
-        Outcome::Completed => tally.completed += 1,
-        Outcome::Failed { .. } => tally.failed += 1,
-        Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => tally.stopped += 1,
+
+    /// Gives every free slot a run.
+    fn fill(&mut self) -> Result<(), ExecuteError> {
+        while let Some(slot) = self.busy.iter().position(Option::is_none) {
+            for (place, reason) in self.sweep.out() {
+                self.prune(place, reason)?;
+            }
+            let room = self.may_begin();
+            let tries = &self.tries;
+            let Some(place) = self.sweep.next(|place| room || tries[place].begun) else { return Ok(()) };
+            self.begin(slot, place)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Whether the budget has room for one more run.
+    fn may_begin(&self) -> bool {
+        let begun = self.tries.iter().filter(|tries| tries.begun).count() as u64;
+        self.runner.budget.runs.is_none_or(|most| begun < most)
+    }
+
+    fn budget_is_spent(&self) -> bool {
+        let spent: f64 = self.tries.iter().map(|tries| tries.seconds).sum();
+        self.runner.budget.seconds.is_some_and(|most| spent >= most)
+    }
+
+    /// Settles one open run: orders it of a slot, or finds that nothing is to be done.
+    fn begin(&mut self, slot: usize, place: usize) -> Result<(), ExecuteError> {
+        let run = &self.runs[place];
+        let Some(lock) = self.lock(place)? else {
+            self.sweep.items[place].standing = Standing::Elsewhere;
+            return Ok(());
+        };
+        // Only who holds the lock can trust what the store says.
+        self.look(place)?;
+        let record = self.store.run(&run.key)?;
+        let task = match self.task(place, &record)? {
+            Some(task) => task,
+            None => return Ok(()),
+        };
+        self.sweep.items[place].standing = Standing::Busy;
+        self.tries[place].begun = true;
+        let job = Job {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            config: run.config.clone(),
+            runs: self.runner.runs.into(),
+            task,
+        };
+        self.pool.order(slot, &Order::Begin(Box::new(job)))?;
+        self.busy[slot] = Some(Busy { place, _lock: lock, told_to_stop: false, then: None });
+        Ok(())
+    }
+
+    /// The run's lock; none where another process has it.
+    fn lock(&self, place: usize) -> Result<Option<RunLock>, ExecuteError> {
+        let key = &self.runs[place].key;
+        Ok(RunLock::acquire(self.runner.runs, key)?)
+    }
+
+    /// What is left to do for a run whose lock is held; none where there is nothing.
+    fn task(&mut self, place: usize, record: &RunRecord) -> Result<Option<Task>, ExecuteError> {
+        let run = &self.runs[place];
+        let folder = RunFolder::new(self.runner.runs, &run.key);
+        match record.state {
+            RunState::Completed if !model_is_missing(&folder, run) => {
+                // A process that ended right after the run's last event left it.
+                folder.forget_state()?;
+                if probes::are_new(self.store, run, self.runner.runs)? {
+                    return Ok(Some(Task::Probes { last_step: record.steps }));
+                }
+                (self.runner.skipped)(run, "done");
+                self.tally.already_done += 1;
+            }
+            RunState::Failed if record.failure == Some(FailureKind::Diverged) && !self.runner.retry => {
+                (self.runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
+                self.sweep.items[place].failed = true;
+                self.tally.failed += 1;
+            }
+            RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
+                let reason = record.message.as_deref().unwrap_or("others did better");
+                (self.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
+                self.tally.pruned += 1;
+            }
+            _ => {
+                if record.failure == Some(FailureKind::Diverged) {
+                    // From its checkpoint it would take the same steps again.
+                    folder.forget_state()?;
+                }
+                let rungs = self.sweep.items[place].rungs.clone();
+                let micro_batch_tokens = self.tries[place].micro_batch_tokens;
+                return Ok(Some(Task::Train { rungs, micro_batch_tokens }));
+            }
+        }
+        self.sweep.items[place].standing = Standing::Ended;
+        Ok(None)
+    }
+
+    /// Takes a report.
+    fn take(&mut self, slot: usize, report: Report) -> Result<(), ExecuteError> {
+        let Some(place) = self.busy[slot].as_ref().map(|busy| busy.place) else {
+            return match report {
+                Report::Unusable(message) => Err(ExecuteError::Device(message)),
+                _ => Ok(()),
+            };
+        };
+        let run = &self.runs[place];
+        match report {
+            Report::Ready => {}
+            Report::Unusable(message) => return Err(ExecuteError::Device(message)),
+            Report::Started { environment, resumed_from } => {
+                self.store.start(&run.key, &environment, resumed_from)?;
+                self.pool.order(slot, &Order::Recorded)?;
+            }
+            Report::Happened(Event::RunFinished(outcome)) => {
+                self.finished(slot, place, outcome)?;
+                self.pool.order(slot, &Order::Recorded)?;
+            }
+            Report::Happened(event) => {
+                self.tell(place, &event)?;
+                match &event {
+                    Event::StepCompleted(step) => self.tries[place].seconds = step.elapsed_s,
+                    Event::EvalCompleted { when: When::During, step, split: Split::Dev, metrics, .. } => {
+                        self.sweep.measured(place, *step, figure(run.config.checkpoint.metric, metrics));
+                    }
+                    _ => {}
+                }
+                if event.is_awaited() {
+                    self.pool.order(slot, &Order::Recorded)?;
+                }
+            }
+            Report::MayGoOn(step) => {
+                let answer = self.sweep.goes_on(place, step);
+                self.pool.order(slot, &Order::GoOn(answer))?;
+            }
+            Report::Finished => {
+                if self.busy[slot].as_ref().is_some_and(|busy| busy.then.is_none()) {
+                    (self.runner.skipped)(run, "done; new probes scored");
+                    self.tally.already_done += 1;
+                }
+                self.free(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// A run's end, by its worker's word or by its worker's death.
+    fn finished(&mut self, slot: usize, place: usize, outcome: Outcome) -> Result<(), ExecuteError> {
+        let again = match &outcome {
+            Outcome::Failed { kind, message } => self.tries_again(place, *kind, message)?,
+            _ => false,
+        };
+        // Until it is begun again it is as if it had been interrupted.
+        let outcome = if again { Outcome::Interrupted } else { outcome };
+        self.tell(place, &Event::RunFinished(outcome.clone()))?;
+        let stopping = (self.runner.stop)() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
+        let then = match outcome {
+            Outcome::Completed => {
+                self.tally.completed += 1;
+                Standing::Ended
+            }
+            Outcome::Failed { .. } => {
+                self.tally.failed += 1;
+                self.sweep.items[place].failed = true;
+                Standing::Ended
+            }
+            // Somebody stopped this run alone.
+            Outcome::Interrupted if !again && !stopping => {
+                self.tally.stopped += 1;
+                Standing::Ended
+            }
+            Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
+        };
+        if then == Standing::Ended {
+            self.look(place)?;
+        }
+        if let Some(busy) = self.busy[slot].as_mut() {
+            busy.then = Some(then);
+        }
+        Ok(())
+    }
+
+    /// Whether a run that failed is made again at once, and in what way: told as a note.
+    fn tries_again(&mut self, place: usize, kind: FailureKind, message: &str) -> Result<bool, ExecuteError> {
+        let first_line = message.lines().next().unwrap_or_default().trim_end_matches("; its last words:").to_string();
+        let note = match kind {
+            FailureKind::Oom => {
+                let run = &self.runs[place];
+                let train = &run.config.train;
+                let largest = largest_part(train, &run.splits.train, &run.tokens)?;
+                let now = self.tries[place].micro_batch_tokens.unwrap_or(train.micro_batch_tokens).min(largest);
+                if now / 2 < LEAST_MICRO_BATCH {
+                    return Ok(false);
+                }
+                self.tries[place].micro_batch_tokens = Some(now / 2);
+                format!(
+                    "{first_line}; goes on with batches computed in parts of at most {} tokens instead of {now}; the effective \
+                     batch stays {} rows",
+                    now / 2,
+                    train.batch_size * train.gradient_accumulation_steps
+                )
+            }
+            FailureKind::Crashed if self.tries[place].made < self.runner.retries => {
+                self.tries[place].made += 1;
+                format!("{first_line}; tried again ({} of {})", self.tries[place].made, self.runner.retries)
+            }
+            _ => return Ok(false),
+        };
+        self.tell(place, &Event::Note { message: note })?;
+        Ok(true)
+    }
+
+    /// A worker fell silent.
+    fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
+        let (kind, message) = self.pool.bury(slot);
+        let Some(busy) = &self.busy[slot] else { return Ok(()) };
+        if busy.then.is_none() {
+            self.finished(slot, busy.place, Outcome::Failed { kind, message })?;
+        }
+        self.free(slot);
+        Ok(())
+    }
+
+    /// Ends a run that its sweep is done with.
+    fn prune(&mut self, place: usize, reason: String) -> Result<(), ExecuteError> {
+        let Some(_lock) = self.lock(place)? else {
+            self.sweep.items[place].standing = Standing::Elsewhere;
+            return Ok(());
+        };
+        let run = &self.runs[place];
+        if self.store.run(&run.key)?.state != RunState::Completed {
+            self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
+            RunFolder::new(self.runner.runs, &run.key).forget_state()?;
+            self.tally.pruned += 1;
+        }
+        self.sweep.items[place].standing = Standing::Ended;
+        Ok(())
+    }
+
+    /// Runs that another process was at and is no more are open again.
+    fn look_elsewhere(&mut self) -> Result<(), ExecuteError> {
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        for place in 0..self.runs.len() {
+            if self.sweep.items[place].standing == Standing::Elsewhere
+                && !is_locked(self.runner.runs, &self.runs[place].key)
+            {
+                self.look(place)?;
+                self.sweep.items[place].standing = Standing::Open;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_to_stop(&mut self) -> Result<(), ExecuteError> {
+        for slot in 0..self.busy.len() {
+            if let Some(busy) = self.busy[slot].as_mut().filter(|busy| !busy.told_to_stop) {
+                busy.told_to_stop = true;
+                self.pool.order(slot, &Order::Stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what is left, when nothing more is made.
+    fn conclude(&mut self) -> Result<(), ExecuteError> {
+        let stopped = (self.runner.stop)();
+        let open = |place: usize| self.sweep.items[place].standing == Standing::Open;
+        let not_begun = (0..self.runs.len()).any(|place| open(place) && !self.tries[place].begun);
+        let spent = self.budget_is_spent() || (not_begun && !self.may_begin());
+        if !stopped && !spent {
+            for (place, reason) in self.sweep.waiting() {
+                self.prune(place, reason)?;
+            }
+        }
+        let left = self.sweep.items.iter().filter(|item| item.standing != Standing::Ended).count();
+        *(if stopped { &mut self.tally.stopped } else { &mut self.tally.beyond_budget }) += left;
+        Ok(())
+    }
+
+    fn free(&mut self, slot: usize) {
+        if let Some(busy) = self.busy[slot].take() {
+            self.sweep.items[busy.place].standing = busy.then.unwrap_or(Standing::Ended);
+        }
+    }
+
+    fn tell(&mut self, place: usize, event: &Event) -> Result<(), ExecuteError> {
+        let run = &self.runs[place];
+        let info = RunInfo {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            log_steps: run.config.train.log_steps,
+            position: (place + 1, self.runs.len()),
+        };
+        Ok(self.runner.listener.on(&info, event)?)
+    }
 }
 
 /// Whether a run that kept a model lost it (somebody deleted the folder).
-fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
-    let folder = RunFolder::new(runs, &run.key);
+fn model_is_missing(folder: &RunFolder, run: &Prepared) -> bool {
     match run.config.checkpoint.keep {
         Keep::None => false,
         Keep::All if !folder.step_models().is_dir() => true,
         _ => !folder.model().join("model.safetensors").is_file(),
     }
-}
-
-/// Makes one run; only an error that would meet every other run too is an error here.
-fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) -> Result<Outcome, ExecuteError> {
-    let folder = RunFolder::new(runner.runs, &run.key);
-    folder.create(&run.config)?;
-    let saved = match read_state(&folder.state()).and_then(|saved| with_best(saved, run, &folder)) {
-        Ok(saved) => saved,
-        Err(e) => {
-            // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
-            let message = format!("the checkpoint cannot be used, the run begins again: {e}");
-            let path = folder.state();
-            std::fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })?;
-            runner.listener.on(info, &Event::Note { message })?;
-            None
-        }
-    };
-    let step = saved.as_ref().map(|saved| saved.state.step);
-    store.start(&run.key, &environment(run, &runner.device_name), step)?;
-    let outcome = match train(run, &folder, saved, runner, info) {
-        Ok(outcome) => outcome,
-        Err(ExecuteError::Train(TrainError::Listener(e))) => {
-            // Best told by the store; where that is what failed, the next command finds a run without a process.
-            let message = e.to_string();
-            let _ = store.mark(&run.key, RunState::Failed, Some(FailureKind::Error), Some(&message));
-            return Err(listener_failed(e));
-        }
-        Err(e) => {
-            let kind = match &e {
-                ExecuteError::Train(e) => e.kind(),
-                _ => FailureKind::Error,
-            };
-            Outcome::Failed { kind, message: e.to_string() }
-        }
-    };
-    runner.listener.on(info, &Event::RunFinished(outcome.clone()))?;
-    if outcome == Outcome::Completed {
-        folder.forget_state()?;
-    }
-    Ok(outcome)
-}
-
-/// A state is worth nothing without the weights that it says were the best.
-fn with_best(saved: Option<Saved>, run: &Prepared, folder: &RunFolder) -> Result<Option<Saved>, TrainError> {
-    let best = saved.as_ref().is_some_and(|saved| saved.state.best.figure.is_some());
-    if best && run.config.checkpoint.keep == Keep::Best {
-        read_weights(&folder.best())?;
-    }
-    Ok(saved)
-}
-
-fn listener_failed(e: Box<dyn std::error::Error + Send + Sync>) -> ExecuteError {
-    match e.downcast::<crate::observe::ObserveError>() {
-        Ok(e) => ExecuteError::Observe(*e),
-        Err(e) => ExecuteError::Setting(e.to_string()),
-    }
-}
-
-/// The weights that a run begins with.
-pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
-    let (labels, seed) = (run.dataset.labels.len(), run.config.train.init_seed);
-    Ok(match &run.files {
-        Some(files) => Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, seed)?,
-        None => Loaded { parameters: Parameters::fresh(&run.shape, labels, seed)?, notes: Vec::new() },
-    })
-}
-
-fn train(
-    run: &Prepared,
-    folder: &RunFolder,
-    saved: Option<Saved>,
-    runner: &mut Runner,
-    info: &RunInfo,
-) -> Result<Outcome, ExecuteError> {
-    let labels = &run.dataset.labels;
-    let step = saved.as_ref().map_or(0, |saved| saved.state.step);
-    let _ahead = run.tokens.ahead(reading_order(&run.config.train, &run.splits, step));
-    let loaded = load(run)?;
-    for message in loaded.notes {
-        runner.listener.on(info, &Event::Note { message })?;
-    }
-    let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &runner.device)?;
-    let write = |to: &Path, engine: &dyn Engine| {
-        RunFolder::write_model(to, &run.shape, &engine.parameters(), labels, &run.tokenizer, run.config.data.max_length)
-    };
-    let export = |step: u64, engine: &dyn Engine| {
-        write(&folder.step_model(step), engine).map_err(|e| TrainError::Export(Box::new(e)))
-    };
-    let job = Job {
-        train: &run.config.train,
-        checkpoint: &run.config.checkpoint,
-        dataset: &run.dataset,
-        tokens: &run.tokens,
-        splits: &run.splits,
-        probes: &run.probes,
-        outputs: Outputs { state: folder.state(), best: folder.best(), export: &export },
-        pauses: &|_| false,
-    };
-    let listener = &mut *runner.listener;
-    let mut emit = |event: Event| listener.on(info, &event).map_err(Into::into);
-    let outcome = fit(&job, engine.as_mut(), saved, &mut emit, runner.stop)?;
-    if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
-        write(&folder.model(), engine.as_ref())?;
-    }
-    Ok(outcome)
 }

@@ -51,7 +51,7 @@ pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32) -> String {
 }
 
 /// The config without what changes no result.
-fn identity(config: &RunConfig) -> Value {
+pub(super) fn identity(config: &RunConfig) -> Value {
     let mut value = to_value(config);
     for key in LEFT_OUT {
         remove(&mut value, key);

@@ -4,22 +4,26 @@
 //! configs mean the same run. [`schedule`] counts its steps and [`estimate()`] what it will cost. Everything here is a pure
 //! function: no file is opened and nothing is measured.
 
+mod changes;
 mod config;
 mod estimate;
 mod expand;
 mod key;
 mod memory;
 mod name;
+mod prune;
 mod resolve;
 pub mod schedule;
 mod source;
 #[cfg(test)]
 mod testing;
 
+pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, ModelShape, estimate};
 pub use expand::{MAX_POINTS, PlannedRun, expand};
 pub use key::{Digests, run_key};
+pub use prune::{Prune, Verdict, rungs, verdict};
 pub use resolve::resolve;
 
 /// Why a spec makes no plan.

@@ -13,31 +13,60 @@ use super::StoreError;
 /// used again means nothing.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl RunLock {
     /// Takes the lock of the run `key` in the folder `runs`; `None` where another holder has it.
-    ///
-    /// The file stays behind when the lock is given back: removing it would let two processes hold "the" lock, one of
-    /// them on a file that has no name any more.
     pub fn acquire(runs: &Path, key: &str) -> Result<Option<Self>, StoreError> {
         let path = path(runs, key);
         let failed = |error| StoreError::Lock { path: path.clone(), error };
         let folder = runs.join(FOLDER);
         fs::create_dir_all(&folder).map_err(|error| StoreError::Folder { path: folder, error })?;
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed);
+        let mut file = open()?;
         // A look by `is_locked` holds the lock for an instant; an owner holds it for longer than these tries.
-        for attempt in 0.. {
+        let mut attempt = 0;
+        loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { _file: file })),
-                Err(TryLockError::WouldBlock) if attempt < 40 => thread::sleep(Duration::from_millis(5)),
-                Err(TryLockError::WouldBlock) => break,
+                // Between opening and locking its owner may have removed it: a lock without a name locks nobody out.
+                Ok(()) if is_at(&file, &path) => return Ok(Some(Self { file, path })),
+                Ok(()) => file = open()?,
+                Err(TryLockError::WouldBlock) if attempt < 40 => {
+                    attempt += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
-        Ok(None)
     }
+}
+
+impl Drop for RunLock {
+    /// Leaves no file behind. It is removed while the lock is still held: whoever waits for it finds out that it has no name.
+    fn drop(&mut self) {
+        if is_at(&self.file, &self.path) && CAN_REMOVE {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether files can be told apart, so that one may be removed while others have it open.
+const CAN_REMOVE: bool = cfg!(unix);
+
+/// Whether the open file is the one that has this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: std::io::Result<fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
+    id(file.metadata()).is_some_and(|own| id(fs::metadata(path)) == Some(own))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Whether a living process holds the lock of the run `key`.
@@ -68,8 +97,11 @@ mod tests {
         let lock = RunLock::acquire(folder.path(), "a").unwrap().expect("free");
         assert!(is_locked(folder.path(), "a") && !is_locked(folder.path(), "b"));
         assert!(RunLock::acquire(folder.path(), "a").unwrap().is_none());
+        let file = folder.path().join("locks/a.lock");
+        assert!(file.exists());
         drop(lock);
         assert!(!is_locked(folder.path(), "a"));
+        assert_eq!(file.exists(), !CAN_REMOVE, "nothing is left");
         assert!(RunLock::acquire(folder.path(), "a").unwrap().is_some());
     }
 
@@ -83,6 +115,28 @@ mod tests {
                 assert!(RunLock::acquire(folder.path(), "a").unwrap().is_some());
             }
         });
+    }
+
+    /// Many that take the lock and give it back, removing its file: never two at a time.
+    #[test]
+    fn removing_the_file_lets_nobody_in_twice() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, times) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        if let Some(_lock) = RunLock::acquire(folder.path(), "a").unwrap() {
+                            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                            times.fetch_add(1, Ordering::SeqCst);
+                            inside.fetch_sub(1, Ordering::SeqCst);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(times.into_inner() > 100);
     }
 
     #[test]

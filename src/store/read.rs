@@ -115,6 +115,14 @@ impl Store {
         self.read(|tx| all(tx, "SELECT * FROM steps WHERE run = ?1 ORDER BY step", [key], step_record))
     }
 
+    /// Seconds of training that a run has behind it.
+    pub fn training_seconds(&self, key: &str) -> Result<f64, StoreError> {
+        let sql =
+            "SELECT s.elapsed_s FROM steps s JOIN runs r ON r.key = s.run AND r.at_step = s.step WHERE s.run = ?1";
+        let found = self.read(|tx| all(tx, sql, [key], |row| real(row, "elapsed_s")))?;
+        Ok(found.into_iter().next().unwrap_or(0.0))
+    }
+
     /// The evaluations of a run: before, during and after training, by step and split.
     pub fn evals(&self, key: &str) -> Result<Vec<EvalRecord>, StoreError> {
         let mut evals = self.read(|tx| all(tx, "SELECT * FROM evals WHERE run = ?1", [key], eval_record))?;

@@ -1,0 +1,104 @@
+//! How the runs of a spec stand beside what is stored: new, done, changed, orphaned, and why.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use taper::{
+    execute::Prepared,
+    plan::changes,
+    store::{RunRecord, RunState, Store},
+    train::NUMERICS,
+};
+
+use super::{Global, common};
+
+/// What the store knows of a spec's runs.
+#[derive(Default)]
+pub struct Stored {
+    runs: Vec<RunRecord>,
+    /// Key and name of each run of the experiment as it was last run.
+    last_plan: Vec<(String, String)>,
+}
+
+/// A planned run beside what is stored.
+#[derive(Default)]
+pub struct Standing {
+    /// Its record, where it is known.
+    pub record: Option<RunRecord>,
+    /// One word or two: `new`, `done`, `changed`, `goes on at step 30`.
+    pub word: String,
+    /// Why it is so, where that is not plain.
+    pub why: Option<String>,
+}
+
+impl Stored {
+    /// Reads the store, where there is one.
+    pub fn read(global: &Global, experiment: &str) -> Result<Self> {
+        if !global.runs.join("taper.db").is_file() {
+            return Ok(Self::default());
+        }
+        let store: Store = common::open_existing(global)?;
+        let last = store.experiments()?.into_iter().find(|e| e.name == experiment);
+        Ok(Self { runs: store.runs()?, last_plan: last.map(|e| e.runs).unwrap_or_default() })
+    }
+
+    /// How each run stands, and the runs of the last plan that are in this one no more.
+    pub fn compare(&self, runs: &[Prepared]) -> (Vec<Standing>, Vec<(&RunRecord, String)>) {
+        let planned: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+        let record = |key: &str| self.runs.iter().find(|record| record.key == key);
+        // Of the last plan, what this one does not hold: each is either what a changed run was, or left over.
+        let mut left: Vec<(&RunRecord, &str)> = self
+            .last_plan
+            .iter()
+            .filter(|(key, _)| !planned.contains(key.as_str()))
+            .filter_map(|(key, name)| Some((record(key)?, name.as_str())))
+            .collect();
+        let standings = runs.iter().map(|run| match record(&run.key) {
+            Some(record) => known(record),
+            None => match left.iter().position(|(_, name)| *name == run.name) {
+                Some(place) => {
+                    let (old, _) = left.remove(place);
+                    Standing { record: None, word: "changed".into(), why: Some(difference(old, run)) }
+                }
+                None => Standing { record: None, word: "new".into(), why: None },
+            },
+        });
+        let standings = standings.collect();
+        (standings, left.into_iter().map(|(record, name)| (record, name.to_string())).collect())
+    }
+}
+
+fn known(record: &RunRecord) -> Standing {
+    let word = match (record.state, record.checkpoint_step) {
+        (RunState::Completed, _) => "done".into(),
+        (RunState::Interrupted, Some(step)) => format!("goes on at step {step}"),
+        (RunState::Interrupted, None) => "begins again".into(),
+        _ => common::state(record),
+    };
+    let why = match record.state {
+        RunState::Failed | RunState::Pruned => record.message.clone(),
+        _ => None,
+    };
+    Standing { record: Some(record.clone()), word, why: why.map(|m| m.lines().next().unwrap_or_default().into()) }
+}
+
+/// What makes a run another one than the stored one of the same name.
+fn difference(old: &RunRecord, run: &Prepared) -> String {
+    let mut told = changes(&old.config, &run.config);
+    if let Some(environment) = &old.environment {
+        let mut differs = |before: &str, now: &str, what: &str| {
+            if before != now {
+                told.push(format!("{what} changed"));
+            }
+        };
+        differs(&environment.data_digest, &run.dataset.digest, "the data file");
+        differs(&environment.model_digest, &run.model_digest, "the model's files");
+        if environment.numerics != NUMERICS {
+            told.push(format!("the engine's arithmetic is of version {NUMERICS}, not {}", environment.numerics));
+        }
+    }
+    match told.is_empty() {
+        true => "its data, its model or the engine changed".into(),
+        false => told.join(", "),
+    }
+}

@@ -1,0 +1,279 @@
+//! The command's side: worker processes, one for each slot, started when they are needed.
+
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{
+    DeviceChoice, ExecuteError,
+    protocol::{Order, Report, receive, send},
+};
+use crate::event::FailureKind;
+
+/// Lines of a worker's standard error that are kept.
+const KEPT_LINES: usize = 8;
+
+/// Where a run can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The device.
+    pub device: DeviceChoice,
+    /// Threads of its arithmetic.
+    pub threads: usize,
+}
+
+impl Slot {
+    /// One slot for each device; those on the CPU share its `cores`, each with at least one thread.
+    pub fn share(devices: &[DeviceChoice], cores: usize) -> Vec<Self> {
+        // Who computes on a GPU needs a core to feed it; who computes on the CPU shares the others.
+        let on_cpu = devices.iter().filter(|device| is_cpu(**device)).count();
+        let others = devices.len() - on_cpu;
+        let free = cores.saturating_sub(others).max(on_cpu);
+        let mut place = 0;
+        let slot = |&device: &DeviceChoice| {
+            let threads = match is_cpu(device) {
+                true => {
+                    place += 1;
+                    free / on_cpu + usize::from(place <= free % on_cpu)
+                }
+                false => 1,
+            };
+            Self { device, threads }
+        };
+        devices.iter().map(slot).collect()
+    }
+}
+
+fn is_cpu(device: DeviceChoice) -> bool {
+    device.name() == "cpu"
+}
+
+/// What comes from a worker.
+pub(super) enum News {
+    /// It reports.
+    Report(Report),
+    /// Nothing more comes.
+    Silence,
+}
+
+/// Workers by slot.
+pub(super) struct Pool {
+    program: PathBuf,
+    slots: Vec<(Slot, Option<Worker>)>,
+    sender: Sender<(usize, u64, News)>,
+    receiver: Receiver<(usize, u64, News)>,
+    started: u64,
+}
+
+struct Worker {
+    number: u64,
+    child: Child,
+    orders: Option<ChildStdin>,
+    last_lines: Arc<Mutex<VecDeque<String>>>,
+    readers: Vec<JoinHandle<()>>,
+    kills_before: u64,
+}
+
+impl Pool {
+    /// For these slots; no process yet. `program` is taper.
+    pub fn new(program: PathBuf, slots: &[Slot]) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let slots = slots.iter().map(|slot| (slot.clone(), None)).collect();
+        Self { program, slots, sender, receiver, started: 0 }
+    }
+
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Orders something of the worker at a slot, which is started if there is none.
+    pub fn order(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError> {
+        if self.slots[slot].1.is_none() {
+            self.started += 1;
+            let worker = Worker::start(&self.program, &self.slots[slot].0, slot, self.started, &self.sender);
+            self.slots[slot].1 = Some(worker.map_err(|e| {
+                ExecuteError::Worker(format!("a worker process cannot be started ({}): {e}", self.program.display()))
+            })?);
+        }
+        let orders = self.slots[slot].1.as_mut().and_then(|worker| worker.orders.as_mut());
+        // A worker that is gone is told of by its silence.
+        let _ = orders.map(|orders| send(orders, order));
+        Ok(())
+    }
+
+    /// The next news, if there is some within that time: the slot it comes from, and what it is.
+    pub fn next(&mut self, within: Duration) -> Option<(usize, News)> {
+        loop {
+            match self.receiver.recv_timeout(within) {
+                Ok((slot, number, news)) => {
+                    // The last words of a worker that has been buried already.
+                    if self.slots[slot].1.as_ref().is_some_and(|worker| worker.number == number) {
+                        return Some((slot, news));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Ends the worker at a slot, which has fallen silent, and says what became of it.
+    pub fn bury(&mut self, slot: usize) -> (FailureKind, String) {
+        match self.slots[slot].1.take() {
+            Some(worker) => worker.end(),
+            None => (FailureKind::Crashed, "its worker is gone".into()),
+        }
+    }
+}
+
+impl Worker {
+    fn start(
+        program: &PathBuf,
+        slot: &Slot,
+        place: usize,
+        number: u64,
+        sender: &Sender<(usize, u64, News)>,
+    ) -> io::Result<Self> {
+        let kills_before = kills_for_memory();
+        let mut child = Command::new(program)
+            .args(["worker", "--device", &slot.device.to_string(), "--threads", &slot.threads.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (mut output, errors) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let last_lines = Arc::new(Mutex::new(VecDeque::new()));
+        let kept = last_lines.clone();
+        let keeper = thread::spawn(move || {
+            for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
+                let mut kept = kept.lock().expect("nobody panics with it");
+                if kept.len() == KEPT_LINES {
+                    kept.pop_front();
+                }
+                kept.push_back(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        let sender = sender.clone();
+        let reader = thread::spawn(move || {
+            let mut output = BufReader::new(&mut output);
+            while let Ok(report) = receive(&mut output) {
+                if sender.send((place, number, News::Report(report))).is_err() {
+                    return;
+                }
+            }
+            let _ = sender.send((place, number, News::Silence));
+        });
+        let orders = child.stdin.take();
+        Ok(Self { number, child, orders, last_lines, readers: vec![keeper, reader], kills_before })
+    }
+
+    /// Why it fell silent: the kind of failure, and a sentence with its last words.
+    fn end(mut self) -> (FailureKind, String) {
+        self.orders = None;
+        // It may be speaking nonsense rather than dead.
+        let _ = self.child.kill();
+        let status = self.child.wait();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        let words: Vec<String> = self.last_lines.lock().expect("nobody panics with it").drain(..).collect();
+        let killed_for_memory = kills_for_memory() > self.kills_before;
+        autopsy(status, &words.join("\n"), killed_for_memory)
+    }
+}
+
+impl Drop for Worker {
+    /// A worker ends by itself when its orders end; one that is in the middle of a step is not waited for.
+    fn drop(&mut self) {
+        self.orders = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What became of a worker, from its exit status and its last words.
+fn autopsy(status: io::Result<ExitStatus>, words: &str, killed_for_memory: bool) -> (FailureKind, String) {
+    let (how, signal) = match status {
+        Ok(status) => (ended(status), signal(status)),
+        Err(e) => (format!("cannot be waited for: {e}"), None),
+    };
+    let words = words.trim();
+    // What Rust says when it cannot allocate, and what the kernel does when nobody can.
+    let memory = words.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
+    let said = if words.is_empty() { String::new() } else { format!("; its last words:\n{words}") };
+    match memory {
+        true => (FailureKind::Oom, format!("memory ran out: its worker {how}{said}")),
+        false => (FailureKind::Crashed, format!("its worker {how}{said}")),
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), signal(status)) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(9)) => "was killed (signal 9)".into(),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended without a word".into(),
+    }
+}
+
+/// Processes that Linux has killed for want of memory since it started; 0 where that cannot be known.
+fn kills_for_memory() -> u64 {
+    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+    count.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(devices: &[&str], cores: usize) -> Vec<usize> {
+        let devices: Vec<DeviceChoice> = devices.iter().map(|d| d.parse().unwrap()).collect();
+        Slot::share(&devices, cores).iter().map(|slot| slot.threads).collect()
+    }
+
+    #[test]
+    fn slots_on_the_cpu_share_its_cores() {
+        assert_eq!(shares(&["cpu"], 8), [8]);
+        assert_eq!(shares(&["cpu", "cpu", "cpu"], 8), [3, 3, 2]);
+        assert_eq!(shares(&["auto", "auto", "auto"], 2), [1, 1, 1]);
+        assert_eq!(shares(&["cuda:0", "cuda:1", "cpu"], 8), [1, 1, 6]);
+        assert_eq!(shares(&["cuda:0", "cpu"], 1), [1, 1]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_dead_tell_of_their_end() {
+        let ended = |script: &str, killed| {
+            let output = Command::new("sh").args(["-c", script]).output().unwrap();
+            autopsy(Ok(output.status), &String::from_utf8_lossy(&output.stderr), killed)
+        };
+        let (kind, text) = ended("echo \"thread 'main' panicked at x.rs\" >&2; exit 101", false);
+        assert_eq!(kind, FailureKind::Crashed);
+        assert_eq!(text, "its worker ended with exit code 101; its last words:\nthread 'main' panicked at x.rs");
+        assert_eq!(ended("kill -9 $$", false), (FailureKind::Crashed, "its worker was killed (signal 9)".into()));
+        let (kind, text) = ended("kill -9 $$", true);
+        assert_eq!((kind, text.starts_with("memory ran out: ")), (FailureKind::Oom, true));
+        let (kind, _) = ended("echo 'memory allocation of 64 bytes failed' >&2; kill -6 $$", false);
+        assert_eq!(kind, FailureKind::Oom);
+        assert_eq!(ended("exit 3", true).0, FailureKind::Crashed);
+    }
+}

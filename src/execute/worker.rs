@@ -1,0 +1,154 @@
+//! The worker's side: a process that makes one run after the other, as it is told.
+//!
+//! It writes checkpoints and models and nothing else: what it measures it reports, and before anything is built on a
+//! measurement it waits until that is on disk. When the command that started it is gone, it ends at once.
+
+use std::{
+    cell::RefCell,
+    io::{self, Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver},
+    },
+    thread,
+};
+
+use candle_core::Device;
+
+use super::{
+    DeviceChoice, ExecuteError, Workbench, make, probes,
+    protocol::{Job, Order, Report, Task, receive, send},
+};
+use crate::{
+    event::{Event, FailureKind, Outcome},
+    plan::PlannedRun,
+};
+
+/// Makes the runs that are ordered on `input` until it ends; reports on `output`. `stop` is asked after each step.
+///
+/// # Errors
+/// Where the other end is gone.
+pub fn serve(
+    input: impl Read + Send + 'static,
+    output: impl Write + 'static,
+    device: DeviceChoice,
+    stop: &dyn Fn() -> bool,
+) -> io::Result<()> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let orders = listen(input, stopped.clone());
+    let line = Line { output: RefCell::new(Box::new(output)), orders };
+    let device = match device.open() {
+        Ok(device) => device,
+        Err(e) => return line.say(&Report::Unusable(e.to_string())),
+    };
+    line.say(&Report::Ready)?;
+    let mut bench = Workbench::default();
+    loop {
+        let Order::Begin(job) = line.next()? else { continue };
+        let asked = || stop() || stopped.load(Ordering::Relaxed);
+        work(&mut bench, &job, &device, &line, &asked)?;
+    }
+}
+
+/// Reads orders on a thread of its own: a request to stop counts at once, and so does the end of who gives them.
+fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Receiver<Order> {
+    let (sender, orders) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok(order) = receive(&mut input) {
+            match order {
+                Order::Stop => stopped.store(true, Ordering::Relaxed),
+                order => {
+                    // Here and not where the job is taken up: a request to stop may follow at its heels.
+                    if matches!(order, Order::Begin(_)) {
+                        stopped.store(false, Ordering::Relaxed);
+                    }
+                    let _ = sender.send(order);
+                }
+            }
+        }
+        // Without the command nobody records what is measured, and somebody else may take up the run.
+        std::process::exit(0);
+    });
+    orders
+}
+
+/// The connection to the command.
+pub(super) struct Line {
+    output: RefCell<Box<dyn Write>>,
+    orders: Receiver<Order>,
+}
+
+impl Line {
+    /// Reports.
+    fn say(&self, report: &Report) -> io::Result<()> {
+        send(&mut *self.output.borrow_mut(), report)
+    }
+
+    fn next(&self) -> io::Result<Order> {
+        self.orders.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Reports, and waits until it is on disk.
+    pub fn record(&self, report: &Report) -> io::Result<()> {
+        self.say(report)?;
+        match self.next()? {
+            Order::Recorded => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Reports an event, and waits where that is called for.
+    pub fn event(&self, event: Event) -> io::Result<()> {
+        match event.is_awaited() {
+            true => self.record(&Report::Happened(event)),
+            false => self.say(&Report::Happened(event)),
+        }
+    }
+
+    /// Asks whether the run goes on after this step.
+    pub fn may_go_on(&self, step: u64) -> io::Result<bool> {
+        self.say(&Report::MayGoOn(step))?;
+        match self.next()? {
+            Order::GoOn(answer) => Ok(answer),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unexpected(order: &Order) -> io::Error {
+    io::Error::other(format!("an order out of turn: {order:?}"))
+}
+
+/// Does one job.
+fn work(
+    bench: &mut Workbench,
+    job: &Job,
+    device: &(Device, String),
+    line: &Line,
+    stop: &dyn Fn() -> bool,
+) -> io::Result<()> {
+    let planned = PlannedRun { trial: 0, name: job.name.clone(), point: Vec::new(), config: job.config.clone() };
+    let prepared = bench.prepare(&planned).and_then(|run| match run.key == job.key {
+        true => Ok(run),
+        false => Err(ExecuteError::Setting(
+            "its data or model changed since the command began; run the same command again".into(),
+        )),
+    });
+    match (prepared, &job.task) {
+        (Ok(run), Task::Train { rungs, micro_batch_tokens }) => {
+            make::make(run, &job.runs, rungs, *micro_batch_tokens, device, line, stop)?;
+        }
+        (Err(e), Task::Train { .. }) => {
+            let failed = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };
+            line.event(Event::RunFinished(failed))?;
+        }
+        (run, Task::Probes { last_step }) => {
+            // Scores that cannot be made are no reason to call a done run failed.
+            if let Err(e) = run.and_then(|run| probes::score(&run, &job.runs, *last_step, &device.0, line)) {
+                line.event(Event::Note { message: format!("the new probes could not be scored: {e}") })?;
+            }
+        }
+    }
+    line.say(&Report::Finished)
+}
