@@ -4,6 +4,7 @@
 //! 130 stopped on request.
 
 mod common;
+mod costs;
 mod export;
 mod list;
 mod output;

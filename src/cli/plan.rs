@@ -1,23 +1,24 @@
 //! `taper plan`
 
-use std::{collections::HashSet, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, LengthStats},
-    execute::{Prepared, training_rate},
+    execute::Prepared,
     format,
-    plan::{Estimate, Lengths, ModelShape, Precision, estimate},
+    plan::Estimate,
     spec::LoadedSpec,
     store::{RunRecord, RunState},
-    train::{largest_part, step_batches},
+    train::step_batches,
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
+    costs::{self, Costs},
     output::Output,
     standing::{Standing, Stored},
 };
@@ -64,16 +65,10 @@ impl Plan {
         }
         let stored = Stored::read(global, &spec.spec().name)?;
         let (standings, orphaned) = stored.compare(&runs);
-        let mut rates: Vec<(Precision, f64)> = Vec::new();
+        let mut costs = Costs::default();
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {
-            let precision = run.config.train.precision;
-            let rate = rates.iter().find(|(p, _)| *p == precision).map(|(_, rate)| *rate).unwrap_or_else(|| {
-                let rate = training_rate(precision);
-                rates.push((precision, rate));
-                rate
-            });
-            lines.push(Line { run, standing, estimate: costs(run, rate)? });
+            lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
         match out.json {
             true => out.document(&document(&spec, &lines, &orphaned)?)?,
@@ -81,30 +76,6 @@ impl Plan {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// What a run will cost.
-fn costs(run: &Prepared, rate: f64) -> Result<Estimate> {
-    let lengths = |rows: &[u32]| -> Result<Vec<u32>> {
-        Ok(run.tokens.lengths(rows)?.into_iter().map(|length| length as u32).collect())
-    };
-    let (train, dev, test) = (lengths(&run.splits.train)?, lengths(&run.splits.dev)?, lengths(&run.splits.test)?);
-    let shape = ModelShape {
-        hidden: run.shape.hidden_size,
-        layers: run.shape.num_hidden_layers,
-        intermediate: run.shape.intermediate_size,
-        vocab: run.shape.vocab_size,
-        positions: run.shape.max_position_embeddings,
-        heads: run.shape.num_attention_heads,
-        labels: run.dataset.labels.len(),
-    };
-    let mut words: HashSet<u32> = HashSet::new();
-    for &row in &run.splits.train {
-        words.extend(run.tokens.row(row as usize)?);
-    }
-    let largest = largest_part(&run.config.train, &run.splits.train, &run.tokens)? as u64;
-    let lengths = Lengths { train: &train, dev: &dev, test: &test, largest, words: words.len() as u64 };
-    Ok(estimate(&run.config, &shape, lengths, Some(rate)))
 }
 
 /// What is still to be spent on a run: nothing where it is done.
@@ -233,7 +204,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {max}; max_length {}: {cut}",
         run.config.data.max_length
     ))?;
-    let parameters = format::count(costs(run, 1.0)?.parameters);
+    let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.line(format!(
         "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",

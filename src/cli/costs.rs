@@ -1,0 +1,110 @@
+//! What runs will cost: estimates, with what runs share measured once.
+
+use std::{collections::HashSet, sync::Arc};
+
+use anyhow::Result;
+use taper::{
+    data::{Splits, Tokens},
+    execute::{Prepared, training_rate},
+    plan::{Estimate, Lengths, ModelShape, Precision, estimate},
+    train::largest_part,
+};
+
+/// Estimates for the runs of one plan.
+#[derive(Default)]
+pub struct Costs {
+    rates: Vec<(Precision, f64)>,
+    rows: Vec<Rows>,
+    largest: Vec<(LargestOf, u64)>,
+}
+
+/// Lengths of the rows of one split, and the different words of its training rows.
+struct Rows {
+    of: (Arc<Tokens>, Arc<Splits>),
+    lengths: [Vec<u32>; 3],
+    words: u64,
+}
+
+/// What the largest part of a batch depends on. The order of the rows is left out: it moves the figure by a little, and a sweep
+/// over a thousand seeds would have to shuffle them all.
+#[derive(PartialEq)]
+struct LargestOf {
+    rows: usize,
+    batch_size: usize,
+    micro_batch_tokens: usize,
+    steps: u64,
+}
+
+impl Costs {
+    /// What a run will cost.
+    pub fn of(&mut self, run: &Prepared) -> Result<Estimate> {
+        let place = self.rows(run)?;
+        let train = &run.config.train;
+        let of = LargestOf {
+            rows: place,
+            batch_size: train.batch_size,
+            micro_batch_tokens: train.micro_batch_tokens,
+            steps: run.steps.total.min(10 * run.steps.per_epoch),
+        };
+        let largest = match self.largest.iter().find(|(known, _)| *known == of) {
+            Some((_, largest)) => *largest,
+            None => {
+                let largest = largest_part(train, &run.splits.train, &run.tokens)? as u64;
+                self.largest.push((of, largest));
+                largest
+            }
+        };
+        let rate = self.rate(train.precision);
+        let rows = &self.rows[place];
+        let [train, dev, test] = &rows.lengths;
+        Ok(estimate(&run.config, &shape(run), Lengths { train, dev, test, largest, words: rows.words }, Some(rate)))
+    }
+
+    /// The machine's speed in a precision.
+    fn rate(&mut self, precision: Precision) -> f64 {
+        if let Some((_, rate)) = self.rates.iter().find(|(known, _)| *known == precision) {
+            return *rate;
+        }
+        let rate = training_rate(precision);
+        self.rates.push((precision, rate));
+        rate
+    }
+
+    /// Where the measures of a run's rows stand.
+    fn rows(&mut self, run: &Prepared) -> Result<usize> {
+        let same = |(tokens, splits): &(Arc<Tokens>, Arc<Splits>)| {
+            Arc::ptr_eq(tokens, &run.tokens) && Arc::ptr_eq(splits, &run.splits)
+        };
+        if let Some(place) = self.rows.iter().position(|rows| same(&rows.of)) {
+            return Ok(place);
+        }
+        let lengths = |rows: &[u32]| -> Result<Vec<u32>> {
+            Ok(run.tokens.lengths(rows)?.into_iter().map(|length| length as u32).collect())
+        };
+        let lengths = [lengths(&run.splits.train)?, lengths(&run.splits.dev)?, lengths(&run.splits.test)?];
+        let mut words: HashSet<u32> = HashSet::new();
+        for &row in &run.splits.train {
+            words.extend(run.tokens.row(row as usize)?);
+        }
+        let of = (run.tokens.clone(), run.splits.clone());
+        self.rows.push(Rows { of, lengths, words: words.len() as u64 });
+        Ok(self.rows.len() - 1)
+    }
+}
+
+/// Parameters of a run's model.
+pub fn parameters(run: &Prepared) -> u64 {
+    shape(run).parameters()
+}
+
+fn shape(run: &Prepared) -> ModelShape {
+    ModelShape {
+        hidden: run.shape.hidden_size,
+        layers: run.shape.num_hidden_layers,
+        intermediate: run.shape.intermediate_size,
+        vocab: run.shape.vocab_size,
+        positions: run.shape.max_position_embeddings,
+        heads: run.shape.num_attention_heads,
+        labels: run.dataset.labels.len(),
+    }
+}
