@@ -12,7 +12,7 @@ use crate::{
     observe::{Listener, RunInfo},
     plan::Keep,
     store::{RunLock, RunState, Store},
-    train::{Job, Outputs, Saved, TrainError, fit, read_state, reading_order},
+    train::{Job, Outputs, Resumed, Saved, TrainError, fit, reading_order},
 };
 
 /// Between looks at runs that another process is at.
@@ -128,17 +128,10 @@ fn model_is_missing(runs: &Path, run: &Prepared) -> bool {
 fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) -> Result<Outcome, ExecuteError> {
     let folder = RunFolder::new(runner.runs, &run.key);
     folder.create(&run.config)?;
-    let saved = match read_state(&folder.state()).and_then(|saved| with_best(saved, run, &folder)) {
-        Ok(saved) => saved,
-        Err(e) => {
-            // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
-            let message = format!("the checkpoint cannot be used, the run begins again: {e}");
-            let path = folder.state();
-            std::fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })?;
-            runner.listener.on(info, &Event::Note { message })?;
-            None
-        }
-    };
+    let Resumed { saved, notes } = folder.resume(&run.config)?;
+    for message in notes {
+        runner.listener.on(info, &Event::Note { message })?;
+    }
     let step = saved.as_ref().map(|saved| saved.state.step);
     store.start(&run.key, &environment(run, &runner.device_name), step)?;
     let outcome = match train(run, &folder, saved, runner, info) {
@@ -162,15 +155,6 @@ fn make(store: &mut Store, run: &Prepared, runner: &mut Runner, info: &RunInfo) 
         folder.forget_state()?;
     }
     Ok(outcome)
-}
-
-/// A state is worth nothing without the weights that it says were the best.
-fn with_best(saved: Option<Saved>, run: &Prepared, folder: &RunFolder) -> Result<Option<Saved>, TrainError> {
-    let best = saved.as_ref().is_some_and(|saved| saved.state.best.figure.is_some());
-    if best && run.config.checkpoint.keep == Keep::Best {
-        read_weights(&folder.best())?;
-    }
-    Ok(saved)
 }
 
 fn listener_failed(e: Box<dyn std::error::Error + Send + Sync>) -> ExecuteError {
@@ -217,7 +201,7 @@ fn train(
         tokens: &run.tokens,
         splits: &run.splits,
         probes: &run.probes,
-        outputs: Outputs { state: folder.state(), best: folder.best(), export: &export },
+        outputs: Outputs { state: Some(folder.state()), best: folder.best(), export: &export },
         pauses: &|_| false,
     };
     let listener = &mut *runner.listener;
