@@ -65,6 +65,16 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
+/// What went wrong with a file. Where its disk is full, what to do about it.
+pub fn io(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull => "its disk is full: free some room, then run the same command again".into(),
+        QuotaExceeded => "your quota of its disk is used up: free some room, then run the same command again".into(),
+        _ => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +86,13 @@ mod tests {
         assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
         assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
         assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do() {
+        let said = |code| io(&std::io::Error::from_raw_os_error(code));
+        assert!(said(28).ends_with("full: free some room, then run the same command again"), "{}", said(28));
+        assert!(said(13).contains("denied") && !said(13).contains("room"), "{}", said(13));
     }
 
     #[test]

@@ -34,12 +34,12 @@ pub fn train(run: &Prepared, goes_on: &mut dyn FnMut(&StepCompleted) -> bool) ->
     let splits = Splits { train: run.splits.train.clone(), ..Splits::default() };
     let job = Job {
         train: &run.config.train,
-        checkpoint: &CheckpointConfig { keep: Keep::None, every_steps: 0, ..run.config.checkpoint.clone() },
+        checkpoint: &CheckpointConfig { keep: Keep::None, ..run.config.checkpoint.clone() },
         dataset: &run.dataset,
         tokens: &run.tokens,
         splits: &splits,
         probes: &[],
-        outputs: Outputs { state: "unused".into(), best: "unused".into(), export: &|_, _| Ok(()) },
+        outputs: Outputs { state: None, best: "unused".into(), export: &|_, _| Ok(()) },
         pauses: &|_| false,
     };
     let mut done = false;

@@ -25,7 +25,7 @@ impl fmt::Display for Problem {
 #[non_exhaustive]
 pub enum DataError {
     /// A file could not be opened, read or written.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), crate::format::io(error))]
     Io {
         /// The file.
         path: PathBuf,

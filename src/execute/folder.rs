@@ -11,7 +11,8 @@ use crate::{
     data::Tokenizer,
     format::short,
     model::{BertConfig, Named, write_folder},
-    plan::{RunConfig, Source},
+    plan::{Keep, RunConfig, Source},
+    train::{Resumed, previous, resume, resume_step},
 };
 
 /// A run's folder, `runs/<first 12 digits of its key>`.
@@ -37,6 +38,11 @@ impl RunFolder {
     /// Everything that the next step depends on.
     pub fn state(&self) -> PathBuf {
         self.0.join("state.safetensors")
+    }
+
+    /// The state before it: what a run goes on from where the newer one is damaged.
+    pub fn previous_state(&self) -> PathBuf {
+        previous(&self.state())
     }
 
     /// Weights of the best evaluation so far.
@@ -68,7 +74,25 @@ impl RunFolder {
         File::create(&new)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
             .and_then(|()| std::fs::rename(&new, self.config()))
-            .map_err(io)
+            .map_err(|e| {
+                let _ = std::fs::remove_file(&new);
+                io(e)
+            })
+    }
+
+    /// What the run goes on from: the newest checkpoint that can be used, and what to tell the user about others. Those are
+    /// removed.
+    ///
+    /// # Errors
+    /// Where a file is there and cannot be opened or removed.
+    pub fn resume(&self, config: &RunConfig) -> Result<Resumed, ExecuteError> {
+        let best = (config.checkpoint.keep == Keep::Best).then(|| self.best());
+        Ok(resume(&self.state(), best.as_deref())?)
+    }
+
+    /// The step that the run would go on from; reads no more than headers.
+    pub fn resume_step(&self) -> Option<u64> {
+        resume_step(&self.state())
     }
 
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
@@ -85,14 +109,22 @@ impl RunFolder {
         // under a name made up anew each time.
         let new = to.with_extension("new");
         remove(&new).map_err(io)?;
-        write_folder(shape, parameters, labels, &new)?;
-        tokenizer.save(&new, max_length)?;
-        remove(to).and_then(|()| std::fs::rename(&new, to)).map_err(io)
+        let written = write_folder(shape, parameters, labels, &new)
+            .map_err(ExecuteError::from)
+            .and_then(|()| Ok(tokenizer.save(&new, max_length)?))
+            .and_then(|()| sync(&new).map_err(io));
+        if let Err(e) = written {
+            // What is half written only takes room.
+            let _ = remove(&new);
+            return Err(e);
+        }
+        let above = to.parent().unwrap_or(Path::new("."));
+        remove(to).and_then(|()| std::fs::rename(&new, to)).and_then(|()| File::open(above)?.sync_all()).map_err(io)
     }
 
     /// Removes what only a run that goes on needs.
     pub fn forget_state(&self) -> Result<(), ExecuteError> {
-        for path in [self.state(), self.best()] {
+        for path in [self.previous_state(), self.state(), self.best()] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(ExecuteError::Io { path, error });
@@ -118,6 +150,14 @@ fn anchored(config: &RunConfig) -> RunConfig {
         }
     }
     config
+}
+
+/// Puts a folder and the files in it on the disk: a run is said to be done right after its model is written.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// Removes a folder that may not be there.

@@ -11,7 +11,7 @@ use crate::{
     model::{Loaded, Parameters, read_weights},
     plan::Keep,
     store::{Environment, RunLock},
-    train::{Job, Outputs, Saved, TrainError, fit, read_state, reading_order},
+    train::{Job, Outputs, Resumed, Saved, TrainError, fit, reading_order},
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
@@ -98,24 +98,9 @@ fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
 /// Makes the run's folder and takes up what lies there.
 fn begin(run: &Prepared, folder: &RunFolder, line: &Line) -> Result<Option<Saved>, End> {
     folder.create(&run.config)?;
-    match read_state(&folder.state()).and_then(|saved| with_best(saved, run, folder)) {
-        Ok(saved) => Ok(saved),
-        Err(e) => {
-            // A damaged state costs time and nothing else: the run begins again and gives the same numbers.
-            let message = format!("the checkpoint cannot be used, the run begins again: {e}");
-            let path = folder.state();
-            std::fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })?;
-            line.event(Event::Note { message }).map_err(End::Gone)?;
-            Ok(None)
-        }
-    }
-}
-
-/// A state is worth nothing without the weights that it says were the best.
-fn with_best(saved: Option<Saved>, run: &Prepared, folder: &RunFolder) -> Result<Option<Saved>, TrainError> {
-    let best = saved.as_ref().is_some_and(|saved| saved.state.best.figure.is_some());
-    if best && run.config.checkpoint.keep == Keep::Best {
-        read_weights(&folder.best())?;
+    let Resumed { saved, notes } = folder.resume(&run.config)?;
+    for message in notes {
+        line.event(Event::Note { message }).map_err(End::Gone)?;
     }
     Ok(saved)
 }
@@ -168,7 +153,7 @@ fn train(
         tokens: &run.tokens,
         splits: &run.splits,
         probes: &run.probes,
-        outputs: Outputs { state: folder.state(), best: folder.best(), export: &export },
+        outputs: Outputs { state: Some(folder.state()), best: folder.best(), export: &export },
         pauses: &pauses,
     };
     let mut emit = |event: Event| {

@@ -59,7 +59,7 @@ pub enum ExecuteError {
     #[error(transparent)]
     Observe(#[from] crate::observe::ObserveError),
     /// A file or folder of a run.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", path.display(), crate::format::io(error))]
     Io {
         /// Which.
         path: std::path::PathBuf,

@@ -1,18 +1,17 @@
-//! Tensors and models on disk.
+//! Weights and models on disk.
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fs::File,
     io::{Read, Write},
     path::Path,
 };
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, TensorInfo, View};
+use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value};
 
-use super::{BertConfig, ModelError};
+use super::{BertConfig, ModelError, Named, write_tensors};
 
 fn unreadable(path: &Path, e: impl std::fmt::Display) -> ModelError {
     ModelError::Weights { path: path.into(), message: e.to_string() }
@@ -89,90 +88,6 @@ pub fn read_header(path: &Path) -> Result<(Map<String, Value>, u64), ModelError>
     Ok((serde_json::from_slice(&json).map_err(|e| unreadable(path, e))?, 8 + length))
 }
 
-/// A tensor with its name, whose numbers are made when they are written: no second copy of all weights.
-pub struct Named<'a> {
-    /// Its name.
-    pub name: String,
-    shape: Vec<usize>,
-    values: Box<dyn Fn() -> Cow<'a, [f32]> + 'a>,
-}
-
-impl<'a> Named<'a> {
-    /// Of values that are made when they are asked for.
-    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Cow<'a, [f32]> + 'a) -> Self {
-        Self { name, shape: shape.to_vec(), values: Box::new(values) }
-    }
-
-    /// Of a tensor.
-    pub fn of(name: String, tensor: &'a Tensor) -> Self {
-        let values = || tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
-        Self::lazy(name, tensor.dims(), move || Cow::Owned(values()))
-    }
-
-    /// Its shape.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    /// Its numbers.
-    pub fn values(&self) -> Cow<'a, [f32]> {
-        (self.values)()
-    }
-}
-
-impl View for &Named<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match self.values() {
-            #[cfg(target_endian = "little")]
-            Cow::Borrowed(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
-            values => Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        4 * self.shape.iter().product::<usize>()
-    }
-}
-
-/// Writes f32 tensors as one safetensors file: whole or not at all, and on the disk when this returns.
-pub fn write_tensors(path: &Path, tensors: &[Named], metadata: HashMap<String, String>) -> Result<(), ModelError> {
-    let io = |error| ModelError::Io { path: path.into(), error };
-    let temporary = path.with_extension("tmp");
-    let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
-    let written = safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
-        .map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => e,
-            other => std::io::Error::other(other),
-        })
-        .and_then(|()| share(&temporary))
-        .and_then(|()| File::open(&temporary)?.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, path))
-        // The new name is on the disk only when its folder is.
-        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
-    if let Err(e) = written {
-        // The file that was there before is untouched; the half-written one only takes room.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(io(e));
-    }
-    Ok(())
-}
-
-/// Gives a file the permissions that any new file gets: safetensors makes its own for its owner alone.
-fn share(path: &Path) -> std::io::Result<()> {
-    let sample = path.with_extension("permissions");
-    let permissions = File::create(&sample)?.metadata()?.permissions();
-    std::fs::remove_file(&sample)?;
-    std::fs::set_permissions(path, permissions)
-}
-
 /// Writes a classifier as a Hugging Face folder: config.json and model.safetensors. Tokenizer files are not its concern.
 pub fn write_folder(
     config: &BertConfig,
@@ -187,6 +102,6 @@ pub fn write_folder(
     let mut file = File::create(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
     file.write_all(config.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     // transformers refuses files that do not say which framework's layout they have.
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    write_tensors(&dir.join("model.safetensors"), parameters, metadata)
+    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    write_tensors(&dir.join("model.safetensors"), parameters, &metadata)
 }

@@ -6,11 +6,15 @@ mod bert;
 mod config;
 mod files;
 mod parameters;
+mod sealed;
+mod tensors;
 
 pub use bert::{Classifier, DropoutPlan, Input};
 pub use config::BertConfig;
-pub use files::{Named, read_header, read_weights, write_folder, write_tensors};
+pub use files::{read_header, read_weights, write_folder};
 pub use parameters::{Loaded, Parameters, is_frozen};
+pub use sealed::{read_metadata, read_sealed, write_sealed};
+pub use tensors::{Named, write_tensors};
 
 use std::path::PathBuf;
 
@@ -18,7 +22,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file could not be read or written.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", path.display(), crate::format::io(error))]
     Io {
         /// Which.
         path: PathBuf,

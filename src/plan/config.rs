@@ -136,6 +136,9 @@ pub struct CheckpointConfig {
     pub metric: Metric,
     /// Steps between states for resuming; 0: after each epoch.
     pub every_steps: u64,
+    /// Minutes between states for resuming, where they are not saved sooner; 0: time does not count.
+    #[serde(default)]
+    pub every_minutes: f64,
 }
 
 #[cfg(test)]
@@ -150,8 +153,10 @@ mod tests {
         for key in ["micro_batch_tokens", "precision"] {
             assert!(train.remove(key).is_some(), "{key}");
         }
+        assert!(value["checkpoint"].as_object_mut().unwrap().remove("every_minutes").is_some());
         let read: RunConfig = serde_json::from_value(value).unwrap();
         assert_eq!((read.train.micro_batch_tokens as u64, read.train.precision), (i64::MAX as u64, Precision::Fp32));
+        assert_eq!(read.checkpoint.every_minutes, 0.0);
         let text = toml::to_string(&read).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
     }

@@ -18,7 +18,7 @@ pub struct Digests {
 /// Keys that never change the weights or the figures of the kept ones.
 ///
 /// Whatever is not listed here, or in [`identity`], counts: a field added to [`RunConfig`] is part of the key at once.
-const LEFT_OUT: [&str; 5] = [
+const LEFT_OUT: [&str; 6] = [
     // What an experiment is called: the same run may belong to several.
     "name",
     // They are read by the trained model and change nothing in it.
@@ -29,13 +29,15 @@ const LEFT_OUT: [&str; 5] = [
     "train.log_steps",
     // How often the state is saved: a resumed run equals an uninterrupted one.
     "checkpoint.every_steps",
+    "checkpoint.every_minutes",
 ];
 
 /// SHA-256, in hex, over what changes the result of a run: the same key is the same run.
 ///
 /// It covers the resolved config but for the keys below, the digests of data and model, and `numerics`, the version of the
 /// engine's arithmetic. Numbers count by value (1e-5 is 0.00001) and the order of keys does not count. Left out:
-/// - `name`, `probes`, `data.source`, `train.log_steps` and `checkpoint.every_steps`, which change no result;
+/// - `name`, `probes`, `data.source`, `train.log_steps`, `checkpoint.every_steps` and `checkpoint.every_minutes`, which
+///   change no result;
 /// - `model.source` of a folder or a repository and the path of `scratch:FILE.json`: the digest counts. The names `tiny`
 ///   and `small` do count, having no file;
 /// - `model.vocab_size` unless the model is made from scratch: a loaded one brings its vocabulary;
@@ -208,6 +210,7 @@ mod tests {
             "/data/source",
             "/train/log_steps",
             "/checkpoint/every_steps",
+            "/checkpoint/every_minutes",
             "/probes/0/text",
             "/probes/0/expect",
         ];

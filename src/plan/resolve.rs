@@ -72,6 +72,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
             keep: checkpoint.keep,
             metric: checkpoint.metric,
             every_steps: integer("checkpoint.every_steps", checkpoint.every_steps)?,
+            every_minutes: checkpoint.every_minutes,
         },
         probes: probes.clone(),
     })

@@ -56,7 +56,7 @@ pub fn spec() -> Spec {
             early_stopping_min_delta: 0.0,
             freeze: vec![],
         },
-        checkpoint: Checkpoint { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0 },
+        checkpoint: Checkpoint { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0, every_minutes: 0.0 },
         probes: vec![],
         report: Report { title: None, smoothing: 0.9, mistakes: 20 },
         sweep: Sweep::default(),

@@ -172,7 +172,7 @@ fn without_seeds(run: &RunInput) -> String {
             *value = Value::Null;
         }
     }
-    for (table, key) in [("train", "log_steps"), ("checkpoint", "every_steps")] {
+    for (table, key) in [("train", "log_steps"), ("checkpoint", "every_steps"), ("checkpoint", "every_minutes")] {
         config.get_mut(table).and_then(|t| t.as_object_mut()?.remove(key));
     }
     if let Some(config) = config.as_object_mut() {

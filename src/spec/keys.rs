@@ -154,6 +154,8 @@ pub const KEYS: &[Key] = &[
         "What makes one checkpoint better than another on the dev split."), &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
         "State for going on after an interruption, every so many steps; 0: after each epoch."), &["save_steps"]),
+    key("checkpoint.every_minutes", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "minutes",
+        "The same whenever so many minutes have passed since the last one; 0: time does not count."),
 
     key("probes", Kind::Probes, Is("[]"), "", "Sentences classified before and after training, each a `[[probes]]` table."),
     key("probes.text", Kind::Text, Required, "", "The sentence."),

@@ -219,6 +219,8 @@ pub struct Checkpoint {
     pub metric: Metric,
     /// State for going on after an interruption, every so many steps; 0: after each epoch.
     pub every_steps: u64,
+    /// The same whenever so many minutes have passed since the last; 0: time does not count.
+    pub every_minutes: f64,
 }
 
 /// Which weights remain when the run is done.

@@ -1,8 +1,12 @@
 //! The state of training on disk: everything that the next step depends on.
+//!
+//! There are two generations of it: the state, and the one before it. A state is written under a temporary name, put on the
+//! disk, and only then takes the place of the newer one, which takes the place of the older. So however a process ends, one
+//! of the two is whole; and if the disk spoils the newer one, its checksums tell.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
 };
 
 use candle_core::Tensor;
@@ -11,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{TrainError, policy::Best};
 use crate::{
     engine::{Engine, OptimizerState},
-    model::{read_header, read_weights, write_tensors},
+    model::{Named, read_metadata, read_sealed, write_sealed},
 };
 
 /// Where training stands, apart from tensors.
@@ -46,22 +50,63 @@ pub struct Saved {
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-/// Writes state, parameters and moments as one file: whole or not at all.
+/// Keys of what the headers of states and of best weights say.
+const STATE: &str = "taper_state";
+const STEP: &str = "taper_step";
+
+/// The older of the two generations, beside the newer: `state.previous.safetensors` for `state.safetensors`.
+pub fn previous(state: &Path) -> PathBuf {
+    state.with_extension("previous.safetensors")
+}
+
+/// Writes state, parameters and moments as one file. The state that was there becomes the one before it.
+///
+/// # Errors
+/// Where it cannot be written; the states that were there are untouched then.
 pub fn write_state(path: &Path, state: &State, engine: &dyn Engine) -> Result<(), TrainError> {
     let (optimizer, tensors) = engine.state();
     let json = serde_json::to_string(&Header { train: state.clone(), optimizer }).expect("plain data");
-    Ok(write_tensors(path, &tensors, HashMap::from([("taper_state".to_string(), json)]))?)
+    let metadata = BTreeMap::from([(STATE.to_string(), json)]);
+    Ok(write_sealed(path, Some(&previous(path)), &tensors, metadata)?)
 }
 
-/// Reads what [`write_state`] wrote; none where there is no file.
-pub fn read_state(path: &Path) -> Result<Option<Saved>, TrainError> {
-    if !path.exists() {
-        return Ok(None);
-    }
+/// Reads a state that [`write_state`] wrote.
+///
+/// # Errors
+/// Where the file is not there, or not as it was written.
+pub fn read_state(path: &Path) -> Result<Saved, TrainError> {
+    let (metadata, tensors) = read_sealed(path)?;
+    let Header { train, optimizer } = header(path, &metadata)?;
+    Ok(Saved { state: train, optimizer, tensors })
+}
+
+/// Where the training stands that [`write_state`] wrote, without reading its tensors.
+///
+/// # Errors
+/// Where the file is not there, or its header is not as it was written.
+pub fn peek_state(path: &Path) -> Result<State, TrainError> {
+    Ok(header(path, &read_metadata(path)?)?.train)
+}
+
+fn header(path: &Path, metadata: &BTreeMap<String, String>) -> Result<Header, TrainError> {
     let damaged = |message: String| TrainError::State { path: path.into(), message };
-    let (header, _) = read_header(path)?;
-    let json = header.get("__metadata__").and_then(|m| m.get("taper_state")?.as_str());
-    let json = json.ok_or_else(|| damaged("its header holds no state of training".into()))?;
-    let header: Header = serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))?;
-    Ok(Some(Saved { state: header.train, optimizer: header.optimizer, tensors: read_weights(path)? }))
+    let json = metadata.get(STATE).ok_or_else(|| damaged("its header holds no state of training".into()))?;
+    serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))
+}
+
+/// Writes the parameters of an evaluation made after `step` steps.
+pub fn write_best(path: &Path, step: u64, parameters: &[Named]) -> Result<(), TrainError> {
+    let metadata = BTreeMap::from([(STEP.to_string(), step.to_string())]);
+    Ok(write_sealed(path, None, parameters, metadata)?)
+}
+
+/// Reads what [`write_best`] wrote: step and parameters.
+///
+/// # Errors
+/// Where the file is not there, or not as it was written.
+pub fn read_best(path: &Path) -> Result<(u64, BTreeMap<String, Tensor>), TrainError> {
+    let (metadata, tensors) = read_sealed(path)?;
+    let step = metadata.get(STEP).and_then(|step| step.parse().ok());
+    let no_step = || TrainError::State { path: path.into(), message: "its header names no step".into() };
+    Ok((step.ok_or_else(no_step)?, tensors))
 }

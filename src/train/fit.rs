@@ -5,15 +5,15 @@ use std::{path::PathBuf, time::Instant};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, evaluate, policy,
+    CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, disk, evaluate, policy,
     schedule::{Steps, learning_rate},
-    score_probes,
+    score_probes, step_batches,
 };
 use crate::{
-    data::{self, Batch, DataError, Dataset, Splits, Tokens},
+    data::{self, Dataset, Splits, Tokens},
     engine::Engine,
     event::{Event, Outcome, Split, StepCompleted, When},
-    model::{DropoutPlan, Named, is_frozen, write_tensors},
+    model::{DropoutPlan, Named, is_frozen},
     plan::{CheckpointConfig, Keep, TrainConfig},
 };
 
@@ -30,8 +30,8 @@ pub struct ProbeText {
 
 /// Where a run leaves files while it trains.
 pub struct Outputs<'a> {
-    /// The state for resuming.
-    pub state: PathBuf,
+    /// The state for going on after an interruption; none: the run cannot go on, and needs no disk for it.
+    pub state: Option<PathBuf>,
     /// Weights of the best evaluation (`keep = best`).
     pub best: PathBuf,
     /// Called after an evaluation where every model is kept (`keep = all`), with the step.
@@ -69,6 +69,8 @@ struct Fit<'a> {
     state: State,
     /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
     weights_of: u64,
+    /// Step and time of the last checkpoint.
+    saved: (u64, Instant),
     /// The last evaluation on the test or dev split, with the step it belongs to.
     last: Option<(u64, Split, Evaluation)>,
 }
@@ -85,16 +87,20 @@ pub fn fit<'a>(
 ) -> Result<Outcome, TrainError> {
     let mut state = State::default();
     if let Some(saved) = saved {
-        let damaged =
-            |e: crate::model::ModelError| TrainError::State { path: job.outputs.state.clone(), message: e.to_string() };
+        let damaged = |e: crate::model::ModelError| TrainError::State {
+            path: job.outputs.state.clone().unwrap_or_default(),
+            message: e.to_string(),
+        };
         engine.restore(&saved.optimizer, saved.tensors).map_err(damaged)?;
         state = saved.state;
     }
     let steps = Steps::new(job.train, job.splits.train.len());
     let splits = job.splits;
     let parameters = engine.trainable();
-    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: 0, last: None };
-    fit.weights_of = fit.state.step;
+    let step = state.step;
+    let mut fit =
+        Fit { job, engine, emit, stop, steps, state, weights_of: step, saved: (step, Instant::now()), last: None };
+    fit.check_room()?;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
         steps_per_epoch: steps.per_epoch,
@@ -130,22 +136,21 @@ impl Fit<'_> {
             self.job.train.label_smoothing,
         );
         let mut order = (0, Vec::new());
-        let mut saved_at = self.state.step;
         loop {
             let step = self.state.step;
             let evaluates = policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step;
             if step > 0 && evaluates {
                 self.evaluate_during()?;
             }
-            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step) {
+            let (saved_at, minutes) = (self.saved.0, self.saved.1.elapsed().as_secs_f64() / 60.0);
+            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, minutes) {
                 self.save()?;
-                saved_at = step;
             }
             if step >= self.steps.total || self.state.stopped {
                 break;
             }
             if step > 0 && evaluates && (self.job.pauses)(step) {
-                if saved_at < step {
+                if self.saved.0 < step {
                     self.save()?;
                 }
                 return Ok(Outcome::Paused { step });
@@ -156,8 +161,7 @@ impl Fit<'_> {
             self.step(&loss, &mut order)?;
         }
         if self.job.checkpoint.keep == Keep::Best && self.state.best.figure.is_some() {
-            self.engine.set_parameters(crate::model::read_weights(&self.job.outputs.best)?)?;
-            self.weights_of = self.state.best.step;
+            self.take_best()?;
         }
         self.measure(When::After)?;
         let sha256 = digest(&self.engine.parameters());
@@ -266,7 +270,7 @@ impl Fit<'_> {
                     let all = self.engine.parameters();
                     let trained: Vec<Named> =
                         all.into_iter().filter(|p| !is_frozen(&p.name, &self.job.train.freeze)).collect();
-                    write_tensors(&self.job.outputs.best, &trained, Default::default())?;
+                    checkpoint::write_best(&self.job.outputs.best, step, &trained)?;
                 }
                 self.state.stopped = self.state.best.stops(self.job.train);
             }
@@ -279,10 +283,35 @@ impl Fit<'_> {
         Ok(())
     }
 
+    /// Ends with the weights of the best evaluation.
+    fn take_best(&mut self) -> Result<(), TrainError> {
+        let (path, want) = (&self.job.outputs.best, self.state.best.step);
+        let (step, weights) = checkpoint::read_best(path)?;
+        if step != want {
+            // On a device that does not give the same numbers twice, steps made again may make another evaluation the best.
+            let message = format!("holds the weights of step {step}, not those of step {want}, which were the best");
+            return Err(TrainError::State { path: path.clone(), message });
+        }
+        self.engine.set_parameters(weights)?;
+        self.weights_of = want;
+        Ok(())
+    }
+
     fn save(&mut self) -> Result<(), TrainError> {
-        self.emit(Event::CheckpointStarted { step: self.state.step })?;
-        checkpoint::write_state(&self.job.outputs.state, &self.state, self.engine)?;
-        self.emit(Event::CheckpointSaved { step: self.state.step })
+        let (Some(path), step) = (&self.job.outputs.state, self.state.step) else { return Ok(()) };
+        self.emit(Event::CheckpointStarted { step })?;
+        checkpoint::write_state(path, &self.state, self.engine)?;
+        self.saved = (step, Instant::now());
+        self.emit(Event::CheckpointSaved { step })
+    }
+
+    /// Whether the disk has room for one checkpoint: better said now than after an hour of training.
+    fn check_room(&self) -> Result<(), TrainError> {
+        let Some(path) = &self.job.outputs.state else { return Ok(()) };
+        let state: u64 = self.engine.state().1.iter().map(Named::bytes).sum();
+        // Of the three numbers for each parameter one is its weight.
+        let best = if self.job.checkpoint.keep == Keep::Best { state / 3 } else { 0 };
+        disk::check_room(path.parent().unwrap_or(path), state + best)
     }
 
     fn rows(&self, split: Split) -> &[u32] {
@@ -307,70 +336,5 @@ fn rows_of(splits: &Splits, split: Split) -> &[u32] {
         Split::Train => &splits.train,
         Split::Dev => &splits.dev,
         Split::Test => &splits.test,
-    }
-}
-
-/// The optimiser step at `place` (from 0) of an epoch whose rows stand in `order`: its batches, each cut between rows into
-/// parts of at most `micro_batch_tokens` tokens. Their gradients add up to those of the whole step.
-///
-/// # Errors
-/// Where the tokenizer fails on a row.
-pub fn step_batches(
-    train: &TrainConfig,
-    dataset: &Dataset,
-    tokens: &Tokens,
-    order: &[u32],
-    place: u64,
-) -> Result<Vec<Batch>, DataError> {
-    let size = train.batch_size * train.gradient_accumulation_steps;
-    let begin = (place as usize * size).min(order.len());
-    let rows = &order[begin..(begin + size).min(order.len())];
-    let mut batches = Vec::new();
-    let (mut first_row, mut first_token) = (0, 0);
-    for rows in rows.chunks(train.batch_size) {
-        for part in data::by_tokens(tokens.lengths(rows)?, train.micro_batch_tokens) {
-            let batch = data::batch(dataset, tokens, &rows[part])?.placed(first_row, first_token);
-            (first_row, first_token) = (first_row + batch.rows.len(), first_token + batch.ids.len());
-            batches.push(batch);
-        }
-    }
-    Ok(batches)
-}
-
-/// Tokens of the largest part of a batch that a run on these rows computes at a time, in its first ten epochs: later ones
-/// hardly ever hold a larger one.
-///
-/// # Errors
-/// Where the tokenizer fails on a row.
-pub fn largest_part(train: &TrainConfig, rows: &[u32], tokens: &Tokens) -> Result<usize, DataError> {
-    let steps = Steps::new(train, rows.len());
-    let mut largest = 0;
-    for epoch in 1..=steps.total.div_ceil(steps.per_epoch.max(1)).min(10) as u32 {
-        let lengths = tokens.lengths(&data::epoch_order(rows, train.order_seed, epoch))?;
-        for batch in lengths.chunks(train.batch_size) {
-            let parts = data::by_tokens(batch.iter().copied(), train.micro_batch_tokens);
-            largest = parts.into_iter().map(|part| batch[part].iter().sum()).fold(largest, usize::max);
-        }
-    }
-    Ok(largest)
-}
-
-/// Rows in the order in which a run that has made `step` steps needs their tokens; each once, and none that only a run
-/// of more steps would need.
-pub fn reading_order(train: &TrainConfig, splits: &Splits, step: u64) -> Vec<u32> {
-    let steps = Steps::new(train, splits.train.len());
-    let size = train.batch_size * train.gradient_accumulation_steps;
-    let (epoch, place) = steps.place(step + 1);
-    let mut order = data::epoch_order(&splits.train, train.order_seed, epoch);
-    let begin = (place as usize * size).min(order.len());
-    order.rotate_left(begin);
-    order.truncate((steps.total.saturating_sub(step) as usize).saturating_mul(size));
-    // Splits are measured in file order: before the first step, or next after this epoch's rows.
-    let mut measured = [splits.dev.clone(), splits.test.clone()];
-    measured.iter_mut().for_each(|rows| rows.sort_unstable());
-    let measured = measured.concat();
-    match step {
-        0 => [measured, order].concat(),
-        _ => [order, measured].concat(),
     }
 }

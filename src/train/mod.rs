@@ -4,16 +4,23 @@
 //! checkpoints, early stopping) is decided by pure functions in [`schedule`] and [`policy`].
 
 mod checkpoint;
+mod disk;
 mod evaluate;
 mod fit;
 mod loss;
+mod order;
 pub mod policy;
+mod resume;
 pub mod schedule;
 
-pub use checkpoint::{Saved, State, read_state, write_state};
+pub use checkpoint::{Saved, State, previous, read_state, write_state};
 pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
-pub use fit::{Job, Outputs, ProbeText, fit, largest_part, reading_order, step_batches};
+pub use fit::{Job, Outputs, ProbeText, fit};
 pub use loss::{CrossEntropy, class_weights};
+pub use order::{largest_part, reading_order, step_batches};
+pub use resume::{Resumed, resume, resume_step};
+
+use crate::format::bytes;
 
 /// Version of the engine's arithmetic. It enters the run key: raise it whenever the same config gives other numbers.
 pub const NUMERICS: u32 = 2;
@@ -42,12 +49,25 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
     /// The state of training could not be read.
-    #[error("{path}: {message}")]
+    #[error("{}: {message}", path.display())]
     State {
-        /// The state file.
+        /// The file with the state, or with the best weights.
         path: std::path::PathBuf,
         /// What is wrong.
         message: String,
+    },
+    /// The disk has no room for a checkpoint.
+    #[error(
+        "{}: a checkpoint of this run takes {}, and its disk has {} free: free some room, then run the same command again",
+        folder.display(), bytes(*needed), bytes(*free)
+    )]
+    NoRoom {
+        /// The run's folder.
+        folder: std::path::PathBuf,
+        /// Bytes of a checkpoint.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
     },
     /// The user asked to stop.
     #[error("stopped on request")]
@@ -113,6 +133,6 @@ mod testing {
     }
 
     pub fn checkpoint() -> CheckpointConfig {
-        CheckpointConfig { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0 }
+        CheckpointConfig { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0, every_minutes: 0.0 }
     }
 }

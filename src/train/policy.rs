@@ -16,9 +16,11 @@ pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
     }
 }
 
-/// Whether the state of training is saved after the step.
-pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64) -> bool {
-    steps.ends_epoch(step) || (checkpoint.every_steps > 0 && step.is_multiple_of(checkpoint.every_steps))
+/// Whether the state of training is saved after the step, so many minutes after it was saved last.
+pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, minutes: f64) -> bool {
+    steps.ends_epoch(step)
+        || (checkpoint.every_steps > 0 && step.is_multiple_of(checkpoint.every_steps))
+        || (checkpoint.every_minutes > 0.0 && minutes >= checkpoint.every_minutes)
 }
 
 /// The figure that a checkpoint is chosen by, turned so that more is better.
@@ -110,8 +112,11 @@ mod tests {
         train.eval_steps = 3;
         assert_eq!(at(&|s| evaluates(&train, steps, s)), [3, 6, 9, 10]);
         let mut checkpoint = testing::checkpoint();
-        assert_eq!(at(&|s| saves(&checkpoint, steps, s)), [4, 8, 10]);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 1e9)), [4, 8, 10]);
         checkpoint.every_steps = 5;
-        assert_eq!(at(&|s| saves(&checkpoint, steps, s)), [4, 5, 8, 10]);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 1e9)), [4, 5, 8, 10]);
+        // The saves at 4 and 8 begin the time anew.
+        (checkpoint.every_steps, checkpoint.every_minutes) = (0, 1.5);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, (s % 4) as f64 * 0.75)), [2, 3, 4, 6, 7, 8, 10]);
     }
 }

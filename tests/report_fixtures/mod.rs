@@ -121,7 +121,12 @@ impl Recipe {
                 early_stopping_min_delta: 0.0,
                 freeze: Vec::new(),
             },
-            checkpoint: CheckpointConfig { keep: Keep::Best, metric: Metric::Accuracy, every_steps: 0 },
+            checkpoint: CheckpointConfig {
+                keep: Keep::Best,
+                metric: Metric::Accuracy,
+                every_steps: 0,
+                every_minutes: 0.0,
+            },
             probes: PROBES.iter().map(probe).collect(),
         }
     }

@@ -1,5 +1,7 @@
 //! The training loop: what it makes of a recipe, which weights it keeps, and that it goes on as if nothing had happened.
 
+mod crash;
+
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -14,7 +16,7 @@ use taper::{
     kernels::Cpu,
     model::{BertConfig, DropoutPlan, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{CrossEntropy, Job, Outputs, TrainError, fit, read_state, reading_order, schedule, step_batches},
+    train::{CrossEntropy, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -58,15 +60,22 @@ fn recipe() -> TrainConfig {
 }
 
 fn keep(keep: Keep) -> CheckpointConfig {
-    CheckpointConfig { keep, metric: Metric::Loss, every_steps: 0 }
+    CheckpointConfig { keep, metric: Metric::Loss, every_steps: 0, every_minutes: 0.0 }
 }
 
-/// How a run is cut short: at a poll of the request to stop, or at an event, as if the process were gone.
+/// How a run is cut short: at a poll of the request to stop, at an event, as if the process were gone, or by a pause after
+/// the evaluation of a step.
 #[derive(Clone, Copy)]
 enum End {
     Its,
     AtPoll(usize),
     AtEvent(usize),
+    AtPause(u64),
+}
+
+/// A folder, where possible in memory: these tests put hundreds of checkpoints on the disk.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
 /// When, after which step, on what.
@@ -90,18 +99,39 @@ fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: 
 }
 
 fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
-    let (dataset, tokens, splits) = rows();
-    let mut engine = Explicit::new(Cpu::default(), &shape(), fresh, &train.into()).expect("parameters");
+    let best = folder.join("best.safetensors");
+    let best = (checkpoint.keep == Keep::Best).then_some(best.as_path());
+    let resumed = resume(&folder.join("state.safetensors"), best).expect("what it goes on from");
+    assert!(resumed.notes.is_empty(), "{:?}", resumed.notes);
+    go_on(fresh, resumed, rows().2, folder, train, checkpoint, end)
+}
+
+/// Makes a run on these splits from there.
+fn go_on(
+    fresh: Parameters,
+    resumed: Resumed,
+    splits: Splits,
+    folder: &Path,
+    train: &TrainConfig,
+    checkpoint: &CheckpointConfig,
+    end: End,
+) -> Made {
+    let (dataset, tokens, _) = rows();
+    let mut shape = shape();
+    if let Some(p) = train.dropout {
+        shape.set_dropout(p);
+    }
+    let mut engine = Explicit::new(Cpu::default(), &shape, fresh, &train.into()).expect("parameters");
     let exported = RefCell::new(Vec::new());
     let export = |step, _: &dyn Engine| {
         exported.borrow_mut().push(step);
         Ok(())
     };
     let (state, best) = (folder.join("state.safetensors"), folder.join("best.safetensors"));
-    let saved = read_state(&state).expect("a sound state");
-    let outputs = Outputs { state, best, export: &export };
+    let outputs = Outputs { state: Some(state), best, export: &export };
     let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
-    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs, pauses: &|_| false };
+    let pauses = |step| matches!(end, End::AtPause(at) if at == step);
+    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs, pauses: &pauses };
     let mut events = Vec::new();
     let mut emit = |event| {
         events.push(event);
@@ -115,13 +145,13 @@ fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: 
         polls.set(polls.get() + 1);
         matches!(end, End::AtPoll(n) if polls.get() == n)
     };
-    let outcome = fit(&job, &mut engine, saved, &mut emit, &stop);
+    let outcome = fit(&job, &mut engine, resumed.saved, &mut emit, &stop);
     Made { outcome, events, weights: weights(&engine.parameters()), exported: exported.into_inner() }
 }
 
 /// A run from beginning to end in a folder of its own.
 fn whole(train: &TrainConfig, checkpoint: &CheckpointConfig) -> Made {
-    let made = make(tempfile::tempdir().expect("a folder").path(), train, checkpoint, End::Its);
+    let made = make(memory().path(), train, checkpoint, End::Its);
     assert!(matches!(made.outcome, Ok(Outcome::Completed)), "{:?}", made.outcome);
     made
 }
@@ -314,7 +344,7 @@ fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
     assert_eq!(calm.steps().len(), 6, "it stops early");
     for (how, at_least) in [(End::AtPoll as fn(usize) -> End, 10), (End::AtEvent, 20)] {
         for n in 1.. {
-            let folder = tempfile::tempdir().expect("a folder");
+            let folder = memory();
             let first = make(folder.path(), &train, &checkpoint, how(n));
             match first.outcome {
                 Ok(Outcome::Completed) => {
@@ -356,7 +386,7 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
     let before: Vec<Vec<f32>> =
         loaded.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect();
     let train = TrainConfig { batch_size: 1, ..recipe() };
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = memory();
     let made = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
     let error = made.outcome.as_ref().expect_err("it cannot go on").to_string();
     assert!(error.starts_with("the gradient's norm is") && error.contains(" at step 1 (lr 1e-3)"), "{error}");
@@ -368,7 +398,7 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
 #[test]
 fn weights_that_the_last_step_spoilt_are_no_result() {
     let train = TrainConfig { max_steps: Some(1), lr: 1e38, ..recipe() };
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = memory();
     let made = make(folder.path(), &train, &keep(Keep::Last), End::Its);
     let error = made.outcome.expect_err("no result").to_string();
     assert!(error.contains("the loss on held-out rows is NaN at step 1 (lr 1e38)"), "{error}");

@@ -1,0 +1,97 @@
+//! Safetensors files that know whether they are whole: checksums over their numbers and over their header.
+//!
+//! The header's own checksum lets it be believed without reading the numbers.
+
+use std::{collections::BTreeMap, path::Path};
+
+use candle_core::Tensor;
+use crc32fast::Hasher;
+
+use super::{
+    ModelError, Named, read_header, read_weights,
+    tensors::{bytes, sorted, write},
+};
+
+/// Keys of the checksums in a file's metadata: over names, shapes and numbers of the tensors, and over the rest of the metadata.
+const TENSORS: &str = "crc32_of_tensors";
+const METADATA: &str = "crc32_of_metadata";
+
+/// Writes tensors as [`super::write_tensors`] does, with checksums. What was at `path` moves to `previous`, where one is given:
+/// at each moment one of the two is a whole file.
+///
+/// # Errors
+/// Where a file cannot be written; what was there before is untouched then.
+pub fn write_sealed(
+    path: &Path,
+    previous: Option<&Path>,
+    tensors: &[Named],
+    mut metadata: BTreeMap<String, String>,
+) -> Result<(), ModelError> {
+    let tensors = sorted(tensors);
+    let mut sum = Hasher::new();
+    for tensor in &tensors {
+        add(&mut sum, &tensor.name, tensor.shape(), &tensor.values());
+    }
+    metadata.insert(TENSORS.into(), hex(sum));
+    metadata.insert(METADATA.into(), of_metadata(&metadata));
+    write(path, previous, &tensors, &metadata)
+}
+
+/// The metadata of a file that [`write_sealed`] wrote, without reading its tensors.
+///
+/// # Errors
+/// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where its header is damaged.
+pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, ModelError> {
+    let (mut header, _) = read_header(path)?;
+    let metadata = header.remove("__metadata__").unwrap_or_default();
+    let mut metadata: BTreeMap<String, String> = serde_json::from_value(metadata)
+        .map_err(|e| damaged(path, &format!("its metadata is no table of texts: {e}")))?;
+    match metadata.remove(METADATA) {
+        None => Err(damaged(path, "it has no checksum")),
+        Some(sum) if sum != of_metadata(&metadata) => {
+            Err(damaged(path, "its header does not have the sum that it had when it was written"))
+        }
+        Some(_) => Ok(metadata),
+    }
+}
+
+/// Metadata and tensors of a file that [`write_sealed`] wrote.
+///
+/// # Errors
+/// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where anything in it is not as it was written.
+pub fn read_sealed(path: &Path) -> Result<(BTreeMap<String, String>, BTreeMap<String, Tensor>), ModelError> {
+    let metadata = read_metadata(path)?;
+    let tensors = read_weights(path)?;
+    let mut sum = Hasher::new();
+    for (name, tensor) in &tensors {
+        crate::kernels::with_f32(tensor, |values| {
+            add(&mut sum, name, tensor.dims(), values);
+            Ok(())
+        })?;
+    }
+    match metadata.get(TENSORS) {
+        Some(written) if *written == hex(sum) => Ok((metadata, tensors)),
+        _ => Err(damaged(path, "its numbers do not have the sum that they had when they were written")),
+    }
+}
+
+fn damaged(path: &Path, message: &str) -> ModelError {
+    ModelError::Weights { path: path.into(), message: message.into() }
+}
+
+fn add(sum: &mut Hasher, name: &str, shape: &[usize], values: &[f32]) {
+    sum.update(format!("{name} {shape:?}\n").as_bytes());
+    sum.update(&bytes(values));
+}
+
+fn of_metadata(metadata: &BTreeMap<String, String>) -> String {
+    let mut sum = Hasher::new();
+    for (key, value) in metadata {
+        sum.update(format!("{key} {}\n{value}\n", value.len()).as_bytes());
+    }
+    hex(sum)
+}
+
+fn hex(sum: Hasher) -> String {
+    format!("{:08x}", sum.finalize())
+}

@@ -1,0 +1,128 @@
+//! Tensors as a safetensors file: written whole or not at all.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, ErrorKind, Write},
+    path::Path,
+};
+
+use candle_core::Tensor;
+use serde_json::{Map, Value, json};
+
+use super::ModelError;
+
+/// A tensor with its name, whose numbers are made when they are written: no second copy of all weights.
+pub struct Named<'a> {
+    /// Its name.
+    pub name: String,
+    shape: Vec<usize>,
+    values: Box<dyn Fn() -> Cow<'a, [f32]> + 'a>,
+}
+
+impl<'a> Named<'a> {
+    /// Of values that are made when they are asked for.
+    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Cow<'a, [f32]> + 'a) -> Self {
+        Self { name, shape: shape.to_vec(), values: Box::new(values) }
+    }
+
+    /// Of a tensor.
+    pub fn of(name: String, tensor: &'a Tensor) -> Self {
+        let values = || tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
+        Self::lazy(name, tensor.dims(), move || Cow::Owned(values()))
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Its numbers.
+    pub fn values(&self) -> Cow<'a, [f32]> {
+        (self.values)()
+    }
+
+    /// Bytes that its numbers take in a file.
+    pub fn bytes(&self) -> u64 {
+        4 * self.shape.iter().product::<usize>() as u64
+    }
+}
+
+/// Numbers as they stand in a file: little-endian.
+pub(super) fn bytes(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        return Cow::Borrowed(bytemuck::cast_slice(values));
+    }
+    Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect())
+}
+
+/// Writes f32 tensors as one safetensors file: whole or not at all, and on the disk when this returns.
+///
+/// # Errors
+/// Where a file cannot be written; what was at `path` before is untouched then.
+pub fn write_tensors(path: &Path, tensors: &[Named], metadata: &BTreeMap<String, String>) -> Result<(), ModelError> {
+    write(path, None, &sorted(tensors), metadata)
+}
+
+/// By name: the order in a file.
+pub(super) fn sorted<'a, 'b>(tensors: &'b [Named<'a>]) -> Vec<&'b Named<'a>> {
+    let mut sorted: Vec<_> = tensors.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted
+}
+
+/// Writes a file under a temporary name, and gives it its own when it is whole and on the disk. What was at `path` is
+/// given the name `previous` first, where one is given: at each moment one of the two names has a whole file.
+pub(super) fn write(
+    path: &Path,
+    previous: Option<&Path>,
+    tensors: &[&Named],
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), ModelError> {
+    let temporary = path.with_extension("tmp");
+    let written = File::create(&temporary)
+        .and_then(|file| stream(file, tensors, metadata)?.sync_all())
+        .and_then(|()| previous.map_or(Ok(()), |previous| step_back(path, previous)))
+        .and_then(|()| fs::rename(&temporary, path))
+        // The new name is on the disk only when its folder is.
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
+    written.map_err(|error| {
+        // The half-written file only takes room.
+        let _ = fs::remove_file(&temporary);
+        ModelError::Io { path: path.into(), error }
+    })
+}
+
+/// Gives a file that may not be there another name.
+fn step_back(path: &Path, previous: &Path) -> io::Result<()> {
+    match fs::rename(path, previous) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// The format: the header's length in eight bytes, the header as JSON, the numbers.
+fn stream(file: File, tensors: &[&Named], metadata: &BTreeMap<String, String>) -> io::Result<File> {
+    let mut header = Map::new();
+    if !metadata.is_empty() {
+        header.insert("__metadata__".into(), json!(metadata));
+    }
+    let mut end = 0;
+    for tensor in tensors {
+        let begin = end;
+        end += tensor.bytes();
+        let info = json!({ "dtype": "F32", "shape": tensor.shape(), "data_offsets": [begin, end] });
+        header.insert(tensor.name.clone(), info);
+    }
+    let mut header = Value::Object(header).to_string();
+    // Numbers begin at a multiple of eight bytes.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(header.as_bytes())?;
+    for tensor in tensors {
+        out.write_all(&bytes(&tensor.values()))?;
+    }
+    out.into_inner().map_err(|e| e.into_error())
+}

@@ -1,0 +1,52 @@
+//! Room on the disk.
+
+use std::path::Path;
+
+use super::TrainError;
+
+/// Whether the disk of a folder has room for so many bytes. Where that cannot be found out it counts as having it: writing
+/// will tell.
+pub fn check_room(folder: &Path, needed: u64) -> Result<(), TrainError> {
+    match free_bytes(folder) {
+        Some(free) if free < needed => Err(TrainError::NoRoom { folder: folder.into(), needed, free }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that this user may still write to the disk of a folder.
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    use std::{ffi::CString, mem::MaybeUninit, os::unix::ffi::OsStrExt};
+
+    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
+    let mut facts = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `path` ends with a zero, and `facts` is read only after the call has said that it filled it in.
+    #[expect(unsafe_code, reason = "the standard library does not tell how full a disk is")]
+    let facts = unsafe {
+        match libc::statvfs(path.as_ptr(), facts.as_mut_ptr()) {
+            0 => facts.assume_init(),
+            _ => return None,
+        }
+    };
+    #[expect(clippy::unnecessary_cast, reason = "narrower on some systems")]
+    Some((facts.f_bavail as u64).saturating_mul(facts.f_frsize as u64))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_has_room_for_something_and_not_for_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        check_room(folder.path(), 1).unwrap();
+        let error = check_room(folder.path(), u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("TiB, and its disk has") && error.contains("free some room"), "{error}");
+        check_room(&folder.path().join("not there"), u64::MAX).unwrap();
+    }
+}
