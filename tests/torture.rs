@@ -139,8 +139,12 @@ fn assert_clean(runs: &Path) {
 #[test]
 fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
     let wanted: usize = std::env::var("TAPER_TORTURE").map_or(6, |n| n.parse().expect("a number of kills"));
+    // Long enough that all the kills meet one sweep under way.
+    let long = [format!("train.epochs={}", 8 * wanted.div_ceil(6)), "train.early_stopping_patience=0".to_string()];
+    let long: Vec<&str> = long.iter().flat_map(|set| ["--set", set]).collect();
+    let more: &[&str] = if wanted > 6 { &long } else { &[] };
     let place = Place::new();
-    place.finish("calm", &[]);
+    place.finish("calm", more);
     let calm = trail(&place.path("calm"));
     assert_eq!(calm.1.len(), RUNS);
 
@@ -154,7 +158,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
         let runs = format!("runs{sweeps}");
         sweeps += 1;
         loop {
-            let mut parent = place.start(&runs, &["--jobs", "2"]);
+            let mut parent = place.start(&runs, &[&["--jobs", "2"], more].concat());
             let patience = Duration::from_millis(40 + random(260));
             let begin = Instant::now();
             let mut ended = None;
@@ -193,7 +197,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        place.finish(&runs, &[]);
+        place.finish(&runs, more);
         let after = trail(&place.path(&runs));
         assert!(after.0 == calm.0, "the steps differ from those of an undisturbed sweep");
         assert_eq!(after.1, calm.1, "weights or figures differ");
@@ -203,4 +207,59 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
     }
     assert!(of_parents > 0);
     eprintln!("{kills} kills, {of_parents} of them of the command itself, over {sweeps} sweeps of {RUNS} runs");
+}
+
+/// A small file system of its own, as far as this process may mount one.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(path: PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir(&path).expect("a folder");
+        let mounted = Self::call(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"], &path);
+        mounted.then_some(Self(path))
+    }
+
+    fn resize(&self, size: &str) {
+        assert!(Self::call(&["-o", &format!("remount,size={size}")], &self.0), "a larger file system");
+    }
+
+    fn call(arguments: &[&str], path: &Path) -> bool {
+        let status = Command::new("mount").args(arguments).arg(path).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_a_sweep_with_a_clear_error_and_room_lets_it_go_on() {
+    let place = Place::new();
+    place.finish("calm", &[]);
+    let calm = trail(&place.path("calm"));
+    let Some(small) = Small::mount(place.path("runs"), "512k") else {
+        eprintln!("skipped: this process may not mount a file system");
+        return;
+    };
+    // From a disk on which nothing fits to one on which all does: the database, a checkpoint, a model stop it in turn.
+    let mut refused = 0;
+    for size in ["1m", "2m", "3m", "4m", "6m", "8m", "10m", "13m", "64m"] {
+        let output = place.start("runs", &["--jobs", "2"]).wait_with_output().expect("its end");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!error.contains("panicked"), "{error}");
+        if output.status.success() {
+            break;
+        }
+        refused += 1;
+        let said = error.to_lowercase();
+        assert!(said.contains("full") || said.contains("no space") || said.contains("free"), "unclear: {error}");
+        small.resize(size);
+    }
+    assert!(refused > 2, "the disk was never full");
+    place.finish("runs", &[]);
+    assert!(trail(&place.path("runs")) == calm, "steps, weights or figures differ from those of an undisturbed sweep");
+    assert_clean(&place.path("runs"));
 }
