@@ -91,6 +91,7 @@ impl Run {
             retries: self.retries,
             prune: Prune::None,
             budget: Budget::default(),
+            ended: std::collections::HashSet::new(),
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
         let tally = run_all(&mut store, &prepared, &mut runner);

@@ -10,6 +10,7 @@
 
 mod device;
 mod environment;
+mod figures;
 mod folder;
 mod make;
 mod pool;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
+pub use figures::trial_figures;
 pub use folder::RunFolder;
 pub use pool::Slot;
 pub use precision::check_precision;

@@ -1,6 +1,7 @@
 //! Making the runs of a plan: who is at which, what is left to do, what came of it.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -73,6 +74,8 @@ pub struct Runner<'a> {
     pub prune: Prune,
     /// What all of it may cost.
     pub budget: Budget,
+    /// Keys of runs that an earlier call with this runner brought to an end: they are not looked into again.
+    pub ended: HashSet<String>,
     /// Told of runs that are not made, with the reason.
     pub skipped: &'a mut dyn FnMut(&Prepared, &str),
 }
@@ -130,24 +133,29 @@ impl<'a, 'b> Command<'a, 'b> {
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
         let mut command = Self { store, runs, runner, pool, sweep, tries, busy, looked, tally: Tally::default() };
-        for place in 0..runs.len() {
-            command.look(place)?;
+        for (place, run) in runs.iter().enumerate() {
+            let state = command.look(place)?.state;
+            if command.runner.ended.contains(&run.key) {
+                let item = &mut command.sweep.items[place];
+                (item.standing, item.failed) = (Standing::Ended, state == RunState::Failed);
+            }
         }
         Ok(command)
     }
 
     /// Takes in what the store knows of a run that this command is not at.
-    fn look(&mut self, place: usize) -> Result<(), ExecuteError> {
+    fn look(&mut self, place: usize) -> Result<RunRecord, ExecuteError> {
         let run = &self.runs[place];
         let record = self.store.run(&run.key)?;
         let tries = &mut self.tries[place];
         tries.begun = record.state != RunState::Pending;
-        tries.micro_batch_tokens = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
+        let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
+        tries.micro_batch_tokens = tries.micro_batch_tokens.or(on_record);
         if self.runner.budget.seconds.is_some() {
             tries.seconds = self.store.training_seconds(&run.key)?;
         }
         if self.sweep.items[place].rungs.is_empty() {
-            return Ok(());
+            return Ok(record);
         }
         let metric = run.config.checkpoint.metric;
         let mut last = None;
@@ -163,7 +171,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 *at_rung = at_rung.or(last);
             }
         }
-        Ok(())
+        Ok(record)
     }
 
     fn work(&mut self) -> Result<(), ExecuteError> {
@@ -223,8 +231,7 @@ impl<'a, 'b> Command<'a, 'b> {
             return Ok(());
         };
         // Only who holds the lock can trust what the store says.
-        self.look(place)?;
-        let record = self.store.run(&run.key)?;
+        let record = self.look(place)?;
         let task = match self.task(place, &record)? {
             Some(task) => task,
             None => return Ok(()),
@@ -283,7 +290,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 return Ok(Some(Task::Train { rungs, micro_batch_tokens }));
             }
         }
-        self.sweep.items[place].standing = Standing::Ended;
+        self.end(place);
         Ok(None)
     }
 
@@ -424,7 +431,7 @@ impl<'a, 'b> Command<'a, 'b> {
             RunFolder::new(self.runner.runs, &run.key).forget_state()?;
             self.tally.pruned += 1;
         }
-        self.sweep.items[place].standing = Standing::Ended;
+        self.end(place);
         Ok(())
     }
 
@@ -472,9 +479,16 @@ impl<'a, 'b> Command<'a, 'b> {
     }
 
     fn free(&mut self, slot: usize) {
-        if let Some(busy) = self.busy[slot].take() {
-            self.sweep.items[busy.place].standing = busy.then.unwrap_or(Standing::Ended);
+        match self.busy[slot].take() {
+            Some(Busy { place, then: None | Some(Standing::Ended), .. }) => self.end(place),
+            Some(Busy { place, then: Some(standing), .. }) => self.sweep.items[place].standing = standing,
+            None => {}
         }
+    }
+
+    fn end(&mut self, place: usize) {
+        self.sweep.items[place].standing = Standing::Ended;
+        self.runner.ended.insert(self.runs[place].key.clone());
     }
 
     fn tell(&mut self, place: usize, event: &Event) -> Result<(), ExecuteError> {

@@ -104,10 +104,15 @@ impl Store {
         }
     }
 
+    /// The run of this whole key, if there is one.
+    pub fn known(&self, key: &str) -> Result<Option<RunRecord>, StoreError> {
+        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], run_record))?;
+        Ok(found.into_iter().next())
+    }
+
     /// The run of this whole key.
     pub fn run(&self, key: &str) -> Result<RunRecord, StoreError> {
-        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], run_record))?;
-        found.into_iter().next().ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new() })
+        self.known(key)?.ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new() })
     }
 
     /// The steps of a run, in order.

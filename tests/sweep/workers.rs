@@ -1,0 +1,124 @@
+//! Worker processes: several at once, several commands at once, and what becomes of a run whose worker dies.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use taper::event::FailureKind;
+use taper::store::{RunState, Store};
+
+use crate::support::*;
+
+/// The events of commands that were run with `--json`, by name of the event, for each run.
+fn counts(outputs: &[String], event: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in outputs.iter().flat_map(|output| output.lines()) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        if line["event"] == event {
+            *counts.entry(line["run"].as_str().expect("a key").to_string()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn two_commands_on_one_spec_make_each_run_once() {
+    let place = Place::new();
+    let start = || place.start("runs", &["--jobs", "2", "--json"]);
+    // Each is read as it speaks: one that nobody reads would wait, and the other with it.
+    let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
+    let outputs = readers.map(|reader| {
+        let output = reader.join().expect("no panic").expect("an end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("locked"));
+        String::from_utf8(output.stdout).expect("text")
+    });
+    let (started, finished) = (counts(&outputs, "run_started"), counts(&outputs, "run_finished"));
+    assert_eq!((started.len(), finished.len()), (RUNS, RUNS));
+    assert!(started.values().chain(finished.values()).all(|&times| times == 1), "{started:?} {finished:?}");
+    // Both took part, or there was nothing to share.
+    assert!(outputs.iter().all(|output| counts(&[output.clone()], "run_started").len() > 1));
+    place.finish("calm", &["--jobs", "3"]);
+    assert!(trail(&place.path("runs")) == trail(&place.path("calm")), "neither jobs nor companions change a number");
+    assert_clean(&place.path("runs"));
+}
+
+#[test]
+fn a_worker_that_dies_fails_its_run_and_no_other() {
+    let place = Place::new();
+    let child = place.start("runs", &["--retries", "1", "--set", "train.epochs=60"]);
+    let pid = child.id();
+    let store = || Store::open_existing(&place.path("runs"));
+    let begin = Instant::now();
+    let mut killed = Vec::new();
+    // The worker that is at the first run, twice.
+    while killed.len() < 2 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "no worker to kill");
+        let under_way = store().ok().and_then(|store| Some(store.runs().ok()?.first()?.steps > 0)).unwrap_or(false);
+        if let Some(&worker) = children(pid).iter().find(|worker| under_way && !killed.contains(*worker)) {
+            kill(worker);
+            killed.push(worker);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(1));
+    let runs = store().expect("a store").runs().expect("runs");
+    let (first, rest) = runs.split_first().expect("twelve");
+    assert_eq!((first.state, first.failure), (RunState::Failed, Some(FailureKind::Crashed)));
+    assert_eq!(first.message.as_deref(), Some("its worker was killed (signal 9)"));
+    let notes = store().expect("a store").notes(&first.key).expect("notes");
+    assert!(notes.iter().any(|note| note.message.ends_with("tried again (1 of 1)")), "{notes:?}");
+    assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep went on");
+    // The same command makes it again, from its checkpoint or from the beginning.
+    place.finish("runs", &["--set", "train.epochs=60"]);
+    place.finish("calm", &["--set", "train.epochs=60"]);
+    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
+    assert_clean(&place.path("runs"));
+}
+
+/// Rows of five hundred tokens, sixty-four of them at a time: more than the address space that the command is given.
+#[test]
+fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() {
+    let place = Place::new();
+    let long = "味道很好送得慢".repeat(70);
+    let rows: String = (0..80).map(|i| format!("{},{long}\n", i % 2)).collect();
+    std::fs::write(place.path("rows.csv"), format!("label,review\n{rows}")).expect("rows");
+    let sets = [
+        "data.max_length=500",
+        "train.batch_size=48",
+        "train.micro_batch_tokens=1000000",
+        "train.max_steps=2",
+        "sweep.seeds=[1]",
+        "sweep.axes={}",
+        "train.early_stopping_patience=0",
+    ];
+    let mut arguments: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    arguments.extend(["--threads", "2"]);
+    let output = place.limited("runs", 900_000, &arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("memory ran out"), "{said}");
+    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    let run = store.runs().expect("runs").remove(0);
+    let tokens = run.environment.as_ref().and_then(|e| e.micro_batch_tokens).expect("it is on record");
+    assert!((1000..12_000).contains(&tokens), "{tokens}");
+    assert_eq!(run.config.train.micro_batch_tokens, 1_000_000, "what was asked for stays");
+    let notes = store.notes(&run.key).expect("notes");
+    let told = format!("parts of at most {tokens} tokens");
+    assert!(
+        notes.iter().any(|n| n.message.contains(&told) && n.message.contains("effective batch stays 48 rows")),
+        "{notes:?}"
+    );
+    // Nothing but rounding tells it from a run with room enough.
+    place.finish("calm", &arguments);
+    let losses = |runs: &str| -> Vec<f64> {
+        let store = Store::open_existing(&place.path(runs)).expect("a store");
+        store.steps(&run.key).expect("steps").iter().map(|step| step.loss).collect()
+    };
+    for (a, b) in losses("runs").iter().zip(losses("calm")) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+}
