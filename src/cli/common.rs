@@ -156,11 +156,16 @@ pub fn stop_requested() -> bool {
     STOP.load(std::sync::atomic::Ordering::Relaxed)
 }
 
+/// Asks to stop; tells whether that was asked before.
+pub fn request_stop() -> bool {
+    STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
+}
+
 /// Makes Ctrl-C a request to stop after the current step.
 pub fn catch_signals() -> Result<()> {
     Ok(ctrlc::set_handler(|| {
         use std::io::Write;
-        if STOP.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if request_stop() {
             std::process::exit(130);
         }
         let _ = writeln!(

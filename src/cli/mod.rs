@@ -12,6 +12,7 @@ mod predict;
 mod report;
 mod run;
 mod show;
+mod verify;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -75,6 +76,8 @@ enum Command {
     Predict(predict::Predict),
     /// Copy a trained model to a folder that transformers loads as it is.
     Export(export::Export),
+    /// Train a run again from its stored config and compare every number. Stores nothing.
+    Verify(verify::Verify),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Report(command) => command.execute(&global, &mut out),
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
+        Command::Verify(command) => command.execute(&global, &mut out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);

@@ -12,6 +12,7 @@ mod probes;
 mod rate;
 mod run;
 mod trained;
+mod verify;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
@@ -21,6 +22,7 @@ pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use run::{Runner, Tally, run_all};
 pub use trained::Trained;
+pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
 
 /// What can go wrong around a run.
 #[derive(Debug, thiserror::Error)]
