@@ -3,13 +3,16 @@
 //! Exit codes: 0 done; 1 something failed; 2 the command, the spec or its data cannot be used, nothing was started;
 //! 130 stopped on request.
 
+mod ask;
 mod common;
 mod export;
+mod gc;
 mod list;
 mod output;
 mod plan;
 mod predict;
 mod report;
+mod rm;
 mod run;
 mod show;
 mod verify;
@@ -78,6 +81,10 @@ enum Command {
     Export(export::Export),
     /// Train a run again from its stored config and compare every number. Stores nothing.
     Verify(verify::Verify),
+    /// Remove runs: what was measured, and their folders. Asks first.
+    Rm(rm::Rm),
+    /// Show and remove files that no run needs. Asks first.
+    Gc(gc::Gc),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -127,6 +134,8 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
         Command::Verify(command) => command.execute(&global, &mut out),
+        Command::Rm(command) => command.execute(&global, &mut out),
+        Command::Gc(command) => command.execute(&global, &mut out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);

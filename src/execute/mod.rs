@@ -10,9 +10,11 @@ mod precision;
 mod prepare;
 mod probes;
 mod rate;
+mod remove;
 mod run;
 mod trained;
 mod verify;
+mod waste;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::environment;
@@ -20,9 +22,11 @@ pub use folder::RunFolder;
 pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
+pub use remove::{remove_runs, run_bytes};
 pub use run::{Runner, Tally, run_all};
 pub use trained::Trained;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
+pub use waste::{Waste, find_waste, remove_waste};
 
 /// What can go wrong around a run.
 #[derive(Debug, thiserror::Error)]
