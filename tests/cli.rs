@@ -327,7 +327,9 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
     fs::write(&state, b"\x10\0\0\0\0\0\0\0{\"x\":").expect("a damaged file");
     let output = place.taper(&[&["run"], &longer[..]].concat());
     assert!(output.status.success());
-    assert!(text(&output.stderr).contains("begins again"), "{}", text(&output.stderr));
+    // Whether there was one before it depends on the moment of the kill.
+    let said = text(&output.stderr);
+    assert!(said.contains("begins again") || said.contains("goes on from the checkpoint before"), "{said}");
     assert!(place.trail("runs") == place.trail("calm"));
 }
 

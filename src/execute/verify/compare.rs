@@ -248,3 +248,88 @@ fn tag(split: Split) -> &'static str {
         Split::Test => "test",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{eval, step, store_with_run};
+
+    /// Against a run of three steps with losses 1, 0.5 and NaN.
+    fn comparison(tolerance: Option<f64>, steps: Option<u64>, state: RunState) -> Comparison {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store_with_run(folder.path());
+        let before = eval(When::Before, 0, Split::Test, 3);
+        store.append("k", &[before, step(1, 1.0), step(2, 0.5), step(3, f64::NAN)]).unwrap();
+        store.mark("k", state, None, None).unwrap();
+        Comparison::new(&store, &store.run("k").unwrap(), tolerance, steps).unwrap()
+    }
+
+    fn first(comparison: Comparison) -> Option<(u64, String, String, String)> {
+        comparison.result(Vec::new()).difference.map(|d| (d.step, d.what, d.stored, d.now))
+    }
+
+    fn after(mut comparison: Comparison, events: &[Event]) -> Option<(u64, String, String, String)> {
+        events.iter().for_each(|event| comparison.take(event));
+        first(comparison)
+    }
+
+    #[test]
+    fn bit_for_bit_means_every_bit() {
+        let exact = || comparison(None, None, RunState::Completed);
+        let same = [eval(When::Before, 0, Split::Test, 3), step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
+        assert_eq!(after(exact(), &same), None);
+        let near = 0.5 + f64::EPSILON / 2.0;
+        let found = after(exact(), &[step(1, 1.0), step(2, near), step(3, 0.0)]);
+        assert_eq!(found, Some((2, "loss".into(), "0.5".into(), near.to_string())), "the first, and only that");
+        let mut norm = step(1, 1.0);
+        if let Event::StepCompleted(step) = &mut norm {
+            step.grad_norm = 3.0;
+        }
+        assert_eq!(after(exact(), &[norm]).unwrap().1, "gradient norm");
+        let worse = after(exact(), &[eval(When::Before, 0, Split::Test, 2)]).unwrap();
+        assert_eq!((worse.0, worse.1.as_str(), worse.2.as_str()), (0, "accuracy", "0.75"));
+        assert_eq!(after(exact(), &[eval(When::During, 2, Split::Test, 0)]), None, "not stored: not compared");
+        assert_eq!(after(exact(), &[step(4, 1.0)]).unwrap().2, "not stored");
+    }
+
+    #[test]
+    fn within_a_tolerance_losses_alone_count() {
+        let near = || comparison(Some(1e-3), None, RunState::Completed);
+        assert_eq!(after(near(), &[step(1, 1.0009), step(2, 0.49951)]), None);
+        assert_eq!(after(near(), &[step(1, 1.002)]).unwrap().1, "loss");
+        assert_eq!(after(near(), &[step(1, f64::NAN)]).unwrap().3, "NaN");
+        let other = [eval(When::Before, 0, Split::Test, 2), Event::WeightsKept { sha256: "x".into() }];
+        assert_eq!(after(near(), &other), None);
+    }
+
+    #[test]
+    fn the_end_is_compared_too() {
+        let mut short = comparison(None, None, RunState::Completed);
+        [step(1, 1.0), step(2, 0.5)].iter().for_each(|event| short.take(event));
+        assert!(!short.is_over());
+        short.completed();
+        assert_eq!(first(short), Some((2, "steps".into(), "3".into(), "2".into())));
+        // Of a run that did not come to its end nothing more is made than is stored, or asked for.
+        for (asked, state, last) in
+            [(None, RunState::Failed, 3), (Some(9), RunState::Pruned, 3), (Some(2), RunState::Completed, 2)]
+        {
+            let mut part = comparison(None, asked, state);
+            let made = [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
+            let over: Vec<bool> = made
+                .iter()
+                .map(|event| {
+                    part.take(event);
+                    part.is_over()
+                })
+                .collect();
+            assert_eq!(over.iter().position(|over| *over), Some(last - 1), "{asked:?} {state:?}");
+        }
+        // Diverging is a difference unless it was so, at the same step.
+        for (was, steps, difference) in [(true, 3, false), (true, 2, true), (false, 3, true)] {
+            let mut diverged = comparison(None, None, RunState::Failed);
+            [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)].iter().take(steps).for_each(|event| diverged.take(event));
+            diverged.diverged("the loss is NaN", was);
+            assert_eq!(first(diverged).is_some(), difference, "{was} {steps}");
+        }
+    }
+}
