@@ -162,11 +162,16 @@ pub fn stop_requested() -> bool {
     STOP.load(std::sync::atomic::Ordering::Relaxed)
 }
 
+/// Asks to stop; tells whether that was asked before.
+pub fn request_stop() -> bool {
+    STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
+}
+
 /// Makes Ctrl-C a request to stop, answered by a word on standard error; a second one ends the process.
 pub fn catch_signals(word: &'static str) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
         use std::io::Write;
-        if STOP.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if request_stop() {
             std::process::exit(130);
         }
         if !word.is_empty() {

@@ -3,17 +3,21 @@
 //! Exit codes: 0 done; 1 something failed; 2 the command, the spec or its data cannot be used, nothing was started;
 //! 130 stopped on request.
 
+mod ask;
 mod common;
 mod costs;
 mod export;
+mod gc;
 mod list;
 mod output;
 mod plan;
 mod predict;
 mod report;
+mod rm;
 mod run;
 mod show;
 mod standing;
+mod verify;
 mod worker;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -81,6 +85,12 @@ enum Command {
     /// Make runs as another taper process orders.
     #[command(hide = true)]
     Worker,
+    /// Train a run again from its stored config and compare every number. Stores nothing.
+    Verify(verify::Verify),
+    /// Remove runs: what was measured, and their folders. Asks first.
+    Rm(rm::Rm),
+    /// Show and remove files that no run needs. Asks first.
+    Gc(gc::Gc),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -134,6 +144,9 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
         Command::Worker => Ok(ExitCode::FAILURE),
+        Command::Verify(command) => command.execute(&global, &mut out),
+        Command::Rm(command) => command.execute(&global, &mut out),
+        Command::Gc(command) => command.execute(&global, &mut out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);

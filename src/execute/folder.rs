@@ -122,9 +122,16 @@ impl RunFolder {
         remove(to).and_then(|()| std::fs::rename(&new, to)).and_then(|()| File::open(above)?.sync_all()).map_err(io)
     }
 
+    /// All that only a run that goes on needs, whether or not it is there; what a process that was killed was writing too.
+    pub fn states(&self) -> [PathBuf; 5] {
+        let temporary = |path: PathBuf| path.with_extension("tmp");
+        // The older generation first: cut short anywhere, what is left is as good as before.
+        [temporary(self.state()), temporary(self.best()), self.previous_state(), self.state(), self.best()]
+    }
+
     /// Removes what only a run that goes on needs.
     pub fn forget_state(&self) -> Result<(), ExecuteError> {
-        for path in [self.previous_state(), self.state(), self.best()] {
+        for path in self.states() {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(ExecuteError::Io { path, error });
@@ -150,6 +157,15 @@ fn anchored(config: &RunConfig) -> RunConfig {
         }
     }
     config
+}
+
+/// Bytes of a file, or of all files in a folder; 0 where there is none.
+pub(super) fn bytes_of(path: &Path) -> u64 {
+    let Ok(facts) = path.symlink_metadata() else { return 0 };
+    if !facts.is_dir() {
+        return facts.len();
+    }
+    std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| bytes_of(&entry.path())).sum()
 }
 
 /// Puts a folder and the files in it on the disk: a run is said to be done right after its model is written.

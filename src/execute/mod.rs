@@ -19,9 +19,12 @@ mod prepare;
 mod probes;
 mod protocol;
 mod rate;
+mod remove;
 mod run;
 mod sweep;
 mod trained;
+mod verify;
+mod waste;
 mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
@@ -32,8 +35,11 @@ pub use pool::Slot;
 pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
+pub use remove::{remove_runs, run_bytes};
 pub use run::{Budget, Runner, Tally, run_all};
 pub use trained::Trained;
+pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
+pub use waste::{Waste, find_waste, remove_waste};
 pub use worker::serve;
 
 /// What can go wrong around a run.

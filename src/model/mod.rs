@@ -13,7 +13,7 @@ pub use bert::{Classifier, DropoutPlan, Input};
 pub use config::BertConfig;
 pub use files::{read_header, read_weights, write_folder};
 pub use parameters::{Loaded, Parameters, is_frozen};
-pub use sealed::{read_metadata, read_sealed, write_sealed};
+pub use sealed::{Metadata, read_metadata, read_sealed, write_sealed};
 pub use tensors::{Named, write_tensors};
 
 use std::path::PathBuf;

@@ -12,6 +12,9 @@ use super::{
     tensors::{bytes, sorted, write},
 };
 
+/// Names and texts in a file's header.
+pub type Metadata = BTreeMap<String, String>;
+
 /// Keys of the checksums in a file's metadata: over names, shapes and numbers of the tensors, and over the rest of the metadata.
 const TENSORS: &str = "crc32_of_tensors";
 const METADATA: &str = "crc32_of_metadata";
@@ -25,7 +28,7 @@ pub fn write_sealed(
     path: &Path,
     previous: Option<&Path>,
     tensors: &[Named],
-    mut metadata: BTreeMap<String, String>,
+    mut metadata: Metadata,
 ) -> Result<(), ModelError> {
     let tensors = sorted(tensors);
     let mut sum = Hasher::new();
@@ -41,10 +44,10 @@ pub fn write_sealed(
 ///
 /// # Errors
 /// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where its header is damaged.
-pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, ModelError> {
+pub fn read_metadata(path: &Path) -> Result<Metadata, ModelError> {
     let (mut header, _) = read_header(path)?;
     let metadata = header.remove("__metadata__").unwrap_or_default();
-    let mut metadata: BTreeMap<String, String> = serde_json::from_value(metadata)
+    let mut metadata: Metadata = serde_json::from_value(metadata)
         .map_err(|e| damaged(path, &format!("its metadata is no table of texts: {e}")))?;
     match metadata.remove(METADATA) {
         None => Err(damaged(path, "it has no checksum")),
@@ -59,7 +62,7 @@ pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, ModelError
 ///
 /// # Errors
 /// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where anything in it is not as it was written.
-pub fn read_sealed(path: &Path) -> Result<(BTreeMap<String, String>, BTreeMap<String, Tensor>), ModelError> {
+pub fn read_sealed(path: &Path) -> Result<(Metadata, BTreeMap<String, Tensor>), ModelError> {
     let metadata = read_metadata(path)?;
     let tensors = read_weights(path)?;
     let mut sum = Hasher::new();
@@ -84,7 +87,7 @@ fn add(sum: &mut Hasher, name: &str, shape: &[usize], values: &[f32]) {
     sum.update(&bytes(values));
 }
 
-fn of_metadata(metadata: &BTreeMap<String, String>) -> String {
+fn of_metadata(metadata: &Metadata) -> String {
     let mut sum = Hasher::new();
     for (key, value) in metadata {
         sum.update(format!("{key} {}\n{value}\n", value.len()).as_bytes());

@@ -54,12 +54,18 @@ pub struct Estimate {
     pub time_s: Option<f64>,
     /// Bytes of memory at the peak, on the CPU.
     pub memory_bytes: u64,
-    /// Bytes on disk at most, while the run goes on: model folders, training state and database rows.
+    /// Bytes on disk at most, while the run goes on: model folders, states for resuming, best weights and database rows.
     pub disk_bytes: u64,
+    /// Bytes on disk that remain when the run is done.
+    pub kept_bytes: u64,
 }
 
 /// Bytes of a number.
 const F32: u64 = 4;
+/// States for resuming, each the weights and two moments: the newest, the one before it, and one that is being written.
+const STATES: u64 = 3;
+/// Bytes that SQLite's log grows to before it is written into the database.
+const LOG_BYTES: u64 = 4 << 20;
 /// Bytes of a stored step with its share of the index, and of an evaluation.
 const STEP_BYTES: u64 = 80;
 const EVALUATION_BYTES: u64 = 1024;
@@ -87,12 +93,15 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
 
     let parameters = shape.parameters();
     let weights = parameters * F32;
-    let kept_models = match config.checkpoint.keep {
-        Keep::None => 0,
-        Keep::Best | Keep::Last => 1,
-        Keep::All => evaluations.max(1),
+    // While it goes on: models of evaluations and the best weights so far. When it is done: models.
+    let (held, kept) = match config.checkpoint.keep {
+        Keep::None => (0, 0),
+        Keep::Last => (0, 1),
+        Keep::Best => (1, 1),
+        Keep::All => (evaluations, evaluations + 1),
     };
     let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
+    let rows_bytes = steps * STEP_BYTES + (2 * (evaluations + 2)) * EVALUATION_BYTES + predicted;
     Estimate {
         parameters,
         steps,
@@ -100,12 +109,9 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         flop,
         time_s: rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
         memory_bytes: memory_bytes(train, shape, &lengths),
-        // The state for resuming holds the weights and two moments.
-        disk_bytes: kept_models * weights
-            + 3 * weights
-            + steps * STEP_BYTES
-            + (2 * (evaluations + 2)) * EVALUATION_BYTES
-            + predicted,
+        // Training holds more than its end, when one state fewer lies beside the model that is being written.
+        disk_bytes: (held + STATES * 3) * weights + LOG_BYTES + rows_bytes,
+        kept_bytes: kept * weights + rows_bytes,
     }
 }
 
@@ -192,12 +198,21 @@ mod tests {
     #[test]
     fn disk_follows_what_is_kept() {
         let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5], ..Lengths::default() };
-        let disk = |keep| estimate(&config(3, keep), &RBT3, lengths, None).disk_bytes;
-        let folder = RBT3.parameters() * 4;
-        assert_eq!(disk(Keep::Last) - disk(Keep::None), folder);
-        assert_eq!(disk(Keep::Best), disk(Keep::Last));
-        assert_eq!(disk(Keep::All) - disk(Keep::None), 3 * folder);
-        assert!(disk(Keep::None) > 3 * folder, "training state of 12 bytes a parameter");
+        let disk = |keep| {
+            let e = estimate(&config(3, keep), &RBT3, lengths, None);
+            (e.disk_bytes, e.kept_bytes)
+        };
+        let model = RBT3.parameters() * 4;
+        let (none, rows) = disk(Keep::None);
+        assert_eq!(
+            none - rows,
+            9 * model + (4 << 20),
+            "three states of 12 bytes a parameter, all of them gone in the end"
+        );
+        assert!(rows > 0 && rows < model);
+        assert_eq!(disk(Keep::Last), (none, rows + model));
+        assert_eq!(disk(Keep::Best), (none + model, rows + model));
+        assert_eq!(disk(Keep::All), (none + 3 * model, rows + 4 * model));
     }
 
     #[test]

@@ -155,7 +155,7 @@ pub const KEYS: &[Key] = &[
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
         "State for going on after an interruption, every so many steps; 0: after each epoch."), &["save_steps"]),
     key("checkpoint.every_minutes", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "minutes",
-        "The same whenever so many minutes have passed since the last one; 0: time does not count."),
+        "State for going on, also whenever so many minutes have passed since the last one; 0: time does not count. Results do not depend on it."),
 
     key("probes", Kind::Probes, Is("[]"), "", "Sentences classified before and after training, each a `[[probes]]` table."),
     key("probes.text", Kind::Text, Required, "", "The sentence."),

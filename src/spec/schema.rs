@@ -219,7 +219,7 @@ pub struct Checkpoint {
     pub metric: Metric,
     /// State for going on after an interruption, every so many steps; 0: after each epoch.
     pub every_steps: u64,
-    /// The same whenever so many minutes have passed since the last; 0: time does not count.
+    /// The same, also whenever so many minutes have passed since the last one; 0: time does not count.
     pub every_minutes: f64,
 }
 

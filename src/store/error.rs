@@ -97,6 +97,8 @@ impl StoreError {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, message },
             ErrorCode::DiskFull => Self::Full { path },
+            // The index of the log finds no room.
+            _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Self::Full { path },
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { path, message },
             ErrorCode::CannotOpen => Self::CannotOpen { path, message },
             ErrorCode::SystemIoFailure => Self::Disk { path, message },

@@ -16,6 +16,7 @@ mod lock;
 mod open;
 mod read;
 mod records;
+mod remove;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{TrainError, policy::Best};
 use crate::{
     engine::{Engine, OptimizerState},
-    model::{Named, read_metadata, read_sealed, write_sealed},
+    model::{Metadata, Named, read_metadata, read_sealed, write_sealed},
 };
 
 /// Where training stands, apart from tensors.
@@ -66,7 +66,7 @@ pub fn previous(state: &Path) -> PathBuf {
 pub fn write_state(path: &Path, state: &State, engine: &dyn Engine) -> Result<(), TrainError> {
     let (optimizer, tensors) = engine.state();
     let json = serde_json::to_string(&Header { train: state.clone(), optimizer }).expect("plain data");
-    let metadata = BTreeMap::from([(STATE.to_string(), json)]);
+    let metadata = Metadata::from([(STATE.to_string(), json)]);
     Ok(write_sealed(path, Some(&previous(path)), &tensors, metadata)?)
 }
 
@@ -88,7 +88,7 @@ pub fn peek_state(path: &Path) -> Result<State, TrainError> {
     Ok(header(path, &read_metadata(path)?)?.train)
 }
 
-fn header(path: &Path, metadata: &BTreeMap<String, String>) -> Result<Header, TrainError> {
+fn header(path: &Path, metadata: &Metadata) -> Result<Header, TrainError> {
     let damaged = |message: String| TrainError::State { path: path.into(), message };
     let json = metadata.get(STATE).ok_or_else(|| damaged("its header holds no state of training".into()))?;
     serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))
@@ -96,7 +96,7 @@ fn header(path: &Path, metadata: &BTreeMap<String, String>) -> Result<Header, Tr
 
 /// Writes the parameters of an evaluation made after `step` steps.
 pub fn write_best(path: &Path, step: u64, parameters: &[Named]) -> Result<(), TrainError> {
-    let metadata = BTreeMap::from([(STEP.to_string(), step.to_string())]);
+    let metadata = Metadata::from([(STEP.to_string(), step.to_string())]);
     Ok(write_sealed(path, None, parameters, metadata)?)
 }
 

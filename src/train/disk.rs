@@ -28,7 +28,7 @@ fn free_bytes(folder: &Path) -> Option<u64> {
             _ => return None,
         }
     };
-    #[expect(clippy::unnecessary_cast, reason = "narrower on some systems")]
+    // Narrower on some systems.
     Some((facts.f_bavail as u64).saturating_mul(facts.f_frsize as u64))
 }
 

@@ -1,0 +1,54 @@
+//! `taper gc`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use taper::{
+    execute::{Waste, find_waste, remove_waste},
+    format,
+};
+
+use super::{Global, ask, common, output::Output};
+
+/// Show and remove files that no run needs: states of runs that are done, what crashes have left. Asks first.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  taper gc\n  taper gc --yes")]
+pub struct Gc {
+    /// Do not ask. Without it, and without a terminal, nothing is removed.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Gc {
+    /// Shows, asks, removes.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let mut store = common::open_existing(global)?;
+        let found = find_waste(&store, &global.runs)?;
+        let size = |waste: &[Waste]| waste.iter().map(|w| w.bytes).sum::<u64>();
+        let total = format::bytes(size(&found));
+        if !out.json && !global.quiet && !found.is_empty() {
+            out.table(
+                &["size", "file or folder", "why no run needs it"],
+                found.iter().map(|w| vec![format::bytes(w.bytes), w.path.display().to_string(), w.why.into()]),
+            )?;
+        }
+        let question = format!("remove all of it, {total}?");
+        let wanted = !found.is_empty() && (self.yes || (!out.json && ask::can_ask() && ask::confirm(&question)?));
+        let (shown, removed) = match wanted {
+            true => (Vec::new(), remove_waste(&mut store, &global.runs, found)?),
+            false => (found, Vec::new()),
+        };
+        if out.json {
+            out.document(&json!({ "found": shown, "removed": removed, "bytes": size(&shown) + size(&removed) }))?;
+        } else if !removed.is_empty() {
+            out.line(format!("removed {} of disk", format::bytes(size(&removed))))?;
+        } else if shown.is_empty() {
+            out.line("nothing to remove")?;
+        } else {
+            out.line(format!("{total} could be removed: `taper gc --yes` does it"))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,103 @@
+//! `taper verify`
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use taper::{
+    execute::{ExecuteError, Verification, Verifier, verify_folder},
+    format,
+    observe::{Listener, Progress},
+    store::RunRecord,
+    train::TrainError,
+};
+
+use super::{Global, Unusable, common, output::Output};
+
+/// Train a run again from its stored config and compare every number. Stores nothing.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 the same; 1 something differs; 2 it cannot be compared.\n\n\
+    Examples:\n  taper verify 3f2a\n  taper verify 3f2a --steps 100")]
+pub struct Verify {
+    /// Key of the run (its first digits will do), or its name.
+    run: String,
+    /// Compare the first N steps only.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+}
+
+/// The result with the run that it is of.
+#[derive(Serialize)]
+struct Whole<'a> {
+    run: &'a str,
+    name: &'a str,
+    #[serde(flatten)]
+    result: &'a Verification,
+}
+
+impl Verify {
+    /// Makes the run again and says whether it came out the same.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        let record = store.find(&self.run).map_err(|e| Unusable(e.into()))?;
+        catch_signals(verify_folder(&global.runs, &record.key))?;
+        let mut progress = Progress::stderr(global.quiet || out.json);
+        let mut verifier = Verifier {
+            runs: &global.runs,
+            device: global.device,
+            steps: self.steps,
+            listener: &mut progress,
+            stop: &common::stop_requested,
+        };
+        let result = verifier.verify(&store, &record);
+        progress.finish()?;
+        let result = match result {
+            Err(ExecuteError::Train(TrainError::StopRequested)) => return Ok(ExitCode::from(130)),
+            result => result.map_err(|e| Unusable(e.into()))?,
+        };
+        match out.json {
+            true => out.document(&Whole { run: &record.key, name: &record.name, result: &result })?,
+            false => print(&record, &result, out)?,
+        }
+        Ok(ExitCode::from(u8::from(!result.equal)))
+    }
+}
+
+fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<()> {
+    let name = format!("{}  {}", format::short(&record.key), record.name);
+    for note in &result.notes {
+        out.line(format!("note: {note}"))?;
+    }
+    if let Some(d) = &result.difference {
+        out.line(format!("{name}: differs at {}", d.at))?;
+        return out.rows(
+            [("stored", &d.stored), ("now", &d.now)]
+                .map(|(when, value)| vec![format!("  {} {when}", d.what), value.clone()]),
+        );
+    }
+    let mut compared = vec![format!("{} steps (loss, gradient norm, learning rate)", format::count(result.steps))];
+    if let Some(tolerance) = result.tolerance {
+        compared[0] = format!("{} steps (loss within {} %)", format::count(result.steps), tolerance * 100.0);
+    }
+    for (n, what) in [(result.evaluations, "evaluations"), (result.predictions, "predictions")] {
+        if n > 0 {
+            compared.push(format!("{} {what}", format::count(n)));
+        }
+    }
+    if result.weights {
+        compared.push("the kept weights".into());
+    }
+    let how = if result.tolerance.is_some() { "the same within the tolerance" } else { "the same, bit for bit" };
+    out.line(format!("{name}: {how}: {}", compared.join(", ")))
+}
+
+/// Ctrl-C ends the verification and leaves nothing; a second one ends it at once, and leaves nothing either.
+fn catch_signals(folder: PathBuf) -> Result<()> {
+    Ok(ctrlc::set_handler(move || {
+        if common::request_stop() {
+            let _ = fs::remove_dir_all(&folder);
+            std::process::exit(130);
+        }
+    })?)
+}

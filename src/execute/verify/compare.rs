@@ -1,0 +1,335 @@
+//! What is stored of a run against what comes now, event by event.
+
+use serde::Serialize;
+
+use crate::{
+    event::{Event, Prediction, Split, StepCompleted, When},
+    metrics::Metrics,
+    store::{EvalRecord, RunRecord, RunState, Store, StoreError},
+};
+
+/// By how much losses may differ where a GPU takes part, as a share of the larger.
+pub const TOLERANCE: f64 = 1e-3;
+
+/// The first thing that is not as it was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// The step after which it came up.
+    pub step: u64,
+    /// Of what: `step 12`, `evaluation on dev`, …
+    pub at: String,
+    /// Which figure of it.
+    pub what: String,
+    /// Its stored value.
+    pub stored: String,
+    /// Its value now.
+    pub now: String,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verification {
+    /// Whether nothing differs.
+    pub equal: bool,
+    /// Steps compared.
+    pub steps: u64,
+    /// Evaluations compared.
+    pub evaluations: u64,
+    /// Rows whose predictions were compared.
+    pub predictions: u64,
+    /// Whether the digest of the kept weights was compared.
+    pub weights: bool,
+    /// By how much losses may differ, as a share; none: not at all.
+    pub tolerance: Option<f64>,
+    /// The first thing that differs.
+    pub difference: Option<Difference>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// A comparison under way.
+pub struct Comparison {
+    steps: Vec<StepCompleted>,
+    evaluations: Vec<EvalRecord>,
+    predictions: [(Split, Vec<Prediction>); 2],
+    weights: Option<String>,
+    /// Step after which nothing more is compared; none: the run's end is compared too.
+    last: Option<u64>,
+    /// Steps made so far.
+    made: u64,
+    result: Verification,
+}
+
+impl Comparison {
+    /// With what is stored of a run, or of its first `steps` steps.
+    pub fn new(
+        store: &Store,
+        record: &RunRecord,
+        tolerance: Option<f64>,
+        steps: Option<u64>,
+    ) -> Result<Self, StoreError> {
+        let stored = store.steps(&record.key)?;
+        let end = stored.last().map_or(0, |step| step.step);
+        let last = match steps {
+            Some(steps) if steps < end || record.state != RunState::Completed => Some(steps.min(end)),
+            None if record.state != RunState::Completed => Some(end),
+            _ => None,
+        };
+        let predictions = |split| Ok::<_, StoreError>((split, store.predictions(&record.key, split)?));
+        Ok(Self {
+            steps: stored,
+            evaluations: store.evals(&record.key)?,
+            predictions: [predictions(Split::Dev)?, predictions(Split::Test)?],
+            weights: record.weights_sha256.clone(),
+            last,
+            made: 0,
+            result: Verification {
+                equal: true,
+                steps: 0,
+                evaluations: 0,
+                predictions: 0,
+                weights: false,
+                tolerance,
+                difference: None,
+                notes: Vec::new(),
+            },
+        })
+    }
+
+    /// Whether nothing more has to be made.
+    pub fn is_over(&self) -> bool {
+        self.result.difference.is_some() || self.last.is_some_and(|last| self.made >= last)
+    }
+
+    /// Compares an event with what is stored of it.
+    pub fn take(&mut self, event: &Event) {
+        match event {
+            _ if self.result.difference.is_some() => {}
+            Event::StepCompleted(step) => self.step(step),
+            Event::EvalCompleted { when, step, split, metrics, .. } => self.evaluation(*when, *step, *split, metrics),
+            Event::Predicted { split, predictions } if self.is_exact() => self.predicted(*split, predictions),
+            Event::WeightsKept { sha256 } if self.is_exact() => {
+                if let Some(stored) = self.weights.clone() {
+                    self.result.weights = true;
+                    self.text("the kept weights", "SHA-256", &stored, sha256);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The run is over: nothing may be stored beyond its end.
+    pub fn completed(&mut self) {
+        let (made, stored) = (self.made, self.steps.len() as u64);
+        if made < stored {
+            self.differs("the end", "steps", stored.to_string(), made.to_string());
+        }
+    }
+
+    /// Training cannot go on. That is as it was where the run ended so, and at the same step.
+    pub fn diverged(&mut self, message: &str, so_it_was: bool) {
+        if !so_it_was || self.made < self.steps.len() as u64 {
+            let was = if so_it_was { "diverged later" } else { "went on" };
+            self.differs(&format!("step {}", self.made), "training", was.into(), message.into());
+        }
+    }
+
+    /// What came of it.
+    pub fn result(self, notes: Vec<String>) -> Verification {
+        Verification { equal: self.result.difference.is_none(), notes, ..self.result }
+    }
+
+    fn is_exact(&self) -> bool {
+        self.result.tolerance.is_none()
+    }
+
+    fn step(&mut self, now: &StepCompleted) {
+        self.made = now.step;
+        let at = format!("step {}", now.step);
+        let Ok(place) = self.steps.binary_search_by_key(&now.step, |step| step.step) else {
+            return self.differs(&at, "it", "not stored".into(), "made".into());
+        };
+        let stored = self.steps[place].clone();
+        self.result.steps += 1;
+        self.count(&at, "epoch", stored.epoch.into(), now.epoch.into());
+        self.count(&at, "tokens", stored.tokens, now.tokens);
+        self.loss(&at, stored.loss, now.loss);
+        self.exact(&at, "gradient norm", stored.grad_norm, now.grad_norm);
+        // What it is depends on the step alone, on whatever device.
+        if !same(stored.lr, now.lr) {
+            self.differs(&at, "learning rate", stored.lr.to_string(), now.lr.to_string());
+        }
+    }
+
+    fn evaluation(&mut self, when: When, step: u64, split: Split, now: &Metrics) {
+        // Which evaluations are made on the way may have changed since: they change nothing in the run.
+        let is_it = |e: &&EvalRecord| e.when == when && e.split == split && (e.step == step || when == When::After);
+        let Some(stored) = self.evaluations.iter().find(is_it).cloned() else { return };
+        let name = tag(split);
+        let at = match when {
+            When::Before => format!("the evaluation on {name} before training"),
+            When::During => format!("the evaluation on {name} after step {step}"),
+            When::After => format!("the evaluation on {name} with the kept weights"),
+        };
+        self.result.evaluations += 1;
+        if self.is_exact() {
+            self.count(&at, "step", stored.step, step);
+        }
+        self.count(&at, "rows", stored.metrics.rows, now.rows);
+        self.loss(&at, stored.metrics.loss, now.loss);
+        self.exact(&at, "accuracy", stored.metrics.accuracy, now.accuracy);
+        self.exact(&at, "macro-F1", stored.metrics.macro_f1, now.macro_f1);
+        self.exact(&at, "calibration error", stored.metrics.calibration_error, now.calibration_error);
+        if self.is_exact() {
+            self.text(&at, "confusion", &format!("{:?}", stored.metrics.confusion), &format!("{:?}", now.confusion));
+        }
+    }
+
+    fn predicted(&mut self, split: Split, now: &[Prediction]) {
+        let Some((_, stored)) = self.predictions.iter_mut().find(|(of, rows)| *of == split && !rows.is_empty()) else {
+            return;
+        };
+        let stored = std::mem::take(stored);
+        let name = tag(split);
+        self.count(&format!("predictions on {name}"), "rows", stored.len() as u64, now.len() as u64);
+        let mut now: Vec<&Prediction> = now.iter().collect();
+        now.sort_by_key(|p| p.row);
+        for (stored, now) in stored.iter().zip(now) {
+            self.result.predictions += 1;
+            let at = format!("the prediction of row {} of {name} (line {} of the file)", stored.row, stored.line);
+            self.count(&at, "row", stored.row.into(), now.row.into());
+            let bits = |p: &Prediction| -> Vec<u32> { p.probabilities.iter().map(|v| v.to_bits()).collect() };
+            if bits(stored) != bits(now) {
+                let text = |p: &Prediction| format!("{:?}", p.probabilities);
+                self.differs(&at, "probabilities", text(stored), text(now));
+            }
+        }
+    }
+
+    fn loss(&mut self, at: &str, stored: f64, now: f64) {
+        let near = |tolerance: f64| (stored - now).abs() <= tolerance * stored.abs().max(now.abs());
+        if !same(stored, now) && !self.result.tolerance.is_some_and(near) {
+            self.differs(at, "loss", stored.to_string(), now.to_string());
+        }
+    }
+
+    fn exact(&mut self, at: &str, what: &str, stored: f64, now: f64) {
+        if self.is_exact() && !same(stored, now) {
+            self.differs(at, what, stored.to_string(), now.to_string());
+        }
+    }
+
+    fn count(&mut self, at: &str, what: &str, stored: u64, now: u64) {
+        self.text(at, what, &stored.to_string(), &now.to_string());
+    }
+
+    fn text(&mut self, at: &str, what: &str, stored: &str, now: &str) {
+        if stored != now {
+            self.differs(at, what, stored.into(), now.into());
+        }
+    }
+
+    /// Keeps the first difference.
+    fn differs(&mut self, at: &str, what: &str, stored: String, now: String) {
+        let (at, what) = (at.into(), what.into());
+        self.result.difference.get_or_insert(Difference { step: self.made, at, what, stored, now });
+    }
+}
+
+/// The very same number. A NaN is stored without its bits.
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+fn tag(split: Split) -> &'static str {
+    match split {
+        Split::Train => "train",
+        Split::Dev => "dev",
+        Split::Test => "test",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{eval, step, store_with_run};
+
+    /// Against a run of three steps with losses 1, 0.5 and NaN.
+    fn comparison(tolerance: Option<f64>, steps: Option<u64>, state: RunState) -> Comparison {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store_with_run(folder.path());
+        let before = eval(When::Before, 0, Split::Test, 3);
+        store.append("k", &[before, step(1, 1.0), step(2, 0.5), step(3, f64::NAN)]).unwrap();
+        store.mark("k", state, None, None).unwrap();
+        Comparison::new(&store, &store.run("k").unwrap(), tolerance, steps).unwrap()
+    }
+
+    fn first(comparison: Comparison) -> Option<(u64, String, String, String)> {
+        comparison.result(Vec::new()).difference.map(|d| (d.step, d.what, d.stored, d.now))
+    }
+
+    fn after(mut comparison: Comparison, events: &[Event]) -> Option<(u64, String, String, String)> {
+        events.iter().for_each(|event| comparison.take(event));
+        first(comparison)
+    }
+
+    #[test]
+    fn bit_for_bit_means_every_bit() {
+        let exact = || comparison(None, None, RunState::Completed);
+        let same = [eval(When::Before, 0, Split::Test, 3), step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
+        assert_eq!(after(exact(), &same), None);
+        let near = 0.5 + f64::EPSILON / 2.0;
+        let found = after(exact(), &[step(1, 1.0), step(2, near), step(3, 0.0)]);
+        assert_eq!(found, Some((2, "loss".into(), "0.5".into(), near.to_string())), "the first, and only that");
+        let mut norm = step(1, 1.0);
+        if let Event::StepCompleted(step) = &mut norm {
+            step.grad_norm = 3.0;
+        }
+        assert_eq!(after(exact(), &[norm]).unwrap().1, "gradient norm");
+        let worse = after(exact(), &[eval(When::Before, 0, Split::Test, 2)]).unwrap();
+        assert_eq!((worse.0, worse.1.as_str(), worse.2.as_str()), (0, "accuracy", "0.75"));
+        assert_eq!(after(exact(), &[eval(When::During, 2, Split::Test, 0)]), None, "not stored: not compared");
+        assert_eq!(after(exact(), &[step(4, 1.0)]).unwrap().2, "not stored");
+    }
+
+    #[test]
+    fn within_a_tolerance_losses_alone_count() {
+        let near = || comparison(Some(1e-3), None, RunState::Completed);
+        assert_eq!(after(near(), &[step(1, 1.0009), step(2, 0.49951)]), None);
+        assert_eq!(after(near(), &[step(1, 1.002)]).unwrap().1, "loss");
+        assert_eq!(after(near(), &[step(1, f64::NAN)]).unwrap().3, "NaN");
+        let other = [eval(When::Before, 0, Split::Test, 2), Event::WeightsKept { sha256: "x".into() }];
+        assert_eq!(after(near(), &other), None);
+    }
+
+    #[test]
+    fn the_end_is_compared_too() {
+        let mut short = comparison(None, None, RunState::Completed);
+        [step(1, 1.0), step(2, 0.5)].iter().for_each(|event| short.take(event));
+        assert!(!short.is_over());
+        short.completed();
+        assert_eq!(first(short), Some((2, "steps".into(), "3".into(), "2".into())));
+        // Of a run that did not come to its end nothing more is made than is stored, or asked for.
+        for (asked, state, last) in
+            [(None, RunState::Failed, 3), (Some(9), RunState::Pruned, 3), (Some(2), RunState::Completed, 2)]
+        {
+            let mut part = comparison(None, asked, state);
+            let made = [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
+            let over: Vec<bool> = made
+                .iter()
+                .map(|event| {
+                    part.take(event);
+                    part.is_over()
+                })
+                .collect();
+            assert_eq!(over.iter().position(|over| *over), Some(last - 1), "{asked:?} {state:?}");
+        }
+        // Diverging is a difference unless it was so, at the same step.
+        for (was, steps, difference) in [(true, 3, false), (true, 2, true), (false, 3, true)] {
+            let mut diverged = comparison(None, None, RunState::Failed);
+            [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)].iter().take(steps).for_each(|event| diverged.take(event));
+            diverged.diverged("the loss is NaN", was);
+            assert_eq!(first(diverged).is_some(), difference, "{was} {steps}");
+        }
+    }
+}

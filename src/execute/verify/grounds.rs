@@ -1,0 +1,122 @@
+//! Whether two runs can be expected to give the same numbers, and how nearly.
+
+use super::{DeviceChoice, ExecuteError, compare::TOLERANCE};
+use crate::{kernels, plan::Precision, store::Environment};
+
+/// The device for verifying a run: the one asked for, or else the run's own.
+pub fn device(asked: DeviceChoice, made_with: &Environment) -> Result<DeviceChoice, ExecuteError> {
+    match asked {
+        DeviceChoice::Auto => made_with.device.parse().map_err(ExecuteError::Device),
+        asked => Ok(asked),
+    }
+}
+
+/// The tolerance for comparing what was made with one environment and is made `here`; none: to the last bit. And what to say
+/// about it.
+///
+/// # Errors
+/// Where they are not comparable: another version of the arithmetic, other files, other instructions.
+pub fn compare(
+    made_with: &Environment,
+    here: &Environment,
+    precision: Precision,
+) -> Result<(Option<f64>, Vec<String>), ExecuteError> {
+    let mut problems = Vec::new();
+    if made_with.numerics != here.numerics {
+        problems.push(format!(
+            "it was made by version {} of the engine's arithmetic, and this taper has version {}: verify it with taper {}",
+            made_with.numerics, here.numerics, made_with.taper
+        ));
+    }
+    for (what, was, is) in [
+        ("data file is", &made_with.data_digest, &here.data_digest),
+        ("model's files are", &made_with.model_digest, &here.model_digest),
+    ] {
+        if was != is {
+            problems.push(format!(
+                "the {what} not what it was made from (SHA-256 was {was}, is {is}): put back what was there, then verify again"
+            ));
+        }
+    }
+    let bitwise = made_with.device == "cpu" && here.device == "cpu";
+    let instructions = kernels::instructions(precision == Precision::Bf16);
+    if bitwise && !has(&made_with.cpu, &instructions) {
+        problems.push(format!(
+            "it was made on a processor with other instructions ({}), which round elsewhere; here are {instructions}: verify \
+             it on a processor like that one",
+            made_with.cpu
+        ));
+    }
+    if !problems.is_empty() {
+        return Err(ExecuteError::Setting(problems.join("\n")));
+    }
+    let mut notes = Vec::new();
+    if bitwise && made_with.cpu != here.cpu {
+        notes.push(format!("made on another processor: {}; here is {}", made_with.cpu, here.cpu));
+    }
+    if !bitwise {
+        let (was, is, share) = (&made_with.device, &here.device, TOLERANCE * 100.0);
+        notes.push(format!(
+            "made on {was}, verified on {is}: losses may differ by {share} %, and only they are compared"
+        ));
+    }
+    if made_with.micro_batch_tokens.is_some() {
+        notes.push(
+            "memory ran out while it was made: batches are cut as at its end, and steps from before that may differ"
+                .into(),
+        );
+    }
+    Ok(((!bitwise).then_some(TOLERANCE), notes))
+}
+
+/// Whether a processor, as the environment describes it, worked with just these instructions.
+fn has(cpu: &str, instructions: &str) -> bool {
+    // Runs of before it was written down: only the comparison can tell.
+    cpu.is_empty() || cpu == instructions || cpu.ends_with(&format!(", {instructions}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Environment {
+        Environment {
+            taper: "1.2.3".into(),
+            cpu: format!("Some CPU, {}", kernels::instructions(false)),
+            device: "cpu".into(),
+            data_digest: "d".into(),
+            numerics: 7,
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_said_all_at_once() {
+        let other = Environment {
+            numerics: 6,
+            data_digest: "e".into(),
+            cpu: "Some CPU, sse2".into(),
+            model_digest: "m".into(),
+            ..here()
+        };
+        let error = compare(&other, &here(), Precision::Fp32).unwrap_err().to_string();
+        for words in ["version 6", "version 7", "taper 1.2.3", "SHA-256 was e, is d", "model's files", "sse2"] {
+            assert!(error.contains(words), "no `{words}` in {error}");
+        }
+        assert_eq!(compare(&here(), &here(), Precision::Fp32).unwrap(), (None, vec![]));
+    }
+
+    #[test]
+    fn another_processor_is_named_and_a_gpu_gets_a_tolerance() {
+        let cpu = |cpu: &str| Environment { cpu: cpu.into(), ..here() };
+        let same = format!("Other, CPU, {}", kernels::instructions(false));
+        let (tolerance, notes) = compare(&cpu(&same), &here(), Precision::Fp32).unwrap();
+        assert!(tolerance.is_none() && notes[0].contains("Other, CPU"), "{notes:?}");
+        assert!(compare(&cpu(""), &here(), Precision::Fp32).is_ok());
+        let gpu = Environment { device: "cuda:0".into(), cpu: "Other CPU".into(), ..here() };
+        let (tolerance, notes) = compare(&gpu, &here(), Precision::Fp32).unwrap();
+        assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1 %"), "{notes:?}");
+        assert_eq!(device(DeviceChoice::Auto, &gpu).unwrap(), DeviceChoice::Cuda(0));
+        assert_eq!(device(DeviceChoice::Cpu, &gpu).unwrap(), DeviceChoice::Cpu);
+    }
+}

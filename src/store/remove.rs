@@ -1,0 +1,88 @@
+//! Taking runs out of the store.
+
+use super::{Store, StoreError};
+
+impl Store {
+    /// Removes runs with everything that was measured of them, in one transaction. They are taken out of the plans of all
+    /// experiments; the next `taper run` of one puts them in again. Unknown keys count as removed.
+    pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            for table in ["experiment_runs WHERE run", "runs WHERE key"] {
+                let mut delete = tx.prepare(&format!("DELETE FROM {table} = ?1"))?;
+                keys.iter().try_for_each(|key| delete.execute([key]).map(drop))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes an experiment's plan and text; its runs stay.
+    pub fn remove_experiment(&mut self, name: &str) -> Result<(), StoreError> {
+        self.write(|tx| tx.execute("DELETE FROM experiments WHERE name = ?1", [name]).map(drop))
+    }
+
+    /// Runs `f` on the keys of all runs while no process can register another.
+    pub fn while_closed<T>(&mut self, f: impl FnOnce(&[String]) -> T) -> Result<T, StoreError> {
+        self.write(|tx| {
+            let keys =
+                tx.prepare("SELECT key FROM runs")?.query_map([], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
+            Ok(f(&keys))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        event::{Event, Split, When},
+        store::{
+            ExperimentRecord, Store, StoreError,
+            testing::{eval, prediction, probe, register, step},
+        },
+    };
+
+    fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
+        ExperimentRecord {
+            name: name.into(),
+            description: String::new(),
+            spec_path: String::new(),
+            arguments: Vec::new(),
+            spec_text: String::new(),
+            report: serde_json::Value::Null,
+            runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
+        }
+    }
+
+    #[test]
+    fn a_removed_run_leaves_no_row_and_the_others_all_of_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        for key in ["a", "b"] {
+            register(&mut store, key, key);
+            let events = [
+                step(1, 0.5),
+                eval(When::After, 1, Split::Test, 3),
+                Event::Predicted { split: Split::Test, predictions: vec![prediction(0, "x")] },
+                Event::ProbesScored { when: When::After, step: 1, scores: vec![probe(0, 0.5)] },
+                Event::Note { message: "hm".into() },
+            ];
+            store.append(key, &events).unwrap();
+        }
+        store.save_experiment(&experiment("e", &["a", "b"])).unwrap();
+        store.save_experiment(&experiment("f", &["a"])).unwrap();
+        store.remove_runs(&["a".into(), "unknown".into()]).unwrap();
+
+        assert!(matches!(store.run("a"), Err(StoreError::UnknownRun { .. })));
+        let rows = |table: &str, key: &str| {
+            let sql = format!("SELECT count(*) FROM {table} WHERE run = ?1");
+            store.conn.query_row(&sql, [key], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        for table in ["steps", "evals", "predictions", "probes", "notes"] {
+            assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
+        }
+        let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();
+        assert_eq!(plans, [1, 0]);
+        store.remove_experiment("e").unwrap();
+        assert!(store.experiment("e").is_err() && store.run("b").is_ok() && store.experiment("f").is_ok());
+        assert_eq!(store.while_closed(<[String]>::to_vec).unwrap(), ["b"]);
+    }
+}
