@@ -133,6 +133,10 @@ impl Backend for Cpu {
         Buffer::new(len)
     }
 
+    fn zeros_of_parameters(&self, len: usize, dense: usize) -> Buffer {
+        Buffer::on_large_pages(len, dense)
+    }
+
     fn write(&self, buffer: &mut Buffer, at: usize, values: &[f32]) {
         buffer[at..at + values.len()].copy_from_slice(values);
     }
