@@ -77,6 +77,10 @@ impl Backend for Timed {
         self.cpu.zeros(len)
     }
 
+    fn zeros_of_parameters(&self, len: usize, dense: usize) -> Buffer {
+        self.cpu.zeros_of_parameters(len, dense)
+    }
+
     fn write(&self, buffer: &mut Buffer, at: usize, values: &[f32]) {
         self.cpu.write(buffer, at, values);
     }

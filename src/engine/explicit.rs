@@ -40,7 +40,7 @@ impl<B: Backend> Explicit<B> {
         let layout = Layout::new(config, &parameters);
         parameters.check_frozen(&recipe.freeze)?;
         let labels = layout.head.out;
-        let mut buffer = backend.zeros(layout.len);
+        let mut buffer = backend.zeros_of_parameters(layout.len, layout.len);
         let mut tensors = parameters.into_tensors();
         for place in &layout.places {
             copy(&backend, &mut buffer, place.at, found(&mut tensors, &place.name, &place.shape)?)?;
@@ -50,8 +50,8 @@ impl<B: Backend> Explicit<B> {
             trainable: layout.places.iter().map(|place| !is_frozen(&place.name, &recipe.freeze)).collect(),
             stretches: stretches(&layout, recipe),
             parameters: buffer,
-            gradients: backend.zeros(layout.dense),
-            moments: [backend.zeros(layout.len), backend.zeros(layout.len)],
+            gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
+            moments: [(); 2].map(|()| backend.zeros_of_parameters(layout.len, layout.dense)),
             optimizer: Optimizer::new(recipe, config.vocab_size),
             workspace: Workspace::new(&backend, config, labels),
             config: config.clone(),

@@ -149,6 +149,8 @@ pub trait Backend: Send {
 
     /// A buffer of zeros.
     fn zeros(&self, len: usize) -> Self::Buffer;
+    /// The same for what belongs to parameters: the first `dense` numbers are used in every step, the others one day or never.
+    fn zeros_of_parameters(&self, len: usize, dense: usize) -> Self::Buffer;
     /// Copies `values` into a buffer, from `at` on.
     fn write(&self, buffer: &mut Self::Buffer, at: usize, values: &[f32]);
     /// The numbers of a range of a buffer.

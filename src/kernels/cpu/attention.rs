@@ -117,7 +117,7 @@ impl Attention {
             let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             row.iter_mut().for_each(|v| *v = exp(*v - max));
             row[keys..].fill(0.0);
-            let scale = 1.0 / sum(stride, |i| row[i]);
+            let scale = 1.0 / sum([row], |[p]| p);
             row.iter_mut().for_each(|v| *v *= scale);
         }
         if let Some(dropout) = self.dropout {
@@ -188,7 +188,7 @@ impl Attention {
                             // The factors become the dropped probabilities.
                             factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
                         }
-                        let dot = sum(stride, |i| ds[i] * p[i]);
+                        let dot = sum([ds, p], |[ds, p]| ds * p);
                         ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
                     }
                     let dropped = if self.dropout.is_some() { &*factors } else { &*p };

@@ -29,17 +29,21 @@ use view::View;
 
 pub use buffer::Buffer;
 
-/// A sum in sixteen lanes: vector instructions, and smaller rounding errors than one running sum.
+/// Σ of `value` over numbers at the same places of slices as long as the first, in sixteen lanes: vector instructions, and
+/// smaller rounding errors than one running sum.
 #[inline(always)]
-fn sum(n: usize, value: impl Fn(usize) -> f32) -> f32 {
+fn sum<const N: usize>(slices: [&[f32]; N], value: impl Fn([f32; N]) -> f32) -> f32 {
+    let n = slices[0].len();
+    // Arrays of sixteen: with an index into each slice the loop would have bounds to check, and stay scalar.
+    let chunks = slices.map(|slice| slice[..n].as_chunks::<16>());
     let mut lanes = [0.0f32; 16];
-    let whole = n - n % 16;
-    for at in (0..whole).step_by(16) {
+    for at in 0..n / 16 {
+        let parts = chunks.map(|(whole, _)| &whole[at]);
         for (i, lane) in lanes.iter_mut().enumerate() {
-            *lane += value(at + i);
+            *lane += value(parts.map(|part| part[i]));
         }
     }
-    let rest: f32 = (whole..n).map(&value).sum();
+    let rest: f32 = (0..n % 16).map(|i| value(chunks.map(|(_, rest)| rest[i]))).sum();
     lanes.iter().sum::<f32>() + rest
 }
 
@@ -127,6 +131,10 @@ impl Backend for Cpu {
 
     fn zeros(&self, len: usize) -> Buffer {
         Buffer::new(len)
+    }
+
+    fn zeros_of_parameters(&self, len: usize, dense: usize) -> Buffer {
+        Buffer::on_large_pages(len, dense)
     }
 
     fn write(&self, buffer: &mut Buffer, at: usize, values: &[f32]) {

@@ -12,8 +12,8 @@ const ROWS: usize = 16;
 pub fn normalise(y: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> (f32, f32) {
     let n = x.len();
     let (y, weight, bias) = (&mut y[..n], &weight[..n], &bias[..n]);
-    let mean = sum(n, |i| x[i]) / n as f32;
-    let variance = sum(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f32;
+    let mean = sum([x], |[x]| x) / n as f32;
+    let variance = sum([x], |[x]| (x - mean) * (x - mean)) / n as f32;
     let rstd = 1.0 / (variance + eps).sqrt();
     for i in 0..n {
         y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
@@ -27,12 +27,14 @@ pub fn normalise(y: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f3
 fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32], x: &[f32], stats: &[f32], w: &[f32]) {
     let (n, mean, rstd) = (x.len(), stats[0], stats[1]);
     let (dx, dw, db, dy, w) = (&mut dx[..n], &mut dw[..n], &mut db[..n], &dy[..n], &w[..n]);
-    let mean_h = sum(n, |i| dy[i] * w[i]) / n as f32;
-    let mean_hx = sum(n, |i| dy[i] * w[i] * ((x[i] - mean) * rstd)) / n as f32;
+    let mean_h = sum([dy, w], |[dy, w]| dy * w) / n as f32;
+    let mean_hx = sum([dy, w, x], |[dy, w, x]| dy * w * ((x - mean) * rstd)) / n as f32;
+    // Two loops: in one, more slices are written than the compiler is ready to tell apart, and it stays scalar.
     for i in 0..n {
-        let x_hat = (x[i] - mean) * rstd;
-        dx[i] = rstd * (dy[i] * w[i] - mean_h - x_hat * mean_hx);
-        dw[i] += dy[i] * x_hat;
+        dx[i] = rstd * (dy[i] * w[i] - mean_h - (x[i] - mean) * rstd * mean_hx);
+    }
+    for i in 0..n {
+        dw[i] += dy[i] * ((x[i] - mean) * rstd);
         db[i] += dy[i];
     }
 }
