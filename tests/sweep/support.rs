@@ -69,7 +69,8 @@ impl Place {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -v {kib}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_taper")]);
         command.args(["run", "torture.toml", "--runs", runs]).args(more).current_dir(self.0.path());
-        command.stdin(Stdio::null()).output().expect("a shell")
+        // Else each thread reserves some for itself, more than it ever uses.
+        command.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::null()).output().expect("a shell")
     }
 
     pub fn finish(&self, runs: &str, more: &[&str]) {
