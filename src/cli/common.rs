@@ -46,7 +46,8 @@ impl SpecArgs {
 
     /// The runs that a spec means. What `--set` says is part of their names, as what a sweep says is.
     pub fn expand(&self, spec: &LoadedSpec) -> Result<Vec<PlannedRun>> {
-        let mut runs = plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?)).map_err(refused)?;
+        let expansion = plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?), &[]).map_err(refused)?;
+        let mut runs = expansion.runs;
         let changes_runs =
             |set: &&String| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| set.starts_with(t));
         let sets: Vec<&str> =
