@@ -11,6 +11,7 @@ mod expand;
 mod key;
 mod memory;
 mod name;
+pub mod prune;
 mod resolve;
 pub mod schedule;
 mod search;
