@@ -18,6 +18,8 @@ pub enum Purpose {
     Dropout = 4,
     /// Resampling in statistics.
     Bootstrap = 5,
+    /// Points of a sweep; one stream for each (trial, key).
+    Search = 6,
 }
 
 /// What the key grows by in each round.

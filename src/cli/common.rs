@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::atomic::AtomicBool};
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision},
-    plan::{self, PlanError, PlannedRun},
+    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
+    plan::{self, Expansion, PlanError, PlannedRun},
     spec::{LoadOptions, LoadedSpec, SpecErrors},
     store::{RunRecord, Store, is_locked},
 };
@@ -44,18 +44,20 @@ impl SpecArgs {
         LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()).into())
     }
 
-    /// The runs that a spec means. What `--set` says is part of their names, as what a sweep says is.
-    pub fn expand(&self, spec: &LoadedSpec) -> Result<Vec<PlannedRun>> {
-        let mut runs = plan::expand(spec.spec(), |point| Ok::<_, Refused>(spec.at(point)?)).map_err(refused)?;
+    /// The runs that a spec means, given the figures of its trials. What `--set` says is part of their names, as what a sweep
+    /// says is.
+    fn expand(&self, spec: &LoadedSpec, figures: &[Option<f64>]) -> Result<Expansion> {
+        let at = |point: &[(String, serde_json::Value)]| Ok::<_, Refused>(spec.at(point)?);
+        let mut expansion = plan::expand(spec.spec(), at, figures).map_err(refused)?;
         let changes_runs =
             |set: &&String| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| set.starts_with(t));
         let sets: Vec<&str> =
             self.sets.iter().filter(changes_runs).map(|set| set.split_once('.').map_or("", |(_, rest)| rest)).collect();
-        for run in runs.iter_mut().filter(|_| !sets.is_empty()) {
+        for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
             let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
             run.name = sets.iter().copied().chain(swept).collect::<Vec<_>>().join(" ");
         }
-        Ok(runs)
+        Ok(expansion)
     }
 
     /// What was laid over the file, as arguments that do it again: variables of the environment too.
@@ -90,10 +92,70 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
     Unusable(anyhow::anyhow!(problems.join("\n\n"))).into()
 }
 
-/// Reads data and models of all runs and checks everything that can be checked; all problems at once. The runs are to be
-/// made on these devices.
-pub fn prepare(planned: &[PlannedRun], devices: &[DeviceChoice]) -> Result<Vec<Prepared>> {
-    let mut bench = Workbench::default();
+/// The runs of a spec, made ready.
+pub struct Planner<'a> {
+    args: &'a SpecArgs,
+    spec: &'a LoadedSpec,
+    devices: &'a [DeviceChoice],
+    bench: Workbench,
+    /// Those known so far, trial by trial.
+    pub runs: Vec<Prepared>,
+    /// Whether trials follow when those known have their figures: a search that learns proposes in batches.
+    pub more: bool,
+    /// Trials that were asked for and that the axes do not have.
+    pub undrawn: u64,
+}
+
+impl<'a> Planner<'a> {
+    /// The runs that are known from the spec and from what the store holds, where there is one. Reads data and models and
+    /// checks everything that can be checked; all problems at once. The runs are to be made on `devices`.
+    pub fn new(
+        args: &'a SpecArgs,
+        spec: &'a LoadedSpec,
+        devices: &'a [DeviceChoice],
+        store: Option<&Store>,
+    ) -> Result<Self> {
+        let bench = Workbench::default();
+        let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0 };
+        planner.take(&[])?;
+        while let Some(store) = store {
+            if !planner.extend(store)? {
+                break;
+            }
+        }
+        Ok(planner)
+    }
+
+    /// Adds the trials that follow from what is now stored; tells whether there are any.
+    pub fn extend(&mut self, store: &Store) -> Result<bool> {
+        let known = self.runs.len();
+        if self.more {
+            let figures = trial_figures(store, &self.runs)?;
+            self.take(&figures)?;
+        }
+        Ok(self.runs.len() > known)
+    }
+
+    fn take(&mut self, figures: &[Option<f64>]) -> Result<()> {
+        let expansion = self.args.expand(self.spec, figures)?;
+        let (old, new) = expansion.runs.split_at(self.runs.len());
+        for (run, planned) in self.runs.iter_mut().zip(old) {
+            run.name.clone_from(&planned.name);
+        }
+        let all = expansion.runs.len();
+        self.runs.extend(prepare(&mut self.bench, new, all, self.devices)?);
+        (self.more, self.undrawn) = (expansion.more, expansion.undrawn);
+        Ok(())
+    }
+}
+
+/// Makes runs ready, which are some of `all`.
+fn prepare(
+    bench: &mut Workbench,
+    planned: &[PlannedRun],
+    all: usize,
+    devices: &[DeviceChoice],
+) -> Result<Vec<Prepared>> {
     let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
     let mut prepared = Vec::new();
     for run in planned {
@@ -108,7 +170,7 @@ pub fn prepare(planned: &[PlannedRun], devices: &[DeviceChoice]) -> Result<Vec<P
     if problems.is_empty() {
         return Ok(prepared);
     }
-    let shared = |names: &[&str]| match names.len() == planned.len() {
+    let shared = |names: &[&str]| match names.len() == all {
         true => String::new(),
         false => format!(" (runs: {})", names.join("; ")),
     };
@@ -167,15 +229,12 @@ pub fn request_stop() -> bool {
     STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Makes Ctrl-C a request to stop, answered by a word on standard error; a second one ends the process.
-pub fn catch_signals(word: &'static str) -> Result<()> {
+/// Makes Ctrl-C a request to stop, answered by `say`; a second one ends the process.
+pub fn catch_signals(say: impl Fn() + Send + 'static) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
-        use std::io::Write;
         if request_stop() {
             std::process::exit(130);
         }
-        if !word.is_empty() {
-            let _ = writeln!(std::io::stderr(), "\n{word}");
-        }
+        say();
     })?)
 }

@@ -17,7 +17,7 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
-    common::SpecArgs,
+    common::{Planner, SpecArgs},
     costs::{self, Costs},
     output::Output,
     standing::{Standing, Stored},
@@ -59,12 +59,21 @@ impl Plan {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let runs = common::prepare(&self.spec.expand(&spec)?, &[global.device])?;
+        let store = match global.runs.join("taper.db").is_file() {
+            true => Some(common::open_existing(global)?),
+            false => None,
+        };
+        let devices = [global.device];
+        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref())?;
+        let runs = &planner.runs;
         if let Some(path) = &self.order {
             write_order(&runs[0], path)?;
         }
-        let stored = Stored::read(global, &spec.spec().name)?;
-        let (standings, orphaned) = stored.compare(&runs);
+        let stored = match &store {
+            Some(store) => Stored::read(store, &spec.spec().name)?,
+            None => Stored::default(),
+        };
+        let (standings, orphaned) = stored.compare(runs);
         let mut costs = Costs::default();
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {

@@ -1,19 +1,26 @@
 //! `taper run`
 
-use std::{io, process::ExitCode};
+use std::{collections::HashSet, io, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Budget, DeviceChoice, Runner, Slot, Tally, run_all, threads},
+    execute::{Budget, DeviceChoice, Prepared, Runner, Slot, Tally, run_all, threads},
     format,
     observe::{JsonLines, Listener, Listeners, Progress, Recorder},
     plan::Prune,
+    report,
+    spec::LoadedSpec,
     store::{ExperimentRecord, NewRun, Store},
 };
 
-use super::{Global, Unusable, common, common::SpecArgs, output::Output};
+use super::{
+    Global, Unusable, common,
+    common::{Planner, SpecArgs},
+    leaderboard,
+    output::Output,
+};
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
@@ -44,43 +51,30 @@ impl Run {
         let slots = self.slots(global);
         let mut devices: Vec<DeviceChoice> = slots.iter().map(|slot| slot.device).collect();
         devices.dedup();
-        let prepared = common::prepare(&self.spec.expand(&spec)?, &devices)?;
-        for device in devices {
+        let existing = match global.runs.join("taper.db").is_file() {
+            true => Some(common::open_existing(global)?),
+            false => None,
+        };
+        let mut planner = Planner::new(&self.spec, &spec, &devices, existing.as_ref())?;
+        for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
-        common::catch_signals(
-            "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
-        )?;
-
         let mut store = Store::open(&global.runs)?;
-        common::settle(&mut store, global)?;
-        for run in &prepared {
-            store.register(&NewRun {
-                key: &run.key,
-                name: &run.name,
-                experiment: &run.config.name,
-                config: &run.config,
-                labels: &run.dataset.labels,
-                total_steps: run.steps.total,
-            })?;
-        }
-        let experiment = ExperimentRecord {
-            name: spec.spec().name.clone(),
-            description: spec.spec().description.clone(),
-            spec_path: self.spec.spec.display().to_string(),
-            arguments: self.spec.arguments(),
-            spec_text: spec.text().to_string(),
-            report: serde_json::to_value(&spec.spec().report)?,
-            runs: prepared.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
-        };
-        store.save_experiment(&experiment)?;
+        let progress = Progress::stderr(global.quiet || out.json);
+        let above = progress.above();
+        common::catch_signals(move || {
+            above.say(
+                "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
+            );
+        })?;
 
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
-        listeners = match out.json {
-            true => listeners.with(JsonLines::new(io::stdout())).with(Progress::stderr(true)),
-            false => listeners.with(Progress::stderr(global.quiet)),
-        };
+        if out.json {
+            listeners = listeners.with(JsonLines::new(io::stdout()));
+        }
+        let mut listeners = listeners.with(progress);
         let mut skipped = Vec::new();
+        let sweep = &spec.spec().sweep;
         let mut runner = Runner {
             runs: &global.runs,
             program: common::this_program()?,
@@ -89,14 +83,25 @@ impl Run {
             stop: &common::stop_requested,
             retry: self.retry,
             retries: self.retries,
-            prune: Prune::None,
-            budget: Budget::default(),
-            ended: std::collections::HashSet::new(),
+            prune: Prune::of(sweep),
+            budget: Budget { runs: sweep.max_runs, seconds: sweep.max_hours.map(|hours| 3600.0 * hours) },
+            ended: HashSet::new(),
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
-        let tally = run_all(&mut store, &prepared, &mut runner);
+        let mut tally = Tally::default();
+        let result = loop {
+            let experiment = self.register(&mut store, &spec, &planner.runs)?;
+            match run_all(&mut store, &planner.runs, &mut runner) {
+                Ok(part) => tally += part,
+                Err(e) => break Err(e),
+            }
+            // A search that learns goes on with what these runs have shown.
+            if tally.stopped > 0 || tally.beyond_budget > 0 || !planner.extend(&store)? {
+                break Ok(experiment);
+            }
+        };
         listeners.finish()?;
-        let tally = tally?;
+        let experiment = result?;
         for (key, name, why) in &skipped {
             match out.json {
                 true => out.line(json!({ "run": key, "name": name, "event": "run_skipped", "why": why }))?,
@@ -112,6 +117,33 @@ impl Run {
             Tally { failed: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
+    }
+
+    /// Stores the plan as far as it is known.
+    fn register(&self, store: &mut Store, spec: &LoadedSpec, runs: &[Prepared]) -> Result<ExperimentRecord> {
+        let new: Vec<NewRun> = runs
+            .iter()
+            .map(|run| NewRun {
+                key: &run.key,
+                name: &run.name,
+                experiment: &run.config.name,
+                config: &run.config,
+                labels: &run.dataset.labels,
+                total_steps: run.steps.total,
+            })
+            .collect();
+        store.register_all(&new)?;
+        let experiment = ExperimentRecord {
+            name: spec.spec().name.clone(),
+            description: spec.spec().description.clone(),
+            spec_path: self.spec.spec.display().to_string(),
+            arguments: self.spec.arguments(),
+            spec_text: spec.text().to_string(),
+            report: serde_json::to_value(&spec.spec().report)?,
+            runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
+        };
+        store.save_experiment(&experiment)?;
+        Ok(experiment)
     }
 
     /// Where the runs are made.

@@ -10,7 +10,7 @@ use taper::{
     train::NUMERICS,
 };
 
-use super::{Global, common};
+use super::common;
 
 /// What the store knows of a spec's runs.
 #[derive(Default)]
@@ -32,12 +32,8 @@ pub struct Standing {
 }
 
 impl Stored {
-    /// Reads the store, where there is one.
-    pub fn read(global: &Global, experiment: &str) -> Result<Self> {
-        if !global.runs.join("taper.db").is_file() {
-            return Ok(Self::default());
-        }
-        let store: Store = common::open_existing(global)?;
+    /// Reads the store.
+    pub fn read(store: &Store, experiment: &str) -> Result<Self> {
         let last = store.experiments()?.into_iter().find(|e| e.name == experiment);
         Ok(Self { runs: store.runs()?, last_plan: last.map(|e| e.runs).unwrap_or_default() })
     }

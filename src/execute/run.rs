@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::{Event, FailureKind, Outcome, Split, When},
     observe::{Listener, RunInfo},
-    plan::{Keep, Prune, rungs},
+    plan::{Keep, Prune, prune::rungs},
     store::{RunLock, RunRecord, RunState, Store, is_locked},
     train::{largest_part, policy::figure},
 };
@@ -43,6 +43,17 @@ pub struct Tally {
     pub stopped: usize,
     /// Not begun or not ended, because the sweep's budget is spent.
     pub beyond_budget: usize,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.completed += other.completed;
+        self.already_done += other.already_done;
+        self.failed += other.failed;
+        self.pruned += other.pruned;
+        self.stopped += other.stopped;
+        self.beyond_budget += other.beyond_budget;
+    }
 }
 
 /// What a sweep may cost.
@@ -184,8 +195,11 @@ impl<'a, 'b> Command<'a, 'b> {
             }
             if self.busy.iter().all(Option::is_none) {
                 let elsewhere = self.sweep.items.iter().any(|item| item.standing == Standing::Elsewhere);
-                if stopping || !elsewhere {
+                if stopping || (!elsewhere && !(self.may_begin() && self.sweep.hope())) {
                     return self.conclude();
+                }
+                if !elsewhere {
+                    continue;
                 }
             }
             if let Some((slot, news)) = self.pool.next(TICK) {

@@ -3,7 +3,7 @@
 //! A trial goes from rung to rung. At each its runs wait until all of them are there; then the sweep's rule says whether it
 //! goes on. Without a rule there are no rungs, and runs are made in the order of the plan.
 
-use crate::plan::{Prune, Verdict, verdict};
+use crate::plan::prune::{Prune, Verdict, last_hope, verdict};
 
 /// How a run stands with this command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,15 @@ impl Sweep {
             Verdict::Out(reason) | Verdict::Wait(reason) => Some(reason),
             Verdict::GoOn => None,
         })
+    }
+
+    /// When every trial waits or has ended: lets past its rung the one that goes on for want of others. Tells whether there is
+    /// one.
+    pub fn hope(&mut self) -> bool {
+        let open = |trial: &usize| self.trials[*trial].iter().any(|&i| self.items[i].standing == Standing::Open);
+        let Some(trial) = last_hope(&self.prune, &self.figures()).filter(open) else { return false };
+        self.granted[trial] += 1;
+        true
     }
 
     fn decided(&self, reason: impl Fn(Verdict) -> Option<String>) -> Vec<(usize, String)> {

@@ -1,4 +1,4 @@
-//! A sweep → its runs: every combination of the axes, without what is excluded, each config once.
+//! A sweep → its runs: the points of a grid or of a search, without what is excluded, each config once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,14 +10,15 @@ use super::{
     key::{fingerprint, to_value},
     name::Names,
     resolve,
+    search::{self, ATTEMPTS, Parts, Point, Space, Told},
 };
-use crate::spec::{Spec, Sweep};
+use crate::spec::{Search, Spec};
 
 /// Points of a sweep at most, before exclusion.
 pub const MAX_POINTS: u64 = 100_000;
 
 /// The key that `sweep.seeds` sets.
-const SEED: &str = "train.seed";
+pub(super) const SEED: &str = "train.seed";
 
 /// One run of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,148 +33,227 @@ pub struct PlannedRun {
     pub config: RunConfig,
 }
 
-/// The runs that `spec` means: its axes first, then its zips, then its seeds, the last changing fastest.
+/// What a sweep comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expansion {
+    /// The runs of all trials known so far, trial by trial.
+    pub runs: Vec<PlannedRun>,
+    /// Whether trials follow once those known have their figures: TPE proposes in batches.
+    pub more: bool,
+    /// Trials that were asked for and that the axes do not have, all else being excluded or a repeat.
+    pub undrawn: u64,
+}
+
+/// The runs that `spec` means, with its seeds innermost: of a grid its axes first, then its zips, the last changing fastest;
+/// of a search trial by trial.
 ///
-/// `at` gives the spec with some keys overridden, validated. Points that come out as equal configs are one run, that of the
-/// first. An excluded point is never asked for, so a sweep may exclude combinations that would be refused.
+/// `at` gives the spec with some keys overridden, validated. `figures` are those of the trials by number, as far as they are
+/// known: means over the seeds of what the dev split says, turned so that more is better, -inf where a run failed. Only TPE
+/// looks at them, and never at more than a trial's number allows: the trials proposed do not depend on when a figure became
+/// known. Points that come out as equal configs are one run, that of the first. A point that is excluded is never asked for,
+/// so a sweep may exclude combinations that would be refused.
 ///
 /// # Errors
-/// Those of `at` and of [`resolve()`], of every point; a sweep with a key in two axes, an axis without values, a zip of uneven lengths, more
-/// than [`MAX_POINTS`] points, or nothing left after exclusion.
+/// Those of `at` and of [`resolve()`], of every point; a sweep with a key in two axes, an axis without values, a zip of
+/// uneven lengths, a range in a grid, a search without trials, more than [`MAX_POINTS`] points, or nothing left after
+/// exclusion.
 pub fn expand<E: From<PlanError>>(
     spec: &Spec,
-    mut at: impl FnMut(&[(String, Value)]) -> Result<Spec, E>,
-) -> Result<Vec<PlannedRun>, Vec<E>> {
+    at: impl FnMut(&[(String, Value)]) -> Result<Spec, E>,
+    figures: &[Option<f64>],
+) -> Result<Expansion, Vec<E>> {
     let refused = |e: PlanError| vec![E::from(e)];
-    let axes = axes(&spec.sweep).map_err(refused)?;
-    let points = count(&axes).map_err(refused)?;
-    let names = Names::new(&values_by_key(&axes));
+    let space = Space::new(&spec.sweep).map_err(refused)?;
+    let points = count(spec, &space).map_err(refused)?;
     let base = serde_json::to_value(spec).unwrap_or_default();
-
-    let mut runs = Vec::new();
-    let mut errors = Vec::new();
-    let mut seen = HashSet::new();
-    let mut trials: Vec<Vec<(String, Value)>> = Vec::new();
-    for index in 0..points {
-        let point = point(&axes, index);
-        if spec.sweep.exclude.iter().any(|table| matches(table, &point, &base)) {
-            continue;
+    let mut runs = Runs::new(spec, &space, &base, at);
+    let (mut more, mut undrawn) = (false, 0);
+    if spec.sweep.search == Search::Grid {
+        for index in 0..points {
+            if let Some(parts) = space.of_grid(index, &base) {
+                runs.add(space.point(&parts), false);
+            }
         }
-        let config = match at(&point).and_then(|spec| Ok(resolve(&spec)?)) {
-            Ok(config) => config,
-            Err(e) => {
-                errors.push(e);
+    } else {
+        let known = search::known(&spec.sweep, points, figures);
+        let drawn = draw(spec, &space, known, figures, &mut runs);
+        (more, undrawn) = if drawn < known { (false, points - drawn) } else { (known < points, 0) };
+        if more && figures.iter().all(Option::is_none) {
+            foresee(spec, &space, known..points, &mut runs);
+        }
+    }
+    if !runs.errors.is_empty() {
+        return Err(runs.errors);
+    }
+    if runs.runs.is_empty() {
+        return Err(refused(PlanError::NothingLeft { points: points * spec.sweep.seeds.len().max(1) as u64 }));
+    }
+    number_namesakes(&mut runs.runs);
+    Ok(Expansion { runs: runs.runs, more, undrawn })
+}
+
+/// Points without regard to seeds: of the grid, or asked of the search.
+fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
+    let points = match (spec.sweep.search, space.range(), spec.sweep.trials) {
+        (Search::Grid, Some(key), _) => return Err(PlanError::RangeInGrid { key: key.into() }),
+        (Search::Grid, None, _) => space.count(),
+        (_, _, None) => return Err(PlanError::NoTrials),
+        (_, _, trials) => trials,
+    };
+    let all = points.and_then(|points| points.checked_mul(spec.sweep.seeds.len().max(1) as u64));
+    match (points, all) {
+        (Some(points), Some(all)) if all <= MAX_POINTS => Ok(points),
+        (_, Some(all)) => Err(PlanError::TooManyPoints { count: all.to_string() }),
+        (_, None) => Err(PlanError::TooManyPoints { count: "more than 2^64".into() }),
+    }
+}
+
+/// Adds the first `known` trials of a search; returns how many there are. After the first for which nothing new is found
+/// the axes count as exhausted.
+fn draw<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
+    spec: &Spec,
+    space: &Space,
+    known: u64,
+    figures: &[Option<f64>],
+    runs: &mut Runs<E, At>,
+) -> u64 {
+    let mut looked_at = 0;
+    let mut drawn: Vec<Parts> = Vec::new();
+    let mut told: Vec<Told> = Vec::new();
+    for trial in 0..known {
+        let before =
+            if spec.sweep.search == Search::Tpe { search::learns_from(&spec.sweep, trial) as usize } else { 0 };
+        for (parts, figure) in drawn.iter().zip(figures).take(before).skip(told.len()) {
+            told.push(Told::new(space, parts, figure.unwrap_or(f64::NEG_INFINITY)));
+        }
+        let found = (0..ATTEMPTS).find_map(|attempt| {
+            let place = search::propose(&spec.sweep, space, trial, attempt, looked_at, &told)?;
+            looked_at += 1;
+            let parts = space.at(&place, runs.base);
+            runs.add(space.point(&parts), true).then_some(parts)
+        });
+        match found {
+            Some(parts) => drawn.push(parts),
+            None => break,
+        }
+    }
+    drawn.len() as u64
+}
+
+/// Asks for points such as later trials may have: what they contradict is better said now than in the middle of the night.
+fn foresee<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
+    spec: &Spec,
+    space: &Space,
+    trials: std::ops::Range<u64>,
+    runs: &mut Runs<E, At>,
+) {
+    let random = crate::spec::Sweep { search: Search::Random, ..spec.sweep.clone() };
+    for trial in trials {
+        if let Some(place) = search::propose(&random, space, trial, 0, 0, &[]) {
+            let point = space.point(&space.at(&place, runs.base));
+            if !runs.excluded(&point)
+                && let Err(e) = (runs.at)(&point)
+            {
+                runs.errors.push(e);
+            }
+        }
+    }
+}
+
+/// Runs as they are found.
+struct Runs<'a, E, At> {
+    spec: &'a Spec,
+    /// The spec as JSON.
+    base: &'a Value,
+    names: Names,
+    at: At,
+    runs: Vec<PlannedRun>,
+    errors: Vec<E>,
+    /// Points looked at, seeds aside.
+    points: HashSet<String>,
+    /// Configs of the runs.
+    seen: HashSet<[u8; 32]>,
+    /// Configs but for their seeds, each with its trial's number.
+    trials: HashMap<[u8; 32], usize>,
+}
+
+impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> Runs<'a, E, At> {
+    fn new(spec: &'a Spec, space: &Space, base: &'a Value, at: At) -> Self {
+        let seeds: Vec<Value> = spec.sweep.seeds.iter().map(|seed| Value::from(*seed)).collect();
+        let mut values = space.values_by_key();
+        if !seeds.is_empty() {
+            values.insert(SEED, seeds.iter().collect());
+        }
+        let names = Names::new(&values);
+        let (points, seen, trials) = Default::default();
+        Self { spec, base, names, at, runs: vec![], errors: vec![], points, seen, trials }
+    }
+
+    /// Adds the runs of a point, one for each seed; whether the point is used: it is new, or what is wrong with it has been
+    /// noted. Where a trial has to be `new`, one that is another's by its config adds nothing.
+    fn add(&mut self, point: Point, new: bool) -> bool {
+        if new && !self.points.insert(Value::from_iter(point.iter().cloned()).to_string()) {
+            return false;
+        }
+        let seeds = match self.spec.sweep.seeds.is_empty() {
+            true => vec![None],
+            false => self.spec.sweep.seeds.iter().copied().map(Some).collect(),
+        };
+        let before = self.trials.len();
+        let mut used = false;
+        let mut trial = None;
+        for seed in seeds {
+            let mut point = point.clone();
+            point.extend(seed.map(|seed| (SEED.to_string(), Value::from(seed))));
+            if self.excluded(&point) {
                 continue;
             }
+            let (spec, config) = match (self.at)(&point).and_then(|spec| Ok((resolve(&spec)?, spec))) {
+                Ok((config, spec)) => (spec, config),
+                Err(e) => {
+                    self.errors.push(e);
+                    used = true;
+                    continue;
+                }
+            };
+            let print = fingerprint(&to_value(&config));
+            let number = *trial.get_or_insert_with(|| self.trial(print, spec, &point));
+            if new && number < before {
+                return false;
+            }
+            used = true;
+            if self.seen.insert(print) {
+                let name = if point.is_empty() { self.spec.name.clone() } else { self.names.name(&point) };
+                self.runs.push(PlannedRun { trial: number, name, point, config });
+            }
+        }
+        used
+    }
+
+    /// The number of the trial that a run of this config and spec belongs to.
+    fn trial(&mut self, print: [u8; 32], mut spec: Spec, point: &Point) -> usize {
+        let seeded = point.iter().any(|(key, _)| key == SEED);
+        spec.train.seed = 0;
+        let print = match resolve(&spec) {
+            Ok(config) if seeded => fingerprint(&to_value(&config)),
+            _ => print,
         };
-        if seen.insert(fingerprint(&to_value(&config))) {
-            let name = if point.is_empty() { spec.name.clone() } else { names.name(&point) };
-            let trial_key: Vec<_> = point.iter().filter(|(key, _)| key != SEED).cloned().collect();
-            let trial = trials.iter().position(|known| *known == trial_key).unwrap_or_else(|| {
-                trials.push(trial_key);
-                trials.len() - 1
-            });
-            runs.push(PlannedRun { trial, name, point, config });
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    if runs.is_empty() {
-        return Err(refused(PlanError::NothingLeft { points }));
-    }
-    number_namesakes(&mut runs);
-    Ok(runs)
-}
-
-/// Keys that change together: one row of `values` for each step, one value in a row for each key.
-struct Axis {
-    keys: Vec<String>,
-    values: Vec<Vec<Value>>,
-}
-
-/// The axes of a sweep, the outermost first.
-fn axes(sweep: &Sweep) -> Result<Vec<Axis>, PlanError> {
-    let mut axes = Vec::new();
-    for (key, values) in &sweep.axes {
-        let values = values.iter().map(|value| vec![value.clone()]).collect();
-        axes.push((format!("axes.\"{key}\""), Axis { keys: vec![key.clone()], values }));
-    }
-    for (i, zip) in sweep.zip.iter().enumerate() {
-        let steps = zip.values().next().map_or(0, Vec::len);
-        if zip.values().any(|values| values.len() != steps) {
-            let found: Vec<_> = zip.iter().map(|(key, values)| format!("{} of {key}", values.len())).collect();
-            return Err(PlanError::UnevenZip { found: found.join(", ") });
-        }
-        let row = |step: usize| zip.values().map(|values| values[step].clone()).collect();
-        let values = (0..steps).map(row).collect();
-        axes.push((format!("zip table {}", i + 1), Axis { keys: zip.keys().cloned().collect(), values }));
-    }
-    if !sweep.seeds.is_empty() {
-        let values = sweep.seeds.iter().map(|seed| vec![Value::from(*seed)]).collect();
-        axes.push(("seeds".into(), Axis { keys: vec!["train.seed".into()], values }));
+        let next = self.trials.len();
+        *self.trials.entry(print).or_insert(next)
     }
 
-    let mut keys = HashSet::new();
-    for (name, axis) in &axes {
-        if axis.values.is_empty() {
-            return Err(PlanError::EmptyAxis { axis: name.clone() });
-        }
-        if let Some(key) = axis.keys.iter().find(|key| !keys.insert(key.as_str())) {
-            return Err(PlanError::SweptTwice { key: key.clone() });
-        }
+    fn excluded(&self, point: &Point) -> bool {
+        self.spec.sweep.exclude.iter().any(|table| matches(table, point, self.base))
     }
-    Ok(axes.into_iter().map(|(_, axis)| axis).collect())
-}
-
-fn count(axes: &[Axis]) -> Result<u64, PlanError> {
-    let count = axes.iter().try_fold(1u64, |count, axis| count.checked_mul(axis.values.len() as u64));
-    match count {
-        Some(count) if count <= MAX_POINTS => Ok(count),
-        Some(count) => Err(PlanError::TooManyPoints { count: count.to_string() }),
-        None => Err(PlanError::TooManyPoints { count: "more than 2^64".into() }),
-    }
-}
-
-fn values_by_key(axes: &[Axis]) -> BTreeMap<&str, Vec<&Value>> {
-    let mut by_key = BTreeMap::new();
-    for axis in axes {
-        for (i, key) in axis.keys.iter().enumerate() {
-            by_key.insert(key.as_str(), axis.values.iter().map(|row| &row[i]).collect());
-        }
-    }
-    by_key
-}
-
-/// The point with number `index`: the digits of `index` in the mixed radix of the axes' lengths, the last axis the lowest.
-fn point(axes: &[Axis], mut index: u64) -> Vec<(String, Value)> {
-    let mut point = Vec::new();
-    for axis in axes.iter().rev() {
-        let steps = axis.values.len() as u64;
-        let row = &axis.values[(index % steps) as usize];
-        index /= steps;
-        point.extend(axis.keys.iter().cloned().zip(row.iter().cloned()).rev());
-    }
-    point.reverse();
-    point
 }
 
 /// Whether every key of `table` has its value: the point's, or the spec's where the key is not swept.
 fn matches(table: &BTreeMap<String, Value>, point: &[(String, Value)], base: &Value) -> bool {
     let value = |key: &str| match point.iter().find(|(swept, _)| swept == key) {
         Some((_, value)) => Some(value),
-        None => base.pointer(&format!("/{}", key.replace('.', "/"))),
+        None => search::said(base, key),
     };
-    !table.is_empty() && table.iter().all(|(key, want)| value(key).is_some_and(|found| same(found, want)))
-}
-
-/// Equality in which 1 is 1.0.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(x), Value::Number(y)) => x == y || (x.is_f64() || y.is_f64()) && x.as_f64() == y.as_f64(),
-        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),
-        _ => a == b,
-    }
+    !table.is_empty() && table.iter().all(|(key, want)| value(key).is_some_and(|found| search::same(found, want)))
 }
 
 /// Makes names unique where values are written alike (`1` and `"1"`).
@@ -192,25 +272,14 @@ fn number_namesakes(runs: &mut [PlannedRun]) {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::spec;
+    use super::super::testing::{self, at, spec, swept};
     use super::*;
-
-    /// Overrides keys in the spec as the spec room does, without its validation.
-    fn set(spec: &Spec, point: &[(String, Value)]) -> Result<Spec, PlanError> {
-        let mut value = serde_json::to_value(spec).unwrap();
-        for (key, new) in point {
-            *value.pointer_mut(&format!("/{}", key.replace('.', "/"))).expect(key) = new.clone();
-        }
-        Ok(serde_json::from_value(value).unwrap())
-    }
+    use crate::spec::{Axis, Sweep};
 
     fn sweep(sweep: Value) -> Result<Vec<PlannedRun>, PlanError> {
-        let mut whole = json!({ "axes": {}, "zip": [], "exclude": [], "seeds": [] });
-        for (key, value) in sweep.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
-        let spec = Spec { sweep: serde_json::from_value(whole).unwrap(), ..spec() };
-        expand(&spec, |point| set(&spec, point)).map_err(|mut errors| errors.remove(0))
+        let expansion = testing::expand(&sweep, &[])?;
+        assert_eq!((expansion.more, expansion.undrawn), (false, 0));
+        Ok(expansion.runs)
     }
 
     fn names(sweep_: Value) -> Vec<String> {
@@ -271,11 +340,11 @@ mod tests {
             },
             ..spec()
         };
-        expand(&spec, |point| {
+        let ask = |point: &[(String, Value)]| {
             asked.push(point[0].1.clone());
-            set(&spec, point)
-        })
-        .unwrap();
+            at(&spec, point)
+        };
+        expand(&spec, ask, &[]).unwrap();
         assert_eq!(asked, [json!(2)]);
     }
 
@@ -309,23 +378,119 @@ mod tests {
         refuse(json!({ "axes": { "train.seed": [1] }, "seeds": [1] }), "`train.seed` is swept more than once");
         refuse(json!({ "seeds": [1, 2], "exclude": [{ "train.epochs": 3 }] }), "leaves out all 2 points");
         refuse(json!({ "axes": { "data.source": ["scratch:tiny"] } }), "data.source: ");
+        refuse(
+            json!({ "axes": { "train.lr": { "log": [1e-6, 1e-3] } } }),
+            "`train.lr` is a range, of which a grid cannot",
+        );
+        refuse(json!({ "axes": { "train.lr": [1e-3] }, "search": "sobol" }), "sweep.search needs sweep.trials");
+        let many = json!({ "axes": { "train.lr": [1e-3] }, "search": "tpe", "trials": 60_000, "seeds": [1, 2] });
+        refuse(many, "120000 points are more than the 100000 allowed");
     }
 
     #[test]
     fn a_sweep_too_large_is_refused_before_it_is_made() {
         let hundred: Vec<u64> = (1..=100).collect();
-        let mut axes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        let mut axes: BTreeMap<String, Axis> = BTreeMap::new();
         for i in 0..12 {
-            axes.insert(format!("train.x{i:02}"), hundred.iter().map(|n| json!(n)).collect());
+            axes.insert(format!("train.x{i:02}"), Axis::values(hundred.iter().map(|n| json!(n)).collect()));
         }
         let spec = |n: usize| Spec {
             sweep: Sweep { axes: axes.clone().into_iter().take(n).collect(), ..Sweep::default() },
             ..spec()
         };
         let refused = |spec: &Spec| {
-            expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }).unwrap_err()[0].to_string()
+            expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }, &[]).unwrap_err()[0]
+                .to_string()
         };
         assert_eq!(refused(&spec(3)), "sweep: 1000000 points are more than the 100000 allowed; remove some values");
         assert!(refused(&spec(12)).contains("more than 2^64 points"));
+    }
+    #[test]
+    fn an_axis_counts_only_where_its_condition_holds() {
+        // The spec says "linear": that is what a condition reads of a key that is not swept, or not here.
+        let warmup = json!({ "values": [0.0, 0.1, 0.2], "when": { "train.scheduler": "linear" } });
+        let got = names(json!({
+            "axes": { "train.scheduler": ["constant", "linear"], "train.warmup_ratio": warmup, "train.lr": [1e-5, 1e-4] },
+        }));
+        assert_eq!(
+            got,
+            [
+                "lr=1e-5 scheduler=constant",
+                "lr=1e-5 scheduler=linear warmup_ratio=0",
+                "lr=1e-5 scheduler=linear warmup_ratio=0.1",
+                "lr=1e-5 scheduler=linear warmup_ratio=0.2",
+                "lr=1e-4 scheduler=constant",
+                "lr=1e-4 scheduler=linear warmup_ratio=0",
+                "lr=1e-4 scheduler=linear warmup_ratio=0.1",
+                "lr=1e-4 scheduler=linear warmup_ratio=0.2",
+            ]
+        );
+        let runs = sweep(json!({ "axes": { "train.scheduler": ["constant"], "train.warmup_ratio": warmup } })).unwrap();
+        assert_eq!((runs.len(), runs[0].config.train.warmup_ratio), (1, 0.0));
+        assert_eq!(names(json!({ "axes": { "train.warmup_ratio": warmup } })).len(), 3);
+    }
+
+    #[test]
+    fn conditions_follow_one_another_and_zips_whatever_the_order_of_the_axes() {
+        // a.. depends on m.., which depends on w..: the names are in the reverse order of what decides.
+        let got = names(json!({ "axes": {
+            "train.batch_size": { "values": [8, 16], "when": { "train.epochs": 5 } },
+            "train.epochs": { "values": [4, 5], "when": { "train.weight_decay": 0, "train.lr": 2e-5 } },
+        }, "zip": [{ "train.weight_decay": [0.0, 0.5], "train.lr": [2e-5, 2e-5] }] }));
+        assert_eq!(
+            got,
+            [
+                "epochs=4 lr=2e-5 weight_decay=0",
+                "lr=2e-5 weight_decay=0.5",
+                "batch_size=8 epochs=5 lr=2e-5 weight_decay=0",
+                "batch_size=16 epochs=5 lr=2e-5 weight_decay=0",
+            ]
+        );
+    }
+
+    #[test]
+    fn exclusion_reads_the_spec_where_an_axis_does_not_count() {
+        let axes = json!({
+            "train.scheduler": ["constant", "linear"],
+            "train.warmup_ratio": { "values": [0.1, 0.2], "when": { "train.scheduler": "linear" } },
+        });
+        let left = |exclude: Value| names(json!({ "axes": axes, "exclude": [exclude] }));
+        let all = ["scheduler=constant", "scheduler=linear warmup_ratio=0.1", "scheduler=linear warmup_ratio=0.2"];
+        assert_eq!(left(json!({ "train.warmup_ratio": 0.0 })), all[1..]);
+        assert_eq!(left(json!({ "train.warmup_ratio": 0.1 })), [all[0], all[2]]);
+    }
+
+    #[test]
+    fn trials_are_configs_but_for_their_seed() {
+        let trials = |sweep_: Value| sweep(sweep_).unwrap().iter().map(|run| run.trial).collect::<Vec<_>>();
+        assert_eq!(trials(json!({ "axes": { "train.lr": [1e-5, 1e-4] }, "seeds": [1, 2] })), [0, 0, 1, 1]);
+        assert_eq!(trials(json!({ "axes": { "train.seed": [1, 2], "train.weight_decay": [0.1, 0.2] } })), [0, 1, 0, 1]);
+        assert_eq!(trials(json!({})), [0]);
+        // What is excluded for one seed only does not tear a trial apart, nor do two ways to write a number.
+        let exclude = json!([{ "train.lr": 1e-5, "train.seed": 1 }]);
+        let axes = json!({ "train.lr": [1e-5, 1e-4] });
+        assert_eq!(trials(json!({ "axes": axes, "seeds": [1, 2], "exclude": exclude })), [0, 1, 1]);
+        let axes = json!({ "train.weight_decay": [0, 0.0, 0.5] });
+        assert_eq!(trials(json!({ "axes": axes, "seeds": [1, 2] })), [0, 0, 1, 1]);
+        // Seeds of their own are axes like others.
+        assert_eq!(trials(json!({ "axes": { "train.init_seed": [1, 2] }, "seeds": [1, 2] })), [0, 0, 1, 1]);
+    }
+
+    /// All of a large sweep, the spec room's part aside: that has its own bound.
+    #[test]
+    fn a_thousand_points_are_made_at_once() {
+        let lrs: Vec<f64> = (1..=334).map(|i| f64::from(i) * 1e-6).collect();
+        let spec = swept(&json!({ "axes": { "train.lr": lrs }, "seeds": [1, 2, 3] }));
+        let plain = Spec { sweep: Sweep::default(), ..spec.clone() };
+        let set = |point: &[(String, Value)]| -> Result<Spec, PlanError> {
+            let mut spec = plain.clone();
+            (spec.train.lr, spec.train.seed) = (point[0].1.as_f64().unwrap(), point[1].1.as_u64().unwrap());
+            Ok(spec)
+        };
+        let start = std::time::Instant::now();
+        let runs = expand(&spec, set, &[]).unwrap().runs;
+        assert_eq!((runs.len(), runs[1001].trial), (1002, 333));
+        // Far above what it takes, far below what comparing every pair would.
+        assert!(start.elapsed().as_secs_f64() < 0.5, "{:?}", start.elapsed());
     }
 }

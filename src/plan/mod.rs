@@ -1,8 +1,9 @@
 //! The plan room: from a spec as written to runs as meant.
 //!
-//! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]. [`run_key`] says which
-//! configs mean the same run. [`schedule`] counts its steps and [`estimate()`] what it will cost. Everything here is a pure
-//! function: no file is opened and nothing is measured.
+//! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]: the points of a grid, or
+//! those that a search proposes. [`prune`] says which of them go on. [`run_key`] says which configs mean the same run.
+//! [`schedule`] counts its steps and [`estimate()`] what it will cost. Everything here is a pure function: no file is opened
+//! and nothing is measured.
 
 mod changes;
 mod config;
@@ -11,9 +12,10 @@ mod expand;
 mod key;
 mod memory;
 mod name;
-mod prune;
+pub mod prune;
 mod resolve;
 pub mod schedule;
+mod search;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -21,9 +23,9 @@ mod testing;
 pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, ModelShape, estimate};
-pub use expand::{MAX_POINTS, PlannedRun, expand};
+pub use expand::{Expansion, MAX_POINTS, PlannedRun, expand};
 pub use key::{Digests, run_key};
-pub use prune::{Prune, Verdict, rungs, verdict};
+pub use prune::Prune;
 pub use resolve::resolve;
 
 /// Why a spec makes no plan.
@@ -71,6 +73,17 @@ pub enum PlanError {
         /// Each key with the number of its values.
         found: String,
     },
+    /// A range where every value is to be taken.
+    #[error(
+        "sweep: `{key}` is a range, of which a grid cannot take every number; list its values, or set sweep.search"
+    )]
+    RangeInGrid {
+        /// The key.
+        key: String,
+    },
+    /// A search that does not say how many points it tries.
+    #[error("sweep.search needs sweep.trials: how many points are tried")]
+    NoTrials,
     /// More points than anyone means.
     #[error("sweep: {count} points are more than the {} allowed; remove some values", MAX_POINTS)]
     TooManyPoints {

@@ -1,32 +1,364 @@
-//! Which trials of a sweep go on at a rung: placeholder.
+//! Which trials of a sweep go on: pure functions of the figures so far.
+//!
+//! A *rung* is a step at which a sweep decides about a trial. Rungs fall on evaluations that a run makes anyway, so pruning
+//! never changes what a run is. A *figure* is what a trial has at a rung: the mean over its seeds of `checkpoint.metric` on
+//! the dev split, turned so that more is better (a loss is negative), -inf where a run failed.
 
-use super::TrainConfig;
+use super::{TrainConfig, schedule};
+use crate::spec::{PruneRule, Sweep};
 
-/// The rule.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// A rule by which trials end early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prune {
-    /// All run to their end.
-    #[default]
+    /// None does.
     None,
+    /// One that is worse than the median of the trials before it.
+    Median {
+        /// Trials that run whole, and figures that a median needs.
+        startup_trials: u64,
+    },
+    /// Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020): the
+    /// best part of those at a rung goes on; the others wait there, as later ones may make the part larger.
+    Asha {
+        /// One in so many goes on.
+        reduction_factor: u64,
+        /// Rungs before the end.
+        rungs: u64,
+    },
 }
 
 /// What becomes of a trial at a rung.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It goes on.
     GoOn,
-    /// It waits for others.
+    /// It stays where it is unless figures to come change that; why.
     Wait(String),
-    /// It is out.
+    /// It ends here; why.
     Out(String),
 }
 
-/// The steps at which it is decided who goes on.
-pub fn rungs(_prune: &Prune, _train: &TrainConfig, _rows: u64) -> Vec<u64> {
-    Vec::new()
+impl Prune {
+    /// The rule of a sweep.
+    pub fn of(sweep: &Sweep) -> Self {
+        match sweep.prune {
+            PruneRule::None => Self::None,
+            PruneRule::Median => Self::Median { startup_trials: sweep.startup_trials },
+            PruneRule::Asha => Self::Asha { reduction_factor: sweep.reduction_factor, rungs: sweep.rungs },
+        }
+    }
 }
 
-/// Whether a trial goes on at a rung.
-pub fn verdict(_prune: &Prune, _figures: &[Vec<Option<f64>>], _trial: usize, _rung: usize) -> Verdict {
-    Verdict::GoOn
+/// The steps at which a rule decides about a run on `rows` training rows, the earliest first.
+///
+/// ASHA: after total / factor^rungs, …, total / factor steps, each rounded up to the run's next evaluation. There are always
+/// as many as the rule says: several may fall on one step, and on the last, where nothing is left to decide. Median: every
+/// evaluation before the last step. Without rows to train on all steps are 0, or there are none.
+pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
+    let total = schedule::total_steps(train, rows);
+    let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
+    let every = if train.eval_steps > 0 { train.eval_steps } else { per_epoch };
+    match prune {
+        Prune::None => Vec::new(),
+        Prune::Median { .. } if every == 0 => Vec::new(),
+        Prune::Median { .. } => (1..).map(|i| i * every).take_while(|step| *step < total).collect(),
+        Prune::Asha { reduction_factor, rungs } => (1..=*rungs)
+            .rev()
+            .map(|rung| {
+                let part = u128::from(*reduction_factor).saturating_pow(u32::try_from(rung).unwrap_or(u32::MAX));
+                // The first multiple of `every` that is no less than total / part.
+                let evaluations = u128::from(total).div_ceil(part.saturating_mul(every.max(1).into()));
+                u64::try_from(evaluations * u128::from(every)).unwrap_or(u64::MAX).min(total)
+            })
+            .collect(),
+    }
+}
+
+/// What becomes of `trial` at `rung` (from 0), where `figures[trial][rung]` is what is known. A trial without a figure there
+/// waits for it.
+///
+/// ASHA: it goes on if it is among the best ⌊n / factor⌋ of the n trials known at the rung; of equals the one with the lower
+/// number is better. Median: it goes on unless its figure is below the median of those that trials with lower numbers have
+/// at the rung, if these are at least as many as start up. A trial that failed is out by any rule but none.
+///
+/// Reasons give figures without the sign that turned them: a loss of 0.35 is "0.3500".
+pub fn verdict(prune: &Prune, figures: &[Vec<Option<f64>>], trial: usize, rung: usize) -> Verdict {
+    let known = |trial: usize| figures.get(trial).and_then(|rungs| *rungs.get(rung)?).map(worst_if_nan);
+    if *prune == Prune::None {
+        return Verdict::GoOn;
+    }
+    let place = format!("rung {}", rung + 1);
+    let Some(own) = known(trial) else { return Verdict::Wait(format!("no figure yet at {place}")) };
+    if own == f64::NEG_INFINITY {
+        return Verdict::Out(format!("failed before {place}"));
+    }
+    match *prune {
+        Prune::None => Verdict::GoOn,
+        Prune::Asha { reduction_factor, .. } => {
+            let all: Vec<(usize, f64)> = (0..figures.len()).filter_map(|t| Some((t, known(t)?))).collect();
+            let better = |(t, figure): &&(usize, f64)| *figure > own || *figure == own && *t < trial;
+            let rank = all.iter().filter(better).count() + 1;
+            let best = all.len() as u64 / reduction_factor.max(1);
+            if rank as u64 <= best {
+                return Verdict::GoOn;
+            }
+            let best = match best {
+                0 => "none goes on yet".to_string(),
+                1 => "the best goes on".to_string(),
+                best => format!("the best {best} go on"),
+            };
+            Verdict::Wait(format!("rank {rank} of {} at {place} with {}; {best}", all.len(), shown(own)))
+        }
+        Prune::Median { startup_trials } => {
+            let mut before: Vec<f64> = (0..trial.min(figures.len())).filter_map(known).collect();
+            if (trial as u64) < startup_trials || (before.len() as u64) < startup_trials.max(1) {
+                return Verdict::GoOn;
+            }
+            before.sort_by(f64::total_cmp);
+            let middle = before.len() / 2;
+            let median = if before.len() % 2 == 1 { before[middle] } else { mean(before[middle - 1], before[middle]) };
+            if own >= median {
+                return Verdict::GoOn;
+            }
+            let others = before.len();
+            Verdict::Out(format!(
+                "{} at {place} is worse than {}, the median of {others} earlier trials there",
+                shown(own),
+                shown(median)
+            ))
+        }
+    }
+}
+
+/// With ASHA, the trial that goes on though the rule lets none: where fewer trials come to a rung than the factor, the part
+/// that goes on is empty, and no trial would ever be trained to its end. To be asked when every trial is out, waits or has
+/// ended; it is the best of those at the furthest rung that any has reached, if none of them goes on.
+pub fn last_hope(prune: &Prune, figures: &[Vec<Option<f64>>]) -> Option<usize> {
+    let Prune::Asha { rungs, .. } = *prune else { return None };
+    let known = |trial: usize, rung: usize| figures[trial].get(rung).copied().flatten().map(worst_if_nan);
+    let alive = |rung: usize| {
+        let at = move |trial: usize| Some((trial, known(trial, rung)?));
+        (0..figures.len()).filter_map(at).filter(|(_, figure)| *figure > f64::NEG_INFINITY)
+    };
+    let furthest =
+        (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
+    // Of equals the first.
+    let (best, _) = alive(furthest).reduce(|best, other| if other.1 > best.1 { other } else { best })?;
+    matches!(verdict(prune, figures, best, furthest), Verdict::Wait(_)).then_some(best)
+}
+
+fn worst_if_nan(figure: f64) -> f64 {
+    if figure.is_nan() { f64::NEG_INFINITY } else { figure }
+}
+
+fn mean(a: f64, b: f64) -> f64 {
+    a / 2.0 + b / 2.0
+}
+
+/// A figure as its metric has it.
+fn shown(figure: f64) -> String {
+    format!("{:.4}", figure.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::full_config, *};
+
+    const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
+    const MEDIAN: Prune = Prune::Median { startup_trials: 3 };
+
+    fn train(epochs: u32, max_steps: Option<u64>, eval_steps: u64) -> TrainConfig {
+        TrainConfig {
+            epochs,
+            max_steps,
+            eval_steps,
+            batch_size: 10,
+            gradient_accumulation_steps: 1,
+            ..full_config().train
+        }
+    }
+
+    /// Figures at one rung; NaN stands for unknown.
+    fn at_one_rung(figures: &[f64]) -> Vec<Vec<Option<f64>>> {
+        figures.iter().map(|figure| vec![(!figure.is_nan()).then_some(*figure)]).collect()
+    }
+
+    fn verdicts(prune: &Prune, figures: &[f64]) -> Vec<Verdict> {
+        let all = at_one_rung(figures);
+        (0..figures.len()).map(|trial| verdict(prune, &all, trial, 0)).collect()
+    }
+
+    fn goers(prune: &Prune, figures: &[f64]) -> Vec<usize> {
+        let verdicts = verdicts(prune, figures);
+        (0..figures.len()).filter(|trial| verdicts[*trial] == Verdict::GoOn).collect()
+    }
+
+    #[test]
+    fn rules_are_read_from_the_sweep() {
+        let sweep = |prune| Sweep { prune, startup_trials: 7, reduction_factor: 4, rungs: 3, ..Sweep::default() };
+        assert_eq!(Prune::of(&sweep(PruneRule::None)), Prune::None);
+        assert_eq!(Prune::of(&sweep(PruneRule::Median)), Prune::Median { startup_trials: 7 });
+        assert_eq!(Prune::of(&sweep(PruneRule::Asha)), Prune::Asha { reduction_factor: 4, rungs: 3 });
+    }
+
+    #[test]
+    fn rungs_are_shares_of_the_steps_rounded_up_to_evaluations() {
+        // 270 steps in 9 epochs of 30: a ninth is 30, a third 90.
+        assert_eq!(rungs(&ASHA, &train(9, None, 0), 300), [30, 90]);
+        // Evaluations every 40 steps: 30 → 40, 90 → 120.
+        assert_eq!(rungs(&ASHA, &train(9, None, 40), 300), [40, 120]);
+        // 100 steps: 11.1 → 12 and 33.3 → 34 where each step is evaluated.
+        assert_eq!(rungs(&ASHA, &train(9, Some(100), 1), 300), [12, 34]);
+        assert_eq!(rungs(&ASHA, &train(9, Some(99), 11), 300), [11, 33]);
+        // Three epochs: a ninth and a third both end with the first.
+        assert_eq!(rungs(&ASHA, &train(3, None, 0), 300), [30, 30]);
+        // A run of one epoch, or whose evaluations are further apart than it is long: the last step, twice.
+        assert_eq!(rungs(&ASHA, &train(1, None, 0), 300), [30, 30]);
+        assert_eq!(rungs(&ASHA, &train(9, Some(50), 60), 300), [50, 50]);
+        // The last step is an evaluation too: 90 of 100 lies beyond 80, the next is 100.
+        let halving = Prune::Asha { reduction_factor: 2, rungs: 3 };
+        assert_eq!(rungs(&halving, &train(9, Some(100), 40), 300), [40, 40, 80]);
+        assert_eq!(rungs(&halving, &train(9, Some(1), 1), 300), [1, 1, 1]);
+        assert_eq!(rungs(&ASHA, &train(9, None, 0), 0), [0, 0]);
+        let many = Prune::Asha { reduction_factor: 100, rungs: 10 };
+        assert_eq!(rungs(&many, &train(9, Some(u64::MAX / 2), 1), 300).len(), 10);
+        assert_eq!(rungs(&many, &train(9, Some(1000), 7), 300), [7, 7, 7, 7, 7, 7, 7, 7, 7, 14]);
+        assert_eq!(rungs(&Prune::None, &train(9, None, 0), 300), [0; 0]);
+    }
+
+    #[test]
+    fn the_median_rule_decides_at_every_evaluation_but_the_last() {
+        assert_eq!(rungs(&MEDIAN, &train(3, None, 0), 300), [30, 60]);
+        assert_eq!(rungs(&MEDIAN, &train(3, None, 40), 300), [40, 80]);
+        assert_eq!(rungs(&MEDIAN, &train(3, None, 45), 300), [45]);
+        assert_eq!(rungs(&MEDIAN, &train(1, None, 0), 300), [0; 0]);
+        assert_eq!(rungs(&MEDIAN, &train(1, None, 0), 0), [0; 0]);
+    }
+
+    #[test]
+    fn every_rung_is_an_evaluation_of_the_run() {
+        for prune in [ASHA, MEDIAN, Prune::Asha { reduction_factor: 2, rungs: 4 }] {
+            for (max_steps, eval_steps, epochs) in (1..40)
+                .flat_map(|m| [0, 1, 3, 7, 50].map(|e| (m, e)))
+                .flat_map(|(m, e)| [(Some(m), e, 1), (None, e, m as u32)])
+            {
+                let train = train(epochs, max_steps, eval_steps);
+                let total = schedule::total_steps(&train, 70);
+                let every = if eval_steps == 0 { 7 } else { eval_steps };
+                for step in rungs(&prune, &train, 70) {
+                    let evaluated = step.is_multiple_of(every) || step == total;
+                    assert!((1..=total).contains(&step) && evaluated, "{prune:?} {max_steps:?} {eval_steps} {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn asha_lets_the_best_part_go_on_and_the_others_wait() {
+        let unknown = f64::NAN;
+        assert_eq!(goers(&ASHA, &[0.5]), [0; 0]);
+        assert_eq!(goers(&ASHA, &[0.5, 0.6]), [0; 0]);
+        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4]), [1]);
+        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8]), [3]);
+        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8, 0.1]), [3, 4]);
+        // Unknown ones do not count; failed ones do, as the worst.
+        assert_eq!(goers(&ASHA, &[0.5, unknown, 0.4, unknown]), [0; 0]);
+        assert_eq!(goers(&ASHA, &[0.5, f64::NEG_INFINITY, 0.4]), [0]);
+        // Of equals the first.
+        assert_eq!(goers(&ASHA, &[0.7; 7]), [0, 1]);
+        assert_eq!(goers(&ASHA, &[0.7, 0.8, 0.8]), [1]);
+        // Losses.
+        assert_eq!(goers(&ASHA, &[-0.7, -0.2, -0.9]), [1]);
+        let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
+        assert_eq!(verdicts[0], Verdict::Wait("rank 2 of 4 at rung 1 with 0.5000; the best goes on".into()));
+        assert_eq!(verdicts[1], Verdict::GoOn);
+        assert_eq!(verdicts[3], Verdict::Wait("no figure yet at rung 1".into()));
+        assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
+        let early = verdict(&ASHA, &at_one_rung(&[-0.35, -0.1]), 0, 0);
+        assert_eq!(early, Verdict::Wait("rank 2 of 2 at rung 1 with 0.3500; none goes on yet".into()));
+    }
+
+    /// Whoever has gone on stays among those who may: more figures only make the best part larger or push others down.
+    #[test]
+    fn asha_over_time_lets_at_least_its_part_go_on_in_any_order() {
+        let figures: Vec<f64> = (0..27).map(|i| f64::from(i * 7 % 27)).collect();
+        let best: Vec<usize> = (0..27).filter(|i| figures[*i] >= 18.0).collect();
+        for step in [1, 2, 4, 5, 7, 8] {
+            let mut known = vec![vec![None]; 27];
+            let mut gone = std::collections::BTreeSet::new();
+            for arrival in (0..27).map(|i| i * step % 27) {
+                known[arrival][0] = Some(figures[arrival]);
+                gone.extend((0..27).filter(|trial| verdict(&ASHA, &known, *trial, 0) == Verdict::GoOn));
+            }
+            assert!(best.iter().all(|trial| gone.contains(trial)), "order {step}: {gone:?}");
+            let at_last: Vec<usize> =
+                (0..27).filter(|trial| verdict(&ASHA, &known, *trial, 0) == Verdict::GoOn).collect();
+            assert_eq!(at_last, best, "order {step}");
+        }
+    }
+
+    #[test]
+    fn each_rung_has_figures_of_its_own() {
+        let figures = vec![
+            vec![Some(0.1), Some(0.9)],
+            vec![Some(0.2), Some(0.8)],
+            vec![Some(0.3), None],
+            vec![Some(0.4), Some(0.7)],
+            vec![],
+        ];
+        let at = |trial, rung| verdict(&ASHA, &figures, trial, rung);
+        assert_eq!((at(3, 0), at(0, 1)), (Verdict::GoOn, Verdict::GoOn));
+        assert_eq!(at(3, 1), Verdict::Wait("rank 3 of 3 at rung 2 with 0.7000; the best goes on".into()));
+        assert_eq!(at(2, 1), Verdict::Wait("no figure yet at rung 2".into()));
+        assert_eq!(at(4, 0), Verdict::Wait("no figure yet at rung 1".into()));
+        assert_eq!(at(9, 0), Verdict::Wait("no figure yet at rung 1".into()));
+    }
+
+    #[test]
+    fn the_median_rule_compares_with_lower_numbers_alone() {
+        let unknown = f64::NAN;
+        // The first three run whole, whatever they show.
+        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2]), [0, 1, 2]);
+        // The median of 0.5, 0.1, 0.2 is 0.2: as good goes on.
+        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.2]), [0, 1, 2, 3]);
+        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.199]), [0, 1, 2]);
+        // Of an even number the mean of the two in the middle: 0.35.
+        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.6, 0.34, 0.36]), [0, 1, 2, 3, 5]);
+        // Later ones do not count, nor do unknown ones: with two figures before it a trial goes on.
+        assert_eq!(goers(&MEDIAN, &[0.5, unknown, 0.5, 0.1, 0.9]), [0, 2, 3, 4]);
+        // Failed ones count.
+        let failed = f64::NEG_INFINITY;
+        assert_eq!(goers(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
+        let figures = at_one_rung(&[-0.5, -0.4, -0.3, -0.45]);
+        let reason = "0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
+        assert_eq!(verdict(&MEDIAN, &figures, 3, 0), Verdict::Out(reason.into()));
+        assert_eq!(verdict(&MEDIAN, &figures, 7, 0), Verdict::Wait("no figure yet at rung 1".into()));
+        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, &figures, 0, 0), Verdict::GoOn);
+    }
+
+    #[test]
+    fn without_a_rule_everyone_goes_on() {
+        assert_eq!(goers(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
+        assert_eq!(verdict(&Prune::None, &[], 3, 1), Verdict::GoOn);
+    }
+
+    #[test]
+    fn where_the_best_part_is_empty_the_best_goes_on_at_last() {
+        let hope = |figures: &[&[Option<f64>]]| {
+            last_hope(&ASHA, &figures.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
+        };
+        let (low, high, failed) = (Some(0.1), Some(0.9), Some(f64::NEG_INFINITY));
+        assert_eq!(hope(&[]), None);
+        assert_eq!(hope(&[&[None], &[]]), None);
+        assert_eq!(hope(&[&[low], &[high]]), Some(1));
+        assert_eq!(hope(&[&[high], &[high]]), Some(0));
+        assert_eq!(hope(&[&[failed], &[failed]]), None);
+        assert_eq!(hope(&[&[failed], &[low]]), Some(1));
+        // One of three goes on by the rule.
+        assert_eq!(hope(&[&[low], &[high], &[low]]), None);
+        // It has come to the second rung, alone.
+        assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
+        assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
+        assert_eq!(last_hope(&MEDIAN, &[vec![low], vec![high]]), None);
+    }
 }

@@ -1,5 +1,8 @@
 //! Specs and configs for this room's tests.
 
+use serde_json::Value;
+
+use super::{Expansion, PlanError};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
@@ -77,4 +80,28 @@ pub fn full_config() -> RunConfig {
     spec.checkpoint.keep = Keep::Best;
     spec.probes = vec![Probe { text: "送餐很快".into(), expect: Some("positive".into()) }];
     resolve(&spec).expect("the spec of the tests is sound")
+}
+
+/// The spec with keys overridden as the spec room does it, without its validation.
+pub fn at(spec: &Spec, point: &[(String, Value)]) -> Result<Spec, PlanError> {
+    let mut value = serde_json::to_value(spec).expect("a spec is JSON");
+    for (key, new) in point {
+        *value.pointer_mut(&format!("/{}", key.replace('.', "/"))).expect(key) = new.clone();
+    }
+    Ok(serde_json::from_value(value).expect("values of the right type"))
+}
+
+/// The spec with a sweep: the defaults and the keys given.
+pub fn swept(sweep: &Value) -> Spec {
+    let mut whole = serde_json::to_value(Sweep::default()).expect("a sweep is JSON");
+    for (key, value) in sweep.as_object().expect("a table") {
+        whole[key] = value.clone();
+    }
+    Spec { sweep: serde_json::from_value(whole).expect("a sweep"), ..spec() }
+}
+
+/// What a sweep comes to when its trials have these figures, or its first error.
+pub fn expand(sweep: &Value, figures: &[Option<f64>]) -> Result<Expansion, PlanError> {
+    let spec = swept(sweep);
+    super::expand(&spec, |point| at(&spec, point), figures).map_err(|mut errors| errors.remove(0))
 }

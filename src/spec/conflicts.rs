@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::{ClassWeights, Keep, Spec};
+use super::schema::{ClassWeights, Keep, PruneRule, Search, Spec};
 
 /// The parts of a key's path; elements of lists by their index.
 pub(super) type KeyPath = Vec<String>;
@@ -44,6 +44,8 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     let choosers = [
         ("checkpoint.keep", "`checkpoint.keep` = \"best\"", spec.checkpoint.keep == Keep::Best),
         ("train.early_stopping_patience", "early stopping", spec.train.early_stopping_patience > 0),
+        ("sweep.search", "`sweep.search` = \"tpe\"", spec.sweep.search == Search::Tpe),
+        ("sweep.prune", "`sweep.prune`", spec.sweep.prune != PruneRule::None),
     ];
     for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && data.dev <= 0.0) {
         let message = format!("{what} needs a dev split: choosing on the test split would leak");
@@ -117,56 +119,4 @@ fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
             });
         }
     }
-}
-
-/// Every contradiction within the sweep.
-pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
-    let mut found = Vec::new();
-    let sweep = |parts: &[&str]| ["sweep"].iter().chain(parts).map(|part| part.to_string()).collect::<KeyPath>();
-    let mut axes: Vec<(&str, KeyPath)> = Vec::new();
-    let zipped = spec.sweep.zip.iter().enumerate();
-    let all =
-        (spec.sweep.axes.keys().map(|path| (path.as_str(), sweep(&["axes", path]))))
-            .chain(zipped.flat_map(|(i, zip)| {
-                zip.keys().map(move |path| (path.as_str(), sweep(&["zip", &i.to_string(), path])))
-            }))
-            .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))));
-    for (path, place) in all {
-        match axes.iter().find(|(other, _)| *other == path) {
-            Some((_, first)) => found.push(Conflict {
-                keys: vec![place, first.clone()],
-                message: format!("`{path}` is swept twice; the other values stand in `{}`", table_of(first)),
-                help: Some("remove one of the two".into()),
-            }),
-            None => axes.push((path, place)),
-        }
-    }
-    for (i, exclude) in spec.sweep.exclude.iter().enumerate() {
-        for path in exclude.keys().filter(|path| !axes.iter().any(|(swept, _)| swept == path)) {
-            let help = match axes.is_empty() {
-                true => "nothing is swept".to_string(),
-                false => super::check::choice_help(path, axes.iter().map(|(path, _)| *path)),
-            };
-            found.push(Conflict {
-                keys: vec![sweep(&["exclude", &i.to_string(), path])],
-                message: format!("`{path}` is excluded but not swept"),
-                help: Some(help),
-            });
-        }
-    }
-    let swept = |path: &str| axes.iter().find(|(swept, _)| *swept == path).map(|(_, place)| place.clone());
-    let steps = swept("train.max_steps").or(spec.train.max_steps.map(|_| key("train.max_steps")));
-    if let (Some(epochs), Some(steps)) = (swept("train.epochs"), steps) {
-        found.push(Conflict {
-            keys: vec![epochs, steps],
-            message: "`train.epochs` is swept, but `train.max_steps` overrides it in every run".into(),
-            help: Some("sweep `train.max_steps` alone, or remove it".into()),
-        });
-    }
-    found
-}
-
-/// `sweep.axes` of `sweep.axes.train.lr`.
-fn table_of(path: &[String]) -> String {
-    path[..path.len().min(2)].join(".")
 }

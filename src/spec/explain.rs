@@ -80,7 +80,7 @@ impl LoadedSpec {
             value: value
                 .and_then(|value| serde_json::to_value(value).ok())
                 .and_then(|json| Node::from_json(&json))
-                .map(|n| n.to_string()),
+                .map(|node| as_written(row, node).to_string()),
             absent: match row.default {
                 Fallback::Absent(meaning) => Some(meaning),
                 Fallback::Is(_) | Fallback::Required => None,
@@ -91,6 +91,17 @@ impl LoadedSpec {
                 .map(|(layer, profile, node)| Said { layer: "sweep".into(), ..layer.said(profile, node, true) }),
         })
     }
+}
+
+/// A value of the merged spec, with axes that layers hold as lists of one table as those tables.
+fn as_written(row: &Key, mut node: Node) -> Node {
+    if row.path == "sweep.axes" {
+        match &mut node.item {
+            Item::Table(axes) => axes.values_mut().for_each(|axis| *axis = axis.unboxed().clone()),
+            _ => node = node.unboxed().clone(),
+        }
+    }
+    node
 }
 
 /// Precedence of what a layer says in or outside its profile. Layers of one rank keep their order.
@@ -140,8 +151,10 @@ impl Layer {
             (Writer::Variable(name), _) => ("environment".into(), name.clone()),
             (Writer::Set(argument), _) => ("--set".into(), argument.clone()),
         };
-        // As written, paths unresolved; a table has no text of its own.
-        let written = self.text.get(node.span.clone()).filter(|_| !matches!(node.item, Item::Table(_)));
+        let node = node.unboxed();
+        // As written, paths unresolved; a table has no text of its own unless it stands on one line.
+        let own = |text: &&str| !matches!(node.item, Item::Table(_)) || text.starts_with('{');
+        let written = self.text.get(node.span.clone()).filter(own);
         let value =
             written.map_or_else(|| node.to_string(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "));
         Said { layer, place, value, holds }
@@ -153,6 +166,14 @@ fn at_line(place: &super::Place) -> String {
 }
 
 impl Node {
+    /// The one table of a list that holds nothing else: an axis that is more than a list.
+    fn unboxed(&self) -> &Self {
+        match &self.item {
+            Item::List(list) if matches!(list[..], [Self { item: Item::Table(_), .. }]) => &list[0],
+            _ => self,
+        }
+    }
+
     fn is_empty_table(&self) -> bool {
         matches!(&self.item, Item::Table(table) if table.is_empty())
     }

@@ -9,7 +9,7 @@ use super::{
     node::{Item, Node},
     problem::Fault,
     source,
-    suggest::closest,
+    suggest::{choice_like, closest},
 };
 
 /// What a key takes.
@@ -70,7 +70,7 @@ impl Kind {
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
             Self::Labels => "a table of strings".into(),
             Self::Probes => "`[[probes]]` tables".into(),
-            Self::Axes => "a table of lists".into(),
+            Self::Axes => "a table of lists and ranges".into(),
             Self::Zip => "`[[sweep.zip]]` tables of lists".into(),
             Self::Exclude => "`[[sweep.exclude]]` tables".into(),
         }
@@ -94,7 +94,7 @@ impl Kind {
             (Self::Name, Item::Text(text)) if is_name(text) => vec![],
             (Self::Choice(values), Item::Text(text)) => match values.contains(&text.as_str()) {
                 true => vec![],
-                false => wrong(closest(text, values.iter().copied()).map(|close| format!("did you mean \"{close}\"?"))),
+                false => wrong(choice_like(text, values).map(|close| format!("did you mean \"{close}\"?"))),
             },
             (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
                 match source::resolve(text, schemes, folder) {

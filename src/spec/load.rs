@@ -1,7 +1,7 @@
 //! From layers to a checked [`Spec`], and from there to each point of its sweep.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,8 @@ use super::{
     merged::{Merged, internal},
     node::{Node, table_from_toml},
     problem::{Problem, SpecErrors},
-    schema::Spec,
+    schema::{Spec, Sweep},
+    search,
     suggest::key_like,
 };
 
@@ -36,8 +37,10 @@ pub struct LoadedSpec {
     path: PathBuf,
     pub(super) merged: Merged,
     spec: Spec,
-    /// The spec once more, as the ground on which sweep points stand.
-    base: serde_json::Value,
+    /// The spec without what is swept: the ground on which points stand.
+    ground: Spec,
+    /// Its tables that can be swept, as JSON.
+    tables: serde_json::Value,
 }
 
 impl LoadedSpec {
@@ -69,15 +72,17 @@ impl LoadedSpec {
         let swept = merged.fill_required(&mut problems, &mut spoilt)?;
         let spec = merged.spec()?;
         let conflicts = conflicts::of_run(&spec).into_iter().filter(|conflict| !conflict.touches(&swept));
-        let conflicts = conflicts.chain(conflicts::of_sweep(&spec)).chain(merged.of_layers(&spec));
+        let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
         let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt));
         problems.extend(conflicts.map(|conflict| merged.problem(conflict)));
         if !problems.is_empty() {
             merged.sort(&mut problems);
             return Err(SpecErrors(problems));
         }
-        let base = serde_json::to_value(&spec).map_err(|error| internal(&error))?;
-        Ok(Self { path: path.to_path_buf(), merged, spec, base })
+        let rules = Sweep { axes: [].into(), zip: vec![], exclude: vec![], seeds: vec![], ..spec.sweep.clone() };
+        let ground = Spec { sweep: rules, ..spec.clone() };
+        let tables = serde_json::to_value(&ground).map_err(|error| internal(&error))?;
+        Ok(Self { path: path.to_path_buf(), merged, spec, ground, tables })
     }
 
     /// The spec, without regard to its sweep. Where a required key is only swept, it has the first of its values.
@@ -96,7 +101,8 @@ impl LoadedSpec {
         file.map_or("", |layer| &layer.text)
     }
 
-    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, stand above all layers.
+    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, stand above all layers. Its own
+    /// sweep is empty: axes, zips, exclusions and seeds are those of the whole.
     ///
     /// # Errors
     /// Keys and values that the table of keys refuses, and contradictions, each at the swept value's place in the file.
@@ -107,7 +113,7 @@ impl LoadedSpec {
             format!(" (in the sweep point {})", names.join(" "))
         };
         let mut problems = Vec::new();
-        let mut base = self.base.clone();
+        let mut changed: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
         for (path, value) in overrides {
             let place = || self.merged.swept_at(path, value);
             let problem =
@@ -122,14 +128,24 @@ impl LoadedSpec {
                     let faults = key.kind.check(path, &mut node, None);
                     problems.extend(faults.into_iter().map(|fault| problem(&fault.message, fault.help)));
                     let (section, name) = path.split_once('.').unwrap_or(("", path));
-                    base[section][name] = node.to_json();
+                    let table = changed.entry(section).or_insert_with(|| self.tables[section].clone());
+                    table[name] = node.to_json();
                 }
             }
         }
         if !problems.is_empty() {
             return Err(SpecErrors(problems));
         }
-        let spec: Spec = serde_json::from_value(base).map_err(|error| internal(&error))?;
+        let mut spec = self.ground.clone();
+        for (section, table) in changed {
+            let read = match section {
+                "model" => serde_json::from_value(table).map(|table| spec.model = table),
+                "data" => serde_json::from_value(table).map(|table| spec.data = table),
+                "train" => serde_json::from_value(table).map(|table| spec.train = table),
+                _ => serde_json::from_value(table).map(|table| spec.checkpoint = table),
+            };
+            read.map_err(|error| internal(&error))?;
+        }
         for conflict in conflicts::of_run(&spec) {
             let swept = overrides.iter().find(|(path, _)| conflict.touches(&BTreeSet::from([path.clone()])));
             let place = swept.and_then(|(path, value)| self.merged.swept_at(path, value));

@@ -11,10 +11,36 @@ use super::{
     node::{Item, Node},
     problem::{Place, Problem, SpecErrors},
     schema::Spec,
+    search,
 };
 
 /// What figment calls the profile that was chosen, whatever its name in the files.
 pub(super) const CHOSEN: &str = "chosen";
+
+/// A key of the sweep.
+struct Swept {
+    key: String,
+    /// What it is varied over.
+    place: KeyPath,
+    /// The list of its values, or of the ends of its range.
+    list: KeyPath,
+    /// Its values; none for a range.
+    values: Vec<Value>,
+}
+
+impl Swept {
+    /// From an axis as layers hold it: a list of values, or a list of the one table that says more.
+    fn new(key: String, place: KeyPath, value: &Value) -> Self {
+        let list = value.as_array().unwrap_or_default();
+        let form = match list {
+            [Value::Dict(_, table)] => table.iter().find(|(form, _)| *form != "when"),
+            _ => None,
+        };
+        let Some((form, inner)) = form else { return Self { key, list: place.clone(), place, values: list.to_vec() } };
+        let values = if form == "values" { inner.as_array().unwrap_or_default().to_vec() } else { Vec::new() };
+        Self { key, list: [place.clone(), vec!["0".into(), form.clone()]].concat(), place, values }
+    }
+}
 
 /// All layers, and what figment makes of them.
 #[derive(Debug, Clone)]
@@ -93,7 +119,7 @@ impl Merged {
             if self.value(&path).is_some() {
                 continue;
             }
-            let first = swept.iter().find(|(path, ..)| path == missing.path).and_then(|(.., values)| values.first());
+            let first = swept.iter().find(|swept| swept.key == missing.path).and_then(|swept| swept.values.first());
             if first.is_none() && !spoilt.contains(missing.path) {
                 let message = format!("`{}` is missing; expected {}", missing.path, missing.kind.expects());
                 problems.push(Problem { place: self.header(missing.section()), message, help: None });
@@ -111,11 +137,11 @@ impl Merged {
             }
         }
         *self = Self::new(std::mem::take(&mut self.layers))?;
-        Ok(self.swept().into_iter().map(|(path, ..)| path).collect())
+        Ok(self.swept().into_iter().map(|swept| swept.key).collect())
     }
 
-    /// All swept keys, with the path of their values and the values.
-    fn swept(&self) -> Vec<(String, KeyPath, Vec<Value>)> {
+    /// All swept keys.
+    fn swept(&self) -> Vec<Swept> {
         let sweep = |part: &str| self.value(&["sweep", part]);
         let axes = sweep("axes").and_then(Value::as_dict).into_iter().map(|axes| (key("sweep.axes"), axes));
         let zips = sweep("zip").and_then(Value::as_array).unwrap_or_default().iter().enumerate();
@@ -125,23 +151,23 @@ impl Merged {
         });
         let seeds = sweep("seeds").map(|values| ("train.seed".to_string(), key("sweep.seeds"), values));
         let seeds = seeds.filter(|(.., values)| values.as_array().is_some_and(|values| !values.is_empty()));
-        let values = |values: &Value| values.as_array().unwrap_or_default().to_vec();
-        tables.chain(seeds).map(|(path, place, list)| (path, place, values(list))).collect()
+        tables.chain(seeds).map(|(key, place, value)| Swept::new(key, place, value)).collect()
     }
 
-    /// The list of a key's swept values: its layer, whether it is that layer's profile's, and the list.
+    /// What a key is varied over: its layer, whether it is that layer's profile's, and the list or table.
     pub fn swept_values(&self, path: &str) -> Option<(&Layer, bool, &Node)> {
-        let (_, list, _) = self.swept().into_iter().find(|(swept, ..)| swept == path)?;
-        let (layer, profile) = self.layer(self.value(&list)?)?;
-        Some((layer, profile, layer.find(profile, &list)?))
+        let swept = self.swept().into_iter().find(|swept| swept.key == path)?;
+        let (layer, profile) = self.layer(self.value(&swept.place)?)?;
+        Some((layer, profile, layer.find(profile, &swept.place)?))
     }
 
-    /// The place of `value` among the swept values of a key.
+    /// The place of `value` among the swept values of a key; of the range where it was drawn from one.
     pub fn swept_at(&self, path: &str, value: &serde_json::Value) -> Option<Place> {
         let wanted = Node::from_json(value)?;
-        let (_, list, values) = self.swept().into_iter().find(|(swept, ..)| swept == path)?;
-        let found = (0..values.len()).map(|i| [list.clone(), vec![i.to_string()]].concat());
-        let (layer, node) = found.filter_map(|place| self.node(&place)).find(|(_, node)| node.same(&wanted))?;
+        let swept = self.swept().into_iter().find(|swept| swept.key == path)?;
+        let found = (0..swept.values.len()).map(|i| [swept.list.clone(), vec![i.to_string()]].concat());
+        let value = found.filter_map(|place| self.node(&place)).find(|(_, node)| node.same(&wanted));
+        let (layer, node) = value.or_else(|| self.node(&swept.list))?;
         Some(layer.place(node.span.clone()))
     }
 
@@ -168,7 +194,7 @@ impl Merged {
         };
         // A vocabulary's size that stands below another source belongs to the one that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
-        let swept = self.swept().iter().any(|(path, ..)| path == "model.source");
+        let swept = self.swept().iter().any(|swept| swept.key == "model.source");
         if !spec.model.source.starts_with("scratch:") && size > Some((0, 0)) && size >= source && !swept {
             found.push(Conflict {
                 keys: vec![key("model.vocab_size"), key("model.source")],
@@ -179,6 +205,16 @@ impl Merged {
                 help: Some("remove it: a model brings its vocabulary".into()),
             });
         }
+        // Nor is a key read whose rule a layer above has replaced.
+        let said = |owned: &search::Owned| {
+            let said = rank(owned.key);
+            said > Some((0, 0)) && owned.rules.iter().all(|rule| said >= rank(rule))
+        };
+        found.extend(search::unread(spec).into_iter().filter(said).map(|owned| Conflict {
+            keys: [owned.key].iter().chain(owned.rules).map(|path| key(path)).collect(),
+            message: owned.message,
+            help: Some("remove it, or choose the rule".into()),
+        }));
         // Within one table of one file `check` has seen it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
         if steps == epochs && steps >= Some((3, 0)) {

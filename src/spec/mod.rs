@@ -5,13 +5,15 @@
 //!                                                           └─ places of problems ◄── conflicts (key against key)
 //! ```
 //!
-//! - [`schema`](Spec): the types the rest of the crate sees.
+//! - `schema`, `schema_sweep`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
 //! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
-//! - `check`, `sweep`, `kind`, `source`: one layer against the table. `conflicts`: the merged spec against itself.
+//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table.
+//! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
 //! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
 mod assign;
+mod axis;
 mod check;
 mod conflicts;
 mod explain;
@@ -24,6 +26,8 @@ mod merged;
 mod node;
 mod problem;
 mod schema;
+mod schema_sweep;
+mod search;
 mod source;
 mod suggest;
 mod sweep;

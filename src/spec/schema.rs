@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub use super::schema_sweep::*;
+
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -269,18 +271,4 @@ pub struct Report {
     pub smoothing: f64,
     /// Most confident mistakes listed.
     pub mistakes: u64,
-}
-
-/// `[sweep]`: values that make several runs of one spec.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sweep {
-    /// Key → values: every combination of all axes.
-    pub axes: BTreeMap<String, Vec<serde_json::Value>>,
-    /// Keys whose values go in step: each table is one more axis.
-    pub zip: Vec<BTreeMap<String, Vec<serde_json::Value>>>,
-    /// Points left out: those where every key of a table has the value given.
-    pub exclude: Vec<BTreeMap<String, serde_json::Value>>,
-    /// Values of `train.seed`: the innermost axis, over which results are averaged.
-    pub seeds: Vec<u64>,
 }

@@ -12,6 +12,24 @@ pub(super) fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>
     scored.filter(|(score, _)| *score >= LIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
+/// Which of `values` the word may have meant: the same thing under another tool's name, or a like word.
+pub(super) fn choice_like<'a>(wanted: &str, values: &[&'a str]) -> Option<&'a str> {
+    let known = [
+        ("bayes", "tpe"),
+        ("bayesian", "tpe"),
+        ("optuna", "tpe"),
+        ("quasirandom", "sobol"),
+        ("qmc", "sobol"),
+        ("hyperband", "asha"),
+        ("successive_halving", "asha"),
+        ("sha", "asha"),
+        ("nop", "none"),
+    ];
+    let meant = known.iter().find(|(other, _)| *other == wanted.to_lowercase()).map(|(_, value)| *value);
+    let meant = meant.and_then(|meant| values.iter().copied().find(|value| *value == meant));
+    meant.or_else(|| closest(wanted, values.iter().copied()))
+}
+
 /// What the unknown dotted `path` may have meant: the same thing under another tool's name, the same name in another
 /// table, or a like name. `allowed` says which keys are possible there.
 pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'static str> {
@@ -20,7 +38,8 @@ pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'s
     let here = || keys().filter(|key| key.section() == section);
     let likest = || closest(name, here().map(Key::name)).and_then(|name| here().find(|key| key.name() == name));
     keys()
-        .find(|key| key.elsewhere.contains(&path) || key.elsewhere.contains(&name))
+        .find(|key| key.elsewhere.contains(&path))
+        .or_else(|| keys().find(|key| key.elsewhere.contains(&name)))
         .or_else(|| keys().find(|key| key.name() == name))
         .or_else(likest)
         .map(|key| key.path)
@@ -41,7 +60,7 @@ mod tests {
 
     #[test]
     fn slips_other_tables_and_other_tools_names_lead_to_the_key() {
-        let like = |path| key_like(path, |_| true);
+        let like = |path: &str| key_like(path, |_| true);
         assert_eq!(like("train.epoch"), Some("train.epochs"));
         assert_eq!(like("train.learning_rate"), Some("train.lr"));
         assert_eq!(like("learning_rate"), Some("train.lr"));
@@ -53,6 +72,26 @@ mod tests {
         assert_eq!(like("model.name"), Some("model.source"));
         assert_eq!(like("report.name"), Some("name"));
         assert_eq!(like("seed"), Some("train.seed"));
+        for (other, ours) in [
+            ("n_trials", "trials"),
+            ("method", "search"),
+            ("sampler", "search"),
+            ("pruner", "prune"),
+            ("early_terminate", "prune"),
+            ("parameters", "axes"),
+            ("seed", "search_seed"),
+            ("run_cap", "max_runs"),
+            ("eta", "reduction_factor"),
+            ("trails", "trials"),
+            ("metric", "metric"),
+        ] {
+            let table = if other == "metric" { "checkpoint" } else { "sweep" };
+            let (path, wanted) = (format!("sweep.{other}"), format!("{table}.{ours}"));
+            assert_eq!(like(&path), Some(wanted.as_str()));
+        }
+        assert_eq!(choice_like("bayes", &["grid", "random", "sobol", "tpe"]), Some("tpe"));
+        assert_eq!(choice_like("bayes", &["linear", "cosine"]), None);
+        assert_eq!(choice_like("Sobel", &["grid", "sobol"]), Some("sobol"));
         assert_eq!(like("train.colour"), None);
         assert_eq!(like("report.titel"), Some("report.title"));
         assert_eq!(key_like("titel", Key::sweepable), None);

@@ -1,9 +1,9 @@
 //! `[sweep]` of one layer: each key has to be one that a run can vary, each value one that this key takes.
 
 use super::{
+    axis::is_axis,
     check::Check,
     keys::{self, Key},
-    kind::twice,
     node::{Item, Node, Table},
     problem::Fault,
     suggest::key_like,
@@ -15,7 +15,7 @@ impl Check<'_> {
         let key = keys::find("sweep.axes").expect("a key of the table");
         let Item::Table(axes) = &mut node.item else { return self.wrong_kind(key, node, "write `[sweep.axes]`") };
         self.flatten(axes);
-        axes.retain(|path, values| self.axis(path, values, true));
+        axes.retain(|path, values| self.axis(path, values));
         true
     }
 
@@ -38,7 +38,13 @@ impl Check<'_> {
                     check.faults.push(Fault::new(span, format!("the values in place {} stand together before", i + 1)));
                 }
             }
-            zip.retain(|path, values| check.axis(path, values, false));
+            zip.retain(|path, values| match check.swept(path, values) {
+                Some(key) => {
+                    check.values(key, values, false);
+                    true
+                }
+                None => false,
+            });
         })
     }
 
@@ -77,35 +83,8 @@ impl Check<'_> {
         true
     }
 
-    /// One key and its values. Wrong values are taken out; whether the axis stays.
-    fn axis(&mut self, path: &str, node: &mut Node, unique: bool) -> bool {
-        let Some(key) = self.swept(path, node) else { return false };
-        let found = node.found();
-        let written = node.to_string();
-        let Item::List(values) = &mut node.item else {
-            let message = format!("the axis `{path}` is {found}; expected a list of values");
-            self.faults.push(Fault::new(node.span.clone(), message).help(format!("write [{written}]")));
-            // The key stays swept: what names it elsewhere is not wrong as well.
-            node.item = Item::List(Vec::new());
-            return true;
-        };
-        if values.is_empty() {
-            self.faults
-                .push(Fault::new(node.span.clone(), format!("the axis `{path}` has no values; expected at least one")));
-        }
-        values.retain_mut(|value| {
-            let faults = key.kind.check(path, value, self.folder);
-            self.faults.extend(faults.iter().cloned());
-            faults.is_empty()
-        });
-        if unique {
-            self.faults.extend(twice(path, values));
-        }
-        true
-    }
-
     /// The key, if a sweep can vary it.
-    fn swept(&mut self, path: &str, node: &Node) -> Option<&'static Key> {
+    pub(super) fn swept(&mut self, path: &str, node: &Node) -> Option<&'static Key> {
         let fault = match keys::find(path) {
             Some(key) if key.sweepable() => return Some(key),
             Some(_) => {
@@ -121,13 +100,13 @@ impl Check<'_> {
         None
     }
 
-    /// `train.lr = […]`, which TOML reads as a table `train`, becomes the key `train.lr`.
-    fn flatten(&mut self, table: &mut Table) {
+    /// `train.lr = […]`, which TOML reads as a table `train`, becomes the key `train.lr`. The table of an axis stays.
+    pub(super) fn flatten(&mut self, table: &mut Table) {
         let mut flat = Table::new();
         let mut rest: Vec<_> = std::mem::take(table).into_iter().collect();
         while let Some((path, node)) = rest.pop() {
             match node.item {
-                Item::Table(inner) if !inner.is_empty() => {
+                Item::Table(inner) if !inner.is_empty() && !path.contains('.') && !is_axis(&inner) => {
                     rest.extend(inner.into_iter().map(|(name, node)| (format!("{path}.{name}"), node)));
                 }
                 _ => {

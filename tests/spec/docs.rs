@@ -44,15 +44,20 @@ fn the_reference_tables_are_those_of_the_code() {
     }
 }
 
-/// Each TOML block that begins with `# FILE.toml` is a file; all are loaded side by side, with each of their profiles.
+/// Each TOML block that begins with `# FILE.toml` is a file.
+fn examples(page: &str) -> Vec<(&str, &str)> {
+    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks
+        .filter_map(|block| Some((block.lines().next()?.strip_prefix("# ")?.split_whitespace().next()?, block)))
+        .filter(|(name, _)| name.ends_with(".toml"))
+        .collect()
+}
+
+/// All are loaded side by side, with each of their profiles.
 #[test]
 fn the_examples_are_valid_specs() {
     let page = fs::read_to_string(page()).unwrap();
-    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let files: Vec<_> = blocks
-        .filter_map(|block| Some((block.lines().next()?.strip_prefix("# ")?.split_whitespace().next()?, block)))
-        .filter(|(name, _)| name.ends_with(".toml"))
-        .collect();
+    let files = examples(&page);
     assert!(files.len() >= 4, "docs/spec.md has too few examples");
     let folder = Files::new(&files);
     for (name, text) in &files {
@@ -64,4 +69,30 @@ fn the_examples_are_valid_specs() {
             folder.load_with(name, &options(profile, sets, &[])).unwrap_or_else(|e| panic!("{name}: {e}"));
         }
     }
+}
+
+/// The sweeps of the page are as large as it says.
+#[test]
+fn the_sweeps_of_the_examples_are_what_the_page_says() {
+    let page = fs::read_to_string(page()).unwrap();
+    let folder = Files::new(&examples(&page));
+    for (name, runs, trials) in [
+        ("waimai.toml", 9, 3),
+        ("sweep.toml", 30, 10),
+        ("conditions.toml", 4, 4),
+        ("search.toml", 40, 20),
+        ("tpe.toml", 6, 6),
+        ("asha.toml", 27, 27),
+        ("median.toml", 40, 20),
+    ] {
+        let planned = super::search::expand(&folder.load(name).unwrap());
+        let last = planned.iter().map(|run| run.trial).max();
+        assert_eq!((planned.len(), last), (runs, Some(trials - 1)), "{name}");
+    }
+    let first = &super::search::expand(&folder.load("sweep.toml").unwrap())[0].name;
+    assert!(page.contains(&format!("`{first}`")), "{first}");
+    let sweep = folder.load("asha.toml").unwrap();
+    let config = &super::search::expand(&sweep)[0].config.train;
+    let prune = taper::plan::prune::Prune::of(&sweep.spec().sweep);
+    assert_eq!(taper::plan::prune::rungs(&prune, config, 1000), [30, 90]);
 }

@@ -23,6 +23,7 @@ fn all_problems_of_a_file_are_shown_with_their_places() {
         "sources",
         "shapes",
         "sweep",
+        "axes",
         "syntax",
         "extends",
         "extends_text",
@@ -142,7 +143,7 @@ fn folders_and_absent_files_are_told_apart() {
 /// Specs cut off or with a character missing: problems or a spec, never a panic, and every place lies in its file.
 #[test]
 fn no_damage_to_a_file_breaks_the_loader() {
-    for name in ["many", "contradictions", "sweep", "shapes"] {
+    for name in ["many", "contradictions", "sweep", "axes", "shapes"] {
         let text = std::fs::read_to_string(format!("tests/spec/invalid/{name}.toml")).unwrap();
         let files = Files::new(&[]);
         let lines = text.lines().count() + 1;

@@ -1,6 +1,6 @@
 //! Which layer wins, what paths are relative to, and what `explain` says about both.
 
-use taper::spec::{ClassWeights, LoadOptions};
+use taper::spec::{Axis, ClassWeights, LoadOptions, Over};
 
 use super::{Files, minimal, one, options};
 
@@ -77,7 +77,7 @@ fn tables_merge_key_by_key_and_lists_are_replaced() {
     assert_eq!(spec.train.freeze, ["encoder.layer.0"]);
     assert_eq!(spec.probes.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["2"]);
     assert_eq!(spec.sweep.axes.keys().collect::<Vec<_>>(), ["train.eps", "train.lr"]);
-    assert_eq!(spec.sweep.axes["train.lr"], [3e-5]);
+    assert_eq!(spec.sweep.axes["train.lr"], Axis::values(vec![3e-5.into()]));
 }
 
 #[test]
@@ -95,10 +95,11 @@ fn sources_are_relative_to_the_file_that_writes_them() {
     assert_eq!(loaded.spec().model.source, format!("scratch:{}/bert.json", folder.display()));
     assert_eq!(loaded.spec().data.source, format!("path:{}/../data/x.csv", folder.display()));
     // Swept and excluded values too, so that they can be compared.
-    assert_eq!(loaded.spec().sweep.axes["data.source"][0], format!("path:{}/a.csv", folder.display()));
-    assert_eq!(loaded.spec().sweep.exclude[0]["data.source"], loaded.spec().sweep.axes["data.source"][0]);
-    assert_eq!(loaded.spec().sweep.axes["data.source"][1], "hf:o/n");
-    let point = loaded.at(&[("data.source".into(), loaded.spec().sweep.axes["data.source"][0].clone())]).unwrap();
+    let Over::Values(sources) = &loaded.spec().sweep.axes["data.source"].over else { panic!("a list") };
+    assert_eq!(sources[0], format!("path:{}/a.csv", folder.display()));
+    assert_eq!(loaded.spec().sweep.exclude[0]["data.source"], sources[0]);
+    assert_eq!(sources[1], "hf:o/n");
+    let point = loaded.at(&[("data.source".into(), sources[0].clone())]).unwrap();
     assert_eq!(point.data.source, format!("path:{}/a.csv", folder.display()));
 
     let chosen = files.load_with("a.toml", &options(Some("p"), &[], &[])).unwrap();
@@ -171,7 +172,7 @@ fn values_of_the_command_line_and_the_environment_have_the_types_of_their_keys()
     assert_eq!(spec.train.class_weights, ClassWeights::Balanced);
     assert_eq!(spec.train.freeze, ["embeddings"]);
     assert_eq!(spec.data.labels["1"], "1");
-    assert_eq!(spec.sweep.axes["train.lr"], [1.0, 2e-5]);
+    assert_eq!(spec.sweep.axes["train.lr"], Axis::values(vec![1.0.into(), 2e-5.into()]));
     assert_eq!(spec.probes[0].text, "好");
     assert_eq!(spec.model.source, "scratch:small");
 }

@@ -4,6 +4,7 @@ mod docs;
 mod invalid;
 mod layers;
 mod points;
+mod search;
 mod table;
 
 use std::path::PathBuf;

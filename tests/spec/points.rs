@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use taper::spec::Keep;
+use taper::spec::{Axis, Keep};
 
 use super::one;
 
@@ -103,7 +103,7 @@ fn seeds_and_excluded_values_come_in_the_type_of_their_key() {
     let sweep = &loaded.spec().sweep;
     assert_eq!(sweep.seeds, [3, 1]);
     // A whole number where the key takes any: equal to itself in the axis, whichever way it was written.
-    assert_eq!(sweep.axes["train.lr"], [json!(1.0), json!(0.5)]);
+    assert_eq!(sweep.axes["train.lr"], Axis::values(vec![json!(1.0), json!(0.5)]));
     assert_eq!(sweep.exclude[0]["train.lr"], json!(1.0));
     assert_eq!(sweep.exclude[0]["train.seed"], json!(3));
 }

@@ -47,7 +47,7 @@ fn example(path: &str, kind: Kind) -> String {
         Kind::Choice(values) => format!("\"{}\"", values[values.len() - 1]),
         Kind::Source(schemes) => format!("\"{}:o/n\"", schemes[schemes.len() - 1]),
         Kind::Boolean => "true".into(),
-        Kind::Whole(least, _) => (least + 17).to_string(),
+        Kind::Whole(least, most) => (least + 17).min(most).to_string(),
         Kind::Number(..) => "0.125".into(),
         Kind::Pair(..) => "[0.25, 0.5]".into(),
         Kind::Texts => "[\"x\"]".into(),
@@ -61,12 +61,25 @@ fn example(path: &str, kind: Kind) -> String {
     }
 }
 
+/// What has to stand beside a key of a rule, so that the rule is chosen.
+fn beside(path: &str) -> &'static str {
+    match path {
+        "sweep.search" => "sweep.trials = 3\nsweep.axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }\n",
+        "sweep.trials" => "sweep.search = \"random\"\nsweep.axes = { \"train.lr\" = [0.5] }\n",
+        "sweep.search_seed" => "sweep.search = \"sobol\"\nsweep.trials = 3\nsweep.axes = { \"train.lr\" = [0.5] }\n",
+        "sweep.batch" => "sweep.search = \"tpe\"\nsweep.trials = 3\nsweep.axes = { \"train.lr\" = [0.5] }\n",
+        "sweep.startup_trials" => "sweep.prune = \"median\"\n",
+        "sweep.reduction_factor" | "sweep.rungs" => "sweep.prune = \"asha\"\n",
+        _ => "",
+    }
+}
+
 /// Every key by itself, not as the default: that the checks take what the types take, and that it arrives.
 #[test]
 fn every_key_arrives_in_its_field() {
     for key in KEYS.iter().filter(|key| key.section() != "probes" && key.path != "sweep.exclude") {
         let value = example(key.path, key.kind);
-        let mut text = format!("{} = {value}\n", key.path);
+        let mut text = format!("{} = {value}\n{}", key.path, beside(key.path));
         for (path, needed) in [("model.source", "\"scratch:tiny\""), ("data.source", "\"hf:o/n\""), ("data.dev", "0.1")]
         {
             if path != key.path {
@@ -89,5 +102,6 @@ fn every_key_arrives_in_its_field() {
 fn defaults_are_these() {
     let text = "model.source = \"hf:o/n\"\ndata.source = \"hf:o/n\"\n";
     let loaded = Files::new(&[("a.toml", text)]).load("a.toml").unwrap();
+    assert_eq!(loaded.spec().sweep, taper::spec::Sweep::default());
     insta::assert_snapshot!("defaults", toml::to_string(loaded.spec()).unwrap());
 }

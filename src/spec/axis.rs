@@ -1,0 +1,246 @@
+//! One axis of `[sweep.axes]`: a list of values, or a table that says them or a range, and when.
+//!
+//! A table becomes a list that holds the table alone: over several layers a list is replaced as a whole, where tables would
+//! be merged key by key, and `log` of one file would stand beside `uniform` of another.
+
+use super::{
+    Kind,
+    check::Check,
+    keys::Key,
+    kind::twice,
+    node::{Item, Node, Table, quoted_key},
+    problem::Fault,
+    suggest::closest,
+};
+
+/// What an axis can be, of which its table has one.
+const FORMS: &[&str] = &["values", "choice", "log", "uniform", "int"];
+
+/// What other tools call them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("value", "values"),
+    ("choices", "choice"),
+    ("categorical", "choice"),
+    ("loguniform", "log"),
+    ("log_uniform", "log"),
+    ("log_uniform_values", "log"),
+    ("range", "uniform"),
+    ("interval", "uniform"),
+    ("float", "uniform"),
+    ("int_uniform", "int"),
+    ("randint", "int"),
+    ("integer", "int"),
+    ("if", "when"),
+    ("condition", "when"),
+];
+
+impl Check<'_> {
+    /// One key and what it is varied over. What is wrong is taken out; whether the axis stays.
+    pub(super) fn axis(&mut self, path: &str, node: &mut Node) -> bool {
+        let Some(key) = self.swept(path, node) else { return false };
+        match &mut node.item {
+            Item::List(_) => self.values(key, node, true),
+            Item::Table(_) => self.form(key, node),
+            _ => self.no_list(path, node),
+        }
+        true
+    }
+
+    /// A list of values.
+    pub(super) fn values(&mut self, key: &Key, node: &mut Node, unique: bool) {
+        let path = key.path;
+        let Item::List(values) = &mut node.item else { return self.no_list(path, node) };
+        if values.is_empty() {
+            self.faults
+                .push(Fault::new(node.span.clone(), format!("the axis `{path}` has no values; expected at least one")));
+        }
+        values.retain_mut(|value| {
+            let faults = key.kind.check(path, value, self.folder);
+            self.faults.extend(faults.iter().cloned());
+            faults.is_empty()
+        });
+        if unique {
+            self.faults.extend(twice(path, values));
+        }
+    }
+
+    /// The key stays swept, without values: what names it elsewhere is not wrong as well.
+    fn no_list(&mut self, path: &str, node: &mut Node) {
+        let message = format!("the axis `{path}` is {}; expected a list of values", node.found());
+        let help = match &node.item {
+            Item::Table(_) => "ranges and conditions go in `[sweep.axes]`".into(),
+            _ => format!("write [{node}]"),
+        };
+        self.faults.push(Fault::new(node.span.clone(), message).help(help));
+        node.item = Item::List(Vec::new());
+    }
+
+    /// `{ log = [1e-6, 1e-3], when = { … } }`.
+    fn form(&mut self, key: &'static Key, node: &mut Node) {
+        let Item::Table(table) = std::mem::replace(&mut node.item, Item::List(Vec::new())) else { return };
+        let path = key.path;
+        let (mut over, mut when) = (None, None);
+        let mut spoilt = false;
+        for (name, mut value) in table {
+            if name == "when" {
+                when = self.when(key, &mut value).then_some(value);
+            } else if !FORMS.contains(&name.as_str()) {
+                self.faults.push(unknown(path, &name, &value));
+                spoilt = true;
+            } else if let Some((first, _)) = &over {
+                let message = format!("the axis `{path}` has both `{first}` and `{name}`; expected one of them");
+                self.faults.push(Fault::new(value.key.clone(), message));
+            } else {
+                spoilt |= match name.as_str() {
+                    "values" | "choice" => {
+                        self.values(key, &mut value, true);
+                        false
+                    }
+                    form => !self.range(key, form, &mut value),
+                };
+                over = Some((if name == "choice" { "values".to_string() } else { name }, value));
+            }
+        }
+        match over {
+            None if !spoilt => {
+                let forms = FORMS.iter().map(|form| format!("`{form}`")).collect::<Vec<_>>().join(", ");
+                let message = format!("the axis `{path}` has no values; expected one of {forms}");
+                self.faults.push(Fault::new(node.span.clone(), message));
+            }
+            Some((form, value)) if !spoilt => {
+                node.item = match when {
+                    None if form == "values" => value.item,
+                    when => {
+                        let entries = std::iter::once((form, value)).chain(when.map(|when| ("when".into(), when)));
+                        Item::List(vec![Node::new(node.span.clone(), Item::Table(entries.collect()))])
+                    }
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// `[low, high]` of a form; whether it is one that the key can be drawn from.
+    fn range(&mut self, key: &Key, form: &str, node: &mut Node) -> bool {
+        let (path, before) = (key.path, self.faults.len());
+        let help = match (form, key.kind) {
+            ("int", Kind::Whole(..)) | ("log" | "uniform", Kind::Number(..)) => None,
+            ("int", Kind::Number(..)) => Some("write `uniform` or `log`"),
+            (_, Kind::Whole(..)) => Some("write `int`, or list the values"),
+            _ => Some("list the values"),
+        };
+        if let Some(help) = help {
+            let message = format!("`{path}` takes {}; `{form}` draws {}", key.kind.expects(), draws(form));
+            self.faults.push(Fault::new(node.key.clone(), message).help(help.to_string()));
+            return false;
+        }
+        let found = node.found();
+        let Item::List(ends) = &mut node.item else {
+            let message = format!("`{form}` of `{path}` is {found}; expected its two ends");
+            self.faults.push(Fault::new(node.span.clone(), message).help(format!("write {form} = [LOW, HIGH]")));
+            return false;
+        };
+        let [low, high] = &mut ends[..] else {
+            let message = format!("`{form}` of `{path}` has {} numbers; expected its two ends", ends.len());
+            self.faults.push(Fault::new(node.span.clone(), message).help(format!("write {form} = [LOW, HIGH]")));
+            return false;
+        };
+        for end in [&mut *low, &mut *high] {
+            let mut faults = key.kind.check(path, end, self.folder);
+            if faults.is_empty() && form == "log" && end.number().is_some_and(|end| end <= 0.0) {
+                let message = format!("`log` of `{path}` holds {end}; expected a number above 0");
+                faults =
+                    vec![Fault::new(end.span.clone(), message).help("0 has no logarithm: write `uniform`".to_string())];
+            }
+            self.faults.extend(faults);
+        }
+        if self.faults.len() == before && !low.is_below(high) {
+            let (message, help) = match low.same(high) {
+                true => (format!("`{form}` of `{path}` begins and ends at {low}"), format!("write [{low}]")),
+                false => {
+                    let message = format!("`{form}` of `{path}` goes from {low} down to {high}");
+                    (message, format!("write {form} = [{high}, {low}]"))
+                }
+            };
+            self.faults.push(Fault::new(node.span.clone(), message).help(help));
+        }
+        self.faults.len() == before
+    }
+
+    /// `when = { KEY = VALUE, … }`; whether a condition remains.
+    fn when(&mut self, key: &Key, node: &mut Node) -> bool {
+        let (path, found) = (key.path, node.found());
+        let table = match &mut node.item {
+            Item::Table(table) if !table.is_empty() => table,
+            _ => {
+                let message = format!("`when` of `{path}` is {found}; expected keys and the values they need to have");
+                let help = "write when = { \"train.scheduler\" = \"linear\" }".to_string();
+                self.faults.push(Fault::new(node.span.clone(), message).help(help));
+                return false;
+            }
+        };
+        self.flatten(table);
+        table.retain(|other, value| self.condition(path, other, value));
+        !table.is_empty()
+    }
+
+    /// One condition of `path`.
+    fn condition(&mut self, path: &str, other: &str, value: &mut Node) -> bool {
+        let Some(key) = self.swept(other, value) else { return false };
+        let refused = match other {
+            _ if other == path => Some(format!("`{path}` cannot depend on itself")),
+            "train.seed" => {
+                Some(format!("`{path}` cannot depend on `train.seed`: the runs of a trial differ in nothing else"))
+            }
+            _ => None,
+        };
+        let faults = match refused {
+            Some(message) => vec![Fault::new(value.key.clone(), message)],
+            None => key.kind.check(other, value, self.folder),
+        };
+        self.faults.extend(faults.iter().cloned());
+        faults.is_empty()
+    }
+}
+
+/// What a form gives, in words.
+fn draws(form: &str) -> &'static str {
+    if form == "int" { "whole numbers" } else { "numbers of any kind" }
+}
+
+/// A key that no axis has.
+fn unknown(path: &str, name: &str, node: &Node) -> Fault {
+    let known = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, form)| *form);
+    let help = match (name, known.or_else(|| closest(name, FORMS.iter().copied().chain(["when"])))) {
+        ("min" | "max" | "low" | "high" | "distribution" | "type" | "q" | "step", _) => {
+            "write log = [LOW, HIGH], uniform = [LOW, HIGH] or int = [LOW, HIGH]".to_string()
+        }
+        (_, Some(close)) => format!("did you mean `{close}`?"),
+        (_, None) => format!("an axis has one of {}; and `when`", FORMS.join(", ")),
+    };
+    Fault::new(node.key.clone(), format!("the axis `{path}` has no `{}`", quoted_key(name))).help(help)
+}
+
+/// Whether a table is an axis, rather than keys further down a dotted path.
+pub(super) fn is_axis(table: &Table) -> bool {
+    table.keys().any(|name| name == "when" || FORMS.contains(&name.as_str()))
+}
+
+impl Node {
+    fn number(&self) -> Option<f64> {
+        match self.item {
+            Item::Integer(number) => Some(number as f64),
+            Item::Float(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether both are numbers of one kind and this is the smaller.
+    fn is_below(&self, other: &Node) -> bool {
+        match (&self.item, &other.item) {
+            (Item::Integer(a), Item::Integer(b)) => a < b,
+            (Item::Float(a), Item::Float(b)) => a < b,
+            _ => false,
+        }
+    }
+}

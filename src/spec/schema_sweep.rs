@@ -1,0 +1,220 @@
+//! `[sweep]` as written: what is varied, how its points are chosen, which runs are stopped early.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+/// `[sweep]`: values that make several runs of one spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Key → what it is varied over.
+    pub axes: BTreeMap<String, Axis>,
+    /// Keys whose values go in step: each table is one more axis.
+    pub zip: Vec<BTreeMap<String, Vec<Value>>>,
+    /// Points left out: those where every key of a table has the value given.
+    pub exclude: Vec<BTreeMap<String, Value>>,
+    /// Values of `train.seed`: the innermost axis, over which results are averaged.
+    pub seeds: Vec<u64>,
+    /// How points are chosen.
+    pub search: Search,
+    /// Points to be tried; all of them where absent, which is for a grid alone.
+    pub trials: Option<u64>,
+    /// Seed of the points.
+    pub search_seed: u64,
+    /// Trials that TPE proposes at a time.
+    pub batch: u64,
+    /// Trials that TPE draws at random, and that the median rule lets run whole.
+    pub startup_trials: u64,
+    /// Which runs are stopped early.
+    pub prune: PruneRule,
+    /// One in so many goes on at each rung (ASHA).
+    pub reduction_factor: u64,
+    /// Rungs before the end (ASHA).
+    pub rungs: u64,
+    /// Runs of the experiment at most.
+    pub max_runs: Option<u64>,
+    /// Hours of training at most, of all runs of the experiment together.
+    pub max_hours: Option<f64>,
+}
+
+/// As the table of keys has it.
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            axes: BTreeMap::new(),
+            zip: Vec::new(),
+            exclude: Vec::new(),
+            seeds: Vec::new(),
+            search: Search::Grid,
+            trials: None,
+            search_seed: 42,
+            batch: 4,
+            startup_trials: 5,
+            prune: PruneRule::None,
+            reduction_factor: 3,
+            rungs: 2,
+            max_runs: None,
+            max_hours: None,
+        }
+    }
+}
+
+/// How the points of a sweep are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Search {
+    /// Every combination.
+    Grid,
+    /// Independent draws.
+    Random,
+    /// A Sobol sequence: spread more evenly than independent draws.
+    Sobol,
+    /// Tree-structured Parzen estimator: near what did well.
+    Tpe,
+}
+
+impl Search {
+    /// As a spec writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Random => "random",
+            Self::Sobol => "sobol",
+            Self::Tpe => "tpe",
+        }
+    }
+}
+
+/// By which rule runs are stopped early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PruneRule {
+    /// By none.
+    None,
+    /// Worse than the median of the trials before it.
+    Median,
+    /// Asynchronous successive halving.
+    Asha,
+}
+
+/// What one key is varied over. Written as a list, or as a table such as `{ log = [1e-6, 1e-3], when = { … } }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// The values it can have.
+    pub over: Over,
+    /// Other keys and the values they need to have; elsewhere the key is not varied.
+    pub when: BTreeMap<String, Value>,
+}
+
+/// The values an axis can have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Over {
+    /// These: `[…]`, `values = […]`, `choice = […]`.
+    Values(Vec<Value>),
+    /// Numbers from the first to the second, their logarithms equally likely.
+    Log(f64, f64),
+    /// Numbers from the first to the second, all equally likely.
+    Uniform(f64, f64),
+    /// Whole numbers from the first to the second, both included, all equally likely.
+    Int(u64, u64),
+}
+
+impl Axis {
+    /// These values, whatever other keys have.
+    pub fn values(values: Vec<Value>) -> Self {
+        Self { over: Over::Values(values), when: BTreeMap::new() }
+    }
+}
+
+impl Serialize for Axis {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let (form, range) = match &self.over {
+            Over::Values(values) if self.when.is_empty() => return values.serialize(s),
+            Over::Values(values) => ("values", Value::from(values.clone())),
+            Over::Log(low, high) => ("log", Value::from(vec![*low, *high])),
+            Over::Uniform(low, high) => ("uniform", Value::from(vec![*low, *high])),
+            Over::Int(low, high) => ("int", Value::from(vec![*low, *high])),
+        };
+        let when = serde_json::to_value(&self.when).map_err(serde::ser::Error::custom)?;
+        let when = (!self.when.is_empty()).then_some(("when", when));
+        s.collect_map(std::iter::once((form, range)).chain(when))
+    }
+}
+
+impl<'de> Deserialize<'de> for Axis {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let refuse = |what: &str| Err(de::Error::custom(format!("{what}; expected a list or a table of one range")));
+        let table = match Value::deserialize(d)? {
+            Value::Object(table) => table,
+            // Layers hold a table in a list of its own: lists are replaced as a whole, tables key by key.
+            Value::Array(mut values) if matches!(values[..], [Value::Object(_)]) => match values.remove(0) {
+                Value::Object(table) => table,
+                _ => unreachable!("looked at above"),
+            },
+            Value::Array(values) => return Ok(Self::values(values)),
+            _ => return refuse("an axis is a single value"),
+        };
+        let (mut over, mut when) = (None, BTreeMap::new());
+        for (form, value) in table {
+            let read = match form.as_str() {
+                "when" => {
+                    when = serde_json::from_value(value).map_err(de::Error::custom)?;
+                    continue;
+                }
+                "values" | "choice" => serde_json::from_value(value).map(Over::Values),
+                "log" => serde_json::from_value(value).map(|(low, high)| Over::Log(low, high)),
+                "uniform" => serde_json::from_value(value).map(|(low, high)| Over::Uniform(low, high)),
+                "int" => serde_json::from_value(value).map(|(low, high)| Over::Int(low, high)),
+                _ => return refuse(&format!("an axis has no `{form}`")),
+            };
+            if over.replace(read.map_err(de::Error::custom)?).is_some() {
+                return refuse("an axis is two things");
+            }
+        }
+        let Some(over) = over else { return refuse("an axis has no values") };
+        Ok(Self { over, when })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_form_of_an_axis_is_read_and_written() {
+        let read = |value: Value| serde_json::from_value::<Axis>(value);
+        let when: BTreeMap<_, _> = [("train.scheduler".to_string(), json!("linear"))].into();
+        for (written, over) in [
+            (json!({ "log": [1e-6, 1e-3] }), Over::Log(1e-6, 1e-3)),
+            (json!({ "uniform": [0.0, 0.5] }), Over::Uniform(0.0, 0.5)),
+            (json!({ "int": [1, 9] }), Over::Int(1, 9)),
+        ] {
+            assert_eq!(read(written.clone()).unwrap(), Axis { over: over.clone(), when: BTreeMap::new() });
+            assert_eq!(serde_json::to_value(read(written.clone()).unwrap()).unwrap(), written);
+            // As a layer holds it, and with a condition.
+            let mut conditional = written;
+            conditional["when"] = json!({ "train.scheduler": "linear" });
+            assert_eq!(read(json!([conditional])).unwrap(), Axis { over, when: when.clone() });
+            assert_eq!(serde_json::to_value(read(conditional.clone()).unwrap()).unwrap(), conditional);
+        }
+        assert_eq!(read(json!([1, 2])).unwrap(), Axis::values(vec![json!(1), json!(2)]));
+        for form in ["values", "choice"] {
+            let axis = read(json!({ form: [1, 2], "when": when })).unwrap();
+            assert_eq!(axis, Axis { when: when.clone(), ..Axis::values(vec![json!(1), json!(2)]) });
+            assert_eq!(serde_json::to_value(axis).unwrap(), json!({ "values": [1, 2], "when": when }));
+        }
+        for wrong in [
+            json!(1),
+            json!({}),
+            json!({ "when": when }),
+            json!({ "log": [1] }),
+            json!({ "log": [1, 2], "int": [1, 2] }),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}

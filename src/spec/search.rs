@@ -1,0 +1,260 @@
+//! The merged `[sweep]` against itself: its axes against each other, its rules against what belongs to them.
+
+use serde_json::Value;
+
+use super::{
+    check::choice_help,
+    conflicts::{Conflict, KeyPath, key},
+    schema::{Over, PruneRule, Search, Spec},
+};
+
+/// Every contradiction within the sweep.
+pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    let axes = axes(spec, &mut found);
+    excluded(spec, &axes, &mut found);
+    lengths(spec, &axes, &mut found);
+    searched(spec, &axes, &mut found);
+    compared(spec, &axes, &mut found);
+    conditions(spec, &mut found);
+    found
+}
+
+fn sweep(parts: &[&str]) -> KeyPath {
+    ["sweep"].iter().chain(parts).map(|part| part.to_string()).collect()
+}
+
+/// Every swept key with its place, in the order of the axes.
+fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)> {
+    let mut axes: Vec<(&str, KeyPath)> = Vec::new();
+    let zipped = spec.sweep.zip.iter().enumerate();
+    let all =
+        (spec.sweep.axes.keys().map(|path| (path.as_str(), sweep(&["axes", path]))))
+            .chain(zipped.flat_map(|(i, zip)| {
+                zip.keys().map(move |path| (path.as_str(), sweep(&["zip", &i.to_string(), path])))
+            }))
+            .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))));
+    for (path, place) in all {
+        match axes.iter().find(|(other, _)| *other == path) {
+            Some((_, first)) => found.push(Conflict {
+                keys: vec![place, first.clone()],
+                message: format!("`{path}` is swept twice; the other values stand in `{}`", table_of(first)),
+                help: Some("remove one of the two".into()),
+            }),
+            None => axes.push((path, place)),
+        }
+    }
+    axes
+}
+
+fn excluded(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
+    for (i, exclude) in spec.sweep.exclude.iter().enumerate() {
+        for path in exclude.keys().filter(|path| !axes.iter().any(|(swept, _)| swept == path)) {
+            let help = match axes.is_empty() {
+                true => "nothing is swept".to_string(),
+                false => choice_help(path, axes.iter().map(|(path, _)| *path)),
+            };
+            found.push(Conflict {
+                keys: vec![sweep(&["exclude", &i.to_string(), path])],
+                message: format!("`{path}` is excluded but not swept"),
+                help: Some(help),
+            });
+        }
+    }
+}
+
+fn place(axes: &[(&str, KeyPath)], path: &str) -> Option<KeyPath> {
+    axes.iter().find(|(swept, _)| *swept == path).map(|(_, place)| place.clone())
+}
+
+fn lengths(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
+    let steps = place(axes, "train.max_steps").or(spec.train.max_steps.map(|_| key("train.max_steps")));
+    if let (Some(epochs), Some(steps)) = (place(axes, "train.epochs"), steps) {
+        found.push(Conflict {
+            keys: vec![epochs, steps],
+            message: "`train.epochs` is swept, but `train.max_steps` overrides it in every run".into(),
+            help: Some("sweep `train.max_steps` alone, or remove it".into()),
+        });
+    }
+}
+
+/// What the way of searching needs, and what it cannot do.
+fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
+    let search = spec.sweep.search;
+    let name = search.name();
+    if search == Search::Grid {
+        let ranges = spec.sweep.axes.iter().filter(|(_, axis)| !matches!(axis.over, Over::Values(_)));
+        found.extend(ranges.map(|(path, _)| Conflict {
+            keys: vec![sweep(&["axes", path]), key("sweep.search")],
+            message: format!("`{path}` is a range, of which a grid cannot take every number"),
+            help: Some(
+                "set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values".into(),
+            ),
+        }));
+        return;
+    }
+    if spec.sweep.trials.is_none() {
+        found.push(Conflict {
+            keys: vec![key("sweep.search"), key("sweep.trials")],
+            message: format!("`sweep.search` = \"{name}\" needs `sweep.trials`: how many points are tried"),
+            help: Some("set it, such as trials = 20".into()),
+        });
+    }
+    if spec.sweep.axes.is_empty() && spec.sweep.zip.is_empty() {
+        found.push(Conflict {
+            keys: vec![key("sweep.search"), key("sweep.axes"), key("sweep.zip")],
+            message: format!("`sweep.search` = \"{name}\" has no axes to draw from"),
+            help: Some("name what is varied in `[sweep.axes]`, or remove `sweep.search`".into()),
+        });
+    }
+    if let Some(place) = place(axes, "train.seed").filter(|place| *place != sweep(&["seeds"])) {
+        found.push(Conflict {
+            keys: vec![place, key("sweep.search")],
+            message: format!("`train.seed` is an axis, but \"{name}\" compares points by their mean over seeds"),
+            help: Some("list them as `sweep.seeds`".into()),
+        });
+    }
+}
+
+/// Trials that are compared by a figure need to have the same one.
+fn compared(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
+    let rule = match (spec.sweep.search, spec.sweep.prune) {
+        (Search::Tpe, _) => "sweep.search",
+        (_, PruneRule::Median | PruneRule::Asha) => "sweep.prune",
+        _ => return,
+    };
+    if let Some(place) = place(axes, "checkpoint.metric") {
+        found.push(Conflict {
+            keys: vec![place, key(rule)],
+            message: format!("`checkpoint.metric` is swept, but `{rule}` compares trials by it"),
+            help: Some("set it to one metric".into()),
+        });
+    }
+}
+
+/// Conditions that go in a circle, and those that no point fulfils.
+fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
+    let axes = &spec.sweep.axes;
+    if axes.values().all(|axis| axis.when.is_empty()) {
+        return;
+    }
+    let base = serde_json::to_value(spec).unwrap_or_default();
+    for (path, axis) in axes {
+        if let Some(circle) = circle(spec, path).filter(|circle| circle.iter().all(|other| path.as_str() <= *other)) {
+            let chain: Vec<_> = circle.iter().chain([&path.as_str()]).map(|path| format!("`{path}`")).collect();
+            found.push(Conflict {
+                keys: circle.iter().map(|path| sweep(&["axes", path])).collect(),
+                message: format!("`when` goes in a circle: {}", chain.join(" → ")),
+                help: Some("remove one of the conditions".into()),
+            });
+        }
+        for (other, wanted) in axis.when.iter().filter(|(other, wanted)| !possible(spec, &base, other, wanted)) {
+            let swept = axes.contains_key(other) || spec.sweep.zip.iter().any(|zip| zip.contains_key(other));
+            let why = match swept {
+                true => "which it never has".to_string(),
+                false => format!("but it is {} and not swept", said(value_of(&base, other))),
+            };
+            found.push(Conflict {
+                keys: vec![sweep(&["axes", path]), key(other)],
+                message: format!("`{path}` is varied only when `{other}` = {}, {why}", said(wanted)),
+                help: Some(format!("give `{other}` that value, or remove the condition")),
+            });
+        }
+    }
+}
+
+/// The axes that lead from `from` back to it, each conditional on the next.
+fn circle<'a>(spec: &'a Spec, from: &'a str) -> Option<Vec<&'a str>> {
+    fn follow<'a>(spec: &'a Spec, chain: &mut Vec<&'a str>, seen: &mut Vec<&'a str>) -> bool {
+        let last = chain[chain.len() - 1];
+        let next = spec.sweep.axes.get(last).into_iter().flat_map(|axis| axis.when.keys());
+        for other in next {
+            if other == chain[0] {
+                return true;
+            }
+            if !seen.contains(&other.as_str()) {
+                seen.push(other);
+                chain.push(other);
+                if follow(spec, chain, seen) {
+                    return true;
+                }
+                chain.pop();
+            }
+        }
+        false
+    }
+    let mut chain = vec![from];
+    follow(spec, &mut chain, &mut vec![from]).then_some(chain)
+}
+
+/// Whether a key has the value at some point.
+fn possible(spec: &Spec, base: &Value, path: &str, wanted: &Value) -> bool {
+    let of_zip = spec.sweep.zip.iter().find_map(|zip| zip.get(path));
+    let drawn = |over: &Over| match over {
+        Over::Values(values) => values.contains(wanted),
+        Over::Int(low, high) => wanted.as_u64().is_some_and(|wanted| (*low..=*high).contains(&wanted)),
+        // One number among all of a range: nobody waits for it.
+        Over::Log(..) | Over::Uniform(..) => false,
+    };
+    match (spec.sweep.axes.get(path), of_zip) {
+        (Some(axis), _) => drawn(&axis.over) || !axis.when.is_empty() && value_of(base, path) == wanted,
+        (None, Some(values)) => values.contains(wanted),
+        (None, None) => value_of(base, path) == wanted,
+    }
+}
+
+/// What the spec says of a key outside its sweep.
+fn value_of<'a>(base: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(base, |value, part| &value[part])
+}
+
+fn said(value: &Value) -> String {
+    if value.is_null() { "not set".into() } else { value.to_string() }
+}
+
+/// A key that belongs to a rule of the sweep.
+pub(super) struct Owned {
+    pub key: &'static str,
+    /// The keys that choose the rule.
+    pub rules: &'static [&'static str],
+    pub message: String,
+}
+
+/// Keys that the rules chosen do not read. Whether somebody said them, the layers know.
+pub(super) fn unread(spec: &Spec) -> Vec<Owned> {
+    let (search, prune) = (spec.sweep.search, spec.sweep.prune);
+    const SEARCH: &[&str] = &["sweep.search"];
+    const PRUNE: &[&str] = &["sweep.prune"];
+    let searched = format!("the search is \"{}\"", search.name());
+    let pruned = format!(
+        "`sweep.prune` is {}",
+        match prune {
+            PruneRule::None => "\"none\"",
+            PruneRule::Median => "\"median\"",
+            PruneRule::Asha => "\"asha\"",
+        }
+    );
+    let all: [(_, &[&str], _, &str, &str); 6] = [
+        ("sweep.trials", SEARCH, search != Search::Grid, "a search; a grid takes every point", &searched),
+        ("sweep.search_seed", SEARCH, search != Search::Grid, "a search that draws", &searched),
+        ("sweep.batch", SEARCH, search == Search::Tpe, "`sweep.search` = \"tpe\"", &searched),
+        (
+            "sweep.startup_trials",
+            &["sweep.search", "sweep.prune"],
+            search == Search::Tpe || prune == PruneRule::Median,
+            "`sweep.search` = \"tpe\" and `sweep.prune` = \"median\"",
+            &format!("{searched} and {pruned}"),
+        ),
+        ("sweep.reduction_factor", PRUNE, prune == PruneRule::Asha, "`sweep.prune` = \"asha\"", &pruned),
+        ("sweep.rungs", PRUNE, prune == PruneRule::Asha, "`sweep.prune` = \"asha\"", &pruned),
+    ];
+    let unread = all.into_iter().filter(|(.., read, _, _)| !read);
+    unread
+        .map(|(key, rules, _, what, but)| Owned { key, rules, message: format!("`{key}` is for {what}, but {but}") })
+        .collect()
+}
+
+/// `sweep.axes` of `sweep.axes.train.lr`.
+fn table_of(path: &[String]) -> String {
+    path[..path.len().min(2)].join(".")
+}
