@@ -5,6 +5,7 @@
 
 mod common;
 mod export;
+mod leaderboard;
 mod list;
 mod output;
 mod plan;
@@ -12,6 +13,7 @@ mod predict;
 mod report;
 mod run;
 mod show;
+mod watch;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 

@@ -13,6 +13,7 @@ mod progress;
 mod recorder;
 mod rows;
 mod sweep;
+mod watch;
 
 use std::{io, sync::Arc};
 
@@ -21,6 +22,7 @@ pub use json_lines::JsonLines;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
+pub use watch::{Look, Watch};
 
 use crate::{
     event::Event,
