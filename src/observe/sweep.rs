@@ -101,11 +101,13 @@ impl Member {
             }
             _ => {}
         }
-        let spoken = matches!(
-            event,
-            Event::RunStarted { .. } | Event::Note { .. } | Event::EvalCompleted { .. } | Event::RunFinished(_)
-        );
-        if spoken { lines } else { Vec::new() }
+        let worth_a_line = match event {
+            // What the untrained weights make of the data is much the same for all.
+            Event::EvalCompleted { when, .. } => *when != When::Before,
+            Event::RunStarted { .. } | Event::Note { .. } | Event::RunFinished(_) => true,
+            _ => false,
+        };
+        if worth_a_line { lines } else { Vec::new() }
     }
 
     fn measured(&mut self, when: When, split: Split, metrics: &Metrics) {

@@ -107,7 +107,6 @@ fn a_line_for_each_event_worth_one() {
     let want = [
         "[3/12] lr=3e-5: note: the head is new",
         "[3/12] lr=3e-5 (k3): 10 steps, 8 train + 4 dev + 4 test rows, 9 parameters",
-        "[3/12] lr=3e-5: before training  dev: loss 0.6250  accuracy 25.0%  macro-F1 20.0%  (4 rows in 0.5s)",
         "[3/12] lr=3e-5: step 1  epoch 1  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
         "[3/12] lr=3e-5: waits at step 1 for the runs it is compared with",
         "[3/12] lr=3e-5: after training  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
