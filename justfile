@@ -42,6 +42,10 @@ bench *ARGS:
 bench-kernels *ARGS:
     cargo bench --bench kernels -- {{ ARGS }}
 
+# Listing 10,000 stored runs, and what recording takes from training
+bench-store *ARGS:
+    cargo bench --bench store -- {{ ARGS }}
+
 # Where the time of a step goes, kernel by kernel: just profile experiments/quickstart.toml --set train.precision=bf16
 profile SPEC *ARGS:
     cargo bench --bench profile -- {{ SPEC }} {{ ARGS }}

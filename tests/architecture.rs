@@ -18,12 +18,12 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("kernels", &[]),
     ("model", &["kernels", "data", "plan"]),
     ("engine", &["kernels", "model", "data", "plan"]),
-    ("metrics", &[]),
+    ("metrics", &["spec"]),
     ("stats", &[]),
     ("event", &["metrics"]),
     ("train", &["engine", "model", "data", "metrics", "event", "plan"]),
     ("store", &["event", "metrics", "plan"]),
-    ("observe", &["event", "store", "plan"]),
+    ("observe", &["event", "metrics", "store", "plan"]),
     // What builds a run and hands it to the engine.
     (
         "execute",

@@ -286,6 +286,22 @@ fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
         list.as_array().expect("runs").iter().map(|r| r["final_metrics"].clone()).collect()
     };
     assert_eq!(figures("runs"), figures("calm"));
+    // Two seeds of one trial, compared as one; there is no dev split, so the test split it is.
+    let board = place.json(&["list", "small", "--leaderboard"]);
+    let trial = &board[0];
+    assert_eq!(
+        (board.as_array().expect("trials").len(), &trial["rank"], &trial["figure"]["n"]),
+        (1, &1.into(), &2.into())
+    );
+    let accuracy = |i: usize| list[i]["final_metrics"]["accuracy"].as_f64().expect("a figure");
+    let mean = trial["figure"]["mean"].as_f64().expect("a mean");
+    assert!((mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12, "{trial}");
+    let table = place.ok(&["list", "small", "--leaderboard"]);
+    assert!(table.contains("TEST ACCURACY") && table.contains("epochs=10") && table.contains('±'), "{table}");
+    // Watching needs a terminal, and says so.
+    let watch = place.taper(&["list", "--watch"]);
+    assert_eq!(watch.status.code(), Some(1));
+    assert!(text(&watch.stderr).contains("--watch redraws a terminal"), "{}", text(&watch.stderr));
 }
 
 #[cfg(unix)]

@@ -10,6 +10,7 @@ use report_fixtures::{all, experiment, single, sweep};
 use taper::{
     event::{Split, When},
     report::{ReportInput, render, render_with_fonts},
+    store::RunState,
 };
 
 /// Every file of a report by name, drawn without a font of the machine.
@@ -115,6 +116,29 @@ fn the_page_says_what_the_records_say() {
     let runs = text(&files, "runs.csv");
     assert_eq!(runs.lines().count(), 10);
     assert_eq!(runs.lines().filter(|l| l.contains(",true,test,600,")).count(), 1);
+}
+
+#[test]
+fn a_pruned_run_is_no_failure() {
+    let mut input = sweep();
+    let missing = input.runs.iter().filter(|r| r.run.final_metrics.is_none()).count();
+    let pruned = input.runs.iter_mut().find(|r| r.run.state == RunState::Interrupted).unwrap();
+    pruned.run.state = RunState::Pruned;
+    pruned.run.message = Some("8th of 9 at step 75, where 3 go on".into());
+    let files = files_of(&input);
+    let html = text(&files, "report.html");
+    for part in [
+        "1 pruned",
+        "<td class=\"pruned\">pruned</td>",
+        "8th of 9 at step 75, where 3 go on",
+        "1 run was ended before the last step because others did better",
+        &format!("{} runs have no result", missing - 1),
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(text(&files, "runs.csv").contains(",pruned,,\"8th of 9 at step 75, where 3 go on\",false,"));
+    // Its curve ends with a cross, as it did when the run was only interrupted.
+    assert!(text(&files, "loss.svg") == text(&files_of(&sweep()), "loss.svg"));
 }
 
 #[test]

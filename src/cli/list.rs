@@ -4,51 +4,70 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use taper::format;
+use taper::{
+    format,
+    report::leaderboard,
+    store::{RunRecord, Store},
+};
 
-use super::{Global, common, output::Output};
+use super::{Global, common, leaderboard as board, output::Output, watch};
 
 /// List runs, oldest first.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper list\n  taper list quickstart --json")]
+#[command(after_help = "Examples:\n  taper list\n  taper list quickstart --json\n  \
+    taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
+    taper list --watch                              from another terminal while runs go on")]
 pub struct List {
     /// Runs of this experiment only, those of its earlier plans too.
     experiment: Option<String>,
+    /// Show the runs until none is at work any more; ends with Ctrl-C too.
+    #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
+    watch: bool,
+    /// Show the experiment's trials, best first: runs that differ in their seed only, with their mean and its 95 % interval.
+    #[arg(long, requires = "experiment")]
+    leaderboard: bool,
 }
 
 impl List {
-    /// Prints a table, or with `--json` an array of runs.
+    /// Prints a table, or with `--json` an array of runs or of trials.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        if out.json && !global.runs.join("taper.db").exists() {
+        if self.watch {
+            return watch::watch(global, self.experiment.as_deref(), out);
+        }
+        if out.json && self.experiment.is_none() && !global.runs.join("taper.db").exists() {
             out.document(&[(); 0])?;
             return Ok(ExitCode::SUCCESS);
         }
         let store = common::open_existing(global)?;
-        let mut runs = store.runs()?;
-        if let Some(name) = &self.experiment {
-            let experiment = store.experiment(name)?;
-            runs.retain(|run| {
-                run.experiment == experiment.name || experiment.runs.iter().any(|(key, _)| *key == run.key)
-            });
+        match &self.experiment {
+            Some(name) if self.leaderboard => board::print(&leaderboard(&store, name)?, None, out)?,
+            experiment => print(&runs(&store, experiment.as_deref())?, out)?,
         }
-        if out.json {
-            out.document(&runs)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let dash = || "–".to_string();
-        let rows = runs.iter().map(|run| {
-            let metrics = run.final_metrics.as_ref();
-            vec![
-                format::short(&run.key).to_string(),
-                run.experiment.clone(),
-                run.name.clone(),
-                common::state(run),
-                format!("{}/{}", run.steps, run.total_steps),
-                run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")),
-                metrics.map_or_else(dash, |m| format::percent(m.accuracy)),
-            ]
-        });
-        out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy"], rows)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// All runs, or those of an experiment.
+pub fn runs(store: &Store, experiment: Option<&str>) -> Result<Vec<RunRecord>> {
+    Ok(experiment.map_or_else(|| store.runs(), |name| store.runs_ever_of(name))?)
+}
+
+fn print(runs: &[RunRecord], out: &mut Output) -> Result<()> {
+    if out.json {
+        return out.document(&runs);
+    }
+    let dash = || format::NOTHING.to_string();
+    let rows = runs.iter().map(|run| {
+        let metrics = run.final_metrics.as_ref();
+        vec![
+            format::short(&run.key).to_string(),
+            run.experiment.clone(),
+            run.name.clone(),
+            common::state(run),
+            format!("{}/{}", run.steps, run.total_steps),
+            run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")),
+            metrics.map_or_else(dash, |m| format::percent(m.accuracy)),
+        ]
+    });
+    out.table(&["run", "experiment", "name", "state", "steps", "train loss", "accuracy"], rows)
 }

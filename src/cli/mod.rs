@@ -8,6 +8,7 @@ mod common;
 mod costs;
 mod export;
 mod gc;
+mod leaderboard;
 mod list;
 mod output;
 mod plan;
@@ -18,6 +19,7 @@ mod run;
 mod show;
 mod standing;
 mod verify;
+mod watch;
 mod worker;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};

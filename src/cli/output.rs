@@ -1,6 +1,6 @@
 //! Standard output: plain text, tables that fit the terminal, or JSON.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
@@ -36,8 +36,11 @@ impl Output {
 
     /// A JSON document.
     pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer_pretty(&mut self.writer, value).map_err(io::Error::from)?;
-        Ok(writeln!(self.writer)?)
+        // Standard output writes each line by itself: thousands of them go in larger pieces.
+        let mut writer = BufWriter::new(&mut self.writer);
+        serde_json::to_writer_pretty(&mut writer, value).map_err(io::Error::from)?;
+        writeln!(writer)?;
+        Ok(writer.flush()?)
     }
 
     /// A table under a header; columns shrink to the terminal's width.
@@ -77,10 +80,11 @@ impl Output {
         } else {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
+        let mut writer = BufWriter::new(&mut self.writer);
         for line in table.lines() {
-            writeln!(self.writer, "{}", line.trim_end())?;
+            writeln!(writer, "{}", line.trim_end())?;
         }
-        Ok(())
+        Ok(writer.flush()?)
     }
 }
 

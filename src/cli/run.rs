@@ -6,13 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Budget, DeviceChoice, Prepared, Runner, Slot, Tally, run_all, threads},
+    execute::{Budget, DeviceChoice, Prepared, RunFolder, Runner, Slot, Tally, run_all, threads},
     format,
-    observe::{JsonLines, Listener, Listeners, Progress, Recorder},
+    observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
     plan::Prune,
     report,
     spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, Store},
+    store::{ExperimentRecord, NewRun, RunState, Store},
 };
 
 use super::{
@@ -21,6 +21,9 @@ use super::{
     leaderboard,
     output::Output,
 };
+
+/// Trials of the leaderboard after a sweep.
+const LEADERS: usize = 10;
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
@@ -62,6 +65,10 @@ impl Run {
         let mut store = Store::open(&global.runs)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
+        let say = {
+            let (above, quiet) = (above.clone(), global.quiet);
+            move |text: &str| if !quiet { above.say(text) }
+        };
         common::catch_signals(move || {
             above.say(
                 "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
@@ -86,11 +93,16 @@ impl Run {
             prune: Prune::of(sweep),
             budget: Budget { runs: sweep.max_runs, seconds: sweep.max_hours.map(|hours| 3600.0 * hours) },
             ended: HashSet::new(),
+            say: &say,
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
         let mut tally = Tally::default();
         let result = loop {
             let experiment = self.register(&mut store, &spec, &planner.runs)?;
+            let planned = planned(&store, &planner.runs, global)?;
+            let asked = sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1);
+            let to_come = if planner.more { asked.saturating_sub(planned.len()) } else { 0 };
+            runner.listener.planned(&planned, to_come);
             match run_all(&mut store, &planner.runs, &mut runner) {
                 Ok(part) => tally += part,
                 Err(e) => break Err(e),
@@ -168,16 +180,18 @@ impl Run {
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
         let runs = store.runs_of(&experiment.name)?;
-        let scored = runs.iter().filter_map(|run| Some((run, run.final_metrics.as_ref()?)));
-        let rows: Vec<Vec<String>> = scored
-            .map(|(run, m)| {
+        let measured = runs.iter().any(|run| run.final_metrics.is_some());
+        if let [run] = &runs[..] {
+            if let Some(m) = &run.final_metrics {
                 let split = if run.config.data.test > 0.0 { "test" } else { "dev" };
                 let figure = format!("{split} accuracy {}", format::percent(m.accuracy));
-                vec![format::short(&run.key).into(), run.name.clone(), figure, format!("loss {:.4}", m.loss)]
-            })
-            .collect();
-        let measured = !rows.is_empty();
-        out.rows(rows)?;
+                let key = format::short(&run.key).to_string();
+                out.rows([vec![key, run.name.clone(), figure, format!("loss {:.4}", m.loss)]])?;
+            }
+        } else if measured {
+            out.line("")?;
+            leaderboard::print(&report::leaderboard(store, &experiment.name)?, Some(LEADERS), out)?;
+        }
         if tally.stopped > 0 {
             out.line("the same command goes on where this one stopped")?;
         } else if measured {
@@ -185,4 +199,25 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// The runs as the live view wants to know them.
+fn planned(store: &Store, runs: &[Prepared], global: &Global) -> Result<Vec<PlannedInfo>> {
+    let info = |run: &Prepared| {
+        let record = store.run(&run.key)?;
+        let step = match record.state {
+            RunState::Completed | RunState::Pruned => record.steps,
+            _ => RunFolder::new(&global.runs, &run.key).resume_step().unwrap_or(0),
+        };
+        Ok(PlannedInfo {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            trial: run.trial,
+            state: record.state,
+            total_steps: run.steps.total,
+            step,
+            metric: run.config.checkpoint.metric,
+        })
+    };
+    runs.iter().map(info).collect()
 }

@@ -87,6 +87,8 @@ pub struct Runner<'a> {
     pub budget: Budget,
     /// Keys of runs that an earlier call with this runner brought to an end: they are not looked into again.
     pub ended: HashSet<String>,
+    /// Says something to the user at once.
+    pub say: &'a dyn Fn(&str),
     /// Told of runs that are not made, with the reason.
     pub skipped: &'a mut dyn FnMut(&Prepared, &str),
 }
@@ -129,6 +131,7 @@ struct Command<'a, 'b> {
     tries: Vec<Tries>,
     busy: Vec<Option<Busy>>,
     looked: Instant,
+    waits: bool,
     tally: Tally,
 }
 
@@ -143,7 +146,7 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, looked, tally: Tally::default() };
+        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, looked, waits: false, tally: Tally::default() };
         for (place, run) in runs.iter().enumerate() {
             let state = command.look(place)?.state;
             if command.runner.ended.contains(&run.key) {
@@ -201,6 +204,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 if !elsewhere {
                     continue;
                 }
+                self.say_that_it_waits();
             }
             if let Some((slot, news)) = self.pool.next(TICK) {
                 match news {
@@ -209,6 +213,15 @@ impl<'a, 'b> Command<'a, 'b> {
                 }
             }
             self.look_elsewhere()?;
+        }
+    }
+
+    /// Once: a command that does nothing should say why.
+    fn say_that_it_waits(&mut self) {
+        if !std::mem::replace(&mut self.waits, true) {
+            let elsewhere = self.sweep.items.iter().filter(|item| item.standing == Standing::Elsewhere).count();
+            let runs = crate::format::plural(elsewhere, "run");
+            (self.runner.say)(&format!("another taper process is at {runs} of this sweep: waiting for it"));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Metric;
+
 /// Figures of one evaluation. Ratios are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -37,6 +39,20 @@ pub struct ClassMetrics {
 }
 
 impl Metrics {
+    /// The figure that `by` names, turned so that more is better.
+    pub fn figure(&self, by: Metric) -> f64 {
+        match by {
+            Metric::Accuracy => self.accuracy,
+            Metric::MacroF1 => self.macro_f1,
+            Metric::Loss => -self.loss,
+        }
+    }
+
+    /// Rows predicted rightly: the diagonal of the confusion matrix.
+    pub fn right(&self) -> u64 {
+        self.confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
+    }
+
     /// Figures for rows with the given label ids and probabilities (`[rows][labels]`).
     ///
     /// `losses` are the rows' cross-entropies in nats. The predicted label is the most probable one, the first of equals.

@@ -41,11 +41,12 @@ pub(super) struct Line {
 pub(super) struct View {
     pub total_steps: u64,
     pub step: u64,
-    smoothed_loss: Option<f64>,
+    pub smoothed_loss: Option<f64>,
     /// Of the last evaluation.
     accuracy: Option<f64>,
     checkpoint: Option<u64>,
-    elapsed_s: f64,
+    /// Training seconds by now.
+    pub elapsed_s: f64,
     /// The last steps: (elapsed seconds at its end, tokens).
     window: VecDeque<(f64, u64)>,
 }
@@ -53,15 +54,6 @@ pub(super) struct View {
 impl View {
     /// Takes an event and gives back what to say of it.
     pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
-        let mut lines = self.lines(run, event);
-        if run.position.1 > 1 {
-            let place = format!("[{}/{}] ", run.position.0, run.position.1);
-            lines.iter_mut().for_each(|line| line.text.insert_str(0, &place));
-        }
-        lines
-    }
-
-    fn lines(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
         let line = |tone, text| vec![Line { tone, text }];
         match event {
             Event::RunStarted { total_steps, resumed_from, rows, parameters, .. } => {
@@ -141,10 +133,14 @@ impl View {
         (seconds > 0.0).then(|| ((self.window.len() - 1) as f64 / seconds, tokens as f64 / seconds))
     }
 
+    /// Seconds that the steps left will take at this speed.
+    pub fn left_s(&self) -> Option<f64> {
+        self.speed().map(|(steps, _)| self.total_steps.saturating_sub(self.step) as f64 / steps)
+    }
+
     /// `  412 tok/s  eta 3m12s`, or nothing where the speed is not known yet.
     fn pace(&self) -> String {
-        self.speed().map_or_else(String::new, |(steps, tokens)| {
-            let left = self.total_steps.saturating_sub(self.step) as f64 / steps;
+        self.speed().zip(self.left_s()).map_or_else(String::new, |((_, tokens), left)| {
             format!("  {} tok/s  eta {}", brief(tokens), duration(left))
         })
     }
@@ -225,8 +221,8 @@ mod tests {
     use super::*;
     use crate::store::testing::{eval, probe, step};
 
-    fn run(position: (usize, usize)) -> RunInfo {
-        RunInfo { key: "0123456789abcdef".into(), name: "lr=1e-5".into(), log_steps: 2, position }
+    fn run() -> RunInfo {
+        RunInfo { key: "0123456789abcdef".into(), name: "lr=1e-5".into(), log_steps: 2, position: (1, 1) }
     }
 
     fn started(resumed_from: Option<u64>) -> Event {
@@ -235,7 +231,7 @@ mod tests {
     }
 
     fn tell(view: &mut View, events: &[Event]) -> Vec<String> {
-        let run = run((1, 1));
+        let run = run();
         events.iter().flat_map(|event| view.tell(&run, event)).map(|line| line.text).collect()
     }
 
@@ -282,12 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_step_is_always_told_and_several_runs_are_told_apart() {
+    fn the_last_step_is_always_told() {
         let mut view = View { total_steps: 3, ..View::default() };
-        let quiet = RunInfo { log_steps: 0, ..run((3, 12)) };
+        let quiet = RunInfo { log_steps: 0, ..run() };
         assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
         let line = &view.tell(&quiet, &step(3, 0.5))[0].text;
-        assert!(line.starts_with("[3/12] step 3/3 ") && line.ends_with("eta 0.0s"), "{line}");
+        assert!(line.starts_with("step 3/3 ") && line.ends_with("eta 0.0s"), "{line}");
     }
 
     #[test]

@@ -2,22 +2,33 @@
 //!
 //! The trainer emits [events](crate::event) and knows nothing of who listens. [`Recorder`] puts them into the store and
 //! stops the run where it cannot; [`Progress`] shows them to a person, [`JsonLines`] to a program; [`Listeners`] hands
-//! each event to several of them. [`RowProgress`] shows work that is no run: a file being classified.
+//! each event to several of them. [`RowProgress`] shows work that is no run: a file being classified. [`Board`] is the table
+//! of runs that a sweep is watched on, from within its process or from another terminal.
 
+mod bars;
+mod board;
 mod json_lines;
 mod lines;
 mod progress;
 mod recorder;
 mod rows;
+mod sweep;
+mod watch;
 
 use std::{io, sync::Arc};
 
+pub use board::{Board, Row, Size, Standing};
 pub use json_lines::JsonLines;
-pub use progress::Progress;
+pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
+pub use watch::{Look, Watch};
 
-use crate::{event::Event, store::StoreError};
+use crate::{
+    event::Event,
+    plan::Metric,
+    store::{RunState, StoreError},
+};
 
 /// The run that an event belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +43,35 @@ pub struct RunInfo {
     pub position: (usize, usize),
 }
 
+/// A run that the command means to make, or finds made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedInfo {
+    /// Its key.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// Number of its trial: runs of one trial differ in nothing but their seed.
+    pub trial: usize,
+    /// Where it stands now.
+    pub state: RunState,
+    /// Optimiser steps of the whole run.
+    pub total_steps: u64,
+    /// Steps that need not be made again.
+    pub step: u64,
+    /// The figure that chooses among its checkpoints.
+    pub metric: Metric,
+}
+
 /// Someone who is told what happens in runs.
 ///
 /// The events of one run come in order; those of several runs may come mixed.
 pub trait Listener: Send {
+    /// Takes what the command means to do, before any event. A search that proposes runs as it goes says so again with each
+    /// proposal; `to_come` more will follow. Who shows no whole needs none of it.
+    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
+        let _ = (runs, to_come);
+    }
+
     /// Takes an event. An error means that the run has to stop: what was asked for cannot be delivered.
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError>;
 
@@ -91,6 +127,10 @@ impl Listeners {
 }
 
 impl Listener for Listeners {
+    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
+        self.0.iter_mut().for_each(|listener| listener.planned(runs, to_come));
+    }
+
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError> {
         self.tell(|listener| listener.on(run, event))
     }

@@ -1,39 +1,75 @@
-//! Progress for a person: bars on a terminal, plain lines elsewhere.
+//! Progress for a person: bars or a table on a terminal, plain lines elsewhere.
 
 use std::{
     collections::HashMap,
     env,
     io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
 };
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    Listener, ObserveError, RunInfo,
-    lines::{Line, Tone, View, split_name},
+    Listener, ObserveError, PlannedInfo, RunInfo, Size,
+    bars::AllBars,
+    lines::{Line, Tone, View},
+    sweep::{Sweep, is_loud},
 };
-use crate::event::{Event, Split};
+use crate::event::Event;
+
+/// Between two pictures of the table.
+const REDRAW: Duration = Duration::from_millis(100);
+/// Runs that ended and are still shown.
+const ENDED: usize = 5;
+/// Pictures a second that the terminal library lets pass: more than are made, so that none is lost.
+const MOST_HZ: u8 = 60;
 
 /// Shows runs as they go.
 ///
-/// On a terminal each run has a bar (steps, smoothed loss, accuracy of the last evaluation, tokens per second, time
-/// left), and each evaluation another while it goes; lines appear above the bars. Elsewhere there are only lines: one
-/// for every `log_steps`-th step, each evaluation, probe, note, checkpoint, start and end. Whoever cannot see them
-/// because the terminal is gone does not lose the run: failed writes are ignored.
+/// A single run on a terminal has a bar (steps, smoothed loss, accuracy of the last evaluation, tokens per second, time
+/// left), and each evaluation another while it goes; lines appear above. Several runs have a table: who is at work and how
+/// far, who ended last and with what, and one line for the whole; above it appears only what needs attention.
+///
+/// Elsewhere there are only lines. Of a single run: one for every `log_steps`-th step, each evaluation, probe, note,
+/// checkpoint, start and end; of several: none for steps, probes and checkpoints. Whoever cannot see them because the
+/// terminal is gone does not lose the run: failed writes are ignored.
 pub struct Progress {
     views: HashMap<String, View>,
+    /// Known once there is more than one run.
+    sweep: Option<Sweep>,
     output: Output,
     colour: bool,
+    begin: Instant,
 }
 
 enum Output {
     Lines { writer: Box<dyn Write + Send>, quiet: bool },
-    Bars { all: MultiProgress, bars: HashMap<String, Bars> },
+    Screen(Screen),
 }
 
-struct Bars {
-    run: ProgressBar,
-    eval: Option<ProgressBar>,
+/// A terminal.
+struct Screen {
+    all: MultiProgress,
+    bars: AllBars,
+    /// The table, as one bar of several lines that has only a text.
+    table: Option<ProgressBar>,
+    size: Box<dyn Fn() -> Size + Send>,
+    drawn: Option<Instant>,
+}
+
+/// Prints lines above whatever is shown; for those who learn of something on another thread.
+#[derive(Clone)]
+pub struct Above(Option<MultiProgress>);
+
+impl Above {
+    /// Prints a line on standard error, where bars or a table are shown above them.
+    pub fn say(&self, text: &str) {
+        let printed = self.0.as_ref().filter(|all| !all.is_hidden()).map(|all| all.println(text));
+        if printed.is_none() {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
 }
 
 impl Progress {
@@ -43,7 +79,11 @@ impl Progress {
         let terminal = is_terminal();
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         if terminal && !quiet {
-            Self::bars(ProgressDrawTarget::stderr(), colour)
+            let size = || {
+                let (height, width) = Term::stderr().size();
+                Size { width: width.into(), height: height.into() }
+            };
+            Self::screen(ProgressDrawTarget::stderr_with_hz(MOST_HZ), size, colour)
         } else {
             Self::lines(io::stderr(), quiet, colour)
         }
@@ -51,32 +91,70 @@ impl Progress {
 
     /// Lines to `writer`.
     pub fn lines(writer: impl Write + Send + 'static, quiet: bool, colour: bool) -> Self {
-        Self { views: HashMap::new(), output: Output::Lines { writer: Box::new(writer), quiet }, colour }
+        Self::new(Output::Lines { writer: Box::new(writer), quiet }, colour)
     }
 
-    /// Bars, and lines above them, to `target`.
-    pub fn bars(target: ProgressDrawTarget, colour: bool) -> Self {
+    /// Bars or a table, and lines above them, to the terminal `target`, which is of that `size` when asked.
+    pub fn screen(target: ProgressDrawTarget, size: impl Fn() -> Size + Send + 'static, colour: bool) -> Self {
         let all = MultiProgress::with_draw_target(target);
-        Self { views: HashMap::new(), output: Output::Bars { all, bars: HashMap::new() }, colour }
+        let screen = Screen { all, bars: AllBars::default(), table: None, size: Box::new(size), drawn: None };
+        Self::new(Output::Screen(screen), colour)
+    }
+
+    fn new(output: Output, colour: bool) -> Self {
+        Self { views: HashMap::new(), sweep: None, output, colour, begin: Instant::now() }
+    }
+
+    /// A way to print lines above what is shown.
+    pub fn above(&self) -> Above {
+        match &self.output {
+            Output::Lines { .. } => Above(None),
+            Output::Screen(screen) => Above(Some(screen.all.clone())),
+        }
+    }
+
+    fn now_s(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    /// The sweep, if it is one by now.
+    fn sweep(&mut self, run: &RunInfo) -> Option<&mut Sweep> {
+        if self.sweep.is_none() && run.position.1 > 1 {
+            self.sweep = Some(Sweep::default());
+        }
+        self.sweep.as_mut()
     }
 }
 
 impl Listener for Progress {
+    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
+        if self.sweep.is_some() || runs.len() + to_come > 1 {
+            self.sweep.get_or_insert_default().planned(runs, to_come);
+        }
+    }
+
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError> {
-        let view = self.views.entry(run.key.clone()).or_default();
-        let lines = view.tell(run, event);
+        let (now_s, colour) = (self.now_s(), self.colour);
+        let of_several = self.sweep(run).map(|sweep| sweep.tell(run, event, now_s));
+        let several = of_several.is_some();
+        let lines = of_several.unwrap_or_else(|| self.views.entry(run.key.clone()).or_default().tell(run, event));
         match &mut self.output {
             Output::Lines { writer, quiet } => {
-                for line in lines.iter().filter(|line| !*quiet || matches!(line.tone, Tone::Warning | Tone::Failure)) {
-                    let _ = writeln!(writer, "{}", paint(line, self.colour));
+                for line in lines.iter().filter(|line| !*quiet || is_loud(line)) {
+                    let _ = writeln!(writer, "{}", paint(line, colour));
                 }
                 let _ = writer.flush();
             }
-            Output::Bars { all, bars } => {
-                for line in lines.iter().filter(|line| line.tone != Tone::Aside) {
-                    let _ = all.println(paint(line, self.colour));
+            Output::Screen(screen) => {
+                let shown = |line: &&Line| if several { is_loud(line) } else { line.tone != Tone::Aside };
+                for line in lines.iter().filter(shown) {
+                    let _ = screen.all.println(paint(line, colour));
                 }
-                draw(all, bars, self.colour, run, view, event);
+                match (&self.sweep, self.views.get(&run.key)) {
+                    (Some(sweep), _) => screen.draw(sweep, now_s, colour, event),
+                    (None, Some(view)) => screen.bars.tell(&screen.all, colour, run, view, event),
+                    (None, None) => {}
+                }
             }
         }
         if matches!(event, Event::RunFinished(_)) {
@@ -86,87 +164,34 @@ impl Listener for Progress {
     }
 
     fn finish(&mut self) -> Result<(), ObserveError> {
-        if let Output::Bars { all, bars } = &mut self.output {
-            bars.drain().for_each(|(_, bars)| bars.remove(all));
+        if let Output::Screen(screen) = &mut self.output {
+            screen.bars.clear(&screen.all);
+            if let Some(table) = screen.table.take() {
+                table.finish_and_clear();
+                screen.all.remove(&table);
+            }
         }
         Ok(())
     }
 }
 
-/// Brings the bars of a run up to date after an event.
-fn draw(
-    all: &MultiProgress,
-    bars: &mut HashMap<String, Bars>,
-    colour: bool,
-    run: &RunInfo,
-    view: &View,
-    event: &Event,
-) {
-    match event {
-        Event::RunFinished(_) => {
-            if let Some(bars) = bars.remove(&run.key) {
-                bars.remove(all);
-            }
+impl Screen {
+    /// Draws the table where it is due: after a begin or an end of something at once, else some times a second.
+    fn draw(&mut self, sweep: &Sweep, now_s: f64, colour: bool, event: &Event) {
+        let turn = matches!(event, Event::RunStarted { .. } | Event::EvalCompleted { .. } | Event::RunFinished(_));
+        if !turn && self.drawn.is_some_and(|at| at.elapsed() < REDRAW) {
+            return;
         }
-        Event::RunStarted { .. } | Event::StepCompleted(_) | Event::EvalCompleted { .. } => {
-            let bars = entry(all, bars, colour, run);
-            if let (Event::EvalCompleted { .. }, Some(bar)) = (event, bars.eval.take()) {
-                bar.finish_and_clear();
-                all.remove(&bar);
-            }
-            bars.run.set_length(view.total_steps);
-            bars.run.set_position(view.step);
-            bars.run.set_message(view.status());
-        }
-        Event::EvalProgress { split, done, total } => {
-            let bars = entry(all, bars, colour, run);
-            let run_bar = &bars.run;
-            let bar = bars.eval.get_or_insert_with(|| {
-                let bar = ProgressBar::new(*total).with_style(run_style(colour)).with_prefix(eval_prefix(*split));
-                all.insert_after(run_bar, bar)
-            });
-            bar.set_length(*total);
-            bar.set_position(*done);
-            bar.tick();
-        }
-        _ => {}
+        self.drawn = Some(Instant::now());
+        let table = self.table.get_or_insert_with(|| {
+            self.bars.clear(&self.all);
+            self.all.add(ProgressBar::new(0).with_style(style("{msg}")))
+        });
+        // One line stays free: what is printed above needs it, or the table itself would scroll.
+        let Size { width, height } = (self.size)();
+        let size = Size { width, height: height.saturating_sub(1).max(1) };
+        table.set_message(sweep.board(now_s, ENDED).lines(size, colour).join("\n"));
     }
-}
-
-/// The bars of a run, new ones where it has none.
-fn entry<'a>(all: &MultiProgress, bars: &'a mut HashMap<String, Bars>, colour: bool, run: &RunInfo) -> &'a mut Bars {
-    bars.entry(run.key.clone()).or_insert_with(|| {
-        let bar = ProgressBar::new(0).with_style(run_style(colour)).with_prefix(shortened(&run.name));
-        Bars { run: all.add(bar), eval: None }
-    })
-}
-
-impl Bars {
-    fn remove(self, all: &MultiProgress) {
-        for bar in self.eval.into_iter().chain([self.run]) {
-            bar.finish_and_clear();
-            all.remove(&bar);
-        }
-    }
-}
-
-/// The name of a run in as many characters as leave room for the figures beside it.
-fn shortened(name: &str) -> String {
-    const MOST: usize = 20;
-    match name.char_indices().nth(MOST) {
-        Some(_) => name.chars().take(MOST - 1).chain(['…']).collect(),
-        None => name.into(),
-    }
-}
-
-fn eval_prefix(split: Split) -> String {
-    format!("  evaluating {}", split_name(split))
-}
-
-fn run_style(colour: bool) -> ProgressStyle {
-    // Narrow enough that loss, accuracy, speed and time left fit beside it in 80 columns.
-    let bar = if colour { "{bar:10.cyan/blue}" } else { "{bar:10}" };
-    style(&format!("{{prefix}} {bar} {{pos}}/{{len}}  {{wide_msg}}"))
 }
 
 /// How every bar looks. Templates are constants, so they parse; a bar of another look would do no harm.
@@ -194,151 +219,4 @@ fn paint(line: &Line, colour: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use indicatif::TermLike;
-
-    use super::*;
-    use crate::{
-        event::{FailureKind, Outcome, When},
-        store::testing::{eval, step},
-    };
-
-    /// Keeps what is written to it; also plays a terminal 120 columns wide.
-    #[derive(Debug, Clone, Default)]
-    struct Paper(Arc<Mutex<String>>);
-
-    impl Paper {
-        fn text(&self) -> String {
-            self.0.lock().unwrap().clone()
-        }
-    }
-
-    impl Write for Paper {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl TermLike for Paper {
-        fn width(&self) -> u16 {
-            120
-        }
-        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-        fn write_line(&self, s: &str) -> io::Result<()> {
-            self.write_str(s).and_then(|()| self.write_str("\n"))
-        }
-        fn write_str(&self, s: &str) -> io::Result<()> {
-            self.0.lock().unwrap().push_str(s);
-            Ok(())
-        }
-        fn clear_line(&self) -> io::Result<()> {
-            Ok(())
-        }
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn run() -> RunInfo {
-        RunInfo { key: "k".into(), name: "lr=1e-5".into(), log_steps: 2, position: (1, 1) }
-    }
-
-    fn events() -> Vec<Event> {
-        vec![
-            Event::RunStarted {
-                total_steps: 3,
-                steps_per_epoch: 3,
-                resumed_from: None,
-                rows: (8, 0, 2),
-                parameters: 1000,
-            },
-            Event::Note { message: "the head is new".into() },
-            step(1, 0.75),
-            step(2, 0.5),
-            Event::CheckpointSaved { step: 2 },
-            Event::EvalProgress { split: Split::Test, done: 2, total: 4 },
-            eval(When::During, 2, Split::Test, 3),
-            Event::RunFinished(Outcome::Failed { kind: FailureKind::Oom, message: "no room".into() }),
-        ]
-    }
-
-    fn shown(mut progress: Progress, paper: &Paper) -> String {
-        events().iter().for_each(|event| progress.on(&run(), event).unwrap());
-        progress.finish().unwrap();
-        paper.text()
-    }
-
-    #[test]
-    fn lines_where_there_is_no_terminal() {
-        let paper = Paper::default();
-        let text = shown(Progress::lines(paper.clone(), false, false), &paper);
-        let want = "\
-lr=1e-5 (k): 3 steps, 8 train + 0 dev + 2 test rows, 1.0k parameters
-note: the head is new
-step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 0.5s
-checkpoint at step 2
-step 2  epoch 1  test: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)
-lr=1e-5: failed (out of memory) after step 2: no room
-";
-        assert_eq!(text, want);
-    }
-
-    #[test]
-    fn quiet_says_only_what_needs_attention() {
-        let paper = Paper::default();
-        let text = shown(Progress::lines(paper.clone(), true, true), &paper);
-        let failure = "lr=1e-5: failed (out of memory) after step 2: no room";
-        assert_eq!(text, format!("\x1b[33mnote: the head is new\x1b[0m\n\x1b[1;31m{failure}\x1b[0m\n"));
-    }
-
-    #[test]
-    fn bars_and_the_lines_above_them() {
-        let paper = Paper::default();
-        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
-        let text = shown(Progress::bars(target, false), &paper);
-        for part in [
-            "lr=1e-5 ",
-            "2/3  loss 0.7375",
-            "  evaluating test",
-            " 2/4",
-            "acc 75.0%  200 tok/s  eta 0.5s",
-            "step 2/3  epoch 1",
-            "note: the head is new",
-            "failed (out of memory)",
-        ] {
-            assert!(text.contains(part), "{part:?} is not in {text:?}");
-        }
-        assert!(!text.contains("checkpoint at") && !text.contains("\x1b["), "{text:?}");
-    }
-
-    #[test]
-    fn a_run_that_is_done_leaves_no_bar() {
-        let mut progress = Progress::bars(ProgressDrawTarget::hidden(), false);
-        events().iter().for_each(|event| progress.on(&run(), event).unwrap());
-        let Output::Bars { bars, .. } = &progress.output else { unreachable!() };
-        assert!(bars.is_empty() && progress.views.is_empty());
-    }
-
-    #[test]
-    fn a_terminal_that_is_gone_does_not_stop_the_run() {
-        let mut progress = Progress::lines(io::Cursor::new([0u8; 3]), false, false);
-        events().iter().for_each(|event| progress.on(&run(), event).unwrap());
-    }
-}
+mod tests;

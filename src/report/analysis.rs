@@ -3,13 +3,14 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
-use super::input::{ReportInput, RunInput};
+use super::{
+    input::{ReportInput, RunInput},
+    trials::{self, common_name, grouped, kept, without_seeds},
+};
 use crate::{
-    event::{Split, When},
+    event::Split,
     metrics::Metrics,
-    plan::{Keep, Metric},
+    plan::Metric,
     stats::{Paired, Sample},
     store::{PredictionRecord, RunState},
 };
@@ -110,44 +111,19 @@ fn has_result(run: &RunInput) -> bool {
     run.run.state == RunState::Completed && run.run.final_metrics.as_ref().is_some_and(|m| m.accuracy.is_finite())
 }
 
-/// A metric as a score: more is better.
-fn score(metrics: &Metrics, by: Metric) -> f64 {
-    match by {
-        Metric::Accuracy => metrics.accuracy,
-        Metric::MacroF1 => metrics.macro_f1,
-        Metric::Loss => -metrics.loss,
-    }
-}
-
-/// Score of the kept weights on the dev split: as evaluated after training, or else as when they were kept.
+/// Score of the kept weights on the dev split.
 fn dev_score(run: &RunInput, by: Metric) -> Option<f64> {
-    let dev = || run.evals.iter().filter(|e| e.split == Split::Dev);
-    if let Some(after) = dev().rfind(|e| e.when == When::After) {
-        return Some(score(&after.metrics, by)).filter(|s| s.is_finite());
-    }
-    let mut during = dev().filter(|e| e.when == When::During).map(|e| score(&e.metrics, by)).filter(|s| s.is_finite());
-    match run.run.config.checkpoint.keep {
-        Keep::Best => during.max_by(f64::total_cmp),
-        Keep::Last | Keep::All | Keep::None => during.next_back(),
-    }
+    kept(&run.run.config, &run.evals, Split::Dev, by).map(|metrics| metrics.figure(by))
 }
 
 /// Higher score, then lower final loss, then earlier in the plan.
 fn better_first(runs: &[RunInput], scores: &[Option<f64>], a: usize, b: usize) -> Ordering {
     let loss = |i: usize| runs[i].run.final_metrics.as_ref().map_or(f64::INFINITY, |m| m.loss);
-    let score = |i: usize| scores[i].unwrap_or(f64::NEG_INFINITY);
-    score(b).total_cmp(&score(a)).then(loss(a).total_cmp(&loss(b))).then(a.cmp(&b))
+    trials::better_first(scores[a], scores[b]).then(loss(a).total_cmp(&loss(b))).then(a.cmp(&b))
 }
 
 fn groups(runs: &[RunInput], scores: &[Option<f64>]) -> Vec<Group> {
-    let mut members: Vec<(String, Vec<usize>)> = Vec::new();
-    for (i, run) in runs.iter().enumerate() {
-        let key = without_seeds(run);
-        match members.iter_mut().find(|(k, _)| *k == key) {
-            Some((_, group)) => group.push(i),
-            None => members.push((key, vec![i])),
-        }
-    }
+    let members = grouped(runs.iter().map(|run| without_seeds(&run.run.config)));
     let several = members.len() > 1;
     let figures = |group: &[usize], f: fn(&Metrics) -> f64| -> Option<Sample> {
         let with_result = group.iter().filter(|&&i| scores[i].is_some());
@@ -155,45 +131,13 @@ fn groups(runs: &[RunInput], scores: &[Option<f64>]) -> Vec<Group> {
     };
     members
         .into_iter()
-        .map(|(_, group)| Group {
-            name: common_name(runs, &group, several),
+        .map(|group| Group {
+            name: common_name(&group.iter().map(|&i| runs[i].run.name.as_str()).collect::<Vec<_>>(), several),
             accuracy: figures(&group, |m| m.accuracy),
             macro_f1: figures(&group, |m| m.macro_f1),
             runs: group,
         })
         .collect()
-}
-
-/// The resolved config without its seeds and without what changes no number, as text.
-fn without_seeds(run: &RunInput) -> String {
-    let mut config = serde_json::to_value(&run.run.config).unwrap_or(Value::Null);
-    for (table, key) in [("train", "seed"), ("train", "init_seed"), ("train", "order_seed"), ("data", "seed")] {
-        if let Some(value) = config.get_mut(table).and_then(|t| t.get_mut(key)) {
-            *value = Value::Null;
-        }
-    }
-    for (table, key) in [("train", "log_steps"), ("checkpoint", "every_steps"), ("checkpoint", "every_minutes")] {
-        config.get_mut(table).and_then(|t| t.as_object_mut()?.remove(key));
-    }
-    if let Some(config) = config.as_object_mut() {
-        config.retain(|key, _| key != "name" && key != "probes");
-    }
-    config.to_string()
-}
-
-/// The words that all names of a group share.
-fn common_name(runs: &[RunInput], group: &[usize], several: bool) -> String {
-    let words = |i: usize| runs[i].run.name.split_whitespace();
-    let first = group[0];
-    if group.len() == 1 {
-        return runs[first].run.name.clone();
-    }
-    let shared: Vec<&str> = words(first).filter(|w| group.iter().all(|&i| words(i).any(|v| v == *w))).collect();
-    match shared.is_empty() {
-        false => shared.join(" "),
-        true if several => format!("{} and its other seeds", runs[first].run.name),
-        true => "all seeds".into(),
-    }
 }
 
 /// The best run against the next, and against the best of another configuration where the next differs in seeds only.

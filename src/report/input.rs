@@ -51,11 +51,6 @@ impl RunInput {
     }
 }
 
-/// Rows predicted rightly: the diagonal of the confusion matrix.
-pub(super) fn right(metrics: &Metrics) -> u64 {
-    metrics.confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
-}
-
 /// The name of a split in a sentence.
 pub(super) fn split_name(split: Split) -> &'static str {
     match split {

@@ -1,6 +1,6 @@
 //! From records to a report: one self-contained HTML page, the same in Markdown, charts (SVG and PNG), CSV tables.
 //!
-//! [`render`] is the whole of it. Inside, records ([`ReportInput`]) are looked at once (`analysis`), made into figures
+//! [`render`] is the whole of it; [`leaderboard()`] is the part that a terminal shows. Inside, records ([`ReportInput`]) are looked at once (`analysis`), made into figures
 //! (`pictures`, drawn by `charts`) and ready strings (`view`), and placed by two templates. Nothing depends on a clock,
 //! a random number or the order of a map: the same records give the same bytes. The PNG files alone also depend on the
 //! fonts of the machine, since a browser is not there to find one.
@@ -11,9 +11,11 @@ mod environment;
 mod files;
 mod format;
 mod input;
+mod leaderboard;
 mod pictures;
 mod tables;
 mod templates;
+mod trials;
 mod view;
 
 use std::{
@@ -27,6 +29,7 @@ use analysis::Analysis;
 use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
 use input::{Settings, split_name};
+pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard};
 use view::{Picture, Pictures, View};
 
 /// Why a report could not be made.
@@ -159,7 +162,7 @@ impl Desk<'_> {
             };
             let caption = format!(
                 "Mean loss of each step's rows before the update; bold: exponential moving average with the bias of its \
-                 start taken out.{cut} A cross marks a run that broke off."
+                 start taken out.{cut} A cross marks a run that ended before its last step."
             );
             done.training.push(self.chart("loss", "Training loss by step", caption, figure, &fonts)?);
         }

@@ -11,7 +11,7 @@ use super::{
         OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
     },
     format,
-    input::{ReportInput, RunInput, right, split_name},
+    input::{ReportInput, RunInput, split_name},
 };
 use crate::{
     event::{Split, When},
@@ -187,7 +187,7 @@ pub fn majority(metrics: &Metrics) -> (f64, usize) {
 
 /// A share of rows predicted rightly, with its 95 % interval.
 pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
-    (metrics.accuracy, wilson(right(metrics), metrics.rows))
+    (metrics.accuracy, wilson(metrics.right(), metrics.rows))
 }
 
 /// Accuracies before and after, best run first, and how many runs there was no room for.

@@ -11,7 +11,7 @@ use super::{
     ReportError,
     analysis::Analysis,
     files,
-    input::{ReportInput, RunInput, right, split_name},
+    input::{ReportInput, RunInput, split_name},
 };
 use crate::{
     event::{FailureKind, When},
@@ -60,7 +60,7 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
     for (i, run) in input.runs.iter().enumerate() {
         let record = &run.run;
         let m = record.final_metrics.as_ref();
-        let interval = m.map(|m| wilson(right(m), m.rows));
+        let interval = m.map(|m| wilson(m.right(), m.rows));
         let train = &record.config.train;
         table.write_record([
             record.key.clone(),

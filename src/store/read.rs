@@ -46,6 +46,15 @@ impl Store {
         })
     }
 
+    /// The runs of an experiment's plan and those that it planned first, its earlier plans' among them, in the order in
+    /// which they were registered.
+    pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
+        let experiment = self.experiment(experiment)?.name;
+        let planned = "SELECT run FROM experiment_runs WHERE experiment = ?1";
+        let sql = format!("{RUN} WHERE r.experiment = ?1 OR r.key IN ({planned}) ORDER BY r.id");
+        self.read(|tx| all(tx, &sql, [&experiment], run_record))
+    }
+
     /// All experiments, in the order in which they were first stored.
     pub fn experiments(&self) -> Result<Vec<ExperimentRecord>, StoreError> {
         self.read(|tx| {
@@ -126,6 +135,14 @@ impl Store {
             "SELECT s.elapsed_s FROM steps s JOIN runs r ON r.key = s.run AND r.at_step = s.step WHERE s.run = ?1";
         let found = self.read(|tx| all(tx, sql, [key], |row| real(row, "elapsed_s")))?;
         Ok(found.into_iter().next().unwrap_or(0.0))
+    }
+
+    /// The last `most` steps of a run, in order.
+    pub fn last_steps(&self, key: &str, most: u32) -> Result<Vec<StepRecord>, StoreError> {
+        let sql = "SELECT * FROM steps WHERE run = ?1 ORDER BY step DESC LIMIT ?2";
+        let mut steps = self.read(|tx| all(tx, sql, params![key, most], step_record))?;
+        steps.reverse();
+        Ok(steps)
     }
 
     /// The evaluations of a run: before, during and after training, by step and split.

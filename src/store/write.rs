@@ -65,11 +65,18 @@ impl Store {
     /// Stores a run as pending. Of one that is known already only the config is renewed: what is in it and not in the key
     /// (probes, printing, what is kept) is as the latest spec says.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
+        self.register_all(std::slice::from_ref(run))
+    }
+
+    /// The same for many runs: all of them or, after an error, none.
+    pub fn register_all(&mut self, runs: &[NewRun<'_>]) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.execute(
+            let mut insert = tx.prepare(
                 "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET config = excluded.config",
-                params![
+            )?;
+            for run in runs {
+                insert.execute(params![
                     run.key,
                     run.name,
                     run.experiment,
@@ -78,8 +85,8 @@ impl Store {
                     Json(run.labels),
                     Count(run.total_steps),
                     unix_time(),
-                ],
-            )?;
+                ])?;
+            }
             Ok(())
         })
     }
@@ -125,7 +132,7 @@ impl Store {
     /// Gives back their keys, oldest first.
     pub fn interrupt_dead(&mut self, is_alive: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
         // Most often there is none, and then a command that only reads needs no write lock.
-        if self.read(|tx| running(tx))?.is_empty() {
+        if self.read(|tx| running(tx))?.iter().all(|key| is_alive(key)) {
             return Ok(Vec::new());
         }
         // Owners are asked under the write lock: one that comes to life after its answer can only say so afterwards.

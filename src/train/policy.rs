@@ -25,11 +25,7 @@ pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, minutes: f6
 
 /// The figure that a checkpoint is chosen by, turned so that more is better.
 pub fn figure(metric: Metric, metrics: &Metrics) -> f64 {
-    match metric {
-        Metric::Accuracy => metrics.accuracy,
-        Metric::MacroF1 => metrics.macro_f1,
-        Metric::Loss => -metrics.loss,
-    }
+    metrics.figure(metric)
 }
 
 /// The best evaluation so far, and how long ago it was.

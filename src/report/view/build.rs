@@ -161,7 +161,15 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             "The best of {n} runs was chosen by its {by} on the {on} split; the rows it is measured on had no part in that."
         ));
     }
-    let missing = input.runs.len() - n;
+    let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
+    if pruned > 0 {
+        let was = if pruned == 1 { "was" } else { "were" };
+        out.push(format!(
+            "{} {was} ended before the last step because others did better (pruned); the table says at what.",
+            format::plural(pruned, "run")
+        ));
+    }
+    let missing = input.runs.len() - n - pruned;
     if missing > 0 && n > 0 {
         let have = if missing == 1 { "has" } else { "have" };
         out.push(format!("{} {have} no result; the table says why.", format::plural(missing, "run")));

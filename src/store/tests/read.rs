@@ -151,3 +151,26 @@ fn writers_wait_for_each_other() {
     let files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files, ["taper.db"]);
 }
+
+#[test]
+fn runs_of_earlier_plans_are_listed_with_those_of_the_present_one() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    register(&mut store, "l", "lr=2e-5");
+    // `exp` planned both first; `other` shares one.
+    store.save_experiment(&experiment("exp", &["l"])).unwrap();
+    store.save_experiment(&experiment("other", &["l"])).unwrap();
+    let keys = |name: &str| store.runs_ever_of(name).unwrap().into_iter().map(|run| run.key).collect::<Vec<_>>();
+    assert_eq!((keys("exp"), keys("other")), (vec!["k".to_string(), "l".into()], vec!["l".to_string()]));
+    assert!(matches!(store.runs_ever_of("ex"), Err(StoreError::UnknownExperiment { .. })));
+}
+
+#[test]
+fn the_last_steps_come_in_order() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let events: Vec<Event> = (1..=5).map(|i| step(i, i as f64)).collect();
+    store.append("k", &events).unwrap();
+    let last = |most| store.last_steps("k", most).unwrap().iter().map(|s| s.step).collect::<Vec<_>>();
+    assert_eq!((last(2), last(9)), (vec![4, 5], vec![1, 2, 3, 4, 5]));
+}

@@ -1,0 +1,264 @@
+//! Which trial of an experiment is best: runs that differ in nothing but their seed, compared as one.
+
+use serde::Serialize;
+
+use super::trials::{better_first, common_name, grouped, kept, trial};
+use crate::{
+    event::Split,
+    metrics::Metrics,
+    plan::Metric,
+    stats::{Sample, wilson},
+    store::{EvalRecord, RunRecord, RunState, Store, StoreError},
+};
+
+/// The trials of an experiment, best first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Leaderboard {
+    /// The experiment.
+    pub experiment: String,
+    /// The split that they are compared on: dev, or test where some have no dev split.
+    pub split: Split,
+    /// The figure that they are compared by.
+    pub metric: Metric,
+    /// Complete trials in their order; then what is not complete, what was pruned, what failed.
+    pub trials: Vec<Trial>,
+}
+
+/// Runs that differ in nothing but their seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// Its place, from 1; none before all its runs are complete.
+    pub rank: Option<usize>,
+    /// What the names of its runs share.
+    pub name: String,
+    /// Keys of its runs, in the plan's order.
+    pub runs: Vec<String>,
+    /// How many of them are complete.
+    pub completed: usize,
+    /// Completed, or what keeps it from being that.
+    pub state: RunState,
+    /// What a run that is pruned or failed, or stopped, says of it.
+    pub message: Option<String>,
+    /// The figure that it is compared by, as measured with the weights kept by now.
+    pub figure: Option<Mean>,
+    /// Accuracy on the test split.
+    pub test_accuracy: Option<Mean>,
+}
+
+/// A figure over the seeds of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mean {
+    /// Runs that it was measured in.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Lower end of the 95 % interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
+    /// other figures of one run there is none.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// The leaderboard of an experiment's present plan.
+///
+/// # Errors
+/// An experiment that is not there; a database that cannot be read.
+pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, StoreError> {
+    let runs: Result<Vec<_>, StoreError> =
+        store.runs_of(experiment)?.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
+    Ok(Leaderboard::new(experiment, &runs?))
+}
+
+impl Leaderboard {
+    /// The leaderboard of these runs, given with their evaluations in the plan's order.
+    pub fn new(experiment: &str, runs: &[(RunRecord, Vec<EvalRecord>)]) -> Self {
+        // The dev split chooses only if it can choose among all of them.
+        let by_dev = !runs.is_empty() && runs.iter().all(|(run, _)| run.config.data.dev > 0.0);
+        let (split, metric) = match runs.first() {
+            Some((run, _)) if by_dev => (Split::Dev, run.config.checkpoint.metric),
+            _ => (Split::Test, Metric::Accuracy),
+        };
+        let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
+        let several = groups.len() > 1;
+        let mut trials: Vec<Trial> = groups
+            .iter()
+            .map(|group| {
+                let members: Vec<_> = group.iter().map(|&i| &runs[i]).collect();
+                one(&members, split, metric, several)
+            })
+            .collect();
+        let score = |t: &Trial| t.figure.map(|f| if metric == Metric::Loss { -f.mean } else { f.mean });
+        trials.sort_by(|a, b| place(a).cmp(&place(b)).then(better_first(score(a), score(b))));
+        for (i, trial) in trials.iter_mut().enumerate().take_while(|(_, t)| place(t) == 0) {
+            trial.rank = Some(i + 1);
+        }
+        Self { experiment: experiment.into(), split, metric, trials }
+    }
+}
+
+/// What comes first: complete and measured, still to be completed, pruned, failed.
+fn place(trial: &Trial) -> usize {
+    match trial.state {
+        RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.runs.len()) => 0,
+        RunState::Completed | RunState::Running | RunState::Interrupted | RunState::Pending => 1,
+        RunState::Pruned => 2,
+        RunState::Failed => 3,
+    }
+}
+
+fn one(members: &[&(RunRecord, Vec<EvalRecord>)], split: Split, metric: Metric, several: bool) -> Trial {
+    let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
+    let chosen: Vec<&Metrics> =
+        members.iter().filter_map(|(run, evals)| kept(&run.config, evals, split, metric)).collect();
+    let tested: Vec<&Metrics> = members
+        .iter()
+        .filter(|(run, _)| run.config.data.test > 0.0)
+        .filter_map(|(run, _)| run.final_metrics.as_ref())
+        .collect();
+    let state = state(members);
+    let speaks = |run: &&RunRecord| run.state == state && run.message.is_some();
+    Trial {
+        rank: None,
+        name: common_name(&names, several),
+        runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
+        completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
+        state,
+        message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
+        figure: mean(&chosen, metric),
+        test_accuracy: mean(&tested, Metric::Accuracy),
+    }
+}
+
+/// The state of a trial: what goes on in it before what has ended it, and a failure before a pruning.
+fn state(members: &[&(RunRecord, Vec<EvalRecord>)]) -> RunState {
+    let order = [RunState::Running, RunState::Failed, RunState::Pruned, RunState::Interrupted, RunState::Pending];
+    let any = |state: &RunState| members.iter().any(|(run, _)| run.state == *state);
+    order.into_iter().find(any).unwrap_or(RunState::Completed)
+}
+
+fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
+    // Turned as people read it: a loss is a loss.
+    let turn = |figure: f64| if by == Metric::Loss { -figure } else { figure };
+    let values: Vec<f64> = measured.iter().map(|m| turn(m.figure(by))).filter(|v| v.is_finite()).collect();
+    let sample = Sample::new(&values)?;
+    let interval = match (measured, by) {
+        ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
+        _ => sample.interval,
+    };
+    Some(Mean { n: sample.n, mean: sample.mean, low: interval.map(|i| i.low), high: interval.map(|i| i.high) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Event, FailureKind, Outcome, When},
+        plan::RunConfig,
+        store::{Environment, NewRun, testing},
+    };
+
+    /// A store with the runs of one experiment: (learning rate, seed, rows of four right on dev and on test after training
+    /// or else while it trains, how it ended).
+    fn board(change: fn(&mut RunConfig), runs: &[(f64, u64, Option<usize>, Outcome)]) -> Leaderboard {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let mut planned = Vec::new();
+        for (lr, seed, right, outcome) in runs {
+            let mut config = testing::config();
+            (config.train.lr, config.data.dev, config.data.test) = (*lr, 0.1, 0.1);
+            (config.train.seed, config.train.init_seed, config.train.order_seed) = (*seed, *seed, *seed);
+            change(&mut config);
+            let (key, name) = (format!("{lr}/{seed}"), format!("lr={lr} seed={seed}"));
+            let labels = ["negative", "positive"].map(String::from);
+            let new =
+                NewRun { key: &key, name: &name, experiment: "e", config: &config, labels: &labels, total_steps: 9 };
+            store.register(&new).unwrap();
+            store.start(&key, &Environment::default(), None).unwrap();
+            if let Some(right) = right {
+                let when = if *outcome == Outcome::Completed { When::After } else { When::During };
+                store.append(&key, &[testing::eval(when, 9, Split::Dev, *right)]).unwrap();
+                if when == When::After {
+                    store.append(&key, &[testing::eval(when, 9, Split::Test, 2)]).unwrap();
+                }
+            }
+            store.append(&key, &[Event::RunFinished(outcome.clone())]).unwrap();
+            planned.push((key, name));
+        }
+        let experiment = crate::store::ExperimentRecord {
+            name: "e".into(),
+            description: String::new(),
+            spec_path: "e.toml".into(),
+            arguments: Vec::new(),
+            spec_text: String::new(),
+            report: serde_json::json!({}),
+            runs: planned,
+        };
+        store.save_experiment(&experiment).unwrap();
+        leaderboard(&store, "e").unwrap()
+    }
+
+    fn pruned() -> Outcome {
+        Outcome::Pruned { reason: "9th of 9".into() }
+    }
+
+    fn diverged() -> Outcome {
+        Outcome::Failed { kind: FailureKind::Diverged, message: "NaN".into() }
+    }
+
+    #[test]
+    fn trials_stand_by_their_mean_and_what_is_not_complete_stands_below() {
+        let done = Outcome::Completed;
+        let board = board(
+            |_| (),
+            &[
+                (1e-1, 1, Some(4), diverged()),
+                (1e-2, 1, Some(4), pruned()),
+                (1e-3, 1, Some(4), done.clone()),
+                (1e-3, 2, None, Outcome::Interrupted),
+                (1e-4, 1, Some(2), done.clone()),
+                (1e-4, 2, Some(3), done.clone()),
+                (1e-5, 1, Some(3), done.clone()),
+                (1e-5, 2, Some(3), done.clone()),
+                (1e-1, 2, Some(4), done),
+            ],
+        );
+        assert_eq!((board.split, board.metric), (Split::Dev, Metric::Accuracy));
+        let seen: Vec<_> = board
+            .trials
+            .iter()
+            .map(|t| (t.rank, t.name.as_str(), t.runs.len(), t.completed, t.state, t.message.as_deref()))
+            .collect();
+        let want = [
+            (Some(1), "lr=0.00001", 2, 2, RunState::Completed, None),
+            (Some(2), "lr=0.0001", 2, 2, RunState::Completed, None),
+            (None, "lr=0.001", 2, 1, RunState::Interrupted, None),
+            (None, "lr=0.01 seed=1", 1, 0, RunState::Pruned, Some("9th of 9")),
+            (None, "lr=0.1", 2, 1, RunState::Failed, Some("NaN")),
+        ];
+        assert_eq!(seen, want);
+        // Figures 0.5 and 0.75: mean 0.625, sd 0.1768, Student's t of one degree 12.706, so ± 1.588.
+        let second = board.trials[1].figure.unwrap();
+        assert_eq!((second.n, second.mean), (2, 0.625));
+        assert!((second.low.unwrap() - (0.625 - 1.58827)).abs() < 1e-4, "{second:?}");
+        // One run with 4 of 4 rows right: Wilson.
+        let third = board.trials[2].figure.unwrap();
+        assert_eq!((third.n, third.mean, third.high), (1, 1.0, Some(1.0)));
+        assert!((third.low.unwrap() - 0.5101).abs() < 1e-4, "{third:?}");
+        assert_eq!(board.trials[0].test_accuracy.unwrap().mean, 0.5);
+        assert_eq!(board.trials[3].test_accuracy, None);
+    }
+
+    #[test]
+    fn a_loss_ranks_from_below_and_without_a_dev_split_the_test_accuracy_chooses() {
+        let runs = [(1e-4, 1, Some(2), Outcome::Completed), (1e-5, 1, Some(3), Outcome::Completed)];
+        let by_loss = board(|config| config.checkpoint.metric = Metric::Loss, &runs);
+        // Both have the same loss: the plan's order stays, and one run's loss has no interval.
+        assert_eq!(by_loss.trials[0].name, "lr=0.0001 seed=1");
+        assert_eq!(by_loss.trials[0].figure, Some(Mean { n: 1, mean: 0.625, low: None, high: None }));
+        let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
+        assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));
+        assert_eq!(by_test.trials[1].figure.unwrap().mean, 0.5);
+        let none = board(|_| (), &[]);
+        assert!(none.trials.is_empty());
+    }
+}
