@@ -14,6 +14,7 @@ mod memory;
 mod name;
 pub mod prune;
 mod resolve;
+mod runs;
 pub mod schedule;
 mod search;
 mod source;

@@ -1,0 +1,138 @@
+//! Points of a sweep → its runs, each config once, each with a name and the number of its trial.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::{
+    PlanError, PlannedRun,
+    expand::SEED,
+    key::{fingerprint, to_value},
+    name::Names,
+    resolve,
+    search::{self, Point, Space},
+};
+use crate::spec::Spec;
+
+/// Runs as they are found.
+pub(super) struct Runs<'a, E, At> {
+    spec: &'a Spec,
+    /// The spec as JSON.
+    pub(super) base: &'a Value,
+    names: Names,
+    at: At,
+    runs: Vec<PlannedRun>,
+    errors: Vec<E>,
+    /// Points looked at, seeds aside.
+    points: HashSet<String>,
+    /// Configs of the runs.
+    seen: HashSet<[u8; 32]>,
+    /// Configs but for their seeds, each with its trial's number.
+    trials: HashMap<[u8; 32], usize>,
+}
+
+impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> Runs<'a, E, At> {
+    pub(super) fn new(spec: &'a Spec, space: &Space, base: &'a Value, at: At) -> Self {
+        let seeds: Vec<Value> = spec.sweep.seeds.iter().map(|seed| Value::from(*seed)).collect();
+        let mut values = space.values_by_key();
+        if !seeds.is_empty() {
+            values.insert(SEED, seeds.iter().collect());
+        }
+        let names = Names::new(&values);
+        let (points, seen, trials) = Default::default();
+        Self { spec, base, names, at, runs: vec![], errors: vec![], points, seen, trials }
+    }
+
+    /// Adds the runs of a point, one for each seed; whether the point is used: it is new, or what is wrong with it has been
+    /// noted. Where a trial has to be `new`, one that is another's by its config adds nothing.
+    pub(super) fn add(&mut self, point: Point, new: bool) -> bool {
+        if new && !self.points.insert(Value::from_iter(point.iter().cloned()).to_string()) {
+            return false;
+        }
+        let seeds = match self.spec.sweep.seeds.is_empty() {
+            true => vec![None],
+            false => self.spec.sweep.seeds.iter().copied().map(Some).collect(),
+        };
+        let before = self.trials.len();
+        let mut used = false;
+        let mut trial = None;
+        for seed in seeds {
+            let mut point = point.clone();
+            point.extend(seed.map(|seed| (SEED.to_string(), Value::from(seed))));
+            if self.excluded(&point) {
+                continue;
+            }
+            let (spec, config) = match (self.at)(&point).and_then(|spec| Ok((resolve(&spec)?, spec))) {
+                Ok((config, spec)) => (spec, config),
+                Err(e) => {
+                    self.errors.push(e);
+                    used = true;
+                    continue;
+                }
+            };
+            let print = fingerprint(&to_value(&config));
+            let number = *trial.get_or_insert_with(|| self.trial(print, spec, &point));
+            if new && number < before {
+                return false;
+            }
+            used = true;
+            if self.seen.insert(print) {
+                let name = if point.is_empty() { self.spec.name.clone() } else { self.names.name(&point) };
+                self.runs.push(PlannedRun { trial: number, name, point, config });
+            }
+        }
+        used
+    }
+
+    /// The number of the trial that a run of this config and spec belongs to.
+    fn trial(&mut self, print: [u8; 32], mut spec: Spec, point: &Point) -> usize {
+        let seeded = point.iter().any(|(key, _)| key == SEED);
+        spec.train.seed = 0;
+        let print = match resolve(&spec) {
+            Ok(config) if seeded => fingerprint(&to_value(&config)),
+            _ => print,
+        };
+        let next = self.trials.len();
+        *self.trials.entry(print).or_insert(next)
+    }
+
+    /// Asks for a point without adding it, and notes what is wrong with it.
+    pub(super) fn try_out(&mut self, point: &Point) {
+        if !self.excluded(point)
+            && let Err(e) = (self.at)(point)
+        {
+            self.errors.push(e);
+        }
+    }
+
+    /// All runs, or all that is wrong.
+    pub(super) fn done(mut self) -> Result<Vec<PlannedRun>, Vec<E>> {
+        number_namesakes(&mut self.runs);
+        if self.errors.is_empty() { Ok(self.runs) } else { Err(self.errors) }
+    }
+
+    fn excluded(&self, point: &Point) -> bool {
+        self.spec.sweep.exclude.iter().any(|table| matches(table, point, self.base))
+    }
+}
+
+/// Whether every key of `table` has its value: the point's, or the spec's where the key is not swept.
+fn matches(table: &BTreeMap<String, Value>, point: &[(String, Value)], base: &Value) -> bool {
+    let value = |key: &str| match point.iter().find(|(swept, _)| swept == key) {
+        Some((_, value)) => Some(value),
+        None => search::said(base, key),
+    };
+    !table.is_empty() && table.iter().all(|(key, want)| value(key).is_some_and(|found| search::same(found, want)))
+}
+
+/// Makes names unique where values are written alike (`1` and `"1"`).
+fn number_namesakes(runs: &mut [PlannedRun]) {
+    let mut taken: HashMap<String, u32> = HashMap::new();
+    for run in runs {
+        let namesakes = taken.entry(run.name.clone()).or_default();
+        *namesakes += 1;
+        if *namesakes > 1 {
+            run.name = format!("{} #{namesakes}", run.name);
+        }
+    }
+}
