@@ -67,7 +67,11 @@ impl Run {
         let above = progress.above();
         let say = {
             let (above, quiet) = (above.clone(), global.quiet);
-            move |text: &str| if !quiet { above.say(text) }
+            move |text: &str| {
+                if !quiet {
+                    above.say(text)
+                }
+            }
         };
         common::catch_signals(move || {
             above.say(

@@ -141,12 +141,13 @@ impl<'a, 'b> Command<'a, 'b> {
             let rungs = rungs(&runner.prune, &run.config.train, run.splits.train.len() as u64);
             Item { trial: run.trial, figures: vec![None; rungs.len()], rungs, standing: Standing::Open, failed: false }
         };
-        let sweep = Sweep::new(runner.prune.clone(), runs.iter().map(item).collect());
+        let sweep = Sweep::new(runner.prune, runs.iter().map(item).collect());
         let pool = Pool::new(runner.program.clone(), &runner.slots);
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, looked, waits: false, tally: Tally::default() };
+        let mut command =
+            Self { store, runs, runner, pool, sweep, tries, busy, looked, waits: false, tally: Tally::default() };
         for (place, run) in runs.iter().enumerate() {
             let state = command.look(place)?.state;
             if command.runner.ended.contains(&run.key) {
@@ -198,11 +199,14 @@ impl<'a, 'b> Command<'a, 'b> {
             }
             if self.busy.iter().all(Option::is_none) {
                 let elsewhere = self.sweep.items.iter().any(|item| item.standing == Standing::Elsewhere);
-                if stopping || (!elsewhere && !(self.may_begin() && self.sweep.hope())) {
+                if stopping {
                     return self.conclude();
                 }
                 if !elsewhere {
-                    continue;
+                    if self.may_begin() && self.sweep.hope() {
+                        continue;
+                    }
+                    return self.conclude();
                 }
                 self.say_that_it_waits();
             }
@@ -220,8 +224,9 @@ impl<'a, 'b> Command<'a, 'b> {
     fn say_that_it_waits(&mut self) {
         if !std::mem::replace(&mut self.waits, true) {
             let elsewhere = self.sweep.items.iter().filter(|item| item.standing == Standing::Elsewhere).count();
-            let runs = crate::format::plural(elsewhere, "run");
-            (self.runner.say)(&format!("another taper process is at {runs} of this sweep: waiting for it"));
+            (self.runner.say)(&format!(
+                "another taper process is at {elsewhere} of the runs that are left: waiting for it"
+            ));
         }
     }
 

@@ -163,3 +163,131 @@ impl Sweep {
                 && self.trials[item.trial].iter().any(|&i| self.items[i].failed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
+
+    /// `trials` trials of `seeds` runs of 9 steps, with rungs at 1 and 3.
+    fn sweep(prune: Prune, trials: usize, seeds: usize) -> Sweep {
+        let rungs = if prune == Prune::None { Vec::new() } else { vec![1, 3] };
+        let item = |trial| Item {
+            trial,
+            figures: vec![None; rungs.len()],
+            rungs: rungs.clone(),
+            standing: Standing::Open,
+            failed: false,
+        };
+        Sweep::new(prune, (0..trials * seeds).map(|i| item(i / seeds)).collect())
+    }
+
+    /// What a command with one worker does, run by run: (run, the step that it begins at, the step that it gets to). The
+    /// figure of a run is what `figure` says; `interrupted` forgets everything but the figures before each run.
+    fn play(sweep: &mut Sweep, figure: impl Fn(usize) -> f64, interrupted: bool) -> Vec<(usize, u64, u64)> {
+        let mut made = Vec::new();
+        let mut at = vec![0; sweep.items.len()];
+        loop {
+            if interrupted {
+                sweep.granted.iter_mut().for_each(|granted| *granted = 0);
+            }
+            for (place, _) in sweep.out() {
+                sweep.items[place].standing = Standing::Ended;
+            }
+            let Some(place) = sweep.next(|_| true) else {
+                if sweep.hope() {
+                    continue;
+                }
+                return made;
+            };
+            sweep.items[place].standing = Standing::Busy;
+            let from = at[place];
+            let mut end = 9;
+            for rung in sweep.items[place].rungs.clone().into_iter().filter(|rung| *rung > from) {
+                sweep.measured(place, rung, figure(place));
+                if !sweep.goes_on(place, rung) {
+                    end = rung;
+                    break;
+                }
+            }
+            at[place] = end;
+            sweep.items[place].standing = if end == 9 { Standing::Ended } else { Standing::Open };
+            made.push((place, from, end));
+        }
+    }
+
+    #[test]
+    fn without_a_rule_runs_are_made_whole_and_in_order() {
+        let made = play(&mut sweep(Prune::None, 2, 2), |_| 0.0, false);
+        assert_eq!(made, [(0, 0, 9), (1, 0, 9), (2, 0, 9), (3, 0, 9)]);
+    }
+
+    #[test]
+    fn asha_lets_the_best_third_past_each_rung() {
+        let mut nine = sweep(ASHA, 9, 1);
+        let made = play(&mut nine, |place| place as f64, false);
+        // Each new trial is the best so far: at the third and the sixth of them one more may go on, and does so at once.
+        let want = [(0, 0, 1), (1, 0, 1), (2, 0, 3), (3, 0, 1), (4, 0, 1), (5, 0, 3), (6, 0, 1), (7, 0, 1), (8, 0, 9)];
+        assert_eq!(made, want);
+        let waiting: Vec<usize> = nine.waiting().into_iter().map(|(place, _)| place).collect();
+        assert_eq!(waiting, [0, 1, 2, 3, 4, 5, 6, 7], "what is left when nothing more comes is told why");
+        let steps: u64 = made.iter().map(|(_, from, end)| end - from).sum();
+        assert_eq!(steps, 21, "of 81");
+    }
+
+    #[test]
+    fn one_that_falls_behind_is_overtaken_by_one_that_waited() {
+        let figures = [5.0, 9.0, 1.0, 7.0, 2.0, 3.0];
+        let made = play(&mut sweep(ASHA, 6, 1), |place| figures[place], false);
+        let want = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (1, 1, 3), (3, 0, 1), (4, 0, 1), (5, 0, 1), (3, 1, 3), (1, 3, 9)];
+        assert_eq!(made, want, "the last for want of a third at its rung");
+    }
+
+    /// A command that is killed before every run and begun again decides as one that is not.
+    #[test]
+    fn decisions_hang_on_figures_alone() {
+        for seeds in [1, 3] {
+            for salt in 0..20 {
+                let figure = |place: usize| f64::from(crate::random::philox([salt, 1], [place as u32, 0, 0, 0])[0]);
+                let calm = play(&mut sweep(ASHA, 12, seeds), figure, false);
+                assert_eq!(play(&mut sweep(ASHA, 12, seeds), figure, true), calm);
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_of_a_trial_are_compared_by_their_mean() {
+        // Trial 1 has the best run, trial 2 the best mean.
+        let figures = [0.0, 0.0, 9.0, 1.0, 6.0, 6.0];
+        let mut sweep = sweep(ASHA, 3, 2);
+        let made = play(&mut sweep, |place| figures[place], false);
+        let rest: Vec<_> = made[6..].iter().map(|(place, ..)| *place).collect();
+        assert_eq!(made[..6].iter().map(|(place, ..)| *place).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        assert!(rest.iter().all(|place| [4, 5].contains(place)), "{made:?}");
+        assert!([4, 5].iter().all(|place| made.iter().any(|m| (m.0, m.2) == (*place, 9))), "{made:?}");
+    }
+
+    #[test]
+    fn a_failed_run_takes_its_trial_with_it_and_no_other() {
+        let mut sweep = sweep(ASHA, 3, 2);
+        let first = sweep.next(|_| true).expect("a run");
+        (sweep.items[first].failed, sweep.items[first].standing) = (true, Standing::Ended);
+        let out = sweep.out();
+        assert_eq!(out, [(1, "another run of its trial failed".to_string())]);
+        assert_eq!(sweep.next(|_| true), Some(2));
+        // Without a rule nothing is taken: every run counts for itself.
+        let mut plain = super::tests::sweep(Prune::None, 1, 2);
+        (plain.items[0].failed, plain.items[0].standing) = (true, Standing::Ended);
+        assert!(plain.out().is_empty() && plain.next(|_| true) == Some(1));
+    }
+
+    #[test]
+    fn what_may_not_begin_does_not_keep_others_from_going_on() {
+        let mut sweep = sweep(ASHA, 4, 1);
+        sweep.measured(3, 1, 1.0);
+        sweep.granted[3] = 1;
+        assert_eq!(sweep.next(|place| place == 3), Some(3));
+        assert_eq!(sweep.next(|_| false), None);
+    }
+}
