@@ -226,12 +226,16 @@ mod tests {
     #[test]
     fn asha_lets_the_best_third_past_each_rung() {
         let mut nine = sweep(ASHA, 9, 1);
-        let made = play(&mut nine, |place| place as f64, false);
-        // Each new trial is the best so far: at the third and the sixth of them one more may go on, and does so at once.
-        let want = [(0, 0, 1), (1, 0, 1), (2, 0, 3), (3, 0, 1), (4, 0, 1), (5, 0, 3), (6, 0, 1), (7, 0, 1), (8, 0, 9)];
-        assert_eq!(made, want);
+        let made = play(&mut nine, |place| -(place as f64), false);
+        // The first is the best: at every third of the others one more may go on, and does so before anything new begins.
+        let want = [
+            [(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 3)],
+            [(3, 0, 1), (4, 0, 1), (5, 0, 1), (1, 1, 3)],
+            [(6, 0, 1), (7, 0, 1), (8, 0, 1), (2, 1, 3)],
+        ];
+        assert_eq!(made, [&want.concat()[..], &[(0, 3, 9)]].concat());
         let waiting: Vec<usize> = nine.waiting().into_iter().map(|(place, _)| place).collect();
-        assert_eq!(waiting, [0, 1, 2, 3, 4, 5, 6, 7], "what is left when nothing more comes is told why");
+        assert_eq!(waiting, [1, 2, 3, 4, 5, 6, 7, 8], "what is left when nothing more comes is told why");
         let steps: u64 = made.iter().map(|(_, from, end)| end - from).sum();
         assert_eq!(steps, 21, "of 81");
     }
@@ -277,7 +281,7 @@ mod tests {
         assert_eq!(out, [(1, "another run of its trial failed".to_string())]);
         assert_eq!(sweep.next(|_| true), Some(2));
         // Without a rule nothing is taken: every run counts for itself.
-        let mut plain = super::tests::sweep(Prune::None, 1, 2);
+        let mut plain = self::sweep(Prune::None, 1, 2);
         (plain.items[0].failed, plain.items[0].standing) = (true, Standing::Ended);
         assert!(plain.out().is_empty() && plain.next(|_| true) == Some(1));
     }
