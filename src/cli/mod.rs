@@ -10,6 +10,7 @@ mod export;
 mod gc;
 mod leaderboard;
 mod list;
+mod method;
 mod output;
 mod plan;
 mod predict;

@@ -19,6 +19,7 @@ use super::{
     Global, Unusable, common,
     common::{Planner, SpecArgs},
     costs::{self, Costs},
+    method::Method,
     output::Output,
     standing::{Standing, Stored},
 };
@@ -79,9 +80,10 @@ impl Plan {
         for (run, standing) in runs.iter().zip(standings) {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
+        let method = Method::new(&spec.spec().sweep, &planner);
         match out.json {
-            true => out.document(&document(&spec, &lines, &orphaned)?)?,
-            false => print(&spec, &self.spec, &lines, &orphaned, out)?,
+            true => out.document(&document(&spec, &lines, &orphaned, &method)?)?,
+            false => print(&spec, &self.spec, &lines, &orphaned, &method, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -101,6 +103,7 @@ fn print(
     args: &SpecArgs,
     lines: &[Line],
     orphaned: &[(&RunRecord, String)],
+    method: &Method,
     out: &mut Output,
 ) -> Result<()> {
     out.line(format!("{}  ({})", spec.spec().name, args.spec.display()))?;
@@ -121,6 +124,9 @@ fn print(
     }
     if shown.len() > 1 {
         out.line(format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
+    }
+    for line in method.lines() {
+        out.line(line)?;
     }
     out.line("")?;
     out.table(
@@ -149,14 +155,18 @@ fn print(
         }))?;
     }
     let time: f64 = lines.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).sum();
-    let disk = lines.iter().map(|line| line.estimate.disk_bytes as f64 * left(line).ceil()).sum::<f64>() as u64;
+    // What runs keep adds up; what one takes while it is made does so for one after the other.
+    let open_lines = || lines.iter().filter(|line| left(line) > 0.0).map(|line| &line.estimate);
+    let kept: u64 = open_lines().map(|e| e.kept_bytes).sum();
+    let making = open_lines().map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
     let open = lines.iter().filter(|line| left(line) > 0.0).count();
     out.line("")?;
     out.line(format!(
-        "{open} of {} runs to do: about {} on this machine's CPU, {} of disk",
+        "{open} of {} runs to do: about {} on this machine's CPU, {} of disk and {} more for each that is being made",
         lines.len(),
-        format::duration(time),
-        format::bytes(disk)
+        format::duration(time * method.share()),
+        format::bytes(kept),
+        format::bytes(making)
     ))
 }
 
@@ -224,7 +234,12 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     ))
 }
 
-fn document(spec: &LoadedSpec, lines: &[Line], orphaned: &[(&RunRecord, String)]) -> Result<serde_json::Value> {
+fn document(
+    spec: &LoadedSpec,
+    lines: &[Line],
+    orphaned: &[(&RunRecord, String)],
+    method: &Method,
+) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
         let (run, e, l) = (line.run, &line.estimate, line.run.lengths()?);
         let c = &run.dataset.cleaning;
@@ -252,7 +267,8 @@ fn document(spec: &LoadedSpec, lines: &[Line], orphaned: &[(&RunRecord, String)]
         .iter()
         .map(|(run, name)| json!({ "key": run.key, "name": name, "state": run.state, "steps": run.steps }))
         .collect();
-    Ok(json!({ "experiment": spec.spec().name, "runs": runs.collect::<Result<Vec<_>>>()?, "orphaned": orphaned }))
+    let runs = runs.collect::<Result<Vec<_>>>()?;
+    Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": orphaned }))
 }
 
 fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {

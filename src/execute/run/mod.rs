@@ -1,5 +1,8 @@
 //! Making the runs of a plan: who is at which, what is left to do, what came of it.
 
+mod begin;
+mod end;
+
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -7,26 +10,22 @@ use std::{
 };
 
 use super::{
-    ExecuteError, Prepared, RunFolder,
+    ExecuteError, Prepared,
     pool::{News, Pool, Slot},
-    probes,
-    protocol::{Job, Order, Report, Task},
+    protocol::{Order, Report},
     sweep::{Item, Standing, Sweep},
 };
 use crate::{
-    event::{Event, FailureKind, Outcome, Split, When},
+    event::{Event, FailureKind, Split, When},
     observe::{Listener, RunInfo},
-    plan::{Keep, Prune, prune::rungs},
+    plan::{Prune, prune::rungs},
     store::{RunLock, RunRecord, RunState, Store, is_locked},
-    train::{largest_part, policy::figure},
+    train::policy::figure,
 };
 
 /// Between looks at the request to stop, and at runs that another process is at.
 const TICK: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
-
-/// Tokens below which a batch is not cut further when memory runs out.
-const LEAST_MICRO_BATCH: usize = 64;
 
 /// How many runs ended how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,7 +99,15 @@ pub struct Runner<'a> {
 /// What would meet every other run too: the store, the listener, no worker to be had.
 pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Result<Tally, ExecuteError> {
     let mut command = Command::new(store, runs, runner)?;
-    command.work()?;
+    if let Err(e) = command.work() {
+        // Best told by the store; where that is what failed, the next command finds runs without a process.
+        let message = e.to_string();
+        for busy in command.busy.iter().flatten().filter(|busy| busy.then.is_none()) {
+            let key = &command.runs[busy.place].key;
+            let _ = command.store.mark(key, RunState::Failed, Some(FailureKind::Error), Some(&message));
+        }
+        return Err(e);
+    }
     Ok(command.tally)
 }
 
@@ -230,100 +237,9 @@ impl<'a, 'b> Command<'a, 'b> {
         }
     }
 
-    /// Gives every free slot a run.
-    fn fill(&mut self) -> Result<(), ExecuteError> {
-        while let Some(slot) = self.busy.iter().position(Option::is_none) {
-            for (place, reason) in self.sweep.out() {
-                self.prune(place, reason)?;
-            }
-            let room = self.may_begin();
-            let tries = &self.tries;
-            let Some(place) = self.sweep.next(|place| room || tries[place].begun) else { return Ok(()) };
-            self.begin(slot, place)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the budget has room for one more run.
-    fn may_begin(&self) -> bool {
-        let begun = self.tries.iter().filter(|tries| tries.begun).count() as u64;
-        self.runner.budget.runs.is_none_or(|most| begun < most)
-    }
-
     fn budget_is_spent(&self) -> bool {
         let spent: f64 = self.tries.iter().map(|tries| tries.seconds).sum();
         self.runner.budget.seconds.is_some_and(|most| spent >= most)
-    }
-
-    /// Settles one open run: orders it of a slot, or finds that nothing is to be done.
-    fn begin(&mut self, slot: usize, place: usize) -> Result<(), ExecuteError> {
-        let run = &self.runs[place];
-        let Some(lock) = self.lock(place)? else {
-            self.sweep.items[place].standing = Standing::Elsewhere;
-            return Ok(());
-        };
-        // Only who holds the lock can trust what the store says.
-        let record = self.look(place)?;
-        let task = match self.task(place, &record)? {
-            Some(task) => task,
-            None => return Ok(()),
-        };
-        self.sweep.items[place].standing = Standing::Busy;
-        self.tries[place].begun = true;
-        let job = Job {
-            key: run.key.clone(),
-            name: run.name.clone(),
-            config: run.config.clone(),
-            runs: self.runner.runs.into(),
-            task,
-        };
-        self.pool.order(slot, &Order::Begin(Box::new(job)))?;
-        self.busy[slot] = Some(Busy { place, _lock: lock, told_to_stop: false, then: None });
-        Ok(())
-    }
-
-    /// The run's lock; none where another process has it.
-    fn lock(&self, place: usize) -> Result<Option<RunLock>, ExecuteError> {
-        let key = &self.runs[place].key;
-        Ok(RunLock::acquire(self.runner.runs, key)?)
-    }
-
-    /// What is left to do for a run whose lock is held; none where there is nothing.
-    fn task(&mut self, place: usize, record: &RunRecord) -> Result<Option<Task>, ExecuteError> {
-        let run = &self.runs[place];
-        let folder = RunFolder::new(self.runner.runs, &run.key);
-        match record.state {
-            RunState::Completed if !model_is_missing(&folder, run) => {
-                // A process that ended right after the run's last event left it.
-                folder.forget_state()?;
-                if probes::are_new(self.store, run, self.runner.runs)? {
-                    return Ok(Some(Task::Probes { last_step: record.steps }));
-                }
-                (self.runner.skipped)(run, "done");
-                self.tally.already_done += 1;
-            }
-            RunState::Failed if record.failure == Some(FailureKind::Diverged) && !self.runner.retry => {
-                (self.runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
-                self.sweep.items[place].failed = true;
-                self.tally.failed += 1;
-            }
-            RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
-                let reason = record.message.as_deref().unwrap_or("others did better");
-                (self.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
-                self.tally.pruned += 1;
-            }
-            _ => {
-                if record.failure == Some(FailureKind::Diverged) {
-                    // From its checkpoint it would take the same steps again.
-                    folder.forget_state()?;
-                }
-                let rungs = self.sweep.items[place].rungs.clone();
-                let micro_batch_tokens = self.tries[place].micro_batch_tokens;
-                return Ok(Some(Task::Train { rungs, micro_batch_tokens }));
-            }
-        }
-        self.end(place);
-        Ok(None)
     }
 
     /// Takes a report.
@@ -374,99 +290,6 @@ impl<'a, 'b> Command<'a, 'b> {
         Ok(())
     }
 
-    /// A run's end, by its worker's word or by its worker's death.
-    fn finished(&mut self, slot: usize, place: usize, outcome: Outcome) -> Result<(), ExecuteError> {
-        let again = match &outcome {
-            Outcome::Failed { kind, message } => self.tries_again(place, *kind, message)?,
-            _ => false,
-        };
-        // Until it is begun again it is as if it had been interrupted.
-        let outcome = if again { Outcome::Interrupted } else { outcome };
-        self.tell(place, &Event::RunFinished(outcome.clone()))?;
-        let stopping = (self.runner.stop)() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
-        let then = match outcome {
-            Outcome::Completed => {
-                self.tally.completed += 1;
-                Standing::Ended
-            }
-            Outcome::Failed { .. } => {
-                self.tally.failed += 1;
-                self.sweep.items[place].failed = true;
-                Standing::Ended
-            }
-            // Somebody stopped this run alone.
-            Outcome::Interrupted if !again && !stopping => {
-                self.tally.stopped += 1;
-                Standing::Ended
-            }
-            Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
-        };
-        if then == Standing::Ended {
-            self.look(place)?;
-        }
-        if let Some(busy) = self.busy[slot].as_mut() {
-            busy.then = Some(then);
-        }
-        Ok(())
-    }
-
-    /// Whether a run that failed is made again at once, and in what way: told as a note.
-    fn tries_again(&mut self, place: usize, kind: FailureKind, message: &str) -> Result<bool, ExecuteError> {
-        let first_line = message.lines().next().unwrap_or_default().trim_end_matches("; its last words:").to_string();
-        let note = match kind {
-            FailureKind::Oom => {
-                let run = &self.runs[place];
-                let train = &run.config.train;
-                let largest = largest_part(train, &run.splits.train, &run.tokens)?;
-                let now = self.tries[place].micro_batch_tokens.unwrap_or(train.micro_batch_tokens).min(largest);
-                if now / 2 < LEAST_MICRO_BATCH {
-                    return Ok(false);
-                }
-                self.tries[place].micro_batch_tokens = Some(now / 2);
-                format!(
-                    "{first_line}; goes on with batches computed in parts of at most {} tokens instead of {now}; the effective \
-                     batch stays {} rows",
-                    now / 2,
-                    train.batch_size * train.gradient_accumulation_steps
-                )
-            }
-            FailureKind::Crashed if self.tries[place].made < self.runner.retries => {
-                self.tries[place].made += 1;
-                format!("{first_line}; tried again ({} of {})", self.tries[place].made, self.runner.retries)
-            }
-            _ => return Ok(false),
-        };
-        self.tell(place, &Event::Note { message: note })?;
-        Ok(true)
-    }
-
-    /// A worker fell silent.
-    fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
-        let (kind, message) = self.pool.bury(slot);
-        let Some(busy) = &self.busy[slot] else { return Ok(()) };
-        if busy.then.is_none() {
-            self.finished(slot, busy.place, Outcome::Failed { kind, message })?;
-        }
-        self.free(slot);
-        Ok(())
-    }
-
-    /// Ends a run that its sweep is done with.
-    fn prune(&mut self, place: usize, reason: String) -> Result<(), ExecuteError> {
-        let Some(_lock) = self.lock(place)? else {
-            self.sweep.items[place].standing = Standing::Elsewhere;
-            return Ok(());
-        };
-        let run = &self.runs[place];
-        if self.store.run(&run.key)?.state != RunState::Completed {
-            self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
-            RunFolder::new(self.runner.runs, &run.key).forget_state()?;
-            self.tally.pruned += 1;
-        }
-        self.end(place);
-        Ok(())
-    }
-
     /// Runs that another process was at and is no more are open again.
     fn look_elsewhere(&mut self) -> Result<(), ExecuteError> {
         if self.looked.elapsed() < LOOK {
@@ -494,35 +317,6 @@ impl<'a, 'b> Command<'a, 'b> {
         Ok(())
     }
 
-    /// Counts what is left, when nothing more is made.
-    fn conclude(&mut self) -> Result<(), ExecuteError> {
-        let stopped = (self.runner.stop)();
-        let open = |place: usize| self.sweep.items[place].standing == Standing::Open;
-        let not_begun = (0..self.runs.len()).any(|place| open(place) && !self.tries[place].begun);
-        let spent = self.budget_is_spent() || (not_begun && !self.may_begin());
-        if !stopped && !spent {
-            for (place, reason) in self.sweep.waiting() {
-                self.prune(place, reason)?;
-            }
-        }
-        let left = self.sweep.items.iter().filter(|item| item.standing != Standing::Ended).count();
-        *(if stopped { &mut self.tally.stopped } else { &mut self.tally.beyond_budget }) += left;
-        Ok(())
-    }
-
-    fn free(&mut self, slot: usize) {
-        match self.busy[slot].take() {
-            Some(Busy { place, then: None | Some(Standing::Ended), .. }) => self.end(place),
-            Some(Busy { place, then: Some(standing), .. }) => self.sweep.items[place].standing = standing,
-            None => {}
-        }
-    }
-
-    fn end(&mut self, place: usize) {
-        self.sweep.items[place].standing = Standing::Ended;
-        self.runner.ended.insert(self.runs[place].key.clone());
-    }
-
     fn tell(&mut self, place: usize, event: &Event) -> Result<(), ExecuteError> {
         let run = &self.runs[place];
         let info = RunInfo {
@@ -532,14 +326,5 @@ impl<'a, 'b> Command<'a, 'b> {
             position: (place + 1, self.runs.len()),
         };
         Ok(self.runner.listener.on(&info, event)?)
-    }
-}
-
-/// Whether a run that kept a model lost it (somebody deleted the folder).
-fn model_is_missing(folder: &RunFolder, run: &Prepared) -> bool {
-    match run.config.checkpoint.keep {
-        Keep::None => false,
-        Keep::All if !folder.step_models().is_dir() => true,
-        _ => !folder.model().join("model.safetensors").is_file(),
     }
 }

@@ -1,0 +1,115 @@
+//! What is left to do for a run, and the slot that does it.
+
+use super::{Busy, Command};
+use crate::{
+    event::FailureKind,
+    execute::{
+        ExecuteError, Prepared, RunFolder, probes,
+        protocol::{Job, Order, Task},
+        sweep::Standing,
+    },
+    plan::{Keep, Prune},
+    store::{RunLock, RunRecord, RunState},
+};
+
+impl Command<'_, '_> {
+    /// Gives every free slot a run.
+    pub(super) fn fill(&mut self) -> Result<(), ExecuteError> {
+        while let Some(slot) = self.busy.iter().position(Option::is_none) {
+            for (place, reason) in self.sweep.out() {
+                self.prune(place, reason)?;
+            }
+            let room = self.may_begin();
+            let tries = &self.tries;
+            let Some(place) = self.sweep.next(|place| room || tries[place].begun) else { return Ok(()) };
+            self.begin(slot, place)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the budget has room for one more run.
+    pub(super) fn may_begin(&self) -> bool {
+        let begun = self.tries.iter().filter(|tries| tries.begun).count() as u64;
+        self.runner.budget.runs.is_none_or(|most| begun < most)
+    }
+
+    /// Settles one open run: orders it of a slot, or finds that nothing is to be done.
+    pub(super) fn begin(&mut self, slot: usize, place: usize) -> Result<(), ExecuteError> {
+        let run = &self.runs[place];
+        let Some(lock) = self.lock(place)? else {
+            self.sweep.items[place].standing = Standing::Elsewhere;
+            return Ok(());
+        };
+        // Only who holds the lock can trust what the store says.
+        let record = self.look(place)?;
+        let task = match self.task(place, &record)? {
+            Some(task) => task,
+            None => return Ok(()),
+        };
+        self.sweep.items[place].standing = Standing::Busy;
+        self.tries[place].begun = true;
+        let job = Job {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            config: run.config.clone(),
+            runs: self.runner.runs.into(),
+            task,
+        };
+        self.pool.order(slot, &Order::Begin(Box::new(job)))?;
+        self.busy[slot] = Some(Busy { place, _lock: lock, told_to_stop: false, then: None });
+        Ok(())
+    }
+
+    /// The run's lock; none where another process has it.
+    pub(super) fn lock(&self, place: usize) -> Result<Option<RunLock>, ExecuteError> {
+        let key = &self.runs[place].key;
+        Ok(RunLock::acquire(self.runner.runs, key)?)
+    }
+
+    /// What is left to do for a run whose lock is held; none where there is nothing.
+    pub(super) fn task(&mut self, place: usize, record: &RunRecord) -> Result<Option<Task>, ExecuteError> {
+        let run = &self.runs[place];
+        let folder = RunFolder::new(self.runner.runs, &run.key);
+        match record.state {
+            RunState::Completed if !model_is_missing(&folder, run) => {
+                // A process that ended right after the run's last event left it.
+                folder.forget_state()?;
+                if probes::are_new(self.store, run, self.runner.runs)? {
+                    return Ok(Some(Task::Probes { last_step: record.steps }));
+                }
+                (self.runner.skipped)(run, "done");
+                self.tally.already_done += 1;
+            }
+            RunState::Failed if record.failure == Some(FailureKind::Diverged) && !self.runner.retry => {
+                (self.runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
+                self.sweep.items[place].failed = true;
+                self.tally.failed += 1;
+            }
+            RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
+                let reason = record.message.as_deref().unwrap_or("others did better");
+                (self.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
+                self.tally.pruned += 1;
+            }
+            _ => {
+                if record.failure == Some(FailureKind::Diverged) {
+                    // From its checkpoint it would take the same steps again.
+                    folder.forget_state()?;
+                }
+                let rungs = self.sweep.items[place].rungs.clone();
+                let micro_batch_tokens = self.tries[place].micro_batch_tokens;
+                return Ok(Some(Task::Train { rungs, micro_batch_tokens }));
+            }
+        }
+        self.end(place);
+        Ok(None)
+    }
+}
+
+/// Whether a run that kept a model lost it (somebody deleted the folder).
+fn model_is_missing(folder: &RunFolder, run: &Prepared) -> bool {
+    match run.config.checkpoint.keep {
+        Keep::None => false,
+        Keep::All if !folder.step_models().is_dir() => true,
+        _ => !folder.model().join("model.safetensors").is_file(),
+    }
+}

@@ -1,0 +1,136 @@
+//! How a run ends: by its worker's word, by its worker's death, by the sweep's decision; and what is left when all have.
+
+use super::{Busy, Command};
+use crate::{
+    event::{Event, FailureKind, Outcome},
+    execute::{ExecuteError, RunFolder, sweep::Standing},
+    store::RunState,
+    train::largest_part,
+};
+
+/// Tokens below which a batch is not cut further when memory runs out.
+const LEAST_MICRO_BATCH: usize = 64;
+
+impl Command<'_, '_> {
+    /// A run's end, by its worker's word or by its worker's death.
+    pub(super) fn finished(&mut self, slot: usize, place: usize, outcome: Outcome) -> Result<(), ExecuteError> {
+        let again = match &outcome {
+            Outcome::Failed { kind, message } => self.tries_again(place, *kind, message)?,
+            _ => false,
+        };
+        // Until it is begun again it is as if it had been interrupted.
+        let outcome = if again { Outcome::Interrupted } else { outcome };
+        self.tell(place, &Event::RunFinished(outcome.clone()))?;
+        let stopping = (self.runner.stop)() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
+        let then = match outcome {
+            Outcome::Completed => {
+                self.tally.completed += 1;
+                Standing::Ended
+            }
+            Outcome::Failed { .. } => {
+                self.tally.failed += 1;
+                self.sweep.items[place].failed = true;
+                Standing::Ended
+            }
+            // Somebody stopped this run alone.
+            Outcome::Interrupted if !again && !stopping => {
+                self.tally.stopped += 1;
+                Standing::Ended
+            }
+            Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
+        };
+        if then == Standing::Ended {
+            self.look(place)?;
+        }
+        if let Some(busy) = self.busy[slot].as_mut() {
+            busy.then = Some(then);
+        }
+        Ok(())
+    }
+
+    /// Whether a run that failed is made again at once, and in what way: told as a note.
+    pub(super) fn tries_again(&mut self, place: usize, kind: FailureKind, message: &str) -> Result<bool, ExecuteError> {
+        let first_line = message.lines().next().unwrap_or_default().trim_end_matches("; its last words:").to_string();
+        let note = match kind {
+            FailureKind::Oom => {
+                let run = &self.runs[place];
+                let train = &run.config.train;
+                let largest = largest_part(train, &run.splits.train, &run.tokens)?;
+                let now = self.tries[place].micro_batch_tokens.unwrap_or(train.micro_batch_tokens).min(largest);
+                if now / 2 < LEAST_MICRO_BATCH {
+                    return Ok(false);
+                }
+                self.tries[place].micro_batch_tokens = Some(now / 2);
+                format!(
+                    "{first_line}; goes on with batches computed in parts of at most {} tokens instead of {now}; the effective \
+                     batch stays {} rows",
+                    now / 2,
+                    train.batch_size * train.gradient_accumulation_steps
+                )
+            }
+            FailureKind::Crashed if self.tries[place].made < self.runner.retries => {
+                self.tries[place].made += 1;
+                format!("{first_line}; tried again ({} of {})", self.tries[place].made, self.runner.retries)
+            }
+            _ => return Ok(false),
+        };
+        self.tell(place, &Event::Note { message: note })?;
+        Ok(true)
+    }
+
+    /// A worker fell silent.
+    pub(super) fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
+        let (kind, message) = self.pool.bury(slot);
+        let Some(busy) = &self.busy[slot] else { return Ok(()) };
+        if busy.then.is_none() {
+            self.finished(slot, busy.place, Outcome::Failed { kind, message })?;
+        }
+        self.free(slot);
+        Ok(())
+    }
+
+    /// Ends a run that its sweep is done with.
+    pub(super) fn prune(&mut self, place: usize, reason: String) -> Result<(), ExecuteError> {
+        let Some(_lock) = self.lock(place)? else {
+            self.sweep.items[place].standing = Standing::Elsewhere;
+            return Ok(());
+        };
+        let run = &self.runs[place];
+        if self.store.run(&run.key)?.state != RunState::Completed {
+            self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
+            RunFolder::new(self.runner.runs, &run.key).forget_state()?;
+            self.tally.pruned += 1;
+        }
+        self.end(place);
+        Ok(())
+    }
+
+    /// Counts what is left, when nothing more is made.
+    pub(super) fn conclude(&mut self) -> Result<(), ExecuteError> {
+        let stopped = (self.runner.stop)();
+        let open = |place: usize| self.sweep.items[place].standing == Standing::Open;
+        let not_begun = (0..self.runs.len()).any(|place| open(place) && !self.tries[place].begun);
+        let spent = self.budget_is_spent() || (not_begun && !self.may_begin());
+        if !stopped && !spent {
+            for (place, reason) in self.sweep.waiting() {
+                self.prune(place, reason)?;
+            }
+        }
+        let left = self.sweep.items.iter().filter(|item| item.standing != Standing::Ended).count();
+        *(if stopped { &mut self.tally.stopped } else { &mut self.tally.beyond_budget }) += left;
+        Ok(())
+    }
+
+    pub(super) fn free(&mut self, slot: usize) {
+        match self.busy[slot].take() {
+            Some(Busy { place, then: None | Some(Standing::Ended), .. }) => self.end(place),
+            Some(Busy { place, then: Some(standing), .. }) => self.sweep.items[place].standing = standing,
+            None => {}
+        }
+    }
+
+    pub(super) fn end(&mut self, place: usize) {
+        self.sweep.items[place].standing = Standing::Ended;
+        self.runner.ended.insert(self.runs[place].key.clone());
+    }
+}
