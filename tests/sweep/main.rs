@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "tests say what they skip and what they did")]
 
+mod decide;
 mod disk;
 mod support;
 mod torture;

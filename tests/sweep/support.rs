@@ -73,6 +73,12 @@ impl Place {
         command.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::null()).output().expect("a shell")
     }
 
+    /// Any command.
+    pub fn taper(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taper"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null()).output().expect("taper starts")
+    }
+
     pub fn finish(&self, runs: &str, more: &[&str]) {
         let output = self.start(runs, more).wait_with_output().expect("its end");
         assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));

@@ -40,7 +40,7 @@ fn two_commands_on_one_spec_make_each_run_once() {
     assert_eq!((started.len(), finished.len()), (RUNS, RUNS));
     assert!(started.values().chain(finished.values()).all(|&times| times == 1), "{started:?} {finished:?}");
     // Both took part, or there was nothing to share.
-    assert!(outputs.iter().all(|output| counts(&[output.clone()], "run_started").len() > 1));
+    assert!(outputs.iter().all(|output| counts(std::slice::from_ref(output), "run_started").len() > 1));
     place.finish("calm", &[&["--jobs", "3"], &long[..]].concat());
     assert!(trail(&place.path("runs")) == trail(&place.path("calm")), "neither jobs nor companions change a number");
     assert_clean(&place.path("runs"));

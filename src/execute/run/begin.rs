@@ -8,7 +8,7 @@ use crate::{
         protocol::{Job, Order, Task},
         sweep::Standing,
     },
-    plan::{Keep, Prune},
+    plan::Keep,
     store::{RunLock, RunRecord, RunState},
 };
 
@@ -84,11 +84,6 @@ impl Command<'_, '_> {
                 (self.runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
                 self.sweep.items[place].failed = true;
                 self.tally.failed += 1;
-            }
-            RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
-                let reason = record.message.as_deref().unwrap_or("others did better");
-                (self.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
-                self.tally.pruned += 1;
             }
             _ => {
                 if record.failure == Some(FailureKind::Diverged) {

@@ -96,10 +96,15 @@ impl Command<'_, '_> {
             return Ok(());
         };
         let run = &self.runs[place];
-        if self.store.run(&run.key)?.state != RunState::Completed {
-            self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
-            RunFolder::new(self.runner.runs, &run.key).forget_state()?;
-            self.tally.pruned += 1;
+        match self.store.run(&run.key)?.state {
+            RunState::Completed => self.tally.already_done += 1,
+            // Another command was quicker.
+            RunState::Pruned => self.tally.pruned += 1,
+            _ => {
+                self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
+                RunFolder::new(self.runner.runs, &run.key).forget_state()?;
+                self.tally.pruned += 1;
+            }
         }
         self.end(place);
         Ok(())

@@ -146,7 +146,8 @@ impl<'a, 'b> Command<'a, 'b> {
     fn new(store: &'a mut Store, runs: &'a [Prepared], runner: &'a mut Runner<'b>) -> Result<Self, ExecuteError> {
         let item = |run: &Prepared| {
             let rungs = rungs(&runner.prune, &run.config.train, run.splits.train.len() as u64);
-            Item { trial: run.trial, figures: vec![None; rungs.len()], rungs, standing: Standing::Open, failed: false }
+            let figures = vec![None; rungs.len()];
+            Item { trial: run.trial, figures, rungs, steps: 0, standing: Standing::Open, failed: false }
         };
         let sweep = Sweep::new(runner.prune, runs.iter().map(item).collect());
         let pool = Pool::new(runner.program.clone(), &runner.slots);
@@ -156,10 +157,15 @@ impl<'a, 'b> Command<'a, 'b> {
         let mut command =
             Self { store, runs, runner, pool, sweep, tries, busy, looked, waits: false, tally: Tally::default() };
         for (place, run) in runs.iter().enumerate() {
-            let state = command.look(place)?.state;
+            let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
                 let item = &mut command.sweep.items[place];
-                (item.standing, item.failed) = (Standing::Ended, state == RunState::Failed);
+                (item.standing, item.failed) = (Standing::Ended, record.state == RunState::Failed);
+            } else if record.state == RunState::Pruned && command.runner.prune != Prune::None && !command.runner.retry {
+                let reason = record.message.as_deref().unwrap_or("others did better");
+                (command.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
+                command.tally.pruned += 1;
+                command.end(place);
             }
         }
         Ok(command)
@@ -170,6 +176,7 @@ impl<'a, 'b> Command<'a, 'b> {
         let run = &self.runs[place];
         let record = self.store.run(&run.key)?;
         let tries = &mut self.tries[place];
+        self.sweep.items[place].steps = record.steps;
         tries.begun = record.state != RunState::Pending;
         let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
         tries.micro_batch_tokens = tries.micro_batch_tokens.or(on_record);
