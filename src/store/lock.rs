@@ -44,6 +44,19 @@ impl RunLock {
     }
 }
 
+/// Removes what killed processes left of their locks: files that nobody holds. As far as that goes.
+pub fn tidy_locks(runs: &Path) {
+    for entry in fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+            && is_at(&file, &path)
+        {
+            drop(RunLock { file, path });
+        }
+    }
+}
+
 impl Drop for RunLock {
     /// Leaves no file behind. It is removed while the lock is still held: whoever waits for it finds out that it has no name.
     fn drop(&mut self) {
@@ -115,6 +128,18 @@ mod tests {
                 assert!(RunLock::acquire(folder.path(), "a").unwrap().is_some());
             }
         });
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_tidied_and_what_is_held_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = RunLock::acquire(folder.path(), "held").unwrap().expect("free");
+        fs::write(path(folder.path(), "left"), "").unwrap();
+        tidy_locks(folder.path());
+        assert_eq!(path(folder.path(), "left").exists(), !CAN_REMOVE);
+        assert!(path(folder.path(), "held").exists() && is_locked(folder.path(), "held"));
+        drop(held);
+        tidy_locks(&folder.path().join("nothing here"));
     }
 
     /// Many that take the lock and give it back, removing its file: never two at a time.

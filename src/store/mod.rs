@@ -29,7 +29,7 @@ use std::{
 };
 
 pub use error::StoreError;
-pub use lock::{RunLock, is_locked};
+pub use lock::{RunLock, is_locked, tidy_locks};
 pub use records::*;
 pub use write::NewRun;
 

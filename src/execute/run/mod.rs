@@ -19,7 +19,7 @@ use crate::{
     event::{Event, FailureKind, Split, When},
     observe::{Listener, RunInfo},
     plan::{Prune, prune::rungs},
-    store::{RunLock, RunRecord, RunState, Store, is_locked},
+    store::{RunLock, RunRecord, RunState, Store, is_locked, tidy_locks},
     train::policy::figure,
 };
 
@@ -108,7 +108,10 @@ pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Res
         }
         return Err(e);
     }
-    Ok(command.tally)
+    let tally = command.tally;
+    drop(command);
+    tidy_locks(runner.runs);
+    Ok(tally)
 }
 
 /// What a slot is busy with.
