@@ -138,7 +138,12 @@ impl<'a> Planner<'a> {
 
     fn take(&mut self, figures: &[Option<f64>]) -> Result<()> {
         let expansion = self.args.expand(self.spec, figures)?;
-        let (old, new) = expansion.runs.split_at(self.runs.len());
+        // What another command makes again at this moment has no figure, and then less is known than was.
+        let Some((old, new)) = expansion.runs.split_at_checked(self.runs.len()) else { return Ok(()) };
+        anyhow::ensure!(
+            old.iter().zip(&self.runs).all(|(planned, run)| planned.config == run.config),
+            "results changed from which earlier trials of this search were proposed: run the same command again"
+        );
         for (run, planned) in self.runs.iter_mut().zip(old) {
             run.name.clone_from(&planned.name);
         }

@@ -112,7 +112,7 @@ impl Run {
                 Err(e) => break Err(e),
             }
             // A search that learns goes on with what these runs have shown.
-            if tally.stopped > 0 || tally.beyond_budget > 0 || !planner.extend(&store)? {
+            if tally.stopped + tally.beyond_budget + tally.held > 0 || !planner.extend(&store)? {
                 break Ok(experiment);
             }
         };
@@ -180,6 +180,7 @@ impl Run {
             (tally.pruned, "pruned"),
             (tally.stopped, "stopped"),
             (tally.beyond_budget, "left: the sweep's budget is spent"),
+            (tally.held, "left: they are compared together with a run that failed"),
         ];
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;

@@ -2,13 +2,14 @@
 
 use super::{ExecuteError, Prepared};
 use crate::{
-    event::{Split, When},
+    event::{FailureKind, Split, When},
     store::{RunState, Store},
     train::policy::figure,
 };
 
 /// The figure of each trial whose runs have all ended: the mean of `checkpoint.metric` on the dev split, turned so that more
-/// is better. Of a run that was pruned its last evaluation counts; one that failed makes it -inf.
+/// is better. Of a run that was pruned its last evaluation counts; one that diverged makes it -inf. One that failed otherwise
+/// is made again by the next command: what it comes to is not known yet.
 pub fn trial_figures(store: &Store, runs: &[Prepared]) -> Result<Vec<Option<f64>>, ExecuteError> {
     let trials = runs.iter().map(|run| run.trial + 1).max().unwrap_or(0);
     let mut sums = vec![Some((0.0, 0)); trials];
@@ -27,8 +28,8 @@ pub fn trial_figures(store: &Store, runs: &[Prepared]) -> Result<Vec<Option<f64>
 fn run_figure(store: &Store, run: &Prepared) -> Result<Option<f64>, ExecuteError> {
     let Some(record) = store.known(&run.key)? else { return Ok(None) };
     match record.state {
-        RunState::Pending | RunState::Running | RunState::Interrupted => Ok(None),
-        RunState::Failed => Ok(Some(f64::NEG_INFINITY)),
+        RunState::Failed if record.failure == Some(FailureKind::Diverged) => Ok(Some(f64::NEG_INFINITY)),
+        RunState::Pending | RunState::Running | RunState::Interrupted | RunState::Failed => Ok(None),
         RunState::Completed | RunState::Pruned => {
             let evals = store.evals(&run.key)?;
             let last = evals

@@ -84,7 +84,7 @@ impl<E: Into<ExecuteError>> From<E> for End {
 }
 
 /// The lock of the worker at this run.
-fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
+pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
     let name = format!("{key}.worker");
     for _ in 0..PATIENCE.0 {
         if let Some(lock) = RunLock::acquire(runs, &name)? {

@@ -104,6 +104,9 @@ impl Pool {
                 ExecuteError::Worker(format!("a worker process cannot be started ({}): {e}", self.program.display()))
             })?);
         }
+        if let (Order::Begin(_), Some(worker)) = (order, &mut self.slots[slot].1) {
+            worker.kills_before = kills_for_memory();
+        }
         let orders = self.slots[slot].1.as_mut().and_then(|worker| worker.orders.as_mut());
         // A worker that is gone is told of by its silence.
         let _ = orders.map(|orders| send(orders, order));
@@ -234,11 +237,15 @@ fn ended(status: ExitStatus) -> String {
     }
 }
 
-/// Processes that Linux has killed for want of memory since it started; 0 where that cannot be known.
+/// Processes that Linux has killed for want of memory, of those that share its limits with this one (its control group), or
+/// of all where that is not told; 0 where nothing is.
 fn kills_for_memory() -> u64 {
-    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
-    count.unwrap_or(0)
+    let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    let group = read("/proc/self/cgroup".into());
+    let group = group.lines().find_map(|line| line.strip_prefix("0::"));
+    let own = group.map(|group| read(format!("/sys/fs/cgroup{}/memory.events", group.trim_end_matches('/'))));
+    let count = |counters: &str| counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+    own.and_then(|events| count(&events)).or_else(|| count(&read("/proc/vmstat".into()))).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Everything a run needs, made ready and checked, shared between the runs of a sweep.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use super::ExecuteError;
 use crate::{
@@ -79,6 +83,8 @@ pub struct Workbench {
     models: Memo<Source, ModelFiles>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
+    /// Size and time of the weights files as they were when their digest was made: every run reads them again.
+    weights: Vec<(PathBuf, (u64, Option<SystemTime>))>,
 }
 
 impl Default for Workbench {
@@ -89,6 +95,7 @@ impl Default for Workbench {
             models: Memo(Vec::new()),
             tokenizers: Memo(Vec::new()),
             tokens: Memo(Vec::new()),
+            weights: Vec::new(),
         }
     }
 }
@@ -116,6 +123,7 @@ impl Workbench {
             Source::Scratch(_) => (None, TokenizerKey::Built { data: split_key, vocab_size: config.model.vocab_size }),
             source => {
                 let files = self.models.get(source.clone(), || Ok(assets::model(source)?))?;
+                self.unchanged(&files.weights)?;
                 let key = TokenizerKey::Folder(files.folder.clone());
                 (Some(files), key)
             }
@@ -162,6 +170,25 @@ impl Workbench {
             files,
             model_digest,
         })
+    }
+}
+
+impl Workbench {
+    /// Refuses a weights file that is not the one any more whose digest is known.
+    fn unchanged(&mut self, path: &Path) -> Result<(), ExecuteError> {
+        let metadata = std::fs::metadata(path).map_err(|error| ExecuteError::Io { path: path.into(), error })?;
+        let now = (metadata.len(), metadata.modified().ok());
+        match self.weights.iter().find(|(known, _)| known == path) {
+            Some((_, then)) if *then != now => Err(ExecuteError::Setting(format!(
+                "{} changed while its runs were being made: run the same command again",
+                path.display()
+            ))),
+            Some(_) => Ok(()),
+            None => {
+                self.weights.push((path.into(), now));
+                Ok(())
+            }
+        }
     }
 }
 

@@ -107,6 +107,11 @@ impl Sweep {
         })
     }
 
+    /// Lets a trial run whole.
+    pub fn let_past(&mut self, trial: usize) {
+        self.granted[trial] = self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
+    }
+
     /// When every trial waits or has ended: lets past its rung the one that goes on for want of others. Tells whether there is
     /// one.
     pub fn hope(&mut self) -> bool {
@@ -200,7 +205,7 @@ mod tests {
 
     /// What a command with one worker does, run by run: (run, the step that it begins at, the step that it gets to). The
     /// figure of a run is what `figure` says; `interrupted` forgets everything but figures and steps before each run.
-    fn play(sweep: &mut Sweep, figure: impl Fn(usize) -> f64, interrupted: bool) -> Vec<(usize, u64, u64)> {
+    fn play(sweep: &mut Sweep, figure: impl Fn(usize, u64) -> f64, interrupted: bool) -> Vec<(usize, u64, u64)> {
         let mut made = Vec::new();
         let mut at = vec![0; sweep.items.len()];
         loop {
@@ -220,7 +225,7 @@ mod tests {
             let from = at[place];
             let mut end = 9;
             for rung in sweep.items[place].rungs.clone().into_iter().filter(|rung| *rung > from) {
-                sweep.measured(place, rung, figure(place));
+                sweep.measured(place, rung, figure(place, rung));
                 if !sweep.goes_on(place, rung) {
                     end = rung;
                     break;
@@ -237,14 +242,14 @@ mod tests {
 
     #[test]
     fn without_a_rule_runs_are_made_whole_and_in_order() {
-        let made = play(&mut sweep(Prune::None, 2, 2), |_| 0.0, false);
+        let made = play(&mut sweep(Prune::None, 2, 2), |_, _| 0.0, false);
         assert_eq!(made, [(0, 0, 9), (1, 0, 9), (2, 0, 9), (3, 0, 9)]);
     }
 
     #[test]
     fn asha_lets_the_best_third_past_each_rung() {
         let mut nine = sweep(ASHA, 9, 1);
-        let made = play(&mut nine, |place| -(place as f64), false);
+        let made = play(&mut nine, |place, _| -(place as f64), false);
         // The first is the best: at every third of the others one more may go on, and does so before anything new begins.
         let want = [
             [(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 3)],
@@ -261,7 +266,7 @@ mod tests {
     #[test]
     fn one_that_falls_behind_is_overtaken_by_one_that_waited() {
         let figures = [5.0, 9.0, 1.0, 7.0, 2.0, 3.0];
-        let made = play(&mut sweep(ASHA, 6, 1), |place| figures[place], false);
+        let made = play(&mut sweep(ASHA, 6, 1), |place, _| figures[place], false);
         let want = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (1, 1, 3), (3, 0, 1), (4, 0, 1), (5, 0, 1), (3, 1, 3), (1, 3, 9)];
         assert_eq!(made, want, "the last for want of a third at its rung");
     }
@@ -271,7 +276,9 @@ mod tests {
     fn decisions_hang_on_figures_alone() {
         for seeds in [1, 3] {
             for salt in 0..100 {
-                let figure = |place: usize| f64::from(crate::random::philox([salt, 1], [place as u32, 0, 0, 0])[0]);
+                let draw =
+                    |place: usize, rung: u64| crate::random::philox([salt, 1], [place as u32, rung as u32, 0, 0])[0];
+                let figure = |place, rung| f64::from(draw(place, rung));
                 let calm = play(&mut sweep(ASHA, 12, seeds), figure, false);
                 assert_eq!(play(&mut sweep(ASHA, 12, seeds), figure, true), calm);
             }
@@ -283,7 +290,7 @@ mod tests {
         // Trial 1 has the best run, trial 2 the best mean.
         let figures = [0.0, 0.0, 9.0, 1.0, 6.0, 6.0];
         let mut sweep = sweep(ASHA, 3, 2);
-        let made = play(&mut sweep, |place| figures[place], false);
+        let made = play(&mut sweep, |place, _| figures[place], false);
         let rest: Vec<_> = made[6..].iter().map(|(place, ..)| *place).collect();
         assert_eq!(made[..6].iter().map(|(place, ..)| *place).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         assert!(rest.iter().all(|place| [4, 5].contains(place)), "{made:?}");

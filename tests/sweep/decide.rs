@@ -195,3 +195,88 @@ fn hours_of_training_are_a_budget_that_lasts() {
     let runs = store(&place, "runs").runs().expect("runs");
     assert!(runs.iter().all(|run| run.state == RunState::Completed));
 }
+
+/// Every trial is made whole or ended as a whole, and somebody reached the end, whoever decided it.
+fn assert_decided(place: &Place, runs: &str, seeds: usize) -> usize {
+    let records = store(place, runs).runs().expect("runs");
+    let of = |state| records.iter().filter(|run| run.state == state).count();
+    assert_eq!(of(RunState::Completed) + of(RunState::Pruned), records.len());
+    assert!(of(RunState::Completed) > 0);
+    for trial in records.chunks(seeds) {
+        assert!(trial.iter().all(|run| run.state == trial[0].state), "a trial is half made: {trial:?}");
+    }
+    of(RunState::Completed)
+}
+
+#[test]
+fn two_commands_decide_on_what_both_have_seen() {
+    let place = place(NINE);
+    let readers = [0, 1].map(|_| place.start("runs", &[])).map(|child| std::thread::spawn(|| child.wait_with_output()));
+    for reader in readers {
+        let output = reader.join().expect("no panic").expect("its end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let completed = assert_decided(&place, "runs", 2);
+    assert!(completed <= 10, "{completed} of 18 were made whole: each decided for itself");
+    assert_clean(&place.path("runs"));
+}
+
+#[test]
+fn a_budget_of_just_enough_runs_ends_as_no_budget() {
+    let free = NINE.replace("3e-3, 4e-3, 1e-2", "3e-3").replace("1e-5, 3e-5, ", "");
+    let place = place(&free);
+    place.finish("calm", &[]);
+    let all = store(&place, "calm").runs().expect("runs").len();
+    let budget = format!("sweep.max_runs={all}");
+    place.finish("runs", &["--set", &budget]);
+    assert_eq!(assert_decided(&place, "runs", 2), assert_decided(&place, "calm", 2));
+    // Who was pruned can be made whole.
+    let output = place.start("runs", &["--retry"]).wait_with_output().expect("its end");
+    assert!(output.status.success());
+    let records = store(&place, "runs").runs().expect("runs");
+    assert!(records.iter().all(|run| run.state == RunState::Completed));
+}
+
+#[test]
+fn a_trial_whose_worker_died_is_held_and_not_judged() {
+    let place = place(NINE);
+    place.finish("calm", &["--set", "train.epochs=40"]);
+    let child = place.start("runs", &["--retries", "0", "--set", "train.epochs=40"]);
+    let begin = std::time::Instant::now();
+    loop {
+        assert!(begin.elapsed().as_secs() < 30, "no worker to kill");
+        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
+            kill(worker);
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let failed = store(&place, "runs").runs().expect("runs");
+    assert_eq!(failed.iter().filter(|run| run.state == RunState::Failed).count(), 1);
+    place.finish("runs", &["--set", "train.epochs=40"]);
+    assert_decided(&place, "runs", 2);
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_stops_its_run_alone() {
+    let place = place("[sweep.axes]\ntrain.lr = [1e-4, 3e-4, 1e-3]\n");
+    let child = place.start("runs", &["--set", "train.epochs=60"]);
+    let begin = std::time::Instant::now();
+    loop {
+        assert!(begin.elapsed().as_secs() < 30, "no worker to stop");
+        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
+            std::process::Command::new("kill").args(["-TERM", &worker.to_string()]).status().expect("kill");
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(child.wait_with_output().expect("its end").status.code(), Some(130));
+    let runs = store(&place, "runs").runs().expect("runs");
+    let states: Vec<_> = runs.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Interrupted, RunState::Completed, RunState::Completed]);
+    assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps));
+}

@@ -28,7 +28,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
         draws += 1;
         u64::from(philox([7, 7], [draws, 0, 0, 0])[0]) % below
     };
-    let (mut kills, mut of_parents, mut sweeps) = (0, 0, 0);
+    let (mut kills, mut of_parents, mut sweeps, mut failures, mut under_way) = (0, 0, 0, 0, 0);
     while kills < wanted {
         let runs = format!("runs{sweeps}");
         sweeps += 1;
@@ -46,8 +46,14 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
                 if status.success() {
                     break;
                 }
+                failures += 1;
+                assert!(failures < 50 + wanted, "it fails again and again");
                 continue;
             }
+            let store = Store::open_existing(&place.path(&runs));
+            let behind = store.and_then(|store| store.runs()).unwrap_or_default();
+            under_way +=
+                usize::from(behind.iter().any(|r| r.state == RunState::Running && r.checkpoint_step.is_some()));
             let workers = children(parent.id());
             let victim = match random(2) {
                 0 => None,
@@ -80,6 +86,6 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
         assert!(store.runs().expect("runs").iter().all(|run| run.state == RunState::Completed));
         assert_clean(&place.path(&runs));
     }
-    assert!(of_parents > 0);
+    assert!(of_parents > 0 && under_way > 0, "{under_way} kills met a run that had a checkpoint");
     eprintln!("{kills} kills, {of_parents} of them of the command itself, over {sweeps} sweeps of {RUNS} runs");
 }

@@ -1,5 +1,7 @@
 //! What is left to do for a run, and the slot that does it.
 
+use std::time::Instant;
+
 use super::{Busy, Command};
 use crate::{
     event::FailureKind,
@@ -8,7 +10,7 @@ use crate::{
         protocol::{Job, Order, Task},
         sweep::Standing,
     },
-    plan::Keep,
+    plan::{Keep, Prune},
     store::{RunLock, RunRecord, RunState},
 };
 
@@ -16,6 +18,7 @@ impl Command<'_, '_> {
     /// Gives every free slot a run.
     pub(super) fn fill(&mut self) -> Result<(), ExecuteError> {
         while let Some(slot) = self.busy.iter().position(Option::is_none) {
+            self.refresh_figures()?;
             for (place, reason) in self.sweep.out() {
                 self.prune(place, reason)?;
             }
@@ -38,6 +41,8 @@ impl Command<'_, '_> {
         let run = &self.runs[place];
         let Some(lock) = self.lock(place)? else {
             self.sweep.items[place].standing = Standing::Elsewhere;
+            self.others = Some(Instant::now());
+            self.tries[place].begun = true;
             return Ok(());
         };
         // Only who holds the lock can trust what the store says.
@@ -55,8 +60,9 @@ impl Command<'_, '_> {
             runs: self.runner.runs.into(),
             task,
         };
+        let trains = matches!(job.task, Task::Train { .. });
         self.pool.order(slot, &Order::Begin(Box::new(job)))?;
-        self.busy[slot] = Some(Busy { place, _lock: lock, told_to_stop: false, then: None });
+        self.busy[slot] = Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false });
         Ok(())
     }
 
@@ -85,6 +91,10 @@ impl Command<'_, '_> {
                 self.sweep.items[place].failed = true;
                 self.tally.failed += 1;
             }
+            // Another command pruned it since this one began.
+            RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
+                self.was_pruned(place, record)
+            }
             _ => {
                 if record.failure == Some(FailureKind::Diverged) {
                     // From its checkpoint it would take the same steps again.
@@ -97,6 +107,15 @@ impl Command<'_, '_> {
         }
         self.end(place);
         Ok(None)
+    }
+
+    /// Leaves a run pruned that was pruned before.
+    pub(super) fn was_pruned(&mut self, place: usize, record: &RunRecord) {
+        let reason = record.message.as_deref().unwrap_or("others did better");
+        let why = format!("pruned before: {reason} (--retry makes it all the same)");
+        (self.runner.skipped)(&self.runs[place], &why);
+        self.tally.pruned += 1;
+        self.end(place);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Busy, Command};
 use crate::{
     event::{Event, FailureKind, Outcome},
-    execute::{ExecuteError, RunFolder, sweep::Standing},
+    execute::{ExecuteError, RunFolder, make, sweep::Standing},
     store::RunState,
     train::largest_part,
 };
@@ -27,14 +27,17 @@ impl Command<'_, '_> {
                 self.tally.completed += 1;
                 Standing::Ended
             }
-            Outcome::Failed { .. } => {
+            Outcome::Failed { kind, .. } => {
                 self.tally.failed += 1;
-                self.sweep.items[place].failed = true;
+                // Whatever else it was may not meet it again: its trial is not judged by it, but held until it is made again.
+                self.sweep.items[place].failed = kind == FailureKind::Diverged;
                 Standing::Ended
             }
             // Somebody stopped this run alone.
             Outcome::Interrupted if !again && !stopping => {
                 self.tally.stopped += 1;
+                // Its worker would take the next request to go on for the same request to stop.
+                self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
                 Standing::Ended
             }
             Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
@@ -81,9 +84,17 @@ impl Command<'_, '_> {
     /// A worker fell silent.
     pub(super) fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
         let (kind, message) = self.pool.bury(slot);
-        let Some(busy) = &self.busy[slot] else { return Ok(()) };
-        if busy.then.is_none() {
-            self.finished(slot, busy.place, Outcome::Failed { kind, message })?;
+        match &self.busy[slot] {
+            Some(Busy { place, then: None, trains: true, .. }) => {
+                self.finished(slot, *place, Outcome::Failed { kind, message })?;
+            }
+            // The run itself is done.
+            Some(Busy { place, then: None, trains: false, .. }) => {
+                let message = format!("the new probes could not be scored: {message}");
+                self.tell(*place, &Event::Note { message })?;
+                self.tally.already_done += 1;
+            }
+            _ => {}
         }
         self.free(slot);
         Ok(())
@@ -91,11 +102,13 @@ impl Command<'_, '_> {
 
     /// Ends a run that its sweep is done with.
     pub(super) fn prune(&mut self, place: usize, reason: String) -> Result<(), ExecuteError> {
-        let Some(_lock) = self.lock(place)? else {
+        let run = &self.runs[place];
+        // A worker that has outlived its command by a moment may still be writing.
+        let worker = make::alone(self.runner.runs, &run.key);
+        let (Some(_lock), Ok(_worker)) = (self.lock(place)?, worker) else {
             self.sweep.items[place].standing = Standing::Elsewhere;
             return Ok(());
         };
-        let run = &self.runs[place];
         match self.store.run(&run.key)?.state {
             RunState::Completed => self.tally.already_done += 1,
             // Another command was quicker.
@@ -113,17 +126,25 @@ impl Command<'_, '_> {
     /// Counts what is left, when nothing more is made.
     pub(super) fn conclude(&mut self) -> Result<(), ExecuteError> {
         let stopped = (self.runner.stop)();
-        let open = |place: usize| self.sweep.items[place].standing == Standing::Open;
-        let not_begun = (0..self.runs.len()).any(|place| open(place) && !self.tries[place].begun);
-        let spent = self.budget_is_spent() || (not_begun && !self.may_begin());
+        let spent = self.budget_is_spent() || (!self.may_begin() && !self.all_begun());
         if !stopped && !spent {
             for (place, reason) in self.sweep.waiting() {
                 self.prune(place, reason)?;
             }
         }
         let left = self.sweep.items.iter().filter(|item| item.standing != Standing::Ended).count();
-        *(if stopped { &mut self.tally.stopped } else { &mut self.tally.beyond_budget }) += left;
+        *(match (stopped, spent) {
+            (true, _) => &mut self.tally.stopped,
+            (_, true) => &mut self.tally.beyond_budget,
+            _ => &mut self.tally.held,
+        }) += left;
         Ok(())
+    }
+
+    /// Whether no open run is yet to be begun.
+    pub(super) fn all_begun(&self) -> bool {
+        let open = |place: usize| self.sweep.items[place].standing == Standing::Open;
+        (0..self.runs.len()).all(|place| !open(place) || self.tries[place].begun)
     }
 
     pub(super) fn free(&mut self, slot: usize) {

@@ -42,6 +42,8 @@ pub struct Tally {
     pub stopped: usize,
     /// Not begun or not ended, because the sweep's budget is spent.
     pub beyond_budget: usize,
+    /// Not ended, because they are compared together with a run that failed.
+    pub held: usize,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -52,6 +54,7 @@ impl std::ops::AddAssign for Tally {
         self.pruned += other.pruned;
         self.stopped += other.stopped;
         self.beyond_budget += other.beyond_budget;
+        self.held += other.held;
     }
 }
 
@@ -102,7 +105,7 @@ pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Res
     if let Err(e) = command.work() {
         // Best told by the store; where that is what failed, the next command finds runs without a process.
         let message = e.to_string();
-        for busy in command.busy.iter().flatten().filter(|busy| busy.then.is_none()) {
+        for busy in command.busy.iter().flatten().filter(|busy| busy.trains && busy.then.is_none()) {
             let key = &command.runs[busy.place].key;
             let _ = command.store.mark(key, RunState::Failed, Some(FailureKind::Error), Some(&message));
         }
@@ -118,9 +121,13 @@ pub fn run_all(store: &mut Store, runs: &[Prepared], runner: &mut Runner) -> Res
 struct Busy {
     place: usize,
     _lock: RunLock,
+    /// Whether it is trained, and not only its probes are scored.
+    trains: bool,
     told_to_stop: bool,
     /// How the run stands once the worker has tidied up after it.
     then: Option<Standing>,
+    /// Whether the worker ends with this run.
+    last: bool,
 }
 
 /// What the command knows of a run beyond what the sweep does.
@@ -141,6 +148,8 @@ struct Command<'a, 'b> {
     tries: Vec<Tries>,
     busy: Vec<Option<Busy>>,
     looked: Instant,
+    /// When another process was last seen at one of these runs.
+    others: Option<Instant>,
     waits: bool,
     tally: Tally,
 }
@@ -157,18 +166,30 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let mut command =
-            Self { store, runs, runner, pool, sweep, tries, busy, looked, waits: false, tally: Tally::default() };
+        let mut command = Self {
+            store,
+            runs,
+            runner,
+            pool,
+            sweep,
+            tries,
+            busy,
+            looked,
+            others: None,
+            waits: false,
+            tally: Tally::default(),
+        };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
                 let item = &mut command.sweep.items[place];
-                (item.standing, item.failed) = (Standing::Ended, record.state == RunState::Failed);
-            } else if record.state == RunState::Pruned && command.runner.prune != Prune::None && !command.runner.retry {
-                let reason = record.message.as_deref().unwrap_or("others did better");
-                (command.runner.skipped)(run, &format!("pruned before: {reason} (--retry makes it all the same)"));
-                command.tally.pruned += 1;
-                command.end(place);
+                item.standing = Standing::Ended;
+                item.failed = record.failure == Some(FailureKind::Diverged);
+            } else if record.state == RunState::Pruned && command.runner.prune != Prune::None {
+                match command.runner.retry {
+                    true => command.sweep.let_past(run.trial),
+                    false => command.was_pruned(place, &record),
+                }
             }
         }
         Ok(command)
@@ -180,7 +201,7 @@ impl<'a, 'b> Command<'a, 'b> {
         let record = self.store.run(&run.key)?;
         let tries = &mut self.tries[place];
         self.sweep.items[place].steps = record.steps;
-        tries.begun = record.state != RunState::Pending;
+        tries.begun = record.started_at.is_some();
         let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
         tries.micro_batch_tokens = tries.micro_batch_tokens.or(on_record);
         if self.runner.budget.seconds.is_some() {
@@ -190,17 +211,17 @@ impl<'a, 'b> Command<'a, 'b> {
             return Ok(record);
         }
         let metric = run.config.checkpoint.metric;
-        let mut last = None;
-        for eval in self.store.evals(&run.key)?.iter().filter(|eval| eval.split == Split::Dev) {
-            if eval.when == When::During {
-                self.sweep.measured(place, eval.step, figure(metric, &eval.metrics));
-            }
-            last = Some(figure(metric, &eval.metrics));
+        let evals = self.store.evals(&run.key)?;
+        let dev: Vec<_> = evals.iter().filter(|eval| eval.split == Split::Dev && eval.when != When::Before).collect();
+        for eval in dev.iter().filter(|eval| eval.when == When::During) {
+            self.sweep.measured(place, eval.step, figure(metric, &eval.metrics));
         }
         if record.state == RunState::Completed {
-            // One that stopped early stays what it was.
-            for at_rung in &mut self.sweep.items[place].figures {
-                *at_rung = at_rung.or(last);
+            // One that was evaluated at other steps, or stopped early, is known by its last evaluation before the rung.
+            let item = &mut self.sweep.items[place];
+            for (rung, at_rung) in item.rungs.iter().zip(&mut item.figures).filter(|(_, figure)| figure.is_none()) {
+                let before = dev.iter().rfind(|eval| eval.step <= *rung).or(dev.first());
+                *at_rung = before.map(|eval| figure(metric, &eval.metrics));
             }
         }
         Ok(record)
@@ -215,12 +236,11 @@ impl<'a, 'b> Command<'a, 'b> {
                 self.fill()?;
             }
             if self.busy.iter().all(Option::is_none) {
-                let elsewhere = self.sweep.items.iter().any(|item| item.standing == Standing::Elsewhere);
                 if stopping {
                     return self.conclude();
                 }
-                if !elsewhere {
-                    if self.may_begin() && self.sweep.hope() {
+                if self.is_alone() {
+                    if (self.may_begin() || self.all_begun()) && self.sweep.hope() {
                         continue;
                     }
                     return self.conclude();
@@ -239,8 +259,8 @@ impl<'a, 'b> Command<'a, 'b> {
 
     /// Once: a command that does nothing should say why.
     fn say_that_it_waits(&mut self) {
-        if !std::mem::replace(&mut self.waits, true) {
-            let elsewhere = self.sweep.items.iter().filter(|item| item.standing == Standing::Elsewhere).count();
+        let elsewhere = self.sweep.items.iter().filter(|item| item.standing == Standing::Elsewhere).count();
+        if elsewhere > 0 && !std::mem::replace(&mut self.waits, true) {
             (self.runner.say)(&format!(
                 "another taper process is at {elsewhere} of the runs that are left: waiting for it"
             ));
@@ -286,10 +306,14 @@ impl<'a, 'b> Command<'a, 'b> {
                 }
             }
             Report::MayGoOn(step) => {
+                self.refresh_figures()?;
                 let answer = self.sweep.goes_on(place, step);
                 self.pool.order(slot, &Order::GoOn(answer))?;
             }
             Report::Finished => {
+                if self.busy[slot].as_ref().is_some_and(|busy| busy.last) {
+                    let _ = self.pool.bury(slot);
+                }
                 if self.busy[slot].as_ref().is_some_and(|busy| busy.then.is_none()) {
                     (self.runner.skipped)(run, "done; new probes scored");
                     self.tally.already_done += 1;
@@ -300,21 +324,48 @@ impl<'a, 'b> Command<'a, 'b> {
         Ok(())
     }
 
-    /// Runs that another process was at and is no more are open again.
+    /// Looks from time to time.
     fn look_elsewhere(&mut self) -> Result<(), ExecuteError> {
         if self.looked.elapsed() < LOOK {
             return Ok(());
         }
         self.looked = Instant::now();
-        for place in 0..self.runs.len() {
-            if self.sweep.items[place].standing == Standing::Elsewhere
-                && !is_locked(self.runner.runs, &self.runs[place].key)
-            {
-                self.look(place)?;
-                self.sweep.items[place].standing = Standing::Open;
+        self.refresh()
+    }
+
+    /// Before a decision that hangs on the figures of all runs.
+    fn refresh_figures(&mut self) -> Result<(), ExecuteError> {
+        if self.runner.prune == Prune::None { Ok(()) } else { self.refresh() }
+    }
+
+    /// Takes in what other processes, if there are any, have made of runs that are not ended.
+    fn refresh(&mut self) -> Result<(), ExecuteError> {
+        let runs = self.runs;
+        let held = |place: usize| is_locked(self.runner.runs, &runs[place].key);
+        let undecided = |item: &Item| matches!(item.standing, Standing::Open | Standing::Elsewhere);
+        let places: Vec<usize> = (0..runs.len()).filter(|&place| undecided(&self.sweep.items[place])).collect();
+        let held: Vec<bool> = places.iter().map(|&place| held(place)).collect();
+        if held.contains(&true) {
+            self.others = Some(Instant::now());
+        }
+        if self.others.is_none() {
+            return Ok(());
+        }
+        for (place, held) in places.into_iter().zip(held) {
+            let record = self.look(place)?;
+            if record.state == RunState::Pruned && self.runner.prune != Prune::None && !self.runner.retry {
+                self.was_pruned(place, &record);
+            } else {
+                self.sweep.items[place].standing = if held { Standing::Elsewhere } else { Standing::Open };
             }
         }
         Ok(())
+    }
+
+    /// Whether no other process is at these runs. One that was may be between two of them.
+    fn is_alone(&self) -> bool {
+        let elsewhere = self.sweep.items.iter().any(|item| item.standing == Standing::Elsewhere);
+        !elsewhere && self.others.is_none_or(|seen| seen.elapsed() > 4 * LOOK)
     }
 
     fn tell_to_stop(&mut self) -> Result<(), ExecuteError> {
