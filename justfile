@@ -34,6 +34,10 @@ list *ARGS:
 test *ARGS:
     cargo test --release {{ ARGS }}
 
+# Sweeps under kill -9 (at least fifty times), on a full disk, with dying workers
+torture:
+    TAPER_TORTURE=50 cargo test --release --test sweep -- --nocapture
+
 # taper and PyTorch side by side: just bench --set model.source=path:DIR --set data.source=path:FILE.csv --peer-python PATH
 bench *ARGS:
     cargo bench --bench compare -- experiments/rbt3-waimai.toml {{ ARGS }}

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
-const PATIENCE: (u32, Duration) = (200, Duration::from_millis(50));
+const PATIENCE: (u32, Duration) = (40, Duration::from_millis(50));
 
 /// Makes a run and reports it, the last report being its [`Event::RunFinished`].
 ///

@@ -103,12 +103,12 @@ impl Command<'_, '_> {
     /// Ends a run that its sweep is done with.
     pub(super) fn prune(&mut self, place: usize, reason: String) -> Result<(), ExecuteError> {
         let run = &self.runs[place];
-        // A worker that has outlived its command by a moment may still be writing.
-        let worker = make::alone(self.runner.runs, &run.key);
-        let (Some(_lock), Ok(_worker)) = (self.lock(place)?, worker) else {
+        let Some(_lock) = self.lock(place)? else {
             self.sweep.items[place].standing = Standing::Elsewhere;
             return Ok(());
         };
+        // A worker that has outlived its command by a moment may still be writing.
+        let _worker = make::alone(self.runner.runs, &run.key)?;
         match self.store.run(&run.key)?.state {
             RunState::Completed => self.tally.already_done += 1,
             // Another command was quicker.

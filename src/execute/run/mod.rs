@@ -220,7 +220,7 @@ impl<'a, 'b> Command<'a, 'b> {
             // One that was evaluated at other steps, or stopped early, is known by its last evaluation before the rung.
             let item = &mut self.sweep.items[place];
             for (rung, at_rung) in item.rungs.iter().zip(&mut item.figures).filter(|(_, figure)| figure.is_none()) {
-                let before = dev.iter().rfind(|eval| eval.step <= *rung).or(dev.first());
+                let before = dev.iter().rfind(|eval| eval.when == When::During && eval.step <= *rung).or(dev.last());
                 *at_rung = before.map(|eval| figure(metric, &eval.metrics));
             }
         }
