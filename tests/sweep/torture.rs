@@ -15,7 +15,7 @@ use crate::support::*;
 fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
     let wanted: usize = std::env::var("TAPER_TORTURE").map_or(6, |n| n.parse().expect("a number of kills"));
     // Long enough that all the kills meet one sweep under way.
-    let long = [format!("train.epochs={}", 8 * wanted.div_ceil(6)), "train.early_stopping_patience=0".to_string()];
+    let long = [format!("train.epochs={}", 8 * wanted.div_ceil(12)), "train.early_stopping_patience=0".to_string()];
     let long: Vec<&str> = long.iter().flat_map(|set| ["--set", set]).collect();
     let more: &[&str] = if wanted > 6 { &long } else { &[] };
     let place = Place::new();
