@@ -208,6 +208,9 @@ pub fn settle(store: &mut Store, global: &Global) -> Result<()> {
 /// A state in words.
 pub fn state(run: &RunRecord) -> String {
     let json = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();
+    if run.waits() {
+        return "waiting".into();
+    }
     let state = json(serde_json::to_value(run.state).unwrap_or_default());
     match run.failure {
         Some(kind) => format!("{state} ({})", json(serde_json::to_value(kind).unwrap_or_default())),

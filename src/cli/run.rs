@@ -97,6 +97,7 @@ impl Run {
             prune: Prune::of(sweep),
             budget: Budget { runs: sweep.max_runs, seconds: sweep.max_hours.map(|hours| 3600.0 * hours) },
             ended: HashSet::new(),
+            waits: false,
             say: &say,
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };

@@ -67,6 +67,7 @@ impl Stored {
 fn known(record: &RunRecord) -> Standing {
     let word = match (record.state, record.checkpoint_step) {
         (RunState::Completed, _) => "done".into(),
+        (RunState::Interrupted, Some(step)) if record.waits() => format!("waiting at step {step}"),
         (RunState::Interrupted, Some(step)) => format!("goes on at step {step}"),
         (RunState::Interrupted, None) => "begins again".into(),
         _ => common::state(record),

@@ -62,7 +62,12 @@ impl Sweep {
         for (place, item) in items.iter().enumerate() {
             members[item.trial].push(place);
         }
-        Self { prune, items, trials: members, granted: vec![0; trials] }
+        let mut sweep = Self { prune, items, trials: members, granted: vec![0; trials] };
+        if let Prune::Median { startup_trials } = prune {
+            // These run whole whatever they come to: nothing to wait for.
+            (0..trials).take_while(|trial| (*trial as u64) < startup_trials).for_each(|trial| sweep.let_past(trial));
+        }
+        sweep
     }
 
     /// The open run that is made next, of those that are allowed: of the trial that has got furthest, else the first of the

@@ -95,7 +95,9 @@ fn member(store: &Store, run: &RunRecord, shown: bool) -> Result<Member, StoreEr
         RunState::Completed => _ = member.tell(&info, &Event::RunFinished(Outcome::Completed)),
         RunState::Pruned => _ = member.tell(&info, &Event::RunFinished(Outcome::Pruned { reason: reason() })),
         RunState::Interrupted => {
-            member.tell(&info, &Event::RunFinished(Outcome::Interrupted));
+            let paused = Outcome::Paused { step: run.steps };
+            let outcome = if run.waits() { paused } else { Outcome::Interrupted };
+            member.tell(&info, &Event::RunFinished(outcome));
             member.reason = run.message.clone();
         }
         RunState::Failed => {

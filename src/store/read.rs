@@ -13,12 +13,13 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Every column of a run, and of its final evaluation: that of the test split, else that of the dev split. Reads one
-/// row of `evals` for each run, and none of the other tables.
+/// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
+/// rows (and not where they are yet to be measured). Reads one row of `evals` for each run, and none of the other tables.
 pub(super) const RUN: &str = "
     SELECT r.*, e.rows, e.loss, e.accuracy, e.macro_f1, e.calibration_error, e.per_class, e.confusion
     FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
-        WHEN EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
+        WHEN coalesce(r.rows_test, 0) > 0
+            OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
 
 /// Candidates listed when a key's beginning means several runs.

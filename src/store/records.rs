@@ -111,6 +111,16 @@ pub struct RunRecord {
     pub final_metrics: Option<Metrics>,
 }
 
+impl RunRecord {
+    /// Whether it was interrupted by its sweep, at a step where it waits for the runs that it is compared with.
+    pub fn waits(&self) -> bool {
+        self.state == RunState::Interrupted && self.message.as_deref().is_some_and(|m| m.starts_with(WAITS))
+    }
+}
+
+/// How the message of a run begins that waits for others.
+pub(super) const WAITS: &str = "waits at step";
+
 /// One evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvalRecord {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
     columns::{Count, Json, Real, Tag},
+    records::WAITS,
     unix_time,
 };
 use crate::{
@@ -207,7 +208,7 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
             Outcome::Interrupted => set_state(tx, key, RunState::Interrupted, None, None)?,
             Outcome::Paused { step } => {
-                let message = format!("waits at step {step} for the runs it is compared with");
+                let message = format!("{WAITS} {step} for the runs it is compared with");
                 set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
             }
             Outcome::Pruned { reason } => set_state(tx, key, RunState::Pruned, None, Some(reason))?,

@@ -89,6 +89,8 @@ pub struct Runner<'a> {
     pub budget: Budget,
     /// Keys of runs that an earlier call with this runner brought to an end: they are not looked into again.
     pub ended: HashSet<String>,
+    /// Whether it was said that runs are waited for.
+    pub waits: bool,
     /// Says something to the user at once.
     pub say: &'a dyn Fn(&str),
     /// Told of runs that are not made, with the reason.
@@ -150,7 +152,6 @@ struct Command<'a, 'b> {
     looked: Instant,
     /// When another process was last seen at one of these runs.
     others: Option<Instant>,
-    waits: bool,
     tally: Tally,
 }
 
@@ -166,19 +167,8 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let mut command = Self {
-            store,
-            runs,
-            runner,
-            pool,
-            sweep,
-            tries,
-            busy,
-            looked,
-            others: None,
-            waits: false,
-            tally: Tally::default(),
-        };
+        let mut command =
+            Self { store, runs, runner, pool, sweep, tries, busy, looked, others: None, tally: Tally::default() };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
@@ -260,7 +250,7 @@ impl<'a, 'b> Command<'a, 'b> {
     /// Once: a command that does nothing should say why.
     fn say_that_it_waits(&mut self) {
         let elsewhere = self.sweep.items.iter().filter(|item| item.standing == Standing::Elsewhere).count();
-        if elsewhere > 0 && !std::mem::replace(&mut self.waits, true) {
+        if elsewhere > 0 && !std::mem::replace(&mut self.runner.waits, true) {
             (self.runner.say)(&format!(
                 "another taper process is at {elsewhere} of the runs that are left: waiting for it"
             ));

@@ -201,6 +201,10 @@ fn the_final_metrics_are_of_test_else_of_dev() {
     assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(2)));
     store.append("k", &[eval(When::After, 9, Split::Test, 3)]).unwrap();
     assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(3)));
+    // Test rows that are yet to be measured have no figure: that of the dev split is not theirs.
+    register(&mut store, "l", "n");
+    store.append("l", &[started(10, None), eval(When::After, 10, Split::Dev, 2)]).unwrap();
+    assert_eq!(store.run("l").unwrap().final_metrics, None);
 }
 
 #[test]
