@@ -7,7 +7,7 @@ use clap::Args;
 use taper::{
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
     plan::{self, Expansion, PlanError, PlannedRun},
-    spec::{LoadOptions, LoadedSpec, SpecErrors},
+    spec::{LoadOptions, LoadedSpec, SpecErrors, Sweep},
     store::{RunRecord, Store, is_locked},
 };
 
@@ -41,7 +41,33 @@ impl SpecArgs {
     pub fn load(&self) -> Result<LoadedSpec> {
         let options =
             LoadOptions { profile: self.profile.clone(), sets: self.sets.clone(), env: std::env::vars().collect() };
-        LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()).into())
+        let spec = LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()))?;
+        self.check_sets(&spec.spec().sweep)?;
+        Ok(spec)
+    }
+
+    /// Refuses `--set` of a key that the sweep varies: the sweep stands above every layer, so it would do nothing.
+    fn check_sets(&self, sweep: &Sweep) -> Result<()> {
+        let swept = |key: &str| {
+            let zipped = sweep.zip.iter().any(|table| table.contains_key(key));
+            sweep.axes.contains_key(key) || zipped || (key == "train.seed" && !sweep.seeds.is_empty())
+        };
+        let keys = self.sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
+        let problems: Vec<String> = keys
+            .filter(|key| swept(key))
+            .map(|key| {
+                let help = match key {
+                    "train.seed" => "--set sweep.seeds=[…]".to_string(),
+                    _ if sweep.axes.contains_key(key) => format!("--set 'sweep.axes.{key}=[…]'"),
+                    _ => "edit [[sweep.zip]]".to_string(),
+                };
+                format!("--set {key} would do nothing: the sweep varies it; to vary it over other values: {help}")
+            })
+            .collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Unusable(anyhow::anyhow!(problems.join("\nerror: "))).into()),
+        }
     }
 
     /// The runs that a spec means, given the figures of its trials. What `--set` says is part of their names, as what a sweep

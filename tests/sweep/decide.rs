@@ -178,6 +178,20 @@ fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
 }
 
 #[test]
+fn what_a_sweep_varies_is_not_set_beside_it() {
+    let place = place("seeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    let set = |what: &str| place.taper(&["plan", "torture.toml", "--json", "--set", what]);
+    for (what, help) in [("train.lr=5e-4", "sweep.axes.train.lr=[…]"), ("train.seed=3", "sweep.seeds=[…]")] {
+        let output = set(what);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("would do nothing") && said.contains(help), "{said}");
+    }
+    let output = set("sweep.axes.train.lr=[5e-4]");
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("what the message advises works");
+    assert_eq!(standings(&plan), ["new", "new"]);
+}
+
+#[test]
 fn hours_of_training_are_a_budget_that_lasts() {
     let place = place("max_hours = 1e-9\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
     for _ in 0..2 {
