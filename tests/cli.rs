@@ -430,23 +430,3 @@ fn bad_specs_and_bad_data_start_nothing() {
     let output = place.taper(&["list"]);
     assert!(!output.status.success() && text(&output.stderr).contains("taper run"));
 }
-
-#[test]
-fn two_tapers_make_each_run_once() {
-    let place = place("[sweep]\nseeds = [1, 2, 3, 4]\n");
-    let start = || {
-        place
-            .command(&["run", "small.toml", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("taper")
-    };
-    let (a, b) = (start(), start());
-    let (a, b) = (a.wait_with_output().expect("an end"), b.wait_with_output().expect("an end"));
-    assert!(a.status.success() && b.status.success(), "{}\n{}", text(&a.stderr), text(&b.stderr));
-    let finished = |o: &Output| text(&o.stdout).matches("\"outcome\":\"completed\"").count();
-    assert_eq!(finished(&a) + finished(&b), 4);
-    let list = place.json(&["list"]);
-    assert!(list.as_array().expect("runs").iter().all(|r| r["state"] == "completed"));
-}
