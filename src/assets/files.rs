@@ -1,43 +1,109 @@
-//! Which files make a model, and their digest.
+//! Which files make a model, and which file a data set; their digests.
 
 use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
+    fs,
+    path::{Component, Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{AssetError, ModelFiles};
+use super::{
+    AssetError, ModelFiles,
+    hash::{digest_file, hex},
+};
+use crate::plan::shards;
 
-/// Weights in one file, the preferred first.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
-/// What lists the files of weights in several.
-const SHARDS: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
+/// Weights, the preferred first.
+const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];
+/// What lists pickles.
+const PICKLES: &str = "pytorch_model.bin.index.json";
 /// What a tokenizer is read from, the preferred first.
 const TOKENIZER: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 /// What refines a tokenizer, where present.
 const TOKENIZER_EXTRAS: [&str; 2] = ["tokenizer_config.json", "special_tokens_map.json"];
+/// What can be read as data.
+const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "ndjson", "parquet"];
+
+/// A file as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePin {
+    /// Its name in its repository or folder.
+    pub name: String,
+    /// Its bytes.
+    pub size: u64,
+    /// SHA-256, in hex.
+    pub sha256: String,
+}
+
+impl FilePin {
+    /// The file at a path.
+    pub(super) fn of(name: &str, path: &Path) -> Result<Self, AssetError> {
+        let size = fs::metadata(path).map_err(|source| AssetError::Io { path: path.into(), source })?.len();
+        Ok(Self { name: name.into(), size, sha256: digest_file(path)? })
+    }
+
+    /// For messages.
+    pub(super) fn shown(&self) -> String {
+        format!("sha256 {} ({} bytes)", self.sha256, self.size)
+    }
+}
 
 /// The names of a model's files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
+    /// The folder they lie in, empty or with a slash at the end. Part of no name below.
+    pub folder: String,
     /// All small files that are there.
-    pub small: Vec<&'static str>,
-    /// The weights.
-    pub weights: &'static str,
+    pub small: Vec<String>,
+    /// The weights, or the list of their files.
+    pub weights: String,
 }
 
-/// Chooses a model's files in `place` (for messages), where `has` tells which names are there.
+impl Choice {
+    /// Whether the weights are in several files, which another one lists.
+    pub fn is_sharded(&self) -> bool {
+        self.weights.ends_with(".index.json")
+    }
+
+    /// The files of the weights as the list in `folder` names them; none where there is no list.
+    pub fn shards(&self, folder: &Path) -> Result<Vec<String>, AssetError> {
+        if !self.is_sharded() {
+            return Ok(Vec::new());
+        }
+        let path = folder.join(&self.weights);
+        let text = fs::read_to_string(&path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+        shards(&text).map_err(|what| AssetError::Index { path, what })
+    }
+
+    /// A file's name in its repository.
+    pub fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.folder)
+    }
+}
+
+/// Chooses a model's files in `place` (for messages), where `has` tells which names are there. `part` is a folder in it, or
+/// the file of its weights.
 ///
 /// # Errors
 /// [`AssetError::Sharded`]; [`AssetError::Incomplete`] with all that is missing.
-pub(super) fn choose(place: &str, has: impl Fn(&str) -> bool) -> Result<Choice, AssetError> {
-    let weights = WEIGHTS.into_iter().find(|name| has(name));
-    if weights.is_none()
-        && let Some(index) = SHARDS.into_iter().find(|name| has(name))
-    {
-        return Err(AssetError::Sharded { place: place.into(), index });
+pub(super) fn choose(place: &str, part: Option<&str>, has: impl Fn(&str) -> bool) -> Result<Choice, AssetError> {
+    let is_weights = |part: &str| [".safetensors", ".bin", ".safetensors.index.json"].iter().any(|e| part.ends_with(e));
+    let (folder, named) = match part {
+        Some(part) if is_weights(part) => {
+            part.rsplit_once('/').map_or(("", Some(part)), |(folder, name)| (folder, Some(name)))
+        }
+        part => (part.unwrap_or(""), None),
+    };
+    let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let has = |name: &str| has(&format!("{folder}{name}"));
+    let weights = match named {
+        Some(name) => Some(name).filter(|name| has(name)),
+        None => WEIGHTS.into_iter().find(|name| has(name)),
+    };
+    if weights.is_none() && has(PICKLES) {
+        return Err(AssetError::Sharded { place: place.into(), index: format!("{folder}{PICKLES}") });
     }
     let mut missing = Vec::new();
     if !has("config.json") {
@@ -46,62 +112,59 @@ pub(super) fn choose(place: &str, has: impl Fn(&str) -> bool) -> Result<Choice, 
     if !TOKENIZER.into_iter().any(&has) {
         missing.push("a tokenizer (tokenizer.json or vocab.txt)");
     }
-    match weights {
+    match weights.map(String::from) {
         Some(weights) if missing.is_empty() => {
             let small = ["config.json"].into_iter().chain(TOKENIZER).chain(TOKENIZER_EXTRAS).filter(|name| has(name));
-            Ok(Choice { small: small.collect(), weights })
+            Ok(Choice { small: small.map(String::from).collect(), folder, weights })
         }
         Some(_) => Err(AssetError::Incomplete { place: place.into(), missing }),
         None => {
-            missing.push("weights (model.safetensors or pytorch_model.bin)");
+            missing.push("weights (model.safetensors, one or several, or pytorch_model.bin)");
             Err(AssetError::Incomplete { place: place.into(), missing })
         }
     }
 }
 
-/// The model whose files lie in `folder`.
-pub(super) fn collect(folder: &Path, choice: &Choice, revision: Option<String>) -> Result<ModelFiles, AssetError> {
-    let tokenizer = TOKENIZER.into_iter().find(|name| choice.small.contains(name));
-    let extra = TOKENIZER_EXTRAS.into_iter().take(1).filter(|name| choice.small.contains(name));
+/// The model whose files lie in `root`, or in a folder of it. Those in `known` need not be read again.
+pub(super) fn collect(
+    root: &Path,
+    choice: &Choice,
+    revision: Option<String>,
+    known: &[FilePin],
+) -> Result<ModelFiles, AssetError> {
+    let folder = root.join(&choice.folder);
+    let shards = choice.shards(&folder)?;
+    let weights = std::iter::once(&choice.weights).chain(&shards);
+    let mut files = Vec::new();
+    for name in choice.small.iter().chain(weights.clone()) {
+        let full = choice.full(name);
+        files.push(match known.iter().find(|pin| pin.name == full) {
+            Some(pin) => pin.clone(),
+            None => FilePin::of(&full, &folder.join(name))?,
+        });
+    }
+    let tokenizer = TOKENIZER.into_iter().find(|name| choice.small.iter().any(|n| n == name));
+    let extra = TOKENIZER_EXTRAS.into_iter().take(1).filter(|name| choice.small.iter().any(|n| n == name));
     let mut hash = Sha256::new();
-    for name in ["config.json", choice.weights].into_iter().chain(tokenizer).chain(extra) {
-        hash.update(format!("{name} {}\n", digest_file(&folder.join(name))?));
+    for name in ["config.json"].into_iter().chain(weights.map(String::as_str)).chain(tokenizer).chain(extra) {
+        let full = choice.full(name);
+        let pin = files.iter().find(|pin| pin.name == full);
+        hash.update(format!("{name} {}\n", pin.map_or("", |pin| pin.sha256.as_str())));
     }
     Ok(ModelFiles {
-        folder: folder.to_path_buf(),
-        weights: folder.join(choice.weights),
+        weights: folder.join(&choice.weights),
+        shards: shards.iter().map(|name| folder.join(name)).collect(),
+        folder,
         digest: hex(&hash.finalize()),
         revision,
+        files,
     })
-}
-
-/// SHA-256 of a file, in hex, read a mebibyte at a time.
-///
-/// # Errors
-/// [`AssetError::Io`] where it cannot be read.
-pub fn digest_file(path: &Path) -> Result<String, AssetError> {
-    let io = |source| AssetError::Io { path: path.to_path_buf(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
-            Ok(n) => hash.update(&buffer[..n]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(io(error)),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a file's ending says that it can be read as data.
 pub(super) fn is_data(name: &str) -> bool {
     let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    name.contains('.') && ["csv", "tsv", "jsonl"].contains(&ending.as_str())
+    name.contains('.') && DATA.contains(&ending.as_str())
 }
 
 /// The data file of a repository: `wanted`, or the only one of its `files`.
@@ -119,6 +182,22 @@ pub(super) fn choose_data(place: &str, files: &[String], wanted: Option<&str>) -
 
 /// The path of a repository's file below `folder`; none where its name would lead out of it.
 pub(super) fn below(folder: &Path, name: &str) -> Option<PathBuf> {
-    let plain = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    (plain && !name.is_empty()).then(|| folder.join(name))
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    (plain && !name.is_empty() && !name.contains('\\')).then(|| folder.join(name))
+}
+
+/// Files below a folder, named from it with `/`.
+pub(super) fn list(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            match entry.path() {
+                path if path.is_dir() => walk(&path, &format!("{name}/"), found),
+                _ => found.push(name),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, "", &mut found);
+    found
 }

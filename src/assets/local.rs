@@ -12,30 +12,42 @@ pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
     if !folder.is_dir() {
         return Err(AssetError::NotAFolder(folder.to_path_buf()));
     }
-    let choice = files::choose(&folder.display().to_string(), |name| folder.join(name).is_file())?;
-    files::collect(folder, &choice, None)
+    let choice = files::choose(&folder.display().to_string(), None, |name| folder.join(name).is_file())?;
+    files::collect(folder, &choice, None, &[])
 }
 
 /// A data file.
-pub(super) fn data(path: &Path, file: Option<&str>) -> Result<DataFile, AssetError> {
-    if let Some(file) = file {
-        return Err(AssetError::FileBesidePath { file: file.to_string(), path: path.join(file) });
-    }
+pub(super) fn data(path: &Path) -> Result<DataFile, AssetError> {
     if path.is_dir() {
         return Err(AssetError::NotAFile(path.to_path_buf()));
     }
     if !path.exists() {
         return Err(AssetError::NoSuchPath(path.to_path_buf()));
     }
-    Ok(DataFile { path: path.to_path_buf(), revision: None })
+    Ok(DataFile { path: path.to_path_buf(), revision: None, pin: None })
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{super::data as data_of, super::model as model_of, *};
+    use super::{
+        super::{Library, Settings, digest_file},
+        *,
+    };
     use crate::plan::Source;
+
+    fn library() -> Library {
+        Library::new(Settings::from_vars(|_| None, None))
+    }
+
+    fn data_of(source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
+        library().data(source, file)
+    }
+
+    fn model_of(source: &Source) -> Result<ModelFiles, AssetError> {
+        library().model(source)
+    }
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -96,12 +108,23 @@ mod tests {
     }
 
     #[test]
-    fn weights_in_several_files_are_refused_with_a_way_out() {
-        let dir = folder(&[("config.json", "{}"), ("model.safetensors.index.json", "{}"), ("vocab.txt", "")]);
-        let message = model(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("not built yet") && message.contains("max_shard_size"), "{message}");
-        fs::write(dir.path().join("pytorch_model.bin"), "x").unwrap();
-        assert!(model(dir.path()).is_ok());
+    fn weights_in_several_files_count_one_by_one() {
+        let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
+        let names = ["config.json", "model.safetensors.index.json", "vocab.txt", "model-1.safetensors"];
+        let dir = folder(&names.map(|name| (name, if name.ends_with("index.json") { index } else { "{}" })));
+        assert!(matches!(model(dir.path()), Err(AssetError::Io { path, .. }) if path.ends_with("model-2.safetensors")));
+        fs::write(dir.path().join("model-2.safetensors"), "2").unwrap();
+        let whole = model(dir.path()).unwrap();
+        assert_eq!(whole.weights, dir.path().join("model.safetensors.index.json"));
+        assert_eq!(whole.shards, ["model-1.safetensors", "model-2.safetensors"].map(|name| dir.path().join(name)));
+        fs::write(dir.path().join("model-2.safetensors"), "3").unwrap();
+        assert_ne!(model(dir.path()).unwrap().digest, whole.digest);
+        fs::write(dir.path().join("model.safetensors.index.json"), "{}").unwrap();
+        assert!(model(dir.path()).unwrap_err().to_string().contains("no list of weight files"));
+
+        let pickles = folder(&[("config.json", "{}"), ("pytorch_model.bin.index.json", "{}"), ("vocab.txt", "")]);
+        let message = model(pickles.path()).unwrap_err().to_string();
+        assert!(message.contains("several pickles") && message.contains("save_pretrained"), "{message}");
     }
 
     #[test]
@@ -110,12 +133,12 @@ mod tests {
         let file = dir.path().join("data.csv");
         let message = |result: Result<(), AssetError>| result.unwrap_err().to_string();
         let source = |path: &Path| Source::Path(path.to_path_buf());
-        assert_eq!(data_of(&source(&file), None).unwrap(), DataFile { path: file.clone(), revision: None });
+        assert_eq!(data_of(&source(&file), None).unwrap(), DataFile { path: file.clone(), revision: None, pin: None });
         assert!(message(model_of(&source(&file)).map(drop)).contains("is a file"));
         assert!(message(model_of(&source(&dir.path().join("no"))).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(&dir.path().join("no.csv")), None).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(dir.path()), None).map(drop)).contains("is a folder"));
-        assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("give the whole path"));
+        assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("leave one out"));
         assert!(message(model_of(&Source::Scratch("tiny".into())).map(drop)).contains("`scratch:tiny`"));
     }
 
@@ -123,7 +146,7 @@ mod tests {
     #[test]
     fn digests_are_those_of_sha256() {
         let dir = folder(&[("a", &"a".repeat(1_000_000)), ("aa", &"a".repeat((1 << 20) + 1)), ("none", "")]);
-        let digest = |name: &str| files::digest_file(&dir.path().join(name)).unwrap();
+        let digest = |name: &str| digest_file(&dir.path().join(name)).unwrap();
         assert_eq!(digest("a"), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
         assert_eq!(digest("none"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(digest("aa"), "4a3f0c0c213adea174f9a3d4c13177315b588bdb2e9c1012d3d0bf0453ca0f6a");

@@ -5,13 +5,14 @@ use std::{path::PathBuf, sync::atomic::AtomicBool};
 use anyhow::Result;
 use clap::Args;
 use taper::{
+    assets::{Library, Lock, Settings, Use},
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
-    plan::{self, Expansion, PlanError, PlannedRun},
-    spec::{LoadOptions, LoadedSpec, SpecErrors, Sweep},
+    plan::{self, Expansion, PlanError, PlannedRun, RunConfig},
+    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep},
     store::{RunRecord, Store, is_locked},
 };
 
-use super::{Global, Unusable};
+use super::{Global, Unusable, downloads, fetch::Wanted};
 
 /// A spec file and what stands above it.
 #[derive(Args, Clone)]
@@ -86,6 +87,36 @@ impl SpecArgs {
         Ok(expansion)
     }
 
+    /// All sources that the runs of a spec may have, each once; of a search, also those that it has not proposed yet.
+    pub fn sources(&self, spec: &LoadedSpec) -> Result<Vec<Wanted>> {
+        let mut configs: Vec<RunConfig> = self.expand(spec, &[])?.runs.into_iter().map(|run| run.config).collect();
+        let sweep = &spec.spec().sweep;
+        for key in ["model.source", "data.source", "data.file"] {
+            let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };
+            for value in values {
+                let at = spec.at(&[(key.to_string(), value.clone())]).map_err(|e| Unusable(e.into()))?;
+                configs.push(plan::resolve(&at).map_err(|e| Unusable(e.into()))?);
+            }
+        }
+        let mut found: Vec<Wanted> = Vec::new();
+        for config in configs {
+            let data = (Use::Data, config.data.source, config.data.file);
+            for wanted in [(Use::Model, config.model.source, None), data] {
+                if !found.contains(&wanted) {
+                    found.push(wanted);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where models and data come from, pinned by the lock beside the spec.
+    pub fn library(&self, global: &Global) -> Result<Library> {
+        let lock = Lock::beside(&self.spec).map_err(|e| Unusable(e.into()))?;
+        let library = Library::new(Settings::from_env(global.offline)).with_lock(lock);
+        Ok(library.with_listener(downloads::listener(global.quiet || global.json)))
+    }
+
     /// What was laid over the file, as arguments that do it again: variables of the environment too.
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.profile.iter().flat_map(|p| ["--profile".to_string(), p.clone()]);
@@ -140,8 +171,9 @@ impl<'a> Planner<'a> {
         spec: &'a LoadedSpec,
         devices: &'a [DeviceChoice],
         store: Option<&Store>,
+        library: Library,
     ) -> Result<Self> {
-        let bench = Workbench::default();
+        let bench = Workbench::new(library);
         let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0 };
         planner.take(&[])?;
         while let Some(store) = store {
@@ -150,6 +182,14 @@ impl<'a> Planner<'a> {
             }
         }
         Ok(planner)
+    }
+
+    /// Writes to the lock what was found of sources that it did not pin yet.
+    pub fn save_lock(&mut self) -> Result<()> {
+        match self.bench.library().lock().map(|lock| lock.save()) {
+            Some(Err(e)) => Err(Unusable(e.into()).into()),
+            _ => Ok(()),
+        }
     }
 
     /// Adds the trials that follow from what is now stored; tells whether there are any.

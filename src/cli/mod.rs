@@ -6,7 +6,10 @@
 mod ask;
 mod common;
 mod costs;
+mod doctor;
+mod downloads;
 mod export;
+mod fetch;
 mod gc;
 mod leaderboard;
 mod list;
@@ -67,6 +70,9 @@ pub struct Global {
     /// Device: auto, cpu, cuda, cuda:N or metal.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
+    /// Open no connection: models and data come from the cache (as does HF_HUB_OFFLINE=1).
+    #[arg(long, global = true)]
+    offline: bool,
 }
 
 #[derive(Subcommand)]
@@ -75,6 +81,8 @@ enum Command {
     Plan(plan::Plan),
     /// Run what is not yet done; resumes what was interrupted; safe to repeat.
     Run(run::Run),
+    /// Download what a spec names, and pin it in SPEC.lock: from then on it works offline.
+    Fetch(fetch::Fetch),
     /// List runs.
     List(list::List),
     /// Show one run.
@@ -94,6 +102,8 @@ enum Command {
     Rm(rm::Rm),
     /// Show and remove files that no run needs. Asks first.
     Gc(gc::Gc),
+    /// Say what works here: servers, devices, threads, fonts, disk, database; and what to do about the rest.
+    Doctor(doctor::Doctor),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -141,6 +151,7 @@ pub fn main() -> ExitCode {
     let result = result.and_then(|()| match command {
         Command::Plan(command) => command.execute(&global, &mut out),
         Command::Run(command) => command.execute(&global, &mut out),
+        Command::Fetch(command) => command.execute(&global, &mut out),
         Command::List(command) => command.execute(&global, &mut out),
         Command::Show(command) => command.execute(&global, &mut out),
         Command::Report(command) => command.execute(&global, &mut out),
@@ -150,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.execute(&global, &mut out),
         Command::Rm(command) => command.execute(&global, &mut out),
         Command::Gc(command) => command.execute(&global, &mut out),
+        Command::Doctor(command) => command.execute(&global, &mut out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);

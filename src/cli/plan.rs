@@ -65,7 +65,7 @@ impl Plan {
             false => None,
         };
         let devices = [global.device];
-        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref())?;
+        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), self.spec.library(global)?)?;
         let runs = &planner.runs;
         if let Some(path) = &self.order {
             write_order(&runs[0], path)?;

@@ -58,7 +58,7 @@ impl Run {
             true => Some(common::open_existing(global)?),
             false => None,
         };
-        let mut planner = Planner::new(&self.spec, &spec, &devices, existing.as_ref())?;
+        let mut planner = Planner::new(&self.spec, &spec, &devices, existing.as_ref(), self.spec.library(global)?)?;
         for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
@@ -103,6 +103,7 @@ impl Run {
         };
         let mut tally = Tally::default();
         let result = loop {
+            planner.save_lock()?;
             let experiment = self.register(&mut store, &spec, &planner.runs)?;
             let planned = planned(&store, &planner.runs, global)?;
             let asked = sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1);

@@ -47,6 +47,7 @@ impl Verify {
             runs: &global.runs,
             device: global.device,
             steps: self.steps,
+            offline: global.offline,
             listener: &mut progress,
             stop: &common::stop_requested,
         };

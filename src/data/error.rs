@@ -32,8 +32,25 @@ pub enum DataError {
         /// What the operating system says.
         error: io::Error,
     },
+    /// A Parquet file cannot be read.
+    #[error("{}: it cannot be read as Parquet: {what}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// This program cannot read Parquet.
+    #[error(
+        "{}: this build of taper reads no Parquet: build it with `--features parquet`, or convert the file to CSV",
+        path.display()
+    )]
+    NoParquet {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file's ending says nothing about its layout.
-    #[error("{}: cannot tell the layout from the file's ending; set data.format to csv, tsv or jsonl", path.display())]
+    #[error("{}: cannot tell the layout from the file's ending; set data.format to csv, tsv, jsonl or parquet", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,

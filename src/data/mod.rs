@@ -11,6 +11,8 @@ mod delimited;
 mod error;
 mod json_lines;
 mod labels;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
 mod rows;
 mod source;

@@ -43,6 +43,8 @@ pub(super) enum Fault {
 pub(super) enum Rows {
     Delimited(Delimited),
     JsonLines(JsonLines),
+    #[cfg(feature = "parquet")]
+    Parquet(super::parquet::Parquet),
 }
 
 impl Rows {
@@ -53,6 +55,10 @@ impl Rows {
             Format::Csv => Self::Delimited(Delimited::new(path, input, b',', columns)?),
             Format::Tsv => Self::Delimited(Delimited::new(path, input, b'\t', columns)?),
             Format::Jsonl => Self::JsonLines(JsonLines::new(path, input, columns)),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => Self::Parquet(super::parquet::Parquet::new(path, input, columns)?),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => return Err(DataError::NoParquet { path: path.into() }),
         })
     }
 
@@ -62,6 +68,8 @@ impl Rows {
         match self {
             Self::Delimited(rows) => rows.next(cells),
             Self::JsonLines(rows) => rows.next(cells),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.next(cells),
         }
     }
 
@@ -70,6 +78,8 @@ impl Rows {
         match self {
             Self::Delimited(_) => Ok(()), // checked against the header
             Self::JsonLines(rows) => rows.check_columns(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => Ok(()), // checked against the schema
         }
     }
 
@@ -78,6 +88,8 @@ impl Rows {
         match self {
             Self::Delimited(rows) => rows.input(),
             Self::JsonLines(rows) => rows.input(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.input(),
         }
     }
 }

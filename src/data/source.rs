@@ -18,6 +18,7 @@ pub(super) fn format_of(path: &Path, format: Option<Format>) -> Result<Format, D
         (None, Some("csv")) => Ok(Format::Csv),
         (None, Some("tsv")) => Ok(Format::Tsv),
         (None, Some("jsonl" | "ndjson")) => Ok(Format::Jsonl),
+        (None, Some("parquet")) => Ok(Format::Parquet),
         (None, _) => Err(DataError::UnknownFormat { path: path.to_owned() }),
     }
 }

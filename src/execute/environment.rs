@@ -3,19 +3,28 @@
 use std::process::{Command, Stdio};
 
 use super::Prepared;
-use crate::{kernels, plan::Precision, store::Environment, train::NUMERICS};
+use crate::{
+    kernels,
+    plan::{Precision, Source},
+    store::Environment,
+    train::NUMERICS,
+};
 
 /// The environment of a run on the device of that name.
 pub fn environment(run: &Prepared, device: &str) -> Environment {
+    let pinned = run.pinned();
+    let remote = |source: Source| if source.is_remote() { source.to_string() } else { String::new() };
     Environment {
         taper: env!("CARGO_PKG_VERSION").into(),
         git_commit: git_commit(),
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu: processor(device, run.config.train.precision),
+        cpu: processor_of(device, run.config.train.precision),
         device: device.into(),
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
         model_digest: run.model_digest.clone(),
+        data_source: remote(pinned.data.source),
+        model_source: remote(pinned.model.source),
         micro_batch_tokens: None,
         numerics: NUMERICS,
     }
@@ -32,8 +41,13 @@ fn git_commit() -> Option<String> {
     Some(if clean { commit } else { format!("{commit}-dirty") })
 }
 
+/// This machine's processor, and the best instructions that products are made with on it.
+pub fn processor() -> String {
+    processor_of("cpu", Precision::Bf16)
+}
+
 /// The processor's name and, where it does the arithmetic, the instructions it does it with: `AMD EPYC 9654, avx512`.
-fn processor(device: &str, precision: Precision) -> String {
+fn processor_of(device: &str, precision: Precision) -> String {
     let used = if device == "cpu" { kernels::instructions(precision == Precision::Bf16) } else { String::new() };
     [name(), used].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
@@ -54,8 +68,8 @@ mod tests {
 
     #[test]
     fn instructions_stand_beside_the_processor_that_computes() {
-        assert_eq!(processor("cuda:0", Precision::Fp32), name());
-        let cpu = processor("cpu", Precision::Fp32);
+        assert_eq!(processor_of("cuda:0", Precision::Fp32), name());
+        let cpu = processor_of("cpu", Precision::Fp32);
         assert!(cpu.starts_with(&name()) && cpu.ends_with(&kernels::instructions(false)), "{cpu}");
         assert!(!cpu.ends_with(", "), "{cpu}");
     }

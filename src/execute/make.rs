@@ -97,7 +97,7 @@ pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
 
 /// Makes the run's folder and takes up what lies there.
 fn begin(run: &Prepared, folder: &RunFolder, line: &Line) -> Result<Option<Saved>, End> {
-    folder.create(&run.config)?;
+    folder.create(&run.pinned())?;
     let Resumed { saved, notes } = folder.resume(&run.config)?;
     for message in notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;

@@ -28,7 +28,7 @@ mod waste;
 mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
-pub use environment::environment;
+pub use environment::{environment, processor};
 pub use figures::trial_figures;
 pub use folder::RunFolder;
 pub use pool::Slot;

@@ -8,7 +8,7 @@ use std::{
 
 use super::ExecuteError;
 use crate::{
-    assets::{self, ModelFiles},
+    assets::{self, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     model::{BertConfig, Parameters},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
@@ -39,6 +39,8 @@ pub struct Prepared {
     pub files: Option<Arc<ModelFiles>>,
     /// SHA-256 over the model's files, or over a scratch model's config.json; empty for a built-in shape.
     pub model_digest: String,
+    /// Where the files lie that came from elsewhere, and what they are.
+    pub located: Vec<Located>,
     /// Probe sentences, tokenised.
     pub probes: Vec<ProbeText>,
     /// Optimiser steps.
@@ -60,6 +62,22 @@ impl<K: PartialEq, V> Memo<K, V> {
 }
 
 impl Prepared {
+    /// The settings with sources that mean the same content for ever: revisions and files as they were found.
+    pub fn pinned(&self) -> RunConfig {
+        let mut config = self.config.clone();
+        for pin in self.located.iter().map(|located| &located.pin) {
+            let revision = pin.revision.as_deref();
+            match (pin.used_as, &pin.files[..]) {
+                (Use::Model, _) => config.model.source = config.model.source.pinned(revision, None, None),
+                (Use::Data, [file, ..]) => {
+                    config.data.source = config.data.source.pinned(revision, Some(&file.name), Some(&file.sha256));
+                }
+                (Use::Data, []) => {}
+            }
+        }
+        config
+    }
+
     /// Lengths of all rows before they are cut. Tokenises all of them.
     ///
     /// # Errors
@@ -73,11 +91,12 @@ impl Prepared {
 #[derive(PartialEq, Clone)]
 enum TokenizerKey {
     Folder(PathBuf),
-    Built { data: DataConfig, vocab_size: usize },
+    Built { data: Box<DataConfig>, vocab_size: usize },
 }
 
 /// Makes runs ready. What several runs share is made once.
 pub struct Workbench {
+    library: Library,
     datasets: Memo<DataConfig, Dataset>,
     splits: Memo<DataConfig, Splits>,
     models: Memo<Source, ModelFiles>,
@@ -89,7 +108,15 @@ pub struct Workbench {
 
 impl Default for Workbench {
     fn default() -> Self {
+        Self::new(Library::default())
+    }
+}
+
+impl Workbench {
+    /// One that finds models and data in `library`.
+    pub fn new(library: Library) -> Self {
         Self {
+            library,
             datasets: Memo(Vec::new()),
             splits: Memo(Vec::new()),
             models: Memo(Vec::new()),
@@ -97,6 +124,11 @@ impl Default for Workbench {
             tokens: Memo(Vec::new()),
             weights: Vec::new(),
         }
+    }
+
+    /// Where its models and data come from.
+    pub fn library(&mut self) -> &mut Library {
+        &mut self.library
     }
 }
 
@@ -113,17 +145,21 @@ impl Workbench {
         let config = &run.config;
         let rows = rows_only(&config.data);
         let dataset = self.datasets.get(rows.clone(), || {
-            let file = assets::data(&config.data.source, config.data.file.as_deref())?;
+            let file = self.library.data(&config.data.source, config.data.file.as_deref())?;
             Ok(data::read(&file.path, &config.data)?)
         })?;
         let split_key = DataConfig { max_length: 0, ..config.data.clone() };
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
         let (files, tokenizer_key) = match &config.model.source {
-            Source::Scratch(_) => (None, TokenizerKey::Built { data: split_key, vocab_size: config.model.vocab_size }),
+            Source::Scratch(_) => {
+                (None, TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size })
+            }
             source => {
-                let files = self.models.get(source.clone(), || Ok(assets::model(source)?))?;
-                self.unchanged(&files.weights)?;
+                let files = self.models.get(source.clone(), || Ok(self.library.model(source)?))?;
+                for path in std::iter::once(&files.weights).chain(&files.shards) {
+                    self.unchanged(path)?;
+                }
                 let key = TokenizerKey::Folder(files.folder.clone());
                 (Some(files), key)
             }
@@ -161,6 +197,7 @@ impl Workbench {
             name: run.name.clone(),
             config: config.clone(),
             steps,
+            located: self.located(config),
             probes,
             dataset,
             splits,
@@ -174,6 +211,21 @@ impl Workbench {
 }
 
 impl Workbench {
+    /// Where the files of a run lie that came from elsewhere.
+    fn located(&self, config: &RunConfig) -> Vec<Located> {
+        let sources = [
+            (Use::Model, config.model.source.to_string(), None),
+            (Use::Data, config.data.source.to_string(), config.data.file.clone()),
+        ];
+        let is_used = |located: &&Located| {
+            let pin = &located.pin;
+            sources
+                .iter()
+                .any(|(used_as, source, file)| (pin.used_as, &pin.source, &pin.file) == (*used_as, source, file))
+        };
+        self.library.located().iter().filter(is_used).cloned().collect()
+    }
+
     /// Refuses a weights file that is not the one any more whose digest is known.
     fn unchanged(&mut self, path: &Path) -> Result<(), ExecuteError> {
         let metadata = std::fs::metadata(path).map_err(|error| ExecuteError::Io { path: path.into(), error })?;

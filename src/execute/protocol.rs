@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{event::Event, plan::RunConfig, store::Environment};
+use crate::{assets::Located, event::Event, plan::RunConfig, store::Environment};
 
 /// A run to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Job {
     pub name: String,
     /// Its settings.
     pub config: RunConfig,
+    /// Where the command found what came from elsewhere: the worker downloads nothing.
+    pub located: Vec<Located>,
     /// The folder `runs/`.
     pub runs: PathBuf,
     /// What is to be done.
@@ -128,7 +130,8 @@ mod tests {
         }
         send(&mut bytes, &Report::Happened(step(f64::NAN))).unwrap();
         let task = Task::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512) };
-        let job = Job { key: "k".into(), name: "n".into(), config: config(), runs: "runs".into(), task };
+        let job =
+            Job { key: "k".into(), name: "n".into(), config: config(), located: Vec::new(), runs: "runs".into(), task };
         let order = Order::Begin(Box::new(job));
         send(&mut bytes, &order).unwrap();
         let mut input = &bytes[..];

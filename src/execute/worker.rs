@@ -21,6 +21,7 @@ use super::{
     protocol::{Job, Order, Report, Task, receive, send},
 };
 use crate::{
+    assets::{Library, Settings},
     event::{Event, FailureKind, Outcome},
     plan::PlannedRun,
 };
@@ -43,7 +44,7 @@ pub fn serve(
         Err(e) => return line.say(&Report::Unusable(e.to_string())),
     };
     line.say(&Report::Ready)?;
-    let mut bench = Workbench::default();
+    let mut bench = Workbench::new(Library::new(Settings::from_env(true)));
     loop {
         let Order::Begin(job) = line.next()? else { continue };
         let asked = || stop() || stopped.load(Ordering::Relaxed);
@@ -129,6 +130,7 @@ fn work(
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let planned = PlannedRun { trial: 0, name: job.name.clone(), point: Vec::new(), config: job.config.clone() };
+    bench.library().know(&job.located);
     let prepared = bench.prepare(&planned).and_then(|run| match run.key == job.key {
         true => Ok(run),
         false => Err(ExecuteError::Setting(

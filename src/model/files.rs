@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use candle_core::{DType, Device, Tensor};
@@ -12,26 +12,62 @@ use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value};
 
 use super::{BertConfig, ModelError, Named, write_tensors};
+use crate::plan::shards;
 
 fn unreadable(path: &Path, e: impl std::fmt::Display) -> ModelError {
     ModelError::Weights { path: path.into(), message: e.to_string() }
 }
 
-/// Whether a weights file is one of safetensors; a missing file is told as one.
-fn is_safetensors(path: &Path) -> Result<bool, ModelError> {
-    File::open(path).map_err(|error| ModelError::Io { path: path.into(), error })?;
-    Ok(path.extension().is_some_and(|ending| ending == "safetensors"))
+/// How weights are kept.
+enum Layout {
+    Safetensors,
+    /// Several of those, and a list of them.
+    Index(Vec<PathBuf>),
+    Pickle,
 }
 
-/// Reads every float tensor of a `.safetensors` or PyTorch `.bin` file, as f32 on the CPU, under its own name.
+/// How a weights file keeps them; a missing file is told as one.
+fn layout(path: &Path) -> Result<Layout, ModelError> {
+    let io = |error| ModelError::Io { path: path.into(), error };
+    File::open(path).map_err(io)?;
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("safetensors") => Ok(Layout::Safetensors),
+        Some("json") => {
+            let names = shards(&std::fs::read_to_string(path).map_err(io)?).map_err(|e| unreadable(path, e))?;
+            Ok(Layout::Index(names.into_iter().map(|name| path.with_file_name(name)).collect()))
+        }
+        _ => Ok(Layout::Pickle),
+    }
+}
+
+/// Merges what several files hold; a tensor that stands in two of them is refused.
+fn merge<T>(
+    index: &Path,
+    files: &[PathBuf],
+    read: impl Fn(&Path) -> Result<BTreeMap<String, T>, ModelError>,
+) -> Result<BTreeMap<String, T>, ModelError> {
+    let mut all = BTreeMap::new();
+    for file in files {
+        for (name, value) in read(file)? {
+            if all.insert(name.clone(), value).is_some() {
+                return Err(unreadable(index, format!("tensor {name} stands in more than one of its files")));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Reads every float tensor of a `.safetensors` file, of several that a `.safetensors.index.json` lists, or of a PyTorch
+/// `.bin` file, as f32 on the CPU, under its own name.
 ///
 /// PyTorch's pickles are read by candle's reader, which knows tensors only and runs nothing.
 pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError> {
-    let tensors: Vec<(String, Tensor)> = match is_safetensors(path)? {
-        true => {
+    let tensors: Vec<(String, Tensor)> = match layout(path)? {
+        Layout::Index(files) => return merge(path, &files, read_weights),
+        Layout::Safetensors => {
             candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| unreadable(path, e))?.into_iter().collect()
         }
-        false => candle_core::pickle::read_all(path).map_err(|e| unreadable(path, e))?,
+        Layout::Pickle => candle_core::pickle::read_all(path).map_err(|e| unreadable(path, e))?,
     };
     let mut floats = BTreeMap::new();
     for (name, tensor) in tensors {
@@ -45,13 +81,18 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError>
 
 /// Names and shapes of the float tensors that [`read_weights`] would read, without reading them.
 pub(super) fn read_shapes(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, ModelError> {
-    if !is_safetensors(path)? {
-        let infos = candle_core::pickle::read_pth_tensor_info(path, false, None).map_err(|e| unreadable(path, e))?;
-        return Ok(infos
-            .into_iter()
-            .filter(|info| info.dtype.is_float())
-            .map(|info| (info.name, info.layout.shape().dims().to_vec()))
-            .collect());
+    match layout(path)? {
+        Layout::Index(files) => return merge(path, &files, read_shapes),
+        Layout::Safetensors => {}
+        Layout::Pickle => {
+            let infos =
+                candle_core::pickle::read_pth_tensor_info(path, false, None).map_err(|e| unreadable(path, e))?;
+            return Ok(infos
+                .into_iter()
+                .filter(|info| info.dtype.is_float())
+                .map(|info| (info.name, info.layout.shape().dims().to_vec()))
+                .collect());
+        }
     }
     let (header, end) = read_header(path)?;
     let mut shapes = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::spec::{ClassWeights, Format, Keep, Metric, Precision, Probe, Scheduler};
+pub use crate::spec::{ClassWeights, Format, Keep, Metric, Precision, Probe, Repository, Scheduler, WebFile};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,8 @@ pub struct RunConfig {
     pub probes: Vec<Probe>,
 }
 
-/// Where a model or a data set comes from. Written as `path:…`, `scratch:…`, `hf:…`.
+/// Where a model or a data set comes from. Written as `path:…`, `scratch:…`, `hf:…`, `modelscope:…`,
+/// `https:…`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Source {
@@ -34,12 +35,11 @@ pub enum Source {
     /// A new model, `tiny`, `small` or a config.json, with a vocabulary built from the training texts.
     Scratch(String),
     /// A repository of the Hugging Face hub.
-    Hub {
-        /// `OWNER/NAME`.
-        repo: String,
-        /// Branch, tag or commit.
-        revision: Option<String>,
-    },
+    Hub(Repository),
+    /// A repository of ModelScope.
+    ModelScope(Repository),
+    /// A data file on the web.
+    Web(WebFile),
 }
 
 /// What is fine-tuned.
@@ -56,7 +56,7 @@ pub struct ModelConfig {
 pub struct DataConfig {
     /// Where they come from.
     pub source: Source,
-    /// File inside an `hf:` data set.
+    /// File inside a data set repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Layout; by the file's ending where absent.

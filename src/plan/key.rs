@@ -59,7 +59,7 @@ pub(super) fn identity(config: &RunConfig) -> Value {
         remove(&mut value, key);
     }
     match &config.model.source {
-        Source::Path(_) | Source::Hub { .. } => {
+        Source::Path(_) | Source::Hub(_) | Source::ModelScope(_) | Source::Web(_) => {
             remove(&mut value, "model.source");
             remove(&mut value, "model.vocab_size");
         }
@@ -247,6 +247,7 @@ mod tests {
             key(&config)
         };
         assert_eq!(with("path:a", 1), with("hf:a/b@main", 2));
+        assert_eq!(with("path:a", 1), with("modelscope:a/b", 2));
         assert_eq!(with("scratch:a/x.json", 1), with("scratch:b/y.json", 1));
         assert_ne!(with("scratch:a/x.json", 1), with("scratch:a/x.json", 2));
         assert_ne!(with("scratch:tiny", 1), with("scratch:small", 1));

@@ -17,6 +17,7 @@ mod resolve;
 mod runs;
 pub mod schedule;
 mod search;
+mod shards;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -28,6 +29,7 @@ pub use expand::{Expansion, MAX_POINTS, PlannedRun, expand};
 pub use key::{Digests, run_key};
 pub use prune::Prune;
 pub use resolve::resolve;
+pub use shards::shards;
 
 /// Why a spec makes no plan.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -23,7 +23,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
         data: DataConfig {
             source: match source("data.source", &data.source)? {
                 Source::Scratch(_) => {
-                    let reason = "`scratch:` makes models, not data; expected path:FILE or hf:OWNER/NAME".into();
+                    let reason = "`scratch:` makes models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE".into();
                     return Err(PlanError::Source { key: "data.source", reason });
                 }
                 source => source,
@@ -118,7 +118,7 @@ mod tests {
             let message = resolve(&spec).unwrap_err().to_string();
             assert!(message.contains(want), "{message}");
         };
-        refuse(|s| s.model.source = "hf:rbt3".into(), "model.source: `hf:rbt3` is no source");
+        refuse(|s| s.model.source = "hf:rbt3".into(), "model.source: `hf:rbt3` names no owner");
         refuse(|s| s.data.source = "scratch:tiny".into(), "data.source: `scratch:` makes models");
         refuse(|s| s.train.betas = vec![0.9], "train.betas holds 1 numbers; expected 2");
         refuse(|s| s.train.epochs = 1 << 32, "train.epochs = 4294967296 is too large; expected at most 4294967295");

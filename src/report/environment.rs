@@ -31,7 +31,7 @@ pub fn places(runs: &[RunInput]) -> Vec<Place> {
 
 fn facts(e: &Environment) -> Vec<(&'static str, String)> {
     let or_nothing = |text: &str| if text.is_empty() { format::NOTHING.to_string() } else { text.to_string() };
-    vec![
+    let mut facts = vec![
         ("taper", format!("{} (arithmetic version {})", or_nothing(&e.taper), e.numerics)),
         ("commit", e.git_commit.clone().unwrap_or_else(|| "not a git repository".into())),
         ("platform", or_nothing(&e.platform)),
@@ -43,7 +43,12 @@ fn facts(e: &Environment) -> Vec<(&'static str, String)> {
             "model (SHA-256)",
             if e.model_digest.is_empty() { "none: made from scratch".into() } else { e.model_digest.clone() },
         ),
-    ]
+    ];
+    let sources = [("data from", &e.data_source), ("model from", &e.model_source)];
+    facts.extend(
+        sources.into_iter().filter(|(_, source)| !source.is_empty()).map(|(name, source)| (name, source.clone())),
+    );
+    facts
 }
 
 /// Commands that make the runs and the report, for a POSIX shell.

@@ -89,11 +89,19 @@ impl ReportError {
 /// Text in the PNG charts is drawn with a font of this machine that has its characters; where there is none, probes and
 /// labels are named by number, and the page lists them.
 pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    render_with_fonts(input, out, || {
-        let mut database = Database::new();
-        database.load_system_fonts();
-        database
-    })
+    render_with_fonts(input, out, system_fonts)
+}
+
+fn system_fonts() -> Database {
+    let mut database = Database::new();
+    database.load_system_fonts();
+    database
+}
+
+/// Whether this machine has a font that PNG charts can draw Chinese text with.
+pub fn draws_chinese() -> bool {
+    const SAMPLE: &str = "这家饭店真贴心";
+    Fonts::for_texts([SAMPLE], system_fonts).is_some_and(|fonts| fonts.cover(SAMPLE))
 }
 
 /// As [`render`], with the fonts that `system` gives; it is asked only where a chart has more than Latin letters.

@@ -8,10 +8,11 @@
 //! - `schema`, `schema_sweep`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
 //! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
-//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table.
+//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table. `address`: [`Repository`], [`WebFile`].
 //! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
 //! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
+mod address;
 mod assign;
 mod axis;
 mod check;
@@ -32,6 +33,7 @@ mod source;
 mod suggest;
 mod sweep;
 
+pub use address::{Repository, WebFile};
 pub use explain::{Explanation, Said};
 pub use kind::Kind;
 pub use load::{LoadOptions, LoadedSpec};

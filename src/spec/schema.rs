@@ -80,6 +80,8 @@ pub enum Format {
     Tsv,
     /// One JSON object a line.
     Jsonl,
+    /// Parquet; a build with the feature `parquet` reads it.
+    Parquet,
 }
 
 /// `[train]`: the recipe.

@@ -1,8 +1,12 @@
-//! `path:…`, `scratch:…`, `hf:…`: whether a source is well formed, and what its path is relative to.
+//! `path:…`, `scratch:…`, `hf:…`, `modelscope:…`, `https:…`: whether a source is well formed, and what its path is relative
+//! to.
 
 use std::path::{Component, Path, PathBuf};
 
-use super::suggest::closest;
+use super::{
+    address::{Repository, WebFile},
+    suggest::closest,
+};
 
 /// Sizes of a new model that need no file.
 const SIZES: &[&str] = &["tiny", "small"];
@@ -27,10 +31,9 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
         };
         return refuse("has no scheme", Some(help));
     };
-    if scheme == "modelscope" {
-        return refuse("is a `modelscope:` source, which is not built yet", Some("use `hf:` or `path:`".into()));
-    }
-    if !schemes.contains(&scheme) {
+    if scheme == "http" && schemes.contains(&"https") {
+        // Said below why it needs a digest.
+    } else if !schemes.contains(&scheme) {
         let help = match closest(scheme, schemes.iter().copied()) {
             Some(close) => format!("did you mean `{close}:{rest}`?"),
             None if scheme == "scratch" => "only a model can be made from scratch".into(),
@@ -50,23 +53,14 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
             let help = help.unwrap_or("it takes `scratch:tiny`, `scratch:small` or `scratch:FILE.json`".into());
             refuse(&format!("names no model `{rest}`"), Some(help))
         }
-        _ => {
-            hub(rest).map_or_else(|why| refuse(why, Some(format!("it takes {}", forms(&["hf"])))), |()| Ok(text.into()))
-        }
-    }
-}
-
-/// `OWNER/NAME` or `OWNER/NAME@REVISION`.
-fn hub(text: &str) -> Result<(), &'static str> {
-    let (repo, revision) = text.split_once('@').map_or((text, None), |(repo, revision)| (repo, Some(revision)));
-    let named = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !part.is_empty();
-    match repo.split_once('/') {
-        None => Err("names no owner"),
-        Some((owner, name)) if !named(owner) || !named(name) => Err("is no `OWNER/NAME` of the Hugging Face hub"),
-        Some(_) if revision.is_some_and(|r| r.is_empty() || r.contains(char::is_whitespace)) => {
-            Err("has an empty revision after `@`")
-        }
-        Some(_) => Ok(()),
+        "https" | "http" => match WebFile::parse(text) {
+            Ok(_) => Ok(text.into()),
+            Err(why) => refuse(why, Some(format!("it takes {}", forms(&["https"])))),
+        },
+        _ => match Repository::parse(rest) {
+            Ok(_) => Ok(text.into()),
+            Err(why) => refuse(why, Some(format!("it takes {}", forms(&[scheme])))),
+        },
     }
 }
 
@@ -75,7 +69,9 @@ pub(super) fn forms(schemes: &[&str]) -> String {
     let form = |scheme: &&str| match *scheme {
         "path" => "`path:PATH`",
         "scratch" => "`scratch:tiny`, `scratch:small`, `scratch:FILE.json`",
-        _ => "`hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`",
+        "modelscope" => "`modelscope:OWNER/NAME[@REVISION][/FILE]`",
+        "https" => "`https://HOST/FILE[#sha256=…]`",
+        _ => "`hf:OWNER/NAME[@REVISION][/FILE]`",
     };
     schemes.iter().map(form).collect::<Vec<_>>().join(", ")
 }
@@ -91,7 +87,7 @@ pub(super) fn beside(folder: Option<&Path>, path: &str) -> String {
 mod tests {
     use super::*;
 
-    const MODEL: &[&str] = &["path", "scratch", "hf"];
+    const MODEL: &[&str] = &["path", "scratch", "hf", "modelscope"];
 
     fn resolved(text: &str) -> Result<String, String> {
         resolve(text, MODEL, Some(Path::new("experiments")))
@@ -106,6 +102,7 @@ mod tests {
         assert_eq!(resolved("scratch:bert.json").unwrap(), "scratch:experiments/bert.json");
         assert_eq!(resolved("scratch:tiny").unwrap(), "scratch:tiny");
         assert_eq!(resolved("hf:hfl/rbt3@main").unwrap(), "hf:hfl/rbt3@main");
+        assert_eq!(resolved("modelscope:dienstag/rbt3").unwrap(), "modelscope:dienstag/rbt3");
         assert_eq!(resolve("path:x", MODEL, None).unwrap(), "path:x");
         assert_eq!(resolve("path:./x", MODEL, Some(Path::new(""))).unwrap(), "path:x");
         assert_eq!(resolve("path:.", MODEL, Some(Path::new(""))).unwrap(), "path:.");
@@ -120,16 +117,17 @@ mod tests {
             ("pth:x", "has the unknown scheme `pth:`; did you mean `path:x`?"),
             ("path:", "names no path; write `path:` and the path"),
             ("scratch:tinny", "names no model `tinny`; did you mean `scratch:tiny`?"),
-            ("hf:rbt3", "names no owner; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`"),
-            (
-                "hf:a/b/c",
-                "is no `OWNER/NAME` of the Hugging Face hub; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`",
-            ),
-            ("hf:a/b@", "has an empty revision after `@`; it takes `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`"),
-            ("modelscope:a/b", "is a `modelscope:` source, which is not built yet; use `hf:` or `path:`"),
+            ("hf:rbt3", "names no owner; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
+            ("hf:a b/c", "is no `OWNER/NAME`; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
+            ("hf:a/b@", "has an empty revision after `@`; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
+            ("modelscope:b", "names no owner; it takes `modelscope:OWNER/NAME[@REVISION][/FILE]`"),
         ] {
             assert_eq!(resolved(text).unwrap_err(), expected, "{text}");
         }
-        assert!(resolve("scratch:tiny", &["path", "hf"], None).unwrap_err().1.unwrap().contains("only a model"));
+        let data = &["path", "hf", "https"];
+        assert!(resolve("scratch:tiny", data, None).unwrap_err().1.unwrap().contains("only a model"));
+        assert!(resolve("https://a.example/x.csv", data, None).is_ok());
+        assert!(resolve("https://a.example/x.csv", MODEL, None).unwrap_err().0.contains("unknown scheme `https:`"));
+        assert!(resolve("http://a.example/x.csv", data, None).unwrap_err().0.contains("sha256"));
     }
 }

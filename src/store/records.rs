@@ -46,6 +46,12 @@ pub struct Environment {
     pub data_digest: String,
     /// SHA-256 over the model's files; empty for `scratch:`.
     pub model_digest: String,
+    /// Where the data came from, as it was found: with the revision or digest. Empty in records of before.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub data_source: String,
+    /// The same of the model.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model_source: String,
     /// `train.micro_batch_tokens` where memory ran out and the run went on with less than its config says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_tokens: Option<usize>,

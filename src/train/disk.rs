@@ -15,7 +15,7 @@ pub fn check_room(folder: &Path, needed: u64) -> Result<(), TrainError> {
 
 /// Bytes that this user may still write to the disk of a folder.
 #[cfg(unix)]
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub fn free_bytes(folder: &Path) -> Option<u64> {
     use std::{ffi::CString, mem::MaybeUninit, os::unix::ffi::OsStrExt};
 
     let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
@@ -32,8 +32,9 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     Some((facts.f_bavail as u64).saturating_mul(facts.f_frsize as u64))
 }
 
+/// Bytes that this user may still write to the disk of a folder: unknown here.
 #[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
+pub fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 

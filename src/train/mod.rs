@@ -14,6 +14,7 @@ mod resume;
 pub mod schedule;
 
 pub use checkpoint::{Saved, State, previous, read_state, write_state};
+pub use disk::free_bytes;
 pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
 pub use fit::{Job, Outputs, ProbeText, fit};
 pub use loss::{CrossEntropy, class_weights};

@@ -2,6 +2,7 @@
 //! the real data set.
 
 mod batching;
+mod parquet;
 mod reading;
 mod splitting;
 mod streaming;

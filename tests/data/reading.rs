@@ -81,7 +81,7 @@ fn tsv_by_ending_or_by_config() {
     assert_eq!(read(&path, &config).unwrap().rows.len(), 2);
     assert_eq!(
         refused("a.txt", text),
-        "a.txt: cannot tell the layout from the file's ending; set data.format to csv, tsv or jsonl"
+        "a.txt: cannot tell the layout from the file's ending; set data.format to csv, tsv, jsonl or parquet"
     );
 }
 

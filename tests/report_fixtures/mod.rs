@@ -78,7 +78,10 @@ impl Recipe {
         let values = self.labels.iter().enumerate();
         RunConfig {
             name: "rbt3-waimai".into(),
-            model: ModelConfig { source: Source::Hub { repo: "hfl/rbt3".into(), revision: None }, vocab_size: 8000 },
+            model: ModelConfig {
+                source: Source::try_from("hf:hfl/rbt3".to_string()).expect("a source"),
+                vocab_size: 8000,
+            },
             data: DataConfig {
                 source: Source::Path("data/waimai_10k.csv".into()),
                 file: None,
@@ -350,6 +353,8 @@ fn environment() -> Environment {
         threads: 2,
         data_digest: "b8b5c11c00b51578d35937fca56e03a126b45381f1ea4b22893237cb377a26fe".into(),
         model_digest: "3b5b76c4aef48ecf8cb3abaafe960f093b5b76c4aef48ecf8cb3abaafe960f09".into(),
+        data_source: String::new(),
+        model_source: String::new(),
         micro_batch_tokens: None,
         numerics: 1,
     }

@@ -38,7 +38,7 @@ fn all_problems_of_a_file_are_shown_with_their_places() {
 fn problems_of_variables_arguments_and_the_profile_are_shown_with_the_files() {
     let options = options(
         Some("fats"),
-        &["train.lr=fast", "train.epoch=3", "model.source=modelscope:a/b", "nonsense", "train.betas=[0.9, 2]"],
+        &["train.lr=fast", "train.epoch=3", "model.source=modelscope:rbt3", "nonsense", "train.betas=[0.9, 2]"],
         &[
             ("TAPER_TRAIN__BATCH_SIZE", "-1"),
             ("TAPER_TRIAN__LR", "1"),

@@ -45,7 +45,7 @@ fn example(path: &str, kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Name | Kind::Prose => "\"negative\"".into(),
         Kind::Choice(values) => format!("\"{}\"", values[values.len() - 1]),
-        Kind::Source(schemes) => format!("\"{}:o/n\"", schemes[schemes.len() - 1]),
+        Kind::Source(_) => "\"hf:o/n\"".into(),
         Kind::Boolean => "true".into(),
         Kind::Whole(least, most) => (least + 17).min(most).to_string(),
         Kind::Number(..) => "0.125".into(),

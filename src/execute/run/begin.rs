@@ -57,6 +57,7 @@ impl Command<'_, '_> {
             key: run.key.clone(),
             name: run.name.clone(),
             config: run.config.clone(),
+            located: run.located.clone(),
             runs: self.runner.runs.into(),
             task,
         };

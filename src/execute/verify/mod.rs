@@ -17,6 +17,7 @@ use std::{
 use self::compare::Comparison;
 use super::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, environment, make::load};
 use crate::{
+    assets::{Library, Settings},
     engine::engine,
     event::{Event, FailureKind, Outcome},
     format::short,
@@ -34,6 +35,8 @@ pub struct Verifier<'a> {
     pub device: DeviceChoice,
     /// Only the first so many steps; none: all that are stored.
     pub steps: Option<u64>,
+    /// Whether no connection may be made.
+    pub offline: bool,
     /// Who is told how far it is.
     pub listener: &'a mut dyn Listener,
     /// Whether the user asked to stop.
@@ -74,7 +77,7 @@ impl Verifier<'_> {
         let config = RunConfig { probes: Vec::new(), ..with_places(record, self.runs) };
         let planned = PlannedRun { trial: 0, name: record.name.clone(), point: Vec::new(), config };
         super::check_precision(&planned.config, device_name.parse().unwrap_or_default())?;
-        let mut run = Workbench::default().prepare(&planned)?;
+        let mut run = Workbench::new(Library::new(Settings::from_env(self.offline))).prepare(&planned)?;
         if let Some(tokens) = made_with.micro_batch_tokens {
             run.config.train.micro_batch_tokens = tokens;
         }

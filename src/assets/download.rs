@@ -1,0 +1,344 @@
+//! One file: downloaded in as many pieces as it takes, checked, and only then given its name.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    AssetError,
+    failure::Failure,
+    hash::{Check, Hasher, digest_file},
+    http::{Answer, Client, Request, broken},
+    progress::{Listener, Progress},
+    settings::{Patience, Settings, Token},
+};
+
+/// Files downloaded at a time.
+const PARALLEL: usize = 4;
+/// Bytes read at a time.
+const PIECE: usize = 1 << 16;
+
+/// Downloads, with all the patience that the settings allow.
+pub(super) struct Downloader {
+    client: Client,
+    patience: Patience,
+    listener: Listener,
+}
+
+/// A file to be downloaded.
+pub(super) struct Wanted<'a> {
+    /// Its name, for people.
+    pub name: &'a str,
+    pub url: &'a str,
+    pub token: Option<&'a Token>,
+    /// Its bytes, where the server states them.
+    pub size: Option<u64>,
+    /// Its digest, where that is known.
+    pub check: Option<&'a Check>,
+    /// What an earlier attempt left is gone on from only if the file still has this entity tag.
+    pub tag: Option<&'a str>,
+    /// Whether a part that is there can only be of this file, or is found out by its check.
+    pub resume: bool,
+    /// Whether a file that is already there gives way, unless it has the digest wanted.
+    pub replace: bool,
+    /// Where it lies until it is whole. Two files never have the same.
+    pub part: PathBuf,
+    /// Where it lies then.
+    pub to: PathBuf,
+    /// Held while it is downloaded.
+    pub lock: PathBuf,
+}
+
+impl Downloader {
+    pub fn new(settings: &Settings, listener: Listener) -> Self {
+        Self { client: Client::new(settings), patience: settings.patience, listener }
+    }
+
+    /// An answer, after as many attempts as it takes; `what` is asked about, for the listener.
+    pub fn ask<T>(
+        &self,
+        what: &str,
+        request: Request,
+        take: impl Fn(Answer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut failed = 0;
+        let mut reached = false;
+        loop {
+            let failure = match self.client.ask(request).and_then(&take) {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            reached |= matches!(failure, Failure::Status { .. });
+            failed += 1;
+            let Some(wait) = failure.wait(failed, reached, &self.patience) else { return Err(failure) };
+            (self.listener)(Progress::Waits { file: what, why: &failure.brief(), wait: Some(wait) });
+            thread::sleep(wait);
+        }
+    }
+
+    /// Downloads a file, unless another process did so while we waited for it.
+    pub fn fetch(&self, wanted: &Wanted, stop: &AtomicBool) -> Result<(), Failure> {
+        for path in [&wanted.part, &wanted.to, &wanted.lock] {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder).map_err(io_at(folder))?;
+        }
+        let _lock = self.lock(wanted)?;
+        if wanted.to.is_file() && (!wanted.replace || is_wanted(wanted)?) {
+            return Ok(());
+        }
+        let mut failed = 0;
+        let mut begun_anew = false;
+        let (mut most, mut reached) = (0, false);
+        loop {
+            let mut attempt =
+                Attempt { client: &self.client, listener: &self.listener, wanted, stop, kept: 0, done: 0 };
+            let failure = match attempt.make() {
+                Ok(()) => {
+                    (self.listener)(Progress::Ended { file: wanted.name });
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+            if attempt.done > most {
+                // A slow link that breaks again and again still gets there.
+                (most, failed, reached) = (attempt.done, 0, true);
+            }
+            reached |= matches!(failure, Failure::Status { .. });
+            failed += 1;
+            if let Failure::Differs { .. } = failure {
+                let _ = fs::remove_file(&wanted.part);
+                // What was kept from before may have been wrong; what came in one piece was not.
+                if attempt.kept > 0 && !begun_anew {
+                    begun_anew = true;
+                    continue;
+                }
+            }
+            let Some(wait) = failure.wait(failed, reached, &self.patience) else { return Err(failure) };
+            (self.listener)(Progress::Waits { file: wanted.name, why: &failure.brief(), wait: Some(wait) });
+            let end = Instant::now() + wait;
+            while Instant::now() < end {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Failure::GivenUp);
+                }
+                thread::sleep(Duration::from_millis(50).min(end.saturating_duration_since(Instant::now())));
+            }
+        }
+    }
+
+    /// The lock on a file, for which a process waits that another one downloads it. The kernel gives it back however its
+    /// holder ends. It is the one that Python's huggingface_hub takes.
+    fn lock(&self, wanted: &Wanted) -> Result<Option<File>, Failure> {
+        let path = &wanted.lock;
+        loop {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(io_at(path))?;
+            let locked = match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    let why = "another process is downloading it";
+                    (self.listener)(Progress::Waits { file: wanted.name, why, wait: None });
+                    file.lock()
+                }
+                Err(TryLockError::Error(error)) => Err(error),
+                Ok(()) => Ok(()),
+            };
+            match locked {
+                // Its holder may have removed it: a lock without a name locks nobody out.
+                Ok(()) if !is_at(&file, path) => {}
+                Ok(()) => return Ok(Some(file)),
+                // A file system without locks: the part may be written twice, and its check finds that out.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+                Err(error) => return Err(Failure::Io { path: path.clone(), error }),
+            }
+        }
+    }
+}
+
+/// Whether the file that is there has the digest wanted.
+fn is_wanted(wanted: &Wanted) -> Result<bool, Failure> {
+    let Some(Check::Sha256(digest)) = wanted.check else { return Ok(false) };
+    match digest_file(&wanted.to) {
+        Ok(found) => Ok(found == *digest),
+        Err(AssetError::Io { path, source }) => Err(Failure::Io { path, error: source }),
+        Err(_) => Ok(false),
+    }
+}
+
+/// One attempt at a file.
+struct Attempt<'a> {
+    client: &'a Client,
+    listener: &'a Listener,
+    wanted: &'a Wanted<'a>,
+    stop: &'a AtomicBool,
+    /// Bytes of earlier attempts that were gone on from.
+    kept: u64,
+    /// Bytes that are here.
+    done: u64,
+}
+
+impl Attempt<'_> {
+    fn make(&mut self) -> Result<(), Failure> {
+        let Wanted { part, to, size, check, .. } = self.wanted;
+        let io = io_at(part);
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(part).map_err(&io)?;
+        let mut hasher = Hasher::new(*size);
+        self.done = file.metadata().map_err(&io)?.len();
+        if self.done > 0 && (!self.wanted.resume || size.is_some_and(|size| self.done > size)) {
+            file.set_len(0).map_err(&io)?;
+            self.done = 0;
+        }
+        if self.done > 0 {
+            file.seek(SeekFrom::Start(0)).map_err(&io)?;
+            io::copy(&mut (&file).take(self.done), &mut hasher).map_err(&io)?;
+        }
+        self.kept = self.done;
+        if *size != Some(self.done) || self.done == 0 {
+            self.receive(&mut file, &mut hasher)?;
+        }
+        file.sync_all().map_err(&io)?;
+        if let Some(check) = check {
+            let found = hasher.found(check);
+            if found != check.digest() {
+                return Err(Failure::Differs { stated: check.to_string(), found });
+            }
+        }
+        drop(file);
+        fs::rename(part, to).map_err(io_at(to))?;
+        sync_folder(to);
+        Ok(())
+    }
+
+    /// Appends what is missing.
+    fn receive(&mut self, file: &mut File, hasher: &mut Hasher) -> Result<(), Failure> {
+        let Wanted { name, part, url, token, tag, .. } = self.wanted;
+        let io = io_at(part);
+        let from = Some((self.done, *tag));
+        let request = Request { url, token: *token, from, no_page: true, head: false };
+        let answer = match self.client.ask(request) {
+            Err(Failure::Status { status: 416, .. }) if self.done > 0 => {
+                return Err(differs(format!("longer than {} bytes", self.done), "not".into()));
+            }
+            answer => answer?,
+        };
+        let total = match answer.status {
+            206 => match answer.header("content-range").and_then(range) {
+                Some((from, total)) if from == self.done => total,
+                _ => return Err(Failure::Odd("it sends another part of the file than was asked for".into())),
+            },
+            _ => {
+                if self.done > 0 {
+                    file.set_len(0).map_err(&io)?;
+                    (self.done, self.kept) = (0, 0);
+                    *hasher = Hasher::new(self.wanted.size);
+                }
+                answer.length()
+            }
+        };
+        let total = match (self.wanted.size, total) {
+            (Some(stated), Some(total)) if stated != total => {
+                return Err(differs(format!("{stated} bytes long"), format!("{total}")));
+            }
+            (stated, total) => stated.or(total),
+        };
+        let chunked =
+            answer.header("transfer-encoding").is_some_and(|text| text.to_ascii_lowercase().contains("chunked"));
+        if total.is_none() && !chunked {
+            return Err(Failure::Odd(
+                "it does not say how long the file is, so a cut could not be told from its end".into(),
+            ));
+        }
+        (self.listener)(Progress::Began { file: name, done: self.done, total });
+        let mut body = answer.body.into_with_config().limit(u64::MAX).reader();
+        let mut piece = vec![0; PIECE];
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Failure::GivenUp);
+            }
+            let n = match body.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    return Err(match (broken(&error), total) {
+                        (Failure::Network(_), Some(total)) => Failure::Cut { done: self.done, total },
+                        (failure, _) => failure,
+                    });
+                }
+            };
+            file.write_all(&piece[..n]).map_err(&io)?;
+            hasher.take(&piece[..n]);
+            self.done += n as u64;
+            (self.listener)(Progress::Advanced { file: name, done: self.done });
+        }
+        match total {
+            Some(total) if self.done < total => Err(Failure::Cut { done: self.done, total }),
+            Some(total) if self.done > total => Err(differs(format!("{total} bytes long"), format!("{}", self.done))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn differs(stated: String, found: String) -> Failure {
+    Failure::Differs { stated, found }
+}
+
+/// Where a part begins and how long the whole is: `bytes 5-9/10`.
+fn range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (part, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    Some((part.split_once('-')?.0.parse().ok()?, total.parse().ok()))
+}
+
+/// For `map_err`: a failure at a path.
+pub(super) fn io_at(path: &Path) -> impl Fn(io::Error) -> Failure + '_ {
+    |error| Failure::Io { path: path.into(), error }
+}
+
+/// Puts the folder of a new name on the disk, as far as the system lets us.
+pub(super) fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Whether the open file is the one that has this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
+    id(file.metadata()).is_some_and(|own| id(fs::metadata(path)) == Some(own))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// Does `work` for each item, several at a time. After the first failure nothing new is begun, and what goes on is told to
+/// stop.
+pub(super) fn in_parallel<T: Sync>(
+    items: &[T],
+    work: impl Fn(&T, &AtomicBool) -> Result<(), Failure> + Sync,
+) -> Result<(), (usize, Failure)> {
+    let (next, stop, first) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
+    thread::scope(|scope| {
+        for _ in 0..PARALLEL.min(items.len()) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { return };
+                    if let Err(failure) = work(item, &stop) {
+                        stop.store(true, Ordering::Relaxed);
+                        first.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert((at, failure));
+                    }
+                }
+            });
+        }
+    });
+    first.into_inner().unwrap_or_else(|e| e.into_inner()).map_or(Ok(()), Err)
+}

@@ -1,0 +1,229 @@
+//! One request: redirects followed by hand, so that a token goes to the server it is for and to no other.
+
+use std::{io, time::Duration};
+
+use ureq::{Agent, Body, Error, http::HeaderMap};
+
+use super::{
+    failure::Failure,
+    settings::{Settings, Token},
+};
+
+/// Redirects followed at most.
+const REDIRECTS: usize = 8;
+
+/// Asks servers.
+pub(super) struct Client {
+    agent: Agent,
+    offline: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Request<'a> {
+    pub url: &'a str,
+    /// Sent to the server of `url` and to no other.
+    pub token: Option<&'a Token>,
+    /// Only the headers.
+    pub head: bool,
+    /// From this byte on, and only if the file still has this entity tag.
+    pub from: Option<(u64, Option<&'a str>)>,
+    /// A web page is no answer: what is asked for is none.
+    pub no_page: bool,
+}
+
+/// What a server answers.
+pub(super) struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Body,
+}
+
+impl Answer {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Bytes of the body, where that is said.
+    pub fn length(&self) -> Option<u64> {
+        self.header("content-length")?.trim().parse().ok()
+    }
+
+    /// The body as JSON.
+    pub fn json(mut self) -> Result<serde_json::Value, Failure> {
+        let text = self.body.with_config().limit(64 << 20).read_to_string().map_err(failure)?;
+        serde_json::from_str(&text).map_err(|error| match text.trim_start().starts_with('<') {
+            true => Failure::WebPage,
+            false => Failure::Odd(format!("it answers with no JSON ({error})")),
+        })
+    }
+}
+
+impl Client {
+    /// A client with the timeouts of `settings`, and the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`, …).
+    pub fn new(settings: &Settings) -> Self {
+        let patience = settings.patience;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.read))
+            .timeout_per_read(Some(patience.read))
+            .user_agent(concat!("taper/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: config.into(), offline: settings.offline }
+    }
+
+    /// The answer, which is a success (2xx).
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn ask(&self, request: Request) -> Result<Answer, Failure> {
+        let mut url = request.url.to_string();
+        for _ in 0..REDIRECTS {
+            let answer = self.once(&request, &url)?;
+            match answer.status {
+                200..=299 => {
+                    let page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+                    return if page && request.no_page { Err(Failure::WebPage) } else { Ok(answer) };
+                }
+                301 | 302 | 303 | 307 | 308 => {
+                    // What the hub says of a file stands on its own answer, not on that of the store it sends us to.
+                    if request.head && answer.header("x-linked-etag").is_some() {
+                        return Ok(answer);
+                    }
+                    let location =
+                        answer.header("location").ok_or_else(|| Failure::Odd("it redirects nowhere".into()))?;
+                    url = join(&url, location);
+                }
+                status => {
+                    let text = |name: &str| answer.header(name).map(String::from);
+                    let seconds = text("retry-after").and_then(|text| text.trim().parse().ok());
+                    return Err(Failure::Status {
+                        status,
+                        code: text("x-error-code"),
+                        retry_after: seconds.map(Duration::from_secs),
+                    });
+                }
+            }
+        }
+        Err(Failure::Odd(format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    /// One request without following anything.
+    fn once(&self, request: &Request, url: &str) -> Result<Answer, Failure> {
+        if self.offline {
+            return Err(Failure::Offline);
+        }
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Failure::Odd("it redirects to something that is not on the web".into()));
+        }
+        let mut call = match request.head {
+            true => self.agent.head(url),
+            false => self.agent.get(url),
+        };
+        // A compressed answer has another length than the file.
+        call = call.header("accept-encoding", "identity");
+        if let Some(token) = request.token.filter(|_| origin(url) == origin(request.url)) {
+            call = call.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        if let Some((from, tag)) = request.from.filter(|(from, _)| *from > 0) {
+            call = call.header("range", format!("bytes={from}-"));
+            if let Some(tag) = tag {
+                call = call.header("if-range", tag);
+            }
+        }
+        let (parts, body) = call.call().map_err(failure)?.into_parts();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+}
+
+/// What went wrong below HTTP. No text of it can hold a token: headers and addresses are no part of it.
+pub(super) fn failure(error: Error) -> Failure {
+    match error {
+        Error::Timeout(_) => Failure::Timeout,
+        Error::HostNotFound => Failure::Network("its name cannot be resolved".into()),
+        Error::ConnectionFailed => Failure::Network("no connection".into()),
+        Error::ConnectProxyFailed(why) => Failure::Network(format!("the proxy refuses: {why}")),
+        Error::InvalidProxyUrl => Failure::Odd("the proxy in the environment has no valid address".into()),
+        Error::Io(error) => broken(&error),
+        Error::Tls(why) => Failure::Network(format!("no encrypted connection: {why}")),
+        Error::Rustls(error) => Failure::Network(format!("no encrypted connection: {error}")),
+        Error::BadUri(_) | Error::Http(_) => Failure::Odd("its address cannot be used".into()),
+        other => Failure::Odd(format!("it breaks the rules of HTTP ({other})")),
+    }
+}
+
+/// What went wrong with a connection.
+pub(super) fn broken(error: &io::Error) -> Failure {
+    // The HTTP library hands on its own errors inside of those of reading.
+    if let Some(Error::Timeout(_)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return Failure::Timeout;
+    }
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Failure::Timeout,
+        _ => Failure::Network(error.to_string()),
+    }
+}
+
+/// Scheme, host and port of an address: who a token is for.
+fn origin(url: &str) -> Option<(String, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+    let scheme = scheme.to_ascii_lowercase();
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    Some((scheme, authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase()))
+}
+
+/// The address that `location` means where it stands in an answer from `base`.
+fn join(base: &str, location: &str) -> String {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let folder = path.split(['?', '#']).next().and_then(|path| path.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    match location {
+        _ if location.contains("://") => location.into(),
+        _ if location.starts_with("//") => format!("{scheme}:{location}"),
+        _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
+        _ => format!("{scheme}://{authority}{folder}/{location}"),
+    }
+}
+
+/// A text as it stands in an address; the characters in `keep` stay too.
+pub(super) fn encode(text: &str, keep: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || keep.as_bytes().contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_joined_and_compared() {
+        let base = "https://h.example/a/b?c=/d";
+        for (location, expected) in [
+            ("http://x/y", "http://x/y"),
+            ("//x/y", "https://x/y"),
+            ("/y?z", "https://h.example/y?z"),
+            ("y", "https://h.example/a/y"),
+        ] {
+            assert_eq!(join(base, location), expected);
+        }
+        assert_eq!(join("https://h.example", "y"), "https://h.example/y");
+        assert_eq!(origin("https://H.example:443/x"), origin("https://h.example"));
+        assert_eq!(origin("https://me:pw@h.example/x"), origin("https://h.example?x"));
+        for other in [
+            "http://h.example",
+            "https://h.example:8443",
+            "https://h.example.evil",
+            "https://evil/h.example",
+            "https://h.example@evil",
+        ] {
+            assert_ne!(origin("https://h.example"), origin(other), "{other}");
+        }
+        assert_eq!(encode("a b/模.csv", "/"), "a%20b/%E6%A8%A1.csv");
+        assert_eq!(encode("refs/pr/1", ""), "refs%2Fpr%2F1");
+    }
+}

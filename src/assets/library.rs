@@ -1,0 +1,269 @@
+//! All sources, under one roof.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AssetError, DataFile, FilePin, Listener, Lock, ModelFiles, Pin, Settings, Use,
+    download::Downloader,
+    files,
+    hub::Hub,
+    local,
+    modelscope::ModelScope,
+    repository::{Compared, Lookup, Repository, compare},
+    web,
+};
+use crate::plan::Source;
+
+/// Where a source's files were found, and what they were: enough to find them again without asking anybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Located {
+    /// What they were.
+    pub pin: Pin,
+    /// The folder that the names in it start from.
+    pub folder: PathBuf,
+}
+
+/// What a source is used as, the source, and `data.file`.
+type Wanted = (Use, String, Option<String>);
+
+/// Finds the files of sources.
+pub struct Library {
+    settings: Settings,
+    lock: Option<Lock>,
+    update: bool,
+    listener: Listener,
+    /// Sources whose files are known already.
+    located: Vec<Located>,
+    /// Sources that could not be had, and why: a sweep asks for the same ones again and again.
+    refused: Vec<(Wanted, String)>,
+}
+
+impl Library {
+    /// A library that downloads as the settings say.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            lock: None,
+            update: false,
+            listener: Arc::new(|_| {}),
+            located: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// With a lock: what it pins is used as it is pinned, and what it does not pin is added to it.
+    #[must_use]
+    pub fn with_lock(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// With a listener, which hears of downloads.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Listener) -> Self {
+        self.listener = listener;
+        self
+    }
+
+    /// Looks up everything anew, whatever the lock pins and the cache holds.
+    #[must_use]
+    pub fn updating(mut self) -> Self {
+        self.update = true;
+        if let Some(lock) = &mut self.lock {
+            lock.clear();
+        }
+        self
+    }
+
+    /// The lock, with what was pinned since it was read.
+    pub fn lock(&mut self) -> Option<&mut Lock> {
+        self.lock.as_mut()
+    }
+
+    /// What the environment says of downloads.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// All remote sources found so far.
+    pub fn located(&self) -> &[Located] {
+        &self.located
+    }
+
+    /// Makes known where files lie that another process found.
+    pub fn know(&mut self, located: &[Located]) {
+        for one in located {
+            let pin = &one.pin;
+            self.located.retain(|known| !known.pin.is_of(pin.used_as, &pin.source, pin.file.as_deref()));
+            self.located.push(one.clone());
+        }
+    }
+
+    /// The files of the model that `source` names, downloaded where needed.
+    ///
+    /// # Errors
+    /// Whatever is missing, refused, unreachable or not what it should be; see [`AssetError`]. [`AssetError::NoFiles`] for
+    /// `scratch:`, which is made and not loaded.
+    pub fn model(&mut self, source: &Source) -> Result<ModelFiles, AssetError> {
+        self.once(Use::Model, source, None, |library| library.find_model(source))
+    }
+
+    /// The data file that `source` names; `file` chooses among those of a repository.
+    ///
+    /// # Errors
+    /// As for [`Self::model`]; [`AssetError::SeveralDataFiles`] where a repository holds several and none is chosen.
+    pub fn data(&mut self, source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
+        self.once(Use::Data, source, file, |library| library.find_data(source, file))
+    }
+
+    /// Looks a source up, unless that was in vain before.
+    fn once<T>(
+        &mut self,
+        used_as: Use,
+        source: &Source,
+        file: Option<&str>,
+        find: impl FnOnce(&mut Self) -> Result<T, AssetError>,
+    ) -> Result<T, AssetError> {
+        let key = (used_as, source.to_string(), file.map(String::from));
+        if let Some((_, why)) = self.refused.iter().find(|(known, _)| *known == key) {
+            return Err(AssetError::Refused(why.clone()));
+        }
+        let found = find(self);
+        found.inspect_err(|error| {
+            if source.is_remote() {
+                self.refused.push((key, error.to_string()));
+            }
+        })
+    }
+
+    fn find_model(&mut self, source: &Source) -> Result<ModelFiles, AssetError> {
+        let (repository, part): (Box<dyn Repository + '_>, _) = match source {
+            Source::Path(folder) => return local::model(folder),
+            Source::Scratch(_) => return Err(AssetError::NoFiles(source.to_string())),
+            Source::Web(_) => return Err(AssetError::NoModel(source.to_string())),
+            Source::Hub(place) => (Box::new(Hub::new(&self.settings, Use::Model, place)?), place.file.as_deref()),
+            Source::ModelScope(place) => {
+                (Box::new(ModelScope::new(&self.settings, Use::Model, place)?), place.file.as_deref())
+            }
+        };
+        if let Some(known) = self.known(Use::Model, source, None)? {
+            let has = |name: &str| known.pin.files.iter().any(|file| file.name == name);
+            let choice = files::choose(&source.to_string(), part, has)?;
+            return files::collect(&known.folder, &choice, known.pin.revision.clone(), &known.pin.files);
+        }
+        let net = self.net();
+        let model =
+            self.lookup(repository.as_ref(), net.as_ref(), self.pinned(Use::Model, source, None)).model(part)?;
+        let folder = root(&model.folder, &model.files[0].name);
+        drop(repository);
+        let pin = pin(Use::Model, source, None, model.revision.clone(), model.files.clone());
+        self.found(pin, folder);
+        Ok(model)
+    }
+
+    fn find_data(&mut self, source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
+        let place = match source {
+            Source::Hub(place) | Source::ModelScope(place) => Some(place),
+            _ => None,
+        };
+        let wanted = match (place.and_then(|place| place.file.as_deref()), file, place) {
+            (Some(named), Some(file), _) if named != file => {
+                return Err(AssetError::TwoFiles { file: file.into(), source_: source.to_string() });
+            }
+            (_, Some(file), None) => {
+                return Err(AssetError::TwoFiles { file: file.into(), source_: source.to_string() });
+            }
+            (named, file, _) => named.or(file),
+        };
+        match source {
+            Source::Path(path) => return local::data(path),
+            Source::Scratch(_) => return Err(AssetError::NoFiles(source.to_string())),
+            Source::Hub(_) | Source::ModelScope(_) | Source::Web(_) => {}
+        }
+        if let Some(known) = self.known(Use::Data, source, file)? {
+            let pin = known.pin.files[0].clone();
+            let (path, revision) = (known.folder.join(&pin.name), known.pin.revision.clone());
+            return Ok(DataFile { path, revision, pin: Some(pin) });
+        }
+        let net = self.net();
+        let pinned = self.pinned(Use::Data, source, file);
+        let repository: Option<Box<dyn Repository + '_>> = match source {
+            Source::Hub(place) => Some(Box::new(Hub::new(&self.settings, Use::Data, place)?)),
+            Source::ModelScope(place) => Some(Box::new(ModelScope::new(&self.settings, Use::Data, place)?)),
+            _ => None,
+        };
+        let data = match (&repository, source) {
+            (Some(repository), _) => self.lookup(repository.as_ref(), net.as_ref(), pinned).data(wanted)?,
+            (None, Source::Web(file)) => web::data(&self.settings, file, net.as_ref(), pinned, self.update)?,
+            (None, _) => return Err(AssetError::NoFiles(source.to_string())),
+        };
+        drop(repository);
+        if let Some(file_pin) = data.pin.clone() {
+            let folder = root(data.path.parent().unwrap_or(Path::new("")), &file_pin.name);
+            self.found(pin(Use::Data, source, file, data.revision.clone(), vec![file_pin]), folder);
+        }
+        Ok(data)
+    }
+
+    /// None: no connection may be made.
+    fn net(&self) -> Option<Downloader> {
+        (!self.settings.offline).then(|| Downloader::new(&self.settings, self.listener.clone()))
+    }
+
+    fn lookup<'a>(
+        &self,
+        repository: &'a dyn Repository,
+        net: Option<&'a Downloader>,
+        pin: Option<(&'a Pin, &'a Path)>,
+    ) -> Lookup<'a> {
+        Lookup { repository, net, pin }
+    }
+
+    fn pinned(&self, used_as: Use, source: &Source, file: Option<&str>) -> Option<(&Pin, &Path)> {
+        let lock = self.lock.as_ref()?;
+        Some((lock.find(used_as, &source.to_string(), file)?, lock.path()))
+    }
+
+    /// Where a source's files lie, if that is known, and if they are what they were.
+    fn known(&self, used_as: Use, source: &Source, file: Option<&str>) -> Result<Option<&Located>, AssetError> {
+        let source = source.to_string();
+        let Some(known) = self.located.iter().find(|known| known.pin.is_of(used_as, &source, file)) else {
+            return Ok(None);
+        };
+        match compare(&known.folder, &known.pin.files)? {
+            Compared::Same if !known.pin.files.is_empty() => Ok(Some(known)),
+            _ => Ok(None),
+        }
+    }
+
+    fn found(&mut self, pin: Pin, folder: PathBuf) {
+        if let Some(lock) = &mut self.lock
+            && lock.find(pin.used_as, &pin.source, pin.file.as_deref()).is_none()
+        {
+            lock.add(pin.clone());
+        }
+        self.know(&[Located { pin, folder }]);
+    }
+}
+
+impl Default for Library {
+    /// As the environment says, without a lock.
+    fn default() -> Self {
+        Self::new(Settings::from_env(false))
+    }
+}
+
+fn pin(used_as: Use, source: &Source, file: Option<&str>, revision: Option<String>, files: Vec<FilePin>) -> Pin {
+    Pin { used_as, source: source.to_string(), file: file.map(String::from), revision, files }
+}
+
+/// The folder that a file's name in its repository starts from, given the one that the file lies in.
+fn root(folder: &Path, name: &str) -> PathBuf {
+    let depth = name.matches('/').count();
+    folder.ancestors().nth(depth).unwrap_or(folder).to_path_buf()
+}

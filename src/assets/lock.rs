@@ -1,0 +1,243 @@
+//! The lock beside a spec: what its sources were found to be, so that they mean the same on every machine and every day.
+//!
+//! It is named like the spec with `.lock` after it, because two specs in one folder may mean different revisions of one
+//! source, and goes into version control with the spec. Only what comes from elsewhere is pinned: files behind `path:` are
+//! the user's own, change when the user changes them, and count in a run's key by their digests anyway.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{AssetError, FilePin, files::below, hash::is_hex};
+
+/// What a source is used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// A model.
+    Model,
+    /// A data set.
+    Data,
+}
+
+/// What a source was found to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// What it is used as.
+    #[serde(rename = "use")]
+    pub used_as: Use,
+    /// The source, as the spec writes it.
+    pub source: String,
+    /// `data.file`, where the spec says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The commit that the source's revision stood for; on servers that name none, the revision itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Every file that is used.
+    pub files: Vec<FilePin>,
+}
+
+impl Pin {
+    /// Whether both are about the same source.
+    pub(super) fn is_of(&self, used_as: Use, source: &str, file: Option<&str>) -> bool {
+        self.used_as == used_as && self.source == source && self.file.as_deref() == file
+    }
+}
+
+/// A lock as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: u32,
+    #[serde(default, rename = "source")]
+    pins: Vec<Pin>,
+}
+
+/// The lock beside a spec.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    path: PathBuf,
+    pins: Vec<Pin>,
+    /// What the file holds; none where there is no file.
+    written: Option<Vec<Pin>>,
+}
+
+const VERSION: u32 = 1;
+
+const HEAD: &str = "\
+# What the sources of this spec are, written by taper. Keep it with the spec: runs use exactly these files, and refuse others.
+# `taper fetch --update` with the spec looks again and says what changed.
+";
+
+impl Lock {
+    /// The lock of a spec: what its file holds, where there is one.
+    ///
+    /// # Errors
+    /// [`AssetError::Lock`] for a file that is no lock; [`AssetError::Io`] for one that cannot be read.
+    pub fn beside(spec: &Path) -> Result<Self, AssetError> {
+        let mut name = spec.file_name().unwrap_or_default().to_os_string();
+        name.push(".lock");
+        let path = spec.with_file_name(name);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self { path, pins: Vec::new(), written: None });
+            }
+            Err(source) => return Err(AssetError::Io { path, source }),
+        };
+        let refuse = |what: String| AssetError::Lock { path: path.clone(), what };
+        let lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
+        if lock.version != VERSION {
+            return Err(refuse(format!("it is of version {}; this taper knows {VERSION}", lock.version)));
+        }
+        for pin in &lock.pins {
+            // Names become paths, and the lock may come from anybody.
+            let plain = |name: &str| below(Path::new(""), name).is_some();
+            if let Some(odd) = pin.files.iter().find(|file| !plain(&file.name) || !is_digest(&file.sha256)) {
+                return Err(refuse(format!("it pins a file `{}` of {} that can be none", odd.name, pin.source)));
+            }
+            if pin.files.is_empty() || pin.revision.as_ref().is_some_and(|revision| !plain(revision)) {
+                return Err(refuse(format!("it pins no files of {}, or a revision that can be none", pin.source)));
+            }
+        }
+        Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins })
+    }
+
+    /// Where it lies, or will.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All that is pinned.
+    pub fn pins(&self) -> &[Pin] {
+        &self.pins
+    }
+
+    /// What the file holds, whatever was pinned since.
+    pub fn written(&self) -> &[Pin] {
+        self.written.as_deref().unwrap_or_default()
+    }
+
+    /// Forgets what is pinned, so that sources are looked up anew. The file stays until [`Self::save`].
+    pub fn clear(&mut self) {
+        self.pins.clear();
+    }
+
+    pub(super) fn find(&self, used_as: Use, source: &str, file: Option<&str>) -> Option<&Pin> {
+        self.pins.iter().find(|pin| pin.is_of(used_as, source, file))
+    }
+
+    pub(super) fn add(&mut self, pin: Pin) {
+        self.pins.push(pin);
+    }
+
+    /// Writes what is not yet in the file, whole or not at all; tells whether there was anything to write.
+    ///
+    /// # Errors
+    /// [`AssetError::Io`] where it cannot be written.
+    pub fn save(&mut self) -> Result<bool, AssetError> {
+        if self.written() == self.pins {
+            return Ok(false);
+        }
+        let written = Written { version: VERSION, pins: self.pins.clone() };
+        let io = |source| AssetError::Io { path: self.path.clone(), source };
+        let text = toml::to_string(&written).map_err(|e| io(std::io::Error::other(e)))?;
+        let temporary = self.path.with_extension(format!("lock.{}.tmp", std::process::id()));
+        let done = File::create(&temporary)
+            .and_then(|mut file| file.write_all(format!("{HEAD}{text}").as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        done.map_err(|source| {
+            let _ = fs::remove_file(&temporary);
+            io(source)
+        })?;
+        self.written = Some(self.pins.clone());
+        Ok(true)
+    }
+}
+
+/// 64 hex digits as they are written here.
+fn is_digest(text: &str) -> bool {
+    is_hex(text, 64) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// What a source means now and meant before, one sentence for each difference; empty where nothing changed.
+pub fn differences(before: &Pin, now: &Pin) -> Vec<String> {
+    let mut found = Vec::new();
+    if before.revision != now.revision {
+        let name = |revision: &Option<String>| revision.clone().unwrap_or_else(|| "none".into());
+        found.push(format!("revision {} → {}", name(&before.revision), name(&now.revision)));
+    }
+    for file in &now.files {
+        match before.files.iter().find(|old| old.name == file.name) {
+            None => found.push(format!("{} is new ({} bytes)", file.name, file.size)),
+            Some(old) if old != file => found.push(format!(
+                "{} changed: sha256 {}… → {}…, {} → {} bytes",
+                file.name,
+                old.sha256.get(..12).unwrap_or_default(),
+                file.sha256.get(..12).unwrap_or_default(),
+                old.size,
+                file.size
+            )),
+            Some(_) => {}
+        }
+    }
+    for file in before.files.iter().filter(|old| now.files.iter().all(|file| file.name != old.name)) {
+        found.push(format!("{} is used no more", file.name));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(source: &str, sha256: &str) -> Pin {
+        let files = vec![FilePin { name: "x.csv".into(), size: 3, sha256: sha256.repeat(32) }];
+        Pin { used_as: Use::Data, source: source.into(), file: None, revision: Some("c".into()), files }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_odd_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = dir.path().join("a.toml");
+        let mut lock = Lock::beside(&spec).unwrap();
+        assert_eq!(lock.path(), dir.path().join("a.toml.lock"));
+        assert!(!lock.save().unwrap() && !lock.path().exists(), "nothing pinned, nothing written");
+        lock.add(pin("hf:a/b", "11"));
+        assert!(lock.save().unwrap() && !lock.save().unwrap());
+        let again = Lock::beside(&spec).unwrap();
+        assert_eq!(again.pins(), lock.pins());
+        assert!(again.find(Use::Data, "hf:a/b", None).is_some());
+        assert!(again.find(Use::Model, "hf:a/b", None).is_none());
+        assert!(again.find(Use::Data, "hf:a/b", Some("y.csv")).is_none());
+        let good = fs::read_to_string(lock.path()).unwrap();
+        let wrong = ["version = 2", "version = 1\nmore = 1", "no lock", "version = 1\n[[source]]\nuse = \"data\""];
+        let odd = [("x.csv", "../x.csv"), ("x.csv", "/x.csv"), ("\"c\"", "\"../c\""), ("1111", "11zz")];
+        let odd = odd.map(|(old, new)| good.replacen(old, new, 1));
+        for wrong in odd.iter().map(String::as_str).chain(wrong) {
+            assert_ne!(wrong, good);
+            fs::write(lock.path(), wrong).unwrap();
+            let error = Lock::beside(&spec).unwrap_err().to_string();
+            assert!(error.contains("a.toml.lock") && error.contains("taper fetch"), "{error}");
+        }
+    }
+
+    #[test]
+    fn differences_are_named_one_by_one() {
+        let mut now = pin("hf:a/b", "22");
+        assert_eq!(differences(&pin("hf:a/b", "22"), &now), [""; 0]);
+        now.revision = Some("d".into());
+        now.files.push(FilePin { name: "new".into(), size: 1, sha256: String::new() });
+        let found = differences(&pin("hf:a/b", "11"), &now).join("; ");
+        assert!(
+            found.contains("revision c → d") && found.contains("x.csv changed") && found.contains("new is new"),
+            "{found}"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! ModelScope and its cache.
+//!
+//! Addresses and folders are those of ModelScope's own Python package: files are listed at `/api/v1/models/OWNER/NAME/repo/files`
+//! (data sets: `/repo/tree`, in pages) and given at `/repo?Revision=…&FilePath=…`; they lie in
+//! `models/OWNER--NAME/snapshots/REVISION/`, where the revision is as it was asked for. Packages up to 1.37 kept them in
+//! `hub/models/OWNER/NAME`; what lies there is used too.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
+
+use serde_json::Value;
+
+use super::{
+    AssetError,
+    download::{Downloader, Wanted, in_parallel},
+    failure::Failure,
+    hash::{Check, is_hex},
+    http::{Answer, Request, encode},
+    lock::Use,
+    origin::{Kind, Server},
+    repository::{Listing, Remote, Repository, Snapshot},
+    settings::{Endpoint, Settings},
+};
+use crate::plan;
+
+/// Files of a page of a data set's list.
+const PAGE: usize = 200;
+/// Pages that are read at most.
+const PAGES: usize = 100;
+
+/// A repository of ModelScope.
+pub(super) struct ModelScope<'a> {
+    endpoint: &'a Endpoint,
+    server: Server,
+    cache: PathBuf,
+    used_as: Use,
+    repo: &'a str,
+    revision: &'a str,
+}
+
+impl<'a> ModelScope<'a> {
+    pub fn new(settings: &'a Settings, used_as: Use, place: &'a plan::Repository) -> Result<Self, AssetError> {
+        let shown = plan::Source::ModelScope(place.clone()).to_string();
+        Ok(Self {
+            endpoint: &settings.modelscope,
+            server: Server::new(Kind::ModelScope, &settings.modelscope, shown),
+            cache: settings.modelscope_cache.clone().ok_or(AssetError::NoCache("MODELSCOPE_CACHE"))?,
+            used_as,
+            repo: &place.repo,
+            revision: place.revision.as_deref().unwrap_or("master"),
+        })
+    }
+
+    /// `models` or `datasets`.
+    fn segment(&self) -> &'static str {
+        match self.used_as {
+            Use::Model => "models",
+            Use::Data => "datasets",
+        }
+    }
+
+    fn api(&self, rest: &str) -> String {
+        format!("{}/api/v1/{}/{}/{rest}", self.endpoint.url, self.segment(), self.repo)
+    }
+
+    fn snapshot(&self, revision: &str) -> PathBuf {
+        let repo = self.repo.replace('/', "--");
+        self.cache.join(self.segment()).join(repo).join("snapshots").join(revision)
+    }
+
+    /// Where packages up to 1.37 kept the repository.
+    fn old_folders(&self) -> impl Iterator<Item = PathBuf> {
+        let (owner, name) = self.repo.split_once('/').unwrap_or((self.repo, ""));
+        let below = PathBuf::from(self.segment()).join(owner).join(name.replace('.', "___"));
+        [self.cache.join(&below), self.cache.join("hub").join(&below)].into_iter()
+    }
+
+    fn page(&self, net: &Downloader, url: &str) -> Result<Value, Failure> {
+        let request = Request { url, token: self.endpoint.token.as_ref(), ..Request::default() };
+        let answer = net.ask(self.repo, request, Answer::json)?;
+        // Some refusals come as a success whose body says otherwise.
+        match answer["Code"].as_u64().unwrap_or(200) {
+            200 => Ok(answer["Data"].clone()),
+            code @ (401 | 403 | 404) => Err(Failure::Status { status: code as u16, code: None, retry_after: None }),
+            code => {
+                let message = answer["Message"].as_str().unwrap_or("no message").chars().take(200).collect::<String>();
+                Err(Failure::Odd(format!("it says {code}: {message}")))
+            }
+        }
+    }
+
+    fn fetch_one(
+        &self,
+        net: &Downloader,
+        revision: &str,
+        to: PathBuf,
+        file: &Remote,
+        stop: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let url = self.api(&format!("repo?Revision={}&FilePath={}", encode(revision, ""), encode(&file.name, "")));
+        let digest = file.check.as_ref().map_or("", |check| &check.digest()[..12]);
+        let name = to.file_name().unwrap_or_default().display().to_string();
+        let lock =
+            format!("{}--{}--{}.lock", self.segment(), self.repo.replace('/', "--"), file.name.replace('/', "--"));
+        let wanted = Wanted {
+            name: &file.name,
+            url: &url,
+            token: self.endpoint.token.as_ref(),
+            size: file.size,
+            check: file.check.as_ref(),
+            tag: None,
+            // Without a digest nothing tells of which version a part is.
+            resume: file.check.is_some(),
+            // A branch's folder may hold files of earlier commits.
+            replace: true,
+            part: to.with_file_name(format!(".{name}.{digest}.incomplete")),
+            lock: self.cache.join(".lock").join(lock),
+            to,
+        };
+        net.fetch(&wanted, stop)
+    }
+}
+
+impl Repository for ModelScope<'_> {
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    fn is_fixed(&self) -> bool {
+        is_hex(self.revision, 40)
+    }
+
+    fn cached(&self) -> Vec<Snapshot> {
+        let revision = self.revision.to_string();
+        let folders = std::iter::once(self.snapshot(self.revision)).chain(self.old_folders());
+        folders.filter(|folder| folder.is_dir()).map(|folder| Snapshot { revision: revision.clone(), folder }).collect()
+    }
+
+    fn folders(&self, revision: &str) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = self.old_folders().collect();
+        folders.extend([self.snapshot(self.revision), self.snapshot(revision)]);
+        folders.dedup();
+        folders
+    }
+
+    fn target(&self, revision: &str, pinned: bool) -> PathBuf {
+        self.snapshot(if pinned { revision } else { self.revision })
+    }
+
+    fn list(&self, net: &Downloader) -> Result<Listing, Failure> {
+        let mut entries: Vec<Value> = Vec::new();
+        let mut revision = None;
+        for number in 1..=PAGES {
+            let asked = format!("Revision={}&Recursive=True", encode(self.revision, ""));
+            let url = match self.used_as {
+                Use::Model => self.api(&format!("repo/files?{asked}")),
+                Use::Data => self.api(&format!("repo/tree?{asked}&PageNumber={number}&PageSize={PAGE}")),
+            };
+            let data = self.page(net, &url)?;
+            let Some(files) = data["Files"].as_array() else {
+                return Err(Failure::Odd("its answer lists no files".into()));
+            };
+            // Not every answer names the commit.
+            let commit = data["LatestCommitter"]["Id"].as_str().filter(|commit| is_hex(commit, 40));
+            revision = revision.or(commit.map(String::from));
+            entries.extend(files.iter().cloned());
+            if self.used_as == Use::Model || files.len() < PAGE {
+                break;
+            }
+        }
+        let file = |entry: &Value| {
+            let name = entry["Path"].as_str().or(entry["Name"].as_str())?;
+            let sha256 = entry["Sha256"].as_str().filter(|digest| is_hex(digest, 64));
+            let check = sha256.map(|digest| Check::Sha256(digest.to_ascii_lowercase()));
+            (entry["Type"] != "tree").then(|| Remote { name: name.into(), size: entry["Size"].as_u64(), check })
+        };
+        let files = entries.iter().filter_map(file).collect();
+        Ok(Listing { revision: revision.unwrap_or_else(|| self.revision.into()), files })
+    }
+
+    fn fetch(&self, net: &Downloader, revision: &str, folder: &Path, files: &[Remote]) -> Result<(), (usize, Failure)> {
+        in_parallel(files, |file, stop| self.fetch_one(net, revision, folder.join(&file.name), file, stop))
+    }
+
+    fn remember(&self, _: &str) -> Result<(), AssetError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Whether a server answers, and how fast: for `taper doctor`.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Settings,
+    failure::Failure,
+    http::{Client, Request},
+    settings::Endpoint,
+};
+
+/// How a server answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answering {
+    /// It does, after this time.
+    Yes(Duration),
+    /// It does not, or not as it should; why.
+    No(String),
+    /// No connection may be made.
+    Offline,
+}
+
+/// Asks a server for one small page. The token is not sent.
+pub fn probe(settings: &Settings, endpoint: &Endpoint, path: &str) -> Answering {
+    let start = Instant::now();
+    let url = format!("{}{path}", endpoint.url);
+    match Client::new(settings).ask(Request { url: &url, ..Request::default() }) {
+        // Any answer of its own shows that it is there.
+        Ok(_) | Err(Failure::Status { status: 400..=499, .. }) => Answering::Yes(start.elapsed()),
+        Err(Failure::Offline) => Answering::Offline,
+        Err(failure) => Answering::No(failure.brief()),
+    }
+}

@@ -1,0 +1,277 @@
+//! Models and data sets in repositories, whoever keeps those: found in the cache, pinned by a lock, or downloaded.
+//!
+//! Everything of a source is taken from one commit, so files never mix. Small files are downloaded before the weights: where
+//! the weights are in the cache, all files of their commit are.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    AssetError, DataFile, FilePin, ModelFiles,
+    download::Downloader,
+    failure::Failure,
+    files::{self, Choice},
+    hash::Check,
+    lock::Pin,
+    origin::Server,
+};
+
+/// A file as its server lists it.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    pub name: String,
+    pub size: Option<u64>,
+    pub check: Option<Check>,
+}
+
+impl From<&FilePin> for Remote {
+    fn from(pin: &FilePin) -> Self {
+        Self { name: pin.name.clone(), size: Some(pin.size), check: Some(Check::Sha256(pin.sha256.clone())) }
+    }
+}
+
+/// What a server says of a revision.
+pub(super) struct Listing {
+    /// The commit it stands for; the revision itself on servers that name none.
+    pub revision: String,
+    pub files: Vec<Remote>,
+}
+
+/// A snapshot in the cache.
+pub(super) struct Snapshot {
+    pub revision: String,
+    pub folder: PathBuf,
+}
+
+/// A repository at the revision that a source asks for.
+pub(super) trait Repository {
+    /// Who is asked.
+    fn server(&self) -> &Server;
+    /// Where its files are kept.
+    fn cache(&self) -> &Path;
+    /// Whether the revision asked for can never mean something else.
+    fn is_fixed(&self) -> bool;
+    /// What the cache holds of the revision asked for, the best first.
+    fn cached(&self) -> Vec<Snapshot>;
+    /// Where files of a pinned revision may lie.
+    fn folders(&self, revision: &str) -> Vec<PathBuf>;
+    /// Where files of a revision are downloaded to: the one that the lock pins, or the one that was asked for now.
+    fn target(&self, revision: &str, pinned: bool) -> PathBuf;
+    /// What the server has.
+    fn list(&self, net: &Downloader) -> Result<Listing, Failure>;
+    /// Downloads files of a revision into a folder, those that are not there.
+    fn fetch(&self, net: &Downloader, revision: &str, folder: &Path, files: &[Remote]) -> Result<(), (usize, Failure)>;
+    /// Notes what the revision asked for stands for, for use offline.
+    fn remember(&self, revision: &str) -> Result<(), AssetError>;
+    /// The digest that a file's place in the cache says it has.
+    fn stated(&self, _: &Path) -> Option<(PathBuf, String)> {
+        None
+    }
+}
+
+/// How a source is looked up.
+pub(super) struct Lookup<'a> {
+    pub repository: &'a dyn Repository,
+    /// None: offline.
+    pub net: Option<&'a Downloader>,
+    /// What the lock says, and where it lies.
+    pub pin: Option<(&'a Pin, &'a Path)>,
+}
+
+impl Lookup<'_> {
+    /// The model in `part` of the repository.
+    pub fn model(&self, part: Option<&str>) -> Result<ModelFiles, AssetError> {
+        let place = &self.repository.server().place;
+        if let Some((pin, _)) = self.pin {
+            let root = self.pinned(&pin.files)?;
+            let choice = files::choose(place, part, |name| pin.files.iter().any(|file| file.name == name))?;
+            return files::collect(&root, &choice, pin.revision.clone(), &pin.files);
+        }
+        let whole = |snapshot: &Snapshot| {
+            let choice = files::choose(place, part, |name| snapshot.folder.join(name).is_file()).ok()?;
+            let shards = choice.shards(&snapshot.folder.join(&choice.folder)).ok()?;
+            shards.iter().all(|name| snapshot.folder.join(choice.full(name)).is_file()).then_some(choice)
+        };
+        let cached = self.repository.cached().into_iter().find_map(|snapshot| Some((whole(&snapshot)?, snapshot)));
+        let model = match (cached, self.net) {
+            (Some((choice, snapshot)), net) if net.is_none() || self.repository.is_fixed() => {
+                files::collect(&snapshot.folder, &choice, Some(snapshot.revision), &[])?
+            }
+            (_, None) => return Err(self.not_cached(None)),
+            (cached, Some(net)) => self.download_model(net, part, cached.is_some())?,
+        };
+        for file in &model.files {
+            self.undamaged(&model.folder.join(file.name.rsplit('/').next().unwrap_or_default()), &file.sha256)?;
+        }
+        Ok(model)
+    }
+
+    fn download_model(&self, net: &Downloader, part: Option<&str>, cached: bool) -> Result<ModelFiles, AssetError> {
+        let listing = self.list(net, cached)?;
+        let has = |name: &str| listing.files.iter().any(|file| file.name == name);
+        let choice = files::choose(&self.repository.server().place, part, has)?;
+        let root = self.repository.target(&listing.revision, false);
+        let mut first: Vec<String> = choice.small.clone();
+        if choice.is_sharded() {
+            first.push(choice.weights.clone());
+        }
+        self.fetch(net, &listing, &choice, &first)?;
+        let shards = choice.shards(&root.join(&choice.folder))?;
+        let weights = if choice.is_sharded() { shards } else { vec![choice.weights.clone()] };
+        self.fetch(net, &listing, &choice, &weights)?;
+        self.repository.remember(&listing.revision)?;
+        files::collect(&root, &choice, Some(listing.revision), &[])
+    }
+
+    /// A data file: `wanted`, or the only one there is (offline: in the cache).
+    pub fn data(&self, wanted: Option<&str>) -> Result<DataFile, AssetError> {
+        let place = &self.repository.server().place;
+        if let Some((pin, lock)) = self.pin {
+            let root = self.pinned(&pin.files)?;
+            let Some(file) = pin.files.first() else {
+                return Err(AssetError::Lock { path: lock.into(), what: format!("it pins no file of {place}") });
+            };
+            return Ok(DataFile {
+                path: root.join(&file.name),
+                revision: pin.revision.clone(),
+                pin: Some(file.clone()),
+            });
+        }
+        let found = |snapshot: &Snapshot| match files::choose_data(place, &files::list(&snapshot.folder), wanted) {
+            Ok(name) => Some(Ok((name, snapshot.folder.clone(), snapshot.revision.clone()))),
+            Err(error @ AssetError::SeveralDataFiles { .. }) => Some(Err(error)),
+            Err(_) => None,
+        };
+        let cached = self.repository.cached().iter().find_map(found);
+        let (name, folder, revision) = match (cached, self.net) {
+            // A data file that is the only one in the cache need not be the only one there is.
+            (Some(found), net) if net.is_none() || self.repository.is_fixed() && wanted.is_some() => found?,
+            (_, None) => return Err(self.not_cached(wanted)),
+            (cached, Some(net)) => {
+                let listing = self.list(net, matches!(cached, Some(Ok(_))))?;
+                let names: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();
+                let name = files::choose_data(place, &names, wanted)?;
+                let whole = Choice { folder: String::new(), small: Vec::new(), weights: String::new() };
+                self.fetch(net, &listing, &whole, std::slice::from_ref(&name))?;
+                self.repository.remember(&listing.revision)?;
+                (name, self.repository.target(&listing.revision, false), listing.revision)
+            }
+        };
+        let path = folder.join(&name);
+        let pin = FilePin::of(&name, &path)?;
+        self.undamaged(&path, &pin.sha256)?;
+        Ok(DataFile { path, revision: Some(revision), pin: Some(pin) })
+    }
+
+    /// The folder that holds exactly the files that are pinned, downloaded where they are not there.
+    fn pinned(&self, pins: &[FilePin]) -> Result<PathBuf, AssetError> {
+        let Some((pin, lock)) = self.pin else { return Err(self.not_cached(None)) };
+        let server = self.repository.server();
+        let revision = pin.revision.as_deref().unwrap_or_default();
+        let changed = |folder: &Path, (file, pinned, found): (String, String, String)| {
+            let path = Some(folder.join(&file).into());
+            let difference = format!("{pinned} there, {found} here");
+            AssetError::Changed { what: format!("{file} of {}", server.place), lock: lock.into(), difference, path }
+        };
+        let target = self.repository.target(revision, true);
+        let mut odd = None;
+        for folder in self.repository.folders(revision) {
+            match compare(&folder, pins)? {
+                Compared::Same => return Ok(folder),
+                Compared::Missing => {}
+                // Another folder, of a branch that went on since, does not stand in the way of the pinned one.
+                Compared::Differs(..) if folder != target && self.net.is_some() => {}
+                Compared::Differs(name, pinned, found) => odd = Some(changed(&folder, (name, pinned, found))),
+            }
+        }
+        if let Some(odd) = odd {
+            return Err(odd);
+        }
+        let Some(net) = self.net else { return Err(self.not_cached(None)) };
+        let wanted: Vec<Remote> = pins.iter().map(Remote::from).collect();
+        self.repository.fetch(net, revision, &target, &wanted).map_err(|(at, failure)| match failure {
+            Failure::Differs { stated, found } => AssetError::Changed {
+                what: format!("{} of {}", pins[at].name, server.place),
+                lock: lock.into(),
+                difference: format!("{stated} there, {found} from {}", server.endpoint),
+                path: None,
+            },
+            failure => server.explain(failure, Some(&pins[at].name), false, self.repository.cache()),
+        })?;
+        // What was there already has not been looked at.
+        match compare(&target, pins)? {
+            Compared::Same => Ok(target),
+            Compared::Missing => Err(self.not_cached(None)),
+            Compared::Differs(name, pinned, found) => Err(changed(&target, (name, pinned, found))),
+        }
+    }
+
+    fn list(&self, net: &Downloader, cached: bool) -> Result<Listing, AssetError> {
+        let (server, cache) = (self.repository.server(), self.repository.cache());
+        let listing = self.repository.list(net).map_err(|failure| server.explain(failure, None, cached, cache))?;
+        match listing.files.iter().find(|file| files::below(Path::new(""), &file.name).is_none()) {
+            None => Ok(listing),
+            Some(file) => {
+                let why = format!("it names a file `{}` outside of the repository", file.name);
+                Err(server.explain(Failure::Odd(why), None, cached, cache))
+            }
+        }
+    }
+
+    fn fetch(&self, net: &Downloader, listing: &Listing, choice: &Choice, names: &[String]) -> Result<(), AssetError> {
+        let (server, cache) = (self.repository.server(), self.repository.cache());
+        let mut wanted = Vec::new();
+        for name in names.iter().map(|name| choice.full(name)) {
+            match listing.files.iter().find(|file| file.name == name) {
+                Some(file) => wanted.push(file.clone()),
+                None => {
+                    let missing =
+                        Failure::Odd("its list of weights names this file, and the repository has none".into());
+                    return Err(server.explain(missing, Some(&name), false, cache));
+                }
+            }
+        }
+        let folder = self.repository.target(&listing.revision, false);
+        let fetched = self.repository.fetch(net, &listing.revision, &folder, &wanted);
+        fetched.map_err(|(at, failure)| {
+            server.explain(failure, wanted.get(at).map(|file| file.name.as_str()), false, cache)
+        })
+    }
+
+    /// Refuses a file whose place in the cache says another digest than it has.
+    fn undamaged(&self, path: &Path, found: &str) -> Result<(), AssetError> {
+        match self.repository.stated(path) {
+            Some((path, stated)) if stated != found => Err(AssetError::Damaged { path, stated, found: found.into() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn not_cached(&self, file: Option<&str>) -> AssetError {
+        let file = file.map(|file| format!("{file} of ")).unwrap_or_default();
+        let place = format!("{file}{}", self.repository.server().place);
+        AssetError::NotCached { place, cache: self.repository.cache().into() }
+    }
+}
+
+/// How the files in a folder stand to those that are pinned.
+pub(super) enum Compared {
+    Same,
+    /// At least one is not there.
+    Missing,
+    /// A file's name, what is pinned of it, and what it is.
+    Differs(String, String, String),
+}
+
+/// Compares the files in a folder with those that are pinned, byte for byte by their digests.
+pub(super) fn compare(folder: &Path, pins: &[FilePin]) -> Result<Compared, AssetError> {
+    let path = |pin: &FilePin| files::below(folder, &pin.name);
+    if !pins.iter().all(|pin| path(pin).is_some_and(|path| path.is_file())) {
+        return Ok(Compared::Missing);
+    }
+    for pin in pins {
+        let found = FilePin::of(&pin.name, &folder.join(&pin.name))?;
+        if found != *pin {
+            return Ok(Compared::Differs(pin.name.clone(), pin.shown(), found.shown()));
+        }
+    }
+    Ok(Compared::Same)
+}

@@ -1,0 +1,125 @@
+//! `https:` sources: one data file, kept below `TAPER_CACHE` under its address.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    AssetError, DataFile, FilePin,
+    download::{Downloader, Wanted},
+    failure::Failure,
+    hash::{Check, hex},
+    http::Request,
+    lock::Pin,
+    origin::{Kind, Server},
+    settings::{Endpoint, Settings},
+};
+use crate::plan::WebFile;
+
+/// The data file at an address. `net` is none offline; `update` asks the server although the cache holds a copy.
+pub(super) fn data(
+    settings: &Settings,
+    file: &WebFile,
+    net: Option<&Downloader>,
+    pin: Option<(&Pin, &Path)>,
+    update: bool,
+) -> Result<DataFile, AssetError> {
+    let cache = settings.web_cache.clone().ok_or(AssetError::NoCache("TAPER_CACHE"))?;
+    let folder = cache.join("files").join(&hex(&Sha256::digest(&file.url))[..16]);
+    let place = file.url.split('?').next().unwrap_or_default();
+    let (scheme, rest) = place.split_once("://").unwrap_or(("https", place));
+    let host = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
+    let server = Server::new(Kind::Web, &Endpoint { url: host, token: None }, place.into());
+    let fetch = Fetch { file, server, to: folder.join(file.name()), cache };
+
+    let pinned = pin.and_then(|(pin, lock)| Some((pin.files.first()?, lock)));
+    let expected = file.sha256.clone().or(pinned.map(|(pin, _)| pin.sha256.clone())).map(Check::Sha256);
+    let here = fetch.to.is_file().then(|| FilePin::of(file.name(), &fetch.to)).transpose()?;
+    let fits = |found: &FilePin| expected.as_ref().is_none_or(|check| check.digest() == found.sha256);
+    let found = match (here, net) {
+        (Some(here), _) if fits(&here) && (expected.is_some() || !update) => here,
+        (_, Some(net)) => {
+            fetch.download(net, expected.as_ref())?;
+            FilePin::of(file.name(), &fetch.to)?
+        }
+        (Some(here), None) => here,
+        (None, None) => return Err(AssetError::NotCached { place: fetch.server.place, cache: fetch.cache }),
+    };
+    if let Some((pin, lock)) = pinned.filter(|(pin, _)| pin.sha256 != found.sha256) {
+        return Err(AssetError::Changed {
+            what: fetch.server.place,
+            lock: lock.into(),
+            difference: format!("{} there, {} here", pin.shown(), found.shown()),
+            path: None,
+        });
+    }
+    match expected {
+        Some(check) if !fits_digest(&check, &found) => Err(fetch.server.explain(
+            Failure::Differs { stated: check.to_string(), found: found.sha256 },
+            Some(file.name()),
+            true,
+            &fetch.cache,
+        )),
+        _ => Ok(DataFile { path: fetch.to, revision: None, pin: Some(found) }),
+    }
+}
+
+fn fits_digest(check: &Check, found: &FilePin) -> bool {
+    check.digest() == found.sha256
+}
+
+/// A download to be made.
+struct Fetch<'a> {
+    file: &'a WebFile,
+    server: Server,
+    to: PathBuf,
+    cache: PathBuf,
+}
+
+impl Fetch<'_> {
+    fn download(&self, net: &Downloader, check: Option<&Check>) -> Result<(), AssetError> {
+        let name = self.file.name();
+        // Which version a part is of says its digest, or else the entity tag.
+        let (tag, size) = match check {
+            Some(_) => (None, None),
+            None => self.facts(net)?,
+        };
+        let version = match (check, &tag) {
+            (Some(check), _) => check.digest()[..12].to_string(),
+            (None, Some(tag)) => hex(&Sha256::digest(tag))[..12].to_string(),
+            (None, None) => "new".into(),
+        };
+        let wanted = Wanted {
+            name,
+            url: &self.file.url,
+            token: None,
+            size,
+            check,
+            tag: tag.as_deref(),
+            resume: check.is_some() || tag.is_some(),
+            replace: true,
+            part: self.to.with_file_name(format!(".{name}.{version}.incomplete")),
+            to: self.to.clone(),
+            lock: self.to.with_file_name(".lock"),
+        };
+        let fetched = net.fetch(&wanted, &AtomicBool::new(false));
+        fetched.map_err(|failure| self.server.explain(failure, Some(name), self.to.is_file(), &self.cache))
+    }
+
+    /// The entity tag, if it is one to rely on, and the size.
+    fn facts(&self, net: &Downloader) -> Result<(Option<String>, Option<u64>), AssetError> {
+        let request = Request { url: &self.file.url, head: true, no_page: true, ..Request::default() };
+        let facts = net.ask(self.file.name(), request, |answer| {
+            let tag = answer.header("etag").filter(|tag| tag.starts_with('"')).map(String::from);
+            Ok((tag, answer.length()))
+        });
+        match facts {
+            // Some servers and signed addresses know no HEAD.
+            Err(Failure::Status { status: 400 | 403 | 405 | 501, .. }) => Ok((None, None)),
+            facts => facts.map_err(|failure| self.server.explain(failure, None, self.to.is_file(), &self.cache)),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `taper fetch`
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use taper::{
+    assets::{Located, Pin, Use, differences},
+    format,
+    plan::Source,
+};
+
+use super::{Global, Unusable, common::SpecArgs, output::Output};
+
+/// Download what a spec names, and pin it in SPEC.lock.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  taper fetch experiments/rbt3-waimai.toml\n  \
+    HF_ENDPOINT=https://hf-mirror.com taper fetch experiments/rbt3-waimai.toml\n  \
+    taper fetch experiments/rbt3-waimai.toml --update     look again, say what changed, and pin that")]
+pub struct Fetch {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// Look up branches, tags and addresses anew, and accept what there is now.
+    #[arg(long)]
+    update: bool,
+}
+
+impl Fetch {
+    /// Downloads and pins.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let spec = self.spec.load()?;
+        let wanted = self.spec.sources(&spec)?;
+        let mut library = self.spec.library(global)?;
+        let before: Vec<Pin> = library.lock().map(|lock| lock.written().to_vec()).unwrap_or_default();
+        if self.update {
+            if library.settings().offline {
+                let why = "--update asks the servers what there is now, and offline nobody is asked";
+                return Err(Unusable(anyhow::anyhow!(why)).into());
+            }
+            library = library.updating();
+        }
+        let mut problems: Vec<String> = Vec::new();
+        for (used_as, source, file) in wanted.iter().filter(|(_, source, _)| source.is_remote()) {
+            let found = match used_as {
+                Use::Model => library.model(source).map(drop),
+                Use::Data => library.data(source, file.as_deref()).map(drop),
+            };
+            if let Err(e) = found.map_err(|e| e.to_string())
+                && !problems.contains(&e)
+            {
+                problems.push(e);
+            }
+        }
+        // Half an update would leave a lock that nobody asked for; half a first fetch is as good as it is.
+        let keep = problems.is_empty() || !self.update;
+        let written = match library.lock() {
+            Some(lock) if keep => lock.save().map_err(|e| Unusable(e.into()))?,
+            _ => false,
+        };
+        let located = library.located().to_vec();
+        let path = library.lock().map(|lock| lock.path().display().to_string()).unwrap_or_default();
+        match out.json {
+            true => {
+                out.document(&json!({ "lock": path, "written": written, "sources": located, "problems": problems }))?
+            }
+            false => print(&located, &before, self.update, (&path, written), global, out)?,
+        }
+        match problems.is_empty() {
+            true => Ok(ExitCode::SUCCESS),
+            false => {
+                let _ = writeln!(std::io::stderr(), "error: {}", problems.join("\nerror: "));
+                Ok(ExitCode::from(2))
+            }
+        }
+    }
+}
+
+fn print(
+    located: &[Located],
+    before: &[Pin],
+    update: bool,
+    (path, written): (&str, bool),
+    global: &Global,
+    out: &mut Output,
+) -> Result<()> {
+    if global.quiet {
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    for Located { pin, folder } in located {
+        let bytes = pin.files.iter().map(|file| file.size).sum();
+        let files = match pin.files.len() {
+            1 => pin.files[0].name.clone(),
+            n => format!("{n} files"),
+        };
+        let revision = pin.revision.as_deref().map_or("", format::short).to_string();
+        rows.push(vec![pin.source.clone(), revision, files, format::bytes(bytes), folder.display().to_string()]);
+    }
+    out.rows(rows)?;
+    if update {
+        for Located { pin, .. } in located {
+            let same = |old: &&Pin| (old.used_as, &old.source, &old.file) == (pin.used_as, &pin.source, &pin.file);
+            let changes = before.iter().find(same).map(|old| differences(old, pin));
+            match changes {
+                Some(changes) if changes.is_empty() => out.line(format!("{}: unchanged", pin.source))?,
+                Some(changes) => out.line(format!("{}: {}", pin.source, changes.join("; ")))?,
+                None => out.line(format!("{}: new", pin.source))?,
+            }
+        }
+    }
+    match (located.is_empty(), written) {
+        (true, _) => out.line("every source is here already (path:, scratch:): nothing to fetch"),
+        (false, true) => out.line(format!("pinned in {path}")),
+        (false, false) => out.line(format!("as pinned in {path}")),
+    }
+}
+
+/// A source, what it is used as, and `data.file`.
+pub type Wanted = (Use, Source, Option<String>);

@@ -1,0 +1,108 @@
+//! Rows of Parquet files.
+//!
+//! Only the columns wanted are read, a row group at a time. Rows are counted from 1, as there are no lines.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parquet::{
+    errors::ParquetError,
+    file::reader::{FileReader, SerializedFileReader},
+    record::{Field, reader::RowIter},
+    schema::types::Type,
+};
+
+use super::{
+    DataError, Problem,
+    rows::{Cells, Columns, Fault},
+    source::Input,
+};
+
+/// A Parquet file, row by row.
+pub(super) struct Parquet {
+    path: PathBuf,
+    rows: RowIter<'static>,
+    columns: Columns,
+    input: Input,
+    row: u64,
+}
+
+impl Parquet {
+    /// Its `input` is read to the end for its digest: the columns lie all over the file.
+    pub(super) fn new(path: &Path, mut input: Input, columns: Columns) -> Result<Self, DataError> {
+        std::io::copy(&mut input, &mut std::io::sink()).map_err(DataError::io(path))?;
+        let odd = |error| unreadable(path, error);
+        let reader = SerializedFileReader::new(File::open(path).map_err(DataError::io(path))?).map_err(odd)?;
+        let schema = reader.metadata().file_metadata().schema();
+        let mut wanted = Vec::new();
+        let keys = [(Some(&columns.text), "data.text_column"), (columns.label.as_ref(), "data.label_column")];
+        for (name, key) in keys.into_iter().filter_map(|(name, key)| Some((name?, key))) {
+            let Some(column) = schema.get_fields().iter().find(|column| column.name() == name) else {
+                return Err(DataError::Column {
+                    path: path.into(),
+                    what: "no column",
+                    column: name.clone(),
+                    key,
+                    found: schema.get_fields().iter().map(|column| column.name().to_string()).collect(),
+                });
+            };
+            if !wanted.iter().any(|known| Arc::ptr_eq(known, column)) {
+                wanted.push(column.clone());
+            }
+        }
+        let wanted = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(odd)?;
+        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(wanted)).map_err(odd)?;
+        Ok(Self { path: path.into(), rows, columns, input, row: 0 })
+    }
+
+    pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        self.row += 1;
+        let row = row.map_err(|error| Fault::File(unreadable(&self.path, error)))?;
+        for (name, field) in row.into_columns() {
+            let problem = |what: String| Fault::Row(Problem { line: self.row, what });
+            if Some(&name) == self.columns.label.as_ref() {
+                cells.label = label(&field).map_err(|found| {
+                    problem(format!("`{name}` is {found}, expected a string, an integer or a boolean"))
+                })?;
+            }
+            if name == self.columns.text {
+                cells.text = match field {
+                    Field::Null => String::new(),
+                    Field::Str(text) => text,
+                    other => return Err(problem(format!("`{name}` is {other}, expected a string"))),
+                };
+            }
+        }
+        Ok(Some(self.row))
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+/// A label as text; what it is where it can be none.
+fn label(field: &Field) -> Result<String, String> {
+    match field {
+        Field::Null => Ok(String::new()),
+        Field::Str(text) => Ok(text.trim().into()),
+        Field::Bool(_)
+        | Field::Byte(_)
+        | Field::Short(_)
+        | Field::Int(_)
+        | Field::Long(_)
+        | Field::UByte(_)
+        | Field::UShort(_)
+        | Field::UInt(_)
+        | Field::ULong(_) => Ok(field.to_string()),
+        other => Err(other.to_string()),
+    }
+}
+
+fn unreadable(path: &Path, error: ParquetError) -> DataError {
+    DataError::Parquet { path: path.into(), what: error.to_string() }
+}
