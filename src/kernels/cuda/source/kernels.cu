@@ -1,0 +1,2 @@
+// All kernels of the CUDA backend, as one module.
+#include "platform.h"
