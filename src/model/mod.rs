@@ -68,6 +68,9 @@ pub enum ModelError {
     /// `train.precision` that the device does not have.
     #[error("train.precision = \"bf16\": the device has no instructions for it; use \"fp32\"")]
     NoBf16,
+    /// A GPU failed.
+    #[error(transparent)]
+    Device(#[from] crate::kernels::cuda::DeviceError),
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -1,0 +1,5 @@
+//! NVIDIA GPUs.
+
+mod driver;
+
+pub use driver::{DeviceError, Driver, Factors, Product};
