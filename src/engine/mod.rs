@@ -138,6 +138,7 @@ pub fn engine(
             Box::new(Explicit::new(cpu, config, parameters, recipe)?)
         }
         (_, Precision::Bf16) => return Err(ModelError::NoBf16),
+        (_, Precision::Tf32) => return Err(ModelError::NoTf32),
         (_, Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
     })
 }

