@@ -1,6 +1,9 @@
 //! The explicit engine: parameters, gradients and moments in one buffer each.
 
-use std::{borrow::Cow, collections::{BTreeMap, VecDeque}};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+};
 
 use candle_core::Tensor;
 
