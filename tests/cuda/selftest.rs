@@ -95,7 +95,8 @@ fn threads_that_never_meet_are_reported() {
             device.launch("block_sums", [1, 1], 64, &line(x, 0, 0)).expect("a launch");
             assert_eq!(floats(&device, x, 1), [63.0 * 32.0]);
         }
-        let error = device.try_launch("exchange", [1, 1], 40, &line(0, 0, 1)).expect_err("an error");
+        let x = device.allocate(64 * 8).expect("memory");
+        let error = device.try_launch("exchange", [1, 1], 40, &line(x, 0, 1)).expect_err("an error");
         assert!(error.contains("fewer than 32"), "{error}");
     }
 }
