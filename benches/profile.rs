@@ -103,7 +103,7 @@ impl Backend for Timed {
         self.cpu.finished(wait)
     }
 
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
         self.cpu.batch(ids, positions, offsets)
     }
 

@@ -210,7 +210,7 @@ pub trait Backend: Send {
     /// Makes the first `len` numbers zero.
     fn clear(&self, buffer: &mut Self::Buffer, len: usize);
     /// Puts a batch on the device: ids and positions of its tokens, and `[sequences + 1]` offsets of its sequences.
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> Self::Batch;
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> Self::Batch;
     /// Says that parameters were written ([`Self::write`]): whatever was derived from them is out of date. Updates need no word.
     fn parameters_written(&mut self);
     /// The first failure of the device, after which nothing that it gives is worth anything; a processor has none.

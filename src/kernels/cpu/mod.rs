@@ -151,7 +151,7 @@ impl Backend for Cpu {
         buffer[..len].fill(0.0);
     }
 
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
         CpuBatch { ids: ids.to_vec(), positions: positions.to_vec(), offsets: offsets.to_vec() }
     }
 
