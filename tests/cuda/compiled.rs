@@ -42,7 +42,8 @@ fn compiler() -> Option<(String, Vec<u8>)> {
 
 /// The files of a folder by name.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let words = "needed to run kernels on the processor; without a C++ compiler that is left out";
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}, {words}: {e}", folder.display()));
     let named = entries.map(|entry| {
         let entry = entry.expect("an entry");
         (entry.file_name().to_string_lossy().into_owned(), entry.path())
@@ -55,7 +56,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 fn compiled(source: &str) -> Option<Library> {
     let (compiler, version) = compiler()?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::pytorch::root();
     let mut sources = files(&root.join("src/kernels/cuda/source"));
     sources.extend(files(&root.join("tests/cuda")));
     let mut digest = Sha256::new();
