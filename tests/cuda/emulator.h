@@ -6,7 +6,7 @@
 // Shared memory begins as NaNs in every block, with guards between arrays.
 //
 // KERNEL(name, Params) becomes `int name(const void* params, u64 size, u32 grid_x, u32 grid_y, u32 threads)`: not 0 where it
-// failed, and then `emulator_error()` says why. Each thread of the process has an emulator of its own.
+// failed, and then `emulator_error()` says why; `name_size()` is that of the parameters. Each thread of the process has an emulator of its own.
 #pragma once
 
 #include <setjmp.h>
@@ -266,6 +266,7 @@ extern "C" void emulator_order(u32 order, u64 seed) {
 #define DEVICE static inline
 #define KERNEL(name, Params)                                                                                         \
     static void name##_body(const Params& p);                                                                        \
+    extern "C" u64 name##_size() { return sizeof(Params); }                                                          \
     extern "C" int name(const void* params, u64 size, u32 grid_x, u32 grid_y, u32 threads) {                         \
         if (size != sizeof(Params)) return emulator::refuse(#name, size, sizeof(Params));                            \
         Params copy;                                                                                                 \

@@ -690,3 +690,40 @@ impl<D: Driver> Backend for Cuda<D> {
         self.launch("scale_rows", [n, 1], threads_of(width), &p);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sha2::{Digest, Sha256};
+
+    const PTX: &str = include_str!("kernels.ptx");
+
+    /// `build.sh` notes which sources it compiled.
+    #[test]
+    fn the_kernels_are_those_of_the_sources() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels/cuda/source");
+        let entries = folder.read_dir().expect("the sources").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<_> = entries.collect();
+        files.sort();
+        let mut digest = Sha256::new();
+        files.iter().for_each(|file| digest.update(std::fs::read(file).expect("a source")));
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let noted = PTX.lines().find_map(|line| line.strip_prefix("// sources: "));
+        assert_eq!(noted, Some(digest.as_str()), "run src/kernels/cuda/build.sh: kernels.ptx is of other sources");
+    }
+
+    /// What is launched by name is there under that name, and nothing else is.
+    #[test]
+    fn every_kernel_is_there() {
+        let source = include_str!("mod.rs");
+        let entries = PTX.lines().filter_map(|line| line.strip_prefix(".visible .entry ")?.strip_suffix('('));
+        let mut entries: Vec<&str> = entries.collect();
+        let names = source.split("mod tests").next().expect("the code").split('"').skip(1).step_by(2);
+        let mut names: Vec<&str> = names.filter(|name| entries.contains(name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        entries.sort_unstable();
+        assert_eq!(names, entries);
+    }
+}
