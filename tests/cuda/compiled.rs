@@ -31,6 +31,12 @@ pub fn selftest() -> Option<&'static Library> {
     LIBRARY.get_or_init(|| compiled(SELFTEST)).as_ref()
 }
 
+/// A driver and a cuBLAS whose device is the emulator, as one file.
+#[allow(dead_code, reason = "the tests of the whole program use it, those of the kernels do not")]
+pub fn driver() -> Option<PathBuf> {
+    built("driver.cu")
+}
+
 /// The compiler, and what it says of itself.
 fn compiler() -> Option<(String, Vec<u8>)> {
     let named = env::var("CXX").ok().filter(|name| !name.trim().is_empty());
@@ -55,6 +61,14 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn compiled(source: &str) -> Option<Library> {
+    let file = built(source)?;
+    #[expect(unsafe_code, reason = "the library was compiled a moment ago, from the sources beside this file")]
+    let library = unsafe { Library::new(&file) };
+    Some(library.unwrap_or_else(|e| panic!("{}: {e}", file.display())))
+}
+
+/// The file of a source, compiled where that was not done before.
+fn built(source: &str) -> Option<PathBuf> {
     let (compiler, version) = compiler()?;
     let root = crate::pytorch::root();
     let mut sources = files(&root.join("src/kernels/cuda/source"));
@@ -73,9 +87,7 @@ fn compiled(source: &str) -> Option<Library> {
     if !done.exists() {
         compile(&compiler, source, &sources, &folder, &done);
     }
-    #[expect(unsafe_code, reason = "the library was compiled a moment ago, from the sources beside this file")]
-    let library = unsafe { Library::new(&done) };
-    Some(library.unwrap_or_else(|e| panic!("{}: {e}", done.display())))
+    Some(done)
 }
 
 /// Into a file under another name, which then is renamed: another process may be at the same.
@@ -87,7 +99,7 @@ fn compile(compiler: &str, source: &str, sources: &[(String, Vec<u8>)], folder: 
     let output = Command::new(compiler)
         .current_dir(work.path())
         .args(FLAGS)
-        .args(["-I.", source, "-o", "library.so", "-lm"])
+        .args(["-I.", source, "-o", "library.so", "-lm", "-ldl"])
         .output()
         .unwrap_or_else(|e| panic!("{compiler}: {e}"));
     let errors = String::from_utf8_lossy(&output.stderr);
