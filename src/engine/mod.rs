@@ -23,7 +23,7 @@ use candle_core::{Device, Tensor};
 
 use crate::{
     data::Batch,
-    kernels::Cpu,
+    kernels::{Cpu, Sums},
     model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
     plan::{Precision, TrainConfig},
 };
@@ -99,11 +99,25 @@ pub trait Engine {
         dropout: Option<DropoutPlan>,
     ) -> Result<f64, ModelError>;
 
-    /// Euclidean norm of all gradients together.
+    /// Euclidean norm of all gradients together, after [`Self::gradients`].
     fn norm(&mut self) -> Result<f64, ModelError>;
 
-    /// One AdamW update at a learning rate; `norm` is that of the gradients, which are cut to the largest allowed.
-    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError>;
+    /// One AdamW update at a learning rate, after [`Self::gradients`], which are cut to the largest norm allowed.
+    fn update(&mut self, lr: f64) -> Result<(), ModelError>;
+
+    /// A whole step: [`Self::gradients`] and [`Self::update`], without waiting for the device. A step whose loss or gradient is
+    /// not finite changes no parameter; no parameter means anything after it.
+    fn step(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+        lr: f64,
+    ) -> Result<(), ModelError>;
+
+    /// Loss and gradient of each [`Self::step`] that were not given yet, oldest first: of all steps where `wait`, else of those
+    /// that the device is known to be done with.
+    fn finished(&mut self, wait: bool) -> Result<Vec<Sums>, ModelError>;
 
     /// The gradient of every trainable parameter, after [`Self::gradients`]; for tests and diagnosis.
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError>;

@@ -23,7 +23,7 @@ fn no_number_of_threads_changes_a_bit() {
                 made.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
                 let norm = engine.norm().expect("a norm");
                 made.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
-                engine.update(norm, 1e-2).expect("an update");
+                engine.update(1e-2).expect("an update");
                 made.extend([state(engine.as_ref()), logits(engine.as_mut(), &batch)]);
             }
             made
@@ -68,8 +68,7 @@ fn an_engine_that_was_used_makes_the_same_step_as_a_new_one() {
         assert_eq!(shape.step(used.as_mut(), std::slice::from_ref(&small)), want, "{layers} layers");
         assert!(gradients(used.as_ref()) == gradients(new.as_ref()), "{layers} layers: other gradients");
         for engine in [&mut new, &mut used] {
-            let norm = engine.norm().expect("a norm");
-            engine.update(norm, 1e-2).expect("an update");
+            engine.update(1e-2).expect("an update");
         }
         assert!(state(used.as_ref()) == state(new.as_ref()), "{layers} layers: another update");
         assert!(logits(used.as_mut(), &many_short) == logits(new.as_mut(), &many_short), "{layers} layers");
@@ -96,7 +95,7 @@ fn an_evaluation_between_gradients_and_update_changes_nothing() {
             assert_eq!(norms[0], norms[1]);
             logits(evaluated.as_mut(), &others[1]);
             for engine in [&mut plain, &mut evaluated] {
-                engine.update(norms[0], 1e-2).expect("an update");
+                engine.update(1e-2).expect("an update");
             }
             assert!(state(plain.as_ref()) == state(evaluated.as_ref()), "another update");
         }

@@ -1,16 +1,17 @@
 //! AdamW, dense and of rows of a table, and the squares that the norm is made of; against the formula in float64.
 
 use proptest::prelude::*;
-use taper::kernels::{AdamW, Backend, Cpu, Moments};
+use taper::kernels::{AdamW, Backend, Clip, Cpu, Moments, Sums};
 
 use crate::support::*;
 
 fn updates() -> impl Strategy<Value = AdamW> {
-    let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f32);
+    let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f64);
     (betas, 0.9..=1.0f32, 0.001..0.2f32, 1.0..30.0f32, prop_oneof![Just(1e-8f32), Just(0.1)]).prop_map(
         |((betas, clip), keep, size, root, eps)| AdamW {
             betas,
-            gradient: ((1.0 - betas.0) * clip, (1.0 - betas.1) * clip * clip),
+            gradient: (1.0 - f64::from(betas.0), 1.0 - f64::from(betas.1)),
+            clip: Clip::By(clip),
             keep,
             size,
             root,
@@ -22,8 +23,9 @@ fn updates() -> impl Strategy<Value = AdamW> {
 /// m ← β₁·m + g₁·g, v ← β₂·v + g₂·g², p ← keep·p − size·m / (√v·root + eps); all three after the update.
 fn updated(p: f32, m: f32, v: f32, g: f32, u: &AdamW) -> [f64; 3] {
     let [p, m, v, g] = [p, m, v, g].map(f64::from);
-    let m = f64::from(u.betas.0) * m + f64::from(u.gradient.0) * g;
-    let v = f64::from(u.betas.1) * v + f64::from(u.gradient.1) * g * g;
+    let Clip::By(clip) = u.clip else { panic!("a factor") };
+    let m = f64::from(u.betas.0) * m + u.gradient.0 * clip * g;
+    let v = f64::from(u.betas.1) * v + u.gradient.1 * (clip * g).powi(2);
     [f64::from(u.keep) * p - f64::from(u.size) * m / (v.sqrt() * f64::from(u.root) + f64::from(u.eps)), m, v]
 }
 
@@ -35,7 +37,15 @@ fn moments(random: &mut Numbers, n: usize) -> [Vec<f32>; 3] {
 
 #[test]
 fn adamw_of_a_range() {
-    let update = AdamW { betas: (0.9, 0.999), gradient: (0.1, 0.001), keep: 0.99, size: 0.01, root: 3.0, eps: 1e-6 };
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::By(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
+    };
     let edges = [(0, 1, update), (5, 33_000, update)];
     for_all(edges, (0..100usize, 1..3000usize, updates()), |(from, n, update)| {
         let (mut backend, mut random) = (Cpu::default(), Numbers::new(n as u64));
@@ -73,7 +83,15 @@ fn compare(got: &[Vec<f32>; 3], want: &[Vec<f64>; 3]) {
 
 #[test]
 fn adamw_of_rows() {
-    let update = AdamW { betas: (0.9, 0.999), gradient: (0.1, 0.001), keep: 0.99, size: 0.01, root: 3.0, eps: 1e-6 };
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::By(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
+    };
     let edges = [(1, 1, 0, update), (700, 20, 9, update)];
     for_all(edges, (1..100usize, 1..40usize, 0..50usize, updates()), |(rows, width, table, update)| {
         let (mut backend, mut random) = (Cpu::default(), Numbers::new(rows as u64));
@@ -127,7 +145,10 @@ fn squares_of_a_range() {
         let mut x = Numbers::new(n as u64).normal(from + n + 9);
         // Squares that f32 cannot hold.
         x.iter_mut().step_by(5).for_each(|v| *v *= 1e25);
-        let got = Cpu::default().sum_of_squares(&buffer(&x), from..from + n);
+        let mut backend = Cpu::default();
+        backend.begin_step();
+        backend.add_squares(&buffer(&x), from..from + n);
+        let got = backend.sums().squares;
         let want: f64 = x[from..from + n].iter().map(|v| f64::from(*v).powi(2)).sum();
         assert!((got - want).abs() <= 1e-13 * want, "{got}, wanted {want}");
     });
@@ -141,8 +162,46 @@ fn squares_are_added_in_one_order() {
     let x = buffer(&x);
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| Cpu::default().sum_of_squares(&x, 0..200_000)).to_bits()
+        let mut backend = Cpu::default();
+        pool.install(|| backend.add_squares(&x, 0..200_000));
+        backend.sums().squares.to_bits()
     };
     let one = run(1);
     assert!([2, 3, 5].map(run).iter().all(|bits| *bits == one));
+}
+
+#[test]
+fn a_step_that_is_not_finite_changes_nothing() {
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::ToNorm(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
+    };
+    for bad in [f32::NAN, f32::INFINITY, 1.0] {
+        let (mut backend, n) = (Cpu::default(), 40);
+        let gradients = buffer(&[&[bad][..], &[2.0; 39]].concat());
+        let before = moments(&mut Numbers::new(3), n);
+        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
+        backend.begin_step();
+        backend.add_squares(&gradients, 0..n);
+        backend.adamw(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0..n, update);
+        let rows: Vec<_> = (0..4).map(|row| (row, Some(row))).collect();
+        backend.adamw_rows(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0, 10, &rows, update);
+        assert_eq!([&p, &m, &v].map(|b| values(b, n)) == before, bad != 1.0, "{bad}");
+    }
+}
+
+/// torch.nn.utils.clip_grad_norm_: the factor is most / (norm + 1e-6), and never above 1.
+#[test]
+fn gradients_are_cut_to_a_norm() {
+    let sums = Sums { loss: 1.0, squares: 16.0 };
+    assert_eq!(Clip::ToNorm(1.0).factor(sums), Some(1.0 / (4.0 + 1e-6)));
+    assert_eq!(Clip::ToNorm(9.0).factor(sums), Some(1.0));
+    assert_eq!(Clip::ToNorm(0.0).factor(sums), Some(1.0));
+    assert_eq!(Clip::By(0.3).factor(sums), Some(0.3));
+    assert_eq!(Clip::ToNorm(0.0).factor(Sums { loss: f64::NAN, ..sums }), None);
 }
