@@ -8,6 +8,11 @@ use crate::format::bytes;
 /// What can go wrong with a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
+    /// This build has nothing for such devices.
+    #[error(
+        "this build of taper has no CUDA: build it with the feature `cuda`, which is on by default, or use --device cpu"
+    )]
+    NotBuilt,
     /// There is no driver.
     #[error("no NVIDIA driver was found ({0}): install it, or use --device cpu")]
     NoDriver(String),
@@ -75,6 +80,19 @@ pub enum DeviceError {
         /// The driver's words.
         cause: String,
     },
+}
+
+/// What the driver says of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// As NVIDIA calls it.
+    pub name: String,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Compute capability.
+    pub capability: (u32, u32),
+    /// Newest CUDA version that the driver supports.
+    pub driver: (u32, u32),
 }
 
 /// What the numbers of a product's factors are; sums and results are f32.

@@ -7,13 +7,25 @@
 //!
 //! Sums have one order that depends on shapes alone, and nothing is added atomically: the same device gives the same numbers.
 
+#[cfg(not(feature = "cuda"))]
+mod absent;
+#[cfg(feature = "cuda")]
+mod device;
 mod driver;
 mod launch;
 mod ledger;
+#[cfg(feature = "cuda")]
+mod library;
 mod memory;
 pub(in crate::kernels) mod params;
+#[cfg(feature = "cuda")]
+mod staging;
 
-pub use driver::{DeviceError, Driver, Factors, Product};
+#[cfg(not(feature = "cuda"))]
+pub use absent::{Device, devices, free_memory};
+#[cfg(feature = "cuda")]
+pub use device::{Device, devices, free_memory};
+pub use driver::{DeviceError, DeviceInfo, Driver, Factors, Product};
 
 use std::{borrow::Cow, cell::OnceCell, ops::Range, sync::Arc};
 

@@ -72,7 +72,7 @@ DEVICE void load(float (*to)[D + 1], const float *from, u32 row, u32 n, u32 stri
 
 template <int D> DEVICE float dot(const float *a, const float *b) {
     float sum = 0.0f;
-#pragma unroll
+#pragma unroll 16
     for (int c = 0; c < D; c++) sum += a[c] * b[c];
     return sum;
 }
