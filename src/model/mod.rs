@@ -68,12 +68,12 @@ pub enum ModelError {
     /// `train.precision` that the device does not have.
     #[error("train.precision = \"bf16\": the device has no instructions for it; use \"fp32\"")]
     NoBf16,
-    /// `train.precision` that only GPUs have.
-    #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
-    NoTf32,
     /// A GPU failed.
     #[error(transparent)]
     Device(#[from] crate::kernels::cuda::DeviceError),
+    /// `train.precision` that only GPUs have.
+    #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
+    NoTf32,
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
