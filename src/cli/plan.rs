@@ -84,8 +84,7 @@ impl Plan {
         let device = global.device.resolve();
         let open = lines.iter().filter(|line| left(line) > 0.0).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
-        let at_a_time =
-            RunsPerDevice::Auto.on(device, open, threads(), peak).unwrap_or_else(|e: Infallible| match e {});
+        let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
         if out.json {
             let mut document = document(&spec, &lines, &orphaned, &method)?;
             document["device"] = device.name().into();

@@ -192,11 +192,20 @@ mod tests {
         }
     }
 
-    #[cfg(not(feature = "cuda"))]
     #[test]
-    fn a_build_without_cuda_says_how_to_get_it() {
-        let error = DeviceChoice::Cuda(0).open().expect_err("no CUDA");
-        assert!(error.to_string().contains("--features cuda"));
-        assert_eq!(DeviceChoice::Auto.open().expect("the CPU").1, "cpu");
+    fn auto_is_decided_and_what_is_not_here_is_refused_with_a_way_out() {
+        let auto = DeviceChoice::Auto.resolve();
+        assert!(matches!(auto, DeviceChoice::Cpu | DeviceChoice::Cuda(_)), "{auto}");
+        assert_eq!(auto.gpu_name().is_some(), auto != DeviceChoice::Cpu);
+        assert_eq!(DeviceChoice::Auto.open().expect("some device").1, auto.to_string());
+        assert_eq!(DeviceChoice::Cpu.description(), "cpu");
+        assert_eq!(DeviceChoice::Cpu.free_memory(), None);
+        let message = DeviceChoice::Cuda(99).open().expect_err("so many").to_string();
+        assert!(message.contains("--device cpu"), "{message}");
+        assert_eq!(message.contains("feature `cuda`"), !cfg!(feature = "cuda"), "{message}");
+        if auto == DeviceChoice::Cpu {
+            // What a GPU lacks that is not here is no reason to refuse a plan for a machine that has it.
+            assert_eq!(DeviceChoice::Cuda(0).refuses(Precision::Tf32), None);
+        }
     }
 }
