@@ -43,7 +43,11 @@ fn start() -> Result<(), DeviceError> {
     find_driver()?;
     cuda::init().map_err(|e| match says(e, sys::CUresult::CUDA_ERROR_NO_DEVICE) {
         true => DeviceError::NoDevice { ordinal: 0, count: 0 },
-        false => DeviceError::NoDriver(words(e)),
+        false => DeviceError::Failed {
+            device: "cuda".into(),
+            what: "starting NVIDIA's driver".into(),
+            cause: format!("{}; `nvidia-smi` may say more, and --device cpu works everywhere", words(e)),
+        },
     })
 }
 
