@@ -8,14 +8,18 @@ use proptest::{
 use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
-    kernels::Cpu,
     model::{BertConfig, DropoutPlan, Parameters},
     random::{Purpose, Stream},
     train::CrossEntropy,
 };
 
+pub use crate::tested::Tested;
+
 /// Of gradients, beside those of candle's tape.
-pub const TOLERANCE: f64 = 3e-5;
+pub fn tolerance<T: Tested>() -> f64 {
+    T::PRODUCTS.unwrap_or(3e-5 * T::ROUNDING)
+}
+
 pub const VOCAB: usize = 60;
 
 #[derive(Debug, Clone)]
@@ -88,8 +92,9 @@ impl Shape {
         loaded.parameters
     }
 
-    pub fn explicit(&self, recipe: &Recipe) -> Box<dyn Engine> {
-        Box::new(Explicit::new(Cpu::default(), &self.config(), self.parameters(), recipe).expect("an engine"))
+    pub fn explicit<T: Tested>(&self, recipe: &Recipe) -> Box<dyn Engine> {
+        let backend = T::backend().expect("a backend");
+        Box::new(Explicit::new(backend, &self.config(), self.parameters(), recipe).expect("an engine"))
     }
 
     pub fn autograd(&self, recipe: &Recipe) -> Box<dyn Engine> {
@@ -155,7 +160,8 @@ pub fn edges() -> Vec<Shape> {
 }
 
 /// Runs a check on the edges, then on random shapes, always the same.
-pub fn for_all(cases: u32, check: impl Fn(Shape)) {
+pub fn for_all<T: Tested>(cases: u32, check: impl Fn(Shape)) {
+    let cases = cases * T::CASES / 32;
     edges().into_iter().for_each(&check);
     let config = Config { cases, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&shapes(), |shape| {

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use taper::engine::{Engine, Recipe};
 
-use crate::support::*;
+use super::support::*;
 
 /// Clipping, decay of some parameters only, and the moments' corrections, over several updates with other words in each.
-#[test]
-fn updates_are_those_of_the_reference() {
+pub fn updates_are_those_of_the_reference<T: Tested>() {
     // A large epsilon: AdamW makes no steps of rounding noise.
     let base = Recipe { eps: 1e-3, weight_decay: 0.2, ..recipe() };
     let no_decay = vec!["bias".to_string(), "LayerNorm".to_string()];
@@ -21,7 +20,7 @@ fn updates_are_those_of_the_reference() {
     ];
     for recipe in recipes {
         let shape = Shape::SMALL;
-        let [mut engine, mut tape] = [shape.explicit(&recipe), shape.autograd(&recipe)];
+        let [mut engine, mut tape] = [shape.explicit::<T>(&recipe), shape.autograd(&recipe)];
         for step in 0..6u64 {
             let batch = shape.batch_of(&[3, 6, 1], step);
             for engine in [&mut engine, &mut tape] {
@@ -42,11 +41,10 @@ fn updates_are_those_of_the_reference() {
 
 /// Whatever is frozen, the others' gradients are bit for bit those of a model in which nothing is: each parameter alone, then
 /// random halves.
-#[test]
-fn any_parameters_can_be_trained_without_the_others() {
+pub fn any_parameters_can_be_trained_without_the_others<T: Tested>() {
     let shape = Shape { lengths: vec![3, 6, 1], ..Shape::SMALL };
     let batch = shape.batch();
-    let mut all = shape.explicit(&recipe());
+    let mut all = shape.explicit::<T>(&recipe());
     shape.step(all.as_mut(), std::slice::from_ref(&batch));
     let everything = names(all.as_ref());
     let halves = (0..30).map(|seed| {
@@ -57,7 +55,7 @@ fn any_parameters_can_be_trained_without_the_others() {
     for trained in subsets {
         let bare = |name: &String| name.strip_prefix("bert.").unwrap_or(name).to_string();
         let freeze = everything.iter().filter(|name| !trained.contains(name)).map(bare).collect();
-        let mut some = shape.explicit(&Recipe { freeze, ..recipe() });
+        let mut some = shape.explicit::<T>(&Recipe { freeze, ..recipe() });
         assert_eq!(names(some.as_ref()), trained);
         shape.step(some.as_mut(), std::slice::from_ref(&batch));
         let (mut squares, mut count) = (0.0, 0);
@@ -93,10 +91,9 @@ fn tensors(engine: &dyn Engine) -> BTreeMap<String, Tensor> {
 }
 
 /// Of what the engine did before, a state that is restored leaves nothing: words touched, decay, moments, updates.
-#[test]
-fn a_used_engine_goes_on_from_a_state_bit_for_bit() {
+pub fn a_used_engine_goes_on_from_a_state_bit_for_bit<T: Tested>() {
     let (shape, recipe) = (Shape::SMALL, Recipe { weight_decay: 0.3, ..recipe() });
-    for make in [Shape::explicit, Shape::autograd] {
+    for make in [Shape::explicit::<T>, Shape::autograd] {
         let [mut first, mut second] = [make(&shape, &recipe), make(&shape, &recipe)];
         train(&shape, first.as_mut(), 0..3);
         train(&shape, second.as_mut(), 20..22);
@@ -113,11 +110,10 @@ fn a_used_engine_goes_on_from_a_state_bit_for_bit() {
 }
 
 /// Parameters that are taken over are meant as they stand: no decay of words falls on them any more.
-#[test]
-fn parameters_that_are_set_are_those_that_are_read() {
+pub fn parameters_that_are_set_are_those_that_are_read<T: Tested>() {
     let (shape, recipe) = (Shape::SMALL, Recipe { weight_decay: 0.3, ..recipe() });
     let batch = shape.batch_of(&[30; 4], 9);
-    for make in [Shape::explicit, Shape::autograd] {
+    for make in [Shape::explicit::<T>, Shape::autograd] {
         let [mut new, mut trained] = [make(&shape, &recipe), make(&shape, &recipe)];
         train(&shape, trained.as_mut(), 0..3);
         assert!(logits(trained.as_mut(), &batch) != logits(new.as_mut(), &batch));

@@ -1,9 +1,9 @@
 //! AdamW, dense and of rows of a table, and the squares that the norm is made of; against the formula in float64.
 
 use proptest::prelude::*;
-use taper::kernels::{AdamW, Backend, Clip, Cpu, Moments, Sums};
+use taper::kernels::{AdamW, Backend, Clip, Moments};
 
-use crate::support::*;
+use super::support::*;
 
 fn updates() -> impl Strategy<Value = AdamW> {
     let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f64);
@@ -35,8 +35,7 @@ fn moments(random: &mut Numbers, n: usize) -> [Vec<f32>; 3] {
     [random.normal(n), random.normal(n), second]
 }
 
-#[test]
-fn adamw_of_a_range() {
+pub fn adamw_of_a_range<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
         gradient: (0.1, 0.001),
@@ -47,20 +46,20 @@ fn adamw_of_a_range() {
         eps: 1e-6,
     };
     let edges = [(0, 1, update), (5, 33_000, update)];
-    for_all(edges, (0..100usize, 1..3000usize, updates()), |(from, n, update)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(n as u64));
+    for_all::<T, _>(edges, (0..100usize, 1..3000usize, updates()), |backend, (from, n, update)| {
+        let mut random = Numbers::new(n as u64);
         let len = from + n + 50;
         let before = moments(&mut random, len);
         let mut gradients = random.normal(len);
         // Of a parameter that nothing has reached yet.
         gradients[from] = 0.0;
-        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
+        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
         let [before_p, before_m, mut before_v] = before;
         (before_v[from], gradients[from]) = (0.0, 0.0);
         backend.write(&mut v, from, &[0.0]);
         let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
-        backend.adamw(parts, &buffer(&gradients), from..from + n, update);
-        let got = [&p, &m, &v].map(|b| values(b, len));
+        backend.adamw(parts, &buffer(backend, &gradients), from..from + n, update);
+        let got = [&p, &m, &v].map(|b| values(backend, b, len));
         let mut want = [&before_p, &before_m, &before_v].map(|b| wide(b));
         for i in from..from + n {
             let new = updated(before_p[i], before_m[i], before_v[i], gradients[i], &update);
@@ -81,8 +80,7 @@ fn compare(got: &[Vec<f32>; 3], want: &[Vec<f64>; 3]) {
     }
 }
 
-#[test]
-fn adamw_of_rows() {
+pub fn adamw_of_rows<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
         gradient: (0.1, 0.001),
@@ -93,85 +91,69 @@ fn adamw_of_rows() {
         eps: 1e-6,
     };
     let edges = [(1, 1, 0, update), (700, 20, 9, update)];
-    for_all(edges, (1..100usize, 1..40usize, 0..50usize, updates()), |(rows, width, table, update)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(rows as u64));
-        let len = table + rows * width;
-        let before = moments(&mut random, len);
-        // A third is left alone, a third has no gradient in this step, of the rest the gradients lie in any order.
-        let kinds: Vec<usize> = (0..rows).map(|_| random.below(3)).collect();
-        let with = kinds.iter().filter(|kind| **kind == 2).count() as u32;
-        let gradients = random.normal(with as usize * width);
-        let mut next = with;
-        let updated_rows = (0..).zip(&kinds).filter(|(_, kind)| **kind > 0).map(|(row, kind)| {
-            next -= u32::from(*kind == 2);
-            (row, (*kind == 2).then_some(next))
-        });
-        let updated_rows: Vec<(u32, Option<u32>)> = updated_rows.collect();
-        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
-        let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
-        backend.adamw_rows(parts, &buffer(&gradients), table, width, &updated_rows, update);
-        let got = [&p, &m, &v].map(|b| values(b, len));
-        let mut want = before.each_ref().map(|b| wide(b));
-        for (row, gradient) in updated_rows {
-            for i in 0..width {
-                let at = table + row as usize * width + i;
-                let g = gradient.map_or(0.0, |row| gradients[row as usize * width + i]);
-                let new = updated(before[0][at], before[1][at], before[2][at], g, &update);
-                want.iter_mut().zip(new).for_each(|(want, new)| want[at] = new);
+    for_all::<T, _>(
+        edges,
+        (1..100usize, 1..40usize, 0..50usize, updates()),
+        |backend, (rows, width, table, update)| {
+            let mut random = Numbers::new(rows as u64);
+            let len = table + rows * width;
+            let before = moments(&mut random, len);
+            // A third is left alone, a third has no gradient in this step, of the rest the gradients lie in any order.
+            let kinds: Vec<usize> = (0..rows).map(|_| random.below(3)).collect();
+            let with = kinds.iter().filter(|kind| **kind == 2).count() as u32;
+            let gradients = random.normal(with as usize * width);
+            let mut next = with;
+            let updated_rows = (0..).zip(&kinds).filter(|(_, kind)| **kind > 0).map(|(row, kind)| {
+                next -= u32::from(*kind == 2);
+                (row, (*kind == 2).then_some(next))
+            });
+            let updated_rows: Vec<(u32, Option<u32>)> = updated_rows.collect();
+            let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
+            let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
+            backend.adamw_rows(parts, &buffer(backend, &gradients), table, width, &updated_rows, update);
+            let got = [&p, &m, &v].map(|b| values(backend, b, len));
+            let mut want = before.each_ref().map(|b| wide(b));
+            for (row, gradient) in updated_rows {
+                for i in 0..width {
+                    let at = table + row as usize * width + i;
+                    let g = gradient.map_or(0.0, |row| gradients[row as usize * width + i]);
+                    let new = updated(before[0][at], before[1][at], before[2][at], g, &update);
+                    want.iter_mut().zip(new).for_each(|(want, new)| want[at] = new);
+                }
             }
-        }
-        compare(&got, &want);
-    });
+            compare(&got, &want);
+        },
+    );
 }
 
-#[test]
-fn rows_of_a_table_are_multiplied() {
-    for_all([], (1..40usize, 1..40usize, 0..20usize, 0.0..2.0f32), |(rows, width, table, by)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(rows as u64));
+pub fn rows_of_a_table_are_multiplied<T: Tested>() {
+    for_all::<T, _>([], (1..40usize, 1..40usize, 0..20usize, 0.0..2.0f32), |backend, (rows, width, table, by)| {
+        let mut random = Numbers::new(rows as u64);
         let mut want = random.normal(table + rows * width);
-        let mut got = buffer(&want);
+        let mut got = buffer(backend, &want);
         let chosen: Vec<u32> = (0..rows as u32).filter(|_| random.below(2) == 0).collect();
         backend.scale_rows(&mut got, table, width, &chosen, by);
         for row in chosen {
             want[table + row as usize * width..][..width].iter_mut().for_each(|v| *v *= by);
         }
-        assert_eq!(values(&got, want.len()), want);
+        assert_eq!(values(backend, &got, want.len()), want);
     });
 }
 
-#[test]
-fn squares_of_a_range() {
-    for_all([(0, 1), (3, 33_000)], (0..50usize, 0..5000usize), |(from, n)| {
+pub fn squares_of_a_range<T: Tested>() {
+    for_all::<T, _>([(0, 1), (3, 33_000)], (0..50usize, 0..5000usize), |backend, (from, n)| {
         let mut x = Numbers::new(n as u64).normal(from + n + 9);
         // Squares that f32 cannot hold.
         x.iter_mut().step_by(5).for_each(|v| *v *= 1e25);
-        let mut backend = Cpu::default();
         backend.begin_step();
-        backend.add_squares(&buffer(&x), from..from + n);
+        backend.add_squares(&buffer(backend, &x), from..from + n);
         let got = backend.sums().squares;
         let want: f64 = x[from..from + n].iter().map(|v| f64::from(*v).powi(2)).sum();
         assert!((got - want).abs() <= 1e-13 * want, "{got}, wanted {want}");
     });
 }
 
-#[test]
-fn squares_are_added_in_one_order() {
-    let mut x = Numbers::new(3).normal(200_000);
-    // Of very unlike sizes, so that another order shows.
-    x.iter_mut().zip((0..30).cycle()).for_each(|(v, i)| *v *= 1.7f32.powi(i));
-    let x = buffer(&x);
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        let mut backend = Cpu::default();
-        pool.install(|| backend.add_squares(&x, 0..200_000));
-        backend.sums().squares.to_bits()
-    };
-    let one = run(1);
-    assert!([2, 3, 5].map(run).iter().all(|bits| *bits == one));
-}
-
-#[test]
-fn a_step_that_is_not_finite_changes_nothing() {
+pub fn a_step_that_is_not_finite_changes_nothing<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
         gradient: (0.1, 0.001),
@@ -182,26 +164,24 @@ fn a_step_that_is_not_finite_changes_nothing() {
         eps: 1e-6,
     };
     for bad in [f32::NAN, f32::INFINITY, 1.0] {
-        let (mut backend, n) = (Cpu::default(), 40);
-        let gradients = buffer(&[&[bad][..], &[2.0; 39]].concat());
-        let before = moments(&mut Numbers::new(3), n);
-        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
-        backend.begin_step();
-        backend.add_squares(&gradients, 0..n);
-        backend.adamw(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0..n, update);
-        let rows: Vec<_> = (0..4).map(|row| (row, Some(row))).collect();
-        backend.adamw_rows(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0, 10, &rows, update);
-        assert_eq!([&p, &m, &v].map(|b| values(b, n)) == before, bad != 1.0, "{bad}");
+        with::<T>(|backend| {
+            let n = 40;
+            let gradients = buffer(backend, &[&[bad][..], &[2.0; 39]].concat());
+            let before = moments(&mut Numbers::new(3), n);
+            let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
+            backend.begin_step();
+            backend.add_squares(&gradients, 0..n);
+            backend.adamw(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0..n, update);
+            let rows: Vec<_> = (0..4).map(|row| (row, Some(row))).collect();
+            backend.adamw_rows(
+                Moments { values: &mut p, first: &mut m, second: &mut v },
+                &gradients,
+                0,
+                10,
+                &rows,
+                update,
+            );
+            assert_eq!([&p, &m, &v].map(|b| values(backend, b, n)) == before, bad != 1.0, "{bad}");
+        });
     }
-}
-
-/// torch.nn.utils.clip_grad_norm_: the factor is most / (norm + 1e-6), and never above 1.
-#[test]
-fn gradients_are_cut_to_a_norm() {
-    let sums = Sums { loss: 1.0, squares: 16.0 };
-    assert_eq!(Clip::ToNorm(1.0).factor(sums), Some(1.0 / (4.0 + 1e-6)));
-    assert_eq!(Clip::ToNorm(9.0).factor(sums), Some(1.0));
-    assert_eq!(Clip::ToNorm(0.0).factor(sums), Some(1.0));
-    assert_eq!(Clip::By(0.3).factor(sums), Some(0.3));
-    assert_eq!(Clip::ToNorm(0.0).factor(Sums { loss: f64::NAN, ..sums }), None);
 }
