@@ -6,7 +6,7 @@ use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, wo
 use crate::{
     engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
-    model::{Loaded, Parameters, read_weights},
+    model::{Loaded, ModelError, Parameters, read_weights},
     plan::Keep,
     store::{Environment, RunLock},
     train::{Job, Outputs, Resumed, Saved, TrainError, fit, reading_order},
@@ -53,6 +53,8 @@ pub(super) fn make(
         Err(End::Failed(e)) => {
             let kind = match &e {
                 ExecuteError::Train(e) => e.kind(),
+                // Before its first step.
+                ExecuteError::Model(ModelError::Device(e)) if e.is_out_of_memory() => FailureKind::Oom,
                 _ => FailureKind::Error,
             };
             Outcome::Failed { kind, message: e.to_string() }

@@ -6,11 +6,12 @@ use crate::{
     plan::{Precision, RunConfig},
 };
 
-/// Refuses a run whose `train.precision` the device, or the processor, cannot compute in. Opens no device that is named: what
-/// a GPU lacks it says itself when it is opened.
+/// Refuses a run whose `train.precision` the device, or the processor, cannot compute in. Whether a
+/// device that is named is here is not looked at.
 pub fn check_precision(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
-    refused(config.train.precision, &device.name(), kernels::bf16_instructions().is_some())
-        .map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
+    let precision = config.train.precision;
+    let refused = refused(precision, &device.name(), kernels::bf16_instructions().is_some());
+    refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
 }
 
 /// Why the device of that name, with a processor that can multiply bf16 or cannot, does not do.

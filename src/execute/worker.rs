@@ -37,7 +37,7 @@ pub fn serve(
     let stopped = Arc::new(AtomicBool::new(false));
     let orders = listen(input, stopped.clone());
     let line = Line { output: RefCell::new(Box::new(output)), orders };
-    let device = match device.open() {
+    let device = match device.ready() {
         Ok(device) => device,
         Err(e) => return line.say(&Report::Unusable(e.to_string())),
     };

@@ -86,9 +86,9 @@ pub enum TrainError {
 impl TrainError {
     /// The kind under which a failed run is stored.
     pub fn kind(&self) -> crate::event::FailureKind {
-        use crate::{event::FailureKind, kernels::cuda::DeviceError, model::ModelError};
+        use crate::{event::FailureKind, model::ModelError};
         match self {
-            Self::Model(ModelError::Device(DeviceError::OutOfMemory { .. })) => FailureKind::Oom,
+            Self::Model(ModelError::Device(e)) if e.is_out_of_memory() => FailureKind::Oom,
             Self::Diverged { .. } => FailureKind::Diverged,
             Self::Candle(e) if e.to_string().to_lowercase().contains("out of memory") => FailureKind::Oom,
             _ => FailureKind::Error,

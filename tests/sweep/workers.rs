@@ -84,7 +84,18 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
 fn runs_side_by_side_on_one_device_come_to_the_same() {
     let place = Place::new();
     place.finish("calm", &[]);
-    let output = place.taper(&["run", "torture.toml", "--runs", "runs", "--threads", "2", "--runs-per-device", "3"]);
+    let output = place.taper(&[
+        "run",
+        "torture.toml",
+        "--runs",
+        "runs",
+        "--device",
+        "cpu",
+        "--threads",
+        "2",
+        "--runs-per-device",
+        "3",
+    ]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("cpu, 3 threads, 3 runs at a time"), "{said}");
     assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
@@ -118,7 +129,7 @@ fn large(place: &Place, sweep: &str) -> Vec<&'static str> {
 fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
     let place = Place::new();
     let mut arguments = large(&place, "[sweep]\nseeds = [1, 2, 3]\n");
-    arguments.extend(["--runs-per-device", "2"]);
+    arguments.extend(["--device", "cpu", "--runs-per-device", "2"]);
     let mut said = String::new();
     for mib in [280, 240, 210, 180, 160] {
         let _ = std::fs::remove_dir_all(place.path("runs"));

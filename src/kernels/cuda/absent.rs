@@ -14,6 +14,22 @@ pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
 ///
 /// # Errors
 /// Always.
+pub fn usable(_: usize, _: Factors) -> Result<DeviceInfo, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+/// There is none.
+///
+/// # Errors
+/// Always.
+pub fn find_cublas() -> Result<(), DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+/// There is none.
+///
+/// # Errors
+/// Always.
 pub fn free_memory(_: usize) -> Result<u64, DeviceError> {
     Err(DeviceError::NotBuilt)
 }

@@ -43,7 +43,11 @@ fn start() -> Result<(), DeviceError> {
     find_driver()?;
     cuda::init().map_err(|e| match says(e, sys::CUresult::CUDA_ERROR_NO_DEVICE) {
         true => DeviceError::NoDevice { ordinal: 0, count: 0 },
-        false => DeviceError::NoDriver(words(e)),
+        false => DeviceError::Failed {
+            device: "cuda".into(),
+            what: "starting NVIDIA's driver".into(),
+            cause: format!("{}; `nvidia-smi` may say more, and --device cpu works everywhere", words(e)),
+        },
     })
 }
 
@@ -85,6 +89,26 @@ pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
     (0..count as usize).map(|n| device_info(n).map_err(|e| failed("asking a device for its name", e))).collect()
 }
 
+/// What the driver says of a device, where products of such factors can be made on it. Makes nothing on it.
+///
+/// # Errors
+/// No driver, no such device, or one that is too old.
+pub fn usable(ordinal: usize, factors: Factors) -> Result<DeviceInfo, DeviceError> {
+    let mut all = devices()?;
+    if ordinal >= all.len() {
+        return Err(DeviceError::NoDevice { ordinal, count: all.len() });
+    }
+    let info = all.swap_remove(ordinal);
+    if info.capability < NEEDS {
+        return Err(too_old(ordinal, &info, "taper", NEEDS, "or --device cpu"));
+    }
+    if factors != Factors::F32 && info.capability < TENSOR_NEEDS {
+        let what = if factors == Factors::Bf16 { "train.precision = \"bf16\"" } else { "train.precision = \"tf32\"" };
+        return Err(too_old(ordinal, &info, what, TENSOR_NEEDS, "or train.precision = \"fp32\""));
+    }
+    Ok(info)
+}
+
 /// Bytes free on a device, as others leave it.
 ///
 /// # Errors
@@ -105,16 +129,9 @@ struct Context {
 
 impl Context {
     fn new(ordinal: usize) -> Result<Self, DeviceError> {
-        let count = devices()?.len();
-        if ordinal >= count {
-            return Err(DeviceError::NoDevice { ordinal, count });
-        }
+        let info = usable(ordinal, Factors::F32)?;
         let failed =
             |e| DeviceError::Failed { device: format!("cuda:{ordinal}"), what: "opening it".into(), cause: words(e) };
-        let info = device_info(ordinal).map_err(failed)?;
-        if info.capability < NEEDS {
-            return Err(too_old(ordinal, &info, "taper", NEEDS, "or --device cpu"));
-        }
         let device = cuda::device::get(ordinal as i32).map_err(failed)?;
         // SAFETY: the device comes from the driver, and what is retained is released when this is dropped.
         #[expect(unsafe_code, reason = "the driver's interface")]
@@ -184,13 +201,9 @@ impl Device {
     /// No driver, no such device, one that is too old, no cuBLAS, no memory.
     #[expect(unsafe_code, reason = "the interfaces of the driver and of cuBLAS")]
     pub fn open(ordinal: usize, factors: Factors) -> Result<Self, DeviceError> {
-        let context = Context::new(ordinal)?;
-        if factors != Factors::F32 && context.info.capability < TENSOR_NEEDS {
-            let what =
-                if factors == Factors::Bf16 { "train.precision = \"bf16\"" } else { "train.precision = \"tf32\"" };
-            return Err(too_old(ordinal, &context.info, what, TENSOR_NEEDS, "or train.precision = \"fp32\""));
-        }
+        usable(ordinal, factors)?;
         find_cublas()?;
+        let context = Context::new(ordinal)?;
         let failed = |what: &str, e| context.failed(what, e);
         let stream = stream::create(stream::StreamKind::NonBlocking).map_err(|e| failed("making a stream", e))?;
         let source = CString::new(KERNELS).expect("no zero in a text");

@@ -82,6 +82,17 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    /// Whether memory ran out, as far as can be told: less at a time may do.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::OutOfMemory { .. } => true,
+            Self::Failed { cause, .. } => ["OUT_OF_MEMORY", "ALLOC_FAILED"].iter().any(|code| cause.contains(code)),
+            _ => false,
+        }
+    }
+}
+
 /// What the driver says of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {

@@ -16,7 +16,10 @@ pub fn find_driver() -> Result<(), DeviceError> {
     }
 }
 
-/// Finds cuBLAS, where the loader looks and in the usual folders.
+/// Finds cuBLAS, where the loader looks and in the usual folders, and loads it.
+///
+/// # Errors
+/// Where it is in none of them.
 #[expect(unsafe_code, reason = "loading a library runs its code")]
 pub fn find_cublas() -> Result<(), DeviceError> {
     // A library that is loaded is what its name means from then on; kept for ever.

@@ -22,10 +22,12 @@ pub(in crate::kernels) mod params;
 mod staging;
 
 #[cfg(not(feature = "cuda"))]
-pub use absent::{Device, devices, free_memory};
+pub use absent::{Device, devices, find_cublas, free_memory, usable};
 #[cfg(feature = "cuda")]
-pub use device::{Device, devices, free_memory};
+pub use device::{Device, devices, free_memory, usable};
 pub use driver::{DeviceError, DeviceInfo, Driver, Factors, Product};
+#[cfg(feature = "cuda")]
+pub use library::find_cublas;
 
 use std::{borrow::Cow, cell::OnceCell, ops::Range, sync::Arc};
 
