@@ -222,13 +222,15 @@ int cublasSetWorkspace_v2(void*, void* memory, u64 bytes) {
     return gpu().holds((u64)memory, bytes) ? SUCCESS : 7;
 }
 int cublasGemmEx(void*, int ta, int tb, int m, int n, int k, const float* alpha_at, const void* a, int a_type, int lda,
-                 const void* b, int b_type, int ldb, const float* beta_at, void* c, int c_type, int ldc, int, int) {
+                 const void* b, int b_type, int ldb, const float* beta_at, void* c, int c_type, int ldc, int compute, int) {
     LOCKED;
-    const int FLOAT = 0, BF16 = 14;
+    const int FLOAT = 0, BF16 = 14, FLOAT_PRODUCTS = 68, TF32_PRODUCTS = 77;
+    if (compute != FLOAT_PRODUCTS && (compute != TF32_PRODUCTS || a_type != FLOAT)) return 7;
+    u32 mask = compute == TF32_PRODUCTS ? 0xffffe000u : ~0u;
     if (a_type != b_type || (a_type != FLOAT && a_type != BF16) || c_type != FLOAT) return 7;
     float alpha = *alpha_at, beta = *beta_at;
     auto number = [=](const void* x, u64 at) {
-        return a_type == FLOAT ? ((const float*)x)[at] : float_of((u32)((const u16*)x)[at] << 16);
+        return a_type == FLOAT ? float_of(bits_of(((const float*)x)[at]) & mask) : float_of((u32)((const u16*)x)[at] << 16);
     };
     return gpu().ask([=] {
         for (int j = 0; j < n; j++)

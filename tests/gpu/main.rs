@@ -127,7 +127,7 @@ fn the_gpu_is_used_where_there_is_one() {
     assert!(shown.contains("cuda:0") && shown.contains("Emulated GPU"), "{shown}");
     for (arguments, expected) in [
         (["predict", &run.key, "很快", "--device", "cuda:0"], "很快"),
-        (["verify", &run.key, "--device", "cuda:0", "--json"], "\"identical\""),
+        (["verify", &run.key, "--device", "cuda:0", "--json"], "\"equal\": true"),
     ] {
         let output = place.taper("runs", &[], &arguments);
         assert!(output.status.success() && words(&output).contains(expected), "{}", words(&output));
@@ -148,12 +148,14 @@ fn several_runs_share_a_device() {
 #[test]
 fn a_batch_too_large_for_the_memory_is_computed_in_parts() {
     let Some(place) = Place::new() else { return };
-    let whole = place.run("whole", &["--device", "cuda:0"]);
-    // Weights, moments, gradients and cuBLAS's workspace fit; a batch does not.
+    let arguments = ["--device", "cuda:0", "--set", "train.batch_size=18"];
+    let whole = place.run("whole", &arguments);
+    // Weights, moments, gradients and cuBLAS's workspace fit; the batch does not.
     let mut met = false;
-    for mib in [37, 38, 39, 40, 41, 42] {
-        let (runs, memory) = (format!("runs{mib}"), (mib << 20).to_string());
-        let output = place.taper(&runs, &[("EMULATED_MEMORY", &memory)], &["run", "small.toml", "--device", "cuda:0"]);
+    for half_mib in 72..=76 {
+        let (runs, memory) = (format!("runs{half_mib}"), (half_mib << 19).to_string());
+        let run = [&["run", "small.toml"][..], &arguments].concat();
+        let output = place.taper(&runs, &[("EMULATED_MEMORY", &memory)], &run);
         let said = words(&output);
         if output.status.success() && said.contains("batches computed in parts") {
             assert!(said.contains("out of memory on cuda:0") && said.contains("more are needed"), "{said}");
@@ -197,7 +199,7 @@ fn what_cannot_be_is_refused_before_training() {
 #[test]
 fn a_failing_kernel_is_named() {
     let Some(place) = Place::new() else { return };
-    let output = place.taper("runs", &[("EMULATED_LAUNCH", "300")], &["run", "small.toml", "--device", "cuda:0"]);
+    let output = place.taper("runs", &[("EMULATED_LAUNCH", "100")], &["run", "small.toml", "--device", "cuda:0"]);
     let said = words(&output);
     assert!(!output.status.success() && said.contains("cuda:0: starting the kernel"), "{said}");
     assert!(said.contains("unspecified launch failure"), "{said}");
