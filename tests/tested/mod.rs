@@ -7,6 +7,8 @@ pub trait Tested {
     type Backend: Backend + 'static;
     /// Random cases of a kernel's check, of 32.
     const CASES: u32 = 32;
+    /// Longest sequence that an engine's check takes.
+    const LONGEST: usize = 512;
     /// What tolerances of float32 arithmetic are multiplied by.
     const ROUNDING: f64 = 1.0;
     /// The tolerance of products, where it is that of their factors.
