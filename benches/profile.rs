@@ -180,6 +180,7 @@ fn main() -> Result<()> {
     let times = Times::default();
     let cpu = match train.precision {
         plan::Precision::Fp32 => Cpu::default(),
+        plan::Precision::Tf32 => return Err("tf32 is a precision of GPUs; this profile is of the CPU".into()),
         plan::Precision::Bf16 => Cpu::bf16().ok_or("this processor has no bf16 products")?,
     };
     let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };

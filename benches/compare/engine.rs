@@ -1,7 +1,6 @@
 //! How the engine is called: what changes when its interface does.
 
 use anyhow::Result;
-use candle_core::Device;
 use taper::{
     data::Splits,
     engine::{self, Engine},
@@ -25,7 +24,7 @@ pub fn parameters(run: &Prepared) -> Result<Parameters> {
 
 /// The engine that the run is made with.
 pub fn engine(run: &Prepared) -> Result<Box<dyn Engine>> {
-    Ok(engine::engine(&run.shape, parameters(run)?, &(&run.config.train).into(), &Device::Cpu)?)
+    Ok(engine::engine(&run.shape, parameters(run)?, &(&run.config.train).into(), &engine::Device::Cpu)?)
 }
 
 /// Trains as the run does, without evaluations, until `goes_on` says no after a step. Nothing is written.

@@ -1,8 +1,8 @@
 //! The training engine: gradients of a classifier, and the optimiser that uses them.
 //!
 //! [`Explicit`] has a forward and a backward pass written out over one stream of real tokens, in buffers that are made once,
-//! against the kernels of a device. [`Autograd`] gives the same through candle's tape, on every device that candle knows: it is
-//! what the other is tested against, and what runs where there are no kernels yet.
+//! against the kernels of a device: the processor or an NVIDIA GPU. [`Autograd`] gives the same through candle's tape, on every
+//! device that candle knows: it is what the other is tested against, and what runs where there are no kernels.
 
 mod autograd;
 mod backward;
@@ -19,11 +19,14 @@ pub use optimizer::AdamW;
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
     data::Batch,
-    kernels::{Cpu, Sums},
+    kernels::{
+        Cpu, Sums,
+        cuda::{self, Cuda, Factors},
+    },
     model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
     plan::{Precision, TrainConfig},
 };
@@ -138,7 +141,21 @@ pub trait Engine {
     fn set_parameters(&mut self, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
 }
 
-/// The engine for a device: explicit on the CPU, candle's tape elsewhere.
+/// Where an engine computes.
+#[derive(Debug, Clone)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// The CUDA device of this number.
+    Cuda(usize),
+    /// A device that candle knows and the kernels do not: its tape is used.
+    Tape(candle_core::Device),
+}
+
+/// The engine for a device.
+///
+/// # Errors
+/// A precision that the device does not have, a device that cannot be opened, no memory.
 pub fn engine(
     config: &BertConfig,
     parameters: Parameters,
@@ -146,13 +163,23 @@ pub fn engine(
     device: &Device,
 ) -> Result<Box<dyn Engine>, ModelError> {
     Ok(match (device, recipe.precision) {
+        (Device::Cuda(ordinal), precision) => {
+            let factors = match precision {
+                Precision::Fp32 => Factors::F32,
+                Precision::Tf32 => Factors::Tf32,
+                Precision::Bf16 => Factors::Bf16,
+            };
+            let backend = Cuda::new(cuda::Device::open(*ordinal, factors)?, factors)?;
+            Box::new(Explicit::new(backend, config, parameters, recipe)?)
+        }
+        (_, Precision::Tf32) => return Err(ModelError::NoTf32),
         (Device::Cpu, Precision::Fp32) => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
         (Device::Cpu, Precision::Bf16) => {
             let cpu = Cpu::bf16().ok_or(ModelError::NoBf16)?;
             Box::new(Explicit::new(cpu, config, parameters, recipe)?)
         }
-        (_, Precision::Bf16) => return Err(ModelError::NoBf16),
-        (_, Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
+        (Device::Tape(_), Precision::Bf16) => return Err(ModelError::NoBf16),
+        (Device::Tape(device), Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
     })
 }
 

@@ -2,9 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use candle_core::Device;
-
 use super::ExecuteError;
+use crate::{engine::Device, kernels::cuda};
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,28 +54,51 @@ impl DeviceChoice {
         }
     }
 
+    /// The device that is meant: `auto` is decided, one that is named stays, whether it is here or not.
+    pub fn resolve(self) -> Self {
+        match self {
+            Self::Auto => self.name().parse().unwrap_or(Self::Cpu),
+            named => named,
+        }
+    }
+
+    /// The device in words.
+    pub fn description(self) -> String {
+        self.name()
+    }
+
+    /// Why `auto` is not a GPU, where there is one or should be.
+    pub fn why_no_gpu() -> Option<String> {
+        None
+    }
+
+    /// Bytes of a GPU's memory that nobody uses; none where that is not known.
+    pub fn free_memory(self) -> Option<u64> {
+        None
+    }
+
     /// The device and its name.
     pub fn open(self) -> Result<(Device, String), ExecuteError> {
-        let refused = |name: String, hint: &str, e: candle_core::Error| {
-            ExecuteError::Device(format!("{name} cannot be used: {e}; {hint}"))
-        };
         match self {
-            Self::Auto if candle_core::utils::cuda_is_available() => Self::Cuda(0).open().or_else(|_| Self::Cpu.open()),
-            Self::Auto | Self::Cpu => Ok((Device::Cpu, "cpu".into())),
-            Self::Cuda(_) if !candle_core::utils::cuda_is_available() => Err(ExecuteError::Device(
-                "this build of taper has no CUDA: build it with `--features cuda`, or use --device cpu".into(),
-            )),
+            Self::Auto => match cuda::devices() {
+                Ok(devices) if !devices.is_empty() => Self::Cuda(0).open(),
+                _ => Self::Cpu.open(),
+            },
+            Self::Cpu => Ok((Device::Cpu, "cpu".into())),
             Self::Cuda(n) => {
-                let hint = "`nvidia-smi` lists the devices and the driver; --device cpu works everywhere";
-                let device = Device::new_cuda(n).map_err(|e| refused(format!("cuda:{n}"), hint, e))?;
-                Ok((device, format!("cuda:{n}")))
+                let failed = |e: cuda::DeviceError| ExecuteError::Device(e.to_string());
+                let count = cuda::devices().map_err(failed)?.len();
+                match n < count {
+                    true => Ok((Device::Cuda(n), format!("cuda:{n}"))),
+                    false => Err(failed(cuda::DeviceError::NoDevice { ordinal: n, count })),
+                }
             }
             Self::Metal if !candle_core::utils::metal_is_available() => Err(ExecuteError::Device(
                 "this build of taper has no Metal: build it with `--features metal`, or use --device cpu".into(),
             )),
             Self::Metal => {
-                let device = Device::new_metal(0).map_err(|e| refused("metal".into(), "use --device cpu", e))?;
-                Ok((device, "metal".into()))
+                let refused = |e| ExecuteError::Device(format!("metal cannot be used: {e}; use --device cpu"));
+                Ok((Device::Tape(candle_core::Device::new_metal(0).map_err(refused)?), "metal".into()))
             }
         }
     }

@@ -2,11 +2,9 @@
 
 use std::{cell::RefCell, io, path::Path, thread, time::Duration};
 
-use candle_core::Device;
-
 use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, worker::Line};
 use crate::{
-    engine::{Engine, engine},
+    engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
     model::{Loaded, Parameters, read_weights},
     plan::Keep,

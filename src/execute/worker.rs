@@ -14,12 +14,11 @@ use std::{
     thread,
 };
 
-use candle_core::Device;
-
 use super::{
     DeviceChoice, ExecuteError, Workbench, make, probes,
     protocol::{Job, Order, Report, Task, receive, send},
 };
+use crate::engine::Device;
 use crate::{
     event::{Event, FailureKind, Outcome},
     plan::PlannedRun,

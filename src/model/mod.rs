@@ -71,6 +71,9 @@ pub enum ModelError {
     /// A GPU failed.
     #[error(transparent)]
     Device(#[from] crate::kernels::cuda::DeviceError),
+    /// `train.precision` that only GPUs have.
+    #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
+    NoTf32,
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -31,7 +31,8 @@ pub struct RunConfig {
 pub enum Source {
     /// A file or folder.
     Path(PathBuf),
-    /// A new model, `tiny`, `small` or a config.json, with a vocabulary built from the training texts.
+    /// A new model, `tiny`, `small`, `rbt3` or a config.json, with a vocabulary built from the training texts; or, ending with
+    /// a slash, a folder with a config.json and a tokenizer.
     Scratch(String),
     /// A repository of the Hugging Face hub.
     Hub {

@@ -53,9 +53,15 @@ mod tests {
 
     #[test]
     fn sources_survive_their_text() {
-        for text in
-            ["path:a b/模型", "path:C:\\m", "scratch:tiny", "scratch:my.json", "hf:hfl/rbt3", "hf:hfl/rbt3@v1/x"]
-        {
+        for text in [
+            "path:a b/模型",
+            "path:C:\\m",
+            "scratch:tiny",
+            "scratch:a/rbt3/",
+            "scratch:my.json",
+            "hf:hfl/rbt3",
+            "hf:hfl/rbt3@v1/x",
+        ] {
             let source = Source::try_from(text.to_string()).unwrap();
             assert_eq!(source.to_string(), text);
         }

@@ -34,7 +34,7 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:FILE.json`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
+    /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
     pub source: String,
     /// Largest vocabulary built from the training texts (`scratch:` only), special tokens included.
     pub vocab_size: u64,
@@ -159,6 +159,8 @@ pub enum Precision {
     /// float32.
     #[default]
     Fp32,
+    /// float32 of which products see ten bits of the fraction, float32 sums: NVIDIA's GPUs alone have it.
+    Tf32,
     /// bfloat16 factors, float32 sums.
     Bf16,
 }

@@ -17,14 +17,12 @@ use crate::{
 impl Command<'_, '_> {
     /// Gives every free slot a run.
     pub(super) fn fill(&mut self) -> Result<(), ExecuteError> {
-        while let Some(slot) = self.busy.iter().position(Option::is_none) {
+        while self.busy.iter().any(Option::is_none) {
             self.refresh_figures()?;
             for (place, reason) in self.sweep.out() {
                 self.prune(place, reason)?;
             }
-            let room = self.may_begin();
-            let tries = &self.tries;
-            let Some(place) = self.sweep.next(|place| room || tries[place].begun) else { return Ok(()) };
+            let Some((slot, place)) = self.next() else { return Ok(()) };
             self.begin(slot, place)?;
         }
         Ok(())
@@ -62,7 +60,9 @@ impl Command<'_, '_> {
         };
         let trains = matches!(job.task, Task::Train { .. });
         self.pool.order(slot, &Order::Begin(Box::new(job)))?;
-        self.busy[slot] = Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false });
+        let shared = self.share(slot);
+        self.busy[slot] =
+            Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false, shared });
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl<D: Driver> Buffer<D> {
     }
 
     /// Numbers that it holds.
-    pub fn len(&self) -> usize {
+    pub fn room(&self) -> usize {
         self.numbers.bytes() / 4
     }
 

@@ -265,7 +265,7 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn write(&self, buffer: &mut Buffer<D>, at: usize, values: &[f32]) {
-        assert!(at + values.len() <= buffer.len(), "{} numbers at {at} of {}", values.len(), buffer.len());
+        assert!(at + values.len() <= buffer.room(), "{} numbers at {at} of {}", values.len(), buffer.room());
         if !values.is_empty() {
             let address = buffer.out(at);
             self.device.with(|d| d.upload(address, bytemuck::cast_slice(values)));
@@ -273,7 +273,7 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn read<'a>(&self, buffer: &'a Buffer<D>, range: Range<usize>) -> Cow<'a, [f32]> {
-        assert!(range.end <= buffer.len(), "{range:?} of {}", buffer.len());
+        assert!(range.end <= buffer.room(), "{range:?} of {}", buffer.room());
         let mut values = vec![0.0f32; range.len()];
         if !values.is_empty() {
             self.device.with(|d| d.download(buffer.at(range.start), bytemuck::cast_slice_mut(&mut values)));
@@ -420,7 +420,7 @@ impl<D: Driver> Backend for Cuda<D> {
             m: l.out,
             n: rows,
             k: l.width,
-            a: (self.factor(parameters, parameters.len(), l.weight, factors), l.width),
+            a: (self.factor(parameters, parameters.room(), l.weight, factors), l.width),
             b: (self.factor(x, rows * l.width, 0, factors), l.width),
             beta: 0.0,
             c: (to, l.out),
@@ -448,7 +448,7 @@ impl<D: Driver> Backend for Cuda<D> {
             m: l.width,
             n: rows,
             k: l.out,
-            a: (self.factor(parameters, parameters.len(), l.weight, factors), l.width),
+            a: (self.factor(parameters, parameters.room(), l.weight, factors), l.width),
             b: (self.factor(dy, rows * l.out, 0, factors), l.out),
             beta: f32::from(u8::from(add)),
             c: (dx.out(0), l.width),

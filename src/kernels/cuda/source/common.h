@@ -18,18 +18,17 @@ struct Dropout {
 // Philox4x32 with ten rounds (Salmon et al. 2011): word `which` of the 128 bits at (key, counter).
 DEVICE u32 philox(const u32 key[2], u32 c0, u32 c1, u32 c2, u32 c3, u32 which) {
     u32 k0 = key[0], k1 = key[1];
-#pragma unroll
+    // Not unrolled whole: it is in every loop over columns, and the driver has to compile all of it before the first step.
+#pragma unroll 2
     for (int round = 0; round < 10; round++) {
-        if (round > 0) {
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
         u32 a_high = high_product(c0, 0xD2511F53u), a_low = c0 * 0xD2511F53u;
         u32 b_high = high_product(c2, 0xCD9E8D57u), b_low = c2 * 0xCD9E8D57u;
         c0 = b_high ^ c1 ^ k0;
         c2 = a_high ^ c3 ^ k1;
         c1 = b_low;
         c3 = a_low;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
     }
     return which < 2 ? (which == 0 ? c0 : c1) : (which == 2 ? c2 : c3);
 }
