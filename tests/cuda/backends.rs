@@ -28,8 +28,7 @@ pub struct Fp32;
 
 impl Tested for Fp32 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
-    const LONGEST: usize = 100;
+    const CASES: u32 = 6;
 
     fn backend() -> Option<Self::Backend> {
         let device = emulated()?.in_order(Order::Shuffled(7));
@@ -42,8 +41,7 @@ pub struct Bf16;
 
 impl Tested for Bf16 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
-    const LONGEST: usize = 100;
+    const CASES: u32 = 6;
     const PRODUCTS: Option<f64> = Some(BF16);
 
     fn backend() -> Option<Self::Backend> {
@@ -56,8 +54,7 @@ pub struct Tf32;
 
 impl Tested for Tf32 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
-    const LONGEST: usize = 100;
+    const CASES: u32 = 6;
     const PRODUCTS: Option<f64> = Some(TF32);
 
     fn backend() -> Option<Self::Backend> {

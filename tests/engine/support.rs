@@ -162,7 +162,7 @@ pub fn edges(longest: usize) -> Vec<Shape> {
 /// Runs a check on the edges, then on random shapes, always the same.
 pub fn for_all<T: Tested>(cases: u32, check: impl Fn(Shape)) {
     let cases = cases * T::CASES / 32;
-    edges(T::LONGEST).into_iter().for_each(&check);
+    edges(16 * T::CASES as usize).into_iter().for_each(&check);
     let config = Config { cases, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&shapes(), |shape| {
         check(shape);
