@@ -191,8 +191,10 @@ impl Run {
     /// Where runs are made, a line for each device; and why not on a GPU, where that was left open and there is a driver.
     fn places(&self, slots: &[Slot], global: &Global) -> Vec<String> {
         let mut devices: Vec<DeviceChoice> = Vec::new();
-        for slot in slots.iter().filter(|slot| !devices.contains(&slot.device)).collect::<Vec<_>>() {
-            devices.push(slot.device);
+        for slot in slots {
+            if !devices.contains(&slot.device) {
+                devices.push(slot.device);
+            }
         }
         let line = |device: &DeviceChoice| {
             let there: Vec<&Slot> = slots.iter().filter(|slot| slot.device == *device).collect();
