@@ -28,7 +28,7 @@ pub struct Fp32;
 
 impl Tested for Fp32 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
+    const CASES: u32 = 6;
 
     fn backend() -> Option<Self::Backend> {
         let device = emulated()?.in_order(Order::Shuffled(7));
@@ -41,7 +41,7 @@ pub struct Bf16;
 
 impl Tested for Bf16 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
+    const CASES: u32 = 6;
     const PRODUCTS: Option<f64> = Some(BF16);
 
     fn backend() -> Option<Self::Backend> {
@@ -54,7 +54,7 @@ pub struct Tf32;
 
 impl Tested for Tf32 {
     type Backend = Cuda<Emulated>;
-    const CASES: u32 = 8;
+    const CASES: u32 = 6;
     const PRODUCTS: Option<f64> = Some(TF32);
 
     fn backend() -> Option<Self::Backend> {

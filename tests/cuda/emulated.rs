@@ -87,8 +87,9 @@ impl Allocation {
     /// Panics where someone has written outside of the bytes.
     fn check(&self, who: &str) {
         let outside = [0..self.bytes.start, self.bytes.end..self.memory.len()];
-        for range in outside.into_iter().filter(|range| !is_guard(&self.memory[range.clone()], range.start)) {
-            let at = range.clone().find(|at| self.memory[*at] != GUARD[at % GUARD.len()]).expect("a byte");
+        let written = outside.into_iter().find(|range| !is_guard(&self.memory[range.clone()], range.start));
+        if let Some(mut range) = written {
+            let at = range.find(|at| self.memory[*at] != GUARD[at % GUARD.len()]).expect("a byte");
             let (at, len) = (at as i64 - self.bytes.start as i64, self.bytes.len());
             panic!("{who} wrote outside of an allocation of {len} bytes, at byte {at}");
         }

@@ -15,6 +15,17 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+// A place that can be jumped back to, from another stack too. Where the compiler has its own, that is several times as fast.
+#if defined(__x86_64__)
+typedef void* Jump[5];
+#define MARK(jump) __builtin_setjmp(jump)
+__attribute__((noinline, noreturn)) static void jump_to(void** jump) { __builtin_longjmp(jump, 1); }
+#else
+typedef jmp_buf Jump;
+#define MARK(jump) _setjmp(jump)
+static void jump_to(jmp_buf jump) { _longjmp(jump, 1); }
+#endif
+
 namespace emulator {
 
 const u32 MOST_THREADS = 1024, WARP = 32, MOST_SHARED = 48 * 1024, MOST_ARRAYS = 32, GUARD = 64;
@@ -27,11 +38,13 @@ enum State : u32 { READY, AT_BARRIER, AT_SHUFFLE, ENDED };
 struct Place {
     const char* file;
     int line;
-    bool operator!=(const Place& other) const { return line != other.line || strcmp(file, other.file) != 0; }
+    bool operator!=(const Place& other) const {
+        return line != other.line || (file != other.file && strcmp(file, other.file) != 0);
+    }
 };
 
 struct Fiber {
-    jmp_buf at;
+    Jump at;
     State state;
     Place place;
     bool begun;         // the fiber is in its loop, and `at` says where
@@ -52,7 +65,7 @@ struct Machine {
     const char* kernel;
     void (*body)(const void*);
     const void* params;
-    jmp_buf scheduler;
+    Jump scheduler;
     unsigned char* stacks;
     u32 arrays;
     u64 shared_bytes;
@@ -111,7 +124,7 @@ inline void permute(u32* numbers, u32 n) {
 __attribute__((noinline)) inline void leave(State state, const char* file, int line) {
     Fiber& fiber = machine->fiber[machine->thread];
     fiber.state = state, fiber.place = Place{file, line};
-    if (!_setjmp(fiber.at)) _longjmp(machine->scheduler, 1);
+    if (!MARK(fiber.at)) jump_to(machine->scheduler);
 }
 
 inline void main_of_a_fiber() {
@@ -124,8 +137,8 @@ inline void main_of_a_fiber() {
 __attribute__((noinline)) inline void enter(u32 thread) {
     Machine& m = *machine;
     m.thread = thread;
-    if (_setjmp(m.scheduler)) return;
-    if (m.fiber[thread].begun) _longjmp(m.fiber[thread].at, 1);
+    if (MARK(m.scheduler)) return;
+    if (m.fiber[thread].begun) jump_to(m.fiber[thread].at);
     m.fiber[thread].begun = true;
     ucontext_t context;
     getcontext(&context);

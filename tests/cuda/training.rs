@@ -26,12 +26,12 @@ pub fn is_pytorchs<T: Tested>() {
 
 /// Steps with dropout and clipping, whose sums come when the device has them.
 pub fn losses_are_the_cpus<T: Tested>() {
-    let shape = Shape { lengths: vec![3, 17, 40, 1, 8], ..Shape::SMALL };
+    let shape = Shape { lengths: vec![3, 17, 40, 1], ..Shape::SMALL };
     let recipe = Recipe { max_grad_norm: 1.0, ..recipe() };
     let tolerance = T::PRODUCTS.unwrap_or(1e-4);
     let [got, want] = [shape.explicit::<T>(&recipe), shape.explicit::<Cpu>(&recipe)].map(|mut engine| {
         let mut sums = Vec::new();
-        for step in 0..30 {
+        for step in 0..20 {
             let batches = [shape.batch_of(&shape.lengths, step % 4)];
             let plan = Some(DropoutPlan { seed: 4, step });
             engine.step(&batches, &shape.targets(&batches), plan, 5e-3).expect("a step");
@@ -40,14 +40,14 @@ pub fn losses_are_the_cpus<T: Tested>() {
         sums.extend(engine.finished(true).expect("sums"));
         sums
     });
-    assert_eq!((got.len(), want.len()), (30, 30));
+    assert_eq!((got.len(), want.len()), (20, 20));
     for (step, (got, want)) in got.iter().zip(&want).enumerate() {
         let error = (got.loss - want.loss).abs();
         assert!(error <= tolerance * want.loss, "loss {} of step {step}, wanted {}", got.loss, want.loss);
         let error = (got.norm() - want.norm()).abs();
         assert!(error <= 2.0 * tolerance * want.norm(), "norm {} of step {step}, wanted {}", got.norm(), want.norm());
     }
-    assert!(want[29].loss < 0.7 * want[0].loss, "nothing is learnt: {want:?}");
+    assert!(want[19].loss < 0.7 * want[0].loss, "nothing is learnt: {want:?}");
 }
 
 /// Products of rounded factors: gradients are those of float32 but for that, each in proportion to its norm.

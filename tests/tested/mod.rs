@@ -5,7 +5,7 @@ use taper::kernels::{Backend, Cpu};
 /// A backend, and how well it has to do.
 pub trait Tested {
     type Backend: Backend + 'static;
-    /// Random cases of a kernel's check, of 32.
+    /// Random cases, where 32 are the rule; the longest sequences of the engine's checks, 512 tokens, are shorter in proportion.
     const CASES: u32 = 32;
     /// What tolerances of float32 arithmetic are multiplied by.
     const ROUNDING: f64 = 1.0;
