@@ -92,15 +92,15 @@ impl<D: Driver> Drop for Memory<D> {
 pub struct Buffer<D: Driver> {
     numbers: Memory<D>,
     half: OnceCell<Memory<D>>,
-    /// Whether `half` is what the numbers are.
-    half_is_new: Cell<bool>,
+    /// How many numbers, from the first on, `half` holds as they are.
+    half_holds: Cell<usize>,
 }
 
 impl<D: Driver> Buffer<D> {
     /// Zeros.
     pub fn new(device: &Arc<Shared<D>>, len: usize) -> Self {
         let numbers = Memory::zeros(device, 4 * len);
-        Self { numbers, half: OnceCell::new(), half_is_new: Cell::new(false) }
+        Self { numbers, half: OnceCell::new(), half_holds: Cell::new(0) }
     }
 
     /// Numbers that it holds.
@@ -115,30 +115,31 @@ impl<D: Driver> Buffer<D> {
 
     /// The same for writing without a thought of bfloat16.
     pub fn out(&mut self, at: usize) -> Address {
-        self.half_is_new.set(false);
+        self.half_holds.set(0);
         self.at(at)
     }
 
     /// Address of the number `at`, and in bfloat16 (0: nobody wants it), for a kernel that writes both.
     pub fn both(&mut self, at: usize) -> (Address, Address) {
-        self.half_is_new.set(self.half.get().is_some());
+        self.half_holds.set(if self.half.get().is_some() { self.room() } else { 0 });
         (self.at(at), self.half_at(at))
     }
 
     /// The same where what is written is a part: the rest stays as it is.
     pub fn both_in_part(&mut self, at: usize) -> (Address, Address) {
-        (self.at(at), if self.half_is_new.get() { self.half_at(at) } else { 0 })
+        (self.at(at), if self.half_holds.get() > 0 { self.half_at(at) } else { 0 })
     }
 
     fn half_at(&self, at: usize) -> Address {
         self.half.get().map_or(0, |half| half.address() + 2 * at as Address)
     }
 
-    /// Address of the number `at` in bfloat16; `convert` (to, from) makes it where no kernel has.
-    pub fn half(&self, at: usize, convert: impl FnOnce(Address, Address)) -> Address {
+    /// Address of the number `at` in bfloat16, of the first `n` numbers; `convert` (to, from) makes them where no kernel has.
+    pub fn half(&self, at: usize, n: usize, convert: impl FnOnce(Address, Address)) -> Address {
         let half = self.half.get_or_init(|| Memory::new(&self.numbers.device, self.numbers.bytes() / 2));
-        if !self.half_is_new.replace(true) {
+        if self.half_holds.get() < n {
             convert(half.address(), self.at(0));
+            self.half_holds.set(n);
         }
         self.half_at(at)
     }

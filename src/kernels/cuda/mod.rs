@@ -107,11 +107,13 @@ impl<D: Driver> Cuda<D> {
         self.scratch.address()
     }
 
-    /// A factor of a product: `n` numbers of `x` are in use, and it begins at `at`.
+    /// A factor of a product, which begins at `at`: the first `n` numbers of `x` are in use.
     fn factor(&self, x: &Buffer<D>, n: usize, at: usize, factors: Factors) -> Address {
         match factors {
             Factors::F32 | Factors::Tf32 => x.at(at),
-            Factors::Bf16 => x.half(at, |half, x| self.each("convert", n, &params::Convert { half, x, len: n as u64 })),
+            Factors::Bf16 => {
+                x.half(at, n, |half, x| self.each("convert", n, &params::Convert { half, x, len: n as u64 }))
+            }
         }
     }
 
