@@ -109,6 +109,17 @@ impl Command<'_, '_> {
         Ok(None)
     }
 
+    /// Removes the state of a run that is done with, where a command was killed before it could.
+    pub(super) fn tidy_up_after(&self, place: usize) -> Result<(), ExecuteError> {
+        let folder = RunFolder::new(self.runner.runs, &self.runs[place].key);
+        let left = folder.state().exists() || folder.previous_state().exists() || folder.best().exists();
+        // Who holds the lock is about to do it.
+        if left && let Some(_lock) = self.lock(place)? {
+            folder.forget_state()?;
+        }
+        Ok(())
+    }
+
     /// Leaves a run pruned that was pruned before.
     pub(super) fn was_pruned(&mut self, place: usize, record: &RunRecord) {
         let reason = record.message.as_deref().unwrap_or("others did better");

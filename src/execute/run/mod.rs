@@ -185,7 +185,10 @@ impl<'a, 'b> Command<'a, 'b> {
             } else if record.state == RunState::Pruned && command.runner.prune != Prune::None {
                 match command.runner.retry {
                     true => command.sweep.let_past(run.trial),
-                    false => command.was_pruned(place, &record),
+                    false => {
+                        command.tidy_up_after(place)?;
+                        command.was_pruned(place, &record);
+                    }
                 }
             }
         }
