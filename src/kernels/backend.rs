@@ -1,8 +1,7 @@
 //! What a device has to be able to do: the one contract between the engine and its kernels.
 //!
-//! The engine (forward, backward, optimiser) is written once against [`Backend`]; the CPU's kernels are [`super::Cpu`]. All
-//! numbers are f32, all matrices row-major; `rows` tells how many rows of a buffer are in use. Sums are taken in an order that
-//! depends on shapes alone, so results do not depend on the number of threads.
+//! The engine (forward, backward, optimiser) is written once against [`Backend`]. All numbers are f32, all matrices row-major;
+//! `rows` tells how many rows of a buffer are in use. Sums are taken in an order that depends on shapes alone.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -213,7 +212,7 @@ pub trait Backend: Send {
     fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> Self::Batch;
     /// Says that parameters were written ([`Self::write`]): whatever was derived from them is out of date. Updates need no word.
     fn parameters_written(&mut self);
-    /// The first failure of the device, after which nothing that it gives is worth anything; a processor has none.
+    /// The first failure of the device, after which nothing that it gives is worth anything.
     fn health(&self) -> Result<(), DeviceError> {
         Ok(())
     }
