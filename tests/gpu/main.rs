@@ -178,8 +178,8 @@ fn what_cannot_be_is_refused_before_training() {
     let missing = [("LD_LIBRARY_PATH", "/nowhere")];
     let on = |device: &'static str| ["run", "small.toml", "--device", device];
     let bf16 = ["run", "small.toml", "--device", "cuda:0", "--set", "train.precision=bf16"];
-    type Texts<'a> = &'a [&'a str];
-    let cases: [(&[(&str, &str)], Texts, Texts); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a [&'a str]);
+    let cases: [Case; 5] = [
         (&[], &on("cuda:1"), &["there is no cuda:1", "one device"]),
         (&none, &on("cuda:0"), &["no device", "--device cpu"]),
         (&missing, &on("cuda:0"), &["no NVIDIA driver", "libcuda.so"]),
