@@ -95,7 +95,11 @@ impl<B: Backend> Explicit<B> {
 
     fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, at: usize) -> Named<'a> {
         let range = at..at + shape.iter().product::<usize>();
-        Named::lazy(name, shape, move || self.backend.read(buffer, range.clone()))
+        Named::lazy(name, shape, move || {
+            let values = self.backend.read(buffer, range.clone());
+            self.backend.health()?;
+            Ok(values)
+        })
     }
 }
 
@@ -197,8 +201,9 @@ impl<B: Backend> Engine for Explicit<B> {
         let words = self.layout.embedding.word;
         let decayed = |place: &'_ Place| {
             let mut words = self.backend.read(&self.parameters, place.range()).into_owned();
+            self.backend.health()?;
             self.optimizer.apply_decay(&mut words, self.config.hidden_size);
-            Cow::Owned(words)
+            Ok(Cow::Owned(words))
         };
         let places = self.layout.places.iter();
         let named = places.map(|place| match place.at == words && self.optimizer.decay != 1.0 {

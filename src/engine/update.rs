@@ -162,9 +162,11 @@ impl<B: Backend> Explicit<B> {
             self.backend.scale_rows(&mut self.parameters, table, width, &new, o.decay as f32);
         }
         new.iter().for_each(|word| o.touched[*word as usize] = true);
-        let rows = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
-        let gradient = |row: u32| o.words.binary_search(&row).ok().map(|i| i as u32);
-        let rows: Vec<(u32, Option<u32>)> = rows.map(|row| (row, gradient(row))).collect();
+        // Both ascend: the words of this step are among those that ever had a gradient.
+        let mut words = (0..).zip(&o.words).peekable();
+        let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
+        let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
+        let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
         o.decay *= keep;
         let [first, second] = &mut self.moments;
         let moments = Moments { values: &mut self.parameters, first, second };

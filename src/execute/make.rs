@@ -6,10 +6,10 @@ use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, wo
 use crate::{
     engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
-    model::{Loaded, ModelError, Parameters, read_weights},
+    model::{Loaded, Parameters, read_weights},
     plan::Keep,
     store::{Environment, RunLock},
-    train::{Job, Outputs, Resumed, Saved, TrainError, fit, reading_order},
+    train::{Job, Outputs, Resumed, Saved, TrainError, fit, model_failure, reading_order},
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
@@ -54,7 +54,7 @@ pub(super) fn make(
             let kind = match &e {
                 ExecuteError::Train(e) => e.kind(),
                 // Before its first step.
-                ExecuteError::Model(ModelError::Device(e)) if e.is_out_of_memory() => FailureKind::Oom,
+                ExecuteError::Model(e) => model_failure(e),
                 _ => FailureKind::Error,
             };
             Outcome::Failed { kind, message: e.to_string() }

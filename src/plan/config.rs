@@ -135,7 +135,7 @@ pub struct CheckpointConfig {
     pub keep: Keep,
     /// What makes one checkpoint better than another.
     pub metric: Metric,
-    /// Steps between states for resuming; 0: after each epoch.
+    /// Steps between states for resuming; 0: after each epoch that took longer than writing it.
     pub every_steps: u64,
     /// Minutes between states for resuming, where they are not saved sooner; 0: time does not count.
     #[serde(default)]

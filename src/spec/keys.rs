@@ -153,7 +153,7 @@ pub const KEYS: &[Key] = &[
     also(key("checkpoint.metric", Kind::Choice(&["accuracy", "macro_f1", "loss"]), Is("\"accuracy\""), "",
         "What makes one checkpoint better than another on the dev split."), &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
-        "State for going on after an interruption, every so many steps; 0: after each epoch."), &["save_steps"]),
+        "State for going on after an interruption, every so many steps; 0: after each epoch that took longer than writing it."), &["save_steps"]),
     key("checkpoint.every_minutes", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "minutes",
         "State for going on, also whenever so many minutes have passed since the last one; 0: time does not count. Results do not depend on it."),
 

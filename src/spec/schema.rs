@@ -221,7 +221,7 @@ pub struct Checkpoint {
     pub keep: Keep,
     /// What makes one checkpoint better than another on the dev split.
     pub metric: Metric,
-    /// State for going on after an interruption, every so many steps; 0: after each epoch.
+    /// State for going on after an interruption, every so many steps; 0: after each epoch that took longer than writing it.
     pub every_steps: u64,
     /// The same, also whenever so many minutes have passed since the last one; 0: time does not count.
     pub every_minutes: f64,

@@ -69,8 +69,9 @@ struct Fit<'a> {
     state: State,
     /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
     weights_of: u64,
-    /// Step and time of the last checkpoint.
+    /// Step and time of the last checkpoint, and bytes of one.
     saved: (u64, Instant),
+    state_bytes: u64,
     /// The last evaluation on the test or dev split, with the step it belongs to.
     last: Option<(u64, Split, Evaluation)>,
     /// Steps that the device may still be at, oldest first.
@@ -109,8 +110,9 @@ pub fn fit<'a>(
     let parameters = engine.trainable();
     let step = state.step;
     let saved = (step, Instant::now());
+    let state_bytes = engine.state().1.iter().map(Named::bytes).sum();
     let open = VecDeque::new();
-    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: step, saved, last: None, open };
+    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: step, saved, state_bytes, last: None, open };
     fit.check_room()?;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
@@ -153,8 +155,9 @@ impl Fit<'_> {
             if step > 0 && evaluates {
                 self.evaluate_during()?;
             }
-            let (saved_at, minutes) = (self.saved.0, self.saved.1.elapsed().as_secs_f64() / 60.0);
-            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, minutes) {
+            let (saved_at, since_s) = (self.saved.0, self.saved.1.elapsed().as_secs_f64());
+            let bytes = self.state_bytes;
+            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, bytes, since_s) {
                 self.save()?;
             }
             if step >= self.steps.total || self.state.stopped {
@@ -176,7 +179,7 @@ impl Fit<'_> {
             self.take_best()?;
         }
         self.measure(When::After)?;
-        let sha256 = digest(&self.engine.parameters());
+        let sha256 = digest(&self.engine.parameters())?;
         self.emit(Event::WeightsKept { sha256 })?;
         Ok(Outcome::Completed)
     }
@@ -328,7 +331,7 @@ impl Fit<'_> {
     /// Whether the disk has room for one checkpoint: better said now than after an hour of training.
     fn check_room(&self) -> Result<(), TrainError> {
         let Some(path) = &self.job.outputs.state else { return Ok(()) };
-        let state: u64 = self.engine.state().1.iter().map(Named::bytes).sum();
+        let state = self.state_bytes;
         // Of the three numbers for each parameter one is its weight.
         let best = if self.job.checkpoint.keep == Keep::Best { state / 3 } else { 0 };
         disk::check_room(path.parent().unwrap_or(path), state + best)
@@ -340,15 +343,15 @@ impl Fit<'_> {
 }
 
 /// SHA-256, in hex, over names, shapes and values of parameters, whatever their order.
-fn digest(parameters: &[Named]) -> String {
+fn digest(parameters: &[Named]) -> Result<String, TrainError> {
     let mut sorted: Vec<&Named> = parameters.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Sha256::new();
     for parameter in sorted {
         hash.update(format!("{} {:?}\n", parameter.name, parameter.shape()));
-        hash.update(bytemuck::cast_slice(&parameter.values()));
+        hash.update(bytemuck::cast_slice(&parameter.values()?));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn rows_of(splits: &Splits, split: Split) -> &[u32] {

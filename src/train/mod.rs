@@ -86,13 +86,24 @@ pub enum TrainError {
 impl TrainError {
     /// The kind under which a failed run is stored.
     pub fn kind(&self) -> crate::event::FailureKind {
-        use crate::{event::FailureKind, model::ModelError};
+        use crate::event::FailureKind;
         match self {
-            Self::Model(ModelError::Device(e)) if e.is_out_of_memory() => FailureKind::Oom,
+            Self::Model(e) => model_failure(e),
             Self::Diverged { .. } => FailureKind::Diverged,
             Self::Candle(e) if e.to_string().to_lowercase().contains("out of memory") => FailureKind::Oom,
             _ => FailureKind::Error,
         }
+    }
+}
+
+/// The same for a run whose model or device failed. A device that failed otherwise than for want of memory does nothing more for
+/// this process, as if it had crashed.
+pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureKind {
+    use crate::event::FailureKind;
+    match error {
+        e if e.is_out_of_memory() => FailureKind::Oom,
+        e if e.is_of_a_lost_device() => FailureKind::Crashed,
+        _ => FailureKind::Error,
     }
 }
 

@@ -7,7 +7,8 @@
 //   EMULATED_DEVICES     how many there are (1)
 //   EMULATED_CAPABILITY  9.0
 //   EMULATED_MEMORY      bytes of each (1 GiB)
-//   EMULATED_LAUNCH      a number: the launch that fails
+//   EMULATED_LAUNCH      a number: the launch that fails, and everything after it
+//   EMULATED_DOWNLOAD    the same of copies to the host that are waited for
 #include "kernels.cu"
 
 #include <dlfcn.h>
@@ -37,7 +38,7 @@ struct Event {
 struct Gpu {
     std::mutex lock;
     std::map<u64, u64> memory;
-    u64 used = 0, asked = 0, done = 0, launches = 0;
+    u64 used = 0, asked = 0, done = 0, launches = 0, downloads = 0;
     bool failed = false;
     std::deque<std::function<bool()>> stream;
 
@@ -116,6 +117,7 @@ int cuMemGetInfo_v2(u64* free, u64* total) {
 
 int cuMemAlloc_v2(u64* address, u64 bytes) {
     LOCKED;
+    if (gpu().failed) return LAUNCH_FAILED;
     if (gpu().used + bytes > setting("EMULATED_MEMORY", 1u << 30)) return OUT_OF_MEMORY;
     void* memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
     memset(memory, 0xff, bytes);
@@ -180,6 +182,8 @@ int cuMemcpyDtoHAsync_v2(void* to, u64 from, u64 bytes, void*) {
 // Not ordered after the stream, which does not wait for the default one.
 int cuMemcpyDtoH_v2(void* to, u64 from, u64 bytes) {
     LOCKED;
+    if (gpu().downloads++ == setting("EMULATED_DOWNLOAD", ~0ull)) gpu().failed = true;
+    if (gpu().failed) return LAUNCH_FAILED;
     if (!gpu().holds(from, bytes)) return INVALID;
     return memcpy(to, (const void*)from, bytes), SUCCESS;
 }

@@ -205,7 +205,7 @@ pub fn gradients(engine: &dyn Engine) -> Vec<u8> {
 }
 
 pub fn state(engine: &dyn Engine) -> Vec<u8> {
-    bytes(engine.state().1.iter().map(|tensor| tensor.values().into_owned()))
+    bytes(engine.state().1.iter().map(|tensor| tensor.values().expect("values").into_owned()))
 }
 
 pub fn logits(engine: &mut dyn Engine, batch: &Batch) -> Vec<u8> {

@@ -29,7 +29,7 @@ pub fn updates_are_those_of_the_reference<T: Tested>() {
             }
             for (got, want) in engine.parameters().iter().zip(tape.parameters()) {
                 assert_eq!(got.name, want.name);
-                let error = difference(&got.values(), &want.values());
+                let error = difference(&got.values().expect("values"), &want.values().expect("values"));
                 assert!(error <= 2e-5, "{} differs by {error:e} after {} updates", got.name, step + 1);
             }
             let [got, want] = [&mut engine, &mut tape].map(|e| e.scores(&batch).expect("logits").concat());
@@ -72,7 +72,7 @@ pub fn any_parameters_can_be_trained_without_the_others<T: Tested>() {
         let before = shape.parameters();
         for tensor in some.parameters() {
             let old = before.get(&tensor.name).flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
-            assert_eq!(*tensor.values() != *old, trained.contains(&tensor.name), "{}", tensor.name);
+            assert_eq!(*tensor.values().expect("values") != *old, trained.contains(&tensor.name), "{}", tensor.name);
         }
     }
 }
@@ -86,7 +86,9 @@ fn train(shape: &Shape, engine: &mut dyn Engine, steps: std::ops::Range<u64>) {
 
 /// The tensors of a state by name.
 fn tensors(engine: &dyn Engine) -> BTreeMap<String, Tensor> {
-    let tensor = |t: &taper::model::Named| Tensor::from_slice(&t.values(), t.shape(), &Device::Cpu).expect("a tensor");
+    let tensor = |t: &taper::model::Named| {
+        Tensor::from_slice(&t.values().expect("values"), t.shape(), &Device::Cpu).expect("a tensor")
+    };
     engine.state().1.iter().map(|t| (t.name.clone(), tensor(t))).collect()
 }
 
@@ -119,7 +121,8 @@ pub fn parameters_that_are_set_are_those_that_are_read<T: Tested>() {
         assert!(logits(trained.as_mut(), &batch) != logits(new.as_mut(), &batch));
         let start = shape.parameters().iter().map(|(name, t)| (name.to_string(), t.clone())).collect();
         trained.set_parameters(start).expect("parameters");
-        let values = |engine: &dyn Engine| bytes(engine.parameters().iter().map(|t| t.values().into_owned()));
+        let values =
+            |engine: &dyn Engine| bytes(engine.parameters().iter().map(|t| t.values().expect("values").into_owned()));
         assert!(values(trained.as_ref()) == values(new.as_ref()));
         assert!(logits(trained.as_mut(), &batch) == logits(new.as_mut(), &batch));
     }

@@ -205,3 +205,40 @@ fn a_failing_kernel_is_named() {
     assert!(!output.status.success() && said.contains("cuda:0: starting the kernel"), "{said}");
     assert!(said.contains("unspecified launch failure"), "{said}");
 }
+
+/// Weights that could not be read are written nowhere: neither as a checkpoint nor as a model.
+#[test]
+fn what_cannot_be_read_from_the_device_is_not_kept() {
+    let Some(place) = Place::new() else { return };
+    let whole = place.run("whole", &["--device", "cuda:0"]);
+    let digest = |runs: &str| {
+        let runs = Store::open(&place.path(runs)).expect("a database").runs().expect("runs");
+        runs[0].weights_sha256.clone()
+    };
+    let mut failed = 0;
+    for download in [2, 6, 20, 45, 70, 95] {
+        let (runs, number) = (format!("runs{download}"), download.to_string());
+        let run = ["run", "small.toml", "--device", "cuda:0", "--retries", "0"];
+        let output = place.taper(&runs, &[("EMULATED_DOWNLOAD", &number)], &run);
+        let said = words(&output);
+        if !output.status.success() {
+            assert!(said.contains("(crashed)") && said.contains("cuda:0: copying from it failed"), "{said}");
+            failed += 1;
+        }
+        assert_eq!(place.run(&runs, &["--device", "cuda:0"]), whole, "after download {download}");
+        assert_eq!(digest(&runs), digest("whole"), "after download {download}");
+    }
+    assert!(failed > 4, "{failed}");
+}
+
+/// A device that has failed once does nothing more for its process: what comes next gets another one.
+#[test]
+fn a_run_whose_device_failed_is_made_again_by_another_process() {
+    let Some(place) = Place::new() else { return };
+    let runs = ["run", "small.toml", "--device", "cuda:0", "--set", "sweep.seeds=[1,2]", "--runs-per-device", "1"];
+    let output = place.taper("runs", &[("EMULATED_LAUNCH", "300")], &runs);
+    let said = words(&output);
+    // 300 launches are enough for one run but not for two: the second fails in the first's process, and succeeds in its own.
+    assert!(output.status.success() && said.contains("tried again"), "{said}");
+    assert_eq!(trail(&place.path("runs")).len(), 2);
+}

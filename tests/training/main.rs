@@ -89,7 +89,7 @@ struct Made {
 }
 
 fn weights(parameters: &[Named]) -> Vec<Vec<f32>> {
-    parameters.iter().map(|tensor| tensor.values().into_owned()).collect()
+    parameters.iter().map(|tensor| tensor.values().expect("values").into_owned()).collect()
 }
 
 /// Makes a run in `folder`, from the state that lies there.

@@ -18,6 +18,10 @@ impl Command<'_, '_> {
             Outcome::Failed { kind, message } => self.tries_again(slot, place, *kind, message)?,
             _ => false,
         };
+        if matches!(outcome, Outcome::Failed { kind: FailureKind::Crashed, .. }) {
+            // Where its worker could still say so, its device could not go on: the next run gets another process.
+            self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
+        }
         // Until it is begun again it is as if it had been interrupted.
         let outcome = if again { Outcome::Interrupted } else { outcome };
         self.tell(place, &Event::RunFinished(outcome.clone()))?;

@@ -14,168 +14,15 @@ use cudarc::{
 
 use super::{
     DeviceError, DeviceInfo, Driver, Factors, Product,
-    library::{find_cublas, find_driver},
+    context::{Context, usable},
+    library::find_cublas,
     staging::{Copies, Staging},
 };
 
 /// The kernels, for any device.
 const KERNELS: &str = include_str!("kernels.ptx");
-/// Compute capability that they are for.
-const NEEDS: (u32, u32) = (7, 5);
-/// The same where factors are bfloat16 or TF32.
-const TENSOR_NEEDS: (u32, u32) = (8, 0);
 /// Bytes that cuBLAS may work with: what NVIDIA recommends for its largest devices.
 const WORKSPACE: usize = 32 << 20;
-
-/// Whether it is what a call was refused for.
-fn says(error: DriverError, code: sys::CUresult) -> bool {
-    error.0 == code
-}
-
-/// The driver's words.
-fn words(error: DriverError) -> String {
-    let text = error.error_string().ok().and_then(|text| text.to_str().ok());
-    text.map_or_else(|| format!("{:?}", error.0), |text| format!("{text} ({:?})", error.0))
-}
-
-/// Starts the driver.
-fn start() -> Result<(), DeviceError> {
-    find_driver()?;
-    cuda::init().map_err(|e| match says(e, sys::CUresult::CUDA_ERROR_NO_DEVICE) {
-        true => DeviceError::NoDevice { ordinal: 0, count: 0 },
-        false => DeviceError::Failed {
-            device: "cuda".into(),
-            what: "starting NVIDIA's driver".into(),
-            cause: format!("{}; `nvidia-smi` may say more, and --device cpu works everywhere", words(e)),
-        },
-    })
-}
-
-fn device_info(ordinal: usize) -> Result<DeviceInfo, DriverError> {
-    use sys::CUdevice_attribute_enum as Attribute;
-    let device = cuda::device::get(ordinal as i32)?;
-    // SAFETY: the device comes from the driver.
-    #[expect(unsafe_code, reason = "the driver's interface")]
-    let (memory, attribute) = unsafe {
-        let attribute = |attribute| cuda::device::get_attribute(device, attribute).map(|v| v as u32);
-        (cuda::device::total_mem(device)?, attribute)
-    };
-    let mut version = 0;
-    // SAFETY: writes an integer.
-    #[expect(unsafe_code, reason = "the driver's interface")]
-    unsafe { sys::cuDriverGetVersion(&raw mut version) }.result()?;
-    Ok(DeviceInfo {
-        name: cuda::device::get_name(device)?,
-        memory: memory as u64,
-        capability: (
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-        ),
-        driver: (version as u32 / 1000, version as u32 % 1000 / 10),
-    })
-}
-
-/// The devices that the driver shows, without making anything on them.
-///
-/// # Errors
-/// No driver, or it does not start.
-pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
-    match start() {
-        Err(DeviceError::NoDevice { .. }) => return Ok(Vec::new()),
-        started => started?,
-    }
-    let failed = |what: &str, e| DeviceError::Failed { device: "cuda".into(), what: what.into(), cause: words(e) };
-    let count = cuda::device::get_count().map_err(|e| failed("counting the devices", e))?;
-    (0..count as usize).map(|n| device_info(n).map_err(|e| failed("asking a device for its name", e))).collect()
-}
-
-/// What the driver says of a device, where products of such factors can be made on it. Makes nothing on it.
-///
-/// # Errors
-/// No driver, no such device, or one that is too old.
-pub fn usable(ordinal: usize, factors: Factors) -> Result<DeviceInfo, DeviceError> {
-    let mut all = devices()?;
-    if ordinal >= all.len() {
-        return Err(DeviceError::NoDevice { ordinal, count: all.len() });
-    }
-    let info = all.swap_remove(ordinal);
-    if info.capability < NEEDS {
-        return Err(too_old(ordinal, &info, "taper", NEEDS, "or --device cpu"));
-    }
-    if factors != Factors::F32 && info.capability < TENSOR_NEEDS {
-        let what = if factors == Factors::Bf16 { "train.precision = \"bf16\"" } else { "train.precision = \"tf32\"" };
-        return Err(too_old(ordinal, &info, what, TENSOR_NEEDS, "or train.precision = \"fp32\""));
-    }
-    Ok(info)
-}
-
-/// Bytes free on a device, as others leave it.
-///
-/// # Errors
-/// As for [`Device::open`].
-pub fn free_memory(ordinal: usize) -> Result<u64, DeviceError> {
-    let context = Context::new(ordinal)?;
-    let (free, _) = cuda::mem_get_info().map_err(|e| context.failed("asking for its free memory", e))?;
-    Ok(free as u64)
-}
-
-/// The device's primary context, current on the thread that made it.
-struct Context {
-    ordinal: usize,
-    info: DeviceInfo,
-    device: sys::CUdevice,
-    context: sys::CUcontext,
-}
-
-impl Context {
-    fn new(ordinal: usize) -> Result<Self, DeviceError> {
-        let info = usable(ordinal, Factors::F32)?;
-        let failed =
-            |e| DeviceError::Failed { device: format!("cuda:{ordinal}"), what: "opening it".into(), cause: words(e) };
-        let device = cuda::device::get(ordinal as i32).map_err(failed)?;
-        // SAFETY: the device comes from the driver, and what is retained is released when this is dropped.
-        #[expect(unsafe_code, reason = "the driver's interface")]
-        let context = unsafe { cuda::primary_ctx::retain(device) }.map_err(failed)?;
-        let context = Self { ordinal, info, device, context };
-        context.enter()?;
-        Ok(context)
-    }
-
-    /// Makes it current on this thread.
-    fn enter(&self) -> Result<(), DeviceError> {
-        // SAFETY: the context is retained as long as this is there.
-        #[expect(unsafe_code, reason = "the driver's interface")]
-        unsafe { cuda::ctx::set_current(self.context) }.map_err(|e| self.failed("entering its context", e))
-    }
-
-    fn name(&self) -> String {
-        format!("cuda:{}", self.ordinal)
-    }
-
-    fn failed(&self, what: &str, e: DriverError) -> DeviceError {
-        DeviceError::Failed { device: self.name(), what: what.into(), cause: words(e) }
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: retained by `new`. A failure at the end of all concerns nobody.
-        #[expect(unsafe_code, reason = "the driver's interface")]
-        unsafe {
-            _ = cuda::primary_ctx::release(self.device);
-        }
-    }
-}
-
-fn too_old(
-    ordinal: usize,
-    info: &DeviceInfo,
-    what: &'static str,
-    needs: (u32, u32),
-    else_: &'static str,
-) -> DeviceError {
-    DeviceError::Capability { ordinal, name: info.name.clone(), has: info.capability, what, needs, else_ }
-}
 
 /// A CUDA device with a stream of its own.
 pub struct Device {
@@ -210,16 +57,12 @@ impl Device {
         // SAFETY: the text ends with a zero.
         let module =
             unsafe { module::load_data(source.as_ptr().cast()) }.map_err(|e| failed("compiling the kernels", e))?;
-        let blas_failed = |what: &str, e: blas::CublasError| DeviceError::Failed {
-            device: context.name(),
-            what: what.into(),
-            cause: format!("{:?}", e.0),
-        };
+        let blas_failed = |what: &str, e: blas::CublasError| context.blas_failed(what.into(), &e);
         let handle = blas::create_handle().map_err(|e| blas_failed("starting cuBLAS", e))?;
         // SAFETY: handle and stream were just made; the workspace lives as long as the handle.
         let workspace = unsafe {
             blas::set_stream(handle, stream.cast()).map_err(|e| blas_failed("giving cuBLAS a stream", e))?;
-            let workspace = cuda::malloc_sync(WORKSPACE).map_err(|e| out_of_memory(&context, WORKSPACE, e))?;
+            let workspace = cuda::malloc_sync(WORKSPACE).map_err(|e| context.no_memory(WORKSPACE, e))?;
             let given = blas_sys::cublasSetWorkspace_v2(handle, workspace as *mut c_void, WORKSPACE);
             given.result().map_err(|e| blas_failed("giving cuBLAS a workspace", e))?;
             workspace
@@ -269,14 +112,6 @@ impl Device {
     }
 }
 
-fn out_of_memory(context: &Context, bytes: usize, e: DriverError) -> DeviceError {
-    if !says(e, sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY) {
-        return context.failed(&format!("taking {bytes} bytes"), e);
-    }
-    let (free, total) = cuda::mem_get_info().unwrap_or_default();
-    DeviceError::OutOfMemory { device: context.name(), needed: bytes as u64, free: free as u64, total: total as u64 }
-}
-
 #[expect(unsafe_code, reason = "the interfaces of the driver and of cuBLAS")]
 impl Driver for Device {
     type Copy = usize;
@@ -284,7 +119,7 @@ impl Driver for Device {
     fn allocate(&self, bytes: usize) -> Result<u64, DeviceError> {
         self.context.enter()?;
         // SAFETY: what is taken is given back by `free`.
-        unsafe { cuda::malloc_sync(bytes) }.map_err(|e| out_of_memory(&self.context, bytes, e))
+        unsafe { cuda::malloc_sync(bytes) }.map_err(|e| self.context.no_memory(bytes, e))
     }
 
     fn free(&self, address: u64) {
@@ -374,11 +209,7 @@ impl Driver for Device {
                 blas_sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         };
-        made.map_err(|e| DeviceError::Failed {
-            device: self.context.name(),
-            what: format!("a product of {}·{}·{}", p.m, p.n, p.k),
-            cause: format!("{:?}", e.0),
-        })
+        made.map_err(|e| self.context.blas_failed(format!("a product of {}·{}·{}", p.m, p.n, p.k), &e))
     }
 }
 

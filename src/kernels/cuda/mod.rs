@@ -12,6 +12,8 @@ mod absent;
 mod attention;
 mod backend;
 #[cfg(feature = "cuda")]
+mod context;
+#[cfg(feature = "cuda")]
 mod device;
 mod driver;
 mod launch;
@@ -28,7 +30,9 @@ mod staging;
 #[cfg(not(feature = "cuda"))]
 pub use absent::{Device, devices, find_cublas, free_memory, usable};
 #[cfg(feature = "cuda")]
-pub use device::{Device, devices, free_memory, usable};
+pub use context::{devices, free_memory, usable};
+#[cfg(feature = "cuda")]
+pub use device::Device;
 pub use driver::{DeviceError, DeviceInfo, Driver, Factors, Product};
 #[cfg(feature = "cuda")]
 pub use library::find_cublas;

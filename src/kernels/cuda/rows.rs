@@ -7,6 +7,9 @@ use super::{
     params::{self, Address},
 };
 
+/// Blocks of a norm's backward pass, whose sums are added up afterwards.
+const MOST_BLOCKS: usize = 512;
+
 impl<D: Driver> Cuda<D> {
     /// The norm's backward pass, for [`Backend::embed_backward`] and [`Backend::add_norm_backward`]: what is not said of `p` is
     /// filled in.
@@ -18,7 +21,7 @@ impl<D: Driver> Cuda<D> {
         p: params::NormBackward,
     ) {
         let (rows, width) = (p.rows as usize, norm.width);
-        let rows_of_block = rows.div_ceil(256);
+        let rows_of_block = rows.div_ceil(MOST_BLOCKS);
         let blocks = rows.div_ceil(rows_of_block);
         let partial = self.scratch(8 * blocks * width);
         let p = params::NormBackward { partial, rows_of_block: rows_of_block as u32, width: width as u32, ..p };

@@ -16,7 +16,9 @@ KERNEL(column_sums, ColumnSums) {
     SHARED(float, shared, [BLOCK / WARP][WARP]);
     u32 lane = THREAD % WARP, warp = THREAD / WARP, column = BLOCK_X * WARP + lane;
     float sum = 0.0f;
+    // Several loads on their way at a time.
     if (column < p.width)
+#pragma unroll 8
         for (u32 row = warp; row < p.rows; row += BLOCK / WARP) sum += p.x[(u64)row * p.width + column];
     shared[warp][lane] = sum;
     sync_block();
@@ -42,6 +44,7 @@ KERNEL(words_backward, Words) {
     float *word = p.words + p.rows[BLOCK_X] * p.width;
     for (u32 c = THREAD; c < p.width; c += THREADS) {
         float sum = word[c];
+#pragma unroll 8
         for (u32 i = begin; i < end; i++) sum += p.d_sum[p.tokens[i] * p.width + c];
         word[c] = sum;
     }
@@ -62,6 +65,7 @@ KERNEL(positions_backward, Positions) {
     float *out = p.positions + (u64)BLOCK_X * p.width;
     for (u32 c = THREAD; c < p.width; c += THREADS) {
         float sum = p.fresh ? 0.0f : out[c];
+#pragma unroll 8
         for (u32 s = 0; s < p.sequences; s++) {
             u32 token = p.offsets[s] + BLOCK_X;
             if (token < p.offsets[s + 1]) sum += p.d_sum[(u64)token * p.width + c];
