@@ -54,6 +54,14 @@ bench-store *ARGS:
 profile SPEC *ARGS:
     cargo bench --bench profile -- {{ SPEC }} {{ ARGS }}
 
+# A folder that checks and measures taper on a machine with a GPU: just cuda-build waimai_10k.csv vocab.txt (see docs/gpu.md)
+cuda-build *ARGS:
+    benches/gpu/build.sh {{ ARGS }}
+
+# Check and measure on this machine's GPU, from that folder: just gpu-check --device cuda:0 tests bench
+gpu-check *ARGS:
+    target/gpu-check/gpu-check.sh {{ ARGS }}
+
 # What main has to pass
 ci:
     .ci/run

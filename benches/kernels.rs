@@ -12,17 +12,14 @@
 #[expect(dead_code, reason = "shared with the comparison")]
 mod common;
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use common::{
     bounds::{fma_rate, memory_rate},
     machine,
 };
 use criterion::{Criterion, Throughput};
-use taper::kernels::{AdamW, Attention, Backend, Buffer, Cpu, Dropout, LayerNorm, Linear, Moments, Queries};
+use taper::kernels::{AdamW, Attention, Backend, Buffer, Clip, Cpu, Dropout, LayerNorm, Linear, Moments, Queries};
 
 /// Tokens of a batch of 32 rows of 27.
 const TOKENS: usize = 864;
@@ -93,16 +90,17 @@ fn all() -> Vec<Kernel> {
             let (mut y, x) = (normal(wide), normal(wide));
             kernel(move |cpu| cpu.multiply(&mut y, &x, wide))
         }),
-        ("sum_of_squares", 4 * PARAMETERS, 2 * PARAMETERS, {
+        ("add_squares", 4 * PARAMETERS, 2 * PARAMETERS, {
             let x = normal(PARAMETERS);
-            kernel(move |cpu| _ = black_box(cpu.sum_of_squares(&x, 0..PARAMETERS)))
+            kernel(move |cpu| cpu.add_squares(&x, 0..PARAMETERS))
         }),
         // Reads gradient, parameter and two moments; writes all but the gradient.
         ("adamw", 7 * 4 * PARAMETERS, 12 * PARAMETERS, {
             let [mut values, mut first, mut second, g] = [(); 4].map(|()| normal(PARAMETERS));
             second.iter_mut().for_each(|v| *v *= *v);
             let (betas, gradient) = ((0.9, 0.999), (0.1, 0.001));
-            let update = AdamW { betas, gradient, keep: 0.999_999, size: 1e-5, root: 1.0, eps: 1e-8 };
+            let update =
+                AdamW { betas, gradient, clip: Clip::By(1.0), keep: 0.999_999, size: 1e-5, root: 1.0, eps: 1e-8 };
             kernel(move |cpu| {
                 let moments = Moments { values: &mut values, first: &mut first, second: &mut second };
                 cpu.adamw(moments, &g, 0..PARAMETERS, update)

@@ -21,7 +21,7 @@ use taper::{
     execute::Workbench,
     kernels::{
         AdamW, Attention, Backend, Buffer, Cpu, CpuBatch, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence,
-        Untouched,
+        Sums, Untouched,
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
@@ -95,12 +95,22 @@ impl Backend for Timed {
         self.record("clear", begin, 0.0);
     }
 
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
+    fn sums(&mut self) -> Sums {
+        self.cpu.sums()
+    }
+
+    fn finished(&mut self, wait: bool) -> Vec<Sums> {
+        self.cpu.finished(wait)
+    }
+
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
         self.cpu.batch(ids, positions, offsets)
     }
 
     timed! {
-        parameters_changed();
+        parameters_written();
+        begin_step();
+        end_step();
         embed(out: &mut Buffer, sum: &mut Buffer, stats: &mut Buffer, parameters: &Buffer, embedding: Embedding,
             norm: LayerNorm, untouched: Untouched, batch: &CpuBatch, dropout: Option<Dropout>);
         embed_backward(d_out: &mut Buffer, words: &mut Buffer, gradients: &mut Buffer, fresh: bool, sum: &Buffer,
@@ -122,8 +132,8 @@ impl Backend for Timed {
         add_to_first_rows(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
         tanh(y: &mut Buffer, x: &mut Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
         tanh_backward(dy: &mut Buffer, x: &Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
-        cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize) -> f64;
-        sum_of_squares(x: &Buffer, range: Range<usize>) -> f64;
+        cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize);
+        add_squares(x: &Buffer, range: Range<usize>);
         adamw(moments: Moments<Buffer>, gradients: &Buffer, range: Range<usize>, update: AdamW);
         adamw_rows(moments: Moments<Buffer>, gradients: &Buffer, table: usize, width: usize,
             rows: &[(u32, Option<u32>)], update: AdamW);
@@ -170,6 +180,7 @@ fn main() -> Result<()> {
     let times = Times::default();
     let cpu = match train.precision {
         plan::Precision::Fp32 => Cpu::default(),
+        plan::Precision::Tf32 => return Err("tf32 is a precision of GPUs; this profile is of the CPU".into()),
         plan::Precision::Bf16 => Cpu::bf16().ok_or("this processor has no bf16 products")?,
     };
     let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };
@@ -188,8 +199,7 @@ fn main() -> Result<()> {
         let begin = Instant::now();
         let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, rows)).collect();
         engine.gradients(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }))?;
-        let norm = engine.norm()?;
-        engine.update(norm, train.lr)?;
+        engine.update(train.lr)?;
         wall += begin.elapsed();
         tokens += batches.iter().map(|b| b.ids.len()).sum::<usize>();
     }

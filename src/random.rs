@@ -57,6 +57,11 @@ impl Stream {
         Self { key: [folded[0], folded[1]], high: [folded[2], folded[3]] }
     }
 
+    /// Philox's key, and the high words of its counter: the low ones are the index.
+    pub fn words(&self) -> ([u32; 2], [u32; 2]) {
+        (self.key, self.high)
+    }
+
     /// Four independent uniform 32-bit numbers at `index`.
     #[inline]
     pub fn at4(&self, index: u64) -> [u32; 4] {

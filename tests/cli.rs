@@ -398,12 +398,11 @@ fn bad_specs_and_bad_data_start_nothing() {
         (&["--set", "train.class_weights=[1.0,2.0,3.0]"], &["class_weights"]),
         (&["--set", "checkpoint.keep=best"], &["data.dev"]),
         (&["--set", "train.freeze=[\"encoder.layer.9\"]"], &["encoder.layer.9"]),
-        (&["--device", "cuda:0"], &["--features cuda"]),
-        (
-            &["--device", "cuda:0", "--set", "train.precision=bf16"],
-            &["train.precision", "float32 on cuda:0", "--device cpu"],
-        ),
-        (&["--set", "train.precision=bf17"], &["`fp32`, `bf16`", "did you mean \"bf16\""]),
+        // Whether for want of a driver, of so many devices, or of the feature.
+        (&["--device", "cuda:99"], &["--device cpu"]),
+        (&["--device", "cuda:99", "--set", "train.precision=bf16"], &["--device cpu"]),
+        (&["--device", "cpu", "--set", "train.precision=tf32"], &["train.precision", "TF32", "--device cuda"]),
+        (&["--set", "train.precision=bf17"], &["`fp32`, `tf32`, `bf16`", "did you mean \"bf16\""]),
         (&["--set", "train.bf16=true"], &["did you mean `train.precision`"]),
     ];
     for (arguments, wanted) in cases {

@@ -2,17 +2,20 @@
 
 use std::{collections::BTreeMap, hint::black_box, time::Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use taper::{execute::DeviceChoice, plan::Precision};
 
 use crate::{
     Options,
     common::machine::{cpu_seconds, load, peak_rss_mib},
-    engine,
+    engine::{self, Trainer},
     figures::Figures,
     modes::{Mode, Task},
     products::ceiling,
     work::Work,
 };
+
+const MIB: f64 = (1u64 << 20) as f64;
 
 /// Wall and CPU seconds at one moment.
 #[derive(Clone, Copy)]
@@ -35,13 +38,20 @@ impl Moment {
 /// Measures one of taper's modes.
 pub fn measure(options: &Options, mode: &Mode) -> Result<Figures> {
     let work = Work::new(options, &options.sets)?;
-    let ceiling = || ceiling(&work.run.shape, work.tokens_per_step(), mode.bf16);
-    let before = ceiling();
-    let measured = match mode.task {
-        Task::Train => train(&work)?,
-        Task::Evaluate => evaluate(&work)?,
+    let cpu = options.device == DeviceChoice::Cpu;
+    // What a GPU's products reach, the peer measures.
+    let ceiling = || match cpu {
+        true => ceiling(&work.run.shape, work.tokens_per_step(), mode.precision == Precision::Bf16),
+        false => None,
     };
-    let Measured { steps, rows, mean_loss, seconds, cpu_s, median_ms, peak_rss_mib } = measured;
+    let before = ceiling();
+    let free = options.device.free_memory();
+    let measured = match mode.task {
+        Task::Train => train(&work, options.device)?,
+        Task::Evaluate => evaluate(&work, options.device)?,
+        Task::Run => bail!("{} is measured from outside", mode.name),
+    };
+    let Measured { steps, rows, mean_loss, seconds, cpu_s, median_ms, peak_rss_mib, free_after } = measured;
     let (samples, tokens) = (rows.len() as u64, work.tokens(&rows));
     let after = ceiling();
     Ok(Figures {
@@ -50,6 +60,7 @@ pub fn measure(options: &Options, mode: &Mode) -> Result<Figures> {
         steps,
         samples,
         mean_loss,
+        accuracy: None,
         seconds,
         cpu_seconds: cpu_s,
         samples_per_s: samples as f64 / seconds,
@@ -59,6 +70,7 @@ pub fn measure(options: &Options, mode: &Mode) -> Result<Figures> {
         real_tokens: tokens,
         padded_tokens: tokens,
         peak_rss_mib,
+        device_mib: free.zip(free_after).map(|(before, after)| before.saturating_sub(after) as f64 / MIB),
         ceiling_gflops: [before, after],
         load: load(),
         versions: BTreeMap::from([("taper".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
@@ -73,61 +85,69 @@ struct Measured {
     cpu_s: Option<f64>,
     median_ms: Option<f64>,
     peak_rss_mib: Option<f64>,
+    /// Bytes of the device's memory that nobody used when it was done.
+    free_after: Option<u64>,
 }
 
 /// The run's first steps, those of the warm-up left out. Tokenising their rows, which a run does once for all epochs,
 /// counts in full, as it does for the peer.
-fn train(work: &Work) -> Result<Measured> {
+fn train(work: &Work, device: DeviceChoice) -> Result<Measured> {
     let rows = work.trained();
     let begin = Moment::now();
     tokenise(work, &rows)?;
     let (token_s, token_cpu_s) = begin.elapsed();
 
-    let (warmup, steps) = (work.warmup.len() as u64, work.steps.len() as u64);
-    let mut begin = Moment::now();
-    let mut step_begin = begin;
-    let (mut step_ms, mut losses, mut tokens) = (Vec::new(), 0.0, 0);
-    let (mut elapsed, mut peak) = ((0.0, None), None);
-    engine::train(&work.run, &mut |step| {
-        if step.step > warmup {
-            step_ms.push(1e3 * step_begin.elapsed().0);
-            losses += step.loss * work.steps[(step.step - warmup - 1) as usize].len() as f64;
-            tokens += step.tokens;
-        }
-        if step.step == warmup + steps {
-            (elapsed, peak) = (begin.elapsed(), peak_rss_mib());
-            return false;
-        }
-        step_begin = Moment::now();
-        if step.step == warmup {
-            begin = step_begin;
-        }
-        true
-    })?;
-    ensure!(step_ms.len() as u64 == steps, "the run made {} steps of {steps}", step_ms.len());
-    ensure!(tokens == work.tokens(&rows), "the run trained on other rows than those of the row file");
+    let mut trainer = Trainer::new(&work.run, device)?;
+    for _ in &work.warmup {
+        trainer.step()?;
+    }
+    trainer.losses(true)?;
+    let (mut step_ms, mut losses, mut tokens) = (Vec::new(), Vec::new(), 0);
+    let begin = Moment::now();
+    for _ in &work.steps {
+        let step_begin = Instant::now();
+        tokens += trainer.step()?.1;
+        losses.extend(trainer.losses(false)?);
+        step_ms.push(1e3 * step_begin.elapsed().as_secs_f64());
+    }
+    losses.extend(trainer.losses(true)?);
+    let (elapsed, peak, free_after) = (begin.elapsed(), peak_rss_mib(), device.free_memory());
+    let steps = work.steps.len();
+    ensure!(losses.len() == steps, "{} of {steps} steps have a loss", losses.len());
+    ensure!(tokens == work.tokens(&rows), "it trained on other rows than those of the row file");
     step_ms.sort_by(f64::total_cmp);
+    let sum: f64 = losses.iter().zip(&work.steps).map(|(loss, rows)| loss * rows.len() as f64).sum();
     Ok(Measured {
-        steps,
-        mean_loss: losses / rows.len() as f64,
+        steps: steps as u64,
+        mean_loss: sum / rows.len() as f64,
         rows,
         seconds: token_s + elapsed.0,
         cpu_s: token_cpu_s.zip(elapsed.1).map(|(a, b)| a + b),
-        median_ms: Some(step_ms[step_ms.len() / 2]),
+        // A GPU is given work ahead: a single step has no time of its own.
+        median_ms: (device == DeviceChoice::Cpu).then(|| step_ms[step_ms.len() / 2]),
         peak_rss_mib: peak,
+        free_after,
     })
 }
 
 /// An evaluation of the measured rows, their tokenising included.
-fn evaluate(work: &Work) -> Result<Measured> {
-    let mut evaluate = engine::evaluator(&work.run)?;
+fn evaluate(work: &Work, device: DeviceChoice) -> Result<Measured> {
+    let mut evaluate = engine::evaluator(&work.run, device)?;
     evaluate(&work.warmup[0])?;
     let begin = Moment::now();
     tokenise(work, &work.eval)?;
     let mean_loss = evaluate(&work.eval)?;
     let (seconds, cpu_s) = begin.elapsed();
-    let peak = peak_rss_mib();
-    Ok(Measured { steps: 1, rows: work.eval.clone(), mean_loss, seconds, cpu_s, median_ms: None, peak_rss_mib: peak })
+    Ok(Measured {
+        steps: 1,
+        rows: work.eval.clone(),
+        mean_loss,
+        seconds,
+        cpu_s,
+        median_ms: None,
+        peak_rss_mib: peak_rss_mib(),
+        free_after: device.free_memory(),
+    })
 }
 
 /// Makes the rows' tokens, which are there already, once more: for the time it takes.

@@ -1,15 +1,12 @@
 //! How the engine is called: what changes when its interface does.
 
 use anyhow::Result;
-use candle_core::Device;
 use taper::{
-    data::Splits,
+    data::epoch_order,
     engine::{self, Engine},
-    event::{Event, StepCompleted},
-    execute::Prepared,
-    model::{Parameters, read_weights},
-    plan::{CheckpointConfig, Keep},
-    train::{self, Job, Outputs},
+    execute::{DeviceChoice, Prepared},
+    model::{DropoutPlan, Parameters, read_weights},
+    train::{self, CrossEntropy, step_batches},
 };
 
 /// The weights that the run begins with.
@@ -24,42 +21,51 @@ pub fn parameters(run: &Prepared) -> Result<Parameters> {
 }
 
 /// The engine that the run is made with.
-pub fn engine(run: &Prepared) -> Result<Box<dyn Engine>> {
-    Ok(engine::engine(&run.shape, parameters(run)?, &(&run.config.train).into(), &Device::Cpu)?)
+pub fn engine(run: &Prepared, device: DeviceChoice) -> Result<Box<dyn Engine>> {
+    let (device, _) = device.open()?;
+    Ok(engine::engine(&run.shape, parameters(run)?, &(&run.config.train).into(), &device)?)
 }
 
-/// Trains as the run does, without evaluations, until `goes_on` says no after a step. Nothing is written.
-pub fn train(run: &Prepared, goes_on: &mut dyn FnMut(&StepCompleted) -> bool) -> Result<()> {
-    let mut engine = engine(run)?;
-    let splits = Splits { train: run.splits.train.clone(), ..Splits::default() };
-    let job = Job {
-        train: &run.config.train,
-        checkpoint: &CheckpointConfig { keep: Keep::None, ..run.config.checkpoint.clone() },
-        dataset: &run.dataset,
-        tokens: &run.tokens,
-        splits: &splits,
-        probes: &[],
-        outputs: Outputs { state: None, best: "unused".into(), export: &|_, _| Ok(()) },
-        pauses: &|_| false,
-    };
-    let mut done = false;
-    // An error of the listener is the one way to end a run without its last evaluation and checkpoint.
-    let mut emit = |event: Event| match event {
-        Event::StepCompleted(step) if !goes_on(&step) => {
-            done = true;
-            Err("measured".into())
-        }
-        _ => Ok(()),
-    };
-    match train::fit(&job, engine.as_mut(), None, &mut emit, &|| false) {
-        Err(e) if !done => Err(e.into()),
-        _ => Ok(()),
+/// The steps of a run's first epoch, one after the other, at its peak learning rate.
+pub struct Trainer<'a> {
+    run: &'a Prepared,
+    engine: Box<dyn Engine>,
+    loss: CrossEntropy,
+    order: Vec<u32>,
+    /// Steps begun.
+    steps: u64,
+}
+
+impl<'a> Trainer<'a> {
+    /// Before the first step.
+    pub fn new(run: &'a Prepared, device: DeviceChoice) -> Result<Self> {
+        let engine = engine(run, device)?;
+        let order = epoch_order(&run.splits.train, run.config.train.order_seed, 1);
+        Ok(Self { run, engine, loss: CrossEntropy::new(None, 0.0), order, steps: 0 })
+    }
+
+    /// Begins the next step; tells its rows and tokens.
+    pub fn step(&mut self) -> Result<(u64, u64)> {
+        let train = &self.run.config.train;
+        let batches = step_batches(train, &self.run.dataset, &self.run.tokens, &self.order, self.steps)?;
+        self.steps += 1;
+        let rows = self.loss.denominator(batches.iter().flat_map(|batch| &batch.labels));
+        let labels = self.run.dataset.labels.len();
+        let targets: Vec<_> = batches.iter().map(|batch| self.loss.targets(&batch.labels, labels, rows)).collect();
+        self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: self.steps }), train.lr)?;
+        let tokens = batches.iter().map(|batch| batch.ids.len() as u64).sum();
+        Ok((batches.iter().map(|batch| batch.rows.len() as u64).sum(), tokens))
+    }
+
+    /// Losses that have become known; where `wait`, of all steps begun.
+    pub fn losses(&mut self, wait: bool) -> Result<Vec<f64>> {
+        Ok(self.engine.finished(wait)?.into_iter().map(|sums| sums.loss).collect())
     }
 }
 
 /// A function that evaluates rows and gives their mean loss.
-pub fn evaluator(run: &Prepared) -> Result<impl FnMut(&[u32]) -> Result<f64>> {
-    let mut engine = engine(run)?;
+pub fn evaluator(run: &Prepared, device: DeviceChoice) -> Result<impl FnMut(&[u32]) -> Result<f64>> {
+    let mut engine = engine(run, device)?;
     Ok(move |rows: &[u32]| {
         Ok(train::evaluate(engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?.metrics.loss)
     })

@@ -16,6 +16,9 @@ pub struct Figures {
     pub samples: u64,
     /// Before the update of each step: it shows that both sides work on the same rows and weights.
     pub mean_loss: f64,
+    /// On the test split, of a whole run.
+    #[serde(default)]
+    pub accuracy: Option<f64>,
     pub seconds: f64,
     pub cpu_seconds: Option<f64>,
     pub samples_per_s: f64,
@@ -25,6 +28,9 @@ pub struct Figures {
     pub real_tokens: u64,
     pub padded_tokens: u64,
     pub peak_rss_mib: Option<f64>,
+    /// Memory of the GPU: taper's by what was free before and after, PyTorch's at its peak by its own count.
+    #[serde(default)]
+    pub device_mib: Option<f64>,
     /// Before and after; none where it cannot be measured.
     pub ceiling_gflops: [Option<f64>; 2],
     /// Load average when it was done.

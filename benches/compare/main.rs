@@ -1,10 +1,10 @@
 //! taper and PyTorch side by side: the same rows, the same machine, one process after the other.
 //!
-//!     cargo bench --bench compare -- SPEC [--set KEY=VALUE …] [--peer-python PATH] [--write]
+//!     cargo bench --bench compare -- SPEC [--set KEY=VALUE …] [--device cuda:0] [--peer-python PATH] [--whole | --write]
 //!
 //! Each mode (see [`modes`]) is measured in a process of its own, in turn, `--rounds` times; the table has the medians. The
-//! rows are those of the spec's own first steps, and of its test split. PyTorch runs `benches/peer.py`; without it taper is
-//! measured alone.
+//! rows are those of the spec's own first steps, and of its test split; with `--whole` those of the whole run, which is
+//! measured from the start of a process to its end. PyTorch runs `peer.py`; without it taper is measured alone.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
@@ -18,6 +18,7 @@ mod figures;
 mod modes;
 mod products;
 mod table;
+mod whole;
 mod work;
 
 use std::{
@@ -31,6 +32,7 @@ use clap::Parser;
 use common::machine;
 use figures::{Figures, Measured};
 use modes::{MODES, Mode, Task};
+use taper::{execute::DeviceChoice, plan::Precision};
 use work::Work;
 
 /// taper and PyTorch side by side on the rows of an experiment.
@@ -57,14 +59,27 @@ pub struct Options {
     /// Threads of each process [default: all cores].
     #[arg(long)]
     threads: Option<usize>,
-    /// Only these, separated by commas: taper, taper-bf16, padded, dynamic, dynamic-bf16, grouped, grouped-bf16, taper-eval,
-    /// taper-eval-bf16, eval, eval-bf16.
+    /// Where it is measured: cpu or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Measure whole runs of the experiment, evaluations and the kept model included.
+    #[arg(long, conflicts_with = "write")]
+    whole: bool,
+    /// Only these, separated by commas [default: all of the device]: taper, taper-tf32, taper-bf16, padded, dynamic,
+    /// dynamic-bf16, compile-bf16, grouped, grouped-bf16, taper-eval, taper-eval-bf16, eval, eval-bf16; with --whole taper-run,
+    /// taper-run-tf32, taper-run-bf16, run-padded, run-dynamic, run-dynamic-bf16, run-compile-bf16.
     #[arg(long, value_delimiter = ',', value_parser = Mode::find)]
     modes: Vec<&'static Mode>,
+    /// taper's program [default: beside this one, or in the folder above].
+    #[arg(long, value_name = "PATH")]
+    taper: Option<PathBuf>,
+    /// PyTorch's script [default: peer.py beside this program, or benches/peer.py].
+    #[arg(long, value_name = "PATH")]
+    peer: Option<PathBuf>,
     /// A Python that has torch and transformers.
     #[arg(long, value_name = "PATH", default_value = "python3")]
     peer_python: PathBuf,
-    /// Put the table into docs/performance.md.
+    /// Put the table into docs/performance.md of the current folder.
     #[arg(long)]
     write: bool,
     /// Write the figures of every process to a file, a line of JSON each.
@@ -83,10 +98,36 @@ impl Options {
     fn threads(&self) -> usize {
         self.threads.unwrap_or_else(machine::cores).max(1)
     }
+
+    fn is_cpu(&self) -> bool {
+        self.device == DeviceChoice::Cpu
+    }
+
+    /// The first of these paths, from where this program lies, or the last one.
+    fn beside(&self, asked: &Option<PathBuf>, names: [&str; 2]) -> Result<PathBuf> {
+        if let Some(path) = asked {
+            return Ok(path.clone());
+        }
+        let program = std::env::current_exe()?;
+        let first = program.with_file_name(names[0]);
+        Ok(if first.is_file() { first } else { program.with_file_name("").join(names[1]) })
+    }
+
+    fn taper(&self) -> Result<PathBuf> {
+        self.beside(&self.taper, ["taper", "../taper"])
+    }
+
+    fn peer(&self) -> Result<PathBuf> {
+        // The last one from the current folder: cargo starts benchmarks in that of the package.
+        let path = self.beside(&self.peer, ["peer.py", "peer.py"])?;
+        Ok(if path.is_file() { path } else { "benches/peer.py".into() })
+    }
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    options.device = options.device.resolve();
+    options.device.open().with_context(|| format!("--device {}", options.device))?;
     match options.child {
         Some(mode) => {
             taper::execute::set_threads(options.threads())?;
@@ -110,7 +151,7 @@ fn compare(options: &Options) -> Result<()> {
         .map(|mode| Measured { mode, rounds: Vec::new(), flop: flop(options, &work, mode) })
         .collect::<Vec<_>>();
     if all.iter().any(|m| m.mode.peer) {
-        work.write_rows(&rows, &work.model_folder(scratch.path())?)?;
+        work.write_rows(&rows, &work.model_folder(scratch.path())?, options.whole)?;
     }
     for round in 1..=options.rounds {
         // To and fro, so that a machine that slows down or warms up is no mode's advantage.
@@ -121,7 +162,12 @@ fn compare(options: &Options) -> Result<()> {
         for i in order {
             let mode = all[i].mode;
             let begin = Instant::now();
-            let figures = measure(options, mode, &rows).with_context(|| mode.label)?;
+            let figures = match (mode.task, mode.peer) {
+                (Task::Run, false) => whole::taper(options, &work, mode),
+                (Task::Run, true) => whole::peer(options, &work, mode, &rows),
+                _ => measure(options, mode, &rows),
+            };
+            let figures = figures.with_context(|| mode.label)?;
             let (speed, seconds) = (figures.samples_per_s, begin.elapsed().as_secs_f64());
             eprintln!("round {round}/{}  {:<20}  {speed:8.1} samples/s  ({seconds:.0} s)", options.rounds, mode.label);
             all[i].rounds.push(figures);
@@ -132,9 +178,13 @@ fn compare(options: &Options) -> Result<()> {
         std::fs::write(path, lines?.join("\n") + "\n").with_context(|| path.display().to_string())?;
     }
     let setting = table::setting(options, &work, &all, load);
-    println!("\n{}\n\n{}\n\n{}", setting.join("\n"), table::plain(&all), table::LEGEND);
+    let (table, legend) = match options.whole {
+        true => (whole::table(&all), whole::LEGEND),
+        false => (table::plain(&all), table::LEGEND),
+    };
+    println!("\n{}\n\n{table}\n\n{legend}", setting.join("\n"));
     if options.write {
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+        let page = PathBuf::from("docs/performance.md");
         table::write(&page, &setting, &all)?;
         println!("\nwritten to {}", page.display());
     }
@@ -144,9 +194,10 @@ fn compare(options: &Options) -> Result<()> {
 /// The modes asked for that can be measured here; says why others cannot.
 fn modes(options: &Options, work: &Work) -> Vec<&'static Mode> {
     let mut asked: Vec<&Mode> = match options.modes.is_empty() {
-        true => MODES.iter().collect(),
+        true => MODES.iter().filter(|mode| options.is_cpu() <= !mode.gpu).collect(),
         false => options.modes.clone(),
     };
+    asked.retain(|mode| (mode.task == Task::Run) == options.whole);
     let mut skip = |reason: String, applies: &dyn Fn(&Mode) -> bool| {
         let labels: Vec<&str> = asked.iter().filter(|m| applies(m)).map(|m| m.label).collect();
         if !labels.is_empty() {
@@ -157,12 +208,11 @@ fn modes(options: &Options, work: &Work) -> Vec<&'static Mode> {
     if work.eval.is_empty() {
         skip("the spec has no test split".into(), &|m| m.task == Task::Evaluate);
     }
-    if !machine::has_bf16() {
-        skip("the processor has neither AVX512_BF16 nor AMX".into(), &|m| m.bf16);
-    } else if let Err(e) = work::load(&options.spec, &sets(options, true)) {
-        let message = e.to_string();
-        let first = message.lines().next().unwrap_or_default();
-        skip(format!("the spec refuses bf16: {first}"), &|m| m.bf16 && !m.peer);
+    if options.is_cpu() {
+        skip("it is for GPUs".into(), &|m| m.gpu);
+    }
+    if options.is_cpu() && !machine::has_bf16() {
+        skip("the processor has neither AVX512_BF16 nor AMX".into(), &|m| m.precision == Precision::Bf16);
     }
     if !has_pytorch(&options.peer_python) {
         let python = options.peer_python.display();
@@ -174,9 +224,9 @@ fn modes(options: &Options, work: &Work) -> Vec<&'static Mode> {
 }
 
 /// What `--set` says, and the precision.
-fn sets(options: &Options, bf16: bool) -> Vec<String> {
-    let precision = if bf16 { "bf16" } else { "fp32" };
-    options.sets.iter().cloned().chain([format!("train.precision=\"{precision}\"")]).collect()
+fn sets(options: &Options, mode: &Mode) -> Vec<String> {
+    let precision = format!("train.precision=\"{}\"", modes::key(mode.precision));
+    options.sets.iter().cloned().chain([precision]).flat_map(|set| ["--set".to_string(), set]).collect()
 }
 
 fn has_pytorch(python: &Path) -> bool {
@@ -200,33 +250,33 @@ fn flop(options: &Options, work: &Work, mode: &Mode) -> f64 {
     match mode.task {
         Task::Train => 3.0 * work.forward_flop(&work.steps[..steps(options, mode) as usize].concat()),
         Task::Evaluate => work.forward_flop(&work.eval),
+        Task::Run => whole::flop(work),
     }
 }
 
 /// Measures a mode in a process of its own.
 fn measure(options: &Options, mode: &Mode, rows: &Path) -> Result<Figures> {
-    let threads = options.threads().to_string();
     let mut command;
     if mode.peer {
         command = Command::new(&options.peer_python);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer.py")).arg(rows);
-        command.args(["--mode", mode.name, "--steps", &steps(options, mode).to_string()]);
+        command.arg(options.peer()?).arg(rows).args(["--mode", mode.name]);
+        command.args(["--steps", &steps(options, mode).to_string()]);
     } else {
         command = Command::new(std::env::current_exe()?);
         command.arg(&options.spec).args(["--child", mode.name]);
         command.args(["--steps", &options.steps.to_string(), "--warmup", &options.warmup.to_string()]);
-        command.args(["--eval-rows", &options.eval_rows.to_string()]);
-        // A spec that knows no precision has but one.
-        let sets = sets(options, mode.bf16);
-        let known = mode.bf16 || work::load(&options.spec, &sets).is_ok();
-        for set in if known { &sets } else { &options.sets } {
-            command.args(["--set", set]);
-        }
+        command.args(["--eval-rows", &options.eval_rows.to_string()]).args(sets(options, mode));
     }
-    let output = command.args(["--threads", &threads]).stdin(Stdio::null()).output().context("it does not start")?;
+    let text = output(options, &mut command)?;
+    serde_json::from_str(text.lines().last().unwrap_or_default()).context("its figures cannot be read")
+}
+
+/// What a program on the device and threads of the options prints.
+fn output(options: &Options, command: &mut Command) -> Result<String> {
+    command.args(["--threads", &options.threads().to_string(), "--device", &options.device.to_string()]);
+    let output = command.stdin(Stdio::null()).output().context("it does not start")?;
     if !output.status.success() {
         bail!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(text.lines().last().unwrap_or_default()).context("its figures cannot be read")
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use taper::{execute::DeviceChoice, plan::Precision};
+
 use crate::{
     Options,
     common::machine,
@@ -17,15 +19,16 @@ use crate::{
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
-const HEADER: [&str; 10] =
-    ["", "ms/step", "samples/s", "per CPU-s", "GFLOP/s", "ceiling", "%", "MiB", "fp32 ×", "bf16 ×"];
+const HEADER: [&str; 11] =
+    ["", "ms/step", "samples/s", "per CPU-s", "GFLOP/s", "ceiling", "%", "MiB", "device", "fp32 ×", "bf16 ×"];
 
 /// What the columns say.
 pub const LEGEND: &str = "\
 Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic
 that is necessary (no padding; the last layer for [CLS] alone but for keys and values). ceiling:
 GFLOP/s of the model's own matrix products in the same process and precision, before and after;
-%: the share of it. MiB: peak memory. fp32 ×, bf16 ×: taper's samples/s in that precision over those
+%: the share of it. MiB: peak memory. device: MiB of the GPU, for taper with its context and
+libraries, for PyTorch its tensors at their peak. fp32 ×, bf16 ×: taper's samples/s in that precision over those
 of the row. PyTorch: padded to max_length as in the tutorial; dynamic, to the longest row of the
 batch; grouped, batches of like length; eval, sorted by length. Tokenising is in all times.";
 
@@ -37,28 +40,29 @@ fn cells(all: &[Measured]) -> Vec<Vec<String>> {
         Some(v) if v.abs() < 100.0 => format!("{v:.1}"),
         Some(v) => format!("{v:.0}"),
     };
-    let taper = |task: Task, bf16: bool| {
-        let of = |mode: &Mode| !mode.peer && mode.task == task && mode.bf16 == bf16;
+    let taper = |task: Task, precision: Precision| {
+        let of = |mode: &Mode| !mode.peer && mode.task == task && mode.precision == precision;
         all.iter().find(|m| of(m.mode)).and_then(Measured::samples_per_s)
     };
     let row = |m: &Measured| {
         let speed = m.samples_per_s();
-        let times = |bf16| {
-            let ratio = taper(m.mode.task, bf16).zip(speed).map(|(taper, speed)| taper / speed);
+        let times = |precision| {
+            let ratio = taper(m.mode.task, precision).zip(speed).map(|(taper, speed)| taper / speed);
             show(ratio.filter(|_| m.mode.peer))
         };
         let step = m.median(|f| Some(f.ms_per_step_mean)).filter(|_| m.mode.task == Task::Train);
         vec![
             m.mode.label.to_string(),
-            step.map_or("–".into(), |ms| format!("{ms:.0}")),
+            show(step),
             show(speed),
             show(m.median(|f| f.samples_per_cpu_s)),
             show(m.gflops()),
             show(m.median(|f| f.ceiling())),
             m.share().map_or("–".into(), |share| format!("{:.0}", 100.0 * share)),
             m.median(|f| f.peak_rss_mib).map_or("–".into(), |mib| format!("{mib:.0}")),
-            times(false),
-            times(true),
+            m.median(|f| f.device_mib).map_or("–".into(), |mib| format!("{mib:.0}")),
+            times(Precision::Fp32),
+            times(Precision::Bf16),
         ]
     };
     all.iter().map(row).collect()
@@ -86,7 +90,7 @@ pub fn plain(all: &[Measured]) -> String {
 
 /// Where, with what and on what the figures were measured.
 pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f64>) -> Vec<String> {
-    let environment = taper::execute::environment(&work.run, "cpu");
+    let environment = taper::execute::environment(&work.run, &options.device.name());
     let show = |value: Option<f64>| value.map_or("unknown".to_string(), |v| format!("{v:.1}"));
     let mut versions = vec![match &environment.git_commit {
         Some(commit) => {
@@ -100,7 +104,8 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
     }
     let (c, trained) = (&work.run.shape, work.trained());
     let dropout = c.hidden_dropout;
-    vec![
+    let device = if options.device == DeviceChoice::Cpu { None } else { Some(options.device.description()) };
+    let lines = vec![
         format!(
             "{}: {} cores used of {} ({}), {} GiB, load {} before",
             machine::cpu(),
@@ -125,7 +130,8 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
             work.eval.len(),
             options.rounds,
         ),
-    ]
+    ];
+    device.into_iter().chain(lines).collect()
 }
 
 /// Puts setting, table and legend between the marks of a Markdown page.

@@ -1,12 +1,15 @@
 //! Which rows are measured: those of the run's own first steps, and rows of its test split.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use taper::{
     data::epoch_order,
-    execute::{Prepared, RunFolder, Workbench},
+    execute::{DeviceChoice, Prepared, RunFolder, Workbench},
     plan::{self, ModelShape},
     spec::{LoadOptions, LoadedSpec},
     train::step_batches,
@@ -94,19 +97,42 @@ impl Work {
         self.lengths(rows).iter().map(|&n| shape.forward_flop(n as u64)).sum()
     }
 
-    /// Writes what the peer script needs: texts and labels of the rows, numbered anew, and the recipe.
-    pub fn write_rows(&self, path: &Path, model: &Path) -> Result<()> {
-        let (mut texts, mut labels) = (Vec::new(), Vec::new());
-        let mut number = |rows: &[u32]| -> Vec<usize> {
-            let first = texts.len();
-            let rows = rows.iter().map(|&row| &self.run.dataset.rows[row as usize]);
-            texts.extend(rows.clone().map(|row| row.text.as_str()));
-            labels.extend(rows.map(|row| row.label));
-            (first..texts.len()).collect()
+    /// The rows of every step of the whole run, and how many steps an epoch has.
+    fn whole(&self) -> Result<Vec<Vec<u32>>> {
+        let (run, train) = (&self.run, &self.run.config.train);
+        let (mut epoch, mut order) = (0, Vec::new());
+        let step = |step| {
+            let (at, place) = run.steps.place(step);
+            if epoch != at {
+                (epoch, order) = (at, epoch_order(&run.splits.train, train.order_seed, at));
+            }
+            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place)?;
+            Ok(batches.into_iter().flat_map(|batch| batch.rows).collect())
         };
-        let warmup: Vec<_> = self.warmup.iter().map(|rows| number(rows)).collect();
-        let steps: Vec<_> = self.steps.iter().map(|rows| number(rows)).collect();
-        let eval = number(&self.eval);
+        (1..=run.steps.total).map(step).collect()
+    }
+
+    /// Writes what the peer script needs: texts and labels of the rows, numbered anew, and the recipe. Of the whole run, or of
+    /// the measured rows.
+    pub fn write_rows(&self, path: &Path, model: &Path, whole: bool) -> Result<()> {
+        let whole_steps = if whole { self.whole()? } else { Vec::new() };
+        let (warmup, steps) = if whole { (&Vec::new(), &whole_steps) } else { (&self.warmup, &self.steps) };
+        let eval_rows = if whole { &self.run.splits.test } else { &self.eval };
+        let (mut texts, mut labels, mut numbers) = (Vec::new(), Vec::new(), HashMap::new());
+        let mut number = |rows: &[u32]| -> Vec<usize> {
+            let number = |row: &u32| {
+                *numbers.entry(*row).or_insert_with(|| {
+                    let row = &self.run.dataset.rows[*row as usize];
+                    texts.push(row.text.as_str());
+                    labels.push(row.label);
+                    texts.len() - 1
+                })
+            };
+            rows.iter().map(number).collect()
+        };
+        let warmup: Vec<_> = warmup.iter().map(|rows| number(rows)).collect();
+        let steps: Vec<_> = steps.iter().map(|rows| number(rows)).collect();
+        let eval = number(eval_rows);
         let (shape, train) = (&self.run.shape, &self.run.config.train);
         let document: Value = json!({
             "model": model, "max_length": self.run.config.data.max_length, "batch_size": train.batch_size,
@@ -121,6 +147,7 @@ impl Work {
                 "max_grad_norm": train.max_grad_norm,
             },
             "texts": texts, "labels": labels, "warmup": warmup, "steps": steps, "eval": eval,
+            "steps_per_epoch": self.run.steps.per_epoch,
         });
         std::fs::write(path, document.to_string()).with_context(|| path.display().to_string())
     }
@@ -131,7 +158,7 @@ impl Work {
             return Ok(std::path::absolute(&files.folder)?);
         }
         let folder = scratch.join("model");
-        let engine = engine::engine(&self.run)?;
+        let engine = engine::engine(&self.run, DeviceChoice::Cpu)?;
         let (labels, max_length) = (&self.run.dataset.labels, self.run.config.data.max_length);
         RunFolder::write_model(
             &folder,

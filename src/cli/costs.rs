@@ -38,6 +38,16 @@ struct LargestOf {
 impl Costs {
     /// What a run will cost.
     pub fn of(&mut self, run: &Prepared) -> Result<Estimate> {
+        let rate = self.rate(run.config.train.precision);
+        self.at(run, Some(rate))
+    }
+
+    /// Bytes of memory that the largest of these runs takes.
+    pub fn largest_memory(&mut self, runs: &[Prepared]) -> Result<u64> {
+        runs.iter().try_fold(0, |most, run| Ok(most.max(self.at(run, None)?.memory_bytes)))
+    }
+
+    fn at(&mut self, run: &Prepared, rate: Option<f64>) -> Result<Estimate> {
         let place = self.rows(run)?;
         let train = &run.config.train;
         let of = LargestOf {
@@ -54,10 +64,9 @@ impl Costs {
                 largest
             }
         };
-        let rate = self.rate(train.precision);
         let rows = &self.rows[place];
         let [train, dev, test] = &rows.lengths;
-        Ok(estimate(&run.config, &shape(run), Lengths { train, dev, test, largest, words: rows.words }, Some(rate)))
+        Ok(estimate(&run.config, &shape(run), Lengths { train, dev, test, largest, words: rows.words }, rate))
     }
 
     /// The machine's speed in a precision.

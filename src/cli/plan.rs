@@ -1,13 +1,13 @@
 //! `taper plan`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{convert::Infallible, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, LengthStats},
-    execute::Prepared,
+    execute::{Prepared, RunsPerDevice, threads},
     format,
     plan::Estimate,
     spec::LoadedSpec,
@@ -81,9 +81,24 @@ impl Plan {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
         let method = Method::new(&spec.spec().sweep, &planner);
-        match out.json {
-            true => out.document(&document(&spec, &lines, &orphaned, &method)?)?,
-            false => print(&spec, &self.spec, &lines, &orphaned, &method, out)?,
+        let device = global.device.resolve();
+        let open = lines.iter().filter(|line| left(line) > 0.0).count();
+        let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
+        let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
+        if out.json {
+            let mut document = document(&spec, &lines, &orphaned, &method)?;
+            document["device"] = device.name().into();
+            document["runs_at_a_time"] = at_a_time.into();
+            out.document(&document)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        print(&spec, &self.spec, &lines, &orphaned, &method, out)?;
+        if let Some(gpu) = device.gpu_name() {
+            let how = match at_a_time {
+                1 => "one run at a time".to_string(),
+                n => format!("{n} runs at a time, as they fit into its free memory (--runs-per-device)"),
+            };
+            out.line(format!("on {}, {gpu}: {how}", device.name()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

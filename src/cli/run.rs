@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Budget, DeviceChoice, Prepared, RunFolder, Runner, Slot, Tally, run_all, threads},
+    execute::{Budget, DeviceChoice, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, run_all, threads},
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
     plan::Prune,
@@ -18,6 +18,7 @@ use taper::{
 use super::{
     Global, Unusable, common,
     common::{Planner, SpecArgs},
+    costs::Costs,
     leaderboard,
     output::Output,
 };
@@ -34,11 +35,14 @@ pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,
     /// Runs made at a time, each in a process of its own; on the CPU they share the threads.
-    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: u16,
-    /// Devices to make runs on, one at a time on each: cuda:0,cuda:1,cpu.
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Devices to make runs on: cuda:0,cuda:1,cpu.
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "jobs")]
     devices: Vec<DeviceChoice>,
+    /// Runs made at a time on each device; auto: as many as fit into a GPU's free memory, four at most; one on the CPU.
+    #[arg(long, value_name = "K|auto", default_value_t, conflicts_with = "jobs")]
+    runs_per_device: RunsPerDevice,
     /// How often a run is tried again whose process died.
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
@@ -51,9 +55,7 @@ impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
-        let slots = self.slots(global);
-        let mut devices: Vec<DeviceChoice> = slots.iter().map(|slot| slot.device).collect();
-        devices.dedup();
+        let devices = self.devices(global);
         let existing = match global.runs.join("taper.db").is_file() {
             true => Some(common::open_existing(global)?),
             false => None,
@@ -62,6 +64,7 @@ impl Run {
         for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
+        let slots = self.slots(&devices, &planner)?;
         let mut store = Store::open(&global.runs)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
@@ -73,6 +76,9 @@ impl Run {
                 }
             }
         };
+        for line in self.places(&slots, global) {
+            say(&line);
+        }
         common::catch_signals(move || {
             above.say(
                 "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
@@ -164,13 +170,43 @@ impl Run {
         Ok(experiment)
     }
 
-    /// Where the runs are made.
-    fn slots(&self, global: &Global) -> Vec<Slot> {
-        let devices = match self.devices.is_empty() {
-            true => vec![global.device; self.jobs.into()],
-            false => self.devices.clone(),
+    /// The devices that runs are made on.
+    fn devices(&self, global: &Global) -> Vec<DeviceChoice> {
+        let asked = if self.devices.is_empty() { std::slice::from_ref(&global.device) } else { &self.devices };
+        asked.iter().map(|device| device.resolve()).collect()
+    }
+
+    /// Where the runs are made: the first slot of each device before the second of any.
+    fn slots(&self, devices: &[DeviceChoice], planner: &Planner) -> Result<Vec<Slot>> {
+        let asked = self.jobs.map_or(self.runs_per_device, |jobs| RunsPerDevice::Exactly(jobs.into()));
+        // Those that a search has yet to propose are like those that are known.
+        let runs = if planner.more { usize::MAX } else { planner.runs.len() };
+        let peak = || Costs::default().largest_memory(&planner.runs);
+        let each = devices.iter().map(|device| asked.on(*device, runs, threads() / devices.len(), peak));
+        let each = each.collect::<Result<Vec<usize>>>()?;
+        let turns = 0..each.iter().copied().max().unwrap_or(0);
+        let at = |turn: usize| devices.iter().zip(&each).filter(move |(_, n)| turn < **n).map(|(device, _)| *device);
+        Ok(Slot::share(&turns.flat_map(at).collect::<Vec<_>>(), threads()))
+    }
+
+    /// Where runs are made, a line for each device; and why not on a GPU, where that was left open and there is a driver.
+    fn places(&self, slots: &[Slot], global: &Global) -> Vec<String> {
+        let mut devices: Vec<DeviceChoice> = Vec::new();
+        for slot in slots {
+            if !devices.contains(&slot.device) {
+                devices.push(slot.device);
+            }
+        }
+        let line = |device: &DeviceChoice| {
+            let there: Vec<&Slot> = slots.iter().filter(|slot| slot.device == *device).collect();
+            let threads = there.iter().map(|slot| slot.threads).sum::<usize>();
+            let side_by_side =
+                if there.len() > 1 { format!(", {} runs at a time", there.len()) } else { String::new() };
+            format!("device: {}, {threads} threads{side_by_side}", device.description())
         };
-        Slot::share(&devices, threads())
+        let left_open = self.devices.is_empty() && global.device == DeviceChoice::Auto;
+        let refused = if left_open { DeviceChoice::why_no_gpu() } else { None };
+        devices.iter().map(line).chain(refused).collect()
     }
 
     /// What came of it, and what to do next.

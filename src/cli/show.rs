@@ -65,7 +65,8 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
     out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
-        out.line(format!("made with   taper {}{commit}, {}, {} threads, {}", e.taper, e.device, e.threads, e.cpu))?;
+        let device = if e.gpu.is_empty() { e.device.clone() } else { format!("{} ({})", e.device, e.gpu) };
+        out.line(format!("made with   taper {}{commit}, {device}, {} threads, {}", e.taper, e.threads, e.cpu))?;
     }
     for note in &whole.notes {
         out.line(format!("note        {}", note.message))?;

@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use super::{AdamW, Engine, OptimizerState, Recipe, found, optimizer::Gradients};
 use crate::{
     data::Batch,
+    kernels::Sums,
     model::{BertConfig, Classifier, DropoutPlan, Input, ModelError, Named, Parameters},
 };
 
@@ -18,6 +19,7 @@ pub struct Autograd {
     parameters: Parameters,
     optimizer: AdamW,
     gradients: Gradients,
+    finished: Vec<Sums>,
 }
 
 impl Autograd {
@@ -36,6 +38,7 @@ impl Autograd {
             gradients: optimizer.no_gradients(),
             optimizer,
             parameters,
+            finished: Vec::new(),
         })
     }
 
@@ -74,8 +77,30 @@ impl Engine for Autograd {
         Ok(self.optimizer.norm(&self.gradients)?)
     }
 
-    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError> {
+    fn update(&mut self, lr: f64) -> Result<(), ModelError> {
+        let norm = self.norm()?;
         Ok(self.optimizer.step(&self.gradients, norm, lr)?)
+    }
+
+    fn step(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+        lr: f64,
+    ) -> Result<(), ModelError> {
+        let loss = self.gradients(batches, targets, dropout)?;
+        let norm = self.norm()?;
+        let sums = Sums { loss, squares: norm * norm };
+        if sums.are_finite() {
+            self.optimizer.step(&self.gradients, norm, lr)?;
+        }
+        self.finished.push(sums);
+        Ok(())
+    }
+
+    fn finished(&mut self, _: bool) -> Result<Vec<Sums>, ModelError> {
+        Ok(std::mem::take(&mut self.finished))
     }
 
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {

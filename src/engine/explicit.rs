@@ -1,6 +1,9 @@
 //! The explicit engine: parameters, gradients and moments in one buffer each.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+};
 
 use candle_core::Tensor;
 
@@ -12,7 +15,7 @@ use super::{
 };
 use crate::{
     data::Batch,
-    kernels::Backend,
+    kernels::{Backend, Sums},
     model::{BertConfig, DropoutPlan, ModelError, Named, Parameters, is_frozen},
 };
 
@@ -31,6 +34,8 @@ pub struct Explicit<B: Backend> {
     pub(super) gradients: B::Buffer,
     pub(super) moments: [B::Buffer; 2],
     pub(super) optimizer: Optimizer,
+    /// What words without a gradient were decayed by before each step that is not known to have ended.
+    decays: VecDeque<f64>,
     pub(super) workspace: Workspace<B>,
 }
 
@@ -53,6 +58,7 @@ impl<B: Backend> Explicit<B> {
             gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
             moments: [(); 2].map(|()| backend.zeros_of_parameters(layout.len, layout.dense)),
             optimizer: Optimizer::new(recipe, config.vocab_size),
+            decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
             config: config.clone(),
             layout,
@@ -70,26 +76,30 @@ impl<B: Backend> Explicit<B> {
         self.trains(|at| at == self.layout.embedding.word)
     }
 
-    /// The loss and the gradients of a step.
-    fn step_gradients(&mut self, batches: &[Batch], targets: &[Vec<f32>], dropout: Option<DropoutPlan>) -> f64 {
+    /// The loss, the gradients and their squares of a step.
+    fn step_gradients(&mut self, batches: &[Batch], targets: &[Vec<f32>], dropout: Option<DropoutPlan>) {
+        self.backend.begin_step();
         self.optimizer.begin_step(batches);
         let words = self.optimizer.words.len();
         self.workspace.reserve_words(&self.backend, words, self.config.hidden_size);
         self.backend.clear(&mut self.workspace.words, words * self.config.hidden_size);
-        let mut loss = 0.0;
         for (i, (batch, targets)) in batches.iter().zip(targets).enumerate() {
             let on_device = self.enter(batch);
             self.forward(&on_device, batch, dropout, true);
             let (ws, rows) = (&mut self.workspace, batch.offsets.len() - 1);
-            loss += self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels);
+            self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels);
             self.backward(&on_device, batch, dropout, i == 0);
         }
-        loss
+        self.add_squares();
     }
 
     fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, at: usize) -> Named<'a> {
         let range = at..at + shape.iter().product::<usize>();
-        Named::lazy(name, shape, move || self.backend.read(buffer, range.clone()))
+        Named::lazy(name, shape, move || {
+            let values = self.backend.read(buffer, range.clone());
+            self.backend.health()?;
+            Ok(values)
+        })
     }
 }
 
@@ -111,6 +121,7 @@ impl<B: Backend> Engine for Explicit<B> {
         });
         let rows = batch.offsets.len() - 1;
         let logits = self.backend.read(&self.workspace.logits, 0..rows * self.labels);
+        self.backend.health()?;
         Ok(logits.chunks_exact(self.labels).map(<[f32]>::to_vec).collect())
     }
 
@@ -120,16 +131,51 @@ impl<B: Backend> Engine for Explicit<B> {
         targets: &[Vec<f32>],
         dropout: Option<DropoutPlan>,
     ) -> Result<f64, ModelError> {
-        Ok(B::enter(|| self.step_gradients(batches, targets, dropout)))
+        let sums = B::enter(|| {
+            self.step_gradients(batches, targets, dropout);
+            self.backend.sums()
+        });
+        self.backend.health()?;
+        Ok(sums.loss)
     }
 
     fn norm(&mut self) -> Result<f64, ModelError> {
-        Ok(B::enter(|| self.gradient_norm()))
+        let sums = self.backend.sums();
+        self.backend.health()?;
+        Ok(sums.norm())
     }
 
-    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError> {
-        B::enter(|| self.adamw(norm, lr));
-        Ok(())
+    fn update(&mut self, lr: f64) -> Result<(), ModelError> {
+        B::enter(|| self.adamw(lr));
+        Ok(self.backend.health()?)
+    }
+
+    fn step(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+        lr: f64,
+    ) -> Result<(), ModelError> {
+        self.decays.push_back(self.optimizer.decay);
+        B::enter(|| {
+            self.step_gradients(batches, targets, dropout);
+            self.adamw(lr);
+            self.backend.end_step();
+        });
+        Ok(self.backend.health()?)
+    }
+
+    fn finished(&mut self, wait: bool) -> Result<Vec<Sums>, ModelError> {
+        let finished = self.backend.finished(wait);
+        self.backend.health()?;
+        for (sums, decay) in finished.iter().zip(self.decays.drain(..finished.len())) {
+            if !sums.are_finite() {
+                self.optimizer.decay = decay;
+                break;
+            }
+        }
+        Ok(finished)
     }
 
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {
@@ -155,8 +201,9 @@ impl<B: Backend> Engine for Explicit<B> {
         let words = self.layout.embedding.word;
         let decayed = |place: &'_ Place| {
             let mut words = self.backend.read(&self.parameters, place.range()).into_owned();
+            self.backend.health()?;
             self.optimizer.apply_decay(&mut words, self.config.hidden_size);
-            Cow::Owned(words)
+            Ok(Cow::Owned(words))
         };
         let places = self.layout.places.iter();
         let named = places.map(|place| match place.at == words && self.optimizer.decay != 1.0 {
@@ -187,7 +234,7 @@ impl<B: Backend> Engine for Explicit<B> {
             }
         }
         self.optimizer.restore(state);
-        self.backend.parameters_changed();
+        self.backend.parameters_written();
         Ok(())
     }
 
@@ -197,7 +244,7 @@ impl<B: Backend> Engine for Explicit<B> {
         }
         // What is taken over is meant as it stands.
         self.optimizer.decay = 1.0;
-        self.backend.parameters_changed();
+        self.backend.parameters_written();
         Ok(())
     }
 }

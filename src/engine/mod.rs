@@ -1,8 +1,8 @@
 //! The training engine: gradients of a classifier, and the optimiser that uses them.
 //!
 //! [`Explicit`] has a forward and a backward pass written out over one stream of real tokens, in buffers that are made once,
-//! against the kernels of a device. [`Autograd`] gives the same through candle's tape, on every device that candle knows: it is
-//! what the other is tested against, and what runs where there are no kernels yet.
+//! against the kernels of a device: the processor or an NVIDIA GPU. [`Autograd`] gives the same through candle's tape, on every
+//! device that candle knows: it is what the other is tested against, and what runs where there are no kernels.
 
 mod autograd;
 mod backward;
@@ -19,11 +19,14 @@ pub use optimizer::AdamW;
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
     data::Batch,
-    kernels::Cpu,
+    kernels::{
+        Cpu, Sums,
+        cuda::{self, Cuda, Factors},
+    },
     model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
     plan::{Precision, TrainConfig},
 };
@@ -99,11 +102,25 @@ pub trait Engine {
         dropout: Option<DropoutPlan>,
     ) -> Result<f64, ModelError>;
 
-    /// Euclidean norm of all gradients together.
+    /// Euclidean norm of all gradients together, after [`Self::gradients`].
     fn norm(&mut self) -> Result<f64, ModelError>;
 
-    /// One AdamW update at a learning rate; `norm` is that of the gradients, which are cut to the largest allowed.
-    fn update(&mut self, norm: f64, lr: f64) -> Result<(), ModelError>;
+    /// One AdamW update at a learning rate, after [`Self::gradients`], which are cut to the largest norm allowed.
+    fn update(&mut self, lr: f64) -> Result<(), ModelError>;
+
+    /// A whole step: [`Self::gradients`] and [`Self::update`], without waiting for the device. A step whose loss or gradient is
+    /// not finite changes no parameter; no parameter means anything after it.
+    fn step(
+        &mut self,
+        batches: &[Batch],
+        targets: &[Vec<f32>],
+        dropout: Option<DropoutPlan>,
+        lr: f64,
+    ) -> Result<(), ModelError>;
+
+    /// Loss and gradient of each [`Self::step`] that were not given yet, oldest first: of all steps where `wait`, else of those
+    /// that the device is known to be done with.
+    fn finished(&mut self, wait: bool) -> Result<Vec<Sums>, ModelError>;
 
     /// The gradient of every trainable parameter, after [`Self::gradients`]; for tests and diagnosis.
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError>;
@@ -124,7 +141,21 @@ pub trait Engine {
     fn set_parameters(&mut self, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
 }
 
-/// The engine for a device: explicit on the CPU, candle's tape elsewhere.
+/// Where an engine computes.
+#[derive(Debug, Clone)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// The CUDA device of this number.
+    Cuda(usize),
+    /// A device that candle knows and the kernels do not: its tape is used.
+    Tape(candle_core::Device),
+}
+
+/// The engine for a device.
+///
+/// # Errors
+/// A precision that the device does not have, a device that cannot be opened, no memory.
 pub fn engine(
     config: &BertConfig,
     parameters: Parameters,
@@ -132,13 +163,23 @@ pub fn engine(
     device: &Device,
 ) -> Result<Box<dyn Engine>, ModelError> {
     Ok(match (device, recipe.precision) {
+        (Device::Cuda(ordinal), precision) => {
+            let factors = match precision {
+                Precision::Fp32 => Factors::F32,
+                Precision::Tf32 => Factors::Tf32,
+                Precision::Bf16 => Factors::Bf16,
+            };
+            let backend = Cuda::new(cuda::Device::open(*ordinal, factors)?, factors)?;
+            Box::new(Explicit::new(backend, config, parameters, recipe)?)
+        }
+        (_, Precision::Tf32) => return Err(ModelError::NoTf32),
         (Device::Cpu, Precision::Fp32) => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
         (Device::Cpu, Precision::Bf16) => {
             let cpu = Cpu::bf16().ok_or(ModelError::NoBf16)?;
             Box::new(Explicit::new(cpu, config, parameters, recipe)?)
         }
-        (_, Precision::Bf16) => return Err(ModelError::NoBf16),
-        (_, Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
+        (Device::Tape(_), Precision::Bf16) => return Err(ModelError::NoBf16),
+        (Device::Tape(device), Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
     })
 }
 

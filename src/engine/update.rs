@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     data::Batch,
-    kernels::{AdamW, Backend, Moments, Occurrence, Untouched},
+    kernels::{AdamW, Backend, Clip, Moments, Occurrence, Untouched},
     model::is_frozen,
 };
 
@@ -70,16 +70,14 @@ impl Optimizer {
     }
 
     /// What the next update is for every parameter, but for weight decay.
-    fn next_update(&mut self, norm: f64, lr: f64) -> AdamW {
+    fn next_update(&mut self, lr: f64) -> AdamW {
         self.updates += 1;
-        // torch.nn.utils.clip_grad_norm_ adds 1e-6 to the norm.
-        let most = self.recipe.max_grad_norm;
-        let clip = if most > 0.0 { (most / (norm + 1e-6)).min(1.0) } else { 1.0 };
         let (b1, b2) = self.recipe.betas;
         let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
         AdamW {
             betas: (b1 as f32, b2 as f32),
-            gradient: (((1.0 - b1) * clip) as f32, ((1.0 - b2) * clip * clip) as f32),
+            gradient: (1.0 - b1, 1.0 - b2),
+            clip: Clip::ToNorm(self.recipe.max_grad_norm),
             keep: 1.0,
             size: (lr / correction(b1)) as f32,
             root: (1.0 / correction(b2).sqrt()) as f32,
@@ -130,20 +128,20 @@ pub fn stretches(layout: &Layout, recipe: &Recipe) -> Vec<Stretch> {
 }
 
 impl<B: Backend> Explicit<B> {
-    /// Norm of the gradients of what is trained.
-    pub(super) fn gradient_norm(&mut self) -> f64 {
-        let dense = self.stretches.iter().map(|s| self.backend.sum_of_squares(&self.gradients, s.range.clone()));
-        let mut total: f64 = dense.sum();
+    /// Adds up the squares of the gradients of what is trained.
+    pub(super) fn add_squares(&mut self) {
+        for stretch in &self.stretches {
+            self.backend.add_squares(&self.gradients, stretch.range.clone());
+        }
         if self.trains_words() {
             let len = self.optimizer.words.len() * self.config.hidden_size;
-            total += self.backend.sum_of_squares(&self.workspace.words, 0..len);
+            self.backend.add_squares(&self.workspace.words, 0..len);
         }
-        total.sqrt()
     }
 
     /// One update.
-    pub(super) fn adamw(&mut self, norm: f64, lr: f64) {
-        let update = self.optimizer.next_update(norm, lr);
+    pub(super) fn adamw(&mut self, lr: f64) {
+        let update = self.optimizer.next_update(lr);
         let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
         let [first, second] = &mut self.moments;
         for stretch in &self.stretches {
@@ -154,7 +152,6 @@ impl<B: Backend> Explicit<B> {
         if self.trains_words() {
             self.update_words(update, decay);
         }
-        self.backend.parameters_changed();
     }
 
     fn update_words(&mut self, update: AdamW, decay: f64) {
@@ -165,9 +162,11 @@ impl<B: Backend> Explicit<B> {
             self.backend.scale_rows(&mut self.parameters, table, width, &new, o.decay as f32);
         }
         new.iter().for_each(|word| o.touched[*word as usize] = true);
-        let rows = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
-        let gradient = |row: u32| o.words.binary_search(&row).ok().map(|i| i as u32);
-        let rows: Vec<(u32, Option<u32>)> = rows.map(|row| (row, gradient(row))).collect();
+        // Both ascend: the words of this step are among those that ever had a gradient.
+        let mut words = (0..).zip(&o.words).peekable();
+        let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
+        let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
+        let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
         o.decay *= keep;
         let [first, second] = &mut self.moments;
         let moments = Moments { values: &mut self.parameters, first, second };

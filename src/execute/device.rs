@@ -1,10 +1,13 @@
 //! Devices and threads.
 
-use std::{fmt, str::FromStr};
-
-use candle_core::Device;
+use std::{fmt, str::FromStr, sync::OnceLock};
 
 use super::ExecuteError;
+use crate::{
+    engine::Device,
+    kernels::cuda::{self, DeviceError, DeviceInfo, Factors},
+    plan::Precision,
+};
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,36 +50,104 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The name under which [`Self::open`] gives the device; whether one that is named is here is not looked at.
-    pub fn name(self) -> String {
+    /// The device that is meant: `auto` is decided, one that is named stays, whether it is here or not.
+    pub fn resolve(self) -> Self {
+        static AUTO: OnceLock<DeviceChoice> = OnceLock::new();
         match self {
-            Self::Auto => self.open().map_or_else(|_| "cpu".into(), |(_, name)| name),
-            named => named.to_string(),
+            Self::Auto => *AUTO.get_or_init(|| {
+                let count = cuda::devices().map_or(0, |devices| devices.len());
+                (0..count).find(|&n| cuda::usable(n, Factors::F32).is_ok()).map_or(Self::Cpu, Self::Cuda)
+            }),
+            named => named,
         }
     }
 
-    /// The device and its name.
-    pub fn open(self) -> Result<(Device, String), ExecuteError> {
-        let refused = |name: String, hint: &str, e: candle_core::Error| {
-            ExecuteError::Device(format!("{name} cannot be used: {e}; {hint}"))
+    /// The name under which [`Self::open`] gives the device; whether one that is named is here is not looked at.
+    pub fn name(self) -> String {
+        self.resolve().to_string()
+    }
+
+    /// What the driver says of a GPU that is here.
+    fn gpu(self) -> Option<DeviceInfo> {
+        match self.resolve() {
+            Self::Cuda(n) => cuda::devices().ok()?.into_iter().nth(n),
+            _ => None,
+        }
+    }
+
+    /// A GPU in words, where there is one: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version
+    /// that the driver supports.
+    pub fn gpu_name(self) -> Option<String> {
+        let DeviceInfo { name, capability, driver, .. } = self.gpu()?;
+        Some(format!("{name}, compute capability {}.{}, CUDA {}.{}", capability.0, capability.1, driver.0, driver.1))
+    }
+
+    /// The device in words: `cuda:0 (NVIDIA H200, …)`.
+    pub fn description(self) -> String {
+        match self.gpu_name() {
+            Some(gpu) => format!("{} ({gpu})", self.name()),
+            None => self.name(),
+        }
+    }
+
+    /// Why `auto` is no GPU although there is a driver for one.
+    pub fn why_no_gpu() -> Option<String> {
+        let error = match (Self::Auto.resolve(), cuda::devices()) {
+            (Self::Cuda(_), _) | (_, Err(DeviceError::NotBuilt | DeviceError::NoDriver(_))) => return None,
+            (_, Ok(devices)) if devices.is_empty() => return None,
+            (_, Ok(_)) => cuda::usable(0, Factors::F32).err()?,
+            (_, Err(e)) => e,
         };
-        match self {
-            Self::Auto if candle_core::utils::cuda_is_available() => Self::Cuda(0).open().or_else(|_| Self::Cpu.open()),
+        Some(format!("not on a GPU: {error}"))
+    }
+
+    /// Bytes of a GPU's memory that nobody uses; none where that is not known. Opens the GPU for a moment.
+    pub fn free_memory(self) -> Option<u64> {
+        match self.resolve() {
+            Self::Cuda(n) => cuda::free_memory(n).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether a GPU that is here is too old for a precision; says so.
+    pub(super) fn refuses(self, precision: Precision) -> Option<String> {
+        let factors = match precision {
+            Precision::Fp32 => Factors::F32,
+            Precision::Tf32 => Factors::Tf32,
+            Precision::Bf16 => Factors::Bf16,
+        };
+        match (self.resolve(), factors) {
+            (Self::Cuda(n), factors) => match cuda::usable(n, factors) {
+                Err(e @ DeviceError::Capability { .. }) => Some(e.to_string()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The device and its name, once everything is there that any run on it needs.
+    pub(super) fn ready(self) -> Result<(Device, String), ExecuteError> {
+        let opened = self.open()?;
+        if let Device::Cuda(_) = &opened.0 {
+            cuda::find_cublas().map_err(|e| ExecuteError::Device(e.to_string()))?;
+        }
+        Ok(opened)
+    }
+
+    /// The device and its name. A GPU is looked at, and taken only by the engine.
+    pub fn open(self) -> Result<(Device, String), ExecuteError> {
+        match self.resolve() {
             Self::Auto | Self::Cpu => Ok((Device::Cpu, "cpu".into())),
-            Self::Cuda(_) if !candle_core::utils::cuda_is_available() => Err(ExecuteError::Device(
-                "this build of taper has no CUDA: build it with `--features cuda`, or use --device cpu".into(),
-            )),
             Self::Cuda(n) => {
-                let hint = "`nvidia-smi` lists the devices and the driver; --device cpu works everywhere";
-                let device = Device::new_cuda(n).map_err(|e| refused(format!("cuda:{n}"), hint, e))?;
-                Ok((device, format!("cuda:{n}")))
+                cuda::usable(n, Factors::F32).map_err(|e| ExecuteError::Device(e.to_string()))?;
+                Ok((Device::Cuda(n), format!("cuda:{n}")))
             }
             Self::Metal if !candle_core::utils::metal_is_available() => Err(ExecuteError::Device(
                 "this build of taper has no Metal: build it with `--features metal`, or use --device cpu".into(),
             )),
             Self::Metal => {
-                let device = Device::new_metal(0).map_err(|e| refused("metal".into(), "use --device cpu", e))?;
-                Ok((device, "metal".into()))
+                let refused = |e| ExecuteError::Device(format!("metal cannot be used: {e}; use --device cpu"));
+                Ok((Device::Tape(candle_core::Device::new_metal(0).map_err(refused)?), "metal".into()))
             }
         }
     }
@@ -121,11 +192,20 @@ mod tests {
         }
     }
 
-    #[cfg(not(feature = "cuda"))]
     #[test]
-    fn a_build_without_cuda_says_how_to_get_it() {
-        let error = DeviceChoice::Cuda(0).open().expect_err("no CUDA");
-        assert!(error.to_string().contains("--features cuda"));
-        assert_eq!(DeviceChoice::Auto.open().expect("the CPU").1, "cpu");
+    fn auto_is_decided_and_what_is_not_here_is_refused_with_a_way_out() {
+        let auto = DeviceChoice::Auto.resolve();
+        assert!(matches!(auto, DeviceChoice::Cpu | DeviceChoice::Cuda(_)), "{auto}");
+        assert_eq!(auto.gpu_name().is_some(), auto != DeviceChoice::Cpu);
+        assert_eq!(DeviceChoice::Auto.open().expect("some device").1, auto.to_string());
+        assert_eq!(DeviceChoice::Cpu.description(), "cpu");
+        assert_eq!(DeviceChoice::Cpu.free_memory(), None);
+        let message = DeviceChoice::Cuda(99).open().expect_err("so many").to_string();
+        assert!(message.contains("--device cpu"), "{message}");
+        assert_eq!(message.contains("feature `cuda`"), !cfg!(feature = "cuda"), "{message}");
+        if auto == DeviceChoice::Cpu {
+            // What a GPU lacks that is not here is no reason to refuse a plan for a machine that has it.
+            assert_eq!(DeviceChoice::Cuda(0).refuses(Precision::Tf32), None);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::Prepared;
+use super::{DeviceChoice, Prepared};
 use crate::{
     kernels,
     plan::{Precision, Source},
@@ -20,6 +20,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: processor_of(device, run.config.train.precision),
         device: device.into(),
+        gpu: device.parse().ok().and_then(DeviceChoice::gpu_name).unwrap_or_default(),
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
         model_digest: run.model_digest.clone(),

@@ -153,6 +153,10 @@ fn anchored(config: &RunConfig) -> RunConfig {
             Source::Scratch(name) if name.ends_with(".json") => {
                 *name = anchor(Path::new(name.as_str())).display().to_string();
             }
+            Source::Scratch(name) if name.ends_with('/') => {
+                let folder = anchor(Path::new(name.trim_end_matches('/')));
+                *name = format!("{}/", folder.display());
+            }
             _ => {}
         }
     }

@@ -2,16 +2,14 @@
 
 use std::{cell::RefCell, io, path::Path, thread, time::Duration};
 
-use candle_core::Device;
-
 use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, worker::Line};
 use crate::{
-    engine::{Engine, engine},
+    engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
     model::{Loaded, Parameters, read_weights},
     plan::Keep,
     store::{Environment, RunLock},
-    train::{Job, Outputs, Resumed, Saved, TrainError, fit, reading_order},
+    train::{Job, Outputs, Resumed, Saved, TrainError, fit, model_failure, reading_order},
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
@@ -55,6 +53,8 @@ pub(super) fn make(
         Err(End::Failed(e)) => {
             let kind = match &e {
                 ExecuteError::Train(e) => e.kind(),
+                // Before its first step.
+                ExecuteError::Model(e) => model_failure(e),
                 _ => FailureKind::Error,
             };
             Outcome::Failed { kind, message: e.to_string() }

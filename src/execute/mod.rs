@@ -2,8 +2,8 @@
 //!
 //! [`Workbench`] reads and splits data and finds models, each once for all runs that share it, and checks everything that
 //! can be checked before training. [`run_all`] has what is not done made by worker processes, each of which serves one slot
-//! (a device, or a share of the processor's cores) and makes one run after the other: [`serve`]. A worker that dies takes
-//! nothing with it but the steps since its last checkpoint; who owns the database is the command alone.
+//! (a device, or a share of one and of the processor's cores) and makes one run after the other: [`serve`]. A worker that dies
+//! takes nothing with it but the steps since its last checkpoint; who owns the database is the command alone.
 //!
 //! Which run is next is decided in `sweep`, a function of what is known of all of them; `run` does what it says, `pool` keeps
 //! the processes, `protocol` is what they say to each other, and `make` is the making of one run.
@@ -21,6 +21,7 @@ mod protocol;
 mod rate;
 mod remove;
 mod run;
+mod side_by_side;
 mod sweep;
 mod trained;
 mod verify;
@@ -37,6 +38,7 @@ pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{remove_runs, run_bytes};
 pub use run::{Budget, Runner, Tally, run_all};
+pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
 pub use waste::{Waste, find_waste, remove_waste};

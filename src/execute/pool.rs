@@ -32,29 +32,30 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// One slot for each device; those on the CPU share its `cores`, each with at least one thread.
+    /// One slot for each device of the list, which may name one several times. Slots share the `cores`, each with at least one
+    /// thread; where some of them are on the CPU, those on GPUs have one thread.
     pub fn share(devices: &[DeviceChoice], cores: usize) -> Vec<Self> {
+        let devices: Vec<DeviceChoice> = devices.iter().map(|device| device.resolve()).collect();
         // Who computes on a GPU needs a core to feed it; who computes on the CPU shares the others.
-        let on_cpu = devices.iter().filter(|device| is_cpu(**device)).count();
-        let others = devices.len() - on_cpu;
-        let free = cores.saturating_sub(others).max(on_cpu);
+        let on_cpu = devices.iter().filter(|device| **device == DeviceChoice::Cpu).count();
+        let (sharing, free) = match on_cpu {
+            0 => (devices.len(), cores),
+            _ => (on_cpu, cores.saturating_sub(devices.len() - on_cpu)),
+        };
+        let free = free.max(sharing);
         let mut place = 0;
-        let slot = |&device: &DeviceChoice| {
-            let threads = match is_cpu(device) {
+        let slot = |device: DeviceChoice| {
+            let threads = match on_cpu == 0 || device == DeviceChoice::Cpu {
                 true => {
                     place += 1;
-                    free / on_cpu + usize::from(place <= free % on_cpu)
+                    free / sharing + usize::from(place <= free % sharing)
                 }
                 false => 1,
             };
             Self { device, threads }
         };
-        devices.iter().map(slot).collect()
+        devices.into_iter().map(slot).collect()
     }
-}
-
-fn is_cpu(device: DeviceChoice) -> bool {
-    device.name() == "cpu"
 }
 
 /// What comes from a worker.
@@ -93,6 +94,16 @@ impl Pool {
 
     pub fn slots(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The device of a slot.
+    pub fn device(&self, slot: usize) -> DeviceChoice {
+        self.slots[slot].0.device
+    }
+
+    /// Ends the worker at a slot, if there is one, that has nothing to do: it gives back what it holds of its device.
+    pub fn dismiss(&mut self, slot: usize) {
+        self.slots[slot].1 = None;
     }
 
     /// Orders something of the worker at a slot, which is started if there is none.
@@ -264,6 +275,8 @@ mod tests {
         assert_eq!(shares(&["auto", "auto", "auto"], 2), [1, 1, 1]);
         assert_eq!(shares(&["cuda:0", "cuda:1", "cpu"], 8), [1, 1, 6]);
         assert_eq!(shares(&["cuda:0", "cpu"], 1), [1, 1]);
+        assert_eq!(shares(&["cuda:0", "cuda:0", "cuda:0"], 16), [6, 5, 5]);
+        assert_eq!(shares(&["cuda:0", "cuda:1"], 1), [1, 1]);
     }
 
     #[cfg(unix)]

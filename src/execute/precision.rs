@@ -6,27 +6,34 @@ use crate::{
     plan::{Precision, RunConfig},
 };
 
-/// Refuses a run whose `train.precision` the device, or the processor, cannot compute in. Opens no device that is named.
+/// Refuses a run whose `train.precision` the device, or the processor, cannot compute in. Whether a
+/// device that is named is here is not looked at.
 pub fn check_precision(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
-    match config.train.precision {
-        Precision::Fp32 => Ok(()),
-        Precision::Bf16 => bf16(&device.name(), kernels::bf16_instructions().is_some()),
-    }
+    let precision = config.train.precision;
+    let refused = refused(precision, &device.name(), kernels::bf16_instructions().is_some());
+    refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
 }
 
-/// The same for `bf16` alone: on the device of that name, with a processor that can or cannot.
-fn bf16(device: &str, processor_can: bool) -> Result<(), ExecuteError> {
-    match (device, processor_can) {
-        ("cpu", true) => Ok(()),
-        ("cpu", false) => Err(ExecuteError::Setting(
+/// Why the device of that name, with a processor that can multiply bf16 or cannot, does not do.
+fn refused(precision: Precision, device: &str, processor_can: bool) -> Option<String> {
+    match (precision, device) {
+        (Precision::Fp32, _) => None,
+        (_, device) if device.starts_with("cuda") => None,
+        (Precision::Bf16, "cpu") if processor_can => None,
+        (Precision::Bf16, "cpu") => Some(
             "train.precision is `bf16`, but this processor has no instructions for it: set train.precision = \"fp32\", or \
-             use a machine with AVX512_BF16 (AMD Zen 4 or later, Intel Cooper Lake or Sapphire Rapids or later) or AMX"
+             use a machine with AVX512_BF16 (AMD Zen 4 or later, Intel Cooper Lake or Sapphire Rapids or later) or AMX, or \
+             an NVIDIA GPU (compute capability 8.0 or newer) with --device cuda"
                 .into(),
-        )),
-        (device, _) => Err(ExecuteError::Setting(format!(
+        ),
+        (Precision::Bf16, device) => Some(format!(
             "train.precision is `bf16`, but taper computes in float32 on {device}: set train.precision = \"fp32\", or use \
              --device cpu"
-        ))),
+        )),
+        (Precision::Tf32, device) => Some(format!(
+            "train.precision is `tf32`, but the run is to be made on {device}, and TF32 is a precision of NVIDIA GPUs (compute \
+             capability 8.0 or newer): use --device cuda, or set train.precision = \"fp32\""
+        )),
     }
 }
 
@@ -34,16 +41,33 @@ fn bf16(device: &str, processor_can: bool) -> Result<(), ExecuteError> {
 mod tests {
     use super::*;
 
+    fn message(precision: Precision, device: &str, can: bool) -> String {
+        refused(precision, device, can).expect("refused")
+    }
+
     #[test]
-    fn bf16_needs_a_cpu_that_has_it() {
-        assert!(bf16("cpu", true).is_ok());
-        let refused = |device, can| bf16(device, can).expect_err("refused").to_string();
-        for words in ["train.precision is `bf16`", "this processor", "precision = \"fp32\"", "AVX512_BF16", "AMX"] {
-            assert!(refused("cpu", false).contains(words), "{words}");
+    fn bf16_needs_a_cpu_that_has_it_or_a_gpu() {
+        for device in ["cpu", "cuda:1"] {
+            assert_eq!(refused(Precision::Bf16, device, true), None);
         }
-        for can in [true, false] {
-            let message = refused("cuda:1", can);
-            assert!(message.contains("on cuda:1") && message.contains("--device cpu"), "{message}");
+        assert_eq!(refused(Precision::Bf16, "cuda:1", false), None);
+        let cpu = message(Precision::Bf16, "cpu", false);
+        for words in ["train.precision is `bf16`", "this processor", "precision = \"fp32\"", "AVX512_BF16", "AMX"] {
+            assert!(cpu.contains(words), "{words}");
+        }
+        let metal = message(Precision::Bf16, "metal", true);
+        assert!(metal.contains("on metal") && metal.contains("--device cpu"), "{metal}");
+    }
+
+    #[test]
+    fn tf32_is_for_nvidia_gpus() {
+        assert_eq!(refused(Precision::Tf32, "cuda:0", false), None);
+        for device in ["cpu", "metal"] {
+            let message = message(Precision::Tf32, device, true);
+            for words in ["train.precision is `tf32`", device, "NVIDIA GPUs", "8.0", "--device cuda", "\"fp32\""] {
+                assert!(message.contains(words), "no {words} in {message}");
+            }
+            assert_eq!(refused(Precision::Fp32, device, false), None);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::{
     time::SystemTime,
 };
 
+use sha2::{Digest, Sha256};
+
 use super::ExecuteError;
 use crate::{
     assets::{self, Library, Located, ModelFiles, Use},
@@ -152,6 +154,7 @@ impl Workbench {
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
         let (files, tokenizer_key) = match &config.model.source {
+            Source::Scratch(name) if name.ends_with('/') => (None, TokenizerKey::Folder(name.into())),
             Source::Scratch(_) => {
                 (None, TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size })
             }
@@ -164,11 +167,11 @@ impl Workbench {
                 (Some(files), key)
             }
         };
-        let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &files {
-            Some(files) => Ok(Tokenizer::from_folder(&files.folder)?),
-            None => {
+        let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
+            TokenizerKey::Folder(folder) => Ok(Tokenizer::from_folder(folder)?),
+            TokenizerKey::Built { vocab_size, .. } => {
                 let texts = splits.train.iter().map(|&row| dataset.rows[row as usize].text.as_str());
-                Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, config.model.vocab_size), true)?)
+                Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
             }
         })?;
         let (shape, model_digest) = shape(config, files.as_deref(), &tokenizer)?;
@@ -252,6 +255,10 @@ fn shape(
 ) -> Result<(BertConfig, String), ExecuteError> {
     let (mut shape, digest) = match (&config.model.source, files) {
         (_, Some(files)) => (BertConfig::read(&files.folder.join("config.json"))?, files.digest.clone()),
+        (Source::Scratch(folder), None) if folder.ends_with('/') => {
+            let folder = Path::new(folder);
+            (BertConfig::read(&folder.join("config.json"))?, made_from(folder)?)
+        }
         (Source::Scratch(name), None) => {
             let (mut shape, digest) = match BertConfig::preset(name) {
                 Some(shape) => (shape, String::new()),
@@ -266,6 +273,18 @@ fn shape(
         shape.set_dropout(p);
     }
     Ok((shape, digest))
+}
+
+/// SHA-256, in hex, over the files of a folder that say what a new model is: its shape and its tokenizer.
+fn made_from(folder: &Path) -> Result<String, ExecuteError> {
+    let mut digest = Sha256::new();
+    for name in ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
+        let path = folder.join(name);
+        if path.is_file() {
+            digest.update(format!("{name} {}\n", assets::digest_file(&path)?));
+        }
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What only data and model together can show; all of it at once.

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use candle_core::Device;
-
 use super::{ExecuteError, Prepared, RunFolder, make::load, worker::Line};
 use crate::{
-    engine::engine,
+    engine::{Device, engine},
     event::{Event, When},
     model::{Parameters, read_weights},
     store::{ProbeRecord, Store},

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use candle_core::Device;
-
 use super::ExecuteError;
 use crate::{
     data::{Batch, Tokenizer, by_length},
-    engine::{Engine, Recipe, engine},
+    engine::{Device, Engine, Recipe, engine},
     metrics::{argmax, log_softmax},
     model::{BertConfig, Parameters, read_weights},
     train::BATCH_TOKENS,

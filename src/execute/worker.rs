@@ -14,12 +14,11 @@ use std::{
     thread,
 };
 
-use candle_core::Device;
-
 use super::{
     DeviceChoice, ExecuteError, Workbench, make, probes,
     protocol::{Job, Order, Report, Task, receive, send},
 };
+use crate::engine::Device;
 use crate::{
     assets::{Library, Settings},
     event::{Event, FailureKind, Outcome},
@@ -39,7 +38,7 @@ pub fn serve(
     let stopped = Arc::new(AtomicBool::new(false));
     let orders = listen(input, stopped.clone());
     let line = Line { output: RefCell::new(Box::new(output)), orders };
-    let device = match device.open() {
+    let device = match device.ready() {
         Ok(device) => device,
         Err(e) => return line.say(&Report::Unusable(e.to_string())),
     };

@@ -1,12 +1,11 @@
 //! What a device has to be able to do: the one contract between the engine and its kernels.
 //!
-//! The engine (forward, backward, optimiser) is written once against [`Backend`]; the CPU's kernels are [`super::Cpu`]. All
-//! numbers are f32, all matrices row-major; `rows` tells how many rows of a buffer are in use. Sums are taken in an order that
-//! depends on shapes alone, so results do not depend on the number of threads.
+//! The engine (forward, backward, optimiser) is written once against [`Backend`]. All numbers are f32, all matrices row-major;
+//! `rows` tells how many rows of a buffer are in use. Sums are taken in an order that depends on shapes alone.
 
 use std::{borrow::Cow, ops::Range};
 
-use super::Dropout;
+use super::{Dropout, cuda::DeviceError};
 
 /// An affine map whose weight `[out, width]` (PyTorch's layout) and bias `[out]` stand at these places of the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,14 +99,59 @@ pub struct Occurrence {
     pub tokens: Vec<u32>,
 }
 
+/// What the gradient is multiplied by before it is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clip {
+    /// This.
+    By(f64),
+    /// What cuts its norm, the root of the step's squares, to a largest one, as `torch.nn.utils.clip_grad_norm_`; 0: nothing is
+    /// cut. A step whose loss or norm is not finite changes nothing.
+    ToNorm(f64),
+}
+
+impl Clip {
+    /// The factor in a step with these sums; none: nothing may change.
+    pub fn factor(self, sums: Sums) -> Option<f64> {
+        match self {
+            Self::By(factor) => Some(factor),
+            Self::ToNorm(_) if !sums.are_finite() => None,
+            Self::ToNorm(most) if most > 0.0 => Some((most / (sums.norm() + 1e-6)).min(1.0)),
+            Self::ToNorm(_) => Some(1.0),
+        }
+    }
+}
+
+/// What a step adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sums {
+    /// The loss.
+    pub loss: f64,
+    /// The squares of the gradient's numbers.
+    pub squares: f64,
+}
+
+impl Sums {
+    /// Euclidean norm of the gradient.
+    pub fn norm(self) -> f64 {
+        self.squares.sqrt()
+    }
+
+    /// Whether the step can be used.
+    pub fn are_finite(self) -> bool {
+        self.loss.is_finite() && self.squares.is_finite()
+    }
+}
+
 /// One AdamW update (Loshchilov & Hutter 2019), as `torch.optim.AdamW`, in numbers that are the same for many parameters:
-/// m ← β₁·m + g₁·g, v ← β₂·v + g₂·g², p ← keep·p − size·m / (√v·root + eps).
+/// m ← β₁·m + g₁·c·g, v ← β₂·v + g₂·c²·g², p ← keep·p − size·m / (√v·root + eps), with c the factor of `clip`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamW {
     /// Decay rates of the moments.
     pub betas: (f32, f32),
-    /// (1 − β₁)·clip and (1 − β₂)·clip², where the gradient is to be multiplied by `clip`.
-    pub gradient: (f32, f32),
+    /// 1 − β₁ and 1 − β₂.
+    pub gradient: (f64, f64),
+    /// Falls on the gradient.
+    pub clip: Clip,
     /// 1 − lr·weight_decay.
     pub keep: f32,
     /// lr / (1 − β₁ᵗ).
@@ -116,6 +160,13 @@ pub struct AdamW {
     pub root: f32,
     /// Epsilon.
     pub eps: f32,
+}
+
+impl AdamW {
+    /// (1 − β₁)·clip and (1 − β₂)·clip².
+    pub fn factors(&self, clip: f64) -> (f32, f32) {
+        ((self.gradient.0 * clip) as f32, (self.gradient.1 * clip * clip) as f32)
+    }
 }
 
 /// Parameters with their moments.
@@ -158,9 +209,22 @@ pub trait Backend: Send {
     /// Makes the first `len` numbers zero.
     fn clear(&self, buffer: &mut Self::Buffer, len: usize);
     /// Puts a batch on the device: ids and positions of its tokens, and `[sequences + 1]` offsets of its sequences.
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> Self::Batch;
-    /// Says that parameters have changed: whatever was derived from them is out of date.
-    fn parameters_changed(&mut self);
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> Self::Batch;
+    /// Says that parameters were written ([`Self::write`]): whatever was derived from them is out of date. Updates need no word.
+    fn parameters_written(&mut self);
+    /// The first failure of the device, after which nothing that it gives is worth anything.
+    fn health(&self) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    /// A step begins: its sums are 0.
+    fn begin_step(&mut self);
+    /// The sums of the present step so far.
+    fn sums(&mut self) -> Sums;
+    /// The step is over: [`Self::finished`] will give its sums.
+    fn end_step(&mut self);
+    /// Sums of steps that are over and were not given yet, oldest first: of all where `wait`, else of those that are known.
+    fn finished(&mut self, wait: bool) -> Vec<Sums>;
 
     /// sum = word + position + token type of each token; out = dropout(norm(sum)). `stats` gets mean and reciprocal standard
     /// deviation of each row.
@@ -306,7 +370,7 @@ pub trait Backend: Send {
         width: usize,
         dropout: Option<Dropout>,
     );
-    /// The loss −Σ targets·log softmax(logits), in float64, and its gradient; all `[rows, labels]`.
+    /// Adds −Σ targets·log softmax(logits), in float64, to the step's loss, and gives its gradient; all `[rows, labels]`.
     fn cross_entropy(
         &mut self,
         d_logits: &mut Self::Buffer,
@@ -314,10 +378,10 @@ pub trait Backend: Send {
         targets: &[f32],
         rows: usize,
         labels: usize,
-    ) -> f64;
+    );
 
-    /// Σ of the squares of a range.
-    fn sum_of_squares(&mut self, x: &Self::Buffer, range: Range<usize>) -> f64;
+    /// Adds Σ of the squares of a range to the step's squares.
+    fn add_squares(&mut self, x: &Self::Buffer, range: Range<usize>);
     /// Updates a range of parameters; `gradients` has the same places.
     fn adamw(&mut self, moments: Moments<Self::Buffer>, gradients: &Self::Buffer, range: Range<usize>, update: AdamW);
     /// Updates rows of a table that begins at `table` and has rows of `width`: for each (row of the table, row of the gradient;

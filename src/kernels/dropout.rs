@@ -57,6 +57,13 @@ impl Dropout {
         }
     }
 
+    /// As kernels of other devices take it.
+    pub(super) fn for_device(&self) -> super::cuda::params::Dropout {
+        let (key, high) = self.stream.words();
+        let Self { first_row, threshold, scale, .. } = *self;
+        super::cuda::params::Dropout { first_row, key, high, threshold, scale }
+    }
+
     /// Place in the mask of column 0 of `row`, for rows of `width` values.
     pub fn index(&self, row: usize, width: usize) -> u64 {
         (self.first_row + row as u64) * width as u64

@@ -6,13 +6,16 @@
 
 mod backend;
 mod cpu;
+pub mod cuda;
 mod dropout;
 mod math;
 mod precision;
 pub mod reference;
 mod slice;
 
-pub use backend::{AdamW, Attention, Backend, Embedding, LayerNorm, Linear, Moments, Occurrence, Queries, Untouched};
+pub use backend::{
+    AdamW, Attention, Backend, Clip, Embedding, LayerNorm, Linear, Moments, Occurrence, Queries, Sums, Untouched,
+};
 pub use cpu::{Buffer, Cpu, CpuBatch, bf16_instructions};
 pub use dropout::Dropout;
 pub use math::{erf, exp, tanh};

@@ -98,16 +98,18 @@ impl BertConfig {
         Self::parse(&text).map_err(|message| ModelError::Config { path: path.into(), message })
     }
 
-    /// A built-in shape for training from scratch: `tiny` (2 layers of 64) or `small` (4 layers of 256).
+    /// A built-in shape for training from scratch: `tiny` (2 layers of 64), `small` (4 layers of 256) or `rbt3` (3 layers of
+    /// 768, the architecture of hfl/rbt3).
     pub fn preset(name: &str) -> Option<Self> {
-        let (layers, hidden) = match name {
-            "tiny" => (2, 64),
-            "small" => (4, 256),
+        let (layers, hidden, heads) = match name {
+            "tiny" => (2, 64, 2),
+            "small" => (4, 256, 8),
+            "rbt3" => (3, 768, 12),
             _ => return None,
         };
         let config = json!({
             "model_type": "bert", "hidden_act": "gelu", "vocab_size": 0, "hidden_size": hidden,
-            "num_hidden_layers": layers, "num_attention_heads": hidden / 32, "intermediate_size": 4 * hidden,
+            "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * hidden,
             "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
             "initializer_range": 0.02, "pad_token_id": 0, "hidden_dropout_prob": 0.1,
             "attention_probs_dropout_prob": 0.1,
@@ -242,6 +244,18 @@ mod tests {
         }
         assert!(BertConfig::parse("{}").expect_err("empty").contains("vocab_size"));
         assert!(BertConfig::parse("[").is_err());
+    }
+
+    #[test]
+    fn presets_are_what_their_names_say() {
+        let shape = |name| {
+            let c = BertConfig::preset(name).expect(name);
+            (c.num_hidden_layers, c.hidden_size, c.num_attention_heads, c.intermediate_size, c.max_position_embeddings)
+        };
+        assert_eq!(shape("tiny"), (2, 64, 2, 256, 512));
+        assert_eq!(shape("small"), (4, 256, 8, 1024, 512));
+        assert_eq!(shape("rbt3"), (3, 768, 12, 3072, 512));
+        assert!(BertConfig::preset("huge").is_none());
     }
 
     #[test]

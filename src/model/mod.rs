@@ -18,6 +18,8 @@ pub use tensors::{Named, write_tensors};
 
 use std::path::PathBuf;
 
+use crate::kernels::cuda::DeviceError;
+
 /// What can go wrong with a model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -68,7 +70,25 @@ pub enum ModelError {
     /// `train.precision` that the device does not have.
     #[error("train.precision = \"bf16\": the device has no instructions for it; use \"fp32\"")]
     NoBf16,
+    /// A GPU failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// `train.precision` that only GPUs have.
+    #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
+    NoTf32,
     /// Arithmetic failed (memory of a device, most likely).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// Whether the memory of a GPU ran out.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Device(e) if e.is_out_of_memory())
+    }
+
+    /// Whether a GPU failed in a way after which it does nothing more for this process.
+    pub fn is_of_a_lost_device(&self) -> bool {
+        matches!(self, Self::Device(DeviceError::Failed { .. }))
+    }
 }

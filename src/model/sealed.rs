@@ -33,7 +33,7 @@ pub fn write_sealed(
     let tensors = sorted(tensors);
     let mut sum = Hasher::new();
     for tensor in &tensors {
-        add(&mut sum, &tensor.name, tensor.shape(), &tensor.values());
+        add(&mut sum, &tensor.name, tensor.shape(), &tensor.values()?);
     }
     metadata.insert(TENSORS.into(), hex(sum));
     metadata.insert(METADATA.into(), of_metadata(&metadata));

@@ -18,19 +18,19 @@ pub struct Named<'a> {
     /// Its name.
     pub name: String,
     shape: Vec<usize>,
-    values: Box<dyn Fn() -> Cow<'a, [f32]> + 'a>,
+    values: Box<dyn Fn() -> Result<Cow<'a, [f32]>, ModelError> + 'a>,
 }
 
 impl<'a> Named<'a> {
     /// Of values that are made when they are asked for.
-    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Cow<'a, [f32]> + 'a) -> Self {
+    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Result<Cow<'a, [f32]>, ModelError> + 'a) -> Self {
         Self { name, shape: shape.to_vec(), values: Box::new(values) }
     }
 
     /// Of a tensor.
     pub fn of(name: String, tensor: &'a Tensor) -> Self {
         let values = || tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
-        Self::lazy(name, tensor.dims(), move || Cow::Owned(values()))
+        Self::lazy(name, tensor.dims(), move || Ok(Cow::Owned(values())))
     }
 
     /// Its shape.
@@ -39,7 +39,10 @@ impl<'a> Named<'a> {
     }
 
     /// Its numbers.
-    pub fn values(&self) -> Cow<'a, [f32]> {
+    ///
+    /// # Errors
+    /// Where the device that holds them fails.
+    pub fn values(&self) -> Result<Cow<'a, [f32]>, ModelError> {
         (self.values)()
     }
 
@@ -90,7 +93,8 @@ pub(super) fn write(
     written.map_err(|error| {
         // The half-written file only takes room.
         let _ = fs::remove_file(&temporary);
-        ModelError::Io { path: path.into(), error }
+        // Not the disk's but those of the device that the numbers come from.
+        error.downcast::<ModelError>().unwrap_or_else(|error| ModelError::Io { path: path.into(), error })
     })
 }
 
@@ -122,7 +126,7 @@ fn stream(file: File, tensors: &[&Named], metadata: &BTreeMap<String, String>) -
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header.as_bytes())?;
     for tensor in tensors {
-        out.write_all(&bytes(&tensor.values()))?;
+        out.write_all(&bytes(&tensor.values().map_err(io::Error::other)?))?;
     }
     out.into_inner().map_err(|e| e.into_error())
 }

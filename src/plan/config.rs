@@ -32,7 +32,8 @@ pub struct RunConfig {
 pub enum Source {
     /// A file or folder.
     Path(PathBuf),
-    /// A new model, `tiny`, `small` or a config.json, with a vocabulary built from the training texts.
+    /// A new model, `tiny`, `small`, `rbt3` or a config.json, with a vocabulary built from the training texts; or, ending with
+    /// a slash, a folder with a config.json and a tokenizer.
     Scratch(String),
     /// A repository of the Hugging Face hub.
     Hub(Repository),
@@ -134,7 +135,7 @@ pub struct CheckpointConfig {
     pub keep: Keep,
     /// What makes one checkpoint better than another.
     pub metric: Metric,
-    /// Steps between states for resuming; 0: after each epoch.
+    /// Steps between states for resuming; 0: after each epoch that took longer than writing it.
     pub every_steps: u64,
     /// Minutes between states for resuming, where they are not saved sooner; 0: time does not count.
     #[serde(default)]

@@ -10,8 +10,8 @@ use super::{Keep, RunConfig, Source};
 pub struct Digests {
     /// SHA-256 of the data file, in hex.
     pub data: String,
-    /// SHA-256 over the model's files, in hex. Of the config file for `scratch:FILE.json`; empty for `scratch:tiny` and
-    /// `scratch:small`, which their names describe.
+    /// SHA-256 over the model's files, in hex. Of the config file for `scratch:FILE.json`, of that and the tokenizer's files
+    /// for `scratch:DIR/`; empty for `scratch:tiny`, `scratch:small` and `scratch:rbt3`, which their names describe.
     pub model: String,
 }
 
@@ -38,9 +38,9 @@ const LEFT_OUT: [&str; 6] = [
 /// engine's arithmetic. Numbers count by value (1e-5 is 0.00001) and the order of keys does not count. Left out:
 /// - `name`, `probes`, `data.source`, `train.log_steps`, `checkpoint.every_steps` and `checkpoint.every_minutes`, which
 ///   change no result;
-/// - `model.source` of a folder or a repository and the path of `scratch:FILE.json`: the digest counts. The names `tiny`
-///   and `small` do count, having no file;
-/// - `model.vocab_size` unless the model is made from scratch: a loaded one brings its vocabulary;
+/// - `model.source` of a folder or a repository and the paths of `scratch:FILE.json` and `scratch:DIR/`: the digest counts.
+///   The names `tiny`, `small` and `rbt3` do count, having no file;
+/// - `model.vocab_size` unless a vocabulary is built: a loaded model brings its own, and so does `scratch:DIR/`;
 /// - `checkpoint.keep` but for whether it is `best`: `last`, `all` and `none` end with the same weights;
 /// - `checkpoint.metric` and `train.eval_steps` where neither `keep = "best"` nor early stopping reads the evaluations.
 pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32) -> String {
@@ -64,6 +64,10 @@ pub(super) fn identity(config: &RunConfig) -> Value {
             remove(&mut value, "model.vocab_size");
         }
         Source::Scratch(name) if name.ends_with(".json") => value["model"]["source"] = "scratch".into(),
+        Source::Scratch(name) if name.ends_with('/') => {
+            value["model"]["source"] = "scratch".into();
+            remove(&mut value, "model.vocab_size");
+        }
         Source::Scratch(_) => {}
     }
     value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
@@ -250,6 +254,9 @@ mod tests {
         assert_eq!(with("path:a", 1), with("modelscope:a/b", 2));
         assert_eq!(with("scratch:a/x.json", 1), with("scratch:b/y.json", 1));
         assert_ne!(with("scratch:a/x.json", 1), with("scratch:a/x.json", 2));
+        assert_eq!(with("scratch:a/rbt3/", 1), with("scratch:b/", 2));
+        assert_ne!(with("scratch:rbt3/", 1), with("scratch:rbt3", 1));
+        assert_ne!(with("scratch:rbt3/", 1), with("path:rbt3", 1));
         assert_ne!(with("scratch:tiny", 1), with("scratch:small", 1));
         assert_ne!(with("scratch:tiny", 1), with("path:tiny", 1));
     }

@@ -78,6 +78,7 @@ mod tests {
             "path:a b/模型",
             "path:C:\\m",
             "scratch:tiny",
+            "scratch:a/rbt3/",
             "scratch:my.json",
             "hf:hfl/rbt3",
             "hf:hfl/rbt3@v1/x",

@@ -36,7 +36,7 @@ fn facts(e: &Environment) -> Vec<(&'static str, String)> {
         ("commit", e.git_commit.clone().unwrap_or_else(|| "not a git repository".into())),
         ("platform", or_nothing(&e.platform)),
         ("processor", or_nothing(&e.cpu)),
-        ("device", or_nothing(&e.device)),
+        ("device", if e.gpu.is_empty() { or_nothing(&e.device) } else { format!("{}: {}", e.device, e.gpu) }),
         ("threads", e.threads.to_string()),
         ("data (SHA-256)", or_nothing(&e.data_digest)),
         (

@@ -195,11 +195,12 @@ impl Merged {
         // A vocabulary's size that stands below another source belongs to the one that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
         let swept = self.swept().iter().any(|swept| swept.key == "model.source");
-        if !spec.model.source.starts_with("scratch:") && size > Some((0, 0)) && size >= source && !swept {
+        let built = spec.model.source.starts_with("scratch:") && !spec.model.source.ends_with('/');
+        if !built && size > Some((0, 0)) && size >= source && !swept {
             found.push(Conflict {
                 keys: vec![key("model.vocab_size"), key("model.source")],
                 message: format!(
-                    "`model.vocab_size` is for `scratch:` models, but the source is `{}`",
+                    "`model.vocab_size` is for `scratch:` models without a vocabulary, but the source is `{}`",
                     spec.model.source
                 ),
                 help: Some("remove it: a model brings its vocabulary".into()),

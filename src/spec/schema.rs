@@ -34,7 +34,7 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:FILE.json`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
+    /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
     pub source: String,
     /// Largest vocabulary built from the training texts (`scratch:` only), special tokens included.
     pub vocab_size: u64,
@@ -161,6 +161,8 @@ pub enum Precision {
     /// float32.
     #[default]
     Fp32,
+    /// float32 of which products see ten bits of the fraction, float32 sums: NVIDIA's GPUs alone have it.
+    Tf32,
     /// bfloat16 factors, float32 sums.
     Bf16,
 }
@@ -221,7 +223,7 @@ pub struct Checkpoint {
     pub keep: Keep,
     /// What makes one checkpoint better than another on the dev split.
     pub metric: Metric,
-    /// State for going on after an interruption, every so many steps; 0: after each epoch.
+    /// State for going on after an interruption, every so many steps; 0: after each epoch that took longer than writing it.
     pub every_steps: u64,
     /// The same, also whenever so many minutes have passed since the last one; 0: time does not count.
     pub every_minutes: f64,

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Sizes of a new model that need no file.
-const SIZES: &[&str] = &["tiny", "small"];
+const SIZES: &[&str] = &["tiny", "small", "rbt3"];
 
 /// Why a source is refused: what is wrong, and what to do.
 pub(super) type Refusal = (String, Option<String>);
@@ -48,9 +48,13 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
         "scratch" if rest.len() > ".json".len() && rest.ends_with(".json") => {
             Ok(format!("scratch:{}", beside(folder, rest)))
         }
+        // A folder is known by its slash: without one it would be the name of a size.
+        "scratch" if rest.contains('/') => {
+            Ok(format!("scratch:{}/", beside(folder, rest.trim_end_matches('/')).trim_end_matches('/')))
+        }
         "scratch" => {
             let help = closest(rest, SIZES.iter().copied()).map(|close| format!("did you mean `scratch:{close}`?"));
-            let help = help.unwrap_or("it takes `scratch:tiny`, `scratch:small` or `scratch:FILE.json`".into());
+            let help = help.unwrap_or_else(|| format!("it takes {}", forms(&["scratch"])));
             refuse(&format!("names no model `{rest}`"), Some(help))
         }
         "https" | "http" => match WebFile::parse(text) {
@@ -68,7 +72,7 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
 pub(super) fn forms(schemes: &[&str]) -> String {
     let form = |scheme: &&str| match *scheme {
         "path" => "`path:PATH`",
-        "scratch" => "`scratch:tiny`, `scratch:small`, `scratch:FILE.json`",
+        "scratch" => "`scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`",
         "modelscope" => "`modelscope:OWNER/NAME[@REVISION][/FILE]`",
         "https" => "`https://HOST/FILE[#sha256=…]`",
         _ => "`hf:OWNER/NAME[@REVISION][/FILE]`",
@@ -101,6 +105,10 @@ mod tests {
         assert_eq!(resolved("path:/models/a").unwrap(), "path:/models/a");
         assert_eq!(resolved("scratch:bert.json").unwrap(), "scratch:experiments/bert.json");
         assert_eq!(resolved("scratch:tiny").unwrap(), "scratch:tiny");
+        assert_eq!(resolved("scratch:rbt3").unwrap(), "scratch:rbt3");
+        assert_eq!(resolved("scratch:rbt3/").unwrap(), "scratch:experiments/rbt3/");
+        assert_eq!(resolved("scratch:../a/rbt3//").unwrap(), "scratch:experiments/../a/rbt3/");
+        assert_eq!(resolve("scratch:rbt3/", MODEL, Some(Path::new(""))).unwrap(), "scratch:rbt3/");
         assert_eq!(resolved("hf:hfl/rbt3@main").unwrap(), "hf:hfl/rbt3@main");
         assert_eq!(resolved("modelscope:dienstag/rbt3").unwrap(), "modelscope:dienstag/rbt3");
         assert_eq!(resolve("path:x", MODEL, None).unwrap(), "path:x");

@@ -40,6 +40,10 @@ pub struct Environment {
     pub cpu: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,
+    /// The GPU that did the arithmetic: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version that
+    /// its driver supports; empty for the CPU.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub gpu: String,
     /// Threads used.
     pub threads: u32,
     /// SHA-256 of the data file.

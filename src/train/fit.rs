@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::VecDeque, path::PathBuf, time::Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -69,10 +69,21 @@ struct Fit<'a> {
     state: State,
     /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
     weights_of: u64,
-    /// Step and time of the last checkpoint.
+    /// Step and time of the last checkpoint, and bytes of one.
     saved: (u64, Instant),
+    state_bytes: u64,
     /// The last evaluation on the test or dev split, with the step it belongs to.
     last: Option<(u64, Split, Evaluation)>,
+    /// Steps that the device may still be at, oldest first.
+    open: VecDeque<Open>,
+}
+
+/// A step whose loss is not known yet.
+struct Open {
+    step: u64,
+    epoch: u32,
+    lr: f64,
+    tokens: u64,
 }
 
 /// Trains until the end or until `stop` says so; every event goes to `emit`, whose error ends the run.
@@ -98,8 +109,10 @@ pub fn fit<'a>(
     let splits = job.splits;
     let parameters = engine.trainable();
     let step = state.step;
-    let mut fit =
-        Fit { job, engine, emit, stop, steps, state, weights_of: step, saved: (step, Instant::now()), last: None };
+    let saved = (step, Instant::now());
+    let state_bytes = engine.state().1.iter().map(Named::bytes).sum();
+    let open = VecDeque::new();
+    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: step, saved, state_bytes, last: None, open };
     fit.check_room()?;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
@@ -142,11 +155,13 @@ impl Fit<'_> {
             if step > 0 && evaluates {
                 self.evaluate_during()?;
             }
-            let (saved_at, minutes) = (self.saved.0, self.saved.1.elapsed().as_secs_f64() / 60.0);
-            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, minutes) {
+            let (saved_at, since_s) = (self.saved.0, self.saved.1.elapsed().as_secs_f64());
+            let bytes = self.state_bytes;
+            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, bytes, since_s) {
                 self.save()?;
             }
             if step >= self.steps.total || self.state.stopped {
+                self.collect(true, Instant::now())?;
                 break;
             }
             if step > 0 && evaluates && (self.job.pauses)(step) {
@@ -164,7 +179,7 @@ impl Fit<'_> {
             self.take_best()?;
         }
         self.measure(When::After)?;
-        let sha256 = digest(&self.engine.parameters());
+        let sha256 = digest(&self.engine.parameters())?;
         self.emit(Event::WeightsKept { sha256 })?;
         Ok(Outcome::Completed)
     }
@@ -183,28 +198,35 @@ impl Fit<'_> {
         let classes = self.job.dataset.labels.len();
         let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, classes, denominator)).collect();
         let tokens = batches.iter().map(|b| b.ids.len() as u64).sum();
-        let total = self.engine.gradients(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }))?;
-        let grad_norm = self.engine.norm()?;
-        let finite = total.is_finite() && grad_norm.is_finite();
-        if finite {
-            self.engine.update(grad_norm, lr)?;
-            self.state.step = step;
-            self.weights_of = step;
-        }
-        self.state.elapsed_s += begin.elapsed().as_secs_f64();
-        let elapsed_s = self.state.elapsed_s;
-        self.emit(Event::StepCompleted(StepCompleted { step, epoch, loss: total, lr, grad_norm, tokens, elapsed_s }))?;
-        match finite {
-            true => Ok(()),
-            false if total.is_finite() => {
-                Err(TrainError::Diverged { what: "the gradient's norm", value: grad_norm, step, lr })
+        self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }), lr)?;
+        self.open.push_back(Open { step, epoch, lr, tokens });
+        (self.state.step, self.weights_of) = (step, step);
+        self.collect(false, begin)
+    }
+
+    /// Reports the steps that the device is done with; where `wait`, all of them. `begin` is since when the time is a step's.
+    fn collect(&mut self, wait: bool, begin: Instant) -> Result<(), TrainError> {
+        let finished = if self.open.is_empty() { Vec::new() } else { self.engine.finished(wait)? };
+        let (before, spent) = (self.state.elapsed_s, begin.elapsed().as_secs_f64());
+        self.state.elapsed_s += spent;
+        let steps = finished.len() as f64;
+        for (done, sums) in (1..).zip(finished) {
+            let Open { step, epoch, lr, tokens } = self.open.pop_front().expect("a step that is not over");
+            // What becomes known together took equally long.
+            let elapsed_s = before + spent * f64::from(done) / steps;
+            let (loss, grad_norm) = (sums.loss, sums.norm());
+            self.emit(Event::StepCompleted(StepCompleted { step, epoch, loss, lr, grad_norm, tokens, elapsed_s }))?;
+            let (what, value) = if loss.is_finite() { ("the gradient's norm", grad_norm) } else { ("the loss", loss) };
+            if !sums.are_finite() {
+                return Err(TrainError::Diverged { what, value, step, lr });
             }
-            false => Err(TrainError::Diverged { what: "the loss", value: total, step, lr }),
         }
+        Ok(())
     }
 
     /// Measures one split, with progress.
     fn evaluate(&mut self, when: When, split: Split) -> Result<Evaluation, TrainError> {
+        self.collect(true, Instant::now())?;
         let job = self.job;
         let rows = rows_of(job.splits, split);
         let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
@@ -299,6 +321,7 @@ impl Fit<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         let (Some(path), step) = (&self.job.outputs.state, self.state.step) else { return Ok(()) };
+        self.collect(true, Instant::now())?;
         self.emit(Event::CheckpointStarted { step })?;
         checkpoint::write_state(path, &self.state, self.engine)?;
         self.saved = (step, Instant::now());
@@ -308,7 +331,7 @@ impl Fit<'_> {
     /// Whether the disk has room for one checkpoint: better said now than after an hour of training.
     fn check_room(&self) -> Result<(), TrainError> {
         let Some(path) = &self.job.outputs.state else { return Ok(()) };
-        let state: u64 = self.engine.state().1.iter().map(Named::bytes).sum();
+        let state = self.state_bytes;
         // Of the three numbers for each parameter one is its weight.
         let best = if self.job.checkpoint.keep == Keep::Best { state / 3 } else { 0 };
         disk::check_room(path.parent().unwrap_or(path), state + best)
@@ -320,15 +343,15 @@ impl Fit<'_> {
 }
 
 /// SHA-256, in hex, over names, shapes and values of parameters, whatever their order.
-fn digest(parameters: &[Named]) -> String {
+fn digest(parameters: &[Named]) -> Result<String, TrainError> {
     let mut sorted: Vec<&Named> = parameters.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Sha256::new();
     for parameter in sorted {
         hash.update(format!("{} {:?}\n", parameter.name, parameter.shape()));
-        hash.update(bytemuck::cast_slice(&parameter.values()));
+        hash.update(bytemuck::cast_slice(&parameter.values()?));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn rows_of(splits: &Splits, split: Split) -> &[u32] {

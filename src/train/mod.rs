@@ -89,10 +89,22 @@ impl TrainError {
     pub fn kind(&self) -> crate::event::FailureKind {
         use crate::event::FailureKind;
         match self {
+            Self::Model(e) => model_failure(e),
             Self::Diverged { .. } => FailureKind::Diverged,
             Self::Candle(e) if e.to_string().to_lowercase().contains("out of memory") => FailureKind::Oom,
             _ => FailureKind::Error,
         }
+    }
+}
+
+/// The same for a run whose model or device failed. A device that failed otherwise than for want of memory does nothing more for
+/// this process, as if it had crashed.
+pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureKind {
+    use crate::event::FailureKind;
+    match error {
+        e if e.is_out_of_memory() => FailureKind::Oom,
+        e if e.is_of_a_lost_device() => FailureKind::Crashed,
+        _ => FailureKind::Error,
     }
 }
 

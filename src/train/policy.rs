@@ -16,11 +16,18 @@ pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
     }
 }
 
-/// Whether the state of training is saved after the step, so many minutes after it was saved last.
-pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, minutes: f64) -> bool {
-    steps.ends_epoch(step)
+/// Bytes of a state that a slow disk takes in a second.
+const SLOW_DISK: f64 = 200e6;
+
+/// Whether the state of training, of so many bytes, is saved after the step, so many seconds after it was saved last.
+///
+/// The end of an epoch is a reason only where making the steps again would cost more than to write the state: five times as
+/// much, or the state is so small that it does not matter. On a fast GPU states would else take longer than training.
+pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, bytes: u64, since_s: f64) -> bool {
+    let cost_s = bytes as f64 / SLOW_DISK;
+    (steps.ends_epoch(step) && (cost_s < 0.1 || since_s >= 5.0 * cost_s))
         || (checkpoint.every_steps > 0 && step.is_multiple_of(checkpoint.every_steps))
-        || (checkpoint.every_minutes > 0.0 && minutes >= checkpoint.every_minutes)
+        || (checkpoint.every_minutes > 0.0 && since_s >= 60.0 * checkpoint.every_minutes)
 }
 
 /// The figure that a checkpoint is chosen by, turned so that more is better.
@@ -108,11 +115,21 @@ mod tests {
         train.eval_steps = 3;
         assert_eq!(at(&|s| evaluates(&train, steps, s)), [3, 6, 9, 10]);
         let mut checkpoint = testing::checkpoint();
-        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 1e9)), [4, 8, 10]);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, 1e9)), [4, 8, 10]);
         checkpoint.every_steps = 5;
-        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 1e9)), [4, 5, 8, 10]);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, 1e9)), [4, 5, 8, 10]);
         // The saves at 4 and 8 begin the time anew.
         (checkpoint.every_steps, checkpoint.every_minutes) = (0, 1.5);
-        assert_eq!(at(&|s| saves(&checkpoint, steps, s, (s % 4) as f64 * 0.75)), [2, 3, 4, 6, 7, 8, 10]);
+        assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, (s % 4) as f64 * 45.0)), [2, 3, 4, 6, 7, 8, 10]);
+    }
+
+    #[test]
+    fn a_large_state_is_not_written_after_a_short_epoch() {
+        let (checkpoint, steps) = (testing::checkpoint(), Steps { per_epoch: 4, total: 10 });
+        let (small, large) = (15 << 20, 440 << 20);
+        assert!(saves(&checkpoint, steps, 4, small, 0.0) && !saves(&checkpoint, steps, 4, large, 1.0));
+        assert!(saves(&checkpoint, steps, 4, large, 12.0) && !saves(&checkpoint, steps, 3, large, 1e9));
+        let asked = CheckpointConfig { every_steps: 2, ..checkpoint };
+        assert!(saves(&asked, steps, 2, large, 0.0), "what is asked for is done");
     }
 }

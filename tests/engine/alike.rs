@@ -1,63 +1,29 @@
-//! The engine beside itself: with other numbers of threads, used before, evaluated in between, and with a step in parts.
+//! The engine beside itself: used before, evaluated in between, and with a step in parts.
 
-use taper::{data::Batch, engine::Recipe};
+use taper::data::Batch;
 
-use crate::support::*;
-
-/// A batch that is worth cutting: thousands of tokens and more words and numbers than one task takes.
-fn large() -> Shape {
-    let lengths = (0..120).map(|i| 1 + i * 37 % 61).collect();
-    Shape { heads: 3, d: 13, intermediate: 301, lengths, ..Shape::SMALL }
-}
-
-#[test]
-fn no_number_of_threads_changes_a_bit() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| {
-            let shape = large();
-            let mut engine = shape.explicit(&Recipe { max_grad_norm: 0.5, ..recipe() });
-            let mut made = Vec::new();
-            for step in 0..2 {
-                let batch = shape.batch_of(&shape.lengths, step);
-                made.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
-                let norm = engine.norm().expect("a norm");
-                made.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
-                engine.update(norm, 1e-2).expect("an update");
-                made.extend([state(engine.as_ref()), logits(engine.as_mut(), &batch)]);
-            }
-            made
-        })
-    };
-    let tokens: usize = large().lengths.iter().sum();
-    assert!(tokens > 3000, "{tokens} tokens are not cut into many tasks");
-    let one = run(1);
-    for threads in [2, 3, 5] {
-        assert!(run(threads) == one, "{threads} threads make another step than one");
-    }
-}
+use super::support::*;
 
 /// What earlier and larger batches left in the buffers is of no consequence.
-#[test]
-fn an_engine_that_was_used_makes_the_same_step_as_a_new_one() {
+pub fn an_engine_that_was_used_makes_the_same_step_as_a_new_one<T: Tested>() {
     for layers in 1..=3 {
         let shape = Shape { layers, ..Shape::SMALL };
         let small = shape.batch_of(&[4, 1, 9], 1);
         let [few_long, many_short] = [shape.batch_of(&[70, 50], 2), shape.batch_of(&[1; 30], 3)];
-        let mut new = shape.explicit(&recipe());
+        let mut new = shape.explicit::<T>(&recipe());
         let want_logits = logits(new.as_mut(), &small);
         let want = shape.step(new.as_mut(), std::slice::from_ref(&small));
 
         // More rows though fewer tokens, more tokens though fewer rows: room is made for both, and only as much as is needed.
         for earlier in [&few_long, &many_short] {
-            let mut grown = shape.explicit(&recipe());
+            let mut grown = shape.explicit::<T>(&recipe());
             logits(grown.as_mut(), earlier);
             assert!(logits(grown.as_mut(), &small) == want_logits, "{layers} layers: other logits");
             assert_eq!(shape.step(grown.as_mut(), std::slice::from_ref(&small)), want, "{layers} layers");
             assert!(gradients(grown.as_ref()) == gradients(new.as_ref()), "{layers} layers: other gradients");
         }
 
-        let mut used = shape.explicit(&recipe());
+        let mut used = shape.explicit::<T>(&recipe());
         for earlier in [&few_long, &many_short, &small] {
             logits(used.as_mut(), earlier);
             // Two parts: gradients that are not written afresh in the next step would be left over.
@@ -68,8 +34,7 @@ fn an_engine_that_was_used_makes_the_same_step_as_a_new_one() {
         assert_eq!(shape.step(used.as_mut(), std::slice::from_ref(&small)), want, "{layers} layers");
         assert!(gradients(used.as_ref()) == gradients(new.as_ref()), "{layers} layers: other gradients");
         for engine in [&mut new, &mut used] {
-            let norm = engine.norm().expect("a norm");
-            engine.update(norm, 1e-2).expect("an update");
+            engine.update(1e-2).expect("an update");
         }
         assert!(state(used.as_ref()) == state(new.as_ref()), "{layers} layers: another update");
         assert!(logits(used.as_mut(), &many_short) == logits(new.as_mut(), &many_short), "{layers} layers");
@@ -77,12 +42,11 @@ fn an_engine_that_was_used_makes_the_same_step_as_a_new_one() {
 }
 
 /// Gradients stay where they are while batches of any size are evaluated.
-#[test]
-fn an_evaluation_between_gradients_and_update_changes_nothing() {
+pub fn an_evaluation_between_gradients_and_update_changes_nothing<T: Tested>() {
     let shape = Shape::SMALL;
     let batch = shape.batch_of(&[4, 1, 9], 1);
     let others = [shape.batch_of(&[2], 2), shape.batch_of(&[90, 1, 33], 3), shape.batch_of(&[1; 50], 4)];
-    for make in [Shape::explicit, Shape::autograd] {
+    for make in [Shape::explicit::<T>, Shape::autograd] {
         let [mut plain, mut evaluated] = [make(&shape, &recipe()), make(&shape, &recipe())];
         for _ in 0..2 {
             for engine in [&mut plain, &mut evaluated] {
@@ -96,7 +60,7 @@ fn an_evaluation_between_gradients_and_update_changes_nothing() {
             assert_eq!(norms[0], norms[1]);
             logits(evaluated.as_mut(), &others[1]);
             for engine in [&mut plain, &mut evaluated] {
-                engine.update(norms[0], 1e-2).expect("an update");
+                engine.update(1e-2).expect("an update");
             }
             assert!(state(plain.as_ref()) == state(evaluated.as_ref()), "another update");
         }
@@ -104,12 +68,11 @@ fn an_evaluation_between_gradients_and_update_changes_nothing() {
 }
 
 /// A step cut into parts, dropout included, is the whole step but for rounding.
-#[test]
-fn a_step_in_parts_is_the_whole_step() {
-    for_all(16, |shape| {
+pub fn a_step_in_parts_is_the_whole_step<T: Tested>() {
+    for_all::<T>(16, |shape| {
         let whole = shape.batch();
         let rows = whole.labels.len();
-        let mut engine = shape.explicit(&recipe());
+        let mut engine = shape.explicit::<T>(&recipe());
         let want = shape.step(engine.as_mut(), std::slice::from_ref(&whole));
         let names = names(engine.as_ref());
         let want_gradients: Vec<Vec<f32>> = names.iter().map(|n| engine.gradient(n).expect("a gradient")).collect();
@@ -130,7 +93,7 @@ fn a_step_in_parts_is_the_whole_step() {
             for (name, want) in names.iter().zip(&want_gradients) {
                 let error = difference(&engine.gradient(name).expect("a gradient"), want);
                 let error = error / largest(want).max(most / 100.0);
-                assert!(error <= TOLERANCE, "{} parts: gradient of {name} differs by {error:e}", parts.len());
+                assert!(error <= tolerance::<T>(), "{} parts: gradient of {name} differs by {error:e}", parts.len());
             }
         }
     });

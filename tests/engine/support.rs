@@ -8,14 +8,18 @@ use proptest::{
 use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
-    kernels::Cpu,
     model::{BertConfig, DropoutPlan, Parameters},
     random::{Purpose, Stream},
     train::CrossEntropy,
 };
 
+pub use crate::tested::Tested;
+
 /// Of gradients, beside those of candle's tape.
-pub const TOLERANCE: f64 = 3e-5;
+pub fn tolerance<T: Tested>() -> f64 {
+    T::PRODUCTS.unwrap_or(3e-5 * T::ROUNDING)
+}
+
 pub const VOCAB: usize = 60;
 
 #[derive(Debug, Clone)]
@@ -88,8 +92,9 @@ impl Shape {
         loaded.parameters
     }
 
-    pub fn explicit(&self, recipe: &Recipe) -> Box<dyn Engine> {
-        Box::new(Explicit::new(Cpu::default(), &self.config(), self.parameters(), recipe).expect("an engine"))
+    pub fn explicit<T: Tested>(&self, recipe: &Recipe) -> Box<dyn Engine> {
+        let backend = T::backend().expect("a backend");
+        Box::new(Explicit::new(backend, &self.config(), self.parameters(), recipe).expect("an engine"))
     }
 
     pub fn autograd(&self, recipe: &Recipe) -> Box<dyn Engine> {
@@ -147,16 +152,17 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
 }
 
 /// Rows of one token, alone and many; of two; one row and one among others of the greatest length; forty rows.
-pub fn edges() -> Vec<Shape> {
+pub fn edges(longest: usize) -> Vec<Shape> {
     let forty = (0..40).map(|i| 1 + i * 7 % 11).collect();
-    let lengths = [vec![1], vec![1; 40], vec![2, 2], vec![512], vec![3, 512, 1], forty];
+    let lengths = [vec![1], vec![1; 40], vec![2, 2], vec![longest], vec![3, longest, 1], forty];
     let shapes = lengths.into_iter().zip([(1, 2), (3, 20), (2, 7), (2, 2), (3, 5), (1, 3)]);
     shapes.map(|(lengths, (layers, labels))| Shape { lengths, layers, labels, ..Shape::SMALL }).collect()
 }
 
 /// Runs a check on the edges, then on random shapes, always the same.
-pub fn for_all(cases: u32, check: impl Fn(Shape)) {
-    edges().into_iter().for_each(&check);
+pub fn for_all<T: Tested>(cases: u32, check: impl Fn(Shape)) {
+    let cases = cases * T::CASES / 32;
+    edges(16 * T::CASES as usize).into_iter().for_each(&check);
     let config = Config { cases, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&shapes(), |shape| {
         check(shape);
@@ -199,7 +205,7 @@ pub fn gradients(engine: &dyn Engine) -> Vec<u8> {
 }
 
 pub fn state(engine: &dyn Engine) -> Vec<u8> {
-    bytes(engine.state().1.iter().map(|tensor| tensor.values().into_owned()))
+    bytes(engine.state().1.iter().map(|tensor| tensor.values().expect("values").into_owned()))
 }
 
 pub fn logits(engine: &mut dyn Engine, batch: &Batch) -> Vec<u8> {

@@ -3,11 +3,11 @@
 use candle_core::{D, Result, Tensor};
 use proptest::prelude::*;
 use taper::kernels::{
-    Attention, Backend, Cpu, Queries,
+    Attention, Backend, Queries,
     reference::{self, Ragged},
 };
 
-use crate::support::*;
+use super::support::*;
 
 /// Lengths of sequences: few, one, many.
 pub fn lengths() -> impl Strategy<Value = Vec<usize>> {
@@ -122,25 +122,24 @@ fn part(x: &Tensor, i: usize, width: usize) -> Result<Tensor> {
     x.narrow(D::Minus1, i * width, width)
 }
 
-#[test]
-fn every_token_asks() {
-    for_all(edges(), shapes(), |Shape { lengths, heads, d, drop, seed }| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+pub fn every_token_asks<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, drop, seed }| {
+        let mut random = Numbers::new(seed);
         let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(&lengths));
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
         let batch = backend.batch(&vec![0; tokens], &positions, &keys);
         let attention = Attention { heads, width, queries: Queries::All, dropout: dropout(drop) };
         let (qkv, dy) = (random.normal(tokens * 3 * width), random.normal(tokens * width));
-        let qkv_buffer = buffer(&qkv);
-        let mut context = unwritten(tokens * width);
+        let qkv_buffer = buffer(backend, &qkv);
+        let mut context = unwritten(backend, tokens * width);
         backend.attention(&mut context, &qkv_buffer, &qkv_buffer, &batch, attention);
-        let (mut unused, mut d_qkv) = (unwritten(0), unwritten(qkv.len()));
-        let dy_buffer = buffer(&dy);
+        let (mut unused, mut d_qkv) = (unwritten(backend, 0), unwritten(backend, qkv.len()));
+        let dy_buffer = buffer(backend, &dy);
         backend.attention_backward(&mut unused, &mut d_qkv, &dy_buffer, &qkv_buffer, &qkv_buffer, &batch, attention);
-        assert_unwritten(&unused);
+        assert_unwritten(backend, &unused);
         let ragged = Ragged { queries: keys.clone().into(), keys: keys.into() };
         let case = Case { heads, width, ragged, drop };
-        let d_qkv = values(&d_qkv, qkv.len());
+        let d_qkv = values(backend, &d_qkv, qkv.len());
         let inputs = [Input {
             name: "queries, keys and values",
             values: &qkv,
@@ -151,30 +150,29 @@ fn every_token_asks() {
             let [q, k, v] = [0, 1, 2].map(|i| columns(&at[0], 3 * width, i * width, width));
             case.exact(&q, &k, &v)
         };
-        check(&inputs, &values(&context, tokens * width), &dy, TOLERANCE, exact, |t| {
+        check(&inputs, &values(backend, &context, tokens * width), &dy, tolerance::<T>(), exact, |t| {
             case.reference(&part(&t[0], 0, width)?, &part(&t[0], 1, width)?, &part(&t[0], 2, width)?)
         });
     });
 }
 
-#[test]
-fn the_first_of_each_sequence_asks() {
-    for_all(edges(), shapes(), |Shape { lengths, heads, d, drop, seed }| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+pub fn the_first_of_each_sequence_asks<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, drop, seed }| {
+        let mut random = Numbers::new(seed);
         let (sequences, tokens) = (lengths.len(), lengths.iter().sum::<usize>());
         let (width, keys) = (heads * d, offsets(&lengths));
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
         let batch = backend.batch(&vec![0; tokens], &positions, &keys);
         let attention = Attention { heads, width, queries: Queries::First, dropout: dropout(drop) };
         let [q, kv, dy] = [sequences * width, tokens * 2 * width, sequences * width].map(|n| random.normal(n));
-        let (q_buffer, kv_buffer) = (buffer(&q), buffer(&kv));
-        let mut context = unwritten(q.len());
+        let (q_buffer, kv_buffer) = (buffer(backend, &q), buffer(backend, &kv));
+        let mut context = unwritten(backend, q.len());
         backend.attention(&mut context, &q_buffer, &kv_buffer, &batch, attention);
-        let (mut dq, mut dkv) = (unwritten(q.len()), unwritten(kv.len()));
-        backend.attention_backward(&mut dq, &mut dkv, &buffer(&dy), &q_buffer, &kv_buffer, &batch, attention);
+        let (mut dq, mut dkv) = (unwritten(backend, q.len()), unwritten(backend, kv.len()));
+        backend.attention_backward(&mut dq, &mut dkv, &buffer(backend, &dy), &q_buffer, &kv_buffer, &batch, attention);
         let queries: Vec<u32> = (0..=sequences as u32).collect();
         let case = Case { heads, width, ragged: Ragged { queries: queries.into(), keys: keys.into() }, drop };
-        let (dq, dkv) = (values(&dq, q.len()), values(&dkv, kv.len()));
+        let (dq, dkv) = (values(backend, &dq, q.len()), values(backend, &dkv, kv.len()));
         let inputs = [
             Input { name: "queries", values: &q, shape: &[sequences, width], gradient: Some(&dq) },
             Input { name: "keys and values", values: &kv, shape: &[tokens, 2 * width], gradient: Some(&dkv) },
@@ -183,24 +181,24 @@ fn the_first_of_each_sequence_asks() {
             let [k, v] = [0, 1].map(|i| columns(&at[1], 2 * width, i * width, width));
             case.exact(&at[0], &k, &v)
         };
-        check(&inputs, &values(&context, q.len()), &dy, TOLERANCE, exact, |t| {
+        check(&inputs, &values(backend, &context, q.len()), &dy, tolerance::<T>(), exact, |t| {
             case.reference(&t[0], &part(&t[1], 0, width)?, &part(&t[1], 1, width)?)
         });
     });
 }
 
 /// Scores far beyond what e^x can hold: only differences from a row's largest matter, also where all are far below zero.
-#[test]
-fn large_scores_neither_overflow_nor_vanish() {
-    let mut backend = Cpu::default();
-    let batch = backend.batch(&[0; 3], &[0, 1, 2], &[0, 3]);
-    let attention = Attention { heads: 1, width: 1, queries: Queries::First, dropout: None };
-    for sign in [1.0, -1.0] {
-        // Scores ±1000, ±1001, ±1000; values 1, 2, 4.
-        let kv = [1000.0, 1.0, 1001.0, 2.0, 1000.0, 4.0];
-        let mut context = unwritten(1);
-        backend.attention(&mut context, &buffer(&[sign]), &buffer(&kv), &batch, attention);
-        let e = f64::from(sign).exp();
-        close("context", &values(&context, 1), &[(1.0 + 2.0 * e + 4.0) / (2.0 + e)], TOLERANCE);
-    }
+pub fn large_scores_neither_overflow_nor_vanish<T: Tested>() {
+    with::<T>(|backend| {
+        let batch = backend.batch(&[0; 3], &[0, 1, 2], &[0, 3]);
+        let attention = Attention { heads: 1, width: 1, queries: Queries::First, dropout: None };
+        for sign in [1.0, -1.0] {
+            // Scores ±1000, ±1001, ±1000; values 1, 2, 4.
+            let kv = [1000.0, 1.0, 1001.0, 2.0, 1000.0, 4.0];
+            let mut context = unwritten(backend, 1);
+            backend.attention(&mut context, &buffer(backend, &[sign]), &buffer(backend, &kv), &batch, attention);
+            let e = f64::from(sign).exp();
+            close("context", &values(backend, &context, 1), &[(1.0 + 2.0 * e + 4.0) / (2.0 + e)], tolerance::<T>());
+        }
+    });
 }

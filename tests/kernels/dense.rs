@@ -1,9 +1,9 @@
 //! Affine maps, GELU, and the product number by number.
 
 use proptest::prelude::*;
-use taper::kernels::{Backend, Cpu, Linear, reference};
+use taper::kernels::{Backend, Linear, reference};
 
-use crate::support::*;
+use super::support::*;
 
 #[derive(Debug, Clone, Copy)]
 struct Shape {
@@ -46,65 +46,68 @@ fn affine(x: &[f64], w: &[f64], b: &[f64], width: usize) -> Vec<f64> {
     x.chunks_exact(width).flat_map(|x| w.chunks_exact(width).zip(b).map(move |(w, b)| dot(x, w) + b)).collect()
 }
 
-#[test]
-fn linear_and_its_gradients() {
-    for_all(edges(), shapes(), |Shape { rows, out, width, seed }| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+pub fn linear_and_its_gradients<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { rows, out, width, seed }| {
+        let mut random = Numbers::new(seed);
         let [x, w, b, dy, before] =
             [rows * width, out * width, out, rows * out, rows * width].map(|n| random.normal(n));
         let mut places = Places::default();
         let linear = Linear { weight: places.put(&w), bias: places.put(&b), out, width, exact: false };
-        let parameters = places.buffer();
-        let (x_buffer, dy_buffer) = (buffer(&x), buffer(&dy));
+        let parameters = places.buffer(backend);
+        let (x_buffer, dy_buffer) = (buffer(backend, &x), buffer(backend, &dy));
 
-        let forward = |backend: &mut Cpu, biased: bool| {
-            let mut y = unwritten(rows * out);
+        let forward = |backend: &mut T::Backend, biased: bool| {
+            let mut y = unwritten(backend, rows * out);
             backend.linear(&mut y, &x_buffer, rows, &parameters, linear, biased);
-            values(&y, rows * out)
+            values(backend, &y, rows * out)
         };
-        let y = forward(&mut backend, true);
+        let y = forward(backend, true);
         let unbiased = affine(&wide(&x), &wide(&w), &vec![0.0; out], width);
-        close("output without the bias", &forward(&mut backend, false), &unbiased, TOLERANCE);
+        close("output without the bias", &forward(backend, false), &unbiased, product_tolerance::<T>());
 
-        let mut dx = unwritten(rows * width);
+        let mut dx = unwritten(backend, rows * width);
         backend.linear_input(&mut dx, false, &dy_buffer, rows, &parameters, linear);
-        let dx = values(&dx, rows * width);
-        let mut added = buffer(&before);
+        let dx = values(backend, &dx, rows * width);
+        let mut added = buffer(backend, &before);
         backend.linear_input(&mut added, true, &dy_buffer, rows, &parameters, linear);
         let sum: Vec<f64> = dx.iter().zip(&before).map(|(d, before)| f64::from(*d) + f64::from(*before)).collect();
-        close("input's gradient, added", &values(&added, rows * width), &sum, TOLERANCE);
+        close("input's gradient, added", &values(backend, &added, rows * width), &sum, product_tolerance::<T>());
 
         for fresh in [true, false] {
-            let mut gradients = places.gradients(fresh, &mut random);
+            let mut gradients = places.gradients(backend, fresh, &mut random);
             backend.linear_parameters(&mut gradients.buffer, fresh, &dy_buffer, &x_buffer, rows, linear);
-            let (dw, db) = (gradients.take(linear.weight, out * width), gradients.take(linear.bias, out));
-            gradients.check_rest();
+            let (dw, db) =
+                (gradients.take(backend, linear.weight, out * width), gradients.take(backend, linear.bias, out));
+            gradients.check_rest(backend);
             let inputs = [
                 Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) },
                 Input { name: "the weight", values: &w, shape: &[out, width], gradient: Some(&dw) },
                 Input { name: "the bias", values: &b, shape: &[out], gradient: Some(&db) },
             ];
             let exact = |at: &[Vec<f64>]| affine(&at[0], &at[1], &at[2], width);
-            check(&inputs, &y, &dy, TOLERANCE, exact, |t| reference::linear(&t[0], &t[1], &t[2]));
+            check(&inputs, &y, &dy, product_tolerance::<T>(), exact, |t| reference::linear(&t[0], &t[1], &t[2]));
         }
     });
 }
 
 /// A part of a map gives the columns of the whole's result.
-#[test]
-fn a_part_of_a_map_gives_its_columns() {
-    for_all([], (shapes(), 0.0..1.0, 0.0..1.0), |(Shape { rows, out, width, seed }, a, b): (Shape, f64, f64)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
-        let [x, w, b_values] = [rows * width, out * width, out].map(|n| random.normal(n));
-        let (from, to) = ((a.min(b) * out as f64) as usize, (a.max(b) * out as f64) as usize + 1);
-        let mut places = Places::default();
-        let linear = Linear { weight: places.put(&w), bias: places.put(&b_values), out, width, exact: false };
-        let mut y = unwritten(rows * (to - from));
-        backend.linear(&mut y, &buffer(&x), rows, &places.buffer(), linear.part(from..to), true);
-        let whole = affine(&wide(&x), &wide(&w), &wide(&b_values), width);
-        let want: Vec<f64> = whole.chunks_exact(out).flat_map(|row| &row[from..to]).copied().collect();
-        close("columns", &values(&y, want.len()), &want, TOLERANCE);
-    });
+pub fn a_part_of_a_map_gives_its_columns<T: Tested>() {
+    for_all::<T, _>(
+        [],
+        (shapes(), 0.0..1.0, 0.0..1.0),
+        |backend, (Shape { rows, out, width, seed }, a, b): (Shape, f64, f64)| {
+            let mut random = Numbers::new(seed);
+            let [x, w, b_values] = [rows * width, out * width, out].map(|n| random.normal(n));
+            let (from, to) = ((a.min(b) * out as f64) as usize, (a.max(b) * out as f64) as usize + 1);
+            let mut places = Places::default();
+            let linear = Linear { weight: places.put(&w), bias: places.put(&b_values), out, width, exact: false };
+            let mut y = unwritten(backend, rows * (to - from));
+            backend.linear(&mut y, &buffer(backend, &x), rows, &places.buffer(backend), linear.part(from..to), true);
+            let whole = affine(&wide(&x), &wide(&w), &wide(&b_values), width);
+            let want: Vec<f64> = whole.chunks_exact(out).flat_map(|row| &row[from..to]).copied().collect();
+            close("columns", &values(backend, &y, want.len()), &want, product_tolerance::<T>());
+        },
+    );
 }
 
 /// x·Φ(x).
@@ -112,48 +115,46 @@ fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x / std::f64::consts::SQRT_2))
 }
 
-#[test]
-fn gelu_and_its_derivative() {
-    for_all(edges(), shapes(), |Shape { rows, out, seed, .. }| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+pub fn gelu_and_its_derivative<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { rows, out, seed, .. }| {
+        let mut random = Numbers::new(seed);
         let [mut x, b, dy] = [rows * out, out, rows * out].map(|n| random.normal(n));
         // Both tails too.
         x.iter_mut().step_by(3).for_each(|x| *x *= 4.0);
         let mut places = Places::default();
         let linear = Linear { weight: 0, bias: places.put(&b), out, width: 1, exact: false };
-        let parameters = places.buffer();
+        let parameters = places.buffer(backend);
 
-        let (mut y, mut slope) = (unwritten(rows * out), buffer(&x));
+        let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
         backend.bias_gelu(&mut y, &mut slope, rows, &parameters, linear, true);
-        let y = values(&y, rows * out);
+        let y = values(backend, &y, rows * out);
         // The backward pass: dx = dy·slope; of the bias, it is the columns' sums, which `linear_parameters` makes.
-        let mut dx = buffer(&dy);
+        let mut dx = buffer(backend, &dy);
         backend.multiply(&mut dx, &slope, rows * out);
-        values(&slope, rows * out);
-        let dx = values(&dx, rows * out);
+        values(backend, &slope, rows * out);
+        let dx = values(backend, &dx, rows * out);
 
-        let (mut alone, mut unkept) = (unwritten(rows * out), buffer(&x));
+        let (mut alone, mut unkept) = (unwritten(backend, rows * out), buffer(backend, &x));
         backend.bias_gelu(&mut alone, &mut unkept, rows, &parameters, linear, false);
-        values(&unkept, rows * out);
-        close("without the derivative", &values(&alone, rows * out), &wide(&y), TOLERANCE);
+        values(backend, &unkept, rows * out);
+        close("without the derivative", &values(backend, &alone, rows * out), &wide(&y), tolerance::<T>());
 
         let inputs = [
             Input { name: "x", values: &x, shape: &[rows, out], gradient: Some(&dx) },
             Input { name: "the bias", values: &b, shape: &[out], gradient: None },
         ];
         let exact = |at: &[Vec<f64>]| at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| gelu(x + b)).collect();
-        check(&inputs, &y, &dy, TOLERANCE, exact, |t| t[0].broadcast_add(&t[1])?.gelu_erf());
+        check(&inputs, &y, &dy, tolerance::<T>(), exact, |t| t[0].broadcast_add(&t[1])?.gelu_erf());
     });
 }
 
-#[test]
-fn multiply_number_by_number() {
-    for_all([1, 16 * 1024 + 1], 1..3000usize, |n| {
+pub fn multiply_number_by_number<T: Tested>() {
+    for_all::<T, _>([1, 16 * 1024 + 1], 1..3000usize, |backend, n| {
         let mut random = Numbers::new(n as u64);
         let (y, x) = (random.normal(n), random.normal(n + 3));
-        let mut product = buffer(&y);
-        Cpu::default().multiply(&mut product, &buffer(&x), n);
+        let mut product = buffer(backend, &y);
+        backend.multiply(&mut product, &buffer(backend, &x), n);
         let want: Vec<f32> = y.iter().zip(&x).map(|(y, x)| y * x).collect();
-        assert_eq!(values(&product, n), want);
+        assert_eq!(values(backend, &product, n), want);
     });
 }

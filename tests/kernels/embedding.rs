@@ -2,9 +2,9 @@
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
-use taper::kernels::{Backend, Cpu, Embedding, LayerNorm, Occurrence, Untouched, reference};
+use taper::kernels::{Backend, Embedding, LayerNorm, Occurrence, Untouched, reference};
 
-use crate::{attention::lengths, norm::layer_norm, support::*};
+use super::{attention::lengths, norm::layer_norm, support::*};
 
 #[derive(Debug, Clone)]
 struct Shape {
@@ -56,15 +56,14 @@ fn edges() -> impl Iterator<Item = Shape> {
     .into_iter()
 }
 
-#[test]
-fn embed_and_its_gradients() {
-    for_all(edges(), shapes(), |shape| {
+pub fn embed_and_its_gradients<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, shape| {
         let Shape { lengths, width, vocab, token_types, drop, fresh, decays, seed } = shape;
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+        let mut random = Numbers::new(seed);
         let (tokens, rows) = (lengths.iter().sum::<usize>(), lengths.iter().max().expect("a sequence") + 2);
         let ids: Vec<u32> = (0..tokens).map(|_| random.below(vocab) as u32).collect();
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
-        let batch = backend.batch(&ids, &positions, &crate::attention::offsets(&lengths));
+        let batch = backend.batch(&ids, &positions, &super::attention::offsets(&lengths));
 
         let [words, position, token_type] = [vocab, rows, token_types].map(|n| random.normal(n * width));
         let [weight, bias] = [width; 2].map(|n| random.normal(n));
@@ -74,7 +73,7 @@ fn embed_and_its_gradients() {
         let position_at = places.put(&position);
         let token_type_at = places.put_next(&token_type);
         let embedding = Embedding { word: places.put(&words), position: position_at, token_type: token_type_at, width };
-        let parameters = places.buffer();
+        let parameters = places.buffer(backend);
         let touched: Vec<bool> = if decays { (0..vocab).map(|_| random.below(2) == 0).collect() } else { Vec::new() };
         let untouched = Untouched { touched: &touched, decay: 0.5 };
         // What the layer reads is the decayed table, and gradients are those of its values.
@@ -84,10 +83,11 @@ fn embed_and_its_gradients() {
         }
 
         let n = tokens * width;
-        let (mut out, mut sum, mut stats) = (unwritten(n), unwritten(n), unwritten(2 * tokens));
+        let (mut out, mut sum, mut stats) =
+            (unwritten(backend, n), unwritten(backend, n), unwritten(backend, 2 * tokens));
         let drop_ = dropout(drop);
         backend.embed(&mut out, &mut sum, &mut stats, &parameters, embedding, norm, untouched, &batch, drop_);
-        values(&stats, 2 * tokens);
+        values(backend, &stats, 2 * tokens);
 
         // Rows of the words' gradients in any order, and rows of words that another batch of the step has.
         let used: std::collections::BTreeSet<u32> = ids.iter().copied().collect();
@@ -97,8 +97,8 @@ fn embed_and_its_gradients() {
         let occurrences: Vec<Occurrence> =
             used.iter().enumerate().map(|(i, id)| Occurrence { row: row_of(i), tokens: place(*id) }).collect();
         let before = random.normal((used.len() + spare) * width);
-        let mut word_rows = buffer(&before);
-        let (mut d_sum, mut gradients) = (buffer(&dy), places.gradients(fresh, &mut random));
+        let mut word_rows = buffer(backend, &before);
+        let (mut d_sum, mut gradients) = (buffer(backend, &dy), places.gradients(backend, fresh, &mut random));
         backend.embed_backward(
             &mut d_sum,
             &mut word_rows,
@@ -113,7 +113,7 @@ fn embed_and_its_gradients() {
             &occurrences,
             drop_,
         );
-        let after = values(&word_rows, before.len());
+        let after = values(backend, &word_rows, before.len());
         assert_eq!(after[..spare * width], before[..spare * width], "words that do not occur");
         let mut d_words = vec![0.0; vocab * width];
         for (i, id) in used.iter().enumerate() {
@@ -121,12 +121,12 @@ fn embed_and_its_gradients() {
             let sums = after[row.clone()].iter().zip(&before[row]).map(|(after, before)| after - before);
             d_words[*id as usize * width..][..width].iter_mut().zip(sums).for_each(|(d, sum)| *d = sum);
         }
-        let d_position = gradients.take(position_at, position.len());
+        let d_position = gradients.take(backend, position_at, position.len());
         // Only the first type is used: the rows of others are left alone.
-        let mut d_type = gradients.take(token_type_at, width);
+        let mut d_type = gradients.take(backend, token_type_at, width);
         d_type.resize(token_type.len(), 0.0);
-        let (dw, db) = (gradients.take(norm.weight, width), gradients.take(norm.bias, width));
-        gradients.check_rest();
+        let (dw, db) = (gradients.take(backend, norm.weight, width), gradients.take(backend, norm.bias, width));
+        gradients.check_rest(backend);
 
         let inputs = [
             Input { name: "words", values: &read, shape: &[vocab, width], gradient: Some(&d_words) },
@@ -144,7 +144,7 @@ fn embed_and_its_gradients() {
             let y = layer_norm(&sum.collect::<Vec<_>>(), &at[3], &at[4], 1e-6).0;
             y.iter().zip(&factors).map(|(y, factor)| y * factor).collect()
         };
-        check(&inputs, &values(&out, n), &dy, NORM_TOLERANCE, exact, |t| {
+        check(&inputs, &values(backend, &out, n), &dy, norm_tolerance::<T>(), exact, |t| {
             let rows = |table: &Tensor, rows: &[u32]| table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0);
             let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &vec![0; tokens])?)?;
             reference::dropout(&reference::layer_norm(&sum, &t[3], &t[4], 1e-6)?, dropout(drop))

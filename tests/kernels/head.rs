@@ -2,54 +2,72 @@
 
 use candle_core::{D, Device, Tensor};
 use proptest::prelude::*;
-use taper::kernels::{Backend, Cpu, reference};
+use taper::kernels::{Backend, reference};
 
-use crate::{
+use super::{
     attention::{lengths, offsets},
     support::*,
 };
 
-#[test]
-fn first_rows_and_back() {
-    for_all([(vec![1], 1), (vec![512], 7), (vec![1; 20], 3)], (lengths(), 1..50usize), |(lengths, width)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(width as u64));
-        let (tokens, sequences) = (lengths.iter().sum::<usize>(), lengths.len());
-        let offsets = offsets(&lengths);
-        let batch = backend.batch(&vec![0; tokens], &vec![0; tokens], &offsets);
-        let (x, added) = (random.normal(tokens * width), random.normal(sequences * width));
-        let mut y = unwritten(sequences * width);
-        backend.first_rows(&mut y, &buffer(&x), &batch, width);
-        let y = values(&y, sequences * width);
-        let mut want = x.clone();
-        for (s, begin) in offsets[..sequences].iter().enumerate() {
-            let (row, of) = (*begin as usize * width.., s * width..(s + 1) * width);
-            assert_eq!(y[of.clone()], x[row.clone()][..width]);
-            want[row][..width].iter_mut().zip(&added[of]).for_each(|(x, y)| *x += y);
-        }
-        let mut sum = buffer(&x);
-        backend.add_to_first_rows(&mut sum, &buffer(&added), &batch, width);
-        assert_eq!(values(&sum, want.len()), want);
+pub fn first_rows_and_back<T: Tested>() {
+    for_all::<T, _>(
+        [(vec![1], 1), (vec![512], 7), (vec![1; 20], 3)],
+        (lengths(), 1..50usize),
+        |backend, (lengths, width)| {
+            let mut random = Numbers::new(width as u64);
+            let (tokens, sequences) = (lengths.iter().sum::<usize>(), lengths.len());
+            let offsets = offsets(&lengths);
+            let batch = backend.batch(&vec![0; tokens], &vec![0; tokens], &offsets);
+            let (x, added) = (random.normal(tokens * width), random.normal(sequences * width));
+            let mut y = unwritten(backend, sequences * width);
+            backend.first_rows(&mut y, &buffer(backend, &x), &batch, width);
+            let y = values(backend, &y, sequences * width);
+            let mut want = x.clone();
+            for (s, begin) in offsets[..sequences].iter().enumerate() {
+                let (row, of) = (*begin as usize * width.., s * width..(s + 1) * width);
+                assert_eq!(y[of.clone()], x[row.clone()][..width]);
+                want[row][..width].iter_mut().zip(&added[of]).for_each(|(x, y)| *x += y);
+            }
+            let mut sum = buffer(backend, &x);
+            backend.add_to_first_rows(&mut sum, &buffer(backend, &added), &batch, width);
+            assert_eq!(values(backend, &sum, want.len()), want);
+        },
+    );
+}
+
+pub fn tanh_and_its_gradient<T: Tested>() {
+    let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4)];
+    for_all::<T, _>(edges, (1..40usize, 1..90usize, drops(), any::<u64>()), |backend, (rows, width, drop, seed)| {
+        let mut random = Numbers::new(seed);
+        let (n, factors) = (rows * width, factors(drop, rows, width));
+        let (x, dy) = (random.normal(n), random.normal(n));
+        let (mut y, mut kept) = (unwritten(backend, n), buffer(backend, &x));
+        backend.tanh(&mut y, &mut kept, rows, width, dropout(drop));
+        let tanh: Vec<f64> = x.iter().map(|x| f64::from(*x).tanh()).collect();
+        close("tanh before dropout", &values(backend, &kept, n), &tanh, tolerance::<T>());
+        let mut dx = buffer(backend, &dy);
+        backend.tanh_backward(&mut dx, &kept, rows, width, dropout(drop));
+        let dx = values(backend, &dx, n);
+        let inputs = [Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) }];
+        let exact = |at: &[Vec<f64>]| at[0].iter().zip(&factors).map(|(x, factor)| x.tanh() * factor).collect();
+        check(&inputs, &values(backend, &y, n), &dy, tolerance::<T>(), exact, |t| {
+            reference::dropout(&t[0].tanh()?, dropout(drop))
+        });
     });
 }
 
-#[test]
-fn tanh_and_its_gradient() {
-    let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4)];
-    for_all(edges, (1..40usize, 1..90usize, drops(), any::<u64>()), |(rows, width, drop, seed)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
-        let (n, factors) = (rows * width, factors(drop, rows, width));
-        let (x, dy) = (random.normal(n), random.normal(n));
-        let (mut y, mut kept) = (unwritten(n), buffer(&x));
-        backend.tanh(&mut y, &mut kept, rows, width, dropout(drop));
-        let tanh: Vec<f64> = x.iter().map(|x| f64::from(*x).tanh()).collect();
-        close("tanh before dropout", &values(&kept, n), &tanh, TOLERANCE);
-        let mut dx = buffer(&dy);
-        backend.tanh_backward(&mut dx, &kept, rows, width, dropout(drop));
-        let dx = values(&dx, n);
-        let inputs = [Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) }];
-        let exact = |at: &[Vec<f64>]| at[0].iter().zip(&factors).map(|(x, factor)| x.tanh() * factor).collect();
-        check(&inputs, &values(&y, n), &dy, TOLERANCE, exact, |t| reference::dropout(&t[0].tanh()?, dropout(drop)));
-    });
+/// The loss of a step that is nothing else, and the gradient.
+fn loss_of<B: Backend>(
+    backend: &mut B,
+    logits: &[f32],
+    targets: &[f32],
+    rows: usize,
+    labels: usize,
+) -> (f64, Vec<f32>) {
+    let (mut d, logits) = (unwritten(backend, rows * labels), buffer(backend, logits));
+    backend.begin_step();
+    backend.cross_entropy(&mut d, &logits, targets, rows, labels);
+    (backend.sums().loss, values(backend, &d, rows * labels))
 }
 
 /// −Σ targets·log softmax(logits) in float64.
@@ -62,45 +80,43 @@ fn loss(logits: &[f64], targets: &[f64], labels: usize) -> f64 {
     .sum()
 }
 
-#[test]
-fn cross_entropy_and_its_gradient() {
+pub fn cross_entropy_and_its_gradient<T: Tested>() {
     let edges = [(1, 2, false, 5), (1, 20, true, 6), (40, 20, false, 7), (512, 3, true, 8)];
-    for_all(edges, (1..40usize, 2..=20usize, any::<bool>(), any::<u64>()), |(rows, labels, soft, seed)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
-        let logits = random.normal(rows * labels);
-        // Rows that weigh unlike amounts; hard targets or a share for every label.
-        let mut targets = vec![0.0f32; rows * labels];
-        for row in targets.chunks_exact_mut(labels) {
-            if soft {
-                row.iter_mut().zip(random.normal(labels)).for_each(|(t, v)| *t = v.abs());
+    for_all::<T, _>(
+        edges,
+        (1..40usize, 2..=20usize, any::<bool>(), any::<u64>()),
+        |backend, (rows, labels, soft, seed)| {
+            let mut random = Numbers::new(seed);
+            let logits = random.normal(rows * labels);
+            // Rows that weigh unlike amounts; hard targets or a share for every label.
+            let mut targets = vec![0.0f32; rows * labels];
+            for row in targets.chunks_exact_mut(labels) {
+                if soft {
+                    row.iter_mut().zip(random.normal(labels)).for_each(|(t, v)| *t = v.abs());
+                }
+                row[random.below(labels)] += 1.0;
             }
-            row[random.below(labels)] += 1.0;
-        }
-        let mut d = unwritten(rows * labels);
-        let got = backend.cross_entropy(&mut d, &buffer(&logits), &targets, rows, labels);
-        let want = loss(&wide(&logits), &wide(&targets), labels);
-        assert!((got - want).abs() < 1e-12 * want, "{got}, wanted {want}: all of it is float64");
-        let d = values(&d, rows * labels);
-        let inputs = [Input { name: "logits", values: &logits, shape: &[rows, labels], gradient: Some(&d) }];
-        let exact = |at: &[Vec<f64>]| vec![loss(&at[0], &wide(&targets), labels)];
-        check(&inputs, &[got as f32], &[1.0], TOLERANCE, exact, |t| {
-            let targets = Tensor::from_slice(&targets, (rows, labels), &Device::Cpu)?;
-            (candle_nn::ops::log_softmax(&t[0], D::Minus1)? * targets)?.sum_all()?.neg()?.reshape(1)
-        });
-    });
+            let (got, d) = loss_of(backend, &logits, &targets, rows, labels);
+            let want = loss(&wide(&logits), &wide(&targets), labels);
+            assert!((got - want).abs() < 1e-12 * want, "{got}, wanted {want}: all of it is float64");
+            let inputs = [Input { name: "logits", values: &logits, shape: &[rows, labels], gradient: Some(&d) }];
+            let exact = |at: &[Vec<f64>]| vec![loss(&at[0], &wide(&targets), labels)];
+            check(&inputs, &[got as f32], &[1.0], tolerance::<T>(), exact, |t| {
+                let targets = Tensor::from_slice(&targets, (rows, labels), &Device::Cpu)?;
+                (candle_nn::ops::log_softmax(&t[0], D::Minus1)? * targets)?.sum_all()?.neg()?.reshape(1)
+            });
+        },
+    );
 }
 
-#[test]
-fn cross_entropy_of_logits_beyond_the_exponential() {
-    let mut d = unwritten(4);
-    let logits = buffer(&[1e4, 0.0, -2e4, -1e4]);
-    let got = Cpu::default().cross_entropy(&mut d, &logits, &[0.0, 1.0, 0.0, 1.0], 2, 2);
-    assert_eq!((got, values(&d, 4)), (1e4, vec![1.0, -1.0, 0.0, 0.0]));
-    // Nor does an impossible class cost anything where it has no share of the target.
-    let impossible = buffer(&[0.0, f32::NEG_INFINITY]);
-    let got = Cpu::default().cross_entropy(&mut d, &impossible, &[1.0, 0.0], 1, 2);
-    assert_eq!((got, values(&d, 4)), (0.0, vec![0.0, 0.0, 0.0, 0.0]));
-    // A logit that is no number is no loss either.
-    let got = Cpu::default().cross_entropy(&mut d, &buffer(&[f32::NAN, 0.0]), &[1.0, 0.0], 1, 2);
-    assert!(got.is_nan());
+pub fn cross_entropy_of_logits_beyond_the_exponential<T: Tested>() {
+    with::<T>(|backend| {
+        let got = loss_of(backend, &[1e4, 0.0, -2e4, -1e4], &[0.0, 1.0, 0.0, 1.0], 2, 2);
+        assert_eq!(got, (1e4, vec![1.0, -1.0, 0.0, 0.0]));
+        // Nor does an impossible class cost anything where it has no share of the target.
+        let got = loss_of(backend, &[0.0, f32::NEG_INFINITY], &[1.0, 0.0], 1, 2);
+        assert_eq!(got, (0.0, vec![0.0, 0.0]));
+        // A logit that is no number is no loss either.
+        assert!(loss_of(backend, &[f32::NAN, 0.0], &[1.0, 0.0], 1, 2).0.is_nan());
+    });
 }

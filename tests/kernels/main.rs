@@ -1,26 +1,11 @@
-//! Every kernel of [`taper::kernels::Backend`] for random shapes, against two oracles:
-//!
-//! * the layer written out naively in float64, here: its value, and its derivative by central differences in random entries
-//!   and along a random direction of each input;
-//! * `kernels::reference`, in candle's differentiable tensors: the value, and each input's whole gradient from `backward()`.
-//!
-//! Gradients are those of a random weighting of the output: a plain sum would hide errors that cancel.
-//!
-//! Nothing but the methods of the contract is used. Buffers are longer than what is in use and their rest holds a NaN that
-//! must come back as it was; what a kernel is to write holds that NaN too, so that anything read before it is written, or
-//! read past the end, spoils the result. Parameters stand at odd places with NaNs between them.
-//!
-//! # Tolerances
-//! Errors are relative to the largest number of a tensor (at least 1e-3, for gradients that vanish). Products, norms and
-//! softmax in f32 are sums of at most 600 terms of order 1: each oracle is met within [`support::TOLERANCE`], 100 roundings
-//! of f32 (6e-8), 20 times that where a norm of few numbers magnifies them (its factor is 1/σ, of rows whose σ may be 0.1).
-//! Central differences in float64 with a step of 1e-5 are off by 1e-10 (the step's square) and 1e-11 (rounding): nothing
-//! beside the kernels' own rounding, so that they have the same bound.
+//! The CPU's kernels; what they are held against is in `mod.rs`.
 
-mod attention;
-mod dense;
-mod embedding;
-mod head;
-mod norm;
-mod optimizer;
-mod support;
+mod cpu;
+#[macro_use]
+#[path = "mod.rs"]
+mod kernels;
+#[macro_use]
+#[path = "../tested/mod.rs"]
+mod tested;
+
+kernels_of!(fp32, taper::kernels::Cpu);

@@ -1,9 +1,9 @@
 //! Bias, dropout, residual and LayerNorm in one.
 
 use proptest::prelude::*;
-use taper::kernels::{Backend, Cpu, LayerNorm, Linear, reference};
+use taper::kernels::{Backend, LayerNorm, Linear, reference};
 
-use crate::support::*;
+use super::support::*;
 
 /// LayerNorm of rows in float64, with mean and reciprocal deviation of each.
 pub fn layer_norm(x: &[f64], weight: &[f64], bias: &[f64], eps: f64) -> (Vec<f64>, Vec<f64>) {
@@ -55,10 +55,9 @@ fn edges() -> impl Iterator<Item = Shape> {
     })
 }
 
-#[test]
-fn add_norm_and_its_gradients() {
-    for_all(edges(), shapes(), |Shape { rows, width, eps, drop, fresh, seed }| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(seed));
+pub fn add_norm_and_its_gradients<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { rows, width, eps, drop, fresh, seed }| {
+        let mut random = Numbers::new(seed);
         let [x, mut residual, dy] = [rows * width; 3].map(|n| random.normal(n));
         let [dense_bias, weight, bias] = [width; 3].map(|n| random.normal(n));
         // A mean that is not near zero.
@@ -66,32 +65,32 @@ fn add_norm_and_its_gradients() {
         let mut places = Places::default();
         let linear = Linear { weight: 0, bias: places.put(&dense_bias), out: width, width: 1, exact: false };
         let norm = LayerNorm { weight: places.put(&weight), bias: places.put(&bias), width, eps };
-        let parameters = places.buffer();
+        let parameters = places.buffer(backend);
         let (n, factors) = (rows * width, factors(drop, rows, width));
 
-        let (mut y, mut sum, mut stats) = (unwritten(n), buffer(&x), unwritten(2 * rows));
-        let r = buffer(&residual);
+        let (mut y, mut sum, mut stats) = (unwritten(backend, n), buffer(backend, &x), unwritten(backend, 2 * rows));
+        let r = buffer(backend, &residual);
         backend.add_norm(&mut y, &mut sum, &mut stats, &r, rows, &parameters, linear, norm, dropout(drop));
         let before = |at: &[Vec<f64>]| -> Vec<f64> {
             let x = at[0].iter().zip(at[1].iter().cycle()).zip(&factors).map(|((x, b), factor)| (x + b) * factor);
             x.zip(&at[2]).map(|(x, r)| x + r).collect()
         };
         let wanted = before(&[wide(&x), wide(&dense_bias), wide(&residual)]);
-        close("the sum", &values(&sum, n), &wanted, TOLERANCE);
+        close("the sum", &values(backend, &sum, n), &wanted, tolerance::<T>());
         let (_, want_stats) = layer_norm(&wanted, &wide(&weight), &wide(&bias), f64::from(eps));
-        let got_stats = values(&stats, 2 * rows);
+        let got_stats = values(backend, &stats, 2 * rows);
         for (got, want) in got_stats.iter().zip(&want_stats) {
-            assert!((f64::from(*got) - want).abs() <= TOLERANCE * want.abs().max(1.0), "{got} for {want}");
+            assert!((f64::from(*got) - want).abs() <= tolerance::<T>() * want.abs().max(1.0), "{got} for {want}");
         }
 
-        let (mut d_residual, mut dx) = (unwritten(n), unwritten(n));
-        let mut gradients = places.gradients(fresh, &mut random);
+        let (mut d_residual, mut dx) = (unwritten(backend, n), unwritten(backend, n));
+        let mut gradients = places.gradients(backend, fresh, &mut random);
         backend.add_norm_backward(
             &mut d_residual,
             &mut dx,
             &mut gradients.buffer,
             fresh,
-            &buffer(&dy),
+            &buffer(backend, &dy),
             &sum,
             &stats,
             rows,
@@ -99,22 +98,22 @@ fn add_norm_and_its_gradients() {
             norm,
             dropout(drop),
         );
-        let (dw, db) = (gradients.take(norm.weight, width), gradients.take(norm.bias, width));
-        gradients.check_rest();
+        let (dw, db) = (gradients.take(backend, norm.weight, width), gradients.take(backend, norm.bias, width));
+        gradients.check_rest(backend);
         let inputs = [
-            Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&values(&dx, n)) },
+            Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&values(backend, &dx, n)) },
             Input { name: "the bias before it", values: &dense_bias, shape: &[width], gradient: None },
             Input {
                 name: "residual",
                 values: &residual,
                 shape: &[rows, width],
-                gradient: Some(&values(&d_residual, n)),
+                gradient: Some(&values(backend, &d_residual, n)),
             },
             Input { name: "the norm's weight", values: &weight, shape: &[width], gradient: Some(&dw) },
             Input { name: "the norm's bias", values: &bias, shape: &[width], gradient: Some(&db) },
         ];
         let exact = |at: &[Vec<f64>]| layer_norm(&before(at), &at[3], &at[4], f64::from(eps)).0;
-        check(&inputs, &values(&y, n), &dy, NORM_TOLERANCE, exact, |t| {
+        check(&inputs, &values(backend, &y, n), &dy, norm_tolerance::<T>(), exact, |t| {
             let x = reference::dropout(&t[0].broadcast_add(&t[1])?, dropout(drop))?;
             reference::layer_norm(&(x + &t[2])?, &t[3], &t[4], f64::from(eps))
         });
@@ -122,15 +121,26 @@ fn add_norm_and_its_gradients() {
 }
 
 /// Of rows without variance only epsilon keeps the result finite.
-#[test]
-fn constant_rows_are_normalised_to_the_bias() {
-    let (rows, width, mut backend) = (3, 20, Cpu::default());
-    let mut places = Places::default();
-    let linear = Linear { weight: 0, bias: places.put(&[0.0; 20]), out: width, width: 1, exact: false };
-    let bias = Numbers::new(1).normal(width);
-    let norm = LayerNorm { weight: places.put(&[2.0; 20]), bias: places.put(&bias), width, eps: 1e-12 };
-    let (mut y, mut x, mut stats) = (unwritten(60), buffer(&[1.5; 60]), unwritten(6));
-    backend.add_norm(&mut y, &mut x, &mut stats, &buffer(&[0.0; 60]), rows, &places.buffer(), linear, norm, None);
-    assert_eq!(values(&y, 60), bias.repeat(rows));
-    assert_eq!(values(&stats, 6), [1.5, 1e6].repeat(rows));
+pub fn constant_rows_are_normalised_to_the_bias<T: Tested>() {
+    with::<T>(|backend| {
+        let (rows, width) = (3, 20);
+        let mut places = Places::default();
+        let linear = Linear { weight: 0, bias: places.put(&[0.0; 20]), out: width, width: 1, exact: false };
+        let bias = Numbers::new(1).normal(width);
+        let norm = LayerNorm { weight: places.put(&[2.0; 20]), bias: places.put(&bias), width, eps: 1e-12 };
+        let (mut y, mut x, mut stats) = (unwritten(backend, 60), buffer(backend, &[1.5; 60]), unwritten(backend, 6));
+        backend.add_norm(
+            &mut y,
+            &mut x,
+            &mut stats,
+            &buffer(backend, &[0.0; 60]),
+            rows,
+            &places.buffer(backend),
+            linear,
+            norm,
+            None,
+        );
+        assert_eq!(values(backend, &y, 60), bias.repeat(rows));
+        assert_eq!(values(backend, &stats, 6), [1.5, 1e6].repeat(rows));
+    });
 }

@@ -1,16 +1,17 @@
 //! AdamW, dense and of rows of a table, and the squares that the norm is made of; against the formula in float64.
 
 use proptest::prelude::*;
-use taper::kernels::{AdamW, Backend, Cpu, Moments};
+use taper::kernels::{AdamW, Backend, Clip, Moments};
 
-use crate::support::*;
+use super::support::*;
 
 fn updates() -> impl Strategy<Value = AdamW> {
-    let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f32);
+    let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f64);
     (betas, 0.9..=1.0f32, 0.001..0.2f32, 1.0..30.0f32, prop_oneof![Just(1e-8f32), Just(0.1)]).prop_map(
         |((betas, clip), keep, size, root, eps)| AdamW {
             betas,
-            gradient: ((1.0 - betas.0) * clip, (1.0 - betas.1) * clip * clip),
+            gradient: (1.0 - f64::from(betas.0), 1.0 - f64::from(betas.1)),
+            clip: Clip::By(clip),
             keep,
             size,
             root,
@@ -22,8 +23,9 @@ fn updates() -> impl Strategy<Value = AdamW> {
 /// m ← β₁·m + g₁·g, v ← β₂·v + g₂·g², p ← keep·p − size·m / (√v·root + eps); all three after the update.
 fn updated(p: f32, m: f32, v: f32, g: f32, u: &AdamW) -> [f64; 3] {
     let [p, m, v, g] = [p, m, v, g].map(f64::from);
-    let m = f64::from(u.betas.0) * m + f64::from(u.gradient.0) * g;
-    let v = f64::from(u.betas.1) * v + f64::from(u.gradient.1) * g * g;
+    let Clip::By(clip) = u.clip else { panic!("a factor") };
+    let m = f64::from(u.betas.0) * m + u.gradient.0 * clip * g;
+    let v = f64::from(u.betas.1) * v + u.gradient.1 * (clip * g).powi(2);
     [f64::from(u.keep) * p - f64::from(u.size) * m / (v.sqrt() * f64::from(u.root) + f64::from(u.eps)), m, v]
 }
 
@@ -33,24 +35,31 @@ fn moments(random: &mut Numbers, n: usize) -> [Vec<f32>; 3] {
     [random.normal(n), random.normal(n), second]
 }
 
-#[test]
-fn adamw_of_a_range() {
-    let update = AdamW { betas: (0.9, 0.999), gradient: (0.1, 0.001), keep: 0.99, size: 0.01, root: 3.0, eps: 1e-6 };
+pub fn adamw_of_a_range<T: Tested>() {
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::By(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
+    };
     let edges = [(0, 1, update), (5, 33_000, update)];
-    for_all(edges, (0..100usize, 1..3000usize, updates()), |(from, n, update)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(n as u64));
+    for_all::<T, _>(edges, (0..100usize, 1..3000usize, updates()), |backend, (from, n, update)| {
+        let mut random = Numbers::new(n as u64);
         let len = from + n + 50;
         let before = moments(&mut random, len);
         let mut gradients = random.normal(len);
         // Of a parameter that nothing has reached yet.
         gradients[from] = 0.0;
-        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
+        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
         let [before_p, before_m, mut before_v] = before;
         (before_v[from], gradients[from]) = (0.0, 0.0);
         backend.write(&mut v, from, &[0.0]);
         let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
-        backend.adamw(parts, &buffer(&gradients), from..from + n, update);
-        let got = [&p, &m, &v].map(|b| values(b, len));
+        backend.adamw(parts, &buffer(backend, &gradients), from..from + n, update);
+        let got = [&p, &m, &v].map(|b| values(backend, b, len));
         let mut want = [&before_p, &before_m, &before_v].map(|b| wide(b));
         for i in from..from + n {
             let new = updated(before_p[i], before_m[i], before_v[i], gradients[i], &update);
@@ -71,78 +80,108 @@ fn compare(got: &[Vec<f32>; 3], want: &[Vec<f64>; 3]) {
     }
 }
 
-#[test]
-fn adamw_of_rows() {
-    let update = AdamW { betas: (0.9, 0.999), gradient: (0.1, 0.001), keep: 0.99, size: 0.01, root: 3.0, eps: 1e-6 };
+pub fn adamw_of_rows<T: Tested>() {
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::By(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
+    };
     let edges = [(1, 1, 0, update), (700, 20, 9, update)];
-    for_all(edges, (1..100usize, 1..40usize, 0..50usize, updates()), |(rows, width, table, update)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(rows as u64));
-        let len = table + rows * width;
-        let before = moments(&mut random, len);
-        // A third is left alone, a third has no gradient in this step, of the rest the gradients lie in any order.
-        let kinds: Vec<usize> = (0..rows).map(|_| random.below(3)).collect();
-        let with = kinds.iter().filter(|kind| **kind == 2).count() as u32;
-        let gradients = random.normal(with as usize * width);
-        let mut next = with;
-        let updated_rows = (0..).zip(&kinds).filter(|(_, kind)| **kind > 0).map(|(row, kind)| {
-            next -= u32::from(*kind == 2);
-            (row, (*kind == 2).then_some(next))
-        });
-        let updated_rows: Vec<(u32, Option<u32>)> = updated_rows.collect();
-        let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(b));
-        let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
-        backend.adamw_rows(parts, &buffer(&gradients), table, width, &updated_rows, update);
-        let got = [&p, &m, &v].map(|b| values(b, len));
-        let mut want = before.each_ref().map(|b| wide(b));
-        for (row, gradient) in updated_rows {
-            for i in 0..width {
-                let at = table + row as usize * width + i;
-                let g = gradient.map_or(0.0, |row| gradients[row as usize * width + i]);
-                let new = updated(before[0][at], before[1][at], before[2][at], g, &update);
-                want.iter_mut().zip(new).for_each(|(want, new)| want[at] = new);
+    for_all::<T, _>(
+        edges,
+        (1..100usize, 1..40usize, 0..50usize, updates()),
+        |backend, (rows, width, table, update)| {
+            let mut random = Numbers::new(rows as u64);
+            let len = table + rows * width;
+            let before = moments(&mut random, len);
+            // A third is left alone, a third has no gradient in this step, of the rest the gradients lie in any order.
+            let kinds: Vec<usize> = (0..rows).map(|_| random.below(3)).collect();
+            let with = kinds.iter().filter(|kind| **kind == 2).count() as u32;
+            let gradients = random.normal(with as usize * width);
+            let mut next = with;
+            let updated_rows = (0..).zip(&kinds).filter(|(_, kind)| **kind > 0).map(|(row, kind)| {
+                next -= u32::from(*kind == 2);
+                (row, (*kind == 2).then_some(next))
+            });
+            let updated_rows: Vec<(u32, Option<u32>)> = updated_rows.collect();
+            let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
+            let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
+            backend.adamw_rows(parts, &buffer(backend, &gradients), table, width, &updated_rows, update);
+            let got = [&p, &m, &v].map(|b| values(backend, b, len));
+            let mut want = before.each_ref().map(|b| wide(b));
+            for (row, gradient) in updated_rows {
+                for i in 0..width {
+                    let at = table + row as usize * width + i;
+                    let g = gradient.map_or(0.0, |row| gradients[row as usize * width + i]);
+                    let new = updated(before[0][at], before[1][at], before[2][at], g, &update);
+                    want.iter_mut().zip(new).for_each(|(want, new)| want[at] = new);
+                }
             }
-        }
-        compare(&got, &want);
-    });
+            compare(&got, &want);
+        },
+    );
 }
 
-#[test]
-fn rows_of_a_table_are_multiplied() {
-    for_all([], (1..40usize, 1..40usize, 0..20usize, 0.0..2.0f32), |(rows, width, table, by)| {
-        let (mut backend, mut random) = (Cpu::default(), Numbers::new(rows as u64));
+pub fn rows_of_a_table_are_multiplied<T: Tested>() {
+    for_all::<T, _>([], (1..40usize, 1..40usize, 0..20usize, 0.0..2.0f32), |backend, (rows, width, table, by)| {
+        let mut random = Numbers::new(rows as u64);
         let mut want = random.normal(table + rows * width);
-        let mut got = buffer(&want);
+        let mut got = buffer(backend, &want);
         let chosen: Vec<u32> = (0..rows as u32).filter(|_| random.below(2) == 0).collect();
         backend.scale_rows(&mut got, table, width, &chosen, by);
         for row in chosen {
             want[table + row as usize * width..][..width].iter_mut().for_each(|v| *v *= by);
         }
-        assert_eq!(values(&got, want.len()), want);
+        assert_eq!(values(backend, &got, want.len()), want);
     });
 }
 
-#[test]
-fn squares_of_a_range() {
-    for_all([(0, 1), (3, 33_000)], (0..50usize, 0..5000usize), |(from, n)| {
+pub fn squares_of_a_range<T: Tested>() {
+    for_all::<T, _>([(0, 1), (3, 33_000)], (0..50usize, 0..5000usize), |backend, (from, n)| {
         let mut x = Numbers::new(n as u64).normal(from + n + 9);
         // Squares that f32 cannot hold.
         x.iter_mut().step_by(5).for_each(|v| *v *= 1e25);
-        let got = Cpu::default().sum_of_squares(&buffer(&x), from..from + n);
+        backend.begin_step();
+        backend.add_squares(&buffer(backend, &x), from..from + n);
+        let got = backend.sums().squares;
         let want: f64 = x[from..from + n].iter().map(|v| f64::from(*v).powi(2)).sum();
         assert!((got - want).abs() <= 1e-13 * want, "{got}, wanted {want}");
     });
 }
 
-#[test]
-fn squares_are_added_in_one_order() {
-    let mut x = Numbers::new(3).normal(200_000);
-    // Of very unlike sizes, so that another order shows.
-    x.iter_mut().zip((0..30).cycle()).for_each(|(v, i)| *v *= 1.7f32.powi(i));
-    let x = buffer(&x);
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| Cpu::default().sum_of_squares(&x, 0..200_000)).to_bits()
+pub fn a_step_that_is_not_finite_changes_nothing<T: Tested>() {
+    let update = AdamW {
+        betas: (0.9, 0.999),
+        gradient: (0.1, 0.001),
+        clip: Clip::ToNorm(1.0),
+        keep: 0.99,
+        size: 0.01,
+        root: 3.0,
+        eps: 1e-6,
     };
-    let one = run(1);
-    assert!([2, 3, 5].map(run).iter().all(|bits| *bits == one));
+    for bad in [f32::NAN, f32::INFINITY, 1.0] {
+        with::<T>(|backend| {
+            let n = 40;
+            let gradients = buffer(backend, &[&[bad][..], &[2.0; 39]].concat());
+            let before = moments(&mut Numbers::new(3), n);
+            let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
+            backend.begin_step();
+            backend.add_squares(&gradients, 0..n);
+            backend.adamw(Moments { values: &mut p, first: &mut m, second: &mut v }, &gradients, 0..n, update);
+            let rows: Vec<_> = (0..4).map(|row| (row, Some(row))).collect();
+            backend.adamw_rows(
+                Moments { values: &mut p, first: &mut m, second: &mut v },
+                &gradients,
+                0,
+                10,
+                &rows,
+                update,
+            );
+            assert_eq!([&p, &m, &v].map(|b| values(backend, b, n)) == before, bad != 1.0, "{bad}");
+        });
+    }
 }

@@ -6,16 +6,27 @@ use proptest::{
     test_runner::{Config, RngSeed, TestRunner},
 };
 use taper::{
-    kernels::{Backend, Cpu, Dropout},
+    kernels::{Backend, Dropout},
     random::{Purpose, Stream},
 };
 
-pub type Buffer = <Cpu as Backend>::Buffer;
+pub use crate::tested::Tested;
 
-/// See the head of the file.
-pub const TOLERANCE: f64 = 6e-6;
+/// How far from an oracle a number may be: see [`super`].
+pub fn tolerance<T: Tested>() -> f64 {
+    6e-6 * T::ROUNDING
+}
+
 /// The same where a norm magnifies rounding errors.
-pub const NORM_TOLERANCE: f64 = 1.2e-4;
+pub fn norm_tolerance<T: Tested>() -> f64 {
+    20.0 * tolerance::<T>()
+}
+
+/// The same of products, whose factors may be rounded.
+pub fn product_tolerance<T: Tested>() -> f64 {
+    T::PRODUCTS.unwrap_or(tolerance::<T>())
+}
+
 /// Numbers of a buffer that nobody asked for.
 const REST: usize = 37;
 
@@ -24,10 +35,23 @@ fn guard() -> f32 {
     f32::from_bits(0x7fc0_dead)
 }
 
-/// Runs a check on shapes that must be among them, then on 32 random ones, always the same.
-pub fn for_all<S: Strategy>(edges: impl IntoIterator<Item = S::Value>, shapes: S, check: impl Fn(S::Value)) {
-    edges.into_iter().for_each(&check);
-    let config = Config { cases: 32, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
+/// Runs a check on a new backend.
+pub fn with<T: Tested>(check: impl FnOnce(&mut T::Backend)) {
+    let mut backend = T::backend().expect("a backend");
+    check(&mut backend);
+    backend.health().unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Runs a check on shapes that must be among them, then on random ones, always the same; each on a new backend.
+pub fn for_all<T: Tested, S: Strategy>(
+    edges: impl IntoIterator<Item = S::Value>,
+    shapes: S,
+    check: impl Fn(&mut T::Backend, S::Value),
+) {
+    let check = |shape| with::<T>(|backend| check(backend, shape));
+    edges.into_iter().for_each(check);
+    let config =
+        Config { cases: T::CASES, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&shapes, |shape| {
         check(shape);
         Ok(())
@@ -85,8 +109,7 @@ impl Numbers {
 }
 
 /// A buffer that begins with these values.
-pub fn buffer(values: &[f32]) -> Buffer {
-    let backend = Cpu::default();
+pub fn buffer<B: Backend>(backend: &B, values: &[f32]) -> B::Buffer {
     let mut buffer = backend.zeros(values.len() + REST);
     backend.write(&mut buffer, 0, values);
     backend.write(&mut buffer, values.len(), &[guard(); REST]);
@@ -94,21 +117,21 @@ pub fn buffer(values: &[f32]) -> Buffer {
 }
 
 /// A buffer for so many numbers that a kernel writes.
-pub fn unwritten(len: usize) -> Buffer {
-    buffer(&vec![guard(); len])
+pub fn unwritten<B: Backend>(backend: &B, len: usize) -> B::Buffer {
+    buffer(backend, &vec![guard(); len])
 }
 
 /// The first numbers of a buffer, whose rest must be as it was.
 #[track_caller]
-pub fn values(buffer: &Buffer, len: usize) -> Vec<f32> {
-    let all = Cpu::default().read(buffer, 0..len + REST);
+pub fn values<B: Backend>(backend: &B, buffer: &B::Buffer, len: usize) -> Vec<f32> {
+    let all = backend.read(buffer, 0..len + REST);
     assert!(all[len..].iter().all(|v| v.to_bits() == guard().to_bits()), "numbers past the end were written");
     all[..len].to_vec()
 }
 
 #[track_caller]
-pub fn assert_unwritten(buffer: &Buffer) {
-    values(buffer, 0);
+pub fn assert_unwritten<B: Backend>(backend: &B, buffer: &B::Buffer) {
+    values(backend, buffer, 0);
 }
 
 /// Parameters at odd places, with guards between them.
@@ -133,41 +156,41 @@ impl Places {
         at
     }
 
-    pub fn buffer(&self) -> Buffer {
-        buffer(&self.numbers)
+    pub fn buffer<B: Backend>(&self, backend: &B) -> B::Buffer {
+        buffer(backend, &self.numbers)
     }
 
     /// What gradients of the same places begin as: guards where they are fresh, else random numbers.
-    pub fn gradients(&self, fresh: bool, numbers: &mut Numbers) -> Gradients {
+    pub fn gradients<B: Backend>(&self, backend: &B, fresh: bool, numbers: &mut Numbers) -> Gradients<B> {
         let mut before = vec![guard(); self.numbers.len()];
         for range in self.ranges.iter().filter(|_| !fresh) {
             before[range.clone()].copy_from_slice(&numbers.normal(range.len()));
         }
-        Gradients { buffer: buffer(&before), before, fresh, taken: Vec::new() }
+        Gradients { buffer: buffer(backend, &before), before, fresh, taken: Vec::new() }
     }
 }
 
 /// Gradients that a kernel writes or adds to.
-pub struct Gradients {
-    pub buffer: Buffer,
+pub struct Gradients<B: Backend> {
+    pub buffer: B::Buffer,
     before: Vec<f32>,
     fresh: bool,
     taken: Vec<std::ops::Range<usize>>,
 }
 
-impl Gradients {
+impl<B: Backend> Gradients<B> {
     /// What was written, or has been added.
-    pub fn take(&mut self, at: usize, len: usize) -> Vec<f32> {
+    pub fn take(&mut self, backend: &B, at: usize, len: usize) -> Vec<f32> {
         self.taken.push(at..at + len);
-        let now = values(&self.buffer, self.before.len());
+        let now = values(backend, &self.buffer, self.before.len());
         let before = |i: usize| if self.fresh { 0.0 } else { self.before[i] };
         (at..at + len).map(|i| now[i] - before(i)).collect()
     }
 
     /// Everything that was not taken must be as it was.
     #[track_caller]
-    pub fn check_rest(&self) {
-        let now = values(&self.buffer, self.before.len());
+    pub fn check_rest(&self, backend: &B) {
+        let now = values(backend, &self.buffer, self.before.len());
         for (i, (now, before)) in now.iter().zip(&self.before).enumerate() {
             let taken = self.taken.iter().any(|range| range.contains(&i));
             assert!(taken || now.to_bits() == before.to_bits(), "number {i} of the gradients was written");

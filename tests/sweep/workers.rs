@@ -80,15 +80,40 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
     assert_clean(&place.path("runs"));
 }
 
-/// Batches of 24,000 tokens, with less and less address space for each process until that does not suffice.
 #[test]
-fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() {
+fn runs_side_by_side_on_one_device_come_to_the_same() {
     let place = Place::new();
+    place.finish("calm", &[]);
+    let output = place.taper(&[
+        "run",
+        "torture.toml",
+        "--runs",
+        "runs",
+        "--device",
+        "cpu",
+        "--threads",
+        "2",
+        "--runs-per-device",
+        "3",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("device: cpu, 3 threads, 3 runs at a time").count(), 1, "{said}");
+    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
+    assert_clean(&place.path("runs"));
+    for wrong in [["--runs-per-device", "0", "--quiet"], ["--runs-per-device", "2", "--jobs=2"]] {
+        let output = place.taper(&[&["run", "torture.toml", "--runs", "runs"], &wrong[..]].concat());
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+/// A spec of one recipe whose batches have 24,000 tokens, and what is set beside it.
+fn large(place: &Place, sweep: &str) -> Vec<&'static str> {
     let long = "味道很好送得慢".repeat(70);
     let rows: String = (0..80).map(|i| format!("{},{long}\n", i % 2)).collect();
     std::fs::write(place.path("rows.csv"), format!("label,review\n{rows}")).expect("rows");
     let one = SPEC.split("[sweep]").next().expect("what comes before it");
-    std::fs::write(place.path("torture.toml"), one).expect("a spec");
+    std::fs::write(place.path("torture.toml"), format!("{one}{sweep}")).expect("a spec");
     let sets = [
         "data.max_length=500",
         "train.batch_size=48",
@@ -96,8 +121,51 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
         "train.max_steps=2",
         "train.dropout=0.0",
     ];
-    let mut arguments: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-    arguments.extend(["--threads", "2"]);
+    sets.iter().flat_map(|set| ["--set", set]).chain(["--threads", "2"]).collect()
+}
+
+/// Each process has its own address space here, so that a run alone meets the same limit: it is tried alone first, and only
+/// then cut.
+#[test]
+fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
+    let place = Place::new();
+    let mut arguments = large(&place, "[sweep]\nseeds = [1, 2, 3]\n");
+    arguments.extend(["--device", "cpu", "--runs-per-device", "2"]);
+    let mut said = String::new();
+    for mib in [280, 240, 210, 180, 160] {
+        let _ = std::fs::remove_dir_all(place.path("runs"));
+        let output = place.limited("runs", mib * 1024, &arguments);
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{mib} MiB: {said}");
+        if said.contains("memory ran out") {
+            break;
+        }
+    }
+    assert!(said.contains("memory ran out"), "{said}");
+    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    let runs = store.runs().expect("runs");
+    assert!(runs.iter().all(|run| run.state == RunState::Completed));
+    let notes = |run: &taper::store::RunRecord| -> Vec<String> {
+        store.notes(&run.key).expect("notes").into_iter().map(|note| note.message).collect()
+    };
+    let (mut alone, mut cut) = (0, 0);
+    for run in &runs {
+        let notes = notes(run);
+        let tried = notes.iter().position(|note| note.contains("other runs were on cpu beside it: tried again alone"));
+        let halved = notes.iter().position(|note| note.contains("parts of at most"));
+        assert!(tried.is_none() || tried < halved, "{notes:?}");
+        alone += usize::from(tried.is_some());
+        cut += usize::from(halved.is_some());
+    }
+    // One or both of the first two; the third finds one slot left, and nobody beside it.
+    assert!((1..=2).contains(&alone) && cut == 3, "{alone} were tried alone, {cut} were cut");
+}
+
+/// Batches of 24,000 tokens, with less and less address space for each process until that does not suffice.
+#[test]
+fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() {
+    let place = Place::new();
+    let arguments = large(&place, "");
     let mut said = String::new();
     for mib in [320, 280, 240, 210, 180, 160] {
         let _ = std::fs::remove_dir_all(place.path("runs"));

@@ -17,14 +17,12 @@ use crate::{
 impl Command<'_, '_> {
     /// Gives every free slot a run.
     pub(super) fn fill(&mut self) -> Result<(), ExecuteError> {
-        while let Some(slot) = self.busy.iter().position(Option::is_none) {
+        while self.busy.iter().any(Option::is_none) {
             self.refresh_figures()?;
             for (place, reason) in self.sweep.out() {
                 self.prune(place, reason)?;
             }
-            let room = self.may_begin();
-            let tries = &self.tries;
-            let Some(place) = self.sweep.next(|place| room || tries[place].begun) else { return Ok(()) };
+            let Some((slot, place)) = self.next() else { return Ok(()) };
             self.begin(slot, place)?;
         }
         Ok(())
@@ -63,7 +61,9 @@ impl Command<'_, '_> {
         };
         let trains = matches!(job.task, Task::Train { .. });
         self.pool.order(slot, &Order::Begin(Box::new(job)))?;
-        self.busy[slot] = Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false });
+        let shared = self.share(slot);
+        self.busy[slot] =
+            Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false, shared });
         Ok(())
     }
 
@@ -108,6 +108,17 @@ impl Command<'_, '_> {
         }
         self.end(place);
         Ok(None)
+    }
+
+    /// Removes the state of a run that is done with, where a command was killed before it could.
+    pub(super) fn tidy_up_after(&self, place: usize) -> Result<(), ExecuteError> {
+        let folder = RunFolder::new(self.runner.runs, &self.runs[place].key);
+        let left = folder.state().exists() || folder.previous_state().exists() || folder.best().exists();
+        // Who holds the lock is about to do it.
+        if left && let Some(_lock) = self.lock(place)? {
+            folder.forget_state()?;
+        }
+        Ok(())
     }
 
     /// Leaves a run pruned that was pruned before.

@@ -15,9 +15,13 @@ impl Command<'_, '_> {
     /// A run's end, by its worker's word or by its worker's death.
     pub(super) fn finished(&mut self, slot: usize, place: usize, outcome: Outcome) -> Result<(), ExecuteError> {
         let again = match &outcome {
-            Outcome::Failed { kind, message } => self.tries_again(place, *kind, message)?,
+            Outcome::Failed { kind, message } => self.tries_again(slot, place, *kind, message)?,
             _ => false,
         };
+        if matches!(outcome, Outcome::Failed { kind: FailureKind::Crashed, .. }) {
+            // Where its worker could still say so, its device could not go on: the next run gets another process.
+            self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
+        }
         // Until it is begun again it is as if it had been interrupted.
         let outcome = if again { Outcome::Interrupted } else { outcome };
         self.tell(place, &Event::RunFinished(outcome.clone()))?;
@@ -52,9 +56,18 @@ impl Command<'_, '_> {
     }
 
     /// Whether a run that failed is made again at once, and in what way: told as a note.
-    pub(super) fn tries_again(&mut self, place: usize, kind: FailureKind, message: &str) -> Result<bool, ExecuteError> {
+    fn tries_again(
+        &mut self,
+        slot: usize,
+        place: usize,
+        kind: FailureKind,
+        message: &str,
+    ) -> Result<bool, ExecuteError> {
         let first_line = message.lines().next().unwrap_or_default().trim_end_matches("; its last words:").to_string();
         let note = match kind {
+            FailureKind::Oom if self.was_crowded_out(slot, place) => {
+                format!("{first_line}; other runs were on {} beside it: tried again alone", self.pool.device(slot))
+            }
             FailureKind::Oom => {
                 let run = &self.runs[place];
                 let train = &run.config.train;

@@ -2,6 +2,7 @@
 
 mod begin;
 mod end;
+mod room;
 
 use std::{
     collections::HashSet,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use super::{
-    ExecuteError, Prepared,
+    DeviceChoice, ExecuteError, Prepared,
     pool::{News, Pool, Slot},
     protocol::{Order, Report},
     sweep::{Item, Standing, Sweep},
@@ -130,6 +131,8 @@ struct Busy {
     then: Option<Standing>,
     /// Whether the worker ends with this run.
     last: bool,
+    /// Whether other runs have been on its device at the same time.
+    shared: bool,
 }
 
 /// What the command knows of a run beyond what the sweep does.
@@ -139,6 +142,8 @@ struct Tries {
     micro_batch_tokens: Option<usize>,
     seconds: f64,
     begun: bool,
+    /// The device on which memory ran out beside others: it is made there alone.
+    alone_on: Option<DeviceChoice>,
 }
 
 struct Command<'a, 'b> {
@@ -149,6 +154,8 @@ struct Command<'a, 'b> {
     sweep: Sweep,
     tries: Vec<Tries>,
     busy: Vec<Option<Busy>>,
+    /// How many slots of a device may be busy at a time, where memory ran out with more.
+    most: Vec<(DeviceChoice, usize)>,
     looked: Instant,
     /// When another process was last seen at one of these runs.
     others: Option<Instant>,
@@ -167,8 +174,8 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let mut command =
-            Self { store, runs, runner, pool, sweep, tries, busy, looked, others: None, tally: Tally::default() };
+        let (most, others, tally) = (Vec::new(), None, Tally::default());
+        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, most, looked, others, tally };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
@@ -178,7 +185,10 @@ impl<'a, 'b> Command<'a, 'b> {
             } else if record.state == RunState::Pruned && command.runner.prune != Prune::None {
                 match command.runner.retry {
                     true => command.sweep.let_past(run.trial),
-                    false => command.was_pruned(place, &record),
+                    false => {
+                        command.tidy_up_after(place)?;
+                        command.was_pruned(place, &record);
+                    }
                 }
             }
         }
@@ -266,14 +276,14 @@ impl<'a, 'b> Command<'a, 'b> {
     fn take(&mut self, slot: usize, report: Report) -> Result<(), ExecuteError> {
         let Some(place) = self.busy[slot].as_ref().map(|busy| busy.place) else {
             return match report {
-                Report::Unusable(message) => Err(ExecuteError::Device(message)),
+                Report::Unusable(message) => self.has_no_room(slot, message),
                 _ => Ok(()),
             };
         };
         let run = &self.runs[place];
         match report {
             Report::Ready => {}
-            Report::Unusable(message) => return Err(ExecuteError::Device(message)),
+            Report::Unusable(message) => return self.has_no_room(slot, message),
             Report::Started { environment, resumed_from } => {
                 self.store.start(&run.key, &environment, resumed_from)?;
                 self.pool.order(slot, &Order::Recorded)?;

@@ -22,7 +22,7 @@ use std::{borrow::Cow, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Untouched};
+use super::{AdamW, Attention, Backend, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence, Sums, Untouched};
 use products::Products;
 use vector::vectorised;
 use view::View;
@@ -51,13 +51,15 @@ fn sum<const N: usize>(slices: [&[f32]; N], value: impl Fn([f32; N]) -> f32) -> 
 #[derive(Default)]
 pub struct Cpu {
     products: Products,
+    sums: Sums,
+    finished: Vec<Sums>,
 }
 
 impl Cpu {
     /// With the products of affine maps that are not [`Linear::exact`] in bfloat16, summed in f32; all else stays f32. None on
     /// a processor without instructions for it.
     pub fn bf16() -> Option<Self> {
-        bf16::level().map(|level| Self { products: Products::bf16(level) })
+        bf16::level().map(|level| Self { products: Products::bf16(level), ..Self::default() })
     }
 }
 
@@ -149,12 +151,28 @@ impl Backend for Cpu {
         buffer[..len].fill(0.0);
     }
 
-    fn batch(&self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
+    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
         CpuBatch { ids: ids.to_vec(), positions: positions.to_vec(), offsets: offsets.to_vec() }
     }
 
-    fn parameters_changed(&mut self) {
+    fn parameters_written(&mut self) {
         self.products.parameters_changed();
+    }
+
+    fn begin_step(&mut self) {
+        self.sums = Sums::default();
+    }
+
+    fn sums(&mut self) -> Sums {
+        self.sums
+    }
+
+    fn end_step(&mut self) {
+        self.finished.push(self.sums);
+    }
+
+    fn finished(&mut self, _: bool) -> Vec<Sums> {
+        std::mem::take(&mut self.finished)
     }
 
     fn embed(
@@ -328,25 +346,21 @@ impl Backend for Cpu {
         head::tanh_dropout_backward(&mut dy[..rows * width], &x[..rows * width], width, dropout);
     }
 
-    fn cross_entropy(
-        &mut self,
-        d_logits: &mut Buffer,
-        logits: &Buffer,
-        targets: &[f32],
-        rows: usize,
-        labels: usize,
-    ) -> f64 {
-        head::cross_entropy(&mut d_logits[..rows * labels], &logits[..rows * labels], targets, labels)
+    fn cross_entropy(&mut self, d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize) {
+        self.sums.loss +=
+            head::cross_entropy(&mut d_logits[..rows * labels], &logits[..rows * labels], targets, labels);
     }
 
-    fn sum_of_squares(&mut self, x: &Buffer, range: Range<usize>) -> f64 {
-        optimizer::sum_of_squares(&x[range])
+    fn add_squares(&mut self, x: &Buffer, range: Range<usize>) {
+        self.sums.squares += optimizer::sum_of_squares(&x[range]);
     }
 
     fn adamw(&mut self, moments: Moments<Buffer>, gradients: &Buffer, range: Range<usize>, update: AdamW) {
+        let Some(clip) = update.clip.factor(self.sums) else { return };
         let Moments { values, first, second } = moments;
         let (p, m, v) = (&mut values[range.clone()], &mut first[range.clone()], &mut second[range.clone()]);
-        optimizer::adamw(p, m, v, &gradients[range], update);
+        optimizer::adamw(p, m, v, &gradients[range], update, clip);
+        self.products.parameters_changed();
     }
 
     fn adamw_rows(
@@ -358,9 +372,10 @@ impl Backend for Cpu {
         rows: &[(u32, Option<u32>)],
         update: AdamW,
     ) {
+        let Some(clip) = update.clip.factor(self.sums) else { return };
         let Moments { values, first, second } = moments;
         let tables = (&mut values[table..], &mut first[table..], &mut second[table..]);
-        optimizer::adamw_rows(tables, gradients, width, rows, update);
+        optimizer::adamw_rows(tables, gradients, width, rows, update, clip);
     }
 
     fn scale_rows(&mut self, values: &mut Buffer, table: usize, width: usize, rows: &[u32], by: f32) {

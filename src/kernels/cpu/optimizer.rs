@@ -7,10 +7,14 @@ use super::{super::AdamW, vector::vectorised};
 /// Values of a task: fixed, so that sums come out alike whatever the number of threads.
 const CHUNK: usize = 32 * 1024;
 
-/// Updates parameters and moments that stand side by side with their gradients.
-pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
+/// Updates parameters and moments that stand side by side with their gradients, which are multiplied by `clip` first.
+pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, clip: f64) {
+    let factors = u.factors(clip);
     let chunks = p.par_chunks_mut(CHUNK).zip(m.par_chunks_mut(CHUNK)).zip(v.par_chunks_mut(CHUNK));
-    chunks.zip(g.par_chunks(CHUNK)).with_max_len(1).for_each(|(((p, m), v), g)| vectorised!(update(p, m, v, g, u)));
+    chunks
+        .zip(g.par_chunks(CHUNK))
+        .with_max_len(1)
+        .for_each(|(((p, m), v), g)| vectorised!(update(p, m, v, g, u, factors)));
 }
 
 /// Updates rows of a table that begins at `table`; rows that have no gradient decay towards what their moments say.
@@ -20,7 +24,9 @@ pub fn adamw_rows(
     width: usize,
     rows: &[(u32, Option<u32>)],
     u: AdamW,
+    clip: f64,
 ) {
+    let factors = u.factors(clip);
     let (p, m, v) = (super::buffer::Shared::new(p), super::buffer::Shared::new(m), super::buffer::Shared::new(v));
     let zeros = vec![0.0f32; width];
     debug_assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "each row once");
@@ -30,15 +36,15 @@ pub fn adamw_rows(
         #[expect(unsafe_code, reason = "rows in any places of a table")]
         let (p, m, v) = unsafe { (p.part(at, width), m.part(at, width), v.part(at, width)) };
         let g = gradient.map_or(zeros.as_slice(), |row| &gradients[row as usize * width..][..width]);
-        vectorised!(update(p, m, v, g, u));
+        vectorised!(update(p, m, v, g, u, factors));
     });
 }
 
 #[inline(always)]
-fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW) {
+fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, factors: (f32, f32)) {
     for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
-        *m = u.betas.0 * *m + u.gradient.0 * g;
-        *v = u.betas.1 * *v + u.gradient.1 * g * g;
+        *m = u.betas.0 * *m + factors.0 * g;
+        *v = u.betas.1 * *v + factors.1 * g * g;
         *p = u.keep * *p - u.size * *m / (v.sqrt() * u.root + u.eps);
     }
 }

@@ -1,0 +1,113 @@
+//! Attention: tiles, and what its kernels are given.
+
+use bytemuck::Zeroable;
+
+use super::{
+    super::{Attention, Queries},
+    Buffer, Cuda, CudaBatch, Driver, LONGEST, WIDEST_HEAD,
+    launch::BLOCK,
+    params,
+};
+
+impl<D: Driver> Cuda<D> {
+    /// What both passes of attention are given, and how many queries there are.
+    pub(super) fn attention_params(
+        &mut self,
+        q: &Buffer<D>,
+        kv: &Buffer<D>,
+        batch: &CudaBatch,
+        a: Attention,
+    ) -> (params::Attention, Heads) {
+        let (width, head_width) = (a.width, a.width / a.heads);
+        if head_width > WIDEST_HEAD {
+            self.refuse(format!("heads of {head_width} numbers: the GPU's attention takes up to {WIDEST_HEAD}"));
+        }
+        if let Some(long) = batch.offsets.windows(2).map(|o| o[1] - o[0]).find(|n| *n > LONGEST || *n == 0) {
+            self.refuse(format!("a sequence of {long} tokens: the GPU's attention takes 1 to {LONGEST}"));
+        }
+        let heads = Heads::new(head_width);
+        let (tiles, blocks) = *batch.tiles.get_or_init(|| {
+            let tiles = heads.tiles(&batch.offsets);
+            (self.arena.put([bytemuck::cast_slice(&tiles)])[0], tiles.len() as u32)
+        });
+        let first_only = a.queries == Queries::First;
+        let (q_stride, kv_stride, k) = if first_only { (width, 2 * width, 0) } else { (3 * width, 3 * width, width) };
+        let p = params::Attention {
+            q: q.at(0),
+            k: kv.at(k),
+            v: kv.at(k + width),
+            offsets: batch.device_offsets(),
+            tiles,
+            dropout: a.dropout.into(),
+            q_stride: q_stride as u32,
+            kv_stride: kv_stride as u32,
+            width: width as u32,
+            heads: a.heads as u32,
+            head_width: head_width as u32,
+            first_only: u32::from(first_only),
+            scale: 1.0 / (head_width as f32).sqrt(),
+            ..params::Attention::zeroed()
+        };
+        (p, Heads { blocks: blocks as usize, ..heads })
+    }
+
+    /// Launches a kernel over the tiles of queries.
+    pub(super) fn over_queries(&self, kernel: &'static str, heads: Heads, batch: &CudaBatch, p: params::Attention) {
+        match p.first_only {
+            1 => {
+                let grid = [batch.sequences(), p.heads as usize];
+                self.launch(kernel, grid, BLOCK, &params::Attention { tiles: 0, ..p });
+            }
+            _ => self.launch(kernel, [heads.blocks, p.heads as usize], BLOCK, &p),
+        }
+    }
+
+    /// See [`super::super::Backend::attention_backward`].
+    pub(super) fn attention_gradients(
+        &mut self,
+        (dq, dkv): (&mut Buffer<D>, &mut Buffer<D>),
+        d_context: &Buffer<D>,
+        (q, kv): (&Buffer<D>, &Buffer<D>),
+        batch: &CudaBatch,
+        a: Attention,
+    ) {
+        let (p, heads) = self.attention_params(q, kv, batch, a);
+        let first_only = p.first_only == 1;
+        let queries = if first_only { batch.sequences() } else { batch.tokens() };
+        let k = if first_only { 0 } else { a.width };
+        // With all queries the three gradients lie side by side, as q, k and v do.
+        let (dq, dq_half) = if first_only { dq.both(0) } else { dkv.both(0) };
+        let ((dk, dk_half), (dv, dv_half)) = (dkv.both(k), dkv.both(k + a.width));
+        let stats = self.scratch(8 * queries * a.heads);
+        let d_context = d_context.at(0);
+        let p = params::Attention { dq, dq_half, dk, dk_half, dv, dv_half, stats, d_context, ..p };
+        self.over_queries(heads.kernels[1], heads, batch, p);
+        self.launch(heads.kernels[2], [heads.blocks, a.heads], BLOCK, &p);
+    }
+}
+
+/// How attention works on heads of some width.
+#[derive(Clone, Copy)]
+pub(super) struct Heads {
+    /// Rows of a tile.
+    tile: u32,
+    pub kernels: [&'static str; 3],
+    /// Tiles of a batch.
+    blocks: usize,
+}
+
+impl Heads {
+    fn new(width: usize) -> Self {
+        let (tile, kernels) = match width {
+            ..=64 => (32, ["attention_64", "attention_queries_64", "attention_keys_64"]),
+            _ => (16, ["attention_128", "attention_queries_128", "attention_keys_128"]),
+        };
+        Self { tile, kernels, blocks: 0 }
+    }
+
+    /// (sequence, first row) of each tile.
+    fn tiles(&self, offsets: &[u32]) -> Vec<[u32; 2]> {
+        let sequences = (0..).zip(offsets.windows(2));
+        sequences.flat_map(|(s, o)| (0..o[1] - o[0]).step_by(self.tile as usize).map(move |from| [s, from])).collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! Memory of a device, and what became of the calls that concern it.
+
+use std::{
+    cell::{Cell, OnceCell},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{DeviceError, Driver, params::Address};
+
+/// A driver that remembers its first failure: after it nothing is done any more.
+pub struct Shared<D>(Mutex<State<D>>);
+
+struct State<D> {
+    driver: D,
+    failure: Option<DeviceError>,
+}
+
+impl<D: Driver> Shared<D> {
+    pub fn new(driver: D) -> Self {
+        Self(Mutex::new(State { driver, failure: None }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<D>> {
+        // A panic in between (of a test's driver) leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the driver, unless something failed before; none: it failed.
+    pub fn with<T>(&self, call: impl FnOnce(&D) -> Result<T, DeviceError>) -> Option<T> {
+        let mut state = self.state();
+        if state.failure.is_some() {
+            return None;
+        }
+        call(&state.driver).map_err(|error| state.failure = Some(error)).ok()
+    }
+
+    /// Notes a failure that is not the driver's.
+    pub fn fail(&self, error: DeviceError) {
+        self.with::<()>(|_| Err(error));
+    }
+
+    /// The first failure.
+    pub fn health(&self) -> Result<(), DeviceError> {
+        self.state().failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// Memory that is given back when it is dropped.
+pub struct Memory<D: Driver> {
+    device: Arc<Shared<D>>,
+    address: Address,
+    bytes: usize,
+}
+
+impl<D: Driver> Memory<D> {
+    /// New memory, of which nothing is said; none at all where it failed.
+    pub fn new(device: &Arc<Shared<D>>, bytes: usize) -> Self {
+        let address = if bytes == 0 { None } else { device.with(|d| d.allocate(bytes)) };
+        Self { device: device.clone(), address: address.unwrap_or(0), bytes }
+    }
+
+    /// The same, zero.
+    pub fn zeros(device: &Arc<Shared<D>>, bytes: usize) -> Self {
+        let memory = Self::new(device, bytes);
+        if bytes > 0 {
+            device.with(|d| d.clear(memory.address, bytes));
+        }
+        memory
+    }
+
+    /// Where it begins; 0 where it is empty, or there is none.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Its size.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl<D: Driver> Drop for Memory<D> {
+    fn drop(&mut self) {
+        if self.address != 0 {
+            // Also after a failure: another run may go on with the device.
+            self.device.state().driver.free(self.address);
+        }
+    }
+}
+
+/// Numbers on a device; where a product has asked for them in bfloat16, that too, which kernels then write along.
+pub struct Buffer<D: Driver> {
+    numbers: Memory<D>,
+    half: OnceCell<Memory<D>>,
+    /// How many numbers, from the first on, `half` holds as they are.
+    half_holds: Cell<usize>,
+}
+
+impl<D: Driver> Buffer<D> {
+    /// Zeros.
+    pub fn new(device: &Arc<Shared<D>>, len: usize) -> Self {
+        let numbers = Memory::zeros(device, 4 * len);
+        Self { numbers, half: OnceCell::new(), half_holds: Cell::new(0) }
+    }
+
+    /// Numbers that it holds.
+    pub fn room(&self) -> usize {
+        self.numbers.bytes() / 4
+    }
+
+    /// Address of the number `at`, for reading.
+    pub fn at(&self, at: usize) -> Address {
+        self.numbers.address() + 4 * at as Address
+    }
+
+    /// The same for writing without a thought of bfloat16.
+    pub fn out(&mut self, at: usize) -> Address {
+        self.half_holds.set(0);
+        self.at(at)
+    }
+
+    /// Address of the number `at`, and in bfloat16 (0: nobody wants it), for a kernel that writes both.
+    pub fn both(&mut self, at: usize) -> (Address, Address) {
+        self.half_holds.set(if self.half.get().is_some() { self.room() } else { 0 });
+        (self.at(at), self.half_at(at))
+    }
+
+    /// The same where what is written is a part: the rest stays as it is.
+    pub fn both_in_part(&mut self, at: usize) -> (Address, Address) {
+        (self.at(at), if self.half_holds.get() > 0 { self.half_at(at) } else { 0 })
+    }
+
+    fn half_at(&self, at: usize) -> Address {
+        self.half.get().map_or(0, |half| half.address() + 2 * at as Address)
+    }
+
+    /// Address of the number `at` in bfloat16, of the first `n` numbers; `convert` (to, from) makes them where no kernel has.
+    pub fn half(&self, at: usize, n: usize, convert: impl FnOnce(Address, Address)) -> Address {
+        let half = self.half.get_or_init(|| Memory::new(&self.numbers.device, self.numbers.bytes() / 2));
+        if self.half_holds.get() < n {
+            convert(half.address(), self.at(0));
+            self.half_holds.set(n);
+        }
+        self.half_at(at)
+    }
+}
+
+/// What goes to the device for one batch: written from the beginning for each. A batch's copies come after the work of the one
+/// before, so its memory can be used again at once.
+pub struct Arena<D: Driver> {
+    device: Arc<Shared<D>>,
+    block: Memory<D>,
+    used: usize,
+    /// Blocks that were too small for the present batch, which uses them.
+    outgrown: Vec<Memory<D>>,
+}
+
+impl<D: Driver> Arena<D> {
+    pub fn new(device: &Arc<Shared<D>>) -> Self {
+        let block = Memory::new(device, 1 << 20);
+        Self { device: device.clone(), block, used: 0, outgrown: Vec::new() }
+    }
+
+    /// A new batch.
+    pub fn reset(&mut self) {
+        self.used = 0;
+        self.outgrown.clear();
+    }
+
+    /// Copies values to the device, one after the other, with one call; tells where each of the parts begins.
+    pub fn put<const N: usize>(&mut self, parts: [&[u8]; N]) -> [Address; N] {
+        const ALIGN: usize = 16;
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + ALIGN).sum());
+        let places = parts.map(|part| {
+            bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
+            let at = bytes.len();
+            bytes.extend_from_slice(part);
+            at
+        });
+        let mut at = self.used.next_multiple_of(ALIGN);
+        if at + bytes.len() > self.block.bytes() {
+            let larger = Memory::new(&self.device, 2 * (at + bytes.len()));
+            self.outgrown.push(std::mem::replace(&mut self.block, larger));
+            at = 0;
+        }
+        self.used = at + bytes.len();
+        let begin = self.block.address() + at as Address;
+        if !bytes.is_empty() {
+            self.device.with(|d| d.upload(begin, &bytes));
+        }
+        places.map(|at| begin + at as Address)
+    }
+}

@@ -1,0 +1,170 @@
+//! NVIDIA GPUs: the same layers as the CPU's, as kernels of CUDA.
+//!
+//! The kernels are in `source`, one module in CUDA's C++, which `build.sh` compiles to `kernels.ptx`; the driver of any GPU turns
+//! that into its own instructions. [`Cuda`] is the host's side: it says what runs on which numbers, and never waits for the
+//! device inside a step. All goes through a [`Driver`]: [`Device`] is a real one; the tests have another, that runs the same
+//! kernels on the processor. Matrix products are cuBLAS's.
+//!
+//! Sums have one order that depends on shapes alone, and nothing is added atomically: the same device gives the same numbers.
+
+#[cfg(not(feature = "cuda"))]
+mod absent;
+mod attention;
+mod backend;
+#[cfg(feature = "cuda")]
+mod context;
+#[cfg(feature = "cuda")]
+mod device;
+mod driver;
+mod launch;
+mod ledger;
+#[cfg(feature = "cuda")]
+mod library;
+mod memory;
+pub(in crate::kernels) mod params;
+mod products;
+mod rows;
+#[cfg(feature = "cuda")]
+mod staging;
+
+#[cfg(not(feature = "cuda"))]
+pub use absent::{Device, devices, find_cublas, free_memory, usable};
+#[cfg(feature = "cuda")]
+pub use context::{devices, free_memory, usable};
+#[cfg(feature = "cuda")]
+pub use device::Device;
+pub use driver::{DeviceError, DeviceInfo, Driver, Factors, Product};
+#[cfg(feature = "cuda")]
+pub use library::find_cublas;
+
+use std::{cell::OnceCell, sync::Arc};
+
+use launch::{BLOCK, WARP};
+use ledger::Ledger;
+use memory::{Arena, Memory, Shared};
+use params::Address;
+
+pub use memory::Buffer;
+
+/// Longest row of a norm.
+const WIDEST_NORM: usize = 2048;
+/// Longest head of attention.
+const WIDEST_HEAD: usize = 128;
+/// Longest sequence that attention's dropout can tell apart.
+const LONGEST: u32 = 8192;
+
+/// The engine's operations on a device.
+pub struct Cuda<D: Driver> {
+    device: Arc<Shared<D>>,
+    /// What factors of products that need not be exact are.
+    factors: Factors,
+    arena: Arena<D>,
+    ledger: Ledger<D>,
+    /// For sums on their way; what is in it is one call's.
+    scratch: Memory<D>,
+}
+
+/// Token ids, positions and sequences of a batch.
+pub struct CudaBatch {
+    ids: Vec<u32>,
+    offsets: Vec<u32>,
+    /// Whether each sequence's tokens stand at 0, 1, 2, …
+    in_order: bool,
+    on_device: [Address; 3],
+    /// (sequence, first row) of attention's tiles: where, and how many.
+    tiles: OnceCell<(Address, u32)>,
+}
+
+impl CudaBatch {
+    fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn sequences(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    fn device_offsets(&self) -> Address {
+        self.on_device[2]
+    }
+}
+
+impl<D: Driver> Cuda<D> {
+    /// On a device; products that are not [`Linear::exact`] multiply `factors`.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn new(driver: D, factors: Factors) -> Result<Self, DeviceError> {
+        let device = Arc::new(Shared::new(driver));
+        let (arena, ledger, scratch) = (Arena::new(&device), Ledger::new(&device), Memory::new(&device, 1 << 16));
+        device.health()?;
+        Ok(Self { device, factors, arena, ledger, scratch })
+    }
+
+    /// At least so many bytes that are this call's.
+    fn scratch(&mut self, bytes: usize) -> Address {
+        if bytes > self.scratch.bytes() {
+            self.scratch = Memory::new(&self.device, 2 * bytes);
+        }
+        self.scratch.address()
+    }
+
+    /// first and second: sums of the columns of `x`, those before and from `split` on.
+    fn column_sums(
+        &self,
+        sums: (Address, Address),
+        x: Address,
+        (rows, width): (usize, usize),
+        split: usize,
+        fresh: bool,
+    ) {
+        let (first, second) = sums;
+        let (rows, split, fresh) = (rows as u32, split as u32, u32::from(fresh));
+        let p = params::ColumnSums { first, second, x, rows, width: width as u32, split, fresh };
+        self.launch("column_sums", [width.div_ceil(WARP), 1], BLOCK, &p);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sha2::{Digest, Sha256};
+
+    const PTX: &str = include_str!("kernels.ptx");
+
+    /// `build.sh` notes which sources it compiled.
+    #[test]
+    fn the_kernels_are_those_of_the_sources() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels/cuda/source");
+        let entries = folder.read_dir().expect("the sources").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<_> = entries.collect();
+        files.sort();
+        let mut digest = Sha256::new();
+        files.iter().for_each(|file| digest.update(std::fs::read(file).expect("a source")));
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let noted = PTX.lines().find_map(|line| line.strip_prefix("// sources: "));
+        assert_eq!(noted, Some(digest.as_str()), "run src/kernels/cuda/build.sh: kernels.ptx is of other sources");
+    }
+
+    /// What is launched by name is there under that name, and nothing else is.
+    #[test]
+    fn every_kernel_is_there() {
+        let sources = [
+            include_str!("attention.rs"),
+            include_str!("backend.rs"),
+            include_str!("mod.rs"),
+            include_str!("products.rs"),
+            include_str!("rows.rs"),
+        ];
+        let source = sources.map(|source| source.split("mod tests").next().expect("the code")).concat();
+        let entries = PTX.lines().filter_map(|line| line.strip_prefix(".visible .entry ")?.strip_suffix('('));
+        let mut entries: Vec<&str> = entries.collect();
+        let names = source.split('"').skip(1).step_by(2);
+        let mut names: Vec<&str> = names.filter(|name| entries.contains(name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        entries.sort_unstable();
+        assert_eq!(names, entries);
+    }
+}

@@ -1,0 +1,6 @@
+// All kernels of the CUDA backend, as one module.
+#include "attention.cu"
+#include "elements.cu"
+#include "norm.cu"
+#include "optimizer.cu"
+#include "sums.cu"

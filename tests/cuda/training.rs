@@ -1,0 +1,72 @@
+//! Training beside the CPU's, and beside PyTorch's.
+
+use taper::{
+    engine::{Autograd, Engine, Explicit, Recipe},
+    kernels::Cpu,
+    model::{BertConfig, DropoutPlan, Parameters},
+};
+
+use candle_core::Device;
+
+use crate::{
+    engine::support::{Shape, names, recipe},
+    pytorch,
+    tested::Tested,
+};
+
+pub fn is_pytorchs<T: Tested>() {
+    let make = |config: &BertConfig, parameters: Parameters, recipe: &Recipe| -> pytorch::Result<Box<dyn Engine>> {
+        let backend = T::backend().expect("a backend");
+        Ok(Box::new(Explicit::new(backend, config, parameters, recipe)?))
+    };
+    for dir in pytorch::references() {
+        pytorch::follows_pytorch(&dir, "CUDA", T::ROUNDING, &make).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// Steps with dropout and clipping, whose sums come when the device has them.
+pub fn losses_are_the_cpus<T: Tested>() {
+    let shape = Shape { lengths: vec![3, 17, 40, 1], ..Shape::SMALL };
+    let recipe = Recipe { max_grad_norm: 1.0, ..recipe() };
+    let tolerance = T::PRODUCTS.unwrap_or(1e-4);
+    let [got, want] = [shape.explicit::<T>(&recipe), shape.explicit::<Cpu>(&recipe)].map(|mut engine| {
+        let mut sums = Vec::new();
+        for step in 0..20 {
+            let batches = [shape.batch_of(&shape.lengths, step % 4)];
+            let plan = Some(DropoutPlan { seed: 4, step });
+            engine.step(&batches, &shape.targets(&batches), plan, 5e-3).expect("a step");
+            sums.extend(engine.finished(false).expect("sums"));
+        }
+        sums.extend(engine.finished(true).expect("sums"));
+        sums
+    });
+    assert_eq!((got.len(), want.len()), (20, 20));
+    for (step, (got, want)) in got.iter().zip(&want).enumerate() {
+        let error = (got.loss - want.loss).abs();
+        assert!(error <= tolerance * want.loss, "loss {} of step {step}, wanted {}", got.loss, want.loss);
+        let error = (got.norm() - want.norm()).abs();
+        assert!(error <= 2.0 * tolerance * want.norm(), "norm {} of step {step}, wanted {}", got.norm(), want.norm());
+    }
+    assert!(want[19].loss < 0.7 * want[0].loss, "nothing is learnt: {want:?}");
+}
+
+/// Products of rounded factors: gradients are those of float32 but for that, each in proportion to its norm.
+pub fn rounded_products_stay_near_float32<T: Tested>() {
+    let shape = Shape { heads: 4, d: 8, intermediate: 96, layers: 3, lengths: vec![3, 37, 40, 1, 8], ..Shape::SMALL };
+    let batches = [shape.batch()];
+    let mut exact = Autograd::new(&shape.config(), shape.parameters(), &recipe(), &Device::Cpu).expect("an engine");
+    let mut engine = shape.explicit::<T>(&recipe());
+    let losses = [&mut exact as &mut dyn Engine, engine.as_mut()].map(|engine| shape.step(engine, &batches));
+    let most = T::PRODUCTS.expect("rounded factors");
+    assert!((losses[0] - losses[1]).abs() <= most * losses[0], "{losses:?}");
+    let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let mut largest = 0.0f64;
+    for name in names(&exact).iter().filter(|name| !name.ends_with("key.bias")) {
+        let (got, want) = (engine.gradient(name).expect("a gradient"), exact.gradient(name).expect("a gradient"));
+        let apart: Vec<f32> = got.iter().zip(&want).map(|(a, b)| a - b).collect();
+        let error = norm(&apart) / norm(&want);
+        assert!(error <= 2.0 * most, "the gradient of {name} differs by {error:e} of its norm");
+        largest = largest.max(error);
+    }
+    assert!(largest > most / 100.0, "nothing was rounded: {largest:e}");
+}

@@ -1,0 +1,38 @@
+//! The CPU's engine with other numbers of threads.
+
+use taper::{engine::Recipe, kernels::Cpu};
+
+use crate::engine::support::*;
+
+/// A batch that is worth cutting: thousands of tokens and more words and numbers than one task takes.
+fn large() -> Shape {
+    let lengths = (0..120).map(|i| 1 + i * 37 % 61).collect();
+    Shape { heads: 3, d: 13, intermediate: 301, lengths, ..Shape::SMALL }
+}
+
+#[test]
+fn no_number_of_threads_changes_a_bit() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let shape = large();
+            let mut engine = shape.explicit::<Cpu>(&Recipe { max_grad_norm: 0.5, ..recipe() });
+            let mut made = Vec::new();
+            for step in 0..2 {
+                let batch = shape.batch_of(&shape.lengths, step);
+                made.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
+                let norm = engine.norm().expect("a norm");
+                made.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
+                engine.update(1e-2).expect("an update");
+                made.extend([state(engine.as_ref()), logits(engine.as_mut(), &batch)]);
+            }
+            made
+        })
+    };
+    let tokens: usize = large().lengths.iter().sum();
+    assert!(tokens > 3000, "{tokens} tokens are not cut into many tasks");
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        assert!(run(threads) == one, "{threads} threads make another step than one");
+    }
+}

@@ -1,0 +1,244 @@
+//! The whole program on a GPU that is none: `tests/cuda/driver.cu` stands for NVIDIA's driver and for cuBLAS and runs the
+//! kernels on the processor, late, as a GPU does. What the host's side asks of a driver, and what becomes of it, is checked so on
+//! every machine; the arithmetic is checked by `tests/cuda`.
+
+#![cfg(all(target_os = "linux", feature = "cuda"))]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[allow(dead_code, reason = "only the driver is wanted")]
+#[path = "../cuda/compiled.rs"]
+mod compiled;
+#[allow(dead_code, reason = "only the folder is wanted")]
+#[path = "../parity/pytorch.rs"]
+mod pytorch;
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use taper::store::Store;
+
+const SPEC: &str = r#"
+name = "small"
+[model]
+source = "scratch:tiny"
+[data]
+source = "path:rows.csv"
+text_column = "review"
+test = 0.25
+max_length = 24
+[train]
+epochs = 1
+batch_size = 8
+max_grad_norm = 1.0
+lr = 1e-3
+[[probes]]
+text = "很快"
+expect = "1"
+"#;
+
+/// A folder with a spec, its rows, and the libraries of the driver.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// None, with a word, where there is no C++ compiler.
+    fn new() -> Option<Self> {
+        let Some(driver) = compiled::driver() else {
+            eprintln!("skipped: no C++ compiler");
+            return None;
+        };
+        let place = Self(tempfile::tempdir().expect("a folder"));
+        fs::create_dir(place.path("lib")).expect("a folder");
+        for name in ["libcuda.so", "libcublas.so"] {
+            symlink(&driver, place.path("lib").join(name)).expect("a link");
+        }
+        let rows = (0..12).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时 差评\n"));
+        fs::write(place.path("rows.csv"), format!("label,review\n{}", rows.collect::<String>())).expect("rows");
+        fs::write(place.path("small.toml"), SPEC).expect("a spec");
+        Some(place)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// taper with arguments and variables, its runs in the folder `runs`.
+    fn taper(&self, runs: &str, vars: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taper"));
+        command.current_dir(self.0.path()).env("LD_LIBRARY_PATH", self.path("lib")).env("TAPER_RUNS", self.path(runs));
+        command.envs(vars.iter().copied()).args(arguments).output().expect("taper runs")
+    }
+
+    /// Makes the runs of the spec; tells each run's (loss, norm) by step, run after run.
+    fn run(&self, runs: &str, arguments: &[&str]) -> Vec<Vec<(f64, f64)>> {
+        let output = self.taper(runs, &[], &[&["run", "small.toml"], arguments].concat());
+        assert!(output.status.success(), "{}", words(&output));
+        trail(&self.path(runs))
+    }
+}
+
+fn words(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
+}
+
+fn trail(runs: &Path) -> Vec<Vec<(f64, f64)>> {
+    let store = Store::open(runs).expect("a database");
+    let all = store.runs().expect("runs");
+    let steps = all.iter().map(|run| store.steps(&run.key).expect("steps"));
+    steps.map(|steps| steps.iter().map(|s| (s.loss, s.grad_norm)).collect()).collect()
+}
+
+/// Largest difference, of the larger of the two.
+fn difference(a: &[Vec<(f64, f64)>], b: &[Vec<(f64, f64)>]) -> f64 {
+    let flat = |runs: &[Vec<(f64, f64)>]| runs.iter().flatten().flat_map(|(l, n)| [*l, *n]).collect::<Vec<_>>();
+    let (a, b) = (flat(a), flat(b));
+    assert!(a.len() == b.len() && !a.is_empty());
+    a.iter().zip(&b).map(|(a, b)| (a - b).abs() / a.abs().max(b.abs())).fold(0.0, f64::max)
+}
+
+/// Every step's loss and norm comes to the host, in order, and is the CPU's.
+#[test]
+fn a_run_on_the_gpu_is_the_cpus() {
+    let Some(place) = Place::new() else { return };
+    let (cpu, gpu) = (place.run("cpu", &["--device", "cpu"]), place.run("gpu", &["--device", "cuda:0"]));
+    assert!(difference(&cpu, &gpu) < 1e-5, "{cpu:?} {gpu:?}");
+    assert!(cpu != gpu, "both were made by the same arithmetic");
+    assert_eq!(gpu, place.run("again", &["--device", "cuda"]), "another time the same");
+    for precision in ["bf16", "tf32"] {
+        let set = format!("train.precision={precision}");
+        let rounded = place.run(precision, &["--device", "cuda:0", "--set", &set]);
+        let apart = difference(&cpu, &rounded);
+        assert!((1e-6..3e-2).contains(&apart), "{precision}: {apart}");
+    }
+}
+
+/// Where there is a GPU it is used, and said so.
+#[test]
+fn the_gpu_is_used_where_there_is_one() {
+    let Some(place) = Place::new() else { return };
+    let output = place.taper("runs", &[], &["run", "small.toml", "--set", "train.max_steps=1"]);
+    assert!(output.status.success() && words(&output).contains("cuda:0"), "{}", words(&output));
+    let store = Store::open(&place.path("runs")).expect("a database");
+    let run = &store.runs().expect("runs")[0];
+    let shown = words(&place.taper("runs", &[], &["show", &run.key]));
+    assert!(shown.contains("cuda:0") && shown.contains("Emulated GPU"), "{shown}");
+    for (arguments, expected) in [
+        (["predict", &run.key, "很快", "--device", "cuda:0"], "很快"),
+        (["verify", &run.key, "--device", "cuda:0", "--json"], "\"equal\": true"),
+    ] {
+        let output = place.taper("runs", &[], &arguments);
+        assert!(output.status.success() && words(&output).contains(expected), "{}", words(&output));
+    }
+}
+
+#[test]
+fn several_runs_share_a_device() {
+    let Some(place) = Place::new() else { return };
+    let sweep = ["--device", "cuda:0", "--set", "sweep.seeds=[1,2,3]", "--runs-per-device", "2"];
+    let together = place.run("together", &sweep);
+    assert_eq!(together.len(), 3);
+    let one_by_one = place.run("apart", &[&sweep[..5], &["1"]].concat());
+    assert_eq!(together, one_by_one);
+}
+
+/// A step whose batch finds no room is computed in parts, and the run ends with the figures that it would have had.
+#[test]
+fn a_batch_too_large_for_the_memory_is_computed_in_parts() {
+    let Some(place) = Place::new() else { return };
+    let arguments = ["--device", "cuda:0", "--set", "train.batch_size=18"];
+    let whole = place.run("whole", &arguments);
+    // Weights, moments, gradients and cuBLAS's workspace fit; the batch does not.
+    let mut met = false;
+    for half_mib in 72..=76 {
+        let (runs, memory) = (format!("runs{half_mib}"), (half_mib << 19).to_string());
+        let run = [&["run", "small.toml"][..], &arguments].concat();
+        let output = place.taper(&runs, &[("EMULATED_MEMORY", &memory)], &run);
+        let said = words(&output);
+        if output.status.success() && said.contains("batches computed in parts") {
+            assert!(said.contains("out of memory on cuda:0") && said.contains("more are needed"), "{said}");
+            assert!(difference(&whole, &trail(&place.path(&runs))) < 1e-5);
+            met = true;
+        } else if !output.status.success() {
+            assert!(said.contains("out of memory on cuda:0"), "{said}");
+        }
+    }
+    assert!(met, "no size of memory was between too small and large enough");
+}
+
+/// What cannot be is said before any run is made.
+#[test]
+fn what_cannot_be_is_refused_before_training() {
+    let Some(place) = Place::new() else { return };
+    let old = [("EMULATED_CAPABILITY", "7.0")];
+    let turing = [("EMULATED_CAPABILITY", "7.5")];
+    let none = [("EMULATED_DEVICES", "0")];
+    let missing = [("LD_LIBRARY_PATH", "/nowhere")];
+    let on = |device: &'static str| ["run", "small.toml", "--device", device];
+    let bf16 = ["run", "small.toml", "--device", "cuda:0", "--set", "train.precision=bf16"];
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a [&'a str]);
+    let cases: [Case; 5] = [
+        (&[], &on("cuda:1"), &["there is no cuda:1", "one device"]),
+        (&none, &on("cuda:0"), &["no device", "--device cpu"]),
+        (&missing, &on("cuda:0"), &["no NVIDIA driver", "libcuda.so"]),
+        (&old, &on("cuda:0"), &["Emulated GPU", "compute capability 7.0", "7.5 or newer"]),
+        (&turing, &bf16, &["compute capability 7.5", "bf16", "8.0 or newer", "fp32"]),
+    ];
+    for (vars, arguments, expected) in cases {
+        let output = place.taper("runs", vars, arguments);
+        let said = words(&output);
+        assert!(!output.status.success(), "{said}");
+        expected.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in: {said}"));
+        assert!(!said.contains("before training"), "{said}");
+        assert!(!place.path("runs").join("taper.db").exists() || trail(&place.path("runs")).is_empty(), "{said}");
+    }
+}
+
+/// A kernel that fails ends its run with the driver's words, and no other.
+#[test]
+fn a_failing_kernel_is_named() {
+    let Some(place) = Place::new() else { return };
+    let output = place.taper("runs", &[("EMULATED_LAUNCH", "100")], &["run", "small.toml", "--device", "cuda:0"]);
+    let said = words(&output);
+    assert!(!output.status.success() && said.contains("cuda:0: starting the kernel"), "{said}");
+    assert!(said.contains("unspecified launch failure"), "{said}");
+}
+
+/// Weights that could not be read are written nowhere: neither as a checkpoint nor as a model.
+#[test]
+fn what_cannot_be_read_from_the_device_is_not_kept() {
+    let Some(place) = Place::new() else { return };
+    let whole = place.run("whole", &["--device", "cuda:0"]);
+    let digest = |runs: &str| {
+        let runs = Store::open(&place.path(runs)).expect("a database").runs().expect("runs");
+        runs[0].weights_sha256.clone()
+    };
+    let mut failed = 0;
+    for download in [2, 6, 20, 45, 70, 95] {
+        let (runs, number) = (format!("runs{download}"), download.to_string());
+        let run = ["run", "small.toml", "--device", "cuda:0", "--retries", "0"];
+        let output = place.taper(&runs, &[("EMULATED_DOWNLOAD", &number)], &run);
+        let said = words(&output);
+        if !output.status.success() {
+            assert!(said.contains("(crashed)") && said.contains("cuda:0: copying from it failed"), "{said}");
+            failed += 1;
+        }
+        assert_eq!(place.run(&runs, &["--device", "cuda:0"]), whole, "after download {download}");
+        assert_eq!(digest(&runs), digest("whole"), "after download {download}");
+    }
+    assert!(failed > 4, "{failed}");
+}
+
+/// A device that has failed once does nothing more for its process: what comes next gets another one.
+#[test]
+fn a_run_whose_device_failed_is_made_again_by_another_process() {
+    let Some(place) = Place::new() else { return };
+    let runs = ["run", "small.toml", "--device", "cuda:0", "--set", "sweep.seeds=[1,2]", "--runs-per-device", "1"];
+    let output = place.taper("runs", &[("EMULATED_LAUNCH", "300")], &runs);
+    let said = words(&output);
+    // 300 launches are enough for one run but not for two: the second fails in the first's process, and succeeds in its own.
+    assert!(output.status.success() && said.contains("tried again"), "{said}");
+    assert_eq!(trail(&place.path("runs")).len(), 2);
+}
