@@ -246,8 +246,9 @@ fn link(blob: &Path, pointer: &Path) -> Result<(), Failure> {
     let depth = folder.strip_prefix(home).map_or(2, |below| below.components().count());
     let mut target = PathBuf::from("../".repeat(depth));
     target.extend(["blobs".as_ref(), blob.file_name().unwrap_or_default()]);
+    // By the pointer's own name: two files of the same content have one blob.
     let temporary =
-        folder.join(format!(".{}.{}.tmp", blob.file_name().unwrap_or_default().display(), std::process::id()));
+        folder.join(format!(".{}.{}.tmp", pointer.file_name().unwrap_or_default().display(), std::process::id()));
     let _ = fs::remove_file(&temporary);
     #[cfg(unix)]
     let made = std::os::unix::fs::symlink(&target, &temporary);

@@ -83,6 +83,22 @@ DEVICE u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 #define LANES (BLOCK / TILE)
 #define OWN (D / LANES)
 
+// s = q·kᵀ·scale of a tile, where there are queries and keys.
+template <int TILE, int D>
+DEVICE void scores(float (*s)[TILE + 1], float (*q)[D + 1], float (*k)[D + 1], u32 nq, u32 nk, float scale) {
+    for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
+        u32 r = i / TILE, c = i % TILE;
+        if (r < nq && c < nk) s[r][c] = dot<D>(q[r], k[c]) * scale;
+    }
+}
+
+// The largest of `max` and of a row of scores, known to all of its threads; all of a warp come here.
+template <int TILE> DEVICE float larger(float max, float (*s)[TILE + 1], u32 row, u32 nq, u32 nk) {
+    if (row < nq)
+        for (u32 c = THREAD % LANES; c < nk; c += LANES) max = s[row][c] > max ? s[row][c] : max;
+    return lanes_max(max, LANES);
+}
+
 template <int TILE, int D> DEVICE void forward(const Attention &p) {
     SHARED(float, q, [TILE][D + 1]);
     SHARED(float, kv, [TILE][D + 1]);
@@ -97,16 +113,10 @@ template <int TILE, int D> DEVICE void forward(const Attention &p) {
         u32 nk = smaller(TILE, t.keys_end - key);
         load<TILE, D>(kv, p.k, key, nk, p.kv_stride, t.column, p.head_width);
         sync_block();
-        for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
-            u32 r = i / TILE, c = i % TILE;
-            if (r < nq && c < nk) s[r][c] = dot<D>(q[r], kv[c]) * p.scale;
-        }
+        scores<TILE, D>(s, q, kv, nq, nk, p.scale);
         sync_block();
         load<TILE, D>(kv, p.v, key, nk, p.kv_stride, t.column, p.head_width);
-        float largest = max, part = 0.0f;
-        if (row < nq)
-            for (u32 c = lane; c < nk; c += LANES) largest = s[row][c] > largest ? s[row][c] : largest;
-        largest = lanes_max(largest, LANES);
+        float largest = larger<TILE>(max, s, row, nq, nk), part = 0.0f;
         float shrink = expf(max - largest);
         if (row < nq)
             for (u32 c = lane; c < nk; c += LANES) {
@@ -167,17 +177,11 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
                 sync_block();
                 load<TILE, D>(kv, p.k, key, nk, p.kv_stride, t.column, p.head_width);
                 sync_block();
-                for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
-                    u32 r = i / TILE, c = i % TILE;
-                    if (r < nq && c < nk) s[r][c] = dot<D>(q[r], kv[c]) * p.scale;
-                }
+                scores<TILE, D>(s, q, kv, nq, nk, p.scale);
                 sync_block();
             }
             if (turn == 0) {
-                float largest = max, part = 0.0f, part_delta = 0.0f;
-                if (row < nq)
-                    for (u32 c = lane; c < nk; c += LANES) largest = s[row][c] > largest ? s[row][c] : largest;
-                largest = lanes_max(largest, LANES);
+                float largest = larger<TILE>(max, s, row, nq, nk), part = 0.0f, part_delta = 0.0f;
                 float shrink = expf(max - largest);
                 if (row < nq)
                     for (u32 c = lane; c < nk; c += LANES) {
