@@ -64,6 +64,8 @@ impl Fetch {
             true => {
                 out.document(&json!({ "lock": path, "written": written, "sources": located, "problems": problems }))?
             }
+            // Where nothing came there is nothing to show but why.
+            false if located.is_empty() && !problems.is_empty() => {}
             false => print(&located, &before, self.update, (&path, written), global, out)?,
         }
         match problems.is_empty() {

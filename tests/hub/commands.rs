@@ -134,6 +134,14 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     place.ok(&["plan", "tiny.toml", "--offline"]);
 }
 
+#[test]
+fn what_cannot_be_fetched_is_not_said_to_be_here() {
+    let place = Place::new();
+    let (code, text) = place.says(&["fetch", "tiny.toml", "--offline"]);
+    assert!(code == 2 && text.contains("is not in the cache"), "{text}");
+    assert!(!text.contains("nothing to fetch"), "{text}");
+}
+
 /// A proxy that leads everywhere to one server, and the first lines of what it was asked.
 fn proxy(server: &str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
