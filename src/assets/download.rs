@@ -202,6 +202,11 @@ impl Attempt<'_> {
             self.receive(&mut file, &mut hasher)?;
         }
         file.sync_all().map_err(&io)?;
+        let len = file.metadata().map_err(&io)?.len();
+        if len != self.done {
+            // Where a file system has no locks, another process may have written to the same part.
+            return Err(differs(format!("{} bytes long", self.done), len.to_string()));
+        }
         if let Some(check) = check {
             let found = hasher.found(check);
             if found != check.digest() {
@@ -271,6 +276,9 @@ impl Attempt<'_> {
                     });
                 }
             };
+            if total.is_some_and(|total| self.done + n as u64 > total) {
+                return Err(differs(format!("{} bytes long", total.unwrap_or_default()), "more".into()));
+            }
             file.write_all(&piece[..n]).map_err(&io)?;
             hasher.take(&piece[..n]);
             self.done += n as u64;
@@ -278,7 +286,6 @@ impl Attempt<'_> {
         }
         match total {
             Some(total) if self.done < total => Err(Failure::Cut { done: self.done, total }),
-            Some(total) if self.done > total => Err(differs(format!("{total} bytes long"), format!("{}", self.done))),
             _ => Ok(()),
         }
     }
@@ -333,8 +340,9 @@ pub(super) fn in_parallel<T: Sync>(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { return };
                     if let Err(failure) = work(item, &stop) {
-                        stop.store(true, Ordering::Relaxed);
+                        // Before others are told to give up: theirs is not the failure to tell of.
                         first.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert((at, failure));
+                        stop.store(true, Ordering::Relaxed);
                     }
                 }
             });

@@ -96,7 +96,13 @@ impl Client {
                     }
                     let location =
                         answer.header("location").ok_or_else(|| Failure::Odd("it redirects nowhere".into()))?;
-                    url = join(&url, location);
+                    let next = join(&url, location);
+                    if scheme(&url) == Some("https") && scheme(&next) == Some("http") {
+                        return Err(Failure::Odd(
+                            "it redirects from https to http, where anybody may change the file".into(),
+                        ));
+                    }
+                    url = next;
                 }
                 status => {
                     let text = |name: &str| answer.header(name).map(String::from);
@@ -117,7 +123,7 @@ impl Client {
         if self.offline {
             return Err(Failure::Offline);
         }
-        if !url.starts_with("http://") && !url.starts_with("https://") {
+        if !matches!(scheme(url), Some("http" | "https")) {
             return Err(Failure::Odd("it redirects to something that is not on the web".into()));
         }
         let mut call = match request.head {
@@ -168,6 +174,18 @@ pub(super) fn broken(error: &io::Error) -> Failure {
     }
 }
 
+/// `http`, `https` or another scheme; none where the text does not begin with one.
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once("://")?;
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_one = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(rest);
+    is_one.then(|| match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => "https",
+        _ if scheme.eq_ignore_ascii_case("http") => "http",
+        other => other,
+    })
+}
+
 /// Scheme, host and port of an address: who a token is for.
 fn origin(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
@@ -179,14 +197,14 @@ fn origin(url: &str) -> Option<(String, String)> {
 
 /// The address that `location` means where it stands in an answer from `base`.
 fn join(base: &str, location: &str) -> String {
-    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    let (same, rest) = base.split_once("://").unwrap_or(("https", base));
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let folder = path.split(['?', '#']).next().and_then(|path| path.rsplit_once('/')).map_or("", |(folder, _)| folder);
     match location {
-        _ if location.contains("://") => location.into(),
-        _ if location.starts_with("//") => format!("{scheme}:{location}"),
-        _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
-        _ => format!("{scheme}://{authority}{folder}/{location}"),
+        _ if scheme(location).is_some() => location.into(),
+        _ if location.starts_with("//") => format!("{same}:{location}"),
+        _ if location.starts_with('/') => format!("{same}://{authority}{location}"),
+        _ => format!("{same}://{authority}{folder}/{location}"),
     }
 }
 
@@ -208,6 +226,8 @@ mod tests {
             ("//x/y", "https://x/y"),
             ("/y?z", "https://h.example/y?z"),
             ("y", "https://h.example/a/y"),
+            ("/login?next=https://x/y", "https://h.example/login?next=https://x/y"),
+            ("HTTPS://x/y", "HTTPS://x/y"),
         ] {
             assert_eq!(join(base, location), expected);
         }

@@ -208,6 +208,10 @@ impl Repository for Hub<'_> {
             return Ok(());
         }
         let path = self.home().join("refs").join(self.revision);
+        // As it is already, perhaps in a cache that only others may write to.
+        if fs::read_to_string(&path).is_ok_and(|known| known.trim() == commit) {
+            return Ok(());
+        }
         let temporary = self.home().join(format!("refs.{}.tmp", std::process::id()));
         let noted = fs::create_dir_all(path.parent().unwrap_or(&path))
             .and_then(|()| fs::write(&temporary, commit))

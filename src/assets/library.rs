@@ -75,7 +75,7 @@ impl Library {
     pub fn updating(mut self) -> Self {
         self.update = true;
         if let Some(lock) = &mut self.lock {
-            lock.clear();
+            lock.renew();
         }
         self
     }

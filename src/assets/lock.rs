@@ -64,8 +64,12 @@ struct Written {
 pub struct Lock {
     path: PathBuf,
     pins: Vec<Pin>,
-    /// What the file holds; none where there is no file.
+    /// What the file held when it was read or written; none where there is no file.
     written: Option<Vec<Pin>>,
+    /// What was pinned since.
+    new: Vec<Pin>,
+    /// Whether only what was pinned since counts.
+    renewing: bool,
 }
 
 const VERSION: u32 = 1;
@@ -84,10 +88,14 @@ impl Lock {
         let mut name = spec.file_name().unwrap_or_default().to_os_string();
         name.push(".lock");
         let path = spec.with_file_name(name);
+        Self::at(path)
+    }
+
+    fn at(path: PathBuf) -> Result<Self, AssetError> {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Self { path, pins: Vec::new(), written: None });
+                return Ok(Self { path, pins: Vec::new(), written: None, new: Vec::new(), renewing: false });
             }
             Err(source) => return Err(AssetError::Io { path, source }),
         };
@@ -106,7 +114,7 @@ impl Lock {
                 return Err(refuse(format!("it pins no files of {}, or a revision that can be none", pin.source)));
             }
         }
-        Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins })
+        Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins, new: Vec::new(), renewing: false })
     }
 
     /// Where it lies, or will.
@@ -124,24 +132,43 @@ impl Lock {
         self.written.as_deref().unwrap_or_default()
     }
 
-    /// Forgets what is pinned, so that sources are looked up anew. The file stays until [`Self::save`].
-    pub fn clear(&mut self) {
-        self.pins.clear();
+    /// From now on sources are looked up anew. Pins of sources that nobody looks up stay.
+    pub fn renew(&mut self) {
+        self.renewing = true;
     }
 
     pub(super) fn find(&self, used_as: Use, source: &str, file: Option<&str>) -> Option<&Pin> {
-        self.pins.iter().find(|pin| pin.is_of(used_as, source, file))
+        let pins = if self.renewing { &self.new } else { &self.pins };
+        pins.iter().find(|pin| pin.is_of(used_as, source, file))
     }
 
     pub(super) fn add(&mut self, pin: Pin) {
-        self.pins.push(pin);
+        put(&mut self.new, pin.clone());
+        put(&mut self.pins, pin);
     }
 
-    /// Writes what is not yet in the file, whole or not at all; tells whether there was anything to write.
+    /// Writes what was pinned since, whole or not at all, beside what the file holds by now; tells whether there was anything to
+    /// write.
     ///
     /// # Errors
-    /// [`AssetError::Io`] where it cannot be written.
+    /// [`AssetError::Io`] where it cannot be written; [`AssetError::Lock`] where another command has pinned something else
+    /// meanwhile.
     pub fn save(&mut self) -> Result<bool, AssetError> {
+        if self.new.is_empty() {
+            return Ok(false);
+        }
+        let mut pins = Self::at(self.path.clone())?.pins;
+        for pin in &self.new {
+            let there = pins.iter().find(|old| old.is_of(pin.used_as, &pin.source, pin.file.as_deref()));
+            if !self.renewing && there.is_some_and(|there| there != pin) {
+                let what =
+                    format!("another command has pinned other files of {} meanwhile: run this again", pin.source);
+                return Err(AssetError::Lock { path: self.path.clone(), what });
+            }
+            put(&mut pins, pin.clone());
+        }
+        self.pins = pins;
+        self.new.clear();
         if self.written() == self.pins {
             return Ok(false);
         }
@@ -158,6 +185,14 @@ impl Lock {
         })?;
         self.written = Some(self.pins.clone());
         Ok(true)
+    }
+}
+
+/// Adds a pin, in the place of an older one of the same source.
+fn put(pins: &mut Vec<Pin>, pin: Pin) {
+    match pins.iter_mut().find(|old| old.is_of(pin.used_as, &pin.source, pin.file.as_deref())) {
+        Some(old) => *old = pin,
+        None => pins.push(pin),
     }
 }
 
@@ -226,6 +261,30 @@ mod tests {
             let error = Lock::beside(&spec).unwrap_err().to_string();
             assert!(error.contains("a.toml.lock") && error.contains("taper fetch"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_others_pinned_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = || Lock::beside(&dir.path().join("a.toml")).unwrap();
+        let (mut one, mut two) = (lock(), lock());
+        one.add(pin("hf:a/one", "11"));
+        two.add(pin("hf:a/two", "22"));
+        assert!(one.save().unwrap() && two.save().unwrap());
+        assert_eq!(lock().pins(), [pin("hf:a/one", "11"), pin("hf:a/two", "22")]);
+        // Looking one source up anew leaves the other alone.
+        let mut update = lock();
+        update.renew();
+        assert!(update.find(Use::Data, "hf:a/one", None).is_none());
+        update.add(pin("hf:a/one", "33"));
+        assert!(update.save().unwrap());
+        assert_eq!(lock().pins(), [pin("hf:a/one", "33"), pin("hf:a/two", "22")]);
+        // Who found something else under the same name has used what is not pinned.
+        let mut late = one;
+        late.add(pin("hf:a/two", "44"));
+        let error = late.save().unwrap_err().to_string();
+        assert!(error.contains("hf:a/two meanwhile"), "{error}");
+        assert_eq!(lock().pins()[1], pin("hf:a/two", "22"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ use super::{
 };
 use crate::plan;
 
+/// The branch that is meant where none is said.
+const BRANCH: &str = "master";
+
 /// Files of a page of a data set's list.
 const PAGE: usize = 200;
 /// Pages that are read at most.
@@ -49,7 +52,7 @@ impl<'a> ModelScope<'a> {
             cache: settings.modelscope_cache.clone().ok_or(AssetError::NoCache("MODELSCOPE_CACHE"))?,
             used_as,
             repo: &place.repo,
-            revision: place.revision.as_deref().unwrap_or("master"),
+            revision: place.revision.as_deref().unwrap_or(BRANCH),
         })
     }
 
@@ -138,7 +141,9 @@ impl Repository for ModelScope<'_> {
 
     fn cached(&self) -> Vec<Snapshot> {
         let revision = self.revision.to_string();
-        let folders = std::iter::once(self.snapshot(self.revision)).chain(self.old_folders());
+        // Which revision lies in an old folder is not said there: it can be taken for the default branch alone.
+        let old = self.old_folders().filter(|_| self.revision == BRANCH);
+        let folders = std::iter::once(self.snapshot(self.revision)).chain(old);
         folders.filter(|folder| folder.is_dir()).map(|folder| Snapshot { revision: revision.clone(), folder }).collect()
     }
 
@@ -178,7 +183,11 @@ impl Repository for ModelScope<'_> {
             let name = entry["Path"].as_str().or(entry["Name"].as_str())?;
             let sha256 = entry["Sha256"].as_str().filter(|digest| is_hex(digest, 64));
             let check = sha256.map(|digest| Check::Sha256(digest.to_ascii_lowercase()));
-            (entry["Type"] != "tree").then(|| Remote { name: name.into(), size: entry["Size"].as_u64(), check })
+            (entry["Type"] != "tree").then(|| Remote {
+                name: name.into(),
+                size: entry["Size"].as_u64().filter(|size| *size > 0),
+                check,
+            })
         };
         let files = entries.iter().filter_map(file).collect();
         Ok(Listing { revision: revision.unwrap_or_else(|| self.revision.into()), files })

@@ -24,7 +24,7 @@ pub enum Answering {
 pub fn probe(settings: &Settings, endpoint: &Endpoint, path: &str) -> Answering {
     let start = Instant::now();
     let url = format!("{}{path}", endpoint.url);
-    match Client::new(settings).ask(Request { url: &url, ..Request::default() }) {
+    match Client::new(settings).ask(Request { url: &url, no_page: true, ..Request::default() }) {
         // Any answer of its own shows that it is there.
         Ok(_) | Err(Failure::Status { status: 400..=499, .. }) => Answering::Yes(start.elapsed()),
         Err(Failure::Offline) => Answering::Offline,

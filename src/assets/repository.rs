@@ -92,12 +92,17 @@ impl Lookup<'_> {
             shards.iter().all(|name| snapshot.folder.join(choice.full(name)).is_file()).then_some(choice)
         };
         let cached = self.repository.cached().into_iter().find_map(|snapshot| Some((whole(&snapshot)?, snapshot)));
+        let here = |(choice, snapshot): (Choice, Snapshot)| {
+            files::collect(&snapshot.folder, &choice, Some(snapshot.revision), &[])
+        };
         let model = match (cached, self.net) {
-            (Some((choice, snapshot)), net) if net.is_none() || self.repository.is_fixed() => {
-                files::collect(&snapshot.folder, &choice, Some(snapshot.revision), &[])?
-            }
-            (_, None) => return Err(self.not_cached(None)),
-            (cached, Some(net)) => self.download_model(net, part, cached.is_some())?,
+            (Some(cached), None) => here(cached)?,
+            (None, None) => return Err(self.not_cached(None)),
+            // What lies in the cache need not be all that the repository has, even of a commit: others choose files too.
+            (cached, Some(net)) => match (self.download_model(net, part, cached.is_some()), cached) {
+                (Err(AssetError::Unreachable { .. }), Some(cached)) if self.repository.is_fixed() => here(cached)?,
+                (downloaded, _) => downloaded?,
+            },
         };
         for file in &model.files {
             self.undamaged(&model.folder.join(file.name.rsplit('/').next().unwrap_or_default()), &file.sha256)?;

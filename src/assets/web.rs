@@ -1,6 +1,7 @@
 //! `https:` sources: one data file, kept below `TAPER_CACHE` under its address.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -37,12 +38,23 @@ pub(super) fn data(
 
     let pinned = pin.and_then(|(pin, lock)| Some((pin.files.first()?, lock)));
     let expected = file.sha256.clone().or(pinned.map(|(pin, _)| pin.sha256.clone())).map(Check::Sha256);
-    let here = fetch.to.is_file().then(|| FilePin::of(file.name(), &fetch.to)).transpose()?;
+    // Every version that was ever found stays under its digest: another spec may have it pinned.
+    let version = |digest: &str| folder.join(&digest[..16]).join(file.name());
+    let kept = expected.as_ref().map(|check| version(check.digest())).filter(|path| path.is_file());
+    let place_of = kept.as_ref().unwrap_or(&fetch.to);
+    let here = place_of.is_file().then(|| FilePin::of(file.name(), place_of)).transpose()?;
     let fits = |found: &FilePin| expected.as_ref().is_none_or(|check| check.digest() == found.sha256);
     let found = match (here, net) {
         (Some(here), _) if fits(&here) && (expected.is_some() || !update) => here,
         (_, Some(net)) => {
-            fetch.download(net, expected.as_ref())?;
+            match (fetch.download(net, expected.as_ref()), pinned) {
+                // Nobody but the lock says what it should be.
+                (Err(AssetError::Mismatch { stated, found, .. }), Some((_, lock))) if file.sha256.is_none() => {
+                    let (what, difference) = (fetch.server.place, format!("{stated} there, {found} from its server"));
+                    return Err(AssetError::Changed { what, lock: lock.into(), difference, path: None });
+                }
+                (downloaded, _) => downloaded?,
+            }
             FilePin::of(file.name(), &fetch.to)?
         }
         (Some(here), None) => here,
@@ -63,8 +75,23 @@ pub(super) fn data(
             true,
             &fetch.cache,
         )),
-        _ => Ok(DataFile { path: fetch.to, revision: None, pin: Some(found) }),
+        _ => {
+            let path = version(&found.sha256);
+            if !path.is_file() {
+                keep(&fetch.to, &path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+            }
+            Ok(DataFile { path, revision: None, pin: Some(found) })
+        }
     }
+}
+
+/// Gives a file a second name, or makes a copy where that cannot be.
+fn keep(file: &Path, name: &Path) -> io::Result<()> {
+    fs::create_dir_all(name.parent().unwrap_or(name))?;
+    let temporary = name.with_file_name(format!(".{}.tmp", std::process::id()));
+    let _ = fs::remove_file(&temporary);
+    fs::hard_link(file, &temporary).or_else(|_| fs::copy(file, &temporary).map(drop))?;
+    fs::rename(&temporary, name)
 }
 
 fn fits_digest(check: &Check, found: &FilePin) -> bool {

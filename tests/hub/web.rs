@@ -37,6 +37,20 @@ fn a_file_is_what_its_digest_says() {
 }
 
 #[test]
+fn an_older_version_stays_for_who_has_pinned_it() {
+    let server = server();
+    let home = Home::new(&server.url);
+    let version = |rows: &[u8]| source(&format!("{}/web/rows.csv#sha256={}", server.url, sha256(rows)));
+    let old = home.library().data(&version(ROWS), None).unwrap();
+    server.put("web/rows.csv", b"label,review\n1,new\n");
+    let new = home.library().data(&version(b"label,review\n1,new\n"), None).unwrap();
+    assert_ne!(old.path, new.path);
+    assert_eq!(fs::read(&new.path).unwrap(), b"label,review\n1,new\n");
+    let again = home.offline().data(&version(ROWS), None).unwrap();
+    assert_eq!((fs::read(&again.path).unwrap().as_slice(), &again), (ROWS, &old));
+}
+
+#[test]
 fn pages_and_refusals_are_no_data() {
     let server = server();
     let home = Home::new(&server.url);
