@@ -62,6 +62,13 @@ pub(super) struct Choice {
 }
 
 impl Choice {
+    /// Whether other files of the repository would hardly be chosen instead: these are the weights that are looked for first, or
+    /// those that were named, with the tokenizer's settings.
+    pub fn is_the_first(&self, part: Option<&str>) -> bool {
+        let named = part.is_some_and(|part| part.ends_with(&self.weights));
+        (named || self.weights == WEIGHTS[0]) && self.small.iter().any(|name| TOKENIZER_EXTRAS.contains(&name.as_str()))
+    }
+
     /// Whether the weights are in several files, which another one lists.
     pub fn is_sharded(&self) -> bool {
         self.weights.ends_with(".index.json")

@@ -98,6 +98,7 @@ impl Lookup<'_> {
         let model = match (cached, self.net) {
             (Some(cached), None) => here(cached)?,
             (None, None) => return Err(self.not_cached(None)),
+            (Some(cached), _) if self.repository.is_fixed() && cached.0.is_the_first(part) => here(cached)?,
             // What lies in the cache need not be all that the repository has, even of a commit: others choose files too.
             (cached, Some(net)) => match (self.download_model(net, part, cached.is_some()), cached) {
                 (Err(AssetError::Unreachable { .. }), Some(cached)) if self.repository.is_fixed() => here(cached)?,

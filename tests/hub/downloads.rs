@@ -46,6 +46,17 @@ fn a_model_is_downloaded_once() {
     assert!(server.seen().len() > 1, "the other weights had to be downloaded");
 }
 
+/// What others left of a commit in the cache is not taken for all that it has.
+#[test]
+fn a_part_of_a_commit_in_the_cache_is_not_the_whole() {
+    let server = server();
+    let home = Home::new(&server.url);
+    let named = home.library().model(&source(&format!("hf:a/model@{COMMIT}/pytorch_model.bin"))).unwrap();
+    assert!(named.weights.ends_with("pytorch_model.bin"));
+    let model = home.library().model(&source(&format!("hf:a/model@{COMMIT}"))).unwrap();
+    assert!(model.weights.ends_with("model.safetensors"), "{:?}", model.weights);
+}
+
 #[test]
 fn shards_folders_and_data_files_are_found() {
     let server = server();
