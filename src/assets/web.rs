@@ -44,8 +44,8 @@ pub(super) fn data(
     let place_of = kept.as_ref().unwrap_or(&fetch.to);
     let here = place_of.is_file().then(|| FilePin::of(file.name(), place_of)).transpose()?;
     let fits = |found: &FilePin| expected.as_ref().is_none_or(|check| check.digest() == found.sha256);
-    let found = match (here, net) {
-        (Some(here), _) if fits(&here) && (expected.is_some() || !update) => here,
+    let (found, lies) = match (here, net) {
+        (Some(here), _) if fits(&here) && (expected.is_some() || !update) => (here, place_of),
         (_, Some(net)) => {
             match (fetch.download(net, expected.as_ref()), pinned) {
                 // Nobody but the lock says what it should be.
@@ -55,9 +55,9 @@ pub(super) fn data(
                 }
                 (downloaded, _) => downloaded?,
             }
-            FilePin::of(file.name(), &fetch.to)?
+            (FilePin::of(file.name(), &fetch.to)?, &fetch.to)
         }
-        (Some(here), None) => here,
+        (Some(here), None) => (here, place_of),
         (None, None) => return Err(AssetError::NotCached { place: fetch.server.place, cache: fetch.cache }),
     };
     if let Some((pin, lock)) = pinned.filter(|(pin, _)| pin.sha256 != found.sha256) {
@@ -77,8 +77,14 @@ pub(super) fn data(
         )),
         _ => {
             let path = version(&found.sha256);
-            if !path.is_file() {
-                keep(&fetch.to, &path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+            if *lies != path {
+                keep(lies, &path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+                // Another process may have put another version in its place a moment ago.
+                let kept = FilePin::of(file.name(), &path)?;
+                if kept != found {
+                    let failure = Failure::Differs { stated: found.sha256, found: kept.sha256 };
+                    return Err(fetch.server.explain(failure, Some(file.name()), true, &fetch.cache));
+                }
             }
             Ok(DataFile { path, revision: None, pin: Some(found) })
         }

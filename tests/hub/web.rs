@@ -48,6 +48,13 @@ fn an_older_version_stays_for_who_has_pinned_it() {
     assert_eq!(fs::read(&new.path).unwrap(), b"label,review\n1,new\n");
     let again = home.offline().data(&version(ROWS), None).unwrap();
     assert_eq!((fs::read(&again.path).unwrap().as_slice(), &again), (ROWS, &old));
+    // One that was damaged is not taken for it, and is made good where that can be.
+    server.put("web/rows.csv", ROWS);
+    fs::remove_file(&old.path).unwrap();
+    fs::write(&old.path, "label,review\n1,spoilt\n").unwrap();
+    home.offline().data(&version(ROWS), None).unwrap_err();
+    let healed = home.library().data(&version(ROWS), None).unwrap();
+    assert_eq!((fs::read(&healed.path).unwrap().as_slice(), &healed), (ROWS, &old));
 }
 
 #[test]
