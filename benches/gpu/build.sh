@@ -19,8 +19,8 @@ fi
 # What cargo says: `Executable benches/compare/main.rs (target/release/deps/compare-0123456789abcdef)`.
 program() { sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
 cargo build --release --bin taper
-tests=$(cargo test --release --no-run --test cuda 2>&1 | tee /dev/stderr | program)
-compare=$(cargo bench --no-run --bench compare 2>&1 | tee /dev/stderr | program)
+tests=$(cargo test --release --no-run --test cuda 2>&1 | tee >(cat >&2) | program)
+compare=$(cargo bench --no-run --bench compare 2>&1 | tee >(cat >&2) | program)
 
 out=target/gpu-check
 rm -rf "$out"
