@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, warning::Warning};
 
 /// A part of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -142,6 +142,8 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// Something legal that is probably a mistake.
+    Warned(Warning),
     /// An optimiser step was made.
     StepCompleted(StepCompleted),
     /// An evaluation goes on: for progress bars only.

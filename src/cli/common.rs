@@ -1,6 +1,6 @@
 //! What several commands do: load a spec, prepare its runs, open the store.
 
-use std::{path::PathBuf, sync::atomic::AtomicBool};
+use std::{collections::HashSet, path::PathBuf, sync::atomic::AtomicBool};
 
 use anyhow::Result;
 use clap::Args;
@@ -10,6 +10,7 @@ use taper::{
     plan::{self, Expansion, PlanError, PlannedRun, RunConfig},
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep},
     store::{RunRecord, Store, is_locked},
+    warning::Warning,
 };
 
 use super::{Global, Unusable, downloads, fetch::Wanted};
@@ -256,6 +257,12 @@ fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, e: &ExecuteError, run: &
         Some((_, names)) => names.push(run),
         None => problems.push((message, vec![run])),
     }
+}
+
+/// The warnings of all runs, each once, in the order of the runs.
+pub fn warnings<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a Warning> {
+    let mut seen = HashSet::new();
+    runs.into_iter().flat_map(|run| &run.warnings).filter(|warning| seen.insert(*warning)).collect()
 }
 
 /// Opens the store for looking; runs whose process is gone are put right first.

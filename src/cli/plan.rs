@@ -143,6 +143,9 @@ fn print(
     for line in method.lines() {
         out.line(line)?;
     }
+    for warning in common::warnings(lines.iter().map(|line| line.run)) {
+        out.line(format!("warning: {}", warning.message))?;
+    }
     out.line("")?;
     out.table(
         &["run", "name", "standing", "steps", "time", "memory", "disk"],
@@ -269,6 +272,7 @@ fn document(
                 "test_rows_in_train": data::leaked(&run.dataset, &run.splits.train, &run.splits.test),
                 "digest": run.dataset.digest,
             },
+            "warnings": run.warnings,
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
             },

@@ -79,6 +79,11 @@ impl Run {
         for line in self.places(&slots, global) {
             say(&line);
         }
+        if !out.json {
+            for warning in common::warnings(&planner.runs) {
+                above.say(&format!("warning: {}", warning.message));
+            }
+        }
         common::catch_signals(move || {
             above.say(
                 "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",

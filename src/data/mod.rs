@@ -28,7 +28,10 @@ pub use split::{epoch_order, leaked, split};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
 
-use crate::plan::{DataConfig, Format};
+use crate::{
+    plan::{DataConfig, Format},
+    warning::Warning,
+};
 
 /// One labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub struct Dataset {
     pub digest: String,
     /// What was dropped or noticed.
     pub cleaning: Cleaning,
+    /// What is probably a mistake.
+    pub warnings: Vec<Warning>,
 }
 
 impl Dataset {
@@ -98,6 +103,8 @@ pub struct Splits {
     pub dev: Vec<u32>,
     /// Rows that are only measured.
     pub test: Vec<u32>,
+    /// What is probably a mistake.
+    pub warnings: Vec<Warning>,
 }
 
 /// Rows of one forward pass as one stream of tokens.

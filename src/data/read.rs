@@ -75,7 +75,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         return Err(DataError::OneClass { path: path.to_owned(), label });
     }
     (cleaning.duplicates, cleaning.contradicting) = duplicates(&rows);
-    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning })
+    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning, warnings: Vec::new() })
 }
 
 /// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.

@@ -126,6 +126,9 @@ fn train(
     let labels = &run.dataset.labels;
     let step = saved.as_ref().map_or(0, |saved| saved.state.step);
     let _ahead = run.tokens.ahead(reading_order(&run.config.train, &run.splits, step));
+    for warning in &run.warnings {
+        line.event(Event::Warned(warning.clone())).map_err(End::Gone)?;
+    }
     let loaded = load(run)?;
     for message in loaded.notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;

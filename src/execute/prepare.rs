@@ -15,6 +15,7 @@ use crate::{
     model::{BertConfig, Parameters},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
     train::{NUMERICS, ProbeText, schedule::Steps},
+    warning::Warning,
 };
 
 /// A run that can begin.
@@ -47,6 +48,8 @@ pub struct Prepared {
     pub probes: Vec<ProbeText>,
     /// Optimiser steps.
     pub steps: Steps,
+    /// What is legal and probably a mistake.
+    pub warnings: Vec<Warning>,
 }
 
 /// A value that was made for a key and is given again for the same key.
@@ -201,6 +204,7 @@ impl Workbench {
             config: config.clone(),
             steps,
             located: self.located(config),
+            warnings: dataset.warnings.iter().chain(&splits.warnings).cloned().collect(),
             probes,
             dataset,
             splits,

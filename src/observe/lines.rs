@@ -76,6 +76,10 @@ impl View {
                 line(Tone::Plain, text)
             }
             Event::Note { message } => line(Tone::Warning, format!("note: {}", one_line(message))),
+            // What was known before training was printed by the command, once for all runs.
+            Event::Warned(warning) if !warning.kind.is_known_before() => {
+                line(Tone::Warning, format!("warning: {}", one_line(&warning.message)))
+            }
             Event::StepCompleted(step) => {
                 self.add(step);
                 let due = run.log_steps > 0 && step.step.is_multiple_of(run.log_steps) || step.step == self.total_steps;
@@ -110,7 +114,8 @@ impl View {
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
             | Event::WeightsKept { .. }
-            | Event::CheckpointStarted { .. } => Vec::new(),
+            | Event::CheckpointStarted { .. }
+            | Event::Warned(_) => Vec::new(),
         }
     }
 

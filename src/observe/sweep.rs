@@ -14,6 +14,7 @@ use crate::{
     metrics::Metrics,
     plan::Metric,
     store::RunState,
+    warning::Warning,
 };
 
 /// Seconds before a speed means anything.
@@ -104,7 +105,7 @@ impl Member {
         let worth_a_line = match event {
             // What the untrained weights make of the data is much the same for all.
             Event::EvalCompleted { when, .. } => *when != When::Before,
-            Event::RunStarted { .. } | Event::Note { .. } | Event::RunFinished(_) => true,
+            Event::RunStarted { .. } | Event::Note { .. } | Event::Warned(_) | Event::RunFinished(_) => true,
             _ => false,
         };
         if worth_a_line { lines } else { Vec::new() }
@@ -191,7 +192,9 @@ impl Sweep {
                 member.turn = self.turns;
             }
             Event::StepCompleted(_) => self.made += 1,
-            Event::Note { message } if !self.said.insert(message.clone()) => lines.clear(),
+            Event::Note { message } | Event::Warned(Warning { message, .. }) if !self.said.insert(message.clone()) => {
+                lines.clear();
+            }
             _ => {}
         }
         // Lines of a begin and an end hold the run's name already.

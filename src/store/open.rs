@@ -18,7 +18,8 @@ use super::{
 const FILE: &str = "taper.db";
 
 /// The schema's history: `user_version` counts how many of these a database has been through. Append only.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/001.sql"), include_str!("migrations/002.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/001.sql"), include_str!("migrations/002.sql"), include_str!("migrations/003.sql")];
 
 impl Store {
     /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     event::{Prediction, ProbeScore, Split, StepCompleted},
     metrics::Metrics,
+    warning::Warning,
 };
 
 /// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
@@ -164,6 +165,16 @@ impl Store {
         let mut probes = self.read(|tx| all(tx, "SELECT * FROM probes WHERE run = ?1", [key], probe_record))?;
         probes.sort_by_key(|p| (p.when, p.step, p.score.position));
         Ok(probes)
+    }
+
+    /// The warnings of a run, in the order in which they were given.
+    pub fn warnings(&self, key: &str) -> Result<Vec<Warning>, StoreError> {
+        self.read(|tx| {
+            all(tx, "SELECT kind, message, lines FROM warnings WHERE run = ?1 ORDER BY id", [key], |row| {
+                let (Tag(kind), Json(lines)) = (row.get("kind")?, row.get("lines")?);
+                Ok(Warning { kind, message: row.get("message")?, lines })
+            })
+        })
     }
 
     /// What the user should know about a run, in the order in which it was said.

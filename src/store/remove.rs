@@ -76,7 +76,7 @@ mod tests {
             let sql = format!("SELECT count(*) FROM {table} WHERE run = ?1");
             store.conn.query_row(&sql, [key], |row| row.get::<_, i64>(0)).unwrap()
         };
-        for table in ["steps", "evals", "predictions", "probes", "notes"] {
+        for table in ["steps", "evals", "predictions", "probes", "notes", "warnings"] {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();

@@ -191,6 +191,10 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             tx.prepare_cached("INSERT OR IGNORE INTO notes (run, message, at) VALUES (?1, ?2, ?3)")?
                 .execute(params![key, message, unix_time()])?;
         }
+        Event::Warned(warning) => {
+            tx.prepare_cached("INSERT OR IGNORE INTO warnings (run, kind, message, lines) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![key, Tag(warning.kind), warning.message, Json(&warning.lines)])?;
+        }
         Event::StepCompleted(step) => insert_step(tx, key, step)?,
         Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s } => {
             insert_eval(tx, key, (*when, *step, *epoch, *split), metrics, *elapsed_s)?;

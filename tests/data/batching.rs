@@ -16,6 +16,7 @@ fn a_batch_is_one_stream() {
         labels: ["a", "b", "c"].map(String::from).into(),
         digest: String::new(),
         cleaning: Cleaning::default(),
+        warnings: Vec::new(),
     };
     let made = batch(&data, &tokens(&[3, 2, 4]), &[2, 0]).unwrap();
     assert_eq!(made.ids, [20, 21, 22, 23, 0, 1, 2]);

@@ -18,6 +18,7 @@ fn dataset(labels: &[u32]) -> Dataset {
         labels: (0..classes).map(|id| id.to_string()).collect(),
         digest: String::new(),
         cleaning: Cleaning::default(),
+        warnings: Vec::new(),
     }
 }
 

@@ -73,7 +73,8 @@ fn long_texts_are_cut_before_sep() {
 fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
     let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), label: 0 };
     let rows = texts.iter().map(row).collect();
-    let dataset = Dataset { rows, labels: vec![], digest: String::new(), cleaning: Cleaning::default() };
+    let dataset =
+        Dataset { rows, labels: vec![], digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };
     Tokens::lazy(Arc::new(tokenizer.clone()), Arc::new(dataset), max_length)
 }
 

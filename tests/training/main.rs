@@ -32,11 +32,11 @@ fn rows() -> (Dataset, Tokens, Splits) {
         rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), label });
     }
     let labels = ["a", "b", "c"].map(String::from).to_vec();
-    let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default() };
+    let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };
     (
         dataset,
         Tokens::given(tokens),
-        Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect() },
+        Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect(), warnings: Vec::new() },
     )
 }
 
