@@ -50,6 +50,10 @@ bench-kernels *ARGS:
 bench-store *ARGS:
     cargo bench --bench store -- {{ ARGS }}
 
+# Whether a change kept every number, bit for bit: just numbers record before it, just numbers compare after it
+numbers *ARGS:
+    cargo bench --bench numbers -- {{ ARGS }}
+
 # Where the time of a step goes, kernel by kernel: just profile experiments/quickstart.toml --set train.precision=bf16
 profile SPEC *ARGS:
     cargo bench --bench profile -- {{ SPEC }} {{ ARGS }}
