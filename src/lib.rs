@@ -16,6 +16,7 @@ pub mod observe;
 pub mod plan;
 pub mod random;
 pub mod report;
+pub mod sniff;
 pub mod spec;
 pub mod stats;
 pub mod store;

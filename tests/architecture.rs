@@ -8,10 +8,11 @@ use std::{
 };
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("format", &[]),
     ("random", &[]),
     ("warning", &[]),
+    ("sniff", &[]),
     ("spec", &[]),
     ("plan", &["spec"]),
     ("assets", &["plan"]),
@@ -36,7 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
 ];
 
 /// Imported by whoever likes: they need nothing themselves.
-const FOR_ALL: [&str; 3] = ["random", "format", "warning"];
+const FOR_ALL: [&str; 4] = ["random", "format", "warning", "sniff"];
 
 /// Room → crates whose names (or beginnings of names) it may not hold, tests included.
 const MAY_NOT_NAME: [(&str, &[&str]); 6] = [

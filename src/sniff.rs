@@ -1,0 +1,325 @@
+//! What a file is by its first bytes: for messages about files that are not what their names say.
+//!
+//! A file that was not downloaded, a page in its place or an archive around it fails in some parser's words. Whoever reads
+//! files of users asks here once their own reader has failed, and says both.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+/// Bytes from the start of a file that [`kind_of`] looks at; more are no use to it.
+pub const HEAD: usize = 4096;
+
+/// What a file is. Shown as a noun with its article: "it is {kind}".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Nothing at all.
+    Empty,
+    /// Zero bytes only, as far as looked at: room that was reserved and never written.
+    Zeros,
+    /// What a clone without git-lfs holds in place of a large file.
+    LfsPointer,
+    /// A page, most likely one that says why there is no file.
+    Html,
+    /// XML that is no page: an object store's error, most likely.
+    Xml,
+    /// A JSON object or array.
+    Json,
+    /// A zip archive that is nothing more special.
+    Zip,
+    /// A zip archive, or a bare pickle, as `torch.save` writes it.
+    Torch,
+    /// An Excel workbook.
+    Xlsx,
+    /// A spreadsheet of LibreOffice.
+    Ods,
+    /// A Word document.
+    Docx,
+    /// A file of old Office programs.
+    Ole,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// xz.
+    Xz,
+    /// bzip2.
+    Bzip2,
+    /// 7-Zip.
+    SevenZip,
+    /// RAR.
+    Rar,
+    /// A tar archive.
+    Tar,
+    /// Parquet.
+    Parquet,
+    /// Arrow or Feather.
+    Arrow,
+    /// An SQLite database.
+    Sqlite,
+    /// A PDF.
+    Pdf,
+    /// PNG, JPEG or GIF.
+    Image,
+    /// Python's pickle, other than `torch.save` writes it.
+    Pickle,
+    /// Weights of Hugging Face's format.
+    Safetensors,
+    /// Weights of llama.cpp.
+    Gguf,
+    /// HDF5, the weights of Keras among them.
+    Hdf5,
+    /// An array of NumPy.
+    Numpy,
+    /// Text in UTF-16.
+    Utf16,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "an empty file",
+            Self::Zeros => "a file of zeros (a download that did not finish, most likely: download it again)",
+            Self::LfsPointer => "a Git LFS pointer (the file itself was not downloaded: run `git lfs pull`)",
+            Self::Html => "an HTML page (a login or error page, most likely, in place of the file)",
+            Self::Xml => "an XML document (a server's error, most likely, in place of the file)",
+            Self::Json => "JSON",
+            Self::Zip => "a zip archive (unpack it first)",
+            Self::Torch => "a PyTorch file (torch.save)",
+            Self::Xlsx => "an Excel workbook (.xlsx)",
+            Self::Ods => "an OpenDocument spreadsheet (.ods)",
+            Self::Docx => "a Word document (.docx)",
+            Self::Ole => "a file of an old Office program (.xls or .doc)",
+            Self::Gzip => "a gzip file (unpack it first: `gunzip`)",
+            Self::Zstd => "a zstd file (unpack it first: `unzstd`)",
+            Self::Xz => "an xz file (unpack it first: `unxz`)",
+            Self::Bzip2 => "a bzip2 file (unpack it first: `bunzip2`)",
+            Self::SevenZip => "a 7-Zip archive (unpack it first)",
+            Self::Rar => "a RAR archive (unpack it first)",
+            Self::Tar => "a tar archive (unpack it first: `tar -xf`)",
+            Self::Parquet => "a Parquet file",
+            Self::Arrow => "an Arrow or Feather file",
+            Self::Sqlite => "an SQLite database",
+            Self::Pdf => "a PDF",
+            Self::Image => "an image",
+            Self::Pickle => "a pickle of Python",
+            Self::Safetensors => "a safetensors file",
+            Self::Gguf => "a GGUF file (llama.cpp)",
+            Self::Hdf5 => "an HDF5 file (as Keras writes weights)",
+            Self::Numpy => "a NumPy array",
+            Self::Utf16 => "UTF-16 text",
+        })
+    }
+}
+
+/// Files that begin with fixed bytes.
+const MAGIC: [(&[u8], FileKind); 28] = [
+    (b"version https://git-lfs.github.com/spec/", FileKind::LfsPointer),
+    (b"version https://hawser.github.com/spec/", FileKind::LfsPointer),
+    (b"\x1f\x8b", FileKind::Gzip),
+    (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
+    (b"\xfd7zXZ\0", FileKind::Xz),
+    (b"BZh", FileKind::Bzip2),
+    (b"7z\xbc\xaf\x27\x1c", FileKind::SevenZip),
+    (b"Rar!\x1a\x07", FileKind::Rar),
+    (b"PAR1", FileKind::Parquet),
+    (b"PARE", FileKind::Parquet),
+    (b"ARROW1", FileKind::Arrow),
+    (b"FEA1", FileKind::Arrow),
+    (b"SQLite format 3\0", FileKind::Sqlite),
+    (b"%PDF-", FileKind::Pdf),
+    (b"\x89PNG\r\n\x1a\n", FileKind::Image),
+    (b"\xff\xd8\xff", FileKind::Image),
+    (b"GIF8", FileKind::Image),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind::Ole),
+    // The number with which torch.save began its files before 1.6, as a pickle of protocol 2.
+    (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", FileKind::Torch),
+    (b"\x80\x02", FileKind::Pickle),
+    (b"\x80\x03", FileKind::Pickle),
+    (b"\x80\x04\x95", FileKind::Pickle),
+    (b"\x80\x05\x95", FileKind::Pickle),
+    (b"GGUF", FileKind::Gguf),
+    (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
+    (b"\x93NUMPY", FileKind::Numpy),
+    (b"\xff\xfe", FileKind::Utf16),
+    (b"\xfe\xff", FileKind::Utf16),
+];
+
+/// What a file is that begins with `bytes`; none where they say nothing, as those of most texts do.
+///
+/// [`HEAD`] bytes are enough. A text is told as [`FileKind::Json`] where it begins with a brace or a bracket, whatever
+/// follows: ask only about files that were expected to be something else.
+pub fn kind_of(bytes: &[u8]) -> Option<FileKind> {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    if head.is_empty() {
+        return Some(FileKind::Empty);
+    }
+    if head.len() >= 16 && head.iter().all(|byte| *byte == 0) {
+        return Some(FileKind::Zeros);
+    }
+    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(*kind);
+    }
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return Some(zip(head));
+    }
+    if head.get(257..262) == Some(b"ustar".as_slice()) {
+        return Some(FileKind::Tar);
+    }
+    if let Some((length, rest)) = head.split_first_chunk::<8>()
+        && (2..=100_000_000).contains(&u64::from_le_bytes(*length))
+        && rest.first() == Some(&b'{')
+    {
+        return Some(FileKind::Safetensors);
+    }
+    text(head)
+}
+
+/// What the file at `path` is; none where its first bytes say nothing.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn kind_of_file(path: &Path) -> io::Result<Option<FileKind>> {
+    let mut head = Vec::with_capacity(HEAD);
+    File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(kind_of(&head))
+}
+
+/// What a zip archive holds, by the names that are in its first bytes.
+fn zip(head: &[u8]) -> FileKind {
+    let has = |words: &[u8]| head.windows(words.len()).any(|window| window == words);
+    let name = match head.get(26..28) {
+        Some(length) => head.get(30..30 + usize::from(u16::from_le_bytes([length[0], length[1]]))).unwrap_or_default(),
+        None => b"",
+    };
+    // torch.save writes data.pkl first, below a folder of the file's name; newer versions the folder's format version.
+    if [b"/data.pkl".as_slice(), b"/.format_version", b"/byteorder", b"/version"].iter().any(|end| name.ends_with(end))
+    {
+        return FileKind::Torch;
+    }
+    match () {
+        () if has(b"opendocument.spreadsheet") => FileKind::Ods,
+        () if has(b"xl/") && (name.starts_with(b"[Content_Types]") || name.starts_with(b"_rels/")) => FileKind::Xlsx,
+        () if name.starts_with(b"xl/") => FileKind::Xlsx,
+        () if has(b"word/") && (name.starts_with(b"[Content_Types]") || name.starts_with(b"_rels/")) => FileKind::Docx,
+        () if name.starts_with(b"[Content_Types]") => FileKind::Xlsx,
+        () => FileKind::Zip,
+    }
+}
+
+/// What a text is.
+fn text(head: &[u8]) -> Option<FileKind> {
+    // Latin letters in UTF-16 without its mark: every other byte is zero.
+    let pairs = head.as_chunks::<2>().0;
+    let latin = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    if pairs.len() >= 8
+        && (pairs[..8].iter().all(|[a, b]| latin(*a) && *b == 0)
+            || pairs[..8].iter().all(|[a, b]| *a == 0 && latin(*b)))
+    {
+        return Some(FileKind::Utf16);
+    }
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if head.starts_with(b"<") {
+        let begins =
+            |word: &str| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+        let is_page = |text: &[u8]| text.windows(5).any(|window| window.eq_ignore_ascii_case(b"<html"));
+        return match () {
+            () if ["<!doctype html", "<html", "<head", "<body", "<title"].iter().any(|word| begins(word)) => {
+                Some(FileKind::Html)
+            }
+            () if begins("<?xml") && !is_page(head) => Some(FileKind::Xml),
+            () if (begins("<?xml") || begins("<!--")) && is_page(head) => Some(FileKind::Html),
+            () => None,
+        };
+    }
+    let open = *head.first().filter(|byte| matches!(byte, b'{' | b'['))?;
+    let next = head[1..].trim_ascii_start().first().copied();
+    match (open, next) {
+        (b'{', Some(b'"' | b'}')) => Some(FileKind::Json),
+        (b'[', Some(b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9')) => Some(FileKind::Json),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zip_of(name: &str, more: &str) -> Vec<u8> {
+        let mut file = b"PK\x03\x04".to_vec();
+        file.resize(26, 0);
+        file.extend((name.len() as u16).to_le_bytes());
+        file.extend([0, 0]);
+        file.extend(name.as_bytes());
+        file.extend(more.as_bytes());
+        file
+    }
+
+    #[test]
+    fn files_are_told_by_their_first_bytes() {
+        let mut tar = vec![b'a'; 257];
+        tar.extend(b"ustar\0");
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let safetensors = [&64u64.to_le_bytes()[..], b"{\"__metadata__\":{}}"].concat();
+        let legacy = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
+        let table: &[(&[u8], Option<FileKind>)] = &[
+            (b"", Some(FileKind::Empty)),
+            (&[0; 64], Some(FileKind::Zeros)),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", Some(FileKind::LfsPointer)),
+            (b"<!DOCTYPE html>\n<html>", Some(FileKind::Html)),
+            (b"\xef\xbb\xbf\n  <HTML><body>Please log in", Some(FileKind::Html)),
+            (b"<?xml version=\"1.0\"?><!DOCTYPE x><html xmlns=\"\">", Some(FileKind::Html)),
+            (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", Some(FileKind::Xml)),
+            (b"{\"error\": \"Repository not found\"}", Some(FileKind::Json)),
+            (b" [{\"a\": 1}]", Some(FileKind::Json)),
+            (&zip_of("notes.txt", "hello"), Some(FileKind::Zip)),
+            (&zip_of("archive/data.pkl", "\u{80}"), Some(FileKind::Torch)),
+            (&zip_of("pytorch_model/data.pkl", ""), Some(FileKind::Torch)),
+            (&zip_of("[Content_Types].xml", "…xl/workbook.xml"), Some(FileKind::Xlsx)),
+            (&zip_of("[Content_Types].xml", "…word/document.xml"), Some(FileKind::Docx)),
+            (&zip_of("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), Some(FileKind::Ods)),
+            (b"\x1f\x8b\x08\0", Some(FileKind::Gzip)),
+            (b"\x28\xb5\x2f\xfd\x04", Some(FileKind::Zstd)),
+            (&tar, Some(FileKind::Tar)),
+            (b"PAR1\x15\x04", Some(FileKind::Parquet)),
+            (b"SQLite format 3\0", Some(FileKind::Sqlite)),
+            (b"%PDF-1.7", Some(FileKind::Pdf)),
+            (legacy, Some(FileKind::Torch)),
+            (b"\x80\x04\x95\x10", Some(FileKind::Pickle)),
+            (&safetensors, Some(FileKind::Safetensors)),
+            (b"\xff\xfea\0", Some(FileKind::Utf16)),
+            (&utf16("label,review\n1,x"), Some(FileKind::Utf16)),
+            // Texts as they should be.
+            ("label,review\n1,很快\n".as_bytes(), None),
+            ("[PAD]\n[UNK]\n".as_bytes(), None),
+            ("{我},1\n".as_bytes(), None),
+            ("<3 好吃\t1\n".as_bytes(), None),
+            (b"PK,text\n", None),
+            (b"\0\0", None),
+        ];
+        for (bytes, want) in table {
+            assert_eq!(kind_of(bytes), *want, "{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(60)]));
+        }
+    }
+
+    #[test]
+    fn a_kind_reads_as_a_noun_and_says_what_to_do() {
+        assert_eq!(
+            FileKind::LfsPointer.to_string(),
+            "a Git LFS pointer (the file itself was not downloaded: run `git lfs pull`)"
+        );
+        assert_eq!(FileKind::Xlsx.to_string(), "an Excel workbook (.xlsx)");
+    }
+
+    #[test]
+    fn a_file_is_looked_at_from_its_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.csv");
+        std::fs::write(&path, [b"PAR1".as_slice(), &[7; 9000]].concat()).unwrap();
+        assert_eq!(kind_of_file(&path).unwrap(), Some(FileKind::Parquet));
+        assert!(kind_of_file(&dir.path().join("none")).is_err());
+    }
+}
