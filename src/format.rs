@@ -1,5 +1,7 @@
 //! Figures as people read them, alike in the terminal and in reports. Pure functions.
 
+use std::borrow::Cow;
+
 /// What stands where there is nothing.
 pub const NOTHING: &str = "–";
 
@@ -65,6 +67,15 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
+/// Text for a cell of a CSV table that a spreadsheet shows as it is. A spreadsheet runs a cell that begins with `=`, `+`, `-`, `@`
+/// (in any width), a tab or a line break as a formula, so such a text gets a `'` in front, which spreadsheets take for "this is
+/// text". A number keeps its sign.
+pub fn inert(cell: &str) -> Cow<'_, str> {
+    let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let is_number = || cell.parse::<f64>().is_ok_and(f64::is_finite);
+    if begins && !is_number() { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+}
+
 /// What went wrong with a file. Where its disk is full, what to do about it.
 pub fn io(error: &std::io::Error) -> String {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -86,6 +97,31 @@ mod tests {
         assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
         assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
         assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));
+    }
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        for text in [
+            "=1+1",
+            "=HYPERLINK(\"x\")",
+            "+1+1",
+            "-1|cmd",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "＝1",
+            "＠x",
+            "-",
+            "+inf",
+            "-NaN",
+        ] {
+            assert_eq!(inert(text), format!("'{text}"));
+        }
+        // What is a number, or begins with anything else, stays as it is.
+        for text in ["", "-1", "+2.5e-3", "很好", "a=1", "'=1", " x"] {
+            assert_eq!(inert(text), text);
+        }
     }
 
     #[test]
