@@ -15,6 +15,7 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod random;
+pub mod regular;
 pub mod report;
 pub mod sniff;
 pub mod spec;

@@ -8,9 +8,10 @@ use std::{
 };
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("format", &[]),
     ("random", &[]),
+    ("regular", &[]),
     ("warning", &[]),
     ("sniff", &[]),
     ("spec", &[]),
@@ -36,8 +37,8 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("cli", &["*"]),
 ];
 
-/// Imported by whoever likes: they need nothing themselves.
-const FOR_ALL: [&str; 4] = ["random", "format", "warning", "sniff"];
+/// Imported by whoever likes: they need nothing themselves, or one of these.
+const FOR_ALL: [&str; 5] = ["random", "format", "regular", "warning", "sniff"];
 
 /// Room → crates whose names (or beginnings of names) it may not hold, tests included.
 const MAY_NOT_NAME: [(&str, &[&str]); 6] = [
