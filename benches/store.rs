@@ -23,7 +23,7 @@ use common::machine;
 use rusqlite::{Connection, params};
 use taper::{
     event::{Event, Split, StepCompleted, When},
-    metrics::Metrics,
+    metrics::{Metrics, Scored},
     observe::Recorder,
     plan::RunConfig,
     report::leaderboard,
@@ -152,9 +152,8 @@ fn step_of(step: u64) -> StepCompleted {
 fn evaluation(when: When, step: u64, split: Split, better: usize) -> Event {
     let names = ["negative", "positive"].map(String::from);
     let right = |row: usize| row % 100 < 85 + better % 10;
-    let probabilities: Vec<Vec<f32>> =
-        (0..1200).map(|row| if right(row) { vec![0.75, 0.25] } else { vec![0.25, 0.75] }).collect();
-    let metrics = Metrics::new(&names, &[0; 1200], &probabilities, &[0.25; 1200]);
+    let p = |row: usize| if right(row) { [0.75, 0.25] } else { [0.25, 0.75] };
+    let metrics = Metrics::new(&names, (0..1200).map(|row| Scored::new(0, &p(row), 0.25)));
     Event::EvalCompleted { when, step, epoch: 1, split, metrics, elapsed_s: 1.5 }
 }
 
@@ -198,6 +197,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
             resumed_from: None,
             rows: (8_000, 1_200, 1_200),
             parameters: 38_477_058,
+            train_labels: vec![5_300, 2_700],
         }];
         for quarter in 0..=4 {
             let (when, step) = if quarter == 0 { (When::Before, 0) } else { (When::During, steps * quarter / 4) };
@@ -211,6 +211,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         description: "a sweep that was never run".into(),
         spec_path: format!("experiments/sweep-{n}.toml"),
         arguments: Vec::new(),
+        extends: Vec::new(),
         spec_text: "name = \"sweep\"\n".repeat(40),
         report: serde_json::json!({}),
         runs: (n * OF_EXPERIMENT..runs.min((n + 1) * OF_EXPERIMENT)).map(|i| (key(i), name(i))).collect(),

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{metrics::Metrics, warning::Warning};
+use crate::{
+    metrics::{Metrics, Probabilities},
+    warning::Warning,
+};
 
 /// A part of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,8 +63,8 @@ pub struct Prediction {
     pub label: u32,
     /// Id of the label it was given.
     pub predicted: u32,
-    /// Probability of each label.
-    pub probabilities: Vec<f32>,
+    /// Probabilities of the labels.
+    pub probabilities: Probabilities,
 }
 
 /// A probe sentence as the model sees it.
@@ -75,8 +78,8 @@ pub struct ProbeScore {
     pub expect: Option<String>,
     /// Name of the label it was given.
     pub predicted: String,
-    /// Probability of each label, in the order of the labels' ids.
-    pub probabilities: Vec<f32>,
+    /// Probabilities of the labels.
+    pub probabilities: Probabilities,
 }
 
 /// Why a run failed.
@@ -136,6 +139,9 @@ pub enum Event {
         rows: (u64, u64, u64),
         /// Trainable parameters.
         parameters: u64,
+        /// Training rows of each label, by id.
+        #[serde(default)]
+        train_labels: Vec<u64>,
     },
     /// Something the user should know (a head that had to be initialised, say).
     Note {

@@ -12,7 +12,7 @@ use taper::{
     plan::Prune,
     report,
     spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, RunState, Store},
+    store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
 };
 
 use super::{
@@ -168,6 +168,10 @@ impl Run {
             spec_path: self.spec.spec.display().to_string(),
             arguments: self.spec.arguments(),
             spec_text: spec.text().to_string(),
+            extends: spec
+                .extends()
+                .map(|(path, text)| SpecFile { path: path.display().to_string(), text: text.into() })
+                .collect(),
             report: serde_json::to_value(&spec.spec().report)?,
             runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
         };

@@ -92,7 +92,7 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
         out.table(
             &["when", "probe", "label", "confidence", "expected"],
             whole.probes.iter().map(|p| {
-                let confidence = p.score.probabilities.iter().copied().fold(0.0f32, f32::max);
+                let confidence = p.score.probabilities.highest();
                 vec![
                     tag(&p.when),
                     p.score.text.clone(),

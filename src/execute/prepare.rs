@@ -196,9 +196,10 @@ impl Workbench {
         let weights = files.as_ref().map(|files| files.weights.as_path());
         Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
 
+        let dev_lacks_labels = !splits.dev.is_empty() && dataset.class_counts(&splits.dev).contains(&0);
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {
-            key: run_key(config, &digests, NUMERICS),
+            key: run_key(config, &digests, NUMERICS, dev_lacks_labels),
             trial: run.trial,
             name: run.name.clone(),
             config: config.clone(),

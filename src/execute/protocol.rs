@@ -114,7 +114,7 @@ mod tests {
             text: "送餐很快".into(),
             label: 0,
             predicted: 1,
-            probabilities: vec![0.1, 0.9, f32::MIN_POSITIVE],
+            probabilities: vec![0.1, 0.9, f32::MIN_POSITIVE].into(),
         };
         let events = [
             step(0.1 + 0.2),

@@ -1,8 +1,31 @@
 //! Figures of a classifier's predictions. Pure functions of labels, predictions and probabilities.
 
+mod confusion;
+mod probabilities;
+
 use serde::{Deserialize, Serialize};
 
+pub use confusion::Confusion;
+use confusion::ratio;
+pub use probabilities::Probabilities;
+
 use crate::spec::Metric;
+
+/// Bins of the expected calibration error.
+const BINS: usize = 10;
+
+/// A row as a classifier sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Id of the label it has.
+    pub label: u32,
+    /// Id of the label it was given.
+    pub predicted: u32,
+    /// Probability of that.
+    pub confidence: f32,
+    /// Its cross-entropy, in nats.
+    pub loss: f64,
+}
 
 /// Figures of one evaluation. Ratios are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,14 +36,14 @@ pub struct Metrics {
     pub loss: f64,
     /// Share of rows predicted rightly.
     pub accuracy: f64,
-    /// Mean of the classes' F1; a class without rows or predictions counts as 0 (as scikit-learn's zero_division=0).
+    /// Mean F1 of the classes that occur, in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
     pub macro_f1: f64,
     /// Expected calibration error: mean |confidence − accuracy| over ten equal-width bins, weighted by rows (Guo et al. 2017).
     pub calibration_error: f64,
     /// Figures of each class, in the order of the labels' ids.
     pub per_class: Vec<ClassMetrics>,
-    /// `confusion[label][predicted]`, in rows.
-    pub confusion: Vec<Vec<u64>>,
+    /// Rows by label and predicted label.
+    pub confusion: Confusion,
 }
 
 /// Figures of one class.
@@ -38,6 +61,14 @@ pub struct ClassMetrics {
     pub support: u64,
 }
 
+impl Scored {
+    /// A row with these probabilities: it is given the most probable label, the first of equals.
+    pub fn new(label: u32, probabilities: &[f32], loss: f64) -> Self {
+        let predicted = argmax(probabilities);
+        Self { label, predicted: predicted as u32, confidence: probabilities[predicted], loss }
+    }
+}
+
 impl Metrics {
     /// The figure that `by` names, turned so that more is better.
     pub fn figure(&self, by: Metric) -> f64 {
@@ -48,53 +79,66 @@ impl Metrics {
         }
     }
 
-    /// Rows predicted rightly: the diagonal of the confusion matrix.
+    /// Rows predicted rightly.
     pub fn right(&self) -> u64 {
-        self.confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
+        self.confusion.right()
     }
 
-    /// Figures for rows with the given label ids and probabilities (`[rows][labels]`).
-    ///
-    /// `losses` are the rows' cross-entropies in nats. The predicted label is the most probable one, the first of equals.
-    pub fn new(names: &[String], labels: &[u32], probabilities: &[Vec<f32>], losses: &[f64]) -> Self {
-        let n = labels.len().max(1) as f64;
-        let mut confusion = vec![vec![0u64; names.len()]; names.len()];
-        let mut bins = [(0.0f64, 0u64, 0u64); 10]; // confidence, right, rows
-        for (&label, p) in labels.iter().zip(probabilities) {
-            let predicted = argmax(p);
-            confusion[label as usize][predicted] += 1;
-            let bin = &mut bins[((p[predicted] * 10.0) as usize).min(9)];
-            bin.0 += f64::from(p[predicted]);
-            bin.1 += u64::from(predicted == label as usize);
-            bin.2 += 1;
+    /// Rows that always giving this label predicts rightly: those that have it.
+    pub fn right_by_always(&self, label: u32) -> u64 {
+        self.confusion.supports().get(label as usize).copied().unwrap_or(0)
+    }
+
+    /// The label that all rows were given, where there is but one and the rows have several.
+    pub fn one_class(&self) -> Option<u32> {
+        let given =
+            |counts: Vec<u64>| (0..).zip(counts).filter(|(_, rows)| *rows > 0).map(|(id, _)| id).collect::<Vec<u32>>();
+        match given(self.confusion.predicted())[..] {
+            [only] if given(self.confusion.supports()).len() > 1 => Some(only),
+            _ => None,
         }
-        let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-        let per_class: Vec<_> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| {
-                let support: u64 = confusion[i].iter().sum();
-                let predicted: u64 = confusion.iter().map(|row| row[i]).sum();
-                ClassMetrics {
-                    label: name.clone(),
-                    precision: ratio(confusion[i][i], predicted),
-                    recall: ratio(confusion[i][i], support),
-                    f1: ratio(2 * confusion[i][i], support + predicted),
-                    support,
-                }
-            })
-            .collect();
-        let right: u64 = (0..names.len()).map(|i| confusion[i][i]).sum();
+    }
+
+    /// Figures of rows as a classifier sees them.
+    pub fn new(names: &[String], rows: impl IntoIterator<Item = Scored>) -> Self {
+        let mut confusion = Confusion::new(names.len());
+        let mut bins = [(0.0f64, 0u64); BINS]; // confidence, right
+        let (mut count, mut loss) = (0, 0.0);
+        for row in rows {
+            confusion.add(row.label, row.predicted, 1);
+            let bin = &mut bins[((row.confidence * BINS as f32) as usize).min(BINS - 1)];
+            bin.0 += f64::from(row.confidence);
+            bin.1 += u64::from(row.predicted == row.label);
+            count += 1;
+            loss += row.loss;
+        }
+        let n = count.max(1) as f64;
+        let (supports, predicted) = (confusion.supports(), confusion.predicted());
+        let per_class = |(id, name): (usize, &String)| {
+            let right = confusion.get(id as u32, id as u32);
+            ClassMetrics {
+                label: name.clone(),
+                precision: ratio(right, predicted[id]),
+                recall: ratio(right, supports[id]),
+                f1: ratio(2 * right, supports[id] + predicted[id]),
+                support: supports[id],
+            }
+        };
         Self {
-            rows: labels.len() as u64,
-            loss: losses.iter().sum::<f64>() / n,
-            accuracy: right as f64 / n,
-            macro_f1: per_class.iter().map(|c| c.f1).sum::<f64>() / names.len().max(1) as f64,
+            rows: count,
+            loss: loss / n,
+            accuracy: confusion.right() as f64 / n,
+            macro_f1: confusion.macro_f1(),
             calibration_error: bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n,
-            per_class,
+            per_class: names.iter().enumerate().map(per_class).collect(),
             confusion,
         }
     }
+}
+
+/// The label that most rows have, the first of equals, where `counts` are the rows of each.
+pub fn majority(counts: &[u64]) -> Option<u32> {
+    (0..).zip(counts).max_by_key(|(id, rows)| (**rows, std::cmp::Reverse(*id))).map(|(id, _)| id)
 }
 
 /// log softmax of a row of logits, in nats.
@@ -139,15 +183,34 @@ mod tests {
             v
         };
         let probabilities = [p(0, 0.9), p(1, 0.6), p(1, 0.8), p(1, 0.7), p(0, 0.5), p(1, 0.95)];
-        let m = Metrics::new(&names, &[0, 0, 1, 1, 1, 1], &probabilities, &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
-        assert_eq!(m.confusion, [[1, 1, 0], [1, 3, 0], [0, 0, 0]]);
+        let rows = [0, 0, 1, 1, 1, 1].into_iter().zip(&probabilities).zip([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+        let m = Metrics::new(&names, rows.map(|((label, p), loss)| Scored::new(label, p, loss)));
+        assert_eq!(m.confusion, Confusion::from_rows([[1, 1, 0], [1, 3, 0], [0, 0, 0]]));
         assert!((m.accuracy - 4.0 / 6.0).abs() < 1e-12);
         assert!((m.loss - 0.35).abs() < 1e-12);
         assert!((m.per_class[0].precision - 0.5).abs() < 1e-12 && (m.per_class[0].recall - 0.5).abs() < 1e-12);
         assert!((m.per_class[1].precision - 0.75).abs() < 1e-12 && (m.per_class[1].f1 - 0.75).abs() < 1e-12);
-        assert!((m.macro_f1 - (0.5 + 0.75 + 0.0) / 3.0).abs() < 1e-12);
+        assert!((m.macro_f1 - (0.5 + 0.75) / 2.0).abs() < 1e-12);
         // Bins: 0.5 (wrong), 0.6 (wrong), 0.7 (right), 0.8 (right), 0.9 and 0.95 (both right).
         let want = (0.5 + 0.6 + 0.3 + 0.2 + (1.85f64 - 2.0).abs()) / 6.0;
         assert!((m.calibration_error - want).abs() < 1e-6, "{} {want}", m.calibration_error);
+    }
+    #[test]
+    fn a_model_that_gives_one_label_is_told_from_a_split_that_has_one() {
+        let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        let of = |rows: &[(u32, u32)]| {
+            let scored = |&(label, predicted)| Scored { label, predicted, confidence: 0.5, loss: 0.7 };
+            Metrics::new(&names, rows.iter().map(scored))
+        };
+        assert_eq!(of(&[(0, 1), (1, 1), (1, 1)]).one_class(), Some(1));
+        assert_eq!(of(&[(1, 1), (1, 1)]).one_class(), None);
+        assert_eq!(of(&[(0, 0), (1, 1)]).one_class(), None);
+        assert_eq!(of(&[]).one_class(), None);
+        assert_eq!((of(&[(0, 1), (1, 1), (1, 1)]).right_by_always(1), of(&[]).right_by_always(9)), (2, 0));
+    }
+
+    #[test]
+    fn the_majority_is_the_first_of_equals() {
+        assert_eq!([majority(&[2, 5, 5]), majority(&[0, 0]), majority(&[])], [Some(1), Some(0), None]);
     }
 }

@@ -207,7 +207,7 @@ pub(super) fn split_name(split: Split) -> &'static str {
 
 /// `negative 98.12 %, as expected: 送餐很慢`.
 fn probe(score: &ProbeScore) -> String {
-    let confidence = score.probabilities.iter().copied().fold(0.0, f32::max);
+    let confidence = score.probabilities.highest();
     let verdict = match &score.expect {
         None => String::new(),
         Some(expected) if *expected == score.predicted => ", as expected".into(),
@@ -232,7 +232,14 @@ mod tests {
 
     fn started(resumed_from: Option<u64>) -> Event {
         let rows = (9590, 0, 2397);
-        Event::RunStarted { total_steps: 900, steps_per_epoch: 300, resumed_from, rows, parameters: 38_477_058 }
+        Event::RunStarted {
+            total_steps: 900,
+            steps_per_epoch: 300,
+            resumed_from,
+            rows,
+            parameters: 38_477_058,
+            train_labels: Vec::new(),
+        }
     }
 
     fn tell(view: &mut View, events: &[Event]) -> Vec<String> {

@@ -76,6 +76,7 @@ fn member(store: &Store, run: &RunRecord, shown: bool) -> Result<Member, StoreEr
             resumed_from: Some(run.steps),
             rows: size.map_or((0, 0, 0), |size| (size.train_rows, size.dev_rows, size.test_rows)),
             parameters: size.map_or(0, |size| size.parameters),
+            train_labels: run.train_labels.clone().unwrap_or_default(),
         },
     );
     if shown {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Keep, RunConfig, Source};
+use super::{Keep, Metric, RunConfig, Source};
 
 /// Digests of the files that a run reads. They stand in the key for the places where the files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,9 +43,16 @@ const LEFT_OUT: [&str; 6] = [
 /// - `model.vocab_size` unless a vocabulary is built: a loaded model brings its own, and so does `scratch:DIR/`;
 /// - `checkpoint.keep` but for whether it is `best`: `last`, `all` and `none` end with the same weights;
 /// - `checkpoint.metric` and `train.eval_steps` where neither `keep = "best"` nor early stopping reads the evaluations.
-pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32) -> String {
+///
+/// `dev_lacks_labels`: no row of the dev split has some label. A macro-F1 over the labels that occur then is not what it was over
+/// all labels, as earlier versions had it, and may choose other weights: where it chooses, that is part of the key.
+pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_labels: bool) -> String {
     let mut key = Map::new();
-    key.insert("config".into(), identity(config));
+    let identity = identity(config);
+    if dev_lacks_labels && config.checkpoint.metric == Metric::MacroF1 && !identity["checkpoint"]["metric"].is_null() {
+        key.insert("macro_f1".into(), "of the labels that occur".into());
+    }
+    key.insert("config".into(), identity);
     key.insert("data".into(), digests.data.clone().into());
     key.insert("model".into(), digests.model.clone().into());
     key.insert("numerics".into(), numerics.into());
@@ -134,7 +141,7 @@ mod tests {
     }
 
     fn key(config: &RunConfig) -> String {
-        run_key(config, &digests(), 1)
+        run_key(config, &digests(), 1, false)
     }
 
     fn read(value: &Value) -> Option<RunConfig> {
@@ -236,10 +243,27 @@ mod tests {
     #[test]
     fn files_count_by_their_digests_and_engines_by_their_version() {
         let config = full_config();
-        let base = run_key(&config, &digests(), 1);
-        assert_ne!(run_key(&config, &Digests { data: "e".repeat(64), ..digests() }, 1), base);
-        assert_ne!(run_key(&config, &Digests { model: "e".repeat(64), ..digests() }, 1), base);
-        assert_ne!(run_key(&config, &digests(), 2), base);
+        let base = key(&config);
+        assert_ne!(run_key(&config, &Digests { data: "e".repeat(64), ..digests() }, 1, false), base);
+        assert_ne!(run_key(&config, &Digests { model: "e".repeat(64), ..digests() }, 1, false), base);
+        assert_ne!(run_key(&config, &digests(), 2, false), base);
+    }
+
+    /// Runs of earlier versions keep their keys but where another macro-F1 may have chosen other weights.
+    #[test]
+    fn what_macro_f1_is_over_counts_where_it_chooses_and_a_label_is_absent() {
+        for (metric, keep, patience, counts) in [
+            (Metric::MacroF1, Keep::Best, 0, true),
+            (Metric::MacroF1, Keep::Last, 2, true),
+            (Metric::MacroF1, Keep::Last, 0, false),
+            (Metric::Accuracy, Keep::Best, 2, false),
+            (Metric::Loss, Keep::Best, 0, false),
+        ] {
+            let mut config = full_config();
+            (config.checkpoint.metric, config.checkpoint.keep) = (metric, keep);
+            config.train.early_stopping_patience = patience;
+            assert_eq!(run_key(&config, &digests(), 1, true) != key(&config), counts, "{metric:?} {keep:?} {patience}");
+        }
     }
 
     #[test]

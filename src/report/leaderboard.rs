@@ -190,6 +190,7 @@ mod tests {
             spec_path: "e.toml".into(),
             arguments: Vec::new(),
             spec_text: String::new(),
+            extends: Vec::new(),
             report: serde_json::json!({}),
             runs: planned,
         };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     event::{Split, When},
-    metrics::{Metrics, argmax},
+    metrics::{self, Metrics},
     stats::{Interval, ema, wilson},
     store::{EvalRecord, ProbeRecord, RunState},
 };
@@ -180,9 +180,8 @@ fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
 
 /// Share and id of the most frequent label.
 pub fn majority(metrics: &Metrics) -> (f64, usize) {
-    let rows = |i: usize| metrics.confusion[i].iter().sum::<u64>();
-    let label = (0..metrics.confusion.len()).max_by_key(|&i| (rows(i), std::cmp::Reverse(i)));
-    label.map_or((0.0, 0), |i| (rows(i) as f64 / metrics.rows.max(1) as f64, i))
+    let label = metrics::majority(&metrics.confusion.supports()).unwrap_or(0);
+    (metrics.right_by_always(label) as f64 / metrics.rows.max(1) as f64, label as usize)
 }
 
 /// A share of rows predicted rightly, with its 95 % interval.
@@ -240,10 +239,10 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
         let shown = pair.after.or(pair.before)?;
         let expected = shown.score.expect.as_deref().filter(|name| id(name).is_some());
         let label = expected.unwrap_or(&shown.score.predicted);
-        let label_id = id(label).unwrap_or_else(|| argmax(&shown.score.probabilities));
+        let label_id = id(label).unwrap_or_else(|| shown.score.probabilities.argmax() as usize);
         let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
             when,
-            probability: record.score.probabilities.get(label_id).copied().map_or(0.0, f64::from),
+            probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
             predicted: (record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
             right: expected.map(|name| name == record.score.predicted),
         };
@@ -271,7 +270,7 @@ pub fn confusion(run: &RunInput) -> Option<ConfusionChart> {
 /// The reliability diagram of a run with stored predictions.
 pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
     let rows = run.predictions.iter().filter_map(|p| {
-        let confidence = *p.probabilities.get(p.predicted as usize)?;
+        let confidence = p.probabilities.get(p.predicted)?;
         confidence.is_finite().then_some((confidence, p.predicted == p.label))
     });
     let chart = ReliabilityChart::new(rows);

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     event::{FailureKind, When},
+    metrics::Probabilities,
     stats::wilson,
     store::{PredictionRecord, RunState},
 };
@@ -146,9 +147,9 @@ fn all_labels(input: &ReportInput) -> Vec<&str> {
 }
 
 /// Probabilities in the columns of all labels; empty for a label that the run does not have.
-fn by_label(run: &RunInput, labels: &[&str], probabilities: &[f32]) -> Vec<String> {
-    let own: BTreeMap<&str, f32> =
-        run.run.labels.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();
+fn by_label(run: &RunInput, labels: &[&str], probabilities: &Probabilities) -> Vec<String> {
+    let name = |id: u32| run.run.labels.get(id as usize).map(String::as_str);
+    let own: BTreeMap<&str, f32> = probabilities.iter().filter_map(|(id, p)| Some((name(id)?, p))).collect();
     labels.iter().map(|l| own.get(l).map(f32::to_string).unwrap_or_default()).collect()
 }
 
@@ -159,7 +160,7 @@ pub fn label_name(run: &RunInput, id: u32) -> String {
 
 /// Probability of the label that a row was given; 0 where none is stored.
 pub fn confidence(p: &PredictionRecord) -> f32 {
-    p.probabilities.get(p.predicted as usize).copied().filter(|c| c.is_finite()).unwrap_or(0.0)
+    p.probabilities.get(p.predicted).filter(|c| c.is_finite()).unwrap_or(0.0)
 }
 
 /// The rows that were given a wrong label, the most confident first; of equals, the first in the file.

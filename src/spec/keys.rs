@@ -151,7 +151,7 @@ pub const KEYS: &[Key] = &[
         "Weights that remain when the run is done: of the best evaluation, of the last step, of each evaluation, none."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
     also(key("checkpoint.metric", Kind::Choice(&["accuracy", "macro_f1", "loss"]), Is("\"accuracy\""), "",
-        "What makes one checkpoint better than another on the dev split."), &["metric_for_best_model", "monitor"]),
+        "What makes one checkpoint better than another on the dev split. `macro_f1`: mean F1 of the labels that occur there, in the rows or in the predictions."), &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
         "State for going on after an interruption, every so many steps; 0: after each epoch that took longer than writing it."), &["save_steps"]),
     key("checkpoint.every_minutes", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "minutes",

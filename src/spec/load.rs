@@ -101,6 +101,14 @@ impl LoadedSpec {
         file.map_or("", |layer| &layer.text)
     }
 
+    /// Path and text of each file that it extends, those of others among them, in the order in which they count.
+    pub fn extends(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.merged.layers.iter().filter_map(|layer| match &layer.writer {
+            Writer::File(path) if *path != self.path => Some((path.as_path(), layer.text.as_str())),
+            _ => None,
+        })
+    }
+
     /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, stand above all layers. Its own
     /// sweep is empty: axes, zips, exclusions and seeds are those of the whole.
     ///

@@ -75,13 +75,3 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
     }
 }
-
-/// Probabilities as a JSON array: readable by SQLite's own JSON functions. JSON has no NaN, so that one is `null`.
-pub(super) struct Probabilities(pub Vec<f32>);
-
-impl FromSql for Probabilities {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let Json(values) = Json::<Vec<Option<f32>>>::column_result(value)?;
-        Ok(Self(values.into_iter().map(|p| p.unwrap_or(f32::NAN)).collect()))
-    }
-}

@@ -18,8 +18,12 @@ use super::{
 const FILE: &str = "taper.db";
 
 /// The schema's history: `user_version` counts how many of these a database has been through. Append only.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/001.sql"), include_str!("migrations/002.sql"), include_str!("migrations/003.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001.sql"),
+    include_str!("migrations/002.sql"),
+    include_str!("migrations/003.sql"),
+    include_str!("migrations/004.sql"),
+];
 
 impl Store {
     /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to
@@ -179,6 +183,9 @@ mod tests {
         assert!(store.steps("k").unwrap()[0].loss.is_nan());
         let eval = &store.evals("k").unwrap()[0];
         assert_eq!((eval.when, eval.split, eval.metrics.accuracy), (When::After, Split::Dev, 0.75));
+        assert_eq!(run.train_labels, None);
+        // Stored as 0.5 once; of the matrix it is the mean of 6/7 and 0.
+        assert_eq!(eval.metrics.macro_f1, 3.0 / 7.0);
         assert_eq!(store.notes("k").unwrap().len(), 1);
     }
 

@@ -5,12 +5,12 @@ use rusqlite::{Connection, Params, Row, params};
 use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, StepRecord, Store,
     StoreError,
-    columns::{Count, Json, Probabilities, Real, Tag},
+    columns::{Count, Json, Real, Tag},
     error::hint,
 };
 use crate::{
     event::{Prediction, ProbeScore, Split, StepCompleted},
-    metrics::Metrics,
+    metrics::{Confusion, Metrics, Probabilities},
     warning::Warning,
 };
 
@@ -226,6 +226,10 @@ fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         message: row.get("message")?,
         config: row.get::<_, Json<_>>("config")?.0,
         labels: row.get::<_, Json<_>>("labels")?.0,
+        train_labels: row
+            .get::<_, Option<Json<Vec<u64>>>>("train_labels")?
+            .map(|json| json.0)
+            .filter(|rows| !rows.is_empty()),
         environment: row.get::<_, Option<Json<_>>>("environment")?.map(|json| json.0),
         total_steps: count(row, "total_steps")?,
         size,
@@ -242,14 +246,16 @@ fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
 }
 
 fn metrics(row: &Row<'_>) -> rusqlite::Result<Metrics> {
+    let Json(confusion) = row.get::<_, Json<Confusion>>("confusion")?;
     Ok(Metrics {
         rows: count(row, "rows")?,
         loss: real(row, "loss")?,
         accuracy: real(row, "accuracy")?,
-        macro_f1: real(row, "macro_f1")?,
+        // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
+        macro_f1: if confusion.rows() > 0 { confusion.macro_f1() } else { real(row, "macro_f1")? },
         calibration_error: real(row, "calibration_error")?,
         per_class: row.get::<_, Json<_>>("per_class")?.0,
-        confusion: row.get::<_, Json<_>>("confusion")?.0,
+        confusion,
     })
 }
 
@@ -260,6 +266,7 @@ fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
         spec_path: row.get("spec_path")?,
         arguments: row.get::<_, Json<_>>("arguments")?.0,
         spec_text: row.get("spec_text")?,
+        extends: row.get::<_, Json<_>>("extends")?.0,
         report: row.get::<_, Json<_>>("report")?.0,
         runs: Vec::new(),
     })
@@ -289,13 +296,15 @@ fn eval_record(row: &Row<'_>) -> rusqlite::Result<EvalRecord> {
 }
 
 fn prediction_record(row: &Row<'_>) -> rusqlite::Result<Prediction> {
+    let label = row.get("label")?;
     Ok(Prediction {
         row: row.get("row")?,
         line: count(row, "line")?,
         text: row.get("text")?,
-        label: row.get("label")?,
+        label,
         predicted: row.get("predicted")?,
-        probabilities: row.get::<_, Probabilities>("probabilities")?.0,
+        // Earlier versions stored all of them, of however many labels.
+        probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0.bounded(label),
     })
 }
 
@@ -308,7 +317,7 @@ fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
             text: row.get("text")?,
             expect: row.get("expect")?,
             predicted: row.get("predicted")?,
-            probabilities: row.get::<_, Probabilities>("probabilities")?.0,
+            probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0,
         },
     })
 }

@@ -97,6 +97,8 @@ pub struct RunRecord {
     pub config: RunConfig,
     /// Names of the labels, by id.
     pub labels: Vec<String>,
+    /// Training rows of each label, by id; none before it began, and in records of earlier versions.
+    pub train_labels: Option<Vec<u64>>,
     /// What it was made with; none before it began.
     pub environment: Option<Environment>,
     /// Optimiser steps planned.
@@ -182,10 +184,21 @@ pub struct ExperimentRecord {
     pub arguments: Vec<String>,
     /// Text of the spec file.
     pub spec_text: String,
+    /// The files that it extends, as they were read; none in records of earlier versions.
+    pub extends: Vec<SpecFile>,
     /// `[report]`, as JSON.
     pub report: serde_json::Value,
     /// Key and name of each of its runs, in the plan's order.
     pub runs: Vec<(String, String)>,
+}
+
+/// A file that a spec extends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecFile {
+    /// Its path, as the spec means it from the working folder.
+    pub path: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// The stored steps of a run, in order.

@@ -38,6 +38,7 @@ mod tests {
             ExperimentRecord, Store, StoreError,
             testing::{eval, prediction, probe, register, step},
         },
+        warning::{Kind, Warning},
     };
 
     fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
@@ -47,6 +48,7 @@ mod tests {
             spec_path: String::new(),
             arguments: Vec::new(),
             spec_text: String::new(),
+            extends: Vec::new(),
             report: serde_json::Value::Null,
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
         }
@@ -64,6 +66,7 @@ mod tests {
                 Event::Predicted { split: Split::Test, predictions: vec![prediction(0, "x")] },
                 Event::ProbesScored { when: When::After, step: 1, scores: vec![probe(0, 0.5)] },
                 Event::Note { message: "hm".into() },
+                Event::Warned(Warning::new(Kind::Tokens, "2 texts are cut")),
             ];
             store.append(key, &events).unwrap();
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{NewRun, Store};
 use crate::{
     event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
-    metrics::Metrics,
+    metrics::{Metrics, Scored},
     plan::RunConfig,
 };
 
@@ -50,9 +50,9 @@ pub(crate) fn step(step: u64, loss: f64) -> Event {
 /// Figures of four rows, `right` of which are right.
 pub(crate) fn metrics(right: usize) -> Metrics {
     let names = ["negative", "positive"].map(String::from);
-    let probabilities: Vec<Vec<f32>> =
-        (0..4).map(|i| if i < right { vec![0.75, 0.25] } else { vec![0.25, 0.75] }).collect();
-    Metrics::new(&names, &[0; 4], &probabilities, &[0.25, 0.5, 0.75, 1.0])
+    let rows = [0.25, 0.5, 0.75, 1.0].into_iter().enumerate();
+    let p = |i: usize| if i < right { [0.75, 0.25] } else { [0.25, 0.75] };
+    Metrics::new(&names, rows.map(|(i, loss)| Scored::new(0, &p(i), loss)))
 }
 
 /// An evaluation with `right` of four rows right.
@@ -68,7 +68,7 @@ pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
         text: text.into(),
         label: 0,
         predicted: 1,
-        probabilities: vec![0.1, 0.9],
+        probabilities: vec![0.1, 0.9].into(),
     }
 }
 
@@ -79,6 +79,6 @@ pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
         text: "这家饭店真贴心".into(),
         expect: Some("negative".into()),
         predicted: "negative".into(),
-        probabilities: vec![confidence, 1.0 - confidence],
+        probabilities: vec![confidence, 1.0 - confidence].into(),
     }
 }

@@ -37,11 +37,11 @@ impl Store {
     pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute(
-                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
                      arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
-                     saved_at = excluded.saved_at",
+                     saved_at = excluded.saved_at, extends = excluded.extends",
                 params![
                     experiment.name,
                     experiment.description,
@@ -50,6 +50,7 @@ impl Store {
                     experiment.spec_text,
                     Json(&experiment.report),
                     unix_time(),
+                    Json(&experiment.extends),
                 ],
             )?;
             tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
@@ -171,10 +172,10 @@ fn running(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 
 fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Result<()> {
     match event {
-        Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters } => {
+        Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, train_labels } => {
             tx.prepare_cached(
                 "UPDATE runs SET total_steps = ?2, steps_per_epoch = ?3, rows_train = ?4, rows_dev = ?5, rows_test = ?6,
-                     parameters = ?7, at_step = ?8 WHERE key = ?1",
+                     parameters = ?7, at_step = ?8, train_labels = ?9 WHERE key = ?1",
             )?
             .execute(params![
                 key,
@@ -185,6 +186,7 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
                 Count(rows.2),
                 Count(*parameters),
                 Count(resumed_from.unwrap_or(0)),
+                Json(train_labels),
             ])?;
         }
         Event::Note { message } => {

@@ -6,7 +6,7 @@ use crate::{
     data::{self, Dataset, Tokens},
     engine::Engine,
     event::{Prediction, ProbeScore},
-    metrics::{Metrics, argmax, log_softmax},
+    metrics::{Metrics, Probabilities, Scored, argmax, log_softmax},
 };
 
 use super::{ProbeText, TrainError};
@@ -39,7 +39,7 @@ pub fn evaluate(
     let begin = Instant::now();
     let mut rows = rows.to_vec();
     rows.sort_unstable();
-    let mut results: Vec<(Prediction, f64)> = Vec::with_capacity(rows.len());
+    let mut results: Vec<(Prediction, Scored)> = Vec::with_capacity(rows.len());
     for window in rows.chunks(WINDOW_ROWS) {
         for part in data::by_length(&tokens.lengths(window)?, BATCH_TOKENS) {
             let now: Vec<u32> = part.into_iter().map(|place| window[place]).collect();
@@ -47,24 +47,24 @@ pub fn evaluate(
             for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
                 let row = &dataset.rows[id as usize];
                 let log_p = log_softmax(logits);
+                let probabilities: Vec<f32> = log_p.iter().map(|v| v.exp() as f32).collect();
+                let scored = Scored::new(row.label, &probabilities, -log_p[row.label as usize]);
                 let prediction = Prediction {
                     row: id,
                     line: row.line,
                     text: row.text.clone(),
                     label: row.label,
                     predicted: argmax(logits) as u32,
-                    probabilities: log_p.iter().map(|v| v.exp() as f32).collect(),
+                    probabilities: Probabilities::new(probabilities, Some(row.label)),
                 };
-                results.push((prediction, -log_p[row.label as usize]));
+                results.push((prediction, scored));
             }
             progress(results.len() as u64)?;
         }
     }
     results.sort_by_key(|(p, _)| p.row);
-    let (predictions, losses): (Vec<Prediction>, Vec<f64>) = results.into_iter().unzip();
-    let labels: Vec<u32> = predictions.iter().map(|p| p.label).collect();
-    let probabilities: Vec<Vec<f32>> = predictions.iter().map(|p| p.probabilities.clone()).collect();
-    let metrics = Metrics::new(&dataset.labels, &labels, &probabilities, &losses);
+    let (predictions, scored): (Vec<Prediction>, Vec<Scored>) = results.into_iter().unzip();
+    let metrics = Metrics::new(&dataset.labels, scored);
     Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
 }
 
@@ -82,7 +82,10 @@ pub fn score_probes(
             text: probe.text.clone(),
             expect: probe.expect.clone(),
             predicted: labels[argmax(&logits)].clone(),
-            probabilities: log_softmax(&logits).iter().map(|v| v.exp() as f32).collect(),
+            probabilities: Probabilities::new(
+                log_softmax(&logits).iter().map(|v| v.exp() as f32).collect(),
+                probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name)).map(|id| id as u32),
+            ),
         });
     }
     Ok(scores)

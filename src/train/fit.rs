@@ -120,6 +120,7 @@ pub fn fit<'a>(
         resumed_from: (fit.state.step > 0).then_some(fit.state.step),
         rows: (splits.train.len() as u64, splits.dev.len() as u64, splits.test.len() as u64),
         parameters,
+        train_labels: fit.job.dataset.class_counts(&splits.train),
     })?;
     match fit.run() {
         Err(TrainError::StopRequested) => {

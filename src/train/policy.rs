@@ -72,6 +72,7 @@ impl Best {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Scored;
     use crate::train::testing;
 
     #[test]
@@ -92,7 +93,7 @@ mod tests {
     fn every_figure_is_its_own_and_grows_with_quality() {
         let names = ["a", "b"].map(String::from);
         // Two of three rows right, all taken for `a`: F1 is 0.8 and 0.
-        let metrics = Metrics::new(&names, &[0, 0, 1], &[vec![0.9, 0.1], vec![0.8, 0.2], vec![0.7, 0.3]], &[0.5; 3]);
+        let metrics = Metrics::new(&names, [0, 0, 1].map(|label| Scored::new(label, &[0.8, 0.2], 0.5)));
         let figures = [Metric::Accuracy, Metric::MacroF1, Metric::Loss].map(|metric| figure(metric, &metrics));
         for (got, want) in figures.into_iter().zip([2.0 / 3.0, 0.4, -0.5]) {
             assert!((got - want).abs() < 1e-12, "{got}, wanted {want}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use taper::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
-    metrics::{Metrics, argmax},
+    metrics::{Metrics, Probabilities, Scored, argmax},
     plan::{
         CheckpointConfig, ClassWeights, DataConfig, Keep, Metric, ModelConfig, Precision, Probe, RunConfig, Scheduler,
         Source, TrainConfig,
@@ -170,18 +170,25 @@ impl Recipe {
                     text,
                     label: label as u32,
                     predicted,
-                    probabilities,
+                    probabilities: Probabilities::new(probabilities, Some(label as u32)),
                 }
             })
             .collect()
     }
 
+    /// Training rows of each label: the first twice as many as each other.
+    fn train_labels(&self) -> Vec<u64> {
+        (0..self.labels.len()).map(|id| if id == 0 { 1600 } else { 800 }).collect()
+    }
+
     fn metrics(&self, predictions: &[Prediction]) -> Metrics {
-        let labels: Vec<u32> = predictions.iter().map(|p| p.label).collect();
-        let probabilities: Vec<_> = predictions.iter().map(|p| p.probabilities.clone()).collect();
-        let losses: Vec<_> =
-            predictions.iter().map(|p| -f64::from(p.probabilities[p.label as usize].max(1e-9)).ln()).collect();
-        Metrics::new(&self.labels, &labels, &probabilities, &losses)
+        let scored = |p: &Prediction| Scored {
+            label: p.label,
+            predicted: p.predicted,
+            confidence: p.probabilities.highest(),
+            loss: -f64::from(p.probabilities.get(p.label).unwrap_or(0.0).max(1e-9)).ln(),
+        };
+        Metrics::new(&self.labels, predictions.iter().map(scored))
     }
 
     fn steps(&self) -> Vec<StepCompleted> {
@@ -225,7 +232,7 @@ impl Recipe {
                     text: p.0.into(),
                     expect: p.1.map(|id| self.labels[id].clone()),
                     predicted: self.labels[argmax(&probabilities)].clone(),
-                    probabilities,
+                    probabilities: probabilities.into(),
                 },
             }
         };
@@ -271,6 +278,7 @@ impl Recipe {
                 message: None,
                 config: self.config(),
                 labels: self.labels.clone(),
+                train_labels: Some(self.train_labels()),
                 environment: Some(environment()),
                 total_steps: total,
                 size: None,
@@ -369,6 +377,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             description: "rbt3 fine-tuned on takeaway reviews <b>as in the tutorial</b>: 外卖评论情感分类.".into(),
             spec_path: "experiments/rbt3-waimai.toml".into(),
             arguments: vec!["--set".into(), "probes=[{text = \"it's\"}]".into()],
+            extends: Vec::new(),
             spec_text: "name = \"rbt3-waimai\"\n\n[model]\nsource = \"hf:hfl/rbt3\" # ``` and </pre>\n".into(),
             report: serde_json::json!({"title": null, "smoothing": 0.9, "mistakes": 8}),
             runs: runs.iter().map(|r| (r.run.key.clone(), r.run.name.clone())).collect(),

@@ -180,8 +180,9 @@ impl Comparison {
         self.exact(&at, "accuracy", stored.metrics.accuracy, now.accuracy);
         self.exact(&at, "macro-F1", stored.metrics.macro_f1, now.macro_f1);
         self.exact(&at, "calibration error", stored.metrics.calibration_error, now.calibration_error);
-        if self.is_exact() {
-            self.text(&at, "confusion", &format!("{:?}", stored.metrics.confusion), &format!("{:?}", now.confusion));
+        if self.is_exact() && stored.metrics.confusion != now.confusion {
+            let cells = |metrics: &Metrics| format!("(label, predicted, rows) {:?}", metrics.confusion);
+            self.differs(&at, "confusion", cells(&stored.metrics), cells(now));
         }
     }
 
@@ -198,7 +199,9 @@ impl Comparison {
             self.result.predictions += 1;
             let at = format!("the prediction of row {} of {name} (line {} of the file)", stored.row, stored.line);
             self.count(&at, "row", stored.row.into(), now.row.into());
-            let bits = |p: &Prediction| -> Vec<u32> { p.probabilities.iter().map(|v| v.to_bits()).collect() };
+            let bits = |p: &Prediction| -> Vec<(u32, u32)> {
+                p.probabilities.iter().map(|(id, p)| (id, p.to_bits())).collect()
+            };
             if bits(stored) != bits(now) {
                 let text = |p: &Prediction| format!("{:?}", p.probabilities);
                 self.differs(&at, "probabilities", text(stored), text(now));

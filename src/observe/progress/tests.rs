@@ -75,7 +75,14 @@ fn run() -> RunInfo {
 
 fn events() -> Vec<Event> {
     vec![
-        Event::RunStarted { total_steps: 3, steps_per_epoch: 3, resumed_from: None, rows: (8, 0, 2), parameters: 1000 },
+        Event::RunStarted {
+            total_steps: 3,
+            steps_per_epoch: 3,
+            resumed_from: None,
+            rows: (8, 0, 2),
+            parameters: 1000,
+            train_labels: Vec::new(),
+        },
         Event::Note { message: "the head is new".into() },
         step(1, 0.75),
         step(2, 0.5),

@@ -16,7 +16,14 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
 }
 
 fn started() -> Event {
-    Event::RunStarted { total_steps: 10, steps_per_epoch: 10, resumed_from: None, rows: (8, 4, 4), parameters: 9 }
+    Event::RunStarted {
+        total_steps: 10,
+        steps_per_epoch: 10,
+        resumed_from: None,
+        rows: (8, 4, 4),
+        parameters: 9,
+        train_labels: Vec::new(),
+    }
 }
 
 fn failed() -> Event {
@@ -79,6 +86,7 @@ fn runs_may_come_mixed_wait_and_begin_again() {
         resumed_from: Some(2),
         rows: (8, 4, 4),
         parameters: 9,
+        train_labels: Vec::new(),
     };
     tell(&mut sweep, 1, 2.0, &[resumed]);
     tell(&mut sweep, 2, 2.0, &[started()]);

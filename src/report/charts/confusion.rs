@@ -7,14 +7,14 @@ use super::{
     pen::{self, At},
     theme,
 };
-use crate::report::format;
+use crate::{metrics::Confusion, report::format};
 
 /// Counts and shares of each row.
 pub struct ConfusionChart {
     /// Names of the labels, by id.
     pub labels: Vec<String>,
-    /// `counts[label][predicted]`.
-    pub counts: Vec<Vec<u64>>,
+    /// Rows by label and predicted label.
+    pub counts: Confusion,
 }
 
 const TOP: f64 = 190.0;
@@ -55,6 +55,7 @@ impl Figure for ConfusionChart {
         )?;
         // Two lines of text fit in a high cell, one in a low one, none in one that is too narrow for five digits.
         let (two_lines, any) = (height >= 84.0, width >= 5.0 * 0.55 * pen::SMALL);
+        let supports = self.counts.supports();
         for (i, name) in names.iter().enumerate() {
             let y = TOP + height * i as f64;
             let row_name = format::ellipsize(name, (left - 50.0) / pen::LABEL);
@@ -62,9 +63,9 @@ impl Figure for ConfusionChart {
             let column_name = format::ellipsize(name, (width - 8.0) / pen::LABEL);
             let x = left + width * (i as f64 + 0.5);
             pen::text(area, (x, TOP - 45.0), &column_name, pen::LABEL, theme::INK, At::Middle)?;
-            let row: &[u64] = self.counts.get(i).map_or(&[], Vec::as_slice);
-            let total: u64 = row.iter().sum();
-            for (j, &count) in row.iter().enumerate() {
+            let total = supports.get(i).copied().unwrap_or(0);
+            for j in 0..names.len() {
+                let count = self.counts.get(i as u32, j as u32);
                 let x = left + width * j as f64;
                 let share = if total == 0 { 0.0 } else { count as f64 / total as f64 };
                 let (from, to) = ((x + 3.0, y + 3.0), (x + width - 3.0, y + height - 3.0));

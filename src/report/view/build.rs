@@ -285,7 +285,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
     let said = |record: Option<&ProbeRecord>| {
         record.map_or(format::NOTHING.into(), |r| {
             let id = run.run.labels.iter().position(|l| *l == r.score.predicted);
-            let p = id.and_then(|id| r.score.probabilities.get(id)).map_or(f64::NAN, |p| f64::from(*p));
+            let p = id.and_then(|id| r.score.probabilities.get(id as u32)).map_or(f64::NAN, f64::from);
             let verdict = match r.score.expect.as_ref().map(|e| *e == r.score.predicted) {
                 Some(true) => ", right",
                 Some(false) => ", wrong",

@@ -19,7 +19,14 @@ fn environment() -> Environment {
 }
 
 fn started(total_steps: u64, resumed_from: Option<u64>) -> Event {
-    Event::RunStarted { total_steps, steps_per_epoch: 5, resumed_from, rows: (80, 0, 20), parameters: 38_477_058 }
+    Event::RunStarted {
+        total_steps,
+        steps_per_epoch: 5,
+        resumed_from,
+        rows: (80, 0, 20),
+        parameters: 38_477_058,
+        train_labels: Vec::new(),
+    }
 }
 
 fn losses(store: &Store) -> Vec<(u64, f64)> {
@@ -33,6 +40,7 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         spec_path: "experiments/a.toml".into(),
         arguments: vec!["--set".into(), "train.lr=2e-5".into()],
         spec_text: "name = \"a\"\n".into(),
+        extends: vec![SpecFile { path: "experiments/base.toml".into(), text: "[train]\nlr = 1e-5\n".into() }],
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
         runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }

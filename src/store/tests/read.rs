@@ -1,6 +1,12 @@
 //! What is found again, and what happens when the file or its user misbehaves.
 
+use rusqlite::params;
+
 use super::*;
+use crate::{
+    event::Prediction,
+    metrics::{Metrics, Probabilities, Scored},
+};
 
 #[test]
 fn experiments_keep_the_plans_order_and_share_runs() {
@@ -173,4 +179,55 @@ fn the_last_steps_come_in_order() {
     store.append("k", &events).unwrap();
     let last = |most| store.last_steps("k", most).unwrap().iter().map(|s| s.step).collect::<Vec<_>>();
     assert_eq!((last(2), last(9)), (vec![4, 5], vec![1, 2, 3, 4, 5]));
+}
+
+/// Earlier versions averaged over all labels, those that do not occur among them.
+#[test]
+fn macro_f1_of_earlier_versions_is_read_as_it_is_defined_now() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.append("k", &[eval(When::After, 1, Split::Test, 3)]).unwrap();
+    for (confusion, old, now) in [
+        ("[[1,1,0],[1,3,0],[0,0,0]]", 1.25 / 3.0, 0.625),
+        ("[[1,1],[1,3]]", 0.625, 0.625),
+        ("[[2,0,0,0],[0,0,0,0],[0,0,0,0],[0,0,0,2]]", 0.5, 1.0),
+        ("[]", 0.25, 0.25),
+    ] {
+        let sql = "UPDATE evals SET confusion = ?1, macro_f1 = ?2";
+        store.write(|tx| tx.execute(sql, params![confusion, old])).unwrap();
+        assert_eq!(store.evals("k").unwrap()[0].metrics.macro_f1, now, "{confusion}");
+        assert_eq!(store.run("k").unwrap().final_metrics.unwrap().macro_f1, now, "{confusion}");
+    }
+}
+
+/// 5,000 labels: 25 million cells, of which 300 are not 0, and 300 rows with 5,000 probabilities each.
+#[test]
+fn many_labels_take_the_room_of_their_rows() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let names: Vec<String> = (0..5000).map(|id| format!("label {id}")).collect();
+    let probabilities = |row: u32| (0..5000).map(|id| 1.0 / (1 + (id + row) % 5000) as f32).collect::<Vec<f32>>();
+    let rows = (0..300).map(|row| Scored::new(row, &probabilities(row), 8.5));
+    let metrics = Metrics::new(&names, rows);
+    let predictions: Vec<Prediction> = (0..300)
+        .map(|row| Prediction {
+            label: row,
+            probabilities: Probabilities::new(probabilities(row), Some(row)),
+            ..prediction(row, "x")
+        })
+        .collect();
+    let evaluated =
+        Event::EvalCompleted { when: When::After, step: 1, epoch: 1, split: Split::Test, metrics, elapsed_s: 1.0 };
+    store.append("k", &[evaluated, Event::Predicted { split: Split::Test, predictions: predictions.clone() }]).unwrap();
+    let size = |sql: &str| store.read(|tx| tx.query_row(sql, [], |row| row.get::<_, i64>(0))).unwrap();
+    assert!(size("SELECT length(confusion) FROM evals") < 10_000);
+    assert!(size("SELECT max(length(probabilities)) FROM predictions") < 1_000);
+    assert_eq!(store.predictions("k", Split::Test).unwrap(), predictions);
+    let read = store.run("k").unwrap().final_metrics.unwrap();
+    assert_eq!((read.confusion.labels(), read.confusion.rows()), (5000, 300));
+
+    // As an earlier version stored it: every probability.
+    let whole = serde_json::to_string(&probabilities(7)).unwrap();
+    store.write(|tx| tx.execute("UPDATE predictions SET probabilities = ?1 WHERE row = 7", [whole])).unwrap();
+    assert_eq!(store.predictions("k", Split::Test).unwrap()[7], predictions[7]);
 }

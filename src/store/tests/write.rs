@@ -74,7 +74,7 @@ fn what_is_not_finite_is_stored_and_read_back() {
     let mut sick = metrics(2);
     sick.loss = f64::NAN;
     let mut prediction = prediction(0, "x");
-    prediction.probabilities = vec![f32::NAN, 0.5];
+    prediction.probabilities = vec![f32::NAN, 0.5].into();
     let events = [
         step(1, f64::INFINITY),
         step(2, f64::NAN),
@@ -97,7 +97,7 @@ fn what_is_not_finite_is_stored_and_read_back() {
     assert_eq!((run.state, run.failure), (RunState::Failed, Some(FailureKind::Diverged)));
     assert_eq!(run.message.as_deref(), Some("loss at step 2"));
     let stored = store.predictions("k", Split::Test).unwrap();
-    assert!(stored[0].probabilities[0].is_nan() && stored[0].probabilities[1] == 0.5);
+    assert!(stored[0].probabilities.get(0).unwrap().is_nan() && stored[0].probabilities.get(1) == Some(0.5));
     assert!(serde_json::to_string(&run).unwrap().contains("\"last_loss\":null"));
 }
 
