@@ -63,11 +63,16 @@ impl Warning {
 
 /// Lines in words: `line 3`, `lines 3, 7 and 9`, `lines 3, 7, 9, 12, 15 and 8 more`.
 pub fn lines(numbers: &[u64]) -> String {
+    lines_of(numbers, numbers.len() as u64)
+}
+
+/// The same for `all` lines, of which the first are known.
+pub fn lines_of(first: &[u64], all: u64) -> String {
     const SHOWN: usize = 5;
-    let texts: Vec<String> = numbers.iter().take(SHOWN).map(u64::to_string).collect();
-    match (&texts[..], numbers.len().saturating_sub(SHOWN)) {
+    let texts: Vec<String> = first.iter().take(SHOWN).map(u64::to_string).collect();
+    match (&texts[..], all.saturating_sub(texts.len() as u64)) {
         ([], _) => "no line".into(),
-        ([one], _) => format!("line {one}"),
+        ([one], 0) => format!("line {one}"),
         ([first @ .., last], 0) => format!("lines {} and {last}", first.join(", ")),
         (all, more) => format!("lines {} and {more} more", all.join(", ")),
     }
@@ -82,6 +87,8 @@ mod tests {
         assert_eq!(lines(&[3]), "line 3");
         assert_eq!(lines(&[3, 7, 9]), "lines 3, 7 and 9");
         assert_eq!(lines(&[1, 2, 3, 4, 5, 6, 7]), "lines 1, 2, 3, 4, 5 and 2 more");
+        assert_eq!(lines_of(&[1, 2], 40), "lines 1, 2 and 38 more");
+        assert_eq!(lines_of(&[9], 2), "lines 9 and 1 more");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! `taper predict --file` on files larger than what it looks at together, and rows that only their tokens show to be bad.
+//! `taper predict` and `taper eval` on files of every layout and on standard input, also larger than what is looked at together; and
+//! rows that only their tokens show to be bad.
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -52,6 +53,15 @@ impl Place {
 
     fn taper(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("taper starts")
+    }
+
+    /// With this on standard input.
+    fn fed(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("taper starts");
+        child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("its end")
     }
 
     fn ok(&self, arguments: &[&str]) -> String {
@@ -145,4 +155,163 @@ fn what_only_tokens_show_is_said_before_training() {
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("cannot tokenise \"难吃龘\""), "{error}");
     assert!(!place.path("odd").exists(), "something was begun");
+}
+
+/// Line and text of each row of predict's CSV.
+fn rows(csv: &[u8]) -> Vec<(String, String)> {
+    let records = csv::Reader::from_reader(csv).into_records().map(|record| record.expect("CSV"));
+    records.map(|record| (record[0].to_string(), record[3].to_string())).collect()
+}
+
+#[test]
+fn predict_reads_every_layout_and_standard_input() {
+    let place = Place::new();
+    let texts = |lines: [u64; 3]| -> Vec<(String, String)> {
+        lines.iter().zip(["好", "慢 ", "快"]).map(|(line, text)| (line.to_string(), text.to_string())).collect()
+    };
+    let csv = "review,x\n好,1\n慢 ,2\n快,3\n";
+    let lines = "{\"review\": \"好\"}\n{\"review\": \"慢 \"}\n{\"review\": \"快\"}\n";
+    for (name, text, options, at) in [
+        ("a.csv", csv.to_string(), &[][..], [2, 3, 4]),
+        ("a.txt", csv.to_string(), &[], [2, 3, 4]),
+        ("b.txt", csv.replace(',', "\t"), &[], [2, 3, 4]),
+        ("c.txt", csv.replace(',', ";"), &["--format", "csv", "--delimiter", ";"], [2, 3, 4]),
+        ("lines.json", lines.to_string(), &[], [1, 2, 3]),
+        ("array.json", format!("[{}]", lines.trim().replace('\n', ",\n")), &[], [1, 2, 3]),
+        ("d.csv", csv.replace("好", "\"好").replace("快", "\"快"), &["--quoting", "none"], [2, 3, 4]),
+    ] {
+        place.write(name, &text);
+        let unquote = |rows: Vec<(String, String)>| -> Vec<(String, String)> {
+            rows.into_iter().map(|(line, text)| (line, text.replace('"', ""))).collect()
+        };
+        let found = place.taper(&[&["predict", "small", "--file", name], options].concat());
+        assert!(found.status.success(), "{name}: {}", String::from_utf8_lossy(&found.stderr));
+        assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name}");
+        for input in ["-", "/dev/stdin"] {
+            let found = place.fed(&[&["predict", "small", "--file", input], options].concat(), &text);
+            assert!(found.status.success(), "{name}: {}", String::from_utf8_lossy(&found.stderr));
+            assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name} on {input}");
+        }
+    }
+    let found = place.fed(&["predict", "small", "-"], "好\n慢 \n快");
+    assert_eq!(rows(&found.stdout), texts([1, 2, 3]));
+    let found = place.fed(&["predict", "small", "-", "--json"], "好\n\n");
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["text"].to_string();
+    assert_eq!(String::from_utf8_lossy(&found.stdout).lines().map(line).collect::<Vec<_>>(), ["\"好\"", "\"\""]);
+}
+
+#[test]
+fn what_predict_cannot_read_it_says_in_its_own_terms() {
+    let place = Place::new();
+    place.write("x.csv", "a;review\n1;好\n");
+    place.write("x.dat", "好 1\n");
+    place.write("x.gz", "\x1f\u{8b}");
+    fs::write(place.path("x.gz"), b"\x1f\x8b\x08\0").expect("a file");
+    for (arguments, want) in [
+        (&["--file", "nope.csv"][..], "error: nope.csv: No such file or directory"),
+        (&["--file", "."], "error: .: it is a folder; expected a file"),
+        (
+            &["--file", "x.csv"],
+            "error: x.csv: no column `review`, which --text-column names; columns found: a;review; the fields seem",
+        ),
+        (
+            &["--file", "x.dat"],
+            "error: x.dat: neither the file's ending nor its first line tells its layout; set --format to",
+        ),
+        (&["--file", "x.gz"], "error: x.gz: it is a gzip file (unpack it first: `gunzip`)"),
+        (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
+        (&["好", "--format", "csv"], "error: --text-column, --format, --delimiter and --quoting go with --file"),
+    ] {
+        let output = place.taper(&[&["predict", "small"], arguments].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.starts_with(want) && !error.contains("data."), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_spreadsheet_runs_nothing_of_what_predict_writes() {
+    let place = Place::new();
+    place.write("f.csv", "review\n=1+1\n\"@x\"\n-2\n好=1\n\"\t=2\"\n");
+    let texts: Vec<String> =
+        rows(place.ok(&["predict", "small", "--file", "f.csv"]).as_bytes()).into_iter().map(|row| row.1).collect();
+    assert_eq!(texts, ["'=1+1", "'@x", "-2", "好=1", "'\t=2"]);
+    let json = place.ok(&["predict", "small", "--file", "f.csv", "--json"]);
+    assert!(json.lines().next().expect("a line").contains("\"text\":\"=1+1\""), "{json}");
+}
+
+/// The test rows of a run, measured again from a file, give the figures that the run has stored.
+#[test]
+fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
+    let place = Place::new();
+    place.ok(&["plan", "small.toml", "--order", "order.json"]);
+    let read = |name: &str| fs::read_to_string(place.path(name)).expect("a file");
+    let order: serde_json::Value = serde_json::from_str(&read("order.json")).expect("JSON");
+    let file = order["file"].as_str().expect("a path").to_string();
+    assert!(file.ends_with("rows.csv"), "{file}");
+    let rows = read("rows.csv");
+    let lines: Vec<&str> = rows.lines().collect();
+    let line = |row: &serde_json::Value| {
+        let line = order["lines"][row.as_u64().expect("a row") as usize].as_u64().expect("a line");
+        lines[line as usize - 1]
+    };
+    let test: Vec<&str> = order["test"].as_array().expect("rows").iter().map(line).collect();
+    assert_eq!(test.len(), 8);
+    place.write("test.csv", &format!("label,review\n{}\n", test.join("\n")));
+    let stored: serde_json::Value = serde_json::from_str(&place.ok(&["show", "small", "--json"])).expect("JSON");
+    let evals = stored["evaluations"].as_array().unwrap_or_else(|| panic!("{stored:#}"));
+    let last = &evals.iter().rfind(|eval| eval["split"] == "test").expect("an evaluation")["metrics"];
+    let found: serde_json::Value =
+        serde_json::from_str(&place.ok(&["eval", "small", "--file", "test.csv", "--json"])).expect("JSON");
+    for figure in ["accuracy", "macro_f1"] {
+        assert_eq!(found["metrics"][figure], last[figure], "{figure}");
+    }
+    let loss = |of: &serde_json::Value| of["loss"].as_f64().expect("a number");
+    assert!((loss(&found["metrics"]) - loss(last)).abs() < 1e-6, "{found:#} {last:#}");
+    assert_eq!(found["metrics"]["rows"], 8);
+    let text = place.ok(&["eval", "small", "--file", "test.csv"]);
+    for part in ["rows      8 of test.csv", "accuracy  ", "(95% interval ", "macro-F1  ", "loss      ", "PRECISION"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
+    let place = Place::new();
+    place.write("other.tsv", "stars\ttext\n1\t好\n0\t慢\n\t快\n1\t\n");
+    let arguments = ["eval", "small", "--file", "other.tsv", "--text-column", "text", "--label-column", "stars"];
+    let text = place.ok(&arguments);
+    assert!(text.contains("rows      2 of other.tsv; 1 without a text left out; 1 without a label left out"), "{text}");
+    let found = place.fed(&["eval", "small", "--file", "-", "--format", "csv"], "label,review\n1,好\n1,快\n");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    place.write("odd.csv", "label,review\n1,好\n2,慢\n0,慢\n2,慢\n");
+    let output = place.taper(&["eval", "small", "--file", "odd.csv"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        error.contains("2 rows cannot be used\n  lines 3 and 5: label `2` is not one that the model knows: `0`, `1`"),
+        "{error}"
+    );
+    // predict says that there is something to be measured.
+    let output = place.taper(&["predict", "small", "--file", "odd.csv"]);
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("note: odd.csv has a column `label`: `taper eval ")
+            && said.contains(" --file odd.csv` says how many are right"),
+        "{said}"
+    );
+}
+
+#[test]
+fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
+    let place = Place::new();
+    let rows: String = (0..10).map(|i| format!("{}{i}\tx\n", if i == 1 || i == 5 { "\"好" } else { "慢" })).collect();
+    place.write("q.tsv", &format!("review\tid\n{rows}"));
+    let output = place.taper(&["predict", "small", "--file", "q.tsv"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("warning: a quoted field (line 3) spans") && said.contains("write --quoting none"), "{said}");
+    let output = place.taper(&["predict", "small", "--file", "q.tsv", "--quoting", "none"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -8,9 +8,11 @@ mod common;
 mod costs;
 mod doctor;
 mod downloads;
+mod eval;
 mod export;
 mod fetch;
 mod gc;
+mod input;
 mod leaderboard;
 mod list;
 mod method;
@@ -91,6 +93,8 @@ enum Command {
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),
+    /// Measure a trained model on labelled rows: accuracy, macro-F1, loss, each class.
+    Eval(eval::Eval),
     /// Copy a trained model to a folder that transformers loads as it is.
     Export(export::Export),
     /// Make runs as another taper process orders.
@@ -156,6 +160,7 @@ pub fn main() -> ExitCode {
         Command::Show(command) => command.execute(&global, &mut out),
         Command::Report(command) => command.execute(&global, &mut out),
         Command::Predict(command) => command.execute(&global, &mut out),
+        Command::Eval(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
         Command::Worker => Ok(ExitCode::FAILURE),
         Command::Verify(command) => command.execute(&global, &mut out),

@@ -6,13 +6,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use taper::{
+    assets::Use,
     data::{self, LengthStats},
     execute::{Prepared, RunsPerDevice, threads},
     format,
-    plan::Estimate,
+    plan::{Estimate, Source},
     spec::LoadedSpec,
     store::{RunRecord, RunState},
     train::step_batches,
+    warning,
 };
 
 use super::{
@@ -35,11 +37,16 @@ pub struct Plan {
     /// Say where the value of a key comes from, and stop.
     #[arg(long, value_name = "KEY")]
     explain: Option<String>,
-    /// Write the first run's rows, in the order it trains on them, to a JSON file: {"train": [[row, …] a step], "test": […]}.
-    /// Rows count from 0 after cleaning. Lets another framework train on the very same batches.
+    /// Write the first run's rows, in the order it trains on them, to a JSON file: {"train": [[row, …] a step], "dev": […],
+    /// "test": […], "file": PATH, "lines": [line of row 0, of row 1, …]}. Rows count from 0 after cleaning and `data.limit`; lines
+    /// are those of the data file on which rows begin, from 1 (of Parquet: rows). Lets another framework train on the very same
+    /// batches.
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
 }
+
+/// Labels of a data set that are listed.
+const LABELS_SHOWN: usize = 50;
 
 /// A planned run with what is known of it.
 struct Line<'a> {
@@ -194,9 +201,13 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let c = &dataset.cleaning;
     let n = dataset.rows.len() as u64;
     let mut dropped = Vec::new();
-    for (count, what) in [(c.missing_text, "without a text"), (c.missing_label, "without a label")] {
+    let missing = [
+        (c.missing_text, "without a text", &c.missing_text_lines),
+        (c.missing_label, "without a label", &c.missing_label_lines),
+    ];
+    for (count, what, lines) in missing {
         if count > 0 {
-            dropped.push(format!("{} {what}", format::count(count)));
+            dropped.push(format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)));
         }
     }
     let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
@@ -209,11 +220,14 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
     let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
+    let more = dataset.labels.len().checked_sub(LABELS_SHOWN).filter(|more| *more > 0).map(|n| format!("and {n} more"));
     let classes: Vec<String> = dataset
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| format!("{label} {} ({})", format::count(count), share(count)))
+        .map(|(label, &count)| format!("{} {} ({})", data::escaped(label), format::count(count), share(count)))
+        .take(LABELS_SHOWN)
+        .chain(more)
         .collect();
     let majority = share(counts.iter().copied().max().unwrap_or(0));
     out.line(format!("labels    {}; always guessing the commonest gives {majority}", classes.join(", ")))?;
@@ -266,7 +280,8 @@ fn document(
             "key": run.key, "name": run.name, "standing": line.standing.word, "why": line.standing.why, "config": run.config,
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
-                "missing_label": c.missing_label, "duplicates": c.duplicates, "contradicting": c.contradicting,
+                "missing_label": c.missing_label, "missing_text_lines": c.missing_text_lines,
+                "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
                 "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
                 "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
                 "test_rows_in_train": data::leaked(&run.dataset, &run.splits.train, &run.splits.test),
@@ -290,6 +305,18 @@ fn document(
     Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": orphaned }))
 }
 
+/// The file that a run's rows are read from.
+fn data_file(run: &Prepared) -> PathBuf {
+    if let Source::Path(path) = &run.config.data.source {
+        return path.clone();
+    }
+    let file = run.located.iter().find_map(|located| match (located.pin.used_as, &located.pin.files[..]) {
+        (Use::Data, [file, ..]) => Some(located.folder.join(&file.name)),
+        _ => None,
+    });
+    file.unwrap_or_else(|| String::from(run.config.data.source.clone()).into())
+}
+
 fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
     let mut steps = Vec::new();
     let mut order = (0, Vec::new());
@@ -301,6 +328,9 @@ fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
         let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place)?;
         steps.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
     }
-    let json = json!({ "train": steps, "dev": run.splits.dev, "test": run.splits.test });
+    let lines: Vec<u64> = run.dataset.rows.iter().map(|row| row.line).collect();
+    let json = json!({
+        "train": steps, "dev": run.splits.dev, "test": run.splits.test, "file": data_file(run), "lines": lines,
+    });
     std::fs::write(path, json.to_string()).with_context(|| path.display().to_string())
 }

@@ -1,18 +1,22 @@
 //! `taper predict`
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    data::{self, Texts},
+    data::{self, Origin, Texts},
     execute::Trained,
     format,
     observe::RowProgress,
 };
 
-use super::{Global, common, export, output::Output};
+use super::{
+    Global, Unusable, common, export,
+    input::{self, FileArgs},
+    output::Output,
+};
 
 /// Rows looked at together, to be batched by length: enough for full speed, few enough that the first results come soon.
 /// They are fewer where their texts have more bytes in all than the second figure.
@@ -21,19 +25,23 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
 /// Classify texts with a trained model.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper predict 3f2a \"送餐很快\" \"太难吃了\"\n  \
-    taper predict 3f2a --file reviews.csv --text-column review > labels.csv")]
+    taper predict 3f2a --file reviews.csv --text-column review > labels.csv\n  \
+    zcat reviews.csv.gz | taper predict 3f2a --file - --format csv\n  \
+    tail -n +2 reviews.txt | taper predict 3f2a -\n\n\
+    In CSV, a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break, and is no number) gets a ' \
+    in front. JSON holds texts as they are.")]
 pub struct Predict {
     /// Key of the run (its first digits will do), or its name.
     run: String,
-    /// The texts.
+    /// The texts; `-`: the lines of standard input, with results as for a file.
     #[arg(required_unless_present = "file")]
     texts: Vec<String>,
-    /// Classify the rows of a CSV, TSV or JSONL file instead; prints CSV (or with --json one object a line).
+    /// Classify the rows of a CSV, TSV, JSON Lines, JSON or Parquet file instead, `-`: of standard input; prints CSV (or with --json one
+    /// object a line).
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
-    /// Column (or field) of the file that holds the text; the run's own where absent.
-    #[arg(long, requires = "file")]
-    text_column: Option<String>,
+    #[command(flatten)]
+    layout: FileArgs,
 }
 
 /// One classified text.
@@ -50,19 +58,43 @@ struct Line<'a> {
 impl Predict {
     /// Loads the model and classifies.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        if self.file.is_none() {
+            self.layout.refuse()?;
+        }
         let run = common::open_existing(global)?.find(&self.run)?;
         let folder = export::model_folder(&run, &global.runs)?;
+        let config = &run.config.data;
+        // Opened before the model is: what is wrong with it is said at once.
+        let origin = match &self.file {
+            Some(file) => Some(Origin::of(file)),
+            None => (self.texts == ["-"]).then_some(Origin::StandardInput),
+        };
+        let rows = match (&origin, &self.file) {
+            (Some(origin), Some(_)) => {
+                let column = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
+                Some(data::stream_texts(origin, self.layout.layout(), column).map_err(|e| Unusable(e.into()))?)
+            }
+            (Some(origin), None) => Some(data::stream_lines(origin).map_err(|e| Unusable(e.into()))?),
+            (None, _) => None,
+        };
         let (device, _) = global.device.open()?;
-        let mut model = Trained::load(&folder, run.config.data.max_length, &device)?;
-        let Some(file) = &self.file else { return self.texts(model, out) };
+        let mut model = Trained::load(&folder, config.max_length, &device)?;
+        let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, out) };
 
-        let column = self.text_column.as_deref().unwrap_or(&run.config.data.text_column);
-        let hint = || format!("{}: --text-column names the column of the texts", file.display());
-        let rows = data::stream_texts(file, None, column).with_context(hint)?;
-        let size = fs::metadata(file).ok().filter(|file| file.is_file()).map(|file| file.len());
         // Results that pass over the same terminal show by themselves how far it is.
-        let progress = RowProgress::stderr(!out.terminal && !global.quiet, size);
-        stream(&mut model, rows, &progress, out)?;
+        let progress = RowProgress::stderr(!out.terminal && !global.quiet, input::size(&origin));
+        stream(&mut model, &mut rows, &progress, out)?;
+        drop(progress);
+        if !global.quiet {
+            input::warn(&rows.warnings());
+            if rows.columns().contains(&config.label_column) {
+                let (key, name) = (format::short(&run.key), input::name(&origin));
+                input::note(&format!(
+                    "{name} has a column `{}`: `taper eval {key} --file {name}` says how many are right",
+                    config.label_column
+                ));
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -84,7 +116,7 @@ impl Predict {
 }
 
 /// Classifies rows as they come and writes them in their order, window by window, in constant memory.
-fn stream(model: &mut Trained, mut rows: Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
+fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
     if !out.json {
         out.line("line,label,confidence,text")?;
     }
@@ -132,7 +164,8 @@ fn written<'a>(
             serde_json::to_writer(&mut lines, &describe(model, Some(*line), text, *id, p))?;
             lines.push(b'\n');
         } else {
-            csv.write_record([&line.to_string(), &model.labels()[*id], &format!("{:.4}", p[*id]), text])?;
+            let (line, confidence) = (line.to_string(), format!("{:.4}", p[*id]));
+            csv.write_record([&line, &*format::inert(&model.labels()[*id]), &confidence, &*format::inert(text)])?;
         }
     }
     if !json {

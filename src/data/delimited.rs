@@ -9,19 +9,29 @@ use std::{
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use super::{
-    DataError, Problem,
+    DataError, Problem, encoding,
+    layout::{Wording, header_help},
+    quotes::{Swallowed, line_breaks},
     rows::{Cells, Columns, Fault},
-    source::Input,
+    source::{Input, MAX_ROW, RowTooLong},
 };
 
-/// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when
-/// this line turns up inside a field, a quote was never closed and has swallowed the rows after it.
-const END: &str = "\u{1}end of the file\u{1}";
-const END_LINE: &[u8] = b"\n\x01end of the file\x01";
+/// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when this
+/// line turns up inside a field, a quote was never closed and has swallowed the rows after it. Nothing in it can be a
+/// delimiter: letters, and a character of Unicode's private use.
+const END: &str = "\u{e000}endofthefile\u{e000}";
+const END_LINE: &[u8] = "\n\u{e000}endofthefile\u{e000}".as_bytes();
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 1 << 16;
 
 /// A CSV or TSV file with a header line, row by row. Quotes work in both, as in pandas.
 pub(super) struct Delimited {
     path: PathBuf,
+    wording: Wording,
+    delimiter: u8,
+    /// Rows that quotes may have swallowed; none where quotes mean nothing.
+    swallowed: Option<Swallowed>,
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
     record: StringRecord,
     header: Vec<String>,
@@ -31,15 +41,26 @@ pub(super) struct Delimited {
 }
 
 impl Delimited {
-    pub(super) fn new(path: &Path, input: Input, delimiter: u8, columns: Columns) -> Result<Self, DataError> {
+    pub(super) fn new(
+        path: &Path,
+        input: Input,
+        delimiter: u8,
+        quotes: bool,
+        columns: Columns,
+        wording: Wording,
+    ) -> Result<Self, DataError> {
         let reader = ReaderBuilder::new()
             .delimiter(delimiter)
+            .quoting(quotes)
             .has_headers(false) // the header is read as a record, for its line and its errors
             .flexible(true)
-            .buffer_capacity(1 << 16)
+            .buffer_capacity(BUFFER)
             .from_reader(Lines::new(input.chain(END_LINE)));
         let mut rows = Self {
             path: path.to_owned(),
+            wording,
+            delimiter,
+            swallowed: quotes.then(Swallowed::default),
             reader,
             record: StringRecord::new(),
             header: Vec::new(),
@@ -56,18 +77,25 @@ impl Delimited {
             }
         }
         rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
-        rows.text = rows.find(&columns.text, "data.text_column")?;
-        rows.label = columns.label.map(|label| rows.find(&label, "data.label_column")).transpose()?;
+        rows.text = rows.find(&columns.text, "text_column")?;
+        rows.label = columns.label.map(|label| rows.find(&label, "label_column")).transpose()?;
         Ok(rows)
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         let Some(line) = self.advance()? else { return Ok(None) };
         let (fields, expected) = (self.record.len(), self.header.len());
+        let looks_like_rows = match &mut self.swallowed {
+            Some(swallowed) => swallowed.look(line, &self.record, char::from(self.delimiter), expected, self.label),
+            None => false,
+        };
         if fields != expected {
             let plural = if fields == 1 { "" } else { "s" };
-            let what = format!("the row has {fields} field{plural}, expected {expected}");
-            return Err(Fault::Row(Problem { line, what }));
+            let mut what = format!("the row has {fields} field{plural}, expected {expected}");
+            if looks_like_rows {
+                what += &format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting());
+            }
+            return Err(Fault::Row(Problem::new(line, what)));
         }
         cells.text.push_str(&self.record[self.text]);
         cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
@@ -78,15 +106,29 @@ impl Delimited {
         self.reader.get_ref().inner.get_ref().0
     }
 
+    pub(super) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    pub(super) fn swallowed(&self) -> Option<&Swallowed> {
+        self.swallowed.as_ref()
+    }
+
     fn find(&self, column: &str, key: &'static str) -> Result<usize, DataError> {
         let mut places = (0..self.header.len()).filter(|&place| self.header[place] == column);
-        let what = match (places.next(), places.next()) {
+        let (what, help) = match (places.next(), places.next()) {
             (Some(place), None) => return Ok(place),
-            (None, _) => "no column",
-            (Some(_), Some(_)) => "more than one column",
+            (None, _) => ("no column", header_help(self.wording, self.delimiter, column, &self.header)),
+            (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
-        Err(DataError::Column { path: self.path.clone(), what, column: column.to_owned(), key, found })
+        let (path, key) = (self.path.clone(), self.wording.name(key));
+        Err(DataError::Column { path, what, column: column.to_owned(), key, found, help })
+    }
+
+    /// What makes quotes mean nothing.
+    fn no_quoting(&self) -> String {
+        format!("{} if quotes are characters like others in this file", self.wording.set("quoting", "none"))
     }
 
     /// Reads the next record and returns the line on which it begins.
@@ -95,9 +137,14 @@ impl Delimited {
             return Ok(None);
         }
         let start = self.reader.position().byte();
+        self.reader.get_mut().row = start;
         let result = self.reader.read_record(&mut self.record);
         let line = self.reader.get_mut().line_at(start);
         match result {
+            Ok(true) if self.reader.position().byte() - start > MAX_ROW => {
+                self.done = true;
+                return Err(Fault::File(self.too_long(line)));
+            }
             Ok(true) => {}
             Ok(false) => {
                 self.done = true;
@@ -115,11 +162,33 @@ impl Delimited {
             }
             Some(last) if last.ends_with(END) => {
                 self.done = true;
-                let what = "a quote that opens in this row is never closed".to_owned();
-                Err(Fault::Row(Problem { line, what }))
+                Err(Fault::Row(self.open_quote(line)))
             }
             _ => Ok(Some(line)),
         }
+    }
+
+    /// A quote that opens in the last field of the row that begins on `line`, and is never closed.
+    fn open_quote(&self, line: u64) -> Problem {
+        let last = self.record.len() - 1;
+        let before: u64 = self.record.iter().take(last).map(line_breaks).sum();
+        let column = self.header.get(last).map_or(String::new(), |name| format!(" (column `{}`)", name.escape_debug()));
+        let swallows = match line_breaks(self.record[last].trim_end_matches(END).trim_end_matches(['\r', '\n'])) {
+            0 => String::new(),
+            1 => " and swallows the line below it".to_owned(),
+            n => format!(" and swallows the {n} lines below it"),
+        };
+        let what =
+            format!("a quote that opens here{column} is never closed{swallows}: close it, or {}", self.no_quoting());
+        Problem::new(line + before, what)
+    }
+
+    fn too_long(&self, line: u64) -> DataError {
+        let help = match self.swallowed {
+            Some(_) => format!("; a quote that is not closed may be the cause ({})", self.no_quoting()),
+            None => String::new(),
+        };
+        DataError::RowTooLong { path: self.path.clone(), line, help }
     }
 
     fn file_error(&self, error: csv::Error, line: u64) -> DataError {
@@ -128,7 +197,11 @@ impl Delimited {
             ErrorKind::Utf8 { err, .. } => {
                 let column = self.header.get(err.field()).map_or(String::new(), |name| format!(" in column `{name}`"));
                 let what = format!("not UTF-8: a wrong byte after {} good ones{column}", err.valid_up_to());
-                DataError::NotUtf8 { path, line, what, from: "GB18030" }
+                let from = encoding::guess(&path);
+                DataError::NotUtf8 { path, line, what, from }
+            }
+            ErrorKind::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) => {
+                self.too_long(line)
             }
             ErrorKind::Io(error) => DataError::Io { path, error },
             // The others are about seeking, serde and strict field counts, none of which is used here.
@@ -140,9 +213,12 @@ impl Delimited {
 /// Hands bytes on and notes where lines begin.
 ///
 /// The csv crate counts `\n` only and places a record before the line ends and blank lines in front of it, which puts
-/// rows of CRLF and CR files, and rows after blank lines, on the wrong line.
+/// rows of CRLF and CR files, and rows after blank lines, on the wrong line. It keeps a whole row in memory, too, however long:
+/// past [`MAX_ROW`] bytes of one no more are handed on.
 struct Lines<R> {
     inner: R,
+    /// Offset at which the row being read begins.
+    row: u64,
     /// Bytes handed on.
     offset: u64,
     /// Lines begun.
@@ -154,7 +230,7 @@ struct Lines<R> {
 
 impl<R> Lines<R> {
     fn new(inner: R) -> Self {
-        Self { inner, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new() }
+        Self { inner, row: 0, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new() }
     }
 
     /// The first line that begins at or after `offset` and is not blank. Offsets may only grow.
@@ -168,6 +244,10 @@ impl<R> Lines<R> {
 
 impl<R: Read> Read for Lines<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // What is read ahead of the row is less than the reader's buffer.
+        if self.offset - self.row > MAX_ROW + BUFFER as u64 {
+            return Err(RowTooLong::error());
+        }
         let n = self.inner.read(buf)?;
         for (i, &byte) in buf[..n].iter().enumerate() {
             match byte {

@@ -1,22 +1,38 @@
 //! What can be wrong with a data file or a tokenizer folder.
 
 use std::{
+    collections::HashMap,
     fmt, io,
     path::{Path, PathBuf},
 };
 
-/// A row that cannot be used.
+use super::{layout, source};
+use crate::{
+    sniff::FileKind,
+    warning::{Warning, lines_of},
+};
+
+/// Rows that cannot be used, all for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Line of the file on which the row begins, from 1.
-    pub line: u64,
-    /// What is wrong with it.
+    /// What is wrong with them.
     pub what: String,
+    /// How many there are.
+    pub rows: u64,
+    /// Lines of the file on which the first of them begin, from 1.
+    pub lines: Vec<u64>,
+}
+
+impl Problem {
+    /// A row with a fault that no other has so far.
+    pub(super) fn new(line: u64, what: impl Into<String>) -> Self {
+        Self { what: what.into(), rows: 1, lines: vec![line] }
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "{}: {}", lines_of(&self.lines, self.rows), self.what)
     }
 }
 
@@ -42,31 +58,86 @@ pub enum DataError {
     },
     /// This program cannot read Parquet.
     #[error(
-        "{}: this build of taper reads no Parquet: build it with `--features parquet`, or convert the file to CSV",
-        path.display()
+        "{}: this taper was built without Parquet. Convert the file: {}; or install taper from source with \
+         `cargo install --features parquet`",
+        path.display(), layout::pandas("parquet", path)
     )]
     NoParquet {
         /// The file.
         path: PathBuf,
     },
-    /// The file's ending says nothing about its layout.
-    #[error("{}: cannot tell the layout from the file's ending; set data.format to csv, tsv, jsonl or parquet", path.display())]
+    /// Neither the file's ending nor its first bytes say what its layout is.
+    #[error("{}: neither the file's ending nor its first line tells its layout; set {key} to csv, tsv, jsonl, json or parquet",
+        path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
+        /// What says it.
+        key: String,
+    },
+    /// The file is something else.
+    #[error("{}: it is {kind}, {help}", path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
+        /// What was expected, or what to do.
+        help: String,
+    },
+    /// The layout cannot be what was said.
+    #[error("{}: {what}", path.display())]
+    Layout {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit together, and what to do.
+        what: String,
+    },
+    /// JSON that is no array of objects.
+    #[error("{}:{line}: {what}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// What was found and expected.
+        what: String,
+    },
+    /// A row that is too long to be one.
+    #[error("{}:{line}: the row that begins here has more than {}, the most that a row may have{help}",
+        path.display(), crate::format::bytes(source::MAX_ROW))]
+    RowTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Line on which it begins, from 1.
+        line: u64,
+        /// What may be the cause.
+        help: String,
+    },
+    /// Too many labels for a classifier.
+    #[error("{}: column `{column}` has more than {most} different values, too many for labels; does {key} name the right column?",
+        path.display())]
+    TooManyLabels {
+        /// The file.
+        path: PathBuf,
+        /// The column of the labels.
+        column: String,
+        /// What names it.
+        key: String,
+        /// How many a data set may have.
+        most: usize,
     },
     /// The file is not UTF-8.
-    #[error("{}:{line}: {what}; convert the file first: iconv -f {from} -t UTF-8 '{}' > utf8-{}",
-        path.display(), path.display(), path.file_name().unwrap_or_default().display())]
+    #[error("{}:{line}: {what}; {}", path.display(), convert(path, *from))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
         /// Line on which the row with the first wrong byte begins, from 1.
         line: u64,
-        /// The byte and where it stands.
+        /// The byte and its position.
         what: String,
-        /// Encoding that the file probably has, as iconv calls it.
-        from: &'static str,
+        /// Encoding that its bytes speak for, as iconv calls it.
+        from: Option<&'static str>,
     },
     /// The file holds nothing.
     #[error("{}: the file is empty", path.display())]
@@ -75,8 +146,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A column that the spec names is not there, or is there twice.
-    #[error("{}: {what} `{column}`, which {key} names; columns found: {}{}",
-        path.display(), found.join(", "), suggest(column, found))]
+    #[error("{}: {what} `{column}`, which {key} names; columns found: {}{help}", path.display(), found_columns(found))]
     Column {
         /// The file.
         path: PathBuf,
@@ -84,20 +154,22 @@ pub enum DataError {
         what: &'static str,
         /// Name looked for.
         column: String,
-        /// Key of the spec that holds the name.
-        key: &'static str,
+        /// Key of the spec, or option, that holds the name.
+        key: String,
         /// Names in the file's header, or the fields of its first object.
         found: Vec<String>,
+        /// What may be the cause, and what to do.
+        help: String,
     },
     /// Rows that cannot be used.
-    #[error("{}: {} cannot be used{}", path.display(), count(problems.len() + more, "row"), list(problems, *more))]
+    #[error("{}: {} cannot be used{}", path.display(), count(rows_of(problems, *more), "row"), list(problems, *more))]
     Rows {
         /// The file.
         path: PathBuf,
-        /// The first of them.
+        /// What is wrong with them, in the order of the file: the first reasons.
         problems: Vec<Problem>,
-        /// How many more there are.
-        more: usize,
+        /// How many rows there are that have others.
+        more: u64,
     },
     /// Cleaning left nothing.
     #[error("{}: no row is left: {read} read, {missing_text} without a text, {missing_label} without a label", path.display())]
@@ -126,8 +198,8 @@ pub enum DataError {
         what: &'static str,
     },
     /// The test or dev split would have no rows.
-    #[error("the {split} split is empty: {share} of {rows} rounds to none; raise data.{split}, or set it to 0",
-        rows = count(*rows, "row"))]
+    #[error("the {split} split is empty: {share} of {rows} rounds to none; raise data.{split} to {} or more{}",
+        enough(*rows), if *split == "dev" { ", or set it to 0" } else { "" }, rows = count(*rows as u64, "row"))]
     EmptySplit {
         /// `test` or `dev`.
         split: &'static str,
@@ -137,8 +209,8 @@ pub enum DataError {
         rows: usize,
     },
     /// The other splits take everything.
-    #[error("no row is left to train on: of {}, test takes {test} and dev takes {dev}; lower data.test or data.dev",
-        count(*rows, "row"))]
+    #[error("no row is left to train on: of {}, test takes {test} and dev takes {dev}; lower {}",
+        count(*rows as u64, "row"), if *dev == 0 { "data.test" } else { "data.test or data.dev" })]
     NothingToTrain {
         /// Rows there are.
         rows: usize,
@@ -178,34 +250,42 @@ impl DataError {
     }
 }
 
-/// Problems of many rows, of which the first few are kept.
+/// Problems of many rows by what is wrong, of which the first few are kept.
 #[derive(Default)]
 pub(super) struct Problems {
-    first: Vec<Problem>,
-    more: usize,
+    groups: Vec<Problem>,
+    /// Where each reason is in `groups`.
+    known: HashMap<String, usize>,
+    more: u64,
 }
 
 impl Problems {
     const SHOWN: usize = 20;
 
     pub(super) fn push(&mut self, problem: Problem) {
-        if self.first.len() < Self::SHOWN {
-            self.first.push(problem);
+        if let Some(group) = self.known.get(&problem.what).map(|&at| &mut self.groups[at]) {
+            group.rows += problem.rows;
+            if group.lines.len() < Warning::MAX_LINES {
+                group.lines.extend(problem.lines);
+            }
+        } else if self.groups.len() < Self::SHOWN {
+            self.known.insert(problem.what.clone(), self.groups.len());
+            self.groups.push(problem);
         } else {
-            self.more += 1;
+            self.more += problem.rows;
         }
     }
 
     /// The error that names them, where there are any.
     pub(super) fn into_result(self, path: &Path) -> Result<(), DataError> {
-        if self.first.is_empty() {
+        if self.groups.is_empty() {
             return Ok(());
         }
-        Err(DataError::Rows { path: path.to_owned(), problems: self.first, more: self.more })
+        Err(DataError::Rows { path: path.to_owned(), problems: self.groups, more: self.more })
     }
 }
 
-/// The beginning of a value that stands in a message.
+/// The beginning of a value in a message.
 pub(super) fn shorten(value: &str) -> String {
     const CHARS: usize = 40;
     match value.char_indices().nth(CHARS) {
@@ -214,11 +294,15 @@ pub(super) fn shorten(value: &str) -> String {
     }
 }
 
-fn count(n: usize, noun: &str) -> String {
+fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-fn list(problems: &[Problem], more: usize) -> String {
+fn rows_of(problems: &[Problem], more: u64) -> u64 {
+    problems.iter().map(|problem| problem.rows).sum::<u64>() + more
+}
+
+fn list(problems: &[Problem], more: u64) -> String {
     let mut text: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
     if more > 0 {
         text += &format!("\n  and {more} more");
@@ -226,12 +310,30 @@ fn list(problems: &[Problem], more: usize) -> String {
     text
 }
 
-/// `; did you mean …?` where one of the names found is near the one looked for.
-fn suggest(column: &str, found: &[String]) -> String {
-    let near = |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &column.to_lowercase());
-    let best = found.iter().map(|name| (near(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((likeness, name)) if likeness > 0.75 && name != column => format!("; did you mean `{name}`?"),
-        _ => String::new(),
+/// The names of columns as far as they can be read.
+fn found_columns(found: &[String]) -> String {
+    const SHOWN: usize = 30;
+    let mut names: Vec<String> = found.iter().take(SHOWN).map(|name| shorten(name)).collect();
+    if found.len() > SHOWN {
+        names.push(format!("and {} more", found.len() - SHOWN));
+    }
+    names.join(", ")
+}
+
+/// The least share, in hundredths, of which so many rows are one or more.
+fn enough(rows: usize) -> f64 {
+    (50.0 / rows as f64).ceil() / 100.0
+}
+
+/// How to make a file UTF-8.
+fn convert(path: &Path, from: Option<&str>) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    let command = |from| format!("iconv -f {from} -t UTF-8 '{}' > utf8-{name}", path.display());
+    match from {
+        Some("GB18030") => {
+            format!("its bytes read as GB18030; if that is right, convert the file first: {}", command("GB18030"))
+        }
+        Some(from) => format!("convert the file first: {}", command(from)),
+        None => format!("find out its encoding and convert the file first: {}", command("ENCODING")),
     }
 }

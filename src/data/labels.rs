@@ -46,6 +46,16 @@ impl Labels {
         Some(id)
     }
 
+    /// How many labels there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether a value is one of the labels so far.
+    pub(super) fn knows(&self, value: &str) -> bool {
+        self.ids.contains_key(value)
+    }
+
     /// The names of the ids. Labels that were found get the ids of their sorted values, in `rows` too.
     pub(super) fn finish(mut self, rows: &mut [Row]) -> Vec<String> {
         if self.open {

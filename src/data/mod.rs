@@ -4,26 +4,39 @@
 //!
 //! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], made while training goes on;
 //! [`epoch_order`] and [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant
-//! memory.
+//! memory; [`read_labelled`] rows that a trained model is measured on. A [`Layout`] says how their file is laid out, an
+//! [`Origin`] where it is.
 
+mod alike;
 mod batch;
 mod delimited;
+mod encoding;
 mod error;
-mod json_lines;
+mod invisible;
+mod json;
+mod json_array;
+mod label_checks;
 mod labels;
+mod layout;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod plain;
+mod quotes;
 mod read;
 mod rows;
 mod source;
 mod split;
+mod split_checks;
 mod tokenizer;
 mod tokens;
 mod vocabulary;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use error::{DataError, Problem};
-pub use read::{Texts, read, stream_texts};
+pub use invisible::{escaped, is_invisible};
+pub use layout::{Layout, Wording};
+pub use read::{Texts, read, read_labelled, stream_lines, stream_texts};
+pub use source::Origin;
 pub use split::{epoch_order, leaked, split};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
@@ -51,8 +64,12 @@ pub struct Cleaning {
     pub read: u64,
     /// Rows without a text.
     pub missing_text: u64,
+    /// Lines of the first of these.
+    pub missing_text_lines: Vec<u64>,
     /// Rows with a text but without a label.
     pub missing_label: u64,
+    /// Lines of the first of these.
+    pub missing_label_lines: Vec<u64>,
     /// Of the rows kept: texts that stand more than once, counted without their first place.
     pub duplicates: u64,
     /// Of the rows kept: texts that stand more than once with different labels.

@@ -3,7 +3,6 @@
 //! Only the columns wanted are read, a row group at a time. Rows are counted from 1, as there are no lines.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,36 +16,42 @@ use parquet::{
 
 use super::{
     DataError, Problem,
+    layout::{Wording, suggest},
     rows::{Cells, Columns, Fault},
-    source::Input,
+    source::{Input, MAX_ROW},
 };
+use crate::regular;
 
 /// A Parquet file, row by row.
 pub(super) struct Parquet {
     path: PathBuf,
     rows: RowIter<'static>,
     columns: Columns,
+    /// Names of all columns.
+    names: Vec<String>,
     input: Input,
     row: u64,
 }
 
 impl Parquet {
     /// Its `input` is read to the end for its digest: the columns lie all over the file.
-    pub(super) fn new(path: &Path, mut input: Input, columns: Columns) -> Result<Self, DataError> {
+    pub(super) fn new(path: &Path, mut input: Input, columns: Columns, wording: Wording) -> Result<Self, DataError> {
         std::io::copy(&mut input, &mut std::io::sink()).map_err(DataError::io(path))?;
         let odd = |error| unreadable(path, error);
-        let reader = SerializedFileReader::new(File::open(path).map_err(DataError::io(path))?).map_err(odd)?;
+        let reader = SerializedFileReader::new(regular::open(path).map_err(DataError::io(path))?).map_err(odd)?;
         let schema = reader.metadata().file_metadata().schema();
+        let names: Vec<String> = schema.get_fields().iter().map(|column| column.name().to_string()).collect();
         let mut wanted = Vec::new();
-        let keys = [(Some(&columns.text), "data.text_column"), (columns.label.as_ref(), "data.label_column")];
+        let keys = [(Some(&columns.text), "text_column"), (columns.label.as_ref(), "label_column")];
         for (name, key) in keys.into_iter().filter_map(|(name, key)| Some((name?, key))) {
             let Some(column) = schema.get_fields().iter().find(|column| column.name() == name) else {
                 return Err(DataError::Column {
                     path: path.into(),
                     what: "no column",
                     column: name.clone(),
-                    key,
-                    found: schema.get_fields().iter().map(|column| column.name().to_string()).collect(),
+                    key: wording.name(key),
+                    help: suggest(name, &names),
+                    found: names,
                 });
             };
             if !wanted.iter().any(|known| Arc::ptr_eq(known, column)) {
@@ -55,7 +60,7 @@ impl Parquet {
         }
         let wanted = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(odd)?;
         let rows = RowIter::from_file_into(Box::new(reader)).project(Some(wanted)).map_err(odd)?;
-        Ok(Self { path: path.into(), rows, columns, input, row: 0 })
+        Ok(Self { path: path.into(), rows, columns, names, input, row: 0 })
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
@@ -63,21 +68,29 @@ impl Parquet {
         self.row += 1;
         let row = row.map_err(|error| Fault::File(unreadable(&self.path, error)))?;
         for (name, field) in row.into_columns() {
-            let problem = |what: String| Fault::Row(Problem { line: self.row, what });
+            let problem = |what: String| Fault::Row(Problem::new(self.row, what));
             if Some(&name) == self.columns.label.as_ref() {
                 cells.label = label(&field).map_err(|found| {
-                    problem(format!("`{name}` is {found}, expected a string, an integer or a boolean"))
+                    problem(format!("`{name}` is {found}, expected a string, a number or a boolean"))
                 })?;
             }
             if name == self.columns.text {
                 cells.text = match field {
                     Field::Null => String::new(),
+                    Field::Str(text) if text.len() as u64 > MAX_ROW => {
+                        let (path, line) = (self.path.clone(), self.row);
+                        return Err(Fault::File(DataError::RowTooLong { path, line, help: String::new() }));
+                    }
                     Field::Str(text) => text,
                     other => return Err(problem(format!("`{name}` is {other}, expected a string"))),
                 };
             }
         }
         Ok(Some(self.row))
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     pub(super) fn input(&self) -> &Input {
@@ -99,6 +112,8 @@ fn label(field: &Field) -> Result<String, String> {
         | Field::UShort(_)
         | Field::UInt(_)
         | Field::ULong(_) => Ok(field.to_string()),
+        Field::Float(number) => super::json::number(f64::from(*number)),
+        Field::Double(number) => super::json::number(*number),
         other => Err(other.to_string()),
     }
 }

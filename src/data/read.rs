@@ -7,30 +7,82 @@ use std::{
 };
 
 use super::{
-    Cleaning, DataConfig, DataError, Dataset, Format, Problem, Row,
+    Cleaning, DataConfig, DataError, Dataset, Problem, Row,
     error::{Problems, shorten},
+    invisible::{escaped, is_blank},
+    label_checks,
     labels::Labels,
+    layout::{Layout, Wording},
     rows::{Cells, Columns, Fault, Rows},
+    source::Origin,
 };
-use crate::random::{Purpose, Stream};
+use crate::{
+    random::{Purpose, Stream},
+    warning::{Kind, Warning, lines, lines_of},
+};
+
+/// Labels that a data set may have. A classifier of more is another task, and a column with more is no column of labels.
+const MAX_LABELS: usize = 10_000;
 
 /// Reads a labelled data file and cleans it.
 ///
 /// A row without a text or without a label is dropped, as pandas' `dropna` does. Missing is what is empty or holds
-/// nothing but white space (in JSON Lines also `null` and an absent field); words such as `NA` and `null`, which pandas
-/// takes for missing too, are texts. Texts are kept as they stand, label values and column names are trimmed. Where
+/// nothing but white space (in JSON also `null` and an absent field); words such as `NA` and `null`, which pandas
+/// takes for missing too, are texts. Texts are kept as they are, label values and column names are trimmed. Where
 /// `config.limit` is set, that many of the cleaned rows are drawn at random by `config.seed` and kept in file order.
 ///
 /// # Errors
 /// Where the file cannot be read, is not UTF-8, lacks a column, has rows that cannot be used (all of them are named, up
 /// to a number), or where no row or a single class is left.
 pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
-    let columns = Columns { text: config.text_column.clone(), label: Some(config.label_column.clone()) };
-    let mut file = Rows::open(path, config.format, columns)?;
-    let mut labels = Labels::new(&config.labels);
+    let origin = Origin::File(path.to_owned());
+    let mut data = labelled(&origin, Layout::from(config), &config.text_column, &config.label_column, &config.labels)?;
+    let all: Vec<u32> = (0..data.rows.len() as u32).collect();
+    let counts = data.class_counts(&all);
+    data.warnings.extend(label_checks::check(&data.labels, &counts, &config.label_column, Wording::Keys));
+    if let Some(limit) = config.limit {
+        sample(&mut data.rows, limit, config.seed);
+    }
+    if let Some(first) = data.rows.first()
+        && data.rows.iter().all(|row| row.label == first.label)
+    {
+        let label = data.labels[first.label as usize].clone();
+        return Err(DataError::OneClass { path: path.to_owned(), label });
+    }
+    (data.cleaning.duplicates, data.cleaning.contradicting) = duplicates(&data.rows);
+    Ok(data)
+}
+
+/// Reads labelled rows that a trained model is measured on: as [`read`], of any origin, and a single class will do. `labels` maps
+/// the values of the label column to names.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_labelled(
+    origin: &Origin,
+    layout: Layout,
+    text_column: &str,
+    label_column: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<Dataset, DataError> {
+    labelled(origin, layout, text_column, label_column, labels)
+}
+
+fn labelled(
+    origin: &Origin,
+    layout: Layout,
+    text_column: &str,
+    label_column: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<Dataset, DataError> {
+    let path = origin.name();
+    let columns = Columns { text: text_column.to_owned(), label: Some(label_column.to_owned()) };
+    let mut file = Rows::open(origin, layout, columns)?;
+    let mut labels = Labels::new(given);
     let mut rows = Vec::new();
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
+    let mut blank = Noticed::default();
     let mut cells = Cells::default();
     loop {
         let line = match file.next(&mut cells) {
@@ -45,37 +97,86 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         cleaning.read += 1;
         if cells.text.trim().is_empty() {
             cleaning.missing_text += 1;
+            note(&mut cleaning.missing_text_lines, line);
         } else if cells.label.is_empty() {
             cleaning.missing_label += 1;
+            note(&mut cleaning.missing_label_lines, line);
         } else if let Some(label) = labels.id(&cells.label) {
+            if is_blank(&cells.text) {
+                blank.add(line);
+            }
             rows.push(Row { line, text: mem::take(&mut cells.text), label });
         } else {
-            let what = unknown_label(&cells.label, &config.labels);
-            problems.push(Problem { line, what });
+            problems.push(Problem::new(line, unknown_label(&cells.label, given, layout.wording)));
+        }
+        if labels.len() > MAX_LABELS {
+            let (column, key) = (label_column.to_owned(), layout.wording.name("label_column"));
+            return Err(DataError::TooManyLabels { path, column, key, most: MAX_LABELS });
+        }
+        if u32::try_from(rows.len()).is_err() {
+            return Err(DataError::TooLarge { what: "rows" });
         }
     }
     file.check_columns()?;
-    problems.into_result(path)?;
+    problems.into_result(&path).map_err(|error| file.told(error))?;
     if rows.is_empty() {
         let Cleaning { read, missing_text, missing_label, .. } = cleaning;
-        return Err(DataError::NoRows { path: path.to_owned(), read, missing_text, missing_label });
-    }
-    if u32::try_from(rows.len()).is_err() {
-        return Err(DataError::TooLarge { what: "rows" });
+        return Err(file.told(DataError::NoRows { path, read, missing_text, missing_label }));
     }
 
+    let mut warnings = swallowed(&file, Some(&|value| labels.knows(value)), layout.wording);
+    if blank.rows > 0 {
+        let (rows, text) = if blank.rows == 1 { ("1 row", "a text") } else { ("rows", "texts") };
+        let rows = if blank.rows == 1 { rows.to_owned() } else { format!("{} {rows}", blank.rows) };
+        let message = format!(
+            "{rows} with {text} of invisible characters alone ({}): the model sees nothing of them; leave them out of the file",
+            lines_of(&blank.lines, blank.rows)
+        );
+        warnings.push(Warning::new(Kind::DataFile, message).at(blank.lines));
+    }
     let labels = labels.finish(&mut rows);
-    if let Some(limit) = config.limit {
-        sample(&mut rows, limit, config.seed);
+    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning, warnings })
+}
+
+/// Rows that something was noticed of.
+#[derive(Default)]
+struct Noticed {
+    rows: u64,
+    /// Lines of the first.
+    lines: Vec<u64>,
+}
+
+impl Noticed {
+    fn add(&mut self, line: u64) {
+        self.rows += 1;
+        note(&mut self.lines, line);
     }
-    if let Some(first) = rows.first()
-        && rows.iter().all(|row| row.label == first.label)
-    {
-        let label = labels[first.label as usize].clone();
-        return Err(DataError::OneClass { path: path.to_owned(), label });
+}
+
+fn note(lines: &mut Vec<u64>, line: u64) {
+    if lines.len() < Warning::MAX_LINES {
+        lines.push(line);
     }
-    (cleaning.duplicates, cleaning.contradicting) = duplicates(&rows);
-    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning, warnings: Vec::new() })
+}
+
+/// Says which rows a quote has probably swallowed.
+fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Wording) -> Vec<Warning> {
+    let found = file.swallowed().map(|swallowed| swallowed.found(is_label)).unwrap_or_default();
+    let at: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+    let breaks: u64 = found.iter().map(|(_, breaks)| breaks).sum();
+    let (fields, hold) = match found.len() {
+        0 => return Vec::new(),
+        1 => ("a quoted field".to_owned(), "spans"),
+        n => (format!("{n} quoted fields"), "span"),
+    };
+    let message = format!(
+        "{fields} ({}) {hold} {breaks} line break{} and what look like rows of their own: a quotation mark at the start of a field \
+         swallows the lines up to the next one; if quotes are characters like others in this file, write {}",
+        lines(&at),
+        if breaks == 1 { "" } else { "s" },
+        wording.set("quoting", "none")
+    );
+    vec![Warning::new(Kind::DataFile, message).at(at)]
 }
 
 /// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.
@@ -86,14 +187,24 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON Lines file whose first object has no such
 /// field says so as the first item.
-pub fn stream_texts(path: &Path, format: Option<Format>, text_column: &str) -> Result<Texts, DataError> {
-    let file = Rows::open(path, format, Columns { text: text_column.to_owned(), label: None })?;
-    Ok(Texts { path: path.to_owned(), file, cells: Cells::default(), broken: false })
+pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Result<Texts, DataError> {
+    let file = Rows::open(origin, layout, Columns { text: text_column.to_owned(), label: None })?;
+    Ok(Texts { path: origin.name(), wording: layout.wording, file, cells: Cells::default(), broken: false })
+}
+
+/// The lines of a file, each a text: see [`stream_texts`].
+///
+/// # Errors
+/// Where the file cannot be opened.
+pub fn stream_lines(origin: &Origin) -> Result<Texts, DataError> {
+    let (file, wording) = (Rows::plain(origin)?, Wording::Options);
+    Ok(Texts { path: origin.name(), wording, file, cells: Cells::default(), broken: false })
 }
 
 /// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
 pub struct Texts {
     path: PathBuf,
+    wording: Wording,
     file: Rows,
     cells: Cells,
     /// Nothing can follow.
@@ -104,6 +215,16 @@ impl Texts {
     /// Bytes of the file read so far, a little ahead of the last text.
     pub fn bytes_read(&self) -> u64 {
         self.file.input().bytes()
+    }
+
+    /// Names of the file's columns, as far as it has been read: those of its header, or the fields of its first object.
+    pub fn columns(&self) -> &[String] {
+        self.file.columns()
+    }
+
+    /// What is probably a mistake in what has been read.
+    pub fn warnings(&self) -> Vec<Warning> {
+        swallowed(&self.file, None, self.wording)
     }
 }
 
@@ -119,7 +240,8 @@ impl Iterator for Texts {
             Ok(Some(line)) => self.file.check_columns().map(|()| (line, mem::take(&mut self.cells.text))),
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
-                return Some(Err(DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 }));
+                let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };
+                return Some(Err(self.file.told(error)));
             }
         };
         self.broken = result.is_err();
@@ -127,9 +249,18 @@ impl Iterator for Texts {
     }
 }
 
-fn unknown_label(value: &str, labels: &BTreeMap<String, String>) -> String {
-    let keys: Vec<String> = labels.keys().map(|key| format!("`{key}`")).collect();
-    format!("label `{}` is not in data.labels, which has {}", shorten(value).escape_debug(), keys.join(", "))
+fn unknown_label(value: &str, labels: &BTreeMap<String, String>, wording: Wording) -> String {
+    const SHOWN: usize = 20;
+    let mut known: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
+    if labels.len() > SHOWN {
+        known.push(format!("and {} more", labels.len() - SHOWN));
+    }
+    let value = escaped(&shorten(value));
+    let known = known.join(", ");
+    match wording {
+        Wording::Keys => format!("label `{value}` is not in data.labels, which has {known}"),
+        Wording::Options => format!("label `{value}` is not one that the model knows: {known}"),
+    }
 }
 
 /// Keeps `limit` rows drawn at random, in their order.

@@ -1,13 +1,17 @@
 //! The rows of a file, whatever its layout: what [`read`](super::read) and [`stream_texts`](super::stream_texts) share.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::{
-    DataError, Format, Problem,
+    DataError, Problem,
     delimited::Delimited,
-    json_lines::JsonLines,
-    source::{Input, format_of},
+    json::JsonRows,
+    layout::{self, Layout, Reading, Wording},
+    plain::Plain,
+    quotes::Swallowed,
+    source::{Input, Origin},
 };
+use crate::sniff::FileKind;
 
 /// The text and the label of one row, as they stand in the file. Empty: missing.
 #[derive(Debug, Default)]
@@ -40,56 +44,132 @@ pub(super) enum Fault {
 }
 
 /// A file, row by row.
-pub(super) enum Rows {
-    Delimited(Delimited),
-    JsonLines(JsonLines),
+pub(super) struct Rows {
+    path: PathBuf,
+    wording: Wording,
+    /// What the file is by its first bytes, where that is nothing that its layout allows.
+    other: Option<FileKind>,
+    layout: RowsOf,
+}
+
+/// Rows of one layout.
+enum RowsOf {
+    Delimited(Box<Delimited>),
+    Json(JsonRows),
+    Plain(Plain),
     #[cfg(feature = "parquet")]
     Parquet(super::parquet::Parquet),
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path, format: Option<Format>, columns: Columns) -> Result<Self, DataError> {
-        let format = format_of(path, format)?;
-        let input = Input::open(path)?;
-        Ok(match format {
-            Format::Csv => Self::Delimited(Delimited::new(path, input, b',', columns)?),
-            Format::Tsv => Self::Delimited(Delimited::new(path, input, b'\t', columns)?),
-            Format::Jsonl => Self::JsonLines(JsonLines::new(path, input, columns)),
+    pub(super) fn open(origin: &Origin, layout: Layout, columns: Columns) -> Result<Self, DataError> {
+        let (path, wording) = (origin.name(), layout.wording);
+        let input = Input::open(origin)?;
+        let reading = layout::reading(layout, origin, &input, &columns)?;
+        let allowed = match reading {
+            Reading::JsonLines | Reading::JsonArray => Some(FileKind::Json),
+            Reading::Parquet => Some(FileKind::Parquet),
+            Reading::Delimited { .. } => None,
+        };
+        let other = input.kind().filter(|kind| Some(*kind) != allowed);
+        let rows = match reading {
+            Reading::Delimited { delimiter, quotes } => {
+                Delimited::new(&path, input, delimiter, quotes, columns, wording)
+                    .map(|rows| RowsOf::Delimited(Box::new(rows)))
+            }
+            Reading::JsonLines => Ok(RowsOf::Json(JsonRows::lines(&path, input, columns, wording))),
+            Reading::JsonArray => Ok(RowsOf::Json(JsonRows::array(&path, input, columns, wording))),
             #[cfg(feature = "parquet")]
-            Format::Parquet => Self::Parquet(super::parquet::Parquet::new(path, input, columns)?),
+            Reading::Parquet if matches!(origin, Origin::File(_)) => {
+                super::parquet::Parquet::new(&path, input, columns, wording).map(RowsOf::Parquet)
+            }
+            #[cfg(feature = "parquet")]
+            Reading::Parquet => {
+                let what = "Parquet is read from a file only: write it to one first".into();
+                Err(DataError::Layout { path: path.clone(), what })
+            }
             #[cfg(not(feature = "parquet"))]
-            Format::Parquet => return Err(DataError::NoParquet { path: path.into() }),
-        })
+            Reading::Parquet => Err(DataError::NoParquet { path: path.clone() }),
+        };
+        match rows {
+            Ok(layout) => Ok(Self { path, wording, other, layout }),
+            Err(error) => Err(told(&path, wording, other, error)),
+        }
+    }
+
+    /// Each line a text.
+    pub(super) fn plain(origin: &Origin) -> Result<Self, DataError> {
+        let input = Input::open(origin)?;
+        let other = input.kind().filter(|kind| *kind != FileKind::Json);
+        let layout = RowsOf::Plain(Plain::new(&origin.name(), input));
+        Ok(Self { path: origin.name(), wording: Wording::Options, other, layout })
     }
 
     /// Fills `cells` with the next row and returns the line on which it begins; none at the end of the file.
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         cells.clear();
-        match self {
-            Self::Delimited(rows) => rows.next(cells),
-            Self::JsonLines(rows) => rows.next(cells),
+        let next = match &mut self.layout {
+            RowsOf::Delimited(rows) => rows.next(cells),
+            RowsOf::Json(rows) => rows.next(cells),
+            RowsOf::Plain(rows) => rows.next(cells),
             #[cfg(feature = "parquet")]
-            Self::Parquet(rows) => rows.next(cells),
-        }
+            RowsOf::Parquet(rows) => rows.next(cells),
+        };
+        next.map_err(|fault| match fault {
+            Fault::File(error) => Fault::File(self.told(error)),
+            Fault::Row(problem) => Fault::Row(problem),
+        })
+    }
+
+    /// The error of its reader; what the file is in its place, where it is something else and no row of it was sound.
+    pub(super) fn told(&self, error: DataError) -> DataError {
+        let other = self.other.filter(|_| self.columns().is_empty());
+        told(&self.path, self.wording, other, error)
     }
 
     /// Refuses a column that no row read so far has.
     pub(super) fn check_columns(&self) -> Result<(), DataError> {
-        match self {
-            Self::Delimited(_) => Ok(()), // checked against the header
-            Self::JsonLines(rows) => rows.check_columns(),
+        match &self.layout {
+            RowsOf::Json(rows) => rows.check_columns(),
+            _ => Ok(()), // checked against the header or the schema, or has none
+        }
+    }
+
+    /// Names of the columns: those of the header, or the fields of the first object read.
+    pub(super) fn columns(&self) -> &[String] {
+        match &self.layout {
+            RowsOf::Delimited(rows) => rows.header(),
+            RowsOf::Json(rows) => rows.fields(),
+            RowsOf::Plain(_) => &[],
             #[cfg(feature = "parquet")]
-            Self::Parquet(_) => Ok(()), // checked against the schema
+            RowsOf::Parquet(rows) => rows.names(),
+        }
+    }
+
+    /// Quoted fields that span lines which look like rows; none where quotes mean nothing.
+    pub(super) fn swallowed(&self) -> Option<&Swallowed> {
+        match &self.layout {
+            RowsOf::Delimited(rows) => rows.swallowed(),
+            _ => None,
         }
     }
 
     /// The file's bytes, as far as they have been read.
     pub(super) fn input(&self) -> &Input {
-        match self {
-            Self::Delimited(rows) => rows.input(),
-            Self::JsonLines(rows) => rows.input(),
+        match &self.layout {
+            RowsOf::Delimited(rows) => rows.input(),
+            RowsOf::Json(rows) => rows.input(),
+            RowsOf::Plain(rows) => rows.input(),
             #[cfg(feature = "parquet")]
-            Self::Parquet(rows) => rows.input(),
+            RowsOf::Parquet(rows) => rows.input(),
         }
+    }
+}
+
+/// The error of a reader; what the file is in its place, where the file is something else.
+fn told(path: &std::path::Path, wording: Wording, other: Option<FileKind>, error: DataError) -> DataError {
+    match (other, &error) {
+        (_, DataError::Io { .. }) | (None, _) => error,
+        (Some(kind), _) => layout::other_kind(wording, path, kind),
     }
 }

@@ -1,55 +1,97 @@
-//! Opening a data file: its layout, byte-order mark and digest.
+//! Opening a data file: its first bytes, its byte-order mark and its digest.
 
 use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
+    fmt,
+    io::{self, BufRead, Read},
+    path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{DataError, Format};
+use super::DataError;
+use crate::{
+    regular,
+    sniff::{self, FileKind},
+};
 
-/// The layout that the spec says, or else that the file's ending says.
-pub(super) fn format_of(path: &Path, format: Option<Format>) -> Result<Format, DataError> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    match (format, ending.as_deref()) {
-        (Some(format), _) => Ok(format),
-        (None, Some("csv")) => Ok(Format::Csv),
-        (None, Some("tsv")) => Ok(Format::Tsv),
-        (None, Some("jsonl" | "ndjson")) => Ok(Format::Jsonl),
-        (None, Some("parquet")) => Ok(Format::Parquet),
-        (None, _) => Err(DataError::UnknownFormat { path: path.to_owned() }),
+/// Bytes that one row may have. The longest texts that a model sees have a few thousand; what is longer is no row: a file
+/// without line breaks, or a quote that is never closed.
+pub(super) const MAX_ROW: u64 = 16 << 20;
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A regular file.
+    File(PathBuf),
+    /// The standard input.
+    StandardInput,
+}
+
+impl Origin {
+    /// What a path on the command line means: `-` and `/dev/stdin` are the standard input.
+    pub fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some("-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => Self::StandardInput,
+            _ => Self::File(path.to_owned()),
+        }
+    }
+
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::StandardInput => "standard input".into(),
+        }
     }
 }
 
 /// A file's bytes without its byte-order mark. Hashes what passes, so that the digest is that of the bytes parsed.
 pub(super) struct Input {
-    file: File,
-    /// Bytes looked at for a byte-order mark and not yet handed on.
-    head: Vec<u8>,
+    source: Box<dyn Read + Send>,
+    /// The first bytes, for those who tell files by them.
+    first: Vec<u8>,
+    /// How many of them have been handed on.
+    passed: usize,
+    kind: Option<FileKind>,
     hash: Sha256,
     /// Bytes read from the file.
     bytes: u64,
 }
 
 impl Input {
-    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let mut file = File::open(path).map_err(DataError::io(path))?;
-        let mut head = Vec::new();
-        file.by_ref().take(3).read_to_end(&mut head).map_err(DataError::io(path))?;
-        let (hash, bytes) = (Sha256::new_with_prefix(&head), head.len() as u64);
-        if head.is_empty() {
-            return Err(DataError::Empty { path: path.to_owned() });
+    pub(super) fn open(origin: &Origin) -> Result<Self, DataError> {
+        match origin {
+            Origin::File(path) => Self::new(Box::new(regular::open(path).map_err(DataError::io(path))?), path),
+            Origin::StandardInput => Self::new(Box::new(io::stdin()), &origin.name()),
         }
-        if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
-            let what = "the file is UTF-16, not UTF-8".to_owned();
-            return Err(DataError::NotUtf8 { path: path.to_owned(), line: 1, what, from: "UTF-16" });
+    }
+
+    fn new(mut source: Box<dyn Read + Send>, path: &Path) -> Result<Self, DataError> {
+        let mut first = Vec::new();
+        source.by_ref().take(sniff::HEAD as u64).read_to_end(&mut first).map_err(DataError::io(path))?;
+        let (hash, bytes) = (Sha256::new_with_prefix(&first), first.len() as u64);
+        let kind = sniff::kind_of(&first);
+        match kind {
+            Some(FileKind::Empty) => return Err(DataError::Empty { path: path.to_owned() }),
+            Some(FileKind::Utf16) => {
+                let what = "the file is UTF-16, not UTF-8".to_owned();
+                let from = Some(utf16(&first));
+                return Err(DataError::NotUtf8 { path: path.to_owned(), line: 1, what, from });
+            }
+            _ => {}
         }
-        if head == "\u{FEFF}".as_bytes() {
-            head.clear();
-        }
-        Ok(Self { file, head, hash, bytes })
+        let passed = if first.starts_with("\u{FEFF}".as_bytes()) { 3 } else { 0 };
+        Ok(Self { source, first, passed, kind, hash, bytes })
+    }
+
+    /// The first bytes, without the byte-order mark.
+    pub(super) fn first(&self) -> &[u8] {
+        self.first.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(&self.first)
+    }
+
+    /// What the file is, where its first bytes say it.
+    pub(super) fn kind(&self) -> Option<FileKind> {
+        self.kind
     }
 
     /// Bytes read from the file so far.
@@ -65,15 +107,57 @@ impl Input {
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if !self.head.is_empty() {
-            let n = self.head.len().min(buf.len());
-            buf[..n].copy_from_slice(&self.head[..n]);
-            self.head.drain(..n);
+        if let Some(rest) = self.first.get(self.passed..).filter(|rest| !rest.is_empty()) {
+            let n = rest.len().min(buf.len());
+            buf[..n].copy_from_slice(&rest[..n]);
+            self.passed += n;
             return Ok(n);
         }
-        let n = self.file.read(buf)?;
+        let n = self.source.read(buf)?;
         self.hash.update(&buf[..n]);
         self.bytes += n as u64;
         Ok(n)
     }
+}
+
+/// What iconv calls the UTF-16 that begins so.
+fn utf16(first: &[u8]) -> &'static str {
+    match first {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16",
+        [0, ..] => "UTF-16BE",
+        _ => "UTF-16LE",
+    }
+}
+
+/// A row has more than [`MAX_ROW`] bytes.
+#[derive(Debug)]
+pub(super) struct RowTooLong;
+
+impl fmt::Display for RowTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a row has more than {} bytes", MAX_ROW)
+    }
+}
+
+impl std::error::Error for RowTooLong {}
+
+impl RowTooLong {
+    pub(super) fn error() -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, Self)
+    }
+}
+
+/// For `map_err` around the reading of the row that begins on `line`.
+pub(super) fn reading(path: &Path, line: u64) -> impl FnOnce(io::Error) -> DataError + '_ {
+    move |error| match error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) {
+        true => DataError::RowTooLong { path: path.to_owned(), line, help: String::new() },
+        false => DataError::Io { path: path.to_owned(), error },
+    }
+}
+
+/// Puts the next line into `buffer`, with its end; nothing at the end of the file.
+pub(super) fn read_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    reader.by_ref().take(MAX_ROW + 1).read_until(b'\n', buffer)?;
+    if buffer.len() as u64 > MAX_ROW { Err(RowTooLong::error()) } else { Ok(()) }
 }

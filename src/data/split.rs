@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{DataConfig, DataError, Dataset, Splits};
+use super::{DataConfig, DataError, Dataset, Splits, split_checks};
 use crate::random::{Purpose, Stream};
 
 /// Splits the rows at random by `config.seed`.
@@ -50,6 +50,7 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
             splits.train.push(row);
         }
     }
+    splits.warnings = split_checks::check(dataset, &splits, config);
     Ok(splits)
 }
 

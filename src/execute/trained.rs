@@ -1,4 +1,4 @@
-//! A trained model, taken up again: for `taper predict`.
+//! A trained model, taken up again: for `taper predict` and `taper eval`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::ExecuteError;
 use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
-    metrics::{argmax, log_softmax},
+    metrics::{Metrics, Scored, argmax, log_softmax},
     model::{BertConfig, Parameters, read_weights},
     train::BATCH_TOKENS,
 };
@@ -23,8 +23,7 @@ impl Trained {
     /// Loads a folder that a run wrote. Texts are cut to `max_length` tokens.
     pub fn load(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
         let config = BertConfig::read(&folder.join("config.json"))?;
-        let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
-        let labels = config.labels().ok_or_else(no_labels)?;
+        let labels = labels(&config, folder)?;
         let weights = folder.join("model.safetensors");
         let loaded = Parameters::load(&config, labels.len(), read_weights(&weights)?, &weights, 0)?;
         Ok(Self {
@@ -33,6 +32,11 @@ impl Trained {
             max_length: max_length.min(config.max_position_embeddings),
             labels,
         })
+    }
+
+    /// Names of the labels of a model that a run wrote, by id.
+    pub fn labels_of(folder: &Path) -> Result<Vec<String>, ExecuteError> {
+        labels(&BertConfig::read(&folder.join("config.json"))?, folder)
     }
 
     /// Names of the labels, by id.
@@ -46,19 +50,57 @@ impl Trained {
         texts: &[String],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
+        let scores = self.scores(texts, progress)?;
+        Ok(scores.iter().map(|logits| (argmax(logits), probabilities(&log_softmax(logits)))).collect())
+    }
+
+    /// Figures of the model on texts whose label ids are known. `progress` is told the texts done, after every batch.
+    ///
+    /// # Panics
+    /// Where there are not as many labels as texts, or an id that the model does not have.
+    pub fn evaluate(
+        &mut self,
+        texts: &[String],
+        labels: &[u32],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Metrics, ExecuteError> {
+        /// Texts tokenised at a time: their tokens are not kept.
+        const WINDOW: usize = 4096;
+        assert_eq!(texts.len(), labels.len(), "a label for each text");
+        let mut rows = Vec::with_capacity(texts.len());
+        for (texts, labels) in texts.chunks(WINDOW).zip(labels.chunks(WINDOW)) {
+            let before = rows.len();
+            for (logits, &label) in self.scores(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
+                let log = log_softmax(logits);
+                rows.push(Scored::new(label, &probabilities(&log), -log[label as usize]));
+            }
+        }
+        Ok(Metrics::new(&self.labels, rows))
+    }
+
+    /// The logits of each text.
+    fn scores(&mut self, texts: &[String], progress: &mut dyn FnMut(usize)) -> Result<Vec<Vec<f32>>, ExecuteError> {
         let ids = self.tokenizer.encode_all(texts, self.max_length)?;
         let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
-        let mut results = vec![(0, Vec::new()); texts.len()];
+        let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;
         for part in by_length(&lengths, BATCH_TOKENS) {
-            let batch: Vec<&[u32]> = part.iter().map(|&place| ids[place].as_slice()).collect();
-            let scores = self.engine.scores(&Batch::of_texts(&batch))?;
-            for (&place, logits) in part.iter().zip(&scores) {
-                results[place] = (argmax(logits), log_softmax(logits).iter().map(|v| v.exp() as f32).collect());
+            let batch: Vec<&[u32]> = part.iter().map(|&row| ids[row].as_slice()).collect();
+            for (&row, logits) in part.iter().zip(self.engine.scores(&Batch::of_texts(&batch))?) {
+                results[row] = logits;
             }
             done += part.len();
             progress(done);
         }
         Ok(results)
     }
+}
+
+fn labels(config: &BertConfig, folder: &Path) -> Result<Vec<String>, ExecuteError> {
+    let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
+    config.labels().ok_or_else(no_labels)
+}
+
+fn probabilities(log: &[f64]) -> Vec<f32> {
+    log.iter().map(|v| v.exp() as f32).collect()
 }

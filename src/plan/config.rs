@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::spec::{ClassWeights, Format, Keep, Metric, Precision, Probe, Repository, Scheduler, WebFile};
+pub use crate::spec::{
+    ClassWeights, Delimiter, Format, Keep, Metric, Precision, Probe, Quoting, Repository, Scheduler, WebFile,
+};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,12 @@ pub struct DataConfig {
     /// Layout; by the file's ending where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// What separates fields; as the layout has it where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
+    /// What quotes mean. Stored runs of before this key were made with `minimal`, and keep their keys.
+    #[serde(default, skip_serializing_if = "Quoting::is_minimal")]
+    pub quoting: Quoting,
     /// Column that holds the text.
     pub text_column: String,
     /// Column that holds the label.
@@ -160,5 +168,21 @@ mod tests {
         assert_eq!(read.checkpoint.every_minutes, 0.0);
         let text = toml::to_string(&read).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
+    }
+
+    /// How a file is laid out decides which rows it has; what is the default is not written, so that keys stay as they were.
+    #[test]
+    fn delimiter_and_quoting_are_part_of_a_run_only_where_they_are_not_the_default() {
+        let mut config = full_config();
+        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
+        let base = key(&config);
+        assert!(!toml::to_string(&config).unwrap().contains("quoting"));
+        config.data.quoting = Quoting::None;
+        let unquoted = key(&config);
+        config.data.delimiter = Some(";".parse().unwrap());
+        let both = key(&config);
+        assert!(base != unquoted && unquoted != both && base != both);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 }

@@ -30,6 +30,8 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
             },
             file: data.file.clone(),
             format: data.format,
+            delimiter: data.delimiter,
+            quoting: data.quoting,
             text_column: data.text_column.clone(),
             label_column: data.label_column.clone(),
             labels: data.labels.clone(),

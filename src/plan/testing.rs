@@ -6,8 +6,8 @@ use super::{Expansion, PlanError};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
-        Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Precision, Probe, Report, Scheduler, Spec, Sweep,
-        Train,
+        Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Precision, Probe, Quoting, Report, Scheduler,
+        Spec, Sweep, Train,
     },
 };
 
@@ -21,6 +21,8 @@ pub fn spec() -> Spec {
             source: "path:reviews.csv".into(),
             file: None,
             format: None,
+            delimiter: None,
+            quoting: Quoting::Minimal,
             text_column: "review".into(),
             label_column: "label".into(),
             labels: [("0", "negative"), ("1", "positive")].map(|(a, b)| (a.to_string(), b.to_string())).into(),

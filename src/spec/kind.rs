@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    Delimiter,
     node::{Item, Node},
     problem::Fault,
     source,
@@ -25,6 +26,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A source of one of these schemes.
     Source(&'static [&'static str]),
+    /// `data.delimiter`.
+    Delimiter,
     /// `true` or `false`.
     Boolean,
     /// A whole number from the first to the second, both included.
@@ -60,6 +63,7 @@ impl Kind {
             Self::Prose => "a string".into(),
             Self::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
             Self::Source(schemes) => source::forms(schemes),
+            Self::Delimiter => Delimiter::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
             Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number, {least} or more"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
@@ -78,7 +82,7 @@ impl Kind {
 
     /// Whether a value given as bare text on the command line or in the environment can be meant as a string.
     pub(super) fn takes_only_strings(&self) -> bool {
-        matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_))
+        matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_) | Self::Delimiter)
     }
 
     /// Checks a value that holds no keys of its own and brings it into its final form: whole numbers where a number
@@ -105,6 +109,14 @@ impl Kind {
                     Err((why, help)) => vec![Fault::new(node.span.clone(), format!("`{path}` {why}")).help(help)],
                 }
             }
+            // One spelling each, whichever was written: it is part of a run's identity.
+            (Self::Delimiter, Item::Text(text)) => match text.parse::<Delimiter>() {
+                Ok(delimiter) => {
+                    *text = delimiter.to_string();
+                    vec![]
+                }
+                Err(_) => wrong(None),
+            },
             (Self::Boolean, Item::Boolean(_)) => vec![],
             (Self::Boolean, Item::Text(text)) if text == "true" || text == "false" => {
                 wrong(Some(format!("write {text} without quotes")))

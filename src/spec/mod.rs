@@ -5,7 +5,7 @@
 //!                                                           └─ places of problems ◄── conflicts (key against key)
 //! ```
 //!
-//! - `schema`, `schema_sweep`: the types the rest of the crate sees, [`Spec`] first.
+//! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
 //! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
 //! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table. `address`: [`Repository`], [`WebFile`].
@@ -22,6 +22,7 @@ mod files;
 pub mod keys;
 mod kind;
 mod layer;
+mod layout;
 mod load;
 mod merged;
 mod node;
@@ -36,6 +37,7 @@ mod sweep;
 pub use address::{Repository, WebFile};
 pub use explain::{Explanation, Said};
 pub use kind::Kind;
+pub use layout::{Delimiter, Quoting};
 pub use load::{LoadOptions, LoadedSpec};
 pub use problem::{Place, Problem, SpecErrors};
 pub use schema::*;

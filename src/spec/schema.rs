@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
+use super::{Delimiter, Quoting};
 
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +49,13 @@ pub struct Data {
     pub source: String,
     /// File inside an `hf:` data set; needed where it holds several.
     pub file: Option<String>,
-    /// `csv`, `tsv` or `jsonl`; by the file's ending where absent.
+    /// `csv`, `tsv`, `jsonl`, `json` or `parquet`; by the file's ending where absent.
     pub format: Option<Format>,
+    /// What separates the fields of a CSV or TSV file; a comma or a tab, as the format says, where absent.
+    pub delimiter: Option<Delimiter>,
+    /// What quotes mean in a CSV or TSV file.
+    #[serde(default)]
+    pub quoting: Quoting,
     /// Column (or JSON field) that holds the text.
     pub text_column: String,
     /// Column (or JSON field) that holds the label.
@@ -80,6 +86,8 @@ pub enum Format {
     Tsv,
     /// One JSON object a line.
     Jsonl,
+    /// One JSON array of objects.
+    Json,
     /// Parquet; a build with the feature `parquet` reads it.
     Parquet,
 }

@@ -2,6 +2,9 @@
 //! the real data set.
 
 mod batching;
+mod doubts;
+mod layouts;
+mod mutations;
 mod parquet;
 mod reading;
 mod splitting;
@@ -10,7 +13,7 @@ mod tokenizing;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use taper::plan::{DataConfig, Source};
+use taper::plan::{DataConfig, Quoting, Source};
 use tempfile::TempDir;
 
 /// A config as the plan would make it: columns `review` and `label`, 80/20.
@@ -19,6 +22,8 @@ fn config() -> DataConfig {
         source: Source::Path(PathBuf::new()),
         file: None,
         format: None,
+        delimiter: None,
+        quoting: Quoting::Minimal,
         text_column: "review".into(),
         label_column: "label".into(),
         labels: BTreeMap::new(),

@@ -79,9 +79,10 @@ fn tsv_by_ending_or_by_config() {
     let (_dir, path) = file("a.txt", text);
     let config = DataConfig { format: Some(Format::Tsv), ..config() };
     assert_eq!(read(&path, &config).unwrap().rows.len(), 2);
+    assert_eq!(rows(&ok("a.txt", text)).len(), 2, "its header tells it");
     assert_eq!(
-        refused("a.txt", text),
-        "a.txt: cannot tell the layout from the file's ending; set data.format to csv, tsv, jsonl or parquet"
+        refused("a.txt", "no\theader\n"),
+        "a.txt: neither the file's ending nor its first line tells its layout; set data.format to csv, tsv, jsonl, json or parquet"
     );
 }
 
@@ -96,7 +97,8 @@ fn json_lines() {
     let data = ok("a.jsonl", text);
     assert_eq!(rows(&data), [(1, "送餐\n快", "1"), (3, "慢", "false"), (4, "好", "true")]);
     assert_eq!(data.labels, ["1", "false", "true"]);
-    assert_eq!(data.cleaning, Cleaning { read: 7, missing_text: 3, missing_label: 1, ..Cleaning::default() });
+    let missing = Cleaning { missing_text_lines: vec![6, 7, 8], missing_label_lines: vec![5], ..Cleaning::default() };
+    assert_eq!(data.cleaning, Cleaning { read: 7, missing_text: 3, missing_label: 1, ..missing });
 }
 
 #[test]
@@ -113,12 +115,11 @@ fn json_lines_that_are_refused() {
     assert_eq!(
         refused("a.jsonl", text),
         concat!(
-            "a.jsonl: 6 rows cannot be used",
+            "a.jsonl: 5 rows cannot be used",
             "\n  line 2: column 26: EOF while parsing an object",
-            "\n  line 3: invalid type: sequence, expected a JSON object",
+            "\n  line 3: invalid type: sequence, expected a JSON object; for one array of objects write data.format = \"json\"",
             "\n  line 4: `review` is the number 3, expected a string",
-            "\n  line 5: `label` is the number 0.5, expected a string, an integer or a boolean",
-            "\n  line 6: `label` is an array, expected a string, an integer or a boolean",
+            "\n  line 6: `label` is an array, expected a string, a number or a boolean",
             "\n  line 7: column 29: trailing characters",
         )
     );
@@ -137,7 +138,9 @@ fn json_lines_that_are_refused() {
 fn missing_texts_and_labels_are_dropped() {
     let data = ok("a.csv", "label,review\n1,\n1,\"\"\n1, \u{3000}\t\n,a\n\" \",b\n,\n0,NA\n1,null\n");
     assert_eq!(rows(&data), [(8, "NA", "0"), (9, "null", "1")]);
-    assert_eq!(data.cleaning, Cleaning { read: 8, missing_text: 4, missing_label: 2, ..Cleaning::default() });
+    let missing =
+        Cleaning { missing_text_lines: vec![2, 3, 4, 7], missing_label_lines: vec![5, 6], ..Cleaning::default() };
+    assert_eq!(data.cleaning, Cleaning { read: 8, missing_text: 4, missing_label: 2, ..missing });
 }
 
 #[test]
@@ -152,11 +155,13 @@ fn columns_that_are_not_there() {
     );
     assert_eq!(
         refused("a.csv", "label\treview\n1\ta\n"),
-        "a.csv: no column `review`, which data.text_column names; columns found: label\\treview"
+        "a.csv: no column `review`, which data.text_column names; columns found: label\\treview; \
+         the fields seem to be separated by a tab: write data.delimiter = \"tab\""
     );
     assert_eq!(
         refused("a.csv", "label,review,label\n1,a,1\n"),
-        "a.csv: more than one column `label`, which data.label_column names; columns found: label, review, label"
+        "a.csv: more than one column `label`, which data.label_column names; columns found: label, review, label; \
+         rename all but one of them"
     );
 }
 
@@ -176,25 +181,50 @@ fn files_without_rows() {
 }
 
 #[test]
-fn ragged_rows_are_named_all_at_once() {
+fn rows_that_cannot_be_used_are_named_by_what_is_wrong() {
     assert_eq!(
-        refused("a.csv", "label,review\n1,a\n\n0,b,c\n1\n0,\"x\ny\",\n"),
-        "a.csv: 3 rows cannot be used\n  line 4: the row has 3 fields, expected 2\
-         \n  line 5: the row has 1 field, expected 2\n  line 6: the row has 3 fields, expected 2"
+        refused("a.csv", "label,review\n1,a\n\n0,b,c\n1\n0,\"x\ny\",,\n0,d,e\n"),
+        "a.csv: 4 rows cannot be used\n  lines 4 and 8: the row has 3 fields, expected 2\
+         \n  line 5: the row has 1 field, expected 2\n  line 6: the row has 4 fields, expected 2"
+    );
+    // Where it is a quote that has joined rows, that is said.
+    assert_eq!(
+        refused("a.csv", "label,review\n1,\"a\n0,c\n0,\"b,x\n"),
+        "a.csv: 1 row cannot be used\n  line 2: the row has 3 fields, expected 2; a quoted field in it spans lines that look like \
+         rows (data.quoting = \"none\" if quotes are characters like others in this file)"
     );
     let message = refused("a.csv", format!("label,review\n{}", "1\n".repeat(25)));
-    assert!(message.starts_with("a.csv: 25 rows cannot be used\n  line 2: "), "{message}");
-    assert!(message.ends_with("\n  line 21: the row has 1 field, expected 2\n  and 5 more"), "{message}");
+    assert_eq!(
+        message,
+        "a.csv: 25 rows cannot be used\n  lines 2, 3, 4, 5, 6 and 20 more: the row has 1 field, expected 2"
+    );
+    let many: String = (2..30).map(|n| format!("{}\n", ",".repeat(n))).collect();
+    let message = refused("a.csv", format!("label,review\n{many}"));
+    assert!(message.starts_with("a.csv: 28 rows cannot be used\n  line 2: the row has 3 fields"), "{message}");
+    assert!(message.ends_with("\n  line 21: the row has 22 fields, expected 2\n  and 8 more"), "{message}");
 }
 
 #[test]
 fn a_quote_that_is_never_closed_swallows_no_rows() {
-    for end in ["", "\n"] {
+    let help = "close it, or data.quoting = \"none\" if quotes are characters like others in this file";
+    for (end, ending) in [("", "\n"), ("\n", "")] {
         assert_eq!(
             refused("a.csv", format!("label,review\n1,a\n0,\"b\n1,c\n0,d{end}")),
-            "a.csv: 1 row cannot be used\n  line 3: a quote that opens in this row is never closed"
+            format!(
+                "a.csv: 1 row cannot be used\n  line 3: a quote that opens here (column `review`) is never closed and swallows \
+                 the 2 lines below it: {help}"
+            ),
+            "{ending:?}"
         );
     }
+    // It is named by its own line, not by that of its row.
+    let message = refused("a.csv", "label,review,more\n1,\"a\nb\",\"c\nd\n");
+    assert!(
+        message.contains(
+            "\n  line 3: a quote that opens here (column `more`) is never closed and swallows the line below it:"
+        ),
+        "{message}"
+    );
     // A quote inside a field opens nothing, and a text may end with a line end.
     let data = ok("a.csv", "label,review\n1,12\" pizza\n0,\"b\n\"");
     assert_eq!(rows(&data), [(2, "12\" pizza", "1"), (3, "b\n", "0")]);
@@ -204,7 +234,7 @@ fn a_quote_that_is_never_closed_swallows_no_rows() {
 fn other_encodings_are_refused() {
     // 很好 in GB18030 is BA DC BA C3.
     let gb = b"label,review\n1,a\n\n0,\xBA\xDC\xBA\xC3\n";
-    let convert = "convert the file first: iconv -f GB18030 -t UTF-8 'a.csv' > utf8-a.csv";
+    let convert = "its bytes read as GB18030; if that is right, convert the file first: iconv -f GB18030 -t UTF-8 'a.csv' > utf8-a.csv";
     assert_eq!(
         refused("a.csv", gb),
         format!("a.csv:4: not UTF-8: a wrong byte after 0 good ones in column `review`; {convert}")
@@ -216,13 +246,27 @@ fn other_encodings_are_refused() {
     assert_eq!(
         refused("a.jsonl", b"{\"review\":\"a\",\"label\":1}\n{\"review\":\"\xBA\xDC\"}\n"),
         "a.jsonl:2: not UTF-8: a wrong byte after 11 good ones; \
-         convert the file first: iconv -f GB18030 -t UTF-8 'a.jsonl' > utf8-a.jsonl"
+         its bytes read as GB18030; if that is right, convert the file first: iconv -f GB18030 -t UTF-8 'a.jsonl' > utf8-a.jsonl"
     );
     let utf16: Vec<u8> = "\u{feff}label,review\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(
         refused("a.csv", utf16),
         "a.csv:1: the file is UTF-16, not UTF-8; convert the file first: iconv -f UTF-16 -t UTF-8 'a.csv' > utf8-a.csv"
     );
+    // Latin-1, and one damaged byte of a file that is UTF-8 otherwise: nothing is guessed.
+    for other in [b"label,review\n1,caf\xE9, na\xEFve\n".as_slice(), b"label,review\n1,\xE5\xBE\xE5\xA5\xBD\n"] {
+        let message = refused("a.csv", other);
+        assert!(
+            message.ends_with(
+                "find out its encoding and convert the file first: iconv -f ENCODING -t UTF-8 'a.csv' > utf8-a.csv"
+            ),
+            "{message}"
+        );
+        assert!(!message.contains("GB18030"), "{message}");
+    }
+    // Without its mark, too.
+    let bare: Vec<u8> = "label,review\n1,x\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert!(refused("a.csv", bare).contains("iconv -f UTF-16BE -t UTF-8"));
     // Two wrong halves that make a right character across a field border are still wrong.
     assert!(refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n").contains("in column `label`"));
 }
@@ -251,9 +295,8 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
 
     assert_eq!(
         message("a.csv", text, &given(&[("1", "good"), ("0", "bad")])),
-        "a.csv: 3 rows cannot be used\n  line 2: label `10` is not in data.labels, which has `0`, `1`\
-         \n  line 3: label `2` is not in data.labels, which has `0`, `1`\
-         \n  line 5: label `10` is not in data.labels, which has `0`, `1`"
+        "a.csv: 3 rows cannot be used\n  lines 2 and 5: label `10` is not in data.labels, which has `0`, `1`\
+         \n  line 3: label `2` is not in data.labels, which has `0`, `1`"
     );
     let long = format!("label,review\n{},a\n", "很".repeat(50));
     assert!(message("a.csv", long, &given(&[("1", "a")])).contains(&format!("label `{}…` is", "很".repeat(40))));

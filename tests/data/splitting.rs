@@ -85,13 +85,19 @@ fn empty_splits_are_refused() {
     let data = dataset(&[0, 1].repeat(6));
     let says = |test, dev| split(&data, &shares(test, dev)).unwrap_err().to_string();
     let empty = |split| {
-        format!("the {split} split is empty: 0.01 of 12 rows rounds to none; raise data.{split}, or set it to 0")
+        format!("the {split} split is empty: 0.01 of 12 rows rounds to none; raise data.{split} to 0.05 or more")
     };
+    // To 0 the dev split may be set, the test split may not.
     assert_eq!(says(0.01, 0.1), empty("test"));
-    assert_eq!(says(0.1, 0.01), empty("dev"));
+    assert_eq!(says(0.1, 0.01), format!("{}, or set it to 0", empty("dev")));
+    assert!(split(&data, &shares(0.05, 0.05)).is_ok(), "the advice is good");
     assert_eq!(
         says(0.5, 0.5),
         "no row is left to train on: of 12 rows, test takes 6 and dev takes 6; lower data.test or data.dev"
+    );
+    assert_eq!(
+        says(0.99, 0.0),
+        "no row is left to train on: of 12 rows, test takes 12 and dev takes 0; lower data.test"
     );
     assert!(says(1e300, 0.0).starts_with("no row is left to train on"));
 }
@@ -131,4 +137,61 @@ fn texts_that_leak_are_counted() {
     assert_eq!(leaked(&data, &[0, 1, 2], &[3, 4]), 2);
     assert_eq!(leaked(&data, &[1, 2], &[0, 3, 4]), 0);
     assert_eq!(leaked(&data, &[], &[0]), 0);
+}
+
+/// Messages of the warnings, and the lines they name.
+fn warned(labels: &[u32], config: &DataConfig) -> Vec<(String, Vec<u64>)> {
+    let splits = split(&dataset(labels), config).unwrap();
+    splits.warnings.into_iter().map(|warning| (warning.message, warning.lines)).collect()
+}
+
+#[test]
+fn splits_that_are_too_small_are_warned_of() {
+    let labels = [0, 1].repeat(60);
+    assert_eq!(warned(&labels, &shares(0.2, 0.2)), []);
+    let found = warned(&labels, &shares(0.05, 0.2));
+    assert_eq!(
+        found[0].0,
+        "the test split has 6 rows, too few to tell anything: one row more or less right moves accuracy by 16.7%; raise \
+         data.test, or use more rows"
+    );
+    assert!(warned(&labels, &shares(0.2, 0.01))[0].0.starts_with("the dev split has 1 row, too few"));
+}
+
+#[test]
+fn labels_that_a_split_lacks_are_named_with_their_lines() {
+    // Label 2 has one row: it is trained on, or held out, as the seed has it.
+    let labels = [vec![0; 50], vec![1; 50], vec![2; 1]].concat();
+    let mut seen = [false; 2];
+    for seed in 0..20 {
+        let config = DataConfig { seed, ..shares(0.3, 0.3) };
+        let found = warned(&labels, &config);
+        let trained = found.iter().any(|(m, lines)| {
+            m.starts_with("one row only of label `2` is there (line 102): it is trained on and never measured")
+                && *lines == [102]
+        });
+        let held_out = found.iter().any(|(m, lines)| {
+            m.starts_with(
+                "no row of label `2` is in the train split, but 1 row that is held out has such a label (line 102)",
+            ) && *lines == [102]
+        });
+        assert!(trained != held_out, "{found:?}");
+        seen[usize::from(held_out)] = true;
+    }
+    assert_eq!(seen, [true; 2]);
+
+    // Two rows of it, stratified: none is left for the test split.
+    let labels = [vec![0; 60], vec![1; 60], vec![2; 2]].concat();
+    let found = warned(&labels, &DataConfig { stratify: true, ..shares(0.2, 0.0) });
+    assert!(
+        found
+            .iter()
+            .any(|(m, _)| m.starts_with("no row of label `2` is in the test split") && !m.contains("data.stratify")),
+        "{found:?}"
+    );
+    // A label that data.labels names and no row has.
+    let mut data = dataset(&[0, 1].repeat(60));
+    data.labels.push("none".into());
+    let warnings = split(&data, &shares(0.2, 0.0)).unwrap().warnings;
+    assert_eq!(warnings[0].message, "no row has label `none`: the model cannot learn to tell it");
 }

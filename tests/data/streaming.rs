@@ -1,6 +1,6 @@
 //! Texts to be classified.
 
-use taper::data::stream_texts;
+use taper::data::{Layout, Origin, stream_lines, stream_texts};
 
 use crate::file;
 
@@ -8,7 +8,7 @@ use crate::file;
 fn stream(name: &str, bytes: impl AsRef<[u8]>) -> Vec<Result<(u64, String), String>> {
     let (dir, path) = file(name, bytes);
     let short = |error: taper::data::DataError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
-    match stream_texts(&path, None, "review") {
+    match stream_texts(&Origin::File(path), Layout::default(), "review") {
         Ok(texts) => texts.map(|text| text.map_err(short)).collect(),
         Err(error) => vec![Err(short(error))],
     }
@@ -40,7 +40,9 @@ fn a_bad_row_does_not_end_the_stream_but_a_bad_file_does() {
             row(2, "a"),
             Err("a.csv: 1 row cannot be used\n  line 3: the row has 1 field, expected 2".into()),
             row(4, "c"),
-            Err("a.csv: 1 row cannot be used\n  line 5: a quote that opens in this row is never closed".into()),
+            Err("a.csv: 1 row cannot be used\n  line 5: a quote that opens here (column `review`) is never closed and swallows the \
+                 line below it: close it, or data.quoting = \"none\" if quotes are characters like others in this file"
+                .into()),
         ]
     );
     let texts = stream("a.jsonl", b"{\"review\":\"a\"}\n{\"review\":1}\n{\"review\":\"\xFF\"}\n{\"review\":\"b\"}\n");
@@ -57,4 +59,11 @@ fn a_column_that_is_not_there_is_said_at_once() {
     assert_eq!(json.len(), 1);
     assert!(json[0].as_ref().unwrap_err().contains("columns found: text"), "{json:?}");
     assert_eq!(stream("a.csv", ""), [Err("a.csv: the file is empty".into())]);
+}
+
+#[test]
+fn plain_lines_are_texts() {
+    let (_dir, path) = file("a.txt", "好\r\n\n\"x,y\nlast");
+    let lines: Vec<(u64, String)> = stream_lines(&Origin::File(path)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(lines, [(1, "好".into()), (2, String::new()), (3, "\"x,y".into()), (4, "last".into())]);
 }

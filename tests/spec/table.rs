@@ -46,6 +46,7 @@ fn example(path: &str, kind: Kind) -> String {
         Kind::Text | Kind::Name | Kind::Prose => "\"negative\"".into(),
         Kind::Choice(values) => format!("\"{}\"", values[values.len() - 1]),
         Kind::Source(_) => "\"hf:o/n\"".into(),
+        Kind::Delimiter => "\";\"".into(),
         Kind::Boolean => "true".into(),
         Kind::Whole(least, most) => (least + 17).min(most).to_string(),
         Kind::Number(..) => "0.125".into(),

@@ -1,0 +1,126 @@
+//! `taper eval`
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use taper::{
+    data::{self, Dataset, Origin},
+    execute::Trained,
+    format,
+    metrics::Metrics,
+    observe::RowProgress,
+    stats::wilson,
+    store::RunRecord,
+};
+
+use super::{
+    Global, Unusable, common, export,
+    input::{self, FileArgs},
+    output::Output,
+};
+
+/// Measure a trained model on labelled rows: accuracy, macro-F1, loss, each class.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
+    taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\
+    Labels of the file are what data.labels of the run maps to names, or the names themselves. Any other is an error: the model \
+    cannot predict it. Nothing is stored.")]
+pub struct Eval {
+    /// Key of the run (its first digits will do), or its name.
+    run: String,
+    /// The rows: a CSV, TSV, JSON Lines, JSON or Parquet file; `-`: standard input.
+    #[arg(long)]
+    file: PathBuf,
+    /// Column (or field) of the file that holds the label; the run's own where absent.
+    #[arg(long, value_name = "NAME")]
+    label_column: Option<String>,
+    #[command(flatten)]
+    layout: FileArgs,
+}
+
+impl Eval {
+    /// Loads the model and measures it.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let run = common::open_existing(global)?.find(&self.run)?;
+        let folder = export::model_folder(&run, &global.runs)?;
+        let config = &run.config.data;
+        let names = Trained::labels_of(&folder)?;
+        let origin = Origin::of(&self.file);
+        let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
+        let label = self.label_column.as_deref().unwrap_or(&config.label_column);
+        let values = values(&config.labels, &names);
+        let data =
+            data::read_labelled(&origin, self.layout.layout(), text, label, &values).map_err(|e| Unusable(e.into()))?;
+        if !global.quiet && !out.json {
+            input::warn(&data.warnings);
+        }
+
+        let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
+        let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
+        let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label as usize]).collect();
+        let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
+        let (device, _) = global.device.open()?;
+        let mut model = Trained::load(&folder, config.max_length, &device)?;
+        let progress = RowProgress::stderr(!global.quiet, Some(texts.len() as u64));
+        let metrics = model.evaluate(&texts, &labels, &mut |done| progress.tell(done as u64, done as u64))?;
+        drop(progress);
+        match out.json {
+            true => out.document(&document(&run, &input::name(&origin), &data, &metrics))?,
+            false => print(&run, &input::name(&origin), &data, &metrics, out)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What a label column may hold, and the name it stands for: the run's values, and the names themselves.
+fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
+    let known = given.iter().filter(|(_, name)| names.contains(name));
+    let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
+    own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
+}
+
+fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &mut Output) -> Result<()> {
+    let interval = wilson(metrics.right(), metrics.rows);
+    let cleaning = &data.cleaning;
+    let mut left_out = Vec::new();
+    for (count, what) in [(cleaning.missing_text, "without a text"), (cleaning.missing_label, "without a label")] {
+        if count > 0 {
+            left_out.push(format!("; {} {what} left out", format::count(count)));
+        }
+    }
+    out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
+    out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
+    out.line(format!(
+        "accuracy  {} (95% interval {:.1}–{:.1}%, Wilson's)",
+        format::percent(metrics.accuracy),
+        interval.low * 100.0,
+        interval.high * 100.0
+    ))?;
+    out.line(format!("macro-F1  {}", format::percent(metrics.macro_f1)))?;
+    out.line(format!("loss      {:.4}", metrics.loss))?;
+    out.line("")?;
+    out.table(
+        &["label", "precision", "recall", "F1", "rows"],
+        metrics.per_class.iter().map(|class| {
+            vec![
+                data::escaped(&class.label),
+                format::percent(class.precision),
+                format::percent(class.recall),
+                format::percent(class.f1),
+                format::count(class.support),
+            ]
+        }),
+    )
+}
+
+fn document(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics) -> serde_json::Value {
+    let interval = wilson(metrics.right(), metrics.rows);
+    let cleaning = &data.cleaning;
+    json!({
+        "run": run.key, "name": run.name, "file": file, "digest": data.digest,
+        "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_label": cleaning.missing_label,
+        "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": data.warnings,
+    })
+}

@@ -1,0 +1,96 @@
+//! Files of texts that a command is given: their options, and what is said about them on standard error.
+
+use std::{fs, io::Write, path::Path};
+
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use taper::{
+    data::{Layout, Origin, Wording},
+    plan::{Delimiter, Format, Quoting},
+    warning::Warning,
+};
+
+use super::Unusable;
+
+/// How the file is laid out.
+#[derive(Args)]
+pub struct FileArgs {
+    /// Column (or field) of the file that holds the text; the run's own where absent.
+    #[arg(long, value_name = "NAME")]
+    pub text_column: Option<String>,
+    /// Layout of the file; by its ending, or else by its first line, where absent.
+    #[arg(long, value_parser = formats())]
+    format: Option<Format>,
+    /// What separates the fields of a CSV or TSV file: one character, or `tab`.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<Delimiter>,
+    /// `none`: quotes in a CSV or TSV file are characters like others; `minimal`, the default: a field may be in quotes.
+    #[arg(long, value_parser = quotings())]
+    quoting: Option<Quoting>,
+}
+
+impl FileArgs {
+    /// Refuses them where there is no file.
+    pub fn refuse(&self) -> Result<(), Unusable> {
+        let Self { text_column, format, delimiter, quoting } = self;
+        match (text_column, format, delimiter, quoting) {
+            (None, None, None, None) => Ok(()),
+            _ => Err(Unusable(anyhow::anyhow!("--text-column, --format, --delimiter and --quoting go with --file"))),
+        }
+    }
+
+    /// What the options say.
+    pub fn layout(&self) -> Layout {
+        let Self { format, delimiter, quoting, .. } = *self;
+        Layout { format, delimiter, quoting: quoting.unwrap_or_default(), wording: Wording::Options }
+    }
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["csv", "tsv", "jsonl", "json", "parquet"]).map(|name| match name.as_str() {
+        "csv" => Format::Csv,
+        "tsv" => Format::Tsv,
+        "jsonl" => Format::Jsonl,
+        "json" => Format::Json,
+        _ => Format::Parquet,
+    })
+}
+
+fn quotings() -> impl TypedValueParser<Value = Quoting> {
+    PossibleValuesParser::new(["minimal", "none"]).map(|name| match name.as_str() {
+        "none" => Quoting::None,
+        _ => Quoting::Minimal,
+    })
+}
+
+fn delimiter(text: &str) -> Result<Delimiter, String> {
+    Delimiter::try_from(text.to_string())
+}
+
+/// The size of a file, where it has one.
+pub fn size(origin: &Origin) -> Option<u64> {
+    let Origin::File(path) = origin else { return None };
+    fs::metadata(path).ok().map(|file| file.len())
+}
+
+/// What a file is called on the command line.
+pub fn name(origin: &Origin) -> String {
+    match origin {
+        Origin::File(path) => path.display().to_string(),
+        Origin::StandardInput => Path::new("-").display().to_string(),
+    }
+}
+
+/// Says on standard error what is probably a mistake.
+pub fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        let _ = writeln!(std::io::stderr(), "warning: {}", warning.message);
+    }
+}
+
+/// Says something on standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}

@@ -1,0 +1,286 @@
+//! Rows of JSON files: one object a line, or one array of objects.
+
+use std::{
+    fmt,
+    io::BufReader,
+    path::{Path, PathBuf},
+};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::{
+    DataError, Problem, encoding,
+    json_array::{Array, ArrayFault},
+    layout::{Wording, suggest},
+    rows::{Cells, Columns, Fault},
+    source::{Input, read_line, reading},
+};
+
+/// A file of JSON objects, row by row.
+pub(super) struct JsonRows {
+    path: PathBuf,
+    wording: Wording,
+    reader: BufReader<Input>,
+    objects: Objects,
+    columns: Columns,
+    /// The object being read; kept for its memory.
+    buffer: Vec<u8>,
+    done: bool,
+    seen: Seen,
+    /// Fields of the first object.
+    fields: Vec<String>,
+}
+
+/// How the objects follow each other.
+enum Objects {
+    /// Each on a line of its own, of which so many have been read. Blank lines are skipped.
+    Lines(u64),
+    /// As the elements of an array.
+    Array(Array),
+}
+
+/// Which columns some row has had.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    text: bool,
+    label: bool,
+}
+
+impl JsonRows {
+    pub(super) fn lines(path: &Path, input: Input, columns: Columns, wording: Wording) -> Self {
+        Self::new(path, input, columns, wording, Objects::Lines(0))
+    }
+
+    pub(super) fn array(path: &Path, input: Input, columns: Columns, wording: Wording) -> Self {
+        Self::new(path, input, columns, wording, Objects::Array(Array::default()))
+    }
+
+    fn new(path: &Path, input: Input, columns: Columns, wording: Wording, objects: Objects) -> Self {
+        Self {
+            path: path.to_owned(),
+            wording,
+            reader: BufReader::with_capacity(1 << 16, input),
+            objects,
+            columns,
+            buffer: Vec::new(),
+            done: false,
+            seen: Seen::default(),
+            fields: Vec::new(),
+        }
+    }
+
+    pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
+        if self.done {
+            return Ok(None);
+        }
+        let result = self.row(cells);
+        self.done = matches!(result, Ok(None) | Err(Fault::File(_)));
+        result
+    }
+
+    fn row(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
+        let Some(line) = self.advance().map_err(Fault::File)? else { return Ok(None) };
+        let text = str::from_utf8(&self.buffer).map_err(|error| {
+            let what = format!("not UTF-8: a wrong byte after {} good ones", error.valid_up_to());
+            let from = encoding::guess(&self.path);
+            Fault::File(DataError::NotUtf8 { path: self.path.clone(), line, what, from })
+        })?;
+        let text = text.trim_end(); // so that an error at the end of the line is on it
+        let row = parse(text, &self.columns).map_err(|(below, what)| {
+            let array = matches!(self.objects, Objects::Lines(_)) && text.starts_with('[');
+            let help = match array {
+                true => format!("; for one array of objects write {}", self.wording.set("format", "json")),
+                false => String::new(),
+            };
+            Fault::Row(Problem::new(line + below, what + &help))
+        })?;
+        if self.fields.is_empty() {
+            let object: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+            self.fields = object.into_iter().map(|(name, _)| name).collect();
+        }
+        self.seen.text |= row.text.is_some();
+        self.seen.label |= row.label.is_some();
+        row.fill(cells, &self.columns).map_err(|what| Fault::Row(Problem::new(line, what)))?;
+        Ok(Some(line))
+    }
+
+    /// Fills the buffer with the next object and returns the line on which it begins.
+    fn advance(&mut self) -> Result<Option<u64>, DataError> {
+        match &mut self.objects {
+            Objects::Lines(line) => loop {
+                read_line(&mut self.reader, &mut self.buffer).map_err(reading(&self.path, *line + 1))?;
+                if self.buffer.is_empty() {
+                    return Ok(None);
+                }
+                *line += 1;
+                if !self.buffer.trim_ascii().is_empty() {
+                    return Ok(Some(*line));
+                }
+            },
+            Objects::Array(array) => array.next(&mut self.reader, &mut self.buffer).map_err(|fault| match fault {
+                ArrayFault::Io(error, line) => reading(&self.path, line)(error),
+                ArrayFault::Json(what, line) => DataError::Json { path: self.path.clone(), line, what },
+            }),
+        }
+    }
+
+    pub(super) fn check_columns(&self) -> Result<(), DataError> {
+        let missing = |column: &String, key| DataError::Column {
+            path: self.path.clone(),
+            what: "no object has a field",
+            column: column.clone(),
+            key: self.wording.name(key),
+            found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
+            help: suggest(column, &self.fields),
+        };
+        match &self.columns {
+            _ if self.fields.is_empty() => Ok(()), // no object was read
+            Columns { text, .. } if !self.seen.text => Err(missing(text, "text_column")),
+            Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        self.reader.get_ref()
+    }
+}
+
+/// The two values wanted of an object; none where it lacks the field.
+#[derive(Default)]
+struct Values {
+    text: Option<Value>,
+    label: Option<Value>,
+}
+
+impl Values {
+    fn fill(self, cells: &mut Cells, columns: &Columns) -> Result<(), String> {
+        match self.text {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => cells.text = text,
+            Some(other) => return Err(format!("`{}` is {}, expected a string", columns.text, kind(&other))),
+        }
+        match self.label {
+            None | Some(Value::Null) => {}
+            Some(Value::String(label)) => cells.label.push_str(label.trim()),
+            Some(Value::Bool(label)) => cells.label.push_str(if label { "true" } else { "false" }),
+            Some(Value::Number(label)) if !label.is_f64() => cells.label = label.to_string(),
+            Some(Value::Number(label)) => {
+                let column = columns.label.as_deref().unwrap_or_default();
+                cells.label =
+                    number(label.as_f64().unwrap_or(f64::NAN)).map_err(|what| format!("`{column}` is {what}"))?;
+            }
+            Some(other) => {
+                let column = columns.label.as_deref().unwrap_or_default();
+                return Err(format!("`{column}` is {}, expected a string, a number or a boolean", kind(&other)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number with a point or an exponent as a label: its shortest digits, `1.0` and `0.5`. Empty, which is missing, where it is
+/// none.
+pub(super) fn number(value: f64) -> Result<String, String> {
+    /// From here on not every whole number is one of these: two labels could become one.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        _ if value.is_nan() => Ok(String::new()),
+        _ if value.abs() < EXACT => Ok(format!("{value:?}")),
+        _ => Err(format!("the number {value:e}, too large to be told from its neighbours; expected a string")),
+    }
+}
+
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => format!("the boolean {value}"),
+        Value::Number(value) => format!("the number {value}"),
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// Reads one object. The error says how many lines below its start something is wrong, and there the column in bytes.
+fn parse(text: &str, columns: &Columns) -> Result<Values, (u64, String)> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let row = Object(columns).deserialize(&mut json).and_then(|row| json.end().map(|()| row));
+    row.map_err(|error| {
+        let (what, line, column) = (error.to_string(), error.line(), error.column());
+        let what = what.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&what);
+        let below = (line as u64).saturating_sub(1);
+        (below, if column == 0 { what.to_owned() } else { format!("column {column}: {what}") })
+    })
+}
+
+/// Keeps the values wanted and skips the others without building them.
+struct Object<'a>(&'a Columns);
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = Values;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Values, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = Values;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
+        let mut row = Values::default();
+        while let Some(field) = map.next_key_seed(Name(self.0))? {
+            match field {
+                Field::Text => row.text = Some(map.next_value()?),
+                Field::Label => row.label = Some(map.next_value()?),
+                Field::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(row)
+    }
+}
+
+enum Field {
+    Text,
+    Label,
+    Other,
+}
+
+/// Compares a field's name without copying it.
+struct Name<'a>(&'a Columns);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Field;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Field, E> {
+        Ok(match name {
+            _ if name == self.0.text => Field::Text,
+            _ if self.0.label.as_deref() == Some(name) => Field::Label,
+            _ => Field::Other,
+        })
+    }
+}

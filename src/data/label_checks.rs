@@ -1,0 +1,191 @@
+//! Labels that are probably a mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    alike::{self, quoted},
+    layout::Wording,
+};
+use crate::warning::{Kind, Warning};
+
+/// Labels of which there are so many that a look at the column is worth it.
+const MANY: usize = 200;
+
+/// Rows below which the share of different labels says nothing.
+const FEW_ROWS: u64 = 8;
+
+/// What looks wrong with the labels found in a column, given the rows of each.
+pub(super) fn check(labels: &[String], counts: &[u64], column: &str, wording: Wording) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let mut say = |message: String| found.push(Warning::new(Kind::Labels, message));
+    let rows: u64 = counts.iter().sum();
+    let name = wording.name("label_column");
+    if is_measured(labels) {
+        say(format!(
+            "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), and each is a class of its \
+             own here; make classes of ranges first",
+            labels.len(),
+            list(labels.iter().take(3))
+        ));
+        return found; // what else there is follows from that
+    }
+    if is_id(labels, counts, rows) {
+        say(format!(
+            "column `{column}` has {} different labels in {rows} rows: it looks like an id, a number or a text; does {name} name \
+             the right column?",
+            labels.len()
+        ));
+        return found;
+    }
+    if labels.len() > MANY {
+        say(format!("column `{column}` has {} different labels: does {name} name the right column?", labels.len()));
+    }
+    for ids in alike::groups(labels) {
+        let names: Vec<&str> = ids.iter().map(|id| labels[*id].as_str()).collect();
+        let shown: Vec<String> = alike::shown(&names)
+            .iter()
+            .zip(&ids)
+            .map(|(name, id)| format!("`{name}` ({})", rows_of(counts[*id])))
+            .collect();
+        say(format!(
+            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters or the way they are \
+             written; to make them one, give them one name in data.labels",
+            shown.join(", "),
+            ids.len()
+        ));
+    }
+    for (rare, meant) in alike::misspelt(labels, counts) {
+        say(format!(
+            "label {} ({}) may be a misspelt {} ({}): to make them one, give them one name in data.labels",
+            quoted(&labels[rare]),
+            rows_of(counts[rare]),
+            quoted(&labels[meant]),
+            rows_of(counts[meant])
+        ));
+    }
+    if let Some((separator, examples)) = lists(labels) {
+        say(format!(
+            "labels such as {} look like lists of several labels, separated by `{separator}`: each list is a class of its own \
+             here, as taper gives a text one label; keep one label a row, or make a data set for each",
+            list(examples.into_iter())
+        ));
+    }
+    found
+}
+
+/// Whether there is about one label a row.
+fn is_id(labels: &[String], counts: &[u64], rows: u64) -> bool {
+    let used = counts.iter().filter(|count| **count > 0).count().max(labels.len().min(2));
+    rows >= FEW_ROWS && used as u64 * 2 > rows
+}
+
+/// Whether the labels are numbers of which there are more than a scale has, some with a fraction.
+fn is_measured(labels: &[String]) -> bool {
+    /// Half points from 0.5 to 5 are ten.
+    const SCALE: usize = 12;
+    let numbers: Vec<f64> =
+        labels.iter().map_while(|label| label.parse().ok().filter(|n: &f64| n.is_finite())).collect();
+    numbers.len() == labels.len() && labels.len() > SCALE && numbers.iter().any(|number| number.fract() != 0.0)
+}
+
+/// The separator of labels that look like lists, and a few of them.
+///
+/// That is where most labels hold it and their parts recur, or where a label is put together from labels that stand alone too.
+fn lists(labels: &[String]) -> Option<(char, Vec<&String>)> {
+    const SEPARATORS: [char; 10] = [',', ';', '|', '，', '；', '、', '+', '&', '/', '\t'];
+    let clean = |part: &str| part.trim_matches(|c: char| c.is_whitespace() || "[](){}'\"".contains(c)).to_lowercase();
+    let all: BTreeSet<String> = labels.iter().map(|label| clean(label)).collect();
+    SEPARATORS.into_iter().find_map(|separator| {
+        let joined: Vec<&String> =
+            labels.iter().filter(|label| label.trim_matches(separator).contains(separator)).collect();
+        let parts = |label: &str| label.split(separator).map(clean).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let mut times: BTreeMap<String, u64> = BTreeMap::new();
+        for part in labels.iter().flat_map(|label| parts(label)) {
+            *times.entry(part).or_default() += 1;
+        }
+        // Of `sport/football` and `Austin, TX` each part has a position of its own; those of lists come in any.
+        let first: BTreeSet<String> = labels.iter().filter_map(|label| parts(label).first().cloned()).collect();
+        let mixed = joined.iter().any(|label| parts(label).iter().skip(1).any(|part| first.contains(part)));
+        let all_times: u64 = times.values().sum();
+        let recur = 2 * all_times >= 3 * times.len() as u64;
+        let most = joined.len() >= 2 && 2 * joined.len() > labels.len();
+        let of_others = joined.iter().any(|label| {
+            let parts = parts(label);
+            parts.len() > 1 && parts.iter().all(|part| all.contains(part))
+        });
+        ((most && mixed && recur) || of_others).then(|| (separator, joined.into_iter().take(3).collect()))
+    })
+}
+
+fn rows_of(count: u64) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+fn list<'a>(labels: impl Iterator<Item = &'a String>) -> String {
+    labels.map(|label| quoted(label)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginnings of the messages about labels with as many rows each.
+    fn says(labels: &[&str], rows: u64) -> Vec<String> {
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        check(&labels, &vec![rows; labels.len()], "label", Wording::Keys)
+            .into_iter()
+            .map(|warning| warning.message)
+            .collect()
+    }
+
+    #[test]
+    fn a_column_of_ids_is_noticed_and_one_of_labels_is_not() {
+        let ids: Vec<String> = (0..190).map(|i| format!("id{i}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        assert!(
+            says(&ids, 1)[0].starts_with("column `label` has 190 different labels in 190 rows: it looks like an id")
+        );
+        assert_eq!(says(&ids, 10), Vec::<String>::new());
+        assert_eq!(says(&["a", "b"], 1), Vec::<String>::new(), "too few rows to tell");
+        let many: Vec<String> = (0..300).map(|i| format!("c{i}x")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(says(&many, 10)[0].starts_with("column `label` has 300 different labels: does data.label_column"));
+    }
+
+    #[test]
+    fn amounts_are_noticed_and_scales_are_not() {
+        let amounts: Vec<String> = (0..40).map(|i| format!("{}.{}", i % 7, i * 13 + 1)).collect();
+        let amounts: Vec<&str> = amounts.iter().map(String::as_str).collect();
+        assert!(says(&amounts, 10)[0].contains("look like amounts (regression)"), "{:?}", says(&amounts, 10));
+        let stars: Vec<String> = (1..=10).map(|i| format!("{:.1}", f64::from(i) / 2.0)).collect();
+        let stars: Vec<&str> = stars.iter().map(String::as_str).collect();
+        assert_eq!(says(&stars, 10), Vec::<String>::new());
+        let classes: Vec<String> = (0..150).map(|i| i.to_string()).collect();
+        assert_eq!(says(&classes.iter().map(String::as_str).collect::<Vec<_>>(), 10), Vec::<String>::new());
+    }
+
+    #[test]
+    fn lists_of_labels_are_noticed() {
+        for labels in [
+            vec!["food", "service", "food,service"],
+            vec!["体育|娱乐", "体育|财经", "娱乐|财经"],
+            vec!["['food', 'price']", "['food']", "['price', 'service']", "['food', 'service']"],
+            vec!["a;b", "b;c", "a;c", "d"],
+            vec!["food", "food,service", "price,food"],
+            vec!["food/service", "service/food", "price"],
+            vec!["味道、服务", "味道、价格", "服务"],
+        ] {
+            assert!(says(&labels, 30).iter().any(|m| m.contains("look like lists of several labels")), "{labels:?}");
+        }
+        for labels in [
+            vec!["sport/football", "sport/tennis", "news/world", "news/local"],
+            vec!["Washington, DC", "Portland, OR", "Boston"],
+            vec!["Austin, TX", "Houston, TX", "Dallas, TX"],
+            vec!["yes", "no"],
+            vec!["c++", "c", "java"],
+            vec!["R&D", "sales"],
+        ] {
+            assert_eq!(says(&labels, 30), Vec::<String>::new(), "{labels:?}");
+        }
+    }
+}

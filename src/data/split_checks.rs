@@ -1,0 +1,114 @@
+//! Splits that are probably a mistake.
+
+use super::{DataConfig, Dataset, Splits, alike::quoted};
+use crate::{
+    format::percent,
+    warning::{Kind, Warning, lines_of},
+};
+
+/// Rows below which a split's figures say next to nothing.
+const FEW: usize = 20;
+
+/// Labels that a message names.
+const NAMED: usize = 5;
+
+/// What is too small in a split.
+pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let held_out = [("test", &splits.test), ("dev", &splits.dev)];
+    for (name, rows) in held_out {
+        if !rows.is_empty() && rows.len() < FEW {
+            let (n, one) = (rows.len(), percent(1.0 / rows.len() as f64));
+            let plural = if n == 1 { "" } else { "s" };
+            let message = format!(
+                "the {name} split has {n} row{plural}, too few to tell anything: one row more or less right moves accuracy by {one}; \
+                 raise data.{name}, or use more rows"
+            );
+            found.push(Warning::new(Kind::Split, message));
+        }
+    }
+
+    // A column that is none of labels is warned of as such.
+    if 2 * dataset.labels.len() > dataset.rows.len() {
+        return found;
+    }
+    let train = dataset.class_counts(&splits.train);
+    let counts: Vec<(&str, Vec<u64>)> = held_out
+        .into_iter()
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(name, rows)| (name, dataset.class_counts(rows)))
+        .collect();
+    let total = |label: usize| train[label] + counts.iter().map(|(_, counts)| counts[label]).sum::<u64>();
+    let labels = |is: &dyn Fn(usize) -> bool| (0..dataset.labels.len()).filter(|label| is(*label)).collect::<Vec<_>>();
+    let share_out = match config.stratify {
+        true => "use more rows of it",
+        false => "use more rows of it, or share them out with data.stratify = true",
+    };
+
+    let mut say = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Split, message).at(lines));
+    let lines = |of: &[usize], rows: &mut dyn Iterator<Item = &u32>| {
+        let rows = rows.map(|row| &dataset.rows[*row as usize]).filter(|row| of.contains(&(row.label as usize)));
+        let mut lines: Vec<u64> = rows.map(|row| row.line).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let none = labels(&|label| total(label) == 0);
+    if !none.is_empty() {
+        say(format!("no row has {}: the model cannot learn to tell it", named(dataset, &none)), Vec::new());
+    }
+    let untrained = labels(&|label| train[label] == 0 && total(label) > 0);
+    if !untrained.is_empty() {
+        let at = lines(&untrained, &mut splits.test.iter().chain(&splits.dev));
+        let held_out = if at.len() == 1 {
+            "1 row that is held out has".into()
+        } else {
+            format!("{} rows that are held out have", at.len())
+        };
+        let (labels, where_) = (named(dataset, &untrained), lines_of(&at, at.len() as u64));
+        let message = format!(
+            "no row of {labels} is in the train split, but {held_out} such a label ({where_}) and cannot be predicted rightly; {share_out}"
+        );
+        say(message, at);
+    }
+    let single = labels(&|label| train[label] == 1 && total(label) == 1);
+    if !single.is_empty() {
+        let at = lines(&single, &mut splits.train.iter());
+        let (labels, where_) = (named(dataset, &single), lines_of(&at, at.len() as u64));
+        let message = format!(
+            "one row only of {labels} is there ({where_}): it is trained on and never measured; use more rows of it, or leave it out"
+        );
+        say(message, at);
+    }
+    let thin = labels(&|label| train[label] == 1 && total(label) > 1);
+    if !thin.is_empty() {
+        let at = lines(&thin, &mut splits.train.iter());
+        say(
+            format!(
+                "one row only of {} is in the train split: too few to learn from; {share_out}",
+                named(dataset, &thin)
+            ),
+            at,
+        );
+    }
+    for (name, counts) in &counts {
+        let missing = labels(&|label| counts[label] == 0 && total(label) > 1);
+        if !missing.is_empty() {
+            let labels = named(dataset, &missing);
+            say(
+                format!("no row of {labels} is in the {name} split: nothing is measured of it there; {share_out}"),
+                Vec::new(),
+            );
+        }
+    }
+    found
+}
+
+/// Labels in a message: the first few.
+fn named(dataset: &Dataset, labels: &[usize]) -> String {
+    let names: Vec<String> = labels.iter().take(NAMED).map(|label| quoted(&dataset.labels[*label])).collect();
+    match (&names[..], labels.len() - names.len()) {
+        ([name], 0) => format!("label {name}"),
+        ([first @ .., last], 0) => format!("labels {} and {last}", first.join(", ")),
+        (all, more) => format!("labels {} and {more} more", all.join(", ")),
+    }
+}
