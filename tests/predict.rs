@@ -193,6 +193,10 @@ fn predict_reads_every_layout_and_standard_input() {
             assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name} on {input}");
         }
     }
+    // What a shell puts in the place of `<(COMMAND)`.
+    let shell = format!("{} predict small --file <(cat a.csv)", env!("CARGO_BIN_EXE_taper"));
+    let found = Command::new("bash").args(["-c", &shell]).current_dir(place.0.path()).output().expect("bash starts");
+    assert_eq!(rows(&found.stdout), texts([2, 3, 4]), "{}", String::from_utf8_lossy(&found.stderr));
     let found = place.fed(&["predict", "small", "-"], "好\n慢 \n快");
     assert_eq!(rows(&found.stdout), texts([1, 2, 3]));
     let found = place.fed(&["predict", "small", "-", "--json"], "好\n\n");

@@ -1,6 +1,6 @@
 //! Files of texts that a command is given: their options, and what is said about them on standard error.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write};
 
 use clap::{
     Args,
@@ -78,8 +78,8 @@ pub fn size(origin: &Origin) -> Option<u64> {
 /// What a file is called on the command line.
 pub fn name(origin: &Origin) -> String {
     match origin {
-        Origin::File(path) => path.display().to_string(),
-        Origin::StandardInput => Path::new("-").display().to_string(),
+        Origin::File(path) | Origin::Descriptor(path) => path.display().to_string(),
+        Origin::StandardInput => "-".into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{layout, source};
+use super::{invisible::escaped, layout, source};
 use crate::{
     sniff::FileKind,
     warning::{Warning, lines_of},
@@ -184,7 +184,7 @@ pub enum DataError {
         missing_label: u64,
     },
     /// There is nothing to tell apart.
-    #[error("{}: every row has the label `{label}`: a classifier needs at least two", path.display())]
+    #[error("{}: every row has the label `{}`: a classifier needs at least two", path.display(), escaped(&shorten(label)))]
     OneClass {
         /// The file.
         path: PathBuf,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    Row,
     alike::{self, quoted},
     layout::Wording,
 };
-use crate::warning::{Kind, Warning};
+use crate::warning::{Kind, Warning, lines_of};
 
 /// Labels of which there are so many that a look at the column is worth it.
 const MANY: usize = 200;
@@ -14,11 +15,20 @@ const MANY: usize = 200;
 /// Rows below which the share of different labels says nothing.
 const FEW_ROWS: u64 = 8;
 
-/// What looks wrong with the labels found in a column, given the rows of each.
-pub(super) fn check(labels: &[String], counts: &[u64], column: &str, wording: Wording) -> Vec<Warning> {
+/// Groups of labels, and pairs, that are named one by one.
+const NAMED: usize = 10;
+
+/// What looks wrong with the labels of a column.
+pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Wording) -> Vec<Warning> {
+    let mut counts = vec![0u64; labels.len()];
+    rows.iter().for_each(|row| counts[row.label as usize] += 1);
     let mut found = Vec::new();
-    let mut say = |message: String| found.push(Warning::new(Kind::Labels, message));
-    let rows: u64 = counts.iter().sum();
+    let mut say_at = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Labels, message).at(lines));
+    let mut say = |message: String| say_at(message, Vec::new());
+    let lines = |ids: &[usize]| -> Vec<u64> {
+        let of_them = rows.iter().filter(|row| ids.contains(&(row.label as usize)));
+        of_them.take(Warning::MAX_LINES).map(|row| row.line).collect()
+    };
     let name = wording.name("label_column");
     if is_measured(labels) {
         say(format!(
@@ -29,39 +39,17 @@ pub(super) fn check(labels: &[String], counts: &[u64], column: &str, wording: Wo
         ));
         return found; // what else there is follows from that
     }
-    if is_id(labels, counts, rows) {
+    if is_id(&counts, rows.len() as u64) {
         say(format!(
-            "column `{column}` has {} different labels in {rows} rows: it looks like an id, a number or a text; does {name} name \
-             the right column?",
-            labels.len()
+            "column `{column}` has {} different labels in {} rows: it looks like an id, a number or a text; does {name} name the \
+             right column?",
+            labels.len(),
+            rows.len()
         ));
         return found;
     }
     if labels.len() > MANY {
         say(format!("column `{column}` has {} different labels: does {name} name the right column?", labels.len()));
-    }
-    for ids in alike::groups(labels) {
-        let names: Vec<&str> = ids.iter().map(|id| labels[*id].as_str()).collect();
-        let shown: Vec<String> = alike::shown(&names)
-            .iter()
-            .zip(&ids)
-            .map(|(name, id)| format!("`{name}` ({})", rows_of(counts[*id])))
-            .collect();
-        say(format!(
-            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters or the way they are \
-             written; to make them one, give them one name in data.labels",
-            shown.join(", "),
-            ids.len()
-        ));
-    }
-    for (rare, meant) in alike::misspelt(labels, counts) {
-        say(format!(
-            "label {} ({}) may be a misspelt {} ({}): to make them one, give them one name in data.labels",
-            quoted(&labels[rare]),
-            rows_of(counts[rare]),
-            quoted(&labels[meant]),
-            rows_of(counts[meant])
-        ));
     }
     if let Some((separator, examples)) = lists(labels) {
         say(format!(
@@ -70,13 +58,47 @@ pub(super) fn check(labels: &[String], counts: &[u64], column: &str, wording: Wo
             list(examples.into_iter())
         ));
     }
+    let groups = alike::groups(labels);
+    for ids in groups.iter().take(NAMED) {
+        let names: Vec<&str> = ids.iter().map(|id| labels[*id].as_str()).collect();
+        let shown = alike::shown(&names);
+        let each = |(name, id): (&String, &usize)| format!("`{name}` ({})", rows_of(counts[*id]));
+        let shown: Vec<String> = shown.iter().zip(ids).map(each).collect();
+        // Where the frequent one is right, these rows are not.
+        let most = ids.iter().copied().max_by_key(|id| counts[*id]).unwrap_or_default();
+        let others: Vec<usize> = ids.iter().copied().filter(|id| *id != most).collect();
+        let at = lines(&others);
+        let message = format!(
+            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters or the way they are \
+             written ({}); to make them one, give them one name in data.labels",
+            shown.join(", "),
+            ids.len(),
+            lines_of(&at, others.iter().map(|id| counts[*id]).sum())
+        );
+        say_at(message, at);
+    }
+    if groups.len() > NAMED {
+        say_at(format!("{} more groups of labels look alike", groups.len() - NAMED), Vec::new());
+    }
+    for (rare, meant) in alike::misspelt(labels, &counts).into_iter().take(NAMED) {
+        let at = lines(&[rare]);
+        let message = format!(
+            "label {} ({}, {}) may be a misspelt {} ({}): to make them one, give them one name in data.labels",
+            quoted(&labels[rare]),
+            rows_of(counts[rare]),
+            lines_of(&at, counts[rare]),
+            quoted(&labels[meant]),
+            rows_of(counts[meant])
+        );
+        say_at(message, at);
+    }
     found
 }
 
 /// Whether there is about one label a row.
-fn is_id(labels: &[String], counts: &[u64], rows: u64) -> bool {
-    let used = counts.iter().filter(|count| **count > 0).count().max(labels.len().min(2));
-    rows >= FEW_ROWS && used as u64 * 2 > rows
+fn is_id(counts: &[u64], rows: u64) -> bool {
+    let used = counts.iter().filter(|count| **count > 0).count() as u64;
+    rows >= FEW_ROWS && used * 2 > rows
 }
 
 /// Whether the labels are numbers of which there are more than a scale has, some with a fraction.
@@ -132,10 +154,9 @@ mod tests {
     /// The beginnings of the messages about labels with as many rows each.
     fn says(labels: &[&str], rows: u64) -> Vec<String> {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
-        check(&labels, &vec![rows; labels.len()], "label", Wording::Keys)
-            .into_iter()
-            .map(|warning| warning.message)
-            .collect()
+        let row = |line: u64| Row { line: line + 2, text: "t".into(), label: (line % labels.len() as u64) as u32 };
+        let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();
+        check(&labels, &rows, "label", Wording::Keys).into_iter().map(|warning| warning.message).collect()
     }
 
     #[test]

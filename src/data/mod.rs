@@ -92,6 +92,16 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The names of the labels for a message: the first few, with what nobody sees written out.
+    pub fn label_list(&self) -> String {
+        const SHOWN: usize = 50;
+        let mut names: Vec<String> = self.labels.iter().take(SHOWN).map(|name| escaped(name)).collect();
+        if self.labels.len() > SHOWN {
+            names.push(format!("and {} more", self.labels.len() - SHOWN));
+        }
+        names.join(", ")
+    }
+
     /// How many of `rows` have each label, by label id.
     ///
     /// # Panics

@@ -37,9 +37,7 @@ const MAX_LABELS: usize = 10_000;
 pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
     let origin = Origin::File(path.to_owned());
     let mut data = labelled(&origin, Layout::from(config), &config.text_column, &config.label_column, &config.labels)?;
-    let all: Vec<u32> = (0..data.rows.len() as u32).collect();
-    let counts = data.class_counts(&all);
-    data.warnings.extend(label_checks::check(&data.labels, &counts, &config.label_column, Wording::Keys));
+    data.warnings.extend(label_checks::check(&data.labels, &data.rows, &config.label_column, Wording::Keys));
     if let Some(limit) = config.limit {
         sample(&mut data.rows, limit, config.seed);
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, BufRead, Read},
     path::{Path, PathBuf},
 };
@@ -25,13 +26,17 @@ pub enum Origin {
     File(PathBuf),
     /// The standard input.
     StandardInput,
+    /// A descriptor that is open already, as shells give one for `<(COMMAND)`. It may be a pipe.
+    Descriptor(PathBuf),
 }
 
 impl Origin {
-    /// What a path on the command line means: `-` and `/dev/stdin` are the standard input.
+    /// What a path on the command line means: `-` and `/dev/stdin` are the standard input, `/dev/fd/N` is a descriptor.
     pub fn of(path: &Path) -> Self {
+        let is_descriptor = |text: &str| ["/dev/fd/", "/proc/self/fd/"].iter().any(|folder| text.starts_with(folder));
         match path.to_str() {
             Some("-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => Self::StandardInput,
+            Some(text) if is_descriptor(text) => Self::Descriptor(path.to_owned()),
             _ => Self::File(path.to_owned()),
         }
     }
@@ -39,7 +44,7 @@ impl Origin {
     /// What it is called in messages.
     pub(super) fn name(&self) -> PathBuf {
         match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Descriptor(path) => path.clone(),
             Self::StandardInput => "standard input".into(),
         }
     }
@@ -63,6 +68,7 @@ impl Input {
         match origin {
             Origin::File(path) => Self::new(Box::new(regular::open(path).map_err(DataError::io(path))?), path),
             Origin::StandardInput => Self::new(Box::new(io::stdin()), &origin.name()),
+            Origin::Descriptor(path) => Self::new(Box::new(File::open(path).map_err(DataError::io(path))?), path),
         }
     }
 

@@ -329,7 +329,7 @@ fn check(
                 "probe `{}` expects `{expect}`, but the labels are {}: name them in data.labels, or leave the probes out \
                  with --set 'probes=[]'",
                 probe.text,
-                dataset.labels.join(", ")
+                dataset.label_list()
             ));
         }
     }
@@ -337,7 +337,7 @@ fn check(
         && weights.len() != dataset.labels.len()
     {
         let (have, want) = (weights.len(), dataset.labels.len());
-        let order = dataset.labels.join(", ");
+        let order = dataset.label_list();
         problems.push(format!("train.class_weights has {have} numbers for {want} labels ({order})"));
     }
     match problems.is_empty() {

@@ -47,6 +47,9 @@ fn labels_that_look_alike_are_shown_with_what_tells_them_apart() {
         let data = with_labels(&labels);
         let found = says(&data, Kind::Labels);
         assert!(found.len() == 1 && found[0].contains(shown), "{found:?}");
+        // The rows of the rarer label: each third one.
+        assert!(found[0].contains("written (lines 4, 7, 10, 13, 16 and 8 more)"), "{found:?}");
+        assert_eq!(data.warnings[0].lines[..2], [4, 7]);
     }
     // Values that data.labels gives one name are one label.
     let (_dir, path) = file("a.csv", "label,review\n1,a\n1.0,b\n0,c\n");
@@ -78,7 +81,7 @@ fn a_column_that_holds_no_labels_is_noticed() {
         .collect();
     assert!(
         says(&data("a.csv", &format!("label,review\n{typing}")), Kind::Labels)[0]
-            .starts_with("label `positve` (1 row) may be a misspelt `positive` (200 rows)")
+            .starts_with("label `positve` (1 row, line 9) may be a misspelt `positive` (200 rows)")
     );
 }
 
