@@ -20,7 +20,8 @@ use super::{
     common::{Planner, SpecArgs},
     costs::Costs,
     leaderboard,
-    output::Output,
+    output::{self, Output},
+    reader::Reader,
 };
 
 /// Trials of the leaderboard after a sweep.
@@ -84,6 +85,16 @@ impl Run {
                 above.say(&format!("warning: {}", warning.message));
             }
         }
+        let reader = Reader::default();
+        let lines = out.json.then(|| JsonLines::new(reader.lines(io::stdout(), above.clone())));
+        let on_cpu = slots.iter().filter(|slot| slot.device == DeviceChoice::Cpu).count();
+        if on_cpu > threads() {
+            above.say(&format!(
+                "warning: {on_cpu} runs at a time share {0} threads of the CPU: more runs than threads take more memory and \
+                 no less time (--jobs {0})",
+                threads()
+            ));
+        }
         common::catch_signals(move || {
             above.say(
                 "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
@@ -91,8 +102,8 @@ impl Run {
         })?;
 
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
-        if out.json {
-            listeners = listeners.with(JsonLines::new(io::stdout()));
+        if let Some(lines) = lines {
+            listeners = listeners.with(lines);
         }
         let mut listeners = listeners.with(progress);
         let mut skipped = Vec::new();
@@ -131,21 +142,49 @@ impl Run {
         };
         listeners.finish()?;
         let experiment = result?;
-        for (key, name, why) in &skipped {
-            match out.json {
-                true => out.line(json!({ "run": key, "name": name, "event": "run_skipped", "why": why }))?,
-                false if global.quiet => {}
-                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
+        match reader.failure() {
+            None => match self.tell(&store, &experiment, &skipped, tally, global, out) {
+                // What came of the runs is stored and in the exit code, whether or not anybody reads it.
+                Err(e) if !output::is_from_closed(&e) => return Err(e),
+                _ => {}
+            },
+            Some(e) if output::is_closed(e) => {}
+            Some(e) => {
+                let why = format::io(e);
+                anyhow::bail!("cannot write the JSON lines: {why}; the runs stopped with a checkpoint each");
             }
-        }
-        if !out.json {
-            self.conclude(&store, &experiment, tally, out)?;
         }
         Ok(match tally {
             Tally { stopped: 1.., .. } => ExitCode::from(130),
             Tally { failed: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
+    }
+
+    /// Says what came of the runs.
+    fn tell(
+        &self,
+        store: &Store,
+        experiment: &ExperimentRecord,
+        skipped: &[(String, String, String)],
+        tally: Tally,
+        global: &Global,
+        out: &mut Output,
+    ) -> Result<()> {
+        for (key, name, why) in skipped {
+            match out.json {
+                true => {
+                    let record = store.run(key)?;
+                    out.line(json!({
+                        "run": key, "name": name, "event": "run_skipped", "why": why, "state": record.state,
+                        "metrics": record.final_metrics,
+                    }))?
+                }
+                false if global.quiet => {}
+                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
+            }
+        }
+        if out.json { Ok(()) } else { self.conclude(store, experiment, tally, out) }
     }
 
     /// Stores the plan as far as it is known.
