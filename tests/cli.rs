@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::Value;
 
+#[path = "cli/names.rs"]
+mod names;
 #[path = "cli/reader.rs"]
 mod reader;
 #[path = "cli/terminal.rs"]

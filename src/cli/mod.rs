@@ -16,6 +16,7 @@ mod input;
 mod leaderboard;
 mod list;
 mod method;
+mod order;
 mod output;
 mod plan;
 mod predict;

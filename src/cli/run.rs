@@ -10,9 +10,9 @@ use taper::{
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
     plan::Prune,
-    report,
+    report::Leaderboard,
     spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
+    store::{ExperimentRecord, NewRun, RunRecord, RunState, SpecFile, Store, StoreError},
 };
 
 use super::{
@@ -67,6 +67,7 @@ impl Run {
         }
         let slots = self.slots(&devices, &planner)?;
         let mut store = Store::open(&global.runs)?;
+        let namesake = common::namesake_warning(&store, &spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
         let say = {
@@ -83,6 +84,12 @@ impl Run {
         if !out.json {
             for warning in common::warnings(&planner.runs) {
                 above.say(&format!("warning: {}", warning.message));
+            }
+        }
+        if let Some(warning) = namesake {
+            match out.json {
+                true => out.line(json!({ "event": "warned", "kind": warning.kind, "message": warning.message }))?,
+                false => above.say(&format!("warning: {}", warning.message)),
             }
         }
         let reader = Reader::default();
@@ -270,7 +277,7 @@ impl Run {
         ];
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
-        let runs = store.runs_of(&experiment.name)?;
+        let runs = planned_runs(store, experiment)?;
         let measured = runs.iter().any(|run| run.final_metrics.is_some());
         if let [run] = &runs[..] {
             if let Some(m) = &run.final_metrics {
@@ -281,7 +288,9 @@ impl Run {
             }
         } else if measured {
             out.line("")?;
-            leaderboard::print(&report::leaderboard(store, &experiment.name)?, Some(LEADERS), out)?;
+            let runs: Result<Vec<_>, StoreError> =
+                runs.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
+            leaderboard::print(&Leaderboard::new(&experiment.name, &runs?), Some(LEADERS), out)?;
         }
         if tally.stopped > 0 {
             out.line("the same command goes on where this one stopped")?;
@@ -290,6 +299,15 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// The runs of this command's plan, whatever other command has planned under the same name since.
+fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
+    let of_plan = |(key, name): &(String, String)| {
+        let record = store.known(key).transpose()?;
+        Some(record.map(|run| RunRecord { name: name.clone(), experiment: experiment.name.clone(), ..run }))
+    };
+    Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
 }
 
 /// The runs as the live view wants to know them.

@@ -22,9 +22,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` goes on from the last checkpoint"),
     (
-        &["eval", "evaluate", "test", "validate"],
-        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; \
-         `taper predict KEY --file FILE` classifies other rows",
+        &["evaluate", "test", "validate", "score"],
+        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; `taper eval KEY --file FILE` \
+         measures on other rows",
     ),
     (
         &["status", "ps", "ls", "runs", "watch", "top"],
@@ -170,7 +170,7 @@ mod tests {
             assert!(seen.insert(word), "{word} twice");
             assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
         }
-        for word in ["compare", "logs", "train", "resume", "eval", "status", "init", "sweep"] {
+        for word in ["compare", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
             assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
         }
     }

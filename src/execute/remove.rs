@@ -1,6 +1,6 @@
 //! Removing runs: rows and folders.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use super::{ExecuteError, RunFolder, folder::bytes_of};
 use crate::store::{RunLock, RunRecord, Store, is_locked};
@@ -29,8 +29,12 @@ pub fn run_bytes(runs: &Path, key: &str) -> u64 {
     bytes_of(RunFolder::new(runs, key).path())
 }
 
-/// Removes runs: first their rows, then their folders. Wherever that is cut short, each run is either still whole, or out of
-/// the database with what may be left of its folder, which [`super::find_waste`] finds.
+/// What a folder is called from the moment at which its removal begins.
+pub(super) const GONE: &str = ".gone";
+
+/// Removes runs: first their folders, which makes room on a full disk, then their rows. Wherever that is cut short, each run is
+/// whole, or out of the database, or known and without a folder: then it is made again from its beginning. What may be left of
+/// a folder is found by [`super::find_waste`].
 ///
 /// # Errors
 /// Where a process is at one of them: then none is removed, unless it came to it in between. Where a folder cannot be removed.
@@ -45,18 +49,27 @@ pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Res
             locks.push(lock(runs, &run.key)?.ok_or_else(|| at_work(&run.name))?);
         }
         let keys: Vec<String> = records.iter().map(|run| run.key.clone()).collect();
-        store.remove_runs(&keys)?;
         for key in &keys {
-            let folder = RunFolder::new(runs, key);
-            match fs::remove_dir_all(folder.path()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(ExecuteError::Io { path: folder.path().into(), error });
-                }
-                _ => {}
-            }
+            set_aside(RunFolder::new(runs, key).path())?;
         }
+        store.make_writable()?;
+        store.remove_runs(&keys)?;
     }
     Ok(())
+}
+
+/// Removes a folder that may not be there. It has another name before the first of its files is gone: nobody takes half of it
+/// for the whole.
+fn set_aside(folder: &Path) -> Result<(), ExecuteError> {
+    let mut gone = folder.as_os_str().to_owned();
+    gone.push(GONE);
+    let gone = Path::new(&gone);
+    let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
+    let steps = [fs::remove_dir_all(gone), fs::rename(folder, gone), fs::remove_dir_all(gone)];
+    match steps.into_iter().find_map(|step| step.err().filter(|e| !missing(e))) {
+        Some(error) => Err(ExecuteError::Io { path: folder.into(), error }),
+        None => Ok(()),
+    }
 }
 
 fn at_work(names: &str) -> ExecuteError {

@@ -16,7 +16,7 @@ fn commands_of_other_tools_say_which_one_does_that_here() {
         ("logs", "taper show KEY"),
         ("train", "taper run SPEC"),
         ("resume", "taper run SPEC"),
-        ("eval", "taper show KEY"),
+        ("evaluate", "taper eval KEY"),
         ("status", "taper list"),
         ("init", "experiments/quickstart.toml"),
         ("sweep", "[sweep] table"),
