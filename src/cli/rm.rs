@@ -43,7 +43,7 @@ impl Rm {
     /// Asks and removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut store = common::open_existing(global)?;
-        let chosen = match &self.experiment {
+        let mut chosen = match &self.experiment {
             Some(wanted) => of_experiment(&store, wanted)?,
             None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
         };
@@ -66,7 +66,10 @@ impl Rm {
                 return Ok(ExitCode::from(1));
             }
         }
-        remove_runs(&mut store, &global.runs, &chosen.runs)?;
+        let left = remove_runs(&mut store, &global.runs, &chosen.runs)?;
+        chosen.stays.extend(
+            left.iter().map(|folder| format!("{} stays: it holds files that taper did not write", folder.display())),
+        );
         if self.experiment.is_some() {
             store.make_writable()?;
             store.remove_plans(&chosen.plans)?;

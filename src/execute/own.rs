@@ -1,6 +1,6 @@
 //! Which files and folders are taper's own: nothing else is ever removed.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use crate::format::KEY_DIGITS;
 
@@ -49,6 +49,36 @@ pub(super) fn is_model(folder: &Path) -> bool {
 /// Whether a folder holds nothing but what a verification puts on the disk.
 pub(super) fn is_verification(folder: &Path) -> bool {
     holds_only(folder, |name, path| VERIFY.contains(&name) && is_file(path))
+}
+
+/// Removes of a run's folder what is taper's own, and the folder where nothing else is in it; tells whether that was so. States
+/// go before models: cut short, what is left is never gone on from.
+pub(super) fn remove_run(folder: &Path) -> io::Result<bool> {
+    let gone = |removed: io::Result<()>| match removed {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    for name in RUN.iter().rev() {
+        let path = folder.join(name);
+        if is_file(&path) {
+            gone(fs::remove_file(path))?;
+        }
+    }
+    let mut models = vec![folder.join("model"), folder.join("model.new")];
+    let steps = fs::read_dir(folder.join("models")).into_iter().flatten().flatten();
+    models
+        .extend(steps.filter(|entry| entry.file_name().to_str().is_some_and(is_step_model)).map(|entry| entry.path()));
+    for model in models.iter().filter(|path| path.symlink_metadata().is_ok_and(|facts| facts.is_dir())) {
+        for path in MODEL.iter().rev().map(|name| model.join(name)).filter(|path| is_file(path)) {
+            gone(fs::remove_file(path))?;
+        }
+        let _ = fs::remove_dir(model);
+    }
+    let _ = fs::remove_dir(folder.join("models"));
+    match fs::remove_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        removed => gone(removed).map(|()| true),
+    }
 }
 
 /// `step-12`, or `step-12.new` while it is written.
@@ -107,6 +137,28 @@ mod tests {
             assert!(!is_run(&run), "a link leads elsewhere");
         }
         assert!(!is_run(&dir.path().join("nothing")) && !is_verification(&run));
+    }
+
+    #[test]
+    fn what_is_not_tapers_own_stays_when_a_run_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        let put = |name: &str| {
+            fs::create_dir_all(run.join(name).parent().unwrap()).unwrap();
+            fs::write(run.join(name), "").unwrap();
+        };
+        let own =
+            ["run.toml", "state.safetensors", "model/config.json", "model/vocab.txt", "models/step-3/config.json"];
+        own.iter().for_each(|name| put(name));
+        put("notes.txt");
+        put("model/README.md");
+        assert!(!remove_run(&run).unwrap());
+        assert!(own.iter().all(|name| !run.join(name).exists()));
+        assert!(run.join("notes.txt").exists() && run.join("model/README.md").exists() && !run.join("models").exists());
+        fs::remove_dir_all(&run).unwrap();
+        own.iter().for_each(|name| put(name));
+        assert!(remove_run(&run).unwrap() && !run.exists());
+        assert!(remove_run(&run).unwrap(), "it may be gone already");
     }
 
     #[test]

@@ -66,6 +66,33 @@ fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
 }
 
 #[test]
+fn rm_and_verify_leave_what_somebody_else_put_beside_a_run() {
+    let place = Place::new();
+    let [a, b] = place.keys().try_into().expect("two runs");
+    put(place.folder(&a).join("notes.txt"), "mine");
+    put(place.folder(&a).join("model/README.md"), "mine");
+    let said = place.ok(&["rm", &a, &b, "--yes"]);
+    assert!(
+        said.contains(&a[..12]) && said.contains("files that taper did not write") && !said.contains(&b[..12]),
+        "{said}"
+    );
+    let left: Vec<String> = place.lies().into_iter().filter(|name| !name.starts_with("reports")).collect();
+    let short = &a[..12];
+    assert_eq!(
+        left,
+        [short.to_string(), format!("{short}/model"), format!("{short}/model/README.md"), format!("{short}/notes.txt")]
+    );
+    // The run is made again beside them.
+    place.ok(&["run", "small.toml", "--quiet"]);
+    assert!(place.folder(&a).join("notes.txt").is_file());
+    let verify = place.path("runs").join(format!("verify-{}", &b[..12]));
+    put(verify.join("notes.txt"), "mine");
+    let (code, said) = place.says(&["verify", &b]);
+    assert!(code == 2 && said.contains("is in the way"), "{said}");
+    assert_eq!(read(verify.join("notes.txt")), "mine");
+}
+
+#[test]
 fn an_order_of_rows_replaces_an_order_of_rows_and_nothing_else() {
     let place = Place::new();
     for (name, text) in
