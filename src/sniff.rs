@@ -5,10 +5,11 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, Read},
     path::Path,
 };
+
+use crate::regular;
 
 /// Bytes from the start of a file that [`kind_of`] looks at; more are no use to it.
 pub const HEAD: usize = 4096;
@@ -116,7 +117,7 @@ impl fmt::Display for FileKind {
 }
 
 /// Files that begin with fixed bytes.
-const MAGIC: [(&[u8], FileKind); 28] = [
+const MAGIC: [(&[u8], FileKind); 27] = [
     (b"version https://git-lfs.github.com/spec/", FileKind::LfsPointer),
     (b"version https://hawser.github.com/spec/", FileKind::LfsPointer),
     (b"\x1f\x8b", FileKind::Gzip),
@@ -135,8 +136,6 @@ const MAGIC: [(&[u8], FileKind); 28] = [
     (b"\xff\xd8\xff", FileKind::Image),
     (b"GIF8", FileKind::Image),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind::Ole),
-    // The number with which torch.save began its files before 1.6, as a pickle of protocol 2.
-    (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", FileKind::Torch),
     (b"\x80\x02", FileKind::Pickle),
     (b"\x80\x03", FileKind::Pickle),
     (b"\x80\x04\x95", FileKind::Pickle),
@@ -147,6 +146,9 @@ const MAGIC: [(&[u8], FileKind); 28] = [
     (b"\xff\xfe", FileKind::Utf16),
     (b"\xfe\xff", FileKind::Utf16),
 ];
+
+/// The number with which `torch.save` began its files before version 1.6, as a pickle writes it.
+const TORCH: &[u8] = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
 
 /// What a file is that begins with `bytes`; none where they say nothing, as those of most texts do.
 ///
@@ -159,6 +161,9 @@ pub fn kind_of(bytes: &[u8]) -> Option<FileKind> {
     }
     if head.len() >= 16 && head.iter().all(|byte| *byte == 0) {
         return Some(FileKind::Zeros);
+    }
+    if head[0] == 0x80 && head[..head.len().min(32)].windows(TORCH.len()).any(|window| window == TORCH) {
+        return Some(FileKind::Torch);
     }
     if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(*kind);
@@ -184,7 +189,7 @@ pub fn kind_of(bytes: &[u8]) -> Option<FileKind> {
 /// Where it cannot be read.
 pub fn kind_of_file(path: &Path) -> io::Result<Option<FileKind>> {
     let mut head = Vec::with_capacity(HEAD);
-    File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+    regular::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
     Ok(kind_of(&head))
 }
 

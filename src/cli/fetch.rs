@@ -1,6 +1,6 @@
 //! `taper fetch`
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -11,11 +11,7 @@ use taper::{
     plan::Source,
 };
 
-use super::{
-    Global, Unusable,
-    common::SpecArgs,
-    output::{self, Output},
-};
+use super::{Global, Unusable, common::SpecArgs, output::Output};
 
 /// Download what a spec names, and pin it in SPEC.lock.
 #[derive(Args)]
@@ -75,7 +71,7 @@ impl Fetch {
         match problems.is_empty() {
             true => Ok(ExitCode::SUCCESS),
             false => {
-                output::error(&format!("error: {}", problems.join("\nerror: ")));
+                let _ = writeln!(std::io::stderr(), "error: {}", problems.join("\nerror: "));
                 Ok(ExitCode::from(2))
             }
         }

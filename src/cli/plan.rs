@@ -2,16 +2,18 @@
 
 use std::{convert::Infallible, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use taper::{
+    assets::Use,
     data::{self, LengthStats},
     execute::{Prepared, RunsPerDevice, threads},
     format,
-    plan::Estimate,
+    plan::{Estimate, Source},
     spec::LoadedSpec,
     store::{RunRecord, RunState},
+    train::step_batches,
     warning,
 };
 
@@ -20,7 +22,6 @@ use super::{
     common::{Planner, SpecArgs},
     costs::{self, Costs},
     method::Method,
-    order,
     output::Output,
     standing::{Standing, Stored},
 };
@@ -42,9 +43,6 @@ pub struct Plan {
     /// batches.
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
-    /// Let --order replace a file that it did not write.
-    #[arg(long, requires = "order")]
-    force: bool,
 }
 
 /// Labels of a data set that are listed.
@@ -77,17 +75,13 @@ impl Plan {
         let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), self.spec.library(global)?)?;
         let runs = &planner.runs;
         if let Some(path) = &self.order {
-            order::write(&runs[0], path, self.force)?;
+            write_order(&runs[0], path)?;
         }
         let stored = match &store {
-            Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &self.spec.arguments())?,
+            Some(store) => Stored::read(store, &spec.spec().name)?,
             None => Stored::default(),
         };
-        let (standings, left_over) = stored.compare(runs);
-        let namesake = match &store {
-            Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
-            None => None,
-        };
+        let (standings, orphaned) = stored.compare(runs);
         let mut costs = Costs::default();
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {
@@ -99,17 +93,13 @@ impl Plan {
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
         if out.json {
-            let mut document = document(&spec, &lines, &left_over, &method)?;
+            let mut document = document(&spec, &lines, &orphaned, &method)?;
             document["device"] = device.name().into();
-            document["warnings"] = serde_json::to_value(namesake.as_slice())?;
             document["runs_at_a_time"] = at_a_time.into();
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&spec, &self.spec, &lines, &left_over, &method, out)?;
-        if let Some(warning) = namesake {
-            out.line(format!("warning: {}", warning.message))?;
-        }
+        print(&spec, &self.spec, &lines, &orphaned, &method, out)?;
         if let Some(gpu) = device.gpu_name() {
             let how = match at_a_time {
                 1 => "one run at a time".to_string(),
@@ -134,7 +124,7 @@ fn print(
     spec: &LoadedSpec,
     args: &SpecArgs,
     lines: &[Line],
-    left_over: &[(&RunRecord, String)],
+    orphaned: &[(&RunRecord, String)],
     method: &Method,
     out: &mut Output,
 ) -> Result<()> {
@@ -163,6 +153,9 @@ fn print(
     for warning in common::warnings(lines.iter().map(|line| line.run)) {
         out.line(format!("warning: {}", warning.message))?;
     }
+    for note in common::notes(lines.iter().map(|line| line.run)) {
+        out.line(format!("note: {note}"))?;
+    }
     out.line("")?;
     out.table(
         &["run", "name", "standing", "steps", "time", "memory", "disk"],
@@ -182,10 +175,10 @@ fn print(
             ]
         }),
     )?;
-    if !left_over.is_empty() {
+    if !orphaned.is_empty() {
         out.line("")?;
-        out.line("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
-        out.rows(left_over.iter().map(|(run, name)| {
+        out.line("orphaned: runs of the last plan that this one does not hold (`taper rm` removes them)")?;
+        out.rows(orphaned.iter().map(|(run, name)| {
             vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
         }))?;
     }
@@ -279,7 +272,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
 fn document(
     spec: &LoadedSpec,
     lines: &[Line],
-    left_over: &[(&RunRecord, String)],
+    orphaned: &[(&RunRecord, String)],
     method: &Method,
 ) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
@@ -297,7 +290,7 @@ fn document(
                 "test_rows_in_train": data::leaked(&run.dataset, &run.splits.train, &run.splits.test),
                 "digest": run.dataset.digest,
             },
-            "warnings": run.warnings,
+            "warnings": run.warnings, "notes": run.notes,
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
             },
@@ -307,10 +300,40 @@ fn document(
             },
         }))
     });
-    let left_over: Vec<_> = left_over
+    let orphaned: Vec<_> = orphaned
         .iter()
         .map(|(run, name)| json!({ "key": run.key, "name": name, "state": run.state, "steps": run.steps }))
         .collect();
     let runs = runs.collect::<Result<Vec<_>>>()?;
-    Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": left_over }))
+    Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": orphaned }))
+}
+
+/// The file that a run's rows are read from.
+fn data_file(run: &Prepared) -> PathBuf {
+    if let Source::Path(path) = &run.config.data.source {
+        return path.clone();
+    }
+    let file = run.located.iter().find_map(|located| match (located.pin.used_as, &located.pin.files[..]) {
+        (Use::Data, [file, ..]) => Some(located.folder.join(&file.name)),
+        _ => None,
+    });
+    file.unwrap_or_else(|| String::from(run.config.data.source.clone()).into())
+}
+
+fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
+    let mut steps = Vec::new();
+    let mut order = (0, Vec::new());
+    for step in 1..=run.steps.total {
+        let (epoch, place) = run.steps.place(step);
+        if order.0 != epoch {
+            order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
+        }
+        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place)?;
+        steps.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
+    }
+    let lines: Vec<u64> = run.dataset.rows.iter().map(|row| row.line).collect();
+    let json = json!({
+        "train": steps, "dev": run.splits.dev, "test": run.splits.test, "file": data_file(run), "lines": lines,
+    });
+    std::fs::write(path, json.to_string()).with_context(|| path.display().to_string())
 }

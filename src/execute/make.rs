@@ -6,7 +6,7 @@ use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, wo
 use crate::{
     engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
-    model::{Loaded, Parameters, read_weights},
+    model::{Loaded, Parameters, Weights},
     plan::Keep,
     store::{Environment, RunLock},
     train::{Job, Outputs, Resumed, Saved, TrainError, fit, model_failure, reading_order},
@@ -107,10 +107,10 @@ fn begin(run: &Prepared, folder: &RunFolder, line: &Line) -> Result<Option<Saved
 
 /// The weights that a run begins with.
 pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
-    let (labels, seed) = (run.dataset.labels.len(), run.config.train.init_seed);
+    let (labels, seed) = (run.labels(), run.config.train.init_seed);
     Ok(match &run.files {
-        Some(files) => Parameters::load(&run.shape, labels, read_weights(&files.weights)?, &files.weights, seed)?,
-        None => Loaded { parameters: Parameters::fresh(&run.shape, labels, seed)?, notes: Vec::new() },
+        Some(files) => Parameters::read(&run.shape, &labels, &Weights::open(&files.weights)?, seed)?,
+        None => Loaded { parameters: Parameters::fresh(&run.shape, labels.len(), seed)?, notes: Vec::new() },
     })
 }
 

@@ -12,7 +12,7 @@ use super::ExecuteError;
 use crate::{
     assets::{self, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
-    model::{BertConfig, Parameters},
+    model::{BertConfig, Label, Labels, Parameters, Weights},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::Warning,
@@ -50,6 +50,8 @@ pub struct Prepared {
     pub steps: Steps,
     /// What is legal and probably a mistake.
     pub warnings: Vec<Warning>,
+    /// What becomes of the weights file's tensors, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A value that was made for a key and is given again for the same key.
@@ -83,6 +85,11 @@ impl Prepared {
         config
     }
 
+    /// Its labels, by id, with the values of the data that mean them.
+    pub fn labels(&self) -> Labels {
+        labels(&self.dataset, &self.config.data)
+    }
+
     /// Lengths of all rows before they are cut. Tokenises all of them.
     ///
     /// # Errors
@@ -105,6 +112,9 @@ pub struct Workbench {
     datasets: Memo<DataConfig, Dataset>,
     splits: Memo<DataConfig, Splits>,
     models: Memo<Source, ModelFiles>,
+    opened: Memo<PathBuf, Weights>,
+    /// Models whose numbers were found to be sound: what decides which of the file's tensors they use.
+    sound: Vec<(PathBuf, BertConfig, Labels)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
     /// Size and time of the weights files as they were when their digest was made: every run reads them again.
@@ -125,6 +135,8 @@ impl Workbench {
             datasets: Memo(Vec::new()),
             splits: Memo(Vec::new()),
             models: Memo(Vec::new()),
+            opened: Memo(Vec::new()),
+            sound: Vec::new(),
             tokenizers: Memo(Vec::new()),
             tokens: Memo(Vec::new()),
             weights: Vec::new(),
@@ -162,7 +174,16 @@ impl Workbench {
                 (None, TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size })
             }
             source => {
-                let files = self.models.get(source.clone(), || Ok(self.library.model(source)?))?;
+                let files = self.models.get(source.clone(), || {
+                    // First: whoever has a model of another kind need not be told which of its files are missing.
+                    if let Source::Path(folder) = source
+                        && let config = folder.join("config.json")
+                        && config.is_file()
+                    {
+                        BertConfig::read(&config)?;
+                    }
+                    Ok(self.library.model(source)?)
+                })?;
                 for path in std::iter::once(&files.weights).chain(&files.shards) {
                     self.unchanged(path)?;
                 }
@@ -193,8 +214,12 @@ impl Workbench {
             tokens.make_all()?; // which texts it refuses only trying shows
         }
         check(config, &dataset, &tokens, &tokenizer, &probes, &shape, steps)?;
-        let weights = files.as_ref().map(|files| files.weights.as_path());
-        Parameters::check(&shape, dataset.labels.len(), weights, &config.train.freeze, &config.train.no_decay)?;
+        let weights = match &files {
+            Some(files) => Some(self.opened.get(files.weights.clone(), || Ok(Weights::open(&files.weights)?))?),
+            None => None,
+        };
+        let (labels, freeze, no_decay) = (labels(&dataset, &config.data), &config.train.freeze, &config.train.no_decay);
+        let said = Parameters::check(&shape, &labels, weights.as_deref(), freeze, no_decay)?;
 
         let dev_lacks_labels = !splits.dev.is_empty() && dataset.class_counts(&splits.dev).contains(&0);
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
@@ -205,7 +230,8 @@ impl Workbench {
             config: config.clone(),
             steps,
             located: self.located(config),
-            warnings: dataset.warnings.iter().chain(&splits.warnings).cloned().collect(),
+            warnings: dataset.warnings.iter().chain(&splits.warnings).chain(&said.warnings).cloned().collect(),
+            notes: said.notes(None),
             probes,
             dataset,
             splits,
@@ -234,6 +260,25 @@ impl Workbench {
         self.library.located().iter().filter(is_used).cloned().collect()
     }
 
+    /// Reads the numbers that a run begins with, and refuses those that are NaN or infinite: once for all runs that begin alike.
+    ///
+    /// # Errors
+    /// [`crate::model::ModelError::NotFinite`] with the tensors' names.
+    pub fn check_numbers(&mut self, run: &Prepared) -> Result<(), ExecuteError> {
+        let Some(files) = &run.files else { return Ok(()) };
+        let (path, labels) = (&files.weights, run.labels());
+        // Dropout is no matter of the weights.
+        let mut shape = run.shape.clone();
+        shape.set_dropout(0.0);
+        if self.sound.iter().any(|(p, s, l)| p == path && *s == shape && *l == labels) {
+            return Ok(());
+        }
+        let weights = self.opened.get(path.clone(), || Ok(Weights::open(path)?))?;
+        Parameters::check_numbers(&shape, &labels, &weights)?;
+        self.sound.push((path.clone(), shape, labels));
+        Ok(())
+    }
+
     /// Refuses a weights file that is not the one any more whose digest is known.
     fn unchanged(&mut self, path: &Path) -> Result<(), ExecuteError> {
         let metadata = std::fs::metadata(path).map_err(|error| ExecuteError::Io { path: path.into(), error })?;
@@ -250,6 +295,15 @@ impl Workbench {
             }
         }
     }
+}
+
+/// The labels of the data, by id: each with the values that mean it.
+fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
+    let values = |name: &String| {
+        let values = config.labels.iter().filter(|(value, of)| *of == name && *value != name);
+        values.map(|(value, _)| value.clone()).collect()
+    };
+    Labels(dataset.labels.iter().map(|name| Label { name: name.clone(), values: values(name) }).collect())
 }
 
 /// The model's shape, and the digest of what it comes from.

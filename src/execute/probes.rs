@@ -6,7 +6,7 @@ use super::{ExecuteError, Prepared, RunFolder, make::load, worker::Line};
 use crate::{
     engine::{Device, engine},
     event::{Event, When},
-    model::{Parameters, read_weights},
+    model::Parameters,
     store::{ProbeRecord, Store},
     train::score_probes,
 };
@@ -29,10 +29,9 @@ pub(super) fn score(
     line: &Line,
 ) -> Result<(), ExecuteError> {
     let labels = &run.dataset.labels;
-    let model = weights(runs, run);
-    let kept = Parameters::load(&run.shape, labels.len(), read_weights(&model)?, &model, 0)?;
-    for (when, step, loaded) in [(When::Before, 0, load(run)?), (When::After, last_step, kept)] {
-        let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), device)?;
+    let kept = Parameters::restore(&run.shape, labels, &weights(runs, run))?;
+    for (when, step, parameters) in [(When::Before, 0, load(run)?.parameters), (When::After, last_step, kept)] {
+        let mut engine = engine(&run.shape, parameters, &(&run.config.train).into(), device)?;
         let scores = score_probes(engine.as_mut(), &run.probes, labels)?;
         let told = line.event(Event::ProbesScored { when, step, scores });
         told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;

@@ -7,7 +7,7 @@ use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
     metrics::{Metrics, Scored, argmax, log_softmax},
-    model::{BertConfig, Parameters, read_weights},
+    model::{BertConfig, Parameters},
     train::BATCH_TOKENS,
 };
 
@@ -25,9 +25,9 @@ impl Trained {
         let config = BertConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
         let weights = folder.join("model.safetensors");
-        let loaded = Parameters::load(&config, labels.len(), read_weights(&weights)?, &weights, 0)?;
+        let parameters = Parameters::restore(&config, &labels, &weights)?;
         Ok(Self {
-            engine: engine(&config, loaded.parameters, &Recipe::default(), device)?,
+            engine: engine(&config, parameters, &Recipe::default(), device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.max_position_embeddings),
             labels,

@@ -1,11 +1,14 @@
 //! A model's shape, as Hugging Face's config.json writes it.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ModelError;
+use crate::{
+    regular,
+    sniff::{self, FileKind},
+};
 
 /// Shape and dropout of a BERT model.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,62 +43,101 @@ pub struct BertConfig {
     raw: Map<String, Value>,
 }
 
-/// The keys that matter, as written.
-#[derive(Deserialize)]
-struct Written {
-    #[serde(default)]
-    model_type: Option<String>,
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    #[serde(default = "positions")]
-    max_position_embeddings: usize,
-    #[serde(default = "types")]
-    type_vocab_size: usize,
-    #[serde(default = "eps")]
-    layer_norm_eps: f64,
-    #[serde(default = "range")]
-    initializer_range: f64,
-    #[serde(default)]
-    pad_token_id: Option<usize>,
-    #[serde(default = "dropout")]
-    hidden_dropout_prob: f64,
-    #[serde(default = "dropout")]
-    attention_probs_dropout_prob: f64,
-    #[serde(default)]
-    classifier_dropout: Option<f64>,
-    #[serde(default)]
-    hidden_act: Option<String>,
-    #[serde(default)]
-    position_embedding_type: Option<String>,
-    #[serde(default)]
-    is_decoder: bool,
+/// Names of a model's labels, as its file gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Names {
+    /// None: transformers counts them.
+    Default,
+    /// By id.
+    Given(Vec<String>),
+    /// Something that is no list of names: what is wrong with it.
+    Odd(String),
 }
 
-// Defaults of transformers' BertConfig.
-fn positions() -> usize {
-    512
-}
-fn types() -> usize {
-    2
-}
-fn eps() -> f64 {
-    1e-12
-}
-fn range() -> f64 {
-    0.02
-}
-fn dropout() -> f64 {
-    0.1
+/// Bytes of a config.json at most.
+const LONGEST: u64 = 16 << 20;
+/// Parameters of a model at most; the largest encoders have a tenth.
+const MOST_PARAMETERS: u128 = 10_000_000_000;
+/// Labels at most.
+const MOST_LABELS: usize = 1_000_000;
+
+/// Keys of numbers with what they may be.
+const SIZES: [(&str, Option<u64>, u64, u64); 7] = [
+    // The default, where transformers has one; the least and the most.
+    ("vocab_size", None, 0, 1 << 24),
+    ("hidden_size", None, 1, 1 << 16),
+    ("num_hidden_layers", None, 1, 1000),
+    ("num_attention_heads", None, 1, 1 << 16),
+    ("intermediate_size", None, 1, 1 << 20),
+    ("max_position_embeddings", Some(512), 3, 1 << 20),
+    ("type_vocab_size", Some(2), 1, 1 << 16),
+];
+
+/// A file's keys, read one by one so that a message can name the one that is wrong.
+struct Keys<'a>(&'a Map<String, Value>);
+
+impl Keys<'_> {
+    /// A key that is there; `null` is as if it were not.
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    fn wrong<T>(&self, key: &str, expected: impl fmt::Display) -> Result<T, String> {
+        let mut value = self.0.get(key).map_or_else(|| "missing".into(), Value::to_string);
+        if let Some((cut, _)) = value.char_indices().nth(80) {
+            value.truncate(cut);
+            value.push('…');
+        }
+        Err(format!("`{key}` is {value}; expected {expected}"))
+    }
+
+    fn text(&self, key: &str) -> Result<Option<&str>, String> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => self.wrong(key, "a text"),
+        }
+    }
+
+    /// A whole number; also one that is written as `768.0`.
+    fn whole(&self, key: &str, default: Option<u64>, least: u64, most: u64) -> Result<usize, String> {
+        let whole = |value: &Value| match value.as_f64() {
+            _ if value.is_u64() => value.as_u64(),
+            Some(float) if float.fract() == 0.0 && (0.0..9e15).contains(&float) => Some(float as u64),
+            _ => None,
+        };
+        let number = match self.get(key) {
+            None => default,
+            Some(value) => whole(value),
+        };
+        match number.filter(|number| (least..=most).contains(number)).map(usize::try_from) {
+            Some(Ok(number)) => Ok(number),
+            _ => self.wrong(key, format!("a whole number from {least} to {most}")),
+        }
+    }
+
+    fn number(&self, key: &str, default: f64, is_sound: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+        match self.get(key).map_or(Some(default), Value::as_f64) {
+            Some(number) if is_sound(number) => Ok(number),
+            _ => self.wrong(key, expected),
+        }
+    }
+
+    fn share(&self, key: &str, default: f64) -> Result<f64, String> {
+        self.number(key, default, |p| (0.0..1.0).contains(&p), "a number of at least 0 and below 1")
+    }
 }
 
 impl BertConfig {
     /// Reads a config.json.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ModelError::Io { path: path.into(), error })?;
-        Self::parse(&text).map_err(|message| ModelError::Config { path: path.into(), message })
+        let wrong = |message| ModelError::Config { path: path.into(), message };
+        let bytes = regular::read(path, LONGEST).map_err(|error| ModelError::Io { path: path.into(), error })?;
+        let text = String::from_utf8(bytes).map_err(|e| match sniff::kind_of(e.as_bytes()) {
+            Some(kind) => wrong(format!("it is {kind}, expected JSON")),
+            None => wrong("not UTF-8".into()),
+        })?;
+        Self::parse(&text).map_err(wrong)
     }
 
     /// A built-in shape for training from scratch: `tiny` (2 layers of 64), `small` (4 layers of 256) or `rbt3` (3 layers of
@@ -118,68 +160,78 @@ impl BertConfig {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let raw: Map<String, Value> = serde_json::from_str(text).map_err(|e| format!("not a JSON object: {e}"))?;
-        let w: Written = serde_json::from_value(Value::Object(raw.clone())).map_err(|e| e.to_string())?;
-        let unsupported = |key: &str, value: &str, wanted: &str| {
-            Err(format!("`{key}` is \"{value}\"; taper fine-tunes BERT models with \"{wanted}\""))
-        };
-        match w.model_type.as_deref() {
-            None | Some("bert") => {}
-            Some(other) => return unsupported("model_type", other, "bert"),
+        let raw: Map<String, Value> =
+            serde_json::from_str(text).map_err(|e| match sniff::kind_of(text.as_bytes()) {
+                Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected JSON"),
+                _ => format!("not a JSON object: {e}"),
+            })?;
+        let keys = Keys(&raw);
+        is_supported(&keys)?;
+        let mut sizes = [0; SIZES.len()];
+        for (size, (key, default, least, most)) in sizes.iter_mut().zip(SIZES) {
+            *size = keys.whole(key, default, least, most)?;
         }
-        match w.hidden_act.as_deref() {
-            None | Some("gelu") => {}
-            Some(other) => return unsupported("hidden_act", other, "gelu"),
-        }
-        match w.position_embedding_type.as_deref() {
-            None | Some("absolute") => {}
-            Some(other) => return unsupported("position_embedding_type", other, "absolute"),
-        }
-        if w.is_decoder {
-            return Err("`is_decoder` is true; taper fine-tunes encoders".into());
-        }
-        if w.num_attention_heads == 0 || w.hidden_size == 0 || !w.hidden_size.is_multiple_of(w.num_attention_heads) {
+        let [vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, positions, types] =
+            sizes;
+        if !hidden_size.is_multiple_of(num_attention_heads) {
             return Err(format!(
-                "`hidden_size` {} is no multiple of `num_attention_heads` {}",
-                w.hidden_size, w.num_attention_heads
+                "`hidden_size` {hidden_size} is no multiple of `num_attention_heads` {num_attention_heads}"
             ));
         }
-        for (key, value, least) in [
-            ("num_hidden_layers", w.num_hidden_layers, 1),
-            ("type_vocab_size", w.type_vocab_size, 1),
-            ("intermediate_size", w.intermediate_size, 1),
-            ("max_position_embeddings", w.max_position_embeddings, 3),
-        ] {
-            if value < least {
-                return Err(format!("`{key}` is {value}; expected at least {least}"));
-            }
-        }
-        for (key, p) in [
-            ("hidden_dropout_prob", w.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", w.attention_probs_dropout_prob),
-            ("classifier_dropout", w.classifier_dropout.unwrap_or(0.0)),
-        ] {
-            if !(0.0..1.0).contains(&p) {
-                return Err(format!("`{key}` is {p}; expected at least 0, below 1"));
-            }
-        }
-        Ok(Self {
-            vocab_size: w.vocab_size,
-            hidden_size: w.hidden_size,
-            num_hidden_layers: w.num_hidden_layers,
-            num_attention_heads: w.num_attention_heads,
-            intermediate_size: w.intermediate_size,
-            max_position_embeddings: w.max_position_embeddings,
-            type_vocab_size: w.type_vocab_size,
-            layer_norm_eps: w.layer_norm_eps,
-            initializer_range: w.initializer_range,
-            pad_token_id: w.pad_token_id.unwrap_or(0),
-            hidden_dropout: w.hidden_dropout_prob,
-            attention_dropout: w.attention_probs_dropout_prob,
+        let hidden_dropout = keys.share("hidden_dropout_prob", 0.1)?;
+        let config = Self {
+            vocab_size,
+            hidden_size,
+            num_hidden_layers,
+            num_attention_heads,
+            intermediate_size,
+            max_position_embeddings: positions,
+            type_vocab_size: types,
+            // What float32 rounds to zero would divide by zero.
+            layer_norm_eps: keys.number(
+                "layer_norm_eps",
+                1e-12,
+                |eps| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0,
+                "a number above 0, at most 1 (1e-12, say)",
+            )?,
+            initializer_range: keys.number(
+                "initializer_range",
+                0.02,
+                |range| (0.0..=1.0).contains(&range),
+                "a number from 0 to 1 (0.02, say)",
+            )?,
+            pad_token_id: keys.whole("pad_token_id", Some(0), 0, u32::MAX.into())?,
+            hidden_dropout,
+            attention_dropout: keys.share("attention_probs_dropout_prob", 0.1)?,
             // transformers: `classifier_dropout` where given, else the hidden one.
-            classifier_dropout: w.classifier_dropout.unwrap_or(w.hidden_dropout_prob),
-            raw,
-        })
+            classifier_dropout: keys.share("classifier_dropout", hidden_dropout)?,
+            raw: raw.clone(),
+        };
+        let parameters = config.parameters();
+        if parameters > MOST_PARAMETERS {
+            return Err(format!(
+                "its sizes are those of a model of {parameters} parameters; taper trains models of {MOST_PARAMETERS} at most"
+            ));
+        }
+        match config.names() {
+            Names::Given(names) if names.len() > MOST_LABELS => {
+                Err(format!("`id2label` has {} labels; expected {MOST_LABELS} at most", names.len()))
+            }
+            _ => Ok(config),
+        }
+    }
+
+    /// Parameters of embeddings, encoder and pooler.
+    fn parameters(&self) -> u128 {
+        let [h, f, layers, rows] = [
+            self.hidden_size,
+            self.intermediate_size,
+            self.num_hidden_layers,
+            self.vocab_size + self.max_position_embeddings + self.type_vocab_size + 2,
+        ]
+        .map(|size| size as u128);
+        let layer = 4 * (h * h + h) + 2 * h * f + f + h + 4 * h;
+        rows * h + layers * layer + h * h + h
     }
 
     /// Sets all three dropouts.
@@ -211,8 +263,89 @@ impl BertConfig {
 
     /// Names of the labels that the file gives, by id; none where it gives none.
     pub fn labels(&self) -> Option<Vec<String>> {
-        let map = self.raw.get("id2label")?.as_object()?;
-        (0..map.len()).map(|i| Some(map.get(&i.to_string())?.as_str()?.to_string())).collect()
+        match self.names() {
+            Names::Given(names) => Some(names),
+            Names::Default | Names::Odd(_) => None,
+        }
+    }
+
+    /// Names of the labels, by id: of `id2label`, or else of `label2id`.
+    pub fn names(&self) -> Names {
+        let keys = Keys(&self.raw);
+        let (key, by_id): (_, Vec<(Option<usize>, Option<String>)>) = match (keys.get("id2label"), keys.get("label2id"))
+        {
+            (Some(Value::Object(map)), _) => {
+                ("id2label", map.iter().map(|(id, name)| (id.parse().ok(), text(name))).collect())
+            }
+            (Some(_), _) => return Names::Odd("id2label is no object".into()),
+            (None, Some(Value::Object(map))) => {
+                let id = |id: &Value| id.as_u64().and_then(|id| usize::try_from(id).ok());
+                ("label2id", map.iter().map(|(name, value)| (id(value), Some(name.clone()))).collect())
+            }
+            (None, _) => return Names::Default,
+        };
+        let mut names = vec![None; by_id.len()];
+        for (id, name) in by_id {
+            match id.and_then(|id| names.get_mut(id)) {
+                Some(slot @ None) => *slot = name,
+                Some(Some(_)) => return Names::Odd(format!("{key} has an id twice")),
+                None => return Names::Odd(format!("{key} does not count its labels from 0")),
+            }
+        }
+        match names.into_iter().collect::<Option<Vec<String>>>() {
+            Some(names) if names.is_empty() => Names::Default,
+            Some(names) => Names::Given(names),
+            None => Names::Odd(format!("{key} has a label without a name")),
+        }
+    }
+}
+
+/// A name, also one that is written as a number or a truth.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a class, in small letters, is of no BERT but of one of those named after it, or of none at all.
+fn is_of_another_family(class: &str) -> bool {
+    const OTHERS: [&str; 9] = [
+        "roberta",
+        "albert",
+        "deberta",
+        "distilbert",
+        "camembert",
+        "mobilebert",
+        "modernbert",
+        "squeezebert",
+        "megatron",
+    ];
+    !class.contains("bert") || OTHERS.iter().any(|other| class.contains(other))
+}
+
+/// Refuses models of other kinds, before any key is asked for that only BERT has.
+fn is_supported(keys: &Keys) -> Result<(), String> {
+    for (key, wanted) in [("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")] {
+        match keys.text(key)? {
+            None => {}
+            Some(value) if value == wanted => {}
+            Some(value) => {
+                return Err(format!("`{key}` is {value:?}; taper fine-tunes BERT models with \"{wanted}\""));
+            }
+        }
+    }
+    // Old files have no `model_type`; they still say which class they are of.
+    let class = keys.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
+    if keys.get("model_type").is_none()
+        && let Some(class) = class.filter(|class| is_of_another_family(&class.to_lowercase()))
+    {
+        return Err(format!("`architectures` names {class:?}; taper fine-tunes BERT models"));
+    }
+    match keys.get("is_decoder") {
+        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes encoders".into()),
+        _ => Ok(()),
     }
 }
 
@@ -244,6 +377,88 @@ mod tests {
         }
         assert!(BertConfig::parse("{}").expect_err("empty").contains("vocab_size"));
         assert!(BertConfig::parse("[").is_err());
+    }
+
+    #[test]
+    fn other_models_are_refused_before_what_they_lack() {
+        for (text, words) in [
+            (r#"{"model_type": "llama", "hidden_size": 64}"#, "`model_type` is \"llama\""),
+            (r#"{"model_type": "roberta"}"#, "`model_type` is \"roberta\""),
+            (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
+            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
+            ("version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+            ("<!doctype html><html>", "an HTML page"),
+            (r#"{"error": "Repository not found"}"#, "`vocab_size` is missing; expected a whole number"),
+        ] {
+            let error = BertConfig::parse(text).expect_err(words);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    /// Each of them asked for hours, for all memory, or for numbers that are none.
+    #[test]
+    fn sizes_that_no_model_has_are_refused_by_their_key() {
+        for (key, value) in [
+            ("num_hidden_layers", json!(1_000_000)),
+            ("num_hidden_layers", json!(u64::MAX)),
+            ("num_hidden_layers", json!(1e300)),
+            ("num_hidden_layers", json!(-2)),
+            ("num_hidden_layers", json!(2.5)),
+            ("num_hidden_layers", json!("2")),
+            ("hidden_size", json!(1u64 << 62)),
+            ("hidden_size", json!(null)),
+            ("vocab_size", json!(1u64 << 40)),
+            ("intermediate_size", json!(1u64 << 40)),
+            ("max_position_embeddings", json!(1u64 << 40)),
+            ("type_vocab_size", json!(1u64 << 40)),
+            ("num_attention_heads", json!(0)),
+            ("pad_token_id", json!(-1)),
+            ("layer_norm_eps", json!(-1)),
+            ("layer_norm_eps", json!(0)),
+            ("layer_norm_eps", json!(1e-60)),
+            ("layer_norm_eps", json!(1e308)),
+            ("initializer_range", json!(-1)),
+            ("initializer_range", json!(1e308)),
+            ("hidden_dropout_prob", json!(-0.1)),
+            ("attention_probs_dropout_prob", json!(1)),
+            ("classifier_dropout", json!(7)),
+            ("classifier_dropout", json!("0.1")),
+        ] {
+            let error = with(key, value.clone()).expect_err(key);
+            assert!(error.contains(&format!("`{key}` is {value}")) && error.contains("expected"), "{error}");
+        }
+        let mut raw = BertConfig::preset("tiny").expect("tiny").raw;
+        for (key, value) in [("hidden_size", 1 << 16), ("num_hidden_layers", 1000), ("intermediate_size", 1 << 20)] {
+            raw.insert(key.into(), json!(value));
+        }
+        let error = BertConfig::parse(&Value::Object(raw).to_string()).expect_err("a model of 10^14 parameters");
+        assert!(error.contains("154") && error.contains("10000000000 at most"), "{error}");
+        assert_eq!(with("hidden_size", json!(64.0)).expect("a config").hidden_size, 64);
+    }
+
+    #[test]
+    fn deep_and_long_files_are_refused() {
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(BertConfig::parse(&deep).expect_err("deep").contains("recursion limit"));
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("config.json");
+        std::fs::File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("a file");
+        assert!(BertConfig::read(&path).expect_err("long").to_string().contains("more than 16.0 MiB"));
+    }
+
+    #[test]
+    fn names_of_labels_are_by_id() {
+        let names = |key: &str, value| with(key, value).expect("a config").names();
+        let given = |all: &[&str]| Names::Given(all.iter().map(|name| name.to_string()).collect());
+        assert_eq!(names("id2label", json!({"1": "b", "0": "a"})), given(&["a", "b"]));
+        assert_eq!(names("id2label", json!({"0": 0, "1": true})), given(&["0", "true"]));
+        assert_eq!(names("label2id", json!({"b": 1, "a": 0})), given(&["a", "b"]));
+        assert_eq!(names("id2label", json!({})), Names::Default);
+        assert_eq!(names("num_labels", json!(3)), Names::Default);
+        for odd in [json!({"1": "a"}), json!({"0": "a", "00": "b"}), json!({"0": ["a"]}), json!({"x": "a"}), json!([])]
+        {
+            assert!(matches!(names("id2label", odd.clone()), Names::Odd(_)), "{odd}");
+        }
     }
 
     #[test]

@@ -4,17 +4,23 @@
 
 mod bert;
 mod config;
-mod files;
+mod fit;
+mod folder;
+mod head;
 mod parameters;
 mod sealed;
 mod tensors;
+mod weights;
 
 pub use bert::{Classifier, DropoutPlan, Input};
-pub use config::BertConfig;
-pub use files::{read_header, read_weights, write_folder};
+pub use config::{BertConfig, Names};
+pub use fit::Said;
+pub use folder::write_folder;
+pub use head::{Label, Labels};
 pub use parameters::{Loaded, Parameters, is_frozen};
 pub use sealed::{Metadata, read_metadata, read_sealed, write_sealed};
 pub use tensors::{Named, write_tensors};
+pub use weights::{Weights, read_weights};
 
 use std::path::PathBuf;
 
@@ -54,6 +60,17 @@ pub enum ModelError {
         path: PathBuf,
         /// One line for each tensor.
         problems: String,
+    },
+    /// Weights with which nothing can be computed.
+    #[error(
+        "{path}: the weights hold numbers that are NaN or infinite as float32 (of a training that diverged, of float16 that \
+         overflowed, or of a damaged copy); take another file:\n{tensors}"
+    )]
+    NotFinite {
+        /// The weights file.
+        path: PathBuf,
+        /// One line for each tensor.
+        tensors: String,
     },
     /// `train.freeze` that cannot be meant.
     #[error("train.freeze: {message}")]

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{Device, Tensor, Var};
 
-use super::{BertConfig, ModelError, files::read_shapes};
+use super::{
+    BertConfig, Labels, ModelError, Names, Weights,
+    fit::{Fit, Said},
+    weights::not_finite,
+};
 use crate::random::{Purpose, Stream};
 
 /// All weights, in transformers' order and under its names.
@@ -23,7 +27,7 @@ pub struct Loaded {
 }
 
 /// Name and shape of every weight.
-fn layout(c: &BertConfig, labels: usize) -> Vec<(String, Vec<usize>)> {
+pub(super) fn layout(c: &BertConfig, labels: usize) -> Vec<(String, Vec<usize>)> {
     let (h, f) = (c.hidden_size, c.intermediate_size);
     let mut all = Vec::new();
     let mut add = |name: String, shape: &[usize]| all.push((name, shape.to_vec()));
@@ -53,18 +57,6 @@ fn layout(c: &BertConfig, labels: usize) -> Vec<(String, Vec<usize>)> {
     linear(&mut add, "bert.pooler.dense", h, h);
     linear(&mut add, "classifier", labels, h);
     all
-}
-
-/// transformers' name of a tensor that goes by one of its older or shorter names.
-fn canonical(name: &str) -> String {
-    let name = name.strip_prefix("module.").unwrap_or(name);
-    let bare = ["embeddings.", "encoder.", "pooler."].iter().any(|p| name.starts_with(p));
-    let name = if bare { format!("bert.{name}") } else { name.to_string() };
-    match name.rsplit_once('.') {
-        Some((rest, "gamma")) => format!("{rest}.weight"),
-        Some((rest, "beta")) => format!("{rest}.bias"),
-        _ => name,
-    }
 }
 
 /// FNV-1a: a stream of random numbers for each name, whatever else the model holds.
@@ -113,45 +105,34 @@ fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
     }
 }
 
-/// How the tensors of a file serve a layout.
-struct Match<'a> {
-    /// The layout's name → the file's.
-    written: BTreeMap<&'a str, String>,
-    /// Names that have to be made anew.
-    made: Vec<&'a str>,
+/// Tensors that hold numbers with which nothing can be computed.
+#[derive(Default)]
+struct Bad(Vec<String>);
+
+impl Bad {
+    /// Looks at a tensor's numbers.
+    fn look(&mut self, name: &str, values: &[f32]) {
+        let bad = not_finite(values);
+        if bad > 0 {
+            let count = |n: usize| crate::format::count(n as u64);
+            self.0.push(format!("  {name}: {} of {} numbers", count(bad), count(values.len())));
+        }
+    }
+
+    fn refuse(self, path: &Path) -> Result<(), ModelError> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(ModelError::NotFinite { path: path.into(), tensors: some_lines(&self.0) }),
+        }
+    }
 }
 
-impl<'a> Match<'a> {
-    fn new(
-        layout: &'a [(String, Vec<usize>)],
-        found: &BTreeMap<String, Vec<usize>>,
-        labels: usize,
-        path: &Path,
-    ) -> Result<Self, ModelError> {
-        let found: BTreeMap<String, (&String, &Vec<usize>)> =
-            found.iter().map(|(name, shape)| (canonical(name), (name, shape))).collect();
-        let (mut written, mut made, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for (name, wanted) in layout {
-            let head = name.starts_with("classifier.");
-            match found.get(name) {
-                Some((in_file, shape)) if *shape == wanted => drop(written.insert(name.as_str(), in_file.to_string())),
-                Some((in_file, shape)) => {
-                    let hint = match head {
-                        true => {
-                            format!("; the data has {labels} labels: give as many, or take the head out of the file")
-                        }
-                        false => String::new(),
-                    };
-                    problems.push(format!("  {in_file}: shape {shape:?}, wanted {wanted:?}{hint}"));
-                }
-                None if head || name.starts_with("bert.pooler.") => made.push(name.as_str()),
-                None => problems.push(format!("  {name}: missing, wanted shape {wanted:?}")),
-            }
-        }
-        match problems.is_empty() {
-            true => Ok(Self { written, made }),
-            false => Err(ModelError::Tensors { path: path.into(), problems: problems.join("\n") }),
-        }
+/// The first of many lines, and how many more there are.
+pub(super) fn some_lines(lines: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match lines.len().saturating_sub(SHOWN) {
+        0 => lines.join("\n"),
+        more => format!("{}\n  and {more} more", lines[..SHOWN].join("\n")),
     }
 }
 
@@ -164,59 +145,116 @@ impl Parameters {
         Ok(Self { names: layout.into_iter().map(|(n, _)| n).collect(), tensors, trainable: Vec::new() })
     }
 
-    /// Weights from `found` (as read from `path`); a missing pooler or head is made anew from `seed`.
+    /// Weights from `found` (as read from `path`); a missing pooler is made anew from `seed`, and so is a head that is missing or
+    /// that is not for these `labels`: see [`Labels`].
     ///
-    /// All tensors that are missing or of a wrong shape are reported at once.
+    /// All tensors that are missing, of a wrong shape or not finite are reported at once.
     pub fn load(
         config: &BertConfig,
-        labels: usize,
+        labels: impl Into<Labels>,
         mut found: BTreeMap<String, Tensor>,
         path: &Path,
         seed: u64,
     ) -> Result<Loaded, ModelError> {
-        let shapes = found.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
-        let layout = layout(config, labels);
-        let matched = Match::new(&layout, &shapes, labels, path)?;
+        let shapes = found.iter().map(|(name, tensor)| (name.as_str(), tensor.dims())).collect();
+        let fit = Fit::new(config, &labels.into(), &config.names(), &shapes, &|_| None, path)?;
+        let mut bad = Bad::default();
+        let loaded = Self::of(config, &fit, seed, |name| {
+            let tensor = found.remove(name).expect("each tensor is read once");
+            crate::kernels::with_f32(&tensor, |values| {
+                bad.look(name, values);
+                Ok(())
+            })?;
+            Ok(tensor)
+        })?;
+        bad.refuse(path)?;
+        Ok(loaded)
+    }
+
+    /// The same, from a file whose tensors are read one by one.
+    pub fn read(config: &BertConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+        Self::read_as(config, &Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
+    }
+
+    /// The weights of a model that this program wrote for these labels: all of them are there.
+    pub fn restore(config: &BertConfig, labels: &[String], path: &Path) -> Result<Self, ModelError> {
+        let weights = Weights::open(path)?;
+        let fit = Fit::of_file(config, &labels.into(), &Names::Given(labels.into()), &weights)?;
+        if let Some(name) = fit.fresh().next() {
+            let problems = format!("  {name}: missing, or not for {} labels", labels.len());
+            return Err(ModelError::Tensors { path: path.into(), problems });
+        }
+        Ok(Self::read_as(config, &fit, &weights, 0)?.parameters)
+    }
+
+    fn read_as(config: &BertConfig, fit: &Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+        let mut bad = Bad::default();
+        let loaded = Self::of(config, fit, seed, |name| {
+            let values = weights.numbers(name)?;
+            bad.look(name, &values);
+            Ok(Tensor::from_vec(values, weights.shape(name), &Device::Cpu)?)
+        })?;
+        bad.refuse(weights.path())?;
+        Ok(loaded)
+    }
+
+    fn of(
+        config: &BertConfig,
+        fit: &Fit,
+        seed: u64,
+        mut read: impl FnMut(&str) -> Result<Tensor, ModelError>,
+    ) -> Result<Loaded, ModelError> {
         let mut tensors = BTreeMap::new();
-        for (name, shape) in &layout {
-            let tensor = match matched.written.get(name.as_str()).and_then(|written| found.remove(written)) {
-                Some(tensor) => tensor,
+        for (name, shape) in &fit.layout {
+            let tensor = match fit.source(name) {
+                Some(written) => read(written)?,
                 None => fresh(config, name, shape, seed)?,
+            };
+            let tensor = match &fit.rows {
+                Some(rows) if name.starts_with("classifier.") && fit.source(name).is_some() => {
+                    let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+                    tensor.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?
+                }
+                _ => tensor,
             };
             tensors.insert(name.clone(), tensor);
         }
-        let mut notes = Vec::new();
-        if !matched.made.is_empty() {
-            let names = matched.made.join(", ");
-            notes.push(format!("not in the weights file, initialised from seed {seed}: {names}"));
-        }
-        if !found.is_empty() {
-            let names: Vec<&str> = found.keys().map(String::as_str).take(3).collect();
-            let more = if found.len() > 3 { ", …" } else { "" };
-            notes.push(format!("{} tensors of the weights file are not used: {}{more}", found.len(), names.join(", ")));
-        }
-        let names = layout.into_iter().map(|(n, _)| n).collect();
-        Ok(Loaded { parameters: Self { names, tensors, trainable: Vec::new() }, notes })
+        let names = fit.layout.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Loaded { parameters: Self { names, tensors, trainable: Vec::new() }, notes: fit.said.notes(Some(seed)) })
     }
 
-    /// Whether the weights file fits the config, every prefix in `freeze` begins a name and every word in `no_decay` is
-    /// part of one; without reading a weight.
+    /// Whether every prefix in `freeze` begins a parameter's name, every word in `no_decay` is part of one, and the weights
+    /// file, where there is one, fits the config; without reading a number. Gives what there is to say of the file.
     pub fn check(
         config: &BertConfig,
-        labels: usize,
-        file: Option<&Path>,
+        labels: &Labels,
+        weights: Option<&Weights>,
         freeze: &[String],
         no_decay: &[String],
-    ) -> Result<(), ModelError> {
-        let layout = layout(config, labels);
-        if let Some(path) = file {
-            Match::new(&layout, &read_shapes(path)?, labels, path)?;
-        }
+    ) -> Result<Said, ModelError> {
+        let (layout, said) = match weights {
+            Some(weights) => {
+                let fit = Fit::of_file(config, labels, &config.names(), weights)?;
+                (fit.layout, fit.said)
+            }
+            None => (layout(config, labels.len()), Said::default()),
+        };
         let names: Vec<String> = layout.into_iter().map(|(name, _)| name).collect();
         if let Some(unused) = no_decay.iter().find(|part| !names.iter().any(|name| name.contains(part.as_str()))) {
             return Err(ModelError::NoDecay { word: unused.clone() });
         }
-        check_freeze(&names, freeze)
+        check_freeze(&names, freeze)?;
+        Ok(said)
+    }
+
+    /// Reads all numbers that a model would begin with, and refuses those that are NaN or infinite.
+    pub fn check_numbers(config: &BertConfig, labels: &Labels, weights: &Weights) -> Result<(), ModelError> {
+        let fit = Fit::of_file(config, labels, &config.names(), weights)?;
+        let mut bad = Bad::default();
+        for name in fit.layout.iter().filter_map(|(name, _)| fit.source(name)) {
+            bad.look(name, &weights.numbers(name)?);
+        }
+        bad.refuse(weights.path())
     }
 
     /// Moves the weights to a device and makes variables of all that no prefix in `freeze` names.

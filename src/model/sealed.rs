@@ -8,8 +8,9 @@ use candle_core::Tensor;
 use crc32fast::Hasher;
 
 use super::{
-    ModelError, Named, read_header, read_weights,
+    ModelError, Named, read_weights,
     tensors::{bytes, sorted, write},
+    weights::Header,
 };
 
 /// Names and texts in a file's header.
@@ -45,10 +46,7 @@ pub fn write_sealed(
 /// # Errors
 /// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where its header is damaged.
 pub fn read_metadata(path: &Path) -> Result<Metadata, ModelError> {
-    let (mut header, _) = read_header(path)?;
-    let metadata = header.remove("__metadata__").unwrap_or_default();
-    let mut metadata: Metadata = serde_json::from_value(metadata)
-        .map_err(|e| damaged(path, &format!("its metadata is no table of texts: {e}")))?;
+    let mut metadata = Header::read(path)?.metadata;
     match metadata.remove(METADATA) {
         None => Err(damaged(path, "it has no checksum")),
         Some(sum) if sum != of_metadata(&metadata) => {

@@ -13,14 +13,13 @@ mod format;
 mod input;
 mod leaderboard;
 mod pictures;
-mod staged;
 mod tables;
 mod templates;
 mod trials;
 mod view;
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -31,14 +30,13 @@ use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
 use input::{Settings, split_name};
 pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard};
-use staged::Staged;
 use view::{Picture, Pictures, View};
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder could not be made.
-    #[error("folder {}: {}", path.display(), crate::format::io(source))]
+    #[error("folder {}: {source}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -46,24 +44,12 @@ pub enum ReportError {
         source: io::Error,
     },
     /// A file could not be written.
-    #[error("file {}: {}", path.display(), crate::format::io(source))]
+    #[error("file {}: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
-    },
-    /// Files of the report's names that no report wrote.
-    #[error(
-        "{} holds files that no report wrote, and a report would replace them: {names}; choose another folder with --out, or replace \
-         them with --force",
-        path.display()
-    )]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// Their names.
-        names: String,
     },
     /// A chart could not be drawn.
     #[error("chart {name}: {reason}")]
@@ -98,18 +84,12 @@ impl ReportError {
     }
 }
 
-/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written: all of them, or
-/// after an error none. Files that no report wrote are not replaced.
+/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written.
 ///
 /// Text in the PNG charts is drawn with a font of this machine that has its characters; where there is none, probes and
 /// labels are named by number, and the page lists them.
 pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     render_with_fonts(input, out, system_fonts)
-}
-
-/// As [`render`], replacing files that no report wrote too.
-pub fn render_over(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    land(input, out, true, system_fonts)
 }
 
 fn system_fonts() -> Database {
@@ -130,22 +110,7 @@ pub fn render_with_fonts(
     out: &Path,
     system: impl FnOnce() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    land(input, out, false, system)
-}
-
-fn land(
-    input: &ReportInput,
-    out: &Path,
-    force: bool,
-    system: impl FnOnce() -> Database,
-) -> Result<Vec<PathBuf>, ReportError> {
-    let desk = Staged::begin(out)?;
-    let written = fill(input, desk.path(), system)?;
-    desk.land(&written, force)
-}
-
-/// Writes all files of the report into a folder; gives back their names.
-fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
+    fs::create_dir_all(out).map_err(|source| ReportError::Folder { path: out.to_path_buf(), source })?;
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let mut desk = Desk { out, written: Vec::new() };
@@ -163,14 +128,15 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
 /// The folder being filled.
 struct Desk<'a> {
     out: &'a Path,
-    written: Vec<String>,
+    written: Vec<PathBuf>,
 }
 
 impl Desk<'_> {
     /// The path of a file that is about to be written.
     fn file(&mut self, name: &str) -> PathBuf {
-        self.written.push(name.into());
-        self.out.join(name)
+        let path = self.out.join(name);
+        self.written.push(path.clone());
+        path
     }
 
     fn draw(

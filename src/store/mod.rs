@@ -12,10 +12,8 @@
 
 mod columns;
 mod error;
-mod fallback;
 mod lock;
 mod open;
-mod plans;
 mod read;
 mod records;
 mod remove;
@@ -32,7 +30,6 @@ use std::{
 
 pub use error::StoreError;
 pub use lock::{RunLock, is_locked, tidy_locks};
-pub use plans::PlanRecord;
 pub use records::*;
 pub use write::NewRun;
 
@@ -41,8 +38,6 @@ pub use write::NewRun;
 pub struct Store {
     conn: rusqlite::Connection,
     path: PathBuf,
-    /// How it was opened where nothing can be written; after the connection, which is closed before a copy is removed.
-    fallback: Option<fallback::Fallback>,
 }
 
 /// Unix time in seconds; 0 where the clock stands before 1970.

@@ -1,0 +1,23 @@
+//! A model as a Hugging Face folder.
+
+use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
+
+use super::{BertConfig, ModelError, Named, write_tensors};
+
+/// Writes a classifier as a Hugging Face folder: config.json and model.safetensors. Tokenizer files are not its concern.
+pub fn write_folder(
+    config: &BertConfig,
+    parameters: &[Named],
+    labels: &[String],
+    dir: &Path,
+) -> Result<(), ModelError> {
+    let io = |error| ModelError::Io { path: dir.into(), error };
+    std::fs::create_dir_all(dir).map_err(io)?;
+    let config = serde_json::to_string_pretty(&config.to_json(labels)).expect("JSON of JSON") + "\n";
+    let path = dir.join("config.json");
+    let mut file = File::create(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
+    file.write_all(config.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    // transformers refuses files that do not say which framework's layout they have.
+    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    write_tensors(&dir.join("model.safetensors"), parameters, &metadata)
+}

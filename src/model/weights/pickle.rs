@@ -1,0 +1,465 @@
+//! A reader of pickles that knows tensors and runs nothing.
+//!
+//! A pickle is a program for a machine with a stack. This machine has the instructions of protocols 2 to 5 and a short list of
+//! names ([`super::rebuild::global`]); any other name is refused. Everything that it builds is in tables and is referred to by
+//! its index: there are no trees, so neither depth nor sharing costs anything, and all memory is bounded by the number of
+//! instructions.
+
+use std::collections::HashMap;
+
+use super::rebuild::{self, Global, Storage, View};
+
+/// Instructions at most: a model of a hundred thousand tensors needs fewer.
+const MOST_INSTRUCTIONS: usize = 1 << 22;
+
+/// A text or a run of bytes of the pickle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    from: usize,
+    to: usize,
+}
+
+/// A value; what is larger than a word is in one of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    Nothing,
+    Bool(bool),
+    Int(i64),
+    Text(Span),
+    Tuple(usize),
+    List(usize),
+    Dict(usize),
+    Global(Global),
+    Storage(usize),
+    Tensor(usize),
+    /// Something that is no part of a tensor: a float, bytes, a set.
+    Other,
+}
+
+/// The machine: its tables hold what was built.
+pub(super) struct Pickle<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Value>,
+    sequences: Vec<Vec<Value>>,
+    dicts: Vec<Vec<(Value, Value)>>,
+    pub storages: Vec<Storage>,
+    pub tensors: Vec<View>,
+}
+
+impl<'a> Pickle<'a> {
+    /// A machine for the pickle at the start of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            sequences: Vec::new(),
+            dicts: Vec::new(),
+            storages: Vec::new(),
+            tensors: Vec::new(),
+        }
+    }
+
+    /// What a text says; none for bytes that are no UTF-8.
+    pub fn text(&self, span: Span) -> Option<&'a str> {
+        std::str::from_utf8(&self.bytes[span.from..span.to]).ok()
+    }
+
+    /// The items of a tuple or a list.
+    pub fn items(&self, value: Value) -> Option<&[Value]> {
+        match value {
+            Value::Tuple(index) | Value::List(index) => Some(&self.sequences[index]),
+            _ => None,
+        }
+    }
+
+    /// The pairs of a dictionary, in the order in which they were set.
+    pub fn pairs(&self, value: Value) -> Option<&[(Value, Value)]> {
+        match value {
+            Value::Dict(index) => Some(&self.dicts[index]),
+            _ => None,
+        }
+    }
+
+    /// Adds a dictionary.
+    pub fn dict(&mut self, pairs: Vec<(Value, Value)>) -> Value {
+        self.dicts.push(pairs);
+        Value::Dict(self.dicts.len() - 1)
+    }
+
+    /// Runs the pickle to its end; gives its value, and where in the bytes it ended.
+    pub fn run(&mut self) -> Result<(Value, usize), String> {
+        for _ in 0..MOST_INSTRUCTIONS {
+            if let Some(value) = self.step()? {
+                return Ok((value, self.at));
+            }
+        }
+        Err("it has more instructions than any model needs".into())
+    }
+
+    fn take(&mut self, length: usize) -> Result<Span, String> {
+        let to = self.at.checked_add(length).filter(|to| *to <= self.bytes.len());
+        let span = Span { from: self.at, to: to.ok_or("it is cut short")? };
+        self.at = span.to;
+        Ok(span)
+    }
+
+    fn number<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        let span = self.take(N)?;
+        Ok(self.bytes[span.from..span.to].try_into().expect("as many bytes as were taken"))
+    }
+
+    /// A length in four or eight bytes.
+    fn length<const N: usize>(&mut self) -> Result<usize, String> {
+        let mut bytes = [0u8; 8];
+        bytes[..N].copy_from_slice(&self.number::<N>()?);
+        usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "it is cut short".into())
+    }
+
+    /// The rest of the line.
+    fn line(&mut self) -> Result<Span, String> {
+        let length = self.bytes[self.at..].iter().position(|byte| *byte == b'\n').ok_or("it is cut short")?;
+        let span = self.take(length)?;
+        self.at += 1;
+        Ok(span)
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Result<Value, String> {
+        // What is below the last mark belongs to whoever set it.
+        let floor = self.marks.last().copied().unwrap_or(0);
+        match self.stack.len() > floor {
+            true => self.stack.pop().ok_or_else(|| "its stack is empty".into()),
+            false => Err("it takes a value where there is none".into()),
+        }
+    }
+
+    fn top(&self) -> Result<Value, String> {
+        self.stack.last().copied().ok_or_else(|| "its stack is empty".into())
+    }
+
+    /// Everything above the last mark.
+    fn above_mark(&mut self) -> Result<Vec<Value>, String> {
+        let mark = self.marks.pop().ok_or("it asks for a mark where there is none")?;
+        Ok(self.stack.split_off(mark.min(self.stack.len())))
+    }
+
+    fn sequence(&mut self, items: Vec<Value>) -> usize {
+        self.sequences.push(items);
+        self.sequences.len() - 1
+    }
+
+    fn tuple(&mut self, items: Vec<Value>) {
+        let index = self.sequence(items);
+        self.push(Value::Tuple(index));
+    }
+
+    fn list(&mut self, items: Vec<Value>) {
+        let index = self.sequence(items);
+        self.push(Value::List(index));
+    }
+
+    fn append(&mut self, items: Vec<Value>) -> Result<(), String> {
+        match self.top()? {
+            Value::List(index) => self.sequences[index].extend(items),
+            Value::Other => {}
+            _ => return Err("it appends to what is no list".into()),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, items: &[Value]) -> Result<(), String> {
+        let (pairs, []) = items.as_chunks::<2>() else { return Err("a key of a dictionary has no value".into()) };
+        match self.top()? {
+            Value::Dict(index) => self.dicts[index].extend(pairs.iter().map(|[key, value]| (*key, *value))),
+            Value::Other => {}
+            _ => return Err("it sets keys of what is no dictionary".into()),
+        }
+        Ok(())
+    }
+
+    fn global(&mut self, module: Span, name: Span) -> Result<(), String> {
+        let (module, name) = (self.text(module).unwrap_or("?"), self.text(name).unwrap_or("?"));
+        let global = rebuild::global(module, name)?;
+        self.push(Value::Global(global));
+        Ok(())
+    }
+
+    fn remember(&mut self, index: u32) -> Result<(), String> {
+        let top = self.top()?;
+        self.memo.insert(index, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, index: u32) -> Result<(), String> {
+        let value = *self.memo.get(&index).ok_or("it recalls what it never stored")?;
+        self.push(value);
+        Ok(())
+    }
+
+    /// One instruction; gives the pickle's value at its end.
+    fn step(&mut self) -> Result<Option<Value>, String> {
+        let [code] = self.number::<1>()?;
+        match code {
+            // Protocol, and frames: lengths of parts that are read at a time.
+            0x80 => drop(self.number::<1>()?),
+            0x95 => drop(self.number::<8>()?),
+            b'.' => return self.pop().map(Some),
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => {
+                // Python takes the mark itself where nothing is above it.
+                match self.marks.last() {
+                    Some(mark) if *mark == self.stack.len() => drop(self.marks.pop()),
+                    _ => drop(self.pop()?),
+                }
+            }
+            b'1' => drop(self.above_mark()?),
+            b'2' => {
+                let top = self.top()?;
+                self.push(top);
+            }
+
+            b'N' => self.push(Value::Nothing),
+            0x88 => self.push(Value::Bool(true)),
+            0x89 => self.push(Value::Bool(false)),
+            b'J' => {
+                let value = i32::from_le_bytes(self.number()?);
+                self.push(Value::Int(value.into()));
+            }
+            b'K' => {
+                let [value] = self.number()?;
+                self.push(Value::Int(value.into()));
+            }
+            b'M' => {
+                let value = u16::from_le_bytes(self.number()?);
+                self.push(Value::Int(value.into()));
+            }
+            0x8a => {
+                let [length] = self.number::<1>()?;
+                self.long(length.into())?;
+            }
+            0x8b => {
+                let length = self.length::<4>()?;
+                self.long(length)?;
+            }
+            b'G' => {
+                self.number::<8>()?;
+                self.push(Value::Other);
+            }
+
+            // Texts; those of Python 2 are bytes, as most of its names are.
+            b'X' => self.counted::<4>(Value::Text)?,
+            0x8d => self.counted::<8>(Value::Text)?,
+            b'T' => self.counted::<4>(Value::Text)?,
+            0x8c | b'U' => self.counted::<1>(Value::Text)?,
+            b'B' => self.counted::<4>(|_| Value::Other)?,
+            b'C' => self.counted::<1>(|_| Value::Other)?,
+            0x8e | 0x96 => self.counted::<8>(|_| Value::Other)?,
+
+            b')' => self.tuple(Vec::new()),
+            b't' => {
+                let items = self.above_mark()?;
+                self.tuple(items);
+            }
+            0x85..=0x87 => {
+                let mut items = Vec::new();
+                for _ in 0x84..code {
+                    items.push(self.pop()?);
+                }
+                items.reverse();
+                self.tuple(items);
+            }
+            b']' => self.list(Vec::new()),
+            b'l' => {
+                let items = self.above_mark()?;
+                self.list(items);
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.append(vec![item])?;
+            }
+            b'e' => {
+                let items = self.above_mark()?;
+                self.append(items)?;
+            }
+            b'}' => {
+                let dict = self.dict(Vec::new());
+                self.push(dict);
+            }
+            b'd' => {
+                let items = self.above_mark()?;
+                let dict = self.dict(Vec::new());
+                self.push(dict);
+                self.set(&items)?;
+            }
+            b's' => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                self.set(&[key, value])?;
+            }
+            b'u' => {
+                let items = self.above_mark()?;
+                self.set(&items)?;
+            }
+            // Sets hold no tensors.
+            0x8f => self.push(Value::Other),
+            0x90 => drop(self.above_mark()?),
+            0x91 => {
+                self.above_mark()?;
+                self.push(Value::Other);
+            }
+
+            b'q' => {
+                let [index] = self.number::<1>()?;
+                self.remember(index.into())?;
+            }
+            b'r' => {
+                let index = u32::from_le_bytes(self.number()?);
+                self.remember(index)?;
+            }
+            0x94 => self.remember(self.memo.len() as u32)?,
+            b'h' => {
+                let [index] = self.number::<1>()?;
+                self.recall(index.into())?;
+            }
+            b'j' => {
+                let index = u32::from_le_bytes(self.number()?);
+                self.recall(index)?;
+            }
+
+            b'c' => {
+                let module = self.line()?;
+                let name = self.line()?;
+                self.global(module, name)?;
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let (Value::Text(module), Value::Text(name)) = (module, name) else {
+                    return Err("a name in it is no text".into());
+                };
+                self.global(module, name)?;
+            }
+            // A call of a function, and a new object of a class: alike for the few names that are known.
+            b'R' | 0x81 => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                let value = rebuild::call(self, function, arguments)?;
+                self.push(value);
+            }
+            // Attributes of an object, `_metadata` of a state_dict among them.
+            b'b' => {
+                self.pop()?;
+                self.top()?;
+            }
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = rebuild::storage(self, id)?;
+                self.storages.push(storage);
+                self.push(Value::Storage(self.storages.len() - 1));
+            }
+            code => {
+                let shown =
+                    if code.is_ascii_graphic() { char::from(code).to_string() } else { format!("0x{code:02x}") };
+                return Err(format!("its instruction `{shown}` is none that torch.save writes"));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A whole number of any length; one that a word does not hold is no part of a tensor.
+    fn long(&mut self, length: usize) -> Result<(), String> {
+        let span = self.take(length)?;
+        let bytes = &self.bytes[span.from..span.to];
+        let value = match bytes.last() {
+            None => Value::Int(0),
+            Some(last) if bytes.len() <= 8 => {
+                let mut word = [if *last >= 0x80 { 0xff } else { 0 }; 8];
+                word[..bytes.len()].copy_from_slice(bytes);
+                Value::Int(i64::from_le_bytes(word))
+            }
+            Some(_) => Value::Other,
+        };
+        self.push(value);
+        Ok(())
+    }
+
+    /// A text or bytes after their length of `N` bytes.
+    fn counted<const N: usize>(&mut self, value: impl Fn(Span) -> Value) -> Result<(), String> {
+        let length = self.length::<N>()?;
+        let span = self.take(length)?;
+        self.push(value(span));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(bytes: &[u8]) -> Result<Value, String> {
+        Pickle::new(bytes).run().map(|(value, _)| value)
+    }
+
+    #[test]
+    fn values_are_those_of_python() {
+        assert_eq!(run(b"\x80\x02K\x05."), Ok(Value::Int(5)));
+        assert_eq!(run(b"\x80\x02J\xfe\xff\xff\xff."), Ok(Value::Int(-2)));
+        assert_eq!(run(b"\x80\x02\x8a\x02\x00\x80."), Ok(Value::Int(-32768)));
+        assert_eq!(run(b"\x80\x02\x8a\x00."), Ok(Value::Int(0)));
+        assert_eq!(run(b"\x80\x02\x88."), Ok(Value::Bool(true)));
+        // {"a": (1, 2)}
+        let mut pickle = Pickle::new(b"\x80\x04\x95\x0c\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01K\x02\x86\x94s.");
+        let (value, end) = pickle.run().unwrap();
+        assert_eq!(end, 25);
+        let (Value::Text(key), tuple) = pickle.pairs(value).unwrap()[0] else { panic!("no text") };
+        assert_eq!(pickle.text(key), Some("a"));
+        assert_eq!(pickle.items(tuple).unwrap(), [Value::Int(1), Value::Int(2)]);
+    }
+
+    /// 416 bytes that would be 2^128 values, a million tuples one in the other, and a text of four gigabytes.
+    #[test]
+    fn small_pickles_stay_small() {
+        let mut doubling = b"\x80\x02]q\0".to_vec();
+        doubling.extend(b"h\0h\0\x86q\0".repeat(10_000));
+        doubling.push(b'.');
+        assert!(matches!(run(&doubling), Ok(Value::Tuple(_))));
+        let deep = [b"\x80\x02N".to_vec(), vec![0x85; 1_000_000], b".".to_vec()].concat();
+        assert!(matches!(run(&deep), Ok(Value::Tuple(_))));
+        let marks = [b"\x80\x02".to_vec(), vec![b'('; 300_000], vec![b't'; 300_000], b".".to_vec()].concat();
+        assert!(matches!(run(&marks), Ok(Value::Tuple(_))));
+        assert_eq!(run(b"\x80\x02X\xff\xff\xff\xffabc."), Err("it is cut short".into()));
+        assert_eq!(run(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc."), Err("it is cut short".into()));
+        assert!(run(&vec![b'N'; MOST_INSTRUCTIONS + 1]).unwrap_err().contains("more instructions"));
+    }
+
+    #[test]
+    fn broken_programs_are_refused() {
+        for (bytes, words) in [
+            (&b"\x80\x02"[..], "cut short"),
+            (b".", "where there is none"),
+            (b"(.", "where there is none"),
+            (b"t.", "mark"),
+            (b"h\x07.", "never stored"),
+            (b"Na.", "stack is empty"),
+            (b"NNa.", "no list"),
+            (b"}s.", "where there is none"),
+            (b"}(K\x01u.", "has no value"),
+            (b"cposix\nsystem\n.", "posix.system"),
+            (b"\x8c\x05posix\x8c\x06system\x93.", "posix.system"),
+            (b"K\x01K\x02\x93.", "no text"),
+            (b"I5\n.", "`I`"),
+            (b"\xff.", "0xff"),
+            (b"NQ.", "storage"),
+        ] {
+            let error = run(bytes).expect_err(words);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

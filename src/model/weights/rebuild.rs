@@ -1,0 +1,223 @@
+//! The names that a pickle of tensors uses, and what a call of each gives.
+
+use super::{
+    numbers::Dtype,
+    pickle::{Pickle, Value},
+};
+
+/// Dimensions of a tensor at most.
+const MOST_DIMENSIONS: usize = 32;
+
+/// A name that may be in a pickle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Global {
+    OrderedDict,
+    /// `torch._utils._rebuild_tensor` and its second version.
+    Tensor,
+    /// The third version, which names the type of the numbers itself.
+    TypedTensor,
+    /// A parameter: its first argument is the tensor.
+    Parameter,
+    /// A tensor of a class of its own: the function that rebuilds it, its class, the arguments, its attributes.
+    OfClass,
+    /// The class of a storage.
+    Storage(Dtype),
+    /// The type of a tensor's numbers.
+    Dtype(Dtype),
+    /// What makes something that is no part of a tensor.
+    Other,
+}
+
+/// A storage as a pickle names it.
+#[derive(Debug, Clone)]
+pub(super) struct Storage {
+    pub dtype: Dtype,
+    /// What its bytes are called.
+    pub key: String,
+    /// Numbers that it holds.
+    pub numbers: u64,
+    /// Numbers of the storage of that key before its first one, where it is a part of it.
+    pub offset: u64,
+}
+
+/// A tensor: a view of a storage.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub dtype: Dtype,
+    /// Index in the pickle's table.
+    pub storage: usize,
+    pub offset: u64,
+    pub shape: Vec<usize>,
+    pub strides: Vec<usize>,
+}
+
+/// Types of numbers, as torch calls them and as its storages are called.
+const DTYPES: [(&str, &str, Dtype); 14] = [
+    ("float64", "DoubleStorage", Dtype::F64),
+    ("float32", "FloatStorage", Dtype::F32),
+    ("float16", "HalfStorage", Dtype::F16),
+    ("bfloat16", "BFloat16Storage", Dtype::Bf16),
+    ("int64", "LongStorage", Dtype::Other("int64", 8)),
+    ("int32", "IntStorage", Dtype::Other("int32", 4)),
+    ("int16", "ShortStorage", Dtype::Other("int16", 2)),
+    ("int8", "CharStorage", Dtype::Other("int8", 1)),
+    ("uint8", "ByteStorage", Dtype::Other("uint8", 1)),
+    ("bool", "BoolStorage", Dtype::Other("bool", 1)),
+    ("complex64", "ComplexFloatStorage", Dtype::Other("complex64", 8)),
+    ("complex128", "ComplexDoubleStorage", Dtype::Other("complex128", 16)),
+    ("quint8", "QUInt8Storage", Dtype::Other("quint8", 1)),
+    ("qint8", "QInt8Storage", Dtype::Other("qint8", 1)),
+];
+
+/// What a name means.
+///
+/// # Errors
+/// Where it is no name of tensors: nothing else is looked up, let alone run.
+pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
+    let dtype =
+        DTYPES.iter().find(|(dtype, storage, _)| name == *dtype || name == *storage).map(|(_, _, dtype)| *dtype);
+    let known = match (module, name) {
+        ("collections", "OrderedDict") => Some(Global::OrderedDict),
+        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::Tensor),
+        ("torch._utils", "_rebuild_tensor_v3") => Some(Global::TypedTensor),
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Some(Global::Parameter),
+        ("torch._tensor", "_rebuild_from_type_v2") => Some(Global::OfClass),
+        ("torch.storage", "UntypedStorage") => Some(Global::Storage(Dtype::Other("bytes", 1))),
+        ("torch" | "torch.cuda", _) if name.ends_with("Storage") => dtype.map(Global::Storage),
+        ("torch", "Size" | "device" | "Tensor" | "Generator") => Some(Global::Other),
+        ("torch._tensor", "Tensor") | ("torch.nn.parameter", "Parameter" | "Buffer") => Some(Global::Other),
+        ("_codecs", "encode") | ("collections", "Counter" | "defaultdict") => Some(Global::Other),
+        (
+            "builtins" | "__builtin__",
+            "set" | "frozenset" | "bytearray" | "int" | "float" | "str" | "bool" | "complex",
+        ) => Some(Global::Other),
+        ("torch", _) if dtype.is_some() => dtype.map(Global::Dtype),
+        ("torch", _) if ["float8_", "uint", "float4_", "bits"].iter().any(|start| name.starts_with(start)) => {
+            Some(Global::Dtype(Dtype::Other("a type that is not read", 1)))
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        let whole = match module {
+            "posix" | "nt" | "os" | "subprocess" | "builtins" | "__builtin__" => "",
+            _ => ": it holds more than tensors, most likely; save `model.state_dict()` alone, or better a safetensors file",
+        };
+        let named: String = format!("{module}.{name}").chars().take(120).collect();
+        format!("it names `{}`, which is no part of a tensor and was not run{whole}", named.escape_debug())
+    })
+}
+
+/// What a call gives.
+pub(super) fn call(pickle: &mut Pickle, function: Value, arguments: Value) -> Result<Value, String> {
+    let Value::Global(function) = function else { return Err("it calls what is no name".into()) };
+    let arguments = match arguments {
+        Value::Tuple(_) => pickle.items(arguments).unwrap_or_default().to_vec(),
+        _ => return Err("a call in it has no tuple of arguments".into()),
+    };
+    match function {
+        Global::OrderedDict => ordered_dict(pickle, &arguments),
+        Global::Tensor | Global::TypedTensor => tensor(pickle, function, &arguments),
+        Global::Parameter => match arguments.first() {
+            Some(tensor @ Value::Tensor(_)) => Ok(*tensor),
+            _ => Err("a parameter in it has no tensor".into()),
+        },
+        Global::OfClass => match arguments[..] {
+            [Value::Global(function @ (Global::Tensor | Global::TypedTensor)), _, inner @ Value::Tuple(_), ..] => {
+                let inner = pickle.items(inner).unwrap_or_default().to_vec();
+                tensor(pickle, function, &inner)
+            }
+            // A parameter with attributes is the call of a parameter's function, whose argument is a tensor already.
+            [Value::Global(Global::Parameter), _, inner @ Value::Tuple(_), ..] => {
+                match pickle.items(inner).unwrap_or_default().first() {
+                    Some(tensor @ Value::Tensor(_)) => Ok(*tensor),
+                    _ => Err("a parameter in it has no tensor".into()),
+                }
+            }
+            _ => Err("a tensor in it is built in a way that is not known".into()),
+        },
+        Global::Storage(_) | Global::Dtype(_) | Global::Other => Ok(Value::Other),
+    }
+}
+
+/// An ordered dictionary, of a list of pairs where one is given.
+fn ordered_dict(pickle: &mut Pickle, arguments: &[Value]) -> Result<Value, String> {
+    let mut pairs = Vec::new();
+    if let Some(list) = arguments.first() {
+        let items = pickle.items(*list).ok_or("a dictionary in it is made of what is no list")?;
+        for item in items {
+            match pickle.items(*item) {
+                Some([key, value]) => pairs.push((*key, *value)),
+                _ => return Err("a dictionary in it is made of what are no pairs".into()),
+            }
+        }
+    }
+    Ok(pickle.dict(pairs))
+}
+
+fn tensor(pickle: &mut Pickle, function: Global, arguments: &[Value]) -> Result<Value, String> {
+    let [Value::Storage(storage), Value::Int(offset), shape, strides, ..] = arguments else {
+        return Err("a tensor in it lacks its storage, offset, shape or strides".into());
+    };
+    let dtype = match (function, arguments.get(6)) {
+        (Global::TypedTensor, Some(Value::Global(Global::Dtype(dtype)))) => *dtype,
+        (Global::TypedTensor, _) => return Err("a tensor in it lacks the type of its numbers".into()),
+        _ => pickle.storages[*storage].dtype,
+    };
+    let view = View {
+        dtype,
+        storage: *storage,
+        offset: u64::try_from(*offset).map_err(|_| format!("a tensor in it begins at the offset {offset}"))?,
+        shape: sizes(pickle, *shape)?,
+        strides: sizes(pickle, *strides)?,
+    };
+    pickle.tensors.push(view);
+    Ok(Value::Tensor(pickle.tensors.len() - 1))
+}
+
+/// A tuple of sizes.
+fn sizes(pickle: &Pickle, value: Value) -> Result<Vec<usize>, String> {
+    let items = pickle.items(value).ok_or("a tensor in it has a shape or strides that are no tuple")?;
+    if items.len() > MOST_DIMENSIONS {
+        return Err(format!("a tensor in it has {} dimensions", items.len()));
+    }
+    let size = |item: &Value| match item {
+        Value::Int(size) => {
+            usize::try_from(*size).map_err(|_| format!("a tensor in it has a size or stride of {size}"))
+        }
+        _ => Err("a tensor in it has a size or stride that is no whole number".into()),
+    };
+    items.iter().map(size).collect()
+}
+
+/// The storage that an identifier names: `("storage", class, key, where it was, numbers)`, in older files with a part of it
+/// as `(key of the part, offset, numbers)`.
+pub(super) fn storage(pickle: &Pickle, id: Value) -> Result<Storage, String> {
+    let unknown = || Err("it refers to something that is no storage".to_string());
+    let Some(&[Value::Text(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(numbers), ref rest @ ..]) =
+        pickle.items(id)
+    else {
+        return unknown();
+    };
+    let key = match key {
+        Value::Text(key) => pickle.text(key).map(String::from),
+        Value::Int(key) => Some(key.to_string()),
+        _ => None,
+    };
+    let (Some("storage"), Some(key), Ok(numbers)) = (pickle.text(word), key, u64::try_from(numbers)) else {
+        return unknown();
+    };
+    let whole = Storage { dtype, key, numbers, offset: 0 };
+    match rest.first() {
+        None | Some(Value::Nothing) => Ok(whole),
+        Some(part) => match pickle.items(*part) {
+            Some(&[_, Value::Int(offset), Value::Int(length)]) => {
+                let (Ok(offset), Ok(length)) = (u64::try_from(offset), u64::try_from(length)) else { return unknown() };
+                match offset.checked_add(length) {
+                    Some(end) if end <= whole.numbers => Ok(Storage { offset, ..whole }),
+                    _ => Err("a part of a storage in it reaches beyond the storage".into()),
+                }
+            }
+            _ => unknown(),
+        },
+    }
+}
