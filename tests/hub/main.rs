@@ -9,4 +9,3 @@ mod modelscope;
 mod server;
 mod support;
 mod web;
-mod weights;

@@ -2,33 +2,38 @@
 
 use std::{fs, path::Path, process::Command};
 
-use taper::model::{BertConfig, Parameters, read_weights};
+use taper::model::{BertConfig, Parameters, Weights, read_weights};
 
 /// A pickle that would run a command when Python's `pickle` loaded it: `os.system("touch FILE")`.
 fn malicious(witness: &Path) -> Vec<u8> {
     format!("cposix\nsystem\n(S'touch {}'\ntR.", witness.display()).into_bytes()
 }
 
-/// A zip with one stored entry, as PyTorch writes its files.
-fn zip(name: &str, content: &[u8]) -> Vec<u8> {
-    let crc = crc32fast::hash(content);
-    let (name, size) = (name.as_bytes(), content.len() as u32);
-    let mut common = Vec::new();
-    common.extend([20u16, 0, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
-    common.extend([crc, size, size].iter().flat_map(|n| n.to_le_bytes()));
-    common.extend([name.len() as u16, 0].iter().flat_map(|n| n.to_le_bytes()));
-    let mut file = b"PK\x03\x04".to_vec();
-    file.extend(&common);
-    file.extend(name);
-    file.extend(content);
-    let start = file.len() as u32;
-    file.extend(b"PK\x01\x02\x14\x00");
-    file.extend(&common);
-    file.extend([0u16, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
-    file.extend([0u32, 0].iter().flat_map(|n| n.to_le_bytes()));
-    file.extend(name);
-    let length = file.len() as u32 - start;
-    file.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+/// A zip with stored entries, as PyTorch writes its files.
+pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut list) = (Vec::new(), Vec::new());
+    for (name, content) in entries {
+        let crc = crc32fast::hash(content);
+        let (name, size) = (name.as_bytes(), content.len() as u32);
+        let mut common = Vec::new();
+        common.extend([20u16, 0, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
+        common.extend([crc, size, size].iter().flat_map(|n| n.to_le_bytes()));
+        common.extend([name.len() as u16, 0].iter().flat_map(|n| n.to_le_bytes()));
+        let at = file.len() as u32;
+        file.extend(b"PK\x03\x04");
+        file.extend(&common);
+        file.extend(name);
+        file.extend(*content);
+        list.extend(b"PK\x01\x02\x14\x00");
+        list.extend(&common);
+        list.extend([0u16, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
+        list.extend([0u32, at].iter().flat_map(|n| n.to_le_bytes()));
+        list.extend(name);
+    }
+    let (start, length, count) = (file.len() as u32, list.len() as u32, entries.len() as u16);
+    file.extend(list);
+    file.extend(b"PK\x05\x06\0\0\0\0");
+    file.extend([count, count].iter().flat_map(|n| n.to_le_bytes()));
     file.extend([length, start].iter().flat_map(|n| n.to_le_bytes()));
     file.extend([0, 0]);
     file
@@ -49,7 +54,8 @@ fn refused(bytes: &[u8], what: &str) {
     };
     assert!(error.is_empty() || error.contains("pytorch_model.bin"), "{what}: {error}");
     let shape = BertConfig::preset("tiny").expect("a shape");
-    let error = Parameters::check(&shape, 2, Some(&path), &[], &[]).expect_err(what).to_string();
+    let check = |weights: &Weights| Parameters::check(&shape, &2.into(), Some(weights), &[], &[]);
+    let error = Weights::open(&path).and_then(|weights| check(&weights)).expect_err(what).to_string();
     assert!(error.contains("pytorch_model.bin"), "{what}: {error}");
 }
 
@@ -59,10 +65,10 @@ fn nothing_in_a_pickle_is_run() {
     let witness = dir.path().join("it-was-run");
     let pickle = malicious(&witness);
     refused(&pickle, "a bare pickle");
-    refused(&zip("archive/data.pkl", &pickle), "a pickle in a zip");
+    refused(&zip(&[("archive/data.pkl", &pickle)]), "a pickle in a zip");
     // As `pickle.dumps` writes it, with the protocol in front.
     let protocol = [b"\x80\x02".to_vec(), pickle.clone()].concat();
-    refused(&zip("archive/data.pkl", &protocol), "with its protocol");
+    refused(&zip(&[("archive/data.pkl", &protocol)]), "with its protocol");
     assert!(!witness.exists(), "it was run");
 
     // That it would do harm where somebody runs it shows that the test can fail.
@@ -70,7 +76,7 @@ fn nothing_in_a_pickle_is_run() {
     fs::write(dir.path().join("x.bin"), &pickle).expect("a file");
     match Command::new("python3").args(["-c", code]).arg(dir.path().join("x.bin")).output() {
         Ok(output) if output.status.success() => assert!(witness.exists(), "the pickle is harmless"),
-        _ => crate::support::skipped("no python3 to show that the pickle works"),
+        _ => skipped("no python3 to show that the pickle works"),
     }
 }
 
@@ -78,7 +84,7 @@ fn nothing_in_a_pickle_is_run() {
 fn files_that_are_no_weights_are_refused() {
     let page = b"<html><body>Please log in</body></html>".as_slice();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".as_slice();
-    let whole = zip("archive/data.pkl", b"\x80\x02}q\x00.");
+    let whole = zip(&[("archive/data.pkl", b"\x80\x02}q\x00.")]);
     for (bytes, what) in [
         (b"".as_slice(), "empty"),
         (page, "a web page"),
@@ -88,11 +94,17 @@ fn files_that_are_no_weights_are_refused() {
         (&whole, "a dictionary without tensors"),
         (&whole[..whole.len() / 2], "the first half of a zip"),
         (&whole[..whole.len() - 5], "a zip that lacks its end"),
-        (&zip("archive/data.pkl", b"\x80\x02"), "a pickle that stops"),
-        (&zip("archive/data.pkl", b"\x80\x02X\xff\xff\xff\xffabc."), "a text longer than the file"),
-        (&zip("archive/data.pkl", b"\x80\x02]q\x00(K\x01e."), "a list of numbers"),
-        (&zip("archive/other.txt", b"nothing"), "a zip without a pickle"),
+        (&zip(&[("archive/data.pkl", b"\x80\x02")]), "a pickle that stops"),
+        (&zip(&[("archive/data.pkl", b"\x80\x02X\xff\xff\xff\xffabc.")]), "a text longer than the file"),
+        (&zip(&[("archive/data.pkl", b"\x80\x02]q\x00(K\x01e.")]), "a list of numbers"),
+        (&zip(&[("archive/other.txt", b"nothing")]), "a zip without a pickle"),
     ] {
         refused(bytes, what);
     }
+}
+
+/// A test that cannot be run here says so.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn skipped(why: &str) {
+    println!("skipped: {why}");
 }
