@@ -122,8 +122,8 @@ impl Delimited {
             (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
-        let (path, key) = (self.path.clone(), self.wording.name(key));
-        Err(DataError::Column { path, what, column: column.to_owned(), key, found, help })
+        let (path, key) = (self.path.clone(), self.wording.name(key).into());
+        Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
     }
 
     /// What makes quotes mean nothing.

@@ -153,13 +153,13 @@ pub enum DataError {
         /// `no column` or `more than one column`.
         what: &'static str,
         /// Name looked for.
-        column: String,
+        column: Box<str>,
         /// Key of the spec, or option, that holds the name.
-        key: String,
+        key: Box<str>,
         /// Names in the file's header, or the fields of its first object.
-        found: Vec<String>,
+        found: Box<[String]>,
         /// What may be the cause, and what to do.
-        help: String,
+        help: Box<str>,
     },
     /// Rows that cannot be used.
     #[error("{}: {} cannot be used{}", path.display(), count(rows_of(problems, *more), "row"), list(problems, *more))]

@@ -129,10 +129,10 @@ impl JsonRows {
         let missing = |column: &String, key| DataError::Column {
             path: self.path.clone(),
             what: "no object has a field",
-            column: column.clone(),
-            key: self.wording.name(key),
+            column: column.as_str().into(),
+            key: self.wording.name(key).into(),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
-            help: suggest(column, &self.fields),
+            help: suggest(column, &self.fields).into(),
         };
         match &self.columns {
             _ if self.fields.is_empty() => Ok(()), // no object was read

@@ -122,8 +122,11 @@ impl Array {
 mod tests {
     use super::*;
 
-    /// Line and bytes of each element; the error with its line.
-    fn elements(text: &str) -> (Vec<(u64, String)>, Option<(u64, String)>) {
+    /// Something with its line.
+    type Lined = (u64, String);
+
+    /// Each element; the error.
+    fn elements(text: &str) -> (Vec<Lined>, Option<Lined>) {
         let (mut array, mut reader, mut buffer) = (Array::default(), text.as_bytes(), Vec::new());
         let mut found = Vec::new();
         loop {

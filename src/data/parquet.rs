@@ -48,10 +48,10 @@ impl Parquet {
                 return Err(DataError::Column {
                     path: path.into(),
                     what: "no column",
-                    column: name.clone(),
-                    key: wording.name(key),
-                    help: suggest(name, &names),
-                    found: names,
+                    column: name.as_str().into(),
+                    key: wording.name(key).into(),
+                    help: suggest(name, &names).into(),
+                    found: names.into(),
                 });
             };
             if !wanted.iter().any(|known| Arc::ptr_eq(known, column)) {
