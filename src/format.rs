@@ -76,6 +76,51 @@ pub fn inert(cell: &str) -> Cow<'_, str> {
     if begins && !is_number() { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 
+/// Text that a terminal shows and never obeys: line breaks and tabs stay, every other control character becomes its picture
+/// (`␛`), and C1 controls, bidirectional marks and exotic line breaks become `�`. Each is one column wide, so that carets
+/// below a quoted line keep their positions.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('�'),
+        '\x7f' => '␡',
+        c if steers(c) => '�',
+        c => c,
+    };
+    match text.chars().any(|c| shown(c) != c) {
+        true => text.chars().map(shown).collect::<String>().into(),
+        false => text.into(),
+    }
+}
+
+/// Whether a character beyond ASCII steers a terminal or the order of what is around it.
+fn steers(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// [`visible`] text on one line: every run of white space becomes one space.
+pub fn one_line(text: &str) -> String {
+    visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+}
+
+/// Each line in `most` characters or fewer, the middle of longer ones left out: a message may quote what it was given.
+pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let cut = |line: &str| {
+        let count = line.chars().count();
+        if count <= most {
+            return line.to_string();
+        }
+        let half = most / 2;
+        let head: String = line.chars().take(half).collect();
+        let tail: String = line.chars().skip(count - half).collect();
+        format!("{head} … {} characters … {tail}", count - 2 * half)
+    };
+    text.split('\n').map(cut).collect::<Vec<_>>().join("\n").into()
+}
+
 /// What went wrong with a file. Where its disk is full, what to do about it.
 pub fn io(error: &std::io::Error) -> String {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -129,6 +174,24 @@ mod tests {
         let said = |code| io(&std::io::Error::from_raw_os_error(code));
         assert!(said(28).ends_with("full: free some room, then run the same command again"), "{}", said(28));
         assert!(said(13).contains("denied") && !said(13).contains("room"), "{}", said(13));
+    }
+
+    #[test]
+    fn no_character_of_a_text_steers_a_terminal() {
+        assert_eq!(visible("\x1b]0;x\x07\x1b[31mred\r\0\x7f"), "␛]0;x␇␛[31mred␍␀␡");
+        assert_eq!(visible("\u{9b}31m \u{202e}gnp.exe\u{2066}\u{2028}"), "�31m �gnp.exe��");
+        for kept in ["好吃\t\n", "é 👨\u{200d}👩 a\u{301}", "\u{a0}"] {
+            assert!(matches!(visible(kept), Cow::Borrowed(same) if same == kept), "{kept:?}");
+        }
+        assert_eq!(one_line("a\n\tb\r\nc \x1b"), "a b c ␛");
+        let every: String = (0..0x3000).filter_map(char::from_u32).collect();
+        assert!(visible(&every).chars().all(|c| c == '\n' || c == '\t' || !(c.is_control() || steers(c))));
+    }
+
+    #[test]
+    fn long_lines_lose_their_middle() {
+        assert_eq!(bounded("短 line", 40), "短 line");
+        assert_eq!(bounded(&format!("a\n{}z", "好".repeat(100)), 10), "a\n好好好好好 … 91 characters … 好好好好z");
     }
 
     #[test]

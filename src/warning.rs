@@ -21,6 +21,8 @@ pub enum Kind {
     Model,
     /// A sweep that cannot do what it says.
     Sweep,
+    /// Two spec files that give their experiment one name.
+    Name,
     /// What a trained model does: it predicts one class, it is no better than the majority class.
     Result,
 }

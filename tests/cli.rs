@@ -10,6 +10,15 @@ use std::{
 
 use serde_json::Value;
 
+#[path = "cli/names.rs"]
+mod names;
+#[path = "cli/reader.rs"]
+mod reader;
+#[path = "cli/terminal.rs"]
+mod terminal;
+#[path = "cli/usage.rs"]
+mod usage;
+
 /// A folder of a test's own with a spec and its data.
 struct Place {
     dir: tempfile::TempDir,

@@ -12,7 +12,7 @@ pub fn can_ask() -> bool {
 /// Asks on the terminal; anything but yes is no.
 pub fn confirm(question: &str) -> Result<bool> {
     let mut terminal = io::stderr();
-    write!(terminal, "{question} [y/N] ")?;
+    write!(terminal, "{} [y/N] ", taper::format::visible(question))?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -1,16 +1,21 @@
 //! What several commands do: load a spec, prepare its runs, open the store.
 
-use std::{collections::HashSet, path::PathBuf, sync::atomic::AtomicBool};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use anyhow::Result;
 use clap::Args;
 use taper::{
     assets::{Library, Lock, Settings, Use},
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
+    format,
     plan::{self, Expansion, PlanError, PlannedRun, RunConfig},
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep},
-    store::{RunRecord, Store, is_locked},
-    warning::Warning,
+    store::{PlanRecord, RunRecord, Store, StoreError, is_locked},
+    warning::{Kind, Warning},
 };
 
 use super::{Global, Unusable, downloads, fetch::Wanted};
@@ -73,19 +78,31 @@ impl SpecArgs {
     }
 
     /// The runs that a spec means, given the figures of its trials. What `--set` says is part of their names, as what a sweep
-    /// says is.
+    /// says is; unless it says the name itself.
     fn expand(&self, spec: &LoadedSpec, figures: &[Option<f64>]) -> Result<Expansion> {
         let at = |point: &[(String, serde_json::Value)]| Ok::<_, Refused>(spec.at(point)?);
         let mut expansion = plan::expand(spec.spec(), at, figures).map_err(refused)?;
-        let changes_runs =
-            |set: &&String| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| set.starts_with(t));
-        let sets: Vec<&str> =
-            self.sets.iter().filter(changes_runs).map(|set| set.split_once('.').map_or("", |(_, rest)| rest)).collect();
+        let sets = self.sets_in_names();
         for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
             let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
-            run.name = sets.iter().copied().chain(swept).collect::<Vec<_>>().join(" ");
+            run.name = sets.iter().map(String::as_str).chain(swept).collect::<Vec<_>>().join(" ");
         }
         Ok(expansion)
+    }
+
+    /// `lr=1e-4` for each `--set train.lr=1e-4` that changes runs; nothing where they were given a name.
+    fn sets_in_names(&self) -> Vec<String> {
+        let parts =
+            self.sets.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
+        let parts: Vec<(&str, &str)> = parts.collect();
+        if parts.iter().any(|(key, _)| *key == "name") {
+            return Vec::new();
+        }
+        let changes_runs = |key: &str| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| key.starts_with(t));
+        let short = |key: &str| key.split_once('.').map_or("", |(_, rest)| rest).to_string();
+        let one_word = |value: &str| value.split_whitespace().collect::<Vec<_>>().join("_");
+        let shown = parts.iter().filter(|(key, _)| changes_runs(key));
+        shown.map(|(key, value)| format!("{}={}", short(key), one_word(value))).collect()
     }
 
     /// All sources that the runs of a spec may have, each once; of a search, also those that it has not proposed yet.
@@ -278,10 +295,101 @@ pub fn open_existing(global: &Global) -> Result<Store> {
     Ok(store)
 }
 
-/// Marks runs whose process is gone as interrupted.
+/// Marks runs whose process is gone as interrupted, as far as that can be written.
 pub fn settle(store: &mut Store, global: &Global) -> Result<()> {
-    store.interrupt_dead(|key| is_locked(&global.runs, key))?;
-    Ok(())
+    match store.interrupt_dead(|key| is_locked(&global.runs, key)) {
+        Err(e) if !e.is_about_writing() => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The run that is meant: by its key or the beginning of it, by its name, or as the one run of an experiment, which is named or
+/// whose spec file is.
+pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
+    match store.find(wanted) {
+        Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
+            let runs = store.runs_of(&experiment(store, wanted)?)?;
+            match &runs[..] {
+                [run] => Ok(run.clone()),
+                runs => {
+                    let lines: Vec<String> =
+                        runs.iter().map(|run| format!("  {}  {}", format::short(&run.key), run.name)).collect();
+                    let (wanted, count, candidates) = (wanted.into(), runs.len(), lines.join("\n"));
+                    Err(StoreError::AmbiguousRun { wanted, count, candidates }.into())
+                }
+            }
+        }
+        found => Ok(found?),
+    }
+}
+
+/// The experiment that is meant: by its name, or by the path of its spec file.
+pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
+    let name = match store.experiment(wanted) {
+        Err(StoreError::UnknownExperiment { .. }) if is_file(wanted) => named_by(Path::new(wanted))?,
+        found => return Ok(found?.name),
+    };
+    let experiment = match store.experiment(&name) {
+        Err(StoreError::UnknownExperiment { .. }) => {
+            let why = format!("the experiment `{name}` of {wanted} has no runs here; `taper run {wanted}` makes them");
+            return Err(Unusable(anyhow::anyhow!(why)).into());
+        }
+        found => found?,
+    };
+    let plans = store.plans()?;
+    let plan = plans.iter().find(|p| {
+        (&p.experiment, &p.arguments, &p.runs) == (&experiment.name, &experiment.arguments, &experiment.runs)
+    });
+    match plan.filter(|plan| !plan.is_of(Path::new(wanted))) {
+        Some(other) => {
+            let why = format!(
+                "`{name}` is at present the plan of another spec file, {}: `taper run {wanted}` makes it that of {wanted} and \
+                 trains nothing twice; a `name` of its own in one of them tells them apart",
+                other.spec_from_here().display()
+            );
+            Err(Unusable(anyhow::anyhow!(why)).into())
+        }
+        None => Ok(name),
+    }
+}
+
+/// Other spec files that give their experiment this name, as far as their runs are stored.
+pub fn namesakes<'a>(plans: &'a [PlanRecord], name: &str, spec: &Path) -> Vec<&'a PlanRecord> {
+    let mut found: Vec<&PlanRecord> = Vec::new();
+    for plan in plans.iter().filter(|plan| plan.experiment == name && plan.spec.is_file() && !plan.is_of(spec)) {
+        // One that was renamed since is none any more.
+        let set = plan.arguments.iter().any(|argument| argument.starts_with("name="));
+        let still = set || named_by(&plan.spec).is_ok_and(|now| now == name);
+        if still && found.iter().all(|other| !other.is_of(&plan.spec)) {
+            found.push(plan);
+        }
+    }
+    found
+}
+
+/// What to say where other spec files give their experiment the same name.
+pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option<Warning>> {
+    let plans = store.plans()?;
+    let others = namesakes(&plans, name, spec);
+    let files: Vec<String> = others.iter().map(|plan| plan.spec_from_here().display().to_string()).collect();
+    Ok((!files.is_empty()).then(|| {
+        let text = format!(
+            "another spec file has the same name `{name}`: {}; `taper report {name}` and `taper list {name}` show the plan of the one \
+             that was run last; give one of them a name of its own (name = \"…\", or --set name=…)",
+            files.join(", ")
+        );
+        Warning::new(Kind::Name, text)
+    }))
+}
+
+/// The name that a spec file gives its experiment.
+fn named_by(spec: &Path) -> Result<String> {
+    let options = LoadOptions { env: std::env::vars().collect(), ..LoadOptions::default() };
+    Ok(LoadedSpec::load(spec, &options).map_err(|e| Unusable(e.into()))?.spec().name.clone())
+}
+
+fn is_file(path: &str) -> bool {
+    Path::new(path).is_file()
 }
 
 /// A state in words.

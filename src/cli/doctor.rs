@@ -21,7 +21,7 @@ const LITTLE: u64 = 2 << 30;
 /// Say what works here: servers, devices, threads, fonts, disk, database; and what to do about the rest.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
+    after_help = "Exit codes: 0 all works; 1 something does not (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
 )]
 pub struct Doctor {}
 
@@ -78,7 +78,7 @@ impl Doctor {
                 vec![mark.into(), check.what.into(), format!("{}{help}", check.found)]
             }))?,
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(ExitCode::from(u8::from(checks.iter().any(|check| !check.ok))))
     }
 }
 

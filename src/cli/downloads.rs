@@ -41,7 +41,7 @@ impl Shown {
                     return self.say(&format!("downloading {file}{size}{from}"));
                 }
                 let bar = files.entry(file.into()).or_insert_with(|| {
-                    self.bars.add(ProgressBar::no_length().with_style(style()).with_prefix(file.to_string()))
+                    self.bars.add(ProgressBar::no_length().with_style(style()).with_prefix(format::one_line(file)))
                 });
                 if let Some(total) = total {
                     bar.set_length(total);
@@ -60,7 +60,7 @@ impl Shown {
                 let when =
                     wait.map(|wait| format!("; again in {:.0} s", wait.as_secs_f64().ceil())).unwrap_or_default();
                 match files.get(file) {
-                    Some(bar) => bar.set_message(format!("{why}{when}")),
+                    Some(bar) => bar.set_message(format::one_line(&format!("{why}{when}"))),
                     None => self.say(&format!("{file}: {why}{when}")),
                 }
             }
@@ -74,8 +74,9 @@ impl Shown {
     }
 
     fn say(&self, text: &str) {
+        let text = format::visible(text);
         match self.terminal {
-            true => drop(self.bars.println(text)),
+            true => drop(self.bars.println(&*text)),
             false => drop(std::io::Write::write_all(&mut stderr(), format!("{text}\n").as_bytes())),
         }
     }

@@ -28,7 +28,7 @@ use super::{
     Labels of the file are what data.labels of the run maps to names, or the names themselves. Any other is an error: the model \
     cannot predict it. Nothing is stored.")]
 pub struct Eval {
-    /// Key of the run (its first digits will do), or its name.
+    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
     /// The rows: a CSV, TSV, JSON Lines, JSON or Parquet file; `-`: standard input.
     #[arg(long)]
@@ -43,7 +43,7 @@ pub struct Eval {
 impl Eval {
     /// Loads the model and measures it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let run = common::open_existing(global)?.find(&self.run)?;
+        let run = common::find(&common::open_existing(global)?, &self.run)?;
         let folder = export::model_folder(&run, &global.runs)?;
         let config = &run.config.data;
         let names = Trained::labels_of(&folder)?;

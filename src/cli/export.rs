@@ -1,11 +1,14 @@
 //! `taper export`
 
 use std::{
-    path::{Path, PathBuf},
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{self, Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use taper::{execute::RunFolder, format, plan::Keep, store::RunRecord};
 
@@ -16,7 +19,7 @@ use super::{Global, common, output::Output};
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)")]
 pub struct Export {
-    /// Key of the run (its first digits will do), or its name.
+    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
     /// The new folder.
     dir: PathBuf,
@@ -37,25 +40,97 @@ pub fn model_folder(run: &RunRecord, runs: &Path) -> Result<PathBuf> {
 impl Export {
     /// Copies the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let run = common::open_existing(global)?.find(&self.run)?;
+        let run = common::find(&common::open_existing(global)?, &self.run)?;
         let from = model_folder(&run, &global.runs)?;
-        let occupied = std::fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some());
+        let occupied = fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some());
         if occupied || self.dir.is_file() {
             bail!("{} is there already and not an empty folder; choose another", self.dir.display());
         }
-        std::fs::create_dir_all(&self.dir).with_context(|| self.dir.display().to_string())?;
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&from).with_context(|| from.display().to_string())? {
-            let from = entry?.path();
-            let to = self.dir.join(from.file_name().unwrap_or_default());
-            std::fs::copy(&from, &to).with_context(|| to.display().to_string())?;
-            files.push(to);
-        }
+        let mut files =
+            copy_whole(&from, &self.dir).map_err(|(path, e)| anyhow!("{}: {}", path.display(), format::io(&e)))?;
         files.sort();
         match out.json {
             true => out.document(&files)?,
             false => files.iter().try_for_each(|file| out.line(file.display()))?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Copies the files of a folder into a new one, which is there whole or not at all; what was copied, or at which path what failed.
+fn copy_whole(from: &Path, dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let at = |path: &Path| {
+        let path = path.to_path_buf();
+        move |e| (path, e)
+    };
+    // An empty folder, which may be reached by a link, makes room for the new one.
+    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(at(dir))?;
+    let above = to.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(above).map_err(at(above))?;
+    // Its name follows from that of the folder: one that was cut short is found by the same command.
+    let digest =
+        to.file_name().unwrap_or_default().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    let new = above.join(format!(".taper-export-{digest:016x}"));
+    let clear = || match fs::remove_dir_all(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    clear().and_then(|()| fs::create_dir(&new)).map_err(at(&new))?;
+    let copied = copy_files(from, &new).and_then(|names| {
+        let _ = fs::remove_dir(&to);
+        fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(at(&to))?;
+        Ok(names.into_iter().map(|name| dir.join(name)).collect())
+    });
+    if copied.is_err() {
+        let _ = clear();
+    }
+    copied
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<Vec<OsString>, (PathBuf, io::Error)> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(from).map_err(|e| (from.to_path_buf(), e))? {
+        let name = entry.map_err(|e| (from.to_path_buf(), e))?.file_name();
+        let copy = to.join(&name);
+        fs::copy(from.join(&name), &copy).and_then(|_| File::open(&copy)?.sync_all()).map_err(|e| (copy, e))?;
+        names.push(name);
+    }
+    sync_folder(to).map_err(|e| (to.to_path_buf(), e))?;
+    Ok(names)
+}
+
+/// Puts the names in a folder on the disk, where the system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_was_cut_short_is_not_there_and_the_next_one_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("model"), dir.path().join("deep/er/out"));
+        fs::create_dir(&from).unwrap();
+        for name in ["config.json", "model.safetensors"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        // What is no file cannot be copied: the copy fails in the middle.
+        fs::create_dir(from.join("zz")).unwrap();
+        assert!(copy_whole(&from, &to).is_err());
+        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");
+        fs::remove_dir(from.join("zz")).unwrap();
+        // Left by a process that was killed.
+        copy_whole(&from, &to).unwrap();
+        let whole = fs::read_dir(&to).unwrap().count();
+        fs::remove_dir_all(&to).unwrap();
+        fs::create_dir(&to).unwrap();
+        let files = copy_whole(&from, &to).unwrap();
+        assert_eq!((files.len(), whole), (2, 2));
+        assert!(files.iter().all(|file| fs::read(file).unwrap() == file.file_name().unwrap().as_encoded_bytes()));
+        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! `taper fetch`
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
@@ -11,7 +11,11 @@ use taper::{
     plan::Source,
 };
 
-use super::{Global, Unusable, common::SpecArgs, output::Output};
+use super::{
+    Global, Unusable,
+    common::SpecArgs,
+    output::{self, Output},
+};
 
 /// Download what a spec names, and pin it in SPEC.lock.
 #[derive(Args)]
@@ -71,7 +75,7 @@ impl Fetch {
         match problems.is_empty() {
             true => Ok(ExitCode::SUCCESS),
             false => {
-                let _ = writeln!(std::io::stderr(), "error: {}", problems.join("\nerror: "));
+                output::error(&format!("error: {}", problems.join("\nerror: ")));
                 Ok(ExitCode::from(2))
             }
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Waste, find_waste, remove_waste},
+    execute::{Waste, find_unknown, find_waste, remove_waste},
     format,
 };
 
@@ -24,8 +24,9 @@ pub struct Gc {
 impl Gc {
     /// Shows, asks, removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let mut store = common::open_existing(global)?;
+        let store = common::open_existing(global)?;
         let found = find_waste(&store, &global.runs)?;
+        let unknown = find_unknown(&store, &global.runs)?;
         let size = |waste: &[Waste]| waste.iter().map(|w| w.bytes).sum::<u64>();
         let total = format::bytes(size(&found));
         if !out.json && !global.quiet && !found.is_empty() {
@@ -37,17 +38,27 @@ impl Gc {
         let question = format!("remove all of it, {total}?");
         let wanted = !found.is_empty() && (self.yes || (!out.json && ask::can_ask() && ask::confirm(&question)?));
         let (shown, removed) = match wanted {
-            true => (Vec::new(), remove_waste(&mut store, &global.runs, found)?),
+            true => (Vec::new(), remove_waste(&store, &global.runs, found)?),
             false => (found, Vec::new()),
         };
         if out.json {
-            out.document(&json!({ "found": shown, "removed": removed, "bytes": size(&shown) + size(&removed) }))?;
-        } else if !removed.is_empty() {
+            out.document(&json!({ "found": shown, "removed": removed, "bytes": size(&shown) + size(&removed), "unknown": unknown }))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if !removed.is_empty() {
             out.line(format!("removed {} of disk", format::bytes(size(&removed))))?;
         } else if shown.is_empty() {
             out.line("nothing to remove")?;
         } else {
             out.line(format!("{total} could be removed: `taper gc --yes` does it"))?;
+        }
+        if let Some(first) = unknown.first().filter(|_| !global.quiet) {
+            out.line(format!(
+                "{} folders of runs that this database does not know are left as they are (the first is {}): another database \
+                 may know them; remove by hand those that nobody needs",
+                unknown.len(),
+                first.display()
+            ))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,6 @@
 //! Files of texts that a command is given: their options, and what is said about them on standard error.
 
-use std::{fs, io::Write};
+use std::fs;
 
 use clap::{
     Args,
@@ -12,7 +12,7 @@ use taper::{
     warning::Warning,
 };
 
-use super::Unusable;
+use super::{Unusable, output};
 
 /// How the file is laid out.
 #[derive(Args)]
@@ -86,11 +86,11 @@ pub fn name(origin: &Origin) -> String {
 /// Says on standard error what is probably a mistake.
 pub fn warn(warnings: &[Warning]) {
     for warning in warnings {
-        let _ = writeln!(std::io::stderr(), "warning: {}", warning.message);
+        output::error(&format!("warning: {}", warning.message));
     }
 }
 
 /// Says something on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {text}");
+    output::error(&format!("note: {text}"));
 }

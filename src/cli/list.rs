@@ -40,16 +40,21 @@ impl List {
         }
         let store = common::open_existing(global)?;
         match &self.experiment {
-            Some(name) if self.leaderboard => board::print(&leaderboard(&store, name)?, None, out)?,
+            Some(wanted) if self.leaderboard => {
+                board::print(&leaderboard(&store, &common::experiment(&store, wanted)?)?, None, out)?
+            }
             experiment => print(&runs(&store, experiment.as_deref())?, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// All runs, or those of an experiment.
+/// All runs, or those of an experiment, which is named or whose spec file is.
 pub fn runs(store: &Store, experiment: Option<&str>) -> Result<Vec<RunRecord>> {
-    Ok(experiment.map_or_else(|| store.runs(), |name| store.runs_ever_of(name))?)
+    Ok(match experiment {
+        None => store.runs()?,
+        Some(wanted) => store.runs_ever_of(&common::experiment(store, wanted)?)?,
+    })
 }
 
 fn print(runs: &[RunRecord], out: &mut Output) -> Result<()> {

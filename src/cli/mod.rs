@@ -16,22 +16,25 @@ mod input;
 mod leaderboard;
 mod list;
 mod method;
+mod order;
 mod output;
 mod plan;
 mod predict;
+mod reader;
 mod report;
 mod rm;
 mod run;
 mod show;
 mod standing;
+mod usage;
 mod verify;
 mod watch;
 mod worker;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use taper::execute::DeviceChoice;
+use taper::{execute::DeviceChoice, store::StoreError};
 
 use output::Output;
 
@@ -142,11 +145,11 @@ fn sentence(e: &anyhow::Error) -> String {
 
 /// Runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
-    let Cli { command, global } = Cli::parse();
-    let result = match global.threads {
-        Some(n) => taper::execute::set_threads(n.into()).map_err(anyhow::Error::from),
-        None => Ok(()),
+    let Cli { command, global } = match usage::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
     };
+    let result = global.threads.map_or(Ok(()), set_threads);
     if let (Ok(()), Command::Worker) = (&result, &command) {
         // Its standard output belongs to the one who started it.
         return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
@@ -177,12 +180,30 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         // Whoever read the output has seen enough (`taper list | head`).
-        Err(e) if e.chain().any(|c| c.downcast_ref::<std::io::Error>().is_some_and(output::is_closed)) => {
-            ExitCode::SUCCESS
-        }
+        Err(e) if output::is_from_closed(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", sentence(&e));
-            ExitCode::from(if e.is::<Unusable>() { 2 } else { 1 })
+            output::error(&format!("error: {}", sentence(&e)));
+            ExitCode::from(if is_unusable(&e) { 2 } else { 1 })
         }
     }
+}
+
+/// Whether nothing was started: the command itself, its spec or its data cannot be used, or it names what is not there.
+fn is_unusable(e: &anyhow::Error) -> bool {
+    use StoreError::{AmbiguousRun, UnknownExperiment, UnknownRun};
+    let names_nothing =
+        |e: &StoreError| matches!(e, UnknownRun { .. } | AmbiguousRun { .. } | UnknownExperiment { .. });
+    e.is::<Unusable>() || e.downcast_ref().is_some_and(names_nothing)
+}
+
+/// Sets the number of threads, where so many are of any use.
+fn set_threads(n: u16) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A few more than cores do no harm; thousands take minutes to start and wait for each other.
+    let most = (4 * cores).max(64);
+    if usize::from(n) > most {
+        let why = format!("--threads {n}: this machine has {cores} cores; expected a number from 1 to {most}");
+        return Err(Unusable(anyhow::anyhow!(why)).into());
+    }
+    Ok(taper::execute::set_threads(n.into())?)
 }

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
+use taper::format;
 
 use super::Global;
 
@@ -24,14 +25,22 @@ impl Output {
         Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
     }
 
-    /// One line.
+    /// One line, or several. Whatever names and texts hold, nothing in it steers a terminal.
     pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        Ok(writeln!(self.writer, "{}", format::visible(&text.to_string()))?)
+    }
+
+    /// A line that holds taper's own colours; what came from outside was made [`format::visible`] before they were added.
+    pub fn painted(&mut self, text: &str) -> Result<()> {
         Ok(writeln!(self.writer, "{text}")?)
     }
 
-    /// Bytes as they stand: whole lines, many of them at once.
+    /// Whole lines for a program, byte for byte; on a terminal nothing in them steers it.
     pub fn bytes(&mut self, lines: &[u8]) -> Result<()> {
-        Ok(self.writer.write_all(lines)?)
+        match self.terminal {
+            true => Ok(self.writer.write_all(format::visible(&String::from_utf8_lossy(lines)).as_bytes())?),
+            false => Ok(self.writer.write_all(lines)?),
+        }
     }
 
     /// A JSON document.
@@ -58,7 +67,8 @@ impl Output {
     fn print(&mut self, mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         table.load_style(presets::NOTHING);
         for row in rows {
-            table.add_row(row);
+            // A row is one line in a pipe, and a cell cannot begin another row.
+            table.add_row(row.iter().map(|cell| cell_text(cell)));
         }
         // A pipe gets each row on a line of its own, however long.
         if self.terminal {
@@ -88,7 +98,25 @@ impl Output {
     }
 }
 
+/// A cell's text: visible, and on one line; spaces stay as they are.
+fn cell_text(cell: &str) -> String {
+    format::visible(cell).replace(['\n', '\t'], " ")
+}
+
+/// An error for people on standard error, as far as anybody reads it: nothing in it steers a terminal, and no line is longer
+/// than can be read.
+pub fn error(text: &str) {
+    /// Characters of a line: the longest lists of keys are shorter.
+    const MOST: usize = 2000;
+    let _ = writeln!(io::stderr(), "{}", format::visible(&format::bounded(text, MOST)));
+}
+
 /// Whether nobody reads any more.
 pub fn is_closed(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Whether an error says that nobody reads any more.
+pub fn is_from_closed(e: &anyhow::Error) -> bool {
+    e.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
 }

@@ -2,18 +2,16 @@
 
 use std::{convert::Infallible, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    assets::Use,
     data::{self, LengthStats},
     execute::{Prepared, RunsPerDevice, threads},
     format,
-    plan::{Estimate, Source},
+    plan::Estimate,
     spec::LoadedSpec,
     store::{RunRecord, RunState},
-    train::step_batches,
     warning,
 };
 
@@ -22,6 +20,7 @@ use super::{
     common::{Planner, SpecArgs},
     costs::{self, Costs},
     method::Method,
+    order,
     output::Output,
     standing::{Standing, Stored},
 };
@@ -43,6 +42,9 @@ pub struct Plan {
     /// batches.
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
+    /// Let --order replace a file that it did not write.
+    #[arg(long, requires = "order")]
+    force: bool,
 }
 
 /// Labels of a data set that are listed.
@@ -75,13 +77,17 @@ impl Plan {
         let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), self.spec.library(global)?)?;
         let runs = &planner.runs;
         if let Some(path) = &self.order {
-            write_order(&runs[0], path)?;
+            order::write(&runs[0], path, self.force)?;
         }
         let stored = match &store {
-            Some(store) => Stored::read(store, &spec.spec().name)?,
+            Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &self.spec.arguments())?,
             None => Stored::default(),
         };
-        let (standings, orphaned) = stored.compare(runs);
+        let (standings, left_over) = stored.compare(runs);
+        let namesake = match &store {
+            Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
+            None => None,
+        };
         let mut costs = Costs::default();
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {
@@ -93,13 +99,17 @@ impl Plan {
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
         if out.json {
-            let mut document = document(&spec, &lines, &orphaned, &method)?;
+            let mut document = document(&spec, &lines, &left_over, &method)?;
             document["device"] = device.name().into();
+            document["warnings"] = serde_json::to_value(namesake.as_slice())?;
             document["runs_at_a_time"] = at_a_time.into();
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&spec, &self.spec, &lines, &orphaned, &method, out)?;
+        print(&spec, &self.spec, &lines, &left_over, &method, out)?;
+        if let Some(warning) = namesake {
+            out.line(format!("warning: {}", warning.message))?;
+        }
         if let Some(gpu) = device.gpu_name() {
             let how = match at_a_time {
                 1 => "one run at a time".to_string(),
@@ -124,7 +134,7 @@ fn print(
     spec: &LoadedSpec,
     args: &SpecArgs,
     lines: &[Line],
-    orphaned: &[(&RunRecord, String)],
+    left_over: &[(&RunRecord, String)],
     method: &Method,
     out: &mut Output,
 ) -> Result<()> {
@@ -175,10 +185,10 @@ fn print(
             ]
         }),
     )?;
-    if !orphaned.is_empty() {
+    if !left_over.is_empty() {
         out.line("")?;
-        out.line("orphaned: runs of the last plan that this one does not hold (`taper rm` removes them)")?;
-        out.rows(orphaned.iter().map(|(run, name)| {
+        out.line("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
+        out.rows(left_over.iter().map(|(run, name)| {
             vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
         }))?;
     }
@@ -272,7 +282,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
 fn document(
     spec: &LoadedSpec,
     lines: &[Line],
-    orphaned: &[(&RunRecord, String)],
+    left_over: &[(&RunRecord, String)],
     method: &Method,
 ) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
@@ -300,40 +310,10 @@ fn document(
             },
         }))
     });
-    let orphaned: Vec<_> = orphaned
+    let left_over: Vec<_> = left_over
         .iter()
         .map(|(run, name)| json!({ "key": run.key, "name": name, "state": run.state, "steps": run.steps }))
         .collect();
     let runs = runs.collect::<Result<Vec<_>>>()?;
-    Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": orphaned }))
-}
-
-/// The file that a run's rows are read from.
-fn data_file(run: &Prepared) -> PathBuf {
-    if let Source::Path(path) = &run.config.data.source {
-        return path.clone();
-    }
-    let file = run.located.iter().find_map(|located| match (located.pin.used_as, &located.pin.files[..]) {
-        (Use::Data, [file, ..]) => Some(located.folder.join(&file.name)),
-        _ => None,
-    });
-    file.unwrap_or_else(|| String::from(run.config.data.source.clone()).into())
-}
-
-fn write_order(run: &Prepared, path: &std::path::Path) -> Result<()> {
-    let mut steps = Vec::new();
-    let mut order = (0, Vec::new());
-    for step in 1..=run.steps.total {
-        let (epoch, place) = run.steps.place(step);
-        if order.0 != epoch {
-            order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
-        }
-        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place)?;
-        steps.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
-    }
-    let lines: Vec<u64> = run.dataset.rows.iter().map(|row| row.line).collect();
-    let json = json!({
-        "train": steps, "dev": run.splits.dev, "test": run.splits.test, "file": data_file(run), "lines": lines,
-    });
-    std::fs::write(path, json.to_string()).with_context(|| path.display().to_string())
+    Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": left_over }))
 }

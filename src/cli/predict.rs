@@ -31,7 +31,7 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
     In CSV, a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break, and is no number) gets a ' \
     in front. JSON holds texts as they are.")]
 pub struct Predict {
-    /// Key of the run (its first digits will do), or its name.
+    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
     /// The texts; `-`: the lines of standard input, with results as for a file.
     #[arg(required_unless_present = "file")]
@@ -61,7 +61,7 @@ impl Predict {
         if self.file.is_none() {
             self.layout.refuse()?;
         }
-        let run = common::open_existing(global)?.find(&self.run)?;
+        let run = common::find(&common::open_existing(global)?, &self.run)?;
         let folder = export::model_folder(&run, &global.runs)?;
         let config = &run.config.data;
         // Opened before the model is: what is wrong with it is said at once.

@@ -6,27 +6,31 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     event::Split,
-    report::{self, ReportInput, RunInput},
+    report::{self, ReportError, ReportInput, RunInput},
 };
 
-use super::{Global, common, output::Output};
+use super::{Global, Unusable, common, output::Output};
 
 /// Write report.html, report.md, charts and tables of an experiment.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper report quickstart\n  taper report quickstart --out docs/quickstart")]
 pub struct Report {
-    /// Name of the experiment.
+    /// Name of the experiment, or its spec file.
     experiment: String,
     /// Folder to write into; `RUNS/reports/EXPERIMENT` where absent.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace files of these names that no report wrote.
+    #[arg(long)]
+    force: bool,
 }
 
 impl Report {
     /// Writes the report and names its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let experiment = store.experiment(&self.experiment)?;
+        let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
+        let name = experiment.name.clone();
         let planned = |key: &String| experiment.runs.iter().any(|(k, _)| k == key);
         let earlier = store.runs()?.iter().filter(|r| r.experiment == experiment.name && !planned(&r.key)).count();
         let mut runs = Vec::new();
@@ -41,20 +45,27 @@ impl Report {
             });
         }
         let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
-        let files = report::render(&ReportInput { experiment, runs }, &folder)?;
+        let render = if self.force { report::render_over } else { report::render };
+        let files = match render(&ReportInput { experiment, runs }, &folder) {
+            Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
+            files => files?,
+        };
         if out.json {
             out.document(&files)?;
         } else {
             let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
             files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
-            let others = files.iter().filter(|file| !is_page(file)).count();
+            let hidden =
+                |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let others = files.iter().filter(|file| !is_page(file) && !hidden(file)).count();
             if !global.quiet {
                 out.line(format!("{others} charts and tables lie beside them"))?;
             }
             if earlier > 0 && !global.quiet {
                 out.line(format!(
-                    "{earlier} runs of earlier plans of {0} are not in it: `taper list {0}` shows them",
-                    self.experiment
+                    "{earlier} other runs of this name, of earlier versions of the spec or variants of it, are not in it: `taper list {0}` \
+                     shows them",
+                    name
                 ))?;
             }
         }

@@ -1,6 +1,6 @@
 //! `taper rm`
 
-use std::process::ExitCode;
+use std::{collections::HashSet, path::Path, process::ExitCode};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -8,7 +8,7 @@ use serde_json::json;
 use taper::{
     execute::{remove_runs, run_bytes},
     format,
-    store::{RunRecord, Store},
+    store::{ExperimentRecord, PlanRecord, RunRecord, Store},
 };
 
 use super::{Global, Unusable, ask, common, output::Output};
@@ -20,7 +20,7 @@ pub struct Rm {
     /// Keys of runs (their first digits will do), or their names.
     #[arg(value_name = "RUN", required_unless_present = "experiment")]
     wanted: Vec<String>,
-    /// Remove this experiment with all its runs that no other experiment has. Its report stays.
+    /// Remove this experiment (its name, or its spec file) with all its runs that no other experiment has. Its report stays.
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
     /// Do not ask.
@@ -28,13 +28,27 @@ pub struct Rm {
     yes: bool,
 }
 
+/// What is to be removed.
+#[derive(Default)]
+struct Chosen {
+    runs: Vec<RunRecord>,
+    /// The experiment, where its present plan goes too.
+    experiment: Option<String>,
+    plans: Vec<PlanRecord>,
+    /// What stays although one may expect otherwise, a sentence each.
+    stays: Vec<String>,
+}
+
 impl Rm {
     /// Asks and removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut store = common::open_existing(global)?;
-        let records = self.records(&store).map_err(Unusable)?;
-        let bytes: u64 = records.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
-        let many = match records.len() {
+        let mut chosen = match &self.experiment {
+            Some(wanted) => of_experiment(&store, wanted)?,
+            None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
+        };
+        let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
+        let many = match chosen.runs.len() {
             1 => "1 run".into(),
             n => format!("{n} runs"),
         };
@@ -45,34 +59,38 @@ impl Rm {
                 ))
                 .into());
             }
-            self.list(&records, out)?;
+            list(&chosen.runs, out)?;
+            chosen.stays.iter().try_for_each(|line| out.line(line))?;
             if !ask::confirm(&format!("remove {many} with all that was measured, {} of disk?", format::bytes(bytes)))? {
                 out.line("nothing removed")?;
                 return Ok(ExitCode::from(1));
             }
         }
-        remove_runs(&mut store, &global.runs, &records)?;
-        if let Some(name) = &self.experiment {
+        let left = remove_runs(&mut store, &global.runs, &chosen.runs)?;
+        chosen.stays.extend(
+            left.iter().map(|folder| format!("{} stays: it holds files that taper did not write", folder.display())),
+        );
+        if self.experiment.is_some() {
+            store.make_writable()?;
+            store.remove_plans(&chosen.plans)?;
+        }
+        if let Some(name) = &chosen.experiment {
             store.remove_experiment(name)?;
         }
         if out.json {
-            let keys: Vec<&str> = records.iter().map(|run| run.key.as_str()).collect();
-            out.document(&json!({ "removed": keys, "experiment": self.experiment, "bytes": bytes }))?;
+            let keys: Vec<&str> = chosen.runs.iter().map(|run| run.key.as_str()).collect();
+            let (experiment, stays) = (&chosen.experiment, &chosen.stays);
+            out.document(&json!({ "removed": keys, "experiment": experiment, "bytes": bytes, "stays": stays }))?;
         } else if !global.quiet {
             out.line(format!("removed {many}, {} of disk", format::bytes(bytes)))?;
+            chosen.stays.iter().try_for_each(|line| out.line(line))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// The runs meant, each once.
-    fn records(&self, store: &Store) -> Result<Vec<RunRecord>> {
+    fn runs(&self, store: &Store) -> Result<Vec<RunRecord>> {
         let mut records: Vec<RunRecord> = Vec::new();
-        if let Some(name) = &self.experiment {
-            let experiments = store.experiments()?;
-            let elsewhere =
-                |key: &str| experiments.iter().any(|e| e.name != *name && e.runs.iter().any(|(k, _)| k == key));
-            records = store.runs_of(name)?.into_iter().filter(|run| !elsewhere(&run.key)).collect();
-        }
         for wanted in &self.wanted {
             let run = store.find(wanted)?;
             if records.iter().all(|other| other.key != run.key) {
@@ -81,14 +99,86 @@ impl Rm {
         }
         Ok(records)
     }
+}
 
-    fn list(&self, records: &[RunRecord], out: &mut Output) -> Result<()> {
-        out.table(
-            &["run", "experiment", "name", "state", "steps"],
-            records.iter().map(|run| {
-                let key = format::short(&run.key).into();
-                vec![key, run.experiment.clone(), run.name.clone(), common::state(run), format::count(run.steps)]
-            }),
-        )
+/// An experiment with its runs, those of its variants (`--set`) among them, as far as no other experiment and no other spec file
+/// has them.
+fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
+    let plans = store.plans()?;
+    let (name, spec) = meant(store, &plans, wanted)?;
+    let present = store.experiments()?.into_iter().find(|e| e.name == name);
+    // Runs whose plan was stored by no file that is known: of the experiment alone.
+    let is_own = |plan: &&PlanRecord| plan.experiment == name && spec.as_ref().is_none_or(|spec| plan.is_of(spec));
+    let (own, others): (Vec<&PlanRecord>, Vec<&PlanRecord>) = plans.iter().partition(is_own);
+    let is_present = |e: &ExperimentRecord| own.iter().any(|plan| plan.arguments == e.arguments && plan.runs == e.runs);
+    let present = present.filter(|e| own.is_empty() || is_present(e));
+    let mut keys: HashSet<&str> = own.iter().flat_map(|plan| &plan.runs).map(|(key, _)| key.as_str()).collect();
+    keys.extend(present.iter().flat_map(|e| &e.runs).map(|(key, _)| key.as_str()));
+    let (mut runs, mut shared, mut earlier) = (Vec::new(), 0, 0);
+    for run in store.runs()? {
+        match (keys.contains(run.key.as_str()), others.iter().any(|plan| plan.holds(&run.key))) {
+            (true, false) => runs.push(run),
+            (true, true) => shared += 1,
+            (false, false) if run.experiment == name => earlier += 1,
+            _ => {}
+        }
     }
+    let mut stays = Vec::new();
+    if shared > 0 {
+        let mut names: Vec<String> = Vec::new();
+        for plan in others.iter().filter(|plan| plan.runs.iter().any(|(key, _)| keys.contains(key.as_str()))) {
+            let shown = format!("`{}` ({})", plan.experiment, plan.spec_from_here().display());
+            if !names.contains(&shown) {
+                names.push(shown);
+            }
+        }
+        stays.push(format!("{shared} of its runs stay, for they also belong to {}", names.join(", ")));
+    }
+    let mut namesakes: Vec<String> = Vec::new();
+    for plan in others.iter().filter(|plan| plan.experiment == name) {
+        let shown = plan.spec_from_here().display().to_string();
+        if !namesakes.contains(&shown) {
+            namesakes.push(shown);
+        }
+    }
+    if !namesakes.is_empty() {
+        let files = namesakes.join(", ");
+        stays.push(format!(
+            "another spec file has the same name `{name}`: the runs of {files} stay (--experiment {files} removes them)"
+        ));
+    }
+    if earlier > 0 {
+        stays.push(format!(
+            "{earlier} runs of earlier versions of `{name}` stay: `taper list` shows them, `taper rm KEY` removes them"
+        ));
+    }
+    let plans = own.into_iter().cloned().collect();
+    Ok(Chosen { runs, experiment: present.map(|e| e.name), plans, stays })
+}
+
+/// The name of the experiment, and the spec file that is meant: the one that was run last, where the name is given.
+fn meant(store: &Store, plans: &[PlanRecord], wanted: &str) -> Result<(String, Option<std::path::PathBuf>)> {
+    if let Ok(experiment) = store.experiment(wanted) {
+        let present = |p: &&PlanRecord| {
+            (&p.experiment, &p.arguments, &p.runs) == (&experiment.name, &experiment.arguments, &experiment.runs)
+        };
+        let spec = plans.iter().find(present).map(|plan| plan.spec.clone());
+        return Ok((experiment.name, spec));
+    }
+    let path = Path::new(wanted);
+    match plans.iter().find(|plan| path.is_file() && plan.is_of(path)) {
+        Some(plan) => Ok((plan.experiment.clone(), Some(plan.spec.clone()))),
+        // Says what is wrong.
+        None => Ok((common::experiment(store, wanted)?, None)),
+    }
+}
+
+fn list(records: &[RunRecord], out: &mut Output) -> Result<()> {
+    out.table(
+        &["run", "experiment", "name", "state", "steps"],
+        records.iter().map(|run| {
+            let key = format::short(&run.key).into();
+            vec![key, run.experiment.clone(), run.name.clone(), common::state(run), format::count(run.steps)]
+        }),
+    )
 }

@@ -10,9 +10,9 @@ use taper::{
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
     plan::Prune,
-    report,
+    report::Leaderboard,
     spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
+    store::{ExperimentRecord, NewRun, RunRecord, RunState, SpecFile, Store, StoreError},
 };
 
 use super::{
@@ -20,7 +20,8 @@ use super::{
     common::{Planner, SpecArgs},
     costs::Costs,
     leaderboard,
-    output::Output,
+    output::{self, Output},
+    reader::Reader,
 };
 
 /// Trials of the leaderboard after a sweep.
@@ -66,6 +67,7 @@ impl Run {
         }
         let slots = self.slots(&devices, &planner)?;
         let mut store = Store::open(&global.runs)?;
+        let namesake = common::namesake_warning(&store, &spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
         let say = {
@@ -84,6 +86,22 @@ impl Run {
                 above.say(&format!("warning: {}", warning.message));
             }
         }
+        if let Some(warning) = namesake {
+            match out.json {
+                true => out.line(json!({ "event": "warned", "kind": warning.kind, "message": warning.message }))?,
+                false => above.say(&format!("warning: {}", warning.message)),
+            }
+        }
+        let reader = Reader::default();
+        let lines = out.json.then(|| JsonLines::new(reader.lines(io::stdout(), above.clone())));
+        let on_cpu = slots.iter().filter(|slot| slot.device == DeviceChoice::Cpu).count();
+        if on_cpu > threads() {
+            above.say(&format!(
+                "warning: {on_cpu} runs at a time share {0} threads of the CPU: more runs than threads take more memory and \
+                 no less time (--jobs {0})",
+                threads()
+            ));
+        }
         common::catch_signals(move || {
             above.say(
                 "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
@@ -91,8 +109,8 @@ impl Run {
         })?;
 
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
-        if out.json {
-            listeners = listeners.with(JsonLines::new(io::stdout()));
+        if let Some(lines) = lines {
+            listeners = listeners.with(lines);
         }
         let mut listeners = listeners.with(progress);
         let mut skipped = Vec::new();
@@ -131,21 +149,49 @@ impl Run {
         };
         listeners.finish()?;
         let experiment = result?;
-        for (key, name, why) in &skipped {
-            match out.json {
-                true => out.line(json!({ "run": key, "name": name, "event": "run_skipped", "why": why }))?,
-                false if global.quiet => {}
-                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
+        match reader.failure() {
+            None => match self.tell(&store, &experiment, &skipped, tally, global, out) {
+                // What came of the runs is stored and in the exit code, whether or not anybody reads it.
+                Err(e) if !output::is_from_closed(&e) => return Err(e),
+                _ => {}
+            },
+            Some(e) if output::is_closed(e) => {}
+            Some(e) => {
+                let why = format::io(e);
+                anyhow::bail!("cannot write the JSON lines: {why}; the runs stopped with a checkpoint each");
             }
-        }
-        if !out.json {
-            self.conclude(&store, &experiment, tally, out)?;
         }
         Ok(match tally {
             Tally { stopped: 1.., .. } => ExitCode::from(130),
             Tally { failed: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
+    }
+
+    /// Says what came of the runs.
+    fn tell(
+        &self,
+        store: &Store,
+        experiment: &ExperimentRecord,
+        skipped: &[(String, String, String)],
+        tally: Tally,
+        global: &Global,
+        out: &mut Output,
+    ) -> Result<()> {
+        for (key, name, why) in skipped {
+            match out.json {
+                true => {
+                    let record = store.run(key)?;
+                    out.line(json!({
+                        "run": key, "name": name, "event": "run_skipped", "why": why, "state": record.state,
+                        "metrics": record.final_metrics,
+                    }))?
+                }
+                false if global.quiet => {}
+                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
+            }
+        }
+        if out.json { Ok(()) } else { self.conclude(store, experiment, tally, out) }
     }
 
     /// Stores the plan as far as it is known.
@@ -231,7 +277,7 @@ impl Run {
         ];
         let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
-        let runs = store.runs_of(&experiment.name)?;
+        let runs = planned_runs(store, experiment)?;
         let measured = runs.iter().any(|run| run.final_metrics.is_some());
         if let [run] = &runs[..] {
             if let Some(m) = &run.final_metrics {
@@ -242,7 +288,9 @@ impl Run {
             }
         } else if measured {
             out.line("")?;
-            leaderboard::print(&report::leaderboard(store, &experiment.name)?, Some(LEADERS), out)?;
+            let runs: Result<Vec<_>, StoreError> =
+                runs.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
+            leaderboard::print(&Leaderboard::new(&experiment.name, &runs?), Some(LEADERS), out)?;
         }
         if tally.stopped > 0 {
             out.line("the same command goes on where this one stopped")?;
@@ -251,6 +299,15 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// The runs of this command's plan, whatever other command has planned under the same name since.
+fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
+    let of_plan = |(key, name): &(String, String)| {
+        let record = store.known(key).transpose()?;
+        Some(record.map(|run| RunRecord { name: name.clone(), experiment: experiment.name.clone(), ..run }))
+    };
+    Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
 }
 
 /// The runs as the live view wants to know them.

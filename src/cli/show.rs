@@ -16,7 +16,7 @@ use super::{Global, common, output::Output};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show quickstart --json")]
 pub struct Show {
-    /// Key of the run (its first digits will do), or its name.
+    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
 }
 
@@ -35,7 +35,7 @@ impl Show {
     /// Prints what is stored of the run.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = store.find(&self.run)?;
+        let run = common::find(&store, &self.run)?;
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
         let whole = Whole {
             evaluations: store.evals(&run.key)?,

@@ -1,6 +1,6 @@
-//! How the runs of a spec stand beside what is stored: new, done, changed, orphaned, and why.
+//! How the runs of a spec stand beside what is stored: new, done, changed, no longer in the plan, and why.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use anyhow::Result;
 use taper::{
@@ -16,8 +16,10 @@ use super::common;
 #[derive(Default)]
 pub struct Stored {
     runs: Vec<RunRecord>,
-    /// Key and name of each run of the experiment as it was last run.
+    /// Key and name of each run of the same spec file with the same arguments, as it was last run.
     last_plan: Vec<(String, String)>,
+    /// Keys of runs that another plan holds: of another spec, or of a variant of this one.
+    elsewhere: HashSet<String>,
 }
 
 /// A planned run beside what is stored.
@@ -32,10 +34,18 @@ pub struct Standing {
 }
 
 impl Stored {
-    /// Reads the store.
-    pub fn read(store: &Store, experiment: &str) -> Result<Self> {
-        let last = store.experiments()?.into_iter().find(|e| e.name == experiment);
-        Ok(Self { runs: store.runs()?, last_plan: last.map(|e| e.runs).unwrap_or_default() })
+    /// Reads the store. A plan is that of a file with certain arguments: variants run with `--set`, and other files whose
+    /// experiment has the same name, have plans of their own.
+    pub fn read(store: &Store, experiment: &str, spec: &Path, arguments: &[String]) -> Result<Self> {
+        let (mut last_plan, mut elsewhere) = (Vec::new(), HashSet::new());
+        for plan in store.plans()? {
+            if plan.experiment == experiment && plan.arguments == arguments && plan.is_of(spec) {
+                last_plan = plan.runs;
+            } else {
+                elsewhere.extend(plan.runs.into_iter().map(|(key, _)| key));
+            }
+        }
+        Ok(Self { runs: store.runs()?, last_plan, elsewhere })
     }
 
     /// How each run stands, and the runs of the last plan that are in this one no more.
@@ -60,6 +70,7 @@ impl Stored {
             },
         });
         let standings = standings.collect();
+        left.retain(|(record, _)| !self.elsewhere.contains(&record.key));
         (standings, left.into_iter().map(|(record, name)| (record, name.to_string())).collect())
     }
 }

@@ -20,7 +20,7 @@ use super::{Global, Unusable, common, output::Output};
 #[command(after_help = "Exit codes: 0 the same; 1 something differs; 2 it cannot be compared.\n\n\
     Examples:\n  taper verify 3f2a\n  taper verify 3f2a --steps 100")]
 pub struct Verify {
-    /// Key of the run (its first digits will do), or its name.
+    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
     /// Compare the first N steps only.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -40,7 +40,7 @@ impl Verify {
     /// Makes the run again and says whether it came out the same.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let record = store.find(&self.run).map_err(|e| Unusable(e.into()))?;
+        let record = common::find(&store, &self.run)?;
         catch_signals(verify_folder(&global.runs, &record.key))?;
         let mut progress = Progress::stderr(global.quiet || out.json);
         let mut verifier = Verifier {

@@ -40,7 +40,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         terminal.clear_last_lines(drawn)?;
         drawn = lines.len();
         for line in &lines {
-            out.line(line)?;
+            out.painted(line)?;
         }
         quiet = if look.running > 0 { 0 } else { quiet + 1 };
         if look.open == 0 || quiet >= QUIET {

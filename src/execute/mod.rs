@@ -13,6 +13,7 @@ mod environment;
 mod figures;
 mod folder;
 mod make;
+mod own;
 mod pool;
 mod precision;
 mod prepare;
@@ -41,7 +42,7 @@ pub use run::{Budget, Runner, Tally, run_all};
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
-pub use waste::{Waste, find_waste, remove_waste};
+pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::serve;
 
 /// What can go wrong around a run.

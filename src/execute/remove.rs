@@ -1,8 +1,11 @@
 //! Removing runs: rows and folders.
 
-use std::{fs, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use super::{ExecuteError, RunFolder, folder::bytes_of};
+use super::{ExecuteError, RunFolder, folder::bytes_of, own};
 use crate::store::{RunLock, RunRecord, Store, is_locked};
 
 /// Runs whose locks are held at a time: each is an open file.
@@ -29,12 +32,17 @@ pub fn run_bytes(runs: &Path, key: &str) -> u64 {
     bytes_of(RunFolder::new(runs, key).path())
 }
 
-/// Removes runs: first their rows, then their folders. Wherever that is cut short, each run is either still whole, or out of
-/// the database with what may be left of its folder, which [`super::find_waste`] finds.
+/// What a folder is called from the moment at which its removal begins.
+pub(super) const GONE: &str = ".gone";
+
+/// Removes runs: first their folders, which makes room on a full disk, then their rows. Wherever that is cut short, each run is
+/// whole, or out of the database, or known and without a folder: then it is made again from its beginning. What may be left of
+/// a folder is found by [`super::find_waste`]. Gives back the folders that stay because they hold files that taper did not write.
 ///
 /// # Errors
 /// Where a process is at one of them: then none is removed, unless it came to it in between. Where a folder cannot be removed.
-pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Result<(), ExecuteError> {
+pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<PathBuf>, ExecuteError> {
+    let mut left = Vec::new();
     let busy: Vec<&str> = records.iter().filter(|run| is_busy(runs, &run.key)).map(|run| run.name.as_str()).collect();
     if !busy.is_empty() {
         return Err(at_work(&busy.join("; ")));
@@ -45,18 +53,34 @@ pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Res
             locks.push(lock(runs, &run.key)?.ok_or_else(|| at_work(&run.name))?);
         }
         let keys: Vec<String> = records.iter().map(|run| run.key.clone()).collect();
-        store.remove_runs(&keys)?;
         for key in &keys {
             let folder = RunFolder::new(runs, key);
-            match fs::remove_dir_all(folder.path()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(ExecuteError::Io { path: folder.path().into(), error });
-                }
-                _ => {}
+            if !remove_folder(folder.path())? {
+                left.push(folder.path().into());
             }
         }
+        store.make_writable()?;
+        store.remove_runs(&keys)?;
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Removes a run's folder, which may not be there; tells whether nothing of it is left. It has another name before the first of
+/// its files is gone: nobody takes half of it for the whole. Where somebody else's files are in it, they stay with its name.
+fn remove_folder(folder: &Path) -> Result<bool, ExecuteError> {
+    let failed = |error| ExecuteError::Io { path: folder.into(), error };
+    let mut gone = folder.as_os_str().to_owned();
+    gone.push(GONE);
+    let gone = Path::new(&gone);
+    if !own::is_run(folder) || (gone.exists() && !own::is_run(gone)) {
+        return own::remove_run(folder).map_err(failed);
+    }
+    let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
+    let steps = [fs::remove_dir_all(gone), fs::rename(folder, gone), fs::remove_dir_all(gone)];
+    match steps.into_iter().find_map(|step| step.err().filter(|e| !missing(e))) {
+        Some(error) => Err(failed(error)),
+        None => Ok(true),
+    }
 }
 
 fn at_work(names: &str) -> ExecuteError {

@@ -7,10 +7,16 @@ use std::{
 
 use serde::Serialize;
 
-use super::{ExecuteError, RunFolder, folder::bytes_of, remove, verify};
+use super::{
+    ExecuteError, RunFolder,
+    folder::bytes_of,
+    own,
+    remove::{self, GONE},
+    verify,
+};
 use crate::{
     event::FailureKind,
-    format::{KEY_DIGITS, short},
+    format::short,
     store::{RunLock, RunRecord, RunState, Store, StoreError, is_locked},
 };
 
@@ -32,8 +38,6 @@ pub struct Waste {
 enum Owner {
     /// The run of this key.
     Run(String),
-    /// A run that is not in the database; the first digits of its key.
-    Unknown(String),
     /// Nobody any more: a folder on its way out.
     Nobody,
     /// A process that holds the lock of this name as long as it goes on.
@@ -42,8 +46,6 @@ enum Owner {
     Lock(String),
 }
 
-/// What a folder is called from the moment at which its removal begins.
-const GONE: &str = ".gone";
 /// Folder of the locks.
 const LOCKS: &str = "locks";
 
@@ -64,29 +66,42 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
             if !remove::is_busy(runs, &run.key) {
                 found.extend(of_run(runs, run)?);
             }
-        } else if name.len() == KEY_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit()) {
-            if !prefix_is_locked(runs, &name)? {
-                found.push(waste(path, "a folder of a run that the database does not know", Owner::Unknown(name)));
-            }
-        } else if name.ends_with(GONE) {
+        } else if name.strip_suffix(GONE).is_some_and(own::is_key) && own::is_run(&path) {
             found.push(waste(path, "left from a removal that was cut short", Owner::Nobody));
-        } else if name.starts_with(verify::PREFIX) && !is_locked(runs, &name) {
+        } else if name.strip_prefix(verify::PREFIX).is_some_and(own::is_key)
+            && own::is_verification(&path)
+            && !is_locked(runs, &name)
+        {
             found.push(waste(path, "left from a verification that was cut short", Owner::Process(name)));
         }
     }
     for name in names(&runs.join(LOCKS))? {
-        if let Some(lock) = name.strip_suffix(".lock").filter(|lock| !is_locked(runs, lock)) {
+        // A lock has no bytes: whatever has some was put there by somebody else.
+        let empty =
+            runs.join(LOCKS).join(&name).symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0);
+        if let Some(lock) = name.strip_suffix(".lock").filter(|lock| empty && !is_locked(runs, lock)) {
             found.push(waste(runs.join(LOCKS).join(&name), "a lock that nobody holds", Owner::Lock(lock.into())));
         }
     }
     Ok(found)
 }
 
+/// Folders of runs that the database does not know. They are no waste: another database may know them, or it was lost.
+///
+/// # Errors
+/// Where the database or the folder cannot be read.
+pub fn find_unknown(store: &Store, runs: &Path) -> Result<Vec<PathBuf>, ExecuteError> {
+    let records = store.runs()?;
+    let unknown = |name: &String| own::is_key(name) && records.iter().all(|run| short(&run.key) != name);
+    let paths = names(runs)?.into_iter().filter(unknown).map(|name| runs.join(name));
+    Ok(paths.filter(|path| own::is_run(path)).collect())
+}
+
 /// Removes what [`find_waste`] found, as far as it still is waste. Gives back what was removed.
 ///
 /// # Errors
 /// Where something cannot be removed; what came before is gone then.
-pub fn remove_waste(store: &mut Store, runs: &Path, found: Vec<Waste>) -> Result<Vec<Waste>, ExecuteError> {
+pub fn remove_waste(store: &Store, runs: &Path, found: Vec<Waste>) -> Result<Vec<Waste>, ExecuteError> {
     let mut removed = Vec::new();
     for waste in found {
         if remove_one(store, runs, &waste)? {
@@ -96,7 +111,7 @@ pub fn remove_waste(store: &mut Store, runs: &Path, found: Vec<Waste>) -> Result
     Ok(removed)
 }
 
-fn remove_one(store: &mut Store, runs: &Path, waste: &Waste) -> Result<bool, ExecuteError> {
+fn remove_one(store: &Store, runs: &Path, waste: &Waste) -> Result<bool, ExecuteError> {
     match &waste.of {
         Owner::Run(key) => {
             // A process may have come to the run since, and ended again.
@@ -110,22 +125,6 @@ fn remove_one(store: &mut Store, runs: &Path, waste: &Waste) -> Result<bool, Exe
                 delete(&waste.path)?;
             }
             Ok(still)
-        }
-        Owner::Unknown(name) => {
-            // A run is registered before it has a folder: while none can be, nobody can begin to use this one.
-            let gone = runs.join(format!("{name}{GONE}"));
-            let moved = store.while_closed(|keys| -> Result<bool, ExecuteError> {
-                if keys.iter().any(|key| short(key) == name) || prefix_is_locked(runs, name)? {
-                    return Ok(false);
-                }
-                delete(&gone)?;
-                fs::rename(&waste.path, &gone).map_err(io(&waste.path))?;
-                Ok(true)
-            })??;
-            if moved {
-                delete(&gone)?;
-            }
-            Ok(moved)
         }
         Owner::Nobody => delete(&waste.path).map(|()| true),
         Owner::Process(lock) | Owner::Lock(lock) => {
@@ -150,21 +149,17 @@ fn of_run(runs: &Path, run: &RunRecord) -> Result<Vec<Waste>, ExecuteError> {
     if let Some(why) = why {
         found.extend(folder.states().into_iter().filter(|path| path.is_file()).map(|path| of(path, why)));
     }
-    for within in [folder.path().to_path_buf(), folder.step_models()] {
-        let temporary = |name: &String| {
-            [".tmp", ".new", ".permissions"].iter().any(|ending| name.ends_with(ending)) || name.starts_with(".tmp")
-        };
-        let names = names(&within)?.into_iter().filter(temporary);
-        found.extend(names.map(|name| of(within.join(name), "left from a write that was cut short")));
-    }
+    let cut_short = "left from a write that was cut short";
+    let files = ["run.new", "state.tmp", "best.tmp"].map(|name| folder.path().join(name));
+    let known: Vec<PathBuf> = found.iter().map(|waste: &Waste| waste.path.clone()).collect();
+    found.extend(
+        files.into_iter().filter(|path| path.is_file() && !known.contains(path)).map(|path| of(path, cut_short)),
+    );
+    let step_models = names(&folder.step_models())?.into_iter().filter(|name| own::is_step_model(name));
+    let step_models = step_models.filter(|name| name.ends_with(".new")).map(|name| folder.step_models().join(name));
+    let models = [folder.model().with_extension("new")].into_iter().chain(step_models);
+    found.extend(models.filter(|path| own::is_model(path)).map(|path| of(path, cut_short)));
     Ok(found)
-}
-
-/// Whether a process holds the lock of a run whose key begins with these digits.
-fn prefix_is_locked(runs: &Path, digits: &str) -> Result<bool, ExecuteError> {
-    let locks = names(&runs.join(LOCKS))?;
-    let mut of_it = locks.iter().filter(|name| name.starts_with(digits)).filter_map(|name| name.strip_suffix(".lock"));
-    Ok(of_it.any(|lock| is_locked(runs, lock)))
 }
 
 fn waste(path: PathBuf, why: &'static str, of: Owner) -> Waste {

@@ -9,7 +9,10 @@ use super::{
     lines::{View, split_name},
     progress::style,
 };
-use crate::event::{Event, Split};
+use crate::{
+    event::{Event, Split},
+    format::one_line,
+};
 
 /// The bars of each run that is under way.
 #[derive(Default)]
@@ -86,9 +89,10 @@ impl Bars {
 /// The name of a run in as many characters as leave room for the figures beside it.
 fn shortened(name: &str) -> String {
     const MOST: usize = 20;
+    let name = one_line(name);
     match name.char_indices().nth(MOST) {
         Some(_) => name.chars().take(MOST - 1).chain(['…']).collect(),
-        None => name.into(),
+        None => name,
     }
 }
 

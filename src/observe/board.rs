@@ -2,7 +2,7 @@
 
 use console::{StyledObject, measure_text_width, style};
 
-use crate::format::{NOTHING, duration};
+use crate::format::{NOTHING, duration, one_line};
 
 /// How a run stands, in the eyes of someone who watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,13 @@ pub struct Row {
     pub reason: Option<String>,
 }
 
+impl Row {
+    /// The row with texts of one line that steer no terminal.
+    fn visible(&self) -> Self {
+        Self { name: one_line(&self.name), reason: self.reason.as_deref().map(one_line), ..self.clone() }
+    }
+}
+
 /// A table: who is at work, who ended last, and how the whole stands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
@@ -108,14 +115,17 @@ impl Board {
     /// others as far as there is room, the summary.
     pub fn lines(&self, size: Size, colour: bool) -> Vec<String> {
         let room = size.height.saturating_sub(2);
-        let mut rows: Vec<&Row> = self.active.iter().collect();
+        // What a row says came from outside; the colours are added below.
+        let shown = |rows: &[Row]| rows.iter().map(Row::visible).collect::<Vec<_>>();
+        let (active, others) = (shown(&self.active), shown(&self.others));
+        let mut rows: Vec<&Row> = active.iter().collect();
         let mut hidden = 0;
         if rows.len() > room {
             // The line that says so takes a place too.
             hidden = rows.len() - room.saturating_sub(1);
             rows.truncate(room.saturating_sub(1));
         } else {
-            rows.extend(self.others.iter().take(room - rows.len()));
+            rows.extend(others.iter().take(room - rows.len()));
         }
         let mut lines = Vec::new();
         if !rows.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, duration, percent, short},
+    format::{brief, duration, one_line, percent, short},
 };
 
 /// Steps over which speed is measured: long enough to even out batches of different lengths, short enough to follow a
@@ -208,17 +208,13 @@ pub(super) fn split_name(split: Split) -> &'static str {
 /// `negative 98.12 %, as expected: 送餐很慢`.
 fn probe(score: &ProbeScore) -> String {
     let confidence = score.probabilities.highest();
+    let predicted = one_line(&score.predicted);
     let verdict = match &score.expect {
         None => String::new(),
         Some(expected) if *expected == score.predicted => ", as expected".into(),
-        Some(expected) => format!(", expected {expected}"),
+        Some(expected) => format!(", expected {}", one_line(expected)),
     };
-    format!("{} {}{verdict}: {}", score.predicted, percent(f64::from(confidence)), one_line(&score.text))
-}
-
-/// `text` on one line.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    format!("{predicted} {}{verdict}: {}", percent(f64::from(confidence)), one_line(&score.text))
 }
 
 #[cfg(test)]

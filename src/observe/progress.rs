@@ -16,7 +16,7 @@ use super::{
     lines::{Line, Tone, View},
     sweep::{Sweep, is_loud},
 };
-use crate::event::Event;
+use crate::{event::Event, format::visible};
 
 /// Between two pictures of the table.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -65,7 +65,8 @@ pub struct Above(Option<MultiProgress>);
 impl Above {
     /// Prints a line on standard error, where bars or a table are shown above them.
     pub fn say(&self, text: &str) {
-        let printed = self.0.as_ref().filter(|all| !all.is_hidden()).map(|all| all.println(text));
+        let text = visible(text);
+        let printed = self.0.as_ref().filter(|all| !all.is_hidden()).map(|all| all.println(&*text));
         if printed.is_none() {
             let _ = writeln!(io::stderr(), "{text}");
         }
@@ -204,7 +205,9 @@ pub(super) fn is_terminal() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// A line as it is printed: in taper's own colour, and nothing that it says steers the terminal.
 fn paint(line: &Line, colour: bool) -> String {
+    let text = visible(&line.text);
     let code = match line.tone {
         Tone::Plain => None,
         Tone::Aside => Some("2"),
@@ -213,8 +216,8 @@ fn paint(line: &Line, colour: bool) -> String {
         Tone::Failure => Some("1;31"),
     };
     match code {
-        Some(code) if colour => format!("\x1b[{code}m{}\x1b[0m", line.text),
-        _ => line.text.clone(),
+        Some(code) if colour => format!("\x1b[{code}m{text}\x1b[0m"),
+        _ => text.into_owned(),
     }
 }
 

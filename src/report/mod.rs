@@ -13,13 +13,14 @@ mod format;
 mod input;
 mod leaderboard;
 mod pictures;
+mod staged;
 mod tables;
 mod templates;
 mod trials;
 mod view;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -30,13 +31,14 @@ use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
 use input::{Settings, split_name};
 pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard};
+use staged::Staged;
 use view::{Picture, Pictures, View};
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder could not be made.
-    #[error("folder {}: {source}", path.display())]
+    #[error("folder {}: {}", path.display(), crate::format::io(source))]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -44,12 +46,24 @@ pub enum ReportError {
         source: io::Error,
     },
     /// A file could not be written.
-    #[error("file {}: {source}", path.display())]
+    #[error("file {}: {}", path.display(), crate::format::io(source))]
     Write {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Files of the report's names that no report wrote.
+    #[error(
+        "{} holds files that no report wrote, and a report would replace them: {names}; choose another folder with --out, or replace \
+         them with --force",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Their names.
+        names: String,
     },
     /// A chart could not be drawn.
     #[error("chart {name}: {reason}")]
@@ -84,12 +98,18 @@ impl ReportError {
     }
 }
 
-/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written.
+/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written: all of them, or
+/// after an error none. Files that no report wrote are not replaced.
 ///
 /// Text in the PNG charts is drawn with a font of this machine that has its characters; where there is none, probes and
 /// labels are named by number, and the page lists them.
 pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     render_with_fonts(input, out, system_fonts)
+}
+
+/// As [`render`], replacing files that no report wrote too.
+pub fn render_over(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    land(input, out, true, system_fonts)
 }
 
 fn system_fonts() -> Database {
@@ -110,7 +130,22 @@ pub fn render_with_fonts(
     out: &Path,
     system: impl FnOnce() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    fs::create_dir_all(out).map_err(|source| ReportError::Folder { path: out.to_path_buf(), source })?;
+    land(input, out, false, system)
+}
+
+fn land(
+    input: &ReportInput,
+    out: &Path,
+    force: bool,
+    system: impl FnOnce() -> Database,
+) -> Result<Vec<PathBuf>, ReportError> {
+    let desk = Staged::begin(out)?;
+    let written = fill(input, desk.path(), system)?;
+    desk.land(&written, force)
+}
+
+/// Writes all files of the report into a folder; gives back their names.
+fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let mut desk = Desk { out, written: Vec::new() };
@@ -128,15 +163,14 @@ pub fn render_with_fonts(
 /// The folder being filled.
 struct Desk<'a> {
     out: &'a Path,
-    written: Vec<PathBuf>,
+    written: Vec<String>,
 }
 
 impl Desk<'_> {
     /// The path of a file that is about to be written.
     fn file(&mut self, name: &str) -> PathBuf {
-        let path = self.out.join(name);
-        self.written.push(path.clone());
-        path
+        self.written.push(name.into());
+        self.out.join(name)
     }
 
     fn draw(

@@ -41,3 +41,4 @@ pub use layout::{Delimiter, Quoting};
 pub use load::{LoadOptions, LoadedSpec};
 pub use problem::{Place, Problem, SpecErrors};
 pub use schema::*;
+pub use suggest::key_meant;

@@ -47,6 +47,15 @@ pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'s
         .or_else(|| (!SECTIONS.contains(&section)).then(|| closest(path, keys().map(|key| key.path))).flatten())
 }
 
+/// The key that somebody means by a word: its whole path, its name alone, or what other tools call it; never by mere likeness.
+pub fn key_meant(word: &str) -> Option<&'static str> {
+    let (section, name) = word.rsplit_once('.').unwrap_or(("", word));
+    let of = |wanted: &dyn Fn(&Key) -> bool| KEYS.iter().find(|key| wanted(key)).map(|key| key.path);
+    of(&|key| key.path == word).or_else(|| of(&|key| key.elsewhere.contains(&word))).or_else(|| {
+        section.is_empty().then(|| of(&|key| key.name() == name || key.elsewhere.contains(&name))).flatten()
+    })
+}
+
 /// What the unknown table `name` may have meant.
 pub(super) fn section_like(name: &str) -> Option<&'static str> {
     let known = [("training", "train"), ("trainer", "train"), ("dataset", "data")];

@@ -33,6 +33,20 @@ pub enum StoreError {
     )]
     Corrupt { path: PathBuf, message: String },
     #[error(
+        "{} is empty (0 bytes) beside the folders of {runs} runs: it was cut or replaced; put back a copy of it, or move those \
+         folders elsewhere to begin anew",
+        path.display()
+    )]
+    Emptied { path: PathBuf, runs: usize },
+    #[error(
+        "{} cannot be read where it is, for nothing can be written beside it, and {} takes no copy of it ({}); TMPDIR=DIR \
+         names another folder for the copy",
+        path.display(),
+        folder.display(),
+        crate::format::io(error)
+    )]
+    Copy { path: PathBuf, folder: PathBuf, error: io::Error },
+    #[error(
         "the disk of {} is full: free some space, then run the same command again; what was stored is safe",
         path.display()
     )]
@@ -81,6 +95,11 @@ pub enum StoreError {
 pub(super) const BUSY_S: u64 = 30;
 
 impl StoreError {
+    /// Whether it may be that only writing fails: the folder is read-only, or its disk is full.
+    pub fn is_about_writing(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::ReadOnly { .. } | Self::CannotOpen { .. } | Self::Disk { .. })
+    }
+
     /// SQLite's error about the database at `path`, with what to do about it.
     pub(super) fn sql(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_path_buf();

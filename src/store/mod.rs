@@ -12,8 +12,10 @@
 
 mod columns;
 mod error;
+mod fallback;
 mod lock;
 mod open;
+mod plans;
 mod read;
 mod records;
 mod remove;
@@ -30,6 +32,7 @@ use std::{
 
 pub use error::StoreError;
 pub use lock::{RunLock, is_locked, tidy_locks};
+pub use plans::PlanRecord;
 pub use records::*;
 pub use write::NewRun;
 
@@ -38,6 +41,8 @@ pub use write::NewRun;
 pub struct Store {
     conn: rusqlite::Connection,
     path: PathBuf,
+    /// How it was opened where nothing can be written; after the connection, which is closed before a copy is removed.
+    fallback: Option<fallback::Fallback>,
 }
 
 /// Unix time in seconds; 0 where the clock stands before 1970.

@@ -12,7 +12,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::{
     Store,
     error::{BUSY_S, StoreError},
+    fallback,
 };
+use crate::format::KEY_DIGITS;
 
 /// Name of the database in the runs folder.
 const FILE: &str = "taper.db";
@@ -23,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/002.sql"),
     include_str!("migrations/003.sql"),
     include_str!("migrations/004.sql"),
+    include_str!("migrations/005.sql"),
 ];
 
 impl Store {
@@ -30,16 +33,39 @@ impl Store {
     /// date.
     pub fn open(runs: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
+        refuse_emptied(runs)?;
         Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens the database of the folder `runs` for a command that only reads; makes nothing.
+    /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; makes nothing. Where
+    /// nothing can be written (a read-only folder, a full disk) it [cannot be written](Store::is_read_only) either.
     pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {
         let path = runs.join(FILE);
         if !path.exists() {
             return Err(StoreError::Missing { path });
         }
-        Self::connect(path, OpenFlags::empty())
+        refuse_emptied(runs)?;
+        match Self::connect(path.clone(), OpenFlags::empty()) {
+            Err(e) if e.is_about_writing() => match fallback::open(&path) {
+                Ok((conn, how)) => Ok(Self { conn, path, fallback: Some(how) }),
+                Err(StoreError::Copy { .. }) if matches!(e, StoreError::Full { .. }) => Err(e),
+                Err(other) => Err(other),
+            },
+            result => result,
+        }
+    }
+
+    /// Whether it was opened for reading because nothing could be written.
+    pub fn is_read_only(&self) -> bool {
+        self.fallback.is_some()
+    }
+
+    /// Opens it again for writing, where it could not be written before: a full disk has room once something was removed.
+    pub fn make_writable(&mut self) -> Result<(), StoreError> {
+        if self.is_read_only() {
+            *self = Self::connect(self.path.clone(), OpenFlags::empty())?;
+        }
+        Ok(())
     }
 
     fn connect(path: PathBuf, extra: OpenFlags) -> Result<Self, StoreError> {
@@ -59,7 +85,7 @@ impl Store {
         // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions
         // may be gone, and then a checkpoint would know of steps that the log does not. The price: one fsync each.
         conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
-        Ok(Self { conn, path })
+        Ok(Self { conn, path, fallback: None })
     }
 
     /// Runs `f` in one transaction that holds the write lock from its beginning, so that it can wait for the lock but
@@ -68,6 +94,10 @@ impl Store {
         &mut self,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        if self.is_read_only() {
+            let message = "nothing can be written in its folder".into();
+            return Err(StoreError::ReadOnly { path: self.path.clone(), message });
+        }
         let in_transaction = || {
             let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = f(&transaction)?;
@@ -85,7 +115,30 @@ impl Store {
     }
 }
 
-fn version(conn: &Connection) -> rusqlite::Result<i64> {
+/// Refuses a database of no bytes beside folders of runs: it was cut or replaced, and taking it for a new one would make those
+/// folders nobody's.
+fn refuse_emptied(runs: &Path) -> Result<(), StoreError> {
+    let path = runs.join(FILE);
+    if !path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0) || log_has_bytes(&path) {
+        return Ok(());
+    }
+    let is_key = |name: &str| name.len() == KEY_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit());
+    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_key));
+    match folders.filter(|entry| entry.path().join("run.toml").is_file()).count() {
+        0 => Ok(()),
+        runs => Err(StoreError::Emptied { path, runs }),
+    }
+}
+
+/// Whether the first transactions of a new database are in its log alone.
+fn log_has_bytes(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|facts| facts.len() > 0)
+}
+
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
@@ -111,7 +164,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Applies what is missing of `migrations`, each in a transaction of its own.
-fn migrate(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+pub(super) fn migrate(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
     while (version(conn)? as usize) < migrations.len() {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read again under the lock: another process may have been quicker.
@@ -229,6 +282,26 @@ mod tests {
         let error = Store::open_existing(&runs).unwrap_err().to_string();
         assert!(error.starts_with("nothing here yet: run `taper run SPEC` first"), "{error}");
         assert!(!runs.exists());
+    }
+
+    #[test]
+    fn a_database_of_no_bytes_is_new_only_where_no_run_was_made() {
+        let folder = folder();
+        let runs = folder.path();
+        fs::write(runs.join(FILE), "").unwrap();
+        drop(Store::open_existing(runs).unwrap());
+        for name in ["0123456789ab", "reports", "202411261200"] {
+            fs::create_dir(runs.join(name)).unwrap();
+        }
+        fs::write(runs.join(FILE), "").unwrap();
+        drop(Store::open(runs).unwrap());
+        fs::write(runs.join("0123456789ab/run.toml"), "").unwrap();
+        drop(Store::open(runs).unwrap());
+        fs::write(runs.join(FILE), "").unwrap();
+        for opened in [Store::open(runs), Store::open_existing(runs)] {
+            let error = opened.unwrap_err().to_string();
+            assert!(error.contains("taper.db is empty (0 bytes) beside the folders of 1 runs"), "{error}");
+        }
     }
 
     #[test]

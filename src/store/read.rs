@@ -81,7 +81,8 @@ impl Store {
         }
     }
 
-    /// The run that `wanted` means: a whole key, the beginning of just one key, or the name of just one run.
+    /// The run that `wanted` means: a whole key, the beginning of just one key, the name of just one run, or an experiment of
+    /// just one run.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
         let names: Vec<(String, String)> = self
             .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
@@ -93,10 +94,16 @@ impl Store {
         if found.is_empty() {
             found = names.iter().filter(|(_, name)| name == wanted).collect();
         }
+        let experiments = if found.is_empty() { self.experiments()? } else { Vec::new() };
+        if let Some(experiment) = experiments.iter().find(|e| e.name == wanted) {
+            let planned = |key: &String| experiment.runs.iter().any(|(run, _)| run == key);
+            found = names.iter().filter(|(key, _)| planned(key)).collect();
+        }
         match found[..] {
             [(key, _)] => self.run(key),
             [] => {
-                let hint = hint(wanted, names.iter().map(|(_, name)| name.as_str()));
+                let all = names.iter().map(|(_, name)| name).chain(experiments.iter().map(|e| &e.name));
+                let hint = hint(wanted, all.map(String::as_str));
                 Err(StoreError::UnknownRun { wanted: wanted.into(), hint })
             }
             _ => {

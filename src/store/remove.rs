@@ -7,7 +7,7 @@ impl Store {
     /// experiments; the next `taper run` of one puts them in again. Unknown keys count as removed.
     pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.write(|tx| {
-            for table in ["experiment_runs WHERE run", "runs WHERE key"] {
+            for table in ["experiment_runs WHERE run", "plans WHERE run", "runs WHERE key"] {
                 let mut delete = tx.prepare(&format!("DELETE FROM {table} = ?1"))?;
                 keys.iter().try_for_each(|key| delete.execute([key]).map(drop))?;
             }
@@ -18,15 +18,6 @@ impl Store {
     /// Removes an experiment's plan and text; its runs stay.
     pub fn remove_experiment(&mut self, name: &str) -> Result<(), StoreError> {
         self.write(|tx| tx.execute("DELETE FROM experiments WHERE name = ?1", [name]).map(drop))
-    }
-
-    /// Runs `f` on the keys of all runs while no process can register another.
-    pub fn while_closed<T>(&mut self, f: impl FnOnce(&[String]) -> T) -> Result<T, StoreError> {
-        self.write(|tx| {
-            let keys =
-                tx.prepare("SELECT key FROM runs")?.query_map([], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
-            Ok(f(&keys))
-        })
     }
 }
 
@@ -86,6 +77,5 @@ mod tests {
         assert_eq!(plans, [1, 0]);
         store.remove_experiment("e").unwrap();
         assert!(store.experiment("e").is_err() && store.run("b").is_ok() && store.experiment("f").is_ok());
-        assert_eq!(store.while_closed(<[String]>::to_vec).unwrap(), ["b"]);
     }
 }

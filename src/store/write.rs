@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
     columns::{Count, Json, Real, Tag},
+    plans,
     records::WAITS,
     unix_time,
 };
@@ -35,7 +36,9 @@ impl Store {
     /// Stores an experiment in place of the one of the same name. Its runs need not be registered yet; a key that
     /// stands in the plan twice counts once.
     pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
+        let spec = self.stored_spec(&experiment.spec_path);
         self.write(|tx| {
+            plans::save(tx, experiment, &spec)?;
             tx.execute(
                 "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -134,7 +137,7 @@ impl Store {
     /// Gives back their keys, oldest first.
     pub fn interrupt_dead(&mut self, is_alive: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
         // Most often there is none, and then a command that only reads needs no write lock.
-        if self.read(|tx| running(tx))?.iter().all(|key| is_alive(key)) {
+        if self.is_read_only() || self.read(|tx| running(tx))?.iter().all(|key| is_alive(key)) {
             return Ok(Vec::new());
         }
         // Owners are asked under the write lock: one that comes to life after its answer can only say so afterwards.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use self::compare::Comparison;
-use super::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, environment, make::load};
+use super::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, environment, make::load, own};
 use crate::{
     assets::{Library, Settings},
     engine::engine,
@@ -159,7 +159,13 @@ impl Folder {
     fn make(runs: &Path, key: &str) -> Result<Self, ExecuteError> {
         let lock = RunLock::acquire(runs, &name(key))?;
         let twice = || ExecuteError::Setting("another process verifies this run at this moment".into());
-        let folder = Self { path: verify_folder(runs, key), _lock: lock.ok_or_else(twice)? };
+        let mut folder = Self { path: verify_folder(runs, key), _lock: lock.ok_or_else(twice)? };
+        if folder.path.exists() && !own::is_verification(&folder.path) {
+            let path = std::mem::take(&mut folder.path).display().to_string();
+            return Err(ExecuteError::Setting(format!(
+                "{path} is in the way: it holds files that taper did not write"
+            )));
+        }
         fs::create_dir_all(&folder.path).map_err(|error| ExecuteError::Io { path: folder.path.clone(), error })?;
         Ok(folder)
     }
@@ -167,7 +173,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Where that fails `taper gc` finds it.
-        let _ = fs::remove_dir_all(&self.path);
+        // Where that fails `taper gc` finds it. One that is somebody else's was given up before.
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }

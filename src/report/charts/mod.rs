@@ -16,13 +16,15 @@ mod probes;
 mod reliability;
 mod theme;
 
-use std::path::Path;
+use std::{io, path::Path};
 
+use image::ImageError;
 use plotters::{
     coord::Shift,
     drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea},
-    prelude::{DrawingBackend, SVGBackend},
+    prelude::{BitMapBackend, DrawingBackend, SVGBackend},
 };
+use plotters_backend::DrawingErrorKind;
 
 pub use accuracy::{AccuracyChart, Track};
 pub use before_after::{BeforeAfterChart, Change};
@@ -92,10 +94,18 @@ pub fn png(name: &str, figure: &impl Figure, fonts: &Fonts, path: &Path) -> Resu
     fonts::register_measure();
     files::replace(path, |temporary| {
         let bitmap = bitmap::Bitmap::new(temporary, (WIDTH, figure.height()), fonts);
-        draw_on(&bitmap.into_drawing_area(), figure, Legible(Some(fonts)))
-            .map_err(|e| std::io::Error::other(format!("chart {name}: {e}")))
+        let drawn = draw_on(&bitmap.into_drawing_area(), figure, Legible(Some(fonts)));
+        drawn.map_err(|e| match e {
+            // What the file says, without the words of three libraries around it.
+            DrawingAreaErrorKind::BackendError(DrawingErrorKind::DrawingError(BitmapError::ImageError(
+                ImageError::IoError(e),
+            ))) => e,
+            e => io::Error::other(format!("chart {name}: {e}")),
+        })
     })
 }
+
+type BitmapError = <BitMapBackend<'static> as DrawingBackend>::ErrorType;
 
 fn draw_on<DB: DrawingBackend>(area: &Area<DB>, figure: &impl Figure, legible: Legible<'_>) -> Drawn<DB> {
     area.fill(&theme::PAPER)?;

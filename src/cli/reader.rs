@@ -1,0 +1,64 @@
+//! Who reads the JSON lines of `taper run`, and what happens when they are gone.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, OnceLock},
+};
+
+use taper::{format, observe::Above};
+
+use super::{common, output};
+
+/// What became of the other end of standard output.
+#[derive(Default)]
+pub struct Reader(Arc<OnceLock<io::Error>>);
+
+impl Reader {
+    /// `out` for lines. Where it cannot be written any more the runs are no worse for it: the command stops as after Ctrl-C,
+    /// after the step at hand and with a checkpoint, and says so through `above`.
+    pub fn lines<W: Write>(&self, out: W, above: Above) -> Lines<W> {
+        Lines { out, failure: Arc::clone(&self.0), above }
+    }
+
+    /// Why nothing more could be written.
+    pub fn failure(&self) -> Option<&io::Error> {
+        self.0.get()
+    }
+}
+
+/// A writer that never fails: see [`Reader::lines`].
+pub struct Lines<W> {
+    out: W,
+    failure: Arc<OnceLock<io::Error>>,
+    above: Above,
+}
+
+impl<W: Write> Lines<W> {
+    fn attempt(&mut self, f: impl FnOnce(&mut W) -> io::Result<()>) {
+        if self.failure.get().is_some() {
+            return;
+        }
+        if let Err(e) = f(&mut self.out) {
+            let what = match output::is_closed(&e) {
+                true => "nobody reads the JSON lines any more".to_string(),
+                false => format!("the JSON lines cannot be written ({})", format::io(&e)),
+            };
+            self.above
+                .say(&format!("{what}: stopping after this step, with a checkpoint (`taper run` goes on from there)"));
+            common::request_stop();
+            let _ = self.failure.set(e);
+        }
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(|out| out.write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt(W::flush);
+        Ok(())
+    }
+}

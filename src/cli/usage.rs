@@ -1,0 +1,177 @@
+//! Reading the command line, and what to say where it cannot be read: hints for words that other tools use.
+
+use std::process::ExitCode;
+
+use clap::{Parser, error::ErrorKind};
+use taper::{format, spec::key_meant};
+
+use super::{Cli, output};
+
+/// Words that are commands of other tools, and what does that here.
+const ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &["compare", "diff", "leaderboard", "best", "rank"],
+        "`taper list NAME --leaderboard` compares the trials of an experiment, `taper report NAME` shows its runs side by \
+         side; what is compared is swept over in one spec",
+    ),
+    (
+        &["logs", "log", "tail", "history", "metrics"],
+        "`taper show KEY` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
+         `taper run SPEC --json` prints each step as it is made",
+    ),
+    (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains"),
+    (&["resume", "continue", "restart", "retry"], "`taper run SPEC` goes on from the last checkpoint"),
+    (
+        &["evaluate", "test", "validate", "score"],
+        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; `taper eval KEY --file FILE` \
+         measures on other rows",
+    ),
+    (
+        &["status", "ps", "ls", "runs", "watch", "top"],
+        "`taper list` shows all runs, `taper list --watch` while they go on",
+    ),
+    (
+        &["init", "new", "create"],
+        "a spec is one TOML file: copy experiments/quickstart.toml, or see `taper plan SPEC` for what it means",
+    ),
+    (
+        &["sweep", "search", "tune", "hpo", "optimize", "grid", "multirun", "agent"],
+        "`taper run SPEC` makes every run of a sweep: put a [sweep] table into the spec",
+    ),
+    (
+        &["check", "lint", "config", "explain", "dry-run", "estimate"],
+        "`taper plan SPEC` checks a spec and shows what it means",
+    ),
+    (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads what a spec names"),
+    (&["delete", "remove", "del"], "`taper rm KEY` removes runs"),
+    (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
+    (&["serve", "infer", "inference", "classify"], "`taper predict KEY TEXT` classifies with a trained model"),
+    (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
+    (&["push", "upload", "save", "convert"], "`taper export KEY DIR` copies a trained model to a Hugging Face folder"),
+    (&["stop", "kill", "cancel", "abort"], "Ctrl-C (or SIGTERM) ends `taper run` after its step, with a checkpoint"),
+    (&["reproduce", "repro", "replay"], "`taper verify KEY` trains a run again and compares every number"),
+    (&["info", "env", "version", "diagnose"], "`taper doctor` says what works here, `taper --version` the version"),
+];
+
+/// The command line; where it is not one, or only help was wanted, that was said and this is the exit code.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let error = match Cli::try_parse() {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    if !error.use_stderr() {
+        // Help and the version; that nobody reads them is no failure.
+        let _ = error.print();
+        return Err(code);
+    }
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let text = error.render().to_string();
+    match hint(error.kind(), &arguments) {
+        Some(hint) => {
+            // Its first paragraph says what is wrong; its own tips are guesses by spelling.
+            let wrong = text.split("\n\n").next().unwrap_or_default();
+            output::error(&format!("{wrong}\n\n  tip: {hint}\n\nFor more information, try '--help'."));
+        }
+        // In its own colours where nothing in it steers the terminal.
+        None if format::visible(&text) == text => drop(error.print()),
+        None => output::error(text.trim_end()),
+    }
+    Err(code)
+}
+
+/// What somebody meant who wrote this.
+fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
+    match kind {
+        ErrorKind::InvalidSubcommand => {
+            let word = arguments.iter().find(|argument| !argument.starts_with('-'))?.to_lowercase();
+            let known = ELSEWHERE.iter().find(|(words, _)| words.contains(&word.as_str()));
+            known.map(|(_, hint)| hint.to_string())
+        }
+        ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("a key of the spec is set with `{set}`")),
+        _ => None,
+    }
+}
+
+/// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4` as taper takes it.
+fn setting(arguments: &[String]) -> Option<String> {
+    let shown = |key: &str, value: &str| match value.contains(char::is_whitespace) || value.contains(['[', '{', '"']) {
+        true => format!("--set '{key}={value}'"),
+        false => format!("--set {key}={value}"),
+    };
+    for (i, argument) in arguments.iter().enumerate() {
+        let next = arguments.get(i + 1).filter(|next| !next.starts_with('-'));
+        if argument == "--set" {
+            // Its value is the next one: it is looked at here and not as an argument of its own.
+            if let (Some(key), Some(value)) = (next.filter(|next| !next.contains('=')), arguments.get(i + 2))
+                && let Some(key) = key_of(key)
+            {
+                return Some(shown(key, value));
+            }
+            continue;
+        }
+        if i > 0 && arguments[i - 1] == "--set" {
+            continue;
+        }
+        let word = argument.trim_start_matches('-');
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, value),
+            None if word.len() < argument.len() => (word, next.map_or("VALUE", |next| next.as_str())),
+            None => continue,
+        };
+        if let Some(key) = key_of(name) {
+            return Some(shown(key, value));
+        }
+    }
+    None
+}
+
+/// The key that a word on the command line names.
+fn key_of(word: &str) -> Option<&'static str> {
+    let word = word.trim_start_matches('+').replace('-', "_");
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    if plain { key_meant(&word) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(line: &str) -> Option<String> {
+        setting(&line.split(' ').map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn keys_written_as_other_tools_do_are_shown_as_they_are_set_here() {
+        for line in [
+            "run x.toml train.lr=1e-4",
+            "run x.toml --set train.lr 1e-4",
+            "run --set train.lr 1e-4 x.toml",
+            "run x.toml --train.lr=1e-4",
+            "run x.toml --train.lr 1e-4",
+            "run x.toml --lr 1e-4",
+            "run x.toml --learning-rate 1e-4",
+            "run x.toml +train.lr=1e-4",
+            "run x.toml --set data.limit=5 train.lr=1e-4",
+        ] {
+            assert_eq!(set(line).as_deref(), Some("--set train.lr=1e-4"), "{line}");
+        }
+        assert_eq!(set("run x.toml sweep.seeds=[1,2]").as_deref(), Some("--set 'sweep.seeds=[1,2]'"));
+        for line in ["run x.toml y.toml", "run x.toml --set train.lr=1e-4 y", "run x.toml --zzzz"] {
+            assert_eq!(set(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_word_of_another_tool_has_one_hint_and_is_no_command_here() {
+        use clap::CommandFactory;
+        let mut seen = std::collections::HashSet::new();
+        for word in ELSEWHERE.iter().flat_map(|(words, _)| *words) {
+            assert!(seen.insert(word), "{word} twice");
+            assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
+        }
+        for word in ["compare", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
+            assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
+        }
+    }
+}

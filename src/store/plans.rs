@@ -1,0 +1,186 @@
+//! What each spec file planned last, once for everything that was laid over it. A spec is its file: two files that give their
+//! experiment one name are two specs, and `--set lr=1e-4` over a file is a variant of it.
+
+use std::{
+    env, fs,
+    path::{Component, Path, PathBuf},
+};
+
+use rusqlite::{Transaction, params};
+
+use super::{
+    ExperimentRecord, Store, StoreError,
+    columns::{Count, Json},
+};
+
+/// The plan of a spec file with certain arguments, as it was last run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanRecord {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// The spec file, where it is expected now.
+    pub spec: PathBuf,
+    /// What was laid over the file: `--set`, `--profile`, variables of the environment.
+    pub arguments: Vec<String>,
+    /// Key and name of each of its runs, in the plan's order.
+    pub runs: Vec<(String, String)>,
+    /// The path as it is stored.
+    stored: String,
+}
+
+impl PlanRecord {
+    /// Whether it is a plan of this spec file.
+    pub fn is_of(&self, spec: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or(path.into());
+        real(&self.spec) == real(spec)
+    }
+
+    /// Whether the run of this key is in it.
+    pub fn holds(&self, key: &str) -> bool {
+        self.runs.iter().any(|(run, _)| run == key)
+    }
+
+    /// The spec file as it can be typed in the current folder.
+    pub fn spec_from_here(&self) -> PathBuf {
+        let below = |folder: PathBuf| Some(self.spec.canonicalize().ok()?.strip_prefix(folder).ok()?.to_path_buf());
+        env::current_dir().and_then(fs::canonicalize).ok().and_then(below).unwrap_or_else(|| self.spec.clone())
+    }
+}
+
+impl Store {
+    /// Every stored plan: by experiment, file and arguments.
+    pub fn plans(&self) -> Result<Vec<PlanRecord>, StoreError> {
+        let sql =
+            "SELECT experiment, spec, arguments, run, name FROM plans ORDER BY experiment, spec, arguments, position";
+        let folder = self.folder();
+        self.read(|tx| {
+            let mut plans: Vec<PlanRecord> = Vec::new();
+            let mut statement = tx.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (experiment, stored): (String, String) = (row.get(0)?, row.get(1)?);
+                let Json(arguments): Json<Vec<String>> = row.get(2)?;
+                let run = (row.get(3)?, row.get(4)?);
+                match plans.last_mut() {
+                    Some(p) if (&p.experiment, &p.stored, &p.arguments) == (&experiment, &stored, &arguments) => {
+                        p.runs.push(run);
+                    }
+                    _ => {
+                        let spec = found(folder, &stored);
+                        plans.push(PlanRecord { experiment, spec, arguments, runs: vec![run], stored });
+                    }
+                }
+            }
+            Ok(plans)
+        })
+    }
+
+    /// Forgets plans; their runs stay.
+    pub fn remove_plans(&mut self, plans: &[PlanRecord]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let mut delete = tx.prepare("DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3")?;
+            plans.iter().try_for_each(|p| delete.execute(params![p.experiment, p.stored, Json(&p.arguments)]).map(drop))
+        })
+    }
+
+    /// The runs folder.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The path of a spec file as it is stored.
+    pub(super) fn stored_spec(&self, spec: &str) -> String {
+        let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+        let from_folder = || relative(&real(self.folder())?, &real(Path::new(spec))?);
+        from_folder().map_or_else(|| spec.to_string(), |path| path.to_string_lossy().into_owned())
+    }
+}
+
+/// Puts an experiment's plan in the place of the last one of the same file and arguments.
+pub(super) fn save(tx: &Transaction<'_>, experiment: &ExperimentRecord, stored: &str) -> rusqlite::Result<()> {
+    let arguments = Json(&experiment.arguments);
+    // As typed is how the version before kept it: it is the same file's.
+    for spec in [stored, &experiment.spec_path] {
+        tx.execute(
+            "DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3",
+            params![experiment.name, spec, arguments],
+        )?;
+    }
+    let mut insert = tx.prepare(
+        "INSERT INTO plans (experiment, spec, arguments, position, run, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (position, (key, name)) in experiment.runs.iter().enumerate() {
+        insert.execute(params![experiment.name, stored, arguments, Count(position as u64), key, name])?;
+    }
+    Ok(())
+}
+
+/// Where a stored path leads: from the runs folder; what the version before kept was typed in the folder of the project, which
+/// most often is the current one or the one above the runs.
+fn found(runs: &Path, stored: &str) -> PathBuf {
+    let from_runs = runs.join(stored);
+    let above = runs.canonicalize().ok().and_then(|runs| Some(runs.parent()?.join(stored)));
+    let mut others = [Some(PathBuf::from(stored)), above].into_iter().flatten();
+    if from_runs.is_file() { from_runs } else { others.find(|path| path.is_file()).unwrap_or(from_runs) }
+}
+
+/// The way from a folder to a path, both absolute; none between two disks of Windows.
+fn relative(folder: &Path, path: &Path) -> Option<PathBuf> {
+    let (from, to): (Vec<Component<'_>>, Vec<_>) = (folder.components().collect(), path.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from[shared..].iter().map(|_| Component::ParentDir);
+    (shared > 0).then(|| up.chain(to[shared..].iter().copied()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn experiment(spec: &Path, arguments: &[&str], runs: &[&str]) -> ExperimentRecord {
+        ExperimentRecord {
+            name: "e".into(),
+            description: String::new(),
+            spec_path: spec.display().to_string(),
+            arguments: arguments.iter().map(|a| a.to_string()).collect(),
+            spec_text: String::new(),
+            extends: Vec::new(),
+            report: serde_json::Value::Null,
+            runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
+        }
+    }
+
+    #[test]
+    fn every_file_and_every_variant_has_a_plan_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a/train.toml"), folder.path().join("b/train.toml"));
+        for spec in [&a, &b] {
+            fs::create_dir_all(spec.parent().unwrap()).unwrap();
+            fs::write(spec, "").unwrap();
+        }
+        let mut store = Store::open(&folder.path().join("runs")).unwrap();
+        store.save_experiment(&experiment(&a, &[], &["1", "2"])).unwrap();
+        store.save_experiment(&experiment(&a, &["--set", "train.lr=1"], &["3"])).unwrap();
+        store.save_experiment(&experiment(&b, &[], &["4"])).unwrap();
+        store.save_experiment(&experiment(&a, &[], &["2", "5"])).unwrap();
+        let of = |store: &Store, spec: &Path| {
+            let plans = store.plans().unwrap().into_iter().filter(|plan| plan.is_of(spec));
+            plans.map(|p| (p.arguments.len(), p.runs.into_iter().map(|r| r.0).collect())).collect::<Vec<(_, Vec<_>)>>()
+        };
+        assert_eq!(of(&store, &a), [(2, vec!["3".into()]), (0, vec!["2".into(), "5".to_string()])]);
+        assert_eq!(of(&store, &b), [(0, vec!["4".into()])]);
+        let plans = store.plans().unwrap();
+        assert_eq!(plans[0].stored, "../a/train.toml", "project folders can be moved");
+        store.remove_runs(&["2".into()]).unwrap();
+        assert!(store.plans().unwrap().iter().all(|plan| !plan.holds("2")), "a removed run leaves every plan");
+        store.remove_plans(&plans[..1]).unwrap();
+        assert_eq!(store.plans().unwrap().len(), plans.len() - 1);
+    }
+
+    #[test]
+    fn ways_between_folders() {
+        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to)).unwrap();
+        assert_eq!(way("/a/runs", "/a/x.toml"), Path::new("../x.toml"));
+        assert_eq!(way("/a/runs", "/a/runs/k/run.toml"), Path::new("k/run.toml"));
+        assert_eq!(way("/r", "/b/c/x.toml"), Path::new("../b/c/x.toml"));
+    }
+}
