@@ -71,7 +71,7 @@ fn two_spec_files_of_one_name_are_told_apart() {
     write_spec(&place, "a/train.toml", "seed = 1\n");
     write_spec(&place, "b/train.toml", "seed = 2\n");
     let quiet = |spec: &str| text(&place.taper(&["run", spec, "--quiet"]).stderr);
-    assert_eq!(quiet("a/train.toml"), "");
+    assert!(!quiet("a/train.toml").contains("another spec file"));
     let said = quiet("b/train.toml");
     assert!(said.contains("warning: another spec file has the same name `small`: a/train.toml"), "{said}");
     assert!(place.ok(&["run", "b/train.toml", "--json"]).contains("\"kind\":\"name\""));
@@ -98,7 +98,7 @@ fn two_spec_files_of_one_name_are_told_apart() {
     place.ok(&["run", "a/train.toml", "--quiet"]);
     fs::rename(place.path("a/train.toml"), place.path("moved.toml")).expect("moved");
     fs::write(place.path("rows2.csv"), "").expect("a file");
-    assert_eq!(quiet("b/train.toml"), "");
+    assert!(!quiet("b/train.toml").contains("another spec file"));
 }
 
 #[test]
