@@ -319,3 +319,77 @@ fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
     let output = place.taper(&["predict", "small", "--file", "q.tsv", "--quoting", "none"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// A text with a token that the model has no row for: named, after the rows before it.
+#[test]
+fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
+    let place = Place::new();
+    let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
+    let size = vocab.lines().count();
+    fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
+    place.write("model/vocab.txt", &format!("{vocab}龘\n"));
+    place.write("wider.toml", &SPEC.replace("\"small\"", "\"wider\"").replace("scratch:tiny", "path:model"));
+    let output = place.taper(&["run", "wider.toml"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    let sizes = format!("the tokenizer has {} token ids, but the model's vocabulary has {size}", size + 1);
+    assert!(output.status.success() && error.contains("warning: ") && error.contains(&sizes), "{error}");
+
+    place.ok(&["predict", "wider", "很好"]);
+    let words = format!("has the token `龘` with the id {size}, but the model's vocabulary has {size}");
+    let refused = |arguments: &[&str], lines: usize| {
+        let output = place.taper(&[&["predict", "wider"], arguments].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && error.contains(&words), "{arguments:?}: {error}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), lines, "{arguments:?}");
+        error
+    };
+    assert!(refused(&["很好", "难吃龘"], 0).contains("the text \"难吃龘\""));
+    place.write("p.csv", "review\n很快\n难吃\n很好龘\n漏了油\n");
+    for arguments in [&["--file", "p.csv"][..], &["--file", "p.csv", "--json"]] {
+        let lines = if arguments.len() > 2 { 2 } else { 3 };
+        assert!(refused(arguments, lines).contains("line 4"));
+    }
+}
+
+/// What the tokens of the rows say is said by `plan` of all rows and by `run` of the first.
+#[test]
+fn tokens_that_do_not_fit_the_texts_are_warned_about() {
+    let place = Place::new();
+    let warnings = |command: &str, data: &str| {
+        let set = format!("data.source=path:{data}");
+        let arguments = [command, "small.toml", "--set", "model.source=path:model", "--set", &set, "--set", "name=w"];
+        let output = place.taper(&arguments);
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+        text.lines().filter(|line| line.starts_with("warning: ")).collect::<Vec<_>>().join("\n")
+    };
+    let rows = |odd: &str, n: usize| {
+        let rows: String = (0..10).map(|i| format!("1,味道很好 第{i}次点\n0,难吃 {i}小时 差评\n")).collect();
+        format!("label,review\n{rows}{}", format!("1,{odd}\n").repeat(n))
+    };
+    place.write("plain.csv", &rows("很好", 1));
+    assert_eq!(warnings("plan", "plain.csv").matches("tokens").count(), 0);
+    place.write("unknown.csv", &rows("龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘", 2));
+    place.write("nothing.csv", &rows("\u{fffd}\u{e000}", 2));
+    for command in ["plan", "run"] {
+        let said = warnings(command, "unknown.csv");
+        assert!(said.contains("of the tokens are [UNK]: 2 of 22 rows") && said.contains("lines 22 and 23"), "{said}");
+        let said = warnings(command, "nothing.csv");
+        assert!(said.contains("2 rows are texts without a single token") && said.contains("lines 22 and 23"), "{said}");
+    }
+    // Far behind, unknown words are found by who looks at all rows; a row of nothing is found by everybody.
+    let many = |odd: &str| format!("{}{}", rows("很好", 3000), format!("0,{odd}\n").repeat(2000));
+    place.write("late.csv", &many("龘龘龘龘"));
+    assert!(warnings("plan", "late.csv").contains("[UNK]: 2,000 of 5,020 rows"));
+    assert!(!warnings("run", "late.csv").contains("[UNK]"));
+    place.write("early.csv", &format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
+    assert!(warnings("run", "early.csv").contains("[UNK]: 500 of the first 2,000 rows"));
+
+    // A vocabulary that was cut short.
+    let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
+    let (all, some) = (vocab.lines().count(), vocab.lines().count() / 2);
+    fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
+    place.write("model/vocab.txt", &vocab.lines().take(some).map(|line| format!("{line}\n")).collect::<String>());
+    let said = warnings("plan", "plain.csv");
+    assert!(said.contains(&format!("the tokenizer has {some} token ids and the model's vocabulary {all}")), "{said}");
+}

@@ -13,13 +13,13 @@ use std::{
 };
 
 use super::{
-    AssetError,
     failure::Failure,
-    hash::{Check, Hasher, digest_file},
+    hash::{Check, Hasher},
     http::{Answer, Client, Request, broken},
     progress::{Listener, Progress},
     settings::{Patience, Settings, Token},
 };
+use crate::regular;
 
 /// Files downloaded at a time.
 const PARALLEL: usize = 4;
@@ -31,6 +31,8 @@ pub(super) struct Downloader {
     client: Client,
     patience: Patience,
     listener: Listener,
+    /// Bytes that a file may have at most.
+    most: u64,
 }
 
 /// A file to be downloaded.
@@ -59,7 +61,7 @@ pub(super) struct Wanted<'a> {
 
 impl Downloader {
     pub fn new(settings: &Settings, listener: Listener) -> Self {
-        Self { client: Client::new(settings), patience: settings.patience, listener }
+        Self { client: Client::new(settings), patience: settings.patience, listener, most: settings.max_download }
     }
 
     /// An answer, after as many attempts as it takes; `what` is asked about, for the listener.
@@ -98,8 +100,15 @@ impl Downloader {
         let mut begun_anew = false;
         let (mut most, mut reached) = (0, false);
         loop {
-            let mut attempt =
-                Attempt { client: &self.client, listener: &self.listener, wanted, stop, kept: 0, done: 0 };
+            let mut attempt = Attempt {
+                client: &self.client,
+                listener: &self.listener,
+                wanted,
+                stop,
+                most: self.most,
+                kept: 0,
+                done: 0,
+            };
             let failure = match attempt.make() {
                 Ok(()) => {
                     (self.listener)(Progress::Ended { file: wanted.name });
@@ -113,6 +122,9 @@ impl Downloader {
             }
             reached |= matches!(failure, Failure::Status { .. });
             failed += 1;
+            if let Failure::TooLarge { .. } = failure {
+                let _ = fs::remove_file(&wanted.part);
+            }
             if let Failure::Differs { .. } = failure {
                 let _ = fs::remove_file(&wanted.part);
                 // What was kept from before may have been wrong; what came in one piece was not.
@@ -162,12 +174,50 @@ impl Downloader {
 
 /// Whether the file that is there has the digest wanted.
 fn is_wanted(wanted: &Wanted) -> Result<bool, Failure> {
-    let Some(Check::Sha256(digest)) = wanted.check else { return Ok(false) };
-    match digest_file(&wanted.to) {
-        Ok(found) => Ok(found == *digest),
-        Err(AssetError::Io { path, source }) => Err(Failure::Io { path, error: source }),
-        Err(_) => Ok(false),
+    match wanted.check {
+        Some(check) => holds(&wanted.to, wanted.size, Some(check)).map_err(io_at(&wanted.to)),
+        None => Ok(false),
     }
+}
+
+/// Whether a file has the size and the digest that are known; true where nothing is.
+pub(super) fn holds(path: &Path, size: Option<u64>, check: Option<&Check>) -> io::Result<bool> {
+    let mut file = regular::open(path)?;
+    let length = file.metadata()?.len();
+    if size.is_some_and(|size| size != length) {
+        return Ok(false);
+    }
+    let Some(check) = check else { return Ok(true) };
+    let mut hasher = Hasher::new(Some(length));
+    io::copy(&mut file, &mut hasher)?;
+    Ok(hasher.found(check) == check.digest())
+}
+
+/// Opens a part to go on with it. Anything but a file of its own, such as a link to another one, is taken away first: it must
+/// not be written through.
+fn open_part(part: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    if part.symlink_metadata().is_ok_and(|there| !there.is_file() || has_other_names(&there)) {
+        fs::remove_file(part)?;
+    }
+    options.open(part)
+}
+
+/// Whether a file has another name besides.
+#[cfg(unix)]
+fn has_other_names(facts: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(facts) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// One attempt at a file.
@@ -176,6 +226,8 @@ struct Attempt<'a> {
     listener: &'a Listener,
     wanted: &'a Wanted<'a>,
     stop: &'a AtomicBool,
+    /// Bytes that a file may have at most.
+    most: u64,
     /// Bytes of earlier attempts that were gone on from.
     kept: u64,
     /// Bytes that are here.
@@ -186,7 +238,7 @@ impl Attempt<'_> {
     fn make(&mut self) -> Result<(), Failure> {
         let Wanted { part, to, size, check, .. } = self.wanted;
         let io = io_at(part);
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(part).map_err(&io)?;
+        let mut file = open_part(part).map_err(&io)?;
         let mut hasher = Hasher::new(*size);
         self.done = file.metadata().map_err(&io)?.len();
         if self.done > 0 && (!self.wanted.resume || size.is_some_and(|size| self.done > size)) {
@@ -258,6 +310,10 @@ impl Attempt<'_> {
                 "it does not say how long the file is, so a cut could not be told from its end".into(),
             ));
         }
+        let most = self.most;
+        if total.is_some_and(|total| total > most) {
+            return Err(Failure::TooLarge { most });
+        }
         (self.listener)(Progress::Began { file: name, done: self.done, total });
         let mut body = answer.body.into_with_config().limit(u64::MAX).reader();
         let mut piece = vec![0; PIECE];
@@ -278,6 +334,9 @@ impl Attempt<'_> {
             };
             if total.is_some_and(|total| self.done + n as u64 > total) {
                 return Err(differs(format!("{} bytes long", total.unwrap_or_default()), "more".into()));
+            }
+            if self.done + n as u64 > most {
+                return Err(Failure::TooLarge { most });
             }
             file.write_all(&piece[..n]).map_err(&io)?;
             hasher.take(&piece[..n]);

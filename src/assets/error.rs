@@ -171,7 +171,7 @@ pub enum AssetError {
         path: Option<Box<Path>>,
     },
     /// A file in a cache is not what it was downloaded as.
-    #[error("{} is damaged: its name in the cache says sha256 {stated}, its content {found}; delete it and run the same command again", .path.display())]
+    #[error("{} is damaged: its name in the cache says {stated}, its content is sha256 {found}; delete it and run the same command again", .path.display())]
     Damaged {
         /// The file, without links.
         path: PathBuf,

@@ -21,6 +21,8 @@ pub(super) enum Failure {
     Odd(String),
     /// What came is not what it should be; both sides in words.
     Differs { stated: String, found: String },
+    /// The file is larger than one may be.
+    TooLarge { most: u64 },
     /// A file here.
     Io { path: PathBuf, error: io::Error },
     /// No connection may be made.
@@ -42,6 +44,7 @@ impl Failure {
             Self::WebPage => "it answers with a web page".into(),
             Self::Odd(why) => why.clone(),
             Self::Differs { stated, found } => format!("it should be {stated}, but is {found}"),
+            Self::TooLarge { most } => format!("the file has more than {}", crate::format::bytes(*most)),
             Self::Io { path, error } => format!("{}: {error}", path.display()),
             Self::Offline => "offline".into(),
             Self::GivenUp => "given up".into(),

@@ -6,13 +6,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{
     AssetError, ModelFiles,
     hash::{digest_file, hex},
 };
-use crate::plan::shards;
+use crate::{plan::shards, regular};
 
 /// Weights, the preferred first.
 const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];
@@ -21,7 +22,18 @@ const PICKLES: &str = "pytorch_model.bin.index.json";
 /// What a tokenizer is read from, the preferred first.
 const TOKENIZER: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 /// What refines a tokenizer, where present.
-const TOKENIZER_EXTRAS: [&str; 2] = ["tokenizer_config.json", "special_tokens_map.json"];
+const TOKENIZER_EXTRAS: [&str; 3] = ["tokenizer_config.json", SPECIAL_MAP, "added_tokens.json"];
+const SPECIAL_MAP: &str = "special_tokens_map.json";
+/// What special_tokens_map.json says of a BERT: nothing that is not so without it.
+const SPECIAL: [(&str, &str); 5] = [
+    ("unk_token", "[UNK]"),
+    ("sep_token", "[SEP]"),
+    ("pad_token", "[PAD]"),
+    ("cls_token", "[CLS]"),
+    ("mask_token", "[MASK]"),
+];
+/// Bytes of a file of settings at most.
+const SMALL: u64 = 64 << 20;
 /// What can be read as data.
 const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "ndjson", "parquet"];
 
@@ -66,7 +78,8 @@ impl Choice {
     /// those that were named, with the tokenizer's settings.
     pub fn is_the_first(&self, part: Option<&str>) -> bool {
         let named = part.is_some_and(|part| part.ends_with(&self.weights));
-        (named || self.weights == WEIGHTS[0]) && self.small.iter().any(|name| TOKENIZER_EXTRAS.contains(&name.as_str()))
+        (named || self.weights == WEIGHTS[0])
+            && self.small.iter().any(|name| TOKENIZER_EXTRAS[..2].contains(&name.as_str()))
     }
 
     /// Whether the weights are in several files, which another one lists.
@@ -150,10 +163,11 @@ pub(super) fn collect(
             None => FilePin::of(&full, &folder.join(name))?,
         });
     }
-    let tokenizer = TOKENIZER.into_iter().find(|name| choice.small.iter().any(|n| n == name));
-    let extra = TOKENIZER_EXTRAS.into_iter().take(1).filter(|name| choice.small.iter().any(|n| n == name));
+    let has = |name: &str| choice.small.iter().any(|known| known == name);
+    let tokenizer = TOKENIZER.into_iter().find(|name| has(name));
+    let extras = extras_that_count(&folder, has);
     let mut hash = Sha256::new();
-    for name in ["config.json"].into_iter().chain(weights.map(String::as_str)).chain(tokenizer).chain(extra) {
+    for name in ["config.json"].into_iter().chain(weights.map(String::as_str)).chain(tokenizer).chain(extras) {
         let full = choice.full(name);
         let pin = files.iter().find(|pin| pin.name == full);
         hash.update(format!("{name} {}\n", pin.map_or("", |pin| pin.sha256.as_str())));
@@ -166,6 +180,31 @@ pub(super) fn collect(
         revision,
         files,
     })
+}
+
+/// Those of the files that refine a folder's tokenizer which count in a model's digest: all that decide about tokens.
+pub fn extras_that_count(folder: &Path, has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let counts = |name: &&str| has(name) && (*name != SPECIAL_MAP || special_map_counts(folder));
+    TOKENIZER_EXTRAS.into_iter().filter(counts).collect()
+}
+
+/// Whether special_tokens_map.json says anything: it does not where tokenizer_config.json names all added tokens, nor where it
+/// says what is so for every BERT, as nearly all do. What is no JSON is not read either, or refused when it is.
+fn special_map_counts(folder: &Path) -> bool {
+    let read = |name: &str| -> Option<Map<String, Value>> {
+        serde_json::from_slice(&regular::read(&folder.join(name), SMALL).ok()?).ok()
+    };
+    let Some(map) = read(SPECIAL_MAP) else { return false };
+    let usual = |(key, value): (&String, &Value)| {
+        let Some((_, usual)) = SPECIAL.iter().find(|(name, _)| name == key) else { return value.is_null() };
+        let flags = |map: &Map<String, Value>| {
+            map.iter().all(|(key, value)| ["content", "special"].contains(&key.as_str()) || *value != true)
+        };
+        value == usual
+            || value.as_object().is_some_and(|map| map.get("content") == Some(&(*usual).into()) && flags(map))
+    };
+    !read(TOKENIZER_EXTRAS[0]).is_some_and(|config| config.contains_key("added_tokens_decoder"))
+        && !map.iter().all(usual)
 }
 
 /// Whether a file's ending says that it can be read as data.

@@ -1,6 +1,9 @@
 //! One request: redirects followed by hand, so that a token goes to the server it is for and to no other.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Read},
+    time::{Duration, Instant},
+};
 
 use ureq::{Agent, Body, Error, http::HeaderMap};
 
@@ -11,11 +14,17 @@ use super::{
 
 /// Redirects followed at most.
 const REDIRECTS: usize = 8;
+/// Bytes of an answer that is no file.
+const LIST: usize = 64 << 20;
+/// Such an answer has to be here after this many times as long as a server may send nothing.
+const WAITS: u32 = 10;
 
 /// Asks servers.
 pub(super) struct Client {
     agent: Agent,
     offline: bool,
+    /// How long an answer that is no file may take in all.
+    whole: Duration,
 }
 
 /// What is asked for.
@@ -37,6 +46,8 @@ pub(super) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Body,
+    /// Until when an answer that is no file has to be here.
+    until: Instant,
 }
 
 impl Answer {
@@ -51,12 +62,36 @@ impl Answer {
     }
 
     /// The body as JSON.
-    pub fn json(mut self) -> Result<serde_json::Value, Failure> {
-        let text = self.body.with_config().limit(64 << 20).read_to_string().map_err(failure)?;
+    pub fn json(self) -> Result<serde_json::Value, Failure> {
+        let text = self.text()?;
         serde_json::from_str(&text).map_err(|error| match text.trim_start().starts_with('<') {
             true => Failure::WebPage,
             false => Failure::Odd(format!("it answers with no JSON ({error})")),
         })
+    }
+}
+
+impl Answer {
+    /// The body as text: of no more than [`LIST`] bytes, and in no more time than [`Client::ask`] gave it. A server that sends a
+    /// byte now and then would otherwise be waited for without end.
+    fn text(self) -> Result<String, Failure> {
+        let mut body = self.body.into_with_config().limit(u64::MAX).reader();
+        let (mut all, mut piece) = (Vec::new(), vec![0; 1 << 16]);
+        loop {
+            if Instant::now() > self.until {
+                return Err(Failure::Odd("its answer does not come to an end".into()));
+            }
+            match body.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => all.extend_from_slice(&piece[..n]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(&error)),
+            }
+            if all.len() > LIST {
+                return Err(Failure::Odd(format!("its answer has more than {}", crate::format::bytes(LIST as u64))));
+            }
+        }
+        String::from_utf8(all).map_err(|_| Failure::Odd("its answer is not UTF-8".into()))
     }
 }
 
@@ -73,7 +108,7 @@ impl Client {
             .timeout_per_read(Some(patience.read))
             .user_agent(concat!("taper/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: config.into(), offline: settings.offline }
+        Self { agent: config.into(), offline: settings.offline, whole: patience.read * WAITS }
     }
 
     /// The answer, which is a success (2xx).
@@ -142,7 +177,8 @@ impl Client {
             }
         }
         let (parts, body) = call.call().map_err(failure)?.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        let until = Instant::now() + self.whole;
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, until })
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use super::{
     AssetError,
-    download::{Downloader, Wanted, in_parallel, io_at, sync_folder},
+    download::{Downloader, Wanted, holds, in_parallel, io_at, sync_folder},
     failure::Failure,
     hash::{Check, is_hex},
     http::{Answer, Request, encode},
@@ -109,7 +110,8 @@ impl<'a> Hub<'a> {
         file: &Remote,
         stop: &AtomicBool,
     ) -> Result<(), Failure> {
-        if pointer.is_file() {
+        // What is there may be cut or other content, whoever put it there.
+        if pointer.is_file() && holds(pointer, file.size, file.check.as_ref()).map_err(io_at(pointer))? {
             return Ok(());
         }
         let Facts { tag, size } = self.facts(net, commit, file)?;
@@ -126,8 +128,11 @@ impl<'a> Hub<'a> {
             (_, Some(named)) => Some(named),
             (check, None) => check.clone().filter(|_| size.is_some()),
         };
+        // By the digest, where it is known: a server may give all its files one tag.
+        let tag = file.check.as_ref().map_or(tag, |check| check.digest().to_string());
         let blob = self.home().join("blobs").join(&tag);
-        if !blob.is_file() {
+        let whole = blob.is_file() && holds(&blob, size, check.as_ref()).map_err(io_at(&blob))?;
+        if !whole {
             net.fetch(
                 &Wanted {
                     name: &file.name,
@@ -138,7 +143,7 @@ impl<'a> Hub<'a> {
                     // The part is named by the tag, so it is of this very file.
                     tag: None,
                     resume: true,
-                    replace: false,
+                    replace: blob.exists(),
                     part: blob.with_file_name(format!("{tag}.incomplete")),
                     to: blob.clone(),
                     lock: self.cache.join(".locks").join(self.at(commit).folder_name()).join(format!("{tag}.lock")),
@@ -214,15 +219,24 @@ impl Repository for Hub<'_> {
         }
         let temporary = self.home().join(format!("refs.{}.tmp", std::process::id()));
         let noted = fs::create_dir_all(path.parent().unwrap_or(&path))
-            .and_then(|()| fs::write(&temporary, commit))
+            // A link of that name is not written through.
+            .and_then(|()| fs::remove_file(&temporary).or_else(|_| Ok(())))
+            .and_then(|()| fs::OpenOptions::new().write(true).create_new(true).open(&temporary))
+            .and_then(|mut file| file.write_all(commit.as_bytes()))
             .and_then(|()| fs::rename(&temporary, &path));
         noted.map_err(|source| AssetError::Io { path, source })
     }
 
-    fn stated(&self, path: &Path) -> Option<(PathBuf, String)> {
+    fn stated(&self, path: &Path) -> Option<(PathBuf, Check)> {
         let blob = fs::canonicalize(path).ok()?;
         let name = blob.file_name()?.to_str()?.to_string();
-        (is_hex(&name, 64) && blob.parent()?.ends_with("blobs")).then_some((blob, name))
+        let check = match name.len() {
+            _ if !blob.parent()?.ends_with("blobs") => return None,
+            64 if is_hex(&name, 64) => Check::Sha256(name),
+            40 if is_hex(&name, 40) => Check::Git(name),
+            _ => return None,
+        };
+        Some((blob, check))
     }
 }
 

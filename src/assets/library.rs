@@ -129,7 +129,7 @@ impl Library {
         file: Option<&str>,
         find: impl FnOnce(&mut Self) -> Result<T, AssetError>,
     ) -> Result<T, AssetError> {
-        let key = (used_as, source.to_string(), file.map(String::from));
+        let key = (used_as, source.shown(), file.map(String::from));
         if let Some((_, why)) = self.refused.iter().find(|(known, _)| *known == key) {
             return Err(AssetError::Refused(why.clone()));
         }
@@ -144,8 +144,8 @@ impl Library {
     fn find_model(&mut self, source: &Source) -> Result<ModelFiles, AssetError> {
         let (repository, part): (Box<dyn Repository + '_>, _) = match source {
             Source::Path(folder) => return local::model(folder),
-            Source::Scratch(_) => return Err(AssetError::NoFiles(source.to_string())),
-            Source::Web(_) => return Err(AssetError::NoModel(source.to_string())),
+            Source::Scratch(_) => return Err(AssetError::NoFiles(source.shown())),
+            Source::Web(_) => return Err(AssetError::NoModel(source.shown())),
             Source::Hub(place) => (Box::new(Hub::new(&self.settings, Use::Model, place)?), place.file.as_deref()),
             Source::ModelScope(place) => {
                 (Box::new(ModelScope::new(&self.settings, Use::Model, place)?), place.file.as_deref())
@@ -153,7 +153,7 @@ impl Library {
         };
         if let Some(known) = self.known(Use::Model, source, None)? {
             let has = |name: &str| known.pin.files.iter().any(|file| file.name == name);
-            let choice = files::choose(&source.to_string(), part, has)?;
+            let choice = files::choose(&source.shown(), part, has)?;
             return files::collect(&known.folder, &choice, known.pin.revision.clone(), &known.pin.files);
         }
         let net = self.net();
@@ -173,16 +173,16 @@ impl Library {
         };
         let wanted = match (place.and_then(|place| place.file.as_deref()), file, place) {
             (Some(named), Some(file), _) if named != file => {
-                return Err(AssetError::TwoFiles { file: file.into(), source_: source.to_string() });
+                return Err(AssetError::TwoFiles { file: file.into(), source_: source.shown() });
             }
             (_, Some(file), None) => {
-                return Err(AssetError::TwoFiles { file: file.into(), source_: source.to_string() });
+                return Err(AssetError::TwoFiles { file: file.into(), source_: source.shown() });
             }
             (named, file, _) => named.or(file),
         };
         match source {
             Source::Path(path) => return local::data(path),
-            Source::Scratch(_) => return Err(AssetError::NoFiles(source.to_string())),
+            Source::Scratch(_) => return Err(AssetError::NoFiles(source.shown())),
             Source::Hub(_) | Source::ModelScope(_) | Source::Web(_) => {}
         }
         if let Some(known) = self.known(Use::Data, source, file)? {
@@ -200,7 +200,7 @@ impl Library {
         let data = match (&repository, source) {
             (Some(repository), _) => self.lookup(repository.as_ref(), net.as_ref(), pinned).data(wanted)?,
             (None, Source::Web(file)) => web::data(&self.settings, file, net.as_ref(), pinned, self.update)?,
-            (None, _) => return Err(AssetError::NoFiles(source.to_string())),
+            (None, _) => return Err(AssetError::NoFiles(source.shown())),
         };
         drop(repository);
         if let Some(file_pin) = data.pin.clone() {
@@ -226,12 +226,12 @@ impl Library {
 
     fn pinned(&self, used_as: Use, source: &Source, file: Option<&str>) -> Option<(&Pin, &Path)> {
         let lock = self.lock.as_ref()?;
-        Some((lock.find(used_as, &source.to_string(), file)?, lock.path()))
+        Some((lock.find(used_as, &source.shown(), file)?, lock.path()))
     }
 
     /// Where a source's files lie, if that is known, and if they are what they were.
     fn known(&self, used_as: Use, source: &Source, file: Option<&str>) -> Result<Option<&Located>, AssetError> {
-        let source = source.to_string();
+        let source = source.shown();
         let Some(known) = self.located.iter().find(|known| known.pin.is_of(used_as, &source, file)) else {
             return Ok(None);
         };
@@ -259,7 +259,7 @@ impl Default for Library {
 }
 
 fn pin(used_as: Use, source: &Source, file: Option<&str>, revision: Option<String>, files: Vec<FilePin>) -> Pin {
-    Pin { used_as, source: source.to_string(), file: file.map(String::from), revision, files }
+    Pin { used_as, source: source.shown(), file: file.map(String::from), revision, files }
 }
 
 /// The folder that a file's name in its repository starts from, given the one that the file lies in.

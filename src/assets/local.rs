@@ -90,6 +90,36 @@ mod tests {
         }
     }
 
+    /// What decides about tokens counts; what says nothing new does not, so that digests of older folders stay.
+    #[test]
+    fn the_digest_follows_added_and_special_tokens() {
+        let digest = |files: &[(&str, &str)]| model(folder(&[&WHOLE, files].concat()).path()).unwrap().digest;
+        let base = digest(&[]);
+        let usual =
+            r#"{"unk_token": "[UNK]", "cls_token": {"content": "[CLS]", "normalized": false, "special": true}}"#;
+        assert_eq!(digest(&[("special_tokens_map.json", usual)]), base);
+        assert_eq!(digest(&[("special_tokens_map.json", "{}")]), base);
+        let mut found = vec![base];
+        for files in [
+            [("special_tokens_map.json", r#"{"unk_token": "[NO]"}"#)],
+            [("special_tokens_map.json", r#"{"additional_special_tokens": ["<e>"]}"#)],
+            [("special_tokens_map.json", r#"{"mask_token": {"content": "[MASK]", "lstrip": true}}"#)],
+            [("added_tokens.json", r#"{"<e>": 1}"#)],
+            [("added_tokens.json", r#"{"<e>": 2}"#)],
+        ] {
+            let digest = digest(&files);
+            assert!(!found.contains(&digest), "{files:?}");
+            found.push(digest);
+        }
+        // Where the config names all added tokens, the map is not read.
+        let all = |map: &str| {
+            let config = ("tokenizer_config.json", r#"{"added_tokens_decoder": {}}"#);
+            let files = [&WHOLE[..3], &[config, ("special_tokens_map.json", map)]].concat();
+            model(folder(&files).path()).unwrap().digest
+        };
+        assert_eq!(all(r#"{"unk_token": "[NO]"}"#), all("{}"));
+    }
+
     #[test]
     fn the_older_format_is_the_second_choice() {
         let dir = folder(&[("config.json", "{}"), ("pytorch_model.bin", "x"), ("tokenizer.json", "{}")]);

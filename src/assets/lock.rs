@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{AssetError, FilePin, files::below, hash::is_hex};
+use crate::plan::Source;
 
 /// What a source is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,11 +101,15 @@ impl Lock {
             Err(source) => return Err(AssetError::Io { path, source }),
         };
         let refuse = |what: String| AssetError::Lock { path: path.clone(), what };
-        let lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
+        let mut lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
         if lock.version != VERSION {
             return Err(refuse(format!("it is of version {}; this taper knows {VERSION}", lock.version)));
         }
-        for pin in &lock.pins {
+        for pin in &mut lock.pins {
+            // Written by an older version, or by hand: what may be a secret goes when the lock is written again.
+            if let Ok(source @ Source::Web(_)) = Source::try_from(pin.source.clone()) {
+                pin.source = source.shown();
+            }
             // Names become paths, and the lock may come from anybody.
             let plain = |name: &str| below(Path::new(""), name).is_some();
             if let Some(odd) = pin.files.iter().find(|file| !plain(&file.name) || !is_digest(&file.sha256)) {

@@ -31,7 +31,7 @@ mod web;
 use std::path::PathBuf;
 
 pub use error::AssetError;
-pub use files::FilePin;
+pub use files::{FilePin, extras_that_count};
 pub use hash::digest_file;
 pub use library::{Library, Located};
 pub use lock::{Lock, Pin, Use, differences};
@@ -53,7 +53,8 @@ pub struct ModelFiles {
     /// The files that the latter lists.
     pub shards: Vec<PathBuf>,
     /// SHA-256, in hex, over names and digests of the files that are read: config.json, the weights, tokenizer.json (else
-    /// vocab.txt) and tokenizer_config.json.
+    /// vocab.txt) and those that refine the tokenizer where they say anything: tokenizer_config.json, special_tokens_map.json,
+    /// added_tokens.json.
     pub digest: String,
     /// Commit of the repository it came from; none for a folder.
     pub revision: Option<String>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     AssetError, DataFile, FilePin, ModelFiles,
-    download::Downloader,
+    download::{Downloader, holds},
     failure::Failure,
     files::{self, Choice},
     hash::Check,
@@ -63,7 +63,7 @@ pub(super) trait Repository {
     /// Notes what the revision asked for stands for, for use offline.
     fn remember(&self, revision: &str) -> Result<(), AssetError>;
     /// The digest that a file's place in the cache says it has.
-    fn stated(&self, _: &Path) -> Option<(PathBuf, String)> {
+    fn stated(&self, _: &Path) -> Option<(PathBuf, Check)> {
         None
     }
 }
@@ -95,19 +95,27 @@ impl Lookup<'_> {
         let here = |(choice, snapshot): (Choice, Snapshot)| {
             files::collect(&snapshot.folder, &choice, Some(snapshot.revision), &[])
         };
+        let damage = |model: &ModelFiles| -> Result<(), AssetError> {
+            let path = |file: &FilePin| model.folder.join(file.name.rsplit('/').next().unwrap_or_default());
+            model.files.iter().try_for_each(|file| self.undamaged(&path(file), &file.sha256))
+        };
         let model = match (cached, self.net) {
             (Some(cached), None) => here(cached)?,
             (None, None) => return Err(self.not_cached(None)),
-            (Some(cached), _) if self.repository.is_fixed() && cached.0.is_the_first(part) => here(cached)?,
+            (Some(cached), Some(net)) if self.repository.is_fixed() && cached.0.is_the_first(part) => {
+                let model = here(cached)?;
+                match damage(&model) {
+                    Err(AssetError::Damaged { .. }) => self.download_model(net, part, true)?,
+                    _ => model,
+                }
+            }
             // What lies in the cache need not be all that the repository has, even of a commit: others choose files too.
             (cached, Some(net)) => match (self.download_model(net, part, cached.is_some()), cached) {
                 (Err(AssetError::Unreachable { .. }), Some(cached)) if self.repository.is_fixed() => here(cached)?,
                 (downloaded, _) => downloaded?,
             },
         };
-        for file in &model.files {
-            self.undamaged(&model.folder.join(file.name.rsplit('/').next().unwrap_or_default()), &file.sha256)?;
-        }
+        damage(&model)?;
         Ok(model)
     }
 
@@ -148,9 +156,17 @@ impl Lookup<'_> {
             Err(_) => None,
         };
         let cached = self.repository.cached().iter().find_map(found);
+        let sound = |found: &Result<(String, PathBuf, String), AssetError>| match found {
+            Ok((name, folder, _)) => {
+                let path = folder.join(name);
+                FilePin::of(name, &path).is_ok_and(|pin| self.undamaged(&path, &pin.sha256).is_ok())
+            }
+            Err(_) => true,
+        };
         let (name, folder, revision) = match (cached, self.net) {
             // A data file that is the only one in the cache need not be the only one there is.
-            (Some(found), net) if net.is_none() || self.repository.is_fixed() && wanted.is_some() => found?,
+            (Some(found), None) => found?,
+            (Some(found), _) if self.repository.is_fixed() && wanted.is_some() && sound(&found) => found?,
             (_, None) => return Err(self.not_cached(wanted)),
             (cached, Some(net)) => {
                 let listing = self.list(net, matches!(cached, Some(Ok(_))))?;
@@ -185,7 +201,8 @@ impl Lookup<'_> {
                 Compared::Same => return Ok(folder),
                 Compared::Missing => {}
                 // Another folder, of a branch that went on since, does not stand in the way of the pinned one.
-                Compared::Differs(..) if folder != target && self.net.is_some() => {}
+                // Nor does what was damaged: the pinned one is downloaded again.
+                Compared::Differs(..) if self.net.is_some() => {}
                 Compared::Differs(name, pinned, found) => odd = Some(changed(&folder, (name, pinned, found))),
             }
         }
@@ -246,8 +263,19 @@ impl Lookup<'_> {
     /// Refuses a file whose place in the cache says another digest than it has.
     fn undamaged(&self, path: &Path, found: &str) -> Result<(), AssetError> {
         match self.repository.stated(path) {
-            Some((path, stated)) if stated != found => Err(AssetError::Damaged { path, stated, found: found.into() }),
-            _ => Ok(()),
+            Some((path, stated)) => {
+                let io = |source| AssetError::Io { path: path.clone(), source };
+                // git's name of a file is another digest than the one at hand.
+                let whole = match &stated {
+                    Check::Sha256(digest) => digest == found,
+                    Check::Git(_) => holds(&path, None, Some(&stated)).map_err(io)?,
+                };
+                match whole {
+                    true => Ok(()),
+                    false => Err(AssetError::Damaged { path, stated: stated.to_string(), found: found.into() }),
+                }
+            }
+            None => Ok(()),
         }
     }
 

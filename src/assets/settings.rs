@@ -1,6 +1,10 @@
 //! What the environment says of downloads: where from, where to, who asks, how patiently.
 
-use std::{env, fmt, path::PathBuf, time::Duration};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// A secret that no message, log or debug output shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,18 +87,50 @@ pub struct Settings {
     pub modelscope_cache: Option<PathBuf>,
     /// Files of `https:` sources; none without a home folder.
     pub web_cache: Option<PathBuf>,
+    /// Bytes that one file may have at most.
+    pub max_download: u64,
     /// How often and how long something is tried.
     pub patience: Patience,
+}
+
+/// Bytes that one file may have at most, where the environment says nothing.
+const MAX_DOWNLOAD: u64 = 64 << 30;
+
+/// A path as Python's `expandvars(expanduser(…))` reads it: names that mean nothing stay as they are.
+fn expanded(text: &str, var: &impl Fn(&str) -> Option<String>, home: Option<&Path>) -> String {
+    let mut rest = match (text.strip_prefix('~'), home) {
+        (Some(below), Some(home)) if below.is_empty() || below.starts_with('/') => format!("{}{below}", home.display()),
+        _ => text.to_string(),
+    };
+    let mut done = String::new();
+    while let Some(at) = rest.find('$') {
+        let (before, after) = rest.split_at(at);
+        let word = |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (name, end) = match after[1..].strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => (name, name.len() + 3),
+            None => (&after[1..1 + word(&after[1..])], 1 + word(&after[1..])),
+        };
+        // The home folder is one, though tests may not set it.
+        let value = var(name).or_else(|| home.filter(|_| name == "HOME").map(|home| home.display().to_string()));
+        done.push_str(before);
+        done.push_str(value.as_deref().unwrap_or(&after[..end]));
+        rest = after[end..].to_string();
+    }
+    done + &rest
 }
 
 impl Settings {
     /// From the environment, read as Python's huggingface_hub and modelscope read it; `offline` forbids connections whatever
     /// it says.
     ///
-    /// - `HF_ENDPOINT`, `HF_TOKEN` (else the file `token` in `HF_HOME`, or `HF_TOKEN_PATH`), `HF_HUB_CACHE` (else `hub` in
-    ///   `HF_HOME`, else in `~/.cache/huggingface`), `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT` (seconds without a byte).
+    /// - `HF_ENDPOINT`, `HF_TOKEN` (else `HUGGING_FACE_HUB_TOKEN`, else the file `token` in `HF_HOME`, or `HF_TOKEN_PATH`),
+    ///   `HF_HUB_CACHE` (else `HUGGINGFACE_HUB_CACHE`, else `hub` in `HF_HOME`, else in `~/.cache/huggingface`),
+    ///   `HF_HUB_OFFLINE` (else `TRANSFORMERS_OFFLINE`), `HF_HUB_DOWNLOAD_TIMEOUT` (seconds without a byte).
     /// - `MODELSCOPE_ENDPOINT`, `MODELSCOPE_API_TOKEN`, `MODELSCOPE_CACHE` (else `~/.cache/modelscope`).
-    /// - `TAPER_CACHE` (else `~/.cache/taper`), `TAPER_DOWNLOAD_ATTEMPTS`, `TAPER_DOWNLOAD_WAIT_S`.
+    /// - `TAPER_CACHE` (else `~/.cache/taper`), `TAPER_DOWNLOAD_ATTEMPTS`, `TAPER_DOWNLOAD_WAIT_S`, `TAPER_MAX_DOWNLOAD` (bytes
+    ///   of one file).
+    ///
+    /// In folders and files `~`, `$NAME` and `${NAME}` stand for what Python's `expanduser` and `expandvars` make of them.
     pub fn from_env(offline: bool) -> Self {
         let mut settings = Self::from_vars(|name| env::var(name).ok(), env::home_dir());
         settings.offline |= offline;
@@ -104,29 +140,36 @@ impl Settings {
     /// The same from any source of variables.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>, home: Option<PathBuf>) -> Self {
         let var = |name: &str| var(name).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
-        let path = |name: &str| var(name).map(PathBuf::from);
-        let caches = path("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")));
+        let path = |name: &str| var(name).map(|text| PathBuf::from(expanded(&text, &var, home.as_deref())));
+        let caches = path("XDG_CACHE_HOME").or_else(|| Some(home.as_ref()?.join(".cache")));
         let below = |name: &str| caches.as_ref().map(|caches| caches.join(name));
         let hub_home = path("HF_HOME").or_else(|| below("huggingface"));
         let token_file = path("HF_TOKEN_PATH").or_else(|| Some(hub_home.as_ref()?.join("token")));
-        let token = var("HF_TOKEN").or_else(|| std::fs::read_to_string(token_file?).ok());
-        let yes = |name: &str| {
-            ["1", "ON", "YES", "TRUE"].contains(&var(name).unwrap_or_default().to_ascii_uppercase().as_str())
-        };
+        let token = var("HF_TOKEN")
+            .or_else(|| var("HUGGING_FACE_HUB_TOKEN"))
+            .or_else(|| std::fs::read_to_string(token_file?).ok());
+        let yes = |text: &str| ["1", "ON", "YES", "TRUE"].contains(&text.to_ascii_uppercase().as_str());
         let seconds = |name: &str, default: f64| {
             let given = var(name).and_then(|text| text.parse().ok()).filter(|s: &f64| (0.001..=86_400.0).contains(s));
             Duration::from_secs_f64(given.unwrap_or(default))
         };
         Self {
-            offline: yes("HF_HUB_OFFLINE") || yes("TRANSFORMERS_OFFLINE"),
+            // The older name counts where the newer one is not set, even to 0.
+            offline: var("HF_HUB_OFFLINE").or_else(|| var("TRANSFORMERS_OFFLINE")).is_some_and(|text| yes(&text)),
             hub: Endpoint::new(&var("HF_ENDPOINT").unwrap_or("https://huggingface.co".into()), token),
-            hub_cache: path("HF_HUB_CACHE").or_else(|| Some(hub_home.as_ref()?.join("hub"))),
+            hub_cache: path("HF_HUB_CACHE")
+                .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
+                .or_else(|| Some(hub_home.as_ref()?.join("hub"))),
             modelscope: Endpoint::new(
                 &var("MODELSCOPE_ENDPOINT").unwrap_or("https://modelscope.cn".into()),
                 var("MODELSCOPE_API_TOKEN"),
             ),
             modelscope_cache: path("MODELSCOPE_CACHE").or_else(|| below("modelscope")),
             web_cache: path("TAPER_CACHE").or_else(|| below("taper")),
+            max_download: var("TAPER_MAX_DOWNLOAD")
+                .and_then(|n| n.parse().ok())
+                .filter(|n| *n > 0)
+                .unwrap_or(MAX_DOWNLOAD),
             patience: Patience {
                 attempts: var("TAPER_DOWNLOAD_ATTEMPTS").and_then(|n| n.parse().ok()).filter(|n| *n > 0).unwrap_or(6),
                 first_wait: seconds("TAPER_DOWNLOAD_WAIT_S", 1.0),
@@ -171,6 +214,65 @@ mod tests {
         assert_eq!((set.patience.read, set.patience.attempts), (Duration::from_millis(2500), 2));
         assert_eq!(vars(&[("HF_HOME", "/c"), ("HF_HUB_CACHE", "/h")]).hub_cache, Some("/h".into()));
         assert_eq!(Settings::from_vars(|_| None, None).hub_cache, None);
+    }
+
+    #[test]
+    fn folders_are_expanded_as_by_python() {
+        for (text, expected) in [
+            ("~/c", "/home/me/c"),
+            ("~", "/home/me"),
+            ("$HOME/c", "/home/me/c"),
+            ("${HOME}/c", "/home/me/c"),
+            ("/x/$A_1/${B}y/$C", "/x/one/twoy/$C"),
+            ("${C}/x", "${C}/x"),
+            ("/x/~", "/x/~"),
+            ("~other/x", "~other/x"),
+            ("$/x$", "$/x$"),
+            ("${open", "${open"),
+        ] {
+            for name in [
+                "HF_HOME",
+                "HF_HUB_CACHE",
+                "HUGGINGFACE_HUB_CACHE",
+                "MODELSCOPE_CACHE",
+                "TAPER_CACHE",
+                "XDG_CACHE_HOME",
+            ] {
+                let all = [(name, text), ("A_1", "one"), ("B", "two")];
+                let var = |asked: &str| all.iter().find(|(key, _)| *key == asked).map(|(_, value)| value.to_string());
+                let set = Settings::from_vars(var, Some("/home/me".into()));
+                let (found, expected) = match name {
+                    "HF_HOME" => (set.hub_cache, format!("{expected}/hub")),
+                    "MODELSCOPE_CACHE" => (set.modelscope_cache, expected.into()),
+                    "TAPER_CACHE" => (set.web_cache, expected.into()),
+                    "XDG_CACHE_HOME" => (set.hub_cache, format!("{expected}/huggingface/hub")),
+                    _ => (set.hub_cache, expected.into()),
+                };
+                assert_eq!(found, Some(expected.into()), "{name}={text}");
+            }
+        }
+    }
+
+    #[test]
+    fn older_names_count_where_newer_ones_are_not_set() {
+        let older = vars(&[
+            ("HUGGING_FACE_HUB_TOKEN", "old"),
+            ("HUGGINGFACE_HUB_CACHE", "/old"),
+            ("TRANSFORMERS_OFFLINE", "1"),
+        ]);
+        assert_eq!((older.hub.token, older.hub_cache, older.offline), (Token::new("old"), Some("/old".into()), true));
+        let both = vars(&[
+            ("HUGGING_FACE_HUB_TOKEN", "old"),
+            ("HF_TOKEN", "new"),
+            ("HUGGINGFACE_HUB_CACHE", "/old"),
+            ("HF_HUB_CACHE", "/new"),
+            ("TRANSFORMERS_OFFLINE", "1"),
+            ("HF_HUB_OFFLINE", "0"),
+        ]);
+        assert_eq!((both.hub.token, both.hub_cache, both.offline), (Token::new("new"), Some("/new".into()), false));
+        assert!(!vars(&[("HF_DATASETS_OFFLINE", "1")]).offline);
+        assert_eq!(vars(&[("TAPER_MAX_DOWNLOAD", "1000")]).max_download, 1000);
+        assert_eq!(vars(&[("TAPER_MAX_DOWNLOAD", "none")]).max_download, 64 << 30);
     }
 
     #[test]

@@ -189,9 +189,8 @@ impl<'a> Planner<'a> {
         spec: &'a LoadedSpec,
         devices: &'a [DeviceChoice],
         store: Option<&Store>,
-        library: Library,
+        bench: Workbench,
     ) -> Result<Self> {
-        let bench = Workbench::new(library);
         let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0 };
         planner.take(&[])?;
         while let Some(store) = store {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, LengthStats},
-    execute::{Prepared, RunsPerDevice, threads},
+    execute::{Prepared, RunsPerDevice, Workbench, threads},
     format,
     plan::Estimate,
     spec::LoadedSpec,
@@ -74,7 +74,9 @@ impl Plan {
             false => None,
         };
         let devices = [global.device];
-        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), self.spec.library(global)?)?;
+        // Its lengths need the tokens of all rows anyway.
+        let bench = Workbench::new(self.spec.library(global)?).thorough();
+        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), bench)?;
         let runs = &planner.runs;
         if let Some(path) = &self.order {
             order::write(&runs[0], path, self.force)?;
@@ -224,11 +226,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         }
     }
     let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
-    out.line(format!(
-        "data      {} rows of {}; {dropped}",
-        format::count(n),
-        String::from(run.config.data.source.clone())
-    ))?;
+    out.line(format!("data      {} rows of {}; {dropped}", format::count(n), run.config.data.source.shown()))?;
 
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
@@ -259,20 +257,21 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         line += &format!("; {leaked} test rows have a text that is also in train");
     }
     out.line(line)?;
-    let LengthStats { mean, p50, p90, p99, max, truncated } = run.lengths()?;
+    let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
         0 => "none is cut".into(),
         n => format!("{} rows are cut", format::count(n as u64)),
     };
+    let more_than = if longer_than_counted > 0 { "more than " } else { "" };
     out.line(format!(
-        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {max}; max_length {}: {cut}",
+        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
         run.config.data.max_length
     ))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.line(format!(
         "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
-        String::from(run.config.model.source.clone()),
+        run.config.model.source.shown(),
         shape.num_hidden_layers,
         shape.hidden_size,
         format::count(shape.vocab_size as u64),
@@ -303,6 +302,7 @@ fn document(
             "warnings": run.warnings, "notes": run.notes,
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
+                "longer_than_counted": l.longer_than_counted,
             },
             "estimate": {
                 "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,

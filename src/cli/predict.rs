@@ -132,11 +132,16 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
                     lines.push(line);
                     texts.push(text);
                 }
-                Some(Err(e)) => fault = Some(e),
+                Some(Err(e)) => fault = Some(e.into()),
             }
         }
+        if let Some((at, why)) = model.refused(&texts) {
+            fault = Some(anyhow::Error::from(why).context(format!("line {}", lines[at])));
+            lines.truncate(at);
+            texts.truncate(at);
+        }
         if texts.is_empty() {
-            return fault.map_or(Ok(()), |e| Err(e.into()));
+            return fault.map_or(Ok(()), Err);
         }
         let (total, read) = (texts.len() as u64, rows.bytes_read() - bytes_before);
         let results = model.predict(&texts, &mut |done| {
@@ -146,7 +151,7 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
         (rows_before, bytes_before) = (rows_before + total, bytes_before + read);
         out.bytes(&written(model, lines.iter().zip(&texts).zip(&results), out.json)?)?;
         if let Some(e) = fault {
-            return Err(e.into());
+            return Err(e);
         }
     }
 }

@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{Budget, DeviceChoice, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, run_all, threads},
+    execute::{
+        Budget, DeviceChoice, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all, threads,
+    },
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
     plan::Prune,
@@ -61,7 +63,8 @@ impl Run {
             true => Some(common::open_existing(global)?),
             false => None,
         };
-        let mut planner = Planner::new(&self.spec, &spec, &devices, existing.as_ref(), self.spec.library(global)?)?;
+        let mut planner =
+            Planner::new(&self.spec, &spec, &devices, existing.as_ref(), Workbench::new(self.spec.library(global)?))?;
         for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;
         }

@@ -19,6 +19,9 @@ pub struct LengthStats {
     pub max: usize,
     /// Rows longer than `max_length`, which are cut.
     pub truncated: usize,
+    /// Rows that are longer than was counted: very long texts, of which only the beginning is looked at. Above 0, `mean` and
+    /// `max` are less than they would be.
+    pub longer_than_counted: usize,
 }
 
 impl LengthStats {
@@ -35,6 +38,7 @@ impl LengthStats {
             p99: percentile(99),
             max,
             truncated: lengths.len() - lengths.partition_point(|&length| length <= max_length),
+            longer_than_counted: 0,
         }
     }
 }

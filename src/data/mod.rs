@@ -18,6 +18,7 @@ mod json_array;
 mod label_checks;
 mod labels;
 mod layout;
+mod long_text;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plain;
@@ -27,6 +28,10 @@ mod rows;
 mod source;
 mod split;
 mod split_checks;
+mod token_files;
+mod token_load;
+mod token_settings;
+mod token_warnings;
 mod tokenizer;
 mod tokens;
 mod vocabulary;
@@ -38,6 +43,7 @@ pub use layout::{Layout, Wording};
 pub use read::{Texts, read, read_labelled, stream_lines, stream_texts};
 pub use source::Origin;
 pub use split::{epoch_order, leaked, split};
+pub use token_warnings::{SAMPLE, about_tokens};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
 

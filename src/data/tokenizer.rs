@@ -1,16 +1,19 @@
 //! From texts to token ids, as BERT's tokenizer in transformers does it.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use rayon::prelude::*;
-use serde::Deserialize;
-use serde_json::json;
-use tokenizers::{
-    AddedToken, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, decoders, models::wordpiece::WordPiece,
-    normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer, processors::bert::BertProcessing,
-};
+use serde_json::{Map, Value, json};
+use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, normalizers::BertNormalizer};
 
-use super::{DataError, error::shorten, vocabulary};
+use super::{
+    DataError,
+    error::shorten,
+    long_text::{self, Added, Roles},
+    token_settings::{self, Class},
+    vocabulary,
+};
+use crate::warning::Warning;
 
 /// BERT's special tokens, in the order in which a new vocabulary has them.
 pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -19,53 +22,37 @@ pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MAS
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     /// Without padding and truncation, whatever the file said.
-    inner: tokenizers::Tokenizer,
-    cls: u32,
-    sep: u32,
+    pub(super) inner: tokenizers::Tokenizer,
+    pub(super) cls: u32,
+    pub(super) sep: u32,
+    pub(super) unk: Option<u32>,
+    pub(super) class: Class,
+    /// Named special tokens that the vocabulary has: key and content.
+    pub(super) named: Vec<(String, String)>,
+    /// Whether texts that are too long lose their beginning.
+    pub(super) cut_left: bool,
+    pub(super) model_max_length: Option<usize>,
+    pub(super) warnings: Vec<Warning>,
 }
 
-/// What of tokenizer_config.json decides about ids.
-#[derive(Debug, Default, Deserialize)]
-struct Config {
-    tokenizer_class: Option<String>,
-    do_lower_case: Option<bool>,
-    tokenize_chinese_chars: Option<bool>,
-    strip_accents: Option<bool>,
+/// The tokens of one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// With `[CLS]` and `[SEP]`, cut to the length that was asked for.
+    pub ids: Vec<u32>,
+    /// How many there were before.
+    pub whole: usize,
+    /// Whether there were more than `whole`: of a very long text only the beginning is looked at.
+    pub or_more: bool,
 }
 
 impl Tokenizer {
-    /// Loads the tokenizer of an HF folder: from tokenizer.json where there is one, else from vocab.txt.
-    ///
-    /// What tokenizer_config.json says of `do_lower_case`, `tokenize_chinese_chars` and `strip_accents` holds in both
-    /// cases, as in transformers' `BertTokenizer`. What it does not say is as tokenizer.json has it (transformers takes
-    /// its own defaults even then), or with vocab.txt: true, true, and as `do_lower_case`.
-    ///
-    /// # Errors
-    /// Where neither file is there, one cannot be read, or the vocabulary lacks `[UNK]`, `[CLS]` or `[SEP]`.
-    pub fn from_folder(dir: &Path) -> Result<Self, DataError> {
-        let unusable =
-            |name: &str, what: tokenizers::Error| DataError::Tokenizer { path: dir.join(name), what: what.to_string() };
-        let config = match read_optional(&dir.join("tokenizer_config.json"))? {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| unusable("tokenizer_config.json", e.into()))?,
-            None => Config::default(),
-        };
-        if let Some(bytes) = read_optional(&dir.join("tokenizer.json"))? {
-            return Self::from_tokenizer_json(&bytes, &config).map_err(|e| unusable("tokenizer.json", e));
-        }
-        let Some(bytes) = read_optional(&dir.join("vocab.txt"))? else {
-            return Err(unusable("", "no tokenizer here: expected tokenizer.json or vocab.txt".into()));
-        };
-        Self::from_vocab_txt(&bytes, config.apply(BertNormalizer::default())).map_err(|e| unusable("vocab.txt", e))
-    }
-
     /// A tokenizer for a vocabulary in the order of the ids.
     ///
     /// # Errors
     /// Where the vocabulary lacks `[UNK]`, `[CLS]` or `[SEP]`.
     pub fn from_vocab(vocab: Vec<String>, lower_case: bool) -> Result<Self, DataError> {
-        let normalizer = BertNormalizer::new(true, true, None, lower_case);
-        Self::from_vocab_txt(vocab.join("\n").as_bytes(), normalizer)
-            .map_err(|error| DataError::Vocabulary { what: error.to_string() })
+        Self::from_words(vocab, lower_case).map_err(|what| DataError::Vocabulary { what })
     }
 
     /// The vocabulary of a new model, made from its training texts for a tokenizer with `lower_case`: special tokens,
@@ -76,27 +63,85 @@ impl Tokenizer {
     }
 
     /// Token ids of one text, `max_length` at most (but never less than `[CLS]` and `[SEP]`). What is too long is cut at
-    /// its end, before `[SEP]`.
+    /// its end, before `[SEP]`, or where the tokenizer's `truncation_side` is `left` at its beginning, after `[CLS]`.
     ///
     /// # Errors
     /// Where a tokenizer.json of an unusual kind fails on the text.
     pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, DataError> {
-        Ok(self.encode_counted(text, max_length)?.0)
+        Ok(self.encode_counted(text, max_length)?.ids)
     }
 
     /// As [`Self::encode`], with the number of tokens that the text has when it is not cut.
-    pub(super) fn encode_counted(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, usize), DataError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(|error| DataError::Encode { text: shorten(text), what: error.to_string() })?;
-        let body = encoding.get_ids();
-        let kept = &body[..body.len().min(max_length.saturating_sub(2))];
+    pub(super) fn encode_counted(&self, text: &str, max_length: usize) -> Result<Encoded, DataError> {
+        let most = max_length.saturating_sub(2);
+        let (body, or_more) = match self.bert_normalizer() {
+            Some(normalizer) if text.len() > long_text::SHORT && !self.cut_left => {
+                self.beginning_of(text, most, *normalizer)?
+            }
+            _ => (self.body(text)?.get_ids().to_vec(), false),
+        };
+        let kept = match self.cut_left {
+            true => &body[body.len().saturating_sub(most)..],
+            false => &body[..body.len().min(most)],
+        };
         let mut ids = Vec::with_capacity(kept.len() + 2);
         ids.push(self.cls);
         ids.extend_from_slice(kept);
         ids.push(self.sep);
-        Ok((ids, body.len() + 2))
+        Ok(Encoded { ids, whole: body.len() + 2, or_more })
+    }
+
+    /// The tokens of a long text, or more than `most` of those that it begins with, and which of the two.
+    fn beginning_of(&self, text: &str, most: usize, normalizer: BertNormalizer) -> Result<(Vec<u32>, bool), DataError> {
+        let mut roles = Roles::new(normalizer);
+        let added = self.added(normalizer);
+        let enough = |text: &str, until: usize, roles: &mut Roles| -> Result<Option<Vec<u32>>, DataError> {
+            let ends = long_text::beginnings(text, most).take_while(|end| *end <= until && *end < text.len());
+            for end in ends {
+                let Some(settled) = long_text::settled(text, end, roles, &added) else { continue };
+                let tokens = self.inner.encode(&text[..end], false).map_err(|error| refused(text, &error))?;
+                let known = tokens.get_offsets().iter().take_while(|(_, end)| *end <= settled).count();
+                if known > most {
+                    return Ok(Some(tokens.get_ids()[..known].to_vec()));
+                }
+            }
+            Ok(None)
+        };
+        if let Some(ids) = enough(text, long_text::SHORT, &mut roles)? {
+            return Ok((ids, true));
+        }
+        let squeezed = long_text::squeezed(text, &mut roles, &added);
+        let text = squeezed.as_deref().unwrap_or(text);
+        match enough(text, usize::MAX, &mut roles)? {
+            Some(ids) => Ok((ids, true)),
+            None => Ok((self.body(text)?.get_ids().to_vec(), false)),
+        }
+    }
+
+    fn added(&self, normalizer: BertNormalizer) -> Added {
+        let mut added = Added { longest: 0, first: Vec::new() };
+        for content in self.inner.get_added_vocabulary().get_vocab().keys() {
+            // Cleaned, a token may be a little longer: each Chinese character gets white space around it.
+            let mut cleaned = tokenizers::NormalizedString::from(content.as_str());
+            let _ = tokenizers::Normalizer::normalize(&normalizer, &mut cleaned);
+            added.longest = added.longest.max(content.chars().count()).max(cleaned.get().chars().count());
+            added.first.extend(content.chars().next());
+            added.first.extend(cleaned.get().trim_start().chars().next());
+        }
+        added
+    }
+
+    /// The tokens of a text without `[CLS]` and `[SEP]`.
+    fn body(&self, text: &str) -> Result<tokenizers::Encoding, DataError> {
+        self.inner.encode_fast(text, false).map_err(|error| refused(text, &error))
+    }
+
+    /// Token ids of a text, looked at as a whole however long it is, without `[CLS]` and `[SEP]`.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_whole(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        Ok(self.body(text)?.get_ids().to_vec())
     }
 
     /// Token ids of all texts, each as by [`Self::encode`]. Works in parallel; the result does not depend on that.
@@ -110,12 +155,17 @@ impl Tokenizer {
     /// Whether no text can be refused: so it is with BERT's own kind of tokenizer, which has `[UNK]` for what it does not
     /// know.
     pub fn takes_any_text(&self) -> bool {
-        self.bert_normalizer().is_some() && self.inner.get_model().token_to_id("[UNK]").is_some()
+        self.bert_normalizer().is_some()
+            && self.unk_name().is_some_and(|unk| self.inner.get_model().token_to_id(unk).is_some())
     }
 
     /// The tokens of these ids; `[UNK]` for an id that there is not.
     pub fn tokens(&self, ids: &[u32]) -> Vec<String> {
-        ids.iter().map(|&id| self.inner.id_to_token(id).unwrap_or_else(|| SPECIAL[1].to_owned())).collect()
+        let token = |id: u32| match self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&id) {
+            Some(added) => Some(added.content.clone()),
+            None => self.inner.id_to_token(id),
+        };
+        ids.iter().map(|&id| token(id).unwrap_or_else(|| SPECIAL[1].to_owned())).collect()
     }
 
     /// One more than the largest id: the rows that an embedding needs.
@@ -123,8 +173,24 @@ impl Tokenizer {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
-    /// Writes tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json into a folder, from which
-    /// transformers' `AutoTokenizer` makes the same ids. `model_max_length` is the most tokens that the model takes.
+    /// The id of what the vocabulary does not know.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unk
+    }
+
+    /// The most tokens that the tokenizer's own settings allow (`model_max_length`).
+    pub fn model_max_length(&self) -> Option<usize> {
+        self.model_max_length
+    }
+
+    /// What of its files is legal and probably a mistake.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Writes the tokenizer's files into a folder, from which transformers' `AutoTokenizer` makes the same ids: tokenizer.json,
+    /// vocab.txt, tokenizer_config.json, special_tokens_map.json, and added_tokens.json where tokens were added to the
+    /// vocabulary. `model_max_length` is the most tokens that the model takes.
     ///
     /// # Errors
     /// Where a file cannot be written.
@@ -140,82 +206,57 @@ impl Tokenizer {
         write("tokenizer.json", tokenizer)?;
         write("vocab.txt", self.vocab_file())?;
 
-        let special = SPECIAL.into_iter().filter(|token| self.inner.token_to_id(token).is_some());
-        let special: serde_json::Map<_, _> = special
-            .map(|token| (format!("{}_token", token[1..token.len() - 1].to_lowercase()), json!(token)))
-            .collect();
+        let special: Map<String, Value> =
+            self.named.iter().map(|(key, content)| (key.clone(), json!(content))).collect();
         let mut config = json!({ "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model_max_length });
-        if let Some(normalizer) = self.bert_normalizer() {
+        if let (Some(normalizer), Class::Bert) = (self.bert_normalizer(), self.class) {
             // BertTokenizer makes its own normalizer from these and does not look at that of tokenizer.json.
             config["tokenizer_class"] = json!("BertTokenizer");
             config["do_lower_case"] = json!(normalizer.lowercase);
             config["tokenize_chinese_chars"] = json!(normalizer.handle_chinese_chars);
             config["strip_accents"] = json!(normalizer.strip_accents);
         }
+        if self.cut_left {
+            config["truncation_side"] = json!("left");
+        }
+        if self.inner.get_encode_special_tokens() {
+            config["split_special_tokens"] = json!(true);
+        }
         for (key, token) in &special {
             config[key] = token.clone();
         }
         write("tokenizer_config.json", format!("{config:#}\n"))?;
-        write("special_tokens_map.json", format!("{:#}\n", serde_json::Value::from(special)))
+        write("special_tokens_map.json", format!("{:#}\n", Value::from(special)))?;
+        match self.beyond_the_vocabulary() {
+            added if added.is_empty() => Ok(()),
+            added => write(token_settings::ADDED, format!("{:#}\n", Value::from(added))),
+        }
     }
 
-    /// From the text of a vocab.txt, read by the rule of the tokenizers library, which is also that of transformers:
-    /// ids are line numbers, white space at the end of a line is no part of the token, the last of equal lines counts.
-    fn from_vocab_txt(bytes: &[u8], normalizer: BertNormalizer) -> tokenizers::Result<Self> {
-        let model = WordPiece::builder().vocab(WordPiece::read_bytes(bytes)?).build()?;
-        let mut inner = tokenizers::Tokenizer::new(model);
-        inner.with_normalizer(Some(normalizer))?;
-        inner.with_pre_tokenizer(Some(BertPreTokenizer));
-        inner.with_decoder(Some(decoders::wordpiece::WordPiece::default()));
-        Self::new(inner)
+    /// Added tokens that the model's own vocabulary lacks, by their ids.
+    fn beyond_the_vocabulary(&self) -> Map<String, Value> {
+        let added = self.inner.get_added_vocabulary().get_vocab();
+        let mut added: Vec<(&String, u32)> = added
+            .iter()
+            .filter(|(token, _)| self.inner.get_model().token_to_id(token).is_none())
+            .map(|(token, id)| (token, *id))
+            .collect();
+        added.sort_unstable_by_key(|(_, id)| *id);
+        added.into_iter().map(|(token, id)| (token.clone(), json!(id))).collect()
     }
 
-    fn from_tokenizer_json(bytes: &[u8], config: &Config) -> tokenizers::Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
-        let of_bert = matches!(config.tokenizer_class.as_deref(), None | Some("BertTokenizer" | "BertTokenizerFast"));
-        if let Some(&NormalizerWrapper::BertNormalizer(normalizer)) = inner.get_normalizer()
-            && of_bert
-        {
-            inner.with_normalizer(Some(config.apply(normalizer)))?;
-        }
-        Self::new(inner)
-    }
-
-    /// Settles what files leave open or say otherwise: special tokens, padding, truncation, `[CLS]` and `[SEP]`.
-    fn new(mut inner: tokenizers::Tokenizer) -> tokenizers::Result<Self> {
-        let id = |token: &str| {
-            let lacking = || format!("the vocabulary lacks {token}, without which BERT's input cannot be built");
-            inner.token_to_id(token).ok_or_else(lacking)
-        };
-        let (_, cls, sep) = (id("[UNK]")?, id("[CLS]")?, id("[SEP]")?);
-        inner.with_padding(None);
-        inner.with_truncation(None)?;
-        // A special token in a text is that token. One that the vocabulary lacks is not added: the embedding has no row
-        // for it.
-        for token in SPECIAL {
-            let known = inner.get_added_vocabulary().get_vocab().contains_key(token);
-            if !known && inner.token_to_id(token).is_some() {
-                inner.add_special_tokens([AddedToken::from(token, true)])?;
-            }
-        }
-        if inner.get_post_processor().is_none() {
-            inner.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), sep), ("[CLS]".into(), cls))));
-        }
-        let empty = inner.encode_fast("", true)?;
-        if empty.get_ids() != [cls, sep] {
-            return Err(format!("an empty text becomes {:?}, expected [CLS] [SEP]", empty.get_tokens()).into());
-        }
-        Ok(Self { inner, cls, sep })
+    fn unk_name(&self) -> Option<&str> {
+        self.named.iter().find(|(key, _)| key == "unk_token").map(|(_, content)| content.as_str())
     }
 
     /// The normalizer, where the whole tokenizer is one that `BertTokenizer` would build from a vocabulary.
-    fn bert_normalizer(&self) -> Option<&BertNormalizer> {
+    pub(super) fn bert_normalizer(&self) -> Option<&BertNormalizer> {
         match (self.inner.get_model(), self.inner.get_normalizer(), self.inner.get_pre_tokenizer()) {
             (
                 ModelWrapper::WordPiece(model),
                 Some(NormalizerWrapper::BertNormalizer(normalizer)),
                 Some(PreTokenizerWrapper::BertPreTokenizer(_)),
-            ) if model.unk_token == "[UNK]"
+            ) if Some(model.unk_token.as_str()) == self.unk_name()
                 && model.continuing_subword_prefix == "##"
                 && model.max_input_chars_per_word == 100
                 && normalizer.clean_text =>
@@ -237,21 +278,6 @@ impl Tokenizer {
     }
 }
 
-impl Config {
-    fn apply(&self, normalizer: BertNormalizer) -> BertNormalizer {
-        BertNormalizer::new(
-            normalizer.clean_text,
-            self.tokenize_chinese_chars.unwrap_or(normalizer.handle_chinese_chars),
-            self.strip_accents.or(normalizer.strip_accents),
-            self.do_lower_case.unwrap_or(normalizer.lowercase),
-        )
-    }
-}
-
-fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, DataError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DataError::io(path)(error)),
-    }
+fn refused(text: &str, error: &tokenizers::Error) -> DataError {
+    DataError::Encode { text: shorten(text), what: error.to_string() }
 }

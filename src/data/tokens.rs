@@ -20,6 +20,8 @@ struct Encoded {
     ids: Box<[u32]>,
     /// How many there were before.
     whole: u32,
+    /// Whether there were more than that.
+    or_more: bool,
 }
 
 type Encode = dyn Fn(usize) -> Result<Encoded, DataError> + Send + Sync;
@@ -42,16 +44,16 @@ impl Tokens {
     pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
         let rows = dataset.rows.len();
         Self::new(rows, move |row| {
-            let (ids, whole) = tokenizer.encode_counted(&dataset.rows[row].text, max_length)?;
-            let whole = u32::try_from(whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
-            Ok(Encoded { ids: ids.into(), whole })
+            let encoded = tokenizer.encode_counted(&dataset.rows[row].text, max_length)?;
+            let whole = u32::try_from(encoded.whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
+            Ok(Encoded { ids: encoded.ids.into(), whole, or_more: encoded.or_more })
         })
     }
 
     /// Rows that are tokenised already.
     pub fn given(rows: Vec<Vec<u32>>) -> Self {
         Self::new(rows.len(), move |row| {
-            Ok(Encoded { ids: rows[row].as_slice().into(), whole: rows[row].len() as u32 })
+            Ok(Encoded { ids: rows[row].as_slice().into(), whole: rows[row].len() as u32, or_more: false })
         })
     }
 
@@ -91,6 +93,16 @@ impl Tokens {
     pub fn whole_lengths(&self) -> Result<Vec<usize>, DataError> {
         self.make_all()?;
         (0..self.rows()).map(|row| Ok(self.encoded(row)?.whole as usize)).collect()
+    }
+
+    /// Rows of which [`Self::whole_lengths`] says too little: of a very long text only as many tokens are counted as are
+    /// needed. Tokenises all rows.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn rows_longer_than_counted(&self) -> Result<usize, DataError> {
+        self.make_all()?;
+        (0..self.rows()).try_fold(0, |count, row| Ok(count + usize::from(self.encoded(row)?.or_more)))
     }
 
     /// Tokenises what is not tokenised yet, in parallel.
@@ -186,7 +198,7 @@ mod tests {
     use super::*;
 
     fn encoded(row: usize) -> Encoded {
-        Encoded { ids: [1, row as u32, 3].into(), whole: 3 + row as u32 }
+        Encoded { ids: [1, row as u32, 3].into(), whole: 3 + row as u32, or_more: false }
     }
 
     fn failure(row: usize) -> DataError {

@@ -13,7 +13,7 @@ use crate::{
 /// The environment of a run on the device of that name.
 pub fn environment(run: &Prepared, device: &str) -> Environment {
     let pinned = run.pinned();
-    let remote = |source: Source| if source.is_remote() { source.to_string() } else { String::new() };
+    let remote = |source: Source| if source.is_remote() { source.shown() } else { String::new() };
     Environment {
         taper: env!("CARGO_PKG_VERSION").into(),
         git_commit: git_commit(),

@@ -15,7 +15,7 @@ use crate::{
     model::{BertConfig, Label, Labels, Parameters, Weights},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
     train::{NUMERICS, ProbeText, schedule::Steps},
-    warning::Warning,
+    warning::{Kind, Warning},
 };
 
 /// A run that can begin.
@@ -95,7 +95,9 @@ impl Prepared {
     /// # Errors
     /// Where the tokenizer fails on a row.
     pub fn lengths(&self) -> Result<LengthStats, ExecuteError> {
-        Ok(LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length))
+        let mut lengths = LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length);
+        lengths.longer_than_counted = self.tokens.rows_longer_than_counted()?;
+        Ok(lengths)
     }
 }
 
@@ -117,6 +119,8 @@ pub struct Workbench {
     sound: Vec<(PathBuf, BertConfig, Labels)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
+    /// Rows whose tokens are looked at for what is probably a mistake.
+    looked_at: usize,
     /// Size and time of the weights files as they were when their digest was made: every run reads them again.
     weights: Vec<(PathBuf, (u64, Option<SystemTime>))>,
 }
@@ -139,8 +143,16 @@ impl Workbench {
             sound: Vec::new(),
             tokenizers: Memo(Vec::new()),
             tokens: Memo(Vec::new()),
+            looked_at: data::SAMPLE,
             weights: Vec::new(),
         }
+    }
+
+    /// The same, looking at the tokens of all rows for what is probably a mistake: for who tokenises all of them anyway.
+    #[must_use]
+    pub fn thorough(mut self) -> Self {
+        self.looked_at = usize::MAX;
+        self
     }
 
     /// Where its models and data come from.
@@ -222,6 +234,12 @@ impl Workbench {
         let said = Parameters::check(&shape, &labels, weights.as_deref(), freeze, no_decay)?;
 
         let dev_lacks_labels = !splits.dev.is_empty() && dataset.class_counts(&splits.dev).contains(&0);
+        let mut warnings: Vec<Warning> =
+            dataset.warnings.iter().chain(&splits.warnings).chain(&said.warnings).cloned().collect();
+        warnings.extend(tokenizer.warnings().iter().cloned());
+        warnings.extend(about_sizes(config, &tokenizer, &shape));
+        warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at)?);
+
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {
             key: run_key(config, &digests, NUMERICS, dev_lacks_labels),
@@ -230,7 +248,7 @@ impl Workbench {
             config: config.clone(),
             steps,
             located: self.located(config),
-            warnings: dataset.warnings.iter().chain(&splits.warnings).chain(&said.warnings).cloned().collect(),
+            warnings,
             notes: said.notes(None),
             probes,
             dataset,
@@ -248,8 +266,8 @@ impl Workbench {
     /// Where the files of a run lie that came from elsewhere.
     fn located(&self, config: &RunConfig) -> Vec<Located> {
         let sources = [
-            (Use::Model, config.model.source.to_string(), None),
-            (Use::Data, config.data.source.to_string(), config.data.file.clone()),
+            (Use::Model, config.model.source.shown(), None),
+            (Use::Data, config.data.source.shown(), config.data.file.clone()),
         ];
         let is_used = |located: &&Located| {
             let pin = &located.pin;
@@ -337,7 +355,8 @@ fn shape(
 /// SHA-256, in hex, over the files of a folder that say what a new model is: its shape and its tokenizer.
 fn made_from(folder: &Path) -> Result<String, ExecuteError> {
     let mut digest = Sha256::new();
-    for name in ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
+    let refined = assets::extras_that_count(folder, |name| folder.join(name).is_file());
+    for name in ["config.json", "tokenizer.json", "vocab.txt"].into_iter().chain(refined) {
         let path = folder.join(name);
         if path.is_file() {
             digest.update(format!("{name} {}\n", assets::digest_file(&path)?));
@@ -398,6 +417,32 @@ fn check(
         true => Ok(()),
         false => Err(ExecuteError::Setting(problems.join("\n"))),
     }
+}
+
+/// What the sizes of tokenizer and model say about whether they belong together. [`check`] has refused ids without a row.
+fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &BertConfig) -> Vec<Warning> {
+    /// Rows that are left over where an embedding was made larger for speed.
+    const SPARE: usize = 8;
+    let mut messages = Vec::new();
+    let (tokens, rows) = (tokenizer.vocab_size(), shape.vocab_size);
+    if tokens > rows {
+        messages.push(format!(
+            "the tokenizer has {tokens} token ids, but the model's vocabulary has {rows}: no row of this data has one of those \
+             beyond, and a text that has one cannot be classified"
+        ));
+    } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
+        messages.push(format!(
+            "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: a vocabulary that was cut short leaves most \
+             words unknown, and one of another model gives them the wrong rows"
+        ));
+    }
+    if let Some(most) = tokenizer.model_max_length().filter(|most| *most < config.data.max_length) {
+        messages.push(format!(
+            "data.max_length is {}, but the tokenizer's model_max_length is {most}: the model may never have seen longer texts",
+            config.data.max_length
+        ));
+    }
+    messages.into_iter().map(|message| Warning::new(Kind::Tokens, message)).collect()
 }
 
 /// The largest token id of all rows and probes.

@@ -17,6 +17,8 @@ pub struct Trained {
     tokenizer: Tokenizer,
     labels: Vec<String>,
     max_length: usize,
+    /// Rows of the embedding.
+    rows: usize,
 }
 
 impl Trained {
@@ -30,6 +32,7 @@ impl Trained {
             engine: engine(&config, parameters, &Recipe::default(), device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.max_position_embeddings),
+            rows: config.vocab_size,
             labels,
         })
     }
@@ -42,6 +45,33 @@ impl Trained {
     /// Names of the labels, by id.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// The first text that cannot be classified, and why: the tokenizer fails on it, or gives an id that the model has no row
+    /// for. Costs nothing where that cannot be.
+    pub fn refused(&self, texts: &[String]) -> Option<(usize, ExecuteError)> {
+        if self.tokenizer.takes_any_text() && self.tokenizer.vocab_size() <= self.rows {
+            return None;
+        }
+        let refusal = |text: &String| match self.tokenizer.encode(text, self.max_length) {
+            Ok(ids) => self.check(text, &ids).err(),
+            Err(error) => Some(error.into()),
+        };
+        texts.iter().enumerate().find_map(|(at, text)| Some((at, refusal(text)?)))
+    }
+
+    /// Refuses ids that the model has no row for.
+    fn check(&self, text: &str, ids: &[u32]) -> Result<(), ExecuteError> {
+        match ids.iter().find(|&&id| id as usize >= self.rows) {
+            None => Ok(()),
+            Some(&id) => Err(ExecuteError::Setting(format!(
+                "the text {:?} has the token `{}` with the id {id}, but the model's vocabulary has {}: tokenizer and model do not \
+                 belong together",
+                beginning(text),
+                self.tokenizer.tokens(&[id]).concat(),
+                self.rows
+            ))),
+        }
     }
 
     /// Label id and probabilities of each text. `progress` is told the texts done, after every batch.
@@ -81,6 +111,9 @@ impl Trained {
     /// The logits of each text.
     fn scores(&mut self, texts: &[String], progress: &mut dyn FnMut(usize)) -> Result<Vec<Vec<f32>>, ExecuteError> {
         let ids = self.tokenizer.encode_all(texts, self.max_length)?;
+        for (text, ids) in texts.iter().zip(&ids) {
+            self.check(text, ids)?;
+        }
         let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
         let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;
@@ -103,4 +136,13 @@ fn labels(config: &BertConfig, folder: &Path) -> Result<Vec<String>, ExecuteErro
 
 fn probabilities(log: &[f64]) -> Vec<f32> {
     log.iter().map(|v| v.exp() as f32).collect()
+}
+
+/// The beginning of a text, for a message.
+fn beginning(text: &str) -> String {
+    const CHARS: usize = 40;
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

@@ -24,6 +24,14 @@ impl Source {
         }
     }
 
+    /// As people and locks see it: what follows `?` in an address may hold a secret and is hidden.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Web(file) => file.shown(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether it comes from elsewhere: what it holds may change without anybody here doing anything.
     pub fn is_remote(&self) -> bool {
         matches!(self, Self::Hub(_) | Self::ModelScope(_) | Self::Web(_))

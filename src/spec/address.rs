@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 /// A repository, a revision of it, and a file or folder in it: `OWNER/NAME[@REVISION][/FILE]`.
 ///
 /// The revision ends at the first `/`, but for `refs/pr/N` and `refs/convert/NAME`, which are taken whole as the hub's own
@@ -77,6 +79,9 @@ impl fmt::Display for Repository {
     }
 }
 
+/// What the digest of a query is named in its stead.
+const HIDDEN: &str = "hidden-sha256=";
+
 /// A file on the web: `https://HOST/FILE[#sha256=…]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebFile {
@@ -116,6 +121,20 @@ impl WebFile {
         Ok(Self { url: url.into(), sha256 })
     }
 
+    /// Its address without what follows `?`, which may hold a secret: a digest stands for that, so that two addresses which
+    /// differ there still differ.
+    pub fn shown(&self) -> String {
+        let digest = self.sha256.as_ref().map(|digest| format!("#sha256={digest}")).unwrap_or_default();
+        match self.url.split_once('?') {
+            // As it was written into a lock.
+            Some((place, query)) if !query.starts_with(HIDDEN) => {
+                let hash: String = Sha256::digest(query).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                format!("{place}?{HIDDEN}{hash}{digest}")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// The file's name: the last part of the address.
     pub fn name(&self) -> &str {
         self.url.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default()
@@ -132,6 +151,22 @@ impl fmt::Display for WebFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_shown_as_a_digest() {
+        let shown = |text: &str| WebFile::parse(text).unwrap().shown();
+        assert_eq!(shown("https://a.example/x.csv"), "https://a.example/x.csv");
+        // printf 'token=s3cret&v=2' | sha256sum
+        let hidden = shown("https://a.example/d/x.csv?token=s3cret&v=2");
+        assert!(
+            hidden.starts_with("https://a.example/d/x.csv?hidden-sha256=") && !hidden.contains("s3cret"),
+            "{hidden}"
+        );
+        assert_ne!(hidden, shown("https://a.example/d/x.csv?token=s3cret&v=3"));
+        assert_eq!(shown(&hidden), hidden);
+        let digest = "0".repeat(64);
+        assert!(shown(&format!("https://a.example/x.csv?k=s#sha256={digest}")).ends_with(&format!("#sha256={digest}")));
+    }
 
     fn place(repo: &str, revision: Option<&str>, file: Option<&str>) -> Repository {
         Repository { repo: repo.into(), revision: revision.map(String::from), file: file.map(String::from) }

@@ -33,7 +33,10 @@ fn a_batch_is_one_stream() {
 fn lengths_are_nearest_rank_percentiles() {
     let lengths: Vec<usize> = (1..=200).rev().collect();
     let stats = LengthStats::new(lengths, 150);
-    assert_eq!(stats, LengthStats { mean: 100.5, p50: 100, p90: 180, p99: 198, max: 200, truncated: 50 });
+    assert_eq!(
+        stats,
+        LengthStats { mean: 100.5, p50: 100, p90: 180, p99: 198, max: 200, truncated: 50, longer_than_counted: 0 }
+    );
     assert_eq!(LengthStats::new(vec![7], 7).p50, 7);
     assert_eq!(LengthStats::new(vec![7], 7).truncated, 0);
     assert_eq!(LengthStats::new(vec![], 7), LengthStats::default());

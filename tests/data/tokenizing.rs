@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 use crate::{config, shared};
 
-const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n好\n吃\n，\n##吃\npizza\npi\n##zz\n##a\nPi\ncafe\ncafé\ncaf\n##é\n!\n[unused1]\n";
+pub const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n好\n吃\n，\n##吃\npizza\npi\n##zz\n##a\nPi\ncafe\ncafé\ncaf\n##é\n!\n[unused1]\n";
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub fn folder(files: &[(&str, &str)]) -> TempDir {
     let dir = TempDir::new().unwrap();
     for (name, text) in files {
         fs::write(dir.path().join(name), text).unwrap();
@@ -18,18 +18,18 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-fn load(files: &[(&str, &str)]) -> Tokenizer {
+pub fn load(files: &[(&str, &str)]) -> Tokenizer {
     Tokenizer::from_folder(folder(files).path()).unwrap()
 }
 
 /// The message without the folder.
-fn refused(files: &[(&str, &str)]) -> String {
+pub fn refused(files: &[(&str, &str)]) -> String {
     let dir = folder(files);
     let error = Tokenizer::from_folder(dir.path()).unwrap_err();
     error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
 
-fn spell(tokenizer: &Tokenizer, text: &str) -> String {
+pub fn spell(tokenizer: &Tokenizer, text: &str) -> String {
     tokenizer.tokens(&tokenizer.encode(text, 512).unwrap()).join(" ")
 }
 
@@ -70,7 +70,7 @@ fn long_texts_are_cut_before_sep() {
 }
 
 /// Texts as the rows of a data set, tokenised when they are looked at.
-fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
+pub fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
     let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), label: 0 };
     let rows = texts.iter().map(row).collect();
     let dataset =
@@ -132,7 +132,10 @@ fn folders_that_are_refused() {
     assert_eq!(error.to_string(), lacks("[UNK]"));
     assert!(refused(&[("vocab.txt", VOCAB), ("tokenizer.json", "{")]).starts_with("tokenizer.json: "));
     let wrong = refused(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": "yes"}"#)]);
-    assert!(wrong.starts_with("tokenizer_config.json: invalid type: string"), "{wrong}");
+    assert!(
+        wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong kind; expected true or false"),
+        "{wrong}"
+    );
     assert!(refused(&[("tokenizer.json", &tokenizer_json().replace("[SEP]", "</s>"))]).contains("lacks [SEP]"));
     let template = tokenizer_json().replace(
         r#""post_processor": null"#,
@@ -146,7 +149,7 @@ fn folders_that_are_refused() {
 }
 
 /// A cased tokenizer that pads and cuts.
-fn tokenizer_json() -> String {
+pub fn tokenizer_json() -> String {
     let vocab: Vec<String> = VOCAB.lines().enumerate().map(|(id, token)| format!("{token:?}: {id}")).collect();
     format!(
         r#"{{
@@ -205,10 +208,17 @@ fn saved_folders_load_again() {
         let config = json("tokenizer_config.json");
         assert_eq!((&config["tokenizer_class"], &config["model_max_length"]), (&class.into(), &128.into()));
         assert_eq!(json("special_tokens_map.json")["mask_token"], "[MASK]");
-        // From vocab.txt and tokenizer_config.json alone it is the same too, where it is BERT's.
+        // From vocab.txt and tokenizer_config.json alone it is the same too, where it is BERT's; any other needs the file.
         fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
-        let again = Tokenizer::from_folder(dir.path()).unwrap();
-        assert!(class != "BertTokenizer" || spell(&again, text) == spell(&tokenizer, text));
+        match Tokenizer::from_folder(dir.path()) {
+            Ok(again) => assert_eq!((class, spell(&again, text)), ("BertTokenizer", spell(&tokenizer, text))),
+            Err(error) => {
+                assert!(
+                    class != "BertTokenizer" && error.to_string().contains("there is no tokenizer.json"),
+                    "{error}"
+                );
+            }
+        }
     }
     let error = load(&[("vocab.txt", VOCAB)]).save(Path::new("/nowhere/at/all"), 512).unwrap_err();
     assert!(error.to_string().starts_with("/nowhere/at/all/tokenizer.json: "), "{error}");

@@ -216,31 +216,121 @@ fn a_server_that_says_nothing_more_is_left() {
     assert!(slow.seen().iter().all(|seen| seen.range.is_none()));
 }
 
+/// Where a part would be written lies a link to something else, or a second name of it: that stays as it is.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_named() {
+fn a_part_is_never_written_through_a_link() {
     let server = server();
-    let home = Home::new(&server.url);
-    let blobs = home.path("hf/hub/models--a--model/blobs");
-    fs::create_dir_all(&blobs).unwrap();
-    let part = blobs.join(format!("{}.incomplete", sha256(&weights())));
-    if !std::path::Path::new("/dev/full").exists() || std::os::unix::fs::symlink("/dev/full", part).is_err() {
-        crate::support::skipped("no /dev/full");
-        return;
+    let link = |from: &std::path::Path, to: &std::path::Path| std::os::unix::fs::symlink(from, to);
+    let dangling = |from: &std::path::Path, to: &std::path::Path| link(&from.with_extension("new"), to);
+    let hard = |from: &std::path::Path, to: &std::path::Path| fs::hard_link(from, to);
+    for make in [&link as &dyn Fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>, &dangling, &hard] {
+        let home = Home::new(&server.url);
+        let blobs = home.path("hf/hub/models--a--model/blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        let outside = home.path("outside.txt");
+        fs::write(&outside, "precious").unwrap();
+        make(&outside, &blobs.join(format!("{}.incomplete", sha256(&weights())))).unwrap();
+        let model = home.library().model(&source("hf:a/model")).unwrap();
+        assert_eq!(fs::read(&model.weights).unwrap(), weights());
+        assert_eq!(fs::read(&outside).unwrap(), b"precious");
+        assert!(!outside.with_extension("new").exists());
     }
-    let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
-    assert!(error.contains("the disk is full") && error.contains("HF_HOME"), "{error}");
-    assert!(!holds(&home.path("hf"), "model.safetensors"));
 }
 
 #[test]
-fn a_damaged_cache_is_found_out() {
+fn a_file_has_a_limit_whether_its_length_is_stated_or_not() {
     let server = server();
+    let home = Home::new(&server.url).set("TAPER_MAX_DOWNLOAD", "50000");
+    let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
+    assert!(error.contains("more than 48.8 KiB") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
+    assert!(!holds(&home.path("hf"), "model.safetensors"));
+    server.fault("/web/", usize::MAX, Fault::Chunked);
+    let home = home.set("TAPER_MAX_DOWNLOAD", "20");
+    let rows = source(&format!("{}/web/rows.csv#sha256={}", server.url, sha256(ROWS)));
+    let error = home.library().data(&rows, None).unwrap_err().to_string();
+    assert!(error.contains("more than 20 B") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
+    assert_eq!(files(&home.path("taper")).iter().map(|(_, size)| size).sum::<u64>(), 0);
+    home.set("TAPER_MAX_DOWNLOAD", "1000").library().data(&rows, None).unwrap();
+}
+
+#[test]
+fn a_list_that_does_not_come_to_an_end_is_left() {
+    let server = server();
+    let home = Home::new(&server.url).set("HF_HUB_DOWNLOAD_TIMEOUT", "0.1").set("TAPER_DOWNLOAD_ATTEMPTS", "1");
+    server.fault("/api/", usize::MAX, Fault::Drip(Duration::from_millis(20)));
+    for name in ["hf:a/model", "modelscope:a/model"] {
+        let error = home.library().model(&source(name)).unwrap_err().to_string();
+        assert!(error.contains("does not come to an end"), "{name}: {error}");
+    }
+}
+
+/// Whatever lies there and however it got there: what the server states is what is used.
+#[test]
+fn a_damaged_cache_is_made_good_where_there_is_a_server_and_refused_where_not() {
+    let server = server();
+    let vocab = "vocab.txt";
+    let replace = |path: &std::path::Path, bytes: &[u8]| {
+        fs::remove_file(path).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    for (name, bytes, plain) in [
+        ("model.safetensors", &b"short"[..], false),
+        ("model.safetensors", &weights()[1..], true),
+        (vocab, b"[PAD", false),
+        (vocab, b"[PAX]\n", false),
+        (vocab, b"[PAX]\n", true),
+        ("config.json", b"{ }", false),
+    ] {
+        for revision in ["", &format!("@{COMMIT}")] {
+            let home = Home::new(&server.url);
+            let model = source(&format!("hf:a/model{revision}"));
+            let whole = home.library().model(&model).unwrap();
+            let path = whole.folder.join(name);
+            match plain {
+                // As huggingface_hub writes it where there are no links.
+                true => replace(&path, bytes),
+                false => fs::write(fs::canonicalize(&path).unwrap(), bytes).unwrap(),
+            }
+            if !plain {
+                let error = home.offline().model(&model).unwrap_err().to_string();
+                assert!(error.contains("is damaged") && error.contains("delete it"), "{name}: {error}");
+            }
+            // A commit in the cache is used without a question: only the names of blobs tell there.
+            if plain && !revision.is_empty() {
+                continue;
+            }
+            assert_eq!(home.library().model(&model).unwrap(), whole, "{name}{revision}");
+            assert_eq!(home.offline().model(&model).unwrap(), whole);
+        }
+    }
+}
+
+#[test]
+fn files_that_a_server_gives_one_tag_do_not_become_one() {
+    let server = server();
+    server.fault("HEAD ", usize::MAX, Fault::OneTag);
     let home = Home::new(&server.url);
     let model = home.library().model(&source("hf:a/model")).unwrap();
-    fs::write(fs::canonicalize(&model.weights).unwrap(), "short").unwrap();
-    for mut library in [home.library(), home.offline()] {
-        let error = library.model(&source("hf:a/model")).unwrap_err().to_string();
-        assert!(error.contains("is damaged") && error.contains("delete it"), "{error}");
+    assert_eq!(fs::read(&model.weights).unwrap(), weights());
+    assert_eq!(fs::read(model.folder.join("vocab.txt")).unwrap(), b"[PAD]\n");
+    assert_eq!(fs::read(model.folder.join("config.json")).unwrap(), b"{}");
+}
+
+/// A link out of the cache is followed only to what the server states.
+#[cfg(unix)]
+#[test]
+fn a_link_to_other_content_gives_way() {
+    let server = server();
+    let home = Home::new(&server.url);
+    let whole = home.library().model(&source("hf:a/model")).unwrap();
+    let outside = home.path("outside.txt");
+    fs::write(&outside, "[UNK]\n").unwrap();
+    for path in [whole.folder.join("vocab.txt"), fs::canonicalize(whole.folder.join("vocab.txt")).unwrap()] {
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        assert_eq!(home.library().model(&source("hf:a/model")).unwrap(), whole);
+        assert_eq!(fs::read(whole.folder.join("vocab.txt")).unwrap(), b"[PAD]\n");
+        assert_eq!(fs::read(&outside).unwrap(), b"[UNK]\n");
     }
 }

@@ -107,14 +107,16 @@ fn a_cache_that_is_not_what_is_pinned_is_refused() {
     assert_eq!(lock().pins().len(), 3);
 
     fs::write(fs::canonicalize(&data.path).unwrap(), "label,review\n").unwrap();
-    for mut library in [home.library().with_lock(lock()), home.offline().with_lock(lock())] {
-        let error = library.data(&source("hf:a/data"), None).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            matches!(error, AssetError::Changed { .. }) && text.contains("rows.csv") && text.contains("delete"),
-            "{text}"
-        );
-    }
+    let error = home.offline().with_lock(lock()).data(&source("hf:a/data"), None).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, AssetError::Changed { .. }) && text.contains("rows.csv") && text.contains("delete"),
+        "{text}"
+    );
+    // Where there is a server, the pinned content takes its place.
+    assert_eq!(home.library().with_lock(lock()).data(&source("hf:a/data"), None).unwrap(), data);
+    assert_eq!(fs::read(&data.path).unwrap(), ROWS);
+    home.offline().with_lock(lock()).data(&source("hf:a/data"), None).unwrap();
     // A branch's folder that went on since does not stand in the way of the pinned commit.
     let branch = home.path("ms/models/a--model/snapshots/master");
     fs::write(branch.join("model.safetensors"), "other").unwrap();
@@ -128,4 +130,38 @@ fn a_cache_that_is_not_what_is_pinned_is_refused() {
     server.seen();
     home.library().with_lock(lock()).model(&source("modelscope:a/model")).unwrap();
     assert!(!server.seen().iter().any(|seen| seen.path.contains("/files")));
+}
+
+/// What follows `?` in an address may be a secret: the lock tells sources apart without it.
+#[test]
+fn a_lock_holds_no_query_and_is_found_again() {
+    let server = server();
+    let home = Home::new(&server.url);
+    server.put("web/rows.csv?token=s3cret", ROWS);
+    server.put("web/rows.csv?token=other", b"label,review\n1,x\n");
+    let lock = || Lock::beside(&home.path("x.toml")).unwrap();
+    let at = |token: &str, rows: &[u8]| {
+        source(&format!("{}/web/rows.csv?token={token}#sha256={}", server.url, sha256(rows)))
+    };
+    let mut library = home.library().with_lock(lock());
+    let data = library.data(&at("s3cret", ROWS), None).unwrap();
+    library.data(&at("other", b"label,review\n1,x\n"), None).unwrap();
+    assert!(library.located().iter().all(|located| !located.pin.source.contains("s3cret")));
+    library.lock().unwrap().save().unwrap();
+    let text = fs::read_to_string(lock().path()).unwrap();
+    assert!(!text.contains("s3cret") && text.contains("hidden-sha256=") && lock().pins().len() == 2, "{text}");
+    let mut again = home.offline().with_lock(lock());
+    assert_eq!(again.data(&at("s3cret", ROWS), None).unwrap(), data);
+    assert!(!again.lock().unwrap().save().unwrap(), "nothing new is pinned");
+    // A lock that was written before this holds the address as it is: it is found too, and written without it.
+    let hidden = lock().pins()[0].source.clone();
+    let older = text.replace(&hidden, &at("s3cret", ROWS).to_string());
+    assert_ne!(older, text);
+    fs::write(lock().path(), older).unwrap();
+    let mut again = home.offline().with_lock(lock());
+    assert_eq!(again.data(&at("s3cret", ROWS), None).unwrap(), data);
+    assert_eq!(lock().pins()[0].source, hidden);
+    // Nor does a message hold it.
+    let error = home.offline().data(&at("s3cret2", ROWS), None).unwrap_err().to_string();
+    assert!(!error.contains("s3cret"), "{error}");
 }

@@ -76,3 +76,12 @@ fn cuts_and_other_content_are_found_out() {
     let error = home.library().model(&source("modelscope:a/model")).unwrap_err().to_string();
     assert!(error.contains("with a web page") && error.contains("MODELSCOPE_ENDPOINT"), "{error}");
 }
+
+#[test]
+fn a_message_of_the_server_does_not_steer_the_terminal() {
+    let server = server();
+    let home = Home::new(&server.url);
+    server.fault("/api/v1/", usize::MAX, Fault::Message("\u{1b}[2J\u{1b}]0;x\u{7} no\nmore"));
+    let error = home.library().model(&source("modelscope:a/model")).unwrap_err().to_string();
+    assert!(!error.contains(char::is_control) && error.contains("\\u{1b}[2J"), "{error:?}");
+}

@@ -40,6 +40,14 @@ pub enum Fault {
     Login,
     /// Sends other bytes of the same number.
     OtherBytes,
+    /// Does not say how long a file is.
+    Chunked,
+    /// Sends a list byte by byte, with a wait before each.
+    Drip(Duration),
+    /// Refuses with a success that says so.
+    Message(&'static str),
+    /// Gives every file the same entity tag.
+    OneTag,
     /// Sends to another server for the same path.
     Redirect(String),
     /// Says another length than it states in its list.
@@ -172,6 +180,12 @@ fn answer(state: &State, request: &Request<Incoming>) -> Response<Body> {
         Some(Fault::Redirect(to)) => return plain(302, &[("location", format!("{to}{}", seen.path))], ""),
         _ => {}
     }
+    if let Some(Fault::Drip(wait)) = fault {
+        return drip(wait);
+    }
+    if let Some(Fault::Message(words)) = fault {
+        return plain(200, &[], json!({ "Code": 500, "Message": words }).to_string());
+    }
     let path = seen.path.trim_start_matches('/');
     let commit = state.commit.lock().unwrap().clone();
     if path.contains("a/private") && !token {
@@ -199,6 +213,17 @@ fn answer(state: &State, request: &Request<Incoming>) -> Response<Body> {
         return found.map_or_else(|| plain(404, &[], ""), |bytes| file(&bytes, &tag(&bytes), &seen, fault.as_ref()));
     }
     resolve(state, path, &commit, &seen, fault.as_ref())
+}
+
+/// White space, a byte at a time, without end.
+fn drip(wait: Duration) -> Response<Body> {
+    let (mut sender, channel) = Channel::new(1);
+    tokio::spawn(async move {
+        while sender.send_data(Bytes::from_static(b" ")).await.is_ok() {
+            tokio::time::sleep(wait).await;
+        }
+    });
+    Response::new(channel)
 }
 
 /// What the hub says of a revision.
@@ -236,12 +261,13 @@ fn resolve(state: &State, path: &str, commit: &str, seen: &Seen, fault: Option<&
     };
     let sha = if revision == "main" { commit } else { revision };
     let mut headers = vec![("x-repo-commit", sha.to_string())];
+    let one_tag = matches!(fault, Some(Fault::OneTag));
     if bytes.len() < LARGE {
-        headers.push(("etag", format!("\"{}\"", git(&bytes))));
+        headers.push(("etag", format!("\"{}\"", if one_tag { "same".into() } else { git(&bytes) })));
         return file(&bytes, &headers, seen, fault);
     }
     let digest = sha256(&bytes);
-    headers.push(("x-linked-etag", format!("\"{digest}\"")));
+    headers.push(("x-linked-etag", format!("\"{}\"", if one_tag { "same" } else { &digest })));
     headers.push(("x-linked-size", bytes.len().to_string()));
     headers.push(("location", format!("{}/store/{digest}", state.store.lock().unwrap())));
     plain(302, &headers, "")
@@ -291,7 +317,10 @@ fn file(bytes: &[u8], headers: &[(&'static str, String)], seen: &Seen, fault: Op
     let (sender, channel) = Channel::new(1);
     let mut response = Response::new(channel);
     *response.status_mut() = status.try_into().expect("a status");
-    let mut own = vec![("content-length", body.len().to_string())];
+    let mut own = match fault {
+        Some(Fault::Chunked) if seen.method != Method::HEAD.as_str() => Vec::new(),
+        _ => vec![("content-length", body.len().to_string())],
+    };
     if status == 206 {
         own.push(("content-range", format!("bytes {from}-{}/{total}", total - 1)));
     }

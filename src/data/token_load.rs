@@ -1,0 +1,371 @@
+//! A tokenizer from the files of its folder.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tokenizers::{
+    AddedToken, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, TruncationDirection, decoders,
+    models::wordpiece::WordPiece, normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
+    processors::bert::BertProcessing,
+};
+
+use super::{
+    DataError, Tokenizer,
+    error::shorten,
+    token_files::{read_optional, unreadable, unusable},
+    token_settings::{Class, Settings},
+};
+use crate::warning::{Kind, Warning, lines};
+
+const FILE: &str = "tokenizer.json";
+const VOCAB: &str = "vocab.txt";
+/// Ids are below this: an embedding with more rows does not exist.
+const IDS: usize = 1 << 24;
+/// How many times as long a normalizer of tokenizer.json may make a text.
+const GROWTH: usize = 64;
+
+impl Tokenizer {
+    /// Loads the tokenizer of an HF folder: from tokenizer.json where there is one, else from vocab.txt.
+    ///
+    /// What tokenizer_config.json says holds in both cases, as in transformers: `do_lower_case`, `tokenize_chinese_chars`,
+    /// `strip_accents`, special and added tokens, the class. What it does not say is as tokenizer.json has it (transformers
+    /// takes its own defaults even then; where that matters there is a warning), or with vocab.txt as `BertTokenizer` has it.
+    /// In folders that are older, special_tokens_map.json and added_tokens.json count too.
+    ///
+    /// # Errors
+    /// Where neither file is there, one cannot be read, its tokenizer is another than BERT's and tokenizer.json does not
+    /// describe it, or the vocabulary lacks `[UNK]`, `[CLS]` or `[SEP]`.
+    pub fn from_folder(dir: &Path) -> Result<Self, DataError> {
+        let file = read_optional(dir, FILE)?;
+        let settings = Settings::read(dir, file.is_some())?;
+        if let Some(bytes) = file {
+            let refuse = |what: String| unusable(dir, FILE, what);
+            let inner = tokenizers::Tokenizer::from_bytes(&bytes)
+                .map_err(|error| unreadable(dir, FILE, &bytes, &error.to_string()))?;
+            check_growth(inner.get_normalizer()).map_err(refuse)?;
+            return Self::from_file(inner, settings).map_err(refuse);
+        }
+        let Some(bytes) = read_optional(dir, VOCAB)? else {
+            return Err(unusable(dir, "", "no tokenizer here: expected tokenizer.json or vocab.txt".into()));
+        };
+        let refuse = |what: String| unreadable(dir, VOCAB, &bytes, &what);
+        let text = std::str::from_utf8(&bytes).map_err(|error| refuse(format!("it is not UTF-8: {error}")))?;
+        let mut loaded = Self::from_vocab_txt(text, settings).map_err(refuse)?;
+        loaded.warnings.extend(repeated(text));
+        Ok(loaded)
+    }
+
+    /// For words in the order of their ids.
+    pub(super) fn from_words(words: Vec<String>, lower_case: bool) -> Result<Self, String> {
+        let bert = Settings { lower_case: Some(lower_case), ..Settings::for_bert() };
+        Self::from_vocab_txt(&words.join("\n"), bert)
+    }
+
+    /// From the text of a vocab.txt, read by the rule of the tokenizers library, which is also that of transformers:
+    /// ids are line numbers, white space at the end of a line is no part of the token, the last of equal lines counts.
+    fn from_vocab_txt(text: &str, settings: Settings) -> Result<Self, String> {
+        let unk = settings.name("unk_token").unwrap_or("[UNK]").to_owned();
+        let vocab = WordPiece::read_bytes(text.as_bytes()).map_err(|error| error.to_string())?;
+        let model = WordPiece::builder().vocab(vocab).unk_token(unk).build().map_err(|error| error.to_string())?;
+        Self::of_bert(model.into(), settings.normalizer(BertNormalizer::default()), settings)
+    }
+
+    /// From a tokenizer.json that has been read.
+    fn from_file(inner: tokenizers::Tokenizer, mut settings: Settings) -> Result<Self, String> {
+        check_vocabulary(&inner, &mut settings.notes)?;
+        settings.cut_left =
+            settings.cut_left.or_else(|| Some(matches!(inner.get_truncation()?.direction, TruncationDirection::Left)));
+        let (model, pre_tokenizer) = (inner.get_model(), inner.get_pre_tokenizer());
+        let of_bert = match (model, inner.get_normalizer(), pre_tokenizer) {
+            (
+                ModelWrapper::WordPiece(model),
+                Some(NormalizerWrapper::BertNormalizer(normalizer)),
+                Some(PreTokenizerWrapper::BertPreTokenizer(_)),
+            ) if settings.class == Class::Bert => Some((model.clone(), *normalizer)),
+            _ => None,
+        };
+        let Some((mut model, own)) = of_bert else {
+            if settings.class == Class::Bert {
+                settings.notes.push(
+                    "tokenizer.json describes a tokenizer that is not BertTokenizer's, and no file names another class: taper \
+                     follows tokenizer.json, where transformers 5 builds a BertTokenizer from its vocabulary; name the class \
+                     PreTrainedTokenizerFast in tokenizer_config.json to have both agree"
+                        .into(),
+                );
+                settings.class = Class::File;
+                settings.stated = settings.named.iter().map(|(key, _)| key.clone()).collect();
+            }
+            return Self::finished(inner, settings);
+        };
+        // What BertTokenizer would make of the same files.
+        let theirs = settings.normalizer(BertNormalizer::default());
+        let ours = settings.normalizer(own);
+        let flags = |n: &BertNormalizer| {
+            (n.clean_text, n.handle_chinese_chars, n.strip_accents.unwrap_or(n.lowercase), n.lowercase)
+        };
+        if flags(&theirs) != flags(&ours) {
+            settings.notes.push(format!(
+                "tokenizer.json {} and tokenizer_config.json does not say: taper follows tokenizer.json, where transformers 5 takes \
+                 the defaults of BertTokenizer; write {} into tokenizer_config.json to have both agree",
+                differences(&theirs, &ours, |key, own, _| format!("has {key} {own}")),
+                differences(&theirs, &ours, |key, own, _| format!("\"{key}\": {own}")),
+            ));
+        }
+        if settings.stated.iter().any(|key| key == "unk_token")
+            && let Some(unk) = settings.name("unk_token")
+        {
+            unk.clone_into(&mut model.unk_token);
+        }
+        if !settings.added_is_final {
+            for (id, token) in inner.get_added_vocabulary().get_added_tokens_decoder() {
+                settings.added.insert(u64::from(*id), token.clone());
+            }
+        }
+        let post_processor = inner.get_post_processor().cloned();
+        let mut loaded = Self::of_bert(model.into(), ours, settings)?;
+        if let Some(post_processor) = post_processor {
+            loaded.inner.with_post_processor(Some(post_processor));
+        }
+        loaded.checked()
+    }
+
+    /// A tokenizer as `BertTokenizer` builds it.
+    fn of_bert(model: ModelWrapper, normalizer: BertNormalizer, settings: Settings) -> Result<Self, String> {
+        let mut inner = tokenizers::Tokenizer::new(model);
+        inner.with_normalizer(Some(normalizer)).map_err(|error| error.to_string())?;
+        inner.with_pre_tokenizer(Some(BertPreTokenizer));
+        inner.with_decoder(Some(decoders::wordpiece::WordPiece::default()));
+        Self::finished(inner, settings)
+    }
+
+    /// Adds tokens and settles what files leave open: padding, truncation, `[CLS]` and `[SEP]`.
+    fn finished(mut inner: tokenizers::Tokenizer, mut settings: Settings) -> Result<Self, String> {
+        let text = |error: tokenizers::Error| error.to_string();
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(text)?;
+        settings.complete_names(&inner);
+        let lacking = |token: &str| format!("the vocabulary lacks {token}, without which BERT's input cannot be built");
+        add_tokens(&mut inner, &mut settings)?;
+        let id = |key: &str| {
+            let name = settings.name(key).unwrap_or_default();
+            inner.token_to_id(name).ok_or_else(|| lacking(name))
+        };
+        let (unk, cls, sep) = (id("unk_token")?, id("cls_token")?, id("sep_token")?);
+        let names = (settings.name("sep_token").unwrap_or_default(), settings.name("cls_token").unwrap_or_default());
+        if inner.get_post_processor().is_none() {
+            inner.with_post_processor(Some(BertProcessing::new((names.0.into(), sep), (names.1.into(), cls))));
+        }
+        inner.set_encode_special_tokens(settings.split_special);
+        let named = settings.named.iter().map(|(key, token)| (key.clone(), token.content.clone()));
+        let named = named.filter(|(_, content)| inner.token_to_id(content).is_some()).collect();
+        let warn = |note: String| Warning::new(Kind::Tokens, note);
+        let loaded = Self {
+            cls,
+            sep,
+            unk: Some(unk),
+            class: settings.class,
+            named,
+            cut_left: settings.cut_left.unwrap_or(false),
+            model_max_length: settings.model_max_length,
+            warnings: settings.notes.into_iter().map(warn).collect(),
+            inner,
+        };
+        loaded.checked()
+    }
+
+    /// Refuses a post-processor that does not put `[CLS]` before a text and `[SEP]` after it.
+    fn checked(self) -> Result<Self, String> {
+        let empty = self.inner.encode_fast("", true).map_err(|error| error.to_string())?;
+        match empty.get_ids() == [self.cls, self.sep] {
+            true => Ok(self),
+            false => {
+                let [cls, sep] = [self.cls, self.sep].map(|id| self.tokens(&[id]).concat());
+                Err(format!("an empty text becomes {:?}, expected {cls} {sep}", empty.get_tokens()))
+            }
+        }
+    }
+}
+
+impl Settings {
+    /// A normalizer with what the files say; what they leave open is as in `base`.
+    fn normalizer(&self, base: BertNormalizer) -> BertNormalizer {
+        BertNormalizer::new(
+            base.clean_text,
+            self.chinese_chars.unwrap_or(base.handle_chinese_chars),
+            self.strip_accents.or(base.strip_accents),
+            self.lower_case.unwrap_or(base.lowercase),
+        )
+    }
+
+    /// What a tokenizer.json leaves without a name has the names that BERT gives, or that its model gives to unknown words.
+    fn complete_names(&mut self, inner: &tokenizers::Tokenizer) {
+        if self.class == Class::Bert {
+            return;
+        }
+        let of_model = match inner.get_model() {
+            ModelWrapper::WordPiece(model) => Some(model.unk_token.clone()),
+            ModelWrapper::WordLevel(model) => Some(model.unk_token.clone()),
+            ModelWrapper::BPE(model) => model.unk_token.clone(),
+            ModelWrapper::Unigram(_) => None,
+        };
+        let of_model = of_model.filter(|token| inner.token_to_id(token).is_some());
+        for (key, default) in
+            [("unk_token", of_model.as_deref().unwrap_or("[UNK]")), ("cls_token", "[CLS]"), ("sep_token", "[SEP]")]
+        {
+            if self.name(key).is_none() {
+                self.named.push((key.into(), AddedToken::from(default, true)));
+            }
+        }
+        for (key, default) in [("pad_token", "[PAD]"), ("mask_token", "[MASK]")] {
+            if self.name(key).is_none() && inner.get_added_vocabulary().get_vocab().contains_key(default) {
+                self.named.push((key.into(), AddedToken::from(default, true)));
+            }
+        }
+    }
+}
+
+/// Adds what the files add, in the order of transformers: ids follow from it where the vocabulary lacks a token.
+fn add_tokens(inner: &mut tokenizers::Tokenizer, settings: &mut Settings) -> Result<(), String> {
+    let text = |error: tokenizers::Error| error.to_string();
+    let is_named = |content: &str| settings.named.iter().any(|(_, token)| token.content == content);
+    let there = inner.get_added_vocabulary().get_added_tokens_decoder().clone();
+    let mut first: Vec<AddedToken> = Vec::new();
+    for token in settings.added.values().filter(|token| !there.values().any(|known| known == *token)) {
+        let mut token = token.clone();
+        token.special |= is_named(&token.content);
+        first.push(token);
+    }
+    inner.add_tokens(first).map_err(text)?;
+    for (id, token) in &settings.added {
+        let given = inner.token_to_id(&token.content);
+        if let Some(given) = given.filter(|given| u64::from(*given) != *id) {
+            settings.notes.push(format!(
+                "the files give the added token `{}` the id {id}, but it has {given}, as in transformers 5: the vocabulary is not the \
+                 one it was added to",
+                shorten(&token.content)
+            ));
+        }
+    }
+    let default_only = |key: &str| !settings.stated.iter().any(|stated| stated == key);
+    for (key, token) in &settings.named {
+        let known = inner.get_added_vocabulary().get_vocab().contains_key(&token.content);
+        let in_model = inner.get_model().token_to_id(&token.content).is_some();
+        // One that the vocabulary lacks and no row of the embedding is left for is of no use: transformers would fail on it.
+        let room = !in_model && settings.rows.is_some_and(|rows| next_id(inner) < rows);
+        let needed = ["unk_token", "cls_token", "sep_token"].contains(&key.as_str());
+        // A tokenizer.json that decides alone says itself which tokens are special.
+        let by_itself = settings.class == Class::File && default_only(key);
+        if !known && !by_itself && (in_model || room && !(needed && default_only(key))) {
+            let mut token = token.clone();
+            token.special = true;
+            inner.add_special_tokens([token]).map_err(text)?;
+        }
+    }
+    let extra: Vec<AddedToken> = settings
+        .extra
+        .iter()
+        .filter(|token| !inner.get_added_vocabulary().get_vocab().contains_key(&token.content))
+        .cloned()
+        .collect();
+    inner.add_tokens(extra).map_err(text)?;
+    Ok(())
+}
+
+/// The id that the next added token would have.
+fn next_id(inner: &tokenizers::Tokenizer) -> usize {
+    let model = inner.get_model().get_vocab_size();
+    let added = inner.get_added_vocabulary().get_added_tokens_decoder().keys().max();
+    added.map_or(model, |last| model.max(*last as usize + 1))
+}
+
+/// Refuses a tokenizer.json whose ids no embedding can have, and notes ids that two tokens share.
+fn check_vocabulary(inner: &tokenizers::Tokenizer, notes: &mut Vec<String>) -> Result<(), String> {
+    let vocab = inner.get_model().get_vocab();
+    if vocab.is_empty() {
+        return Err("its vocabulary is empty: no text has tokens in it".into());
+    }
+    if let Some((token, id)) = vocab.iter().filter(|(_, id)| **id as usize >= IDS).min() {
+        return Err(format!("its token `{}` has the id {id}; expected ids below {IDS}", shorten(token)));
+    }
+    let mut ids: Vec<(u32, &str)> = vocab.iter().map(|(token, id)| (*id, token.as_str())).collect();
+    ids.sort_unstable();
+    let twice: Vec<String> = ids
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| format!("`{}` and `{}` have the id {}", shorten(pair[0].1), shorten(pair[1].1), pair[0].0))
+        .collect();
+    if let Some(first) = twice.first() {
+        let more = match twice.len() {
+            1 => String::new(),
+            n => format!(", and {} more share theirs", n - 1),
+        };
+        notes.push(format!("tokenizer.json: {first}{more}; the model cannot tell such tokens apart"));
+    }
+    Ok(())
+}
+
+/// Lines of a vocab.txt that are there more than once: only the last of equal ones counts.
+fn repeated(text: &str) -> Option<Warning> {
+    let mut first = std::collections::HashMap::new();
+    let mut again = Vec::new();
+    for (number, line) in (1u64..).zip(text.lines()) {
+        if let Some(earlier) = first.insert(line.trim_end(), number) {
+            again.push((earlier, line.trim_end()));
+        }
+    }
+    let (_, token) = again.first()?;
+    let numbers: Vec<u64> = again.iter().map(|(line, _)| *line).collect();
+    Some(Warning::new(
+        Kind::Tokens,
+        format!(
+            "vocab.txt has tokens twice (`{}` first): as in transformers the last of equal lines gives the id, and {} lead to no token",
+            shorten(token),
+            lines(&numbers)
+        ),
+    ))
+}
+
+/// Refuses normalizers that could make a text longer without measure.
+fn check_growth(normalizer: Option<&NormalizerWrapper>) -> Result<(), String> {
+    let times = normalizer.map_or(1, growth);
+    match times > GROWTH {
+        true => Err(format!(
+            "its normalizer can make a text {} times as long by replacing; expected {GROWTH} times at most",
+            if times == usize::MAX { "without end".to_owned() } else { times.to_string() }
+        )),
+        false => Ok(()),
+    }
+}
+
+/// How many times as long a normalizer can make a text.
+fn growth(normalizer: &NormalizerWrapper) -> usize {
+    match normalizer {
+        NormalizerWrapper::Sequence(all) => all.as_ref().iter().map(growth).fold(1, |all, one| all.saturating_mul(one)),
+        NormalizerWrapper::Replace(replace) => {
+            // A regular expression may match each character, and nothing between two.
+            let shortest = match serde_json::to_value(replace).ok().as_ref().map(|value| &value["pattern"]) {
+                Some(Value::Object(pattern)) => pattern.get("String").and_then(Value::as_str).map_or(1, str::len),
+                _ => 1,
+            };
+            replace.content.len().div_ceil(shortest.max(1)).max(1)
+        }
+        _ => 1,
+    }
+}
+
+/// In which flags two normalizers differ, each in words.
+fn differences(theirs: &BertNormalizer, ours: &BertNormalizer, word: impl Fn(&str, bool, bool) -> String) -> String {
+    let strip = |n: &BertNormalizer| n.strip_accents.unwrap_or(n.lowercase);
+    let all = [
+        ("do_lower_case", ours.lowercase, theirs.lowercase),
+        ("tokenize_chinese_chars", ours.handle_chinese_chars, theirs.handle_chinese_chars),
+        ("strip_accents", strip(ours), strip(theirs)),
+        ("clean_text", ours.clean_text, theirs.clean_text),
+    ];
+    let words: Vec<String> = all
+        .into_iter()
+        .filter(|(_, ours, theirs)| ours != theirs)
+        .map(|(key, ours, theirs)| word(key, ours, theirs))
+        .collect();
+    words.join(", ")
+}

@@ -1,0 +1,545 @@
+//! What the files beside a vocabulary say about tokens: tokenizer_config.json, special_tokens_map.json, added_tokens.json and
+//! `tokenizer_class` of config.json, by the rules of transformers 5 (`AutoTokenizer`, `BertTokenizer`).
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Map, Value};
+use tokenizers::AddedToken;
+
+use super::{
+    DataError,
+    token_files::{malformed, object, read_optional, unusable},
+};
+
+pub(super) const CONFIG: &str = "tokenizer_config.json";
+pub(super) const SPECIAL_MAP: &str = "special_tokens_map.json";
+pub(super) const ADDED: &str = "added_tokens.json";
+
+/// Who decides how a text becomes tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Class {
+    /// `BertTokenizer`, or one of the classes that are the same under another name.
+    #[default]
+    Bert,
+    /// tokenizer.json alone.
+    File,
+}
+
+/// A named special token: its key (`cls_token`) and what it is.
+pub(super) type Named = (String, AddedToken);
+
+/// What the files say; what they leave open is `None` or empty.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub class: Class,
+    /// Whether a file names the class.
+    pub class_is_named: bool,
+    pub lower_case: Option<bool>,
+    pub chinese_chars: Option<bool>,
+    pub strip_accents: Option<bool>,
+    /// Tokens added to the vocabulary, by the id that the file states.
+    pub added: BTreeMap<u64, AddedToken>,
+    /// Whether `added` is all of them: what tokenizer.json adds does not count then.
+    pub added_is_final: bool,
+    /// In the order in which transformers adds those that the vocabulary lacks.
+    pub named: Vec<Named>,
+    /// Keys of `named` that a file states; the others are BERT's own.
+    pub stated: Vec<String>,
+    /// Special tokens without a name, in their order.
+    pub extra: Vec<AddedToken>,
+    /// Whether special tokens in a text are ordinary text.
+    pub split_special: bool,
+    /// Whether texts that are too long lose their beginning.
+    pub cut_left: Option<bool>,
+    pub model_max_length: Option<usize>,
+    /// Rows of the embedding, as config.json says.
+    pub rows: Option<usize>,
+    /// What is legal and probably a mistake, in words.
+    pub notes: Vec<String>,
+}
+
+/// What a key of tokenizer_config.json means for ids.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// It decides about ids and is read.
+    Read,
+    /// It never decides about ids.
+    Without,
+    /// Older versions of transformers heeded it, 5 does not; another value than this one is worth a word.
+    Past(&'static str),
+    /// It belongs to a tokenizer of another kind.
+    Foreign,
+}
+use Meaning::{Foreign, Past, Read, Without};
+
+/// Every key that transformers or its tokenizers write or know. Keys that end in `_token` name special tokens and are read.
+const KEYS: &[(&str, Meaning)] = &[
+    ("tokenizer_class", Read),
+    ("auto_map", Read),
+    ("do_lower_case", Read),
+    ("tokenize_chinese_chars", Read),
+    ("strip_accents", Read),
+    ("added_tokens_decoder", Read),
+    ("additional_special_tokens", Read),
+    ("extra_special_tokens", Read),
+    ("model_specific_special_tokens", Read),
+    ("split_special_tokens", Read),
+    ("truncation_side", Read),
+    ("model_max_length", Read),
+    ("max_len", Read),
+    ("fast_tokenizer_files", Read),
+    ("never_split", Past("[]")),
+    ("do_basic_tokenize", Past("true")),
+    ("clean_text", Past("true")),
+    ("wordpieces_prefix", Past("\"##\"")),
+    ("add_prefix_space", Past("false")),
+    ("padding", Without),
+    ("padding_side", Without),
+    ("padding_strategy", Without),
+    ("pad_token_type_id", Without),
+    ("pad_token_id", Without),
+    ("pad_to_multiple_of", Without),
+    ("pad_to_max_length", Without),
+    ("model_input_names", Without),
+    ("clean_up_tokenization_spaces", Without),
+    ("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", Without),
+    ("spaces_between_special_tokens", Without),
+    ("skip_special_tokens", Without),
+    ("name_or_path", Without),
+    ("special_tokens_map_file", Without),
+    ("tokenizer_file", Without),
+    ("tokenizer_config_file", Without),
+    ("added_tokens_file", Without),
+    ("vocab_file", Without),
+    ("vocab_size", Without),
+    ("chat_template", Without),
+    ("chat_control_tokens", Without),
+    ("response_template", Without),
+    ("response_schema", Without),
+    ("processor_class", Without),
+    ("max_length", Without),
+    ("stride", Without),
+    ("truncation", Without),
+    ("truncation_strategy", Without),
+    ("return_tensors", Without),
+    ("return_token_type_ids", Without),
+    ("return_attention_mask", Without),
+    ("use_fast", Without),
+    ("from_slow", Without),
+    ("trust_remote_code", Without),
+    ("is_local", Without),
+    ("local_files_only", Without),
+    ("verbose", Without),
+    ("backend", Without),
+    ("errors", Without),
+    ("legacy", Without),
+    ("add_bos_token", Without),
+    ("add_eos_token", Without),
+    ("files_loaded", Without),
+    ("model_type", Without),
+    ("transformers_version", Without),
+    ("word_tokenizer_type", Foreign),
+    ("subword_tokenizer_type", Foreign),
+    ("do_word_tokenize", Foreign),
+    ("do_subword_tokenize", Foreign),
+    ("mecab_kwargs", Foreign),
+    ("sudachi_kwargs", Foreign),
+    ("jumanpp_kwargs", Foreign),
+    ("sp_model_kwargs", Foreign),
+    ("spm_file", Foreign),
+    ("merges_file", Foreign),
+    ("remove_space", Foreign),
+    ("keep_accents", Foreign),
+    ("normalization", Foreign),
+    ("do_lower_and_remove_space", Foreign),
+    ("word_shape_file", Foreign),
+    ("word_pronunciation_file", Foreign),
+];
+
+/// Values that `from_pretrained` would hand on as the tokenizer itself, or as arguments without a name.
+const INTERNAL: &[&str] =
+    &["init_inputs", "vocab", "merges", "tokenizer_object", "post_processor", "tokenizer_padding", "gguf_file"];
+
+/// Classes of transformers 5.23 that are `BertTokenizer` under another name or with its own defaults.
+const SAME_AS_BERT: &[&str] = &[
+    "BertTokenizer",
+    "ConvBertTokenizer",
+    "DPRContextEncoderTokenizer",
+    "DPRQuestionEncoderTokenizer",
+    "DPRReaderTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "LayoutLMTokenizer",
+    "LxmertTokenizer",
+    "MobileBertTokenizer",
+    "RetriBertTokenizer",
+    "SqueezeBertTokenizer",
+];
+
+/// Classes that take tokenizer.json as it is.
+const OF_THE_FILE: &[&str] = &["PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"];
+
+/// Classes of transformers 5.23 that build a tokenizer of their own, whatever tokenizer.json says.
+const OF_ITS_OWN: &[&str] = &[
+    "AlbertTokenizer",
+    "BartTokenizer",
+    "BarthezTokenizer",
+    "BartphoTokenizer",
+    "BertGenerationTokenizer",
+    "BertJapaneseTokenizer",
+    "BertweetTokenizer",
+    "BigBirdTokenizer",
+    "BioGptTokenizer",
+    "BlenderbotSmallTokenizer",
+    "BlenderbotTokenizer",
+    "ByT5Tokenizer",
+    "CLIPTokenizer",
+    "CTRLTokenizer",
+    "CamembertTokenizer",
+    "CanineTokenizer",
+    "ClvpTokenizer",
+    "CodeLlamaTokenizer",
+    "CohereTokenizer",
+    "CpmAntTokenizer",
+    "CpmTokenizer",
+    "DebertaTokenizer",
+    "DebertaV2Tokenizer",
+    "DiaTokenizer",
+    "EsmTokenizer",
+    "FNetTokenizer",
+    "FSMTTokenizer",
+    "FlaubertTokenizer",
+    "FunnelTokenizer",
+    "GPT2Tokenizer",
+    "GPTNeoXJapaneseTokenizer",
+    "GPTNeoXTokenizer",
+    "GemmaTokenizer",
+    "HerbertTokenizer",
+    "LEDTokenizer",
+    "LayoutLMv2Tokenizer",
+    "LayoutLMv3Tokenizer",
+    "LayoutXLMTokenizer",
+    "LlamaTokenizer",
+    "LukeTokenizer",
+    "MBart50Tokenizer",
+    "MBartTokenizer",
+    "MLukeTokenizer",
+    "MPNetTokenizer",
+    "MarianTokenizer",
+    "MarkupLMTokenizer",
+    "MgpstrTokenizer",
+    "MvpTokenizer",
+    "MyT5Tokenizer",
+    "NllbTokenizer",
+    "NougatTokenizer",
+    "OpenAIGPTTokenizer",
+    "PLBartTokenizer",
+    "PegasusTokenizer",
+    "PerceiverTokenizer",
+    "PhobertTokenizer",
+    "ProphetNetTokenizer",
+    "Qwen2Tokenizer",
+    "RagTokenizer",
+    "ReformerTokenizer",
+    "RemBertTokenizer",
+    "RoCBertTokenizer",
+    "RoFormerTokenizer",
+    "RobertaTokenizer",
+    "SeamlessM4TTokenizer",
+    "Siglip2Tokenizer",
+    "SiglipTokenizer",
+    "SplinterTokenizer",
+    "T5Tokenizer",
+    "TapasTokenizer",
+    "UdopTokenizer",
+    "VitsTokenizer",
+    "Wav2Vec2CTCTokenizer",
+    "WhisperTokenizer",
+    "XGLMTokenizer",
+    "XLMRobertaTokenizer",
+    "XLMTokenizer",
+    "XLNetTokenizer",
+];
+
+/// The named special tokens in transformers' order, and what `BertTokenizer` takes where the files say nothing.
+const NAMED: [(&str, Option<&str>); 7] = [
+    ("bos_token", None),
+    ("eos_token", None),
+    ("unk_token", Some("[UNK]")),
+    ("sep_token", Some("[SEP]")),
+    ("pad_token", Some("[PAD]")),
+    ("cls_token", Some("[CLS]")),
+    ("mask_token", Some("[MASK]")),
+];
+
+impl Settings {
+    /// What the files of a folder say. `has_file` tells whether there is a tokenizer.json.
+    pub fn read(dir: &Path, has_file: bool) -> Result<Self, DataError> {
+        let config = object(dir, CONFIG)?;
+        let mut settings = Self::default();
+        settings.take_class(dir, config.as_ref(), has_file)?;
+        let mut config = config.unwrap_or_default();
+        settings.look_at_keys(dir, &config, has_file)?;
+
+        // As in transformers: the older name counts where the newer one says nothing.
+        if !config.get("extra_special_tokens").is_some_and(says_something)
+            && let Some(old) = config.shift_remove("additional_special_tokens")
+        {
+            config.insert("extra_special_tokens".into(), old);
+        }
+        settings.added_is_final = config.contains_key("added_tokens_decoder");
+        if let Some(decoder) = config.get("added_tokens_decoder") {
+            let what = "a map from ids to tokens";
+            let entries = decoder.as_object().ok_or_else(|| malformed(dir, CONFIG, "added_tokens_decoder", what))?;
+            for (id, token) in entries {
+                let id = id.parse().map_err(|_| malformed(dir, CONFIG, "added_tokens_decoder", what))?;
+                let token = token_of(token, false).filter(|_| token.is_object());
+                settings.added.insert(id, token.ok_or_else(|| malformed(dir, CONFIG, "added_tokens_decoder", what))?);
+            }
+        } else {
+            settings.merge_older_files(dir, &mut config)?;
+        }
+        settings.take_special(dir, &config)?;
+        settings.take_switches(dir, &config)?;
+        Ok(settings)
+    }
+
+    /// The class, from tokenizer_config.json or else config.json.
+    fn take_class(&mut self, dir: &Path, config: Option<&Map<String, Value>>, file: bool) -> Result<(), DataError> {
+        // A config.json that cannot be read is the model's to report.
+        let model = read_optional(dir, "config.json")?;
+        let model: Value = model.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        self.rows = model["vocab_size"].as_u64().and_then(|rows| usize::try_from(rows).ok());
+        let none = Value::Null;
+        let own = config.and_then(|config| config.get("tokenizer_class")).unwrap_or(&none);
+        let (place, named) = match own.is_null() {
+            false => (CONFIG, own),
+            true => ("config.json", &model["tokenizer_class"]),
+        };
+        let name = match named {
+            Value::Null => return Ok(()),
+            Value::String(name) if name.is_empty() => return Ok(()),
+            Value::String(name) => name.as_str(),
+            _ => return Err(malformed(dir, place, "tokenizer_class", "the name of a class")),
+        };
+        self.class_is_named = true;
+        let plain = name.strip_suffix("Fast").unwrap_or(name);
+        let refuse = |why: &str| Err(unusable(dir, place, format!("tokenizer_class is `{name}`: {why}")));
+        let others = "taper reads BERT's tokenizer (BertTokenizer), or any that tokenizer.json describes with the class \
+                      PreTrainedTokenizerFast";
+        if SAME_AS_BERT.contains(&plain) {
+            self.class = Class::Bert;
+        } else if OF_ITS_OWN.contains(&plain) {
+            return refuse(&format!(
+                "its rules are its own and not BERT's, with which the ids would be others; {others}"
+            ));
+        } else if file {
+            // Those that transformers does not know are read like this too.
+            self.class = Class::File;
+            if !OF_THE_FILE.contains(&name) {
+                self.notes.push(format!(
+                    "{place} names the tokenizer class `{name}`, which transformers does not have: as there, tokenizer.json \
+                     alone decides about the tokens"
+                ));
+            }
+        } else {
+            return refuse(&format!(
+                "from vocab.txt alone only BertTokenizer can be built, and there is no tokenizer.json; {others}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses keys of other tokenizers, and notes what has no effect.
+    fn look_at_keys(&mut self, dir: &Path, config: &Map<String, Value>, has_file: bool) -> Result<(), DataError> {
+        for (key, value) in config.iter().filter(|(_, value)| says_something(value)) {
+            let refuse = |why: &str| Err(unusable(dir, CONFIG, format!("`{key}` is {value}: {why}")));
+            if INTERNAL.contains(&key.as_str()) {
+                return refuse("it would replace parts of the tokenizer; expected no such key");
+            }
+            match KEYS.iter().find(|(name, _)| name == key).map(|(_, meaning)| *meaning) {
+                Some(Read | Without) => {}
+                Some(Past(value_without)) => {
+                    if value.to_string() != value_without {
+                        self.notes.push(format!(
+                            "{CONFIG}: `{key}` is {value}; transformers 5 does not heed it, nor does taper, but versions before 5 \
+                             did: tokens may differ from those the model was trained on"
+                        ));
+                    }
+                }
+                // Where tokenizer.json decides, transformers hands it to nobody.
+                Some(Foreign) if self.class == Class::File && has_file => {}
+                Some(Foreign) => {
+                    return refuse("it is a setting of a tokenizer that is not BERT's; expected no such key");
+                }
+                None if key.ends_with("_token") => {}
+                None => self.notes.push(format!(
+                    "{CONFIG}: `{key}` is a key that neither taper nor BertTokenizer knows: it has no effect"
+                )),
+            }
+        }
+        let auto = &config.get("auto_map").unwrap_or(&Value::Null);
+        if auto.is_array() || auto.get("AutoTokenizer").is_some_and(says_something) {
+            return Err(unusable(
+                dir,
+                CONFIG,
+                "`auto_map` names code of the repository as the tokenizer, which taper cannot run; where the tokenizer is BERT's \
+                 all the same, remove the key"
+                    .into(),
+            ));
+        }
+        let versions = config.get("fast_tokenizer_files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if let Some(other) = versions.iter().find(|name| *name != "tokenizer.json") {
+            return Err(unusable(
+                dir,
+                CONFIG,
+                format!(
+                    "`fast_tokenizer_files` names {other}, which depends on the version of transformers: leave tokenizer.json only"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Folders saved before transformers 4.34: special_tokens_map.json goes over the config, added_tokens.json adds tokens.
+    fn merge_older_files(&mut self, dir: &Path, config: &mut Map<String, Value>) -> Result<(), DataError> {
+        if let Some(map) = object(dir, SPECIAL_MAP)? {
+            for (key, value) in map {
+                let known = key.ends_with("_token")
+                    || ["additional_special_tokens", "extra_special_tokens"].contains(&key.as_str());
+                if !known {
+                    if says_something(&value) {
+                        self.notes.push(format!("{SPECIAL_MAP}: `{key}` is no special token: it has no effect"));
+                    }
+                    continue;
+                }
+                // A list that goes over another one adds to it.
+                let value = match (key.as_str(), value, config.get("extra_special_tokens")) {
+                    ("extra_special_tokens", Value::Array(new), Some(Value::Array(old))) => {
+                        let mut all = old.clone();
+                        all.extend(new.into_iter().filter(|token| !old.contains(token)));
+                        Value::Array(all)
+                    }
+                    ("additional_special_tokens", _, Some(_)) => continue,
+                    (_, value, _) => value,
+                };
+                config.insert(key, value);
+            }
+        }
+        let content = |value: &Value| token_of(value, true).map(|token| token.content);
+        let mut special: Vec<String> = Vec::new();
+        for (key, _) in NAMED {
+            special.extend(config.get(key).and_then(content));
+        }
+        special.extend(list_of(config.get("extra_special_tokens")).iter().filter_map(content));
+        for (token, id) in object(dir, ADDED)?.unwrap_or_default() {
+            let Some(id) = id.as_u64() else { return Err(malformed(dir, ADDED, &token, "an id")) };
+            self.added.insert(id, AddedToken::from(token.as_str(), special.contains(&token)));
+        }
+        if let Some(old) = config.shift_remove("additional_special_tokens") {
+            config.entry("extra_special_tokens").or_insert(old);
+        }
+        Ok(())
+    }
+
+    fn take_special(&mut self, dir: &Path, config: &Map<String, Value>) -> Result<(), DataError> {
+        let what = "a token: a string, or an object with `content`";
+        let token = |key: &str, value: &Value| token_of(value, true).ok_or_else(|| malformed(dir, CONFIG, key, what));
+        for (key, default) in NAMED {
+            match config.get(key).filter(|value| !value.is_null()) {
+                Some(value) => {
+                    self.named.push((key.into(), token(key, value)?));
+                    self.stated.push(key.into());
+                }
+                None if self.class == Class::Bert => {
+                    self.named.extend(default.map(|default| (key.into(), AddedToken::from(default, true))));
+                }
+                None => {}
+            }
+        }
+        let mut others: Vec<(&String, &Value)> = Vec::new();
+        let is_other = |key: &&String| key.ends_with("_token") && !NAMED.iter().any(|(name, _)| name == *key);
+        others.extend(
+            config.iter().filter(|(key, _)| is_other(key)).filter(|(_, value)| value.is_string() || value.is_object()),
+        );
+        for key in ["extra_special_tokens", "model_specific_special_tokens"] {
+            others.extend(config.get(key).and_then(Value::as_object).into_iter().flatten());
+        }
+        for (key, value) in others {
+            self.named.push((key.clone(), token(key, value)?));
+        }
+        for value in list_of(config.get("extra_special_tokens")) {
+            self.extra.push(token("extra_special_tokens", value)?);
+        }
+        match config.get("extra_special_tokens") {
+            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => Ok(()),
+            Some(_) => Err(malformed(dir, CONFIG, "extra_special_tokens", "a list of tokens")),
+        }
+    }
+
+    fn take_switches(&mut self, dir: &Path, config: &Map<String, Value>) -> Result<(), DataError> {
+        let switch = |key: &str| match config.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(yes)) => Ok(Some(*yes)),
+            Some(_) => Err(malformed(dir, CONFIG, key, "true or false")),
+        };
+        self.lower_case = switch("do_lower_case")?;
+        self.chinese_chars = switch("tokenize_chinese_chars")?;
+        self.strip_accents = switch("strip_accents")?;
+        self.split_special = switch("split_special_tokens")?.unwrap_or(false);
+        self.cut_left = match config.get("truncation_side") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(side)) if side == "left" => Some(true),
+            Some(Value::String(side)) if side == "right" => Some(false),
+            Some(_) => return Err(malformed(dir, CONFIG, "truncation_side", "\"left\" or \"right\"")),
+        };
+        // Where there is no limit, a number of thirty digits stands for it.
+        let length = config.get("model_max_length").filter(|length| !length.is_null()).or(config.get("max_len"));
+        self.model_max_length = length.and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok());
+        Ok(())
+    }
+
+    /// What `BertTokenizer` is where no file says anything.
+    pub fn for_bert() -> Self {
+        let named =
+            NAMED.iter().filter_map(|(key, default)| Some(((*key).into(), AddedToken::from((*default)?, true))));
+        Self { named: named.collect(), ..Self::default() }
+    }
+
+    /// A named special token, as it is written.
+    pub fn name(&self, key: &str) -> Option<&str> {
+        self.named.iter().find(|(name, _)| name == key).map(|(_, token)| token.content.as_str())
+    }
+}
+
+/// Whether a value is one that changes anything.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    }
+}
+
+fn list_of(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A token as these files write it: its content, or an object that says more.
+fn token_of(value: &Value, special: bool) -> Option<AddedToken> {
+    match value {
+        Value::String(content) => Some(AddedToken::from(content.as_str(), special)),
+        Value::Object(map) => {
+            let flag = |key: &str| map.get(key).and_then(Value::as_bool);
+            let special = special || flag("special").unwrap_or(false);
+            let mut token = AddedToken::from(map.get("content")?.as_str()?, special);
+            token.normalized = flag("normalized").unwrap_or(token.normalized);
+            token.lstrip = flag("lstrip").unwrap_or(false);
+            token.rstrip = flag("rstrip").unwrap_or(false);
+            token.single_word = flag("single_word").unwrap_or(false);
+            Some(token)
+        }
+        _ => None,
+    }
+}
