@@ -220,7 +220,7 @@ impl Repository for Hub<'_> {
         let temporary = self.home().join(format!("refs.{}.tmp", std::process::id()));
         let noted = fs::create_dir_all(path.parent().unwrap_or(&path))
             // A link of that name is not written through.
-            .and_then(|()| fs::remove_file(&temporary).or_else(|_| Ok(())))
+            .and_then(|()| fs::remove_file(&temporary).or(Ok(())))
             .and_then(|()| fs::OpenOptions::new().write(true).create_new(true).open(&temporary))
             .and_then(|mut file| file.write_all(commit.as_bytes()))
             .and_then(|()| fs::rename(&temporary, &path));

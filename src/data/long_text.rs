@@ -106,7 +106,7 @@ pub(super) fn beginnings(text: &str, tokens: usize) -> impl Iterator<Item = usiz
             return Some(text.len());
         }
         next = Some(end.saturating_mul(GROWTH));
-        Some(text.floor_char_boundary(end))
+        (0..=end).rev().find(|&end| text.is_char_boundary(end))
     })
 }
 

@@ -389,7 +389,7 @@ impl Settings {
             ));
         }
         let versions = config.get("fast_tokenizer_files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        if let Some(other) = versions.iter().find(|name| *name != "tokenizer.json") {
+        if let Some(other) = versions.iter().find(|name| name.as_str() != Some("tokenizer.json")) {
             return Err(unusable(
                 dir,
                 CONFIG,
