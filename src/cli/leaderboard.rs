@@ -57,14 +57,14 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
 
 /// `91.3% ± 0.8` of several seeds, `91.3% (90.1–92.4)` of one.
 fn cell(figure: Option<Mean>, metric: Metric) -> String {
-    let Some(Mean { n, mean, low, high }) = figure else { return format::NOTHING.into() };
+    let Some(Mean { n, mean, half, low, high, .. }) = figure else { return format::NOTHING.into() };
     let text = if metric == Metric::Loss { format!("{mean:.4}") } else { format::percent(mean) };
-    match (low.zip(high), metric) {
-        (None, _) => text,
-        (Some((low, high)), Metric::Loss) => format!("{text} ± {:.4}", (high - low) / 2.0),
+    match (half.filter(|_| n > 1), low.zip(high)) {
+        (Some(half), _) if metric == Metric::Loss => format!("{text} ± {half:.4}"),
         // Two seeds far apart tell nothing: more than everything is not more.
-        (Some((low, high)), _) if n > 1 => format!("{text} ± {:.1}", ((high - low) * 50.0).min(100.0)),
-        (Some((low, high)), _) => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
+        (Some(half), _) => format!("{text} ± {:.1}", (half * 100.0).min(100.0)),
+        (None, None) => text,
+        (None, Some((low, high))) => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use taper::{
     data::{self, LengthStats},
     execute::{Prepared, RunsPerDevice, Workbench, threads},
-    format,
+    format, metrics,
     plan::Estimate,
     spec::LoadedSpec,
     store::{RunRecord, RunState},
@@ -240,8 +240,20 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         .take(LABELS_SHOWN)
         .chain(more)
         .collect();
-    let majority = share(counts.iter().copied().max().unwrap_or(0));
-    out.line(format!("labels    {}; always guessing the commonest gives {majority}", classes.join(", ")))?;
+    out.line(format!("labels    {}", classes.join(", ")))?;
+    let always = metrics::majority(&dataset.class_counts(&splits.train)).unwrap_or(0) as usize;
+    let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
+    let gives: Vec<String> = measured
+        .map(|(name, rows)| {
+            let right = dataset.class_counts(rows)[always] as f64;
+            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
+        })
+        .collect();
+    out.line(format!(
+        "baseline  always answering {}, the commonest label of the train rows, gets {}",
+        data::escaped(&dataset.labels[always]),
+        gives.join(" and ")
+    ))?;
     if c.duplicates > 0 {
         out.line(format!(
             "repeats   {} texts stand again, {} of them with another label",

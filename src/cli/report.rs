@@ -41,6 +41,7 @@ impl Report {
                 evals: store.evals(&run.key)?,
                 probes: store.probes(&run.key)?,
                 predictions: store.predictions(&run.key, split)?,
+                warnings: store.warnings(&run.key)?,
                 run,
             });
         }

@@ -1,97 +1,130 @@
-//! What the records say: which run is best, by what, which runs are the same but for their seeds, and whether the best
-//! is distinguishable from the next. Pure functions of the input.
-
-use std::cmp::Ordering;
+//! What the records say: which configuration and which run is best, by what, and whether the best is distinguishable from the
+//! next. Pure functions of the input.
 
 use super::{
     input::{ReportInput, RunInput},
-    trials::{self, common_name, grouped, kept, without_seeds},
+    leaderboard::{Mean, mean, ranked},
+    trials::{Judge, Score, better_first},
 };
 use crate::{
-    event::Split,
     metrics::Metrics,
     plan::Metric,
-    stats::{Paired, Sample},
-    store::{PredictionRecord, RunState},
+    stats::{MeansDiffer, Paired, Sample, welch},
+    store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
 
-/// What the records say. Runs are named by their position in the input.
+/// What the records say. Runs are named by their position in the input, configurations by theirs in `groups`.
 pub struct Analysis {
-    /// The split whose figures choose the best run.
-    pub chosen_on: Split,
-    /// The figure that chooses.
-    pub chosen_by: Metric,
+    /// By what runs and configurations are ranked.
+    pub judge: Judge,
     /// Completed runs with a result, best first.
     pub ranked: Vec<usize>,
-    /// Score of each run, more is better; none without a result.
-    pub scores: Vec<Option<f64>>,
-    /// Runs that are the same but for their seeds, in the plan's order.
+    /// Score of each run; none without a result.
+    pub scores: Vec<Option<Score>>,
+    /// The configurations, which are the leaderboard's trials, in the plan's order.
     pub groups: Vec<Group>,
-    /// The best run against others.
-    pub comparisons: Vec<Comparison>,
+    /// The configurations, best first, as the leaderboard has them.
+    pub order: Vec<usize>,
+    /// The best configuration against the next.
+    pub comparison: Option<Comparison>,
 }
 
-/// Runs that are the same but for their seeds.
+/// A configuration: runs that are the same but for `train.seed`.
 pub struct Group {
     /// What their names have in common.
     pub name: String,
     /// The runs, in the plan's order.
     pub runs: Vec<usize>,
+    /// Those of them with a result, best first.
+    pub finished: Vec<usize>,
+    /// What ranks it.
+    pub chosen: Option<Mean>,
     /// Final accuracy of those with a result.
-    pub accuracy: Option<Sample>,
+    pub accuracy: Option<Mean>,
     /// Final macro-F1 of those with a result.
-    pub macro_f1: Option<Sample>,
+    pub macro_f1: Option<Mean>,
 }
 
-/// Two runs on the same rows.
-pub struct Comparison {
-    /// The better one.
-    pub first: usize,
-    /// The other.
-    pub second: usize,
-    /// Who was right on how many rows, or why that is not known.
-    pub paired: Result<Paired, &'static str>,
+/// The best configuration against the next.
+pub enum Comparison {
+    /// Over the seeds of both.
+    Means {
+        /// The better configuration.
+        first: usize,
+        /// The next.
+        second: usize,
+        /// The difference of their mean accuracies; none where the seeds of neither differ.
+        differ: Option<MeansDiffer>,
+    },
+    /// The best run of each, on the same rows.
+    Runs {
+        /// The better run.
+        first: usize,
+        /// The other.
+        second: usize,
+        /// Who was right on how many rows, or why that is not known.
+        paired: Result<Paired, &'static str>,
+    },
 }
 
 impl Analysis {
     /// Looks at everything once.
     pub fn new(input: &ReportInput) -> Self {
         let runs = &input.runs;
-        let finished: Vec<usize> = (0..runs.len()).filter(|&i| has_result(&runs[i])).collect();
-        let metric = finished.first().map_or(Metric::Accuracy, |&i| runs[i].run.config.checkpoint.metric);
-        // A dev split chooses only if it can choose among all of them.
-        let by_dev: Vec<Option<f64>> = runs.iter().map(|run| dev_score(run, metric)).collect();
-        let use_dev = !finished.is_empty() && finished.iter().all(|&i| by_dev[i].is_some());
-        let (chosen_on, chosen_by) = match finished.first() {
-            _ if use_dev => (Split::Dev, metric),
-            Some(&i) => (runs[i].measured_on(), Metric::Accuracy),
-            None => (Split::Test, Metric::Accuracy),
+        let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
+        let (judge, trials) = ranked(&records);
+        let score = |run: &RunInput| judge.score(&[judge.measured(&run.run, &run.evals)?]);
+        let scores: Vec<Option<Score>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
+        let best_first = |mut some: Vec<usize>| {
+            some.retain(|&i| has_result(&runs[i]));
+            some.sort_by(|&a, &b| better_first(scores[a], scores[b]).then(a.cmp(&b)));
+            some
         };
-        let accuracy = |i: usize| runs[i].run.final_metrics.as_ref().map(|m| m.accuracy);
-        let scores: Vec<Option<f64>> = (0..runs.len())
-            .map(|i| {
-                if !finished.contains(&i) {
-                    None
-                } else if use_dev {
-                    by_dev[i]
-                } else {
-                    accuracy(i)
-                }
-            })
-            .collect();
-        let mut ranked = finished;
-        ranked.sort_by(|&a, &b| better_first(runs, &scores, a, b));
-        let groups = groups(runs, &scores);
-        let comparisons = comparisons(runs, &ranked, &groups);
-        Self { chosen_on, chosen_by, ranked, scores, groups, comparisons }
+        let group = |(members, trial): (Vec<usize>, super::Trial)| {
+            let results: Vec<&Metrics> = members
+                .iter()
+                .filter(|&&i| has_result(&runs[i]))
+                .filter_map(|&i| runs[i].run.final_metrics.as_ref())
+                .collect();
+            Group {
+                name: trial.name,
+                finished: best_first(members.clone()),
+                runs: members,
+                chosen: trial.figure,
+                accuracy: mean(&results, Metric::Accuracy),
+                macro_f1: mean(&results, Metric::MacroF1),
+            }
+        };
+        let groups: Vec<Group> = trials.into_iter().map(group).collect();
+        // From the leaderboard's order to the plan's, and back.
+        let mut planned: Vec<usize> = (0..groups.len()).collect();
+        planned.sort_by_key(|&g| groups[g].runs.first().copied());
+        let order = (0..groups.len()).map(|g| planned.iter().position(|&p| p == g).unwrap_or(g)).collect();
+        let mut by_plan: Vec<(usize, Group)> = groups.into_iter().enumerate().collect();
+        by_plan.sort_by_key(|(_, group)| group.runs.first().copied());
+        let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
+        let ranked = best_first((0..runs.len()).collect());
+        let mut analysis = Self { judge, ranked, scores, groups, order, comparison: None };
+        analysis.comparison = analysis.compare(runs);
+        analysis
     }
 
-    /// The best run.
+    /// The configurations with a result, best first.
+    fn measured(&self) -> impl Iterator<Item = usize> + '_ {
+        self.order.iter().copied().filter(|&g| !self.groups[g].finished.is_empty())
+    }
+
+    /// The best configuration.
+    pub fn best_group(&self) -> Option<usize> {
+        self.measured().next()
+    }
+
+    /// The best run of the best configuration.
     pub fn best(&self) -> Option<usize> {
-        self.ranked.first().copied()
+        self.best_group().and_then(|g| self.groups[g].finished.first().copied())
     }
 
-    /// The group that a run belongs to.
+    /// The configuration that a run belongs to.
     pub fn group_of(&self, run: usize) -> usize {
         self.groups.iter().position(|g| g.runs.contains(&run)).unwrap_or(0)
     }
@@ -103,52 +136,28 @@ impl Analysis {
 
     /// Whether the rows that chose the best run are those it is measured on, among several.
     pub fn is_optimistic(&self, runs: &[RunInput]) -> bool {
-        self.ranked.len() > 1 && self.best().is_some_and(|best| runs[best].measured_on() == self.chosen_on)
+        self.ranked.len() > 1 && self.best().is_some_and(|best| runs[best].measured_on() == self.judge.split)
+    }
+
+    fn compare(&self, runs: &[RunInput]) -> Option<Comparison> {
+        let mut measured = self.measured();
+        let (first, second) = (measured.next()?, measured.next()?);
+        let finished = |g: usize| &self.groups[g].finished;
+        if finished(first).len() > 1 && finished(second).len() > 1 {
+            let sample = |g: usize| {
+                let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.accuracy);
+                Sample::new(&finished(g).iter().filter_map(of).collect::<Vec<_>>())
+            };
+            let differ = sample(first).zip(sample(second)).and_then(|(a, b)| welch(&a, &b));
+            return Some(Comparison::Means { first, second, differ });
+        }
+        let (first, second) = (finished(first)[0], finished(second)[0]);
+        Some(Comparison::Runs { first, second, paired: pair(&runs[first], &runs[second]) })
     }
 }
 
 fn has_result(run: &RunInput) -> bool {
     run.run.state == RunState::Completed && run.run.final_metrics.as_ref().is_some_and(|m| m.accuracy.is_finite())
-}
-
-/// Score of the kept weights on the dev split.
-fn dev_score(run: &RunInput, by: Metric) -> Option<f64> {
-    kept(&run.run.config, &run.evals, Split::Dev, by).map(|metrics| metrics.figure(by))
-}
-
-/// Higher score, then lower final loss, then earlier in the plan.
-fn better_first(runs: &[RunInput], scores: &[Option<f64>], a: usize, b: usize) -> Ordering {
-    let loss = |i: usize| runs[i].run.final_metrics.as_ref().map_or(f64::INFINITY, |m| m.loss);
-    trials::better_first(scores[a], scores[b]).then(loss(a).total_cmp(&loss(b))).then(a.cmp(&b))
-}
-
-fn groups(runs: &[RunInput], scores: &[Option<f64>]) -> Vec<Group> {
-    let members = grouped(runs.iter().map(|run| without_seeds(&run.run.config)));
-    let several = members.len() > 1;
-    let figures = |group: &[usize], f: fn(&Metrics) -> f64| -> Option<Sample> {
-        let with_result = group.iter().filter(|&&i| scores[i].is_some());
-        Sample::new(&with_result.filter_map(|&i| runs[i].run.final_metrics.as_ref().map(f)).collect::<Vec<_>>())
-    };
-    members
-        .into_iter()
-        .map(|group| Group {
-            name: common_name(&group.iter().map(|&i| runs[i].run.name.as_str()).collect::<Vec<_>>(), several),
-            accuracy: figures(&group, |m| m.accuracy),
-            macro_f1: figures(&group, |m| m.macro_f1),
-            runs: group,
-        })
-        .collect()
-}
-
-/// The best run against the next, and against the best of another configuration where the next differs in seeds only.
-fn comparisons(runs: &[RunInput], ranked: &[usize], groups: &[Group]) -> Vec<Comparison> {
-    let Some((&best, rest)) = ranked.split_first() else { return Vec::new() };
-    let siblings = groups.iter().find(|g| g.runs.contains(&best)).map_or(&[][..], |g| &g.runs);
-    let next = rest.first().copied();
-    let other = rest.iter().copied().find(|i| !siblings.contains(i));
-    let mut rivals: Vec<usize> = next.into_iter().chain(other).collect();
-    rivals.dedup();
-    rivals.into_iter().map(|i| Comparison { first: best, second: i, paired: pair(&runs[best], &runs[i]) }).collect()
 }
 
 /// Who was right on the rows that both runs were measured on. They must be the same rows.

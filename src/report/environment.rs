@@ -11,33 +11,60 @@ pub struct Place {
     pub facts: Vec<(&'static str, String)>,
 }
 
-/// The environments of the runs, in the order they first appear.
+/// The environments of the runs, in the order they first appear. Runs on which nothing differs that can change a digit share
+/// one: threads and the working folder's commit cannot.
 pub fn places(runs: &[RunInput]) -> Vec<Place> {
-    let mut found: Vec<(&Environment, Vec<&str>)> = Vec::new();
+    let mut found: Vec<(Environment, Vec<&RunInput>)> = Vec::new();
     for run in runs {
         let Some(environment) = &run.run.environment else { continue };
-        match found.iter_mut().find(|(e, _)| *e == environment) {
-            Some((_, names)) => names.push(&run.run.name),
-            None => found.push((environment, vec![&run.run.name])),
+        let counts = Environment { threads: 0, git_commit: None, ..environment.clone() };
+        match found.iter_mut().find(|(e, _)| *e == counts) {
+            Some((_, of)) => of.push(run),
+            None => found.push((counts, vec![run])),
         }
     }
     let differ = found.len() > 1;
-    let place = |(e, names): (&Environment, Vec<&str>)| Place {
-        runs: if differ { names.join("; ") } else { String::new() },
-        facts: facts(e),
+    let place = |(e, of): (Environment, Vec<&RunInput>)| {
+        let names: Vec<&str> = of.iter().map(|run| run.run.name.as_str()).collect();
+        let environments = || of.iter().filter_map(|run| run.run.environment.as_ref());
+        let commits = distinct(environments().map(|e| match &e.git_commit {
+            Some(commit) => commit.clone(),
+            None => "not a git repository".into(),
+        }));
+        let threads = distinct(environments().map(|e| e.threads.to_string()));
+        Place { runs: if differ { names.join("; ") } else { String::new() }, facts: facts(&e, commits, threads) }
     };
     found.into_iter().map(place).collect()
 }
 
-fn facts(e: &Environment) -> Vec<(&'static str, String)> {
+/// Whether the arithmetic of the runs may differ in the last digits: something that can change it does.
+pub fn digits_may_differ(runs: &[RunInput]) -> bool {
+    let arithmetic = |e: &Environment| {
+        (e.platform.clone(), e.cpu.clone(), e.device.clone(), e.gpu.clone(), e.numerics, e.micro_batch_tokens)
+    };
+    let mut found = runs.iter().filter_map(|run| run.run.environment.as_ref()).map(arithmetic);
+    found.next().is_some_and(|first| found.any(|other| other != first))
+}
+
+fn distinct(texts: impl Iterator<Item = String>) -> String {
+    let mut found: Vec<String> = Vec::new();
+    for text in texts {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found.join(" or ")
+}
+
+fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str, String)> {
     let or_nothing = |text: &str| if text.is_empty() { format::NOTHING.to_string() } else { text.to_string() };
     let mut facts = vec![
         ("taper", format!("{} (arithmetic version {})", or_nothing(&e.taper), e.numerics)),
-        ("commit", e.git_commit.clone().unwrap_or_else(|| "not a git repository".into())),
+        ("commit", commits),
         ("platform", or_nothing(&e.platform)),
         ("processor", or_nothing(&e.cpu)),
         ("device", if e.gpu.is_empty() { or_nothing(&e.device) } else { format!("{}: {}", e.device, e.gpu) }),
-        ("threads", e.threads.to_string()),
+        ("threads", format!("{threads} (no result depends on them)")),
         ("data (SHA-256)", or_nothing(&e.data_digest)),
         (
             "model (SHA-256)",
@@ -51,9 +78,21 @@ fn facts(e: &Environment) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// Commands that make the runs and the report, for a POSIX shell.
-pub fn commands(experiment: &ExperimentRecord) -> Vec<String> {
+/// Commands that make the runs and the report, and that train the run `key` again to compare it bit for bit; for a POSIX shell.
+pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String> {
     let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
     let words: Vec<_> = words.map(format::shell_word).collect();
-    vec![format!("taper run {}", words.join(" ")), format!("taper report {}", format::shell_word(&experiment.name))]
+    let run = format!("taper run {}", words.join(" "));
+    let report = format!("taper report {}", format::shell_word(&experiment.name));
+    [run, report].into_iter().chain(key.map(|key| format!("taper verify {}", format::short(key)))).collect()
+}
+
+/// The files that the spec extends: path and text. Experiments of earlier versions stored their names alone, in the spec.
+pub fn extends(experiment: &ExperimentRecord) -> Vec<(String, String)> {
+    if !experiment.extends.is_empty() {
+        return experiment.extends.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+    }
+    let spec: toml::Table = experiment.spec_text.parse().unwrap_or_default();
+    let named = spec.get("extends").and_then(|value| value.as_array().cloned()).unwrap_or_default();
+    named.iter().filter_map(|name| Some((name.as_str()?.to_string(), String::new()))).collect()
 }

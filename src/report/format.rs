@@ -72,6 +72,25 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// Characters of a word up to which it is kept in one piece.
+const WORD: usize = 28;
+
+/// Text as HTML whose words are not broken at a hyphen, but for those that are longer than a column.
+pub fn unbroken_words(text: &str) -> String {
+    let escaped = |word: &str| {
+        word.replace('&', "&#38;")
+            .replace('<', "&#60;")
+            .replace('>', "&#62;")
+            .replace('"', "&#34;")
+            .replace('\'', "&#39;")
+    };
+    let word = |word: &str| match word.contains('-') && word.chars().count() <= WORD {
+        true => format!("<span class=\"w\">{}</span>", escaped(word)),
+        false => escaped(word),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A fence longer than any run of backticks in `text`, so that the text cannot close it.
 pub fn fence(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -168,6 +187,14 @@ mod tests {
         assert_eq!(shell_word("train.lr=1e-4"), "train.lr=1e-4");
         assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn a_number_is_not_broken_at_its_hyphen() {
+        assert_eq!(unbroken_words("lr=2e-5 seed=1"), "<span class=\"w\">lr=2e-5</span> seed=1");
+        assert_eq!(unbroken_words("a-<b>"), "<span class=\"w\">a-&#60;b&#62;</span>");
+        let long = format!("path:{}-large", "x".repeat(40));
+        assert_eq!(unbroken_words(&long), long);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     event::{Split, When},
     metrics::Metrics,
     store::{EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
+    warning::Warning,
 };
 
 /// Everything stored of one experiment.
@@ -30,6 +31,8 @@ pub struct RunInput {
     pub probes: Vec<ProbeRecord>,
     /// The rows of its final evaluation.
     pub predictions: Vec<PredictionRecord>,
+    /// What was warned of.
+    pub warnings: Vec<Warning>,
 }
 
 impl RunInput {

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::trials::{better_first, common_name, grouped, kept, trial};
+use super::trials::{Judge, better_first, common_name, grouped, trial};
 use crate::{
     event::Split,
     metrics::Metrics,
     plan::Metric,
-    stats::{Sample, wilson},
+    stats::{Interval, Sample, wilson},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
 };
 
@@ -41,6 +41,8 @@ pub struct Trial {
     pub message: Option<String>,
     /// The figure that it is compared by, as measured with the weights kept by now.
     pub figure: Option<Mean>,
+    /// Mean loss on the same rows, which decides between equal figures.
+    pub loss: Option<f64>,
     /// Accuracy on the test split.
     pub test_accuracy: Option<Mean>,
 }
@@ -52,8 +54,13 @@ pub struct Mean {
     pub n: usize,
     /// Their mean.
     pub mean: f64,
+    /// Their sample standard deviation; none of one run.
+    pub sd: Option<f64>,
+    /// Half of Student's 95 % interval of the mean, which is what `±` means everywhere; none of one run, and none where all
+    /// runs are equal.
+    pub half: Option<f64>,
     /// Lower end of the 95 % interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
-    /// other figures of one run there is none.
+    /// other figures of one run there is none. That of a share is cut to what a share can be.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -66,34 +73,39 @@ pub struct Mean {
 pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, StoreError> {
     let runs: Result<Vec<_>, StoreError> =
         store.runs_of(experiment)?.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
-    Ok(Leaderboard::new(experiment, &runs?))
+    let runs = runs?;
+    let runs: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|(run, evals)| (run, &evals[..])).collect();
+    Ok(Leaderboard::new(experiment, &runs))
 }
 
 impl Leaderboard {
     /// The leaderboard of these runs, given with their evaluations in the plan's order.
-    pub fn new(experiment: &str, runs: &[(RunRecord, Vec<EvalRecord>)]) -> Self {
-        // The dev split chooses only if it can choose among all of them.
-        let by_dev = !runs.is_empty() && runs.iter().all(|(run, _)| run.config.data.dev > 0.0);
-        let (split, metric) = match runs.first() {
-            Some((run, _)) if by_dev => (Split::Dev, run.config.checkpoint.metric),
-            _ => (Split::Test, Metric::Accuracy),
-        };
-        let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
-        let several = groups.len() > 1;
-        let mut trials: Vec<Trial> = groups
-            .iter()
-            .map(|group| {
-                let members: Vec<_> = group.iter().map(|&i| &runs[i]).collect();
-                one(&members, split, metric, several)
-            })
-            .collect();
-        let score = |t: &Trial| t.figure.map(|f| if metric == Metric::Loss { -f.mean } else { f.mean });
-        trials.sort_by(|a, b| place(a).cmp(&place(b)).then(better_first(score(a), score(b))));
-        for (i, trial) in trials.iter_mut().enumerate().take_while(|(_, t)| place(t) == 0) {
-            trial.rank = Some(i + 1);
-        }
-        Self { experiment: experiment.into(), split, metric, trials }
+    pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
+        let (judge, trials) = ranked(runs);
+        let trials = trials.into_iter().map(|(_, trial)| trial).collect();
+        Self { experiment: experiment.into(), split: judge.split, metric: judge.metric, trials }
     }
+}
+
+/// The trials of these runs, best first, each with the positions of its runs; and who judged.
+pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<usize>, Trial)>) {
+    let judge = Judge::of(runs);
+    let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
+    let several = groups.len() > 1;
+    let of_group = |group: Vec<usize>| {
+        let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
+        let measured: Vec<&Metrics> = members.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
+        let score = judge.score(&measured);
+        let mut trial = one(&members, judge.metric, &measured, several);
+        trial.loss = score.map(|s| s.loss);
+        (score, group, trial)
+    };
+    let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
+    trials.sort_by(|(a, _, x), (b, _, y)| place(x).cmp(&place(y)).then(better_first(*a, *b)));
+    for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| place(t) == 0) {
+        trial.rank = Some(i + 1);
+    }
+    (judge, trials.into_iter().map(|(_, group, trial)| (group, trial)).collect())
 }
 
 /// What comes first: complete and measured, still to be completed, pruned, failed.
@@ -106,17 +118,15 @@ fn place(trial: &Trial) -> usize {
     }
 }
 
-fn one(members: &[&(RunRecord, Vec<EvalRecord>)], split: Split, metric: Metric, several: bool) -> Trial {
+fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metrics], several: bool) -> Trial {
     let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
-    let chosen: Vec<&Metrics> =
-        members.iter().filter_map(|(run, evals)| kept(&run.config, evals, split, metric)).collect();
     let tested: Vec<&Metrics> = members
         .iter()
         .filter(|(run, _)| run.config.data.test > 0.0)
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
     let state = state(members);
-    let speaks = |run: &&RunRecord| run.state == state && run.message.is_some();
+    let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
     Trial {
         rank: None,
         name: common_name(&names, several),
@@ -124,28 +134,38 @@ fn one(members: &[&(RunRecord, Vec<EvalRecord>)], split: Split, metric: Metric, 
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
         state,
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
-        figure: mean(&chosen, metric),
+        figure: mean(chosen, metric),
+        loss: None,
         test_accuracy: mean(&tested, Metric::Accuracy),
     }
 }
 
 /// The state of a trial: what goes on in it before what has ended it, and a failure before a pruning.
-fn state(members: &[&(RunRecord, Vec<EvalRecord>)]) -> RunState {
+fn state(members: &[(&RunRecord, &[EvalRecord])]) -> RunState {
     let order = [RunState::Running, RunState::Failed, RunState::Pruned, RunState::Interrupted, RunState::Pending];
     let any = |state: &RunState| members.iter().any(|(run, _)| run.state == *state);
     order.into_iter().find(any).unwrap_or(RunState::Completed)
 }
 
-fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
+/// A figure over runs.
+pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
     // Turned as people read it: a loss is a loss.
     let turn = |figure: f64| if by == Metric::Loss { -figure } else { figure };
     let values: Vec<f64> = measured.iter().map(|m| turn(m.figure(by))).filter(|v| v.is_finite()).collect();
     let sample = Sample::new(&values)?;
     let interval = match (measured, by) {
         ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
-        _ => sample.interval,
+        (_, Metric::Loss) => sample.interval,
+        _ => sample.interval.map(Interval::of_share),
     };
-    Some(Mean { n: sample.n, mean: sample.mean, low: interval.map(|i| i.low), high: interval.map(|i| i.high) })
+    Some(Mean {
+        n: sample.n,
+        mean: sample.mean,
+        sd: sample.sd,
+        half: sample.interval.map(|i| (i.high - i.low) / 2.0),
+        low: interval.map(|i| i.low),
+        high: interval.map(|i| i.high),
+    })
 }
 
 #[cfg(test)]
@@ -240,7 +260,8 @@ mod tests {
         // Figures 0.5 and 0.75: mean 0.625, sd 0.1768, Student's t of one degree 12.706, so ± 1.588.
         let second = board.trials[1].figure.unwrap();
         assert_eq!((second.n, second.mean), (2, 0.625));
-        assert!((second.low.unwrap() - (0.625 - 1.58827)).abs() < 1e-4, "{second:?}");
+        assert!((second.half.unwrap() - 1.58827).abs() < 1e-4, "{second:?}");
+        assert_eq!((second.low, second.high), (Some(0.0), Some(1.0)), "cut to what a share can be");
         // One run with 4 of 4 rows right: Wilson.
         let third = board.trials[2].figure.unwrap();
         assert_eq!((third.n, third.mean, third.high), (1, 1.0, Some(1.0)));
@@ -255,7 +276,10 @@ mod tests {
         let by_loss = board(|config| config.checkpoint.metric = Metric::Loss, &runs);
         // Both have the same loss: the plan's order stays, and one run's loss has no interval.
         assert_eq!(by_loss.trials[0].name, "lr=0.0001 seed=1");
-        assert_eq!(by_loss.trials[0].figure, Some(Mean { n: 1, mean: 0.625, low: None, high: None }));
+        assert_eq!(
+            by_loss.trials[0].figure,
+            Some(Mean { n: 1, mean: 0.625, sd: None, half: None, low: None, high: None })
+        );
         let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
         assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));
         assert_eq!(by_test.trials[1].figure.unwrap().mean, 0.5);

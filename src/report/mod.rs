@@ -3,9 +3,10 @@
 //! [`render`] is the whole of it; [`leaderboard()`] is the part that a terminal shows. Inside, records ([`ReportInput`]) are looked at once (`analysis`), made into figures
 //! (`pictures`, drawn by `charts`) and ready strings (`view`), and placed by two templates. Nothing depends on a clock,
 //! a random number or the order of a map: the same records give the same bytes. The PNG files alone also depend on the
-//! fonts of the machine, since a browser is not there to find one.
+//! fonts of the machine, since a browser is not there to find one; `png-fonts.txt` names those that were used.
 
 mod analysis;
+mod baseline;
 mod charts;
 mod environment;
 mod files;
@@ -14,6 +15,7 @@ mod input;
 mod leaderboard;
 mod pictures;
 mod staged;
+mod swept;
 mod tables;
 mod templates;
 mod trials;
@@ -195,6 +197,7 @@ impl Desk<'_> {
         texts.extend(probes.iter().flat_map(|(figure, _)| figure.texts()));
         texts.extend(confusion.iter().flat_map(Figure::texts));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
+        files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
         let mut done = Pictures::default();
         if let Some(figure) = &loss {
@@ -214,7 +217,16 @@ impl Desk<'_> {
         }
         if let Some((figure, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
-            let caption = format!("Best first. Intervals are Wilson's 95% intervals for a share of rows.{more}");
+            let order = match best {
+                Some(run) if run.measured_on() != analysis.judge.split => format!(
+                    "In the order of their {} {}, which chooses, best first; drawn is the {} accuracy.",
+                    split_name(analysis.judge.split),
+                    view::metric_name(analysis.judge.metric),
+                    split_name(run.measured_on())
+                ),
+                _ => "Best first.".into(),
+            };
+            let caption = format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}");
             let alt = "Accuracy before and after fine-tuning";
             done.outcome.push(self.chart("before-after", alt, caption, figure, &fonts)?);
         }
@@ -234,7 +246,7 @@ impl Desk<'_> {
         if let Some(figure) = &reliability {
             let error = best.and_then(|run| run.run.final_metrics.as_ref()).map_or(f64::NAN, |m| m.calibration_error);
             let caption = format!(
-                "Bars above the dashed line: more often right than sure. Expected calibration error: {}.",
+                "Bars above the dashed line: more often right than sure. Expected calibration error over these ten equal bins: {}.",
                 format::percent(error)
             );
             let alt = "Share predicted rightly by confidence";

@@ -6,6 +6,7 @@ use plotters::style::RGBColor;
 
 use super::{
     analysis::Analysis,
+    baseline::Baseline,
     charts::{
         AccuracyChart, Bar, BeforeAfterChart, Bin, Change, ConfusionChart, Curve, LegendEntry, LossChart, MUTED,
         OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
@@ -15,13 +16,15 @@ use super::{
 };
 use crate::{
     event::{Split, When},
-    metrics::{self, Metrics},
+    metrics::Metrics,
     stats::{Interval, ema, wilson},
     store::{EvalRecord, ProbeRecord, RunState},
 };
 
 /// Most runs drawn in the chart of accuracies before and after.
 const MOST_CHANGES: usize = 24;
+/// Most labels of which everything is shown; of more, what is worst.
+pub const MOST_LABELS: usize = 50;
 /// Most probes drawn.
 const MOST_PROBES: usize = 12;
 
@@ -49,9 +52,13 @@ impl Colours {
             groups.filter(|(_, runs)| !runs.is_empty()).collect()
         };
         distinguish(series.iter_mut().map(|(name, _)| name).collect());
-        let score = |runs: &[usize]| runs.iter().filter_map(|&i| analysis.scores[i]).fold(f64::NEG_INFINITY, f64::max);
+        // Configurations in the leaderboard's order, runs of the only one in theirs.
+        let rank = |runs: &[usize]| match by_run {
+            true => runs.iter().filter_map(|i| analysis.ranked.iter().position(|r| r == i)).min(),
+            false => runs.first().and_then(|&i| analysis.order.iter().position(|&g| g == analysis.group_of(i))),
+        };
         let mut best: Vec<usize> = (0..series.len()).collect();
-        best.sort_by(|&a, &b| score(&series[b].1).total_cmp(&score(&series[a].1)).then(a.cmp(&b)));
+        best.sort_by_key(|&i| (rank(&series[i].1).unwrap_or(usize::MAX), i));
         let mut coloured = best[..best.len().min(PALETTE.len())].to_vec();
         coloured.sort_unstable();
 
@@ -150,8 +157,13 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
         let order = drawing_order(analysis, &colours, &shown).into_iter();
         tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
     }
-    let baseline = reference.run.final_metrics.as_ref().map(|m| majority(m).0);
-    legend.extend(baseline.map(|b| entry(format!("most frequent label {}", format::percent(b)), MUTED, true)));
+    // Measured on the rows that are charted.
+    let charted =
+        evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
+    let label = Baseline::of(reference);
+    let baseline = label.zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
+    let word = label.map_or("", |b| b.word());
+    legend.extend(baseline.map(|b| entry(format!("{word} {}", format::percent(b)), MUTED, true)));
     Some(AccuracyChart {
         tracks,
         legend,
@@ -178,12 +190,6 @@ fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch)
 }
 
-/// Share and id of the most frequent label.
-pub fn majority(metrics: &Metrics) -> (f64, usize) {
-    let label = metrics::majority(&metrics.confusion.supports()).unwrap_or(0);
-    (metrics.right_by_always(label) as f64 / metrics.rows.max(1) as f64, label as usize)
-}
-
 /// A share of rows predicted rightly, with its 95 % interval.
 pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
     (metrics.accuracy, wilson(metrics.right(), metrics.rows))
@@ -201,7 +207,8 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
     let mut changes: Vec<Change> = analysis.ranked.iter().take(MOST_CHANGES).filter_map(change).collect();
     distinguish(changes.iter_mut().map(|c| &mut c.name).collect());
     let left_out = analysis.ranked.len() - changes.len();
-    let baseline = best.run.final_metrics.as_ref().map(|m| majority(m).0);
+    let metrics = best.run.final_metrics.as_ref();
+    let baseline = Baseline::of(best).zip(metrics).map(|(b, metrics)| (b.accuracy(metrics), b.word()));
     Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))
 }
 
@@ -260,9 +267,9 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
     if drawn.is_empty() { None } else { Some((ProbesChart { probes: drawn }, pairs.len().saturating_sub(MOST_PROBES))) }
 }
 
-/// The confusion matrix of a run with a result.
+/// The confusion matrix of a run with a result, if its labels are few enough to be drawn.
 pub fn confusion(run: &RunInput) -> Option<ConfusionChart> {
-    let metrics = run.run.final_metrics.as_ref()?;
+    let metrics = run.run.final_metrics.as_ref().filter(|m| m.per_class.len() <= MOST_LABELS)?;
     let labels = metrics.per_class.iter().map(|c| c.label.clone()).collect();
     Some(ConfusionChart { labels, counts: metrics.confusion.clone() })
 }

@@ -1,9 +1,12 @@
 //! CSV tables: every figure of the report, to be computed with.
 //!
-//! Texts stand in them as they are. A spreadsheet may take a review that begins with `=` for a formula: import the
-//! columns as text where the data is not your own.
+//! UTF-8 without a byte order mark, which most programs that read CSV would take for a part of the first column's name. Cells
+//! with text are inert: see [`inert`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use csv::Writer;
 
@@ -12,24 +15,36 @@ use super::{
     analysis::Analysis,
     files,
     input::{ReportInput, RunInput, split_name},
+    pictures::MOST_LABELS,
+    swept::Swept,
+    trials::kept,
 };
 use crate::{
-    event::{FailureKind, When},
+    event::{FailureKind, Split, When},
+    format::inert,
     metrics::Probabilities,
     stats::wilson,
     store::{PredictionRecord, RunState},
 };
 
+/// Labels whose probabilities are written where there are more than [`MOST_LABELS`].
+const MOST_RANKED: usize = 5;
+
 type Table = Writer<Vec<u8>>;
 
 /// Files and what they hold, in the order they are written.
-pub const FILES: [(&str, &str); 6] = [
-    ("runs.csv", "one line a run: configuration, state, final figures"),
+pub const FILES: [(&str, &str); 8] = [
+    ("runs.csv", "one line a run: configuration, swept keys, state, dev and final metrics"),
     ("steps.csv", "every step: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
-    ("predictions.csv", "every row of the final evaluation, with the probability of each label"),
+    (
+        "predictions.csv",
+        "every row of the final evaluation, with the probability of each label, or of more than 50 the five most probable",
+    ),
     ("mistakes.csv", "mistakes of the best run, the most confident first"),
     ("probes.csv", "every probe, before and after"),
+    ("classes.csv", "precision, recall and F1 of each class of each run's final evaluation"),
+    ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
 ];
 
 /// Writes one of [`FILES`].
@@ -41,12 +56,19 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "evaluations.csv" => evaluations(&mut table, input),
         "predictions.csv" => predictions(&mut table, input),
         "mistakes.csv" => mistakes(&mut table, input, analysis),
+        "classes.csv" => classes(&mut table, input),
+        "confusion.csv" => confusion(&mut table, input),
         _ => probes(&mut table, input),
     };
     let failed = |source: csv::Error| ReportError::Table { name: name.to_string(), source };
     filled.map_err(failed)?;
     let bytes = table.into_inner().map_err(|e| failed(e.into_error().into()))?;
     files::write(path, &bytes)
+}
+
+/// A text of a spec, of data or of a model, as a cell.
+fn text(cell: &str) -> String {
+    inert(cell).into_owned()
 }
 
 fn number(value: Option<f64>) -> String {
@@ -56,20 +78,22 @@ fn number(value: Option<f64>) -> String {
 fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
     let head = "key,name,configuration,state,failure,message,best,split,rows,accuracy,accuracy_low,accuracy_high,\
                 macro_f1,loss,calibration_error,accuracy_before,steps,total_steps,last_training_loss,training_s,\
-                lr,batch_size,epochs,seed,data_seed";
-    table.write_record(head.split(','))?;
+                lr,batch_size,epochs,seed,data_seed,dev_accuracy,dev_macro_f1,dev_loss";
+    let swept = Swept::of(input);
+    table.write_record(head.split(',').map(String::from).chain(swept.keys()))?;
     for (i, run) in input.runs.iter().enumerate() {
         let record = &run.run;
         let m = record.final_metrics.as_ref();
         let interval = m.map(|m| wilson(m.right(), m.rows));
         let train = &record.config.train;
-        table.write_record([
+        let dev = kept(&record.config, &run.evals, Split::Dev, record.config.checkpoint.metric);
+        let fixed = [
             record.key.clone(),
-            record.name.clone(),
-            analysis.groups[analysis.group_of(i)].name.clone(),
+            text(&record.name),
+            text(&analysis.groups[analysis.group_of(i)].name),
             state_name(record.state).into(),
             record.failure.map(failure_name).unwrap_or_default().into(),
-            record.message.clone().unwrap_or_default(),
+            text(record.message.as_deref().unwrap_or_default()),
             (analysis.best() == Some(i)).to_string(),
             m.map(|_| split_name(run.measured_on())).unwrap_or_default().into(),
             m.map(|m| m.rows.to_string()).unwrap_or_default(),
@@ -89,7 +113,11 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
             train.epochs.to_string(),
             train.seed.to_string(),
             record.config.data.seed.to_string(),
-        ])?;
+            number(dev.map(|m| m.accuracy)),
+            number(dev.map(|m| m.macro_f1)),
+            number(dev.map(|m| m.loss)),
+        ];
+        table.write_record(fixed.into_iter().chain(swept.values(i)))?;
     }
     Ok(())
 }
@@ -99,7 +127,7 @@ fn steps(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     for run in &input.runs {
         for s in &run.steps {
             table.write_record([
-                run.run.name.clone(),
+                text(&run.run.name),
                 s.step.to_string(),
                 s.epoch.to_string(),
                 s.loss.to_string(),
@@ -119,7 +147,7 @@ fn evaluations(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     for run in &input.runs {
         for e in &run.evals {
             table.write_record([
-                run.run.name.clone(),
+                text(&run.run.name),
                 when_name(e.when).into(),
                 e.step.to_string(),
                 e.epoch.to_string(),
@@ -137,13 +165,8 @@ fn evaluations(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
 
 /// Names of all labels of all runs, in the order they first appear.
 fn all_labels(input: &ReportInput) -> Vec<&str> {
-    let mut labels: Vec<&str> = Vec::new();
-    for label in input.runs.iter().flat_map(|r| &r.run.labels) {
-        if !labels.contains(&label.as_str()) {
-            labels.push(label);
-        }
-    }
-    labels
+    let mut seen = HashSet::new();
+    input.runs.iter().flat_map(|r| &r.run.labels).map(String::as_str).filter(|label| seen.insert(*label)).collect()
 }
 
 /// Probabilities in the columns of all labels; empty for a label that the run does not have.
@@ -170,24 +193,84 @@ pub fn mistakes_of(run: &RunInput) -> Vec<&PredictionRecord> {
     wrong
 }
 
-fn prediction_head<'a>(labels: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+/// Columns between what was predicted and the text: a probability for each label, or, where there are many, those of the most
+/// probable and that of the row's own.
+fn probability_head(labels: &[&str]) -> Vec<String> {
+    if labels.len() <= MOST_LABELS {
+        return labels.iter().map(|l| format!("p({l})")).collect();
+    }
+    let ranked = (1..=MOST_RANKED).flat_map(|rank| [format!("label_{rank}"), format!("p_{rank}")]);
+    std::iter::once("p_of_label".to_string()).chain(ranked).collect()
+}
+
+fn prediction_head(labels: &[&str]) -> impl Iterator<Item = String> {
     let fixed = ["run", "row", "line", "label", "predicted", "right", "confidence"].map(String::from);
-    fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(["text".to_string()])
+    fixed.into_iter().chain(probability_head(labels)).chain(["text".to_string()])
 }
 
 fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord) -> Vec<String> {
     let mut record = vec![
-        run.run.name.clone(),
+        text(&run.run.name),
         p.row.to_string(),
         p.line.to_string(),
-        label_name(run, p.label),
-        label_name(run, p.predicted),
+        text(&label_name(run, p.label)),
+        text(&label_name(run, p.predicted)),
         (p.label == p.predicted).to_string(),
         confidence(p).to_string(),
     ];
-    record.extend(by_label(run, labels, &p.probabilities));
-    record.push(p.text.clone());
+    if labels.len() <= MOST_LABELS {
+        record.extend(by_label(run, labels, &p.probabilities));
+    } else {
+        record.push(p.probabilities.get(p.label).map(|p| p.to_string()).unwrap_or_default());
+        let mut most = p.probabilities.most(MOST_RANKED).into_iter();
+        for _ in 0..MOST_RANKED {
+            match most.next() {
+                Some((id, p)) => record.extend([text(&label_name(run, id)), p.to_string()]),
+                None => record.extend([String::new(), String::new()]),
+            }
+        }
+    }
+    record.push(text(&p.text));
     record
+}
+
+fn classes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    table.write_record(["run", "split", "id", "label", "precision", "recall", "f1", "rows", "predicted"])?;
+    for run in &input.runs {
+        let Some(metrics) = &run.run.final_metrics else { continue };
+        let predicted = metrics.confusion.predicted();
+        for (id, class) in metrics.per_class.iter().enumerate() {
+            table.write_record([
+                text(&run.run.name),
+                split_name(run.measured_on()).into(),
+                id.to_string(),
+                text(&class.label),
+                class.precision.to_string(),
+                class.recall.to_string(),
+                class.f1.to_string(),
+                class.support.to_string(),
+                predicted.get(id).copied().unwrap_or(0).to_string(),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn confusion(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+    table.write_record(["run", "split", "label", "predicted", "rows"])?;
+    for run in &input.runs {
+        let Some(metrics) = &run.run.final_metrics else { continue };
+        for (label, predicted, rows) in metrics.confusion.cells() {
+            table.write_record([
+                text(&run.run.name),
+                split_name(run.measured_on()).into(),
+                text(&label_name(run, label)),
+                text(&label_name(run, predicted)),
+                rows.to_string(),
+            ])?;
+        }
+    }
+    Ok(())
 }
 
 fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
@@ -216,22 +299,32 @@ fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv:
 fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let labels = all_labels(input);
     let fixed = ["run", "when", "step", "probe", "expected", "predicted", "right"].map(String::from);
+    // Of many labels, those that some probe expects or was given.
+    let labels: Vec<&str> = match labels.len() > MOST_LABELS {
+        false => labels,
+        true => {
+            let scores = || input.runs.iter().flat_map(|run| &run.probes).map(|p| &p.score);
+            let named: HashSet<&str> =
+                scores().flat_map(|s| s.expect.iter().chain([&s.predicted])).map(String::as_str).collect();
+            labels.into_iter().filter(|label| named.contains(label)).collect()
+        }
+    };
     let head = fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(["text".to_string()]);
     table.write_record(head)?;
     for run in &input.runs {
         for p in &run.probes {
             let score = &p.score;
             let mut record = vec![
-                run.run.name.clone(),
+                text(&run.run.name),
                 when_name(p.when).into(),
                 p.step.to_string(),
                 (score.position + 1).to_string(),
-                score.expect.clone().unwrap_or_default(),
-                score.predicted.clone(),
+                text(score.expect.as_deref().unwrap_or_default()),
+                text(&score.predicted),
                 score.expect.as_ref().map(|e| (*e == score.predicted).to_string()).unwrap_or_default(),
             ];
             record.extend(by_label(run, &labels, &score.probabilities));
-            record.push(score.text.clone());
+            record.push(text(&score.text));
             table.write_record(record)?;
         }
     }

@@ -37,6 +37,12 @@ mod filters {
         Ok(format::markdown(&text.to_string()))
     }
 
+    /// Text as HTML in which no word that holds a hyphen is broken, unless it is longer than a column: `2e-5` stays whole.
+    #[askama::filter_fn]
+    pub fn words(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(format::unbroken_words(&text.to_string()))
+    }
+
     /// A block of code in which no text can end the block.
     #[askama::filter_fn]
     pub fn code(text: impl Display, _: &dyn askama::Values, language: &str) -> askama::Result<String> {

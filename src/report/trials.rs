@@ -8,8 +8,63 @@ use crate::{
     event::{Split, When},
     metrics::Metrics,
     plan::{Keep, Metric, RunConfig},
-    store::EvalRecord,
+    store::{EvalRecord, RunRecord},
 };
+
+/// By what runs and trials are ranked, and on which split.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judge {
+    /// The split.
+    pub split: Split,
+    /// The metric.
+    pub metric: Metric,
+}
+
+impl Judge {
+    /// The judge of these runs: their checkpoint's metric on the dev split, if that can choose among all of them, or else the
+    /// accuracy on the test split.
+    pub fn of(runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
+        let by_test = Self { split: Split::Test, metric: Metric::Accuracy };
+        let Some((first, _)) = runs.first() else { return by_test };
+        let by_dev = Self { split: Split::Dev, metric: first.config.checkpoint.metric };
+        let can = |(run, evals): &(&RunRecord, &[EvalRecord])| {
+            run.config.data.dev > 0.0 && (run.final_metrics.is_none() || by_dev.measured(run, evals).is_some())
+        };
+        if runs.iter().all(can) { by_dev } else { by_test }
+    }
+
+    /// What the kept weights of a run measured on its split.
+    pub fn measured<'a>(&self, run: &'a RunRecord, evals: &'a [EvalRecord]) -> Option<&'a Metrics> {
+        match (self.split, &run.final_metrics) {
+            (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.figure(self.metric).is_finite()),
+            _ => kept(&run.config, evals, self.split, self.metric),
+        }
+    }
+
+    /// The score of some measurements: their means.
+    pub fn score(&self, measured: &[&Metrics]) -> Option<Score> {
+        let mean = |of: &dyn Fn(&Metrics) -> f64| measured.iter().map(|m| of(m)).sum::<f64>() / measured.len() as f64;
+        (!measured.is_empty()).then(|| Score { figure: mean(&|m| m.figure(self.metric)), loss: mean(&|m| m.loss) })
+    }
+}
+
+/// How good a run or a trial is by its judge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// What counts; more is better.
+    pub figure: f64,
+    /// Loss on the same rows, which decides between equal figures.
+    pub loss: f64,
+}
+
+/// The order of scores, best first: the higher figure, of equal ones the lower loss; none last. What is equal in both stays in
+/// the order that it came in, which is the plan's.
+pub fn better_first(a: Option<Score>, b: Option<Score>) -> Ordering {
+    // Means of the same figures may differ in their last bits: equal to twelve digits is equal.
+    let figure = |score: Option<Score>| score.map_or(f64::NEG_INFINITY, |s| (s.figure * 1e12).round());
+    let loss = |score: Option<Score>| score.map_or(f64::INFINITY, |s| s.loss);
+    figure(b).total_cmp(&figure(a)).then(loss(a).total_cmp(&loss(b)))
+}
 
 /// Positions of what is equal, in the order of the first of each.
 pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Vec<usize>> {
@@ -33,15 +88,6 @@ pub fn trial(config: &RunConfig) -> String {
     let followers = [("init_seed", train.init_seed), ("order_seed", train.order_seed)];
     // One that is set apart is what the sweep is about.
     seeds.extend(followers.iter().filter(|(_, seed)| *seed == train.seed).map(|(key, _)| *key));
-    without(config, seeds.into_iter().map(|key| ("train", key)))
-}
-
-/// As [`trial`], but without any seed, that of the split among them.
-pub fn without_seeds(config: &RunConfig) -> String {
-    without(config, [("train", "seed"), ("train", "init_seed"), ("train", "order_seed"), ("data", "seed")])
-}
-
-fn without<'a>(config: &RunConfig, seeds: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut config = json!({
         "model": config.model,
         "data": config.data,
@@ -49,7 +95,7 @@ fn without<'a>(config: &RunConfig, seeds: impl IntoIterator<Item = (&'a str, &'a
         "checkpoint": config.checkpoint,
     });
     let no_numbers = [("train", "log_steps"), ("checkpoint", "every_steps"), ("checkpoint", "every_minutes")];
-    for (table, key) in seeds.into_iter().chain(no_numbers) {
+    for (table, key) in seeds.into_iter().map(|key| ("train", key)).chain(no_numbers) {
         config.get_mut(table).and_then(Value::as_object_mut).and_then(|table| table.shift_remove(key));
     }
     config.to_string()
@@ -84,11 +130,6 @@ pub fn kept<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: M
     }
 }
 
-/// The greater figure first, none last.
-pub fn better_first(a: Option<f64>, b: Option<f64>) -> Ordering {
-    b.unwrap_or(f64::NEG_INFINITY).total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +155,21 @@ mod tests {
             with(1, 1, 8, 50, 1e-5), // another split
         ];
         assert_eq!(grouped(runs.iter().map(trial)), [vec![0, 1], vec![2], vec![3], vec![4]]);
-        assert_eq!(grouped(runs.iter().map(without_seeds)), [vec![0, 1, 3, 4], vec![2]]);
+    }
+
+    #[test]
+    fn equal_figures_go_by_loss_and_equal_losses_stay_in_the_plans_order() {
+        let score = |figure, loss| Some(Score { figure, loss });
+        let order = |scores: &[Option<Score>]| {
+            let mut order: Vec<usize> = (0..scores.len()).collect();
+            order.sort_by(|&a, &b| better_first(scores[a], scores[b]));
+            order
+        };
+        assert_eq!(order(&[score(0.9, 0.3), score(0.9, 0.2), score(0.95, 0.9), None]), [2, 1, 0, 3]);
+        assert_eq!(order(&[score(0.9, 0.3), score(0.9, 0.3), score(0.9, 0.3)]), [0, 1, 2]);
+        // The mean of 0.1, 0.2 and 0.3 is not to the bit that of 0.3, 0.2 and 0.1.
+        assert_eq!(order(&[score((0.1 + 0.2) + 0.3, 0.3), score((0.3 + 0.2) + 0.1, 0.2)]), [1, 0]);
+        assert_eq!(order(&[score(0.9, f64::NAN), score(0.9, 5.0)]), [1, 0]);
     }
 
     #[test]

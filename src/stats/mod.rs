@@ -1,13 +1,15 @@
 //! Statistics of a report: how sure a figure is, and whether two differ. Pure functions of numbers.
 //!
 //! [`wilson`] is for one share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for one figure over
-//! several seeds, [`ema`] for curves.
+//! several seeds, [`welch`] for two of those, [`ema`] for curves.
 
+mod means;
 mod paired;
 mod proportion;
 mod sample;
 mod smooth;
 
+pub use means::{MeansDiffer, welch};
 pub use paired::Paired;
 pub use proportion::{Interval, wilson};
 pub use sample::{Sample, student_t_95};

@@ -11,6 +11,14 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// The part of it that a share can have.
+    #[must_use]
+    pub fn of_share(self) -> Self {
+        Self { low: self.low.clamp(0.0, 1.0), high: self.high.clamp(0.0, 1.0) }
+    }
+}
+
 /// Wilson's 95 % score interval for a share of `successes` among `n`: the whole of [0, 1] where `n` is 0.
 ///
 /// It stays inside [0, 1] and keeps its coverage near the ends, where `p ± 1.96·√(p(1−p)/n)` does not (E. B. Wilson,

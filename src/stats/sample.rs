@@ -11,7 +11,8 @@ pub struct Sample {
     pub mean: f64,
     /// Sample standard deviation (n − 1); none for one measurement.
     pub sd: Option<f64>,
-    /// Student's 95 % interval of the mean; none for one measurement.
+    /// Student's 95 % interval of the mean; none for one measurement, and none where all are equal: they do not tell how much
+    /// others would differ.
     pub interval: Option<Interval>,
 }
 
@@ -22,10 +23,10 @@ impl Sample {
         if n == 0 {
             return None;
         }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        if n == 1 {
-            return Some(Self { n, mean, sd: None, interval: None });
+        if values.iter().all(|v| *v == values[0]) {
+            return Some(Self { n, mean: values[0], sd: (n > 1).then_some(0.0), interval: None });
         }
+        let mean = values.iter().sum::<f64>() / n as f64;
         let sd = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64).sqrt();
         let half = student_t_95(n - 1) * sd / (n as f64).sqrt();
         Some(Self { n, mean, sd: Some(sd), interval: Some(Interval { low: mean - half, high: mean + half }) })
@@ -96,5 +97,7 @@ mod tests {
         assert!((i.low - 0.881963126648551).abs() < 1e-12 && (i.high - 0.9237035400181155).abs() < 1e-12);
         assert_eq!(Sample::new(&[]), None);
         assert_eq!(Sample::new(&[0.5]), Some(Sample { n: 1, mean: 0.5, sd: None, interval: None }));
+        // scipy: (nan, nan).
+        assert_eq!(Sample::new(&[0.1; 3]), Some(Sample { n: 3, mean: 0.1, sd: Some(0.0), interval: None }));
     }
 }

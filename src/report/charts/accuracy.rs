@@ -23,7 +23,7 @@ pub struct AccuracyChart {
     pub unit: &'static str,
     /// Name of the split in the title.
     pub split: &'static str,
-    /// Accuracy of always giving the most frequent label.
+    /// Accuracy of always giving one label.
     pub baseline: Option<f64>,
 }
 

@@ -15,8 +15,8 @@ pub struct BeforeAfterChart {
     pub changes: Vec<Change>,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy of always giving the most frequent label.
-    pub baseline: Option<f64>,
+    /// Accuracy of always giving one label, and which one that is.
+    pub baseline: Option<(f64, &'static str)>,
 }
 
 /// A run's accuracies, with their intervals.
@@ -59,10 +59,10 @@ impl Figure for BeforeAfterChart {
         }
         let note = "ring: before · dot: after · bars: 95% Wilson intervals";
         pen::text(area, (left, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
-        if let Some(baseline) = self.baseline {
+        if let Some((baseline, which)) = self.baseline {
             let style = pen::stroke(theme::MUTED, 1.0, 3);
             pen::dashes(area, (x(baseline), TOP - 24.0), (x(baseline), bottom), style)?;
-            let note = format!("most frequent label {}", format::percent(baseline));
+            let note = format!("{which} {}", format::percent(baseline));
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {

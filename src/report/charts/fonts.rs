@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Once};
 use ab_glyph::{Font, FontArc, FontRef, FontVec};
 use fontdb::{Database, FaceInfo, Style};
 use plotters::style::{FontStyle, register_font};
+use sha2::{Digest, Sha256};
 
 /// What SVG text asks its viewer for, in this order: the viewer's own face for Latin letters, then one with Chinese.
 pub const FAMILY: &str = "system-ui, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, sans-serif";
@@ -37,6 +38,8 @@ pub struct Fonts {
     latin: FontArc,
     /// The face that has most of the other characters asked for.
     wide: Option<FontArc>,
+    /// Which one that is: PostScript name, and SHA-256 of its file.
+    wide_is: Option<(String, String)>,
 }
 
 impl Fonts {
@@ -45,8 +48,19 @@ impl Fonts {
         let latin = FontArc::from(FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).ok()?);
         let missing: BTreeSet<char> =
             texts.into_iter().flat_map(str::chars).filter(|&c| !is_blank(c) && !has(&latin, c)).collect();
-        let wide = if missing.is_empty() { None } else { widest(&system(), &missing) };
-        Some(Self { latin, wide })
+        let (wide, wide_is) = (if missing.is_empty() { None } else { widest(&system(), &missing) }).unzip();
+        Some(Self { latin, wide, wide_is })
+    }
+
+    /// Which fonts PNG text is drawn with: PNG files are byte for byte the same where these are.
+    pub fn describe(&self) -> String {
+        let others = match &self.wide_is {
+            Some((name, sha256)) => {
+                format!("{name}, a font of the machine that drew them (SHA-256 of its file {sha256})")
+            }
+            None => "none: no text needed one, or this machine has none and such text is named by number".into(),
+        };
+        format!("Fonts of the PNG charts\nLatin letters: Ubuntu Light, built into taper\nother characters: {others}\n")
     }
 
     /// Whether every character of `text` can be drawn.
@@ -76,7 +90,7 @@ fn has(font: &impl Font, c: char) -> bool {
 }
 
 /// The face with most of the characters; of equals the preferred family, the regular weight, the first by name.
-fn widest(database: &Database, missing: &BTreeSet<char>) -> Option<FontArc> {
+fn widest(database: &Database, missing: &BTreeSet<char>) -> Option<(FontArc, (String, String))> {
     let coverage = |face: &FaceInfo| {
         let count = |data: &[u8], index| {
             FontRef::try_from_slice_and_index(data, index)
@@ -92,8 +106,12 @@ fn widest(database: &Database, missing: &BTreeSet<char>) -> Option<FontArc> {
     let mut faces: Vec<_> = database.faces().map(|face| (coverage(face), face)).filter(|(n, _)| *n > 0).collect();
     faces.sort_by_cached_key(|(n, face)| (std::cmp::Reverse(*n), rank(face), face.index));
     faces.into_iter().find_map(|(_, face)| {
-        let font = |data: &[u8], index| FontVec::try_from_vec_and_index(data.to_vec(), index).ok();
-        database.with_face_data(face.id, font).flatten().map(FontArc::new)
+        let font = |data: &[u8], index| {
+            let font = FontVec::try_from_vec_and_index(data.to_vec(), index).ok()?;
+            let sha256 = Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
+            Some((FontArc::new(font), (face.post_script_name.clone(), sha256)))
+        };
+        database.with_face_data(face.id, font).flatten()
     })
 }
 

@@ -1,18 +1,23 @@
 //! Fills in the view: rows of the tables, and the sentences.
 
-use super::{ClassRow, Headline, MistakeRow, Pictures, ProbeRow, RunRow, SeedRow, View};
+use super::{
+    ClassRow, ConfusedRow, Headline, MistakeRow, Pictures, ProbeRow, RunRow, SeedRow, SeedsHeadline, View,
+    warnings::warnings,
+};
 use crate::{
     metrics::{ClassMetrics, Metrics},
     plan::Metric,
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
+        baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
-        pictures::{ProbePair, majority, probe_pairs, with_interval},
+        leaderboard::Mean,
+        pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
         tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
     },
-    stats::{Interval, Sample},
+    stats::Interval,
     store::{ProbeRecord, RunState},
 };
 
@@ -28,9 +33,10 @@ impl View {
         let best = analysis.best().map(|i| &input.runs[i]);
         let shown = best.or(input.runs.first());
         let chosen_heading = (analysis.best().is_some() && !chosen_is_shown(input, analysis)).then(|| {
-            let metric = metric_name(analysis.chosen_by);
-            format!("{} {metric} (chooses)", capital(split_name(analysis.chosen_on)))
+            let metric = metric_name(analysis.judge.metric);
+            format!("{} {metric} (chooses)", capital(split_name(analysis.judge.split)))
         });
+        let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = best.map(mistakes_of).unwrap_or_default();
         let places = environment::places(&input.runs);
         let mut view = Self {
@@ -39,7 +45,7 @@ impl View {
             experiment: experiment.name.clone(),
             states: states(&input.runs),
             finished: last_finish(&input.runs),
-            headline: best.and_then(|run| headline(run, input.runs.len() > 1)),
+            headline: best.and_then(|run| headline(run, analysis, input.runs.len() > 1)),
             caveats: caveats(input, analysis),
             accuracy_heading: match shown {
                 Some(run) => format!("{} accuracy", capital(split_name(run.measured_on()))),
@@ -47,19 +53,23 @@ impl View {
             },
             chosen_heading,
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
+            warnings: warnings(&input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
-            comparisons: analysis.comparisons.iter().map(|c| comparison(input, c)).collect(),
+            ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), metric_name(analysis.judge.metric)),
+            comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
             outcome: pictures.outcome,
             probe_chart: pictures.probes,
             probes: shown.map(probe_rows).unwrap_or_default(),
             details: pictures.details,
-            classes: best.and_then(|run| run.run.final_metrics.as_ref()).map(class_rows).unwrap_or_default(),
+            classes: metrics.map(class_rows).unwrap_or_default(),
+            classes_note: metrics.and_then(classes_note),
+            confused: best.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
             mistakes_note: mistakes_note(best, mistakes.len(), settings.mistakes),
             mistakes: Vec::new(),
-            places_differ: places.len() > 1,
+            digits_may_differ: environment::digits_may_differ(&input.runs),
             places,
-            commands: environment::commands(experiment),
+            commands: environment::commands(experiment, best.map(|run| run.run.key.as_str())),
             config_of: shown.map(|run| run.run.name.clone()).unwrap_or_default(),
             config: match shown {
                 Some(run) => toml::to_string_pretty(&run.run.config).map_err(ReportError::Config)?,
@@ -67,6 +77,7 @@ impl View {
             },
             spec_path: experiment.spec_path.clone(),
             spec: experiment.spec_text.clone(),
+            extends: environment::extends(experiment),
             files: FILES.to_vec(),
         };
         if let Some(run) = best {
@@ -87,11 +98,11 @@ impl View {
 
 /// Whether the figure that chose the best run is the accuracy column itself.
 fn chosen_is_shown(input: &ReportInput, analysis: &Analysis) -> bool {
-    analysis.chosen_by == Metric::Accuracy
-        && analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.chosen_on)
+    analysis.judge.metric == Metric::Accuracy
+        && analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.judge.split)
 }
 
-fn metric_name(metric: Metric) -> &'static str {
+pub(in crate::report) fn metric_name(metric: Metric) -> &'static str {
     match metric {
         Metric::Accuracy => "accuracy",
         Metric::MacroF1 => "macro-F1",
@@ -99,7 +110,7 @@ fn metric_name(metric: Metric) -> &'static str {
     }
 }
 
-fn capital(word: &str) -> String {
+pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -127,38 +138,58 @@ fn last_finish(runs: &[RunInput]) -> Option<String> {
     last.is_finite().then(|| format::time(last))
 }
 
-fn headline(run: &RunInput, of_several: bool) -> Option<Headline> {
+fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Headline> {
     let metrics = run.run.final_metrics.as_ref()?;
     let (accuracy, interval) = with_interval(metrics);
-    let (share, label) = majority(metrics);
+    let baseline = Baseline::of(run)?;
+    let name = |id| label_name(run, id);
+    let group = analysis.best_group().map(|g| &analysis.groups[g]).filter(|g| g.finished.len() > 1);
     Some(Headline {
         run: run.run.name.clone(),
         of_several,
+        seeds: group.and_then(|group| {
+            let mean = group.accuracy?;
+            Some(SeedsHeadline {
+                name: group.name.clone(),
+                n: mean.n,
+                accuracy: format::percent(mean.mean),
+                half: mean.half.map(points_of_half),
+            })
+        }),
+        verdict: baseline.against(metrics).sentence(&name(baseline.label), name),
         split: split_name(run.measured_on()),
         accuracy: format::percent(accuracy),
         interval: format::percent_range(interval),
         rows: format::count(metrics.rows),
         before: run.before().map(|m| format::percent(m.accuracy)),
-        baseline: format::percent(share),
-        baseline_label: label_name(run, label as u32),
+        baseline: format::percent(baseline.accuracy(metrics)),
+        baseline_of: baseline.word(),
+        baseline_label: name(baseline.label),
         macro_f1: format::percent(metrics.macro_f1),
     })
 }
 
 fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let mut out = Vec::new();
-    let (on, by) = (split_name(analysis.chosen_on), metric_name(analysis.chosen_by));
+    let (on, by) = (split_name(analysis.judge.split), metric_name(analysis.judge.metric));
     let n = analysis.ranked.len();
+    let seeds = match analysis.has_seeds() && analysis.groups.len() > 1 {
+        true => {
+            " Configurations are ranked by their mean over seeds, and the best run is the best one of the best configuration."
+        }
+        false => "",
+    };
     if n == 0 && !input.runs.is_empty() {
         out.push("No run has a result yet: what is there so far is shown below.".into());
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
             "The best of {n} runs was chosen by the {on} split that it is measured on, so its figure is optimistic; \
-             with a dev split (key data.dev) other rows would choose."
+             with a dev split (key data.dev) other rows would choose.{seeds}"
         ));
     } else if n > 1 {
         out.push(format!(
-            "The best of {n} runs was chosen by its {by} on the {on} split; the rows it is measured on had no part in that."
+            "The best of {n} runs was chosen by its {by} on the {on} split, then by its loss there, then by the plan's order; \
+             the rows it is measured on had no part in that.{seeds}"
         ));
     }
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
@@ -185,9 +216,9 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let record = &run.run;
     let metrics = record.final_metrics.as_ref();
     let share = |f: fn(&Metrics) -> f64| metrics.map_or(format::NOTHING.into(), |m| format::percent(f(m)));
-    let chosen = analysis.scores[i].map_or(format::NOTHING.into(), |score| match analysis.chosen_by {
-        Metric::Loss => format::loss(-score),
-        Metric::Accuracy | Metric::MacroF1 => format::percent(score),
+    let chosen = analysis.scores[i].map_or(format::NOTHING.into(), |score| match analysis.judge.metric {
+        Metric::Loss => format::loss(-score.figure),
+        Metric::Accuracy | Metric::MacroF1 => format::percent(score.figure),
     });
     let state = match record.failure {
         Some(kind) if record.state == RunState::Failed => format!("failed ({})", failure_name(kind)),
@@ -230,55 +261,100 @@ fn message(run: &RunInput) -> Option<String> {
     }
 }
 
-fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
-    let several = analysis.groups.len() > 1;
-    let mean = |s: Option<Sample>| match s {
-        Some(Sample { mean, sd: Some(sd), .. }) => format!("{} ± {:.1}", format::percent(mean), sd * 100.0),
-        Some(s) => format::percent(s.mean),
-        None => format::NOTHING.into(),
-    };
-    let interval = |i: Option<Interval>| i.map_or(format::NOTHING.into(), format::percent_range);
-    let row = |g: &Group| SeedRow {
-        name: g.name.clone(),
-        best: several && analysis.best().is_some_and(|best| g.runs.contains(&best)),
-        n: format!("{} of {}", g.accuracy.map_or(0, |s| s.n), g.runs.len()),
-        accuracy: mean(g.accuracy),
-        interval: interval(g.accuracy.and_then(|s| s.interval)),
-        macro_f1: mean(g.macro_f1),
-    };
-    analysis.groups.iter().map(row).collect()
+/// Half of an interval of shares, in points: more than everything is not more.
+fn points_of_half(half: f64) -> String {
+    format!("{:.1}", (half * 100.0).min(100.0))
 }
 
-/// Two runs on the same rows, in plain words.
-fn comparison(input: &ReportInput, c: &Comparison) -> String {
-    let name = |i: usize| input.runs[i].run.name.as_str();
-    let (first, second) = (name(c.first), name(c.second));
-    let paired = match c.paired {
-        Ok(paired) => paired,
-        Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
+fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
+    let Some(mean) = mean else { return format::NOTHING.into() };
+    match (metric, mean.half) {
+        (Metric::Loss, Some(half)) => format!("{} ± {half:.4}", format::loss(mean.mean)),
+        (Metric::Loss, None) => format::loss(mean.mean),
+        (_, Some(half)) => format!("{} ± {}", format::percent(mean.mean), points_of_half(half)),
+        (_, None) => format::percent(mean.mean),
+    }
+}
+
+fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
+    let best = analysis.best_group();
+    let row = |&index: &usize| {
+        let group: &Group = &analysis.groups[index];
+        // Of one run the leaderboard's interval is that for its rows, which the table of runs has.
+        let over_seeds = group.accuracy.filter(|mean| mean.half.is_some());
+        let interval = over_seeds.and_then(|mean| mean.low.zip(mean.high));
+        SeedRow {
+            name: group.name.clone(),
+            best: best == Some(index),
+            n: format!("{} of {}", group.finished.len(), group.runs.len()),
+            chosen: mean_text(group.chosen, analysis.judge.metric),
+            accuracy: mean_text(group.accuracy, Metric::Accuracy),
+            interval: interval
+                .map_or(format::NOTHING.into(), |(low, high)| format::percent_range(Interval { low, high })),
+            sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
+            macro_f1: mean_text(group.macro_f1, Metric::MacroF1),
+        }
     };
-    let p = paired.mcnemar();
-    let verdict = match (p < 0.05, paired.first_only > paired.second_only) {
-        (false, _) => "not distinguishable at 5%",
-        (true, true) => "distinguishable at 5%: the first is better on these rows",
-        (true, false) => "distinguishable at 5%: the second is better on these rows",
+    analysis.order.iter().map(row).collect()
+}
+
+/// The best configuration and the next, in plain words.
+fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> String {
+    let verdict = |p: f64, first_is_better: bool, on: &str| match (p < 0.05, first_is_better) {
+        (false, _) => "not distinguishable at 5%".to_string(),
+        (true, true) => format!("distinguishable at 5%: the first is better{on}"),
+        (true, false) => format!("distinguishable at 5%: the second is better{on}"),
     };
-    let difference = paired.difference().map_or(String::new(), |(d, i)| {
+    let differ = |what: &str, d: f64, i: Interval, how: &str| {
         format!(
-            " The accuracies differ by {} points (95% interval {} to {}).",
+            " The {what} differ by {} points (95% interval {} to {}, {how}).",
             format::points(d),
-            format::points(i.low),
-            format::points(i.high)
+            format::points(i.low.max(-1.0)),
+            format::points(i.high.min(1.0))
         )
-    });
-    format!(
-        "“{first}” against “{second}” on the same {} rows: {verdict} (exact McNemar test, {}). The first alone is right \
-         on {}, the second alone on {}.{difference}",
-        format::count(paired.rows()),
-        format::p_value(p),
-        format::count(paired.first_only),
-        format::count(paired.second_only),
-    )
+    };
+    match c {
+        Comparison::Means { first, second, differ: means } => {
+            let group = |g: usize| {
+                let group = &analysis.groups[g];
+                format!("“{}” ({})", group.name, format::plural(group.finished.len(), "seed"))
+            };
+            let (first, second) = (group(*first), group(*second));
+            let Some(means) = means else {
+                return format!(
+                    "{first} against {second} cannot be tested: the seeds of neither differ in accuracy, so nothing is known \
+                     of how others would."
+                );
+            };
+            format!(
+                "{first} against {second}: {} (Welch's t-test over seeds, {}).{}",
+                verdict(means.p, means.difference > 0.0, ""),
+                format::p_value(means.p),
+                differ("mean accuracies", means.difference, means.interval, "Welch")
+            )
+        }
+        Comparison::Runs { first, second, paired } => {
+            let name = |i: usize| input.runs[i].run.name.as_str();
+            let (first, second) = (name(*first), name(*second));
+            let paired = match paired {
+                Ok(paired) => paired,
+                Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
+            };
+            let p = paired.mcnemar();
+            let difference =
+                paired.difference().map_or(String::new(), |(d, i)| differ("accuracies", d, i, "Agresti and Min's"));
+            format!(
+                "“{first}” against “{second}” on the same {} rows: {} (exact McNemar test, {}). The first alone is right on \
+                 {}, the second alone on {}.{difference} This compares two trained models: with other seeds it may come out \
+                 otherwise.",
+                format::count(paired.rows()),
+                verdict(p, paired.first_only > paired.second_only, " on these rows"),
+                format::p_value(p),
+                format::count(paired.first_only),
+                format::count(paired.second_only),
+            )
+        }
+    }
 }
 
 fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
@@ -309,7 +385,17 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
     probe_pairs(run).into_iter().filter_map(row).collect()
 }
 
+/// Classes and pairs that are listed where there are more than [`MOST_LABELS`] labels.
+const MOST_LISTED: usize = 20;
+
+/// All classes, or the worst of many: of those that have rows, by F1 and then by rows.
 fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
+    let mut listed: Vec<(usize, &ClassMetrics)> = metrics.per_class.iter().enumerate().collect();
+    if listed.len() > MOST_LABELS {
+        listed.retain(|(_, c)| c.support > 0);
+        listed.sort_by(|(_, a), (_, b)| a.f1.total_cmp(&b.f1).then(b.support.cmp(&a.support)));
+        listed.truncate(MOST_LISTED);
+    }
     let row = |(id, c): (usize, &ClassMetrics)| ClassRow {
         id,
         label: c.label.clone(),
@@ -318,7 +404,40 @@ fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
         f1: format::percent(c.f1),
         support: format::count(c.support),
     };
-    metrics.per_class.iter().enumerate().map(row).collect()
+    listed.into_iter().map(row).collect()
+}
+
+fn classes_note(metrics: &Metrics) -> Option<String> {
+    let all = metrics.per_class.len();
+    let with_rows = metrics.per_class.iter().filter(|c| c.support > 0).count();
+    (all > MOST_LABELS).then(|| {
+        format!(
+            "The {} classes with the lowest F1, of {} that have rows and {} in all; the other {} are left out. \
+             classes.csv and confusion.csv hold them all.",
+            with_rows.min(MOST_LISTED),
+            format::count(with_rows as u64),
+            format::count(all as u64),
+            format::count((all - with_rows.min(MOST_LISTED)) as u64),
+        )
+    })
+}
+
+/// The pairs that are confused most often; none where a chart shows them all.
+fn confused_rows(run: &RunInput, metrics: &Metrics) -> Vec<ConfusedRow> {
+    if metrics.per_class.len() <= MOST_LABELS {
+        return Vec::new();
+    }
+    let supports = metrics.confusion.supports();
+    let mut pairs: Vec<(u32, u32, u64)> =
+        metrics.confusion.cells().filter(|(label, predicted, _)| label != predicted).collect();
+    pairs.sort_by_key(|&(label, predicted, rows)| (std::cmp::Reverse(rows), label, predicted));
+    let row = |(label, predicted, rows): (u32, u32, u64)| ConfusedRow {
+        label: label_name(run, label),
+        predicted: label_name(run, predicted),
+        rows: format::count(rows),
+        share: format::percent(rows as f64 / supports.get(label as usize).copied().unwrap_or(0).max(1) as f64),
+    };
+    pairs.into_iter().take(MOST_LISTED).map(row).collect()
 }
 
 fn mistakes_note(best: Option<&RunInput>, all: usize, listed: usize) -> String {

@@ -1,8 +1,11 @@
 //! What a reader sees, as ready strings: the templates only place them. HTML and Markdown show the same view.
 
 mod build;
+mod warnings;
 
 use super::environment::Place;
+pub(super) use build::metric_name;
+pub use warnings::WarningGroup;
 
 /// A report.
 pub struct View {
@@ -26,10 +29,14 @@ pub struct View {
     pub chosen_heading: Option<String>,
     /// One line a run.
     pub runs: Vec<RunRow>,
-    /// One line a configuration, where there are several seeds.
+    /// What was warned of, by kind.
+    pub warnings: Vec<WarningGroup>,
+    /// One line a configuration, best first, where there are several seeds.
     pub seeds: Vec<SeedRow>,
+    /// Heading of the column of what ranks the configurations.
+    pub ranked_by: String,
     /// Whether the best is distinguishable from the next.
-    pub comparisons: Vec<String>,
+    pub comparison: Option<String>,
     /// Charts of the training.
     pub training: Vec<Picture>,
     /// Charts of the result.
@@ -40,16 +47,20 @@ pub struct View {
     pub probes: Vec<ProbeRow>,
     /// Charts of the best run's predictions.
     pub details: Vec<Picture>,
-    /// Figures of each class of the best run.
+    /// Figures of each class of the best run; of many, the worst.
     pub classes: Vec<ClassRow>,
+    /// How many classes are left out.
+    pub classes_note: Option<String>,
+    /// The pairs that are taken for each other most often, where there are too many labels for a chart.
+    pub confused: Vec<ConfusedRow>,
     /// Mistakes of the best run.
     pub mistakes: Vec<MistakeRow>,
     /// How many mistakes there are, and how many are listed.
     pub mistakes_note: String,
     /// What the runs were made with.
     pub places: Vec<Place>,
-    /// Whether the runs were made with different things.
-    pub places_differ: bool,
+    /// Whether something differs between the runs that can change a digit.
+    pub digits_may_differ: bool,
     /// Commands that make the runs and this report.
     pub commands: Vec<String>,
     /// Name of the run whose config is shown.
@@ -60,6 +71,8 @@ pub struct View {
     pub spec_path: String,
     /// The spec file's text.
     pub spec: String,
+    /// Files that the spec extends: path and text; no text where it is not stored.
+    pub extends: Vec<(String, String)>,
     /// Tables beside the report, and what they hold.
     pub files: Vec<(&'static str, &'static str)>,
 }
@@ -70,6 +83,10 @@ pub struct Headline {
     pub run: String,
     /// Whether there were others.
     pub of_several: bool,
+    /// The configuration, where it has several seeds with a result.
+    pub seeds: Option<SeedsHeadline>,
+    /// How it stands beside always giving one label.
+    pub verdict: String,
     /// Name of the split.
     pub split: &'static str,
     /// Accuracy.
@@ -80,12 +97,26 @@ pub struct Headline {
     pub rows: String,
     /// Accuracy before training.
     pub before: Option<String>,
-    /// Accuracy of always giving the most frequent label.
+    /// Accuracy of always giving the commonest label.
     pub baseline: String,
+    /// Of which rows it is the commonest.
+    pub baseline_of: &'static str,
     /// That label.
     pub baseline_label: String,
     /// Macro-F1.
     pub macro_f1: String,
+}
+
+/// The best configuration over its seeds.
+pub struct SeedsHeadline {
+    /// What its runs' names have in common.
+    pub name: String,
+    /// How many runs have a result.
+    pub n: usize,
+    /// Mean accuracy.
+    pub accuracy: String,
+    /// Half of its 95 % t interval, in points; none where all runs are equal.
+    pub half: Option<String>,
 }
 
 /// A run in the table of runs.
@@ -126,11 +157,15 @@ pub struct SeedRow {
     pub best: bool,
     /// Runs with a result, of those planned.
     pub n: String,
-    /// Mean accuracy ± standard deviation.
+    /// What ranks it: mean ± half of the 95 % t interval.
+    pub chosen: String,
+    /// Mean accuracy ± half of the 95 % t interval.
     pub accuracy: String,
-    /// Student's 95 % interval of the mean.
+    /// The interval, cut to what a share can be.
     pub interval: String,
-    /// Mean macro-F1 ± standard deviation.
+    /// Standard deviation, in points.
+    pub sd: String,
+    /// Mean macro-F1 ± half of the 95 % t interval.
     pub macro_f1: String,
 }
 
@@ -176,6 +211,18 @@ pub struct ClassRow {
     pub f1: String,
     /// Rows.
     pub support: String,
+}
+
+/// Two labels of which one is taken for the other.
+pub struct ConfusedRow {
+    /// The label of the rows.
+    pub label: String,
+    /// The label they were given.
+    pub predicted: String,
+    /// How many they are.
+    pub rows: String,
+    /// Share of the label's rows.
+    pub share: String,
 }
 
 /// A row that was given a wrong label.

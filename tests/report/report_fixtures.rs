@@ -297,6 +297,7 @@ impl Recipe {
             evals,
             probes,
             predictions,
+            warnings: Vec::new(),
         }
     }
 
@@ -457,6 +458,12 @@ pub fn seven_labels() -> ReportInput {
 pub fn dev_split() -> ReportInput {
     let recipe = |seed| Recipe { seed, dev: 0.1, ..Recipe::new(&format!("seed={seed}"), &TWO) };
     experiment(vec![recipe(1).completed(), recipe(2).completed()])
+}
+
+/// Two learning rates, the better of which is chosen by a dev split.
+pub fn two_rates() -> ReportInput {
+    let recipe = |lr, skill, name| Recipe { lr, skill, dev: 0.1, ..Recipe::new(name, &TWO) };
+    experiment(vec![recipe(1e-5, 2.9, "lr=1e-5").completed(), recipe(2e-5, 1.5, "lr=2e-5").completed()])
 }
 
 /// A run of one step, without a test split.

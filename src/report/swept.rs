@@ -1,0 +1,72 @@
+//! Which keys of the resolved config differ between the runs of an experiment.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::input::ReportInput;
+use crate::format::inert;
+
+/// The keys that differ, and their values in each run.
+pub struct Swept {
+    keys: Vec<String>,
+    runs: Vec<BTreeMap<String, String>>,
+}
+
+impl Swept {
+    /// Of the runs of an experiment.
+    pub fn of(input: &ReportInput) -> Self {
+        let runs: Vec<BTreeMap<String, String>> = input
+            .runs
+            .iter()
+            .map(|run| {
+                let mut values = BTreeMap::new();
+                let config = serde_json::to_value(&run.run.config).unwrap_or_default();
+                flatten("", &config, &mut values);
+                let seed = values.get("train.seed").cloned();
+                // They follow `train.seed` unless a spec sets them apart.
+                for follower in ["train.init_seed", "train.order_seed"] {
+                    if values.get(follower) == seed.as_ref() {
+                        values.remove(follower);
+                    }
+                }
+                values
+            })
+            .collect();
+        let mut keys: Vec<String> = runs.iter().flat_map(BTreeMap::keys).cloned().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let differs = |key: &String| runs.iter().any(|run| run.get(key) != runs[0].get(key));
+        keys.retain(|key| key != "name" && !key.starts_with("probes") && differs(key));
+        Self { keys, runs }
+    }
+
+    /// The keys, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = String> + '_ {
+        self.keys.iter().map(|key| inert(key).into_owned())
+    }
+
+    /// Their values in a run; empty where it has none.
+    pub fn values(&self, run: usize) -> impl Iterator<Item = String> + '_ {
+        self.keys.iter().map(move |key| self.runs[run].get(key).map(|v| inert(v).into_owned()).unwrap_or_default())
+    }
+}
+
+/// Values by dotted key; a list is one value, as JSON.
+fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(table) => {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, into);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => {
+            into.insert(prefix.into(), text.clone());
+        }
+        other => {
+            into.insert(prefix.into(), other.to_string());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What was warned of, and what the results themselves show, gathered over the runs.
+
+use crate::{
+    report::{
+        baseline::{Baseline, Standing},
+        input::{RunInput, split_name},
+        tables::label_name,
+    },
+    warning::{Kind, Warning},
+};
+
+/// Warnings of one kind.
+pub struct WarningGroup {
+    /// The kind, in words.
+    pub kind: String,
+    /// Its warnings, each once.
+    pub warnings: Vec<WarningRow>,
+}
+
+/// A warning.
+pub struct WarningRow {
+    /// What was found.
+    pub message: String,
+    /// The lines of the data file; empty where no rows are meant.
+    pub lines: String,
+    /// The runs that it is about.
+    pub runs: String,
+}
+
+/// Runs that a warning names.
+const MOST_RUNS: usize = 5;
+
+/// All warnings, by kind, in the order in which kinds first appear; results last.
+pub fn warnings(runs: &[RunInput]) -> Vec<WarningGroup> {
+    let mut found: Vec<(Warning, Vec<&str>)> = Vec::new();
+    for run in runs {
+        // A result is judged here, from what is stored: also of runs of versions that did not warn.
+        let judged = of_result(run);
+        let stored = run.warnings.iter().filter(|w| judged.is_none() || w.kind != Kind::Result).cloned();
+        for warning in stored.chain(judged.clone()) {
+            match found.iter_mut().find(|(known, _)| *known == warning) {
+                Some((_, names)) => names.push(&run.run.name),
+                None => found.push((warning, vec![&run.run.name])),
+            }
+        }
+    }
+    let mut groups: Vec<(Kind, WarningGroup)> = Vec::new();
+    for (warning, names) in found {
+        let row = WarningRow {
+            lines: warning.lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            runs: who(&names, runs.len()),
+            message: warning.message,
+        };
+        match groups.iter_mut().find(|(kind, _)| *kind == warning.kind) {
+            Some((_, group)) => group.warnings.push(row),
+            None => groups.push((warning.kind, WarningGroup { kind: heading(warning.kind), warnings: vec![row] })),
+        }
+    }
+    groups.sort_by_key(|(kind, _)| *kind == Kind::Result);
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What the final evaluation shows that is probably no success.
+fn of_result(run: &RunInput) -> Option<Warning> {
+    let (metrics, baseline) = (run.run.final_metrics.as_ref()?, Baseline::of(run)?);
+    let split = split_name(run.measured_on());
+    let name = |id| label_name(run, id);
+    let message = match baseline.against(metrics) {
+        Standing::OneClass(id) => format!("predicts one class: “{}” for every row of the {split} split", name(id)),
+        Standing::NoBetter => {
+            format!("no better on the {split} split than always answering “{}”", name(baseline.label))
+        }
+        Standing::Unsure { .. } | Standing::Better { .. } => return None,
+    };
+    Some(Warning::new(Kind::Result, message))
+}
+
+/// `data_file` as `Data file`.
+fn heading(kind: Kind) -> String {
+    let tag = serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(|tag| tag.replace('_', " ")));
+    super::build::capital(&tag.unwrap_or_default())
+}
+
+/// The runs that a warning is about, of so many.
+fn who(names: &[&str], of: usize) -> String {
+    match names.len() {
+        _ if of == 1 => String::new(),
+        n if n == of => "all runs".into(),
+        n if n > MOST_RUNS => format!("{} and {} more", names[..MOST_RUNS].join("; "), n - MOST_RUNS),
+        _ => names.join("; "),
+    }
+}

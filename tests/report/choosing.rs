@@ -1,0 +1,129 @@
+//! Which configuration and which run are best, and what decides between equals.
+
+use taper::{
+    event::{Split, When},
+    plan::Metric,
+    report::{Leaderboard, ReportInput},
+    store::{EvalRecord, RunRecord},
+};
+
+use super::{files_of, report_fixtures::*, text};
+
+/// Runs with these learning rates and seeds; (accuracy, loss) on dev with the kept weights, accuracy and loss on test.
+fn runs(of: &[(f64, u64, (f64, f64), (f64, f64))]) -> ReportInput {
+    let run = |&(lr, seed, dev, test): &(f64, u64, (f64, f64), (f64, f64))| {
+        let name = format!("lr={lr:e} seed={seed}");
+        let mut run =
+            Recipe { lr, seed, dev: 0.1, rows: 40, ..Recipe::new(&name, &["negative", "positive"]) }.completed();
+        for eval in run.evals.iter_mut().filter(|e| e.when == When::After && e.split == Split::Dev) {
+            (eval.metrics.accuracy, eval.metrics.loss, eval.metrics.macro_f1) = (dev.0, dev.1, dev.0);
+        }
+        let metrics = run.run.final_metrics.as_mut().unwrap();
+        (metrics.accuracy, metrics.loss) = test;
+        run
+    };
+    experiment(of.iter().map(run).collect())
+}
+
+/// Name of the run that runs.csv calls the best, that of the mistakes, and the leaderboard's first trial.
+fn best(input: &ReportInput) -> (String, String, String) {
+    let files = files_of(input);
+    let mut table = csv::Reader::from_reader(&files["runs.csv"][..]);
+    let (name, is_best) = (column_of(&mut table, "name"), column_of(&mut table, "best"));
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let chosen: Vec<&csv::StringRecord> = rows.iter().filter(|row| row[is_best] == *"true").collect();
+    assert_eq!(chosen.len(), 1);
+    let mistakes =
+        csv::Reader::from_reader(&files["mistakes.csv"][..]).records().next().unwrap().unwrap()[0].to_string();
+    let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
+    let board = Leaderboard::new("e", &records);
+    let md = text(&files, "report.md");
+    assert!(md.contains(&format!("Best run {}: ", &chosen[0][name])), "{md}");
+    (chosen[0][name].to_string(), mistakes, board.trials[0].name.clone())
+}
+
+fn column_of(table: &mut csv::Reader<&[u8]>, name: &str) -> usize {
+    table.headers().unwrap().iter().position(|h| h == name).unwrap()
+}
+
+/// The first of each row is better on test by far: it must not be seen.
+#[test]
+fn a_tie_on_dev_is_broken_by_the_loss_on_dev_and_then_by_the_plans_order() {
+    let all = |name: &str| (name.to_string(), name.to_string(), name.to_string());
+    // The loss on dev decides.
+    let by_loss = [(1e-5, 1, (0.9, 0.4), (0.99, 0.01)), (2e-5, 1, (0.9, 0.3), (0.5, 0.9))];
+    assert_eq!(best(&runs(&by_loss)), all("lr=2e-5 seed=1"));
+    // Both alike: the plan's order decides, whatever the test split says.
+    for test in [[(0.5, 0.9), (0.99, 0.01)], [(0.99, 0.01), (0.5, 0.9)], [(0.9, 0.9), (0.9, 0.01)]] {
+        let alike = [(1e-5, 1, (0.9, 0.3), test[0]), (2e-5, 1, (0.9, 0.3), test[1])];
+        assert_eq!(best(&runs(&alike)), all("lr=1e-5 seed=1"), "{test:?}");
+    }
+    // By macro-F1 as well, and by loss itself.
+    for metric in [Metric::MacroF1, Metric::Loss] {
+        let mut input = runs(&by_loss);
+        input.runs.iter_mut().for_each(|run| run.run.config.checkpoint.metric = metric);
+        assert_eq!(best(&input), all("lr=2e-5 seed=1"), "{metric:?}");
+    }
+    // Three seeds of one configuration: the first two are as good on dev.
+    let seeds =
+        [(1e-5, 1, (0.9, 0.3), (0.5, 0.9)), (1e-5, 2, (0.9, 0.3), (0.99, 0.01)), (1e-5, 3, (0.8, 0.1), (1.0, 0.0))];
+    assert_eq!(best(&runs(&seeds)), ("lr=1e-5 seed=1".into(), "lr=1e-5 seed=1".into(), "lr=1e-5".into()));
+}
+
+/// One lucky seed does not make its configuration the best.
+#[test]
+fn configurations_are_ranked_by_their_mean_over_seeds() {
+    let input = runs(&[
+        (1e-5, 1, (0.95, 0.2), (0.8, 0.5)),
+        (1e-5, 2, (0.70, 0.6), (0.7, 0.6)),
+        (2e-5, 1, (0.90, 0.3), (0.85, 0.4)),
+        (2e-5, 2, (0.89, 0.3), (0.87, 0.4)),
+    ]);
+    assert_eq!(best(&input), ("lr=2e-5 seed=1".into(), "lr=2e-5 seed=1".into(), "lr=2e-5".into()));
+    let files = files_of(&input);
+    let md = text(&files, "report.md");
+    // 0.85 and 0.87: sd 0.01414, t(1) 12.706, so ± 12.7 points.
+    assert!(
+        md.contains("**Best configuration lr=2e-5: 86.0% ± 12.7** of the test rows right, mean over 2 seeds"),
+        "{md}"
+    );
+    assert!(md.contains("| lr=2e-5 (best) | 2 of 2 | 89.5% ± 6.4 | 86.0% ± 12.7 | 73.3–98.7% | 1.4 |"), "{md}");
+    // scipy: ttest_ind([.85, .87], [.8, .7], equal_var=False) gives p 0.2766, interval −0.4753 to 0.6953.
+    assert!(md.contains("“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds): not distinguishable at 5%"), "{md}");
+    assert!(!md.contains("McNemar test, p\u{a0}=\u{a0}1") && md.contains("Welch"), "{md}");
+}
+
+/// Another seed of the split gives other rows: such runs are no repetitions of each other.
+#[test]
+fn split_seeds_are_not_pooled() {
+    let mut input = runs(&[
+        (1e-5, 1, (0.9, 0.3), (0.8, 0.5)),
+        (1e-5, 2, (0.9, 0.3), (0.8, 0.5)),
+        (1e-5, 1, (0.8, 0.3), (0.9, 0.5)),
+        (1e-5, 2, (0.8, 0.3), (0.9, 0.5)),
+    ]);
+    for (i, run) in input.runs.iter_mut().enumerate() {
+        run.run.config.data.seed = 1 + i as u64 / 2;
+        run.run.name = format!("data.seed={} seed={}", 1 + i / 2, 1 + i % 2);
+        run.run.key = format!("{i:064}");
+    }
+    let files = files_of(&input);
+    let md = text(&files, "report.md");
+    // All seeds alike: no interval, and no ± 0.0.
+    assert!(md.contains("| data.seed=1 (best) | 2 of 2 | 90.0% | 80.0% | – | 0.0 |"), "{md}");
+    assert!(md.contains("| data.seed=2 | 2 of 2 | 80.0% | 90.0% | – | 0.0 |"), "{md}");
+    assert!(md.contains("cannot be tested: the seeds of neither differ"), "{md}");
+}
+
+#[test]
+fn intervals_of_shares_are_cut_in_the_leaderboard_too() {
+    let input = runs(&[(1e-5, 1, (0.99, 0.3), (0.98, 0.5)), (1e-5, 2, (0.90, 0.3), (0.6, 0.5))]);
+    let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
+    let board = serde_json::to_value(Leaderboard::new("e", &records)).unwrap();
+    for figure in ["figure", "test_accuracy"] {
+        let mean = &board["trials"][0][figure];
+        let (low, high) = (mean["low"].as_f64().unwrap(), mean["high"].as_f64().unwrap());
+        assert!(low >= 0.0 && high == 1.0, "{mean}");
+        assert!(mean["half"].as_f64().unwrap() > 0.5 && mean["sd"].as_f64().unwrap() > 0.0, "{mean}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Single sections: baseline, warnings, environments, tables, how to make it again.
+
+use taper::{
+    event::{Split, When},
+    metrics::{Metrics, Scored},
+    report::ReportInput,
+    store::SpecFile,
+    warning::{Kind, Warning},
+};
+
+use super::{files_of, report_fixtures::*, text};
+
+/// Figures of rows given as (label, predicted, how many).
+fn metrics(names: &[String], cells: &[(u32, u32, usize)]) -> Metrics {
+    let scored = |&(label, predicted, rows): &(u32, u32, usize)| {
+        std::iter::repeat_n(Scored { label, predicted, confidence: 0.7, loss: 0.5 }, rows)
+    };
+    Metrics::new(names, cells.iter().flat_map(scored))
+}
+
+/// A run whose test split is measured so, and whose dev split has as many rows of both labels.
+fn measured(cells: &[(u32, u32, usize)]) -> ReportInput {
+    let mut input = experiment(vec![Recipe { dev: 0.1, ..Recipe::new("one", &["negative", "positive"]) }.completed()]);
+    let run = &mut input.runs[0];
+    let names = run.run.labels.clone();
+    run.run.final_metrics = Some(metrics(&names, cells));
+    for eval in &mut run.evals {
+        eval.metrics = match eval.split {
+            Split::Dev => metrics(&names, &[(0, 0, 10), (0, 1, 10), (1, 1, 15), (1, 0, 5)]),
+            _ => metrics(&names, cells),
+        };
+    }
+    input
+}
+
+/// Of the test rows 58.8 % are positive and of the dev rows 50 %; of the training rows most are negative.
+#[test]
+fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown() {
+    let cells = [(0, 0, 70), (1, 1, 80), (1, 0, 20)];
+    let mut input = measured(&cells);
+    let files = files_of(&input);
+    assert!(text(&files, "report.md").contains("always saying “negative” (the commonest training label) gives 41.2%"));
+    assert!(text(&files, "accuracy.svg").contains("commonest training label 50.0%"));
+    assert!(text(&files, "before-after.svg").contains("commonest training label 41.2%"));
+    // Of a run that did not store them: the commonest label of the rows measured, and it is called that.
+    input.runs[0].run.train_labels = None;
+    let files = files_of(&input);
+    assert!(text(&files, "report.md").contains("always saying “positive” (the commonest label) gives 58.8%"));
+    assert!(text(&files, "accuracy.svg").contains("commonest label 50.0%"));
+}
+
+#[test]
+fn a_result_that_is_no_better_than_one_label_is_called_that() {
+    for (cells, sentence, warning) in [
+        (
+            &[(0, 0, 60), (1, 0, 40)][..],
+            "It answers “negative” for every row.",
+            Some("predicts one class: “negative” for every row of the test split"),
+        ),
+        (
+            &[(0, 1, 60), (1, 1, 40)],
+            "It answers “positive” for every row.",
+            Some("predicts one class: “positive” for every row of the test split"),
+        ),
+        (
+            &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
+            "It is no better than always answering “negative”.",
+            Some("no better on the test split than always answering “negative”"),
+        ),
+        (
+            &[(0, 0, 60), (1, 1, 3), (1, 0, 37)],
+            "It is 3.0 points above always answering “negative”, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
+            None,
+        ),
+        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "It is 30.0 points above always answering “negative”.", None),
+    ] {
+        let files = files_of(&measured(cells));
+        let md = text(&files, "report.md");
+        assert!(md.contains(sentence), "{sentence}: {md}");
+        assert_eq!(md.contains("## Warnings"), warning.is_some(), "{sentence}");
+        if let Some(warning) = warning {
+            assert!(md.contains(&format!("Result:\n\n- {warning}")), "{md}");
+            assert!(text(&files, "report.html").contains(warning));
+        }
+    }
+}
+
+#[test]
+fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
+    let mut input = sweep();
+    let cut = Warning::new(Kind::Tokens, "3 texts <b> are cut").at([7, 9, 12]);
+    let data = Warning::new(Kind::DataFile, "a quoted field spans 86 lines").at([5]);
+    input.runs.iter_mut().for_each(|run| run.warnings = vec![data.clone()]);
+    input.runs[1].warnings.push(cut.clone());
+    input.runs[2].warnings.push(cut);
+    let files = files_of(&input);
+    let (html, md) = (text(&files, "report.html"), text(&files, "report.md"));
+    assert_eq!(html.matches("a quoted field spans 86 lines").count(), 1);
+    assert!(
+        html.contains("<h3>Data file</h3>")
+            && html.contains("3 texts &#60;b&#62; are cut <small>lines 7, 9, 12</small>")
+    );
+    assert!(md.contains("- a quoted field spans 86 lines (lines 5) – all runs"), "{md}");
+    assert!(md.contains("(lines 7, 9, 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+}
+
+#[test]
+fn only_what_can_change_a_digit_makes_an_environment_of_its_own() {
+    let note = "not all trained in the same environment";
+    let with = |change: fn(&mut taper::store::Environment)| {
+        let mut input = two_rates();
+        change(input.runs[1].run.environment.as_mut().unwrap());
+        text(&files_of(&input), "report.md").to_string()
+    };
+    let threads = with(|e| (e.threads, e.git_commit) = (8, None));
+    assert!(
+        !threads.contains(note) && threads.contains("| threads | 2 or 8 (no result depends on them) |"),
+        "{threads}"
+    );
+    assert!(!with(|e| e.taper = "0.2.0".into()).contains(note));
+    assert!(with(|e| e.cpu = "Another CPU".into()).contains(note));
+    assert!(with(|e| e.device = "cuda:0".into()).contains(note));
+    assert!(with(|e| e.numerics = 2).contains(note));
+    assert!(with(|e| e.micro_batch_tokens = Some(512)).contains(note));
+}
+
+#[test]
+fn no_cell_of_a_table_is_a_formula() {
+    let mut input = single();
+    let run = &mut input.runs[0];
+    run.run.name = "=1+1".into();
+    run.run.message = Some("@SUM(A1)".into());
+    run.run.labels = vec!["-1".into(), "+cmd|' /C calc'!A0".into()];
+    for (i, text) in ["=HYPERLINK(\"x\")", "\t=1", "-2+3", "@x", "\r=1", "＝1"].into_iter().enumerate() {
+        run.predictions[i].text = text.into();
+        run.predictions[i].predicted = 1 - run.predictions[i].label;
+    }
+    run.probes[0].score.text = "=probe()".into();
+    for (name, bytes) in files_of(&input).iter().filter(|(name, _)| name.ends_with(".csv")) {
+        let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
+        for cell in rows.records().flat_map(|row| row.unwrap().iter().map(String::from).collect::<Vec<_>>()) {
+            let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝']) && cell.parse::<f64>().is_err();
+            assert!(!formula, "{name}: {cell:?}");
+        }
+    }
+}
+
+#[test]
+fn runs_csv_has_the_dev_metrics_and_the_swept_keys() {
+    let mut input = two_rates();
+    input.runs[1].run.config.train.warmup_ratio = 0.05;
+    input.runs[1].run.config.data.max_length = 128;
+    let files = files_of(&input);
+    let mut table = csv::Reader::from_reader(text(&files, "runs.csv").as_bytes());
+    let head: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
+    let after = head.iter().position(|h| h == "dev_accuracy").unwrap();
+    let want = ["dev_accuracy", "dev_macro_f1", "dev_loss", "data.max_length", "train.lr", "train.warmup_ratio"];
+    assert_eq!(head[after..], want);
+    for (record, run) in table.records().map(Result::unwrap).zip(&input.runs) {
+        let dev = run.evals.iter().find(|e| e.when == When::After && e.split == Split::Dev).unwrap();
+        assert_eq!(record[after], dev.metrics.accuracy.to_string());
+        assert_eq!(record[after + 2], dev.metrics.loss.to_string());
+        assert_eq!(record[after + 5], run.run.config.train.warmup_ratio.to_string());
+    }
+}
+
+#[test]
+fn what_makes_it_again_is_named() {
+    let mut input = two_rates();
+    input.experiment.extends = vec![SpecFile { path: "experiments/base.toml".into(), text: "train.lr = 1e-5".into() }];
+    let files = files_of(&input);
+    let md = text(&files, "report.md");
+    assert!(md.contains(&format!("taper verify {}", &input.runs[0].run.key[..12])), "{md}");
+    assert!(md.contains("### Extended by the spec: experiments/base.toml\n\n```toml\ntrain.lr = 1e-5\n```"), "{md}");
+    assert!(text(&files, "png-fonts.txt").contains("Ubuntu Light"));
+    // Earlier versions stored the names alone.
+    input.experiment.extends.clear();
+    input.experiment.spec_text = "extends = [\"base.toml\"]\nname = \"x\"\n".into();
+    assert!(text(&files_of(&input), "report.md").contains("The spec extends base.toml, whose text"));
+}
+
+#[test]
+fn what_the_chart_of_changes_is_sorted_by_is_said() {
+    let md = text(&files_of(&two_rates()), "report.md").to_string();
+    assert!(
+        md.contains("In the order of their dev accuracy, which chooses, best first; drawn is the test accuracy."),
+        "{md}"
+    );
+    assert!(text(&files_of(&sweep()), "report.md").contains("Best first."));
+}
