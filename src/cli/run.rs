@@ -14,7 +14,7 @@ use taper::{
     plan::Prune,
     report::Leaderboard,
     spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, RunRecord, RunState, SpecFile, Store, StoreError},
+    store::{EvalRecord, ExperimentRecord, NewRun, RunRecord, RunState, SpecFile, Store, StoreError},
 };
 
 use super::{
@@ -293,7 +293,9 @@ impl Run {
             out.line("")?;
             let runs: Result<Vec<_>, StoreError> =
                 runs.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
-            leaderboard::print(&Leaderboard::new(&experiment.name, &runs?), Some(LEADERS), out)?;
+            let runs = runs?;
+            let runs: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|(run, evals)| (run, &evals[..])).collect();
+            leaderboard::print(&Leaderboard::new(&experiment.name, &runs), Some(LEADERS), out)?;
         }
         if tally.stopped > 0 {
             out.line("the same command goes on where this one stopped")?;
