@@ -44,6 +44,9 @@ const LEFT_OUT: [&str; 6] = [
 /// - `checkpoint.keep` but for whether it is `best`: `last`, `all` and `none` end with the same weights;
 /// - `checkpoint.metric` and `train.eval_steps` where neither `keep = "best"` nor early stopping reads the evaluations.
 ///
+/// One thing counts that is no setting: from what early stopping measures `early_stopping_min_delta`. Runs that measured it
+/// from the last progress are not those that measure it from the best value.
+///
 /// `dev_lacks_labels`: no row of the dev split has some label. A macro-F1 over the labels that occur then is not what it was over
 /// all labels, as earlier versions had it, and may choose other weights: where it chooses, that is part of the key.
 pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_labels: bool) -> String {
@@ -82,6 +85,9 @@ pub(super) fn identity(config: &RunConfig) -> Value {
         remove(&mut value, "checkpoint.metric");
         remove(&mut value, "train.eval_steps");
     }
+    if config.train.early_stopping_patience > 0 && config.train.early_stopping_min_delta > 0.0 {
+        value["train"]["early_stopping_from"] = "best".into();
+    }
     value
 }
 
@@ -109,7 +115,7 @@ fn remove(value: &mut Value, key: &str) {
 
 /// JSON without spaces, keys sorted, one spelling for each number: whole ones without a point, others as the shortest
 /// digits that read back as the same double, with an exponent. It is spelt out here so that no library's taste is part of it.
-fn canonical(value: &Value) -> String {
+pub(super) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
@@ -283,6 +289,17 @@ mod tests {
         assert_ne!(with("scratch:rbt3/", 1), with("path:rbt3", 1));
         assert_ne!(with("scratch:tiny", 1), with("scratch:small", 1));
         assert_ne!(with("scratch:tiny", 1), with("path:tiny", 1));
+    }
+
+    #[test]
+    fn what_a_smallest_change_is_measured_from_counts_where_it_is_read() {
+        let marked = |patience, min_delta| {
+            let mut config = full_config();
+            (config.train.early_stopping_patience, config.train.early_stopping_min_delta) = (patience, min_delta);
+            identity(&config)["train"].get("early_stopping_from").is_some()
+        };
+        let cases = [(0, 0.0), (0, 0.1), (2, 0.0), (2, 0.1)];
+        assert_eq!(cases.map(|(patience, min_delta)| marked(patience, min_delta)), [false, false, false, true]);
     }
 
     #[test]

@@ -35,28 +35,28 @@ pub fn figure(metric: Metric, metrics: &Metrics) -> f64 {
     metrics.figure(metric)
 }
 
-/// The best evaluation so far, and how long ago it was.
+/// The best evaluation so far, and how many evaluations there were since the last progress.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Best {
     /// Its figure; more is better.
     pub figure: Option<f64>,
     /// Its step.
     pub step: u64,
-    /// Evaluations since the last one that was better by at least the smallest change that counts.
+    /// Evaluations since the last one that beat the best before it by more than the smallest change that counts.
     pub without_progress: u32,
-    /// The figure that progress is measured from.
-    pub reference: Option<f64>,
 }
 
 impl Best {
     /// Takes in an evaluation; tells whether it is the best so far.
+    ///
+    /// Progress is what transformers' `EarlyStoppingCallback` counts: more than `min_delta` above the best figure so far, also
+    /// where that figure was too small a step to be progress itself. (Keras measures from the last figure that was progress.)
     pub fn update(&mut self, figure: f64, step: u64, min_delta: f64) -> bool {
-        if self.reference.is_none_or(|r| figure > r && figure - r >= min_delta) {
-            (self.reference, self.without_progress) = (Some(figure), 0);
-        } else {
-            self.without_progress += 1;
-        }
         let better = self.figure.is_none_or(|best| figure > best);
+        match self.figure {
+            Some(best) if !(figure > best && figure - best > min_delta) => self.without_progress += 1,
+            _ => self.without_progress = 0,
+        }
         if better {
             (self.figure, self.step) = (Some(figure), step);
         }
@@ -87,6 +87,37 @@ mod tests {
         }
         assert_eq!((best.figure, best.step), (Some(0.82), 3));
         assert!(!best.stops(&testing::train()), "patience 0 never stops");
+    }
+
+    /// The evaluation (from 1) after which training stops, if it does.
+    fn stops_after(figures: &[f64], patience: u32, min_delta: f64) -> Option<usize> {
+        let train = TrainConfig { early_stopping_patience: patience, ..testing::train() };
+        let mut best = Best::default();
+        let stops = |figure: &f64| {
+            best.update(*figure, 1, min_delta);
+            best.stops(&train)
+        };
+        figures.iter().position(stops).map(|i| i + 1)
+    }
+
+    /// Expected values: `EarlyStoppingCallback(patience, threshold)` of transformers 5.23 with `Trainer`'s `best_metric`
+    /// (`tests/fixtures/early_stopping.py`).
+    #[test]
+    fn training_stops_where_transformers_stops() {
+        // A loss that falls steadily by less than the threshold: from the best value no evaluation is ever progress.
+        let steady: Vec<f64> = (0..12).map(|i| -0.75 + 0.0625 * f64::from(i)).collect();
+        assert_eq!(stops_after(&steady, 2, 0.1), Some(3));
+        assert_eq!(stops_after(&steady, 3, 0.15), Some(4));
+        assert_eq!(stops_after(&steady, 2, 0.03125), None);
+        // A change of exactly the threshold is no progress.
+        assert_eq!(stops_after(&steady, 2, 0.0625), Some(3));
+        assert_eq!(stops_after(&steady, 2, 0.0), None);
+        // A small step raises what the next one is measured from.
+        let steps = [0.5, 0.75, 0.8125, 0.875, 1.0, 1.0625, 1.125];
+        assert_eq!(stops_after(&steps, 2, 0.1), Some(4));
+        assert_eq!(stops_after(&steps, 3, 0.1), None);
+        assert_eq!(stops_after(&[0.5, 0.5, 0.5, 0.75], 2, 0.0), Some(3));
+        assert_eq!(stops_after(&[0.5, 0.25, 0.75, 0.5, 0.25], 2, 0.125), Some(5));
     }
 
     #[test]
