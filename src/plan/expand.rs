@@ -10,8 +10,8 @@ use super::{
 };
 use crate::spec::{Search, Spec, Sweep};
 
-/// Points of a sweep at most, before exclusion.
-pub const MAX_POINTS: u64 = 100_000;
+/// Points of a sweep at most, seeds included, before exclusion.
+pub const MAX_POINTS: u64 = 10_000;
 
 /// The key that `sweep.seeds` sets.
 pub(super) const SEED: &str = "train.seed";
@@ -38,6 +38,8 @@ pub struct Expansion {
     pub more: bool,
     /// Trials that were asked for and that the axes do not have, all else being excluded or a repeat.
     pub undrawn: u64,
+    /// Points of a grid that mean the same run as another point, and so are not in `runs`.
+    pub repeats: u64,
 }
 
 /// The runs that `spec` means, with its seeds innermost: of a grid its axes first, then its zips, the last changing fastest;
@@ -78,11 +80,12 @@ pub fn expand<E: From<PlanError>>(
             foresee(spec, &space, known..points, &mut runs);
         }
     }
+    let repeats = if spec.sweep.search == Search::Grid { runs.repeats } else { 0 };
     let runs = runs.done()?;
     if runs.is_empty() {
         return Err(refused(PlanError::NothingLeft { points: points * spec.sweep.seeds.len().max(1) as u64 }));
     }
-    Ok(Expansion { runs, more, undrawn })
+    Ok(Expansion { runs, more, undrawn, repeats })
 }
 
 /// Points without regard to seeds: of the grid, or asked of the search.
@@ -96,7 +99,7 @@ fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
     let all = points.and_then(|points| points.checked_mul(spec.sweep.seeds.len().max(1) as u64));
     match (points, all) {
         (Some(points), Some(all)) if all <= MAX_POINTS => Ok(points),
-        (_, Some(all)) => Err(PlanError::TooManyPoints { count: all.to_string() }),
+        (_, Some(all)) => Err(PlanError::TooManyPoints { count: crate::format::count(all) }),
         (_, None) => Err(PlanError::TooManyPoints { count: "more than 2^64".into() }),
     }
 }

@@ -7,12 +7,15 @@ use serde_json::Value;
 use super::{
     PlanError, PlannedRun,
     expand::SEED,
-    key::{fingerprint, to_value},
+    key::{canonical, fingerprint, to_value},
     name::Names,
     resolve,
     search::{self, Point, Space},
 };
 use crate::spec::Spec;
+
+/// Points that are refused, after which no more are asked for: they are mostly the same mistake.
+const MOST_ERRORS: usize = 100;
 
 /// Runs as they are found.
 pub(super) struct Runs<'a, E, At> {
@@ -22,6 +25,9 @@ pub(super) struct Runs<'a, E, At> {
     names: Names,
     at: At,
     runs: Vec<PlannedRun>,
+    excluded: Excluded,
+    /// Points whose config another point has too.
+    pub(super) repeats: u64,
     errors: Vec<E>,
     /// Points looked at, seeds aside.
     points: HashSet<String>,
@@ -40,12 +46,16 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         }
         let names = Names::new(&values);
         let (points, seen, trials) = Default::default();
-        Self { spec, base, names, at, runs: vec![], errors: vec![], points, seen, trials }
+        let excluded = Excluded::new(&spec.sweep.exclude);
+        Self { spec, base, names, at, runs: vec![], excluded, repeats: 0, errors: vec![], points, seen, trials }
     }
 
     /// Adds the runs of a point, one for each seed; whether the point is used: it is new, or what is wrong with it has been
     /// noted. Where a trial has to be `new`, one that is another's by its config adds nothing.
     pub(super) fn add(&mut self, point: Point, new: bool) -> bool {
+        if self.errors.len() >= MOST_ERRORS {
+            return true;
+        }
         if new && !self.points.insert(Value::from_iter(point.iter().cloned()).to_string()) {
             return false;
         }
@@ -59,7 +69,7 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         for seed in seeds {
             let mut point = point.clone();
             point.extend(seed.map(|seed| (SEED.to_string(), Value::from(seed))));
-            if self.excluded(&point) {
+            if self.excluded.has(&point, self.base) {
                 continue;
             }
             let (spec, config) = match (self.at)(&point).and_then(|spec| Ok((resolve(&spec)?, spec))) {
@@ -79,6 +89,8 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
             if self.seen.insert(print) {
                 let name = if point.is_empty() { self.spec.name.clone() } else { self.names.name(&point) };
                 self.runs.push(PlannedRun { trial: number, name, point, config });
+            } else {
+                self.repeats += 1;
             }
         }
         used
@@ -98,31 +110,46 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
 
     /// Asks for a point without adding it, and notes what is wrong with it.
     pub(super) fn try_out(&mut self, point: &Point) {
-        if !self.excluded(point)
+        if self.errors.len() < MOST_ERRORS
+            && !self.excluded.has(point, self.base)
             && let Err(e) = (self.at)(point)
         {
             self.errors.push(e);
         }
     }
 
-    /// All runs, or all that is wrong.
+    /// All runs, or what is wrong.
     pub(super) fn done(mut self) -> Result<Vec<PlannedRun>, Vec<E>> {
         number_namesakes(&mut self.runs);
         if self.errors.is_empty() { Ok(self.runs) } else { Err(self.errors) }
     }
-
-    fn excluded(&self, point: &Point) -> bool {
-        self.spec.sweep.exclude.iter().any(|table| matches(table, point, self.base))
-    }
 }
 
-/// Whether every key of `table` has its value: the point's, or the spec's where the key is not swept.
-fn matches(table: &BTreeMap<String, Value>, point: &[(String, Value)], base: &Value) -> bool {
-    let value = |key: &str| match point.iter().find(|(swept, _)| swept == key) {
-        Some((_, value)) => Some(value),
-        None => search::said(base, key),
-    };
-    !table.is_empty() && table.iter().all(|(key, want)| value(key).is_some_and(|found| search::same(found, want)))
+/// The points that a sweep leaves out: for each set of keys that its tables name, the values that those name together. Each
+/// point is looked up, however many tables there are.
+struct Excluded(Vec<(Vec<String>, HashSet<String>)>);
+
+impl Excluded {
+    fn new(tables: &[BTreeMap<String, Value>]) -> Self {
+        let mut groups: BTreeMap<Vec<String>, HashSet<String>> = BTreeMap::new();
+        for table in tables.iter().filter(|table| !table.is_empty()) {
+            let values = table.values().map(canonical).collect::<Vec<_>>().join(",");
+            groups.entry(table.keys().cloned().collect()).or_default().insert(values);
+        }
+        Self(groups.into_iter().collect())
+    }
+
+    /// Whether every key of a table has its value: the point's, or the spec's where the key is not swept.
+    fn has(&self, point: &[(String, Value)], base: &Value) -> bool {
+        let value = |key: &String| match point.iter().find(|(swept, _)| swept == key) {
+            Some((_, value)) => Some(canonical(value)),
+            None => search::said(base, key).map(canonical),
+        };
+        self.0.iter().any(|(keys, excluded)| {
+            let values = keys.iter().map(value).collect::<Option<Vec<_>>>();
+            values.is_some_and(|values| excluded.contains(&values.join(",")))
+        })
+    }
 }
 
 /// Makes names unique where values are written alike (`1` and `"1"`).

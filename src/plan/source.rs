@@ -64,14 +64,14 @@ impl TryFrom<String> for Source {
             let forms = "path:…, scratch:…, hf:OWNER/NAME[@REVISION][/FILE], modelscope:OWNER/NAME[@REVISION][/FILE] or https://…";
             format!("`{text}` {why}; expected {forms}")
         };
-        let (kind, rest) = text.split_once(':').ok_or_else(|| refuse("is no source"))?;
+        let (kind, rest) = text.split_once(':').ok_or_else(|| refuse("is not a source"))?;
         match kind {
             "path" if !rest.is_empty() => Ok(Self::Path(PathBuf::from(rest))),
             "scratch" if !rest.is_empty() => Ok(Self::Scratch(rest.to_string())),
             "hf" => Repository::parse(rest).map(Self::Hub).map_err(refuse),
             "modelscope" => Repository::parse(rest).map(Self::ModelScope).map_err(refuse),
             "https" | "http" => WebFile::parse(&text).map(Self::Web).map_err(refuse),
-            _ => Err(refuse("is no source")),
+            _ => Err(refuse("is not a source")),
         }
     }
 }

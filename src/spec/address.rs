@@ -1,4 +1,4 @@
-//! What stands behind `hf:`, `modelscope:` and `https:`, taken apart and put together again.
+//! What follows `hf:`, `modelscope:` and `https:`, taken apart and put together again.
 
 use std::fmt;
 
@@ -22,15 +22,15 @@ impl Repository {
     /// Takes a text apart.
     ///
     /// # Errors
-    /// What is wrong with it, to stand after the key's name.
+    /// What is wrong with it, to follow the key's name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let (owner, rest) = text.split_once('/').ok_or("names no owner")?;
+        let (owner, rest) = text.split_once('/').ok_or("has no owner")?;
         let end = rest.find(['@', '/']).unwrap_or(rest.len());
         let (name, rest) = rest.split_at(end);
         let named =
             |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !part.is_empty();
         if !named(owner) || !named(name) || [owner, name].iter().any(|part| part.starts_with('.')) {
-            return Err("is no `OWNER/NAME`");
+            return Err("is not `OWNER/NAME`");
         }
         let (revision, file) = match rest.strip_prefix('@') {
             Some(rest) => {
@@ -42,7 +42,7 @@ impl Repository {
                 let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
                 let odd = |c: char| c.is_whitespace() || c.is_control() || "\\?#%:".contains(c);
                 if revision.contains(odd) || !revision.split('/').all(plain) {
-                    return Err("has a revision that can be none");
+                    return Err("has an invalid revision");
                 }
                 (Some(revision), file)
             }
@@ -50,7 +50,7 @@ impl Repository {
         };
         let file = match file.strip_prefix('/') {
             Some(file) if file.split('/').all(|part| !part.is_empty() && part != "." && part != "..") => Some(file),
-            Some(_) => return Err("names a file or folder that can be none"),
+            Some(_) => return Err("has an invalid path inside the repository"),
             None => None,
         };
         Ok(Self { repo: format!("{owner}/{name}"), revision, file: file.map(String::from) })
@@ -95,16 +95,16 @@ impl WebFile {
     /// Takes a text apart.
     ///
     /// # Errors
-    /// What is wrong with it, to stand after the key's name.
+    /// What is wrong with it, to follow the key's name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (url, fragment) = text.split_once('#').map_or((text, None), |(url, fragment)| (url, Some(fragment)));
         let sha256 = match fragment.map(|fragment| fragment.strip_prefix("sha256=").unwrap_or("")) {
             Some(digest) if digest.len() != 64 || !digest.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                return Err("has something else than `#sha256=` and 64 hex digits after the address");
+                return Err("has an invalid fragment; after `#` it takes `sha256=` and 64 hex digits");
             }
             digest => digest.map(str::to_ascii_lowercase),
         };
-        let (scheme, rest) = url.split_once("://").ok_or("is no address")?;
+        let (scheme, rest) = url.split_once("://").ok_or("is not a URL")?;
         let (host, path) = rest.split_once('/').ok_or("names no file")?;
         let name = path.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         if host.contains('@') {

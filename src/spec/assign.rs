@@ -10,6 +10,7 @@ use super::{
     layer::{Layer, Writer},
     node::{Item, Node, Span, Table, table_from_toml},
     problem::{Fault, Place, Problem},
+    suggest::key_like,
 };
 
 const PREFIX: &str = "TAPER_";
@@ -20,7 +21,7 @@ pub(super) fn variable(path: &str) -> String {
 }
 
 /// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the
-/// two keys that stand above every table. Others that begin with `TAPER_` belong to somebody else.
+/// two keys outside every table. Others that begin with `TAPER_` belong to somebody else.
 pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>, Vec<Problem>) {
     let mut variables: Vec<_> = environment
         .iter()
@@ -55,7 +56,7 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
         let refuse = |span: Span, message: &str| Problem {
             place: Some(Place::new("--set".into(), text, span, false)),
             message: message.into(),
-            help: Some("write --set KEY=VALUE, such as --set train.lr=1e-5".into()),
+            help: Some(usage(text)),
         };
         let Some((key, value)) = text.split_once('=') else {
             problems.push(refuse(0..text.len(), "has no `=`"));
@@ -66,13 +67,26 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
                 let root = assign(&path, value, key.len() + 1);
                 layers.push(Layer::new(Writer::Set(text.clone()), text.clone(), root));
             }
-            None => problems.push(refuse(0..key.len(), &format!("`{key}` is no key"))),
+            None => problems.push(refuse(0..key.len(), &format!("`{key}` is not a key"))),
         }
     }
     (layers, problems)
 }
 
-/// The parts of a dotted TOML key, each with its place.
+/// How an argument is written, with its own key where there is that key.
+fn usage(text: &str) -> String {
+    let name = text.split(['=', ':', ' ']).next().unwrap_or_default();
+    let close = || key_like(name, |key| key.section() != "probes").filter(|_| !name.is_empty());
+    match keys::find(name).map(|key| key.path).or_else(close) {
+        Some(key) => {
+            let rest = text.strip_prefix(key).map(|rest| rest.trim_start_matches([':', ' '])).unwrap_or_default();
+            format!("write --set {key}={}", if rest.is_empty() || rest.contains('=') { "VALUE" } else { rest })
+        }
+        None => "write --set KEY=VALUE, such as --set train.lr=1e-5".into(),
+    }
+}
+
+/// The parts of a dotted TOML key, each with its span.
 fn dotted(key: &str) -> Option<Vec<(String, Span)>> {
     let document = format!("{key}=0");
     let table = DeTable::parse(&document).ok().filter(|_| !key.contains(['\n', '[', '#']))?;
@@ -143,9 +157,20 @@ mod tests {
         assert_eq!(set("train.lr=1\nseed = 2"), "{ train = { lr = \"1\\nseed = 2\" } }");
         assert_eq!(set("description="), "{ description = \"\" }");
         assert_eq!(set("train.lr"), "has no `=`");
-        assert_eq!(set("=3"), "`` is no key");
-        assert_eq!(set("train..lr=3"), "`train..lr` is no key");
-        assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` is no key");
+        assert_eq!(set("=3"), "`` is not a key");
+        assert_eq!(set("train..lr=3"), "`train..lr` is not a key");
+        assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` is not a key");
+        for (argument, help) in [
+            ("train.lr", "write --set train.lr=VALUE"),
+            ("train.lr 1e-4", "write --set train.lr=1e-4"),
+            ("train.lr:1e-4", "write --set train.lr=1e-4"),
+            ("learning_rate", "write --set train.lr=VALUE"),
+            ("xyz", "write --set KEY=VALUE, such as --set train.lr=1e-5"),
+            ("=3", "write --set KEY=VALUE, such as --set train.lr=1e-5"),
+        ] {
+            let (_, problems) = from_arguments(&[argument.to_string()]);
+            assert_eq!(problems[0].help.as_deref(), Some(help), "{argument}");
+        }
     }
 
     #[test]

@@ -56,8 +56,9 @@ impl Check<'_> {
         }
         values.retain_mut(|value| {
             let faults = key.kind.check(path, value, self.folder);
-            self.faults.extend(faults.iter().cloned());
-            faults.is_empty()
+            let fine = faults.is_empty();
+            self.faults.extend(faults);
+            fine
         });
         if unique {
             self.faults.extend(twice(path, values));
@@ -68,7 +69,7 @@ impl Check<'_> {
     fn no_list(&mut self, path: &str, node: &mut Node) {
         let message = format!("the axis `{path}` is {}; expected a list of values", node.found());
         let help = match &node.item {
-            Item::Table(_) => "ranges and conditions go in `[sweep.axes]`".into(),
+            Item::Table(_) => "write ranges and conditions in `[sweep.axes]`".to_string(),
             _ => format!("write [{node}]"),
         };
         self.faults.push(Fault::new(node.span.clone(), message).help(help));
@@ -131,7 +132,7 @@ impl Check<'_> {
         };
         if let Some(help) = help {
             let message = format!("`{path}` takes {}; `{form}` draws {}", key.kind.expects(), draws(form));
-            self.faults.push(Fault::new(node.key.clone(), message).help(help.to_string()));
+            self.faults.push(Fault::new(node.key.clone(), message).help(help));
             return false;
         }
         let found = node.found();
@@ -148,9 +149,8 @@ impl Check<'_> {
         for end in [&mut *low, &mut *high] {
             let mut faults = key.kind.check(path, end, self.folder);
             if faults.is_empty() && form == "log" && end.number().is_some_and(|end| end <= 0.0) {
-                let message = format!("`log` of `{path}` holds {end}; expected a number above 0");
-                faults =
-                    vec![Fault::new(end.span.clone(), message).help("0 has no logarithm: write `uniform`".to_string())];
+                let message = format!("`log` of `{path}` contains {end}; expected numbers above 0");
+                faults = vec![Fault::new(end.span.clone(), message).help("0 has no logarithm: write `uniform`")];
             }
             self.faults.extend(faults);
         }
@@ -174,7 +174,7 @@ impl Check<'_> {
             Item::Table(table) if !table.is_empty() => table,
             _ => {
                 let message = format!("`when` of `{path}` is {found}; expected keys and the values they need to have");
-                let help = "write when = { \"train.scheduler\" = \"linear\" }".to_string();
+                let help = "write when = { \"train.scheduler\" = \"linear\" }";
                 self.faults.push(Fault::new(node.span.clone(), message).help(help));
                 return false;
             }
@@ -198,8 +198,9 @@ impl Check<'_> {
             Some(message) => vec![Fault::new(value.key.clone(), message)],
             None => key.kind.check(other, value, self.folder),
         };
-        self.faults.extend(faults.iter().cloned());
-        faults.is_empty()
+        let fine = faults.is_empty();
+        self.faults.extend(faults);
+        fine
     }
 }
 
@@ -211,7 +212,7 @@ fn draws(form: &str) -> &'static str {
 /// A key that no axis has.
 fn unknown(path: &str, name: &str, node: &Node) -> Fault {
     let known = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, form)| *form);
-    let help = match (name, known.or_else(|| closest(name, FORMS.iter().copied().chain(["when"])))) {
+    let help: String = match (name, known.or_else(|| closest(name, FORMS.iter().copied().chain(["when"])))) {
         ("min" | "max" | "low" | "high" | "distribution" | "type" | "q" | "step", _) => {
             "write log = [LOW, HIGH], uniform = [LOW, HIGH] or int = [LOW, HIGH]".to_string()
         }

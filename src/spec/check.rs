@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    Kind,
+    Kind, hint,
     keys::{self, Key},
     node::{Item, Node, Table},
-    problem::Fault,
-    suggest::{closest, key_like, section_like},
+    problem::{Fault, Help},
+    suggest::{key_like, section_like},
 };
 
 /// The check of one layer. Wrong values are taken out of the tree, so that what remains has the types of the schema.
@@ -42,7 +42,7 @@ impl Check<'_> {
                 other => {
                     let help = match other {
                         Item::List(_) => Some(format!("write `[{name}]`")),
-                        _ => key_like(name, |_| true).map(|close| self.did_you_mean(close)),
+                        _ => key_like(name, |_| true).map(|close| did_you_mean(self.spell, close)),
                     };
                     let message = format!("`{name}` is {}; expected a table", node.found());
                     self.faults.push(Fault::new(node.span.clone(), message).help(help));
@@ -59,7 +59,7 @@ impl Check<'_> {
             match keys::find(&path) {
                 Some(key) => self.key(key, node),
                 None => {
-                    self.faults.push(self.unknown(&path, node, key_like(&path, |_| true)));
+                    self.faults.push(self.unknown(path, node, |path| key_like(path, |_| true)));
                     false
                 }
             }
@@ -90,9 +90,7 @@ impl Check<'_> {
     /// Two ways to say how long training lasts, by the same hand.
     fn max_steps_or_epochs(&mut self, section: &str, table: &Table) {
         if let ("train", Some(steps), Some(_)) = (section, table.get("max_steps"), table.get("epochs")) {
-            let message = "`train.max_steps` and `train.epochs` stand side by side; expected one of them";
-            let help = "`train.max_steps` would win: remove the other".to_string();
-            self.faults.push(Fault::new(steps.key.clone(), message).help(help));
+            self.faults.push(Fault::new(steps.key.clone(), STEPS_AND_EPOCHS).help(STEPS_OR_EPOCHS));
         }
     }
 
@@ -102,17 +100,11 @@ impl Check<'_> {
         labels.retain(|value, name| {
             let fine = matches!(&name.item, Item::Text(text) if !text.trim().is_empty()) && !value.trim().is_empty();
             if value.trim().is_empty() {
-                self.faults.push(Fault::new(
-                    name.key.clone(),
-                    "`data.labels` names an empty value; expected a value that \
-                    stands in the label column",
-                ));
+                let message = "`data.labels` has an empty key; expected a value of the label column";
+                self.faults.push(Fault::new(name.key.clone(), message));
             } else if !fine {
-                let message = format!(
-                    "`data.labels.{value}` is {}; expected the label's name, a string that is not \
-                    empty",
-                    name.found()
-                );
+                let message =
+                    format!("`data.labels.{value}` is {}; expected the label's name, a non-empty string", name.found());
                 self.faults.push(Fault::new(name.span.clone(), message));
             }
             fine
@@ -130,9 +122,8 @@ impl Check<'_> {
         probes.retain_mut(|probe| {
             let span = probe.span.clone();
             let Item::Table(table) = &mut probe.item else {
-                let message = format!("`probes` holds {}; expected a table with `text`", probe.found());
-                self.faults
-                    .push(Fault::new(span, message).help("write `[[probes]]` and below it `text = \"…\"`".to_string()));
+                let message = format!("`probes` contains {}; expected a table with `text`", probe.found());
+                self.faults.push(Fault::new(span, message).help("write `[[probes]]` and below it `text = \"…\"`"));
                 return false;
             };
             let before = self.faults.len();
@@ -140,7 +131,7 @@ impl Check<'_> {
             self.section("probes", table);
             match table.get("text") {
                 Some(Node { span, item: Item::Text(text), .. }) if !seen.insert(text.clone()) => {
-                    self.faults.push(Fault::new(span.clone(), format!("the probe {} stands twice", table["text"])));
+                    self.faults.push(Fault::new(span.clone(), format!("the probe {} is listed twice", table["text"])));
                 }
                 None if !wrote_text => self.faults.push(Fault::new(span, "a probe has no `text`; expected a sentence")),
                 _ => {}
@@ -150,52 +141,64 @@ impl Check<'_> {
         true
     }
 
-    /// A fault for a key whose value is not even of the right shape.
+    /// A fault for a key whose value does not even have the right shape.
     pub(super) fn wrong_kind(&mut self, key: &Key, node: &Node, help: &str) -> bool {
         let message = format!("`{}` is {}; expected {}", key.path, node.found(), key.kind.expects());
-        self.faults.push(Fault::new(node.span.clone(), message).help(help.to_string()));
+        self.faults.push(Fault::new(node.span.clone(), message).help(help));
         false
     }
 
     /// An unknown key above every table. A table with a single key is named with it: of `TAPER_TRIAN__LR` that is the
     /// whole name.
     fn unknown_table(&self, name: &str, node: &Node) -> Fault {
-        let Item::Table(table) = &node.item else { return self.unknown(name, node, key_like(name, |_| true)) };
-        let section = section_like(name);
+        let Item::Table(table) = &node.item else {
+            return self.unknown(name.to_string(), node, |path| key_like(path, |_| true));
+        };
         match table.iter().next().filter(|_| table.len() == 1) {
             Some((only, _)) => {
-                let meant = format!("{}.{only}", section.unwrap_or(name));
-                let close = keys::find(&meant).map(|key| key.path).or_else(|| key_like(&meant, |_| true));
-                self.unknown(&format!("{name}.{only}"), node, close.or(section))
+                let (name, only) = (name.to_string(), only.clone());
+                self.unknown(format!("{name}.{only}"), node, move |_| {
+                    let section = section_like(&name);
+                    let meant = format!("{}.{only}", section.unwrap_or(&name));
+                    let close = keys::find(&meant).map(|key| key.path).or_else(|| key_like(&meant, |_| true));
+                    close.or(section)
+                })
             }
-            None => self.unknown(name, node, section),
+            None => self.unknown(name.to_string(), node, section_like),
         }
     }
 
-    fn unknown(&self, path: &str, node: &Node, close: Option<&'static str>) -> Fault {
-        let section = path.rsplit_once('.').map_or("", |(section, _)| section);
-        let within = if keys::is_section(section) { section } else { "" };
-        let names = || keys::KEYS.iter().filter(|key| key.section() == within && key.path != within).map(Key::name);
-        let help = match close {
-            Some(close) => self.did_you_mean(close),
-            None if !keys::is_section(section) => {
-                let sections = keys::SECTIONS.iter().filter(|name| !name.is_empty()).copied();
-                format!("a spec has: {}", names().chain(sections).collect::<Vec<_>>().join(", "))
-            }
-            None => format!("`{section}` has: {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        Fault::new(node.key.clone(), format!("unknown key `{}`", (self.spell)(path))).help(help)
-    }
-
-    pub(super) fn did_you_mean(&self, path: &str) -> String {
-        format!("did you mean `{}`?", (self.spell)(path))
+    /// An unknown key, and by `close` what may have been meant.
+    fn unknown(&self, path: String, node: &Node, close: impl Fn(&str) -> Option<&'static str> + 'static) -> Fault {
+        let spell = self.spell;
+        let message = format!("unknown key `{}`", spell(&path));
+        Fault::new(node.key.clone(), message).help(Help::later(move || {
+            Some(hint::unsupported(&path).unwrap_or_else(|| match close(&path) {
+                Some(close) => did_you_mean(spell, close),
+                None => there_are(&path),
+            }))
+        }))
     }
 }
 
-/// The profile or other name that `wanted` may have meant, and all there are.
-pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    match closest(wanted, names.clone()) {
-        Some(close) => format!("did you mean `{close}`?"),
-        None => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
+/// What both ways to say how long training lasts come to where one hand wrote both.
+pub(super) const STEPS_AND_EPOCHS: &str = "`train.max_steps` and `train.epochs` cannot both be set";
+pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` would take precedence";
+
+fn did_you_mean(spell: fn(&str) -> String, path: &str) -> String {
+    format!("did you mean `{}`?", spell(path))
+}
+
+/// All keys that can stand where an unknown one does.
+fn there_are(path: &str) -> String {
+    let section = path.rsplit_once('.').map_or("", |(section, _)| section);
+    let within = if keys::is_section(section) { section } else { "" };
+    let names = || keys::KEYS.iter().filter(|key| key.section() == within && key.path != within).map(Key::name);
+    match keys::is_section(section) {
+        true => format!("`{section}` has: {}", names().collect::<Vec<_>>().join(", ")),
+        false => {
+            let sections = keys::SECTIONS.iter().filter(|name| !name.is_empty()).copied();
+            format!("a spec has: {}", names().chain(sections).collect::<Vec<_>>().join(", "))
+        }
     }
 }

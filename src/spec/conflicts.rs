@@ -1,19 +1,26 @@
 //! The merged spec against itself: keys that contradict each other.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
-use super::schema::{ClassWeights, Keep, PruneRule, Search, Spec};
+use super::{
+    problem::Help,
+    schema::{ClassWeights, Keep, PruneRule, Search, Spec},
+    suggest::choice_help,
+};
 
 /// The parts of a key's path; elements of lists by their index.
 pub(super) type KeyPath = Vec<String>;
 
 /// Keys that contradict each other.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Conflict {
     /// All that take part; the problem is shown at the first that somebody wrote.
     pub keys: Vec<KeyPath>,
     pub message: String,
-    pub help: Option<String>,
+    pub help: Help,
 }
 
 /// The parts of a dotted path.
@@ -22,7 +29,7 @@ pub(super) fn key(path: &str) -> KeyPath {
 }
 
 fn conflict(keys: &[&str], message: impl Into<String>, help: &str) -> Conflict {
-    Conflict { keys: keys.iter().map(|path| key(path)).collect(), message: message.into(), help: Some(help.into()) }
+    Conflict { keys: keys.iter().map(|path| key(path)).collect(), message: message.into(), help: help.into() }
 }
 
 /// Every contradiction within one run.
@@ -68,12 +75,12 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
 fn recipe(spec: &Spec, found: &mut Vec<Conflict>) {
     let train = &spec.train;
     if train.warmup_steps > 0 && train.warmup_ratio > 0.0 {
-        let message = "`train.warmup_ratio` and `train.warmup_steps` are both given; expected one of them";
-        found.push(conflict(&["train.warmup_ratio", "train.warmup_steps"], message, "set the other to 0"));
+        let message = "`train.warmup_ratio` and `train.warmup_steps` cannot both be set";
+        found.push(conflict(&["train.warmup_ratio", "train.warmup_steps"], message, "set one of them to 0"));
     }
     for (i, prefix) in train.freeze.iter().enumerate() {
         if let Some(rest) = prefix.strip_prefix("bert.") {
-            let message = format!("`train.freeze` names parameters without `bert.`, but here stands `{prefix}`");
+            let message = format!("`train.freeze` takes parameter names without `bert.`; found `{prefix}`");
             let mut conflict = conflict(&[], message, &format!("write \"{rest}\""));
             conflict.keys.push(vec!["train".into(), "freeze".into(), i.to_string()]);
             found.push(conflict);
@@ -88,12 +95,14 @@ fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
         return;
     }
     let label = |value: &str| vec!["data".into(), "labels".into(), value.to_string()];
-    for (i, (value, name)) in labels.iter().enumerate() {
-        if let Some((first, _)) = labels.iter().take(i).find(|(_, other)| *other == name) {
+    let mut first_of = HashMap::new();
+    for (value, name) in labels {
+        let first = *first_of.entry(name).or_insert(value);
+        if first != value {
             found.push(Conflict {
                 keys: vec![label(value), label(first)],
                 message: format!("the labels `{first}` and `{value}` have the same name `{name}`"),
-                help: Some("give each value its own name".into()),
+                help: "give each value its own name".into(),
             });
         }
     }
@@ -107,14 +116,17 @@ fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
         let help = "give one number for each of `data.labels`, in the order of their values";
         found.push(conflict(&["train.class_weights", "data.labels"], message, help));
     }
+    let all: Rc<[String]> = names.iter().map(|name| name.to_string()).collect();
     for (i, probe) in spec.probes.iter().enumerate() {
         if let Some(expect) = probe.expect.as_ref().filter(|expect| !names.contains(expect)) {
             let value = labels.get(expect).map(|name| format!("`{expect}` is the value in the file: write \"{name}\""));
+            let (wanted, all) = (expect.clone(), all.clone());
             found.push(Conflict {
                 keys: vec![vec!["probes".into(), i.to_string(), "expect".into()], key("data.labels")],
-                message: format!("the probe expects `{expect}`, which is no name of `data.labels`"),
-                help: Some(
-                    value.unwrap_or_else(|| super::check::choice_help(expect, names.iter().map(|n| n.as_str()))),
+                message: format!("the probe expects `{expect}`, which is not a name in `data.labels`"),
+                help: value.map_or_else(
+                    || Help::later(move || Some(choice_help(&wanted, all.iter().map(String::as_str)))),
+                    Help::Text,
                 ),
             });
         }

@@ -117,7 +117,7 @@ fn rank(layer: &Layer, profile: bool) -> u8 {
 /// The row of the table for a key, and the parts of its path. What stands below `data.labels` and `sweep.axes` is one
 /// part, whatever dots it has.
 fn locate(key: &str) -> Result<(&'static Key, Vec<String>), SpecErrors> {
-    let refuse = |message: String, help: Option<String>| Err(SpecErrors(vec![Problem::new(message, help)]));
+    let refuse = |message: String, help: Option<String>| Err(SpecErrors::new([Problem::new(message, help)]));
     if let Some(row) = keys::find(key).filter(|row| row.section() != "probes" || row.path == "probes") {
         return Ok((row, key.split('.').map(str::to_string).collect()));
     }

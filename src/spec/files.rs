@@ -10,20 +10,22 @@ use toml::de::DeTable;
 
 use super::{
     layer::{Layer, Writer},
+    limits::{self, MAX_BYTES, MAX_FILES},
     node::{Item, Node, Span, Table, quoted_key, table_from_toml},
-    problem::{Fault, Place, Problem},
+    problem::{Fault, Help, Place, Problem, Problems},
     source::beside,
 };
+use crate::regular;
 
 /// Names that figment keeps for itself, in whatever case.
 const RESERVED: &[&str] = &["default", "global"];
 
-/// Files read so far. A file that several others extend counts once, at its lowest place.
+/// Files read so far. A file that several others extend counts once, where it is lowest.
 #[derive(Default)]
 pub(super) struct Files {
     /// Lowest first.
     pub layers: Vec<Layer>,
-    pub problems: Vec<Problem>,
+    pub problems: Problems,
     /// Whether a file is missing in whole or in part: then nothing can be said about keys.
     pub incomplete: bool,
     /// Real paths of the files that were read.
@@ -35,24 +37,31 @@ pub(super) struct Files {
 impl Files {
     /// Reads `path` and, before it, all that it extends. `named` is where another file names it.
     pub fn read(&mut self, path: &Path, named: Option<Place>) {
+        if path.to_str().is_none() {
+            // Paths of data and models are resolved against it, as text.
+            let message = format!("the path `{}` is not valid UTF-8", path.display());
+            return self.unreadable(
+                named,
+                message,
+                "rename the file, or go to its folder and use a relative path".into(),
+            );
+        }
+        if self.read.len() >= MAX_FILES {
+            let message = format!("a spec is made of at most {MAX_FILES} files");
+            return self.unreadable(named, message, Help::None);
+        }
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if let Some(first) = self.open.iter().position(|(open, _)| *open == real) {
             let chain = self.open[first..].iter().map(|(_, path)| path.as_path()).chain([path]);
             let chain: Vec<_> = chain.map(|path| format!("`{}`", path.display())).collect();
-            self.incomplete = true;
-            self.problems.push(Problem {
-                place: named,
-                message: format!("`extends` goes in a circle: {}", chain.join(" → ")),
-                help: None,
-            });
-            return;
+            let message = format!("`extends` is circular: {}", chain.join(" → "));
+            return self.unreadable(named, message, Help::None);
         }
         if self.read.contains(&real) {
             return;
         }
         self.read.push(real.clone());
         let Some(text) = self.text(path, named) else {
-            self.incomplete = true;
             return;
         };
         let (document, errors) = DeTable::parse_recoverable(&text);
@@ -61,13 +70,17 @@ impl Files {
             .iter()
             .map(|error| {
                 let end = text.trim_end().len();
-                Fault::new(error.span().unwrap_or(end..end), format!("no valid TOML: {}", error.message()))
+                Fault::new(error.span().unwrap_or(end..end), format!("invalid TOML: {}", error.message()))
             })
             .collect();
         // After an error the tree is a guess; what it says would only confuse.
-        match faults.is_empty() {
-            true => layer.root = table_from_toml(document.get_ref(), 0),
-            false => self.incomplete = true,
+        if faults.is_empty() {
+            layer.root = table_from_toml(document.get_ref(), 0);
+            faults = limits::too_large(&layer.root);
+        }
+        if !faults.is_empty() {
+            layer.root = Table::new();
+            self.incomplete = true;
         }
         let (extends, wrong) = take_extends(&mut layer.root);
         faults.extend(wrong);
@@ -76,7 +89,7 @@ impl Files {
         faults.sort_by_key(|fault| fault.span.start);
         layer.text = text;
         layer.profiles = profiles;
-        self.problems.extend(faults.into_iter().map(|fault| layer.problem(fault)));
+        faults.into_iter().for_each(|fault| self.problems.add(|| layer.problem(fault)));
 
         self.open.push((real, path.to_path_buf()));
         for (name, span) in extends {
@@ -88,32 +101,33 @@ impl Files {
 
     /// What the file says.
     fn text(&mut self, path: &Path, named: Option<Place>) -> Option<String> {
-        let problem = match std::fs::read(path).map(String::from_utf8) {
+        match regular::read(path, MAX_BYTES).map(String::from_utf8) {
             Ok(Ok(text)) => return Some(text),
             Ok(Err(error)) => {
                 let at = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes());
-                Problem {
-                    place: Some(Place::new(path.display().to_string(), &text, at..at + 1, true)),
-                    message: "is no UTF-8".into(),
-                    help: Some("save the file as UTF-8".into()),
-                }
+                let place = Place::new(path.display().to_string(), &text, at..at + 1, true);
+                self.unreadable(Some(place), "is not valid UTF-8".into(), "save the file as UTF-8".into());
             }
             Err(error) => {
                 let what = if named.is_some() { "" } else { "the spec " };
-                let message = format!("cannot read {what}`{}`: {}", path.display(), why_unreadable(&error, path));
-                Problem { place: named, message, help: None }
+                let message = format!("cannot read {what}`{}`: {}", path.display(), why_unreadable(&error));
+                self.unreadable(named, message, Help::None);
             }
         };
-        self.problems.push(problem);
         None
+    }
+
+    /// A file that is not read.
+    fn unreadable(&mut self, place: Option<Place>, message: String, help: Help) {
+        self.incomplete = true;
+        self.problems.add(|| Problem { place, message, help: help.text() });
     }
 }
 
-fn why_unreadable(error: &io::Error, path: &Path) -> String {
+fn why_unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".into(),
-        _ if path.is_dir() => "it is a folder".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
         _ => error.to_string(),
     }
@@ -133,7 +147,7 @@ fn take_extends(root: &mut Table) -> (Vec<(String, Span)>, Vec<Fault>) {
         match &node.item {
             Item::Text(file) if !file.trim().is_empty() => files.push((file.clone(), node.span.clone())),
             _ => {
-                let message = format!("`extends` holds {}; expected a file", node.found());
+                let message = format!("`extends` contains {}; expected the path of a file", node.found());
                 faults.push(Fault::new(node.span.clone(), message));
             }
         }
@@ -144,7 +158,7 @@ fn take_extends(root: &mut Table) -> (Vec<(String, Span)>, Vec<Fault>) {
 /// Takes `[profile.NAME]` out of the tree.
 fn take_profiles(root: &mut Table) -> (BTreeMap<String, Node>, Vec<Fault>) {
     let Some(node) = root.remove("profile") else { return Default::default() };
-    let help = "write `[profile.NAME.train]` and below it keys".to_string();
+    let help = "write `[profile.NAME.train]` and below it keys";
     let found = node.found();
     let Item::Table(profiles) = node.item else {
         let message = format!("`profile` is {found}; expected tables");
@@ -153,14 +167,14 @@ fn take_profiles(root: &mut Table) -> (BTreeMap<String, Node>, Vec<Fault>) {
     let mut faults = Vec::new();
     let fine = |(name, node): &(String, Node)| {
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-            let message = format!("a profile cannot be called `{name}`");
-            faults.push(Fault::new(node.key.clone(), message).help("choose another name".to_string()));
+            let message = format!("the profile name `{name}` is reserved");
+            faults.push(Fault::new(node.key.clone(), message).help("choose another name"));
             return false;
         }
         let table = matches!(node.item, Item::Table(_));
         if !table {
             let message = format!("`profile.{}` is {}; expected a table", quoted_key(name), node.found());
-            faults.push(Fault::new(node.key.clone(), message).help(help.clone()));
+            faults.push(Fault::new(node.key.clone(), message).help(help));
         }
         table
     };

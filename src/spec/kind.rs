@@ -1,17 +1,21 @@
 //! What a key takes: one value against its kind.
 
 use std::{
+    collections::HashSet,
     ops::{Bound, RangeBounds},
     path::Path,
 };
 
 use super::{
     Delimiter,
+    hint,
     node::{Item, Node},
     problem::Fault,
     source,
-    suggest::{choice_like, closest},
 };
+
+/// Bytes of a name at most: a folder's name has 255, of which files beside it need some.
+const LONGEST_NAME: usize = 200;
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,7 +63,9 @@ impl Kind {
     pub fn expects(&self) -> String {
         match self {
             Self::Text => "a string that is not empty".into(),
-            Self::Name => "a name without `/`, `\\` and control characters, not beginning with `.` or `-`".into(),
+            Self::Name => format!(
+                "a name of at most {LONGEST_NAME} bytes without `/`, `\\` and control characters, not beginning with `.` or `-`"
+            ),
             Self::Prose => "a string".into(),
             Self::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
             Self::Source(schemes) => source::forms(schemes),
@@ -88,81 +94,59 @@ impl Kind {
     /// Checks a value that holds no keys of its own and brings it into its final form: whole numbers where a number
     /// is wanted become numbers, paths are resolved against `folder`. `path` is the key's, for messages.
     pub(super) fn check(&self, path: &str, node: &mut Node, folder: Option<&Path>) -> Vec<Fault> {
-        let (found, span) = (node.found(), node.span.clone());
-        let wrong = |help: Option<String>| {
-            vec![Fault::new(span.clone(), format!("`{path}` is {found}; expected {}", self.expects())).help(help)]
-        };
+        let span = node.span.clone();
+        if let Self::Number(low, high) = self
+            && is_within(node, *low, *high)
+        {
+            whole_to_float(node);
+            return vec![];
+        }
         match (self, &mut node.item) {
             (Self::Prose, Item::Text(_)) => vec![],
             (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
             (Self::Name, Item::Text(text)) if is_name(text) => vec![],
-            (Self::Choice(values), Item::Text(text)) => match values.contains(&text.as_str()) {
-                true => vec![],
-                false => wrong(choice_like(text, values).map(|close| format!("did you mean \"{close}\"?"))),
-            },
+            (Self::Choice(values), Item::Text(text)) if values.contains(&text.as_str()) => vec![],
             (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
                 match source::resolve(text, schemes, folder) {
                     Ok(resolved) => {
                         *text = resolved;
                         vec![]
                     }
-                    Err((why, help)) => vec![Fault::new(node.span.clone(), format!("`{path}` {why}")).help(help)],
+                    Err((why, help)) => vec![Fault::new(span, format!("`{path}` {why}")).help(help)],
                 }
             }
             // One spelling each, whichever was written: it is part of a run's identity.
-            (Self::Delimiter, Item::Text(text)) => match text.parse::<Delimiter>() {
-                Ok(delimiter) => {
-                    *text = delimiter.to_string();
-                    vec![]
-                }
-                Err(_) => wrong(None),
-            },
+            (Self::Delimiter, Item::Text(text)) if text.parse::<Delimiter>().is_ok() => {
+                *text = text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
+                vec![]
+            }
             (Self::Boolean, Item::Boolean(_)) => vec![],
-            (Self::Boolean, Item::Text(text)) if text == "true" || text == "false" => {
-                wrong(Some(format!("write {text} without quotes")))
-            }
-            (Self::Whole(least, most), Item::Integer(number)) => {
-                if (i128::from(*least)..=i128::from(*most)).contains(number) { vec![] } else { wrong(None) }
-            }
-            (Self::Number(low, high), Item::Integer(_) | Item::Float(_)) => {
-                if number_within(node, *low, *high) {
-                    vec![]
-                } else {
-                    wrong(None)
-                }
-            }
-            (Self::Number(..) | Self::Whole(..), Item::Text(text)) if text.parse::<f64>().is_ok() => {
-                let text = text.clone();
-                wrong(Some(format!("write {text} without quotes")))
+            (Self::Whole(least, most), Item::Integer(number))
+                if (i128::from(*least)..=i128::from(*most)).contains(number) =>
+            {
+                vec![]
             }
             (Self::Pair(low, high), Item::List(nodes)) if nodes.len() == 2 => {
-                each(path, nodes, |node| number_within(node, *low, *high), &format!("a number {}", between(low, high)))
+                each(path, nodes, |node| number_within(node, *low, *high), &format!("numbers {}", between(low, high)))
             }
             (Self::Texts, Item::List(nodes)) => {
                 let text = |node: &mut Node| matches!(&node.item, Item::Text(text) if !text.trim().is_empty());
-                each(path, nodes, text, "a string that is not empty").into_iter().chain(twice(path, nodes)).collect()
-            }
-            (Self::Texts, Item::Text(text)) => {
-                let list = format!("write a list: [{}]", serde_json::Value::from(text.as_str()));
-                wrong(Some(list))
+                each(path, nodes, text, "strings that are not empty").into_iter().chain(twice(path, nodes)).collect()
             }
             (Self::Seeds(most), Item::List(nodes)) => {
                 let seed =
                     |node: &mut Node| matches!(node.item, Item::Integer(n) if (0..=i128::from(*most)).contains(&n));
-                let faults = each(path, nodes, seed, &format!("a whole number from 0 to {most}"));
+                let faults = each(path, nodes, seed, &format!("whole numbers from 0 to {most}"));
                 faults.into_iter().chain(twice(path, nodes)).collect()
             }
-            (Self::ClassWeights, Item::Text(text)) => match text.as_str() {
-                "none" | "balanced" => vec![],
-                _ => wrong(closest(text, ["none", "balanced"]).map(|close| format!("did you mean \"{close}\"?"))),
-            },
-            (Self::ClassWeights, Item::List(nodes)) if !nodes.is_empty() => each(
-                path,
-                nodes,
-                |node| number_within(node, Bound::Excluded(0.0), Bound::Unbounded),
-                "a number above 0",
-            ),
-            _ => wrong(None),
+            (Self::ClassWeights, Item::Text(text)) if text == "none" || text == "balanced" => vec![],
+            (Self::ClassWeights, Item::List(nodes)) if !nodes.is_empty() => {
+                each(path, nodes, |node| number_within(node, Bound::Excluded(0.0), Bound::Unbounded), "numbers above 0")
+            }
+            _ => {
+                let message = format!("`{path}` is {}; expected {}", node.found(), self.expects());
+                vec![Fault::new(span, message).help(hint::instead(path, self, node))]
+            }
         }
     }
 }
@@ -170,38 +154,52 @@ impl Kind {
 /// Whether a folder can have this name wherever runs and reports are written.
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| !c.is_control() && c != '/' && c != '\\';
-    !text.is_empty() && text.trim() == text && !text.starts_with(['.', '-']) && text.chars().all(allowed)
+    !text.is_empty()
+        && text.len() <= LONGEST_NAME
+        && text.trim() == text
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(allowed)
 }
 
-/// Whether a number lies between the bounds; a whole one becomes a float on the way.
-fn number_within(node: &mut Node, low: Bound<f64>, high: Bound<f64>) -> bool {
+/// Whether it is a number between the bounds.
+fn is_within(node: &Node, low: Bound<f64>, high: Bound<f64>) -> bool {
     let number = match node.item {
         Item::Integer(number) => number as f64,
         Item::Float(number) => number,
         _ => return false,
     };
-    node.item = Item::Float(number);
     number.is_finite() && (low, high).contains(&number)
+}
+
+/// A whole number where any number is taken becomes a float.
+fn whole_to_float(node: &mut Node) {
+    if let Item::Integer(number) = node.item {
+        node.item = Item::Float(number as f64);
+    }
+}
+
+/// Both.
+fn number_within(node: &mut Node, low: Bound<f64>, high: Bound<f64>) -> bool {
+    let within = is_within(node, low, high);
+    whole_to_float(node);
+    within
 }
 
 /// A fault for each element that is not `right`.
 fn each(path: &str, nodes: &mut [Node], right: impl Fn(&mut Node) -> bool, expected: &str) -> Vec<Fault> {
     let wrong = |node: &mut Node| {
         let found = node.found();
-        (!right(node)).then(|| {
-            Fault::new(node.span.clone(), format!("`{path}` holds {found}; expected {expected} in this place"))
-        })
+        (!right(node)).then(|| Fault::new(node.span.clone(), format!("`{path}` contains {found}; expected {expected}")))
     };
     nodes.iter_mut().filter_map(wrong).collect()
 }
 
-/// A fault for each element that stands in the list before.
+/// A fault for each element that the list has before.
 pub(super) fn twice(path: &str, nodes: &[Node]) -> Vec<Fault> {
-    let again = |(i, node): (usize, &Node)| {
-        let seen = nodes[..i].iter().any(|other| other.same(node));
-        seen.then(|| Fault::new(node.span.clone(), format!("`{path}` holds {node} twice")))
-    };
-    nodes.iter().enumerate().filter_map(again).collect()
+    let mut seen = HashSet::new();
+    let again = |node: &&Node| !seen.insert(node.identity());
+    let fault = |node: &Node| Fault::new(node.span.clone(), format!("`{path}` lists {node} twice"));
+    nodes.iter().filter(again).map(fault).collect()
 }
 
 /// `above 0, at most 1`.
@@ -236,7 +234,7 @@ mod tests {
                 "{}: {} {}",
                 &text[fault.span.clone()],
                 fault.message,
-                fault.help.clone().unwrap_or_default()
+                fault.help.text().unwrap_or_default()
             )),
         }
     }
@@ -247,6 +245,7 @@ mod tests {
         assert_eq!(check("train.betas", "[0, 0.5]").unwrap(), "[0.0, 0.5]");
         assert_eq!(check("train.class_weights", "[1, 2.5]").unwrap(), "[1.0, 2.5]");
         assert!(check("train.epochs", "3.0").unwrap_err().contains("`train.epochs` is 3.0; expected a whole number"));
+        assert_eq!(check("sweep.seeds", "[0, 1, 0]").unwrap_err().trim_end(), "0: `sweep.seeds` lists 0 twice");
         assert!(check("train.seed", "1e3").is_err());
     }
 
@@ -277,8 +276,53 @@ mod tests {
         for name in ["rbt3-waimai", "外卖 1", "a.b"] {
             assert!(check("name", &format!("{name:?}")).is_ok(), "{name}");
         }
-        for name in ["", " ", "a ", "../a", "a/b", "a\\b", ".a", "-rf", "a\nb"] {
+        let long = "好".repeat(67);
+        assert!(check("name", &format!("{:?}", &long[..198])).is_ok());
+        for name in [&long, "", " ", "a ", "../a", "a/b", "a\\b", ".a", "-rf", "a\nb"] {
             assert!(check("name", &format!("{name:?}")).is_err(), "{name}");
+        }
+    }
+
+    /// What is meant by common mistakes, and what to write.
+    #[test]
+    fn mistakes_come_with_what_to_write() {
+        for (key, value, help) in [
+            ("data.test", "20", "for 20 % write 0.2"),
+            ("data.dev", "30", "for 30 % write 0.3"),
+            ("data.dev", "12.5", "for 12.5 % write 0.125"),
+            ("data.test", "\"20%\"", "for 20 % write 0.2"),
+            ("train.warmup_ratio", "6", "for 6 % write 0.06"),
+            ("data.test", "0", "hold out a share of them, such as 0.2"),
+            ("data.test", "\"path:test.csv\"", "all rows come from one file, `data.source`"),
+            ("data.dev", "\"dev.csv\"", "Separate files for training, development and testing are not supported"),
+            ("train.lr", "\"1e-4\"", "write 1e-4 without quotes"),
+            ("train.lr", "-1", "the default is 2e-5"),
+            ("train.lr", "20", "the default is 2e-5"),
+            ("train.batch_size", "0", "the default is 32"),
+            ("train.batch_size", "\"16\"", "write 16 without quotes"),
+            ("train.log_steps", "0", "the default is 50"),
+            ("train.dropout", "1.5", "leave it out for the default: as the model says"),
+            ("train.dropout", "-0.1", "leave it out for the default: as the model says"),
+            ("train.epochs", "2.5", "write 2 or 3"),
+            ("train.epochs", "3.0", "write 3"),
+            ("train.max_steps", "1e3", "write 1000"),
+            ("train.precision", "\"fp16\"", "there is no fp16: write \"bf16\""),
+            ("train.precision", "\"bfloat16\"", "did you mean \"bf16\"?"),
+            ("train.precision", "\"float32\"", "did you mean \"fp32\"?"),
+            ("train.scheduler", "\"linear_with_warmup\"", "did you mean \"linear\"?"),
+            ("train.scheduler", "\"cosine_with_restarts\"", "did you mean \"cosine\"?"),
+            ("train.scheduler", "\"constant_with_warmup\"", "did you mean \"constant\"?"),
+            ("train.scheduler", "\"none\"", "did you mean \"constant\"?"),
+            ("checkpoint.metric", "\"f1\"", "did you mean \"macro_f1\"?"),
+            ("checkpoint.metric", "\"eval_loss\"", "did you mean \"loss\"?"),
+            ("sweep.seeds", "3", "list the seeds: [1, 2, 3]"),
+            ("sweep.seeds", "1", "list the seeds: [1]"),
+            ("sweep.seeds", "42", "list the seeds, such as [1, 2, 3]"),
+            ("data.stratify", "1", "write true"),
+            ("sweep.prune", "false", "write \"none\""),
+        ] {
+            let message = check(key, value).unwrap_err();
+            assert!(message.contains(help), "{key} = {value}: {message}");
         }
     }
 
@@ -294,12 +338,12 @@ mod tests {
             "\"linaer\": `train.scheduler` is the string \"linaer\"; expected \
             `constant`, `linear`, `cosine` did you mean \"linear\"?",
         );
+        lacks("train.betas", "[0.9, 1.0]", "1.0: `train.betas` contains 1.0; expected numbers from 0 to below 1");
         lacks(
             "train.betas",
-            "[0.9, 1.0]",
-            "1.0: `train.betas` holds 1.0; expected a number from 0 to below 1 in this place",
+            "[0.9]",
+            "[0.9]: `train.betas` is a list; expected two numbers from 0 to below 1 the default is [0.9, 0.999]",
         );
-        lacks("train.betas", "[0.9]", "[0.9]: `train.betas` is a list; expected two numbers from 0 to below 1");
         lacks(
             "train.freeze",
             "\"embeddings\"",
@@ -309,10 +353,9 @@ mod tests {
         lacks(
             "train.no_decay",
             "[\"bias\", \"\"]",
-            "\"\": `train.no_decay` holds an empty string; expected a string that \
-            is not empty in this place",
+            "\"\": `train.no_decay` contains an empty string; expected strings that are not empty",
         );
-        lacks("train.no_decay", "[\"bias\", \"bias\"]", "\"bias\": `train.no_decay` holds \"bias\" twice");
+        lacks("train.no_decay", "[\"bias\", \"bias\"]", "\"bias\": `train.no_decay` lists \"bias\" twice");
         lacks(
             "train.lr",
             "\"2e-5\"",
@@ -337,6 +380,6 @@ mod tests {
             "[]: `train.class_weights` is an empty list; expected `none`, `balanced`, or a \
             list of numbers above 0, one for each label",
         );
-        lacks("sweep.seeds", "[1, 2, 1]", "1: `sweep.seeds` holds 1 twice");
+        lacks("sweep.seeds", "[1, 2, 1]", "1: `sweep.seeds` lists 1 twice");
     }
 }

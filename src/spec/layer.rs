@@ -65,7 +65,7 @@ impl Layer {
 
     /// A fault of this layer, with its place.
     pub fn problem(&self, fault: Fault) -> Problem {
-        Problem { place: Some(self.place(fault.span)), message: fault.message, help: fault.help }
+        Problem { place: Some(self.place(fault.span)), message: fault.message, help: fault.help.text() }
     }
 
     /// Checks all that the layer says, profiles that are not chosen too, and takes out what is wrong. Returns the

@@ -6,21 +6,19 @@ use std::{
 };
 
 use super::{
-    assign,
-    check::choice_help,
-    conflicts,
+    assign, conflicts,
     files::Files,
     keys,
     layer::{Layer, Writer},
     merged::{Merged, internal},
     node::{Node, table_from_toml},
-    problem::{Problem, SpecErrors},
+    problem::{Problem, Problems, SpecErrors},
     schema::{Spec, Sweep},
     search,
-    suggest::key_like,
+    suggest::{choice_help, key_like},
 };
 
-/// What stands beside the file.
+/// What there is besides the file.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// The `[profile.NAME]` that counts.
@@ -37,7 +35,7 @@ pub struct LoadedSpec {
     path: PathBuf,
     pub(super) merged: Merged,
     spec: Spec,
-    /// The spec without what is swept: the ground on which points stand.
+    /// The spec without what is swept: what points start from.
     ground: Spec,
     /// Its tables that can be swept, as JSON.
     tables: serde_json::Value,
@@ -47,25 +45,26 @@ impl LoadedSpec {
     /// Reads the file and all that it extends, puts profile, environment and arguments above, and checks everything.
     ///
     /// # Errors
-    /// All problems at once: unreadable files, invalid TOML, unknown keys, wrong types, values out of range, keys that
+    /// All problems at once, of many the first: unreadable files, invalid TOML, unknown keys, wrong types, values out of range, keys that
     /// contradict each other. Whether the files and models that a spec names exist is not looked at.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, SpecErrors> {
         let mut files = Files::default();
         files.read(path, None);
         let Files { layers, mut problems, incomplete, .. } = files;
         let mut layers: Vec<_> = std::iter::once(defaults(path)).chain(layers).collect();
-        problems.extend(choose_profile(&mut layers, options.profile.as_deref()).filter(|_| !incomplete));
+        let unknown_profile = choose_profile(&mut layers, options.profile.as_deref()).filter(|_| !incomplete);
+        unknown_profile.into_iter().for_each(|problem| problems.add(|| problem));
         for (more, wrong) in [assign::from_environment(&options.env), assign::from_arguments(&options.sets)] {
             layers.extend(more);
-            problems.extend(wrong);
+            wrong.into_iter().for_each(|problem| problems.add(|| problem));
         }
         if incomplete {
-            return Err(SpecErrors(problems));
+            return Err(problems.into_errors());
         }
         let mut spoilt = BTreeSet::new();
         for layer in &mut layers {
             let (faults, keys) = layer.check();
-            problems.extend(faults.into_iter().map(|fault| layer.problem(fault)));
+            faults.into_iter().for_each(|fault| problems.add(|| layer.problem(fault)));
             spoilt.extend(keys);
         }
         let mut merged = Merged::new(layers)?;
@@ -73,11 +72,13 @@ impl LoadedSpec {
         let spec = merged.spec()?;
         let conflicts = conflicts::of_run(&spec).into_iter().filter(|conflict| !conflict.touches(&swept));
         let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
-        let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt));
-        problems.extend(conflicts.map(|conflict| merged.problem(conflict)));
+        let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt)).collect();
+        for conflict in merged.in_order(conflicts) {
+            problems.add(|| merged.problem(conflict));
+        }
         if !problems.is_empty() {
-            merged.sort(&mut problems);
-            return Err(SpecErrors(problems));
+            merged.sort(&mut problems.shown);
+            return Err(problems.into_errors());
         }
         let rules = Sweep { axes: [].into(), zip: vec![], exclude: vec![], seeds: vec![], ..spec.sweep.clone() };
         let ground = Spec { sweep: rules, ..spec.clone() };
@@ -109,18 +110,18 @@ impl LoadedSpec {
         })
     }
 
-    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, stand above all layers. Its own
-    /// sweep is empty: axes, zips, exclusions and seeds are those of the whole.
+    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, take precedence over all layers. Its
+    /// own sweep is empty: axes, zips, exclusions and seeds are those of the whole.
     ///
     /// # Errors
-    /// Keys and values that the table of keys refuses, and contradictions, each at the swept value's place in the file.
+    /// Keys and values that the table of keys refuses, and contradictions, each where the swept value is in the file.
     pub fn at(&self, overrides: &[(String, serde_json::Value)]) -> Result<Spec, SpecErrors> {
         let point = || {
             let toml = |value| Node::from_json(value).map_or_else(|| value.to_string(), |node| node.to_string());
             let names: Vec<_> = overrides.iter().map(|(path, value)| format!("{path}={}", toml(value))).collect();
             format!(" (in the sweep point {})", names.join(" "))
         };
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         let mut changed: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
         for (path, value) in overrides {
             let place = || self.merged.swept_at(path, value);
@@ -129,12 +130,12 @@ impl LoadedSpec {
             match (keys::find(path).filter(|key| key.sweepable()), Node::from_json(value)) {
                 (None, _) => {
                     let help = key_like(path, keys::Key::sweepable).map(|close| format!("did you mean `{close}`?"));
-                    problems.push(problem(&format!("`{path}` is no key that a sweep can vary"), help));
+                    problems.add(|| problem(&format!("`{path}` cannot be swept"), help));
                 }
-                (_, None) => problems.push(problem(&format!("`{path}` is null; expected a value"), None)),
+                (_, None) => problems.add(|| problem(&format!("`{path}` is null; expected a value"), None)),
                 (Some(key), Some(mut node)) => {
                     let faults = key.kind.check(path, &mut node, None);
-                    problems.extend(faults.into_iter().map(|fault| problem(&fault.message, fault.help)));
+                    faults.iter().for_each(|fault| problems.add(|| problem(&fault.message, fault.help.text())));
                     let (section, name) = path.split_once('.').unwrap_or(("", path));
                     let table = changed.entry(section).or_insert_with(|| self.tables[section].clone());
                     table[name] = node.to_json();
@@ -142,7 +143,7 @@ impl LoadedSpec {
             }
         }
         if !problems.is_empty() {
-            return Err(SpecErrors(problems));
+            return Err(problems.into_errors());
         }
         let mut spec = self.ground.clone();
         for (section, table) in changed {
@@ -160,9 +161,9 @@ impl LoadedSpec {
             let mut problem = self.merged.problem(conflict);
             problem.message.push_str(&point());
             problem.place = place.or(problem.place);
-            problems.push(problem);
+            problems.add(|| problem);
         }
-        if problems.is_empty() { Ok(spec) } else { Err(SpecErrors(problems)) }
+        if problems.is_empty() { Ok(spec) } else { Err(problems.into_errors()) }
     }
 }
 

@@ -1,15 +1,16 @@
-//! The layers, merged by figment, with the way back from each value to its place.
+//! The layers, merged by figment, with the way back from each value to where it was written.
 
 use std::collections::BTreeSet;
 
 use figment::{Figment, Profile, value::Value};
 
 use super::{
+    check::{STEPS_AND_EPOCHS, STEPS_OR_EPOCHS},
     conflicts::{Conflict, KeyPath, key},
     keys,
     layer::{Layer, Writer},
     node::{Item, Node},
-    problem::{Place, Problem, SpecErrors},
+    problem::{Place, Problem, Problems, SpecErrors},
     schema::Spec,
     search,
 };
@@ -90,7 +91,7 @@ impl Merged {
         (layer.writer != Writer::Default).then(|| layer.place(node.span.clone()))
     }
 
-    /// In the order in which people read: layer by layer, line by line; what has no place comes last.
+    /// In the order in which people read: layer by layer, line by line; what has no position comes last.
     pub fn sort(&self, problems: &mut [Problem]) {
         let sources: Vec<_> = self.layers.iter().map(Layer::source).collect();
         problems.sort_by_key(|problem| match &problem.place {
@@ -101,14 +102,26 @@ impl Merged {
 
     pub fn problem(&self, conflict: Conflict) -> Problem {
         let place = conflict.keys.iter().find_map(|path| self.place(path));
-        Problem { place, message: conflict.message, help: conflict.help }
+        Problem { place, message: conflict.message, help: conflict.help.text() }
+    }
+
+    /// The same order for conflicts, of which not all may be shown.
+    pub fn in_order(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+        let position = |path: &KeyPath| {
+            let (layer, node) = self.node(path)?;
+            let index = self.layers.iter().position(|other| std::ptr::eq(other, layer))?;
+            (layer.writer != Writer::Default).then_some((index, node.span.start))
+        };
+        let first = |conflict: &Conflict| conflict.keys.iter().find_map(position).unwrap_or((usize::MAX, 0));
+        conflicts.sort_by_cached_key(first);
+        conflicts
     }
 
     /// Required keys that no layer gives take the first value of their axis, or are reported and take a stand-in.
     /// Returns the swept keys.
     pub fn fill_required(
         &mut self,
-        problems: &mut Vec<Problem>,
+        problems: &mut Problems,
         spoilt: &mut BTreeSet<String>,
     ) -> Result<BTreeSet<String>, SpecErrors> {
         let swept = self.swept();
@@ -122,7 +135,7 @@ impl Merged {
             let first = swept.iter().find(|swept| swept.key == missing.path).and_then(|swept| swept.values.first());
             if first.is_none() && !spoilt.contains(missing.path) {
                 let message = format!("`{}` is missing; expected {}", missing.path, missing.kind.expects());
-                problems.push(Problem { place: self.header(missing.section()), message, help: None });
+                problems.add(|| Problem { place: self.header(missing.section()), message, help: None });
             }
             if first.is_none() {
                 spoilt.insert(missing.path.into());
@@ -192,7 +205,7 @@ impl Merged {
                 Writer::Set(_) => (4, 0),
             })
         };
-        // A vocabulary's size that stands below another source belongs to the one that was overridden.
+        // A vocabulary's size in a layer below that of the source belongs to a source that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
         let swept = self.swept().iter().any(|swept| swept.key == "model.source");
         let built = spec.model.source.starts_with("scratch:") && !spec.model.source.ends_with('/');
@@ -203,7 +216,7 @@ impl Merged {
                     "`model.vocab_size` is for `scratch:` models without a vocabulary, but the source is `{}`",
                     spec.model.source
                 ),
-                help: Some("remove it: a model brings its vocabulary".into()),
+                help: "remove it: a pretrained model comes with its vocabulary".into(),
             });
         }
         // Nor is a key read whose rule a layer above has replaced.
@@ -214,15 +227,15 @@ impl Merged {
         found.extend(search::unread(spec).into_iter().filter(said).map(|owned| Conflict {
             keys: [owned.key].iter().chain(owned.rules).map(|path| key(path)).collect(),
             message: owned.message,
-            help: Some("remove it, or choose the rule".into()),
+            help: "remove it, or choose the rule".into(),
         }));
         // Within one table of one file `check` has seen it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
         if steps == epochs && steps >= Some((3, 0)) {
             found.push(Conflict {
                 keys: vec![key("train.max_steps"), key("train.epochs")],
-                message: "`train.max_steps` and `train.epochs` stand side by side; expected one of them".into(),
-                help: Some("`train.max_steps` would win: remove the other".into()),
+                message: STEPS_AND_EPOCHS.into(),
+                help: STEPS_OR_EPOCHS.into(),
             });
         }
         found
@@ -242,5 +255,5 @@ impl Conflict {
 
 /// A refusal that the checks should have foreseen.
 pub(super) fn internal(error: &dyn std::error::Error) -> SpecErrors {
-    SpecErrors(vec![Problem::new(format!("the spec does not fit together: {error}"), None)])
+    SpecErrors::new([Problem::new(format!("the spec does not fit together: {error}"), None)])
 }

@@ -1,14 +1,15 @@
-//! The spec room: TOML as users write it becomes one checked [`Spec`].
+//! TOML as users write it becomes one checked [`Spec`].
 //!
 //! ```text
 //! files, variables, --set ─► node (values with spans) ─► check (against the table of keys) ─► figment ─► Spec
-//!                                                           └─ places of problems ◄── conflicts (key against key)
+//!                                                           └─ where problems are ◄── conflicts (key against key)
 //! ```
 //!
 //! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
-//! - `node`, `layer`, `files`, `assign`: what each layer says, with the place of every value.
+//! - `node`, `layer`, `files`, `assign`: what each layer says, with the position of every value. `limits`: how large it may be.
 //! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table. `address`: [`Repository`], [`WebFile`].
+//! - `suggest`, `hint`: what somebody may have meant, and what to write instead.
 //! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
 //! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
@@ -19,10 +20,12 @@ mod check;
 mod conflicts;
 mod explain;
 mod files;
+mod hint;
 pub mod keys;
 mod kind;
 mod layer;
 mod layout;
+mod limits;
 mod load;
 mod merged;
 mod node;

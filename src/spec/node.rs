@@ -1,4 +1,4 @@
-//! Values with their places: a TOML document as a tree in which every key and value knows its span.
+//! Values with their positions: a TOML document as a tree in which every key and value knows its span.
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
@@ -14,7 +14,10 @@ pub(super) type Span = Range<usize>;
 /// Keys of a table, sorted.
 pub(super) type Table = BTreeMap<String, Node>;
 
-/// A value and where it stands.
+/// Characters of a string that a message repeats at most.
+const LONGEST_FOUND: usize = 200;
+
+/// A value with its span.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     /// Its key; for an element of a list, the element itself.
@@ -127,13 +130,31 @@ impl Node {
     pub fn found(&self) -> String {
         match &self.item {
             Item::Text(text) if text.is_empty() => "an empty string".into(),
-            Item::Text(_) => format!("the string {self}"),
+            Item::Text(text) => match text.char_indices().nth(LONGEST_FOUND) {
+                Some((cut, _)) => {
+                    let begin = serde_json::Value::from(&text[..cut]).to_string();
+                    let length = crate::format::count(text.chars().count() as u64);
+                    format!("the string {}…\" ({length} characters)", begin.trim_end_matches('"'))
+                }
+                None => format!("the string {self}"),
+            },
             Item::Integer(i128::MIN | i128::MAX) => "a number beyond 128 bits".into(),
             Item::Integer(_) | Item::Float(_) | Item::Boolean(_) => self.to_string(),
             Item::Datetime(_) => format!("the date or time {self}"),
             Item::List(nodes) if nodes.is_empty() => "an empty list".into(),
             Item::List(_) => "a list".into(),
             Item::Table(_) => "a table".into(),
+        }
+    }
+
+    /// A text that two values share if they are the [same](Self::same).
+    pub fn identity(&self) -> String {
+        match &self.item {
+            // -0.0 is 0.0.
+            Item::Float(number) => format!("{:?}", number + 0.0),
+            Item::List(nodes) => format!("[{}]", nodes.iter().map(Self::identity).collect::<Vec<_>>().join(",")),
+            Item::Datetime(text) => format!("d{text}"),
+            _ => self.to_string(),
         }
     }
 

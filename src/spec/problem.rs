@@ -1,17 +1,17 @@
 //! What is wrong with a spec, where, and how to say it.
 
-use std::{fmt, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range, rc::Rc};
 
 use super::node::Span;
 
-/// Where something stands.
+/// A position in a source of settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// A file's path, `environment variable TAPER_…`, `--set`, or `built-in default`.
     pub source: String,
     /// Line and column, in characters and from 1; only files have them.
     pub position: Option<(usize, usize)>,
-    /// The line itself.
+    /// The line itself; of a long one the part around what is meant, with `…` where it is cut.
     pub text: String,
     /// Characters of `text` that are meant.
     pub underline: Range<usize>,
@@ -30,22 +30,117 @@ pub struct Problem {
 
 /// Everything that is wrong with a spec, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct SpecErrors(pub Vec<Problem>);
+pub struct SpecErrors {
+    /// The first [`SpecErrors::SHOWN`] of them.
+    pub problems: Vec<Problem>,
+    /// How many there are besides.
+    pub more: usize,
+}
+
+impl SpecErrors {
+    /// Problems that are shown at most: nobody reads more of them at a time.
+    pub const SHOWN: usize = 100;
+
+    /// The first of all problems.
+    pub(super) fn new(problems: impl IntoIterator<Item = Problem>) -> Self {
+        let mut all = Problems::default();
+        problems.into_iter().for_each(|problem| all.add(|| problem));
+        all.into_errors()
+    }
+}
+
+/// Problems as they are found. What is wrong with those that are not shown is only counted.
+#[derive(Default)]
+pub(super) struct Problems {
+    pub shown: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// Adds a problem, worked out only if it is shown.
+    pub fn add(&mut self, problem: impl FnOnce() -> Problem) {
+        match self.shown.len() < SpecErrors::SHOWN {
+            true => self.shown.push(problem()),
+            false => self.more += 1,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+
+    pub fn into_errors(self) -> SpecErrors {
+        SpecErrors { problems: self.shown, more: self.more }
+    }
+}
 
 /// A problem of one layer, before its place is looked up.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     pub span: Span,
     pub message: String,
-    pub help: Option<String>,
+    pub help: Help,
+}
+
+/// What to do about a problem.
+#[derive(Clone, Default)]
+pub(super) enum Help {
+    /// Nothing more than the message says.
+    #[default]
+    None,
+    /// This.
+    Text(String),
+    /// What this gives. To look for a like name among all keys takes longer than to find the fault: it is done only for
+    /// problems that are shown.
+    Later(Rc<dyn Fn() -> Option<String>>),
+}
+
+impl Help {
+    /// Worked out when the problem is shown.
+    pub fn later(help: impl Fn() -> Option<String> + 'static) -> Self {
+        Self::Later(Rc::new(help))
+    }
+
+    /// The text.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Text(text) => Some(text.clone()),
+            Self::Later(help) => help(),
+        }
+    }
+}
+
+impl From<Option<String>> for Help {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::None, Self::Text)
+    }
+}
+
+impl From<String> for Help {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Help {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl fmt::Debug for Help {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.text().fmt(f)
+    }
 }
 
 impl Fault {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self { span, message: message.into(), help: Help::None }
     }
 
-    pub fn help(self, help: impl Into<Option<String>>) -> Self {
+    pub fn help(self, help: impl Into<Help>) -> Self {
         Self { help: help.into(), ..self }
     }
 }
@@ -66,13 +161,49 @@ impl Place {
         let line = text[begin..].split('\n').next().unwrap_or_default().trim_end_matches('\r');
         let column = text[begin..start].chars().count().min(line.chars().count());
         let length = text[start..end.max(start)].split(['\r', '\n']).next().unwrap_or_default().chars().count();
+        let (text_, underline) = around(line, column..column + length.max(1));
         Self {
             source,
             position: numbered.then(|| (text[..begin].matches('\n').count() + 1, column + 1)),
-            text: line.to_string(),
-            underline: column..column + length.max(1),
+            text: text_,
+            underline,
         }
     }
+}
+
+/// Characters of a line that are quoted at most, and those before what is meant.
+const QUOTED: usize = 160;
+const BEFORE: usize = 60;
+
+/// The part of a line around some of its characters, and where these are in it.
+fn around(line: &str, meant: Range<usize>) -> (String, Range<usize>) {
+    if line.chars().nth(QUOTED).is_none() {
+        return (line.to_string(), meant);
+    }
+    // What lies wholly within the first part needs no cut before it.
+    let begin = if meant.end <= QUOTED - 20 { 0 } else { meant.start.saturating_sub(BEFORE) };
+    let mut rest = line.chars().skip(begin);
+    let mut text = String::from(if begin > 0 { "…" } else { "" });
+    text.extend(rest.by_ref().take(QUOTED));
+    if rest.next().is_some() {
+        text.push('…');
+    }
+    let shift = |at: usize| (at - begin + usize::from(begin > 0)).min(text.chars().count());
+    let underline = shift(meant.start)..shift(meant.end).max(shift(meant.start) + 1);
+    (text, underline)
+}
+
+/// Characters of a message that are shown at most: a value of a megabyte says no more than its beginning.
+const SHOWN: usize = 1000;
+
+/// A message, without its middle where it is too long.
+fn shortened(message: &str) -> Cow<'_, str> {
+    let Some((cut, _)) = message.char_indices().nth(SHOWN) else { return message.into() };
+    let (first, last) = (SHOWN * 3 / 4, SHOWN / 8);
+    let count = message[cut..].chars().count() + SHOWN;
+    let begin: String = message.chars().take(first).collect();
+    let end: String = message.chars().skip(count - last).collect();
+    format!("{begin} … ({} characters) … {end}", crate::format::count((count - first - last) as u64)).into()
 }
 
 impl fmt::Display for Place {
@@ -93,7 +224,7 @@ impl fmt::Display for Problem {
                 place.position.map_or(String::new(), |(line, _)| line.to_string())
             }
         };
-        f.write_str(&self.message)?;
+        f.write_str(&shortened(&self.message))?;
         let gutter = " ".repeat(number.len());
         if let Some(place) = self.place.as_ref().filter(|place| !place.text.is_empty()) {
             let columns = |range: Range<usize>| {
@@ -105,19 +236,25 @@ impl fmt::Display for Problem {
             write!(f, "\n{gutter} |\n{number} | {text}\n{gutter} | {blank}{carets}")?;
         }
         match &self.help {
-            Some(help) => write!(f, "\n{gutter} = {help}"),
+            Some(help) => write!(f, "\n{gutter} = {}", shortened(help)),
             None => Ok(()),
         }
     }
 }
 
-/// All of them, with an empty line between, and their number.
+/// Those that are shown, with an empty line between, and the number of all.
 impl fmt::Display for SpecErrors {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for problem in &self.0 {
+        for problem in &self.problems {
             write!(f, "{problem}\n\n")?;
         }
-        write!(f, "{} problem{}", self.0.len(), if self.0.len() == 1 { "" } else { "s" })
+        let count = |n: usize| crate::format::count(n as u64);
+        let all = self.problems.len() + self.more;
+        write!(f, "{} problem{}", count(all), if all == 1 { "" } else { "s" })?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, ": the first {} are shown, and there are {} more", self.problems.len(), count(more)),
+        }
     }
 }
 
@@ -161,6 +298,37 @@ mod tests {
         let at = text.find('1').unwrap();
         assert_eq!(shown(text, at..at + 1), "x.toml:1:9: is wrong\n  |\n1 |  \"好吃\" = 1\n  |           ^");
         assert_eq!(shown(text, 1..9), "x.toml:1:2: is wrong\n  |\n1 |  \"好吃\" = 1\n  |  ^^^^^^");
+    }
+
+    #[test]
+    fn a_long_line_is_quoted_around_what_is_meant() {
+        let text = format!("a = \"{}\" # {}\n", "长".repeat(5000), "y".repeat(1_000_000));
+        let at = text.find('#').unwrap();
+        let shown = shown(&text, at..at + 1);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], "x.toml:1:5008: is wrong");
+        assert!(lines[2].starts_with("1 | …长") && lines[2].ends_with("y…") && shown.len() < 1000, "{shown}");
+        let column = lines[2].split('#').next().unwrap().chars().map(columns_of).sum::<usize>();
+        assert_eq!(lines[3].chars().count(), column + 1, "{shown}");
+        // What is meant may itself be longer than what is quoted.
+        let place = Place::new("x".into(), &text, 4..15_000, true);
+        assert!(place.text.chars().count() <= QUOTED + 2 && place.underline.end <= QUOTED + 2);
+        assert!(place.text.starts_with("a = \"长"));
+    }
+
+    #[test]
+    fn long_messages_lose_their_middle_and_many_problems_their_end() {
+        let long = Problem::new(format!("begin {} end", "好".repeat(1_000_000)), Some("x".repeat(1_000_000)));
+        let text = long.to_string();
+        assert!(
+            text.len() < 10_000 && text.starts_with("begin 好") && text.contains("好 end\n = xxx"),
+            "{}",
+            text.len()
+        );
+        let errors = SpecErrors::new((0..1234).map(|i| Problem::new(format!("number {i}"), None)));
+        let text = errors.to_string();
+        assert!(text.contains("number 99\n") && !text.contains("number 100\n"));
+        assert!(text.ends_with("1,234 problems: the first 100 are shown, and there are 1,134 more"), "{text}");
     }
 
     #[test]

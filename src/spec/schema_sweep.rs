@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-/// `[sweep]`: values that make several runs of one spec.
+/// `[sweep]`: values that turn one spec into several runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
     /// Key → what it is varied over.
     pub axes: BTreeMap<String, Axis>,
-    /// Keys whose values go in step: each table is one more axis.
+    /// Keys that vary together: each table is one axis, read row by row.
     pub zip: Vec<BTreeMap<String, Vec<Value>>>,
     /// Points left out: those where every key of a table has the value given.
     pub exclude: Vec<BTreeMap<String, Value>>,
@@ -25,15 +25,15 @@ pub struct Sweep {
     pub search_seed: u64,
     /// Trials that TPE proposes at a time.
     pub batch: u64,
-    /// Trials that TPE draws at random, and that the median rule lets run whole.
+    /// Trials that TPE draws at random, and that the median rule trains to the end.
     pub startup_trials: u64,
     /// Which runs are stopped early.
     pub prune: PruneRule,
-    /// One in so many goes on at each rung (ASHA).
+    /// At each rung the best 1/reduction_factor of the trials are promoted (ASHA).
     pub reduction_factor: u64,
     /// Rungs before the end (ASHA).
     pub rungs: u64,
-    /// Runs of the experiment at most.
+    /// Maximum number of runs of the experiment to start.
     pub max_runs: Option<u64>,
     /// Hours of training at most, of all runs of the experiment together.
     pub max_hours: Option<f64>,

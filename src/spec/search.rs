@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    check::choice_help,
     conflicts::{Conflict, KeyPath, key},
     schema::{Over, PruneRule, Search, Spec},
+    suggest::choice_help,
 };
 
 /// Every contradiction within the sweep.
@@ -38,8 +38,8 @@ fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)
         match axes.iter().find(|(other, _)| *other == path) {
             Some((_, first)) => found.push(Conflict {
                 keys: vec![place, first.clone()],
-                message: format!("`{path}` is swept twice; the other values stand in `{}`", table_of(first)),
-                help: Some("remove one of the two".into()),
+                message: format!("`{path}` is swept twice; it is also listed in `{}`", table_of(first)),
+                help: "remove one of the two".into(),
             }),
             None => axes.push((path, place)),
         }
@@ -57,7 +57,7 @@ fn excluded(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
             found.push(Conflict {
                 keys: vec![sweep(&["exclude", &i.to_string(), path])],
                 message: format!("`{path}` is excluded but not swept"),
-                help: Some(help),
+                help: help.into(),
             });
         }
     }
@@ -73,7 +73,7 @@ fn lengths(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         found.push(Conflict {
             keys: vec![epochs, steps],
             message: "`train.epochs` is swept, but `train.max_steps` overrides it in every run".into(),
-            help: Some("sweep `train.max_steps` alone, or remove it".into()),
+            help: "sweep `train.max_steps` alone, or remove it".into(),
         });
     }
 }
@@ -86,10 +86,8 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         let ranges = spec.sweep.axes.iter().filter(|(_, axis)| !matches!(axis.over, Over::Values(_)));
         found.extend(ranges.map(|(path, _)| Conflict {
             keys: vec![sweep(&["axes", path]), key("sweep.search")],
-            message: format!("`{path}` is a range, of which a grid cannot take every number"),
-            help: Some(
-                "set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values".into(),
-            ),
+            message: format!("`{path}` is a range; a grid takes lists of values only"),
+            help: "set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values".into(),
         }));
         return;
     }
@@ -97,21 +95,21 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         found.push(Conflict {
             keys: vec![key("sweep.search"), key("sweep.trials")],
             message: format!("`sweep.search` = \"{name}\" needs `sweep.trials`: how many points are tried"),
-            help: Some("set it, such as trials = 20".into()),
+            help: "set it, such as trials = 20".into(),
         });
     }
     if spec.sweep.axes.is_empty() && spec.sweep.zip.is_empty() {
         found.push(Conflict {
             keys: vec![key("sweep.search"), key("sweep.axes"), key("sweep.zip")],
             message: format!("`sweep.search` = \"{name}\" has no axes to draw from"),
-            help: Some("name what is varied in `[sweep.axes]`, or remove `sweep.search`".into()),
+            help: "name what is varied in `[sweep.axes]`, or remove `sweep.search`".into(),
         });
     }
     if let Some(place) = place(axes, "train.seed").filter(|place| *place != sweep(&["seeds"])) {
         found.push(Conflict {
             keys: vec![place, key("sweep.search")],
             message: format!("`train.seed` is an axis, but \"{name}\" compares points by their mean over seeds"),
-            help: Some("list them as `sweep.seeds`".into()),
+            help: "list them as `sweep.seeds`".into(),
         });
     }
 }
@@ -127,7 +125,7 @@ fn compared(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         found.push(Conflict {
             keys: vec![place, key(rule)],
             message: format!("`checkpoint.metric` is swept, but `{rule}` compares trials by it"),
-            help: Some("set it to one metric".into()),
+            help: "set it to one metric".into(),
         });
     }
 }
@@ -144,8 +142,8 @@ fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
             let chain: Vec<_> = circle.iter().chain([&path.as_str()]).map(|path| format!("`{path}`")).collect();
             found.push(Conflict {
                 keys: circle.iter().map(|path| sweep(&["axes", path])).collect(),
-                message: format!("`when` goes in a circle: {}", chain.join(" → ")),
-                help: Some("remove one of the conditions".into()),
+                message: format!("the conditions of `when` are circular: {}", chain.join(" → ")),
+                help: "remove one of the conditions".into(),
             });
         }
         for (other, wanted) in axis.when.iter().filter(|(other, wanted)| !possible(spec, &base, other, wanted)) {
@@ -157,7 +155,7 @@ fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
             found.push(Conflict {
                 keys: vec![sweep(&["axes", path]), key(other)],
                 message: format!("`{path}` is varied only when `{other}` = {}, {why}", said(wanted)),
-                help: Some(format!("give `{other}` that value, or remove the condition")),
+                help: format!("give `{other}` that value, or remove the condition").into(),
             });
         }
     }

@@ -19,15 +19,18 @@ pub(super) type Refusal = (String, Option<String>);
 pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Result<String, Refusal> {
     let refuse = |message: &str, help: Option<String>| Err((message.to_string(), help));
     let Some((scheme, rest)) = text.split_once(':') else {
-        let help = if text.starts_with(['.', '/', '~']) || text.contains('\\') || Path::new(text).extension().is_some()
-        {
-            format!("for a file or folder write `path:{text}`")
-        } else if text.matches('/').count() == 1 {
-            format!("for the Hugging Face hub write `hf:{text}`")
-        } else if SIZES.contains(&text) && schemes.contains(&"scratch") {
-            format!("write `scratch:{text}`")
-        } else {
-            format!("for a file or folder write `path:{text}`")
+        let is_path = text.starts_with(['.', '/', '~']) || text.contains('\\') || Path::new(text).extension().is_some();
+        let help = match (is_path, text.matches('/').count(), owner(text)) {
+            (true, ..) => format!("for a file or folder write `path:{text}`"),
+            (_, 0, Some(owner)) if schemes.contains(&"scratch") => {
+                format!("for the model on the Hugging Face hub write `hf:{owner}/{text}`; for a folder `path:{text}`")
+            }
+            (_, 0, _) if SIZES.contains(&text) && schemes.contains(&"scratch") => format!("write `scratch:{text}`"),
+            (_, 0, _) => format!(
+                "for a file or folder write `path:{text}`; on the Hugging Face hub it has an owner: `hf:OWNER/{text}`"
+            ),
+            (_, 1, _) => format!("for the Hugging Face hub write `hf:{text}`; for a file or folder `path:{text}`"),
+            _ => format!("for a file or folder write `path:{text}`"),
         };
         return refuse("has no scheme", Some(help));
     };
@@ -36,13 +39,13 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
     } else if !schemes.contains(&scheme) {
         let help = match closest(scheme, schemes.iter().copied()) {
             Some(close) => format!("did you mean `{close}:{rest}`?"),
-            None if scheme == "scratch" => "only a model can be made from scratch".into(),
+            None if scheme == "scratch" => "only models can be created from scratch".into(),
             None => format!("it takes {}", forms(schemes)),
         };
         return refuse(&format!("has the unknown scheme `{scheme}:`"), Some(help));
     }
     match scheme {
-        "path" if rest.trim().is_empty() => refuse("names no path", Some("write `path:` and the path".into())),
+        "path" if rest.trim().is_empty() => refuse("has no path", Some("write the path after `path:`".into())),
         "path" => Ok(format!("path:{}", beside(folder, rest))),
         "scratch" if SIZES.contains(&rest) => Ok(text.into()),
         "scratch" if rest.len() > ".json".len() && rest.ends_with(".json") => {
@@ -55,7 +58,7 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
         "scratch" => {
             let help = closest(rest, SIZES.iter().copied()).map(|close| format!("did you mean `scratch:{close}`?"));
             let help = help.unwrap_or_else(|| format!("it takes {}", forms(&["scratch"])));
-            refuse(&format!("names no model `{rest}`"), Some(help))
+            refuse(&format!("is not a known model: `{rest}`"), Some(help))
         }
         "https" | "http" => match WebFile::parse(text) {
             Ok(_) => Ok(text.into()),
@@ -63,9 +66,21 @@ pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Re
         },
         _ => match Repository::parse(rest) {
             Ok(_) => Ok(text.into()),
-            Err(why) => refuse(why, Some(format!("it takes {}", forms(&[scheme])))),
+            Err(why) => {
+                let help = match owner(rest).filter(|_| scheme == "hf" && schemes.contains(&"scratch")) {
+                    Some(owner) => format!("write `hf:{owner}/{rest}`"),
+                    None => format!("it takes {}", forms(&[scheme])),
+                };
+                refuse(why, Some(help))
+            }
         },
     }
+}
+
+/// The owner on the Hugging Face hub of a model that people call by its name alone, as it was called there once.
+fn owner(name: &str) -> Option<&'static str> {
+    let bert = ["bert-base-", "bert-large-"].iter().any(|family| name.starts_with(family));
+    bert.then_some("google-bert")
 }
 
 /// How each scheme is written.
@@ -120,20 +135,35 @@ mod tests {
     fn malformed_sources_say_what_to_write() {
         for (text, expected) in [
             ("models/a.bin", "has no scheme; for a file or folder write `path:models/a.bin`"),
-            ("hfl/rbt3", "has no scheme; for the Hugging Face hub write `hf:hfl/rbt3`"),
+            (
+                "hfl/rbt3",
+                "has no scheme; for the Hugging Face hub write `hf:hfl/rbt3`; for a file or folder `path:hfl/rbt3`",
+            ),
+            (
+                "bert-base-chinese",
+                "has no scheme; for the model on the Hugging Face hub write `hf:google-bert/bert-base-chinese`; for a folder \
+                 `path:bert-base-chinese`",
+            ),
+            (
+                "chinese-roberta",
+                "has no scheme; for a file or folder write `path:chinese-roberta`; on the Hugging Face hub it has an owner: \
+                 `hf:OWNER/chinese-roberta`",
+            ),
+            ("hf:bert-base-chinese", "has no owner; write `hf:google-bert/bert-base-chinese`"),
+            ("a/b/c", "has no scheme; for a file or folder write `path:a/b/c`"),
             ("tiny", "has no scheme; write `scratch:tiny`"),
             ("pth:x", "has the unknown scheme `pth:`; did you mean `path:x`?"),
-            ("path:", "names no path; write `path:` and the path"),
-            ("scratch:tinny", "names no model `tinny`; did you mean `scratch:tiny`?"),
-            ("hf:rbt3", "names no owner; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
-            ("hf:a b/c", "is no `OWNER/NAME`; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
+            ("path:", "has no path; write the path after `path:`"),
+            ("scratch:tinny", "is not a known model: `tinny`; did you mean `scratch:tiny`?"),
+            ("hf:rbt3", "has no owner; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
+            ("hf:a b/c", "is not `OWNER/NAME`; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
             ("hf:a/b@", "has an empty revision after `@`; it takes `hf:OWNER/NAME[@REVISION][/FILE]`"),
-            ("modelscope:b", "names no owner; it takes `modelscope:OWNER/NAME[@REVISION][/FILE]`"),
+            ("modelscope:b", "has no owner; it takes `modelscope:OWNER/NAME[@REVISION][/FILE]`"),
         ] {
             assert_eq!(resolved(text).unwrap_err(), expected, "{text}");
         }
         let data = &["path", "hf", "https"];
-        assert!(resolve("scratch:tiny", data, None).unwrap_err().1.unwrap().contains("only a model"));
+        assert!(resolve("scratch:tiny", data, None).unwrap_err().1.unwrap().contains("only models"));
         assert!(resolve("https://a.example/x.csv", data, None).is_ok());
         assert!(resolve("https://a.example/x.csv", MODEL, None).unwrap_err().0.contains("unknown scheme `https:`"));
         assert!(resolve("http://a.example/x.csv", data, None).unwrap_err().0.contains("sha256"));

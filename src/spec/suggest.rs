@@ -5,11 +5,39 @@ use super::keys::{KEYS, Key, SECTIONS};
 /// Below this likeness (0 to 1) a guess confuses more than it helps.
 const LIKE: f64 = 0.6;
 
+/// Characters of a name that somebody may have mistyped, and names that are compared with it, at most: the work grows with
+/// the product of all three.
+const LONGEST: usize = 100;
+const MOST: usize = 1000;
+
 /// The likest of `names`, if any is like enough.
 pub(super) fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = wanted.chars().take(LONGEST + 1).count();
+    if length > LONGEST {
+        return None;
+    }
     let wanted = wanted.to_lowercase();
-    let scored = names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&wanted, name), name));
+    // Names of which one is that much longer are not alike, whatever they share.
+    let possible = |name: &&str| {
+        let other = name.chars().take(2 * LONGEST).count();
+        length.min(other) as f64 >= LIKE * length.max(other) as f64
+    };
+    let scored = names.into_iter().take(MOST).filter(possible);
+    let scored = scored.map(|name| (strsim::normalized_damerau_levenshtein(&wanted, name), name));
     scored.filter(|(score, _)| *score >= LIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+/// The name that `wanted` may have meant, or what names there are.
+pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    const LISTED: usize = 20;
+    if let Some(close) = closest(wanted, names.clone()) {
+        return format!("did you mean `{close}`?");
+    }
+    let listed = names.clone().take(LISTED).collect::<Vec<_>>().join(", ");
+    match names.count().saturating_sub(LISTED) {
+        0 => format!("there are: {listed}"),
+        more => format!("there are: {listed} and {more} more"),
+    }
 }
 
 /// Which of `values` the word may have meant: the same thing under another tool's name, or a like word.
@@ -24,10 +52,40 @@ pub(super) fn choice_like<'a>(wanted: &str, values: &[&'a str]) -> Option<&'a st
         ("successive_halving", "asha"),
         ("sha", "asha"),
         ("nop", "none"),
+        ("no", "none"),
+        ("no", "fp32"),
+        ("none", "constant"),
+        ("no", "constant"),
+        ("false", "none"),
+        ("linear_with_warmup", "linear"),
+        ("polynomial", "linear"),
+        ("cosine_with_warmup", "cosine"),
+        ("cosine_annealing", "cosine"),
+        ("cosine_with_restarts", "cosine"),
+        ("constant_with_warmup", "constant"),
+        ("const", "constant"),
+        ("f1", "macro_f1"),
+        ("f1_macro", "macro_f1"),
+        ("macro-f1", "macro_f1"),
+        ("eval_f1", "macro_f1"),
+        ("acc", "accuracy"),
+        ("eval_accuracy", "accuracy"),
+        ("eval_loss", "loss"),
+        ("float32", "fp32"),
+        ("32", "fp32"),
+        ("full", "fp32"),
+        ("bfloat16", "bf16"),
+        ("bf16-mixed", "bf16"),
+        ("tensorfloat32", "tf32"),
+        ("epoch", "all"),
+        ("steps", "all"),
+        ("json", "jsonl"),
+        ("ndjson", "jsonl"),
     ];
-    let meant = known.iter().find(|(other, _)| *other == wanted.to_lowercase()).map(|(_, value)| *value);
-    let meant = meant.and_then(|meant| values.iter().copied().find(|value| *value == meant));
-    meant.or_else(|| closest(wanted, values.iter().copied()))
+    let wanted_ = wanted.chars().take(LONGEST).collect::<String>().to_lowercase();
+    let meant = known.iter().filter(|(other, _)| *other == wanted_);
+    let mut meant = meant.filter_map(|(_, meant)| values.iter().copied().find(|value| value == meant));
+    meant.next().or_else(|| closest(wanted, values.iter().copied()))
 }
 
 /// What the unknown dotted `path` may have meant: the same thing under another tool's name, the same name in another

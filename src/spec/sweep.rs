@@ -1,11 +1,13 @@
 //! `[sweep]` of one layer: each key has to be one that a run can vary, each value one that this key takes.
 
+use std::collections::HashMap;
+
 use super::{
     axis::is_axis,
     check::Check,
     keys::{self, Key},
     node::{Item, Node, Table},
-    problem::Fault,
+    problem::{Fault, Help},
     suggest::key_like,
 };
 
@@ -26,16 +28,23 @@ impl Check<'_> {
             if let Some((first, length)) = lengths.first().copied() {
                 for (path, other) in lengths.iter().filter(|(_, other)| *other != length) {
                     let message = format!(
-                        "`{path}` has {other} values and `{first}` {length}; values that go in step \
-                        are equally many"
+                        "`{path}` has {other} values and `{first}` has {length}; the lists of a zip have the same length"
                     );
                     check.faults.push(Fault::new(zip[*path].span.clone(), message));
                 }
-                let row = |i: usize| zip.values().map(move |node| node.list().and_then(|list| list.get(i)));
-                let same = |i, j| row(i).zip(row(j)).all(|(a, b)| a.zip(b).is_some_and(|(a, b)| a.same(b)));
-                for i in (1..length).filter(|i| (0..*i).any(|j| same(j, *i))) {
-                    let span = zip[first].list().expect("a list, as its length is known")[i].span.clone();
-                    check.faults.push(Fault::new(span, format!("the values in place {} stand together before", i + 1)));
+                // Where a list is shorter, its rows are no rows; that was said above.
+                let row = |i: usize| {
+                    let values = zip.values().map(|node| node.list().and_then(|list| Some(list.get(i)?.identity())));
+                    values.collect::<Option<Vec<_>>>()
+                };
+                let mut seen = HashMap::new();
+                for i in 0..length {
+                    let before = row(i).and_then(|row| seen.insert(row, i));
+                    if let Some(before) = before {
+                        let span = zip[first].list().expect("a list, as its length is known")[i].span.clone();
+                        let message = format!("row {} of the zip is the same as row {}", i + 1, before + 1);
+                        check.faults.push(Fault::new(span, message));
+                    }
                 }
             }
             zip.retain(|path, values| match check.swept(path, values) {
@@ -54,8 +63,9 @@ impl Check<'_> {
             exclude.retain(|path, value| match check.swept(path, value) {
                 Some(key) => {
                     let faults = key.kind.check(path, value, check.folder);
-                    check.faults.extend(faults.iter().cloned());
-                    faults.is_empty()
+                    let fine = faults.is_empty();
+                    check.faults.extend(faults);
+                    fine
                 }
                 None => false,
             });
@@ -75,9 +85,9 @@ impl Check<'_> {
                     return true;
                 }
                 Item::Table(_) => format!("a `{path}` table is empty; expected keys"),
-                _ => format!("`{path}` holds {}; expected a table", node.found()),
+                _ => format!("`{path}` contains {}; expected a table", node.found()),
             };
-            self.faults.push(Fault::new(node.span.clone(), message).help(help.clone()));
+            self.faults.push(Fault::new(node.span.clone(), message).help(help.as_str()));
             false
         });
         true
@@ -89,11 +99,12 @@ impl Check<'_> {
             Some(key) if key.sweepable() => return Some(key),
             Some(_) => {
                 let help = "a sweep varies keys of `model`, `data`, `train` and `checkpoint`, but not `data.labels`";
-                Fault::new(node.key.clone(), format!("`{path}` cannot be swept")).help(help.to_string())
+                Fault::new(node.key.clone(), format!("`{path}` cannot be swept")).help(help)
             }
             None => {
-                let help = key_like(path, Key::sweepable).map(|close| format!("did you mean `{close}`?"));
-                Fault::new(node.key.clone(), format!("unknown key `{path}`")).help(help)
+                let name = path.to_string();
+                let help = move || Some(format!("did you mean `{}`?", key_like(&name, Key::sweepable)?));
+                Fault::new(node.key.clone(), format!("unknown key `{path}`")).help(Help::later(help))
             }
         };
         self.faults.push(fault);
@@ -111,7 +122,7 @@ impl Check<'_> {
                 }
                 _ => {
                     if let Some(other) = flat.insert(path.clone(), node) {
-                        self.faults.push(Fault::new(other.key, format!("`{path}` stands twice")));
+                        self.faults.push(Fault::new(other.key, format!("`{path}` is listed twice")));
                     }
                 }
             }

@@ -134,7 +134,7 @@ fn folders_and_absent_files_are_told_apart() {
     std::fs::create_dir(files.path("folder.toml")).unwrap();
     assert_eq!(
         files.problems("folder.toml", &LoadOptions::default()),
-        "cannot read the spec `folder.toml`: it is a folder\n\n1 problem"
+        "cannot read the spec `folder.toml`: it is a folder; expected a file\n\n1 problem"
     );
     assert_eq!(
         files.problems("b.toml", &LoadOptions::default()),
@@ -156,7 +156,7 @@ fn no_damage_to_a_file_breaks_the_loader() {
             };
             std::fs::write(files.path("a.toml"), &damaged).unwrap();
             let Err(errors) = files.load("a.toml") else { continue };
-            for place in errors.0.iter().filter_map(|problem| problem.place.as_ref()) {
+            for place in errors.problems.iter().filter_map(|problem| problem.place.as_ref()) {
                 assert!(place.position.is_none_or(|(line, _)| line <= lines), "{place} of {damaged}");
                 assert!(place.underline.start <= place.text.chars().count(), "{place} of {damaged}");
             }

@@ -5,6 +5,7 @@ mod invalid;
 mod layers;
 mod points;
 mod search;
+mod sizes;
 mod table;
 
 use std::path::PathBuf;

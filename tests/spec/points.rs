@@ -68,7 +68,9 @@ fn what_only_some_points_contradict_is_shown_for_them_at_the_swept_value() {
     assert!(split.starts_with("a.toml:7:3: `data.dev` = 0.8 and `data.test` = 0.2 leave no rows"), "{split}");
     let warmup = at(&[("data.dev", json!(0.1)), ("train.warmup_ratio", json!(0.1)), ("train.warmup_steps", json!(20))]);
     assert!(
-        warmup.unwrap_err().starts_with("a.toml:9:30: `train.warmup_ratio` and `train.warmup_steps` are both given")
+        warmup
+            .unwrap_err()
+            .starts_with("a.toml:9:30: `train.warmup_ratio` and `train.warmup_steps` cannot both be set")
     );
 }
 
@@ -77,10 +79,10 @@ fn a_point_takes_no_key_and_no_value_that_the_table_refuses() {
     let loaded = one("").load("a.toml").unwrap();
     let at = |path: &str, value| loaded.at(&[(path.to_string(), value)]).unwrap_err().to_string();
     assert!(at("train.learning_rate", json!(1)).contains("did you mean `train.lr`?"));
-    assert!(at("report.smoothing", json!(0.5)).contains("no key that a sweep can vary"));
-    assert!(at("name", json!("x")).contains("no key that a sweep can vary"));
-    assert!(at("data.labels", json!({})).contains("no key that a sweep can vary"));
-    assert!(at("sweep.seeds", json!([1])).contains("no key that a sweep can vary"));
+    assert!(at("report.smoothing", json!(0.5)).contains("cannot be swept"));
+    assert!(at("name", json!("x")).contains("cannot be swept"));
+    assert!(at("data.labels", json!({})).contains("cannot be swept"));
+    assert!(at("sweep.seeds", json!([1])).contains("cannot be swept"));
     assert!(at("train.lr", json!(2)).contains("`train.lr` is 2; expected a number above 0, at most 1"));
     assert!(at("train.epochs", json!(1.5)).contains("`train.epochs` is 1.5; expected a whole number"));
     assert!(at("train.max_steps", json!(null)).contains("`train.max_steps` is null"));

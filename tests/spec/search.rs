@@ -25,7 +25,7 @@ pub(super) fn expand(loaded: &LoadedSpec) -> Vec<PlannedRun> {
 
 /// The problems of a sweep, each on one line, without its place.
 fn problems(rest: &str) -> Vec<String> {
-    let Err(SpecErrors(problems)) = one(rest).load("a.toml") else { return vec![] };
+    let Err(SpecErrors { problems, .. }) = one(rest).load("a.toml") else { return vec![] };
     let line = |place: taper::spec::Place| place.position.map_or(0, |(line, _)| line);
     problems
         .into_iter()
@@ -140,8 +140,8 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "max_runs = 0\nmax_hours = 0",
             vec![
-                "4: `sweep.max_runs` is 0; expected a whole number, 1 or more | ",
-                "5: `sweep.max_hours` is 0; expected a number above 0 | ",
+                "4: `sweep.max_runs` is 0; expected a whole number, 1 or more | leave it out for the default: no limit",
+                "5: `sweep.max_hours` is 0; expected a number above 0 | leave it out for the default: no limit",
             ],
         ),
         (
@@ -155,7 +155,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }",
             vec![
-                "4: `train.lr` is a range, of which a grid cannot take every number | set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values",
+                "4: `train.lr` is a range; a grid takes lists of values only | set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values",
             ],
         ),
     ] {
@@ -221,7 +221,7 @@ fn conditions_that_never_hold_or_go_in_a_circle_are_refused() {
     assert_eq!(
         circle,
         [
-            "6: `when` goes in a circle: `train.batch_size` → `train.lr` → `train.epochs` → `train.batch_size` | remove one of the \
+            "6: the conditions of `when` are circular: `train.batch_size` → `train.lr` → `train.epochs` → `train.batch_size` | remove one of the \
           conditions"
         ]
     );
@@ -260,9 +260,12 @@ fn what_a_drawn_number_contradicts_is_shown_at_its_range() {
     let loaded = one(text).load("a.toml").unwrap();
     let refused = plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), &[]).unwrap_err();
     let Refused::Spec(errors) = &refused[0] else { panic!("{refused:?}") };
-    let place = errors.0[0].place.as_ref().unwrap();
+    let place = errors.problems[0].place.as_ref().unwrap();
     assert_eq!((place.position, &place.text[place.underline.clone()]), (Some((7, 24)), "[0.1, 0.9]"));
-    assert!(errors.0[0].message.contains("leave no rows to train on (in the sweep point data.dev=0."), "{errors}");
+    assert!(
+        errors.problems[0].message.contains("leave no rows to train on (in the sweep point data.dev=0."),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -112,10 +112,10 @@ fn sweeps_that_make_no_sense_are_refused() {
     refuse(json!({ "axes": { "train.seed": [1] }, "seeds": [1] }), "`train.seed` is swept more than once");
     refuse(json!({ "seeds": [1, 2], "exclude": [{ "train.epochs": 3 }] }), "leaves out all 2 points");
     refuse(json!({ "axes": { "data.source": ["scratch:tiny"] } }), "data.source: ");
-    refuse(json!({ "axes": { "train.lr": { "log": [1e-6, 1e-3] } } }), "`train.lr` is a range, of which a grid cannot");
+    refuse(json!({ "axes": { "train.lr": { "log": [1e-6, 1e-3] } } }), "`train.lr` is a range; a grid takes lists");
     refuse(json!({ "axes": { "train.lr": [1e-3] }, "search": "sobol" }), "sweep.search needs sweep.trials");
-    let many = json!({ "axes": { "train.lr": [1e-3] }, "search": "tpe", "trials": 60_000, "seeds": [1, 2] });
-    refuse(many, "120000 points are more than the 100000 allowed");
+    let many = json!({ "axes": { "train.lr": [1e-3] }, "search": "tpe", "trials": 6_000, "seeds": [1, 2] });
+    refuse(many, "12,000 points are more than the 10,000 allowed");
 }
 
 #[test]
@@ -132,7 +132,8 @@ fn a_sweep_too_large_is_refused_before_it_is_made() {
     let refused = |spec: &Spec| {
         expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }, &[]).unwrap_err()[0].to_string()
     };
-    assert_eq!(refused(&spec(3)), "sweep: 1000000 points are more than the 100000 allowed; remove some values");
+    let message = refused(&spec(3));
+    assert!(message.starts_with("sweep: 1,000,000 points are more than the 10,000 allowed; remove some"), "{message}");
     assert!(refused(&spec(12)).contains("more than 2^64 points"));
 }
 #[test]

@@ -15,7 +15,7 @@ mod space;
 mod tests;
 mod tpe;
 
-pub(super) use space::{Parts, Point, Space, said, same};
+pub(super) use space::{Parts, Point, Space, said};
 pub(super) use tpe::{Told, known, learns_from};
 
 use crate::spec::{Search, Sweep};
