@@ -19,6 +19,8 @@ pub enum Kind {
     Tokens,
     /// The model's files: a head that was not kept, tensors that stand under two names.
     Model,
+    /// How long and how a run trains: warm-up, evaluations, early stopping.
+    Training,
     /// A sweep that cannot do what it says.
     Sweep,
     /// Two spec files that give their experiment one name.

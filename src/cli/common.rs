@@ -12,7 +12,10 @@ use taper::{
     assets::{Library, Lock, Settings, Use},
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
     format,
-    plan::{self, Expansion, PlanError, PlannedRun, RunConfig},
+    plan::{
+        self, Expansion, PlanError, PlannedRun, RunConfig,
+        sanity::{SweptRun, Trials, of_sweep},
+    },
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep},
     store::{PlanRecord, RunRecord, Store, StoreError, is_locked},
     warning::{Kind, Warning},
@@ -155,7 +158,7 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
     let mut problems: Vec<String> = Vec::new();
     for error in errors {
         let texts = match error {
-            Refused::Spec(SpecErrors(problems)) => problems.iter().map(|p| p.to_string()).collect(),
+            Refused::Spec(SpecErrors { problems, .. }) => problems.iter().map(|p| p.to_string()).collect(),
             Refused::Plan(error) => vec![error.to_string()],
         };
         for text in texts {
@@ -169,16 +172,20 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
 
 /// The runs of a spec, made ready.
 pub struct Planner<'a> {
-    args: &'a SpecArgs,
-    spec: &'a LoadedSpec,
+    /// The file and what is laid over it.
+    pub args: &'a SpecArgs,
+    /// What it says.
+    pub spec: &'a LoadedSpec,
     devices: &'a [DeviceChoice],
     bench: Workbench,
     /// Those known so far, trial by trial.
     pub runs: Vec<Prepared>,
-    /// Whether trials follow when those known have their figures: a search that learns proposes in batches.
+    /// Whether trials follow when those known have their results: a search that learns proposes in batches.
     pub more: bool,
     /// Trials that were asked for and that the axes do not have.
-    pub undrawn: u64,
+    undrawn: u64,
+    /// Points that came out as the run of another point.
+    repeats: u64,
 }
 
 impl<'a> Planner<'a> {
@@ -191,7 +198,7 @@ impl<'a> Planner<'a> {
         store: Option<&Store>,
         bench: Workbench,
     ) -> Result<Self> {
-        let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0 };
+        let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0, repeats: 0 };
         planner.take(&[])?;
         while let Some(store) = store {
             if !planner.extend(store)? {
@@ -232,8 +239,44 @@ impl<'a> Planner<'a> {
         }
         let all = expansion.runs.len();
         self.runs.extend(prepare(&mut self.bench, new, all, self.devices)?);
-        (self.more, self.undrawn) = (expansion.more, expansion.undrawn);
+        (self.more, self.undrawn, self.repeats) = (expansion.more, expansion.undrawn, expansion.repeats);
         Ok(())
+    }
+
+    /// Trials that are known so far.
+    pub fn known_trials(&self) -> usize {
+        self.runs.iter().map(|run| run.trial + 1).max().unwrap_or(0)
+    }
+
+    /// How many trials there will be.
+    pub fn trials(&self) -> Trials {
+        let asked = match self.more {
+            true => self.spec.spec().sweep.trials.unwrap_or(0),
+            false => 0,
+        };
+        Trials { all: asked.max(self.known_trials() as u64), undrawn: self.undrawn, repeats: self.repeats }
+    }
+
+    /// Runs of trials that a search has yet to propose.
+    pub fn to_come(&self) -> usize {
+        let trials = self.trials().all as usize - self.known_trials();
+        trials * self.spec.spec().sweep.seeds.len().max(1)
+    }
+
+    /// What is odd about the sweep, and then the warnings of all runs, each once.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let sweep = self.sweep_warnings();
+        sweep.into_iter().chain(warnings(&self.runs).into_iter().cloned()).collect()
+    }
+
+    /// What is odd about the sweep.
+    pub fn sweep_warnings(&self) -> Vec<Warning> {
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let rows = run.splits.train.len() as u64;
+            runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
+        }
+        of_sweep(&self.spec.spec().sweep, &runs, self.trials())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `taper plan`
 
-use std::{convert::Infallible, path::PathBuf, process::ExitCode};
+use std::{collections::HashSet, convert::Infallible, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -102,13 +102,15 @@ impl Plan {
         let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
         if out.json {
             let mut document = document(&spec, &lines, &left_over, &method)?;
+            document["sweep"]["warnings"] = serde_json::to_value(planner.sweep_warnings())?;
+            document["sweep"]["runs_to_come"] = planner.to_come().into();
             document["device"] = device.name().into();
             document["warnings"] = serde_json::to_value(namesake.as_slice())?;
             document["runs_at_a_time"] = at_a_time.into();
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&spec, &self.spec, &lines, &left_over, &method, out)?;
+        print(&planner, &lines, &left_over, &method, out)?;
         if let Some(warning) = namesake {
             out.line(format!("warning: {}", warning.message))?;
         }
@@ -133,14 +135,14 @@ fn left(line: &Line) -> f64 {
 }
 
 fn print(
-    spec: &LoadedSpec,
-    args: &SpecArgs,
+    planner: &Planner,
     lines: &[Line],
     left_over: &[(&RunRecord, String)],
     method: &Method,
     out: &mut Output,
 ) -> Result<()> {
-    out.line(format!("{}  ({})", spec.spec().name, args.spec.display()))?;
+    let spec = planner.spec;
+    out.line(format!("{}  ({})", spec.spec().name, planner.args.spec.display()))?;
     if !spec.spec().description.is_empty() {
         out.line(&spec.spec().description)?;
     }
@@ -162,7 +164,7 @@ fn print(
     for line in method.lines() {
         out.line(line)?;
     }
-    for warning in common::warnings(lines.iter().map(|line| line.run)) {
+    for warning in planner.warnings() {
         out.line(format!("warning: {}", warning.message))?;
     }
     for note in common::notes(lines.iter().map(|line| line.run)) {
@@ -194,20 +196,39 @@ fn print(
             vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
         }))?;
     }
-    let time: f64 = lines.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).sum();
-    // What runs keep adds up; what one takes while it is made does so for one after the other.
-    let open_lines = || lines.iter().filter(|line| left(line) > 0.0).map(|line| &line.estimate);
-    let kept: u64 = open_lines().map(|e| e.kept_bytes).sum();
-    let making = open_lines().map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
-    let open = lines.iter().filter(|line| left(line) > 0.0).count();
     out.line("")?;
-    out.line(format!(
-        "{open} of {} runs to do: about {} on this machine's CPU, {} of disk and {} more for each that is being made",
-        lines.len(),
+    out.line(total(planner, lines, method))
+}
+
+/// What is left to do, trials included that a search has yet to propose: they are taken to cost what the known ones do.
+fn total(planner: &Planner, lines: &[Line], method: &Method) -> String {
+    let to_come = planner.to_come();
+    // Points that mean the same run are trained once.
+    let mut seen = HashSet::new();
+    let lines: Vec<&Line> = lines.iter().filter(|line| seen.insert(&line.run.key)).collect();
+    let open: Vec<&Line> = lines.iter().copied().filter(|line| left(line) > 0.0).collect();
+    let mean =
+        |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
+    let time_of = |e: &Estimate| e.time_s.unwrap_or(0.0);
+    let time: f64 = lines.iter().map(|line| time_of(&line.estimate) * left(line)).sum();
+    let time = time + mean(&time_of) * to_come as f64;
+    // What runs keep adds up; what one takes while it trains does so for one after the other.
+    let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
+    let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
+    let training = lines.iter().filter(|line| to_come > 0 || left(line) > 0.0).map(|line| &line.estimate);
+    let training = training.map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
+    let known = match to_come {
+        0 => String::new(),
+        _ => format!(" ({} known so far)", lines.len()),
+    };
+    format!(
+        "{} of {} runs to do{known}: about {} on this machine's CPU, {} of disk and {} more for each while it trains",
+        format::count((open.len() + to_come) as u64),
+        format::count((lines.len() + to_come) as u64),
         format::duration(time * method.share()),
-        format::bytes(kept),
-        format::bytes(making)
-    ))
+        format::bytes(kept as u64),
+        format::bytes(training)
+    )
 }
 
 /// The data block: what was read, how it is split, how long the rows are.

@@ -85,8 +85,13 @@ impl Run {
             say(&line);
         }
         if !out.json {
-            for warning in common::warnings(&planner.runs) {
+            for warning in planner.warnings() {
                 above.say(&format!("warning: {}", warning.message));
+            }
+        } else {
+            // Those of runs come with their events.
+            for warning in planner.sweep_warnings() {
+                out.line(json!({ "event": "sweep_warned", "warning": warning }))?;
             }
         }
         if let Some(warning) = namesake {
@@ -138,9 +143,7 @@ impl Run {
             planner.save_lock()?;
             let experiment = self.register(&mut store, &spec, &planner.runs)?;
             let planned = planned(&store, &planner.runs, global)?;
-            let asked = sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1);
-            let to_come = if planner.more { asked.saturating_sub(planned.len()) } else { 0 };
-            runner.listener.planned(&planned, to_come);
+            runner.listener.planned(&planned, planner.to_come());
             match run_all(&mut store, &planner.runs, &mut runner) {
                 Ok(part) => tally += part,
                 Err(e) => break Err(e),

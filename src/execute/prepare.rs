@@ -12,8 +12,9 @@ use super::ExecuteError;
 use crate::{
     assets::{self, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
+    format,
     model::{BertConfig, Label, Labels, Parameters, Weights},
-    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key},
+    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key, sanity, schedule},
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -225,7 +226,7 @@ impl Workbench {
         if !tokenizer.takes_any_text() {
             tokens.make_all()?; // which texts it refuses only trying shows
         }
-        check(config, &dataset, &tokens, &tokenizer, &probes, &shape, steps)?;
+        check(config, &dataset, &tokens, &tokenizer, &probes, &shape, (steps, splits.train.len()))?;
         let weights = match &files {
             Some(files) => Some(self.opened.get(files.weights.clone(), || Ok(Weights::open(&files.weights)?))?),
             None => None,
@@ -238,6 +239,7 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&said.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
+        warnings.extend(sanity::of_run(config, splits.train.len() as u64, splits.dev.len() as u64));
         warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at)?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
@@ -365,6 +367,9 @@ fn made_from(folder: &Path) -> Result<String, ExecuteError> {
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Evaluations of a run at most: a sweep compares and a chart shows each.
+const MAX_EVALUATIONS: u64 = 100_000;
+
 /// What only data and model together can show; all of it at once.
 fn check(
     config: &RunConfig,
@@ -373,7 +378,7 @@ fn check(
     tokenizer: &Tokenizer,
     probes: &[ProbeText],
     shape: &BertConfig,
-    steps: Steps,
+    (steps, rows): (Steps, usize),
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
     if config.data.max_length > shape.max_position_embeddings {
@@ -394,6 +399,16 @@ fn check(
         problems.push(format!(
             "train.warmup_steps is {}, but the run has {} steps: the learning rate would never reach train.lr",
             config.train.warmup_steps, steps.total
+        ));
+    }
+    let evaluations = schedule::evaluations(&config.train, rows as u64);
+    if evaluations > MAX_EVALUATIONS {
+        problems.push(format!(
+            "train.eval_steps = {} makes {} evaluations in {} steps, of at most {}: raise it",
+            config.train.eval_steps,
+            format::count(evaluations),
+            format::count(steps.total),
+            format::count(MAX_EVALUATIONS)
         ));
     }
     for probe in &config.probes {

@@ -1,4 +1,5 @@
-//! What a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths alone.
+//! What a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths alone. No size is too large for
+//! it: numbers that do not fit saturate.
 //!
 //! The arithmetic follows the engine: no padding is computed, and the last layer makes keys and values for every token and
 //! everything else for the [CLS] row alone.
@@ -88,20 +89,22 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
     let forward = |rows: &[u32]| rows.iter().map(|s| shape.forward_flop(u64::from(*s))).sum::<f64>();
     // The backward pass makes two products for each of the forward pass's: one gradient for each factor.
     let training = 3.0 * passes * forward(lengths.train);
-    let evaluating = (evaluations + 2) as f64 * (forward(lengths.dev) + forward(lengths.test));
+    let evaluating = (evaluations as f64 + 2.0) * (forward(lengths.dev) + forward(lengths.test));
     let flop = training + evaluating;
 
     let parameters = shape.parameters();
-    let weights = parameters * F32;
+    let weights = parameters.saturating_mul(F32);
     // While it goes on: models of evaluations and the best weights so far. When it is done: models.
     let (held, kept) = match config.checkpoint.keep {
         Keep::None => (0, 0),
         Keep::Last => (0, 1),
         Keep::Best => (1, 1),
-        Keep::All => (evaluations, evaluations + 1),
+        Keep::All => (evaluations, evaluations.saturating_add(1)),
     };
     let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
-    let rows_bytes = steps * STEP_BYTES + (2 * (evaluations + 2)) * EVALUATION_BYTES + predicted;
+    let stored = evaluations.saturating_add(2).saturating_mul(2 * EVALUATION_BYTES);
+    let rows_bytes = steps.saturating_mul(STEP_BYTES).saturating_add(stored).saturating_add(predicted);
+    let models = |count: u64| weights.saturating_mul(count).saturating_add(rows_bytes);
     Estimate {
         parameters,
         steps,
@@ -110,8 +113,8 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, rate: 
         time_s: rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
         memory_bytes: memory_bytes(train, shape, &lengths),
         // Training holds more than its end, when one state fewer lies beside the model that is being written.
-        disk_bytes: (held + STATES * 3) * weights + LOG_BYTES + rows_bytes,
-        kept_bytes: kept * weights + rows_bytes,
+        disk_bytes: models(held.saturating_add(STATES * 3)).saturating_add(LOG_BYTES),
+        kept_bytes: models(kept),
     }
 }
 
@@ -120,12 +123,17 @@ fn prediction_bytes(tokens: u64) -> u64 {
 }
 
 impl ModelShape {
-    /// Parameters of the classifier: embeddings, encoder, pooler and head.
+    /// Parameters of the classifier: embeddings, encoder, pooler and head. Of sizes beyond all bounds the largest number.
     pub fn parameters(&self) -> u64 {
+        self.parameters_float() as u64
+    }
+
+    /// The same as a float, which is exact up to 2^53 and does not saturate.
+    pub(super) fn parameters_float(&self) -> f64 {
         let [h, i, layers, vocab, positions, labels] =
-            [self.hidden, self.intermediate, self.layers, self.vocab, self.positions, self.labels].map(|n| n as u64);
-        let embeddings = (vocab + positions + 2) * h + 2 * h;
-        let layer = 4 * (h * h + h) + 2 * h * i + i + h + 4 * h;
+            [self.hidden, self.intermediate, self.layers, self.vocab, self.positions, self.labels].map(|n| n as f64);
+        let embeddings = (vocab + positions + 2.0) * h + 2.0 * h;
+        let layer = 4.0 * (h * h + h) + 2.0 * h * i + i + h + 4.0 * h;
         let head = h * h + h + h * labels + labels;
         embeddings + layers * layer + head
     }

@@ -4,41 +4,43 @@
 use super::{Lengths, ModelShape, Precision, TrainConfig};
 
 /// Bytes of a number.
-const F32: u64 = 4;
-const BF16: u64 = 2;
+const F32: f64 = 4.0;
+const BF16: f64 = 2.0;
 /// Tokens of an evaluation batch.
-const EVALUATION_TOKENS: u64 = 2048;
+const EVALUATION_TOKENS: f64 = 2048.0;
 /// The program, its libraries, tokenizer and rows.
-const PROGRAM: u64 = 72 << 20;
+const PROGRAM: f64 = (72 << 20) as f64;
 
-/// Bytes that a run takes at its peak.
+/// Bytes that a run takes at its peak. Computed in floats, which are exact up to 2^53 and saturate where they become bytes.
 pub fn memory_bytes(train: &TrainConfig, shape: &ModelShape, lengths: &Lengths) -> u64 {
-    let [h, f, layers, labels] = [shape.hidden, shape.intermediate, shape.layers, shape.labels].map(|n| n as u64);
-    let words = (shape.vocab * shape.hidden) as u64;
-    let dense = shape.parameters() - words;
+    let [h, f, layers, labels] = [shape.hidden, shape.intermediate, shape.layers, shape.labels].map(|n| n as f64);
+    let words = shape.vocab as f64 * h;
+    let parameters = shape.parameters_float();
+    let dense = parameters - words;
     // Weights; gradients of all but the words; two moments of all that has a gradient.
-    let state = shape.parameters() + 3 * dense + 2 * lengths.words * h;
-    let tokens = lengths.largest;
-    let rows = train.batch_size as u64;
+    let state = parameters + 3.0 * dense + 2.0 * lengths.words as f64 * h;
+    let tokens = lengths.largest as f64;
+    let rows = train.batch_size as f64;
 
     // What a layer keeps for each row that asks: context, both sums, the middle, both sides of GELU, statistics.
-    let asking = 4 * h + 2 * f + 4;
-    let full = 3 * h + asking;
-    let last = 2 * h;
-    let inputs = layers.max(2) * h + (h + 2);
-    let gradients = 3 * h + f.max(3 * h);
-    let trained = tokens * ((layers.max(1) - 1) * full + last + inputs + gradients + h);
-    let of_rows = rows * (asking + 8 * h + 2 * labels);
+    let asking = 4.0 * h + 2.0 * f + 4.0;
+    let full = 3.0 * h + asking;
+    let last = 2.0 * h;
+    let inputs = layers.max(2.0) * h + (h + 2.0);
+    let gradients = 3.0 * h + f.max(3.0 * h);
+    let trained = tokens * ((layers.max(1.0) - 1.0) * full + last + inputs + gradients + h);
+    let of_rows = rows * (asking + 8.0 * h + 2.0 * labels);
     // An evaluation fills the first layer's buffers, the last one's keys and values, and two inputs.
     let measured: u64 = lengths.dev.iter().chain(lengths.test).map(|n| u64::from(*n)).sum();
-    let more = measured.min(EVALUATION_TOKENS).saturating_sub(tokens) * (full.max(last) + last + 3 * h);
+    let measured = (measured as f64).min(EVALUATION_TOKENS);
+    let more = (measured - tokens).max(0.0) * (full.max(last) + last + 3.0 * h);
     let mut bytes = PROGRAM + F32 * (state + trained + of_rows + more);
     if train.precision == Precision::Bf16 {
         // The encoder's weights, laid out for the forward and for the backward pass, and the operands of one product.
-        let weights = layers * (4 * h * h + 2 * h * f);
-        bytes += BF16 * (2 * weights + 2 * tokens.max(measured.min(EVALUATION_TOKENS)) * f.max(3 * h));
+        let weights = layers * (4.0 * h * h + 2.0 * h * f);
+        bytes += BF16 * (2.0 * weights + 2.0 * tokens.max(measured) * f.max(3.0 * h));
     }
-    bytes
+    bytes as u64
 }
 
 #[cfg(test)]
@@ -52,6 +54,23 @@ mod tests {
     fn bytes(precision: Precision, largest: u64, words: u64, test: &[u32]) -> u64 {
         let train = TrainConfig { precision, batch_size: 32, ..full_config().train };
         memory_bytes(&train, &RBT3, &Lengths { largest, words, test, ..Lengths::default() })
+    }
+
+    #[test]
+    fn sizes_beyond_all_bounds_saturate() {
+        let train = full_config().train;
+        let lengths = Lengths { largest: 64, words: 100, ..Lengths::default() };
+        for size in [1 << 31, 1 << 40, 1 << 62, usize::MAX] {
+            for shape in [
+                ModelShape { hidden: size, ..RBT3 },
+                ModelShape { vocab: size, hidden: size, ..RBT3 },
+                ModelShape { layers: size, intermediate: size, hidden: size, ..RBT3 },
+            ] {
+                assert!(shape.parameters() >= size as u64, "{shape:?}: {}", shape.parameters());
+                assert!(memory_bytes(&train, &shape, &lengths) >= size as u64, "{shape:?}");
+            }
+        }
+        assert_eq!(ModelShape { hidden: usize::MAX, ..RBT3 }.parameters(), u64::MAX);
     }
 
     #[test]

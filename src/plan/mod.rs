@@ -1,8 +1,8 @@
-//! The plan room: from a spec as written to runs as meant.
+//! From a spec as written to runs as meant.
 //!
 //! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]: the points of a grid, or
 //! those that a search proposes. [`prune`] says which of them go on. [`run_key`] says which configs mean the same run.
-//! [`schedule`] counts its steps and [`estimate()`] what it will cost. Everything here is a pure function: no file is opened
+//! [`schedule`] counts its steps, [`estimate()`] says what it will cost, and [`sanity`] what is odd about it. Everything here is a pure function: no file is opened
 //! and nothing is measured.
 
 mod changes;
@@ -15,6 +15,7 @@ mod name;
 pub mod prune;
 mod resolve;
 mod runs;
+pub mod sanity;
 pub mod schedule;
 mod search;
 mod shards;
@@ -53,12 +54,12 @@ pub enum PlanError {
         max: u64,
     },
     /// AdamW has two moments, and so two decay rates.
-    #[error("train.betas holds {found} numbers; expected 2, such as [0.9, 0.999]")]
+    #[error("train.betas has {found} numbers; expected 2, such as [0.9, 0.999]")]
     Betas {
         /// How many there are.
         found: usize,
     },
-    /// One key stands in two axes of the sweep.
+    /// One key is in two axes of the sweep.
     #[error("sweep: `{key}` is swept more than once; keep it in one of axes, zip and seeds (seeds is `train.seed`)")]
     SweptTwice {
         /// The key.
@@ -71,15 +72,13 @@ pub enum PlanError {
         axis: String,
     },
     /// The keys of a zip have different numbers of values.
-    #[error("sweep.zip: values that go in step must be equally many; found {found}")]
+    #[error("sweep.zip: the lists of a zip must have the same length; found {found}")]
     UnevenZip {
         /// Each key with the number of its values.
         found: String,
     },
     /// A range where every value is to be taken.
-    #[error(
-        "sweep: `{key}` is a range, of which a grid cannot take every number; list its values, or set sweep.search"
-    )]
+    #[error("sweep: `{key}` is a range; a grid takes lists of values only: list them, or set sweep.search")]
     RangeInGrid {
         /// The key.
         key: String,
@@ -88,9 +87,12 @@ pub enum PlanError {
     #[error("sweep.search needs sweep.trials: how many points are tried")]
     NoTrials,
     /// More points than anyone means.
-    #[error("sweep: {count} points are more than the {} allowed; remove some values", MAX_POINTS)]
+    #[error(
+        "sweep: {count} points are more than the {} allowed; remove some values, or draw some of the points (sweep.search)",
+        crate::format::count(MAX_POINTS)
+    )]
     TooManyPoints {
-        /// Points before exclusion; "more than 2^64" where they cannot be counted.
+        /// Points before exclusion, seeds included; "more than 2^64" where they cannot be counted.
         count: String,
     },
     /// Every point is excluded.

@@ -20,6 +20,14 @@ pub fn total_steps(train: &TrainConfig, train_rows: u64) -> u64 {
     }
 }
 
+/// Steps of a run of so many steps over which the learning rate rises.
+pub fn warmup_steps(train: &TrainConfig, total: u64) -> u64 {
+    match train.warmup_ratio > 0.0 {
+        true => (train.warmup_ratio * total as f64).ceil() as u64,
+        false => train.warmup_steps,
+    }
+}
+
 /// Evaluations while training: every `eval_steps` steps, or at the end of each epoch where that is 0. The end of training
 /// always counts as one.
 pub fn evaluations(train: &TrainConfig, train_rows: u64) -> u64 {

@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::{
-    Delimiter,
-    hint,
+    Delimiter, hint,
     node::{Item, Node},
     problem::Fault,
     source,
@@ -117,7 +116,8 @@ impl Kind {
             }
             // One spelling each, whichever was written: it is part of a run's identity.
             (Self::Delimiter, Item::Text(text)) if text.parse::<Delimiter>().is_ok() => {
-                *text = text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
+                *text =
+                    text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
                 vec![]
             }
             (Self::Boolean, Item::Boolean(_)) => vec![],

@@ -21,7 +21,7 @@ impl Steps {
         }
     }
 
-    /// Epoch (from 1) and place within it (from 0) of a step (from 1).
+    /// Epoch (from 1) and index within it (from 0) of a step (from 1).
     pub fn place(&self, step: u64) -> (u32, u64) {
         (((step - 1) / self.per_epoch) as u32 + 1, (step - 1) % self.per_epoch)
     }
@@ -34,10 +34,7 @@ impl Steps {
 
 /// Learning rate of a step (from 1), as transformers' `get_*_schedule_with_warmup`: they count from 0.
 pub fn learning_rate(train: &TrainConfig, steps: Steps, step: u64) -> f64 {
-    let warmup = match train.warmup_ratio > 0.0 {
-        true => (train.warmup_ratio * steps.total as f64).ceil() as u64,
-        false => train.warmup_steps,
-    };
+    let warmup = schedule::warmup_steps(train, steps.total);
     let done = step - 1;
     if done < warmup {
         return train.lr * done as f64 / warmup as f64;

@@ -1,0 +1,291 @@
+//! Settings that are legal and probably not what was meant: of one run, and of a sweep.
+
+use super::{Keep, Prune, RunConfig, prune::rungs, schedule};
+use crate::{
+    format::count,
+    spec::{PruneRule, Search, Sweep},
+    warning::{Kind, Warning},
+};
+
+/// A run that reads its training rows more often than this probably got its number of steps by mistake.
+const MANY_PASSES: u64 = 1000;
+
+/// What is odd about a run on so many training rows and dev rows.
+pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
+    let train = &config.train;
+    let mut found = Vec::new();
+    let mut warn = |message: String| found.push(Warning::new(Kind::Training, message));
+    let total = schedule::total_steps(train, rows);
+    let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
+    let evaluations = schedule::evaluations(train, rows);
+    if total == 0 {
+        return found;
+    }
+    if train.max_steps.is_some() && total / per_epoch.max(1) >= MANY_PASSES {
+        let passes = count(total / per_epoch.max(1));
+        warn(format!(
+            "train.max_steps = {total} is {passes} passes over the {} training rows: set train.epochs instead, or lower it",
+            count(rows)
+        ));
+    }
+    let rows_per_step = train.batch_size as u64 * train.gradient_accumulation_steps as u64;
+    if rows_per_step > rows {
+        let what = match train.gradient_accumulation_steps {
+            1 => format!("train.batch_size = {}", train.batch_size),
+            n => format!("train.batch_size = {} times train.gradient_accumulation_steps = {n}", train.batch_size),
+        };
+        warn(format!(
+            "{what} is more than the {} training rows: an epoch is a single step, and the run has {}",
+            count(rows),
+            steps(total)
+        ));
+    }
+    let warmup = schedule::warmup_steps(train, total);
+    if warmup > 0 && 2 * warmup > total {
+        let key = if train.warmup_ratio > 0.0 {
+            format!("train.warmup_ratio = {}", train.warmup_ratio)
+        } else {
+            format!("train.warmup_steps = {}", train.warmup_steps)
+        };
+        let rest = match total.saturating_sub(warmup) {
+            0 => "train.lr is never reached".into(),
+            left => format!("train.lr is reached {} before the end", steps(left)),
+        };
+        warn(format!("{key} takes more than half of the {} of the run: {rest}", steps(total)));
+    }
+    if train.eval_steps > total {
+        warn(format!(
+            "train.eval_steps = {} is more than the {} of the run: the only evaluation during training is at its end",
+            train.eval_steps,
+            steps(total)
+        ));
+    }
+    let patience = u64::from(train.early_stopping_patience);
+    if patience > 0 && dev > 0 && patience + 1 >= evaluations {
+        warn(format!(
+            "train.early_stopping_patience = {patience} never stops this run: that takes {} evaluations without progress after \
+             the first one and before the last, and the run has {}; lower it, or set train.eval_steps",
+            count(patience),
+            count(evaluations)
+        ));
+    }
+    if patience == 0 && train.early_stopping_min_delta > 0.0 {
+        warn(
+            "train.early_stopping_min_delta has no effect: train.early_stopping_patience is 0, so nothing stops early"
+                .into(),
+        );
+    }
+    if config.checkpoint.keep == Keep::Best && dev > 0 && evaluations == 1 {
+        let message =
+            "checkpoint.keep = \"best\" has one evaluation to choose from, that of the last step: set train.eval_steps";
+        warn(message.into());
+    }
+    found
+}
+
+fn steps(n: u64) -> String {
+    format!("{} step{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A run of a sweep, as far as the sweep's rules look at it.
+pub struct SweptRun<'a> {
+    /// Its identity.
+    pub key: &'a str,
+    /// Its name for people.
+    pub name: &'a str,
+    /// Its settings.
+    pub config: &'a RunConfig,
+    /// Its training rows.
+    pub rows: u64,
+}
+
+/// How many trials a sweep has, and why not more.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trials {
+    /// All of them, those included that a search has yet to propose.
+    pub all: u64,
+    /// Those that were asked for and that the axes do not have.
+    pub undrawn: u64,
+    /// Points that came out as the run of another point.
+    pub repeats: u64,
+}
+
+/// What is odd about a sweep.
+pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
+    let mut messages = Vec::new();
+    match Prune::of(sweep) {
+        Prune::None => {}
+        prune @ Prune::Median { startup_trials } => median(&prune, startup_trials, runs, trials.all, &mut messages),
+        prune @ Prune::Asha { reduction_factor, .. } => asha(&prune, reduction_factor, runs, trials.all, &mut messages),
+    }
+    let tpe = sweep.search == Search::Tpe;
+    if tpe && trials.all <= sweep.startup_trials {
+        messages.push(format!(
+            "sweep.search = \"tpe\" draws every trial at random: it learns from results after sweep.startup_trials = {}, and \
+             there {}; raise sweep.trials, or lower sweep.startup_trials",
+            sweep.startup_trials,
+            are_trials(trials.all)
+        ));
+    }
+    let compares = match (sweep.prune, tpe) {
+        (PruneRule::None, false) => None,
+        (PruneRule::None, true) => Some("sweep.search = \"tpe\""),
+        (PruneRule::Median, _) => Some("sweep.prune = \"median\""),
+        (PruneRule::Asha, _) => Some("sweep.prune = \"asha\""),
+    };
+    let kept_last = |run: &&SweptRun| {
+        run.config.checkpoint.keep != Keep::Best && schedule::evaluations(&run.config.train, run.rows) > 1
+    };
+    if let (Some(rule), Some(run)) = (compares, runs.iter().find(kept_last)) {
+        let keep = serde_json::to_value(run.config.checkpoint.keep).unwrap_or_default();
+        messages.push(format!(
+            "{rule} compares trials by evaluations on the way, but checkpoint.keep = {keep}: a trial that ends is ranked by its last \
+             step, even where an earlier one was better; checkpoint.keep = \"best\" keeps and ranks the best"
+        ));
+    }
+    let asked = trials.all.saturating_mul(sweep.seeds.len().max(1) as u64).max(runs.len() as u64);
+    if let Some(most) = sweep.max_runs.filter(|most| *most < asked) {
+        messages.push(format!(
+            "sweep.max_runs = {most} leaves {} of the {} runs undone",
+            count(asked - most),
+            count(asked)
+        ));
+    }
+    if trials.undrawn > 0 {
+        messages.push(format!(
+            "sweep.trials asks for {} points, but the axes have only {} different ones",
+            count(trials.all + trials.undrawn),
+            count(trials.all)
+        ));
+    }
+    if trials.repeats > 0 {
+        let points = if trials.repeats == 1 { "point means" } else { "points mean" };
+        messages.push(format!(
+            "{} {points} the same run as another one and count once: two values of an axis come to the same",
+            count(trials.repeats)
+        ));
+    }
+    same_runs(runs, &mut messages);
+    messages.into_iter().map(|message| Warning::new(Kind::Sweep, message)).collect()
+}
+
+fn are_trials(n: u64) -> String {
+    if n == 1 { "is 1 trial".into() } else { format!("are {} trials", count(n)) }
+}
+
+/// Runs with the same key: what tells their points apart changes no result.
+fn same_runs(runs: &[SweptRun], messages: &mut Vec<String>) {
+    let mut first = std::collections::HashMap::new();
+    let mut same = runs.iter().filter_map(|run| {
+        let before = *first.entry(run.key).or_insert(run.name);
+        (before != run.name).then_some((before, run.name))
+    });
+    let Some((a, b)) = same.next() else { return };
+    let more = match same.count() {
+        0 => String::new(),
+        more => format!(", and {} more", count(more as u64)),
+    };
+    messages.push(format!(
+        "points that differ in nothing that changes a result are one run: `{a}` and `{b}`{more}; remove the axis that makes no \
+         difference"
+    ));
+}
+
+/// Decision steps of a run that come before its end.
+fn decisions(prune: &Prune, run: &SweptRun) -> (Vec<u64>, u64) {
+    let total = schedule::total_steps(&run.config.train, run.rows);
+    (rungs(prune, &run.config.train, run.rows).into_iter().filter(|step| *step < total).collect(), total)
+}
+
+fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) {
+    let never = runs.iter().filter(|run| decisions(prune, run).0.is_empty()).count();
+    if never > 0 {
+        messages.push(cannot_prune("median", never, runs, None));
+    } else if trials <= startup_trials {
+        messages.push(format!(
+            "sweep.prune = \"median\" stops no run: it compares from trial {} on (sweep.startup_trials = {startup_trials}), and there \
+             {}; lower sweep.startup_trials",
+            startup_trials + 1,
+            are_trials(trials)
+        ));
+    }
+}
+
+fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) {
+    let Prune::Asha { rungs: asked, .. } = *prune else { return };
+    let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
+    let never = all.iter().filter(|(steps, _)| steps.is_empty()).count();
+    if trials < 2 {
+        messages
+            .push(format!("sweep.prune = \"asha\" stops no run: it compares trials, and there {}", are_trials(trials)));
+        return;
+    }
+    if never > 0 {
+        messages.push(cannot_prune("asha", never, runs, Some((factor, asked))));
+        if never == runs.len() {
+            return;
+        }
+    }
+    let fewer = all.iter().find(|(steps, _)| {
+        let mut different = steps.clone();
+        different.dedup();
+        !steps.is_empty() && (different.len() as u64) < asked
+    });
+    if let Some((steps, total)) = fewer {
+        let mut different = steps.clone();
+        different.dedup();
+        messages.push(format!(
+            "sweep.rungs = {asked}, but evaluations fall so that there {} before the end (step {} of {total}): set \
+             train.eval_steps = {} or less, or lower sweep.rungs",
+            if different.len() == 1 { "is 1 rung".into() } else { format!("are {} rungs", different.len()) },
+            listed(&different),
+            every(*total, factor, asked)
+        ));
+    }
+    let rungs = all.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
+    let (left, finish) = survivors(trials, factor, rungs);
+    if finish <= 1 {
+        messages.push(format!(
+            "sweep.prune = \"asha\" is expected to train about 1 of {} trials to its end ({left}): for more, lower \
+             sweep.reduction_factor = {factor} or sweep.rungs = {asked}, or have more trials",
+            count(trials)
+        ));
+    }
+}
+
+/// Trials after each rung, and at the end: where the rule lets none pass, the best one does.
+pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
+    let mut left = vec![trials];
+    for _ in 0..rungs {
+        left.push((left[left.len() - 1] / factor.max(1)).max(1));
+    }
+    let text = left.iter().map(|n| count(*n)).collect::<Vec<_>>().join(" → ");
+    (text, left[left.len() - 1])
+}
+
+fn listed(steps: &[u64]) -> String {
+    steps.iter().map(|step| count(*step)).collect::<Vec<_>>().join(" and ")
+}
+
+/// Steps between evaluations so that each rung has one.
+fn every(total: u64, factor: u64, rungs: u64) -> u64 {
+    (total / factor.saturating_pow(u32::try_from(rungs).unwrap_or(u32::MAX)).max(1)).max(1)
+}
+
+/// A rule that finds no evaluation before the end of some runs.
+fn cannot_prune(rule: &str, never: usize, runs: &[SweptRun], asha: Option<(u64, u64)>) -> String {
+    let which = match never == runs.len() {
+        true => "no run".to_string(),
+        false => format!("{} of {} runs at no time", count(never as u64), count(runs.len() as u64)),
+    };
+    let total = runs.iter().map(|run| schedule::total_steps(&run.config.train, run.rows)).min().unwrap_or(0);
+    let (factor, rungs) = asha.unwrap_or((2, 1));
+    let fix = match total {
+        0 | 1 => "train for more steps".to_string(),
+        _ => format!("set train.eval_steps = {} or less", every(total, factor, rungs)),
+    };
+    format!("sweep.prune = \"{rule}\" stops {which}: the only evaluation is at the end, after {}; {fix}", steps(total))
+}
+
+#[cfg(test)]
+mod tests;

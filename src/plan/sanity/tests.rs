@@ -1,0 +1,155 @@
+use super::*;
+use crate::{
+    plan::{resolve, testing::spec},
+    spec::Spec,
+};
+
+/// Of a run on 288 training rows (9 steps an epoch) and 40 dev rows.
+fn of(change: impl Fn(&mut Spec)) -> Vec<String> {
+    let mut spec = spec();
+    change(&mut spec);
+    let messages = of_run(&resolve(&spec).unwrap(), 288, 40).into_iter().map(|warning| {
+        assert_eq!(warning.kind, Kind::Training);
+        warning.message
+    });
+    messages.collect()
+}
+
+#[test]
+fn a_sound_run_has_no_warning() {
+    assert_eq!(of(|_| {}), [""; 0]);
+    assert_eq!(of(|spec| spec.train.eval_steps = 27), [""; 0]);
+    assert_eq!(of(|spec| (spec.train.warmup_steps, spec.train.batch_size) = (1, 288)), [""; 0]);
+    assert_eq!(
+        of(|spec| {
+            (spec.train.epochs, spec.train.early_stopping_patience) = (5, 3);
+            spec.checkpoint.keep = Keep::Best;
+        }),
+        [""; 0]
+    );
+}
+
+#[test]
+fn steps_that_do_not_fit_together_are_told() {
+    let one = |change: &dyn Fn(&mut Spec), expected: &str| {
+        let found = of(change);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{}", found[0]);
+    };
+    one(&|spec| spec.train.eval_steps = 500, "train.eval_steps = 500 is more than the 27 steps of the run");
+    one(
+        &|spec| spec.train.warmup_steps = 27,
+        "train.warmup_steps = 27 takes more than half of the 27 steps of the run",
+    );
+    one(&|spec| spec.train.warmup_steps = 27, "train.lr is never reached");
+    one(&|spec| spec.train.warmup_ratio = 0.9, "train.lr is reached 2 steps before the end");
+    one(&|spec| spec.train.early_stopping_patience = 3, "train.early_stopping_patience = 3 never stops this run");
+    one(&|spec| spec.train.early_stopping_patience = 2, "the run has 3");
+    one(&|spec| spec.train.early_stopping_min_delta = 0.01, "train.early_stopping_min_delta has no effect");
+    one(&|spec| spec.train.batch_size = 500, "train.batch_size = 500 is more than the 288 training rows");
+    one(
+        &|spec| spec.train.gradient_accumulation_steps = 10,
+        "train.batch_size = 32 times train.gradient_accumulation_steps = 10 is more than the 288 training rows",
+    );
+    one(&|spec| spec.train.max_steps = Some(1_000_000), "is 111,111 passes over the 288 training rows");
+    one(
+        &|spec| (spec.train.epochs, spec.checkpoint.keep) = (1, Keep::Best),
+        "checkpoint.keep = \"best\" has one evaluation to choose from",
+    );
+}
+
+/// Warnings of a sweep of that many trials, each on 288 rows.
+fn swept(trials: u64, change: impl Fn(&mut Spec)) -> Vec<String> {
+    let mut spec = spec();
+    spec.checkpoint.keep = Keep::Best;
+    change(&mut spec);
+    let config = resolve(&spec).unwrap();
+    let names: Vec<String> = (0..trials).map(|i| format!("run {i}")).collect();
+    let runs: Vec<SweptRun> =
+        names.iter().map(|name| SweptRun { key: name, name, config: &config, rows: 288 }).collect();
+    let warnings = of_sweep(&spec.sweep, &runs, Trials { all: trials, ..Trials::default() });
+    warnings.into_iter().map(|warning| warning.message).collect()
+}
+
+fn asha(spec: &mut Spec) {
+    spec.sweep.prune = PruneRule::Asha;
+    (spec.train.epochs, spec.train.eval_steps) = (9, 9);
+}
+
+#[test]
+fn a_sweep_that_does_what_it_says_has_no_warning() {
+    assert_eq!(swept(2, |_| {}), [""; 0]);
+    assert_eq!(swept(27, asha), [""; 0]);
+    assert_eq!(swept(12, |spec| spec.sweep.prune = PruneRule::Median), [""; 0]);
+    let tpe = |spec: &mut Spec| (spec.sweep.search, spec.sweep.trials) = (Search::Tpe, Some(12));
+    assert_eq!(swept(12, tpe), [""; 0]);
+}
+
+#[test]
+fn a_rule_that_stops_no_run_is_told() {
+    let alone = |found: Vec<String>, expected: &str| {
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{}", found[0]);
+    };
+    let one_epoch = |rule| move |spec: &mut Spec| (spec.sweep.prune, spec.train.epochs) = (rule, 1);
+    alone(swept(12, one_epoch(PruneRule::Asha)), "stops no run: the only evaluation is at the end, after 9 steps");
+    alone(swept(12, one_epoch(PruneRule::Asha)), "set train.eval_steps = 1 or less");
+    alone(swept(12, one_epoch(PruneRule::Median)), "sweep.prune = \"median\" stops no run");
+    alone(
+        swept(2, |spec| spec.sweep.prune = PruneRule::Median),
+        "from trial 6 on (sweep.startup_trials = 5), and there are 2",
+    );
+    alone(swept(5, |spec| spec.sweep.prune = PruneRule::Median), "there are 5 trials; lower sweep.startup_trials");
+    alone(swept(1, asha), "it compares trials, and there is 1 trial");
+    let tpe = |spec: &mut Spec| (spec.sweep.search, spec.sweep.trials) = (Search::Tpe, Some(5));
+    alone(swept(5, tpe), "\"tpe\" draws every trial at random");
+}
+
+#[test]
+fn a_rule_that_stops_almost_all_is_told() {
+    let found = swept(12, asha);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("about 1 of 12 trials to its end (12 → 4 → 1)"), "{}", found[0]);
+    assert!(swept(2, asha)[0].contains("(2 → 1 → 1)"));
+    // Of three rungs two fall on the first evaluation.
+    let found = swept(200, |spec| {
+        asha(spec);
+        spec.sweep.rungs = 3;
+        spec.train.eval_steps = 5;
+    });
+    assert!(
+        found[0].contains("there are 2 rungs before the end (step 5 and 10 of 81)") || found.is_empty(),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_is_compared_on_the_way_and_kept_at_the_end_is_told() {
+    for rule in [PruneRule::Asha, PruneRule::Median] {
+        let found = swept(27, |spec| {
+            asha(spec);
+            spec.sweep.prune = rule;
+            spec.checkpoint.keep = Keep::Last;
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("but checkpoint.keep = \"last\": a trial that ends is ranked by its last step"));
+    }
+    assert_eq!(swept(27, |spec| spec.checkpoint.keep = Keep::Last), [""; 0]);
+}
+
+#[test]
+fn runs_that_are_not_started_and_points_that_are_no_others_are_told() {
+    let found = swept(12, |spec| (spec.sweep.seeds, spec.sweep.max_runs) = (vec![1, 2], Some(20)));
+    assert_eq!(found, ["sweep.max_runs = 20 leaves 4 of the 24 runs undone"]);
+    assert_eq!(swept(12, |spec| spec.sweep.max_runs = Some(12)), [""; 0]);
+
+    let spec = spec();
+    let config = resolve(&spec).unwrap();
+    let run = |key: &'static str, name: &'static str| SweptRun { key, name, config: &config, rows: 288 };
+    let runs = [run("k", "log_steps=1"), run("k", "log_steps=2"), run("k", "log_steps=3"), run("l", "lr=1")];
+    let trials = Trials { all: 4, undrawn: 2, repeats: 1 };
+    let found: Vec<String> = of_sweep(&spec.sweep, &runs, trials).into_iter().map(|w| w.message).collect();
+    assert_eq!(found[0], "sweep.trials asks for 6 points, but the axes have only 4 different ones");
+    assert!(found[1].starts_with("1 point means the same run as another one"), "{found:?}");
+    assert!(found[2].contains("are one run: `log_steps=1` and `log_steps=2`, and 1 more"), "{found:?}");
+}
