@@ -81,7 +81,7 @@ fn as_many_mistakes_as_a_spec_can_hold_are_counted_and_few_are_shown() {
     all(&format!("{probes}{labels}"), &["the probe expects `name 0x`", more]);
     all(&"= =\n".repeat(MOST), &["invalid TOML", "the first 100 are shown"]);
     let rows = list(MOST, |i| format!("{{ \"train.lr\" = {} }}", if i == 0 { "[0.5]" } else { "[]" }));
-    all(&format!("sweep.zip = {rows}"), &["`train.lr` is swept twice"]);
+    all(&format!("sweep.zip = {rows}"), &["the axis `train.lr` has no values", "the first 100 are shown"]);
     let zip = |values: String| format!("[[sweep.zip]]\n\"train.lr\" = {values}\n");
     all(&zip(list(MOST, |_| "0.5".into())), &["row 2 of the zip is the same as row 1", "there are 9,899 more"]);
 }

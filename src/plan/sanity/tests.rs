@@ -115,11 +115,11 @@ fn a_rule_that_stops_almost_all_is_told() {
     let found = swept(200, |spec| {
         asha(spec);
         spec.sweep.rungs = 3;
-        spec.train.eval_steps = 5;
+        spec.train.eval_steps = 20;
     });
+    assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].contains("there are 2 rungs before the end (step 5 and 10 of 81)") || found.is_empty(),
-        "{found:?}"
+        found[0].contains("there are 2 rungs before the end (step 20 and 40 of 81): set train.eval_steps = 3 or less")
     );
 }
 
