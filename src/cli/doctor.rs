@@ -21,7 +21,7 @@ const LITTLE: u64 = 2 << 30;
 /// Say what works here: servers, devices, threads, fonts, disk, database; and what to do about the rest.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 all works; 1 something does not (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
+    after_help = "Exit codes: 0 all works, perhaps with remarks (--); 1 something does not (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
 )]
 pub struct Doctor {}
 
@@ -45,8 +45,13 @@ impl Check {
         Self { what, ok: true, found, help: String::new(), seconds: None }
     }
 
+    /// What works but could be better.
+    fn remark(what: &'static str, found: String, help: &str) -> Self {
+        Self { help: help.into(), ..Self::good(what, found) }
+    }
+
     fn bad(what: &'static str, found: String, help: &str) -> Self {
-        Self { ok: false, help: help.into(), ..Self::good(what, found) }
+        Self { ok: false, ..Self::remark(what, found, help) }
     }
 }
 
@@ -74,7 +79,11 @@ impl Doctor {
             true => out.document(&serde_json::json!({ "checks": checks }))?,
             false => out.rows(checks.iter().map(|check| {
                 let help = if check.help.is_empty() { String::new() } else { format!(" → {}", check.help) };
-                let mark = if check.ok { "ok" } else { "!!" };
+                let mark = match (check.ok, check.help.is_empty()) {
+                    (true, true) => "ok",
+                    (true, false) => "--",
+                    (false, _) => "!!",
+                };
                 vec![mark.into(), check.what.into(), format!("{}{help}", check.found)]
             }))?,
         }
@@ -136,7 +145,7 @@ fn devices(choice: DeviceChoice) -> Check {
 fn font() -> Check {
     match report::draws_chinese() {
         true => Check::good("font", "Chinese text is drawn in PNG charts".into()),
-        false => Check::bad(
+        false => Check::remark(
             "font",
             "no font here has Chinese characters: PNG charts leave them out, SVG and HTML do not need one".into(),
             "install one, such as fonts-noto-cjk or fonts-wqy-microhei",

@@ -58,8 +58,12 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         let message = format!("{what} needs a dev split: choosing on the test split would leak");
         found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
     }
-    if data.file.is_some() && !data.source.starts_with("hf:") {
-        let message = format!("`data.file` names a file inside an `hf:` data set, but the source is `{}`", data.source);
+    let in_repository = ["hf:", "modelscope:"].iter().any(|prefix| data.source.starts_with(prefix));
+    if data.file.is_some() && !in_repository {
+        let message = format!(
+            "`data.file` names a file inside a data set of `hf:` or `modelscope:`, but the source is `{}`",
+            data.source
+        );
         found.push(conflict(
             &["data.file", "data.source"],
             message,

@@ -122,6 +122,16 @@ fn a_relative_spec_keeps_relative_sources() {
 }
 
 #[test]
+fn a_file_of_a_data_set_is_named_for_both_hubs() {
+    for source in ["hf:o/rows", "modelscope:o/rows"] {
+        let text =
+            format!("model.source = \"scratch:tiny\"\ndata = {{ source = \"{source}\", file = \"train.csv\" }}\n");
+        let loaded = Files::new(&[("a.toml", &text)]).load("a.toml").unwrap();
+        assert_eq!(loaded.spec().data.file.as_deref(), Some("train.csv"), "{source}");
+    }
+}
+
+#[test]
 fn the_name_is_the_files_stem_unless_a_layer_says_otherwise() {
     assert_eq!(one("").load("a.toml").unwrap().spec().name, "a");
     assert_eq!(one("name = \"b\"\n").load("a.toml").unwrap().spec().name, "b");

@@ -290,13 +290,9 @@ fn the_sweeps_of_the_project_are_what_they_were() {
 
 /// From the loaded spec to every run of a thousand.
 #[test]
-fn a_thousand_points_take_a_fraction_of_a_second() {
+fn a_thousand_points_become_runs() {
     let lrs: Vec<_> = (1..=334).map(|i| format!("{i}e-6")).collect();
     let text = format!("[sweep]\nseeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [{}]\n", lrs.join(", "));
     let loaded = one(&text).load("a.toml").unwrap();
-    let start = std::time::Instant::now();
     assert_eq!(expand(&loaded).len(), 1002);
-    let took = start.elapsed();
-    // The goal is 0.1 s; a loaded machine and an unoptimised build get more.
-    assert!(took.as_secs_f64() < 0.5, "{took:?}");
 }
