@@ -27,7 +27,7 @@ const SPLIT_FILES: [&str; 12] = [
 
 const ONE_FILE: &str = "all rows come from one file, `data.source`; `data.test` and `data.dev` are the shares of its rows that are \
                         held out. Separate files for training, development and testing are not supported: join them, or \
-                        evaluate a trained model on another file with `taper predict --file`";
+                        evaluate a trained model on another file with `taper eval`";
 
 /// What an unknown key comes to that no key of a spec can be: by its dotted path.
 pub(super) fn unsupported(path: &str) -> Option<String> {
