@@ -38,6 +38,9 @@ pub enum AssetError {
         /// The file that lists the others.
         index: String,
     },
+    /// A model that cannot be trained, as its config.json shows.
+    #[error("{0}")]
+    Unsuited(String),
     /// The list of the weights' files cannot be used.
     #[error("{}: {what}", .path.display())]
     Index {

@@ -31,12 +31,16 @@ pub struct Located {
 /// What a source is used as, the source, and `data.file`.
 type Wanted = (Use, String, Option<String>);
 
+/// Whether a config.json is that of a model that can be trained; if not, why.
+pub type Suits = fn(&Path) -> Result<(), String>;
+
 /// Finds the files of sources.
 pub struct Library {
     settings: Settings,
     lock: Option<Lock>,
     update: bool,
     listener: Listener,
+    suits: Suits,
     /// Sources whose files are known already.
     located: Vec<Located>,
     /// Sources that could not be had, and why: a sweep asks for the same ones again and again.
@@ -51,6 +55,7 @@ impl Library {
             lock: None,
             update: false,
             listener: Arc::new(|_| {}),
+            suits: |_| Ok(()),
             located: Vec::new(),
             refused: Vec::new(),
         }
@@ -67,6 +72,13 @@ impl Library {
     #[must_use]
     pub fn with_listener(mut self, listener: Listener) -> Self {
         self.listener = listener;
+        self
+    }
+
+    /// With a look at a model's config.json once it is downloaded: what it refuses ends the download before the weights.
+    #[must_use]
+    pub fn with_look(mut self, suits: Suits) -> Self {
+        self.suits = suits;
         self
     }
 
@@ -221,7 +233,7 @@ impl Library {
         net: Option<&'a Downloader>,
         pin: Option<(&'a Pin, &'a Path)>,
     ) -> Lookup<'a> {
-        Lookup { repository, net, pin }
+        Lookup { repository, net, pin, suits: self.suits }
     }
 
     fn pinned(&self, used_as: Use, source: &Source, file: Option<&str>) -> Option<(&Pin, &Path)> {

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 pub use error::AssetError;
 pub use files::{FilePin, extras_that_count};
 pub use hash::digest_file;
-pub use library::{Library, Located};
+pub use library::{Library, Located, Suits};
 pub use lock::{Lock, Pin, Use, differences};
 pub use origin::{Kind, Server};
 pub use probe::{Answering, probe};

@@ -75,6 +75,8 @@ pub(super) struct Lookup<'a> {
     pub net: Option<&'a Downloader>,
     /// What the lock says, and where it lies.
     pub pin: Option<(&'a Pin, &'a Path)>,
+    /// Looks at a model's config.json before its weights are downloaded.
+    pub suits: super::library::Suits,
 }
 
 impl Lookup<'_> {
@@ -129,6 +131,7 @@ impl Lookup<'_> {
             first.push(choice.weights.clone());
         }
         self.fetch(net, &listing, &choice, &first)?;
+        (self.suits)(&root.join(choice.full("config.json"))).map_err(AssetError::Unsuited)?;
         let shards = choice.shards(&root.join(&choice.folder))?;
         let weights = if choice.is_sharded() { shards } else { vec![choice.weights.clone()] };
         self.fetch(net, &listing, &choice, &weights)?;

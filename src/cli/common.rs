@@ -12,6 +12,7 @@ use taper::{
     assets::{Library, Lock, Settings, Use},
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
     format,
+    model::BertConfig,
     plan::{
         self, Expansion, PlanError, PlannedRun, RunConfig,
         sanity::{SweptRun, Trials, of_sweep},
@@ -135,7 +136,8 @@ impl SpecArgs {
     pub fn library(&self, global: &Global) -> Result<Library> {
         let lock = Lock::beside(&self.spec).map_err(|e| Unusable(e.into()))?;
         let library = Library::new(Settings::from_env(global.offline)).with_lock(lock);
-        Ok(library.with_listener(downloads::listener(global.quiet || global.json)))
+        let suits = |config: &Path| BertConfig::check_kind(config).map_err(|e| e.to_string());
+        Ok(library.with_listener(downloads::listener(global.quiet || global.json)).with_look(suits))
     }
 
     /// What was laid over the file, as arguments that do it again: variables of the environment too.

@@ -131,13 +131,13 @@ impl Keys<'_> {
 impl BertConfig {
     /// Reads a config.json.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let wrong = |message| ModelError::Config { path: path.into(), message };
-        let bytes = regular::read(path, LONGEST).map_err(|error| ModelError::Io { path: path.into(), error })?;
-        let text = String::from_utf8(bytes).map_err(|e| match sniff::kind_of(e.as_bytes()) {
-            Some(kind) => wrong(format!("it is {kind}, expected JSON")),
-            None => wrong("not UTF-8".into()),
-        })?;
-        Self::parse(&text).map_err(wrong)
+        Self::parse(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
+    }
+
+    /// Refuses a config.json of a model of another kind, whatever else it lacks.
+    pub fn check_kind(path: &Path) -> Result<(), ModelError> {
+        let kind = |text: &str| is_supported(&Keys(&object(text)?));
+        kind(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
     }
 
     /// A built-in shape for training from scratch: `tiny` (2 layers of 64), `small` (4 layers of 256) or `rbt3` (3 layers of
@@ -160,11 +160,7 @@ impl BertConfig {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let raw: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| match sniff::kind_of(text.as_bytes()) {
-                Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected JSON"),
-                _ => format!("not a JSON object: {e}"),
-            })?;
+        let raw = object(text)?;
         let keys = Keys(&raw);
         is_supported(&keys)?;
         let mut sizes = [0; SIZES.len()];
@@ -298,6 +294,26 @@ impl BertConfig {
             None => Names::Odd(format!("{key} has a label without a name")),
         }
     }
+}
+
+/// The text of a config.json.
+fn text_of(path: &Path) -> Result<String, ModelError> {
+    let bytes = regular::read(path, LONGEST).map_err(|error| ModelError::Io { path: path.into(), error })?;
+    String::from_utf8(bytes).map_err(|e| {
+        let message = match sniff::kind_of(e.as_bytes()) {
+            Some(kind) => format!("it is {kind}, expected JSON"),
+            None => "not UTF-8".into(),
+        };
+        ModelError::Config { path: path.into(), message }
+    })
+}
+
+/// The keys of a config.json.
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|e| match sniff::kind_of(text.as_bytes()) {
+        Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected JSON"),
+        _ => format!("not a JSON object: {e}"),
+    })
 }
 
 /// A name, also one that is written as a number or a truth.

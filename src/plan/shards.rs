@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::sniff::{self, FileKind};
+
 #[derive(Deserialize)]
 struct Index {
     /// Tensor → file.
@@ -15,7 +17,10 @@ struct Index {
 /// # Errors
 /// What is wrong with the list: no JSON, no files, or a name that leads out of its folder.
 pub fn shards(index: &str) -> Result<Vec<String>, String> {
-    let index: Index = serde_json::from_str(index).map_err(|e| format!("it is no list of weight files: {e}"))?;
+    let index: Index = serde_json::from_str(index).map_err(|e| match sniff::kind_of(index.as_bytes()) {
+        Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected a list of weight files"),
+        _ => format!("it is no list of weight files: {e}"),
+    })?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     let plain =
         |name: &&String| name.ends_with(".safetensors") && !name.contains(['/', '\\', ':']) && !name.starts_with('.');
@@ -37,6 +42,8 @@ mod tests {
         for odd in ["../x.safetensors", "/x.safetensors", "x.bin", "a\\\\x.safetensors", ".safetensors"] {
             assert!(shards(&format!(r#"{{"weight_map": {{"a": "{odd}"}}}}"#)).is_err(), "{odd}");
         }
+        let pointer = shards("version https://git-lfs.github.com/spec/v1\noid sha256:0").unwrap_err();
+        assert!(pointer.contains("Git LFS pointer"), "{pointer}");
         for wrong in ["", "{}", r#"{"weight_map": {}}"#, "[]"] {
             assert!(shards(wrong).is_err(), "{wrong}");
         }

@@ -46,6 +46,21 @@ fn a_model_is_downloaded_once() {
     assert!(server.seen().len() > 1, "the other weights had to be downloaded");
 }
 
+/// The small files tell whether it can be trained: its weights are not downloaded then.
+#[test]
+fn a_model_of_another_kind_is_refused_before_its_weights() {
+    let server = server();
+    for from in ["hf", "modelscope"] {
+        let home = Home::new(&server.url);
+        let look = |path: &std::path::Path| taper::model::BertConfig::check_kind(path).map_err(|e| e.to_string());
+        let found = home.library().with_look(look).model(&source(&format!("{from}:a/roberta")));
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains("`model_type` is \"roberta\""), "{error}");
+        assert!(!files(home.dir.path()).iter().any(|(_, size)| *size == weights().len() as u64));
+        assert!(home.library().with_look(look).model(&source(&format!("{from}:a/model"))).is_ok());
+    }
+}
+
 /// What others left of a commit in the cache is not taken for all that it has.
 #[test]
 fn a_part_of_a_commit_in_the_cache_is_not_the_whole() {
