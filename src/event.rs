@@ -82,6 +82,20 @@ pub struct ProbeScore {
     pub probabilities: Probabilities,
 }
 
+/// A file of a model as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFile {
+    /// Its name in the model's folder.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// SHA-256 of them, in hex.
+    pub sha256: String,
+    /// When it was last written to, in nanoseconds of Unix time: while this and the size are the same, `taper run` takes the
+    /// file for what it was without reading it. None where the file system does not tell.
+    pub modified_ns: Option<i64>,
+}
+
 /// Why a run failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,6 +118,8 @@ pub enum Outcome {
     Completed,
     /// Stopped on request; goes on from its checkpoint.
     Interrupted,
+    /// Broken off by something that may not happen again: the command tries it again at once, from its checkpoint.
+    Retried,
     /// Reached a step at which its sweep decides who goes on; waits there with a checkpoint.
     Paused {
         /// That step.
@@ -207,6 +223,11 @@ pub enum Event {
     CheckpointSaved {
         /// Steps made so far.
         step: u64,
+    },
+    /// The model is written: what its files were then.
+    ModelKept {
+        /// Each of them.
+        files: Vec<KeptFile>,
     },
     /// Nothing more comes.
     RunFinished(Outcome),

@@ -131,6 +131,38 @@ pub fn io(error: &std::io::Error) -> String {
     }
 }
 
+/// A path in a message between processes: its bytes, for it need not be text.
+pub mod path {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// Where the format cannot hold bytes.
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_encoded_bytes().serialize(serializer)
+    }
+
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// Where the message holds no bytes, or on some systems none that are a path.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        #[cfg(unix)]
+        {
+            let path: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
+            Ok(path.into())
+        }
+        #[cfg(not(unix))]
+        {
+            String::from_utf8(bytes).map(PathBuf::from).map_err(serde::de::Error::custom)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

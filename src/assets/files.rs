@@ -34,6 +34,9 @@ const SPECIAL: [(&str, &str); 5] = [
 ];
 /// Bytes of a file of settings at most.
 const SMALL: u64 = 64 << 20;
+/// Small files that a model is read from, where present.
+pub const SMALL_FILES: [&str; 6] =
+    ["config.json", TOKENIZER[0], TOKENIZER[1], TOKENIZER_EXTRAS[0], TOKENIZER_EXTRAS[1], TOKENIZER_EXTRAS[2]];
 /// What can be read as data.
 const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "ndjson", "parquet"];
 

@@ -25,6 +25,7 @@ pub struct Located {
     /// What they were.
     pub pin: Pin,
     /// The folder that the names in it start from.
+    #[serde(with = "crate::format::path")]
     pub folder: PathBuf,
 }
 

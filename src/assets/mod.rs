@@ -17,6 +17,7 @@ mod files;
 mod hash;
 mod http;
 mod hub;
+mod known;
 mod library;
 mod local;
 mod lock;
@@ -31,8 +32,9 @@ mod web;
 use std::path::PathBuf;
 
 pub use error::AssetError;
-pub use files::{FilePin, extras_that_count};
+pub use files::{FilePin, SMALL_FILES, extras_that_count};
 pub use hash::digest_file;
+pub use known::{KnownFiles, Unlike};
 pub use library::{Library, Located, Suits};
 pub use lock::{Lock, Pin, Use, differences};
 pub use origin::{Kind, Server};

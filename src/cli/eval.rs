@@ -43,10 +43,11 @@ pub struct Eval {
 impl Eval {
     /// Loads the model and measures it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let run = common::find(&common::open_existing(global)?, &self.run)?;
-        let folder = export::model_folder(&run, &global.runs)?;
+        let store = common::open_existing(global)?;
+        let run = common::find(&store, &self.run)?;
+        let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
-        let names = Trained::labels_of(&folder)?;
+        let names = Trained::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
         let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
@@ -62,7 +63,7 @@ impl Eval {
         let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label as usize]).collect();
         let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
         let (device, _) = global.device.open()?;
-        let mut model = Trained::load(&folder, config.max_length, &device)?;
+        let mut model = Trained::load(&kept, config.max_length, &device)?;
         let progress = RowProgress::stderr(!global.quiet, Some(texts.len() as u64));
         let metrics = model.evaluate(&texts, &labels, &mut |done| progress.tell(done as u64, done as u64))?;
         drop(progress);

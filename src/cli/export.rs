@@ -10,7 +10,12 @@ use std::{
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use taper::{execute::RunFolder, format, plan::Keep, store::RunRecord};
+use taper::{
+    execute::{ExecuteError, Kept},
+    format,
+    plan::Keep,
+    store::{RunRecord, Store},
+};
 
 use super::{Global, common, output::Output};
 
@@ -25,11 +30,10 @@ pub struct Export {
     dir: PathBuf,
 }
 
-/// The folder of a run's model; why there is none, where there is none.
-pub fn model_folder(run: &RunRecord, runs: &Path) -> Result<PathBuf> {
-    let folder = RunFolder::new(runs, &run.key).model();
-    if folder.join("model.safetensors").is_file() {
-        return Ok(folder);
+/// The model of a run; why there is none, where there is none.
+pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
+    if let Some(kept) = Kept::of(store, runs, run)? {
+        return Ok(kept);
     }
     if run.config.checkpoint.keep == Keep::None {
         bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", format::short(&run.key));
@@ -40,14 +44,16 @@ pub fn model_folder(run: &RunRecord, runs: &Path) -> Result<PathBuf> {
 impl Export {
     /// Copies the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let run = common::find(&common::open_existing(global)?, &self.run)?;
-        let from = model_folder(&run, &global.runs)?;
+        let store = common::open_existing(global)?;
+        let run = common::find(&store, &self.run)?;
+        let kept = kept(&store, &run, &global.runs)?;
         let occupied = fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some());
         if occupied || self.dir.is_file() {
             bail!("{} is there already and not an empty folder; choose another", self.dir.display());
         }
-        let mut files =
-            copy_whole(&from, &self.dir).map_err(|(path, e)| anyhow!("{}: {}", path.display(), format::io(&e)))?;
+        // A model that is not what the run kept is not exported.
+        let copy = |new: &Path| kept.reading(|| copy_files(kept.folder(), new));
+        let mut files = copy_whole(&self.dir, copy)?;
         files.sort();
         match out.json {
             true => out.document(&files)?,
@@ -57,16 +63,16 @@ impl Export {
     }
 }
 
-/// Copies the files of a folder into a new one, which is there whole or not at all; what was copied, or at which path what failed.
-fn copy_whole(from: &Path, dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let at = |path: &Path| {
-        let path = path.to_path_buf();
-        move |e| (path, e)
-    };
+/// Has `copy` fill a new folder, which is there whole or not at all. Gives back the files of the names that it returns.
+fn copy_whole<E: Into<anyhow::Error>>(
+    dir: &Path,
+    copy: impl FnOnce(&Path) -> Result<Vec<OsString>, E>,
+) -> Result<Vec<PathBuf>> {
+    let at = |path: &Path, e: &io::Error| anyhow!("{}: {}", path.display(), format::io(e));
     // An empty folder, which may be reached by a link, makes room for the new one.
-    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(at(dir))?;
+    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| at(dir, &e))?;
     let above = to.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(above).map_err(at(above))?;
+    fs::create_dir_all(above).map_err(|e| at(above, &e))?;
     // Its name follows from that of the folder: one that was cut short is found by the same command.
     let digest =
         to.file_name().unwrap_or_default().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -77,10 +83,10 @@ fn copy_whole(from: &Path, dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Err
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     };
-    clear().and_then(|()| fs::create_dir(&new)).map_err(at(&new))?;
-    let copied = copy_files(from, &new).and_then(|names| {
+    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| at(&new, &e))?;
+    let copied = copy(&new).map_err(Into::into).and_then(|names| {
         let _ = fs::remove_dir(&to);
-        fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(at(&to))?;
+        fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(|e| at(&to, &e))?;
         Ok(names.into_iter().map(|name| dir.join(name)).collect())
     });
     if copied.is_err() {
@@ -89,15 +95,17 @@ fn copy_whole(from: &Path, dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Err
     copied
 }
 
-fn copy_files(from: &Path, to: &Path) -> Result<Vec<OsString>, (PathBuf, io::Error)> {
+/// Copies the files of a folder to another one; gives back their names.
+fn copy_files(from: &Path, to: &Path) -> Result<Vec<OsString>, ExecuteError> {
+    let at = |path: &Path, error| ExecuteError::Io { path: path.to_path_buf(), error };
     let mut names = Vec::new();
-    for entry in fs::read_dir(from).map_err(|e| (from.to_path_buf(), e))? {
-        let name = entry.map_err(|e| (from.to_path_buf(), e))?.file_name();
+    for entry in fs::read_dir(from).map_err(|e| at(from, e))? {
+        let name = entry.map_err(|e| at(from, e))?.file_name();
         let copy = to.join(&name);
-        fs::copy(from.join(&name), &copy).and_then(|_| File::open(&copy)?.sync_all()).map_err(|e| (copy, e))?;
+        fs::copy(from.join(&name), &copy).and_then(|_| File::open(&copy)?.sync_all()).map_err(|e| at(&copy, e))?;
         names.push(name);
     }
-    sync_folder(to).map_err(|e| (to.to_path_buf(), e))?;
+    sync_folder(to).map_err(|e| at(to, e))?;
     Ok(names)
 }
 
@@ -120,15 +128,15 @@ mod tests {
         }
         // What is no file cannot be copied: the copy fails in the middle.
         fs::create_dir(from.join("zz")).unwrap();
-        assert!(copy_whole(&from, &to).is_err());
+        assert!(copy_whole(&to, |new| copy_files(&from, new)).is_err());
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");
         fs::remove_dir(from.join("zz")).unwrap();
         // Left by a process that was killed.
-        copy_whole(&from, &to).unwrap();
+        copy_whole(&to, |new| copy_files(&from, new)).unwrap();
         let whole = fs::read_dir(&to).unwrap().count();
         fs::remove_dir_all(&to).unwrap();
         fs::create_dir(&to).unwrap();
-        let files = copy_whole(&from, &to).unwrap();
+        let files = copy_whole(&to, |new| copy_files(&from, new)).unwrap();
         assert_eq!((files.len(), whole), (2, 2));
         assert!(files.iter().all(|file| fs::read(file).unwrap() == file.file_name().unwrap().as_encoded_bytes()));
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);

@@ -61,8 +61,9 @@ impl Predict {
         if self.file.is_none() {
             self.layout.refuse()?;
         }
-        let run = common::find(&common::open_existing(global)?, &self.run)?;
-        let folder = export::model_folder(&run, &global.runs)?;
+        let store = common::open_existing(global)?;
+        let run = common::find(&store, &self.run)?;
+        let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
         // Opened before the model is: what is wrong with it is said at once.
         let origin = match &self.file {
@@ -78,7 +79,7 @@ impl Predict {
             (None, _) => None,
         };
         let (device, _) = global.device.open()?;
-        let mut model = Trained::load(&folder, config.max_length, &device)?;
+        let mut model = Trained::load(&kept, config.max_length, &device)?;
         let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, out) };
 
         // Results that pass over the same terminal show by themselves how far it is.

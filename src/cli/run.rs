@@ -7,7 +7,8 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     execute::{
-        Budget, DeviceChoice, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all, threads,
+        Budget, DeviceChoice, Planning, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all,
+        threads,
     },
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
@@ -116,6 +117,8 @@ impl Run {
             );
         })?;
 
+        // Nobody may remove a run that this command is yet to come to.
+        let _planning = Planning::begin(&global.runs, &spec.spec().name)?;
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
         if let Some(lines) = lines {
             listeners = listeners.with(lines);
@@ -155,6 +158,7 @@ impl Run {
         };
         listeners.finish()?;
         let experiment = result?;
+        store.check_is_there()?;
         match reader.failure() {
             None => match self.tell(&store, &experiment, &skipped, tally, global, out) {
                 // What came of the runs is stored and in the exit code, whether or not anybody reads it.
@@ -324,7 +328,7 @@ fn planned(store: &Store, runs: &[Prepared], global: &Global) -> Result<Vec<Plan
         let record = store.run(&run.key)?;
         let step = match record.state {
             RunState::Completed | RunState::Pruned => record.steps,
-            _ => RunFolder::new(&global.runs, &run.key).resume_step().unwrap_or(0),
+            _ => RunFolder::new(&global.runs, &run.key).resume_step(record.steps).unwrap_or(0),
         };
         Ok(PlannedInfo {
             key: run.key.clone(),

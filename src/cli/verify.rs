@@ -89,6 +89,9 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
     if result.weights {
         compared.push("the kept weights".into());
     }
+    if result.model {
+        compared.push("the files of the kept model".into());
+    }
     let how = if result.tolerance.is_some() { "the same within the tolerance" } else { "the same, bit for bit" };
     out.line(format!("{name}: {how}: {}", compared.join(", ")))
 }

@@ -12,7 +12,7 @@ use crate::{
     format::short,
     model::{BertConfig, Named, write_folder},
     plan::{Keep, RunConfig, Source},
-    train::{Resumed, previous, resume, resume_step},
+    train::{Claim, Resumed, previous, resume, resume_step},
 };
 
 /// A run's folder, `runs/<first 12 digits of its key>`.
@@ -80,19 +80,19 @@ impl RunFolder {
             })
     }
 
-    /// What the run goes on from: the newest checkpoint that can be used, and what to tell the user about others. Those are
-    /// removed.
+    /// What the run resumes from: the newest checkpoint that the claim holds for, and what to tell the user about others. Those
+    /// are removed.
     ///
     /// # Errors
     /// Where a file is there and cannot be opened or removed.
-    pub fn resume(&self, config: &RunConfig) -> Result<Resumed, ExecuteError> {
+    pub fn resume(&self, config: &RunConfig, claim: Claim) -> Result<Resumed, ExecuteError> {
         let best = (config.checkpoint.keep == Keep::Best).then(|| self.best());
-        Ok(resume(&self.state(), best.as_deref())?)
+        Ok(resume(&self.state(), best.as_deref(), claim)?)
     }
 
-    /// The step that the run would go on from; reads no more than headers.
-    pub fn resume_step(&self) -> Option<u64> {
-        resume_step(&self.state())
+    /// The step that the run would resume from where so many of its steps are stored; reads no more than headers.
+    pub fn resume_step(&self, logged: u64) -> Option<u64> {
+        resume_step(&self.state(), logged)
     }
 
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
@@ -146,7 +146,9 @@ impl RunFolder {
 /// The config with paths that hold wherever the file lies that they are written in.
 fn anchored(config: &RunConfig) -> RunConfig {
     let mut config = config.clone();
-    let anchor = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    // A folder whose name is no text cannot be written into the file.
+    let whole = |path: &Path| std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
+    let anchor = |path: &Path| whole(path).unwrap_or_else(|| path.into());
     for source in [&mut config.model.source, &mut config.data.source] {
         match source {
             Source::Path(path) => *path = anchor(path),

@@ -2,14 +2,20 @@
 
 use std::{cell::RefCell, io, path::Path, thread, time::Duration};
 
-use super::{ExecuteError, Prepared, RunFolder, environment, protocol::Report, worker::Line};
+use super::{
+    ExecuteError, Prepared, RunFolder, environment, kept,
+    logged::{Logged, measured},
+    prepare::is_weights,
+    protocol::Report,
+    worker::Line,
+};
 use crate::{
     engine::{Device, Engine, engine},
     event::{Event, FailureKind, Outcome},
     model::{Loaded, Parameters, Weights},
     plan::Keep,
-    store::{Environment, RunLock},
-    train::{Job, Outputs, Resumed, Saved, TrainError, fit, model_failure, reading_order},
+    store::{Environment, RunLock, holder},
+    train::{Claim, Job, Outputs, Resumed, Saved, State, TrainError, fit, model_failure, reading_order},
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
@@ -22,6 +28,7 @@ const PATIENCE: (u32, Duration) = (40, Duration::from_millis(50));
 pub(super) fn make(
     mut run: Prepared,
     runs: &Path,
+    logged: &Logged,
     rungs: &[u64],
     micro_batch_tokens: Option<usize>,
     device: &(Device, String),
@@ -38,7 +45,7 @@ pub(super) fn make(
         Err(e) => return failed(&e),
     };
     let folder = RunFolder::new(runs, &run.key);
-    let saved = match begin(&run, &folder, line) {
+    let saved = match begin(&run, &folder, logged, line) {
         Ok(saved) => saved,
         Err(End::Gone(e)) => return Err(e),
         Err(End::Failed(e)) => return failed(&e),
@@ -92,13 +99,22 @@ pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
         }
         thread::sleep(PATIENCE.1);
     }
-    Err(ExecuteError::Setting(format!("another process is still at this run ({})", runs.join("locks").display())))
+    let who = match holder(runs, &name) {
+        Some((pid, true)) => {
+            format!("another process, which is stopped, is still at this run: end it with `kill -9 {pid}`")
+        }
+        Some((pid, false)) => format!("process {pid} is still at this run: end it"),
+        None => format!("another process is still at this run ({}): end it", runs.join("locks").display()),
+    };
+    Err(ExecuteError::Setting(format!("{who}, then run the same command again")))
 }
 
 /// Makes the run's folder and takes up what lies there.
-fn begin(run: &Prepared, folder: &RunFolder, line: &Line) -> Result<Option<Saved>, End> {
+fn begin(run: &Prepared, folder: &RunFolder, logged: &Logged, line: &Line) -> Result<Option<Saved>, End> {
     folder.create(&run.pinned())?;
-    let Resumed { saved, notes } = folder.resume(&run.config)?;
+    let measured = measured(run);
+    let is_logged = |state: &State, names_its_run: bool| logged.covers(&measured, state, names_its_run);
+    let Resumed { saved, notes } = folder.resume(&run.config, Claim { run: &run.key, is_logged: &is_logged })?;
     for message in notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;
     }
@@ -108,10 +124,14 @@ fn begin(run: &Prepared, folder: &RunFolder, line: &Line) -> Result<Option<Saved
 /// The weights that a run begins with.
 pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
     let (labels, seed) = (run.labels(), run.config.train.init_seed);
-    Ok(match &run.files {
-        Some(files) => Parameters::read(&run.shape, &labels, &Weights::open(&files.weights)?, seed)?,
-        None => Loaded { parameters: Parameters::fresh(&run.shape, labels.len(), seed)?, notes: Vec::new() },
-    })
+    let Some((files, known)) = run.files.as_ref().zip(run.known.as_ref()) else {
+        let parameters = Parameters::fresh(&run.shape, labels.len(), seed)?;
+        return Ok(Loaded { parameters, notes: Vec::new() });
+    };
+    known.reading(
+        |path| is_weights(Some(files), path),
+        || Ok(Parameters::read(&run.shape, &labels, &Weights::open(&files.weights)?, seed)?),
+    )
 }
 
 fn train(
@@ -156,7 +176,7 @@ fn train(
         tokens: &run.tokens,
         splits: &run.splits,
         probes: &run.probes,
-        outputs: Outputs { state: Some(folder.state()), best: folder.best(), export: &export },
+        outputs: Outputs { run: &run.key, state: Some(folder.state()), best: folder.best(), export: &export },
         pauses: &pauses,
     };
     let mut emit = |event: Event| {
@@ -172,6 +192,110 @@ fn train(
     let outcome = outcome?;
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
         write(&folder.model(), engine.as_ref())?;
+        let files = kept::measure(&folder.model())?;
+        line.event(Event::ModelKept { files }).map_err(End::Gone)?;
     }
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+    use crate::{
+        data::Tokenizer,
+        execute::Workbench,
+        model::BertConfig,
+        plan::{PlannedRun, RunConfig, Source},
+        store::testing::config,
+    };
+
+    /// A model's folder with weights drawn by `seed`, data, and a run of both.
+    fn place(seed: u64) -> (tempfile::TempDir, PlannedRun) {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: String = (0..20).map(|i| format!("{},text {i}\n", i % 2)).collect();
+        fs::write(dir.path().join("rows.csv"), format!("label,review\n{rows}")).unwrap();
+        write_model(&dir.path().join("model"), seed);
+        let mut config: RunConfig = config();
+        config.model.source = Source::Path(dir.path().join("model"));
+        config.data.source = Source::Path(dir.path().join("rows.csv"));
+        (config.data.text_column, config.data.label_column) = ("review".into(), "label".into());
+        (config.data.limit, config.data.max_length) = (None, 16);
+        config.data.labels.clear();
+        config.probes.clear();
+        (dir, PlannedRun { trial: 0, name: "run".into(), point: Vec::new(), config })
+    }
+
+    fn write_model(folder: &Path, seed: u64) {
+        let vocab = Tokenizer::build_vocab(["text 0 1 2 3 4 5 6 7 8 9"].into_iter(), 60);
+        let tokenizer = Tokenizer::from_vocab(vocab, true).unwrap();
+        let mut shape = BertConfig::preset("tiny").unwrap();
+        shape.vocab_size = tokenizer.vocab_size();
+        let fresh = Parameters::fresh(&shape, 2, seed).unwrap();
+        let train = config().train;
+        let engine = engine(&shape, fresh, &(&train).into(), &Device::Cpu).unwrap();
+        let labels = ["0", "1"].map(String::from);
+        RunFolder::write_model(folder, &shape, &engine.parameters(), &labels, &tokenizer, 16).unwrap();
+    }
+
+    /// Puts another file of the same size in the place of one, with the same time of writing.
+    fn swap(path: &Path, by: &Path) {
+        let time = path.metadata().unwrap().modified().unwrap();
+        assert_eq!(path.metadata().unwrap().len(), by.metadata().unwrap().len());
+        fs::copy(by, path).unwrap();
+        File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    /// The digest of the weights is taken when a run is made ready, and they are read when it begins.
+    #[test]
+    fn weights_that_were_exchanged_after_their_digest_are_refused() {
+        let (dir, planned) = place(1);
+        let weights = dir.path().join("model/model.safetensors");
+        let other = dir.path().join("other");
+        write_model(&other, 2);
+        let mut bench = Workbench::default();
+        let run = bench.prepare(&planned).unwrap();
+        assert!(load(&run).is_ok());
+        swap(&weights, &other.join("model.safetensors"));
+        let error = load(&run).err().expect("other weights").to_string();
+        assert!(
+            error.contains("model.safetensors: its SHA-256 was") && error.contains("run the same command again"),
+            "{error}"
+        );
+        // Another workbench sees a run of these weights.
+        let again = Workbench::default().prepare(&planned).unwrap();
+        assert!(again.key != run.key && load(&again).is_ok());
+        fs::remove_file(&weights).unwrap();
+        assert!(load(&again).is_err());
+    }
+
+    #[test]
+    fn small_files_that_were_exchanged_after_their_digest_are_refused() {
+        for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+            let (dir, planned) = place(1);
+            let path = dir.path().join("model").join(name);
+            let mut bench = Workbench::default();
+            let run = bench.prepare(&planned).unwrap();
+            assert_eq!(bench.prepare(&planned).unwrap().key, run.key);
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{text} ")).unwrap();
+            let error = bench.prepare(&planned).err().expect("another file").to_string();
+            assert!(error.contains(name) && error.contains("its SHA-256 was"), "{error}");
+            fs::write(&path, text).unwrap();
+            assert_eq!(bench.prepare(&planned).unwrap().key, run.key);
+        }
+    }
+
+    #[test]
+    fn a_new_model_of_a_folder_is_made_from_what_was_digested() {
+        let (dir, mut planned) = place(1);
+        planned.config.model.source = Source::Scratch(format!("{}/", dir.path().join("model").display()));
+        let mut bench = Workbench::default();
+        let run = bench.prepare(&planned).unwrap();
+        let path = dir.path().join("model/config.json");
+        fs::write(&path, fs::read_to_string(&path).unwrap().replace("0.02", "0.03")).unwrap();
+        assert!(bench.prepare(&planned).is_err());
+        assert_ne!(Workbench::default().prepare(&planned).unwrap().key, run.key);
+    }
 }

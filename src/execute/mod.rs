@@ -12,6 +12,8 @@ mod device;
 mod environment;
 mod figures;
 mod folder;
+mod kept;
+mod logged;
 mod make;
 mod own;
 mod pool;
@@ -33,11 +35,12 @@ pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::{environment, processor};
 pub use figures::trial_figures;
 pub use folder::RunFolder;
+pub use kept::{Damaged, Kept};
 pub use pool::Slot;
 pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
-pub use remove::{remove_runs, run_bytes};
+pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Budget, Runner, Tally, run_all};
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
@@ -57,6 +60,12 @@ pub enum ExecuteError {
     /// Where model or data come from.
     #[error(transparent)]
     Asset(#[from] crate::assets::AssetError),
+    /// Files that a run is made from, and that are not what its key says.
+    #[error("{0}: the run would be stored as one of other files; run the same command again")]
+    Unlike(crate::assets::Unlike),
+    /// A model that a run kept.
+    #[error(transparent)]
+    Kept(#[from] Damaged),
     /// The model.
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
@@ -86,4 +95,13 @@ pub enum ExecuteError {
     /// Arithmetic failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+impl From<crate::assets::Unlike> for ExecuteError {
+    fn from(error: crate::assets::Unlike) -> Self {
+        match error {
+            crate::assets::Unlike::Unreadable(e) => Self::Asset(e),
+            error => Self::Unlike(error),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     DeviceChoice, ExecuteError,
-    protocol::{Order, Report, receive, send},
+    protocol::{Order, Report, encode, receive},
 };
 use crate::event::FailureKind;
 
@@ -118,9 +118,12 @@ impl Pool {
         if let (Order::Begin(_), Some(worker)) = (order, &mut self.slots[slot].1) {
             worker.kills_before = kills_for_memory();
         }
-        let orders = self.slots[slot].1.as_mut().and_then(|worker| worker.orders.as_mut());
-        // A worker that is gone is told of by its silence.
-        let _ = orders.map(|orders| send(orders, order));
+        let order =
+            encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
+        if let Some(orders) = self.slots[slot].1.as_mut().and_then(|worker| worker.orders.as_mut()) {
+            // A worker that is gone is told of by its silence.
+            let _ = orders.write_all(&order).and_then(|()| orders.flush());
+        }
         Ok(())
     }
 

@@ -3,14 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
 
 use super::ExecuteError;
 use crate::{
-    assets::{self, Library, Located, ModelFiles, Use},
+    assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     format,
     model::{BertConfig, Label, Labels, Parameters, Weights},
@@ -41,6 +40,8 @@ pub struct Prepared {
     pub shape: BertConfig,
     /// The model's files; none for `scratch:`.
     pub files: Option<Arc<ModelFiles>>,
+    /// The files that its model comes from, with their digests; none for a built-in shape. They are read through this.
+    pub known: Option<Arc<KnownFiles>>,
     /// SHA-256 over the model's files, or over a scratch model's config.json; empty for a built-in shape.
     pub model_digest: String,
     /// Where the files lie that came from elsewhere, and what they are.
@@ -102,10 +103,19 @@ impl Prepared {
     }
 }
 
-/// Tells one tokenizer from another: the model's folder, or what a new vocabulary is made from.
+/// Where a model comes from.
+struct Origin {
+    /// None where new weights are made.
+    files: Option<Arc<ModelFiles>>,
+    known: Option<Arc<KnownFiles>>,
+    /// SHA-256, in hex, over the files; empty for a built-in shape.
+    digest: String,
+}
+
+/// Tells one tokenizer from another: the model's folder with the digest of its files, or what a new vocabulary is made from.
 #[derive(PartialEq, Clone)]
 enum TokenizerKey {
-    Folder(PathBuf),
+    Folder(PathBuf, String),
     Built { data: Box<DataConfig>, vocab_size: usize },
 }
 
@@ -114,7 +124,7 @@ pub struct Workbench {
     library: Library,
     datasets: Memo<DataConfig, Dataset>,
     splits: Memo<DataConfig, Splits>,
-    models: Memo<Source, ModelFiles>,
+    origins: Memo<Source, Origin>,
     opened: Memo<PathBuf, Weights>,
     /// Models whose numbers were found to be sound: what decides which of the file's tensors they use.
     sound: Vec<(PathBuf, BertConfig, Labels)>,
@@ -122,8 +132,6 @@ pub struct Workbench {
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
     /// Rows whose tokens are looked at for what is probably a mistake.
     looked_at: usize,
-    /// Size and time of the weights files as they were when their digest was made: every run reads them again.
-    weights: Vec<(PathBuf, (u64, Option<SystemTime>))>,
 }
 
 impl Default for Workbench {
@@ -139,13 +147,12 @@ impl Workbench {
             library,
             datasets: Memo(Vec::new()),
             splits: Memo(Vec::new()),
-            models: Memo(Vec::new()),
+            origins: Memo(Vec::new()),
             opened: Memo(Vec::new()),
             sound: Vec::new(),
             tokenizers: Memo(Vec::new()),
             tokens: Memo(Vec::new()),
             looked_at: data::SAMPLE,
-            weights: Vec::new(),
         }
     }
 
@@ -181,37 +188,31 @@ impl Workbench {
         let split_key = DataConfig { max_length: 0, ..config.data.clone() };
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
-        let (files, tokenizer_key) = match &config.model.source {
-            Source::Scratch(name) if name.ends_with('/') => (None, TokenizerKey::Folder(name.into())),
-            Source::Scratch(_) => {
-                (None, TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size })
-            }
-            source => {
-                let files = self.models.get(source.clone(), || {
-                    // First: whoever has a model of another kind need not be told which of its files are missing.
-                    if let Source::Path(folder) = source
-                        && let config = folder.join("config.json")
-                        && config.is_file()
-                    {
-                        BertConfig::read(&config)?;
-                    }
-                    Ok(self.library.model(source)?)
-                })?;
-                for path in std::iter::once(&files.weights).chain(&files.shards) {
-                    self.unchanged(path)?;
-                }
-                let key = TokenizerKey::Folder(files.folder.clone());
-                (Some(files), key)
-            }
+        let source = &config.model.source;
+        let origin = self.origins.get(source.clone(), || origin(&mut self.library, source))?;
+        let (files, known, digest) = (origin.files.clone(), origin.known.clone(), origin.digest.clone());
+        let tokenizer_key = match (source, &files) {
+            (_, Some(files)) => TokenizerKey::Folder(files.folder.clone(), digest.clone()),
+            (Source::Scratch(name), None) if name.ends_with('/') => TokenizerKey::Folder(name.into(), digest.clone()),
+            _ => TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size },
         };
-        let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
-            TokenizerKey::Folder(folder) => Ok(Tokenizer::from_folder(folder)?),
-            TokenizerKey::Built { vocab_size, .. } => {
-                let texts = splits.train.iter().map(|&row| dataset.rows[row as usize].text.as_str());
-                Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
-            }
-        })?;
-        let (shape, model_digest) = shape(config, files.as_deref(), &tokenizer)?;
+        let mut read = || -> Result<_, ExecuteError> {
+            let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
+                TokenizerKey::Folder(folder, _) => Ok(Tokenizer::from_folder(folder)?),
+                TokenizerKey::Built { vocab_size, .. } => {
+                    let texts = splits.train.iter().map(|&row| dataset.rows[row as usize].text.as_str());
+                    Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
+                }
+            })?;
+            let shape = shape(config, files.as_deref(), &tokenizer)?;
+            Ok((tokenizer, shape))
+        };
+        let (tokenizer, shape) = match &known {
+            // The weights are read when the run begins.
+            Some(known) => known.reading(|path| !is_weights(files.as_deref(), path), read)?,
+            None => read()?,
+        };
+        let model_digest = digest;
 
         let max_length = config.data.max_length;
         let tokens = self.tokens.get((rows, tokenizer_key, max_length), || {
@@ -259,6 +260,7 @@ impl Workbench {
             tokenizer,
             shape,
             files,
+            known,
             model_digest,
         })
     }
@@ -298,23 +300,54 @@ impl Workbench {
         self.sound.push((path.clone(), shape, labels));
         Ok(())
     }
+}
 
-    /// Refuses a weights file that is not the one any more whose digest is known.
-    fn unchanged(&mut self, path: &Path) -> Result<(), ExecuteError> {
-        let metadata = std::fs::metadata(path).map_err(|error| ExecuteError::Io { path: path.into(), error })?;
-        let now = (metadata.len(), metadata.modified().ok());
-        match self.weights.iter().find(|(known, _)| known == path) {
-            Some((_, then)) if *then != now => Err(ExecuteError::Setting(format!(
-                "{} changed while its runs were being made: run the same command again",
-                path.display()
-            ))),
-            Some(_) => Ok(()),
-            None => {
-                self.weights.push((path.into(), now));
-                Ok(())
+/// Whether a path leads to weights.
+pub(super) fn is_weights(files: Option<&ModelFiles>, path: &Path) -> bool {
+    files.is_some_and(|files| files.weights == path || files.shards.iter().any(|shard| shard == path))
+}
+
+/// What a model comes from, with its digest.
+fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError> {
+    Ok(match source {
+        Source::Scratch(name) if name.ends_with('/') => {
+            let folder = Path::new(name);
+            let known = KnownFiles::in_folder(folder, &assets::SMALL_FILES)?;
+            let refined = known.reading(
+                |_| true,
+                || Ok::<_, ExecuteError>(assets::extras_that_count(folder, |name| folder.join(name).is_file())),
+            )?;
+            let mut digest = Sha256::new();
+            for name in ["config.json", "tokenizer.json", "vocab.txt"].into_iter().chain(refined) {
+                let path = folder.join(name);
+                if let Some((_, sha256)) = known.files().find(|(known, _)| *known == path) {
+                    digest.update(format!("{name} {sha256}\n"));
+                }
             }
+            let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            Origin { files: None, known: Some(Arc::new(known)), digest }
         }
-    }
+        Source::Scratch(name) if BertConfig::preset(name).is_some() => {
+            Origin { files: None, known: None, digest: String::new() }
+        }
+        Source::Scratch(name) => {
+            let digest = assets::digest_file(name.as_ref())?;
+            let known = KnownFiles::new([(PathBuf::from(name), digest.clone())], Vec::new());
+            Origin { files: None, known: Some(Arc::new(known)), digest }
+        }
+        source => {
+            // First: whoever has a model of another kind need not be told which of its files are missing.
+            if let Source::Path(folder) = source
+                && let config = folder.join("config.json")
+                && config.is_file()
+            {
+                BertConfig::read(&config)?;
+            }
+            let files = library.model(source)?;
+            let (known, digest) = (KnownFiles::of_model(&files), files.digest.clone());
+            Origin { files: Some(Arc::new(files)), known: Some(Arc::new(known)), digest }
+        }
+    })
 }
 
 /// The labels of the data, by id: each with the values that mean it.
@@ -326,45 +359,27 @@ fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
     Labels(dataset.labels.iter().map(|name| Label { name: name.clone(), values: values(name) }).collect())
 }
 
-/// The model's shape, and the digest of what it comes from.
-fn shape(
-    config: &RunConfig,
-    files: Option<&ModelFiles>,
-    tokenizer: &Tokenizer,
-) -> Result<(BertConfig, String), ExecuteError> {
-    let (mut shape, digest) = match (&config.model.source, files) {
-        (_, Some(files)) => (BertConfig::read(&files.folder.join("config.json"))?, files.digest.clone()),
+/// The model's shape.
+fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<BertConfig, ExecuteError> {
+    let mut shape = match (&config.model.source, files) {
+        (_, Some(files)) => BertConfig::read(&files.folder.join("config.json"))?,
         (Source::Scratch(folder), None) if folder.ends_with('/') => {
-            let folder = Path::new(folder);
-            (BertConfig::read(&folder.join("config.json"))?, made_from(folder)?)
+            BertConfig::read(&Path::new(folder).join("config.json"))?
         }
         (Source::Scratch(name), None) => {
-            let (mut shape, digest) = match BertConfig::preset(name) {
-                Some(shape) => (shape, String::new()),
-                None => (BertConfig::read(name.as_ref())?, assets::digest_file(name.as_ref())?),
+            let mut shape = match BertConfig::preset(name) {
+                Some(shape) => shape,
+                None => BertConfig::read(name.as_ref())?,
             };
             shape.vocab_size = tokenizer.vocab_size();
-            (shape, digest)
+            shape
         }
         (source, None) => unreachable!("{source:?} has files"),
     };
     if let Some(p) = config.train.dropout {
         shape.set_dropout(p);
     }
-    Ok((shape, digest))
-}
-
-/// SHA-256, in hex, over the files of a folder that say what a new model is: its shape and its tokenizer.
-fn made_from(folder: &Path) -> Result<String, ExecuteError> {
-    let mut digest = Sha256::new();
-    let refined = assets::extras_that_count(folder, |name| folder.join(name).is_file());
-    for name in ["config.json", "tokenizer.json", "vocab.txt"].into_iter().chain(refined) {
-        let path = folder.join(name);
-        if path.is_file() {
-            digest.update(format!("{name} {}\n", assets::digest_file(&path)?));
-        }
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(shape)
 }
 
 /// Evaluations of a run at most: a sweep compares and a chart shows each.

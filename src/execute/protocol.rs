@@ -8,6 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::logged::Logged;
 use crate::{assets::Located, event::Event, plan::RunConfig, store::Environment};
 
 /// A run to be made.
@@ -22,6 +23,7 @@ pub struct Job {
     /// Where the command found what came from elsewhere: the worker downloads nothing.
     pub located: Vec<Located>,
     /// The folder `runs/`.
+    #[serde(with = "crate::format::path")]
     pub runs: PathBuf,
     /// What is to be done.
     pub task: Task,
@@ -36,6 +38,8 @@ pub enum Task {
         rungs: Vec<u64>,
         /// In place of `train.micro_batch_tokens`, after memory ran out.
         micro_batch_tokens: Option<usize>,
+        /// What the database holds of it: a checkpoint is used only where that covers it.
+        logged: Logged,
     },
     /// It is done: only classify its probe sentences again, which are new.
     Probes {
@@ -82,10 +86,18 @@ pub enum Report {
 /// Writes one message.
 pub fn send(output: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     // In one piece: a pipe is written to once for each message.
+    output.write_all(&encode(message)?)?;
+    output.flush()
+}
+
+/// A message as bytes.
+///
+/// # Errors
+/// Where it holds what cannot be sent.
+pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     ciborium::into_writer(message, &mut bytes).map_err(io::Error::other)?;
-    output.write_all(&bytes)?;
-    output.flush()
+    Ok(bytes)
 }
 
 /// Reads one message; an error where the other end is gone.
@@ -129,9 +141,14 @@ mod tests {
             send(&mut bytes, &Report::Happened(event.clone())).unwrap();
         }
         send(&mut bytes, &Report::Happened(step(f64::NAN))).unwrap();
-        let task = Task::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512) };
-        let job =
-            Job { key: "k".into(), name: "n".into(), config: config(), located: Vec::new(), runs: "runs".into(), task };
+        let task = Task::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512), logged: Logged::default() };
+        // Also a folder whose name is no text.
+        #[cfg(unix)]
+        let runs: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(b"runs\xff".to_vec());
+        #[cfg(not(unix))]
+        let runs = std::ffi::OsString::from("runs");
+        let (key, name, runs) = ("k".into(), "n".into(), PathBuf::from(runs));
+        let job = Job { key, name, config: config(), located: Vec::new(), runs, task };
         let order = Order::Begin(Box::new(job));
         send(&mut bytes, &order).unwrap();
         let mut input = &bytes[..];

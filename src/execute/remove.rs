@@ -1,9 +1,14 @@
 //! Removing runs: rows and folders.
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
+
+use sha2::{Digest, Sha256};
 
 use super::{ExecuteError, RunFolder, folder::bytes_of, own};
 use crate::store::{RunLock, RunRecord, Store, is_locked};
@@ -40,13 +45,15 @@ pub(super) const GONE: &str = ".gone";
 /// a folder is found by [`super::find_waste`]. Gives back the folders that stay because they hold files that taper did not write.
 ///
 /// # Errors
-/// Where a process is at one of them: then none is removed, unless it came to it in between. Where a folder cannot be removed.
+/// Where a process is at one of them, or a command that goes on plans it: then none is removed, unless it came to it in
+/// between. Where a folder cannot be removed.
 pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<PathBuf>, ExecuteError> {
     let mut left = Vec::new();
     let busy: Vec<&str> = records.iter().filter(|run| is_busy(runs, &run.key)).map(|run| run.name.as_str()).collect();
     if !busy.is_empty() {
         return Err(at_work(&busy.join("; ")));
     }
+    let _plans = close_plans(store, runs, records)?;
     for records in records.chunks(AT_ONCE) {
         let mut locks = Vec::new();
         for run in records {
@@ -81,6 +88,59 @@ fn remove_folder(folder: &Path) -> Result<bool, ExecuteError> {
         Some(error) => Err(failed(error)),
         None => Ok(true),
     }
+}
+
+/// A command's part in the plan of an experiment: as long as it goes on, no run of the plan is removed.
+#[derive(Debug)]
+pub struct Planning(#[expect(dead_code, reason = "held")] RunLock);
+
+impl Planning {
+    /// Any number of commands may plan the same experiment.
+    ///
+    /// # Errors
+    /// Where runs of the experiment are just being removed, for longer than a moment.
+    pub fn begin(runs: &Path, experiment: &str) -> Result<Self, ExecuteError> {
+        for _ in 0..PATIENCE.0 {
+            if let Some(lock) = RunLock::share(runs, &plan(experiment))? {
+                return Ok(Self(lock));
+            }
+            thread::sleep(PATIENCE.1);
+        }
+        Err(ExecuteError::Setting(format!(
+            "another process removes runs of `{experiment}` at this moment: try again when it has ended"
+        )))
+    }
+}
+
+/// How long a removal is waited for.
+const PATIENCE: (u32, Duration) = (50, Duration::from_millis(100));
+
+/// What the names of such locks begin with.
+const PLAN: &str = "plan-";
+
+/// Name of the lock of an experiment's plan: its own name may be too long for a file, or none for one.
+fn plan(experiment: &str) -> String {
+    let digest = Sha256::digest(experiment);
+    format!("{PLAN}{}", digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// The locks of all plans that hold one of the runs: no command may be at them, and none begins.
+fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<RunLock>, ExecuteError> {
+    let removed: HashSet<&str> = records.iter().map(|run| run.key.as_str()).collect();
+    let mut locks = Vec::new();
+    for experiment in store.experiments()? {
+        if experiment.runs.iter().any(|(key, _)| removed.contains(key.as_str())) {
+            let planned = || {
+                ExecuteError::Setting(format!(
+                    "a taper process is at the runs of `{}`, and would miss those that are removed: stop it first (Ctrl-C in \
+                     its terminal)",
+                    experiment.name
+                ))
+            };
+            locks.push(RunLock::acquire(runs, &plan(&experiment.name))?.ok_or_else(planned)?);
+        }
+    }
+    Ok(locks)
 }
 
 fn at_work(names: &str) -> ExecuteError {

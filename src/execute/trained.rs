@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::ExecuteError;
+use super::{ExecuteError, Kept};
 use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
@@ -22,8 +22,15 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Loads a folder that a run wrote. Texts are cut to `max_length` tokens.
-    pub fn load(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
+    /// Loads the model that a run kept, if it is as the run kept it. Texts are cut to `max_length` tokens.
+    ///
+    /// # Errors
+    /// Where it is damaged or cannot be read.
+    pub fn load(kept: &Kept, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
+        kept.reading(|| Self::read(kept.folder(), max_length, device))
+    }
+
+    fn read(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
         let config = BertConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
         let weights = folder.join("model.safetensors");

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     event::FailureKind,
     format::short,
-    store::{RunLock, RunRecord, RunState, Store, StoreError, is_locked},
+    store::{RunLock, RunRecord, RunState, Store, StoreError, is_free, is_locked},
 };
 
 /// A file or folder that no run needs.
@@ -79,7 +79,7 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
         // A lock has no bytes: whatever has some was put there by somebody else.
         let empty =
             runs.join(LOCKS).join(&name).symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0);
-        if let Some(lock) = name.strip_suffix(".lock").filter(|lock| empty && !is_locked(runs, lock)) {
+        if let Some(lock) = name.strip_suffix(".lock").filter(|lock| empty && is_free(runs, lock)) {
             found.push(waste(runs.join(LOCKS).join(&name), "a lock that nobody holds", Owner::Lock(lock.into())));
         }
     }

@@ -137,8 +137,8 @@ fn work(
         )),
     });
     match (prepared, &job.task) {
-        (Ok(run), Task::Train { rungs, micro_batch_tokens }) => {
-            make::make(run, &job.runs, rungs, *micro_batch_tokens, device, line, stop)?;
+        (Ok(run), Task::Train { rungs, micro_batch_tokens, logged }) => {
+            make::make(run, &job.runs, logged, rungs, *micro_batch_tokens, device, line, stop)?;
         }
         (Err(e), Task::Train { .. }) => {
             let failed = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };

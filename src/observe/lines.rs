@@ -114,6 +114,7 @@ impl View {
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
             | Event::WeightsKept { .. }
+            | Event::ModelKept { .. }
             | Event::CheckpointStarted { .. }
             | Event::Warned(_) => Vec::new(),
         }
@@ -162,14 +163,22 @@ impl View {
         format!("{loss}{accuracy}{}", self.pace()).trim_start().to_string()
     }
 
+    /// Where the run would resume.
+    fn from(&self) -> String {
+        self.checkpoint.map_or_else(|| "the beginning".into(), |step| format!("step {step}"))
+    }
+
     fn end(&self, run: &RunInfo, outcome: &Outcome) -> Vec<Line> {
         let (name, step, took) = (&run.name, self.step, duration(self.elapsed_s));
         let (tone, text) = match outcome {
             Outcome::Completed => (Tone::Success, format!("{name}: completed, {step} steps in {took}")),
             Outcome::Interrupted => {
-                let from = self.checkpoint.map_or_else(|| "the beginning".into(), |step| format!("step {step}"));
-                let text = format!("{name}: interrupted after step {step}; the same command goes on from {from}");
+                let text =
+                    format!("{name}: interrupted after step {step}; the same command goes on from {}", self.from());
                 (Tone::Warning, text)
+            }
+            Outcome::Retried => {
+                (Tone::Warning, format!("{name}: broken off after step {step}; retrying now from {}", self.from()))
             }
             Outcome::Paused { step } => {
                 (Tone::Aside, format!("{name}: waits at step {step} for the runs it is compared with"))

@@ -89,7 +89,7 @@ impl Member {
                 self.evaluating = None;
                 (self.standing, self.reason) = match outcome {
                     Outcome::Completed => (Standing::Completed, None),
-                    Outcome::Interrupted => (Standing::Stopped, None),
+                    Outcome::Interrupted | Outcome::Retried => (Standing::Stopped, None),
                     Outcome::Paused { .. } => (Standing::Waiting, None),
                     Outcome::Pruned { reason } => (Standing::Pruned, Some(reason.clone())),
                     Outcome::Failed { message, .. } => (Standing::Failed, Some(message.clone())),

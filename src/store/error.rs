@@ -24,7 +24,11 @@ pub enum StoreError {
         path.display()
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
-    #[error("{} is not an SQLite database: move it away, or choose another runs folder", path.display())]
+    #[error(
+        "{} is not an SQLite database: put back the one that was there; or move it away, then all runs begin anew; or choose \
+         another runs folder",
+        path.display()
+    )]
     NotADatabase { path: PathBuf },
     #[error(
         "{} is damaged ({message}): keep a copy, then save what can be read with \
@@ -67,6 +71,12 @@ pub enum StoreError {
         path.display()
     )]
     Disk { path: PathBuf, message: String },
+    #[error(
+        "{} was removed, moved or replaced while this command worked with it: what was measured since then is not there; put \
+         it back with its `-wal` file, or leave it away to begin anew, then run the same command again",
+        path.display()
+    )]
+    Gone { path: PathBuf },
     #[error("{} stayed locked by another process for {waited_s} s: end that process, then try again", path.display())]
     Busy { path: PathBuf, waited_s: u64 },
     #[error(
@@ -76,6 +86,8 @@ pub enum StoreError {
     Value { path: PathBuf, message: String },
     #[error("{}: {error}", path.display())]
     Sql { path: PathBuf, error: rusqlite::Error },
+    #[error("cannot lock {}: it is not a plain file: remove it", path.display())]
+    NoLock { path: PathBuf },
     #[error(
         "cannot lock {}: {error}; the runs folder needs a file system with locks (some network ones have none)",
         path.display()

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -20,16 +21,32 @@ pub struct RunLock {
 impl RunLock {
     /// Takes the lock of the run `key` in the folder `runs`; `None` where another holder has it.
     pub fn acquire(runs: &Path, key: &str) -> Result<Option<Self>, StoreError> {
+        Self::take(runs, key, File::try_lock)
+    }
+
+    /// Takes a lock that any number may share; `None` where somebody has it alone.
+    pub fn share(runs: &Path, name: &str) -> Result<Option<Self>, StoreError> {
+        Self::take(runs, name, File::try_lock_shared)
+    }
+
+    fn take(
+        runs: &Path,
+        key: &str,
+        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Option<Self>, StoreError> {
         let path = path(runs, key);
         let failed = |error| StoreError::Lock { path: path.clone(), error };
         let folder = runs.join(FOLDER);
         fs::create_dir_all(&folder).map_err(|error| StoreError::Folder { path: folder, error })?;
+        if !is_plain(&path) {
+            return Err(StoreError::NoLock { path });
+        }
         let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed);
         let mut file = open()?;
         // A look by `is_locked` holds the lock for an instant; an owner holds it for longer than these tries.
         let mut attempt = 0;
         loop {
-            match file.try_lock() {
+            match try_lock(&file) {
                 // Between opening and locking its owner may have removed it: a lock without a name locks nobody out.
                 Ok(()) if is_at(&file, &path) => return Ok(Some(Self { file, path })),
                 Ok(()) => file = open()?,
@@ -48,7 +65,8 @@ impl RunLock {
 pub fn tidy_locks(runs: &Path) {
     for entry in fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten() {
         let path = entry.path();
-        if let Ok(file) = File::open(&path)
+        if is_plain(&path)
+            && let Ok(file) = File::open(&path)
             && file.try_lock().is_ok()
             && is_at(&file, &path)
         {
@@ -60,7 +78,9 @@ pub fn tidy_locks(runs: &Path) {
 impl Drop for RunLock {
     /// Leaves no file behind. It is removed while the lock is still held: whoever waits for it finds out that it has no name.
     fn drop(&mut self) {
-        if is_at(&self.file, &self.path) && CAN_REMOVE {
+        // One that others share stays: its file is removed by the last of them.
+        let alone = self.file.try_lock().is_ok();
+        if alone && is_at(&self.file, &self.path) && CAN_REMOVE {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -87,10 +107,51 @@ fn is_at(_: &File, _: &Path) -> bool {
 /// Where that cannot be found out the answer is yes: showing a dead run as alive can be put right later, calling a
 /// living one dead cannot.
 pub fn is_locked(runs: &Path, key: &str) -> bool {
-    match File::open(path(runs, key)) {
-        Ok(file) => file.try_lock_shared().is_err(),
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    let path = path(runs, key);
+    if !is_plain(&path) {
+        // Nobody can hold it.
+        return false;
     }
+    match File::open(path) {
+        Ok(file) => file.try_lock_shared().is_err(),
+        // Where there is no folder of locks nobody can hold one.
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
+}
+
+/// Whether nobody has a lock of this name, neither alone nor shared.
+pub fn is_free(runs: &Path, name: &str) -> bool {
+    let path = path(runs, name);
+    !is_plain(&path) || File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Whether the path leads to a plain file, or nowhere: a pipe would be waited for.
+fn is_plain(path: &Path) -> bool {
+    path.metadata().map_or(true, |facts| facts.is_file())
+}
+
+/// The process on this machine that has the lock `key`, where the system tells: its id, and whether it is stopped.
+pub fn holder(runs: &Path, key: &str) -> Option<(u32, bool)> {
+    let inode = format!(":{}", inode(&path(runs, key))?);
+    // `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`
+    let of = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "FLOCK").skip(3);
+        let (pid, file) = (words.next()?, words.next()?);
+        if file.ends_with(&inode) { pid.parse().ok() } else { None }
+    };
+    let pid: u32 = fs::read_to_string("/proc/locks").ok()?.lines().find_map(of)?;
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some((pid, status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['T', 't']))))
+}
+
+#[cfg(unix)]
+fn inode(path: &Path) -> Option<u64> {
+    path.metadata().ok().map(|facts| std::os::unix::fs::MetadataExt::ino(&facts))
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Path) -> Option<u64> {
+    None
 }
 
 const FOLDER: &str = "locks";
@@ -165,9 +226,57 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_lock_keeps_out_who_wants_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path();
+        let share = || RunLock::share(runs, "a").unwrap();
+        let (one, two) = (share().expect("free"), share().expect("shared"));
+        assert!(RunLock::acquire(runs, "a").unwrap().is_none() && !is_free(runs, "a"));
+        drop(one);
+        assert!(RunLock::acquire(runs, "a").unwrap().is_none(), "there is another");
+        assert!(share().is_some(), "the file is still the same");
+        drop(two);
+        let alone = RunLock::acquire(runs, "a").unwrap().expect("free");
+        assert!(share().is_none());
+        drop(alone);
+        assert_eq!(path(runs, "a").exists(), !CAN_REMOVE);
+        assert!(is_free(runs, "a") && share().is_some());
+    }
+
+    /// A pipe would be waited for.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path();
+        fs::create_dir(runs.join(FOLDER)).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path(runs, "a")).status().unwrap().success());
+        fs::create_dir(path(runs, "b")).unwrap();
+        tidy_locks(runs);
+        for name in ["a", "b"] {
+            assert!(!is_locked(runs, name) && is_free(runs, name));
+            let error = RunLock::acquire(runs, name).unwrap_err().to_string();
+            assert!(error.contains("it is not a plain file: remove it"), "{error}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_holder_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(holder(folder.path(), "a"), None);
+        let _lock = RunLock::acquire(folder.path(), "a").unwrap().expect("free");
+        // Not every system shows locks.
+        if let Some(found) = holder(folder.path(), "a") {
+            assert_eq!(found, (std::process::id(), false));
+        }
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("locks"), "in the way").unwrap();
+        assert!(!is_locked(folder.path(), "a"), "nobody can hold it");
         let error = RunLock::acquire(folder.path(), "a").unwrap_err().to_string();
         assert!(error.contains("locks") && error.contains("cannot create the folder"), "{error}");
     }

@@ -31,7 +31,7 @@ use std::{
 };
 
 pub use error::StoreError;
-pub use lock::{RunLock, is_locked, tidy_locks};
+pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;
 pub use records::*;
 pub use write::NewRun;
@@ -41,6 +41,7 @@ pub use write::NewRun;
 pub struct Store {
     conn: rusqlite::Connection,
     path: PathBuf,
+    opened: open::Opened,
     /// How it was opened where nothing can be written; after the connection, which is closed before a copy is removed.
     fallback: Option<fallback::Fallback>,
 }

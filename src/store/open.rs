@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/003.sql"),
     include_str!("migrations/004.sql"),
     include_str!("migrations/005.sql"),
+    include_str!("migrations/006.sql"),
 ];
 
 impl Store {
@@ -47,7 +48,7 @@ impl Store {
         refuse_emptied(runs)?;
         match Self::connect(path.clone(), OpenFlags::empty()) {
             Err(e) if e.is_about_writing() => match fallback::open(&path) {
-                Ok((conn, how)) => Ok(Self { conn, path, fallback: Some(how) }),
+                Ok((conn, how)) => Ok(Self { opened: Opened::of(&path), conn, path, fallback: Some(how) }),
                 Err(StoreError::Copy { .. }) if matches!(e, StoreError::Full { .. }) => Err(e),
                 Err(other) => Err(other),
             },
@@ -71,6 +72,10 @@ impl Store {
     fn connect(path: PathBuf, extra: OpenFlags) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let sql = |error| StoreError::sql(&path, error);
+        // A pipe of this name would be waited for.
+        if path.metadata().is_ok_and(|facts| !facts.is_file()) {
+            return Err(StoreError::CannotOpen { path, message: "it is not a plain file".into() });
+        }
         let mut conn = Connection::open_with_flags(&path, flags).map_err(sql)?;
         conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
         let (found, known) = (version(&conn).map_err(sql)?, MIGRATIONS.len() as i64);
@@ -85,7 +90,22 @@ impl Store {
         // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions
         // may be gone, and then a checkpoint would know of steps that the log does not. The price: one fsync each.
         conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
-        Ok(Self { conn, path, fallback: None })
+        let opened = Opened::of(&path);
+        Ok(Self { conn, path, opened, fallback: None })
+    }
+
+    /// Whether the database is still the file that was opened, and has the log that was written since.
+    ///
+    /// SQLite goes on with files that were removed, moved or replaced, as if nothing had happened; what it writes is then
+    /// nowhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where it is not.
+    pub fn check_is_there(&self) -> Result<(), StoreError> {
+        match self.opened.is_there(&self.path) {
+            true => Ok(()),
+            false => Err(StoreError::Gone { path: self.path.clone() }),
+        }
     }
 
     /// Runs `f` in one transaction that holds the write lock from its beginning, so that it can wait for the lock but
@@ -98,6 +118,7 @@ impl Store {
             let message = "nothing can be written in its folder".into();
             return Err(StoreError::ReadOnly { path: self.path.clone(), message });
         }
+        self.check_is_there()?;
         let in_transaction = || {
             let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = f(&transaction)?;
@@ -105,7 +126,11 @@ impl Store {
             Ok(value)
         };
         let result = in_transaction();
-        result.map_err(|error| StoreError::sql(&self.path, error))
+        let value = result.map_err(|error| StoreError::sql(&self.path, error))?;
+        self.opened.note_log(&self.path);
+        // Also afterwards: whoever is told that something is stored builds on it.
+        self.check_is_there()?;
+        Ok(value)
     }
 
     /// Runs `f`, which only reads, on one unchanging view of the database.
@@ -133,9 +158,51 @@ fn refuse_emptied(runs: &Path) -> Result<(), StoreError> {
 
 /// Whether the first transactions of a new database are in its log alone.
 fn log_has_bytes(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    Path::new(&log).metadata().is_ok_and(|facts| facts.len() > 0)
+    log_of(path).metadata().is_ok_and(|facts| facts.len() > 0)
+}
+
+/// Which files a connection works on.
+#[derive(Debug)]
+pub(super) struct Opened {
+    database: Option<FileId>,
+    /// The write-ahead log: there from the first write until the last connection is closed, where the file system allows one.
+    log: Option<FileId>,
+}
+
+/// What tells a file from another that gets its name.
+type FileId = (u64, u64);
+
+impl Opened {
+    fn of(path: &Path) -> Self {
+        Self { database: id(path), log: id(&log_of(path)) }
+    }
+
+    /// Takes note of the log, once there is one.
+    fn note_log(&mut self, path: &Path) {
+        self.log = self.log.or_else(|| id(&log_of(path)));
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        self.database == id(path) && self.log.is_none_or(|log| id(&log_of(path)) == Some(log))
+    }
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+#[cfg(unix)]
+fn id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|facts| (facts.dev(), facts.ino()))
+}
+
+/// Where files cannot be told apart, an open one can be neither removed nor replaced.
+#[cfg(not(unix))]
+fn id(_: &Path) -> Option<FileId> {
+    None
 }
 
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
@@ -320,6 +387,40 @@ mod tests {
         fs::write(runs.join("in the way"), "").unwrap();
         let error = Store::open(&runs.join("in the way")).unwrap_err().to_string();
         assert!(error.starts_with("cannot create the folder") && error.contains("in the way"), "{error}");
+    }
+
+    /// What is written to a file without a name is nowhere.
+    #[cfg(unix)]
+    #[test]
+    fn a_database_that_is_gone_is_written_to_no_more() {
+        let changes: [fn(&Path); 4] = [
+            |file| fs::remove_file(file).unwrap(),
+            |file| fs::rename(file, file.with_extension("old")).unwrap(),
+            |file| {
+                fs::copy(file, file.with_extension("new")).unwrap();
+                fs::rename(file.with_extension("new"), file).unwrap();
+            },
+            |file| fs::remove_file(file.with_extension("db-wal")).unwrap(),
+        ];
+        for change in changes {
+            let folder = folder();
+            let mut store = Store::open(folder.path()).unwrap();
+            register(&mut store, "k", "n");
+            store.check_is_there().unwrap();
+            change(&folder.path().join(FILE));
+            let error = store.remove_runs(&["k".into()]).unwrap_err().to_string();
+            assert!(error.contains("taper.db was removed, moved or replaced"), "{error}");
+            assert!(matches!(store.check_is_there(), Err(StoreError::Gone { .. })));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_database() {
+        let folder = folder();
+        assert!(std::process::Command::new("mkfifo").arg(folder.path().join(FILE)).status().unwrap().success());
+        let error = Store::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cannot open") && error.contains("not a plain file"), "{error}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     error::hint,
 };
 use crate::{
-    event::{Prediction, ProbeScore, Split, StepCompleted},
+    event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted},
     metrics::{Confusion, Metrics, Probabilities},
     warning::Warning,
 };
@@ -138,6 +138,38 @@ impl Store {
         self.read(|tx| all(tx, "SELECT * FROM steps WHERE run = ?1 ORDER BY step", [key], step_record))
     }
 
+    /// The last step of a run before which none is missing: steps 1 to that one are stored. 0 where the first is missing.
+    pub fn unbroken_steps(&self, key: &str) -> Result<u64, StoreError> {
+        self.read(|tx| {
+            let (Count(stored), first, last): (Count, Option<i64>, Option<i64>) = tx
+                .prepare_cached("SELECT count(*), min(step), max(step) FROM steps WHERE run = ?1")?
+                .query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            match (first, last) {
+                (Some(1), Some(last)) if last as u64 == stored => Ok(stored),
+                (Some(1), _) => {
+                    let sql = "SELECT min(s.step) FROM steps s WHERE s.run = ?1
+                         AND NOT EXISTS (SELECT 1 FROM steps n WHERE n.run = s.run AND n.step = s.step + 1)";
+                    tx.prepare_cached(sql)?.query_row([key], |row| row.get(0)).map(|Count(step)| step)
+                }
+                _ => Ok(0),
+            }
+        })
+    }
+
+    /// The files of the model that a run kept, by name; none where no version wrote down what they were.
+    pub fn kept_files(&self, key: &str) -> Result<Vec<KeptFile>, StoreError> {
+        self.read(|tx| {
+            all(tx, "SELECT * FROM kept_files WHERE run = ?1 ORDER BY name", [key], |row| {
+                Ok(KeptFile {
+                    name: row.get("name")?,
+                    bytes: count(row, "bytes")?,
+                    sha256: row.get("sha256")?,
+                    modified_ns: row.get("modified_ns")?,
+                })
+            })
+        })
+    }
+
     /// Seconds of training that a run has behind it.
     pub fn training_seconds(&self, key: &str) -> Result<f64, StoreError> {
         let sql =
@@ -241,6 +273,7 @@ fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         total_steps: count(row, "total_steps")?,
         size,
         steps,
+        at_step: count(row, "at_step")?,
         // NULL is a NaN once there are steps.
         last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
         checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),

@@ -107,6 +107,9 @@ pub struct RunRecord {
     pub size: Option<RunSize>,
     /// Steps stored.
     pub steps: u64,
+    /// The step that training got to: of a completed run its last one. Behind `steps` while steps are made again.
+    #[serde(skip)]
+    pub at_step: u64,
     /// Loss of the step stored last.
     pub last_loss: Option<f64>,
     /// Step of the checkpoint that it would go on from.

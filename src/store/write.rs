@@ -10,7 +10,7 @@ use super::{
     unix_time,
 };
 use crate::{
-    event::{Event, FailureKind, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
+    event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::Metrics,
     plan::RunConfig,
 };
@@ -213,9 +213,10 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             tx.prepare_cached("UPDATE runs SET checkpoint_step = ?2 WHERE key = ?1")?
                 .execute(params![key, Count(*step)])?;
         }
+        Event::ModelKept { files } => insert_kept_files(tx, key, files)?,
         Event::RunFinished(outcome) => match outcome {
             Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
-            Outcome::Interrupted => set_state(tx, key, RunState::Interrupted, None, None)?,
+            Outcome::Interrupted | Outcome::Retried => set_state(tx, key, RunState::Interrupted, None, None)?,
             Outcome::Paused { step } => {
                 let message = format!("{WAITS} {step} for the runs it is compared with");
                 set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
@@ -331,6 +332,17 @@ fn insert_probes(
             s.predicted,
             probabilities
         ])?;
+    }
+    Ok(())
+}
+
+fn insert_kept_files(tx: &Transaction<'_>, key: &str, files: &[KeptFile]) -> rusqlite::Result<()> {
+    // They belong together: no file of an earlier model may be among them.
+    tx.execute("DELETE FROM kept_files WHERE run = ?1", [key])?;
+    let mut insert = tx
+        .prepare_cached("INSERT INTO kept_files (run, name, bytes, sha256, modified_ns) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for file in files {
+        insert.execute(params![key, file.name, Count(file.bytes), file.sha256, file.modified_ns])?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{TrainError, policy::Best};
 use crate::{
     engine::{Engine, OptimizerState},
+    format::short,
     model::{Metadata, Named, read_metadata, read_sealed, write_sealed},
 };
 
@@ -29,6 +30,9 @@ pub struct State {
     pub best: Best,
     /// Step of the last evaluation: one that is due but was cut short is made on resuming.
     pub evaluated_at: u64,
+    /// Steps after which a split was evaluated. Empty in states of version 0.1.0, which did not keep it.
+    #[serde(default)]
+    pub evaluations: Vec<u64>,
     /// Whether early stopping has ended training.
     pub stopped: bool,
 }
@@ -38,10 +42,15 @@ pub struct State {
 struct Header {
     train: State,
     optimizer: OptimizerState,
+    /// Key of the run. States of version 0.1.0 name none.
+    #[serde(default)]
+    run: Option<String>,
 }
 
 /// A state of training with its parameters and moments.
 pub struct Saved {
+    /// Key of the run that it is of; none: a version that did not write it.
+    pub run: Option<String>,
     /// Where training stands.
     pub state: State,
     /// What the optimiser knows.
@@ -53,19 +62,21 @@ pub struct Saved {
 /// Keys of what the headers of states and of best weights say.
 const STATE: &str = "taper_state";
 const STEP: &str = "taper_step";
+const RUN: &str = "taper_run";
 
 /// The older of the two generations, beside the newer: `state.previous.safetensors` for `state.safetensors`.
 pub fn previous(state: &Path) -> PathBuf {
     state.with_extension("previous.safetensors")
 }
 
-/// Writes state, parameters and moments as one file. The state that was there becomes the one before it.
+/// Writes state, parameters and moments of the run `run` as one file. The state that was there becomes the one before it.
 ///
 /// # Errors
 /// Where it cannot be written; the states that were there are untouched then.
-pub fn write_state(path: &Path, state: &State, engine: &dyn Engine) -> Result<(), TrainError> {
+pub fn write_state(path: &Path, run: &str, state: &State, engine: &dyn Engine) -> Result<(), TrainError> {
     let (optimizer, tensors) = engine.state();
-    let json = serde_json::to_string(&Header { train: state.clone(), optimizer }).expect("plain data");
+    let json =
+        serde_json::to_string(&Header { train: state.clone(), optimizer, run: Some(run.into()) }).expect("plain data");
     let metadata = Metadata::from([(STATE.to_string(), json)]);
     Ok(write_sealed(path, Some(&previous(path)), &tensors, metadata)?)
 }
@@ -76,16 +87,17 @@ pub fn write_state(path: &Path, state: &State, engine: &dyn Engine) -> Result<()
 /// Where the file is not there, or not as it was written.
 pub fn read_state(path: &Path) -> Result<Saved, TrainError> {
     let (metadata, tensors) = read_sealed(path)?;
-    let Header { train, optimizer } = header(path, &metadata)?;
-    Ok(Saved { state: train, optimizer, tensors })
+    let Header { train, optimizer, run } = header(path, &metadata)?;
+    Ok(Saved { run, state: train, optimizer, tensors })
 }
 
-/// Where the training stands that [`write_state`] wrote, without reading its tensors.
+/// What [`write_state`] wrote, without its tensors: the run's key, where it names one, and where its training is.
 ///
 /// # Errors
 /// Where the file is not there, or its header is not as it was written.
-pub fn peek_state(path: &Path) -> Result<State, TrainError> {
-    Ok(header(path, &read_metadata(path)?)?.train)
+pub fn peek_state(path: &Path) -> Result<(Option<String>, State), TrainError> {
+    let Header { run, train, .. } = header(path, &read_metadata(path)?)?;
+    Ok((run, train))
 }
 
 fn header(path: &Path, metadata: &Metadata) -> Result<Header, TrainError> {
@@ -94,19 +106,28 @@ fn header(path: &Path, metadata: &Metadata) -> Result<Header, TrainError> {
     serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))
 }
 
-/// Writes the parameters of an evaluation made after `step` steps.
-pub fn write_best(path: &Path, step: u64, parameters: &[Named]) -> Result<(), TrainError> {
-    let metadata = Metadata::from([(STEP.to_string(), step.to_string())]);
+/// Writes the parameters of an evaluation of the run `run` after `step` steps.
+pub fn write_best(path: &Path, run: &str, step: u64, parameters: &[Named]) -> Result<(), TrainError> {
+    let metadata = Metadata::from([(STEP.to_string(), step.to_string()), (RUN.to_string(), run.to_string())]);
     Ok(write_sealed(path, None, parameters, metadata)?)
 }
 
-/// Reads what [`write_best`] wrote: step and parameters.
+/// Reads what [`write_best`] wrote for the run `run`: step and parameters.
 ///
 /// # Errors
-/// Where the file is not there, or not as it was written.
-pub fn read_best(path: &Path) -> Result<(u64, BTreeMap<String, Tensor>), TrainError> {
+/// Where the file is not there, not as it was written, or of another run.
+pub fn read_best(path: &Path, run: &str) -> Result<(u64, BTreeMap<String, Tensor>), TrainError> {
     let (metadata, tensors) = read_sealed(path)?;
+    let unfit = |message: String| TrainError::State { path: path.into(), message };
+    // Version 0.1.0 did not write the key.
+    if let Some(other) = metadata.get(RUN).filter(|other| *other != run) {
+        return Err(unfit(of_another_run(other)));
+    }
     let step = metadata.get(STEP).and_then(|step| step.parse().ok());
-    let no_step = || TrainError::State { path: path.into(), message: "its header names no step".into() };
-    Ok((step.ok_or_else(no_step)?, tensors))
+    Ok((step.ok_or_else(|| unfit("its header names no step".into()))?, tensors))
+}
+
+/// Says that a file belongs to the run of that key.
+pub fn of_another_run(key: &str) -> String {
+    format!("it is of another run, {}", short(key))
 }

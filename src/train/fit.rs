@@ -30,6 +30,8 @@ pub struct ProbeText {
 
 /// Where a run leaves files while it trains.
 pub struct Outputs<'a> {
+    /// Key of the run: its files name it.
+    pub run: &'a str,
     /// The state for going on after an interruption; none: the run cannot go on, and needs no disk for it.
     pub state: Option<PathBuf>,
     /// Weights of the best evaluation (`keep = best`).
@@ -180,7 +182,7 @@ impl Fit<'_> {
             self.take_best()?;
         }
         self.measure(When::After)?;
-        let sha256 = digest(&self.engine.parameters())?;
+        let sha256 = weights_digest(&self.engine.parameters())?;
         self.emit(Event::WeightsKept { sha256 })?;
         Ok(Outcome::Completed)
     }
@@ -293,11 +295,12 @@ impl Fit<'_> {
                     let all = self.engine.parameters();
                     let trained: Vec<Named> =
                         all.into_iter().filter(|p| !is_frozen(&p.name, &self.job.train.freeze)).collect();
-                    checkpoint::write_best(&self.job.outputs.best, step, &trained)?;
+                    checkpoint::write_best(&self.job.outputs.best, self.job.outputs.run, step, &trained)?;
                 }
                 self.state.stopped = self.state.best.stops(self.job.train);
             }
             self.last = Some((step, split, evaluation));
+            self.state.evaluations.push(step);
         }
         if self.job.checkpoint.keep == Keep::All {
             (self.job.outputs.export)(step, self.engine)?;
@@ -309,7 +312,7 @@ impl Fit<'_> {
     /// Ends with the weights of the best evaluation.
     fn take_best(&mut self) -> Result<(), TrainError> {
         let (path, want) = (&self.job.outputs.best, self.state.best.step);
-        let (step, weights) = checkpoint::read_best(path)?;
+        let (step, weights) = checkpoint::read_best(path, self.job.outputs.run)?;
         if step != want {
             // On a device that does not give the same numbers twice, steps made again may make another evaluation the best.
             let message = format!("holds the weights of step {step}, not those of step {want}, which were the best");
@@ -324,7 +327,7 @@ impl Fit<'_> {
         let (Some(path), step) = (&self.job.outputs.state, self.state.step) else { return Ok(()) };
         self.collect(true, Instant::now())?;
         self.emit(Event::CheckpointStarted { step })?;
-        checkpoint::write_state(path, &self.state, self.engine)?;
+        checkpoint::write_state(path, self.job.outputs.run, &self.state, self.engine)?;
         self.saved = (step, Instant::now());
         self.emit(Event::CheckpointSaved { step })
     }
@@ -343,8 +346,11 @@ impl Fit<'_> {
     }
 }
 
-/// SHA-256, in hex, over names, shapes and values of parameters, whatever their order.
-fn digest(parameters: &[Named]) -> Result<String, TrainError> {
+/// SHA-256, in hex, over names, shapes and values of parameters, whatever their order: that of [`Event::WeightsKept`].
+///
+/// # Errors
+/// Where the device that holds them fails.
+pub fn weights_digest(parameters: &[Named]) -> Result<String, TrainError> {
     let mut sorted: Vec<&Named> = parameters.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Sha256::new();

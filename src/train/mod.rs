@@ -16,10 +16,10 @@ pub mod schedule;
 pub use checkpoint::{Saved, State, previous, read_state, write_state};
 pub use disk::free_bytes;
 pub use evaluate::{BATCH_TOKENS, Evaluation, evaluate, score_probes};
-pub use fit::{Job, Outputs, ProbeText, fit};
+pub use fit::{Job, Outputs, ProbeText, fit, weights_digest};
 pub use loss::{CrossEntropy, class_weights};
 pub use order::{largest_part, reading_order, step_batches};
-pub use resume::{Resumed, resume, resume_step};
+pub use resume::{Claim, Resumed, resume, resume_step};
 
 use crate::format::bytes;
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Saved, State, TrainError,
-    checkpoint::{peek_state, previous, read_best, read_state},
+    checkpoint::{of_another_run, peek_state, previous, read_best, read_state},
 };
 use crate::model::ModelError;
 
@@ -21,15 +21,28 @@ pub struct Resumed {
     pub notes: Vec<String>,
 }
 
-/// The step that a run would go on from, from headers alone: none where there is no state with a sound header.
-pub fn resume_step(state: &Path) -> Option<u64> {
-    let peek = |path: &Path| peek_state(path).ok().map(|state| state.step);
+/// What has to be true of a state, beyond that it is whole.
+#[derive(Clone, Copy)]
+pub struct Claim<'a> {
+    /// Key of the run: a state that names another is not used.
+    pub run: &'a str,
+    /// Whether everything up to the state is stored; if not, what is missing. The second argument tells whether the state
+    /// names its run.
+    ///
+    /// A state without its log must not be used: the steps before it would be missing from the run for ever.
+    pub is_logged: &'a dyn Fn(&State, bool) -> Result<(), String>,
+}
+
+/// The step of the newest state of a run that is at most `logged`, the number of steps that are stored; from headers alone.
+/// None where there is no such state with a sound header.
+pub fn resume_step(state: &Path, logged: u64) -> Option<u64> {
+    let peek = |path: &Path| peek_state(path).ok().map(|(_, state)| state.step).filter(|step| *step <= logged);
     peek(state).or_else(|| peek(&previous(state)))
 }
 
-/// Reads the newest state at `state` that is whole, and with which training can end as it would have: the one before it where
-/// the newer is damaged, none where both are. Files that cannot be used are removed, so that they never take the place of one
-/// that can.
+/// Reads the newest state at `state` that is whole, that the claim holds for, and with which training can end as it would have:
+/// the one before it where the newer cannot be used, none where neither can. Files that cannot be used are removed, so that
+/// they never replace one that can.
 ///
 /// `best` is where the weights of the best evaluation lie, for a run that keeps those. They may be of a later step than the
 /// state: the steps up to there are made again, and the evaluation with them. They may not be damaged or of another step,
@@ -37,16 +50,17 @@ pub fn resume_step(state: &Path) -> Option<u64> {
 ///
 /// # Errors
 /// Where a file is there and the system does not let it be opened or removed.
-pub fn resume(state: &Path, best: Option<&Path>) -> Result<Resumed, TrainError> {
+pub fn resume(state: &Path, best: Option<&Path>, claim: Claim) -> Result<Resumed, TrainError> {
     let mut problems = Vec::new();
     let mut unusable = Vec::new();
     // The step of the best evaluation that a newer state knows of.
     let mut known_best = 0;
     for path in [state.to_path_buf(), previous(state)] {
-        let Some(read) = if_there(read_state(&path))? else { continue };
+        let Some(read) = if_there(&path, || read_state(&path))? else { continue };
         let fits = read.and_then(|saved| {
+            claim.check(&path, &saved)?;
             if let Some(best) = best.filter(|_| saved.state.best.figure.is_some()) {
-                fit_together(&saved.state, best, known_best)?;
+                fit_together(&saved.state, best, claim.run, known_best)?;
             }
             Ok(saved)
         });
@@ -58,7 +72,10 @@ pub fn resume(state: &Path, best: Option<&Path>) -> Result<Resumed, TrainError> 
                 return Ok(Resumed { saved: Some(saved), notes: told(&problems).map(note).into_iter().collect() });
             }
             Err(e) => {
-                known_best = known_best.max(peek_state(&path).map_or(0, |state| state.best.step));
+                let own = |(run, state): (Option<String>, State)| {
+                    run.is_none_or(|run| run == claim.run).then_some(state.best.step)
+                };
+                known_best = known_best.max(peek_state(&path).ok().and_then(own).unwrap_or(0));
                 problems.push(e.to_string());
                 unusable.push(path);
             }
@@ -70,9 +87,28 @@ pub fn resume(state: &Path, best: Option<&Path>) -> Result<Resumed, TrainError> 
     Ok(Resumed { saved: None, notes: told(&problems).map(note).into_iter().collect() })
 }
 
+impl Claim<'_> {
+    /// Whether it holds for a state.
+    fn check(&self, path: &Path, saved: &Saved) -> Result<(), TrainError> {
+        let unfit = |message: String| TrainError::State { path: path.into(), message };
+        if let Some(other) = saved.run.as_deref().filter(|run| *run != self.run) {
+            return Err(unfit(of_another_run(other)));
+        }
+        (self.is_logged)(&saved.state, saved.run.is_some()).map_err(unfit)
+    }
+}
+
 /// None for a file that is not there; an error for one that the system does not let be opened.
-fn if_there<T>(read: Result<T, TrainError>) -> Result<Option<Result<T, TrainError>>, TrainError> {
-    match read {
+fn if_there<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, TrainError>,
+) -> Result<Option<Result<T, TrainError>>, TrainError> {
+    // A pipe that bears the name would be waited for.
+    if path.metadata().is_ok_and(|facts| !facts.is_file()) {
+        let message = "it is not a plain file: remove it".into();
+        return Err(TrainError::State { path: path.into(), message });
+    }
+    match read() {
         Err(TrainError::Model(ModelError::Io { error, .. })) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(e @ TrainError::Model(ModelError::Io { .. })) => Err(e),
         read => Ok(Some(read)),
@@ -81,14 +117,14 @@ fn if_there<T>(read: Result<T, TrainError>) -> Result<Option<Result<T, TrainErro
 
 /// Whether a run that goes on from `state` will have the weights of its best evaluation. `known_best` is the step of an
 /// evaluation that is known to be the best so far.
-fn fit_together(state: &State, best: &Path, known_best: u64) -> Result<(), TrainError> {
+fn fit_together(state: &State, best: &Path, run: &str, known_best: u64) -> Result<(), TrainError> {
     let will_be_made = |step: u64| step > state.evaluated_at;
     if will_be_made(known_best) {
         return Ok(());
     }
     let unfit = |message: String| TrainError::State { path: best.into(), message };
     let missing = || unfit("not there, though an evaluation was the best so far".into());
-    let (step, _) = if_there(read_best(best))?.ok_or_else(missing)??;
+    let (step, _) = if_there(best, || read_best(best, run))?.ok_or_else(missing)??;
     if step == state.best.step || will_be_made(step) {
         return Ok(());
     }

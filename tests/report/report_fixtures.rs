@@ -286,6 +286,7 @@ impl Recipe {
                 size: None,
                 checkpoint_step: None,
                 steps: total,
+                at_step: 0,
                 last_loss: steps.last().map(|s| s.loss),
                 weights_sha256: None,
                 created_at: 1_772_366_000.0,

@@ -5,6 +5,7 @@
 
 mod decide;
 mod disk;
+mod lost;
 mod support;
 mod torture;
 mod workers;

@@ -7,15 +7,15 @@ use tempfile::TempDir;
 use super::*;
 
 /// Files of a folder by name.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
-fn files(folder: &Path) -> Files {
+pub fn files(folder: &Path) -> Files {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
     let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
     entries.map(|path| (name(&path), fs::read(&path).expect("bytes"))).collect()
 }
 
-fn lay_out(files: &Files) -> TempDir {
+pub fn lay_out(files: &Files) -> TempDir {
     let folder = memory();
     files.iter().for_each(|(name, bytes)| fs::write(folder.path().join(name), bytes).expect("a file"));
     folder
@@ -48,8 +48,8 @@ fn improving() -> Splits {
 /// Makes a run on [`improving`] splits; gives back what was said about its checkpoints too.
 fn improve(folder: &Path, end: End) -> (Made, Vec<String>) {
     let (train, checkpoint) = (eventful(), often());
-    let mut resumed =
-        resume(&folder.join("state.safetensors"), Some(&folder.join("best.safetensors"))).expect("files can be opened");
+    let mut resumed = resume(&folder.join("state.safetensors"), Some(&folder.join("best.safetensors")), ALL_STORED)
+        .expect("files can be opened");
     let notes = std::mem::take(&mut resumed.notes);
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
     (go_on(fresh, resumed, improving(), folder, &train, &checkpoint, end), notes)
@@ -73,7 +73,7 @@ fn ends_alike(folder: &Path, calm: &Made, what: &str) -> Vec<String> {
 }
 
 /// The files of a run that was ended at its `n`th checkpoint (from 0): before it is written, and after.
-fn around_checkpoint(n: usize) -> (Files, Files) {
+pub fn around_checkpoint(n: usize) -> (Files, Files) {
     let made = calm();
     let place = |wanted: fn(&Event) -> bool| {
         let found = made.events.iter().enumerate().filter(|(_, event)| wanted(event)).nth(n).expect("so many");
@@ -87,12 +87,12 @@ fn around_checkpoint(n: usize) -> (Files, Files) {
     )
 }
 
-const STATE: &str = "state.safetensors";
-const PREVIOUS: &str = "state.previous.safetensors";
-const BEST: &str = "best.safetensors";
+pub const STATE: &str = "state.safetensors";
+pub const PREVIOUS: &str = "state.previous.safetensors";
+pub const BEST: &str = "best.safetensors";
 const TEMPORARY: &str = "state.tmp";
 
-fn with(files: &Files, name: &str, bytes: &[u8]) -> Files {
+pub fn with(files: &Files, name: &str, bytes: &[u8]) -> Files {
     let mut files = files.clone();
     files.insert(name.into(), bytes.to_vec());
     files
@@ -114,7 +114,8 @@ fn damaged(bytes: &[u8]) -> Vec<u8> {
 /// The step a folder would go on from, and what is said.
 fn looked_at(files: &Files) -> (Option<u64>, Vec<String>) {
     let folder = lay_out(files);
-    let resumed = resume(&folder.path().join(STATE), Some(&folder.path().join(BEST))).expect("files can be opened");
+    let resumed =
+        resume(&folder.path().join(STATE), Some(&folder.path().join(BEST)), ALL_STORED).expect("files can be opened");
     (resumed.saved.map(|saved| saved.state.step), resumed.notes)
 }
 
@@ -251,7 +252,7 @@ fn the_best_weights_are_those_that_the_state_means_or_are_made_again() {
     // A run that keeps the last weights does not ask for them.
     files.remove(PREVIOUS);
     let folder = lay_out(&files);
-    let resumed = resume(&folder.path().join(STATE), None).expect("a state");
+    let resumed = resume(&folder.path().join(STATE), None, ALL_STORED).expect("a state");
     assert!(resumed.saved.is_some_and(|saved| saved.state.step == 6) && resumed.notes.is_empty());
 }
 
@@ -261,7 +262,7 @@ fn weights_of_another_step_are_never_taken_for_the_best() {
     let (_, at_8) = around_checkpoint(3);
     let (_, at_3) = around_checkpoint(0);
     let folder = lay_out(&at_8);
-    let resumed = resume(&folder.path().join(STATE), None).expect("a state");
+    let resumed = resume(&folder.path().join(STATE), None, ALL_STORED).expect("a state");
     fs::write(folder.path().join(BEST), &at_3[BEST]).expect("a file");
     let train = TrainConfig { max_steps: Some(8), ..eventful() };
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");

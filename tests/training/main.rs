@@ -1,6 +1,7 @@
 //! The training loop: what it makes of a recipe, which weights it keeps, and that it goes on as if nothing had happened.
 
 mod crash;
+mod mutations;
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,7 +17,9 @@ use taper::{
     kernels::Cpu,
     model::{BertConfig, DropoutPlan, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{CrossEntropy, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches},
+    train::{
+        Claim, CrossEntropy, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches,
+    },
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -63,6 +66,12 @@ fn keep(keep: Keep) -> CheckpointConfig {
     CheckpointConfig { keep, metric: Metric::Loss, every_steps: 0, every_minutes: 0.0 }
 }
 
+/// Key of the runs here.
+const RUN: &str = "0123456789abcdef";
+
+/// What is true of a state of theirs where everything up to it is stored.
+const ALL_STORED: Claim = Claim { run: RUN, is_logged: &|_, _| Ok(()) };
+
 /// How a run is cut short: at a poll of the request to stop, at an event, as if the process were gone, or by a pause after
 /// the evaluation of a step.
 #[derive(Clone, Copy)]
@@ -101,7 +110,7 @@ fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: 
 fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
     let best = folder.join("best.safetensors");
     let best = (checkpoint.keep == Keep::Best).then_some(best.as_path());
-    let resumed = resume(&folder.join("state.safetensors"), best).expect("what it goes on from");
+    let resumed = resume(&folder.join("state.safetensors"), best, ALL_STORED).expect("what it goes on from");
     assert!(resumed.notes.is_empty(), "{:?}", resumed.notes);
     go_on(fresh, resumed, rows().2, folder, train, checkpoint, end)
 }
@@ -128,7 +137,7 @@ fn go_on(
         Ok(())
     };
     let (state, best) = (folder.join("state.safetensors"), folder.join("best.safetensors"));
-    let outputs = Outputs { state: Some(state), best, export: &export };
+    let outputs = Outputs { run: RUN, state: Some(state), best, export: &export };
     let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
     let pauses = |step| matches!(end, End::AtPause(at) if at == step);
     let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs, pauses: &pauses };

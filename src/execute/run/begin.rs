@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use super::{Busy, Command};
 use crate::{
-    event::FailureKind,
+    event::{Event, FailureKind},
     execute::{
-        ExecuteError, Prepared, RunFolder, probes,
+        ExecuteError, RunFolder, kept,
+        logged::{self, Logged},
+        probes,
         protocol::{Job, Order, Task},
         sweep::Standing,
     },
-    plan::{Keep, Prune},
+    plan::Prune,
     store::{RunLock, RunRecord, RunState},
 };
 
@@ -77,8 +79,19 @@ impl Command<'_, '_> {
     pub(super) fn task(&mut self, place: usize, record: &RunRecord) -> Result<Option<Task>, ExecuteError> {
         let run = &self.runs[place];
         let folder = RunFolder::new(self.runner.runs, &run.key);
+        let problem = match record.state {
+            RunState::Completed => match logged::missing(self.store, record)? {
+                None => {
+                    // A model that is read is looked at closely.
+                    let is_read = probes::are_new(self.store, run, self.runner.runs)?;
+                    kept::problem(self.store, self.runner.runs, record, run.config.checkpoint.keep, is_read)?
+                }
+                missing => missing,
+            },
+            _ => None,
+        };
         match record.state {
-            RunState::Completed if !model_is_missing(&folder, run) => {
+            RunState::Completed if problem.is_none() => {
                 // A process that ended right after the run's last event left it.
                 folder.forget_state()?;
                 if probes::are_new(self.store, run, self.runner.runs)? {
@@ -101,9 +114,17 @@ impl Command<'_, '_> {
                     // From its checkpoint it would take the same steps again.
                     folder.forget_state()?;
                 }
+                if let Some(problem) = problem {
+                    // What a process that ended right after the run's last event left is no checkpoint of what is made now.
+                    folder.forget_state()?;
+                    let message =
+                        format!("the run is completed, but {problem}: it is trained again from the beginning");
+                    self.tell(place, &Event::Note { message })?;
+                }
                 let rungs = self.sweep.items[place].rungs.clone();
                 let micro_batch_tokens = self.tries[place].micro_batch_tokens;
-                return Ok(Some(Task::Train { rungs, micro_batch_tokens }));
+                let logged = Logged::read(self.store, &self.runs[place])?;
+                return Ok(Some(Task::Train { rungs, micro_batch_tokens, logged }));
             }
         }
         self.end(place);
@@ -128,14 +149,5 @@ impl Command<'_, '_> {
         (self.runner.skipped)(&self.runs[place], &why);
         self.tally.pruned += 1;
         self.end(place);
-    }
-}
-
-/// Whether a run that kept a model lost it (somebody deleted the folder).
-fn model_is_missing(folder: &RunFolder, run: &Prepared) -> bool {
-    match run.config.checkpoint.keep {
-        Keep::None => false,
-        Keep::All if !folder.step_models().is_dir() => true,
-        _ => !folder.model().join("model.safetensors").is_file(),
     }
 }

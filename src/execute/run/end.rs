@@ -22,8 +22,12 @@ impl Command<'_, '_> {
             // Where its worker could still say so, its device could not go on: the next run gets another process.
             self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
         }
-        // Until it is begun again it is as if it had been interrupted.
-        let outcome = if again { Outcome::Interrupted } else { outcome };
+        // A command that is asked to stop leaves it for the next one.
+        let outcome = match again {
+            true if (self.runner.stop)() => Outcome::Interrupted,
+            true => Outcome::Retried,
+            false => outcome,
+        };
         self.tell(place, &Event::RunFinished(outcome.clone()))?;
         let stopping = (self.runner.stop)() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
         let then = match outcome {
@@ -44,7 +48,7 @@ impl Command<'_, '_> {
                 self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
                 Standing::Ended
             }
-            Outcome::Interrupted | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
+            Outcome::Interrupted | Outcome::Retried | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
         };
         if then == Standing::Ended {
             self.look(place)?;

@@ -39,6 +39,8 @@ pub struct Verification {
     pub predictions: u64,
     /// Whether the digest of the kept weights was compared.
     pub weights: bool,
+    /// Whether the files of the kept model are as the run wrote them.
+    pub model: bool,
     /// By how much losses may differ, as a share; none: not at all.
     pub tolerance: Option<f64>,
     /// The first thing that differs.
@@ -89,6 +91,7 @@ impl Comparison {
                 evaluations: 0,
                 predictions: 0,
                 weights: false,
+                model: false,
                 tolerance,
                 difference: None,
                 notes: Vec::new(),
@@ -132,6 +135,16 @@ impl Comparison {
             let was = if so_it_was { "diverged later" } else { "went on" };
             self.differs(&format!("step {}", self.made), "training", was.into(), message.into());
         }
+    }
+
+    /// The files of the kept model are as they were written.
+    pub fn kept_is_sound(&mut self) {
+        self.result.model = true;
+    }
+
+    /// One of them is not.
+    pub fn kept_is_damaged(&mut self, what: String) {
+        self.differs("the kept model", "files", "as the run wrote them".into(), what);
     }
 
     /// What came of it.

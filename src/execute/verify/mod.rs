@@ -15,14 +15,14 @@ use std::{
 };
 
 use self::compare::Comparison;
-use super::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, environment, make::load, own};
+use super::{DeviceChoice, ExecuteError, Kept, Prepared, RunFolder, Workbench, environment, make::load, own};
 use crate::{
     assets::{Library, Settings},
     engine::engine,
     event::{Event, FailureKind, Outcome},
     format::short,
     observe::{Listener, RunInfo},
-    plan::{PlannedRun, RunConfig},
+    plan::{Keep, PlannedRun, RunConfig},
     store::{RunLock, RunRecord, RunState, Store},
     train::{Job, Outputs, TrainError, fit, reading_order},
 };
@@ -82,7 +82,7 @@ impl Verifier<'_> {
             run.config.train.micro_batch_tokens = tokens;
         }
         let here = environment(&run, &device_name);
-        let (tolerance, notes) = grounds::compare(made_with, &here, run.config.train.precision)?;
+        let (tolerance, mut notes) = grounds::compare(made_with, &here, run.config.train.precision)?;
 
         let folder = Folder::make(self.runs, &record.key)?;
         let mut comparison = Comparison::new(store, record, tolerance, self.steps)?;
@@ -99,6 +99,16 @@ impl Verifier<'_> {
                 comparison.diverged(&e.to_string(), record.failure == Some(FailureKind::Diverged));
             }
             Err(e) => return Err(e.into()),
+        }
+        if record.state == RunState::Completed && record.config.checkpoint.keep != Keep::None && !comparison.is_over() {
+            match Kept::of(store, self.runs, record)? {
+                Some(kept) => match kept.check() {
+                    Ok(()) => comparison.kept_is_sound(),
+                    Err(ExecuteError::Kept(damaged)) => comparison.kept_is_damaged(damaged.what),
+                    Err(e) => return Err(e),
+                },
+                None => notes.push("its kept model is not there, and was not looked at".into()),
+            }
         }
         Ok(comparison.result(notes))
     }
@@ -123,7 +133,12 @@ impl Verifier<'_> {
             tokens: &run.tokens,
             splits: &run.splits,
             probes: &[],
-            outputs: Outputs { state: None, best: folder.path.join("best.safetensors"), export: &|_, _| Ok(()) },
+            outputs: Outputs {
+                run: &run.key,
+                state: None,
+                best: folder.path.join("best.safetensors"),
+                export: &|_, _| Ok(()),
+            },
             pauses: &|_| false,
         };
         let over = Cell::new(false);

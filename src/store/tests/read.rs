@@ -231,3 +231,39 @@ fn many_labels_take_the_room_of_their_rows() {
     store.write(|tx| tx.execute("UPDATE predictions SET probabilities = ?1 WHERE row = 7", [whole])).unwrap();
     assert_eq!(store.predictions("k", Split::Test).unwrap()[7], predictions[7]);
 }
+
+#[test]
+fn steps_without_a_gap_are_counted() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    for (key, stored, want) in
+        [("a", &[][..], 0), ("b", &[1, 2, 3], 3), ("c", &[2, 3], 0), ("d", &[1, 2, 4, 5], 2), ("e", &[1, 9], 1)]
+    {
+        register(&mut store, key, key);
+        store.append(key, &stored.iter().map(|at| step(*at, 0.5)).collect::<Vec<_>>()).unwrap();
+        assert_eq!(store.unbroken_steps(key).unwrap(), want, "{key}");
+    }
+}
+
+#[test]
+fn the_files_of_a_kept_model_are_those_written_last() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    register(&mut store, "a", "a");
+    register(&mut store, "b", "b");
+    let file = |name: &str, modified_ns| crate::event::KeptFile {
+        name: name.into(),
+        bytes: 1 << 33,
+        sha256: "ab".repeat(32),
+        modified_ns,
+    };
+    let kept = |files: &[crate::event::KeptFile]| [Event::ModelKept { files: files.to_vec() }];
+    store.append("a", &kept(&[file("config.json", Some(5)), file("vocab.txt", Some(6))])).unwrap();
+    let last = [file("config.json", Some(i64::MAX)), file("model.safetensors", None)];
+    store.append("a", &kept(&last)).unwrap();
+    assert_eq!(store.kept_files("a").unwrap(), last);
+    assert_eq!(store.kept_files("b").unwrap(), []);
+    store.remove_runs(&["a".into()]).unwrap();
+    register(&mut store, "a", "a");
+    assert_eq!(store.kept_files("a").unwrap(), []);
+}

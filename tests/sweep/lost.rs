@@ -1,0 +1,354 @@
+//! What a run left is lost in part, or damaged: the run ends as if nothing had happened, or says what is wrong.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use taper::{
+    execute::{Planning, RunFolder},
+    store::{RunRecord, RunState, Store},
+};
+
+use crate::support::*;
+
+/// A single run of some seconds, whose checkpoints come often, and which stops for want of time after its first steps with
+/// [`STOPPED`].
+const ONE: &str = r#"
+name = "one"
+[model]
+source = "scratch:tiny"
+[data]
+source = "path:rows.csv"
+text_column = "review"
+test = 0.2
+dev = 0.2
+max_length = 32
+[train]
+epochs = 40
+batch_size = 4
+eval_steps = 5
+[checkpoint]
+keep = "best"
+metric = "loss"
+every_steps = 3
+"#;
+
+const STOPPED: [&str; 2] = ["--set", "sweep.max_hours=1e-12"];
+
+fn one() -> Place {
+    let place = Place::new();
+    fs::write(place.path("torture.toml"), ONE).expect("a spec");
+    place
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn store(runs: &Path) -> Store {
+    Store::open_existing(runs).expect("a store")
+}
+
+fn only_run(runs: &Path) -> RunRecord {
+    store(runs).runs().expect("runs").pop().expect("a run")
+}
+
+fn sql(runs: &Path, statement: &str) {
+    let database = Connection::open(runs.join("taper.db")).expect("the database");
+    database.execute_batch(&format!("PRAGMA foreign_keys = on; {statement}")).expect(statement);
+}
+
+fn notes(runs: &Path) -> Vec<String> {
+    let run = only_run(runs);
+    store(runs).notes(&run.key).expect("notes").into_iter().map(|note| note.message).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry").path();
+        let to = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() { copy(&entry, &to) } else { _ = fs::copy(&entry, to).expect("a copy") }
+    }
+}
+
+/// The run, stopped after some steps, with its checkpoint.
+fn stopped(place: &Place, runs: &str) {
+    place.start(runs, &STOPPED).wait_with_output().expect("its end");
+    let run = only_run(&place.path(runs));
+    assert_eq!(run.state, RunState::Interrupted, "it is stopped before its end");
+    assert!(run.checkpoint_step.is_some() && RunFolder::new(&place.path(runs), &run.key).state().is_file());
+}
+
+#[test]
+fn a_checkpoint_whose_log_is_lost_is_not_resumed() {
+    let place = one();
+    place.finish("calm", &[]);
+    let calm = trail(&place.path("calm"));
+    stopped(&place, "stopped");
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss, bool); 6] = [
+        ("nothing", |_| {}, false),
+        ("the database", |runs| fs::remove_file(runs.join("taper.db")).expect("removed"), true),
+        ("the rows of the run", |runs| sql(runs, "DELETE FROM runs"), true),
+        ("the first step", |runs| sql(runs, "DELETE FROM steps WHERE step = 1"), true),
+        ("all steps", |runs| sql(runs, "DELETE FROM steps"), true),
+        ("the evaluation before training", |runs| sql(runs, "DELETE FROM evals WHERE phase = 'before'"), true),
+    ];
+    for (what, lose, begins_anew) in losses {
+        let runs = place.path(&format!("lost {what}"));
+        copy(&place.path("stopped"), &runs);
+        lose(&runs);
+        place.finish(runs.to_str().expect("text"), &[]);
+        assert!(trail(&runs) == calm, "without {what} it ends differently");
+        let said =
+            notes(&runs).iter().any(|note| note.contains("the run begins again") && note.contains("the database"));
+        assert_eq!(said, begins_anew, "{what}: {:?}", notes(&runs));
+        assert_clean(&runs);
+    }
+}
+
+/// An older copy of the database is put back: the checkpoint is ahead of it.
+#[test]
+fn a_checkpoint_that_is_ahead_of_the_database_is_not_resumed() {
+    let place = one();
+    place.finish("calm", &[]);
+    let calm = trail(&place.path("calm"));
+    stopped(&place, "runs");
+    let runs = place.path("runs");
+    fs::copy(runs.join("taper.db"), place.path("older.db")).expect("a copy");
+    let before = only_run(&runs).steps;
+    // Two more checkpoints, so that the state before the newest is ahead too.
+    for _ in 0..2 {
+        stopped(&place, "runs");
+    }
+    assert!(only_run(&runs).checkpoint_step > Some(before), "it got on");
+    fs::copy(place.path("older.db"), runs.join("taper.db")).expect("a copy");
+    place.finish("runs", &[]);
+    assert!(trail(&runs) == calm);
+    let said = notes(&runs);
+    assert!(said.iter().any(|note| note.contains(&format!("holds those up to {before} only"))), "{said:?}");
+}
+
+#[test]
+fn a_completed_run_with_holes_is_trained_again() {
+    let place = one();
+    place.finish("calm", &[]);
+    let calm = trail(&place.path("calm"));
+    let weights = |runs: &Path| fs::read(RunFolder::new(runs, &only_run(runs).key).model().join("model.safetensors"));
+    let kept = weights(&place.path("calm")).expect("weights");
+    let last = only_run(&place.path("calm")).steps;
+    for (loss, words) in [
+        (
+            "DELETE FROM steps WHERE step <= 30; UPDATE runs SET steps = steps - 30".to_string(),
+            format!("of its {last} steps"),
+        ),
+        ("DELETE FROM steps WHERE step = 17".into(), format!("of its {last} steps")),
+        (format!("DELETE FROM steps WHERE step = {last}"), format!("of its {last} steps")),
+        ("DELETE FROM evals WHERE phase = 'before'".into(), "its evaluation on dev before training".into()),
+        ("DELETE FROM evals WHERE phase = 'after' AND split = 'test'".into(), "on test with the kept weights".into()),
+    ] {
+        let runs = place.path("holes");
+        copy(&place.path("calm"), &runs);
+        sql(&runs, &loss);
+        place.finish("holes", &[]);
+        assert!(trail(&runs) == calm, "{loss}");
+        assert_eq!(weights(&runs).expect("weights"), kept);
+        let notes = notes(&runs);
+        let said = |note: &String| note.contains(&words) && note.contains("trained again");
+        assert!(notes.iter().any(said), "{loss}: {notes:?}");
+        // And then it is done.
+        let again = place.taper(&["run", "torture.toml", "--runs", "holes"]);
+        assert!(text(&again).contains("one: 1 done before"), "{}", text(&again));
+        fs::remove_dir_all(&runs).expect("removed");
+    }
+}
+
+/// Writes to a file without changing its size or the time at which it was written.
+fn spoil(path: &Path) {
+    let time = path.metadata().and_then(|facts| facts.modified()).expect("a time");
+    let mut bytes = fs::read(path).expect("bytes");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(path, bytes).expect("written");
+    File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("a time");
+}
+
+fn model(runs: &Path) -> PathBuf {
+    RunFolder::new(runs, &only_run(runs).key).model()
+}
+
+#[test]
+fn a_kept_model_is_used_only_as_it_was_written() {
+    let place = one();
+    let short = ["--set", "train.epochs=1"];
+    place.finish("sound", &short);
+    let key = only_run(&place.path("sound")).key;
+    let run = ["run", "torture.toml", "--runs", "runs", "--set", "train.epochs=1"];
+    let runs = place.path("runs");
+    let uses = |out: &str| {
+        let predict = place.taper(&["predict", "--runs", "runs", &key, "好"]);
+        let export = place.taper(&["export", "--runs", "runs", &key, out]);
+        (predict, export, place.taper(&["verify", "--runs", "runs", &key]))
+    };
+    copy(&place.path("sound"), &runs);
+    let (predict, export, verify) = uses("sound-model");
+    assert!(predict.status.success() && export.status.success() && verify.status.success(), "{}", text(&verify));
+    assert!(text(&verify).contains("the files of the kept model"), "{}", text(&verify));
+    assert_eq!(fs::read_dir(place.path("sound-model")).expect("a folder").count(), 6);
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage, bool); 6] = [
+        ("model.safetensors", |model| spoil(&model.join("model.safetensors")), false),
+        ("config.json", |model| spoil(&model.join("config.json")), false),
+        ("tokenizer.json", |model| spoil(&model.join("tokenizer.json")), false),
+        ("model.safetensors", |model| fs::write(model.join("model.safetensors"), "").expect("written"), true),
+        ("config.json", |model| fs::write(model.join("config.json"), "garbage").expect("written"), true),
+        ("vocab.txt", |model| fs::remove_file(model.join("vocab.txt")).expect("removed"), true),
+    ];
+    for (i, (name, damage, shows)) in damages.into_iter().enumerate() {
+        fs::remove_dir_all(&runs).expect("removed");
+        copy(&place.path("sound"), &runs);
+        // Copies have times of their own: they are looked at, and found to be sound.
+        assert!(text(&place.taper(&run)).contains("one: 1 done before"));
+        damage(&model(&runs));
+        let out = format!("out{i}");
+        let (predict, export, verify) = uses(&out);
+        for (output, code) in [(&predict, 1), (&export, 1), (&verify, 1)] {
+            assert_eq!(output.status.code(), Some(code), "{name}: {}", text(output));
+            assert!(text(output).contains(name), "{name}: {}", text(output));
+        }
+        assert!(text(&predict).contains("the kept model is damaged"), "{}", text(&predict));
+        assert!(fs::read_dir(place.path(&out)).is_ok_and(|mut entries| entries.next().is_none()), "nothing is left");
+        let output = place.taper(&run);
+        assert_eq!(text(&output).contains("its kept model is damaged"), shows, "{name}: {}", text(&output));
+        if shows {
+            assert!(text(&output).contains("one: 1 completed"), "{}", text(&output));
+            let same = |name: &str| {
+                fs::read(model(&runs).join(name)).ok() == fs::read(model(&place.path("sound")).join(name)).ok()
+            };
+            assert!(same("model.safetensors") && same("config.json") && same("vocab.txt"));
+        }
+    }
+}
+
+/// Of runs of a version that did not write down what the files of a model were.
+#[test]
+fn an_older_kept_model_is_held_against_its_weights() {
+    let place = one();
+    let short = ["--set", "train.epochs=1"];
+    place.finish("sound", &short);
+    sql(&place.path("sound"), "DELETE FROM kept_files");
+    let key = only_run(&place.path("sound")).key;
+    let run = ["run", "torture.toml", "--runs", "runs", "--set", "train.epochs=1"];
+    let runs = place.path("runs");
+    copy(&place.path("sound"), &runs);
+    assert!(place.taper(&["predict", "--runs", "runs", &key, "好"]).status.success());
+    assert!(text(&place.taper(&run)).contains("one: 1 done before"));
+    assert_eq!(
+        store(&runs).kept_files(&key).expect("files").len(),
+        6,
+        "what was found to be sound is known from now on"
+    );
+    for (name, damage) in [
+        ("model.safetensors", spoil as fn(&Path)),
+        ("model.safetensors", |path| fs::write(path, "").expect("written")),
+        ("config.json", |path| fs::write(path, "garbage").expect("written")),
+    ] {
+        fs::remove_dir_all(&runs).expect("removed");
+        copy(&place.path("sound"), &runs);
+        damage(&model(&runs).join(name));
+        assert_eq!(place.taper(&["predict", "--runs", "runs", &key, "好"]).status.code(), Some(1));
+        assert_eq!(place.taper(&["verify", "--runs", "runs", &key]).status.code(), Some(1));
+        let output = text(&place.taper(&run));
+        assert!(output.contains("its kept model is damaged") && output.contains("one: 1 completed"), "{output}");
+    }
+}
+
+#[test]
+fn runs_that_a_command_plans_are_not_removed() {
+    let place = one();
+    stopped(&place, "runs");
+    let (runs, key) = (place.path("runs"), only_run(&place.path("runs")).key);
+    let rm = || place.taper(&["rm", "--yes", "--runs", "runs", &key]);
+    let other = Planning::begin(&runs, "other").expect("a lock");
+    let mine = [Planning::begin(&runs, "one").expect("a lock"), Planning::begin(&runs, "one").expect("it is shared")];
+    let refused = rm();
+    assert!(!refused.status.success() && text(&refused).contains("is at the runs of `one`"), "{}", text(&refused));
+    let all = place.taper(&["rm", "--yes", "--runs", "runs", "--experiment", "one"]);
+    assert!(!all.status.success(), "{}", text(&all));
+    let gc = place.taper(&["gc", "--yes", "--runs", "runs"]);
+    assert!(text(&gc).contains("nothing to remove"), "{}", text(&gc));
+    assert_eq!(only_run(&runs).key, key);
+    drop(mine);
+    assert!(rm().status.success() && store(&runs).runs().expect("runs").is_empty());
+    drop(other);
+}
+
+/// A database that goes away under a command takes with it what is measured: the command must not say that all is well.
+#[test]
+fn a_database_that_goes_away_ends_the_command() {
+    let place = one();
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 3] = [
+        ("removed", |file| fs::remove_file(file).expect("removed")),
+        ("moved", |file| fs::rename(file, file.with_extension("away")).expect("moved")),
+        ("replaced", |file| {
+            File::create(file.with_extension("new")).expect("a file");
+            fs::rename(file.with_extension("new"), file).expect("moved");
+        }),
+    ];
+    for (what, change) in changes {
+        let child = place.start(what, &["--set", "train.epochs=400"]);
+        let runs = place.path(what);
+        let under_way = || {
+            let runs = Store::open_existing(&runs).and_then(|store| store.runs()).unwrap_or_default();
+            runs.iter().any(|run| run.checkpoint_step.is_some())
+        };
+        while !under_way() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        change(&runs.join("taper.db"));
+        let output = child.wait_with_output().expect("its end");
+        assert!(!output.status.success(), "{what}: {}", text(&output));
+        assert!(text(&output).contains("taper.db was removed, moved or replaced"), "{what}: {}", text(&output));
+        // And then it is run as if for the first time.
+        if what == "removed" {
+            stopped(&place, what);
+        }
+    }
+}
+
+#[test]
+fn a_runs_folder_may_have_a_name_that_is_no_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let place = one();
+    let name = std::ffi::OsString::from_vec(b"r\xff".to_vec());
+    let taper = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_taper"));
+        command.args(arguments).arg("--runs").arg(&name).current_dir(place.0.path());
+        command.stdin(std::process::Stdio::null()).output().expect("taper starts")
+    };
+    let run = ["run", "torture.toml", "--set", "train.epochs=1"];
+    for said in ["one: 1 completed", "one: 1 done before"] {
+        let output = taper(&run);
+        assert!(output.status.success() && text(&output).contains(said), "{}", text(&output));
+    }
+    let key = only_run(&place.0.path().join(&name)).key;
+    for command in ["verify", "show"] {
+        let output = taper(&[command, &key]);
+        assert!(output.status.success(), "{command}: {}", text(&output));
+    }
+    // The folder that everything is in may have such a name too.
+    let inner = place.0.path().join(&name).join("inner");
+    fs::create_dir(&inner).expect("a folder");
+    for file in ["rows.csv", "torture.toml"] {
+        fs::copy(place.path(file), inner.join(file)).expect("a copy");
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_taper"));
+    let output = command.args(run).current_dir(&inner).output().expect("taper starts");
+    assert!(output.status.success(), "{}", text(&output));
+}
