@@ -122,7 +122,13 @@ pub fn is_locked(runs: &Path, key: &str) -> bool {
 /// Whether nobody has a lock of this name, neither alone nor shared.
 pub fn is_free(runs: &Path, name: &str) -> bool {
     let path = path(runs, name);
-    !is_plain(&path) || File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    if !is_plain(&path) {
+        return true;
+    }
+    match File::open(&path) {
+        Ok(file) => file.try_lock().is_ok(),
+        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
 }
 
 /// Whether the path leads to a plain file, or nowhere: a pipe would be waited for.
