@@ -1,5 +1,7 @@
 //! Figures as people read them, alike in the terminal and in reports. Pure functions.
 
+pub mod names;
+
 use std::borrow::Cow;
 
 /// What stands where there is nothing.

@@ -106,7 +106,8 @@ pub fn parameters(run: &Prepared) -> u64 {
     shape(run).parameters()
 }
 
-fn shape(run: &Prepared) -> ModelShape {
+/// Sizes of a run's model.
+pub fn shape(run: &Prepared) -> ModelShape {
     ModelShape {
         hidden: run.shape.hidden_size,
         layers: run.shape.num_hidden_layers,

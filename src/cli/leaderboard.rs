@@ -4,12 +4,24 @@ use anyhow::Result;
 use serde_json::Value;
 use taper::{
     event::Split,
-    format,
+    format::{self, names},
     plan::Metric,
     report::{Leaderboard, Mean, Trial},
+    store::RunState,
 };
 
 use super::output::Output;
+
+/// How much of a trial is shown: what gives way first where there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Figures with their intervals, states in words.
+    Full,
+    /// Figures alone, states in a word.
+    Short,
+    /// The same without the test split.
+    Least,
+}
 
 /// Prints the `most` best trials, all of them where it is absent: a table, or with `--json` an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
@@ -18,67 +30,154 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         return out.document(&shown);
     }
     let split = word(&board.split);
-    let metric = match board.metric {
-        Metric::Accuracy => "accuracy",
-        Metric::MacroF1 => "macro-F1",
-        Metric::Loss => "loss",
-    };
     // Where the test split chooses, its accuracy is the figure itself.
     let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
-    let chosen = format!("{split} {metric}");
-    let mut header = vec!["#", "trial", "seeds", &chosen];
-    header.extend(tested.then_some("test accuracy"));
-    header.push("state");
-    let rows = shown.iter().map(|trial| {
-        let mut row = vec![
-            trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
-            trial.name.clone(),
-            trial.runs.len().to_string(),
-            cell(trial.figure, board.metric),
-        ];
-        row.extend(tested.then(|| cell(trial.test_accuracy, Metric::Accuracy)));
-        row.push(state(trial));
-        row
+    let seeds = shown.iter().any(|trial| trial.runs.len() > 1);
+    let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
+    let whole = names::distinct(&all);
+    let details = [Detail::Full, Detail::Short].into_iter();
+    let detail =
+        details.into_iter().find(|detail| has_room(shown, &whole, *detail, tested, seeds, board.metric, out.width()));
+    let detail = detail.unwrap_or(Detail::Least);
+    let (intervals, tested) = (detail == Detail::Full, tested && detail != Detail::Least);
+    let figures = |trial: &Trial| {
+        let test = tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
+        [Some(cell(trial.figure, board.metric, intervals)), test].into_iter().flatten()
+    };
+    let rest = |trial: &Trial| {
+        let seeds = seeds.then(|| trial.runs.len().to_string());
+        seeds.into_iter().chain(figures(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
+    };
+    let metric = match (detail, board.metric) {
+        (Detail::Full, metric) => metric_name(metric),
+        (_, Metric::Accuracy) => "acc",
+        (_, Metric::MacroF1) => "F1",
+        (_, Metric::Loss) => "loss",
+    };
+    let test = if intervals { "test accuracy" } else { "test acc" };
+    let heads = [Some(format!("{split} {metric}")), tested.then(|| test.to_string())];
+    let mut header: Vec<String> =
+        seeds.then(|| "seeds".to_string()).into_iter().chain(heads.into_iter().flatten()).collect();
+    header.push("state".into());
+    let rows: Vec<Vec<String>> = shown.iter().map(rest).collect();
+    // A column for each value where there is room for all of them: else the names, in as many lines as they take.
+    let fits = |columns: &names::Columns| {
+        let widest = |i: usize, heads: &[String], cells: &[Vec<String>]| {
+            let cells = cells.iter().map(|row| console::measure_text_width(&row[i]));
+            cells.chain([console::measure_text_width(&heads[i])]).max().unwrap_or(0) + 1
+        };
+        let names: usize = (0..columns.keys.len()).map(|i| widest(i, &columns.keys, &columns.values)).sum();
+        let others: usize = (0..header.len()).map(|i| widest(i, &header, &rows)).sum();
+        out.width().is_some_and(|width| names + others + 4 <= width)
+    };
+    let columns = names::columns(&all).filter(fits).unwrap_or_else(|| names::Columns {
+        keys: vec!["trial".into()],
+        values: whole.into_iter().map(|name| vec![name]).collect(),
     });
+    let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
+    let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
+    let rows =
+        shown.iter().zip(columns.values).zip(rows).map(|((trial, values), rest)| {
+            [rank(trial)].into_iter().chain(values).chain(rest).collect::<Vec<String>>()
+        });
     out.table(&header, rows)?;
     if shown.len() < board.trials.len() {
         let more = board.trials.len() - shown.len();
         out.line(format!("… and {more} more: taper list {} --leaderboard", board.experiment))?;
     }
-    let has = |several: bool| shown.iter().any(|t| t.figure.is_some_and(|f| f.low.is_some() && (f.n > 1) == several));
-    if has(true) {
-        out.line("±: 95 % interval of the mean over seeds (Student)")?;
-    }
-    if has(false) {
-        out.line("(…): 95 % interval of one run's accuracy for its number of rows (Wilson)")?;
+    for note in footnotes(shown, tested && intervals, intervals) {
+        out.wrapped(note)?;
     }
     Ok(())
 }
 
-/// `91.3% ± 0.8` of several seeds, `91.3% (90.1–92.4)` of one.
-fn cell(figure: Option<Mean>, metric: Metric) -> String {
-    let Some(Mean { n, mean, half, low, high, .. }) = figure else { return format::NOTHING.into() };
-    let text = if metric == Metric::Loss { format!("{mean:.4}") } else { format::percent(mean) };
-    match (half.filter(|_| n > 1), low.zip(high)) {
-        (Some(half), _) if metric == Metric::Loss => format!("{text} ± {half:.4}"),
-        // Two seeds far apart tell nothing: more than everything is not more.
-        (Some(half), _) => format!("{text} ± {:.1}", (half * 100.0).min(100.0)),
-        (None, None) => text,
-        (None, Some((low, high))) => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
+/// Whether so much has room on a terminal of `width` columns, with no word of a name cut.
+fn has_room(
+    shown: &[Trial],
+    names: &[String],
+    detail: Detail,
+    tested: bool,
+    seeds: bool,
+    metric: Metric,
+    width: Option<usize>,
+) -> bool {
+    let Some(width) = width else { return true };
+    let widest = |texts: &mut dyn Iterator<Item = String>| {
+        texts.map(|text| console::measure_text_width(&text) + 1).max().unwrap_or(0)
+    };
+    let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
+    let full = detail == Detail::Full;
+    let heading = if full { "test accuracy" } else { "test acc" }.to_string();
+    let figures = |figure: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(figure).chain([heading.clone()]));
+    let mut fixed = 4 + if seeds { "SEEDS ".len() } else { 0 } + figures(&|trial| cell(trial.figure, metric, full));
+    if tested {
+        fixed += figures(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
+    }
+    let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
+    let left = width.saturating_sub(fixed);
+    // A long state is broken into lines as a name is: they share what is left.
+    left >= word + state || full && left / 2 > word.max("completed".len())
+}
+
+/// What the intervals of these trials are, and what is marked.
+fn footnotes(shown: &[Trial], tested: bool, intervals: bool) -> Vec<&'static str> {
+    let cells =
+        |trial: &Trial| [Some(trial.figure).filter(|_| intervals), Some(trial.test_accuracy).filter(|_| tested)];
+    let means = || shown.iter().flat_map(cells).flatten().flatten().filter(|mean| mean.shown().is_some());
+    let notes = [
+        (means().any(|m| m.n == 1), "(…) of one seed: 95 % interval for its number of rows (Wilson)"),
+        (
+            means().any(|m| m.n == 2),
+            "(…) of two seeds: from one to the other, or the interval for the rows if wider (n = 2)",
+        ),
+        (
+            means().any(|m| m.n > 2),
+            "(…) of more seeds: 95 % interval of their mean (Student's t), or that for the rows if wider",
+        ),
+        (
+            shown.iter().any(|trial| trial.warned > 0),
+            "! predicts one class, or is no better than always answering the commonest label",
+        ),
+    ];
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
+}
+
+/// What a metric is called.
+pub fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "accuracy",
+        Metric::MacroF1 => "macro-F1",
+        Metric::Loss => "loss",
     }
 }
 
-/// `completed`; `failed`; of several seeds with what is done: `running, 2 of 3 done`.
-fn state(trial: &Trial) -> String {
-    let state = word(&trial.state);
-    match trial.runs.len() {
-        n if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
-        _ => state,
+/// `91.3% (90.1–92.4)`.
+pub fn cell(figure: Option<Mean>, metric: Metric, intervals: bool) -> String {
+    let Some(figure) = figure else { return format::NOTHING.into() };
+    let mean = figure.mean;
+    let text = if metric == Metric::Loss { format!("{mean:.4}") } else { format::percent(mean) };
+    match (figure.shown().filter(|_| intervals), metric) {
+        (None, _) => text,
+        (Some((low, high)), Metric::Loss) => format!("{text} ({low:.4}–{high:.4})"),
+        (Some((low, high)), _) => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
     }
+}
+
+/// `completed`; `failed`; `pruned at step 12 of 36`; of several seeds with what is done: `running, 2 of 3 done`. Marked where
+/// its model does nothing.
+fn state(trial: &Trial, detail: Detail) -> String {
+    let state = word(&trial.state);
+    let text = match (trial.runs.len(), trial.state, trial.step) {
+        _ if detail != Detail::Full => state,
+        (_, RunState::Pruned, Some((step, total))) => format!("{state} at step {step} of {total}"),
+        (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
+        _ => state,
+    };
+    if trial.warned > 0 { format!("{text} !") } else { text }
 }
 
 /// The word that an enumeration is stored as.
-fn word(value: &impl serde::Serialize) -> String {
+pub fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),

@@ -5,6 +5,7 @@
 
 mod ask;
 mod common;
+mod conclude;
 mod costs;
 mod doctor;
 mod downloads;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
-use taper::format;
+use taper::{format, observe::wrap};
 
 use super::Global;
 
@@ -23,6 +23,20 @@ impl Output {
     pub fn new(global: &Global) -> Self {
         let stdout = io::stdout();
         Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
+    }
+
+    /// Columns of the terminal; none where it is none.
+    pub fn width(&self) -> Option<usize> {
+        let columns = || usize::from(console::Term::stdout().size().1);
+        self.terminal.then(columns)
+    }
+
+    /// A text, on a terminal in as many lines as it takes.
+    pub fn wrapped(&mut self, text: &str) -> Result<()> {
+        match self.width() {
+            None => self.line(text),
+            Some(width) => wrap(&format::visible(text), width).into_iter().try_for_each(|line| self.line(line)),
+        }
     }
 
     /// One line, or several. Whatever names and texts hold, nothing in it steers a terminal.

@@ -11,24 +11,20 @@ use taper::{
         threads,
     },
     format,
-    observe::{JsonLines, Listener, Listeners, PlannedInfo, Progress, Recorder},
-    plan::Prune,
-    report::Leaderboard,
+    observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder},
+    plan::{Prune, prune::rungs},
     spec::LoadedSpec,
-    store::{EvalRecord, ExperimentRecord, NewRun, RunRecord, RunState, SpecFile, Store, StoreError},
+    store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
 };
 
 use super::{
     Global, Unusable, common,
     common::{Planner, SpecArgs},
-    costs::Costs,
-    leaderboard,
+    conclude::conclude,
+    costs::{self, Costs},
     output::{self, Output},
     reader::Reader,
 };
-
-/// Trials of the leaderboard after a sweep.
-const LEADERS: usize = 10;
 
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
@@ -145,8 +141,8 @@ impl Run {
         let result = loop {
             planner.save_lock()?;
             let experiment = self.register(&mut store, &spec, &planner.runs)?;
-            let planned = planned(&store, &planner.runs, global)?;
-            runner.listener.planned(&planned, planner.to_come());
+            let runs = planned(&store, &planner.runs, &runner.prune, global)?;
+            runner.listener.planned(&PlannedSweep { runs, to_come: planner.to_come(), prune: runner.prune });
             match run_all(&mut store, &planner.runs, &mut runner) {
                 Ok(part) => tally += part,
                 Err(e) => break Err(e),
@@ -201,7 +197,7 @@ impl Run {
                 false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
             }
         }
-        if out.json { Ok(()) } else { self.conclude(store, experiment, tally, out) }
+        if out.json { Ok(()) } else { conclude(store, experiment, tally, out) }
     }
 
     /// Stores the plan as far as it is known.
@@ -273,57 +269,18 @@ impl Run {
         let refused = if left_open { DeviceChoice::why_no_gpu() } else { None };
         devices.iter().map(line).chain(refused).collect()
     }
-
-    /// What came of it, and what to do next.
-    fn conclude(&self, store: &Store, experiment: &ExperimentRecord, tally: Tally, out: &mut Output) -> Result<()> {
-        let parts = [
-            (tally.completed, "completed"),
-            (tally.already_done, "done before"),
-            (tally.failed, "failed"),
-            (tally.pruned, "pruned"),
-            (tally.stopped, "stopped"),
-            (tally.beyond_budget, "left: the sweep's budget is spent"),
-            (tally.held, "left: they are compared together with a run that failed"),
-        ];
-        let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
-        let runs = planned_runs(store, experiment)?;
-        let measured = runs.iter().any(|run| run.final_metrics.is_some());
-        if let [run] = &runs[..] {
-            if let Some(m) = &run.final_metrics {
-                let split = if run.config.data.test > 0.0 { "test" } else { "dev" };
-                let figure = format!("{split} accuracy {}", format::percent(m.accuracy));
-                let key = format::short(&run.key).to_string();
-                out.rows([vec![key, run.name.clone(), figure, format!("loss {:.4}", m.loss)]])?;
-            }
-        } else if measured {
-            out.line("")?;
-            let runs: Result<Vec<_>, StoreError> =
-                runs.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
-            let runs = runs?;
-            let runs: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|(run, evals)| (run, &evals[..])).collect();
-            leaderboard::print(&Leaderboard::new(&experiment.name, &runs), Some(LEADERS), out)?;
-        }
-        if tally.stopped > 0 {
-            out.line("the same command goes on where this one stopped")?;
-        } else if measured {
-            out.line(format!("next: taper report {}", experiment.name))?;
-        }
-        Ok(())
-    }
 }
 
-/// The runs of this command's plan, whatever other command has planned under the same name since.
-fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
-    let of_plan = |(key, name): &(String, String)| {
-        let record = store.known(key).transpose()?;
-        Some(record.map(|run| RunRecord { name: name.clone(), experiment: experiment.name.clone(), ..run }))
-    };
-    Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
+/// What a step of a run costs beside those of others: the arithmetic of its rows, each taken to be of a usual length.
+fn step_cost(run: &Prepared) -> f64 {
+    const USUAL: usize = 64;
+    let train = &run.config.train;
+    let rows = (train.batch_size * train.gradient_accumulation_steps).min(run.splits.train.len().max(1));
+    rows as f64 * costs::shape(run).forward_flop(run.config.data.max_length.min(USUAL) as u64)
 }
 
 /// The runs as the live view wants to know them.
-fn planned(store: &Store, runs: &[Prepared], global: &Global) -> Result<Vec<PlannedInfo>> {
+fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> Result<Vec<PlannedInfo>> {
     let info = |run: &Prepared| {
         let record = store.run(&run.key)?;
         let step = match record.state {
@@ -338,6 +295,10 @@ fn planned(store: &Store, runs: &[Prepared], global: &Global) -> Result<Vec<Plan
             total_steps: run.steps.total,
             step,
             metric: run.config.checkpoint.metric,
+            keep: run.config.checkpoint.keep,
+            has_dev: !run.splits.dev.is_empty(),
+            rungs: rungs(prune, &run.config.train, run.splits.train.len() as u64),
+            step_cost: step_cost(run),
         })
     };
     runs.iter().map(info).collect()

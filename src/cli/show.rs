@@ -7,17 +7,23 @@ use clap::Args;
 use serde::Serialize;
 use taper::{
     format,
+    stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
+    warning::Warning,
 };
 
-use super::{Global, common, output::Output};
+use self::erased::Tag;
+use super::{Global, common, conclude::measured_on, output::Output};
 
 /// Show one run.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper show 3f2a\n  taper show quickstart --json")]
+#[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
     /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
+    /// Show the resolved settings too.
+    #[arg(long)]
+    config: bool,
 }
 
 /// A run with what was measured of it.
@@ -28,6 +34,7 @@ struct Whole<'a> {
     evaluations: Vec<EvalRecord>,
     probes: Vec<ProbeRecord>,
     notes: Vec<taper::store::NoteRecord>,
+    warnings: Vec<Warning>,
     folder: String,
 }
 
@@ -41,19 +48,20 @@ impl Show {
             evaluations: store.evals(&run.key)?,
             probes: store.probes(&run.key)?,
             notes: store.notes(&run.key)?,
+            warnings: store.warnings(&run.key)?,
             folder: folder.path().display().to_string(),
             run: &run,
         };
         if out.json {
             out.document(&whole)?;
         } else {
-            print(&whole, out)?;
+            print(&whole, self.config, out)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(whole: &Whole, out: &mut Output) -> Result<()> {
+fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
     let run = whole.run;
     out.line(format!("{}  {}", run.name, common::state(run)))?;
     if let Some(message) = &run.message {
@@ -71,22 +79,15 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
     for note in &whole.notes {
         out.line(format!("note        {}", note.message))?;
     }
-    out.line("")?;
-    let tag = |v: &dyn erased::Tag| v.tag();
-    out.table(
-        &["when", "step", "split", "rows", "loss", "accuracy", "macro-F1"],
-        whole.evaluations.iter().map(|e| {
-            vec![
-                tag(&e.when),
-                e.step.to_string(),
-                tag(&e.split),
-                format::count(e.metrics.rows),
-                format!("{:.4}", e.metrics.loss),
-                format::percent(e.metrics.accuracy),
-                format::percent(e.metrics.macro_f1),
-            ]
-        }),
-    )?;
+    let known_before = |warning: &&Warning| warning.kind.is_known_before();
+    for warning in whole.warnings.iter().filter(known_before) {
+        out.line(format!("warning     {}", warning.message))?;
+    }
+    if config {
+        out.line("")?;
+        out.line(toml::to_string_pretty(&run.config)?.trim_end())?;
+    }
+    let tag = |v: &dyn Tag| v.tag();
     if !whole.probes.is_empty() {
         out.line("")?;
         out.table(
@@ -104,7 +105,38 @@ fn print(whole: &Whole, out: &mut Output) -> Result<()> {
         )?;
     }
     out.line("")?;
-    out.line(toml::to_string_pretty(&run.config)?.trim_end())
+    out.table(
+        &["when", "step", "split", "rows", "loss", "accuracy", "macro-F1"],
+        whole.evaluations.iter().map(|e| {
+            vec![
+                tag(&e.when),
+                e.step.to_string(),
+                tag(&e.split),
+                format::count(e.metrics.rows),
+                format!("{:.4}", e.metrics.loss),
+                format::percent(e.metrics.accuracy),
+                format::percent(e.metrics.macro_f1),
+            ]
+        }),
+    )?;
+    if let Some(m) = &run.final_metrics {
+        let i = wilson(m.right(), m.rows);
+        out.line(format!(
+            "\n{} accuracy {} (95 % interval {:.1}–{:.1}, {} rows)",
+            measured_on(run).tag(),
+            format::percent(m.accuracy),
+            i.low * 100.0,
+            i.high * 100.0,
+            format::count(m.rows)
+        ))?;
+    }
+    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)) {
+        out.line(format!("warning: {}", warning.message))?;
+    }
+    if !config {
+        out.line(format!("settings: taper show {} --config", format::short(&run.key)))?;
+    }
+    Ok(())
 }
 
 /// Names of enumerations as they are stored.

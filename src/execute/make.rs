@@ -3,7 +3,9 @@
 use std::{cell::RefCell, io, path::Path, thread, time::Duration};
 
 use super::{
-    ExecuteError, Prepared, RunFolder, environment, kept,
+    ExecuteError, Prepared, RunFolder, environment,
+    judge::judge,
+    kept,
     logged::{Logged, measured},
     prepare::is_weights,
     protocol::Report,
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{Device, Engine, engine},
-    event::{Event, FailureKind, Outcome},
+    event::{Event, FailureKind, Outcome, When},
     model::{Loaded, Parameters, Weights},
     plan::Keep,
     store::{Environment, RunLock, holder},
@@ -179,7 +181,12 @@ fn train(
         outputs: Outputs { run: &run.key, state: Some(folder.state()), best: folder.best(), export: &export },
         pauses: &pauses,
     };
+    let mut measured = None;
     let mut emit = |event: Event| {
+        if let Event::EvalCompleted { when: When::After, split, metrics, .. } = &event {
+            // The test split, where there is one, comes last.
+            measured = Some((*split, metrics.clone()));
+        }
         line.event(event).map_err(|e| {
             gone.borrow_mut().get_or_insert(e);
             "the command is gone".into()
@@ -190,6 +197,12 @@ fn train(
         return Err(End::Gone(e));
     }
     let outcome = outcome?;
+    if let (Outcome::Completed, Some((split, metrics))) = (&outcome, measured) {
+        let train_rows = run.dataset.class_counts(&run.splits.train);
+        if let Some(warning) = judge(&metrics, split, run.config.checkpoint.metric, &train_rows) {
+            line.event(Event::Warned(warning)).map_err(End::Gone)?;
+        }
+    }
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
         write(&folder.model(), engine.as_ref())?;
         let files = kept::measure(&folder.model())?;

@@ -12,6 +12,7 @@ mod device;
 mod environment;
 mod figures;
 mod folder;
+mod judge;
 mod kept;
 mod logged;
 mod make;

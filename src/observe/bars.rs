@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use console::{measure_text_width, style};
+use indicatif::{MultiProgress, ProgressBar};
 
 use super::{
     RunInfo,
     lines::{View, split_name},
-    progress::style,
+    progress,
+    text::cut_start,
 };
-use crate::{
-    event::{Event, Split},
-    format::one_line,
-};
+use crate::{event::Event, format::one_line};
+
+/// Characters of a bar.
+const BAR: usize = 10;
+/// A name that has to give way keeps so many columns, until there is nothing else to leave out.
+const NAME: usize = 16;
 
 /// The bars of each run that is under way.
 #[derive(Default)]
@@ -24,8 +28,15 @@ struct Bars {
 }
 
 impl AllBars {
-    /// Brings the bars of a run up to date after an event.
-    pub fn tell(&mut self, all: &MultiProgress, colour: bool, run: &RunInfo, view: &View, event: &Event) {
+    /// Brings the bars of a run up to date after an event, on a terminal of `width` columns.
+    pub fn tell(
+        &mut self,
+        all: &MultiProgress,
+        (width, colour): (usize, bool),
+        run: &RunInfo,
+        view: &View,
+        event: &Event,
+    ) {
         match event {
             Event::RunFinished(_) => {
                 if let Some(bars) = self.0.remove(&run.key) {
@@ -33,24 +44,25 @@ impl AllBars {
                 }
             }
             Event::RunStarted { .. } | Event::StepCompleted(_) | Event::EvalCompleted { .. } => {
-                let bars = self.entry(all, colour, run);
+                let bars = self.entry(all, run);
                 if let (Event::EvalCompleted { .. }, Some(bar)) = (event, bars.eval.take()) {
                     bar.finish_and_clear();
                     all.remove(&bar);
                 }
-                bars.run.set_length(view.total_steps);
-                bars.run.set_position(view.step);
-                bars.run.set_message(view.status());
+                bars.run.set_message(run_line(&run.name, view, width, colour));
             }
             Event::EvalProgress { split, done, total } => {
-                let bars = self.entry(all, colour, run);
+                let bars = self.entry(all, run);
                 let run_bar = &bars.run;
                 let bar = bars.eval.get_or_insert_with(|| {
-                    let bar = ProgressBar::new(*total).with_style(run_style(colour)).with_prefix(eval_prefix(*split));
-                    all.insert_after(run_bar, bar)
+                    all.insert_after(run_bar, ProgressBar::new(0).with_style(progress::style("{msg}")))
                 });
-                bar.set_length(*total);
-                bar.set_position(*done);
+                let line = format!(
+                    "  evaluating {} {} {done}/{total} rows",
+                    split_name(*split),
+                    painted(*done, *total, colour)
+                );
+                bar.set_message(if measure_text_width(&line) > width { format!("  {done}/{total}") } else { line });
                 bar.tick();
             }
             _ => {}
@@ -69,9 +81,9 @@ impl AllBars {
     }
 
     /// The bars of a run, new ones where it has none.
-    fn entry(&mut self, all: &MultiProgress, colour: bool, run: &RunInfo) -> &mut Bars {
+    fn entry(&mut self, all: &MultiProgress, run: &RunInfo) -> &mut Bars {
         self.0.entry(run.key.clone()).or_insert_with(|| {
-            let bar = ProgressBar::new(0).with_style(run_style(colour)).with_prefix(shortened(&run.name));
+            let bar = ProgressBar::new(0).with_style(progress::style("{msg}"));
             Bars { run: all.add(bar), eval: None }
         })
     }
@@ -86,22 +98,107 @@ impl Bars {
     }
 }
 
-/// The name of a run in as many characters as leave room for the figures beside it.
-fn shortened(name: &str) -> String {
-    const MOST: usize = 20;
-    let name = one_line(name);
-    match name.char_indices().nth(MOST) {
-        Some(_) => name.chars().take(MOST - 1).chain(['…']).collect(),
-        None => name,
+/// `━━━━╸─────`.
+pub(super) fn bar(done: u64, total: u64) -> String {
+    let halves = (done.min(total) as usize * 2 * BAR).checked_div(total as usize).unwrap_or(0);
+    let (full, half) = (halves / 2, halves % 2);
+    format!("{}{}{}", "━".repeat(full), "╸".repeat(half), "─".repeat(BAR - full - half))
+}
+
+fn painted(done: u64, total: u64, colour: bool) -> String {
+    style(bar(done, total)).for_stderr().force_styling(colour).cyan().to_string()
+}
+
+/// One line for a run at work: its name, a bar, its steps, and what [`View::parts`] says, in `width` columns. What has no
+/// room is left out whole, or else of the name: its beginning.
+fn run_line(name: &str, view: &View, width: usize, colour: bool) -> String {
+    let name = &one_line(name);
+    let steps = format!("{}/{}", view.step, view.total_steps);
+    let [loss, figure, speed, left] = view.parts();
+    let (mut with_bar, mut loss, mut speed, mut figure) = (true, Some(loss), Some(speed), Some(figure));
+    let tail = |loss: &Option<String>, figure: &Option<String>, speed: &Option<String>| -> String {
+        let parts = [Some(&steps), loss.as_ref(), figure.as_ref(), speed.as_ref(), Some(&left)];
+        parts.into_iter().flatten().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("  ")
+    };
+    let room = |tail: &str, with_bar: bool| {
+        width.saturating_sub(measure_text_width(tail) + 1 + if with_bar { BAR + 1 } else { 0 })
+    };
+    let wanted = measure_text_width(name);
+    // In this order things give way: the speed, the name down to its end, the bar, the loss, the figure.
+    let mut text = tail(&loss, &figure, &speed);
+    if room(&text, with_bar) < wanted {
+        speed = None;
+        text = tail(&loss, &figure, &speed);
     }
+    let least = wanted.min(NAME);
+    if room(&text, with_bar) < least {
+        with_bar = false;
+    }
+    if room(&text, with_bar) < least {
+        loss = None;
+        text = tail(&loss, &figure, &speed);
+    }
+    if width < measure_text_width(&text) {
+        figure = None;
+        text = tail(&loss, &figure, &speed);
+    }
+    let name = cut_start(name, room(&text, with_bar).min(wanted));
+    let bar = if with_bar { format!("{} ", painted(view.step, view.total_steps, colour)) } else { String::new() };
+    // Of a name nothing that helps is left in a few columns.
+    let name = if measure_text_width(&name) < wanted.min(4) { String::new() } else { format!("{name} ") };
+    format!("{name}{bar}{text}")
 }
 
-fn eval_prefix(split: Split) -> String {
-    format!("  evaluating {}", split_name(split))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Split, When},
+        store::testing::{eval, step},
+    };
 
-fn run_style(colour: bool) -> ProgressStyle {
-    // Narrow enough that loss, accuracy, speed and time left fit beside it in 80 columns.
-    let bar = if colour { "{bar:10.cyan/blue}" } else { "{bar:10}" };
-    style(&format!("{{prefix}} {bar} {{pos}}/{{len}}  {{wide_msg}}"))
+    fn view() -> (RunInfo, View) {
+        let run =
+            RunInfo { log_steps: 0, ..RunInfo::single("k", "limit=600 precision=bf16 lr=3e-4 这家饭店 seed=12") };
+        let mut view = View::default();
+        let rows = (480, 60, 120);
+        let started = Event::RunStarted {
+            total_steps: 1200,
+            steps_per_epoch: 300,
+            resumed_from: None,
+            rows,
+            parameters: 9,
+            train_labels: Vec::new(),
+        };
+        let events = [started, step(1, 0.5), eval(When::During, 1, Split::Dev, 3), step(412, 0.5)];
+        events.iter().for_each(|event| _ = view.tell(&run, event));
+        (run, view)
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_and_no_number_is_cut() {
+        let (run, view) = view();
+        let at = |width| run_line(&run.name, &view, width, false);
+        let numbers = "412/1200  loss 0.5000  dev 75.0%";
+        let full = at(200);
+        assert!(full.starts_with(&run.name) && full.contains(" ━━━─────── ") && full.contains("tok/s  eta "), "{full}");
+        let eta = full.split("eta ").nth(1).unwrap().to_string();
+        for width in 40..=160 {
+            let line = at(width);
+            assert!(measure_text_width(&line) <= width, "{width}: {line}");
+            assert!(line.ends_with(&format!("eta {eta}")) && line.contains("412/1200"), "{width}: {line}");
+            assert!(line.contains("dev 75.0%"), "{width}: {line}");
+        }
+        assert!(at(80).contains(numbers) && at(80).contains("seed=12") && !at(80).contains("tok/s"), "{}", at(80));
+        assert!(at(120).contains("lr=3e-4"), "free columns go to the name: {}", at(120));
+    }
+
+    #[test]
+    fn bars_fill_by_halves() {
+        assert_eq!(
+            [bar(0, 10), bar(5, 10), bar(11, 10), bar(3, 0)],
+            ["──────────", "━━━━━─────", "━━━━━━━━━━", "──────────"]
+        );
+        assert_eq!(bar(11, 20), "━━━━━╸────");
+    }
 }

@@ -1,10 +1,14 @@
-//! A table of runs that fits a terminal: rows as lines of text. Pure; nothing here knows where the figures come from.
+//! A table of trials that fits a terminal: rows as lines of text. Pure; nothing here knows where the figures come from.
 
 use console::{StyledObject, measure_text_width, style};
 
-use crate::format::{NOTHING, duration, one_line};
+use super::{
+    bars::bar,
+    text::{cut, cut_start, cut_words, left, right, wrap},
+};
+use crate::format::{NOTHING, duration, one_line, visible};
 
-/// How a run stands, in the eyes of someone who watches.
+/// How a trial stands, in the eyes of someone who watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It trains, or measures.
@@ -25,7 +29,7 @@ pub enum Standing {
 
 impl Standing {
     /// One word for it.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Waiting => "waiting",
@@ -49,25 +53,29 @@ impl Standing {
     }
 }
 
-/// What is shown of a run.
+/// What is shown of a trial: runs that differ in nothing but their seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Its name.
-    pub name: String,
+    /// Its values, as many as the board has keys.
+    pub values: Vec<String>,
     /// How it stands.
     pub standing: Standing,
-    /// Steps made.
+    /// (Seeds done, seeds in all).
+    pub seeds: (usize, usize),
+    /// Steps made by all its seeds.
     pub step: u64,
     /// Steps in all; 0 where that is not known.
     pub total: u64,
     /// The evaluation that it is at, in words; stands in place of the steps.
     pub evaluating: Option<String>,
-    /// Training loss by now.
+    /// Training loss by now, smoothed.
     pub loss: Option<f64>,
-    /// Best figure by now, in words.
-    pub best: Option<String>,
-    /// Seconds left; of a run that ended, seconds that it took.
-    pub time_s: Option<f64>,
+    /// Its figure by now, in words.
+    pub figure: Option<String>,
+    /// Seconds of training by now.
+    pub elapsed_s: Option<f64>,
+    /// Seconds left of its runs at work.
+    pub left_s: Option<f64>,
     /// Why it ended as it did: stands in place of the figures.
     pub reason: Option<String>,
 }
@@ -75,19 +83,22 @@ pub struct Row {
 impl Row {
     /// The row with texts of one line that steer no terminal.
     fn visible(&self) -> Self {
-        Self { name: one_line(&self.name), reason: self.reason.as_deref().map(one_line), ..self.clone() }
+        let values = self.values.iter().map(|value| one_line(value)).collect();
+        Self { values, reason: self.reason.as_deref().map(one_line), ..self.clone() }
     }
 }
 
-/// A table: who is at work, who ended last, and how the whole stands.
+/// A table: the trial that leads, those at work, the others by their figures; and how the whole stands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
-    /// What the best figures are: `best dev`.
-    pub best: String,
-    /// Runs at work, the first ones more worth showing.
-    pub active: Vec<Row>,
-    /// Runs that are not at work, those most worth showing first.
-    pub others: Vec<Row>,
+    /// Headings of the values that tell trials apart.
+    pub keys: Vec<String>,
+    /// What the figures are: `dev acc`.
+    pub figure: String,
+    /// Trials, those most worth showing first. Those that were pruned are only counted.
+    pub rows: Vec<Row>,
+    /// The trial that leads by now, in words.
+    pub best: Option<String>,
     /// One line for the whole.
     pub summary: String,
 }
@@ -101,44 +112,64 @@ pub struct Size {
     pub height: usize,
 }
 
-/// Narrowest column of names; others give way to it.
-const NAME: usize = 14;
 /// The longest word for a state.
 const STATE: usize = "completed".len();
 /// Characters of a bar.
 const BAR: usize = 10;
 /// Between two columns.
 const GAP: usize = 2;
+/// Narrowest column of a text, and of a heading that is cut.
+const TEXT: usize = 8;
+const HEADING: usize = 5;
 
 impl Board {
-    /// The table as lines, no more than `size.height` and none wider than `size.width`: a header, the runs at work,
-    /// others as far as there is room, the summary.
+    /// The table as lines, no more than `size.height` and none wider than `size.width`: a header, trials as far as there is
+    /// room, how many more there are, the one that leads, the summary.
     pub fn lines(&self, size: Size, colour: bool) -> Vec<String> {
-        let room = size.height.saturating_sub(2);
-        // What a row says came from outside; the colours are added below.
-        let shown = |rows: &[Row]| rows.iter().map(Row::visible).collect::<Vec<_>>();
-        let (active, others) = (shown(&self.active), shown(&self.others));
-        let mut rows: Vec<&Row> = active.iter().collect();
-        let mut hidden = 0;
-        if rows.len() > room {
-            // The line that says so takes a place too.
-            hidden = rows.len() - room.saturating_sub(1);
-            rows.truncate(room.saturating_sub(1));
-        } else {
-            rows.extend(others.iter().take(room - rows.len()));
+        // What names and reasons say came from outside; the colours are added below.
+        let safe = Self {
+            keys: self.keys.iter().map(|key| one_line(key)).collect(),
+            rows: self.rows.iter().map(Row::visible).collect(),
+            best: self.best.as_deref().map(|best| visible(best).into_owned()),
+            ..self.clone()
+        };
+        safe.fitted(size, colour)
+    }
+
+    fn fitted(&self, size: Size, colour: bool) -> Vec<String> {
+        let mut below: Vec<String> = Vec::new();
+        if let Some(best) = &self.best {
+            below.extend(wrap(best, size.width));
         }
+        below.extend(wrap(&self.summary, size.width));
+        let room = size.height.saturating_sub(below.len() + 1);
+        let shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
         let mut lines = Vec::new();
-        if !rows.is_empty() {
-            let columns = Columns::fit(&self.best, &rows, size.width);
-            lines.push(style(columns.header(&self.best)).for_stderr().force_styling(colour).dim().to_string());
-            lines.extend(rows.iter().map(|row| columns.row(row, colour)));
+        if shown > 0 {
+            let columns = Layout::fit(self, &self.rows[..shown], size.width);
+            lines.push(style(columns.header()).for_stderr().force_styling(colour).dim().to_string());
+            lines.extend(self.rows[..shown].iter().enumerate().map(|(i, row)| columns.row(i, row, colour)));
         }
-        if hidden > 0 {
-            lines.push(cut(&format!("… and {hidden} more at work"), size.width));
+        if shown < self.rows.len() && room > 0 {
+            lines.push(cut_words(&self.more(shown), size.width));
         }
-        lines.push(cut(&self.summary, size.width));
+        lines.extend(below);
         // On a terminal of one or two lines the summary says most.
-        lines.split_off(lines.len().saturating_sub(size.height))
+        lines.iter().skip(lines.len().saturating_sub(size.height)).map(|line| cut(line, size.width)).collect()
+    }
+
+    /// `… and 44 more: 40 pending, 4 completed`.
+    fn more(&self, shown: usize) -> String {
+        let rest = &self.rows[shown..];
+        let mut counts: Vec<(Standing, usize)> = Vec::new();
+        for row in rest {
+            match counts.iter_mut().find(|(standing, _)| *standing == row.standing) {
+                Some((_, n)) => *n += 1,
+                None => counts.push((row.standing, 1)),
+            }
+        }
+        let counts: Vec<String> = counts.iter().map(|(standing, n)| format!("{n} {}", standing.word())).collect();
+        format!("… and {} more: {}", rest.len(), counts.join(", "))
     }
 }
 
@@ -148,84 +179,151 @@ enum Column {
     Bar,
     Steps,
     Loss,
-    Best,
-    Time,
+    Figure,
+    Elapsed,
+    Left,
 }
 
+const COLUMNS: [Column; 6] = [Column::Bar, Column::Steps, Column::Loss, Column::Figure, Column::Elapsed, Column::Left];
+
 /// What gives way first where there is no room.
-const LEAST_FIRST: [Column; 5] = [Column::Bar, Column::Loss, Column::Time, Column::Best, Column::Steps];
+const LEAST_FIRST: [Column; 6] =
+    [Column::Bar, Column::Elapsed, Column::Loss, Column::Left, Column::Steps, Column::Figure];
 
 /// The columns that there is room for, and their widths.
-struct Columns {
+struct Layout<'a> {
+    board: &'a Board,
     width: usize,
-    name: usize,
+    /// Keys that are shown, with their widths; where some have no room, rows are numbered.
+    values: Vec<(usize, usize)>,
+    numbers: usize,
+    seeds: usize,
     shown: Vec<(Column, usize)>,
 }
 
-impl Columns {
-    fn fit(best: &str, rows: &[&Row], width: usize) -> Self {
+impl<'a> Layout<'a> {
+    fn fit(board: &'a Board, rows: &[Row], width: usize) -> Self {
         let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
-        let wanted = widest(&mut rows.iter().map(|row| measure_text_width(&row.name))).max("RUN".len());
-        let mut shown: Vec<(Column, usize)> = [Column::Bar, Column::Steps, Column::Loss, Column::Best, Column::Time]
+        let value = |key: usize| {
+            widest(&mut board.rows.iter().filter_map(|row| row.values.get(key)).map(|value| measure_text_width(value)))
+        };
+        // Of each value's column: the least, which cuts no number; with all texts whole; with its heading whole too.
+        let number = |text: &String| text.parse::<f64>().is_ok();
+        let numbers = |key: usize| board.rows.iter().filter_map(|row| row.values.get(key)).all(number);
+        let keys: Vec<[usize; 3]> = (0..board.keys.len())
+            .map(|key| {
+                let (cells, heading) = (value(key), measure_text_width(&board.keys[key]));
+                let least = if numbers(key) { cells } else { cells.min(TEXT) };
+                [least.max(heading.min(HEADING)), cells.max(heading.min(HEADING)), cells.max(heading)]
+            })
+            .collect();
+        let several = board.rows.iter().any(|row| row.seeds.1 > 1);
+        let seeds = widest(&mut rows.iter().map(|row| seeds(row).len())).max("SEEDS".len());
+        let seeds = if several { seeds } else { 0 };
+        let mut shown: Vec<(Column, usize)> = COLUMNS
             .into_iter()
             .map(|column| {
                 let cells = rows.iter().filter(|row| row.reason.is_none()).map(|row| column.cell(row));
-                let cells = cells.map(|cell| measure_text_width(&cell)).chain([column.title(best).len()]);
+                let cells = cells.map(|cell| measure_text_width(&cell)).chain([column.title(board).len()]);
                 (column, widest(&mut cells.chain([column.usual()])))
             })
             .collect();
-        let left = |shown: &[(Column, usize)]| {
+        let room = |shown: &[(Column, usize)]| {
             let taken: usize = shown.iter().map(|(_, width)| width + GAP).sum();
-            width.saturating_sub(taken + STATE + GAP)
+            width.saturating_sub(taken + if seeds > 0 { seeds + GAP } else { 0 } + STATE)
         };
-        for column in LEAST_FIRST {
-            if left(&shown) >= NAME.min(wanted) {
+        let wanted = |of: usize, from: usize| keys[from..].iter().map(|widths| widths[of] + GAP).sum::<usize>();
+        for (i, column) in LEAST_FIRST.into_iter().enumerate() {
+            // A heading is worth more than the first two.
+            if room(&shown) >= wanted(if i < 2 { 2 } else { 0 }, 0) {
                 break;
             }
             shown.retain(|(other, _)| *other != column);
         }
-        Self { width, name: wanted.min(left(&shown)), shown }
+        let (mut first, mut numbers) = (0, 0);
+        if room(&shown) < wanted(0, 0) {
+            numbers = board.rows.len().to_string().len() + 1;
+            while first < keys.len() && room(&shown) < wanted(0, first) + numbers + GAP {
+                first += 1;
+            }
+        }
+        // What is free goes to the texts, then to the headings.
+        let mut free = room(&shown).saturating_sub(wanted(0, first) + if numbers > 0 { numbers + GAP } else { 0 });
+        let mut values: Vec<(usize, usize)> = (first..keys.len()).map(|key| (key, keys[key][0])).collect();
+        for goal in [1, 2] {
+            while free > 0 {
+                let narrow = values.iter_mut().filter(|(key, width)| *width < keys[*key][goal]);
+                let Some((_, width)) = narrow.min_by_key(|(_, width)| *width) else { break };
+                *width += 1;
+                free -= 1;
+            }
+        }
+        Self { board, width, values, numbers, seeds, shown }
     }
 
-    fn header(&self, best: &str) -> String {
-        let mut text = format!("{}  {}", left("RUN", self.name), left("STATE", STATE));
+    fn header(&self) -> String {
+        let mut text = String::new();
+        if self.numbers > 0 {
+            text += &left("#", self.numbers + GAP);
+        }
+        for &(key, width) in &self.values {
+            text += &left(&cut(&self.board.keys[key].to_uppercase(), width), width + GAP);
+        }
+        if self.seeds > 0 {
+            text += &left("SEEDS", self.seeds + GAP);
+        }
+        text += &left("STATE", STATE);
         for (column, width) in &self.shown {
-            text += "  ";
-            text += &column.align(&column.title(best), *width);
+            text += &" ".repeat(GAP);
+            text += &column.align(&column.title(self.board), *width);
         }
         cut(text.trim_end(), self.width)
     }
 
-    fn row(&self, row: &Row, colour: bool) -> String {
-        let name = left(&cut_middle(&row.name, self.name), self.name);
-        let state = row.standing.paint(left(row.standing.word(), STATE), colour);
-        let mut text = format!("{name}  {state}");
+    fn row(&self, place: usize, row: &Row, colour: bool) -> String {
+        let mut text = String::new();
+        if self.numbers > 0 {
+            text += &left(&(place + 1).to_string(), self.numbers + GAP);
+        }
+        for &(key, width) in &self.values {
+            let value = row.values.get(key).map_or(NOTHING, String::as_str);
+            text += &left(&cut_start(value, width), width + GAP);
+        }
+        if self.seeds > 0 {
+            text += &left(&seeds(row), self.seeds + GAP);
+        }
+        let before = measure_text_width(&text) + STATE + GAP;
+        text += &row.standing.paint(left(row.standing.word(), STATE), colour).to_string();
         if let Some(reason) = &row.reason {
-            text += "  ";
-            text += &cut(reason, self.width.saturating_sub(self.name + GAP + STATE + GAP));
+            text += &" ".repeat(GAP);
+            text += &cut_words(reason, self.width.saturating_sub(before));
         } else {
             for (column, width) in &self.shown {
                 let cell = column.align(&column.cell(row), *width);
-                text += "  ";
+                text += &" ".repeat(GAP);
                 match column {
                     Column::Bar if colour => text += &style(cell).for_stderr().force_styling(true).cyan().to_string(),
                     _ => text += &cell,
                 }
             }
         }
-        // Where a terminal is narrower than a state there is nothing to be told.
-        if measure_text_width(&text) > self.width { cut(&row.name, self.width) } else { text.trim_end().to_string() }
+        text.trim_end().to_string()
     }
 }
 
+fn seeds(row: &Row) -> String {
+    format!("{}/{}", row.seeds.0, row.seeds.1)
+}
+
 impl Column {
-    fn title(self, best: &str) -> String {
+    fn title(self, board: &Board) -> String {
         match self {
             Self::Bar => String::new(),
-            Self::Steps => "STEPS".into(),
-            Self::Loss => "LOSS".into(),
-            Self::Best => best.to_uppercase(),
-            Self::Time => "ETA".into(),
+            Self::Steps => "STEP".into(),
+            Self::Loss => "TRAIN LOSS".into(),
+            Self::Figure => board.figure.to_uppercase(),
+            Self::Elapsed => "ELAPSED".into(),
+            Self::Left => "LEFT".into(),
         }
     }
 
@@ -235,12 +333,13 @@ impl Column {
             Self::Bar => BAR,
             Self::Steps => "120/1200".len(),
             Self::Loss => "0.1234".len(),
-            Self::Best => "91.3%".len(),
-            Self::Time => "in 3m12s".len(),
+            Self::Figure => "91.3%".len(),
+            Self::Elapsed | Self::Left => "3m12s".len(),
         }
     }
 
     fn cell(self, row: &Row) -> String {
+        let time = |seconds: Option<f64>| seconds.map_or(NOTHING.into(), duration);
         match self {
             Self::Bar => bar(row.step, row.total),
             Self::Steps => match (&row.evaluating, row.total) {
@@ -249,152 +348,128 @@ impl Column {
                 (None, total) => format!("{}/{total}", row.step),
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| format!("{loss:.4}")),
-            Self::Best => row.best.clone().unwrap_or_else(|| NOTHING.into()),
-            Self::Time => match (row.time_s, row.standing) {
-                (None, _) => NOTHING.into(),
-                (Some(s), Standing::Running) => duration(s),
-                (Some(s), _) => format!("in {}", duration(s)),
-            },
+            Self::Figure => row.figure.clone().unwrap_or_else(|| NOTHING.into()),
+            Self::Elapsed => time(row.elapsed_s),
+            Self::Left => time(row.left_s),
         }
     }
 
     /// Figures stand right, so that their digits stand below each other.
     fn align(self, cell: &str, width: usize) -> String {
-        let space = " ".repeat(width.saturating_sub(measure_text_width(cell)));
-        if self == Self::Bar { format!("{cell}{space}") } else { format!("{space}{cell}") }
+        if self == Self::Bar { left(cell, width) } else { right(cell, width) }
     }
-}
-
-/// `━━━━╸─────`.
-fn bar(step: u64, total: u64) -> String {
-    let halves = (step.min(total) as usize * 2 * BAR).checked_div(total as usize).unwrap_or(0);
-    let (full, half) = (halves / 2, halves % 2);
-    format!("{}{}{}", "━".repeat(full), "╸".repeat(half), "─".repeat(BAR - full - half))
-}
-
-/// The text and as many spaces as make it `width` columns wide.
-fn left(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
-}
-
-/// The beginning of the text in `width` columns, an ellipsis at its end where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if width == 0 { String::new() } else { console::truncate_str(text, width, "…").into_owned() }
-}
-
-/// The text in `width` columns, its middle left out where it is longer: names of runs end in what tells them apart.
-fn cut_middle(text: &str, width: usize) -> String {
-    if measure_text_width(text) <= width {
-        return text.into();
-    }
-    let room = width.saturating_sub(1);
-    let mut end = text.len();
-    let mut taken = 0;
-    for (at, c) in text.char_indices().rev() {
-        taken += measure_text_width(c.encode_utf8(&mut [0; 4]));
-        if taken > room / 2 {
-            break;
-        }
-        end = at;
-    }
-    let tail = &text[end..];
-    let head = console::truncate_str(text, room - measure_text_width(tail), "");
-    if width == 0 { String::new() } else { format!("{head}…{tail}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(name: &str, standing: Standing) -> Row {
+    fn row(values: &[&str], standing: Standing) -> Row {
         Row {
-            name: name.into(),
+            values: values.iter().map(|value| value.to_string()).collect(),
             standing,
+            seeds: (1, 3),
             step: 412,
             total: 900,
             evaluating: None,
             loss: Some(0.43124),
-            best: Some("91.3%".into()),
-            time_s: Some(192.0),
+            figure: Some("91.3%".into()),
+            elapsed_s: Some(161.0),
+            left_s: Some(192.0),
             reason: None,
         }
     }
 
     fn board() -> Board {
-        let failed =
-            Row { reason: Some("out of memory: 3 GiB were asked for".into()), ..row("lr=3e-5", Standing::Failed) };
-        let done = Row { step: 900, ..row("lr=2e-5", Standing::Completed) };
+        let running = row(&["16", "0.1", "3e-4"], Standing::Running);
+        let failed = Row {
+            reason: Some("out of memory: 3 GiB were asked for".into()),
+            ..row(&["8", "0", "1"], Standing::Failed)
+        };
+        let done = Row { step: 900, left_s: None, seeds: (3, 3), ..row(&["32", "0", "1e-3"], Standing::Completed) };
         Board {
-            best: "best dev".into(),
-            active: vec![row("lr=1e-5 note=这家饭店真贴心 seed=1", Standing::Running)],
-            others: vec![failed, done],
-            summary: "1 of 12 done, 1 failed, 10 left  eta 12m00s".into(),
+            keys: ["batch_size", "dropout", "lr"].map(String::from).into(),
+            figure: "dev acc".into(),
+            rows: vec![done, running, failed],
+            best: Some("best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
+            summary: "3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s".into(),
         }
     }
 
+    fn size(width: usize, height: usize) -> Size {
+        Size { width, height }
+    }
+
     #[test]
-    fn eighty_columns_hold_it_all() {
+    fn eighty_columns_hold_what_tells_trials_apart() {
         let want = "\
-RUN                  STATE                     STEPS    LOSS  BEST DEV       ETA
-lr=1e-5 n…心 seed=1  running    ━━━━╸─────   412/900  0.4312     91.3%     3m12s
-lr=3e-5              failed     out of memory: 3 GiB were asked for
-lr=2e-5              completed  ━━━━━━━━━━   900/900  0.4312     91.3%  in 3m12s
-1 of 12 done, 1 failed, 10 left  eta 12m00s";
-        let lines = board().lines(Size { width: 80, height: 24 }, false);
-        assert_eq!(lines.join("\n"), want);
+BATCH_SIZE  DROPOUT  LR    SEEDS  STATE          STEP  TRAIN LOSS  DEV ACC   LEFT
+32          0        1e-3  3/3    completed   900/900      0.4312    91.3%      –
+16          0.1      3e-4  1/3    running     412/900      0.4312    91.3%  3m12s
+8           0        1     1/3    failed     out of memory: 3 GiB were asked for
+best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
+3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
+        assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
+        let narrower = board().lines(size(60, 24), false);
+        assert!(narrower[0].contains("BATC") && !narrower[0].contains("TRAIN LOSS"), "{narrower:#?}");
+        assert!(narrower[1].starts_with("32 ") && narrower[1].ends_with("900/900    91.3%"), "{narrower:#?}");
+        assert!(board().lines(size(120, 24), false)[2].contains("━━━━╸─────"));
     }
 
     #[test]
     fn nothing_is_wider_or_taller_than_the_terminal() {
         let mut board = board();
-        board.active = (0..30).map(|i| row(&format!("{i} 送餐很快味道不错分量也足"), Standing::Running)).collect();
+        board.rows =
+            (0..30).map(|i| row(&[&i.to_string(), "送餐很快味道不错分量也足", "2e-5"], Standing::Running)).collect();
         for width in 0..130 {
             for height in 1..40 {
-                let lines = board.lines(Size { width, height }, width % 2 == 0);
+                let lines = board.lines(size(width, height), width % 2 == 0);
                 assert!(lines.len() <= height, "{width}x{height}: {lines:#?}");
-                assert!(lines.iter().all(|line| measure_text_width(line) <= width), "{width}x{height}: {lines:#?}");
+                let fits = |line: &String| measure_text_width(line) <= width || width < 8;
+                assert!(lines.iter().all(fits), "{width}x{height}: {lines:#?}");
             }
         }
-        let lines = board.lines(Size { width: 80, height: 10 }, false);
-        assert_eq!((lines.len(), lines[8].as_str()), (10, "… and 23 more at work"));
-        assert_eq!(board.lines(Size { width: 80, height: 1 }, false), [board.summary.clone()]);
+        let lines = board.lines(size(80, 10), false);
+        assert_eq!((lines.len(), lines[7].as_str()), (10, "… and 24 more: 24 running"));
+        assert_eq!(board.lines(size(80, 1), false), [board.summary.clone()]);
     }
 
     #[test]
-    fn columns_give_way_to_the_name() {
-        let at = |width| board().lines(Size { width, height: 24 }, false).swap_remove(1);
-        let has = |width, texts: [&str; 4]| texts.map(|text| at(width).contains(text));
-        let texts = ["━", "0.4312", "3m12s", "91.3%"];
-        for (width, want) in [(80, [true; 4]), (65, [false, true, true, true]), (56, [false, false, true, true])] {
-            assert_eq!(has(width, texts), want, "{}", at(width));
+    fn no_number_is_cut_from_forty_columns_on() {
+        let text = "path:/models/hfl/rbt3";
+        let mut board = board();
+        board.keys.push("source".into());
+        board.rows.iter_mut().for_each(|row| row.values.push(text.into()));
+        let mut whole: Vec<String> =
+            ["16", "0.1", "3e-4", "8", "0", "1", "32", "1e-3", "–", "1/3", "3/3"].map(String::from).into();
+        whole.extend(["412/900", "900/900", "0.4312", "91.3%", "3m12s", "2m41s", "1", "2", "3"].map(String::from));
+        for width in 40..130 {
+            for line in board.lines(size(width, 24), false).into_iter().skip(1).take(2) {
+                for word in line.split_whitespace().filter(|word| word.chars().any(|c| c.is_ascii_digit())) {
+                    let cut_text = word.trim_start_matches('…');
+                    assert!(whole.contains(&word.to_string()) || text.ends_with(cut_text), "{width}: {word} in {line}");
+                }
+            }
         }
-        assert_eq!(at(36), "lr=1e-5… seed=1  running     412/900");
+        // Where not all values have room, rows are numbered, and the last values stay.
+        let lines = board.lines(size(40, 24), false);
+        assert!(lines[0].starts_with('#') && lines[1].contains("completed"), "{lines:#?}");
+    }
+
+    #[test]
+    fn one_seed_has_no_column_of_seeds() {
+        let mut board = board();
+        board.rows.iter_mut().for_each(|row| row.seeds = (0, 1));
+        assert!(!board.lines(size(120, 24), false)[0].contains("SEEDS"));
     }
 
     #[test]
     fn colour_only_where_it_is_wanted() {
-        let size = Size { width: 80, height: 24 };
+        let size = size(130, 24);
         assert!(!board().lines(size, false).concat().contains('\x1b'));
         let coloured = board().lines(size, true);
-        assert!(coloured[2].contains("\x1b[31m") && coloured[1].contains("\x1b[36m"), "{coloured:?}");
+        assert!(coloured[3].contains("\x1b[31m") && coloured[2].contains("\x1b[36m"), "{coloured:?}");
         let plain: Vec<_> = coloured.iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect();
         assert_eq!(plain, board().lines(size, false));
-    }
-
-    #[test]
-    fn names_keep_both_ends() {
-        assert_eq!(cut_middle("lr=1e-5 seed=1", 20), "lr=1e-5 seed=1");
-        assert_eq!(cut_middle("max_length=64 lr=1e-5 seed=12", 16), "max_leng…seed=12");
-        assert_eq!(cut_middle("这家饭店真贴心", 6), "这…心");
-        assert_eq!([cut_middle("abc", 0), cut_middle("abc", 1), cut_middle("abc", 2)], ["", "…", "a…"]);
-    }
-
-    #[test]
-    fn bars() {
-        assert_eq!(
-            [bar(0, 10), bar(5, 10), bar(11, 10), bar(3, 0)],
-            ["──────────", "━━━━━─────", "━━━━━━━━━━", "──────────"]
-        );
-        assert_eq!(bar(11, 20), "━━━━━╸────");
     }
 }

@@ -52,7 +52,7 @@ mod tests {
 
     fn lines(events: &[Event]) -> Vec<Value> {
         let mut out = Vec::new();
-        let run = RunInfo { key: "ab12".into(), name: "lr=1e-5".into(), log_steps: 50, position: (1, 1) };
+        let run = RunInfo::single("ab12", "lr=1e-5");
         let mut listener = JsonLines::new(&mut out);
         events.iter().for_each(|event| listener.on(&run, event).unwrap());
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_an_error() {
-        let run = RunInfo { key: "k".into(), name: "n".into(), log_steps: 1, position: (1, 1) };
+        let run = RunInfo::single("k", "n");
         let mut nowhere = [0u8; 4];
         let error = JsonLines::new(&mut nowhere[..]).on(&run, &Event::CheckpointSaved { step: 1 }).unwrap_err();
         assert!(error.to_string().starts_with("cannot write the JSON lines"), "{error}");

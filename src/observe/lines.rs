@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, duration, one_line, percent, short},
+    format::{brief, count, duration, one_line, percent, short},
 };
 
 /// Steps over which speed is measured: long enough to even out batches of different lengths, short enough to follow a
@@ -42,8 +42,13 @@ pub(super) struct View {
     pub total_steps: u64,
     pub step: u64,
     pub smoothed_loss: Option<f64>,
-    /// Of the last evaluation.
-    accuracy: Option<f64>,
+    /// Whether there is a dev split: then nothing is said of the test split before the end.
+    has_dev: bool,
+    /// Of the last evaluation on the split that chooses: accuracy, and the split.
+    accuracy: Option<(Split, f64)>,
+    /// Evaluations that a line was given to: split and step.
+    told: Vec<(Split, u64)>,
+    evaluations: Evaluations,
     checkpoint: Option<u64>,
     /// Training seconds by now.
     pub elapsed_s: f64,
@@ -51,14 +56,47 @@ pub(super) struct View {
     window: VecDeque<(f64, u64)>,
 }
 
+/// What evaluations cost beside the steps.
+#[derive(Debug, Default)]
+struct Evaluations {
+    /// Steps between two: those of an epoch until two evaluations are known to be nearer.
+    every: u64,
+    /// The last one: when it was, and the seconds that all its splits took.
+    last: Option<(When, u64)>,
+    seconds: f64,
+    /// Seconds of all of them.
+    spent: f64,
+}
+
+impl Evaluations {
+    fn add(&mut self, when: When, step: u64, seconds: f64) {
+        if self.last != Some((when, step)) {
+            if when == When::During && step > 0 && (self.every == 0 || step < self.every) {
+                self.every = step;
+            }
+            (self.last, self.seconds) = (Some((when, step)), 0.0);
+        }
+        self.seconds += seconds;
+        self.spent += seconds;
+    }
+
+    /// Seconds that those after `step` will take, of `total` steps.
+    fn left_s(&self, step: u64, total: u64) -> f64 {
+        let every = if self.every == 0 { total.max(1) } else { self.every };
+        (total.div_ceil(every).saturating_sub(step / every)) as f64 * self.seconds
+    }
+}
+
 impl View {
     /// Takes an event and gives back what to say of it.
     pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
         let line = |tone, text| vec![Line { tone, text }];
         match event {
-            Event::RunStarted { total_steps, resumed_from, rows, parameters, .. } => {
+            Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, .. } => {
                 let step = resumed_from.unwrap_or(0);
                 *self = Self { total_steps: *total_steps, step, checkpoint: *resumed_from, ..Self::default() };
+                self.evaluations.every = *steps_per_epoch;
+                self.has_dev = rows.1 > 0;
                 if resumed_from.is_none() {
                     self.window.push_back((0.0, 0));
                 }
@@ -66,19 +104,18 @@ impl View {
                     Some(step) => format!("goes on from step {step} of {total_steps}"),
                     None => format!("{total_steps} steps"),
                 };
-                let key = short(&run.key);
-                let (train, dev, test) = rows;
                 let parameters = brief(*parameters as f64);
-                let text = format!(
-                    "{} ({key}): {begin}, {train} train + {dev} dev + {test} test rows, {parameters} parameters",
-                    run.name
-                );
-                line(Tone::Plain, text)
+                let first = format!("{} ({}): {begin}, {parameters} parameters", run.name, short(&run.key));
+                let splits = [("train", rows.0), ("dev", rows.1), ("test", rows.2)];
+                let rows = splits.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", count(*n)));
+                let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
+                [first, rows].map(|text| Line { tone: Tone::Plain, text }).into()
             }
             Event::Note { message } => line(Tone::Warning, format!("note: {}", one_line(message))),
-            // What was known before training was printed by the command, once for all runs.
+            // What was known before training was printed by the command, once for all runs. The others it prints with the
+            // result.
             Event::Warned(warning) if !warning.kind.is_known_before() => {
-                line(Tone::Warning, format!("warning: {}", one_line(&warning.message)))
+                line(Tone::Aside, format!("warning: {}", one_line(&warning.message)))
             }
             Event::StepCompleted(step) => {
                 self.add(step);
@@ -86,19 +123,31 @@ impl View {
                 if due { line(Tone::Plain, self.step_line(step)) } else { Vec::new() }
             }
             Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s } => {
-                self.accuracy = Some(metrics.accuracy);
+                self.evaluations.add(*when, *step, *elapsed_s);
+                // The test split has no say while there is a dev split: looking at it before the end misleads.
+                if self.has_dev && *split == Split::Test && *when != When::After {
+                    return Vec::new();
+                }
+                if *when != When::Before && (*split != Split::Test || !self.has_dev) {
+                    self.accuracy = Some((*split, metrics.accuracy));
+                }
+                // The weights that are kept are often those of an evaluation that a line was given to.
+                if *when == When::After && self.told.contains(&(*split, *step)) {
+                    return Vec::new();
+                }
                 let moment = match when {
-                    When::During => format!("step {step}  epoch {epoch}"),
+                    When::During => {
+                        self.told.push((*split, *step));
+                        format!("step {step}  epoch {epoch}")
+                    }
                     other => moment(*other).to_string(),
                 };
                 let text = format!(
-                    "{moment}  {}: loss {:.4}  accuracy {}  macro-F1 {}  ({} rows in {})",
+                    "{moment}  {} accuracy {}  macro-F1 {}  loss {:.4}",
                     split_name(*split),
-                    metrics.loss,
                     percent(metrics.accuracy),
                     percent(metrics.macro_f1),
-                    metrics.rows,
-                    duration(*elapsed_s)
+                    metrics.loss,
                 );
                 line(Tone::Plain, text)
             }
@@ -120,6 +169,11 @@ impl View {
         }
     }
 
+    /// The split that chooses among checkpoints and trials.
+    pub fn chooses(&self) -> Split {
+        if self.has_dev { Split::Dev } else { Split::Test }
+    }
+
     fn add(&mut self, step: &StepCompleted) {
         self.step = step.step;
         self.elapsed_s = step.elapsed_s;
@@ -139,28 +193,36 @@ impl View {
         (seconds > 0.0).then(|| ((self.window.len() - 1) as f64 / seconds, tokens as f64 / seconds))
     }
 
-    /// Seconds that the steps left will take at this speed.
+    /// Seconds that the steps left will take at this speed, with the evaluations between them.
     pub fn left_s(&self) -> Option<f64> {
-        self.speed().map(|(steps, _)| self.total_steps.saturating_sub(self.step) as f64 / steps)
+        let (steps, _) = self.speed()?;
+        let training = self.total_steps.saturating_sub(self.step) as f64 / steps;
+        Some(training + self.evaluations.left_s(self.step, self.total_steps))
     }
 
-    /// `  412 tok/s  eta 3m12s`, or nothing where the speed is not known yet.
-    fn pace(&self) -> String {
-        self.speed().zip(self.left_s()).map_or_else(String::new, |((_, tokens), left)| {
-            format!("  {} tok/s  eta {}", brief(tokens), duration(left))
-        })
+    /// Seconds that the whole run takes at this speed, what it has behind it among them.
+    pub fn whole_s(&self) -> Option<f64> {
+        Some(self.elapsed_s + self.evaluations.spent + self.left_s()?)
     }
 
     fn step_line(&self, s: &StepCompleted) -> String {
         let Self { total_steps, .. } = self;
-        format!("step {}/{total_steps}  epoch {}  loss {:.4}  lr {:.2e}{}", s.step, s.epoch, s.loss, s.lr, self.pace())
+        let [_, _, speed, left] = self.parts();
+        let text = format!("step {}/{total_steps}  epoch {}  loss {:.4}  lr {:.2e}", s.step, s.epoch, s.loss, s.lr);
+        [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
-    /// What stands beside a bar: smoothed loss, accuracy of the last evaluation, speed, time left.
-    pub fn status(&self) -> String {
-        let loss = self.smoothed_loss.map_or_else(String::new, |loss| format!("loss {loss:.4}"));
-        let accuracy = self.accuracy.map_or_else(String::new, |share| format!("  acc {}", percent(share)));
-        format!("{loss}{accuracy}{}", self.pace()).trim_start().to_string()
+    /// What stands beside a bar: smoothed loss, accuracy of the last evaluation on the split that chooses, speed, time left.
+    /// Each is empty while it is not known.
+    pub fn parts(&self) -> [String; 4] {
+        let speed = self.speed().map(|(_, tokens)| format!("{} tok/s", brief(tokens)));
+        [
+            self.smoothed_loss.map(|loss| format!("loss {loss:.4}")),
+            self.accuracy.map(|(split, share)| format!("{} {}", split_name(split), percent(share))),
+            speed,
+            self.left_s().filter(|_| self.step < self.total_steps).map(|left| format!("eta {}", duration(left))),
+        ]
+        .map(Option::unwrap_or_default)
     }
 
     /// Where the run would resume.
@@ -178,7 +240,7 @@ impl View {
                 (Tone::Warning, text)
             }
             Outcome::Retried => {
-                (Tone::Warning, format!("{name}: broken off after step {step}; retrying now from {}", self.from()))
+                (Tone::Plain, format!("{name}: failed after step {step}; retrying now from {}", self.from()))
             }
             Outcome::Paused { step } => {
                 (Tone::Aside, format!("{name}: waits at step {step} for the runs it is compared with"))
@@ -232,7 +294,7 @@ mod tests {
     use crate::store::testing::{eval, probe, step};
 
     fn run() -> RunInfo {
-        RunInfo { key: "0123456789abcdef".into(), name: "lr=1e-5".into(), log_steps: 2, position: (1, 1) }
+        RunInfo { log_steps: 2, ..RunInfo::single("0123456789abcdef", "lr=1e-5") }
     }
 
     fn started(resumed_from: Option<u64>) -> Event {
@@ -272,17 +334,69 @@ mod tests {
         ];
         let want = [
             "note: the head is new",
-            "lr=1e-5 (0123456789ab): 900 steps, 9590 train + 0 dev + 2397 test rows, 38.5M parameters",
-            "before training  test: loss 0.6250  accuracy 25.0%  macro-F1 20.0%  (4 rows in 0.5s)",
+            "lr=1e-5 (0123456789ab): 900 steps, 38.5M parameters",
+            "rows: train 9,590, test 2,397",
+            "before training  test accuracy 25.0%  macro-F1 20.0%  loss 0.6250",
             "before training  negative 75.0%, as expected: 这家饭店真贴心",
-            // Two steps and 200 tokens in one second; 898 steps to go.
-            "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m29s",
-            "step 2  epoch 1  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
+            // Two steps and 200 tokens in one second; 898 steps to go, and three evaluations of half a second.
+            "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m31s",
+            "step 2  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
             "checkpoint at step 2",
             "lr=1e-5: interrupted after step 3; the same command goes on from step 2",
             "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
         ];
-        assert_eq!(tell(&mut View::default(), &events), want);
+        let lines = tell(&mut View::default(), &events);
+        assert_eq!(lines, want);
+        assert!(lines.iter().all(|line| console::measure_text_width(line) <= 80), "none is wider than a terminal");
+    }
+
+    #[test]
+    fn of_the_test_split_nothing_is_said_before_the_end_where_a_dev_split_chooses() {
+        let mut view = View::default();
+        let rows = (8, 4, 4);
+        let started = Event::RunStarted {
+            total_steps: 4,
+            steps_per_epoch: 2,
+            resumed_from: None,
+            rows,
+            parameters: 9,
+            train_labels: Vec::new(),
+        };
+        let said = |view: &mut View, when, step, split, right| tell(view, &[eval(when, step, split, right)]);
+        tell(&mut view, &[started]);
+        assert!(said(&mut view, When::Before, 0, Split::Test, 1).is_empty());
+        assert_eq!(said(&mut view, When::Before, 0, Split::Dev, 1).len(), 1);
+        assert_eq!(view.parts()[1], "", "what untrained weights come to is no result");
+        assert_eq!(said(&mut view, When::During, 2, Split::Dev, 3).len(), 1);
+        assert!(said(&mut view, When::During, 2, Split::Test, 4).is_empty());
+        assert_eq!(view.parts()[1], "dev 75.0%");
+        assert_eq!(said(&mut view, When::During, 4, Split::Dev, 2).len(), 1);
+        // The kept weights are those of step 4, which a line was given to; their test accuracy is new.
+        assert!(said(&mut view, When::After, 4, Split::Dev, 2).is_empty(), "said twice");
+        let last = said(&mut view, When::After, 4, Split::Test, 4);
+        assert_eq!(last, ["after training  test accuracy 100.0%  macro-F1 100.0%  loss 0.6250"]);
+        assert_eq!(view.parts()[1], "dev 50.0%");
+    }
+
+    #[test]
+    fn an_evaluation_on_the_test_split_alone_is_not_said_twice() {
+        let mut view = View::default();
+        tell(&mut view, &[started(None)]);
+        let lines = tell(&mut view, &[eval(When::During, 9, Split::Test, 3), eval(When::After, 9, Split::Test, 3)]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        // The best weights are of an earlier step than the last: that step's line is there.
+        let lines = tell(&mut view, &[eval(When::During, 18, Split::Test, 2), eval(When::After, 9, Split::Test, 3)]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+
+    #[test]
+    fn a_run_that_the_command_begins_again_is_not_called_interrupted() {
+        let mut view = View { step: 62, checkpoint: Some(54), ..View::default() };
+        let line = &view.tell(&run(), &Event::RunFinished(Outcome::Retried))[0];
+        assert_eq!(
+            (line.tone, line.text.as_str()),
+            (Tone::Plain, "lr=1e-5: failed after step 62; retrying now from step 54")
+        );
     }
 
     #[test]
@@ -290,8 +404,26 @@ mod tests {
         let mut view = View::default();
         let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
         assert!(lines[0].contains("goes on from step 3 of 900"), "{}", lines[0]);
-        assert_eq!(lines[1], "step 4/900  epoch 1  loss 0.5000  lr 1.00e-5");
-        assert_eq!(lines[2], "step 6/900  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 7m27s");
+        assert_eq!(lines[2], "step 4/900  epoch 1  loss 0.5000  lr 1.00e-5");
+        assert_eq!(lines[3], "step 6/900  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 7m27s");
+    }
+
+    #[test]
+    fn time_left_counts_the_evaluations_to_come() {
+        let mut view = View::default();
+        tell(&mut view, &[started(None)]);
+        // 898 steps at two a second; evaluations of both splits take 3 s, after each of three epochs.
+        let slow = |split, seconds| match eval(When::Before, 0, split, 1) {
+            Event::EvalCompleted { when, step, epoch, split, metrics, .. } => {
+                Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s: seconds }
+            }
+            other => other,
+        };
+        tell(&mut view, &[slow(Split::Dev, 1.0), slow(Split::Test, 2.0), step(1, 0.5), step(2, 0.5)]);
+        assert_eq!(view.left_s(), Some(449.0 + 9.0));
+        // They turn out to be every 2 steps, of 0.5 s each: 449 of them.
+        tell(&mut view, &[eval(When::During, 2, Split::Test, 1)]);
+        assert_eq!(view.left_s(), Some(449.0 + 449.0 * 0.5));
     }
 
     #[test]
@@ -300,7 +432,7 @@ mod tests {
         let quiet = RunInfo { log_steps: 0, ..run() };
         assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
         let line = &view.tell(&quiet, &step(3, 0.5))[0].text;
-        assert!(line.starts_with("step 3/3 ") && line.ends_with("eta 0.0s"), "{line}");
+        assert!(line.starts_with("step 3/3 ") && !line.contains("eta"), "{line}");
     }
 
     #[test]
@@ -317,13 +449,15 @@ mod tests {
     }
 
     #[test]
-    fn the_status_smooths_the_loss_from_its_first_value() {
+    fn the_loss_is_smoothed_from_its_first_value() {
         let mut view = View { total_steps: 10, ..View::default() };
-        assert_eq!(view.status(), "");
+        let parts = |view: &View| view.parts().join("|");
+        assert_eq!(parts(&view), "|||");
         tell(&mut view, &[step(1, 1.0)]);
-        assert_eq!(view.status(), "loss 1.0000");
-        tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Dev, 3)]);
-        assert_eq!(view.status(), "loss 0.9500  acc 75.0%  200 tok/s  eta 4.0s");
+        assert_eq!(parts(&view), "loss 1.0000|||");
+        tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Test, 3)]);
+        // Eight steps at two a second, and an evaluation of half a second every two of them.
+        assert_eq!(parts(&view), "loss 0.9500|test 75.0%|200 tok/s|eta 6.0s");
     }
 
     #[test]

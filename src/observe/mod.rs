@@ -7,12 +7,15 @@
 
 mod bars;
 mod board;
+mod forecast;
 mod json_lines;
 mod lines;
+mod member;
 mod progress;
 mod recorder;
 mod rows;
 mod sweep;
+mod text;
 mod watch;
 
 use std::{io, sync::Arc};
@@ -22,11 +25,12 @@ pub use json_lines::JsonLines;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
+pub use text::wrap;
 pub use watch::{Look, Watch};
 
 use crate::{
     event::Event,
-    plan::Metric,
+    plan::{Keep, Metric, Prune},
     store::{RunState, StoreError},
 };
 
@@ -41,6 +45,14 @@ pub struct RunInfo {
     pub log_steps: u64,
     /// (which, of how many): its place among the runs of the command, from 1.
     pub position: (usize, usize),
+}
+
+#[cfg(test)]
+impl RunInfo {
+    /// The only run of a command, with no line for its steps.
+    pub(crate) fn single(key: &str, name: &str) -> Self {
+        Self { key: key.into(), name: name.into(), log_steps: 0, position: (1, 1) }
+    }
 }
 
 /// A run that the command means to make, or finds made.
@@ -60,6 +72,25 @@ pub struct PlannedInfo {
     pub step: u64,
     /// The figure that chooses among its checkpoints.
     pub metric: Metric,
+    /// Which weights it keeps: those of the best evaluation, or those of the last.
+    pub keep: Keep,
+    /// Whether it has a dev split.
+    pub has_dev: bool,
+    /// Steps at which the sweep decides whether its trial goes on.
+    pub rungs: Vec<u64>,
+    /// What a step costs beside those of the other runs: arithmetic in any unit.
+    pub step_cost: f64,
+}
+
+/// What a command means to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSweep {
+    /// The runs that are known.
+    pub runs: Vec<PlannedInfo>,
+    /// Runs that a search will still propose.
+    pub to_come: usize,
+    /// Which trials end before their time.
+    pub prune: Prune,
 }
 
 /// Someone who is told what happens in runs.
@@ -67,9 +98,9 @@ pub struct PlannedInfo {
 /// The events of one run come in order; those of several runs may come mixed.
 pub trait Listener: Send {
     /// Takes what the command means to do, before any event. A search that proposes runs as it goes says so again with each
-    /// proposal; `to_come` more will follow. Who shows no whole needs none of it.
-    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
-        let _ = (runs, to_come);
+    /// proposal. Who shows no whole needs none of it.
+    fn planned(&mut self, sweep: &PlannedSweep) {
+        let _ = sweep;
     }
 
     /// Takes an event. An error means that the run has to stop: what was asked for cannot be delivered.
@@ -127,8 +158,8 @@ impl Listeners {
 }
 
 impl Listener for Listeners {
-    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
-        self.0.iter_mut().for_each(|listener| listener.planned(runs, to_come));
+    fn planned(&mut self, sweep: &PlannedSweep) {
+        self.0.iter_mut().for_each(|listener| listener.planned(sweep));
     }
 
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError> {
@@ -162,7 +193,7 @@ mod tests {
         let witness = |name, fails| Witness(name, fails, Arc::clone(&told));
         let mut listeners =
             Listeners::new().with(witness("a", false)).with(witness("b", true)).with(witness("c", true));
-        let run = RunInfo { key: "k".into(), name: "n".into(), log_steps: 1, position: (1, 1) };
+        let run = RunInfo::single("k", "n");
         let error = listeners.on(&run, &Event::Note { message: "x".into() }).unwrap_err();
         assert!(error.to_string().ends_with(": b"), "{error}");
         assert_eq!(*told.lock().unwrap(), ["a k", "b k", "c k"]);

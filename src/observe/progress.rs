@@ -11,25 +11,27 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    Listener, ObserveError, PlannedInfo, RunInfo, Size,
+    Listener, ObserveError, PlannedSweep, RunInfo, Size,
     bars::AllBars,
     lines::{Line, Tone, View},
     sweep::{Sweep, is_loud},
+    text::wrap,
 };
 use crate::{event::Event, format::visible};
 
 /// Between two pictures of the table.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Runs that ended and are still shown.
-const ENDED: usize = 5;
+/// Lines of the table at most: what is printed above it has to be seen too.
+const MOST_LINES: usize = 16;
 /// Pictures a second that the terminal library lets pass: more than are made, so that none is lost.
 const MOST_HZ: u8 = 60;
 
 /// Shows runs as they go.
 ///
 /// A single run on a terminal has a bar (steps, smoothed loss, accuracy of the last evaluation, tokens per second, time
-/// left), and each evaluation another while it goes; lines appear above. Several runs have a table: who is at work and how
-/// far, who ended last and with what, and one line for the whole; above it appears only what needs attention.
+/// left), and each evaluation another while it goes; lines appear above. Several runs have a table: the trial that leads,
+/// those at work and how far, the others by their figures, and one line for the whole; above it appears only what needs
+/// attention.
 ///
 /// Elsewhere there are only lines. Of a single run: one for every `log_steps`-th step, each evaluation, probe, note,
 /// checkpoint, start and end; of several: none for steps, probes and checkpoints. Whoever cannot see them because the
@@ -54,19 +56,23 @@ struct Screen {
     bars: AllBars,
     /// The table, as one bar of several lines that has only a text.
     table: Option<ProgressBar>,
-    size: Box<dyn Fn() -> Size + Send>,
+    size: fn() -> Size,
     drawn: Option<Instant>,
 }
 
 /// Prints lines above whatever is shown; for those who learn of something on another thread.
 #[derive(Clone)]
-pub struct Above(Option<MultiProgress>);
+pub struct Above(Option<(MultiProgress, fn() -> Size)>);
 
 impl Above {
     /// Prints a line on standard error, where bars or a table are shown above them.
     pub fn say(&self, text: &str) {
-        let text = visible(text);
-        let printed = self.0.as_ref().filter(|all| !all.is_hidden()).map(|all| all.println(&*text));
+        let text = &*visible(text);
+        let printed = self
+            .0
+            .as_ref()
+            .filter(|(all, _)| !all.is_hidden())
+            .map(|(all, size)| print(all, text, size(), |line| line));
         if printed.is_none() {
             let _ = writeln!(io::stderr(), "{text}");
         }
@@ -80,11 +86,7 @@ impl Progress {
         let terminal = is_terminal();
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         if terminal && !quiet {
-            let size = || {
-                let (height, width) = Term::stderr().size();
-                Size { width: width.into(), height: height.into() }
-            };
-            Self::screen(ProgressDrawTarget::stderr_with_hz(MOST_HZ), size, colour)
+            Self::screen(ProgressDrawTarget::stderr_with_hz(MOST_HZ), terminal_size, colour)
         } else {
             Self::lines(io::stderr(), quiet, colour)
         }
@@ -96,9 +98,9 @@ impl Progress {
     }
 
     /// Bars or a table, and lines above them, to the terminal `target`, which is of that `size` when asked.
-    pub fn screen(target: ProgressDrawTarget, size: impl Fn() -> Size + Send + 'static, colour: bool) -> Self {
+    pub fn screen(target: ProgressDrawTarget, size: fn() -> Size, colour: bool) -> Self {
         let all = MultiProgress::with_draw_target(target);
-        let screen = Screen { all, bars: AllBars::default(), table: None, size: Box::new(size), drawn: None };
+        let screen = Screen { all, bars: AllBars::default(), table: None, size, drawn: None };
         Self::new(Output::Screen(screen), colour)
     }
 
@@ -110,7 +112,7 @@ impl Progress {
     pub fn above(&self) -> Above {
         match &self.output {
             Output::Lines { .. } => Above(None),
-            Output::Screen(screen) => Above(Some(screen.all.clone())),
+            Output::Screen(screen) => Above(Some((screen.all.clone(), screen.size))),
         }
     }
 
@@ -128,9 +130,9 @@ impl Progress {
 }
 
 impl Listener for Progress {
-    fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
-        if self.sweep.is_some() || runs.len() + to_come > 1 {
-            self.sweep.get_or_insert_default().planned(runs, to_come);
+    fn planned(&mut self, sweep: &PlannedSweep) {
+        if self.sweep.is_some() || sweep.runs.len() + sweep.to_come > 1 {
+            self.sweep.get_or_insert_default().planned(sweep);
         }
     }
 
@@ -142,18 +144,21 @@ impl Listener for Progress {
         match &mut self.output {
             Output::Lines { writer, quiet } => {
                 for line in lines.iter().filter(|line| !*quiet || is_loud(line)) {
-                    let _ = writeln!(writer, "{}", paint(line, colour));
+                    let _ = writeln!(writer, "{}", paint(line.tone, line.text.clone(), colour));
                 }
                 let _ = writer.flush();
             }
             Output::Screen(screen) => {
                 let shown = |line: &&Line| if several { is_loud(line) } else { line.tone != Tone::Aside };
                 for line in lines.iter().filter(shown) {
-                    let _ = screen.all.println(paint(line, colour));
+                    print(&screen.all, &line.text, (screen.size)(), |text| paint(line.tone, text, colour));
                 }
                 match (&self.sweep, self.views.get(&run.key)) {
                     (Some(sweep), _) => screen.draw(sweep, now_s, colour, event),
-                    (None, Some(view)) => screen.bars.tell(&screen.all, colour, run, view, event),
+                    (None, Some(view)) => {
+                        let width = (screen.size)().width;
+                        screen.bars.tell(&screen.all, (width, colour), run, view, event);
+                    }
                     (None, None) => {}
                 }
             }
@@ -165,11 +170,20 @@ impl Listener for Progress {
     }
 
     fn finish(&mut self) -> Result<(), ObserveError> {
-        if let Output::Screen(screen) = &mut self.output {
-            screen.bars.clear(&screen.all);
-            if let Some(table) = screen.table.take() {
-                table.finish_and_clear();
-                screen.all.remove(&table);
+        let repeated = self.sweep.as_ref().map(Sweep::repeated).unwrap_or_default();
+        match &mut self.output {
+            Output::Lines { writer, quiet } => {
+                for text in repeated.iter().filter(|_| !*quiet) {
+                    let _ = writeln!(writer, "{text}");
+                }
+            }
+            Output::Screen(screen) => {
+                screen.bars.clear(&screen.all);
+                if let Some(table) = screen.table.take() {
+                    table.finish_and_clear();
+                    screen.all.remove(&table);
+                }
+                repeated.iter().for_each(|text| print(&screen.all, text, (screen.size)(), |line| line));
             }
         }
         Ok(())
@@ -190,8 +204,23 @@ impl Screen {
         });
         // One line stays free: what is printed above needs it, or the table itself would scroll.
         let Size { width, height } = (self.size)();
-        let size = Size { width, height: height.saturating_sub(1).max(1) };
-        table.set_message(sweep.board(now_s, ENDED).lines(size, colour).join("\n"));
+        let size = Size { width, height: height.saturating_sub(2).clamp(1, MOST_LINES) };
+        // The terminal library leaves the cursor at the right end of the last line, where the `^C` of a request to stop moves it
+        // a line down: one line of the table would stay for good. That is an empty one.
+        table.set_message(format!("\n{}", sweep.board(now_s).lines(size, colour).join("\n")));
+    }
+}
+
+fn terminal_size() -> Size {
+    let (height, width) = Term::stderr().size();
+    Size { width: width.into(), height: height.into() }
+}
+
+/// Prints a text above what is shown, broken between words: the terminal would break it anywhere, and what is below could not
+/// be taken away again.
+fn print(all: &MultiProgress, text: &str, size: Size, paint: impl Fn(String) -> String) {
+    for line in text.lines().flat_map(|line| wrap(line, size.width)) {
+        let _ = all.println(paint(line));
     }
 }
 
@@ -206,9 +235,9 @@ pub(super) fn is_terminal() -> bool {
 }
 
 /// A line as it is printed: in taper's own colour, and nothing that it says steers the terminal.
-fn paint(line: &Line, colour: bool) -> String {
-    let text = visible(&line.text);
-    let code = match line.tone {
+fn paint(tone: Tone, text: String, colour: bool) -> String {
+    let text = visible(&text).into_owned();
+    let code = match tone {
         Tone::Plain => None,
         Tone::Aside => Some("2"),
         Tone::Warning => Some("33"),
@@ -217,7 +246,7 @@ fn paint(line: &Line, colour: bool) -> String {
     };
     match code {
         Some(code) if colour => format!("\x1b[{code}m{text}\x1b[0m"),
-        _ => text.into_owned(),
+        _ => text,
     }
 }
 

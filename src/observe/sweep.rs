@@ -1,273 +1,316 @@
-//! What is known of several runs at once: how each stands, and how long the whole will take. Pure: events and the time
-//! in, lines and a table out.
+//! What is known of several runs at once: how each trial stands, which leads, and how long the whole will take. Pure: events
+//! and the time in, lines and a table out.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use super::{
-    PlannedInfo, RunInfo,
-    board::{Board, Row, Standing},
-    lines::{Line, Tone, View, split_name},
+    PlannedSweep, RunInfo,
+    board::{Board, Standing},
+    forecast::{self, Pace, Part},
+    lines::{Line, Tone},
+    member::{Member, TrialView},
 };
 use crate::{
-    event::{Event, Outcome, Split, When},
-    format::{duration, percent},
-    metrics::Metrics,
-    plan::Metric,
-    store::RunState,
-    warning::Warning,
+    event::Event,
+    format::{duration, names},
+    plan::Prune,
 };
 
-/// Seconds before a speed means anything.
-const WARM_UP_S: f64 = 1.0;
+/// Seconds, and steps of a run, before a speed means anything.
+const WARM_UP: (f64, u64) = (1.0, 5);
 
-/// The runs of one command.
+/// What was done here so far.
 #[derive(Debug, Default)]
-pub(super) struct Sweep {
-    members: HashMap<String, Member>,
-    /// Runs that the search will still propose.
-    to_come: usize,
-    /// Runs in all, as the events tell.
-    told_of: usize,
-    /// When the first run began here, and the steps made here since.
-    began_s: Option<f64>,
-    made: u64,
-    /// Grows with each begin and end of a run.
-    turns: u64,
-    /// Notes already passed on: runs of one sweep have most of them in common.
-    said: HashSet<String>,
+struct Spent {
+    /// Cost of the steps.
+    cost: f64,
+    /// Seconds of runs from their first step to their end.
+    training_s: f64,
+    /// How often a run was begun here and came to its first step; seconds from the end of the one before it to there.
+    begins: f64,
+    begin_s: f64,
+    /// Of runs that have begun: when the slot was free, and of those that have made a step: when the first one was.
+    begun: HashMap<String, f64>,
+    stepping: HashMap<String, f64>,
+    /// Ends of runs whose slots have not been taken again.
+    free: Vec<f64>,
 }
 
-/// One of them.
-#[derive(Debug)]
-pub(super) struct Member {
-    name: String,
-    view: View,
-    pub standing: Standing,
-    metric: Metric,
-    /// Best figure by now, and the split it was measured on.
-    best: Option<(Split, f64)>,
-    /// Accuracy of the kept weights.
-    result: Option<(Split, f64)>,
-    /// An evaluation under way: part of the data, share done.
-    evaluating: Option<(Split, f64)>,
-    pub reason: Option<String>,
-    /// When it began or ended last, in turns.
-    turn: u64,
-}
-
-impl Member {
-    pub fn new(name: &str, metric: Metric) -> Self {
-        Self {
-            name: name.into(),
-            view: View::default(),
-            standing: Standing::Pending,
-            metric,
-            best: None,
-            result: None,
-            evaluating: None,
-            reason: None,
-            turn: 0,
-        }
-    }
-
-    /// Whether nothing more comes of it.
-    fn is_over(&self) -> bool {
-        matches!(self.standing, Standing::Completed | Standing::Pruned | Standing::Failed)
-    }
-
-    /// Takes an event and gives back what is worth a line where several runs are told of.
-    pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
-        let mut lines = self.view.tell(run, event);
+impl Spent {
+    fn add(&mut self, run: &str, event: &Event, cost: f64, now_s: f64) {
         match event {
-            Event::RunStarted { .. } => (self.standing, self.reason) = (Standing::Running, None),
-            Event::StepCompleted(_) => self.evaluating = None,
-            Event::EvalProgress { split, done, total } => {
-                self.evaluating = Some((*split, *done as f64 / (*total).max(1) as f64));
+            Event::RunStarted { .. } => {
+                let since = if self.free.is_empty() { now_s } else { self.free.remove(0) };
+                self.begun.insert(run.into(), since);
             }
-            Event::EvalCompleted { when, split, metrics, .. } => self.measured(*when, *split, metrics),
-            Event::RunFinished(outcome) => {
-                self.evaluating = None;
-                (self.standing, self.reason) = match outcome {
-                    Outcome::Completed => (Standing::Completed, None),
-                    Outcome::Interrupted | Outcome::Retried => (Standing::Stopped, None),
-                    Outcome::Paused { .. } => (Standing::Waiting, None),
-                    Outcome::Pruned { reason } => (Standing::Pruned, Some(reason.clone())),
-                    Outcome::Failed { message, .. } => (Standing::Failed, Some(message.clone())),
-                };
-                if let (Outcome::Completed, Some((split, accuracy)), Some(line)) =
-                    (outcome, self.result, lines.first_mut())
-                {
-                    line.text += &format!(", {} accuracy {}", split_name(split), percent(accuracy));
+            Event::StepCompleted(_) => {
+                self.cost += cost;
+                if let Some(since) = self.begun.remove(run) {
+                    self.begins += 1.0;
+                    self.begin_s += now_s - since;
+                    self.stepping.insert(run.into(), now_s);
                 }
+            }
+            Event::RunFinished(_) => {
+                // One that is ended while it waits has no slot.
+                let stepping = self.stepping.remove(run);
+                if self.begun.remove(run).is_some() || stepping.is_some() {
+                    self.free.push(now_s);
+                }
+                self.training_s += stepping.map_or(0.0, |since| now_s - since);
             }
             _ => {}
         }
-        let worth_a_line = match event {
-            // What the untrained weights make of the data is much the same for all.
-            Event::EvalCompleted { when, .. } => *when != When::Before,
-            Event::RunStarted { .. } | Event::Note { .. } | Event::Warned(_) | Event::RunFinished(_) => true,
-            _ => false,
-        };
-        if worth_a_line { lines } else { Vec::new() }
     }
 
-    fn measured(&mut self, when: When, split: Split, metrics: &Metrics) {
-        self.evaluating = None;
-        if when != When::Before && split != Split::Train {
-            let figure = metrics.figure(self.metric);
-            let better = self.best.is_none_or(|(on, best)| on == split && figure > best);
-            // The dev split chooses: what was measured elsewhere gives way to it.
-            if better || split == Split::Dev && self.best.is_some_and(|(on, _)| on != Split::Dev) {
-                self.best = Some((split, figure));
-            }
-        }
-        if when == When::After && self.result.is_none_or(|(on, _)| on != Split::Test) {
-            self.result = Some((split, metrics.accuracy));
-        }
-    }
-
-    fn row(&self) -> Row {
-        let at_work = self.standing == Standing::Running;
-        Row {
-            name: self.name.clone(),
-            standing: self.standing,
-            step: self.view.step,
-            total: self.view.total_steps,
-            evaluating: self.evaluating.map(|(split, share)| format!("{} {:.0}%", split_name(split), share * 100.0)),
-            loss: self.view.smoothed_loss,
-            best: self.best.map(|(_, figure)| figure_text(self.metric, figure)),
-            time_s: if at_work { self.view.left_s() } else { Some(self.view.elapsed_s).filter(|s| *s > 0.0) },
-            reason: self.reason.clone(),
-        }
+    fn pace(&self, now_s: f64, slots: usize) -> Option<Pace> {
+        let training_s = self.training_s + self.stepping.values().map(|since| now_s - since).sum::<f64>();
+        (self.cost > 0.0 && training_s > 0.0).then(|| Pace {
+            of_cost: training_s / self.cost,
+            of_begin: if self.begins > 0.0 { self.begin_s / self.begins } else { 0.0 },
+            slots,
+        })
     }
 }
 
-/// A figure turned so that more is better, as people read it.
-fn figure_text(metric: Metric, figure: f64) -> String {
-    match metric {
-        Metric::Accuracy | Metric::MacroF1 => percent(figure),
-        Metric::Loss => format!("{:.4}", -figure),
-    }
+/// The runs of one command.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    members: HashMap<String, Member>,
+    /// Their keys, in the order of the plan.
+    order: Vec<String>,
+    /// Runs that the search will still propose.
+    to_come: usize,
+    prune: Prune,
+    /// Runs in all, as the events tell.
+    told_of: usize,
+    /// When the first run began here.
+    began_s: Option<f64>,
+    spent: Spent,
+    /// Whether a run has ended or paused here: from then on the pace is that of the whole.
+    paced: bool,
+    /// Runs at work at the same time, at most.
+    slots: usize,
+    /// Notes by what they say, numbers aside, with the runs that said so: those of one sweep have most of them in common.
+    said: Vec<(String, String, HashSet<String>)>,
 }
 
-/// `best dev`, `best dev loss`: the heading of a column of such figures.
-pub(super) fn best_title(split: Split, metric: Metric) -> String {
-    let what = match metric {
-        Metric::Accuracy => "",
-        Metric::MacroF1 => " F1",
-        Metric::Loss => " loss",
-    };
-    format!("best {}{what}", split_name(split))
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            members: HashMap::new(),
+            order: Vec::new(),
+            to_come: 0,
+            prune: Prune::None,
+            told_of: 0,
+            began_s: None,
+            spent: Spent::default(),
+            paced: false,
+            slots: 0,
+            said: Vec::new(),
+        }
+    }
 }
 
 impl Sweep {
-    /// Takes what the command means to do; of a run that is at work here only its name and metric are taken.
-    pub fn planned(&mut self, runs: &[PlannedInfo], to_come: usize) {
-        self.to_come = to_come;
-        for run in runs {
-            let member = self.members.entry(run.key.clone()).or_insert_with(|| Member::new(&run.name, run.metric));
-            (member.name, member.metric) = (run.name.clone(), run.metric);
-            if member.standing != Standing::Running {
-                member.view.total_steps = run.total_steps;
-                member.view.step = run.step;
-                member.standing = match run.state {
-                    RunState::Pending | RunState::Running | RunState::Interrupted => Standing::Pending,
-                    RunState::Completed => Standing::Completed,
-                    RunState::Failed => Standing::Failed,
-                    RunState::Pruned => Standing::Pruned,
-                };
-            }
+    /// Takes what the command means to do.
+    pub fn planned(&mut self, sweep: &PlannedSweep) {
+        (self.to_come, self.prune) = (sweep.to_come, sweep.prune);
+        for run in &sweep.runs {
+            self.member(&run.key, &run.name, run.trial).plan(run);
         }
+    }
+
+    fn member(&mut self, key: &str, name: &str, trial: usize) -> &mut Member {
+        if !self.members.contains_key(key) {
+            self.order.push(key.into());
+        }
+        self.members.entry(key.into()).or_insert_with(|| Member::new(name, trial))
     }
 
     /// Takes an event at a time in seconds and gives back what to say of it: not of each step, and not of each probe.
     pub fn tell(&mut self, run: &RunInfo, event: &Event, now_s: f64) -> Vec<Line> {
         self.told_of = self.told_of.max(run.position.1);
-        let member = self.members.entry(run.key.clone()).or_insert_with(|| Member::new(&run.name, Metric::Accuracy));
+        let alone = self.order.len();
+        let member = self.member(&run.key, &run.name, alone);
+        let before = member.view.step;
         let mut lines = member.tell(run, event);
+        let cost = member.view.step.saturating_sub(before) as f64 * member.step_cost;
+        self.spent.add(&run.key, event, cost, now_s);
         match event {
-            Event::RunStarted { .. } | Event::RunFinished(_) => {
-                self.began_s.get_or_insert(now_s);
-                self.turns += 1;
-                member.turn = self.turns;
-            }
-            Event::StepCompleted(_) => self.made += 1,
-            Event::Note { message } | Event::Warned(Warning { message, .. }) if !self.said.insert(message.clone()) => {
-                lines.clear();
+            Event::RunStarted { .. } => _ = self.began_s.get_or_insert(now_s),
+            Event::RunFinished(_) => self.paced |= self.spent.cost > 0.0,
+            Event::Note { .. } | Event::Warned(_) => {
+                lines.retain(|line| is_new(&mut self.said, &line.text, &run.key));
             }
             _ => {}
         }
+        self.slots = self.slots.max(self.members.values().filter(|m| m.standing == Standing::Running).count());
+        let (which, all) = (run.position.0, self.all());
         // Lines of a begin and an end hold the run's name already.
         let named = matches!(event, Event::RunStarted { .. } | Event::RunFinished(_));
         let prefix = match named {
-            true => format!("[{}/{}] ", run.position.0, self.told_of),
-            false => format!("[{}/{}] {}: ", run.position.0, self.told_of, run.name),
+            true => format!("[{which}/{all}] "),
+            false => format!("[{which}/{all}] {}: ", run.name),
         };
         lines.iter_mut().for_each(|line| line.text.insert_str(0, &prefix));
         lines
     }
 
-    /// Runs found as they are, after `made` steps in the time that is to be given to [`Sweep::board`].
-    pub fn seen(made: u64) -> Self {
-        Self { began_s: Some(0.0), made, ..Self::default() }
+    /// What several runs said: `in 12 runs: note: …`.
+    pub fn repeated(&self) -> Vec<String> {
+        let several = self.said.iter().filter(|(_, _, runs)| runs.len() > 1);
+        several.map(|(_, text, runs)| format!("in {} runs: {text}", runs.len())).collect()
     }
 
-    /// One more of them, whose turn is after those of all others.
-    pub fn add(&mut self, key: String, mut member: Member) {
-        self.turns += 1;
-        member.turn = self.turns;
-        self.members.insert(key, member);
+    /// Takes the runs as found `took_s` after the first look, steps of the cost `made` later, by so many at a time.
+    pub fn found(&mut self, made: f64, took_s: f64, slots: usize) {
+        (self.began_s, self.slots, self.paced) = (Some(0.0), slots, made > 0.0);
+        self.spent.cost = made;
+        self.spent.training_s = took_s * slots as f64;
     }
 
-    /// The table at a time in seconds, with `most` of the runs that are not at work.
-    pub fn board(&self, now_s: f64, most: usize) -> Board {
-        let of = |f: &dyn Fn(&Member) -> bool| -> Vec<&Member> { self.members.values().filter(|m| f(m)).collect() };
-        let mut active = of(&|m| m.standing == Standing::Running);
-        active.sort_by_key(|m| m.turn);
-        // Those that were at work here and are not any more, the last first.
-        let mut others = of(&|m| m.standing != Standing::Running && m.turn > 0);
-        others.sort_by_key(|m| std::cmp::Reverse(m.turn));
-        others.truncate(most);
-        let shown = active.iter().chain(&others);
-        let measured = shown.filter_map(|m| m.best.map(|(split, _)| best_title(split, m.metric))).next();
-        Board {
-            best: measured.unwrap_or_else(|| "best".into()),
-            active: active.into_iter().map(Member::row).collect(),
-            others: others.into_iter().map(Member::row).collect(),
-            summary: self.summary(now_s),
+    /// Says how a run stands that is found as it was.
+    pub fn stand(&mut self, key: &str, standing: Standing) {
+        if let Some(member) = self.members.get_mut(key) {
+            member.standing = standing;
         }
     }
 
-    /// `7 of 12 done, 1 failed, 1 pruned, 3 left  eta 12m00s`.
+    /// One more run, as found.
+    pub fn add(&mut self, key: String, member: Member) {
+        if !self.members.contains_key(&key) {
+            self.order.push(key.clone());
+        }
+        self.members.insert(key, member);
+    }
+
+    /// Runs in all: those known and those that the search will still propose.
+    fn all(&self) -> usize {
+        (self.members.len() + self.to_come).max(self.told_of)
+    }
+
+    fn trials(&self) -> Vec<TrialView<'_>> {
+        let mut trials: Vec<TrialView> = Vec::new();
+        let mut place: HashMap<usize, usize> = HashMap::new();
+        for member in self.order.iter().filter_map(|key| self.members.get(key)) {
+            let at = *place.entry(member.trial).or_insert_with(|| {
+                trials.push(TrialView { number: member.trial, members: Vec::new() });
+                trials.len() - 1
+            });
+            trials[at].members.push(member);
+        }
+        trials
+    }
+
+    /// The table at a time in seconds.
+    pub fn board(&self, now_s: f64) -> Board {
+        let trials = self.trials();
+        let several = trials.len() > 1;
+        let trial_names: Vec<String> = trials.iter().map(|trial| trial.name(several)).collect();
+        let columns = names::columns(&trial_names.iter().map(String::as_str).collect::<Vec<_>>());
+        let (keys, values) = match columns {
+            Some(columns) => (columns.keys, columns.values),
+            None => (vec!["trial".into()], trial_names.iter().map(|name| vec![name.clone()]).collect()),
+        };
+        let short = names::distinct(&trial_names.iter().map(String::as_str).collect::<Vec<_>>());
+        let leader = leader(&trials);
+        let rank = |i: usize| {
+            let standing = match (Some(i) == leader, trials[i].standing()) {
+                (true, _) => 0,
+                (_, Standing::Running) => 1,
+                (_, Standing::Completed | Standing::Waiting | Standing::Stopped) => 2,
+                (_, Standing::Failed) => 3,
+                (_, Standing::Pending | Standing::Pruned) => 4,
+            };
+            let figure = if standing == 2 { trials[i].figure().map_or(f64::NEG_INFINITY, |(f, _)| f) } else { 0.0 };
+            (standing, figure)
+        };
+        let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].standing() != Standing::Pruned).collect();
+        shown.sort_by(|&a, &b| {
+            let ((standing_a, figure_a), (standing_b, figure_b)) = (rank(a), rank(b));
+            let numbers = trials[a].number.cmp(&trials[b].number);
+            standing_a.cmp(&standing_b).then(figure_b.total_cmp(&figure_a)).then(numbers)
+        });
+        let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
+        let best = leader.and_then(|i| Some(format!("best so far: {}  {}", short[i], trials[i].result()?)));
+        let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone())).collect();
+        Board { keys, figure, rows, best, summary: self.summary(now_s) }
+    }
+
+    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  elapsed 2m10s  eta 12m00s`.
     fn summary(&self, now_s: f64) -> String {
         let of = |standing| self.members.values().filter(|m| m.standing == standing).count();
-        let all = (self.members.len() + self.to_come).max(self.told_of);
+        let all = self.all();
         let (done, failed, pruned) = (of(Standing::Completed), of(Standing::Failed), of(Standing::Pruned));
         let left = all - done - failed - pruned;
-        let mut text = format!("{done} of {all} done");
+        let mut text = format!("{done} of {all} runs done");
         for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left"), (of(Standing::Waiting), "waiting")] {
             if n > 0 {
                 text += &format!(", {n} {what}");
             }
         }
-        let eta = self.left_s(now_s, left).map_or_else(String::new, |s| format!("  eta {}", duration(s)));
-        text + &eta
+        if let Some(began) = self.began_s.filter(|began| now_s > *began) {
+            text += &format!("  elapsed {}", duration(now_s - began));
+        }
+        if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
+            text += &format!("  eta {}{}", if measured { "" } else { "~" }, duration(s));
+        }
+        text
     }
 
-    /// Seconds until nothing is left, at the pace of all that was done here so far: evaluations, loading and whatever
-    /// runs beside each other are in it.
-    fn left_s(&self, now_s: f64, left: usize) -> Option<f64> {
-        let took = now_s - self.began_s?;
-        if left == 0 || self.made == 0 || took < WARM_UP_S {
-            return None;
+    /// Seconds until nothing is left, and whether a run has ended that tells how long they take. Before, each run at work
+    /// knows its own speed.
+    pub fn left_s(&self, now_s: f64) -> Option<(f64, bool)> {
+        let parts: Vec<Part> = self.order.iter().filter_map(|key| self.members.get(key)).map(Member::part).collect();
+        let unknown = self.all().saturating_sub(parts.len());
+        let remaining = forecast::remaining(&self.prune, &parts, unknown);
+        let longest = forecast::longest(&parts);
+        let began = self.began_s?;
+        if self.paced {
+            let pace = self.spent.pace(now_s, self.slots).filter(|_| now_s - began >= WARM_UP.0)?;
+            return Some((pace.left_s(remaining, longest), true));
         }
-        let known: Vec<&Member> = self.members.values().filter(|m| m.view.total_steps > 0).collect();
-        let typical = known.iter().map(|m| m.view.total_steps).sum::<u64>() as f64 / known.len().max(1) as f64;
-        let open = known.iter().filter(|m| !m.is_over());
-        let (count, steps) =
-            open.fold((0, 0), |(n, sum), m| (n + 1, sum + m.view.total_steps.saturating_sub(m.view.step)));
-        let unknown = left.saturating_sub(count) as f64 * typical;
-        Some((steps as f64 + unknown) * took / self.made as f64)
+        let mut pace = Pace { of_cost: 0.0, of_begin: 0.0, slots: self.slots };
+        let at_work = self.members.values().filter(|m| m.standing == Standing::Running);
+        let known = at_work.filter(|m| m.view.step >= WARM_UP.1 && m.view.elapsed_s >= WARM_UP.0);
+        let speeds: Vec<f64> =
+            known.filter_map(|m| Some(m.view.whole_s()? / (m.view.total_steps as f64 * m.step_cost))).collect();
+        pace.of_cost = speeds.iter().sum::<f64>() / speeds.len() as f64;
+        (!speeds.is_empty()).then(|| (pace.left_s(remaining, longest), false))
+    }
+}
+
+/// The trial with the best figure, those measured in all their seeds before others; not one that is out.
+fn leader(trials: &[TrialView]) -> Option<usize> {
+    let score = |i: usize| {
+        let (figure, n) = trials[i].figure()?;
+        let out = matches!(trials[i].standing(), Standing::Failed | Standing::Pruned);
+        (!out).then_some((n == trials[i].members.len(), figure))
+    };
+    let scored = (0..trials.len()).filter_map(|i| Some((score(i)?, i)));
+    let best = scored.max_by(|((whole_a, a), i), ((whole_b, b), j)| {
+        whole_a.cmp(whole_b).then(a.total_cmp(b)).then(Reverse(i).cmp(&Reverse(j)))
+    });
+    best.map(|(_, i)| i)
+}
+
+/// Keeps a message with the run that said it; tells whether none said it before. Messages that differ in a number (a seed, a
+/// step) are one.
+fn is_new(said: &mut Vec<(String, String, HashSet<String>)>, text: &str, run: &str) -> bool {
+    let kind = names::without_numbers(text);
+    match said.iter_mut().find(|(known, _, _)| *known == kind) {
+        Some((_, _, runs)) => {
+            runs.insert(run.into());
+            false
+        }
+        None => {
+            said.push((kind, text.into(), HashSet::from([run.to_string()])));
+            true
+        }
     }
 }
 

@@ -1,14 +1,11 @@
 //! A sweep as another terminal sees it: the same table, made from what is stored.
 
-use std::time::Instant;
+use std::{collections::HashMap, time::Instant};
 
-use super::{
-    Board, RunInfo,
-    board::Standing,
-    sweep::{Member, Sweep},
-};
+use super::{Board, PlannedSweep, RunInfo, board::Standing, member::Member, sweep::Sweep};
 use crate::{
     event::{Event, Outcome},
+    plan::Prune,
     store::{RunRecord, RunState, Store, StoreError},
 };
 
@@ -18,14 +15,17 @@ const STEPS: u32 = 50;
 /// Looks at stored runs again and again, and measures how fast they get on between its looks.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// When it looked first, and the steps stored by then.
-    first: Option<(Instant, u64)>,
+    sweep: Sweep,
+    /// State and steps of each run as it was seen last: one that has not changed is not read again.
+    seen: HashMap<String, (RunState, u64)>,
+    /// When it looked first, and the steps stored by then of each run.
+    first: Option<(Instant, HashMap<String, u64>)>,
 }
 
 /// What was seen.
 #[derive(Debug)]
 pub struct Look {
-    /// The table: all that is at work, then what ended, the last first, then what is still to come.
+    /// The table.
     pub board: Board,
     /// Runs at work.
     pub running: usize,
@@ -34,37 +34,54 @@ pub struct Look {
 }
 
 impl Watch {
-    /// Looks at `runs`, as just read from `store`; of those at work and `most` others what the table needs is read too.
-    pub fn look(&mut self, store: &Store, runs: &[RunRecord], most: usize) -> Result<Look, StoreError> {
-        let steps = runs.iter().map(|run| run.steps).sum();
-        let (begin, before) = *self.first.get_or_insert_with(|| (Instant::now(), steps));
-        let of = |state: &dyn Fn(RunState) -> bool| runs.iter().filter(|r| state(r.state)).collect::<Vec<_>>();
-        let waits = |state| state == RunState::Pending;
-        let works = |state| state == RunState::Running;
-        let (mut pending, mut running) = (of(&waits), of(&works));
-        let mut ended = of(&|state| !waits(state) && !works(state));
-        let time = |time: Option<f64>| time.unwrap_or(0.0);
-        // While nothing is at work nothing gets on: there is no pace to foretell the end by.
-        let mut sweep = Sweep::seen(if running.is_empty() { 0 } else { steps.saturating_sub(before) });
-        running.sort_by(|a, b| time(a.started_at).total_cmp(&time(b.started_at)));
-        ended.sort_by(|a, b| time(a.finished_at).total_cmp(&time(b.finished_at)));
-        pending.reverse();
-        // In this order they take their turns: what is to come first stands just below what ended.
-        let quiet = pending.len() + ended.len();
-        for (i, run) in pending.iter().chain(&ended).chain(&running).enumerate() {
-            let shown = i + most >= quiet;
-            sweep.add(run.key.clone(), member(store, run, shown)?);
+    /// Looks at `runs`, as just read from `store`, which `plan` says more of.
+    pub fn look(&mut self, store: &Store, runs: &[RunRecord], plan: &PlannedSweep) -> Result<Look, StoreError> {
+        self.sweep.planned(plan);
+        let now = || (Instant::now(), runs.iter().map(|run| (run.key.clone(), run.steps)).collect());
+        let (begin, before) = self.first.get_or_insert_with(now);
+        let took = begin.elapsed().as_secs_f64();
+        let made: f64 = runs
+            .iter()
+            .map(|run| {
+                let cost = plan.runs.iter().find(|planned| planned.key == run.key).map_or(1.0, |p| p.step_cost);
+                run.steps.saturating_sub(before.get(&run.key).copied().unwrap_or(0)) as f64 * cost
+            })
+            .sum();
+        for run in runs {
+            let planned = plan.runs.iter().find(|planned| planned.key == run.key);
+            let now = (run.state, run.steps);
+            if run.state != RunState::Running && self.seen.get(&run.key) == Some(&now) {
+                // What the plan says of a run that waits is that it is to be done.
+                if run.waits() {
+                    self.sweep.stand(&run.key, Standing::Waiting);
+                } else if run.state == RunState::Interrupted {
+                    self.sweep.stand(&run.key, Standing::Stopped);
+                }
+                continue;
+            }
+            let mut member = Member::new(&run.name, planned.map_or(usize::MAX, |p| p.trial));
+            if let Some(planned) = planned {
+                member.plan(planned);
+            }
+            fill(&mut member, store, run)?;
+            self.sweep.add(run.key.clone(), member);
+            self.seen.insert(run.key.clone(), now);
         }
-        let board = sweep.board(begin.elapsed().as_secs_f64(), most);
+        let running = runs.iter().filter(|run| run.state == RunState::Running).count();
+        // While nothing is at work nothing gets on, and of a sweep that prunes by a rule nobody knows no end can be told.
+        let ended_early = plan.prune == Prune::None && runs.iter().any(|r| r.state == RunState::Pruned || r.waits());
+        self.sweep.found(if running == 0 || ended_early { 0.0 } else { made }, took, running);
+        let board = self.sweep.board(took);
         let over = |run: &&RunRecord| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed);
-        Ok(Look { board, running: running.len(), open: runs.len() - runs.iter().filter(over).count() })
+        Ok(Look { board, running, open: runs.len() - runs.iter().filter(over).count() })
     }
 }
 
-/// A stored run as its events would have left it; only `shown` ones have figures.
-fn member(store: &Store, run: &RunRecord, shown: bool) -> Result<Member, StoreError> {
-    let config = &run.config;
-    let mut member = Member::new(&run.name, config.checkpoint.metric);
+/// Brings a member to where its stored run is, as its events would have.
+fn fill(member: &mut Member, store: &Store, run: &RunRecord) -> Result<(), StoreError> {
+    if run.state == RunState::Pending {
+        return Ok(());
+    }
     let info = RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1) };
     let size = run.size.as_ref();
     member.tell(
@@ -79,46 +96,60 @@ fn member(store: &Store, run: &RunRecord, shown: bool) -> Result<Member, StoreEr
             train_labels: run.train_labels.clone().unwrap_or_default(),
         },
     );
-    if shown {
-        for step in store.last_steps(&run.key, STEPS)? {
-            member.tell(&info, &Event::StepCompleted(step));
-        }
-        for e in store.evals(&run.key)? {
-            let (when, step, epoch, split, metrics, elapsed_s) =
-                (e.when, e.step, e.epoch, e.split, e.metrics, e.elapsed_s);
-            member.tell(&info, &Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s });
-        }
+    for step in store.last_steps(&run.key, STEPS)? {
+        member.tell(&info, &Event::StepCompleted(step));
+    }
+    for e in store.evals(&run.key)? {
+        let (when, step, epoch, split, metrics, elapsed_s) = (e.when, e.step, e.epoch, e.split, e.metrics, e.elapsed_s);
+        member.tell(&info, &Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s });
     }
     let reason = || run.message.clone().unwrap_or_default();
     match run.state {
-        RunState::Pending => member.standing = Standing::Pending,
-        RunState::Running => {}
+        RunState::Pending | RunState::Running => {}
         RunState::Completed => _ = member.tell(&info, &Event::RunFinished(Outcome::Completed)),
         RunState::Pruned => _ = member.tell(&info, &Event::RunFinished(Outcome::Pruned { reason: reason() })),
         RunState::Interrupted => {
             let paused = Outcome::Paused { step: run.steps };
             let outcome = if run.waits() { paused } else { Outcome::Interrupted };
             member.tell(&info, &Event::RunFinished(outcome));
-            member.reason = run.message.clone();
         }
         RunState::Failed => {
             let kind = run.failure.unwrap_or(crate::event::FailureKind::Error);
             member.tell(&info, &Event::RunFinished(Outcome::Failed { kind, message: reason() }));
         }
     }
-    Ok(member)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::PlannedInfo;
     use crate::{
         event::{FailureKind, Split, When},
+        plan::{Keep, Metric},
         store::{
             Environment,
             testing::{eval, register, step},
         },
     };
+
+    fn plan(runs: &[RunRecord]) -> PlannedSweep {
+        let info = |(trial, run): (usize, &RunRecord)| PlannedInfo {
+            key: run.key.clone(),
+            name: run.name.clone(),
+            trial,
+            state: run.state,
+            total_steps: run.total_steps,
+            step: run.steps,
+            metric: Metric::Accuracy,
+            keep: Keep::Last,
+            has_dev: true,
+            rungs: Vec::new(),
+            step_cost: 1.0,
+        };
+        PlannedSweep { runs: runs.iter().enumerate().map(info).collect(), to_come: 0, prune: Prune::None }
+    }
 
     #[test]
     fn what_is_stored_is_seen_as_it_goes() {
@@ -127,31 +158,48 @@ mod tests {
         for (key, name) in [("a", "lr=1e-5"), ("b", "lr=2e-5"), ("c", "lr=3e-5"), ("d", "lr=4e-5"), ("e", "lr=5e-5")] {
             register(&mut store, key, name);
         }
-        for key in ["a", "b", "c"] {
+        let rows = (8, 4, 4);
+        let started = Event::RunStarted {
+            total_steps: 10,
+            steps_per_epoch: 10,
+            resumed_from: None,
+            rows,
+            parameters: 9,
+            train_labels: Vec::new(),
+        };
+        for (key, right) in [("a", 2), ("b", 4), ("c", 3)] {
             store.start(key, &Environment::default(), None).unwrap();
-            store.append(key, &[step(1, 0.5), step(2, 0.25), eval(When::During, 2, Split::Dev, 3)]).unwrap();
+            let events = [started.clone(), step(1, 0.5), step(2, 0.25), eval(When::During, 2, Split::Dev, right)];
+            store.append(key, &events).unwrap();
         }
         store.append("a", &[Event::RunFinished(Outcome::Completed)]).unwrap();
         let failed = Outcome::Failed { kind: FailureKind::Crashed, message: "signal 9".into() };
         store.append("b", &[Event::RunFinished(failed)]).unwrap();
         let mut watch = Watch::default();
         let runs = store.runs().unwrap();
-        let Look { board, running, open } = watch.look(&store, &runs, 9).unwrap();
+        let Look { board, running, open } = watch.look(&store, &runs, &plan(&runs)).unwrap();
         assert_eq!((running, open), (1, 3));
-        let names = |rows: &[super::super::Row]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&board.active), ["lr=3e-5"]);
-        assert_eq!(names(&board.others), ["lr=2e-5", "lr=1e-5", "lr=4e-5", "lr=5e-5"]);
-        let row = &board.active[0];
-        // Eight steps left at two a second.
-        assert_eq!((row.step, row.total, row.best.as_deref(), row.time_s), (2, 10, Some("75.0%"), Some(4.0)));
+        let seen = |board: &Board| board.rows.iter().map(|row| row.values.concat()).collect::<Vec<_>>().join(" ");
+        // The one that leads, which is at work, then what is done, what failed, what is to come.
+        assert_eq!(seen(&board), "3e-5 1e-5 2e-5 4e-5 5e-5");
+        assert_eq!((board.keys.join(" "), board.figure.as_str()), ("lr".into(), "dev acc"));
+        let row = &board.rows[0];
+        // Eight steps left at two a second, and an evaluation of half a second every two of them.
+        assert_eq!((row.step, row.total, row.figure.as_deref(), row.left_s), (2, 10, Some("75.0%"), Some(6.0)));
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
-        assert_eq!(board.others[0].reason.as_deref(), Some("signal 9"));
-        assert_eq!((board.best.as_str(), board.summary.as_str()), ("best dev", "1 of 5 done, 1 failed, 3 left"));
-        // Fewer rows are read where fewer are shown, and the counts stay.
-        let board = watch.look(&store, &runs, 1).unwrap().board;
-        assert_eq!(
-            (names(&board.others), board.summary.as_str()),
-            (vec!["lr=2e-5".into()], "1 of 5 done, 1 failed, 3 left")
-        );
+        assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
+        assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
+        assert_eq!(board.best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 75.0% at step 2 of 10"));
+        // It gets on.
+        let more =
+            [step(3, 0.25), eval(When::During, 3, Split::Dev, 1), Event::RunFinished(Outcome::Paused { step: 3 })];
+        store.append("c", &more).unwrap();
+        let runs = store.runs().unwrap();
+        for _ in 0..2 {
+            let board = watch.look(&store, &runs, &plan(&runs)).unwrap().board;
+            assert_eq!(seen(&board), "1e-5 3e-5 2e-5 4e-5 5e-5");
+            assert_eq!((board.rows[1].standing, board.rows[1].step), (Standing::Waiting, 3));
+            assert!(!board.summary.contains("eta"), "{}", board.summary);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Which trial of an experiment is best: runs that differ in nothing but their seed, compared as one.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::trials::{Judge, better_first, common_name, grouped, trial};
@@ -9,6 +11,7 @@ use crate::{
     plan::Metric,
     stats::{Interval, Sample, wilson},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
+    warning::Kind,
 };
 
 /// The trials of an experiment, best first.
@@ -43,8 +46,12 @@ pub struct Trial {
     pub figure: Option<Mean>,
     /// Mean loss on the same rows, which decides between equal figures.
     pub loss: Option<f64>,
+    /// The step that the figure is of, the earliest of its runs, and the steps of a whole run.
+    pub step: Option<(u64, u64)>,
     /// Accuracy on the test split.
     pub test_accuracy: Option<Mean>,
+    /// Runs of it that were warned of: they predict one class, or are no better than the majority class.
+    pub warned: usize,
 }
 
 /// A figure over the seeds of a trial.
@@ -64,6 +71,20 @@ pub struct Mean {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
+    /// The lowest and the highest of them.
+    pub range: (f64, f64),
+    /// Wilson's 95 % interval of the mean accuracy for the number of rows of one run: more seeds do not make the rows more.
+    pub rows: Option<(f64, f64)>,
+}
+
+impl Mean {
+    /// The interval that a table shows beside the mean: of two seeds from the one to the other, else the 95 % interval; or that
+    /// for the number of rows, where it is wider.
+    pub fn shown(&self) -> Option<(f64, f64)> {
+        let seeds = if self.n == 2 { Some(self.range) } else { self.low.zip(self.high) };
+        let width = |(low, high): &(f64, f64)| high - low;
+        seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
+    }
 }
 
 /// The leaderboard of an experiment's present plan.
@@ -71,11 +92,38 @@ pub struct Mean {
 /// # Errors
 /// An experiment that is not there; a database that cannot be read.
 pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, StoreError> {
-    let runs: Result<Vec<_>, StoreError> =
-        store.runs_of(experiment)?.into_iter().map(|run| store.evals(&run.key).map(|evals| (run, evals))).collect();
-    let runs = runs?;
-    let runs: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|(run, evals)| (run, &evals[..])).collect();
-    Ok(Leaderboard::new(experiment, &runs))
+    leaderboard_of(store, experiment, &store.runs_of(experiment)?)
+}
+
+/// The leaderboard of these runs of an experiment, given in the plan's order.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn leaderboard_of(store: &Store, experiment: &str, runs: &[RunRecord]) -> Result<Leaderboard, StoreError> {
+    let mut warned = HashSet::new();
+    let mut measured = Vec::with_capacity(runs.len());
+    for run in runs {
+        if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
+            warned.insert(run.key.as_str());
+        }
+        measured.push((run, store.evals(&run.key)?));
+    }
+    let runs: Vec<(&RunRecord, &[EvalRecord])> = measured.iter().map(|(run, evals)| (*run, &evals[..])).collect();
+    let mut board = Leaderboard::new(experiment, &runs);
+    for trial in &mut board.trials {
+        trial.warned = trial.runs.iter().filter(|key| warned.contains(key.as_str())).count();
+    }
+    Ok(board)
+}
+
+/// For each of these runs the number of its trial: runs that differ in nothing but their seed have the same.
+pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize> {
+    let groups = grouped(runs.map(|run| trial(&run.config)));
+    let mut numbers = vec![0; groups.iter().map(Vec::len).sum()];
+    for (number, group) in groups.iter().enumerate() {
+        group.iter().for_each(|&i| numbers[i] = number);
+    }
+    numbers
 }
 
 impl Leaderboard {
@@ -97,6 +145,9 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
         let measured: Vec<&Metrics> = members.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
         let score = judge.score(&measured);
         let mut trial = one(&members, judge.metric, &measured, several);
+        let steps = members.iter().filter_map(|(run, evals)| judge.step(run, evals));
+        let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
+        trial.step = steps.min().map(|step| (step, total));
         trial.loss = score.map(|s| s.loss);
         (score, group, trial)
     };
@@ -136,6 +187,8 @@ fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metri
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
         figure: mean(chosen, metric),
         loss: None,
+        step: None,
+        warned: 0,
         test_accuracy: mean(&tested, Metric::Accuracy),
     }
 }
@@ -158,6 +211,8 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
         (_, Metric::Loss) => sample.interval,
         _ => sample.interval.map(Interval::of_share),
     };
+    let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
+    let by_rows = rows.map(|rows| wilson((sample.mean * rows as f64).round() as u64, rows));
     Some(Mean {
         n: sample.n,
         mean: sample.mean,
@@ -165,6 +220,8 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
         half: sample.interval.map(|i| (i.high - i.low) / 2.0),
         low: interval.map(|i| i.low),
         high: interval.map(|i| i.high),
+        range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
+        rows: by_rows.map(|i| (i.low, i.high)),
     })
 }
 
@@ -278,12 +335,45 @@ mod tests {
         assert_eq!(by_loss.trials[0].name, "lr=0.0001 seed=1");
         assert_eq!(
             by_loss.trials[0].figure,
-            Some(Mean { n: 1, mean: 0.625, sd: None, half: None, low: None, high: None })
+            Some(Mean {
+                n: 1,
+                mean: 0.625,
+                sd: None,
+                half: None,
+                low: None,
+                high: None,
+                range: (0.625, 0.625),
+                rows: None
+            })
         );
         let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
         assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));
         assert_eq!(by_test.trials[1].figure.unwrap().mean, 0.5);
         let none = board(|_| (), &[]);
         assert!(none.trials.is_empty());
+    }
+
+    /// Figures of many rows, `right` of them right.
+    fn rows(right: u64, rows: u64) -> Metrics {
+        let mut metrics = testing::metrics(2);
+        (metrics.rows, metrics.accuracy) = (rows, right as f64 / rows as f64);
+        metrics
+    }
+
+    /// Expected: statsmodels 0.15 `proportion_confint(115, 120, method="wilson")`, scipy 1.17 `stats.t.interval`.
+    #[test]
+    fn seeds_that_agree_leave_what_the_rows_leave_open() {
+        let shown = |rights: &[u64]| {
+            let measured: Vec<Metrics> = rights.iter().map(|&right| rows(right, 120)).collect();
+            mean(&measured.iter().collect::<Vec<_>>(), Metric::Accuracy).unwrap().shown().unwrap()
+        };
+        let near =
+            |(low, high): (f64, f64), want: (f64, f64)| (low - want.0).abs() < 1e-5 && (high - want.1).abs() < 1e-5;
+        let wilson = (0.906159, 0.982073);
+        assert!(near(shown(&[115, 115, 115]), wilson) && near(shown(&[115, 115]), wilson));
+        // Seeds that differ more than rows do: Student's t, cut to what a share can be.
+        assert!(near(shown(&[60, 90, 119]), (0.136509, 1.0)), "{:?}", shown(&[60, 90, 119]));
+        // Two seeds: from the one to the other.
+        assert!(near(shown(&[110, 60]), (0.5, 110.0 / 120.0)));
     }
 }

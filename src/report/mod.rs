@@ -32,7 +32,7 @@ use analysis::Analysis;
 use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
 use input::{Settings, split_name};
-pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard};
+pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard, leaderboard_of, trial_numbers};
 use staged::Staged;
 use view::{Picture, Pictures, View};
 

@@ -4,6 +4,7 @@ use std::{cmp::Ordering, collections::HashMap};
 
 use serde_json::{Value, json};
 
+pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
     metrics::Metrics,
@@ -39,6 +40,11 @@ impl Judge {
             (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.figure(self.metric).is_finite()),
             _ => kept(&run.config, evals, self.split, self.metric),
         }
+    }
+
+    /// The step that [`Self::measured`] is of.
+    pub fn step(&self, run: &RunRecord, evals: &[EvalRecord]) -> Option<u64> {
+        kept_at(&run.config, evals, self.split, self.metric).map(|e| e.step)
     }
 
     /// The score of some measurements: their means.
@@ -101,31 +107,21 @@ pub fn trial(config: &RunConfig) -> String {
     config.to_string()
 }
 
-/// The words that all names of a group share. `several`: there are other groups.
-pub fn common_name(names: &[&str], several: bool) -> String {
-    let Some((first, rest)) = names.split_first() else { return String::new() };
-    if rest.is_empty() {
-        return (*first).to_string();
-    }
-    let in_all = |word: &&str| rest.iter().all(|name| name.split_whitespace().any(|other| other == *word));
-    let shared: Vec<&str> = first.split_whitespace().filter(in_all).collect();
-    match shared.is_empty() {
-        false => shared.join(" "),
-        true if several => format!("{first} and its other seeds"),
-        true => "all seeds".into(),
-    }
-}
-
 /// Figures of the kept weights on `split`: as evaluated after training, or else as when they were kept.
 pub fn kept<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a Metrics> {
+    kept_at(config, evals, split, by).map(|e| &e.metrics)
+}
+
+/// The evaluation that [`kept`] gives the figures of.
+pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a EvalRecord> {
     let on_split = || evals.iter().filter(|e| e.split == split);
-    let finite = |m: &&Metrics| m.figure(by).is_finite();
+    let finite = |e: &&EvalRecord| e.metrics.figure(by).is_finite();
     if let Some(after) = on_split().rfind(|e| e.when == When::After) {
-        return Some(&after.metrics).filter(finite);
+        return Some(after).filter(finite);
     }
-    let mut during = on_split().filter(|e| e.when == When::During).map(|e| &e.metrics).filter(finite);
+    let mut during = on_split().filter(|e| e.when == When::During).filter(finite);
     match config.checkpoint.keep {
-        Keep::Best => during.max_by(|a, b| a.figure(by).total_cmp(&b.figure(by))),
+        Keep::Best => during.max_by(|a, b| a.metrics.figure(by).total_cmp(&b.metrics.figure(by))),
         Keep::Last | Keep::All | Keep::None => during.next_back(),
     }
 }
@@ -170,16 +166,5 @@ mod tests {
         // The mean of 0.1, 0.2 and 0.3 is not to the bit that of 0.3, 0.2 and 0.1.
         assert_eq!(order(&[score((0.1 + 0.2) + 0.3, 0.3), score((0.3 + 0.2) + 0.1, 0.2)]), [1, 0]);
         assert_eq!(order(&[score(0.9, f64::NAN), score(0.9, 5.0)]), [1, 0]);
-    }
-
-    #[test]
-    fn a_group_is_called_by_what_its_names_share() {
-        assert_eq!(common_name(&["lr=1e-5 seed=1", "lr=1e-5 seed=2"], true), "lr=1e-5");
-        assert_eq!(common_name(&["seed=1", "seed=2"], false), "all seeds");
-        assert_eq!(common_name(&["a", "b"], true), "a and its other seeds");
-        assert_eq!(
-            (common_name(&["lr=1e-5 seed=1"], true), common_name(&[], true)),
-            ("lr=1e-5 seed=1".into(), String::new())
-        );
     }
 }

@@ -1,5 +1,7 @@
 //! The reading half of the store.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, Params, Row, params};
 
 use super::{
@@ -178,6 +180,13 @@ impl Store {
         Ok(found.into_iter().next().unwrap_or(0.0))
     }
 
+    /// The same of every run that has made a step.
+    pub fn all_training_seconds(&self) -> Result<HashMap<String, f64>, StoreError> {
+        let sql = "SELECT r.key, s.elapsed_s FROM runs r JOIN steps s ON s.run = r.key AND s.step = r.at_step";
+        let found = self.read(|tx| all(tx, sql, [], |row| Ok((row.get("key")?, real(row, "elapsed_s")?))))?;
+        Ok(found.into_iter().collect())
+    }
+
     /// The last `most` steps of a run, in order.
     pub fn last_steps(&self, key: &str, most: u32) -> Result<Vec<StepRecord>, StoreError> {
         let sql = "SELECT * FROM steps WHERE run = ?1 ORDER BY step DESC LIMIT ?2";
@@ -191,6 +200,18 @@ impl Store {
         let mut evals = self.read(|tx| all(tx, "SELECT * FROM evals WHERE run = ?1", [key], eval_record))?;
         evals.sort_by_key(|e| (e.when, e.step, e.split));
         Ok(evals)
+    }
+
+    /// Of every run that was evaluated on a split since training began: the accuracy and the step of the evaluation after
+    /// training, or else of the last one.
+    pub fn accuracies(&self, split: Split) -> Result<HashMap<String, (f64, u64)>, StoreError> {
+        // SQLite takes the other columns from the row that has the maximum.
+        let sql = "SELECT run, accuracy, step, max((phase = 'after') * 4611686018427387904 + step) FROM evals
+             WHERE split = ?1 AND phase <> 'before' GROUP BY run";
+        let found = self.read(|tx| {
+            all(tx, sql, [Tag(split)], |row| Ok((row.get("run")?, (real(row, "accuracy")?, count(row, "step")?))))
+        })?;
+        Ok(found.into_iter().collect())
     }
 
     /// The rows of a split as the kept weights see them, by row.

@@ -7,7 +7,8 @@ use indicatif::{InMemoryTerm, TermLike};
 use super::*;
 use crate::{
     event::{FailureKind, Outcome, Split, When},
-    plan::Metric,
+    observe::PlannedInfo,
+    plan::{Keep, Metric, Prune},
     store::{
         RunState,
         testing::{eval, step},
@@ -70,7 +71,7 @@ fn size() -> Size {
 }
 
 fn run() -> RunInfo {
-    RunInfo { key: "k".into(), name: "lr=1e-5".into(), log_steps: 2, position: (1, 1) }
+    RunInfo { log_steps: 2, ..RunInfo::single("k", "lr=1e-5") }
 }
 
 fn events() -> Vec<Event> {
@@ -104,11 +105,12 @@ fn lines_where_there_is_no_terminal() {
     let paper = Paper::default();
     let text = shown(Progress::lines(paper.clone(), false, false), &paper);
     let want = "\
-lr=1e-5 (k): 3 steps, 8 train + 0 dev + 2 test rows, 1.0k parameters
+lr=1e-5 (k): 3 steps, 1.0k parameters
+rows: train 8, test 2
 note: the head is new
 step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 0.5s
 checkpoint at step 2
-step 2  epoch 1  test: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)
+step 2  epoch 1  test accuracy 75.0%  macro-F1 42.9%  loss 0.6250
 lr=1e-5: failed (out of memory) after step 2: no room
 ";
     assert_eq!(text, want);
@@ -131,8 +133,8 @@ fn bars_and_the_lines_above_them() {
         "lr=1e-5 ",
         "2/3  loss 0.7375",
         "  evaluating test",
-        " 2/4",
-        "acc 75.0%  200 tok/s  eta 0.5s",
+        " 2/4 rows",
+        "test 75.0%  200 tok/s  eta 1.0s",
         "step 2/3  epoch 1",
         "note: the head is new",
         "failed (out of memory)",
@@ -162,7 +164,11 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
     let terminal = InMemoryTerm::new(12, 80);
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
     let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
-    let run = |i: usize| RunInfo { key: format!("k{i}"), name: format!("lr={i}e-5"), log_steps: 1, position: (i, 4) };
+    let run = |i: usize| RunInfo {
+        log_steps: 1,
+        position: (i, 4),
+        ..RunInfo::single(&format!("k{i}"), &format!("lr={i}e-5"))
+    };
     let planned = |i: usize| PlannedInfo {
         key: run(i).key,
         name: run(i).name,
@@ -171,36 +177,53 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
         total_steps: 3,
         step: 0,
         metric: Metric::Accuracy,
+        keep: Keep::Last,
+        has_dev: false,
+        rungs: Vec::new(),
+        step_cost: 1.0,
     };
-    progress.planned(&[1, 2, 3, 4].map(planned), 0);
+    let runs = [1, 2, 3, 4].map(planned).to_vec();
+    progress.planned(&PlannedSweep { runs, to_come: 0, prune: Prune::None });
     for event in &events()[..4] {
         progress.on(&run(1), event).unwrap();
         progress.on(&run(2), event).unwrap();
     }
     progress.on(&run(2), &eval(When::During, 2, Split::Test, 3)).unwrap();
+    let shown = || {
+        let lines: Vec<String> = terminal.contents().lines().map(|line| line.trim_end().to_string()).collect();
+        // What is measured by the clock is not compared.
+        lines.iter().map(|line| line.split("  elapsed").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    };
     let want = "\
 [1/4] lr=1e-5: note: the head is new
-RUN      STATE                     STEPS    LOSS  BEST TEST       ETA
-lr=1e-5  running    ━━━━━━╸───       2/3  0.7375          –      0.5s
-lr=2e-5  running    ━━━━━━╸───       2/3  0.7375      75.0%      0.5s
-1 of 4 done, 3 left";
-    let shown = || terminal.contents().lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>().join("\n");
+
+LR    STATE                      STEP  TRAIN LOSS  TEST ACC  ELAPSED   LEFT
+2e-5  running    ━━━━━━╸───       2/3      0.7375     75.0%     1.0s   1.0s
+1e-5  running    ━━━━━━╸───       2/3      0.7375         –     1.0s   0.5s
+4e-5  completed  ──────────       0/3           –         –        –      –
+3e-5  pending    ──────────       0/3           –         –        –      –
+best so far: lr=2e-5  test accuracy 75.0% at step 2 of 3
+1 of 4 runs done, 3 left";
     assert_eq!(shown(), want);
     let finished = |i: usize, progress: &mut Progress, outcome| {
         progress.on(&run(i), &Event::RunFinished(outcome)).unwrap();
     };
-    finished(1, &mut progress, Outcome::Failed { kind: FailureKind::Oom, message: "no room".into() });
+    let message = "no room for a tensor of 3 GiB, which the optimiser asks for beside the weights and gradients".into();
+    finished(1, &mut progress, Outcome::Failed { kind: FailureKind::Oom, message });
     finished(2, &mut progress, Outcome::Paused { step: 2 });
     finished(2, &mut progress, Outcome::Pruned { reason: "13th of 27 at step 2".into() });
     let above = "\
 [1/4] lr=1e-5: note: the head is new
-[1/4] lr=1e-5: failed (out of memory) after step 2: no room";
+[1/4] lr=1e-5: failed (out of memory) after step 2: no room for a tensor of 3
+  GiB, which the optimiser asks for beside the weights and gradients";
     let table = "
-RUN      STATE                     STEPS    LOSS  BEST TEST       ETA
-lr=2e-5  pruned     13th of 27 at step 2
-lr=1e-5  failed     no room
-1 of 4 done, 1 failed, 1 pruned, 1 left";
+
+LR    STATE                      STEP  TRAIN LOSS  TEST ACC  ELAPSED   LEFT
+4e-5  completed  ──────────       0/3           –         –        –      –
+1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
+3e-5  pending    ──────────       0/3           –         –        –      –
+1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();
-    assert_eq!(shown(), above);
+    assert_eq!(shown(), format!("{above}\nin 2 runs: note: the head is new"));
 }

@@ -2,32 +2,62 @@
 
 use super::*;
 use crate::{
-    event::FailureKind,
-    store::testing::{eval, step},
+    event::{FailureKind, Outcome, Split, When},
+    observe::PlannedInfo,
+    plan::{Keep, Metric},
+    store::{
+        RunState,
+        testing::{eval, step},
+    },
+    warning::{Kind, Warning},
 };
 
 fn run(i: usize) -> RunInfo {
-    RunInfo { key: format!("k{i}"), name: format!("lr={i}e-5"), log_steps: 1, position: (i, 12) }
+    RunInfo { log_steps: 1, position: (i, 12), ..RunInfo::single(&format!("k{i}"), &format!("lr={i}e-5")) }
 }
 
 fn planned(i: usize, state: RunState) -> PlannedInfo {
     let RunInfo { key, name, .. } = run(i);
-    PlannedInfo { key, name, trial: i, state, total_steps: 10, step: 0, metric: Metric::Accuracy }
+    PlannedInfo {
+        key,
+        name,
+        trial: i,
+        state,
+        total_steps: 10,
+        step: if state == RunState::Completed { 10 } else { 0 },
+        metric: Metric::Accuracy,
+        keep: Keep::Last,
+        has_dev: true,
+        rungs: Vec::new(),
+        step_cost: 1.0,
+    }
 }
 
-fn started() -> Event {
+fn plan(runs: &[PlannedInfo], to_come: usize) -> PlannedSweep {
+    PlannedSweep { runs: runs.to_vec(), to_come, prune: Prune::None }
+}
+
+fn begun(dev: u64, resumed_from: Option<u64>) -> Event {
     Event::RunStarted {
         total_steps: 10,
         steps_per_epoch: 10,
-        resumed_from: None,
-        rows: (8, 4, 4),
+        resumed_from,
+        rows: (8, dev, 4),
         parameters: 9,
         train_labels: Vec::new(),
     }
 }
 
+fn started() -> Event {
+    begun(4, None)
+}
+
+fn finished(outcome: Outcome) -> Event {
+    Event::RunFinished(outcome)
+}
+
 fn failed() -> Event {
-    Event::RunFinished(Outcome::Failed { kind: FailureKind::Crashed, message: "signal 9".into() })
+    finished(Outcome::Failed { kind: FailureKind::Crashed, message: "signal 9\nits last words".into() })
 }
 
 /// Tells the events of run `i` at a time, and gives back the texts of the lines.
@@ -35,34 +65,83 @@ fn tell(sweep: &mut Sweep, i: usize, now_s: f64, events: &[Event]) -> Vec<String
     events.iter().flat_map(|event| sweep.tell(&run(i), event, now_s)).map(|line| line.text).collect()
 }
 
-#[test]
-fn the_whole_is_counted_and_timed() {
-    let mut sweep = Sweep::default();
-    let states = [RunState::Completed, RunState::Failed, RunState::Pruned];
-    let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
-    sweep.planned(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2);
-    assert_eq!(sweep.summary(0.0), "1 of 8 done, 1 failed, 1 pruned, 5 left");
-    tell(&mut sweep, 4, 100.0, &[started()]);
-    (1..=5).for_each(|i| _ = tell(&mut sweep, 4, 110.0, &[step(i, 0.5)]));
-    // Two seconds a step; left are 5 steps of run 4, 20 of runs 5 and 6, and 20 of those still to be proposed.
-    assert_eq!(sweep.summary(110.0), "1 of 12 done, 1 failed, 1 pruned, 9 left  eta 2m50s");
+/// Rows as (values, standing, steps, figure).
+fn rows(board: &Board) -> Vec<(String, Standing, u64, String)> {
+    let row = |row: &crate::observe::Row| {
+        (row.values.join(" "), row.standing, row.step, row.figure.clone().unwrap_or_default())
+    };
+    board.rows.iter().map(row).collect()
 }
 
 #[test]
-fn time_left_counts_what_was_proposed_and_what_will_be() {
+fn the_whole_is_counted() {
     let mut sweep = Sweep::default();
-    sweep.planned(&[planned(1, RunState::Pending), planned(2, RunState::Completed)], 1);
-    let one = RunInfo { position: (1, 3), ..run(1) };
-    sweep.tell(&one, &started(), 0.0);
-    (1..=4).for_each(|i| _ = sweep.tell(&one, &step(i, 0.5), 4.0));
-    assert_eq!(sweep.summary(0.5), "1 of 3 done, 2 left", "no speed from half a second");
-    // One second a step: 6 of the first, 10 of the one to come.
-    assert_eq!(sweep.summary(4.0), "1 of 3 done, 2 left  eta 16s");
-    sweep.tell(&one, &Event::RunFinished(Outcome::Pruned { reason: "late".into() }), 4.0);
-    assert_eq!(sweep.summary(4.0), "1 of 3 done, 1 pruned, 1 left  eta 10s");
-    // The search proposed the last one.
-    sweep.planned(&[planned(3, RunState::Pending)], 0);
-    assert_eq!(sweep.summary(4.0), "1 of 3 done, 1 pruned, 1 left  eta 10s");
+    let states = [RunState::Completed, RunState::Failed, RunState::Pruned];
+    let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
+    sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2));
+    assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left");
+    // Of three seeds each, two trials: one of them pruned.
+    let mut sweep = Sweep::default();
+    let seed = |i: usize| PlannedInfo {
+        trial: i / 3,
+        state: if i < 3 { RunState::Pruned } else { RunState::Pending },
+        name: format!("lr={} seed={}", i / 3, i % 3),
+        ..planned(i, RunState::Pending)
+    };
+    sweep.planned(&plan(&(0..9).map(seed).collect::<Vec<_>>(), 0));
+    let board = sweep.board(0.0);
+    let seen: Vec<_> = board.rows.iter().map(|row| (row.values.join(" "), row.seeds)).collect();
+    assert_eq!(seen, [("1".into(), (0, 3)), ("2".into(), (0, 3))], "one row a trial; the pruned one is only counted");
+    assert_eq!((board.keys.join(" "), board.best), ("lr".into(), None));
+    assert_eq!(board.summary, "0 of 9 runs done, 3 pruned, 6 left");
+}
+
+#[test]
+fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() {
+    let mut sweep = Sweep::default();
+    sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, RunState::Pending)), 0));
+    let at = |right| [started(), step(4, 0.5), eval(When::During, 4, Split::Dev, right)];
+    for (i, right) in [(1, 1), (2, 2), (3, 4), (4, 3)] {
+        tell(&mut sweep, i, 1.0, &at(right));
+    }
+    tell(&mut sweep, 1, 1.0, &[finished(Outcome::Paused { step: 4 })]);
+    tell(&mut sweep, 2, 1.0, &[finished(Outcome::Paused { step: 4 })]);
+    tell(&mut sweep, 3, 1.0, &[finished(Outcome::Paused { step: 4 })]);
+    tell(&mut sweep, 5, 1.0, &[failed()]);
+    let board = sweep.board(2.0);
+    let want = [
+        ("3e-5".to_string(), Standing::Waiting, 4, "100.0%".to_string()),
+        ("4e-5".into(), Standing::Running, 4, "75.0%".into()),
+        ("2e-5".into(), Standing::Waiting, 4, "50.0%".into()),
+        ("1e-5".into(), Standing::Waiting, 4, "25.0%".into()),
+        ("5e-5".into(), Standing::Failed, 0, String::new()),
+        ("6e-5".into(), Standing::Pending, 0, String::new()),
+    ];
+    assert_eq!(rows(&board), want);
+    assert_eq!(board.best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
+    assert_eq!((board.figure.as_str(), board.rows[4].reason.as_deref()), ("dev acc", Some("signal 9")));
+    // One that is pruned leads no more.
+    tell(&mut sweep, 3, 3.0, &[finished(Outcome::Pruned { reason: "late".into() })]);
+    let best = sweep.board(3.0).best.unwrap();
+    assert_eq!(best, "best so far: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
+}
+
+#[test]
+fn seeds_are_one_row_with_the_mean_of_their_figures() {
+    let mut sweep = Sweep::default();
+    let seed = |i: usize| {
+        let name = format!("lr={}e-5 seed={i}", i.div_ceil(2));
+        PlannedInfo { name, trial: i.div_ceil(2), ..planned(i, RunState::Pending) }
+    };
+    sweep.planned(&plan(&[1, 2, 3, 4].map(seed), 0));
+    tell(&mut sweep, 1, 0.0, &[started(), step(10, 0.5), eval(When::After, 10, Split::Dev, 4)]);
+    tell(&mut sweep, 1, 0.0, &[finished(Outcome::Completed)]);
+    tell(&mut sweep, 2, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 3)]);
+    let board = sweep.board(1.0);
+    let row = &board.rows[0];
+    assert_eq!((row.seeds, row.step, row.total, row.figure.as_deref()), ((1, 2), 14, 20, Some("87.5%")));
+    assert_eq!((row.standing, row.loss), (Standing::Running, Some(0.25)), "the loss of the one at work");
+    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 87.5% at step 10 of 10 (2 of 2 seeds)"));
 }
 
 #[test]
@@ -71,91 +150,218 @@ fn runs_may_come_mixed_wait_and_begin_again() {
     for i in [1, 2] {
         tell(&mut sweep, i, 0.0, &[started(), step(1, i as f64)]);
     }
-    tell(&mut sweep, 1, 1.0, &[step(2, 1.0), Event::RunFinished(Outcome::Paused { step: 2 })]);
+    tell(&mut sweep, 1, 1.0, &[step(2, 1.0), finished(Outcome::Paused { step: 2 })]);
     tell(&mut sweep, 2, 1.0, &[failed()]);
-    let board = sweep.board(1.0, 5);
-    let seen: Vec<_> =
-        board.others.iter().map(|r| (r.name.as_str(), r.standing, r.step, r.reason.as_deref())).collect();
-    let failed = ("lr=2e-5", Standing::Failed, 1, Some("signal 9"));
-    assert_eq!(seen, [failed, ("lr=1e-5", Standing::Waiting, 2, None)]);
-    assert!(board.active.is_empty() && board.summary.starts_with("0 of 12 done, 1 failed, 11 left, 1 waiting"));
+    let board = sweep.board(1.0);
+    let state = |board: &Board| board.rows.iter().map(|row| (row.standing, row.step)).collect::<Vec<_>>();
+    assert_eq!(state(&board), [(Standing::Waiting, 2), (Standing::Failed, 1)]);
+    assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left, 1 waiting"), "{}", board.summary);
     // Another attempt takes the failure back, and a run goes on.
-    let resumed = Event::RunStarted {
-        total_steps: 10,
-        steps_per_epoch: 10,
-        resumed_from: Some(2),
-        rows: (8, 4, 4),
-        parameters: 9,
-        train_labels: Vec::new(),
-    };
-    tell(&mut sweep, 1, 2.0, &[resumed]);
+    tell(&mut sweep, 1, 2.0, &[begun(4, Some(2))]);
     tell(&mut sweep, 2, 2.0, &[started()]);
-    let board = sweep.board(2.0, 5);
-    let seen: Vec<_> = board.active.iter().map(|r| (r.name.as_str(), r.step, r.reason.as_deref())).collect();
-    assert_eq!(seen, [("lr=1e-5", 2, None), ("lr=2e-5", 0, None)]);
-    assert!(board.others.is_empty() && board.summary.starts_with("0 of 12 done, 12 left"), "{}", board.summary);
+    let board = sweep.board(2.0);
+    assert_eq!(state(&board), [(Standing::Running, 2), (Standing::Running, 0)]);
+    assert!(board.summary.starts_with("0 of 12 runs done, 12 left"), "{}", board.summary);
+    // One that the command itself begins again is to come, and is not called stopped.
+    let lines = sweep.tell(&run(1), &finished(Outcome::Retried), 3.0);
+    assert_eq!(lines[0].text, "[1/12] lr=1e-5: failed after step 2; retrying now from step 2");
+    assert_eq!(state(&sweep.board(3.0)), [(Standing::Running, 0), (Standing::Pending, 2)]);
 }
 
 #[test]
 fn a_line_for_each_event_worth_one() {
     let mut sweep = Sweep::default();
-    let note = Event::Note { message: "the head is new".into() };
+    let note = |seed| Event::Note { message: format!("the head is new, from seed {seed}") };
     let events = [
-        note.clone(),
+        note(1),
         started(),
         eval(When::Before, 0, Split::Dev, 1),
         step(1, 0.5),
         Event::CheckpointSaved { step: 1 },
         eval(When::During, 1, Split::Dev, 3),
-        Event::RunFinished(Outcome::Paused { step: 1 }),
-        eval(When::After, 1, Split::Dev, 3),
-        eval(When::After, 1, Split::Test, 2),
-        Event::RunFinished(Outcome::Completed),
+        finished(Outcome::Paused { step: 1 }),
+        eval(When::After, 2, Split::Dev, 3),
+        eval(When::After, 2, Split::Test, 2),
+        finished(Outcome::Completed),
     ];
     let want = [
-        "[3/12] lr=3e-5: note: the head is new",
-        "[3/12] lr=3e-5 (k3): 10 steps, 8 train + 4 dev + 4 test rows, 9 parameters",
-        "[3/12] lr=3e-5: step 1  epoch 1  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
+        "[3/12] lr=3e-5: note: the head is new, from seed 1",
+        "[3/12] lr=3e-5 (k3): 10 steps, 9 parameters",
+        "[3/12] lr=3e-5: step 1  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "[3/12] lr=3e-5: waits at step 1 for the runs it is compared with",
-        "[3/12] lr=3e-5: after training  dev: loss 0.6250  accuracy 75.0%  macro-F1 42.9%  (4 rows in 0.5s)",
-        "[3/12] lr=3e-5: after training  test: loss 0.6250  accuracy 50.0%  macro-F1 33.3%  (4 rows in 0.5s)",
+        "[3/12] lr=3e-5: after training  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
+        "[3/12] lr=3e-5: after training  test accuracy 50.0%  macro-F1 33.3%  loss 0.6250",
         "[3/12] lr=3e-5: completed, 1 steps in 0.5s, test accuracy 50.0%",
     ];
     assert_eq!(tell(&mut sweep, 3, 0.0, &events), want);
-    // What every run would say is said once.
-    assert!(tell(&mut sweep, 4, 0.0, &[note]).is_empty());
+    assert_eq!(sweep.repeated(), [""; 0], "once is no repetition");
+    // What every run would say is said once, whatever its seed, and counted.
+    assert!(tell(&mut sweep, 4, 0.0, &[note(2)]).is_empty());
+    assert!(tell(&mut sweep, 5, 0.0, &[note(3), note(3)]).is_empty());
+    let warned = Event::Warned(Warning::new(Kind::Result, "all 4 test rows are predicted as `a` (accuracy 25.0%)"));
+    assert_eq!(sweep.tell(&run(4), &warned, 0.0)[0].tone, Tone::Aside, "the end of the command tells of it");
+    assert_eq!(sweep.repeated(), ["in 3 runs: note: the head is new, from seed 1"]);
 }
 
 #[test]
-fn the_best_figure_is_that_of_the_metric_on_the_split_that_chooses() {
+fn runs_are_numbered_among_all_that_were_asked_for() {
     let mut sweep = Sweep::default();
-    let best = |sweep: &Sweep| {
-        let board = sweep.board(0.0, 5);
-        (board.best, board.active[0].best.clone().unwrap_or_default())
+    sweep.planned(&plan(&[1, 2, 3, 4, 5].map(|i| planned(i, RunState::Pending)), 7));
+    let second = RunInfo { position: (2, 5), ..run(2) };
+    let line = &sweep.tell(&second, &started(), 0.0)[0].text;
+    assert!(line.starts_with("[2/12] lr=2e-5 "), "{line}");
+    assert!(sweep.summary(0.0).starts_with("0 of 12 runs done, 12 left"));
+}
+
+#[test]
+fn the_figure_is_that_of_the_kept_weights_on_the_split_that_chooses() {
+    let seen = |sweep: &Sweep| {
+        let board = sweep.board(0.0);
+        (board.figure, board.rows[0].figure.clone().unwrap_or_default())
     };
-    tell(&mut sweep, 1, 0.0, &[started(), eval(When::Before, 0, Split::Dev, 4)]);
-    assert_eq!(best(&sweep), ("best".into(), String::new()), "what was before training is no result");
     let at = |step, split, right| eval(When::During, step, split, right);
-    tell(&mut sweep, 1, 0.0, &[at(1, Split::Test, 4)]);
-    assert_eq!(best(&sweep), ("best test".into(), "100.0%".into()));
-    tell(
-        &mut sweep,
-        1,
-        0.0,
-        &[at(1, Split::Dev, 2), at(2, Split::Dev, 3), at(3, Split::Dev, 1), at(3, Split::Test, 4)],
-    );
-    assert_eq!(best(&sweep), ("best dev".into(), "75.0%".into()));
-    let mut sweep = Sweep::default();
-    sweep.planned(&[PlannedInfo { metric: Metric::Loss, ..planned(1, RunState::Running) }], 0);
-    tell(&mut sweep, 1, 0.0, &[started(), at(4, Split::Dev, 1)]);
-    assert_eq!(best(&sweep), ("best dev loss".into(), "0.6250".into()));
+    let evals = [
+        at(1, Split::Test, 4),
+        at(1, Split::Dev, 2),
+        at(2, Split::Dev, 3),
+        at(3, Split::Dev, 1),
+        at(3, Split::Test, 4),
+    ];
+    let with = |keep, metric, dev| {
+        let mut sweep = Sweep::default();
+        sweep.planned(&plan(&[PlannedInfo { keep, metric, ..planned(1, RunState::Running) }], 0));
+        tell(&mut sweep, 1, 0.0, &[begun(dev, None), eval(When::Before, 0, Split::Dev, 4)]);
+        assert_eq!(seen(&sweep), ("dev".into(), String::new()), "what was before training is no result");
+        tell(&mut sweep, 1, 0.0, &evals);
+        seen(&sweep)
+    };
+    // The last weights are kept: an earlier evaluation that was better would promise too much.
+    assert_eq!(with(Keep::Last, Metric::Accuracy, 4), ("dev acc".into(), "25.0%".into()));
+    assert_eq!(with(Keep::Best, Metric::Accuracy, 4), ("best dev acc".into(), "75.0%".into()));
+    assert_eq!(with(Keep::None, Metric::Loss, 4), ("dev loss".into(), "0.6250".into()));
+    // Without a dev split it is the test split's.
+    assert_eq!(with(Keep::Last, Metric::Accuracy, 0), ("test acc".into(), "100.0%".into()));
 }
 
 #[test]
 fn an_evaluation_is_seen_while_it_goes() {
     let mut sweep = Sweep::default();
     tell(&mut sweep, 1, 0.0, &[started(), step(1, 0.5), Event::EvalProgress { split: Split::Dev, done: 2, total: 5 }]);
-    assert_eq!(sweep.board(0.0, 5).active[0].evaluating.as_deref(), Some("dev 40%"));
+    assert_eq!(sweep.board(0.0).rows[0].evaluating.as_deref(), Some("dev 40%"));
     tell(&mut sweep, 1, 0.0, &[eval(When::During, 1, Split::Dev, 3)]);
-    assert_eq!(sweep.board(0.0, 5).active[0].evaluating, None);
+    assert_eq!(sweep.board(0.0).rows[0].evaluating, None);
+}
+
+/// A sweep played by the clock of its events: runs of these (steps, seconds of a step, cost of a step), `slots` at a time, each
+/// with two seconds before its first step and an evaluation at each ninth of its steps that takes a fiftieth of all of them. `ends` says where run `i` ends
+/// before its time. Gives back each moment at which something was said, with what was told to be left, and the end.
+fn play(
+    prune: Prune,
+    runs: &[(u64, f64, f64)],
+    slots: usize,
+    ends: impl Fn(usize) -> Option<u64>,
+) -> (Vec<(f64, f64, bool)>, f64) {
+    let mut sweep = Sweep::default();
+    let infos = runs.iter().enumerate().map(|(i, (steps, _, cost))| PlannedInfo {
+        total_steps: *steps,
+        step_cost: *cost,
+        rungs: if prune == Prune::None { Vec::new() } else { vec![steps / 9, steps / 3] },
+        ..planned(i, RunState::Pending)
+    });
+    let infos: Vec<PlannedInfo> = infos.collect();
+    sweep.planned(&PlannedSweep { runs: infos, to_come: 0, prune });
+    // Every event with its time, as the slots get to it.
+    let mut free = vec![0.0; slots];
+    let mut events: Vec<(f64, usize, Event)> = Vec::new();
+    for (i, (steps, seconds, _)) in runs.iter().enumerate() {
+        let slot = (0..slots).min_by(|a, b| f64::total_cmp(&free[*a], &free[*b])).unwrap();
+        let mut now = free[slot];
+        let begin = Event::RunStarted {
+            total_steps: *steps,
+            steps_per_epoch: steps / 9,
+            resumed_from: None,
+            rows: (8, 4, 4),
+            parameters: 9,
+            train_labels: Vec::new(),
+        };
+        events.push((now, i, begin));
+        now += 2.0;
+        let last = ends(i).unwrap_or(*steps);
+        for at in 1..=last {
+            now += seconds;
+            let Event::StepCompleted(mut s) = step(at, 0.5) else { unreachable!() };
+            s.elapsed_s = at as f64 * seconds;
+            events.push((now, i, Event::StepCompleted(s)));
+            if at % (steps / 9) == 0 {
+                now += seconds * *steps as f64 / 50.0;
+                events.push((now, i, eval(When::During, at, Split::Dev, 3)));
+            }
+        }
+        let outcome = if last < *steps { Outcome::Pruned { reason: "late".into() } } else { Outcome::Completed };
+        events.push((now, i, finished(outcome)));
+        free[slot] = now;
+    }
+    events.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let end = free.iter().copied().fold(0.0, f64::max);
+    let mut told = Vec::new();
+    for (now, i, event) in events {
+        sweep.tell(&run(i), &event, now);
+        if let Some((left, measured)) = sweep.left_s(now) {
+            told.push((now, left, measured));
+        }
+    }
+    (told, end)
+}
+
+/// How far off what was told is, at worst, from the end of the first run until a twentieth of the time is left.
+fn worst((told, end): &(Vec<(f64, f64, bool)>, f64)) -> f64 {
+    let measured: Vec<_> = told.iter().filter(|(now, _, measured)| *measured && *now < end * 0.95).collect();
+    assert!(measured.len() > 20, "it is told");
+    let off = |(now, left, _): &&(f64, f64, bool)| (left / (end - now)).max((end - now) / left);
+    measured.iter().map(off).fold(1.0, f64::max)
+}
+
+#[test]
+fn after_the_first_run_the_time_left_is_within_a_half() {
+    let alike = vec![(100, 0.1, 1.0); 12];
+    for slots in [1, 2, 3] {
+        let played = play(Prune::None, &alike, slots, |_| None);
+        assert!(worst(&played) < 1.5, "{slots} at a time: {}", worst(&played));
+    }
+    // Batches of 8, 16 and 32 rows: fewer steps, each of which costs more.
+    let batches: Vec<_> = (0..12).map(|i| [(200, 0.05, 8.0), (100, 0.1, 16.0), (50, 0.2, 32.0)][i / 4]).collect();
+    assert!(worst(&play(Prune::None, &batches, 2, |_| None)) < 1.5);
+    // Of one run, 20 times as long as the others, nobody can take a share.
+    let long: Vec<_> = (0..6).map(|i| if i == 5 { (1000, 0.1, 1.0) } else { (50, 0.1, 1.0) }).collect();
+    assert!(worst(&play(Prune::None, &long, 2, |_| None)) < 1.5);
+}
+
+#[test]
+fn what_is_told_before_the_first_run_has_ended_is_marked() {
+    let (told, end) = play(Prune::None, &[(100, 0.1, 1.0); 12], 2, |_| None);
+    let early: Vec<_> = told.iter().filter(|(_, _, measured)| !measured).collect();
+    assert!(!early.is_empty() && early[0].0 >= 2.0, "not before there is a speed");
+    let off = early.iter().map(|(now, left, _)| (left / (end - now)).max((end - now) / left)).fold(1.0, f64::max);
+    assert!(off < 2.0, "{off}");
+    let mut sweep = Sweep::default();
+    tell(&mut sweep, 1, 0.0, &[started()]);
+    tell(&mut sweep, 1, 3.0, &(1..=5).map(|i| step(i, 0.5)).collect::<Vec<_>>());
+    assert!(sweep.summary(3.0).contains("  elapsed 3.0s  eta ~"), "{}", sweep.summary(3.0));
+}
+
+#[test]
+fn the_time_left_foresees_pruning() {
+    // 27 trials of 90 steps under ASHA: 18 end at step 10, 6 at 30, 3 at 90.
+    let asha = Prune::Asha { reduction_factor: 3, rungs: 2 };
+    let ends = |i: usize| match i % 9 {
+        0 => None,
+        1 | 2 => Some(30),
+        _ => Some(10),
+    };
+    let played = play(asha, &[(90, 0.1, 1.0); 27], 1, ends);
+    assert!(worst(&played) < 1.5, "{}", worst(&played));
+    // Under the median rule half of them end at the first rung.
+    let median = Prune::Median { startup_trials: 3 };
+    let played = play(median, &[(90, 0.1, 1.0); 27], 1, |i| (i > 2 && i % 2 == 0).then_some(10));
+    assert!(worst(&played) < 1.5, "{}", worst(&played));
 }

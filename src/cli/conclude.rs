@@ -1,0 +1,229 @@
+//! The end of `taper run`: what came of it, how much it is worth, what failed and what to do next.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use taper::{
+    event::{FailureKind, Split, When},
+    execute::Tally,
+    format::{self, names},
+    metrics::{Metrics, majority},
+    plan::Metric,
+    report,
+    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
+    warning::{Kind, Warning},
+};
+
+use super::{
+    leaderboard::{self, cell, metric_name, word},
+    output::Output,
+};
+
+/// Trials of the leaderboard after a sweep.
+const LEADERS: usize = 10;
+/// Names that are listed of runs that share something.
+const NAMED: usize = 4;
+
+/// Says what came of a command, and what to do next.
+pub fn conclude(store: &Store, experiment: &ExperimentRecord, tally: Tally, out: &mut Output) -> Result<()> {
+    let parts = [
+        (tally.completed, "completed"),
+        (tally.already_done, "done before"),
+        (tally.failed, "failed"),
+        (tally.pruned, "pruned"),
+        (tally.stopped, "stopped"),
+        (tally.beyond_budget, "left: the sweep's budget is spent"),
+        (tally.held, "left: they are compared together with a run that failed"),
+    ];
+    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
+    let runs = planned_runs(store, experiment)?;
+    let measured = runs.iter().any(|run| run.final_metrics.is_some());
+    let lines = match &runs[..] {
+        [run] if measured => one(store, run)?,
+        _ if measured => {
+            out.line("")?;
+            let board = report::leaderboard_of(store, &experiment.name, &runs)?;
+            leaderboard::print(&board, Some(LEADERS), out)?;
+            out.line("")?;
+            best(store, &board, &runs)?
+        }
+        _ => Vec::new(),
+    };
+    lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
+    if runs.len() > 1 {
+        warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
+    }
+    failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
+    if tally.stopped > 0 {
+        out.line("the same command goes on where this one stopped")?;
+    } else if measured {
+        out.line(format!("next: taper report {}", experiment.name))?;
+    }
+    Ok(())
+}
+
+/// The runs of this command's plan, whatever other command has planned under the same name since.
+fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
+    let of_plan = |(key, name): &(String, String)| {
+        let record = store.known(key).transpose()?;
+        Some(record.map(|run| RunRecord { name: name.clone(), experiment: experiment.name.clone(), ..run }))
+    };
+    Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
+}
+
+/// The result of the only run.
+fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
+    let Some(m) = &run.final_metrics else { return Ok(Vec::new()) };
+    let evals = store.evals(&run.key)?;
+    let split = measured_on(run);
+    let i = taper::stats::wilson(m.right(), m.rows);
+    let mut lines = vec![
+        format!("{}  {}", format::short(&run.key), run.name),
+        format!(
+            "  {:<15} {} (95 % interval {:.1}–{:.1}, {} rows), loss {:.4}",
+            format!("{} accuracy", word(&split)),
+            format::percent(m.accuracy),
+            i.low * 100.0,
+            i.high * 100.0,
+            format::count(m.rows),
+            m.loss
+        ),
+    ];
+    if let Some(before) = at(&evals, When::Before, split) {
+        let gain = points(m.accuracy - before.accuracy);
+        lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.accuracy)));
+    }
+    if let Some((label, share)) = baseline(run, m) {
+        let text = format!("always answering `{label}`, the label of most training rows");
+        lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
+    }
+    if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
+        lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.accuracy)));
+    }
+    let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
+    lines.extend(results.map(|Warning { message, .. }| format!("warning: {message}")));
+    Ok(lines)
+}
+
+/// The best trial of a sweep, and what it gains.
+fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
+    let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
+    let mut figure =
+        format!("{} {} {}", word(&board.split), metric_name(board.metric), cell(trial.figure, board.metric, true));
+    if board.split != Split::Test && trial.test_accuracy.is_some() {
+        figure += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
+    }
+    let name = names::distinct(&board.trials.iter().map(|t| t.name.as_str()).collect::<Vec<_>>()).swap_remove(0);
+    let mut lines = vec![format!("best: {name}"), format!("  {figure}")];
+    // What it gains is told on rows that had no part in choosing it.
+    let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
+    for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
+        let Some(m) = &run.final_metrics else { continue };
+        after.push(m.accuracy);
+        before.extend(at(&store.evals(&run.key)?, When::Before, measured_on(run)).map(|m| m.accuracy));
+        if let Some((label, share)) = baseline(run, m) {
+            shares.push(share);
+            said.get_or_insert((label, measured_on(run)));
+        }
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    if let (Some((label, split)), false) = (said, before.is_empty()) {
+        let (own, before, share) = (mean(&after), mean(&before), mean(&shares));
+        lines.push(format!(
+            "  on {}: {} over before training ({})",
+            word(&split),
+            points(own - before),
+            format::percent(before)
+        ));
+        let text = format!("{} over always answering `{label}` ({})", points(own - share), format::percent(share));
+        lines.push(format!("  on {}: {text}", word(&split)));
+    }
+    Ok(lines)
+}
+
+/// The split that the final evaluation is of.
+pub fn measured_on(run: &RunRecord) -> Split {
+    if run.config.data.test > 0.0 { Split::Test } else { Split::Dev }
+}
+
+fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {
+    evals.iter().rfind(|e| e.when == when && e.split == split).map(|e| &e.metrics)
+}
+
+/// The label that most training rows have, and its share of the rows measured.
+fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, f64)> {
+    let label = majority(run.train_labels.as_deref()?)?;
+    let share = measured.right_by_always(label) as f64 / measured.rows.max(1) as f64;
+    Some((run.labels.get(label as usize)?.clone(), share))
+}
+
+/// `+1.2 points`.
+fn points(difference: f64) -> String {
+    format!("{:+.1} points", difference * 100.0).replace('-', "−")
+}
+
+/// Runs that were warned of, in one sentence.
+fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for run in runs.iter().filter(|run| run.state == RunState::Completed) {
+        if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
+            names.push(run.name.as_str());
+        }
+    }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (n, all) = (names.len(), runs.len());
+    Ok(vec![
+        format!(
+            "warning: {n} of {all} runs predict one class, or are no better than always answering the commonest label"
+        ),
+        format!("  {}", listed(&names)),
+    ])
+}
+
+/// What failed, grouped by why, and what to do.
+fn failures(runs: &[RunRecord]) -> Vec<String> {
+    let first_line =
+        |run: &RunRecord| run.message.as_deref().unwrap_or_default().lines().next().unwrap_or_default().to_string();
+    let mut groups: Vec<(Option<FailureKind>, String, Vec<&RunRecord>)> = Vec::new();
+    for run in runs.iter().filter(|run| run.state == RunState::Failed) {
+        let why = names::without_numbers(&first_line(run));
+        match groups.iter_mut().find(|(kind, known, _)| *kind == run.failure && *known == why) {
+            Some((_, _, runs)) => runs.push(run),
+            None => groups.push((run.failure, why, vec![run])),
+        }
+    }
+    let lines = groups.into_iter().flat_map(|(kind, _, failed)| {
+        let what_to_do = match kind {
+            Some(FailureKind::Diverged) => {
+                "lower train.lr or set train.max_grad_norm; the same command leaves it out, --retry trains it again"
+            }
+            Some(FailureKind::Oom) => {
+                "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries it again"
+            }
+            Some(FailureKind::Crashed) => "the same command tries it again, up to --retries N times more",
+            Some(FailureKind::Error) | None => "put that right; the same command tries it again",
+        };
+        let names: Vec<&str> = failed.iter().map(|run| run.name.as_str()).collect();
+        let s = if failed.len() == 1 { "" } else { "s" };
+        [
+            format!("failed: {} run{s}: {}", failed.len(), listed(&names)),
+            format!("  {}", first_line(failed[0])),
+            format!("  {what_to_do}"),
+        ]
+    });
+    lines.collect()
+}
+
+/// The first of these names, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    let mut seen = HashSet::new();
+    let names: Vec<&str> = names.iter().copied().filter(|name| seen.insert(*name)).collect();
+    let shown = names[..names.len().min(NAMED)].join("; ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}

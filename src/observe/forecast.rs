@@ -1,0 +1,253 @@
+//! How long a sweep will take: a pure function of what its runs have done and of what they have left.
+//!
+//! Work is counted in *cost*: steps weighted by what one of them costs, so that runs of different batch sizes add up; and in
+//! *begins*: each begin of a run takes some time before its first step.
+
+use crate::plan::Prune;
+
+/// What is left of a run, in the eyes of a forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// To be begun or gone on with.
+    Open,
+    /// At work.
+    Running,
+    /// At a rung, until it is let past or ended.
+    Waiting,
+    /// Nothing is left.
+    Over,
+}
+
+/// A run, in the eyes of a forecast.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Part {
+    pub stage: Stage,
+    /// Whether it ended before its time, by the sweep's rule.
+    pub pruned: bool,
+    /// Number of its trial.
+    pub trial: usize,
+    pub step: u64,
+    pub total: u64,
+    /// Steps at which it is decided whether it goes on.
+    pub rungs: Vec<u64>,
+    /// Cost of one step.
+    pub step_cost: f64,
+}
+
+impl Part {
+    /// Ends of its segments: its rungs and its last step.
+    fn ends(&self) -> impl Iterator<Item = u64> {
+        self.rungs.iter().copied().chain([self.total])
+    }
+
+    /// The segment that it is in: that of the first rung it has not got beyond. At a rung it is still in the one before.
+    fn segment(&self) -> usize {
+        self.rungs.iter().filter(|rung| self.step > **rung).count()
+    }
+
+    fn cost(&self, steps: u64) -> f64 {
+        steps as f64 * self.step_cost
+    }
+
+    /// Cost of its segment number `i`.
+    fn segment_cost(&self, i: usize) -> f64 {
+        let begin = if i == 0 { 0 } else { self.ends().nth(i - 1).unwrap_or(self.total) };
+        self.cost(self.ends().nth(i).unwrap_or(self.total).saturating_sub(begin))
+    }
+
+    /// Cost up to its next rung, or to its end.
+    fn left_in_segment(&self) -> f64 {
+        match self.stage {
+            Stage::Over | Stage::Waiting => 0.0,
+            Stage::Open | Stage::Running => {
+                let end = self.ends().nth(self.segment()).unwrap_or(self.total);
+                self.cost(end.saturating_sub(self.step))
+            }
+        }
+    }
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Left {
+    /// Cost of the steps.
+    pub cost: f64,
+    /// Runs that will begin, or go on after they waited.
+    pub begins: f64,
+}
+
+/// What is expected of these runs and of `to_come` more like them.
+pub(super) fn remaining(prune: &Prune, parts: &[Part], to_come: usize) -> Left {
+    let open = parts.iter().filter(|part| part.stage == Stage::Open).count() + to_come;
+    let plain = |cost| Left { cost, begins: open as f64 };
+    match *prune {
+        Prune::None => {
+            let left = parts.iter().filter(|part| part.stage != Stage::Over);
+            let known: f64 = left.map(|part| part.cost(part.total.saturating_sub(part.step))).sum();
+            plain(known + to_come as f64 * mean(parts.iter().map(|part| part.cost(part.total))))
+        }
+        Prune::Median { startup_trials } => plain(median(parts, to_come, startup_trials as usize)),
+        Prune::Asha { reduction_factor, .. } => {
+            let (cost, promotions) = asha(parts, to_come, reduction_factor);
+            Left { cost, begins: open as f64 + promotions }
+        }
+    }
+}
+
+/// ASHA lets one in `factor` of the trials at a rung go on, and at least one: so many runs will get into each segment. Gives
+/// the cost that is left, and how often a run will be let past a rung.
+fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
+    let segments = parts.iter().map(|part| part.rungs.len() + 1).max().unwrap_or(1);
+    let trials = parts.iter().map(|part| part.trial).collect::<std::collections::HashSet<_>>().len().max(1);
+    let seeds = (parts.len() as f64 / trials as f64).max(1.0);
+    let cost = |i: usize| mean(parts.iter().map(|part| part.segment_cost(i)));
+    let mut expected = (parts.len() + to_come) as f64;
+    let mut left: f64 = parts.iter().map(Part::left_in_segment).sum();
+    left += to_come as f64 * cost(0);
+    let mut promotions = 0.0;
+    for i in 1..segments {
+        // Whoever failed before counts among those who came to the rung, as the rule counts it.
+        let entered = parts.iter().filter(|part| part.segment() >= i).count() as f64;
+        let let_past = ((expected / seeds / factor.max(1) as f64).floor().max(1.0) * seeds).max(entered);
+        left += (let_past - entered) * cost(i);
+        promotions += let_past - entered;
+        expected = let_past;
+    }
+    (left, promotions)
+}
+
+/// The median rule has no quota: of a trial that it may end is expected what the ended ones have come to, and before there
+/// are any, that half of them end at the first rung.
+fn median(parts: &[Part], to_come: usize, startup: usize) -> f64 {
+    let first = |part: &Part| part.rungs.first().copied().unwrap_or(part.total).min(part.total) as f64;
+    let share = |part: &Part| part.step as f64 / part.total.max(1) as f64;
+    let judged: Vec<&Part> = parts.iter().filter(|part| part.trial >= startup).collect();
+    let expected = |part: &Part| {
+        let guess = (first(part) + part.total as f64) / 2.0 / part.total.max(1) as f64;
+        let ended = judged.iter().filter(|part| part.stage == Stage::Over && (part.pruned || part.step >= part.total));
+        let seen: Vec<f64> = ended.map(|part| share(part)).collect();
+        (guess + seen.iter().sum::<f64>()) / (1 + seen.len()) as f64
+    };
+    let left = |part: &Part| match part.stage {
+        Stage::Over => 0.0,
+        // Who got beyond the first rung most often gets to the end.
+        _ if part.trial < startup || part.segment() > 0 => part.cost(part.total.saturating_sub(part.step)),
+        _ => (part.cost(part.total) * expected(part) - part.cost(part.step)).max(0.0),
+    };
+    let new = |part: &Part| part.cost(part.total) * if parts.len() < startup { 1.0 } else { expected(part) };
+    parts.iter().map(left).sum::<f64>() + to_come as f64 * mean(parts.iter().map(new))
+}
+
+/// How fast the runs of a command have been so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    /// Seconds of one run for a cost of 1, its evaluations among them.
+    pub of_cost: f64,
+    /// Seconds of a begin, from the end of the run before to the first step.
+    pub of_begin: f64,
+    /// Runs at a time.
+    pub slots: usize,
+}
+
+impl Pace {
+    /// Seconds until nothing is left. `longest` is the most cost that one run has left: the others cannot help it.
+    pub fn left_s(&self, left: Left, longest: f64) -> f64 {
+        let shared = (left.cost * self.of_cost + left.begins * self.of_begin) / self.slots.max(1) as f64;
+        shared.max(longest * self.of_cost)
+    }
+}
+
+/// The most that one run, at work or to be begun, has left before it is next decided about.
+pub(super) fn longest(parts: &[Part]) -> f64 {
+    parts.iter().map(Part::left_in_segment).fold(0.0, f64::max)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (n, sum) = values.fold((0u64, 0.0), |(n, sum), value| (n + 1, sum + value));
+    if n == 0 { 0.0 } else { sum / n as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
+
+    fn cost(prune: &Prune, parts: &[Part], to_come: usize) -> f64 {
+        remaining(prune, parts, to_come).cost
+    }
+
+    fn part(trial: usize, stage: Stage, step: u64) -> Part {
+        Part { stage, pruned: false, trial, step, total: 90, rungs: vec![10, 30], step_cost: 1.0 }
+    }
+
+    #[test]
+    fn without_a_rule_every_step_is_left() {
+        let plain = |stage, step| Part { rungs: Vec::new(), ..part(0, stage, step) };
+        let parts = [plain(Stage::Over, 90), plain(Stage::Running, 60), plain(Stage::Open, 0)];
+        assert_eq!(cost(&Prune::None, &parts, 0), 120.0);
+        assert_eq!(cost(&Prune::None, &parts, 2), 300.0);
+        // A step of twice the batch counts twice.
+        let parts = [plain(Stage::Running, 60), Part { step_cost: 2.0, total: 45, ..plain(Stage::Open, 0) }];
+        assert_eq!(cost(&Prune::None, &parts, 0), 30.0 + 90.0);
+    }
+
+    #[test]
+    fn asha_is_expected_to_let_past_its_share() {
+        // 9 trials: 9 · 10 steps to the first rung, 3 · 20 to the second, 1 · 60 to the end.
+        let begin: Vec<Part> = (0..9).map(|i| part(i, Stage::Open, 0)).collect();
+        assert_eq!(remaining(&ASHA, &begin, 0), Left { cost: 90.0 + 60.0 + 60.0, begins: 9.0 + 3.0 + 1.0 });
+        // 5 of them known so far.
+        assert_eq!(cost(&ASHA, &begin[..5], 4), 210.0);
+        // All at the first rung, two of three gone past it, one of those at the second: one more to the second, one to the end.
+        let mut later: Vec<Part> = (0..9).map(|i| part(i, Stage::Waiting, 10)).collect();
+        (later[0], later[1]) = (part(0, Stage::Waiting, 30), part(1, Stage::Running, 20));
+        assert_eq!(cost(&ASHA, &later, 0), 10.0 + 20.0 + 60.0);
+        // The last one at work, 15 steps from its end: nobody follows.
+        later.iter_mut().for_each(|part| part.stage = Stage::Waiting);
+        (later[0], later[1], later[2]) =
+            (part(0, Stage::Running, 75), part(1, Stage::Waiting, 30), part(2, Stage::Waiting, 30));
+        assert_eq!(cost(&ASHA, &later, 0), 15.0);
+        later.iter_mut().for_each(|part| part.stage = Stage::Over);
+        later[0].step = 90;
+        assert_eq!(cost(&ASHA, &later, 0), 0.0);
+    }
+
+    #[test]
+    fn seeds_of_a_trial_go_past_a_rung_together() {
+        // 4 trials of 3 seeds: one trial of 3 runs goes past each rung.
+        let parts: Vec<Part> = (0..12).map(|i| part(i / 3, Stage::Open, 0)).collect();
+        assert_eq!(cost(&ASHA, &parts, 0), 120.0 + 3.0 * 20.0 + 3.0 * 60.0);
+    }
+
+    #[test]
+    fn fewer_trials_than_the_factor_let_one_past() {
+        let parts: Vec<Part> = (0..2).map(|i| part(i, Stage::Open, 0)).collect();
+        assert_eq!(cost(&ASHA, &parts, 0), 20.0 + 20.0 + 60.0);
+    }
+
+    #[test]
+    fn the_median_rule_is_expected_to_do_as_it_did() {
+        let rule = Prune::Median { startup_trials: 1 };
+        let open: Vec<Part> = (0..3).map(|i| part(i, Stage::Open, 0)).collect();
+        // The first whole; of the others half end after 10 of 90 steps.
+        assert_eq!(cost(&rule, &open, 0), 90.0 + 2.0 * 50.0);
+        // All that were judged ended at once: less is expected of the next.
+        let mut seen = open.clone();
+        (seen[0].stage, seen[0].step) = (Stage::Over, 90);
+        (seen[1].stage, seen[1].step, seen[1].pruned) = (Stage::Over, 10, true);
+        assert!((cost(&rule, &seen, 0) - 30.0).abs() < 1e-9, "the mean of 50 and 10");
+        // One that got past its first rung is expected to go to the end.
+        (seen[2].stage, seen[2].step) = (Stage::Running, 40);
+        assert_eq!(cost(&rule, &seen, 0), 50.0);
+    }
+
+    #[test]
+    fn the_longest_run_bounds_what_slots_can_share() {
+        let pace = Pace { of_cost: 0.5, of_begin: 3.0, slots: 2 };
+        // 60 are left and two begins: 30 s and 6 s, in two slots.
+        assert_eq!(pace.left_s(Left { cost: 60.0, begins: 2.0 }, 20.0), 18.0);
+        // 50 of them in one run.
+        assert_eq!(pace.left_s(Left { cost: 60.0, begins: 0.0 }, 50.0), 25.0);
+    }
+}

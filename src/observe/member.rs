@@ -1,0 +1,267 @@
+//! What is known of one run of a sweep, and of the runs of one trial together.
+
+use super::{
+    PlannedInfo, RunInfo,
+    board::{Row, Standing},
+    forecast::{Part, Stage},
+    lines::{Line, View, split_name},
+};
+use crate::{
+    event::{Event, Outcome, Split, When},
+    format::{names, percent},
+    metrics::Metrics,
+    plan::{Keep, Metric},
+    store::RunState,
+};
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub name: String,
+    pub trial: usize,
+    pub view: View,
+    pub standing: Standing,
+    metric: Metric,
+    keep: Keep,
+    rungs: Vec<u64>,
+    pub step_cost: f64,
+    /// The figure that the kept weights have by now, the split and the step that it was measured at.
+    figure: Option<(Split, f64, u64)>,
+    /// Accuracy of the kept weights.
+    result: Option<(Split, f64)>,
+    /// An evaluation under way: part of the data, share done.
+    evaluating: Option<(Split, f64)>,
+    pub reason: Option<String>,
+}
+
+impl Member {
+    pub fn new(name: &str, trial: usize) -> Self {
+        Self {
+            name: name.into(),
+            trial,
+            view: View::default(),
+            standing: Standing::Pending,
+            metric: Metric::Accuracy,
+            keep: Keep::Last,
+            rungs: Vec::new(),
+            step_cost: 1.0,
+            figure: None,
+            result: None,
+            evaluating: None,
+            reason: None,
+        }
+    }
+
+    /// Takes what is planned; of a run that is at work here no steps and no state.
+    pub fn plan(&mut self, run: &PlannedInfo) {
+        (self.name, self.trial) = (run.name.clone(), run.trial);
+        (self.metric, self.keep) = (run.metric, run.keep);
+        (self.rungs, self.step_cost) = (run.rungs.clone(), run.step_cost);
+        if self.standing != Standing::Running {
+            self.view.total_steps = run.total_steps;
+            self.view.step = run.step;
+            self.standing = match run.state {
+                RunState::Pending | RunState::Running | RunState::Interrupted => match self.standing {
+                    Standing::Waiting => Standing::Waiting,
+                    _ => Standing::Pending,
+                },
+                RunState::Completed => Standing::Completed,
+                RunState::Failed => Standing::Failed,
+                RunState::Pruned => Standing::Pruned,
+            };
+        }
+    }
+
+    /// The run in the eyes of a forecast.
+    pub fn part(&self) -> Part {
+        Part {
+            stage: match self.standing {
+                Standing::Running => Stage::Running,
+                Standing::Waiting => Stage::Waiting,
+                Standing::Pending | Standing::Stopped => Stage::Open,
+                Standing::Completed | Standing::Pruned | Standing::Failed => Stage::Over,
+            },
+            pruned: self.standing == Standing::Pruned,
+            trial: self.trial,
+            step: self.view.step,
+            total: self.view.total_steps,
+            rungs: self.rungs.clone(),
+            step_cost: self.step_cost,
+        }
+    }
+
+    /// Takes an event and gives back what is worth a line where several runs are told of.
+    pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
+        let mut lines = self.view.tell(run, event);
+        match event {
+            Event::RunStarted { .. } => {
+                (self.standing, self.reason) = (Standing::Running, None);
+                lines.truncate(1);
+            }
+            Event::StepCompleted(_) => self.evaluating = None,
+            Event::EvalProgress { split, done, total } => {
+                self.evaluating = Some((*split, *done as f64 / (*total).max(1) as f64));
+            }
+            Event::EvalCompleted { when, step, split, metrics, .. } => self.measured(*when, *step, *split, metrics),
+            Event::RunFinished(outcome) => {
+                self.evaluating = None;
+                (self.standing, self.reason) = match outcome {
+                    Outcome::Completed => (Standing::Completed, None),
+                    Outcome::Retried => (Standing::Pending, None),
+                    Outcome::Interrupted => (Standing::Stopped, None),
+                    Outcome::Paused { .. } => (Standing::Waiting, None),
+                    Outcome::Pruned { reason } => (Standing::Pruned, Some(reason.clone())),
+                    Outcome::Failed { message, .. } => {
+                        (Standing::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
+                    }
+                };
+                if let (Outcome::Completed, Some((split, accuracy)), Some(line)) =
+                    (outcome, self.result, lines.first_mut())
+                {
+                    line.text += &format!(", {} accuracy {}", split_name(split), percent(accuracy));
+                }
+            }
+            _ => {}
+        }
+        let worth_a_line = match event {
+            // What the untrained weights make of the data is much the same for all.
+            Event::EvalCompleted { when, .. } => *when != When::Before,
+            Event::RunStarted { .. } | Event::Note { .. } | Event::Warned(_) | Event::RunFinished(_) => true,
+            _ => false,
+        };
+        if worth_a_line { lines } else { Vec::new() }
+    }
+
+    fn measured(&mut self, when: When, step: u64, split: Split, metrics: &Metrics) {
+        self.evaluating = None;
+        if when == When::After && self.result.is_none_or(|(on, _)| on != Split::Test) {
+            self.result = Some((split, metrics.accuracy));
+        }
+        if when == When::Before || split != self.view.chooses() {
+            return;
+        }
+        let figure = metrics.figure(self.metric);
+        // The last weights are kept unless the best are asked for: a better figure of earlier ones would promise too much.
+        let kept = when == When::After
+            || self.keep != Keep::Best
+            || self.figure.is_none_or(|(on, best, _)| on != split || figure > best);
+        if kept {
+            self.figure = Some((split, figure, step));
+        }
+    }
+}
+
+/// A figure turned so that more is better, as people read it.
+fn figure_text(metric: Metric, figure: f64) -> String {
+    match metric {
+        Metric::Accuracy | Metric::MacroF1 => percent(figure),
+        Metric::Loss => format!("{:.4}", -figure),
+    }
+}
+
+/// `dev acc`, `dev F1`, `best dev loss`: the heading of a column of such figures.
+fn heading(split: Split, metric: Metric, keep: Keep) -> String {
+    let what = match metric {
+        Metric::Accuracy => "acc",
+        Metric::MacroF1 => "F1",
+        Metric::Loss => "loss",
+    };
+    let best = if keep == Keep::Best { "best " } else { "" };
+    format!("{best}{} {what}", split_name(split))
+}
+
+/// The runs of one trial.
+pub(super) struct TrialView<'a> {
+    /// Its number.
+    pub number: usize,
+    /// Its runs, in the order of the plan.
+    pub members: Vec<&'a Member>,
+}
+
+impl TrialView<'_> {
+    /// What the names of its runs share.
+    pub fn name(&self, several: bool) -> String {
+        names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
+    }
+
+    /// What goes on in it before what has ended it, and a failure before a pruning.
+    pub fn standing(&self) -> Standing {
+        use Standing::*;
+        let order = [Running, Failed, Pruned, Waiting, Stopped, Pending];
+        order.into_iter().find(|s| self.members.iter().any(|m| m.standing == *s)).unwrap_or(Completed)
+    }
+
+    fn count(&self, standing: Standing) -> usize {
+        self.members.iter().filter(|m| m.standing == standing).count()
+    }
+
+    /// Mean of what its runs were measured to have, and how many were.
+    pub fn figure(&self) -> Option<(f64, usize)> {
+        let figures: Vec<f64> = self
+            .members
+            .iter()
+            .filter_map(|m| m.figure)
+            .map(|(_, figure, _)| figure)
+            .filter(|f| f.is_finite())
+            .collect();
+        let n = figures.len();
+        (n > 0).then(|| (figures.iter().sum::<f64>() / n as f64, n))
+    }
+
+    /// What its figures are called.
+    pub fn heading(&self) -> Option<String> {
+        self.members.iter().find_map(|m| Some(heading(m.figure?.0, m.metric, m.keep)))
+    }
+
+    /// `dev accuracy 90.0% at step 24 of 108 (3 of 3 seeds)`.
+    pub fn result(&self) -> Option<String> {
+        let (figure, n) = self.figure()?;
+        let first = self.members.iter().find(|m| m.figure.is_some())?;
+        let (split, _, step) = first.figure?;
+        let metric = match first.metric {
+            Metric::Accuracy => "accuracy",
+            Metric::MacroF1 => "macro-F1",
+            Metric::Loss => "loss",
+        };
+        let mut text = format!("{} {metric} {}", split_name(split), figure_text(first.metric, figure));
+        if self.standing() != Standing::Completed {
+            text += &format!(" at step {step} of {}", first.view.total_steps);
+        }
+        if self.members.len() > 1 {
+            text += &format!(" ({n} of {} seeds)", self.members.len());
+        }
+        Some(text)
+    }
+
+    /// Its row, with these values.
+    pub fn row(&self, values: Vec<String>) -> Row {
+        let at_work = || self.members.iter().filter(|m| m.standing == Standing::Running);
+        let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+        let loss =
+            |members: &mut dyn Iterator<Item = &&Member>| mean(members.filter_map(|m| m.view.smoothed_loss).collect());
+        let elapsed: f64 = self.members.iter().map(|m| m.view.elapsed_s).sum();
+        let metric = self.members.first().map_or(Metric::Accuracy, |m| m.metric);
+        let evaluating = match &at_work().collect::<Vec<_>>()[..] {
+            [one] => one.evaluating.map(|(split, share)| format!("{} {:.0}%", split_name(split), share * 100.0)),
+            _ => None,
+        };
+        let standing = self.standing();
+        Row {
+            values,
+            standing,
+            seeds: (self.count(Standing::Completed), self.members.len()),
+            step: self.members.iter().map(|m| m.view.step).sum(),
+            total: self.members.iter().map(|m| m.view.total_steps).sum(),
+            // Of an evaluation of all its steps the state is told, unless others of its seeds are still to come.
+            evaluating: evaluating.filter(|_| self.members.len() == 1),
+            loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
+            figure: self.figure().map(|(figure, _)| figure_text(metric, figure)),
+            elapsed_s: Some(elapsed).filter(|s| *s > 0.0),
+            left_s: at_work().filter_map(|m| m.view.left_s()).reduce(f64::max),
+            reason: match standing {
+                Standing::Failed => self.members.iter().find_map(|m| m.reason.clone()),
+                _ => None,
+            },
+        }
+    }
+}

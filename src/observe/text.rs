@@ -1,0 +1,134 @@
+//! Texts in a number of terminal columns, in which a Chinese character takes two.
+
+use console::measure_text_width;
+
+/// The text and as many spaces as make it `width` columns wide.
+pub(super) fn left(text: &str, width: usize) -> String {
+    format!("{text}{}", space(text, width))
+}
+
+/// The same with the spaces before the text.
+pub(super) fn right(text: &str, width: usize) -> String {
+    format!("{}{text}", space(text, width))
+}
+
+fn space(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(measure_text_width(text)))
+}
+
+/// The beginning of the text in `width` columns, an ellipsis at its end where something is missing.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if width == 0 { String::new() } else { console::truncate_str(text, width, "…").into_owned() }
+}
+
+/// The same in whole words, so that no number loses a digit. A first word that is too long is cut.
+pub(super) fn cut_words(text: &str, width: usize) -> String {
+    if measure_text_width(text) <= width {
+        return text.into();
+    }
+    let room = width.saturating_sub(2);
+    let ends = text.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
+    match ends.take_while(|&at| measure_text_width(&text[..at]) <= room).last() {
+        Some(at) if at > 0 => format!("{} …", &text[..at]),
+        _ => cut(text, width),
+    }
+}
+
+/// The end of the text in `width` columns: names of runs end in what tells them apart. It begins with a whole word where
+/// one fits.
+pub(super) fn cut_start(text: &str, width: usize) -> String {
+    if measure_text_width(text) <= width {
+        return text.into();
+    }
+    let room = width.saturating_sub(2);
+    let words = text.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at + 1);
+    if let Some(at) = words.into_iter().find(|&at| measure_text_width(&text[at..]) <= room) {
+        return format!("… {}", &text[at..]);
+    }
+    let mut begin = text.len();
+    let mut taken = 0;
+    for (at, c) in text.char_indices().rev() {
+        taken += measure_text_width(c.encode_utf8(&mut [0; 4]));
+        if taken + 1 > width {
+            break;
+        }
+        begin = at;
+    }
+    if width == 0 { String::new() } else { format!("…{}", &text[begin..]) }
+}
+
+/// The text in lines of `width` columns, broken between words; lines after the first begin with two spaces. A word that is
+/// wider than a line, as a Chinese sentence is, is broken between characters.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    if measure_text_width(text) <= width || width < 8 {
+        return vec![text.to_string()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        let mut word = word.to_string();
+        loop {
+            if measure_text_width(&line) + measure_text_width(word.trim_end()) <= width {
+                line += &word;
+                break;
+            }
+            let free = width.saturating_sub(measure_text_width(&line));
+            let too_long = measure_text_width(word.trim_end()) > width - INDENT.len();
+            if line.trim().is_empty() || too_long && free >= 8 {
+                let head = console::truncate_str(&word, free, "").into_owned();
+                word = word[head.len()..].to_string();
+                line += &head;
+            }
+            lines.push(std::mem::replace(&mut line, INDENT.into()).trim_end().to_string());
+        }
+    }
+    if !line.trim().is_empty() {
+        lines.push(line.trim_end().to_string());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_end() {
+        assert_eq!(cut_start("lr=1e-5 seed=1", 20), "lr=1e-5 seed=1");
+        assert_eq!(cut_start("max_length=64 lr=1e-5 seed=12", 18), "… lr=1e-5 seed=12");
+        assert_eq!(cut_start("max_length=64 lr=1e-5 seed=12", 10), "… seed=12");
+        assert_eq!(cut_start("这家饭店真贴心", 6), "…贴心");
+        assert_eq!([cut_start("abc", 0), cut_start("abc", 1), cut_start("abc", 2)], ["", "…", "…c"]);
+    }
+
+    #[test]
+    fn sentences_lose_whole_words() {
+        assert_eq!(cut_words("worse than 0.9123, the median", 20), "worse than 0.9123, …");
+        assert_eq!(cut_words("worse than 0.9123, the median", 19), "worse than …");
+        assert_eq!(cut_words("worse than 0.9123, the median", 29), "worse than 0.9123, the median");
+        assert_eq!(cut_words("送餐很慢 味道也不好", 11), "送餐很慢 …");
+        assert_eq!(cut_words("abcdefgh", 4), "abc…");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrap("step 30  epoch 1", 80), ["step 30  epoch 1"]);
+        assert_eq!(
+            wrap("warning: the labels 0 and 0.0 look alike", 20),
+            ["warning: the labels", "  0 and 0.0 look", "  alike"]
+        );
+        assert_eq!(
+            wrap("positive 99.3%: 送餐很快味道不错分量也足", 24),
+            ["positive 99.3%: 送餐很快", "  味道不错分量也足"]
+        );
+        for width in 8..60 {
+            let text =
+                "lr=3e-5: failed after step 62: 送餐很慢，味道也不好 /a/very/long/path/without/any/space.csv: no";
+            let lines = wrap(text, width);
+            assert!(lines.iter().all(|line| measure_text_width(line) <= width), "{width}: {lines:#?}");
+            let plain = |s: &str| s.split_whitespace().collect::<String>();
+            assert_eq!(plain(&lines.concat()), plain(text), "nothing is lost");
+        }
+    }
+}
