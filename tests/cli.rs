@@ -12,6 +12,8 @@ use serde_json::Value;
 
 #[path = "cli/names.rs"]
 mod names;
+#[path = "cli/plans.rs"]
+mod plans;
 #[path = "cli/reader.rs"]
 mod reader;
 #[path = "cli/terminal.rs"]

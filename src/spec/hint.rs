@@ -93,7 +93,7 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
             let is_share = key.is_some_and(|key| key.unit.starts_with("share"));
             let most = matches!(high, Bound::Excluded(high) | Bound::Included(high) if *high == 1.0);
             match () {
-                () if is_share && most && number >= 2.0 && number < 100.0 => share(number),
+                () if is_share && most && (2.0..100.0).contains(&number) => share(number),
                 () if path == "data.test" && number == 0.0 => {
                     Some("a run is measured on its test rows: hold out a share of them, such as 0.2".into())
                 }
