@@ -360,7 +360,8 @@ impl Settings {
             match KEYS.iter().find(|(name, _)| name == key).map(|(_, meaning)| *meaning) {
                 Some(Read | Without) => {}
                 Some(Past(value_without)) => {
-                    if value.to_string() != value_without {
+                    let said = value.to_string();
+                    if said != value_without {
                         self.notes.push(format!(
                             "{CONFIG}: `{key}` is {value}; transformers 5 does not heed it, nor does taper, but versions before 5 \
                              did: tokens may differ from those the model was trained on"

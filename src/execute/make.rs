@@ -23,20 +23,30 @@ use crate::{
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
 const PATIENCE: (u32, Duration) = (40, Duration::from_millis(50));
 
+/// What the command says about how a run is to be trained.
+pub(super) struct Assignment<'a> {
+    /// The folder of all runs.
+    pub runs: &'a Path,
+    /// What the database holds of the run.
+    pub logged: &'a Logged,
+    /// Steps at which it asks whether to go on.
+    pub rungs: &'a [u64],
+    /// `train.micro_batch_tokens`, where memory asks for another than the spec's.
+    pub micro_batch_tokens: Option<usize>,
+}
+
 /// Makes a run and reports it, the last report being its [`Event::RunFinished`].
 ///
 /// # Errors
 /// Where the command is gone. What goes wrong with the run itself is reported.
 pub(super) fn make(
     mut run: Prepared,
-    runs: &Path,
-    logged: &Logged,
-    rungs: &[u64],
-    micro_batch_tokens: Option<usize>,
+    assignment: &Assignment,
     device: &(Device, String),
     line: &Line,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
+    let &Assignment { runs, logged, rungs, micro_batch_tokens } = assignment;
     // The command holds the run's lock. This one keeps out a worker that has outlived its command by a moment.
     let failed = |e: &dyn std::fmt::Display| {
         let outcome = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };

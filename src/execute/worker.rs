@@ -138,7 +138,9 @@ fn work(
     });
     match (prepared, &job.task) {
         (Ok(run), Task::Train { rungs, micro_batch_tokens, logged }) => {
-            make::make(run, &job.runs, logged, rungs, *micro_batch_tokens, device, line, stop)?;
+            let assignment =
+                make::Assignment { runs: &job.runs, logged, rungs, micro_batch_tokens: *micro_batch_tokens };
+            make::make(run, &assignment, device, line, stop)?;
         }
         (Err(e), Task::Train { .. }) => {
             let failed = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };

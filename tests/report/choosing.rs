@@ -9,9 +9,12 @@ use taper::{
 
 use super::{files_of, report_fixtures::*, text};
 
+/// Learning rate, seed, (accuracy, loss) on the dev split, and on the test split: see [`runs`].
+type Figures = (f64, u64, (f64, f64), (f64, f64));
+
 /// Runs with these learning rates and seeds; (accuracy, loss) on dev with the kept weights, accuracy and loss on test.
-fn runs(of: &[(f64, u64, (f64, f64), (f64, f64))]) -> ReportInput {
-    let run = |&(lr, seed, dev, test): &(f64, u64, (f64, f64), (f64, f64))| {
+fn runs(of: &[Figures]) -> ReportInput {
+    let run = |&(lr, seed, dev, test): &Figures| {
         let name = format!("lr={lr:e} seed={seed}");
         let mut run =
             Recipe { lr, seed, dev: 0.1, rows: 40, ..Recipe::new(&name, &["negative", "positive"]) }.completed();

@@ -18,7 +18,7 @@ fn with_labels(labels: u32, rows: u32) -> ReportInput {
         p[predicted as usize] += 0.5;
         p
     };
-    let row = |row: u32| (row % labels, (row % labels + u32::from(row % 3 == 0)) % labels);
+    let row = |row: u32| (row % labels, (row % labels + u32::from(row.is_multiple_of(3))) % labels);
     run.predictions = (0..rows)
         .map(|i| Prediction {
             row: i,
