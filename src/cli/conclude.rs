@@ -95,14 +95,14 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.accuracy)));
     }
     if let Some((label, share)) = baseline(run, m) {
-        let text = format!("always answering `{label}`, the label of most training rows");
+        let text = format!("always answering `{}`, the label of most training rows", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
         lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.accuracy)));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    lines.extend(results.map(|Warning { message, .. }| format!("warning: {message}")));
+    lines.extend(results.map(|Warning { message, .. }| format!("warning: {}", format::one_line(message))));
     Ok(lines)
 }
 
@@ -136,7 +136,12 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
             points(own - before),
             format::percent(before)
         ));
-        let text = format!("{} over always answering `{label}` ({})", points(own - share), format::percent(share));
+        let text = format!(
+            "{} over always answering `{}` ({})",
+            points(own - share),
+            format::one_line(&label),
+            format::percent(share)
+        );
         lines.push(format!("  on {}: {text}", word(&split)));
     }
     Ok(lines)

@@ -112,7 +112,7 @@ impl Plan {
         }
         print(&planner, &lines, &left_over, &method, out)?;
         if let Some(warning) = namesake {
-            out.line(format!("warning: {}", warning.message))?;
+            out.line(format!("warning: {}", format::one_line(&warning.message)))?;
         }
         if let Some(gpu) = device.gpu_name() {
             let how = match at_a_time {
@@ -165,7 +165,7 @@ fn print(
         out.line(line)?;
     }
     for warning in planner.warnings() {
-        out.line(format!("warning: {}", warning.message))?;
+        out.line(format!("warning: {}", format::one_line(&warning.message)))?;
     }
     for note in common::notes(lines.iter().map(|line| line.run)) {
         out.line(format!("note: {note}"))?;

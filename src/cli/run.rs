@@ -83,7 +83,7 @@ impl Run {
         }
         if !out.json {
             for warning in planner.warnings() {
-                above.say(&format!("warning: {}", warning.message));
+                above.say(&format!("warning: {}", format::one_line(&warning.message)));
             }
         } else {
             // Those of runs come with their events.
@@ -94,7 +94,7 @@ impl Run {
         if let Some(warning) = namesake {
             match out.json {
                 true => out.line(json!({ "event": "warned", "kind": warning.kind, "message": warning.message }))?,
-                false => above.say(&format!("warning: {}", warning.message)),
+                false => above.say(&format!("warning: {}", format::one_line(&warning.message))),
             }
         }
         let reader = Reader::default();

@@ -90,7 +90,7 @@ fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
     let before: i64 = {
         let db = rusqlite::Connection::open(place.path("runs/taper.db")).expect("the database");
         let version = db.pragma_query_value(None, "user_version", |row| row.get(0)).expect("its version");
-        db.execute_batch("DROP TABLE plans; PRAGMA user_version = 4").expect("an older schema");
+        db.execute_batch("DROP TABLE plans; DROP TABLE kept_files; PRAGMA user_version = 4").expect("an older schema");
         version
     };
     let Some(_mount) = read_only(&place) else { return };
