@@ -305,7 +305,7 @@ fn play(
     let end = free.iter().copied().fold(0.0, f64::max);
     let mut told = Vec::new();
     for (now, i, event) in events {
-        sweep.tell(&run(i), &event, now);
+        sweep.tell(&RunInfo { position: (i + 1, runs.len()), ..run(i) }, &event, now);
         if let Some((left, measured)) = sweep.left_s(now) {
             told.push((now, left, measured));
         }
