@@ -129,6 +129,7 @@ fn a_checkpoint_that_is_ahead_of_the_database_is_not_resumed() {
     }
     child.kill().expect("kill -9");
     child.wait().expect("its end");
+    let _ = (fs::remove_file(runs.join("taper.db-wal")), fs::remove_file(runs.join("taper.db-shm")));
     fs::copy(place.path("older.db"), runs.join("taper.db")).expect("a copy");
     place.finish("runs", &[]);
     assert!(trail(&runs) == calm);

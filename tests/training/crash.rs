@@ -98,7 +98,7 @@ pub fn with(files: &Files, name: &str, bytes: &[u8]) -> Files {
     files
 }
 
-fn without(files: &Files, name: &str) -> Files {
+pub fn without(files: &Files, name: &str) -> Files {
     let mut files = files.clone();
     files.remove(name);
     files

@@ -130,16 +130,10 @@ fn a_state_of_another_run_is_not_used() {
     assert_eq!((step, notes.len()), (None, 1));
     assert!(notes[0].contains("begins again") && notes[0].contains("it is of another run, 0123456789ab"), "{notes:?}");
     assert_eq!(left, [BEST], "neither is found again");
-    // Of the best weights too: the older state lies before that evaluation.
-    let folder = memory();
-    let checkpoint = CheckpointConfig { every_steps: 3, ..keep(Keep::Best) };
-    make(folder.path(), &recipe(), &checkpoint, End::AtPoll(5));
-    let foreign = fs::read(folder.path().join(BEST)).expect("best weights");
-    let state = fs::read(folder.path().join(STATE)).expect("a state");
-    let files = Files::from([(STATE.to_string(), state), (BEST.to_string(), foreign)]);
-    let named = [("taper_run", "0123456789abcdef"), ("taper_run", "fedcba9876543210")];
+    // Nor are the best weights of another one.
+    let files = crash::without(&files, PREVIOUS);
     assert!(resumed(&files, ALL_STORED).0.is_some());
-    let swapped = with(&files, BEST, &renamed(&files[BEST], named[1].1));
+    let swapped = with(&files, BEST, &renamed(&files[BEST], "fedcba9876543210"));
     let (step, notes, _) = resumed(&swapped, ALL_STORED);
     assert!(step.is_none() && notes[0].contains("it is of another run, fedcba987654"), "{notes:?}");
 }
