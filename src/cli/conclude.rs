@@ -102,7 +102,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.accuracy)));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    lines.extend(results.map(|Warning { message, .. }| format!("warning: {}", format::one_line(message))));
+    lines.extend(results.map(|Warning { message, .. }| format!("warning: {}", format::one_line(&message))));
     Ok(lines)
 }
 
