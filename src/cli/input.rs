@@ -86,7 +86,7 @@ pub fn name(origin: &Origin) -> String {
 /// Says on standard error what is probably a mistake.
 pub fn warn(warnings: &[Warning]) {
     for warning in warnings {
-        output::error(&format!("warning: {}", warning.message));
+        output::error(&format!("warning: {}", taper::format::one_line(&warning.message)));
     }
 }
 

@@ -168,7 +168,7 @@ fn print(
         out.line(format!("warning: {}", format::one_line(&warning.message)))?;
     }
     for note in common::notes(lines.iter().map(|line| line.run)) {
-        out.line(format!("note: {note}"))?;
+        out.line(format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
     out.table(

@@ -77,11 +77,11 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
         out.line(format!("made with   taper {}{commit}, {device}, {} threads, {}", e.taper, e.threads, e.cpu))?;
     }
     for note in &whole.notes {
-        out.line(format!("note        {}", note.message))?;
+        out.line(format!("note        {}", format::one_line(&note.message)))?;
     }
     let known_before = |warning: &&Warning| warning.kind.is_known_before();
     for warning in whole.warnings.iter().filter(known_before) {
-        out.line(format!("warning     {}", warning.message))?;
+        out.line(format!("warning     {}", format::one_line(&warning.message)))?;
     }
     if config {
         out.line("")?;
@@ -131,7 +131,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
         ))?;
     }
     for warning in whole.warnings.iter().filter(|warning| !known_before(warning)) {
-        out.line(format!("warning: {}", warning.message))?;
+        out.line(format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {
         out.line(format!("settings: taper show {} --config", format::short(&run.key)))?;
