@@ -19,7 +19,10 @@ use common::{
     machine,
 };
 use criterion::{Criterion, Throughput};
-use taper::kernels::{AdamW, Attention, Backend, Buffer, Clip, Cpu, Dropout, LayerNorm, Linear, Moments, Queries};
+use taper::kernels::{
+    ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Buffer, Clip, Cpu,
+    Dropout, LayerNorm, Linear, LinearOps, Memory, Moments, NormOps, OptimizerOps, Queries, TokenStream,
+};
 
 /// Tokens of a batch of 32 rows of 27.
 const TOKENS: usize = 864;
@@ -37,14 +40,17 @@ type Kernel = (&'static str, usize, usize, Box<dyn FnMut()>);
 /// The table. Bytes count every input and output once, 4 each; of the operations of exp and erf the polynomials'.
 fn all() -> Vec<Kernel> {
     let (narrow, wide) = (TOKENS * HIDDEN, TOKENS * WIDE);
-    let up = Linear { weight: 0, bias: HIDDEN * WIDE, out: WIDE, width: HIDDEN, exact: true };
-    let down = Linear { weight: 0, bias: HIDDEN * WIDE, out: HIDDEN, width: WIDE, exact: true };
-    let norm = LayerNorm { weight: 0, bias: HIDDEN, width: HIDDEN, eps: 1e-12 };
+    let up = Linear { weight: 0, bias: Some(HIDDEN * WIDE), out: WIDE, width: HIDDEN, exact: true };
+    let down = Linear { weight: 0, bias: Some(HIDDEN * WIDE), out: HIDDEN, width: WIDE, exact: true };
+    let norm = LayerNorm { weight: 0, bias: Some(HIDDEN), width: HIDDEN, eps: 1e-12 };
     let product = 2 * TOKENS * HIDDEN * WIDE;
     let dropout = Dropout::new(1, 1, 1, 0.1, 0);
     let parameters = || normal(HIDDEN * WIDE + WIDE);
     let offsets: Vec<u32> = (0..=TOKENS).step_by(ROW).map(|token| token as u32).collect();
-    let batch = move || Cpu::default().batch(&[0; TOKENS], &[0; TOKENS], &offsets);
+    let batch = move || {
+        let none = &[0; TOKENS];
+        Cpu::default().batch(TokenStream { ids: none, positions: none, token_types: none, offsets: &offsets })
+    };
     let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, dropout };
     let attention_flop = 4 * TOKENS * ROW * HIDDEN;
     vec![
@@ -67,7 +73,18 @@ fn all() -> Vec<Kernel> {
         ("attention_backward", 7 * 4 * narrow, 3 * attention_flop, {
             let (mut dq, mut dqkv, d_out, qkv) = (normal(0), normal(3 * narrow), normal(narrow), normal(3 * narrow));
             let batch = batch();
-            kernel(move |cpu| cpu.attention_backward(&mut dq, &mut dqkv, &d_out, &qkv, &qkv, &batch, attention))
+            kernel(move |cpu| {
+                let (dq, dkv, d_context) = (&mut dq, &mut dqkv, &d_out);
+                cpu.attention_backward(AttentionBackward {
+                    dq,
+                    dkv,
+                    d_context,
+                    q: &qkv,
+                    kv: &qkv,
+                    batch: &batch,
+                    attention,
+                })
+            })
         }),
         ("bias_gelu", 3 * 4 * wide, 60 * wide, {
             let (mut y, mut x, p) = (normal(wide), normal(wide), parameters());
@@ -76,14 +93,37 @@ fn all() -> Vec<Kernel> {
         ("add_norm", 4 * 4 * narrow, 10 * narrow, {
             let (mut y, mut x, mut stats) = (normal(narrow), normal(narrow), normal(2 * TOKENS));
             let (residual, p) = (normal(narrow), parameters());
-            kernel(move |cpu| cpu.add_norm(&mut y, &mut x, &mut stats, &residual, TOKENS, &p, down, norm, dropout))
+            kernel(move |cpu| {
+                cpu.add_norm(AddNorm {
+                    y: &mut y,
+                    x: &mut x,
+                    stats: &mut stats,
+                    residual: &residual,
+                    rows: TOKENS,
+                    parameters: &p,
+                    bias: down.bias,
+                    norm,
+                    dropout,
+                })
+            })
         }),
         ("add_norm_backward", 4 * 4 * narrow, 15 * narrow, {
             let (mut d_residual, mut dx, mut g) = (normal(narrow), normal(narrow), normal(2 * HIDDEN));
             let (dy, x, stats, p) = (normal(narrow), normal(narrow), normal(2 * TOKENS), parameters());
             kernel(move |cpu| {
-                let (r, dx, g) = (&mut d_residual, &mut dx, &mut g);
-                cpu.add_norm_backward(r, dx, g, true, &dy, &x, &stats, TOKENS, &p, norm, dropout)
+                cpu.add_norm_backward(AddNormBackward {
+                    d_residual: &mut d_residual,
+                    dx: &mut dx,
+                    gradients: &mut g,
+                    fresh: true,
+                    dy: &dy,
+                    x: &x,
+                    stats: &stats,
+                    rows: TOKENS,
+                    parameters: &p,
+                    norm,
+                    dropout,
+                })
             })
         }),
         ("multiply", 3 * 4 * wide, wide, {

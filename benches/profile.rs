@@ -20,8 +20,9 @@ use taper::{
     engine::{Engine, Explicit},
     execute::Workbench,
     kernels::{
-        AdamW, Attention, Backend, Buffer, Cpu, CpuBatch, Dropout, Embedding, LayerNorm, Linear, Moments, Occurrence,
-        Sums, Untouched,
+        ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Buffer, Cpu,
+        CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, Linear, LinearOps, LossOps, Memory, Moments, NormOps,
+        OptimizerOps, PoolingOps, Sums, Table, TokenStream,
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
@@ -65,7 +66,7 @@ macro_rules! timed {
     };
 }
 
-impl Backend for Timed {
+impl Memory for Timed {
     type Buffer = Buffer;
     type Batch = CpuBatch;
 
@@ -103,41 +104,74 @@ impl Backend for Timed {
         self.cpu.finished(wait)
     }
 
-    fn batch(&mut self, ids: &[u32], positions: &[u32], offsets: &[u32]) -> CpuBatch {
-        self.cpu.batch(ids, positions, offsets)
+    fn batch(&mut self, tokens: TokenStream) -> CpuBatch {
+        self.cpu.batch(tokens)
     }
 
     timed! {
         parameters_written();
         begin_step();
         end_step();
-        embed(out: &mut Buffer, sum: &mut Buffer, stats: &mut Buffer, parameters: &Buffer, embedding: Embedding,
-            norm: LayerNorm, untouched: Untouched, batch: &CpuBatch, dropout: Option<Dropout>);
-        embed_backward(d_out: &mut Buffer, words: &mut Buffer, gradients: &mut Buffer, fresh: bool, sum: &Buffer,
-            stats: &Buffer, parameters: &Buffer, embedding: Embedding, norm: LayerNorm, batch: &CpuBatch,
-            occurrences: &[Occurrence], dropout: Option<Dropout>);
+    }
+}
+
+impl EmbeddingOps for Timed {
+    timed! {
+        embed(args: Embed<Buffer, CpuBatch>);
+        embed_backward(args: EmbedBackward<Buffer, CpuBatch>);
+    }
+}
+
+impl LinearOps for Timed {
+    timed! {
         linear(y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, linear: Linear, biased: bool), rows of linear;
         linear_input(dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, linear: Linear), rows of linear;
         linear_parameters(gradients: &mut Buffer, fresh: bool, dy: &Buffer, x: &Buffer, rows: usize, linear: Linear), rows of linear;
+    }
+}
+
+impl AttentionOps for Timed {
+    timed! {
         attention(context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention);
-        attention_backward(dq: &mut Buffer, dkv: &mut Buffer, d_context: &Buffer, q: &Buffer, kv: &Buffer,
-            batch: &CpuBatch, attention: Attention);
+        attention_backward(args: AttentionBackward<Buffer, CpuBatch>);
+    }
+}
+
+impl ActivationOps for Timed {
+    timed! {
         bias_gelu(y: &mut Buffer, x: &mut Buffer, rows: usize, parameters: &Buffer, linear: Linear, derivative: bool);
         multiply(y: &mut Buffer, x: &Buffer, len: usize);
-        add_norm(y: &mut Buffer, x: &mut Buffer, stats: &mut Buffer, residual: &Buffer, rows: usize,
-            parameters: &Buffer, linear: Linear, norm: LayerNorm, dropout: Option<Dropout>);
-        add_norm_backward(d_residual: &mut Buffer, dx: &mut Buffer, gradients: &mut Buffer, fresh: bool, dy: &Buffer,
-            x: &Buffer, stats: &Buffer, rows: usize, parameters: &Buffer, norm: LayerNorm, dropout: Option<Dropout>);
-        first_rows(y: &mut Buffer, x: &Buffer, batch: &CpuBatch, width: usize);
-        add_to_first_rows(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
         tanh(y: &mut Buffer, x: &mut Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
         tanh_backward(dy: &mut Buffer, x: &Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
+    }
+}
+
+impl NormOps for Timed {
+    timed! {
+        add_norm(args: AddNorm<Buffer>);
+        add_norm_backward(args: AddNormBackward<Buffer>);
+    }
+}
+
+impl PoolingOps for Timed {
+    timed! {
+        first_rows(y: &mut Buffer, x: &Buffer, batch: &CpuBatch, width: usize);
+        add_to_first_rows(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
+    }
+}
+
+impl LossOps for Timed {
+    timed! {
         cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize);
+    }
+}
+
+impl OptimizerOps for Timed {
+    timed! {
         add_squares(x: &Buffer, range: Range<usize>);
         adamw(moments: Moments<Buffer>, gradients: &Buffer, range: Range<usize>, update: AdamW);
-        adamw_rows(moments: Moments<Buffer>, gradients: &Buffer, table: usize, width: usize,
-            rows: &[(u32, Option<u32>)], update: AdamW);
-        scale_rows(values: &mut Buffer, table: usize, width: usize, rows: &[u32], by: f32);
+        adamw_rows(moments: Moments<Buffer>, gradients: &Buffer, table: Table, rows: &[(u32, Option<u32>)], update: AdamW);
+        scale_rows(values: &mut Buffer, table: Table, rows: &[u32], by: f32);
     }
 }
 

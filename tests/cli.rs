@@ -440,6 +440,18 @@ fn bad_specs_and_bad_data_start_nothing() {
     let output = place.taper(&[&plan[..], &["--set", "train.precision=bf16"]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("float32 on metal"), "{}", text(&output.stderr));
+    // Heads of 192 values: too wide for a GPU's attention.
+    let wide = serde_json::json!({
+        "model_type": "bert", "hidden_act": "gelu", "vocab_size": 100, "hidden_size": 384, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 512, "type_vocab_size": 2,
+    });
+    fs::write(place.path("wide.json"), wide.to_string()).expect("a shape");
+    let plan = ["plan", "small.toml", "--set", "model.source=scratch:wide.json", "--device"];
+    assert_eq!(place.taper(&[&plan[..], &["cpu"]].concat()).status.code(), Some(0));
+    let output = place.taper(&[&plan[..], &["cuda:0"]].concat());
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error.contains("the size of an attention head is 192") && error.contains("--device cpu"), "{error}");
     let output = place.taper(&["list"]);
     assert!(!output.status.success() && text(&output.stderr).contains("taper run"));
 }

@@ -5,7 +5,7 @@ use std::{hint::black_box, time::Instant};
 use gemm::Parallelism;
 use rayon::prelude::*;
 use taper::{
-    kernels::{Backend, Cpu, Linear},
+    kernels::{Cpu, Linear, LinearOps, Memory},
     model::BertConfig,
 };
 
@@ -102,7 +102,7 @@ fn taper(product: Product, mut cpu: Cpu) -> Box<dyn FnMut()> {
     let [mut a, mut b, mut out] = [m * k, k * n, m * n + n.max(m)].map(|len| cpu.zeros(len));
     cpu.write(&mut a, 0, &operand(m * k));
     cpu.write(&mut b, 0, &operand(k * n));
-    let linear = |out, width| Linear { weight: 0, bias: out * width, out, width, exact: false };
+    let linear = |out, width| Linear { weight: 0, bias: Some(out * width), out, width, exact: false };
     Box::new(move || {
         match (a_transposed, b_transposed) {
             (false, true) => cpu.linear(&mut out, &a, m, &b, linear(n, k), false),

@@ -296,7 +296,12 @@ fn prepare(
             note(&mut problems, &e, &run.name);
         }
         match bench.prepare(run).and_then(|run| bench.check_numbers(&run).map(|()| run)) {
-            Ok(run) => prepared.push(run),
+            Ok(ready) => {
+                for e in devices.iter().filter_map(|device| device.supports(ready.requirements()).err()) {
+                    note(&mut problems, &e, &run.name);
+                }
+                prepared.push(ready);
+            }
             Err(e) => note(&mut problems, &e, &run.name),
         }
     }

@@ -71,6 +71,7 @@ impl Batch {
         let mut batch = Self {
             ids: Vec::with_capacity(total),
             positions: Vec::with_capacity(total),
+            token_types: vec![0; total],
             offsets: Vec::with_capacity(texts.len() + 1),
             labels: Vec::new(),
             rows: Vec::new(),

@@ -147,6 +147,8 @@ pub struct Batch {
     pub ids: Vec<u32>,
     /// Position of each token in its row, `[tokens]`.
     pub positions: Vec<u32>,
+    /// Token type of each token, `[tokens]`: 0 in single texts.
+    pub token_types: Vec<u32>,
     /// Row `i` is tokens `offsets[i]..offsets[i + 1]`; `[rows + 1]`.
     pub offsets: Vec<u32>,
     /// Label ids, `[rows]`.

@@ -7,20 +7,21 @@ use super::{
 };
 use crate::{
     data::Batch,
-    kernels::{Backend, Linear, Queries},
+    kernels::{AddNormBackward, AttentionBackward, Backend, EmbedBackward, Linear, Queries},
     model::DropoutPlan,
 };
 
 impl<B: Backend> Explicit<B> {
     /// Whether training changes the map.
     fn trains_linear(&self, l: Linear) -> bool {
-        self.trains(|at| (l.weight..l.weight + l.out * l.width).contains(&at) || (l.bias..l.bias + l.out).contains(&at))
+        let bias = |at| l.bias.is_some_and(|bias| (bias..bias + l.out).contains(&at));
+        self.trains(|at| (l.weight..l.weight + l.out * l.width).contains(&at) || bias(at))
     }
 
     /// Whether anything is trained that comes before layer `i`.
     fn trains_before(&self, i: usize) -> bool {
         let end = self.layout.layers[i].qkv.weight;
-        self.trains(|at| at < end || at == self.layout.embedding.word)
+        self.trains(|at| at < end || at == self.layout.embedding.word.offset)
     }
 
     /// Gradients of what the forward pass kept, from `d_logits`. `fresh`: they are written, not added.
@@ -42,7 +43,7 @@ impl<B: Backend> Explicit<B> {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
             // A layer's parameters lie side by side.
-            if !below && !self.trains(|at| (layer.qkv.weight..=layer.down_norm.bias).contains(&at)) {
+            if !below && !self.trains(|at| (layer.qkv.weight..layer.end).contains(&at)) {
                 return;
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
@@ -62,19 +63,19 @@ impl<B: Backend> Explicit<B> {
         let dropout = sites.asking(self.queries(i), 3 + 3 * i, self.config.hidden_dropout);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
         let kept = &ws.layers[i];
-        backend.add_norm_backward(
-            &mut ws.d_middle,
-            &mut ws.d_dense,
-            g,
+        backend.add_norm_backward(AddNormBackward {
+            d_residual: &mut ws.d_middle,
+            dx: &mut ws.d_dense,
+            gradients: g,
             fresh,
-            &ws.dx,
-            &kept.narrow,
-            &kept.narrow_stats,
+            dy: &ws.dx,
+            x: &kept.narrow,
+            stats: &kept.narrow_stats,
             rows,
-            p,
-            layer.down_norm,
+            parameters: p,
+            norm: layer.down_norm,
             dropout,
-        );
+        });
         if trained[1] {
             backend.linear_parameters(g, fresh, &ws.d_dense, &kept.wide, rows, layer.down);
         }
@@ -107,19 +108,19 @@ impl<B: Backend> Explicit<B> {
         let (kept, input) = (&ws.layers[i], &ws.inputs[i]);
         // The residual's gradient: in the last layer only the rows that asked have one.
         let d_residual = if last { &mut ws.d_row } else { &mut ws.dx };
-        backend.add_norm_backward(
+        backend.add_norm_backward(AddNormBackward {
             d_residual,
-            &mut ws.d_dense,
-            g,
+            dx: &mut ws.d_dense,
+            gradients: g,
             fresh,
-            &ws.d_middle,
-            &kept.attended,
-            &kept.attended_stats,
+            dy: &ws.d_middle,
+            x: &kept.attended,
+            stats: &kept.attended_stats,
             rows,
-            p,
-            attended_norm,
+            parameters: p,
+            norm: attended_norm,
             dropout,
-        );
+        });
         if trained[1] {
             backend.linear_parameters(g, fresh, &ws.d_dense, &kept.context, rows, attended);
         }
@@ -129,7 +130,15 @@ impl<B: Backend> Explicit<B> {
         // The gradient of the context takes the place of that of the middle, which is used up.
         backend.linear_input(&mut ws.d_middle, false, &ws.d_dense, rows, p, attended);
         let q = if last { &kept.q } else { &kept.qkv };
-        backend.attention_backward(&mut ws.d_query, &mut ws.d_wide, &ws.d_middle, q, &kept.qkv, on_device, attention);
+        backend.attention_backward(AttentionBackward {
+            dq: &mut ws.d_query,
+            dkv: &mut ws.d_wide,
+            d_context: &ws.d_middle,
+            q,
+            kv: &kept.qkv,
+            batch: on_device,
+            attention,
+        });
         if last {
             let (query, key_value) = (query_of(qkv), key_value_of(qkv));
             if trained[0] {
@@ -154,19 +163,19 @@ impl<B: Backend> Explicit<B> {
     fn embedding_backward(&mut self, on_device: &B::Batch, batch: &Batch, sites: Sites, fresh: bool) {
         let occurrences = if self.trains_words() { self.optimizer.occurrences(&batch.ids) } else { Vec::new() };
         let (layout, ws) = (&self.layout, &mut self.workspace);
-        self.backend.embed_backward(
-            &mut ws.dx,
-            &mut ws.words,
-            &mut self.gradients,
+        self.backend.embed_backward(EmbedBackward {
+            d_out: &mut ws.dx,
+            words: &mut ws.words,
+            gradients: &mut self.gradients,
             fresh,
-            &ws.embedded,
-            &ws.embedded_stats,
-            &self.parameters,
-            layout.embedding,
-            layout.embedding_norm,
-            on_device,
-            &occurrences,
-            sites.tokens(0, self.config.hidden_dropout),
-        );
+            sum: &ws.embedded,
+            stats: &ws.embedded_stats,
+            parameters: &self.parameters,
+            embedding: layout.embedding,
+            norm: layout.embedding_norm,
+            batch: on_device,
+            occurrences: &occurrences,
+            dropout: sites.tokens(0, self.config.hidden_dropout),
+        });
     }
 }

@@ -73,7 +73,7 @@ impl<B: Backend> Explicit<B> {
 
     /// Whether the word embedding is trained.
     pub(super) fn trains_words(&self) -> bool {
-        self.trains(|at| at == self.layout.embedding.word)
+        self.trains(|at| at == self.layout.embedding.word.offset)
     }
 
     /// The loss, the gradients and their squares of a step.
@@ -206,7 +206,7 @@ impl<B: Backend> Engine for Explicit<B> {
             Ok(Cow::Owned(words))
         };
         let places = self.layout.places.iter();
-        let named = places.map(|place| match place.at == words && self.optimizer.decay != 1.0 {
+        let named = places.map(|place| match place.at == words.offset && self.optimizer.decay != 1.0 {
             true => Named::lazy(place.name.clone(), &place.shape, move || decayed(place)),
             false => self.named(place.name.clone(), &place.shape, &self.parameters, place.at),
         });

@@ -3,7 +3,7 @@
 use super::{Explicit, workspace::Layer as Kept};
 use crate::{
     data::Batch,
-    kernels::{Attention, Backend, Dropout, Linear, Queries},
+    kernels::{AddNorm, Attention, Backend, Dropout, Embed, Linear, Queries, TokenStream},
     model::DropoutPlan,
 };
 
@@ -54,7 +54,8 @@ impl<B: Backend> Explicit<B> {
     pub(super) fn enter(&mut self, batch: &Batch) -> B::Batch {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         self.workspace.reserve(&self.backend, &self.config, self.labels, tokens, sequences);
-        self.backend.batch(&batch.ids, &batch.positions, &batch.offsets)
+        let Batch { ids, positions, token_types, offsets, .. } = batch;
+        self.backend.batch(TokenStream { ids, positions, token_types, offsets })
     }
 
     /// Who asks in layer `i`: of the last one only the `[CLS]` row is read, so nothing else is computed there but keys and
@@ -76,17 +77,17 @@ impl<B: Backend> Explicit<B> {
         let hidden = self.config.hidden_dropout;
         let (layout, norm) = (&self.layout, self.layout.embedding_norm);
         let ws = &mut self.workspace;
-        self.backend.embed(
-            &mut ws.inputs[0],
-            &mut ws.embedded,
-            &mut ws.embedded_stats,
-            &self.parameters,
-            layout.embedding,
+        self.backend.embed(Embed {
+            out: &mut ws.inputs[0],
+            sum: &mut ws.embedded,
+            stats: &mut ws.embedded_stats,
+            parameters: &self.parameters,
+            embedding: layout.embedding,
             norm,
-            self.optimizer.untouched(),
-            on_device,
-            sites.tokens(0, hidden),
-        );
+            untouched: self.optimizer.untouched(),
+            batch: on_device,
+            dropout: sites.tokens(0, hidden),
+        });
         for i in 0..self.config.num_hidden_layers {
             self.layer(i, on_device, tokens, sequences, sites, keep);
         }
@@ -132,12 +133,30 @@ impl<B: Backend> Explicit<B> {
             }
         };
         backend.linear(attended, context, rows, p, layer.attended, false);
-        let (norm, drop) = (layer.attended_norm, dropout(2 + 3 * i));
-        backend.add_norm(middle, attended, attended_stats, residual, rows, p, layer.attended, norm, drop);
+        backend.add_norm(AddNorm {
+            y: middle,
+            x: attended,
+            stats: attended_stats,
+            residual,
+            rows,
+            parameters: p,
+            bias: layer.attended.bias,
+            norm: layer.attended_norm,
+            dropout: dropout(2 + 3 * i),
+        });
         backend.linear(slope, middle, rows, p, layer.up, false);
         backend.bias_gelu(wide, slope, rows, p, layer.up, keep);
         backend.linear(narrow, wide, rows, p, layer.down, false);
-        let (norm, drop) = (layer.down_norm, dropout(3 + 3 * i));
-        backend.add_norm(output, narrow, narrow_stats, middle, rows, p, layer.down, norm, drop);
+        backend.add_norm(AddNorm {
+            y: output,
+            x: narrow,
+            stats: narrow_stats,
+            residual: middle,
+            rows,
+            parameters: p,
+            bias: layer.down.bias,
+            norm: layer.down_norm,
+            dropout: dropout(3 + 3 * i),
+        });
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    kernels::{Embedding, LayerNorm, Linear},
+    kernels::{Embedding, LayerNorm, Linear, Table},
     model::{BertConfig, Parameters},
 };
 
@@ -46,6 +46,8 @@ pub struct Layer {
     pub down: Linear,
     /// Its norm.
     pub down_norm: LayerNorm,
+    /// Offset past the layer's last parameter; its first is the weight of `qkv`.
+    pub end: usize,
 }
 
 /// All places.
@@ -95,13 +97,19 @@ impl<'a> Allocator<'a> {
             ["weight", "bias"].map(|part| names.iter().map(|n| format!("{n}.{part}")).collect::<Vec<_>>());
         let shape = self.shapes[weights[0].as_str()];
         let (out, width) = (shape[0] * names.len(), shape[1]);
-        Linear { weight: self.take(&weights), bias: self.take(&biases), out, width, exact }
+        Linear { weight: self.take(&weights), bias: Some(self.take(&biases)), out, width, exact }
+    }
+
+    fn table(&mut self, name: &str) -> Table {
+        let name = format!("bert.embeddings.{name}_embeddings.weight");
+        let (rows, width) = (self.shapes[name.as_str()][0], self.shapes[name.as_str()][1]);
+        Table { offset: self.take(&[name]), rows, width }
     }
 
     fn norm(&mut self, name: &str, eps: f64) -> LayerNorm {
         let [weight, bias] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
         let width = self.shapes[weight.as_str()][0];
-        LayerNorm { weight: self.take(&[weight]), bias: self.take(&[bias]), width, eps: eps as f32 }
+        LayerNorm { weight: self.take(&[weight]), bias: Some(self.take(&[bias])), width, eps: eps as f32 }
     }
 }
 
@@ -110,11 +118,7 @@ impl Layout {
     pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
         let all: Vec<(&str, &[usize])> = parameters.iter().map(|(name, t)| (name, t.dims())).collect();
         let mut a = Allocator { shapes: all.iter().copied().collect(), at: BTreeMap::new(), end: 0 };
-        let table = |name: &str| format!("bert.embeddings.{name}_embeddings.weight");
-        // The kernels take the positions to end where the token types begin.
-        let tables = [table("position"), table("token_type")];
-        let position = a.take(&tables);
-        let token_type = a.at[tables[1].as_str()];
+        let (position, token_type) = (a.table("position"), a.table("token_type"));
         let eps = config.layer_norm_eps;
         let embedding_norm = a.norm("bert.embeddings.LayerNorm", eps);
         let layers = (0..config.num_hidden_layers).map(|i| {
@@ -126,17 +130,18 @@ impl Layout {
                 up: a.linear(&[name("intermediate.dense")], false),
                 down: a.linear(&[name("output.dense")], false),
                 down_norm: a.norm(&name("output.LayerNorm"), eps),
+                end: a.end,
             }
         });
         let layers = layers.collect();
         let pooler = a.linear(&["bert.pooler.dense".to_string()], true);
         let head = a.linear(&["classifier".to_string()], true);
         let dense = a.end;
-        let word = a.take(&[table("word")]);
+        let word = a.table("word");
         let place = |(name, shape): (&str, &[usize])| Place { name: name.into(), shape: shape.into(), at: a.at[name] };
         Self {
             places: all.iter().copied().map(place).collect(),
-            embedding: Embedding { word, position, token_type, width: config.hidden_size },
+            embedding: Embedding { word, position: Some(position), token_type: Some(token_type) },
             embedding_norm,
             layers,
             pooler,
@@ -167,8 +172,8 @@ mod tests {
         let (h, qkv) = (config.hidden_size, layout.layers[1].qkv);
         assert_eq!(qkv.weight + h * h, at("layer.1.attention.self.key.weight"));
         assert_eq!(qkv.part(2 * h..3 * h).weight, at("layer.1.attention.self.value.weight"));
-        assert_eq!(qkv.part(2 * h..3 * h).bias, at("layer.1.attention.self.value.bias"));
-        assert_eq!(layout.embedding.word, at("word_embeddings.weight"));
-        assert!(layout.dense <= layout.embedding.word);
+        assert_eq!(qkv.part(2 * h..3 * h).bias, Some(at("layer.1.attention.self.value.bias")));
+        assert_eq!(layout.embedding.word.offset, at("word_embeddings.weight"));
+        assert!(layout.dense <= layout.embedding.word.offset);
     }
 }

@@ -155,11 +155,11 @@ impl<B: Backend> Explicit<B> {
     }
 
     fn update_words(&mut self, update: AdamW, decay: f64) {
-        let (o, table, width) = (&mut self.optimizer, self.layout.embedding.word, self.config.hidden_size);
+        let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
         let keep = if o.recipe.decays(WORDS) { decay } else { 1.0 };
         let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
         if o.decay != 1.0 {
-            self.backend.scale_rows(&mut self.parameters, table, width, &new, o.decay as f32);
+            self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
         }
         new.iter().for_each(|word| o.touched[*word as usize] = true);
         // Both ascend: the words of this step are among those that ever had a gradient.
@@ -171,7 +171,7 @@ impl<B: Backend> Explicit<B> {
         let [first, second] = &mut self.moments;
         let moments = Moments { values: &mut self.parameters, first, second };
         let update = AdamW { keep: keep as f32, ..update };
-        self.backend.adamw_rows(moments, &self.workspace.words, table, width, &rows, update);
+        self.backend.adamw_rows(moments, &self.workspace.words, table, &rows, update);
     }
 }
 

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 use super::ExecuteError;
 use crate::{
     engine::Device,
-    kernels::cuda::{self, DeviceError, DeviceInfo, Factors},
+    kernels::{
+        CPU_LIMITS, Requirements,
+        cuda::{self, DeviceError, DeviceInfo, Factors},
+    },
     plan::Precision,
 };
 
@@ -125,6 +128,20 @@ impl DeviceChoice {
         }
     }
 
+    /// Whether the kernels for the device can compute a model of these sizes. Whether the device is here is not looked at.
+    ///
+    /// # Errors
+    /// The size that is too large, and what to do.
+    pub fn supports(self, model: Requirements) -> Result<(), ExecuteError> {
+        let unsupported = match self.resolve() {
+            Self::Auto | Self::Cpu => model.within(CPU_LIMITS, "the CPU").map_err(|e| e.to_string()),
+            Self::Cuda(_) => model.within(cuda::LIMITS, "NVIDIA GPUs").map_err(|e| format!("{e}: use --device cpu")),
+            // Candle computes there.
+            Self::Metal => Ok(()),
+        };
+        unsupported.map_err(ExecuteError::Setting)
+    }
+
     /// The device and its name, once everything is there that any run on it needs.
     pub(super) fn ready(self) -> Result<(Device, String), ExecuteError> {
         let opened = self.open()?;
@@ -190,6 +207,24 @@ mod tests {
         for wrong in ["gpu", "cuda:x", "cpu:1", ""] {
             assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn models_that_a_gpus_kernels_cannot_compute_are_refused_for_gpus_only() {
+        let gpu = DeviceChoice::Cuda(0);
+        let fits = cuda::LIMITS;
+        assert!(gpu.supports(fits).is_ok());
+        for (model, words) in [
+            (Requirements { norm_width: fits.norm_width + 1, ..fits }, "the hidden size is 2049"),
+            (Requirements { head_width: fits.head_width + 1, ..fits }, "the size of an attention head is 129"),
+            (Requirements { longest: fits.longest + 1, ..fits }, "data.max_length is 8193"),
+        ] {
+            let message = gpu.supports(model).expect_err("too large").to_string();
+            assert!(message.contains(words) && message.ends_with("use --device cpu"), "{message}");
+            assert!(DeviceChoice::Metal.supports(model).is_ok());
+        }
+        let wide = Requirements { norm_width: 1 << 16, head_width: 1 << 16, longest: 512 };
+        assert!(DeviceChoice::Cpu.supports(wide).is_ok());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     format,
+    kernels::Requirements,
     model::{BertConfig, Label, Labels, Parameters, Weights},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key, sanity, schedule},
     train::{NUMERICS, ProbeText, schedule::Steps},
@@ -85,6 +86,11 @@ impl Prepared {
             }
         }
         config
+    }
+
+    /// What its model and its longest text ask of a device's kernels.
+    pub fn requirements(&self) -> Requirements {
+        self.shape.requirements(self.config.data.max_length)
     }
 
     /// Its labels, by id, with the values of the data that mean them.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    kernels::{Backend, Cpu, Linear},
+    kernels::{Cpu, Linear, LinearOps, Memory},
     plan::Precision,
 };
 
@@ -19,7 +19,7 @@ pub fn training_rate(precision: Precision) -> f64 {
         _ => (Cpu::default(), SHARE.0),
     };
     let (rows, width, out) = (512, 768, 768);
-    let linear = Linear { weight: 0, bias: width * out, width, out, exact: false };
+    let linear = Linear { weight: 0, bias: Some(width * out), width, out, exact: false };
     let (x, parameters) = (cpu.zeros(rows * width), cpu.zeros(width * out + out));
     let mut y = cpu.zeros(rows * out);
     cpu.linear(&mut y, &x, rows, &parameters, linear, true); // starts the threads

@@ -1,10 +1,13 @@
 //! The arithmetic of the model, on a stream of real tokens, `[tokens, features]`; attention is told where sequences begin.
 //!
-//! [`Backend`] is what the engine asks of a device: every layer's forward and backward, and the optimiser. [`Cpu`] is the one
-//! for processors. [`mod@reference`] has the same operations in candle's differentiable tensors: slow, on every device, and what
-//! the kernels are tested against.
+//! [`Backend`] is what the engine asks of a device: every layer's forward and backward, and the optimiser. It is a trait for
+//! each group of operations (`contract`, one file each); [`Cpu`] implements them for processors and [`cuda::Cuda`] for NVIDIA
+//! GPUs, file by file as well. What a device's kernels have limits for is [`Requirements`]: [`CPU_LIMITS`], [`cuda::LIMITS`].
+//!
+//! [`mod@reference`] has the same operations in candle's differentiable tensors: slow, on every device, and what the kernels are
+//! tested against.
 
-mod backend;
+mod contract;
 mod cpu;
 pub mod cuda;
 mod dropout;
@@ -13,10 +16,13 @@ mod precision;
 pub mod reference;
 mod slice;
 
-pub use backend::{
-    AdamW, Attention, Backend, Clip, Embedding, LayerNorm, Linear, Moments, Occurrence, Queries, Sums, Untouched,
+pub use contract::{
+    ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Backend, Clip, Embed,
+    EmbedBackward, Embedding, EmbeddingOps, LayerNorm, Linear, LinearOps, LossOps, Memory, Moments, NormOps,
+    Occurrence, OptimizerOps, PoolingOps, Queries, Requirements, Sums, Table, TokenStream, Unsupported, Untouched,
 };
-pub use cpu::{Buffer, Cpu, CpuBatch, bf16_instructions};
+pub use cpu::{Buffer, Cpu, CpuBatch, LIMITS as CPU_LIMITS, bf16_instructions};
+pub use cuda::DeviceError;
 pub use dropout::Dropout;
 pub use math::{erf, exp, tanh};
 pub use precision::instructions;

@@ -17,6 +17,7 @@ use crate::{
 pub struct Input {
     ids: Tensor,
     positions: Tensor,
+    token_types: Tensor,
     cls: Tensor,
     all: Ragged,
     cls_only: Ragged,
@@ -32,6 +33,7 @@ impl Input {
         Ok(Self {
             ids: Tensor::new(batch.ids.as_slice(), device)?,
             positions: Tensor::new(batch.positions.as_slice(), device)?,
+            token_types: Tensor::new(batch.token_types.as_slice(), device)?,
             cls: Tensor::new(&batch.offsets[..rows], device)?,
             all: Ragged { queries: keys.clone(), keys: keys.clone() },
             cls_only: Ragged { queries: (0..=rows as u32).collect(), keys },
@@ -144,7 +146,8 @@ impl Classifier {
         };
         let words = self.word.index_select(&input.ids, 0)?;
         let positions = self.position.index_select(&input.positions, 0)?;
-        let x = (words + positions)?.broadcast_add(&self.token_type.get(0)?)?;
+        let token_types = self.token_type.index_select(&input.token_types, 0)?;
+        let x = ((words + positions)? + token_types)?;
         let x = self.norm(&self.embedding_norm, &x)?;
         let mut x = reference::dropout(&x, drop(0, c.hidden_dropout, input.first_token))?;
 

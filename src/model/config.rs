@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ModelError;
 use crate::{
+    kernels::Requirements,
     regular,
     sniff::{self, FileKind},
 };
@@ -25,7 +26,7 @@ pub struct BertConfig {
     pub intermediate_size: usize,
     /// Longest sequence.
     pub max_position_embeddings: usize,
-    /// Rows of the token type embedding; the first is used.
+    /// Rows of the token type embedding.
     pub type_vocab_size: usize,
     /// Epsilon of LayerNorm, inside the root.
     pub layer_norm_eps: f64,
@@ -215,6 +216,11 @@ impl BertConfig {
             }
             _ => Ok(config),
         }
+    }
+
+    /// The sizes that a device's kernels may have limits for, with sequences of up to `longest` tokens.
+    pub fn requirements(&self, longest: usize) -> Requirements {
+        Requirements { norm_width: self.hidden_size, head_width: self.hidden_size / self.num_attention_heads, longest }
     }
 
     /// Parameters of embeddings, encoder and pooler.

@@ -84,8 +84,10 @@ pub fn a_step_in_parts_is_the_whole_step<T: Tested>() {
                     let to = (from + size).min(rows);
                     let row = |i: usize| whole.ids[whole.offsets[i] as usize..whole.offsets[i + 1] as usize].to_vec();
                     let part = Batch::of_texts(&(from..to).map(row).collect::<Vec<_>>());
-                    let part = part.placed(from, whole.offsets[from] as usize);
-                    Batch { labels: whole.labels[from..to].to_vec(), ..part }
+                    let tokens = whole.offsets[from] as usize..whole.offsets[to] as usize;
+                    let part = part.placed(from, tokens.start);
+                    let token_types = whole.token_types[tokens].to_vec();
+                    Batch { labels: whole.labels[from..to].to_vec(), token_types, ..part }
                 })
                 .collect();
             let got = shape.step(engine.as_mut(), &parts);

@@ -106,8 +106,12 @@ impl Shape {
         Box::new(Autograd::new(&self.config(), self.parameters(), recipe, &Device::Cpu).expect("an engine"))
     }
 
+    /// With random token types.
     pub fn batch(&self) -> Batch {
-        self.batch_of(&self.lengths, 0)
+        let batch = self.batch_of(&self.lengths, 0);
+        let stream = Stream::new(self.seed, Purpose::Order, 0, 1);
+        let kind = |token| stream.below(token, self.token_types as u64) as u32;
+        Batch { token_types: (0..batch.ids.len() as u64).map(kind).collect(), ..batch }
     }
 
     /// Random words and labels.

@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor};
 use proptest::prelude::*;
 use taper::kernels::{
-    Attention, Backend, Queries,
+    Attention, AttentionBackward, Queries,
     reference::{self, Ragged},
 };
 
@@ -126,8 +126,7 @@ pub fn every_token_asks<T: Tested>() {
     for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, drop, seed }| {
         let mut random = Numbers::new(seed);
         let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(&lengths));
-        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
-        let batch = backend.batch(&vec![0; tokens], &positions, &keys);
+        let batch = batch(backend, tokens, &keys);
         let attention = Attention { heads, width, queries: Queries::All, dropout: dropout(drop) };
         let (qkv, dy) = (random.normal(tokens * 3 * width), random.normal(tokens * width));
         let qkv_buffer = buffer(backend, &qkv);
@@ -135,7 +134,15 @@ pub fn every_token_asks<T: Tested>() {
         backend.attention(&mut context, &qkv_buffer, &qkv_buffer, &batch, attention);
         let (mut unused, mut d_qkv) = (unwritten(backend, 0), unwritten(backend, qkv.len()));
         let dy_buffer = buffer(backend, &dy);
-        backend.attention_backward(&mut unused, &mut d_qkv, &dy_buffer, &qkv_buffer, &qkv_buffer, &batch, attention);
+        backend.attention_backward(AttentionBackward {
+            dq: &mut unused,
+            dkv: &mut d_qkv,
+            d_context: &dy_buffer,
+            q: &qkv_buffer,
+            kv: &qkv_buffer,
+            batch: &batch,
+            attention,
+        });
         assert_unwritten(backend, &unused);
         let ragged = Ragged { queries: keys.clone().into(), keys: keys.into() };
         let case = Case { heads, width, ragged, drop };
@@ -161,15 +168,22 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
         let mut random = Numbers::new(seed);
         let (sequences, tokens) = (lengths.len(), lengths.iter().sum::<usize>());
         let (width, keys) = (heads * d, offsets(&lengths));
-        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
-        let batch = backend.batch(&vec![0; tokens], &positions, &keys);
+        let batch = batch(backend, tokens, &keys);
         let attention = Attention { heads, width, queries: Queries::First, dropout: dropout(drop) };
         let [q, kv, dy] = [sequences * width, tokens * 2 * width, sequences * width].map(|n| random.normal(n));
         let (q_buffer, kv_buffer) = (buffer(backend, &q), buffer(backend, &kv));
         let mut context = unwritten(backend, q.len());
         backend.attention(&mut context, &q_buffer, &kv_buffer, &batch, attention);
         let (mut dq, mut dkv) = (unwritten(backend, q.len()), unwritten(backend, kv.len()));
-        backend.attention_backward(&mut dq, &mut dkv, &buffer(backend, &dy), &q_buffer, &kv_buffer, &batch, attention);
+        backend.attention_backward(AttentionBackward {
+            dq: &mut dq,
+            dkv: &mut dkv,
+            d_context: &buffer(backend, &dy),
+            q: &q_buffer,
+            kv: &kv_buffer,
+            batch: &batch,
+            attention,
+        });
         let queries: Vec<u32> = (0..=sequences as u32).collect();
         let case = Case { heads, width, ragged: Ragged { queries: queries.into(), keys: keys.into() }, drop };
         let (dq, dkv) = (values(backend, &dq, q.len()), values(backend, &dkv, kv.len()));
@@ -190,7 +204,7 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
 /// Scores far beyond what e^x can hold: only differences from a row's largest matter, also where all are far below zero.
 pub fn large_scores_neither_overflow_nor_vanish<T: Tested>() {
     with::<T>(|backend| {
-        let batch = backend.batch(&[0; 3], &[0, 1, 2], &[0, 3]);
+        let batch = batch(backend, 3, &[0, 3]);
         let attention = Attention { heads: 1, width: 1, queries: Queries::First, dropout: None };
         for sign in [1.0, -1.0] {
             // Scores ±1000, ±1001, ±1000; values 1, 2, 4.

@@ -1,6 +1,6 @@
 //! What only the CPU's kernels are asked: that no number of threads changes a bit.
 
-use taper::kernels::{Backend, Clip, Cpu, Sums};
+use taper::kernels::{Clip, Cpu, Memory, OptimizerOps, Sums};
 
 use crate::kernels::support::{Numbers, buffer};
 

@@ -1,7 +1,7 @@
 //! Affine maps, GELU, and the product number by number.
 
 use proptest::prelude::*;
-use taper::kernels::{Backend, Linear, reference};
+use taper::kernels::{Linear, reference};
 
 use super::support::*;
 
@@ -52,7 +52,7 @@ pub fn linear_and_its_gradients<T: Tested>() {
         let [x, w, b, dy, before] =
             [rows * width, out * width, out, rows * out, rows * width].map(|n| random.normal(n));
         let mut places = Places::default();
-        let linear = Linear { weight: places.put(&w), bias: places.put(&b), out, width, exact: false };
+        let linear = Linear { weight: places.put(&w), bias: Some(places.put(&b)), out, width, exact: false };
         let parameters = places.buffer(backend);
         let (x_buffer, dy_buffer) = (buffer(backend, &x), buffer(backend, &dy));
 
@@ -65,6 +65,15 @@ pub fn linear_and_its_gradients<T: Tested>() {
         let unbiased = affine(&wide(&x), &wide(&w), &vec![0.0; out], width);
         close("output without the bias", &forward(backend, false), &unbiased, product_tolerance::<T>());
 
+        let mut y_without = unwritten(backend, rows * out);
+        let without = Linear { bias: None, ..linear };
+        backend.linear(&mut y_without, &x_buffer, rows, &parameters, without, true);
+        assert_eq!(values(backend, &y_without, rows * out), forward(backend, false), "a map without a bias");
+        let mut gradients = places.gradients(backend, true, &mut random);
+        backend.linear_parameters(&mut gradients.buffer, true, &dy_buffer, &x_buffer, rows, without);
+        gradients.take(backend, without.weight, out * width);
+        gradients.check_rest(backend);
+
         let mut dx = unwritten(backend, rows * width);
         backend.linear_input(&mut dx, false, &dy_buffer, rows, &parameters, linear);
         let dx = values(backend, &dx, rows * width);
@@ -76,8 +85,10 @@ pub fn linear_and_its_gradients<T: Tested>() {
         for fresh in [true, false] {
             let mut gradients = places.gradients(backend, fresh, &mut random);
             backend.linear_parameters(&mut gradients.buffer, fresh, &dy_buffer, &x_buffer, rows, linear);
-            let (dw, db) =
-                (gradients.take(backend, linear.weight, out * width), gradients.take(backend, linear.bias, out));
+            let (dw, db) = (
+                gradients.take(backend, linear.weight, out * width),
+                gradients.take(backend, linear.bias.expect("it has one"), out),
+            );
             gradients.check_rest(backend);
             let inputs = [
                 Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) },
@@ -100,7 +111,7 @@ pub fn a_part_of_a_map_gives_its_columns<T: Tested>() {
             let [x, w, b_values] = [rows * width, out * width, out].map(|n| random.normal(n));
             let (from, to) = ((a.min(b) * out as f64) as usize, (a.max(b) * out as f64) as usize + 1);
             let mut places = Places::default();
-            let linear = Linear { weight: places.put(&w), bias: places.put(&b_values), out, width, exact: false };
+            let linear = Linear { weight: places.put(&w), bias: Some(places.put(&b_values)), out, width, exact: false };
             let mut y = unwritten(backend, rows * (to - from));
             backend.linear(&mut y, &buffer(backend, &x), rows, &places.buffer(backend), linear.part(from..to), true);
             let whole = affine(&wide(&x), &wide(&w), &wide(&b_values), width);
@@ -122,7 +133,7 @@ pub fn gelu_and_its_derivative<T: Tested>() {
         // Both tails too.
         x.iter_mut().step_by(3).for_each(|x| *x *= 4.0);
         let mut places = Places::default();
-        let linear = Linear { weight: 0, bias: places.put(&b), out, width: 1, exact: false };
+        let linear = Linear { weight: 0, bias: Some(places.put(&b)), out, width: 1, exact: false };
         let parameters = places.buffer(backend);
 
         let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
@@ -138,6 +149,15 @@ pub fn gelu_and_its_derivative<T: Tested>() {
         backend.bias_gelu(&mut alone, &mut unkept, rows, &parameters, linear, false);
         values(backend, &unkept, rows * out);
         close("without the derivative", &values(backend, &alone, rows * out), &wide(&y), tolerance::<T>());
+
+        let zeros = places.put(&vec![0.0; out]);
+        let parameters = places.buffer(backend);
+        let of = |backend: &mut T::Backend, bias| {
+            let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
+            backend.bias_gelu(&mut y, &mut slope, rows, &parameters, Linear { bias, ..linear }, true);
+            [values(backend, &y, rows * out), values(backend, &slope, rows * out)]
+        };
+        assert_eq!(of(backend, None), of(backend, Some(zeros)), "without a bias");
 
         let inputs = [
             Input { name: "x", values: &x, shape: &[rows, out], gradient: Some(&dx) },

@@ -2,7 +2,9 @@
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
-use taper::kernels::{Backend, Embedding, LayerNorm, Occurrence, Untouched, reference};
+use taper::kernels::{
+    Embed, EmbedBackward, Embedding, LayerNorm, Occurrence, Table, TokenStream, Untouched, reference,
+};
 
 use super::{attention::lengths, norm::layer_norm, support::*};
 
@@ -20,7 +22,7 @@ struct Shape {
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    let sizes = (lengths(), 4..90usize, 1..60usize, 1..3usize);
+    let sizes = (lengths(), 4..90usize, 1..60usize, 1..4usize);
     (sizes, drops(), any::<bool>(), any::<bool>(), any::<u64>()).prop_map(
         |((lengths, width, vocab, token_types), drop, fresh, decays, seed)| Shape {
             lengths,
@@ -60,19 +62,36 @@ pub fn embed_and_its_gradients<T: Tested>() {
     for_all::<T, _>(edges(), shapes(), |backend, shape| {
         let Shape { lengths, width, vocab, token_types, drop, fresh, decays, seed } = shape;
         let mut random = Numbers::new(seed);
-        let (tokens, rows) = (lengths.iter().sum::<usize>(), lengths.iter().max().expect("a sequence") + 2);
+        let (tokens, rows) = (lengths.iter().sum::<usize>(), lengths.iter().max().expect("a sequence") + 4);
         let ids: Vec<u32> = (0..tokens).map(|_| random.below(vocab) as u32).collect();
-        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
-        let batch = backend.batch(&ids, &positions, &super::attention::offsets(&lengths));
+        // From a row of their own on in each case: RoBERTa's begin past the padding's.
+        let first = random.below(3) as u32;
+        let positions: Vec<u32> = lengths.iter().flat_map(|n| first..first + *n as u32).collect();
+        let types: Vec<u32> = (0..tokens).map(|_| random.below(token_types) as u32).collect();
+        let offsets = super::attention::offsets(&lengths);
+        let stream = TokenStream { ids: &ids, positions: &positions, token_types: &types, offsets: &offsets };
+        let batch = backend.batch(stream);
 
-        let [words, position, token_type] = [vocab, rows, token_types].map(|n| random.normal(n * width));
-        let [weight, bias] = [width; 2].map(|n| random.normal(n));
+        let [words, mut position, mut token_type] = [vocab, rows, token_types].map(|n| random.normal(n * width));
+        // Models without one of the tables, or without the norm's bias: zeros in the oracles.
+        let (has_positions, has_types) = (vocab % 5 != 4, width % 3 != 2);
+        for (table, has) in [(&mut position, has_positions), (&mut token_type, has_types)] {
+            table.iter_mut().filter(|_| !has).for_each(|v| *v = 0.0);
+        }
+        let [weight, mut bias] = [width; 2].map(|n| random.normal(n));
+        let has_bias = tokens % 4 != 3;
+        bias.iter_mut().filter(|_| !has_bias).for_each(|v| *v = 0.0);
         let dy = random.normal(tokens * width);
         let mut places = Places::default();
-        let norm = LayerNorm { weight: places.put(&weight), bias: places.put(&bias), width, eps: 1e-6 };
-        let position_at = places.put(&position);
-        let token_type_at = places.put_next(&token_type);
-        let embedding = Embedding { word: places.put(&words), position: position_at, token_type: token_type_at, width };
+        let (weight_at, bias_at) = (places.put(&weight), places.put(&bias));
+        let norm = LayerNorm { weight: weight_at, bias: has_bias.then_some(bias_at), width, eps: 1e-6 };
+        let [position_at, token_type_at, word_at] = [&position, &token_type, &words].map(|values| places.put(values));
+        let table = |offset: usize, rows: usize| Table { offset, rows, width };
+        let embedding = Embedding {
+            word: table(word_at, vocab),
+            position: has_positions.then(|| table(position_at, rows)),
+            token_type: has_types.then(|| table(token_type_at, token_types)),
+        };
         let parameters = places.buffer(backend);
         let touched: Vec<bool> = if decays { (0..vocab).map(|_| random.below(2) == 0).collect() } else { Vec::new() };
         let untouched = Untouched { touched: &touched, decay: 0.5 };
@@ -86,7 +105,17 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let (mut out, mut sum, mut stats) =
             (unwritten(backend, n), unwritten(backend, n), unwritten(backend, 2 * tokens));
         let drop_ = dropout(drop);
-        backend.embed(&mut out, &mut sum, &mut stats, &parameters, embedding, norm, untouched, &batch, drop_);
+        backend.embed(Embed {
+            out: &mut out,
+            sum: &mut sum,
+            stats: &mut stats,
+            parameters: &parameters,
+            embedding,
+            norm,
+            untouched,
+            batch: &batch,
+            dropout: drop_,
+        });
         values(backend, &stats, 2 * tokens);
 
         // Rows of the words' gradients in any order, and rows of words that another batch of the step has.
@@ -99,20 +128,20 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let before = random.normal((used.len() + spare) * width);
         let mut word_rows = buffer(backend, &before);
         let (mut d_sum, mut gradients) = (buffer(backend, &dy), places.gradients(backend, fresh, &mut random));
-        backend.embed_backward(
-            &mut d_sum,
-            &mut word_rows,
-            &mut gradients.buffer,
+        backend.embed_backward(EmbedBackward {
+            d_out: &mut d_sum,
+            words: &mut word_rows,
+            gradients: &mut gradients.buffer,
             fresh,
-            &sum,
-            &stats,
-            &parameters,
+            sum: &sum,
+            stats: &stats,
+            parameters: &parameters,
             embedding,
             norm,
-            &batch,
-            &occurrences,
-            drop_,
-        );
+            batch: &batch,
+            occurrences: &occurrences,
+            dropout: drop_,
+        });
         let after = values(backend, &word_rows, before.len());
         assert_eq!(after[..spare * width], before[..spare * width], "words that do not occur");
         let mut d_words = vec![0.0; vocab * width];
@@ -121,32 +150,36 @@ pub fn embed_and_its_gradients<T: Tested>() {
             let sums = after[row.clone()].iter().zip(&before[row]).map(|(after, before)| after - before);
             d_words[*id as usize * width..][..width].iter_mut().zip(sums).for_each(|(d, sum)| *d = sum);
         }
-        let d_position = gradients.take(backend, position_at, position.len());
-        // Only the first type is used: the rows of others are left alone.
-        let mut d_type = gradients.take(backend, token_type_at, width);
-        d_type.resize(token_type.len(), 0.0);
-        let (dw, db) = (gradients.take(backend, norm.weight, width), gradients.take(backend, norm.bias, width));
+        let d_position = has_positions.then(|| gradients.take(backend, position_at, position.len()));
+        let d_type = has_types.then(|| gradients.take(backend, token_type_at, token_type.len()));
+        let dw = gradients.take(backend, norm.weight, width);
+        let db = norm.bias.map(|at| gradients.take(backend, at, width));
         gradients.check_rest(backend);
 
         let inputs = [
             Input { name: "words", values: &read, shape: &[vocab, width], gradient: Some(&d_words) },
-            Input { name: "positions", values: &position, shape: &[rows, width], gradient: Some(&d_position) },
-            Input { name: "token types", values: &token_type, shape: &[token_types, width], gradient: Some(&d_type) },
+            Input { name: "positions", values: &position, shape: &[rows, width], gradient: d_position.as_deref() },
+            Input {
+                name: "token types",
+                values: &token_type,
+                shape: &[token_types, width],
+                gradient: d_type.as_deref(),
+            },
             Input { name: "the norm's weight", values: &weight, shape: &[width], gradient: Some(&dw) },
-            Input { name: "the norm's bias", values: &bias, shape: &[width], gradient: Some(&db) },
+            Input { name: "the norm's bias", values: &bias, shape: &[width], gradient: db.as_deref() },
         ];
         let factors = factors(drop, tokens, width);
         let exact = |at: &[Vec<f64>]| -> Vec<f64> {
             let row = |table: usize, row: u32| at[table][row as usize * width..][..width].iter();
-            let sum = ids.iter().zip(&positions).flat_map(|(id, position)| {
-                row(0, *id).zip(row(1, *position)).zip(row(2, 0)).map(|((word, position), t)| word + position + t)
+            let sum = ids.iter().zip(&positions).zip(&types).flat_map(|((id, position), kind)| {
+                row(0, *id).zip(row(1, *position)).zip(row(2, *kind)).map(|((word, position), t)| word + position + t)
             });
             let y = layer_norm(&sum.collect::<Vec<_>>(), &at[3], &at[4], 1e-6).0;
             y.iter().zip(&factors).map(|(y, factor)| y * factor).collect()
         };
         check(&inputs, &values(backend, &out, n), &dy, norm_tolerance::<T>(), exact, |t| {
             let rows = |table: &Tensor, rows: &[u32]| table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0);
-            let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &vec![0; tokens])?)?;
+            let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &types)?)?;
             reference::dropout(&reference::layer_norm(&sum, &t[3], &t[4], 1e-6)?, dropout(drop))
         });
     });

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Device, Tensor};
 use proptest::prelude::*;
-use taper::kernels::{Backend, reference};
+use taper::kernels::reference;
 
 use super::{
     attention::{lengths, offsets},
@@ -17,7 +17,7 @@ pub fn first_rows_and_back<T: Tested>() {
             let mut random = Numbers::new(width as u64);
             let (tokens, sequences) = (lengths.iter().sum::<usize>(), lengths.len());
             let offsets = offsets(&lengths);
-            let batch = backend.batch(&vec![0; tokens], &vec![0; tokens], &offsets);
+            let batch = batch(backend, tokens, &offsets);
             let (x, added) = (random.normal(tokens * width), random.normal(sequences * width));
             let mut y = unwritten(backend, sequences * width);
             backend.first_rows(&mut y, &buffer(backend, &x), &batch, width);

@@ -39,7 +39,7 @@ macro_rules! kernels_of {
                 first_rows_and_back tanh_and_its_gradient cross_entropy_and_its_gradient
                 cross_entropy_of_logits_beyond_the_exponential
             }
-            norm { add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias }
+            norm { add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias }
             optimizer {
                 adamw_of_a_range adamw_of_rows rows_of_a_table_are_multiplied squares_of_a_range
                 a_step_that_is_not_finite_changes_nothing

@@ -1,7 +1,7 @@
 //! Bias, dropout, residual and LayerNorm in one.
 
 use proptest::prelude::*;
-use taper::kernels::{Backend, LayerNorm, Linear, reference};
+use taper::kernels::{AddNorm, AddNormBackward, LayerNorm, reference};
 
 use super::support::*;
 
@@ -63,14 +63,24 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
         // A mean that is not near zero.
         residual.iter_mut().for_each(|v| *v += 2.0);
         let mut places = Places::default();
-        let linear = Linear { weight: 0, bias: places.put(&dense_bias), out: width, width: 1, exact: false };
-        let norm = LayerNorm { weight: places.put(&weight), bias: places.put(&bias), width, eps };
+        let dense_bias_at = places.put(&dense_bias);
+        let norm = LayerNorm { weight: places.put(&weight), bias: Some(places.put(&bias)), width, eps };
         let parameters = places.buffer(backend);
         let (n, factors) = (rows * width, factors(drop, rows, width));
 
         let (mut y, mut sum, mut stats) = (unwritten(backend, n), buffer(backend, &x), unwritten(backend, 2 * rows));
         let r = buffer(backend, &residual);
-        backend.add_norm(&mut y, &mut sum, &mut stats, &r, rows, &parameters, linear, norm, dropout(drop));
+        backend.add_norm(AddNorm {
+            y: &mut y,
+            x: &mut sum,
+            stats: &mut stats,
+            residual: &r,
+            rows,
+            parameters: &parameters,
+            bias: Some(dense_bias_at),
+            norm,
+            dropout: dropout(drop),
+        });
         let before = |at: &[Vec<f64>]| -> Vec<f64> {
             let x = at[0].iter().zip(at[1].iter().cycle()).zip(&factors).map(|((x, b), factor)| (x + b) * factor);
             x.zip(&at[2]).map(|(x, r)| x + r).collect()
@@ -85,20 +95,21 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
 
         let (mut d_residual, mut dx) = (unwritten(backend, n), unwritten(backend, n));
         let mut gradients = places.gradients(backend, fresh, &mut random);
-        backend.add_norm_backward(
-            &mut d_residual,
-            &mut dx,
-            &mut gradients.buffer,
+        backend.add_norm_backward(AddNormBackward {
+            d_residual: &mut d_residual,
+            dx: &mut dx,
+            gradients: &mut gradients.buffer,
             fresh,
-            &buffer(backend, &dy),
-            &sum,
-            &stats,
+            dy: &buffer(backend, &dy),
+            x: &sum,
+            stats: &stats,
             rows,
-            &parameters,
+            parameters: &parameters,
             norm,
-            dropout(drop),
-        );
-        let (dw, db) = (gradients.take(backend, norm.weight, width), gradients.take(backend, norm.bias, width));
+            dropout: dropout(drop),
+        });
+        let norm_bias = norm.bias.expect("it has one");
+        let (dw, db) = (gradients.take(backend, norm.weight, width), gradients.take(backend, norm_bias, width));
         gradients.check_rest(backend);
         let inputs = [
             Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&values(backend, &dx, n)) },
@@ -125,22 +136,78 @@ pub fn constant_rows_are_normalised_to_the_bias<T: Tested>() {
     with::<T>(|backend| {
         let (rows, width) = (3, 20);
         let mut places = Places::default();
-        let linear = Linear { weight: 0, bias: places.put(&[0.0; 20]), out: width, width: 1, exact: false };
         let bias = Numbers::new(1).normal(width);
-        let norm = LayerNorm { weight: places.put(&[2.0; 20]), bias: places.put(&bias), width, eps: 1e-12 };
-        let (mut y, mut x, mut stats) = (unwritten(backend, 60), buffer(backend, &[1.5; 60]), unwritten(backend, 6));
-        backend.add_norm(
-            &mut y,
-            &mut x,
-            &mut stats,
-            &buffer(backend, &[0.0; 60]),
-            rows,
-            &places.buffer(backend),
-            linear,
-            norm,
-            None,
-        );
-        assert_eq!(values(backend, &y, 60), bias.repeat(rows));
-        assert_eq!(values(backend, &stats, 6), [1.5, 1e6].repeat(rows));
+        let norm = LayerNorm { weight: places.put(&[2.0; 20]), bias: Some(places.put(&bias)), width, eps: 1e-12 };
+        for (norm, want) in [(norm, bias.clone()), (LayerNorm { bias: None, ..norm }, vec![0.0; width])] {
+            let (mut y, mut x, mut stats) =
+                (unwritten(backend, 60), buffer(backend, &[1.5; 60]), unwritten(backend, 6));
+            backend.add_norm(AddNorm {
+                y: &mut y,
+                x: &mut x,
+                stats: &mut stats,
+                residual: &buffer(backend, &[0.0; 60]),
+                rows,
+                parameters: &places.buffer(backend),
+                bias: None,
+                norm,
+                dropout: None,
+            });
+            assert_eq!(values(backend, &y, 60), want.repeat(rows));
+            assert_eq!(values(backend, &stats, 6), [1.5, 1e6].repeat(rows));
+        }
+    });
+}
+
+/// ModernBERT's norms and dense layers have no bias: the weight's gradient is what it is with one, and nothing else is written.
+pub fn a_norm_without_a_bias<T: Tested>() {
+    with::<T>(|backend| {
+        let (rows, width) = (37, 21);
+        let mut random = Numbers::new(5);
+        let [x, residual, dy] = [rows * width; 3].map(|n| random.normal(n));
+        let mut places = Places::default();
+        let weight = places.put(&random.normal(width));
+        let bias = places.put(&vec![0.0; width]);
+        let of = |backend: &mut T::Backend, dense_bias: Option<usize>, bias: Option<usize>| {
+            let norm = LayerNorm { weight, bias, width, eps: 1e-5 };
+            let n = rows * width;
+            let (mut y, mut sum, mut stats) =
+                (unwritten(backend, n), buffer(backend, &x), unwritten(backend, 2 * rows));
+            backend.add_norm(AddNorm {
+                y: &mut y,
+                x: &mut sum,
+                stats: &mut stats,
+                residual: &buffer(backend, &residual),
+                rows,
+                parameters: &places.buffer(backend),
+                bias: dense_bias,
+                norm,
+                dropout: dropout(Some((0.1, 3))),
+            });
+            let (mut d_residual, mut dx) = (unwritten(backend, n), unwritten(backend, n));
+            let mut gradients = places.gradients(backend, true, &mut Numbers::new(1));
+            backend.add_norm_backward(AddNormBackward {
+                d_residual: &mut d_residual,
+                dx: &mut dx,
+                gradients: &mut gradients.buffer,
+                fresh: true,
+                dy: &buffer(backend, &dy),
+                x: &sum,
+                stats: &stats,
+                rows,
+                parameters: &places.buffer(backend),
+                norm,
+                dropout: dropout(Some((0.1, 3))),
+            });
+            let dw = gradients.take(backend, weight, width);
+            if let Some(bias) = bias {
+                gradients.take(backend, bias, width);
+            }
+            gradients.check_rest(backend);
+            [values(backend, &y, n), values(backend, &d_residual, n), values(backend, &dx, n), dw]
+        };
+        let with_zeros = of(backend, Some(bias), Some(bias));
+        for (dense_bias, bias) in [(None, None), (None, Some(bias)), (Some(bias), None)] {
+            assert_eq!(of(backend, dense_bias, bias), with_zeros, "as with a bias of zeros");
+        }
     });
 }

@@ -1,7 +1,7 @@
 //! AdamW, dense and of rows of a table, and the squares that the norm is made of; against the formula in float64.
 
 use proptest::prelude::*;
-use taper::kernels::{AdamW, Backend, Clip, Moments};
+use taper::kernels::{AdamW, Clip, Moments, Table};
 
 use super::support::*;
 
@@ -110,7 +110,13 @@ pub fn adamw_of_rows<T: Tested>() {
             let updated_rows: Vec<(u32, Option<u32>)> = updated_rows.collect();
             let [mut p, mut m, mut v] = before.each_ref().map(|b| buffer(backend, b));
             let parts = Moments { values: &mut p, first: &mut m, second: &mut v };
-            backend.adamw_rows(parts, &buffer(backend, &gradients), table, width, &updated_rows, update);
+            backend.adamw_rows(
+                parts,
+                &buffer(backend, &gradients),
+                Table { offset: table, rows, width },
+                &updated_rows,
+                update,
+            );
             let got = [&p, &m, &v].map(|b| values(backend, b, len));
             let mut want = before.each_ref().map(|b| wide(b));
             for (row, gradient) in updated_rows {
@@ -132,7 +138,7 @@ pub fn rows_of_a_table_are_multiplied<T: Tested>() {
         let mut want = random.normal(table + rows * width);
         let mut got = buffer(backend, &want);
         let chosen: Vec<u32> = (0..rows as u32).filter(|_| random.below(2) == 0).collect();
-        backend.scale_rows(&mut got, table, width, &chosen, by);
+        backend.scale_rows(&mut got, Table { offset: table, rows, width }, &chosen, by);
         for row in chosen {
             want[table + row as usize * width..][..width].iter_mut().for_each(|v| *v *= by);
         }
@@ -176,8 +182,7 @@ pub fn a_step_that_is_not_finite_changes_nothing<T: Tested>() {
             backend.adamw_rows(
                 Moments { values: &mut p, first: &mut m, second: &mut v },
                 &gradients,
-                0,
-                10,
+                Table { offset: 0, rows: 4, width: 10 },
                 &rows,
                 update,
             );

@@ -6,8 +6,13 @@ use proptest::{
     test_runner::{Config, RngSeed, TestRunner},
 };
 use taper::{
-    kernels::{Backend, Dropout},
+    kernels::{Dropout, TokenStream},
     random::{Purpose, Stream},
+};
+
+/// Every group of operations, so that their methods can be called.
+pub use taper::kernels::{
+    ActivationOps, AttentionOps, Backend, EmbeddingOps, LinearOps, LossOps, Memory, NormOps, OptimizerOps, PoolingOps,
 };
 
 pub use crate::tested::Tested;
@@ -134,6 +139,12 @@ pub fn assert_unwritten<B: Backend>(backend: &B, buffer: &B::Buffer) {
     values(backend, buffer, 0);
 }
 
+/// A batch of which only the sequences matter.
+pub fn batch<B: Backend>(backend: &mut B, tokens: usize, offsets: &[u32]) -> B::Batch {
+    let none = vec![0; tokens];
+    backend.batch(TokenStream { ids: &none, positions: &none, token_types: &none, offsets })
+}
+
 /// Parameters at odd places, with guards between them.
 #[derive(Default)]
 pub struct Places {
@@ -145,11 +156,6 @@ impl Places {
     /// Finds a place; tells where it is.
     pub fn put(&mut self, values: &[f32]) -> usize {
         self.numbers.extend(std::iter::repeat_n(guard(), 3 + 5 * self.ranges.len()));
-        self.put_next(values)
-    }
-
-    /// Right after the last one.
-    pub fn put_next(&mut self, values: &[f32]) -> usize {
         let at = self.numbers.len();
         self.numbers.extend(values);
         self.ranges.push(at..self.numbers.len());

@@ -76,8 +76,10 @@ impl Verifier<'_> {
         let (device, device_name) = grounds::device(self.device, made_with)?.open()?;
         let config = RunConfig { probes: Vec::new(), ..with_places(record, self.runs) };
         let planned = PlannedRun { trial: 0, name: record.name.clone(), point: Vec::new(), config };
-        super::check_precision(&planned.config, device_name.parse().unwrap_or_default())?;
+        let device_choice: DeviceChoice = device_name.parse().unwrap_or_default();
+        super::check_precision(&planned.config, device_choice)?;
         let mut run = Workbench::new(Library::new(Settings::from_env(self.offline))).prepare(&planned)?;
+        device_choice.supports(run.requirements())?;
         if let Some(tokens) = made_with.micro_batch_tokens {
             run.config.train.micro_batch_tokens = tokens;
         }

@@ -7,7 +7,8 @@ use std::{cell::RefCell, ops::Range};
 use rayon::prelude::*;
 
 use super::{
-    super::{Attention, Queries, math::exp},
+    super::{Attention, AttentionBackward, AttentionOps, Queries, math::exp},
+    Buffer, Cpu, CpuBatch,
     buffer::Shared,
     small::{LANES, Left, Place, Right, product},
     sum,
@@ -15,7 +16,7 @@ use super::{
 };
 
 /// Width of a row of the dropout mask: the longest sequence that it can tell apart.
-const MASK_WIDTH: usize = 8192;
+pub const MASK_WIDTH: usize = 8192;
 
 /// One head of one sequence.
 struct Head {
@@ -207,5 +208,16 @@ impl Attention {
                 });
             });
         });
+    }
+}
+
+impl AttentionOps for Cpu {
+    fn attention(&mut self, context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention) {
+        attention.forward(context, q, kv, &batch.offsets);
+    }
+
+    fn attention_backward(&mut self, args: AttentionBackward<Buffer, CpuBatch>) {
+        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention } = args;
+        attention.backward(dq, dkv, d_context, q, kv, &batch.offsets);
     }
 }

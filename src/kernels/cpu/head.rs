@@ -1,7 +1,8 @@
 //! What follows the encoder: tanh with dropout, cross-entropy. A row for each sequence: little work, one thread.
 
 use super::{
-    super::{Dropout, math::tanh},
+    super::{Dropout, LossOps, math::tanh},
+    Buffer, Cpu,
     vector::vectorised,
 };
 
@@ -37,7 +38,7 @@ pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: O
 }
 
 /// −Σ targets·log softmax(logits) and its gradient softmax(logits)·Σ targets − targets, in float64 throughout.
-pub fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labels: usize) -> f64 {
+fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labels: usize) -> f64 {
     let rows = d_logits.chunks_exact_mut(labels).zip(logits.chunks_exact(labels)).zip(targets.chunks_exact(labels));
     let loss_of = |((d, x), t): ((&mut [f32], &[f32]), &[f32])| {
         // f64::max passes over NaN; a sum does not, so a spoilt row still gives a spoilt loss.
@@ -55,4 +56,10 @@ pub fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labe
         if log_sum.is_nan() { f64::NAN } else { loss }
     };
     rows.map(loss_of).sum()
+}
+
+impl LossOps for Cpu {
+    fn cross_entropy(&mut self, d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize) {
+        self.sums.loss += cross_entropy(&mut d_logits[..rows * labels], &logits[..rows * labels], targets, labels);
+    }
 }

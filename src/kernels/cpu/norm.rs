@@ -2,7 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::{super::Dropout, sum, vector::vectorised};
+use super::{
+    super::{AddNorm, AddNormBackward, Dropout, LayerNorm, NormOps},
+    Buffer, Cpu, bias, store, sum,
+    vector::vectorised,
+};
 
 /// Rows of a task: fixed, so that sums over rows come out alike whatever the number of threads.
 const ROWS: usize = 16;
@@ -168,4 +172,32 @@ fn add_up(partial: Vec<(Vec<f32>, Vec<f32>)>, n: usize) -> (Vec<f32>, Vec<f32>) 
         }
     });
     (dw, db)
+}
+
+/// Writes or adds the gradients of a norm's parameters.
+pub fn store_parameters(gradients: &mut [f32], norm: LayerNorm, (dw, db): (Vec<f32>, Vec<f32>), fresh: bool) {
+    store(gradients, norm.weight, &dw, fresh);
+    if let Some(at) = norm.bias {
+        store(gradients, at, &db, fresh);
+    }
+}
+
+impl NormOps for Cpu {
+    fn add_norm(&mut self, args: AddNorm<Buffer>) {
+        let AddNorm { y, x, stats, residual, rows, parameters, bias: before, norm, dropout } = args;
+        let n = rows * norm.width;
+        let (before, after) = (bias(parameters, before, norm.width), bias(parameters, norm.bias, norm.width));
+        let before = Before { bias: &before, residual: &residual[..n], dropout };
+        let weight = &parameters[norm.weight..][..norm.width];
+        add_norm(&mut y[..n], &mut x[..n], &mut stats[..2 * rows], &before, weight, &after, norm.eps);
+    }
+
+    fn add_norm_backward(&mut self, args: AddNormBackward<Buffer>) {
+        let AddNormBackward { d_residual, dx, gradients, fresh, dy, x, stats, rows, parameters, norm, dropout } = args;
+        let n = rows * norm.width;
+        let weight = &parameters[norm.weight..][..norm.width];
+        let (d_residual, dx) = (&mut d_residual[..n], &mut dx[..n]);
+        let of_parameters = add_norm_backward(d_residual, dx, &dy[..n], &x[..n], &stats[..2 * rows], weight, dropout);
+        store_parameters(gradients, norm, of_parameters, fresh);
+    }
 }

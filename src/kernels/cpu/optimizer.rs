@@ -1,14 +1,20 @@
 //! AdamW in one pass over parameters, moments and gradients.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::{super::AdamW, vector::vectorised};
+use super::{
+    super::{AdamW, Moments, OptimizerOps, Table},
+    Buffer, Cpu,
+    vector::vectorised,
+};
 
 /// Values of a task: fixed, so that sums come out alike whatever the number of threads.
 const CHUNK: usize = 32 * 1024;
 
 /// Updates parameters and moments that stand side by side with their gradients, which are multiplied by `clip` first.
-pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, clip: f64) {
+fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, clip: f64) {
     let factors = u.factors(clip);
     let chunks = p.par_chunks_mut(CHUNK).zip(m.par_chunks_mut(CHUNK)).zip(v.par_chunks_mut(CHUNK));
     chunks
@@ -18,7 +24,7 @@ pub fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, c
 }
 
 /// Updates rows of a table that begins at `table`; rows that have no gradient decay towards what their moments say.
-pub fn adamw_rows(
+fn adamw_rows(
     (p, m, v): (&mut [f32], &mut [f32], &mut [f32]),
     gradients: &[f32],
     width: usize,
@@ -50,7 +56,7 @@ fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, fact
 }
 
 /// Σ of squares in float64.
-pub fn sum_of_squares(x: &[f32]) -> f64 {
+fn sum_of_squares(x: &[f32]) -> f64 {
     let parts: Vec<f64> = x.par_chunks(CHUNK).with_max_len(1).map(|x| vectorised!(squares(x))).collect();
     parts.iter().sum()
 }
@@ -65,4 +71,40 @@ fn squares(x: &[f32]) -> f64 {
         }
     }
     lanes.iter().sum::<f64>() + chunks.remainder().iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>()
+}
+
+impl OptimizerOps for Cpu {
+    fn add_squares(&mut self, x: &Buffer, range: Range<usize>) {
+        self.sums.squares += sum_of_squares(&x[range]);
+    }
+
+    fn adamw(&mut self, moments: Moments<Buffer>, gradients: &Buffer, range: Range<usize>, update: AdamW) {
+        let Some(clip) = update.clip.factor(self.sums) else { return };
+        let Moments { values, first, second } = moments;
+        let (p, m, v) = (&mut values[range.clone()], &mut first[range.clone()], &mut second[range.clone()]);
+        adamw(p, m, v, &gradients[range], update, clip);
+        self.products.parameters_changed();
+    }
+
+    fn adamw_rows(
+        &mut self,
+        moments: Moments<Buffer>,
+        gradients: &Buffer,
+        table: Table,
+        rows: &[(u32, Option<u32>)],
+        update: AdamW,
+    ) {
+        let Some(clip) = update.clip.factor(self.sums) else { return };
+        let Moments { values, first, second } = moments;
+        let range = || table.range();
+        let tables = (&mut values[range()], &mut first[range()], &mut second[range()]);
+        adamw_rows(tables, gradients, table.width, rows, update, clip);
+    }
+
+    fn scale_rows(&mut self, values: &mut Buffer, table: Table, rows: &[u32], by: f32) {
+        let values = &mut values[table.range()];
+        for &row in rows {
+            values[row as usize * table.width..][..table.width].iter_mut().for_each(|v| *v *= by);
+        }
+    }
 }

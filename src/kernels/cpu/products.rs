@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    super::Linear,
-    View,
+    super::{Linear, LinearOps},
+    Buffer, Cpu, View,
     bf16::{Left, Level, Right, product},
     column_sums,
     matmul::parallel_product,
@@ -62,7 +62,7 @@ impl Products {
     /// y = x·Wᵀ, with the bias added where `biased`.
     pub fn forward(&mut self, y: &mut [f32], x: View, parameters: &[f32], l: Linear, biased: bool) {
         let w = View::new(&parameters[l.weight..], l.out, l.width, l.width).t();
-        let bias = biased.then(|| &parameters[l.bias..][..l.out]);
+        let bias = l.bias.filter(|_| biased).map(|at| &parameters[at..][..l.out]);
         let Some(level) = self.level(l) else { return parallel_product(y, false, x, w, bias) };
         self.by_weight(y, false, x, w, (l.weight, l.out, Use::Forward), level);
         if let Some(bias) = bias {
@@ -91,6 +91,32 @@ impl Products {
                 product(dw, l.width, !fresh, &self.left, &self.right, level);
             }
         }
-        store(gradients, l.bias, &column_sums(&dy[..rows * l.out], l.out), fresh);
+        if let Some(bias) = l.bias {
+            store(gradients, bias, &column_sums(&dy[..rows * l.out], l.out), fresh);
+        }
+    }
+}
+
+impl LinearOps for Cpu {
+    fn linear(&mut self, y: &mut Buffer, x: &Buffer, rows: usize, parameters: &Buffer, l: Linear, biased: bool) {
+        let x = View::new(x, rows, l.width, l.width);
+        self.products.forward(&mut y[..rows * l.out], x, parameters, l, biased);
+    }
+
+    fn linear_input(&mut self, dx: &mut Buffer, add: bool, dy: &Buffer, rows: usize, parameters: &Buffer, l: Linear) {
+        let dy = View::new(dy, rows, l.out, l.out);
+        self.products.input(&mut dx[..rows * l.width], add, dy, parameters, l);
+    }
+
+    fn linear_parameters(
+        &mut self,
+        gradients: &mut Buffer,
+        fresh: bool,
+        dy: &Buffer,
+        x: &Buffer,
+        rows: usize,
+        l: Linear,
+    ) {
+        self.products.parameters(gradients, fresh, dy, x, rows, l);
     }
 }

@@ -20,7 +20,9 @@ nvcc -ptx -arch=compute_75 -O3 -std=c++17 source/kernels.cu -o "$work/made.ptx"
   echo "// Made by build.sh with $(nvcc --version | grep -o 'release [0-9.]*'); not to be edited."
   # The test of the same name knows by this whether somebody forgot to run build.sh.
   echo "// sources: $(cat source/* | sha256sum | cut -d' ' -f1)"
-  sed -e '/^\/\//d; /^$/d; /\.pragma "used_bytes_mask/d' -e 's/^\.version .*/.version 7.0/' "$work/made.ptx"
+  # nvcc marks names with a hash of the folder it runs in.
+  sed -e '/^\/\//d; /^$/d; /\.pragma "used_bytes_mask/d' -e 's/^\.version .*/.version 7.0/' \
+      -e 's/_INTERNAL_[0-9a-f]\{8\}_/_INTERNAL_00000000_/g' "$work/made.ptx"
 } > "$work/kernels.ptx"
 known=$(ptxas --help | grep -o "sm_[0-9]*'" | tr -d "'" | sort -u)
 for capability in 75 80 86 89 90 100 120; do

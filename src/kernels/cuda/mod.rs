@@ -9,8 +9,6 @@
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
-mod attention;
-mod backend;
 #[cfg(feature = "cuda")]
 mod context;
 #[cfg(feature = "cuda")]
@@ -21,9 +19,8 @@ mod ledger;
 #[cfg(feature = "cuda")]
 mod library;
 mod memory;
+mod ops;
 pub(in crate::kernels) mod params;
-mod products;
-mod rows;
 #[cfg(feature = "cuda")]
 mod staging;
 
@@ -39,6 +36,7 @@ pub use library::find_cublas;
 
 use std::{cell::OnceCell, sync::Arc};
 
+use super::Requirements;
 use launch::{BLOCK, WARP};
 use ledger::Ledger;
 use memory::{Arena, Memory, Shared};
@@ -46,12 +44,8 @@ use params::Address;
 
 pub use memory::Buffer;
 
-/// Longest row of a norm.
-const WIDEST_NORM: usize = 2048;
-/// Longest head of attention.
-const WIDEST_HEAD: usize = 128;
-/// Longest sequence that attention's dropout can tell apart.
-const LONGEST: u32 = 8192;
+/// What the kernels are made for: the registers of a norm's threads, the tiles of attention, and the width of its dropout mask.
+pub const LIMITS: Requirements = Requirements { norm_width: 2048, head_width: 128, longest: 8192 };
 
 /// The engine's operations on a device.
 pub struct Cuda<D: Driver> {
@@ -64,13 +58,14 @@ pub struct Cuda<D: Driver> {
     scratch: Memory<D>,
 }
 
-/// Token ids, positions and sequences of a batch.
+/// The tokens of a batch: see [`super::TokenStream`].
 pub struct CudaBatch {
     ids: Vec<u32>,
+    positions: Vec<u32>,
+    token_types: Vec<u32>,
     offsets: Vec<u32>,
-    /// Whether each sequence's tokens stand at 0, 1, 2, …
-    in_order: bool,
-    on_device: [Address; 3],
+    /// The same four on the device.
+    on_device: [Address; 4],
     /// (sequence, first row) of attention's tiles: where, and how many.
     tiles: OnceCell<(Address, u32)>,
 }
@@ -85,12 +80,12 @@ impl CudaBatch {
     }
 
     fn device_offsets(&self) -> Address {
-        self.on_device[2]
+        self.on_device[3]
     }
 }
 
 impl<D: Driver> Cuda<D> {
-    /// On a device; products that are not [`Linear::exact`] multiply `factors`.
+    /// On a device; products that are not [`super::Linear::exact`] multiply `factors`.
     ///
     /// # Errors
     /// No memory.
@@ -109,20 +104,15 @@ impl<D: Driver> Cuda<D> {
         self.scratch.address()
     }
 
-    /// first and second: sums of the columns of `x`, those before and from `split` on.
-    fn column_sums(
-        &self,
-        sums: (Address, Address),
-        x: Address,
-        (rows, width): (usize, usize),
-        split: usize,
-        fresh: bool,
-    ) {
-        let (first, second) = sums;
-        let (rows, split, fresh) = (rows as u32, split as u32, u32::from(fresh));
-        let p = params::ColumnSums { first, second, x, rows, width: width as u32, split, fresh };
-        self.launch("column_sums", [width.div_ceil(WARP), 1], BLOCK, &p);
+    /// Sums of the columns of a matrix.
+    fn column_sums(&self, sums: params::ColumnSums) {
+        self.launch("column_sums", [(sums.width as usize).div_ceil(WARP), 1], BLOCK, &sums);
     }
+}
+
+/// The address of an offset; 0, which kernels know as none, where there is none.
+fn address<D: Driver>(buffer: &Buffer<D>, at: Option<usize>) -> Address {
+    at.map_or(0, |at| buffer.at(at))
 }
 
 #[cfg(test)]
@@ -151,11 +141,16 @@ mod tests {
     #[test]
     fn every_kernel_is_there() {
         let sources = [
-            include_str!("attention.rs"),
-            include_str!("backend.rs"),
+            include_str!("ops/activation.rs"),
+            include_str!("ops/attention.rs"),
+            include_str!("ops/embedding.rs"),
+            include_str!("ops/linear.rs"),
+            include_str!("ops/loss.rs"),
+            include_str!("ops/memory.rs"),
+            include_str!("ops/norm.rs"),
+            include_str!("ops/optimizer.rs"),
+            include_str!("ops/pooling.rs"),
             include_str!("mod.rs"),
-            include_str!("products.rs"),
-            include_str!("rows.rs"),
         ];
         let source = sources.map(|source| source.split("mod tests").next().expect("the code")).concat();
         let entries = PTX.lines().filter_map(|line| line.strip_prefix(".visible .entry ")?.strip_suffix('('));

@@ -44,9 +44,10 @@ pub struct Embed {
     pub sum: Address,
     pub words: Address,
     pub positions: Address,
-    pub token_type: Address,
+    pub token_types: Address,
     pub ids: Address,
-    pub places: Address,
+    pub position_rows: Address,
+    pub token_type_rows: Address,
     pub scales: Address,
 }
 
@@ -153,33 +154,32 @@ pub struct ColumnSums {
     pub first: Address,
     pub second: Address,
     pub x: Address,
+    pub kinds: Address,
     pub rows: u32,
     pub width: u32,
     pub split: u32,
     pub fresh: u32,
+    pub kind: u32,
+    pub unused: u32,
+}
+
+impl ColumnSums {
+    /// The sums of all columns of `x`, `[rows, width]`, into `first`.
+    pub fn of(first: Address, x: Address, rows: usize, width: usize, fresh: bool) -> Self {
+        let (rows, width, fresh) = (rows as u32, width as u32, u32::from(fresh));
+        Self { first, second: 0, x, kinds: 0, rows, width, split: width, fresh, kind: 0, unused: 0 }
+    }
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub struct Words {
-    pub words: Address,
+pub struct AddRows {
+    pub to: Address,
     pub d_sum: Address,
     pub rows: Address,
     pub ends: Address,
     pub tokens: Address,
     pub width: u64,
-}
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-pub struct Positions {
-    pub positions: Address,
-    pub d_sum: Address,
-    pub offsets: Address,
-    pub sequences: u32,
-    pub width: u32,
-    pub fresh: u32,
-    pub unused: u32,
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]

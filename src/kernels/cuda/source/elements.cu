@@ -17,7 +17,7 @@ struct BiasGelu {
     float *y;
     u16 *y_half;
     float *x;
-    const float *bias;
+    const float *bias; // may be none
     u64 len;
     u32 width;
     u32 derivative; // whether x becomes the derivative
@@ -26,7 +26,7 @@ struct BiasGelu {
 // The exact GELU (Hendrycks & Gimpel 2016): x·Φ(x); its derivative is Φ(x) + x·φ(x).
 KERNEL(bias_gelu, BiasGelu) {
     EACH(i, p.len) {
-        float x = p.x[i] + p.bias[i % p.width];
+        float x = p.x[i] + (p.bias == nullptr ? 0.0f : p.bias[i % p.width]);
         float phi = 0.5f * (1.0f + erff(x * 0.70710678f));
         put(p.y, p.y_half, i, x * phi);
         if (p.derivative) p.x[i] = phi + x * 0.39894228f * expf(-0.5f * x * x);

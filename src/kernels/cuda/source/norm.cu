@@ -13,7 +13,7 @@ struct NormForward {
     u16 *out_half;
     float *stats;
     const float *weight;
-    const float *bias;
+    const float *bias; // may be none
     Dropout dropout; // falls on the result
     u32 width;
     float eps;
@@ -29,7 +29,7 @@ DEVICE void normalise(const NormForward &n, u32 row, const float x[COLUMNS], flo
     float deviation = 1.0f / sqrtf(block_sum(squares, shared) / (float)n.width + n.eps);
     u64 begin = (u64)row * n.width, index = (n.dropout.first_row + row) * n.width;
     EACH_COLUMN(i, c, n.width) {
-        float y = (x[i] - mean) * deviation * n.weight[c] + n.bias[c];
+        float y = (x[i] - mean) * deviation * n.weight[c] + (n.bias == nullptr ? 0.0f : n.bias[c]);
         put(n.out, n.out_half, begin + c, y * dropout_factor(n.dropout, index + c));
     }
     if (THREAD == 0) {
@@ -42,10 +42,11 @@ struct Embed {
     NormForward norm;
     float *sum;
     const float *words;
-    const float *positions;
-    const float *token_type;
+    const float *positions;   // may be none
+    const float *token_types; // may be none
     const u32 *ids;
-    const u32 *places;   // position of each token
+    const u32 *position_rows;
+    const u32 *token_type_rows;
     const float *scales; // what the word's row is multiplied by
 };
 
@@ -53,10 +54,13 @@ struct Embed {
 KERNEL(embed, Embed) {
     SHARED(float, shared, [WARP]);
     u32 row = BLOCK_X, width = p.norm.width;
-    const float *word = p.words + (u64)p.ids[row] * width, *position = p.positions + (u64)p.places[row] * width;
+    const float *word = p.words + (u64)p.ids[row] * width;
+    const float *position = p.positions + (u64)p.position_rows[row] * width;
+    const float *type = p.token_types + (u64)p.token_type_rows[row] * width;
     float scale = p.scales[row], x[COLUMNS];
     EACH_COLUMN(i, c, width) {
-        x[i] = word[c] * scale + position[c] + p.token_type[c];
+        x[i] = word[c] * scale + (p.positions == nullptr ? 0.0f : position[c]) +
+               (p.token_types == nullptr ? 0.0f : type[c]);
         p.sum[(u64)row * width + c] = x[i];
     }
     normalise(p.norm, row, x, shared);
@@ -65,7 +69,7 @@ KERNEL(embed, Embed) {
 struct AddNorm {
     NormForward norm; // its dropout is none
     float *x;
-    const float *bias;
+    const float *bias; // may be none
     const float *residual;
     Dropout dropout;
 };
@@ -77,7 +81,7 @@ KERNEL(add_norm, AddNorm) {
     u64 begin = (u64)row * width, index = (p.dropout.first_row + row) * width;
     float x[COLUMNS];
     EACH_COLUMN(i, c, width) {
-        float dropped = (p.x[begin + c] + p.bias[c]) * dropout_factor(p.dropout, index + c);
+        float dropped = (p.x[begin + c] + (p.bias == nullptr ? 0.0f : p.bias[c])) * dropout_factor(p.dropout, index + c);
         x[i] = dropped + p.residual[begin + c];
         p.x[begin + c] = x[i];
     }

@@ -1,7 +1,7 @@
 //! Affine maps: products of cuBLAS, whose matrices lie column by column. A matrix of ours, row by row, is to it the transposed one.
 
-use super::{
-    super::Linear,
+use super::super::{
+    super::{Linear, LinearOps},
     Buffer, Cuda, Driver, Factors, Product,
     params::{self, Address},
 };
@@ -24,9 +24,10 @@ impl<D: Driver> Cuda<D> {
     fn product(&self, product: Product) {
         self.device.with(|d| d.product(&product));
     }
+}
 
-    /// See [`super::super::Backend::linear`].
-    pub(super) fn forward_product(
+impl<D: Driver> LinearOps for Cuda<D> {
+    fn linear(
         &mut self,
         y: &mut Buffer<D>,
         x: &Buffer<D>,
@@ -47,15 +48,14 @@ impl<D: Driver> Cuda<D> {
             c: (to, l.out),
             factors,
         });
-        if biased {
+        if let Some(bias) = l.bias.filter(|_| biased) {
             let (len, width) = ((rows * l.out) as u64, l.out as u64);
-            let p = params::AddBias { y: to, bias: parameters.at(l.bias), len, width };
+            let p = params::AddBias { y: to, bias: parameters.at(bias), len, width };
             self.each("add_bias", rows * l.out, &p);
         }
     }
 
-    /// See [`super::super::Backend::linear_input`].
-    pub(super) fn input_product(
+    fn linear_input(
         &mut self,
         dx: &mut Buffer<D>,
         add: bool,
@@ -78,8 +78,7 @@ impl<D: Driver> Cuda<D> {
         });
     }
 
-    /// See [`super::super::Backend::linear_parameters`].
-    pub(super) fn parameters_product(
+    fn linear_parameters(
         &mut self,
         gradients: &mut Buffer<D>,
         fresh: bool,
@@ -100,7 +99,9 @@ impl<D: Driver> Cuda<D> {
             c: (gradients.out(l.weight), l.width),
             factors,
         });
-        let bias = gradients.out(l.bias);
-        self.column_sums((bias, 0), dy.at(0), (rows, l.out), l.out, fresh);
+        if let Some(bias) = l.bias {
+            let sums = params::ColumnSums::of(gradients.out(bias), dy.at(0), rows, l.out, fresh);
+            self.column_sums(sums);
+        }
     }
 }

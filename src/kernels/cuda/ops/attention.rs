@@ -2,16 +2,16 @@
 
 use bytemuck::Zeroable;
 
-use super::{
-    super::{Attention, Queries},
-    Buffer, Cuda, CudaBatch, Driver, LONGEST, WIDEST_HEAD,
+use super::super::{
+    super::{Attention, AttentionBackward, AttentionOps, Queries},
+    Buffer, Cuda, CudaBatch, Driver, LIMITS,
     launch::BLOCK,
     params,
 };
 
 impl<D: Driver> Cuda<D> {
     /// What both passes of attention are given, and how many queries there are.
-    pub(super) fn attention_params(
+    fn attention_params(
         &mut self,
         q: &Buffer<D>,
         kv: &Buffer<D>,
@@ -19,11 +19,16 @@ impl<D: Driver> Cuda<D> {
         a: Attention,
     ) -> (params::Attention, Heads) {
         let (width, head_width) = (a.width, a.width / a.heads);
-        if head_width > WIDEST_HEAD {
-            self.refuse(format!("heads of {head_width} numbers: the GPU's attention takes up to {WIDEST_HEAD}"));
+        if head_width > LIMITS.head_width {
+            self.refuse(format!(
+                "heads of {head_width} numbers: the GPU's attention takes up to {}",
+                LIMITS.head_width
+            ));
         }
-        if let Some(long) = batch.offsets.windows(2).map(|o| o[1] - o[0]).find(|n| *n > LONGEST || *n == 0) {
-            self.refuse(format!("a sequence of {long} tokens: the GPU's attention takes 1 to {LONGEST}"));
+        if let Some(long) =
+            batch.offsets.windows(2).map(|o| o[1] - o[0]).find(|n| *n as usize > LIMITS.longest || *n == 0)
+        {
+            self.refuse(format!("a sequence of {long} tokens: the GPU's attention takes 1 to {}", LIMITS.longest));
         }
         let heads = Heads::new(head_width);
         let (tiles, blocks) = *batch.tiles.get_or_init(|| {
@@ -52,7 +57,7 @@ impl<D: Driver> Cuda<D> {
     }
 
     /// Launches a kernel over the tiles of queries.
-    pub(super) fn over_queries(&self, kernel: &'static str, heads: Heads, batch: &CudaBatch, p: params::Attention) {
+    fn over_queries(&self, kernel: &'static str, heads: Heads, batch: &CudaBatch, p: params::Attention) {
         match p.first_only {
             1 => {
                 let grid = [batch.sequences(), p.heads as usize];
@@ -61,16 +66,17 @@ impl<D: Driver> Cuda<D> {
             _ => self.launch(kernel, [heads.blocks, p.heads as usize], BLOCK, &p),
         }
     }
+}
 
-    /// See [`super::super::Backend::attention_backward`].
-    pub(super) fn attention_gradients(
-        &mut self,
-        (dq, dkv): (&mut Buffer<D>, &mut Buffer<D>),
-        d_context: &Buffer<D>,
-        (q, kv): (&Buffer<D>, &Buffer<D>),
-        batch: &CudaBatch,
-        a: Attention,
-    ) {
+impl<D: Driver> AttentionOps for Cuda<D> {
+    fn attention(&mut self, context: &mut Buffer<D>, q: &Buffer<D>, kv: &Buffer<D>, batch: &CudaBatch, a: Attention) {
+        let (p, heads) = self.attention_params(q, kv, batch, a);
+        let (context, context_half) = context.both(0);
+        self.over_queries(heads.kernels[0], heads, batch, params::Attention { context, context_half, ..p });
+    }
+
+    fn attention_backward(&mut self, args: AttentionBackward<Buffer<D>, CudaBatch>) {
+        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention: a } = args;
         let (p, heads) = self.attention_params(q, kv, batch, a);
         let first_only = p.first_only == 1;
         let queries = if first_only { batch.sequences() } else { batch.tokens() };
@@ -88,10 +94,10 @@ impl<D: Driver> Cuda<D> {
 
 /// How attention works on heads of some width.
 #[derive(Clone, Copy)]
-pub(super) struct Heads {
+struct Heads {
     /// Rows of a tile.
     tile: u32,
-    pub kernels: [&'static str; 3],
+    kernels: [&'static str; 3],
     /// Tiles of a batch.
     blocks: usize,
 }

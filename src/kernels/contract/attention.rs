@@ -1,0 +1,60 @@
+//! Attention within sequences.
+
+use super::{super::Dropout, Memory};
+
+/// Which query positions are computed. Keys and values are always those of the whole sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queries {
+    /// Every token. Queries, keys and values lie side by side: `[tokens, 3 · width]`.
+    All,
+    /// The first of each sequence. Queries: `[sequences, width]`; keys and values side by side: `[tokens, 2 · width]`.
+    First,
+}
+
+/// Scaled dot-product attention (Vaswani et al. 2017).
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// Heads; each works on `width / heads` values.
+    pub heads: usize,
+    /// Values of a query, key or value.
+    pub width: usize,
+    /// Which queries are computed.
+    pub queries: Queries,
+    /// Falls on the probabilities.
+    pub dropout: Option<Dropout>,
+}
+
+/// Arguments of [`AttentionOps::attention_backward`].
+#[derive(Debug)]
+pub struct AttentionBackward<'a, B, T> {
+    /// Gets the gradient of the queries with [`Queries::First`]; untouched otherwise.
+    pub dq: &'a mut B,
+    /// Gets the gradients of keys and values; with [`Queries::All`] also that of the queries, laid out as `kv` is.
+    pub dkv: &'a mut B,
+    /// The gradient of the context.
+    pub d_context: &'a B,
+    /// That of the forward pass.
+    pub q: &'a B,
+    /// That of the forward pass.
+    pub kv: &'a B,
+    /// The tokens.
+    pub batch: &'a T,
+    /// That of the forward pass.
+    pub attention: Attention,
+}
+
+/// Attention and its gradients.
+pub trait AttentionOps: Memory {
+    /// context = dropout(softmax(q·kᵀ / √d))·v within each sequence and head, `[queries, width]`. With [`Queries::All`], `q` and
+    /// `kv` are the same buffer.
+    fn attention(
+        &mut self,
+        context: &mut Self::Buffer,
+        q: &Self::Buffer,
+        kv: &Self::Buffer,
+        batch: &Self::Batch,
+        attention: Attention,
+    );
+    /// The backward pass of [`Self::attention`].
+    fn attention_backward(&mut self, args: AttentionBackward<Self::Buffer, Self::Batch>);
+}

@@ -1,0 +1,64 @@
+//! Buffers, batches, and what a step adds up.
+
+use std::{borrow::Cow, ops::Range};
+
+use super::{super::DeviceError, Sums};
+
+/// The tokens of a batch: its sequences one after the other, without padding.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenStream<'a> {
+    /// Token ids, `[tokens]`: rows of the word table.
+    pub ids: &'a [u32],
+    /// Rows of the position table, `[tokens]`.
+    pub positions: &'a [u32],
+    /// Rows of the token type table, `[tokens]`.
+    pub token_types: &'a [u32],
+    /// Sequence `i` is tokens `offsets[i]..offsets[i + 1]`; `[sequences + 1]`.
+    pub offsets: &'a [u32],
+}
+
+/// The memory of a device, and the order of its work.
+pub trait Memory: Send {
+    /// f32 values on the device.
+    type Buffer: Send;
+    /// The tokens of a batch on the device.
+    type Batch;
+
+    /// Runs work that calls many kernels, from where that costs least.
+    fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+        work()
+    }
+
+    /// A buffer of `len` zeros.
+    fn zeros(&self, len: usize) -> Self::Buffer;
+    /// The same for parameters, gradients or moments: the first `dense` values are used in every step, the rest may never be
+    /// touched.
+    fn zeros_of_parameters(&self, len: usize, dense: usize) -> Self::Buffer;
+    /// Copies `values` into a buffer, from offset `at` on.
+    fn write(&self, buffer: &mut Self::Buffer, at: usize, values: &[f32]);
+    /// The values of a range of a buffer.
+    fn read<'a>(&self, buffer: &'a Self::Buffer, range: Range<usize>) -> Cow<'a, [f32]>;
+    /// Sets the first `len` values to zero.
+    fn clear(&self, buffer: &mut Self::Buffer, len: usize);
+    /// Copies a batch to the device.
+    fn batch(&mut self, tokens: TokenStream) -> Self::Batch;
+    /// Tells that parameters were written with [`Self::write`], so that values derived from them are out of date. Updates need
+    /// no such call.
+    fn parameters_written(&mut self);
+    /// The first failure of the device, after which none of its results can be used.
+    ///
+    /// # Errors
+    /// That failure.
+    fn health(&self) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    /// Begins a step: its sums are 0.
+    fn begin_step(&mut self);
+    /// The sums of the current step so far.
+    fn sums(&mut self) -> Sums;
+    /// Ends the step: [`Self::finished`] will return its sums.
+    fn end_step(&mut self);
+    /// Sums of ended steps that were not returned yet, oldest first: of all of them if `wait`, else of those that are known.
+    fn finished(&mut self, wait: bool) -> Vec<Sums>;
+}

@@ -1,0 +1,42 @@
+//! The contract between the engine and a device, one file per group of operations.
+//!
+//! The engine (forward, backward, optimiser) is written once against [`Backend`], which is all the groups together. All
+//! values are f32, all matrices row-major; `rows` says how many rows of a buffer are in use. An argument that is written
+//! comes first; `fresh` says whether gradients are written or added to what is there. Sums are taken in an order that
+//! depends on shapes alone.
+//!
+//! Parameters lie in one buffer: [`Linear`], [`LayerNorm`] and [`Table`] hold offsets into it, counted in values. Gradients
+//! and moments lie at the same offsets of their buffers.
+
+mod activation;
+mod attention;
+mod embedding;
+mod linear;
+mod loss;
+mod memory;
+mod norm;
+mod optimizer;
+mod pooling;
+mod support;
+
+pub use activation::ActivationOps;
+pub use attention::{Attention, AttentionBackward, AttentionOps, Queries};
+pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
+pub use linear::{Linear, LinearOps};
+pub use loss::LossOps;
+pub use memory::{Memory, TokenStream};
+pub use norm::{AddNorm, AddNormBackward, LayerNorm, NormOps};
+pub use optimizer::{AdamW, Clip, Moments, OptimizerOps, Sums};
+pub use pooling::PoolingOps;
+pub use support::{Requirements, Unsupported};
+
+/// The kernels of a device: everything that the engine needs.
+pub trait Backend:
+    Memory + EmbeddingOps + LinearOps + AttentionOps + ActivationOps + NormOps + PoolingOps + LossOps + OptimizerOps
+{
+}
+
+impl<B> Backend for B where
+    B: Memory + EmbeddingOps + LinearOps + AttentionOps + ActivationOps + NormOps + PoolingOps + LossOps + OptimizerOps
+{
+}

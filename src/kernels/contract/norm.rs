@@ -1,0 +1,75 @@
+//! Layer normalisation, with the residual connection before it.
+
+use super::{super::Dropout, Memory};
+
+/// A layer normalisation (Ba et al. 2016; biased variance, epsilon inside the root) with a weight `[width]` and, in most models,
+/// a bias `[width]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LayerNorm {
+    /// Offset of the weight.
+    pub weight: usize,
+    /// Offset of the bias; none: there is no bias.
+    pub bias: Option<usize>,
+    /// Values of a row.
+    pub width: usize,
+    /// Epsilon.
+    pub eps: f32,
+}
+
+/// Arguments of [`NormOps::add_norm`]; `x`, `y` and `residual`: `[rows, width]`.
+#[derive(Debug)]
+pub struct AddNorm<'a, B> {
+    /// Gets the normalised rows.
+    pub y: &'a mut B,
+    /// The output of a dense layer without its bias; becomes the sum that is normalised.
+    pub x: &'a mut B,
+    /// Gets mean and reciprocal standard deviation of each row, `[rows, 2]`.
+    pub stats: &'a mut B,
+    /// What dropout does not fall on.
+    pub residual: &'a B,
+    /// Rows in use.
+    pub rows: usize,
+    /// All parameters.
+    pub parameters: &'a B,
+    /// Offset of the dense layer's bias, where it has one.
+    pub bias: Option<usize>,
+    /// The norm.
+    pub norm: LayerNorm,
+    /// Falls on the dense layer's output.
+    pub dropout: Option<Dropout>,
+}
+
+/// Arguments of [`NormOps::add_norm_backward`]; all but `stats` and parameters: `[rows, width]`.
+#[derive(Debug)]
+pub struct AddNormBackward<'a, B> {
+    /// Gets the gradient of the residual.
+    pub d_residual: &'a mut B,
+    /// Gets the gradient of the dense layer's output.
+    pub dx: &'a mut B,
+    /// Gets the gradients of the norm's parameters.
+    pub gradients: &'a mut B,
+    /// Whether those are written or added.
+    pub fresh: bool,
+    /// The gradient of the normalised rows.
+    pub dy: &'a B,
+    /// The sum that [`NormOps::add_norm`] left in its `x`.
+    pub x: &'a B,
+    /// The statistics that it left.
+    pub stats: &'a B,
+    /// Rows in use.
+    pub rows: usize,
+    /// All parameters.
+    pub parameters: &'a B,
+    /// The norm.
+    pub norm: LayerNorm,
+    /// That of the forward pass.
+    pub dropout: Option<Dropout>,
+}
+
+/// Post-norm: a residual connection and a norm in one pass.
+pub trait NormOps: Memory {
+    /// x ← dropout(x + bias) + residual; y = norm(x).
+    fn add_norm(&mut self, args: AddNorm<Self::Buffer>);
+    /// The backward pass of [`Self::add_norm`].
+    fn add_norm_backward(&mut self, args: AddNormBackward<Self::Buffer>);
+}

@@ -1,0 +1,11 @@
+//! From rows of tokens to rows of sequences.
+
+use super::Memory;
+
+/// The first token of each sequence. `x`: `[tokens, width]`; `y`: `[sequences, width]`.
+pub trait PoolingOps: Memory {
+    /// y = the rows of x that are first in their sequence.
+    fn first_rows(&mut self, y: &mut Self::Buffer, x: &Self::Buffer, batch: &Self::Batch, width: usize);
+    /// Adds y to the rows of x that are first in their sequence.
+    fn add_to_first_rows(&mut self, x: &mut Self::Buffer, y: &Self::Buffer, batch: &Self::Batch, width: usize);
+}
