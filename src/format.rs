@@ -48,6 +48,16 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// So many of something: `1 row`, `12,345 rows`. The plural is the noun with an `s`.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), by_number(n, "", "s"))
+}
+
+/// The word for one of something, or for any other number of it: `is` and `are`, `this row` and `these rows`.
+pub fn by_number<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
+    if n == 1 { one } else { many }
+}
+
 /// A number in few characters: `950`, `12.3k`, `38.5M`, `1.2G`.
 pub fn brief(n: f64) -> String {
     // Chosen by the rounded figure, so that 999,950 is 1.0M and not 1000.0k.
@@ -173,6 +183,8 @@ mod tests {
     fn numbers_for_people() {
         assert_eq!([0, 999, 1000, 11_987, 1_234_567].map(count), ["0", "999", "1,000", "11,987", "1,234,567"]);
         assert_eq!([0, 1023, 1536, 3 << 30, 5 << 40].map(bytes), ["0 B", "1023 B", "1.5 KiB", "3.0 GiB", "5.0 TiB"]);
+        assert_eq!([0, 1, 2, 1000].map(|n| counted(n, "row")), ["0 rows", "1 row", "2 rows", "1,000 rows"]);
+        assert_eq!([1, 2].map(|n| by_number(n, "is", "are")), ["is", "are"]);
         assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
         assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
         assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));

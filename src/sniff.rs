@@ -77,6 +77,8 @@ pub enum FileKind {
     Numpy,
     /// Text in UTF-16.
     Utf16,
+    /// Text in UTF-32.
+    Utf32,
 }
 
 impl fmt::Display for FileKind {
@@ -112,12 +114,13 @@ impl fmt::Display for FileKind {
             Self::Hdf5 => "an HDF5 file (as Keras writes weights)",
             Self::Numpy => "a NumPy array",
             Self::Utf16 => "UTF-16 text",
+            Self::Utf32 => "UTF-32 text",
         })
     }
 }
 
 /// Files that begin with fixed bytes.
-const MAGIC: [(&[u8], FileKind); 27] = [
+const MAGIC: [(&[u8], FileKind); 29] = [
     (b"version https://git-lfs.github.com/spec/", FileKind::LfsPointer),
     (b"version https://hawser.github.com/spec/", FileKind::LfsPointer),
     (b"\x1f\x8b", FileKind::Gzip),
@@ -143,6 +146,9 @@ const MAGIC: [(&[u8], FileKind); 27] = [
     (b"GGUF", FileKind::Gguf),
     (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
     (b"\x93NUMPY", FileKind::Numpy),
+    // Its mark begins with that of UTF-16.
+    (b"\xff\xfe\0\0", FileKind::Utf32),
+    (b"\0\0\xfe\xff", FileKind::Utf32),
     (b"\xff\xfe", FileKind::Utf16),
     (b"\xfe\xff", FileKind::Utf16),
 ];
@@ -226,6 +232,14 @@ fn text(head: &[u8]) -> Option<FileKind> {
     {
         return Some(FileKind::Utf16);
     }
+    // The same in UTF-32: three bytes of four.
+    let quads = head.as_chunks::<4>().0;
+    if quads.len() >= 4
+        && (quads[..4].iter().all(|[a, rest @ ..]| latin(*a) && *rest == [0; 3])
+            || quads[..4].iter().all(|[rest @ .., a]| latin(*a) && *rest == [0; 3]))
+    {
+        return Some(FileKind::Utf32);
+    }
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     if head.starts_with(b"<") {
         let begins =
@@ -267,6 +281,7 @@ mod tests {
     fn files_are_told_by_their_first_bytes() {
         let mut tar = vec![b'a'; 257];
         tar.extend(b"ustar\0");
+        let utf32 = |text: &str| text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<u8>>();
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         let safetensors = [&64u64.to_le_bytes()[..], b"{\"__metadata__\":{}}"].concat();
         let legacy = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
@@ -297,6 +312,10 @@ mod tests {
             (&safetensors, Some(FileKind::Safetensors)),
             (b"\xff\xfea\0", Some(FileKind::Utf16)),
             (&utf16("label,review\n1,x"), Some(FileKind::Utf16)),
+            (&utf32("\u{feff}标签,评论\n"), Some(FileKind::Utf32)),
+            (&utf32("label,review"), Some(FileKind::Utf32)),
+            (b"\0\0\xfe\xff\0\0\0a", Some(FileKind::Utf32)),
+            (b"\0\0\0a\0\0\0b\0\0\0,\0\0\0c", Some(FileKind::Utf32)),
             // Texts as they should be.
             ("label,review\n1,很快\n".as_bytes(), None),
             ("[PAD]\n[UNK]\n".as_bytes(), None),

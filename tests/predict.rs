@@ -105,7 +105,7 @@ fn a_bad_row_ends_it_after_the_rows_before() {
     let place = Place::new();
     place.write("bad.csv", "id,review\n1,好\n2,慢\n3\n4,好\n");
     let output = place.taper(&["predict", "small", "--file", "bad.csv"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("bad.csv") && error.contains("line 4: the row has 1 field, expected 2"), "{error}");
@@ -205,6 +205,75 @@ fn predict_reads_every_layout_and_standard_input() {
     assert_eq!(String::from_utf8_lossy(&found.stdout).lines().map(line).collect::<Vec<_>>(), ["\"好\"", "\"\""]);
 }
 
+/// A row without a text has no label, whatever the format; one without the field is an error, as a column that is not there is.
+#[test]
+fn rows_without_a_text_get_no_label() {
+    let place = Place::new();
+    let csv = "review,x\n好,1\n,2\n\" \t\",3\n慢,4\n";
+    let lines = "{\"review\":\"好\"}\n{\"review\":null}\n{\"review\":\" \\u200b\"}\n{\"review\":\"慢\"}\n";
+    let warns = |output: &Output, at: &str| {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("warning: 2 rows without a text (lines {at}): they have no label")), "{said}");
+    };
+    let labels = |csv: &[u8]| -> Vec<(String, String)> {
+        let records = csv::Reader::from_reader(csv).into_records().map(|record| record.expect("CSV"));
+        records.map(|record| (record[1].to_string(), record[2].to_string())).collect()
+    };
+    for (name, text, at) in [
+        ("e.csv", csv.to_string(), "3 and 4"),
+        ("e.jsonl", lines.to_string(), "2 and 3"),
+        ("e.json", format!("[{}]", lines.trim().replace('\n', ",\n")), "2 and 3"),
+    ] {
+        place.write(name, &text);
+        let format = name.split_once('.').expect("an ending").1;
+        let arguments = ["predict", "small", "--file", "-", "--format", format];
+        for output in [place.taper(&["predict", "small", "--file", name]), place.fed(&arguments, &text)] {
+            warns(&output, at);
+            let found = labels(&output.stdout);
+            let empty = (String::new(), String::new());
+            assert!(found.len() == 4 && found[1] == empty && found[2] == empty, "{name}: {found:?}");
+            assert!(!found[0].0.is_empty() && !found[3].0.is_empty(), "{name}: {found:?}");
+        }
+        let output = place.taper(&["predict", "small", "--file", name, "--json"]);
+        warns(&output, at);
+        let found: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        for (row, is_blank) in found.iter().zip([false, true, true, false]) {
+            let parts = ["label", "confidence", "probabilities"];
+            assert!(parts.iter().all(|part| row[part].is_null() == is_blank), "{name}: {row}");
+        }
+    }
+    let output = place.fed(&["predict", "small", "-"], "好\n\n   \n慢\n");
+    warns(&output, "2 and 3");
+    assert_eq!(labels(&output.stdout).iter().filter(|(label, _)| label.is_empty()).count(), 2);
+    let output = place.fed(&["predict", "small", "-"], "\n");
+    assert!(output.status.success() && labels(&output.stdout).len() == 1, "nothing but a blank line");
+    for text in ["", " ", "\u{200b}"] {
+        let output = place.taper(&["predict", "small", "好", text]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains("text 2 is empty"), "{error}");
+    }
+
+    place.write("miss.jsonl", "{\"review\":\"好\"}\n{\"reveiw\":\"慢\",\"id\":3}\n");
+    place.write("none.json", "{\"a\":1}");
+    place.write("misses.json", "[{\"review\":\"好\"},\n{\"text\":\"慢\"}]");
+    for (name, want) in [
+        (
+            "miss.jsonl",
+            "line 2: no field `review`, which --text-column names; fields found: reveiw, id; did you mean `reveiw`?",
+        ),
+        ("none.json", "the first object has no field `review`, which --text-column names; columns found: a"),
+        ("misses.json", "line 2: no field `review`, which --text-column names; fields found: text"),
+    ] {
+        let output = place.taper(&["predict", "small", "--file", name]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(name) && error.contains(want), "{error}");
+    }
+}
+
 #[test]
 fn what_predict_cannot_read_it_says_in_its_own_terms() {
     let place = Place::new();
@@ -287,7 +356,12 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
     place.write("other.tsv", "stars\ttext\n1\t好\n0\t慢\n\t快\n1\t\n");
     let arguments = ["eval", "small", "--file", "other.tsv", "--text-column", "text", "--label-column", "stars"];
     let text = place.ok(&arguments);
-    assert!(text.contains("rows      2 of other.tsv; 1 without a text left out; 1 without a label left out"), "{text}");
+    assert!(
+        text.contains(
+            "rows      2 of other.tsv; 1 without a text left out (line 5); 1 without a label left out (line 4)"
+        ),
+        "{text}"
+    );
     let found = place.fed(&["eval", "small", "--file", "-", "--format", "csv"], "label,review\n1,好\n1,快\n");
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     place.write("odd.csv", "label,review\n1,好\n2,慢\n0,慢\n2,慢\n");

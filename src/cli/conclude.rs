@@ -81,12 +81,12 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     let mut lines = vec![
         format!("{}  {}", format::short(&run.key), run.name),
         format!(
-            "  {:<15} {} (95 % interval {:.1}–{:.1}, {} rows), loss {:.4}",
+            "  {:<15} {} (95 % interval {:.1}–{:.1}, {}), loss {:.4}",
             format!("{} accuracy", word(&split)),
             format::percent(m.accuracy),
             i.low * 100.0,
             i.high * 100.0,
-            format::count(m.rows),
+            format::counted(m.rows, "row"),
             m.loss
         ),
     ];
@@ -182,7 +182,8 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let (n, all) = (names.len(), runs.len());
     Ok(vec![
         format!(
-            "warning: {n} of {all} runs predict one class, or are no better than always answering the commonest label"
+            "warning: {n} of {} predict one class, or are no better than always answering the commonest label",
+            format::counted(all as u64, "run")
         ),
         format!("  {}", listed(&names)),
     ])
@@ -212,9 +213,8 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
             Some(FailureKind::Error) | None => "put that right; the same command tries it again",
         };
         let names: Vec<&str> = failed.iter().map(|run| run.name.as_str()).collect();
-        let s = if failed.len() == 1 { "" } else { "s" };
         [
-            format!("failed: {} run{s}: {}", failed.len(), listed(&names)),
+            format!("failed: {}: {}", format::counted(failed.len() as u64, "run"), listed(&names)),
             format!("  {}", first_line(failed[0])),
             format!("  {what_to_do}"),
         ]

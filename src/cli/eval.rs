@@ -13,6 +13,7 @@ use taper::{
     observe::RowProgress,
     stats::wilson,
     store::RunRecord,
+    warning::lines_of,
 };
 
 use super::{
@@ -86,9 +87,12 @@ fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &m
     let interval = wilson(metrics.right(), metrics.rows);
     let cleaning = &data.cleaning;
     let mut left_out = Vec::new();
-    for (count, what) in [(cleaning.missing_text, "without a text"), (cleaning.missing_label, "without a label")] {
+    for (count, what, lines) in [
+        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
+    ] {
         if count > 0 {
-            left_out.push(format!("; {} {what} left out", format::count(count)));
+            left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
         }
     }
     out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
@@ -122,6 +126,7 @@ fn document(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics) -> s
     json!({
         "run": run.key, "name": run.name, "file": file, "digest": data.digest,
         "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_label": cleaning.missing_label,
+        "missing_text_lines": cleaning.missing_text_lines, "missing_label_lines": cleaning.missing_label_lines,
         "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": data.warnings,
     })
 }

@@ -198,8 +198,7 @@ impl Seen {
             }
         }
         let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
-        let runs_word = if runs.len() == 1 { "run" } else { "runs" };
-        let mut text = format!("{name}: {} {runs_word}, {}", runs.len(), counts.join(", "));
+        let mut text = format!("{name}: {}, {}", format::counted(runs.len() as u64, "run"), counts.join(", "));
         let completed = runs.iter().filter(|run| run.state == RunState::Completed && runs.len() > 1);
         let best = completed.filter_map(|run| Some((self.accuracy(run)?, run)));
         if let Some((accuracy, run)) = best.reduce(|best, other| if other.0 > best.0 { other } else { best }) {

@@ -222,9 +222,9 @@ fn total(planner: &Planner, lines: &[Line], method: &Method) -> String {
         _ => format!(" ({} known so far)", lines.len()),
     };
     format!(
-        "{} of {} runs to do{known}: about {} on this machine's CPU, {} of disk and {} more for each while it trains",
+        "{} of {} to do{known}: about {} on this machine's CPU, {} of disk and {} more for each while it trains",
         format::count((open.len() + to_come) as u64),
-        format::count((lines.len() + to_come) as u64),
+        format::counted((lines.len() + to_come) as u64, "run"),
         format::duration(time * method.share()),
         format::bytes(kept as u64),
         format::bytes(training)
@@ -247,7 +247,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         }
     }
     let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
-    out.line(format!("data      {} rows of {}; {dropped}", format::count(n), run.config.data.source.shown()))?;
+    out.line(format!("data      {} of {}; {dropped}", format::counted(n, "row"), run.config.data.source.shown()))?;
 
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
@@ -277,8 +277,9 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     ))?;
     if c.duplicates > 0 {
         out.line(format!(
-            "repeats   {} texts stand again, {} of them with another label",
-            format::count(c.duplicates),
+            "repeats   {} {} again, {} of them with another label",
+            format::counted(c.duplicates, "text"),
+            format::by_number(c.duplicates, "occurs", "occur"),
             format::count(c.contradicting)
         ))?;
     }
@@ -287,13 +288,15 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         format!("split     train {}, dev {}, test {}", size(&splits.train), size(&splits.dev), size(&splits.test));
     let leaked = data::leaked(dataset, &splits.train, &splits.test);
     if leaked > 0 {
-        line += &format!("; {leaked} test rows have a text that is also in train");
+        let (rows, have) =
+            (format::counted(leaked as u64, "test row"), format::by_number(leaked as u64, "has", "have"));
+        line += &format!("; {rows} {have} a text that is also in train");
     }
     out.line(line)?;
     let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
         0 => "none is cut".into(),
-        n => format!("{} rows are cut", format::count(n as u64)),
+        n => format!("{} cut", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
     };
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
     out.line(format!(

@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    data::{self, Origin, Texts},
+    data::{self, Origin, Text, Texts},
     execute::Trained,
     format,
     observe::RowProgress,
@@ -29,7 +29,7 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
     zcat reviews.csv.gz | taper predict 3f2a --file - --format csv\n  \
     tail -n +2 reviews.txt | taper predict 3f2a -\n\n\
     In CSV, a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break, and is no number) gets a ' \
-    in front. JSON holds texts as they are.")]
+    in front. JSON holds texts as they are. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
     /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
     run: String,
@@ -50,10 +50,14 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     text: &'a str,
-    label: &'a str,
-    confidence: f32,
-    probabilities: serde_json::Map<String, serde_json::Value>,
+    /// None of these where there is no text.
+    label: Option<&'a str>,
+    confidence: Option<f32>,
+    probabilities: Option<serde_json::Map<String, serde_json::Value>>,
 }
+
+/// Label id and probabilities.
+type Scored = (usize, Vec<f32>);
 
 impl Predict {
     /// Loads the model and classifies.
@@ -100,13 +104,14 @@ impl Predict {
     }
 
     fn texts(&self, mut model: Trained, out: &mut Output) -> Result<ExitCode> {
-        if self.texts.iter().any(|text| text.trim().is_empty()) {
-            bail!("a text is empty");
+        if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
+            let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
+            return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
         }
         let results = model.predict(&self.texts, &mut |_| {})?;
         let lines = self.texts.iter().zip(&results);
         if out.json {
-            out.document(&lines.map(|(text, (id, p))| describe(&model, None, text, *id, p)).collect::<Vec<_>>())?;
+            out.document(&lines.map(|(text, scored)| describe(&model, None, text, Some(scored))).collect::<Vec<_>>())?;
         } else {
             let rows = lines
                 .map(|(text, (id, p))| vec![model.labels()[*id].clone(), format::percent(p[*id].into()), text.clone()]);
@@ -123,55 +128,62 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
     }
     let (mut rows_before, mut bytes_before) = (0, rows.bytes_read());
     loop {
-        let (mut lines, mut texts, mut fault) = (Vec::new(), Vec::new(), None);
+        let (mut window, mut fault) = (Vec::<Text>::new(), None);
         let mut bytes = 0;
-        while texts.len() < WINDOW.0 && bytes < WINDOW.1 && fault.is_none() {
+        while window.len() < WINDOW.0 && bytes < WINDOW.1 && fault.is_none() {
             match rows.next() {
                 None => break,
-                Some(Ok((line, text))) => {
-                    bytes += text.len();
-                    lines.push(line);
-                    texts.push(text);
+                Some(Ok(text)) => {
+                    bytes += text.text.len();
+                    window.push(text);
                 }
-                Some(Err(e)) => fault = Some(e.into()),
+                Some(Err(e)) => fault = Some(Unusable(e.into()).into()),
             }
         }
+        // Rows without a text have nothing to classify.
+        let mut texts: Vec<String> = window.iter().filter(|row| !row.is_blank).map(|row| row.text.clone()).collect();
         if let Some((at, why)) = model.refused(&texts) {
-            fault = Some(anyhow::Error::from(why).context(format!("line {}", lines[at])));
-            lines.truncate(at);
+            let row = window.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
+            fault = Some(anyhow::Error::from(why).context(format!("line {}", window[row].line)));
+            window.truncate(row);
             texts.truncate(at);
         }
-        if texts.is_empty() {
+        if window.is_empty() {
             return fault.map_or(Ok(()), Err);
         }
-        let (total, read) = (texts.len() as u64, rows.bytes_read() - bytes_before);
+        let (total, read) = (texts.len().max(1) as u64, rows.bytes_read() - bytes_before);
         let results = model.predict(&texts, &mut |done| {
             let done = done as u64;
             progress.tell(rows_before + done, bytes_before + read * done / total);
         })?;
-        (rows_before, bytes_before) = (rows_before + total, bytes_before + read);
-        out.bytes(&written(model, lines.iter().zip(&texts).zip(&results), out.json)?)?;
+        (rows_before, bytes_before) = (rows_before + window.len() as u64, bytes_before + read);
+        let mut results = results.iter();
+        let scored = window.iter().map(|row| (row, if row.is_blank { None } else { results.next() }));
+        out.bytes(&written(model, scored, out.json)?)?;
         if let Some(e) = fault {
             return Err(e);
         }
     }
 }
 
-/// Classified rows as lines: CSV, or JSON objects.
+/// Classified rows as lines: CSV, or JSON objects. A row without a text has no label.
 fn written<'a>(
     model: &Trained,
-    rows: impl Iterator<Item = ((&'a u64, &'a String), &'a (usize, Vec<f32>))>,
+    rows: impl Iterator<Item = (&'a Text, Option<&'a Scored>)>,
     json: bool,
 ) -> Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut lines = Vec::new();
-    for ((line, text), (id, p)) in rows {
+    for (Text { line, text, .. }, scored) in rows {
         if json {
-            serde_json::to_writer(&mut lines, &describe(model, Some(*line), text, *id, p))?;
+            serde_json::to_writer(&mut lines, &describe(model, Some(*line), text, scored))?;
             lines.push(b'\n');
         } else {
-            let (line, confidence) = (line.to_string(), format!("{:.4}", p[*id]));
-            csv.write_record([&line, &*format::inert(&model.labels()[*id]), &confidence, &*format::inert(text)])?;
+            let (label, confidence) = match scored {
+                Some((id, p)) => (format::inert(&model.labels()[*id]), format!("{:.4}", p[*id])),
+                None => ("".into(), String::new()),
+            };
+            csv.write_record([&line.to_string(), &*label, &confidence, &*format::inert(text)])?;
         }
     }
     if !json {
@@ -180,7 +192,13 @@ fn written<'a>(
     Ok(lines)
 }
 
-fn describe<'a>(model: &'a Trained, line: Option<u64>, text: &'a str, id: usize, p: &[f32]) -> Line<'a> {
-    let probabilities = model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
-    Line { line, text, label: &model.labels()[id], confidence: p[id], probabilities }
+fn describe<'a>(model: &'a Trained, line: Option<u64>, text: &'a str, scored: Option<&Scored>) -> Line<'a> {
+    let of = |p: &Vec<f32>| model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
+    Line {
+        line,
+        text,
+        label: scored.map(|(id, _)| model.labels()[*id].as_str()),
+        confidence: scored.map(|(id, p)| p[*id]),
+        probabilities: scored.map(|(_, p)| of(p)),
+    }
 }

@@ -122,12 +122,12 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
     if let Some(m) = &run.final_metrics {
         let i = wilson(m.right(), m.rows);
         out.line(format!(
-            "\n{} accuracy {} (95 % interval {:.1}–{:.1}, {} rows)",
+            "\n{} accuracy {} (95 % interval {:.1}–{:.1}, {})",
             measured_on(run).tag(),
             format::percent(m.accuracy),
             i.low * 100.0,
             i.high * 100.0,
-            format::count(m.rows)
+            format::counted(m.rows, "row")
         ))?;
     }
     for warning in whole.warnings.iter().filter(|warning| !known_before(warning)) {

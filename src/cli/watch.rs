@@ -71,7 +71,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
 
 fn sweep_name(runs: &[RunRecord]) -> String {
     let trials = trial_numbers(runs.iter()).into_iter().max().map_or(0, |last| last + 1);
-    let text = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let text = |n: usize, what: &str| format::counted(n as u64, what);
     match trials == runs.len() {
         true => text(runs.len(), "run"),
         false => format!("{}, {}", text(trials, "trial"), text(runs.len(), "run")),

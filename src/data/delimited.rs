@@ -15,6 +15,7 @@ use super::{
     rows::{Cells, Columns, Fault},
     source::{Input, MAX_ROW, RowTooLong},
 };
+use crate::format::counted;
 
 /// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when this
 /// line turns up inside a field, a quote was never closed and has swallowed the rows after it. Nothing in it can be a
@@ -89,9 +90,11 @@ impl Delimited {
             Some(swallowed) => swallowed.look(line, &self.record, char::from(self.delimiter), expected, self.label),
             None => false,
         };
+        if let Some(what) = self.header_again() {
+            return Err(Fault::Row(Problem::new(line, what)));
+        }
         if fields != expected {
-            let plural = if fields == 1 { "" } else { "s" };
-            let mut what = format!("the row has {fields} field{plural}, expected {expected}");
+            let mut what = format!("the row has {}, expected {expected}", counted(fields as u64, "field"));
             if looks_like_rows {
                 what += &format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting());
             }
@@ -124,6 +127,28 @@ impl Delimited {
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
         let (path, key) = (self.path.clone(), self.wording.name(key).into());
         Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
+    }
+
+    /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row
+    /// may be a text.
+    fn header_again(&self) -> Option<&'static str> {
+        let is_text = |cell: &str| same_name(cell, &self.header[self.text]);
+        let is_label = |cell: &str| self.label.is_none_or(|label| same_name(cell, &self.header[label]));
+        if self.header.len() < 2 || !self.record.iter().any(is_text) || !self.record.iter().any(is_label) {
+            return None;
+        }
+        let known = |cell: &&str| !cell.trim().is_empty() && self.header.iter().any(|name| same_name(cell, name));
+        if self.record.iter().filter(known).count() < 2 {
+            return None;
+        }
+        let cell = |column: usize| self.record.get(column).unwrap_or_default();
+        let same = is_text(cell(self.text)) && self.label.is_none_or(|label| is_label(cell(label)));
+        Some(match same && self.record.len() == self.header.len() {
+            true => "the header line again: files were joined with their header lines; remove it",
+            false => {
+                "a header line with other columns, or in another order: files were joined whose columns differ; give them the same                  columns before they are joined"
+            }
+        })
     }
 
     /// What makes quotes mean nothing.
@@ -195,10 +220,8 @@ impl Delimited {
         let path = self.path.clone();
         match error.into_kind() {
             ErrorKind::Utf8 { err, .. } => {
-                let column = self.header.get(err.field()).map_or(String::new(), |name| format!(" in column `{name}`"));
-                let what = format!("not UTF-8: a wrong byte after {} good ones{column}", err.valid_up_to());
-                let from = encoding::guess(&path);
-                DataError::NotUtf8 { path, line, what, from }
+                let column = self.header.get(err.field()).map(String::as_str);
+                encoding::not_utf8(&path, line, err.valid_up_to(), column)
             }
             ErrorKind::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) => {
                 self.too_long(line)
@@ -208,6 +231,12 @@ impl Delimited {
             other => DataError::Io { path, error: io::Error::other(format!("{other:?}")) },
         }
     }
+}
+
+/// Whether a cell names a column, as the header of another file may write it: with a byte-order mark, quotes, blanks, capitals.
+fn same_name(cell: &str, name: &str) -> bool {
+    let cell = cell.trim_matches(|c: char| c.is_whitespace() || "\u{feff}\"'".contains(c));
+    cell.len() < 100 && !name.is_empty() && (cell == name || cell.to_lowercase() == name.to_lowercase())
 }
 
 /// Hands bytes on and notes where lines begin.

@@ -1,84 +1,376 @@
-//! Which encoding a file that is not UTF-8 may have.
+//! What is wrong with a file that is not UTF-8, and what to do: its encoding where its bytes speak for one, the lines where most
+//! of it is UTF-8.
+//!
+//! A file is told line by line. A whole file cannot be: UTF-8 of an even number of Chinese characters has the form of GB18030 too,
+//! and to convert such a file from GB18030 destroys it.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
 
-use crate::regular;
+use super::{DataError, gb18030::Gb18030, source::MAX_ROW};
+use crate::{
+    format::{by_number, counted},
+    regular,
+    warning::{Warning, lines_of},
+};
 
-/// What iconv calls the encoding of a file that is not UTF-8, where its bytes speak for one: GB18030 (with GBK and GB2312, which
-/// are parts of it), as Chinese Windows writes. None where they do not, or where the file cannot be read again.
-pub(super) fn guess(path: &Path) -> Option<&'static str> {
-    let mut file = regular::open(path).ok()?;
-    let mut decoder = Gb18030::default();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return decoder.is_likely().then_some("GB18030"),
-            n => buffer[..n].iter().for_each(|byte| decoder.take(*byte)),
+/// The error of a file whose row that begins on `line` is not UTF-8: `good` bytes of its text (or of the field in `column`) are.
+pub(super) fn not_utf8(path: &Path, line: u64, good: usize, column: Option<&str>) -> DataError {
+    let column = column.map_or(String::new(), |name| format!(" in column `{name}`"));
+    let what =
+        format!("not UTF-8: a wrong byte after {} {}{column}", good, by_number(good as u64, "good one", "good ones"));
+    let found = regular::open(path).and_then(|file| Survey::of(BufReader::with_capacity(1 << 16, file)));
+    let advice = match found {
+        Ok(survey) => advice(path, &survey.finding()),
+        // Standard input has passed, and what follows the row is not known.
+        Err(_) => advice(path, &Finding::Unknown { first: Vec::new(), all: 0 }),
+    };
+    DataError::NotUtf8 { path: path.to_owned(), line, what, advice }
+}
+
+/// The error of a file that is all in an encoding which its first bytes show, by iconv's name.
+pub(super) fn is_other(path: &Path, name: &str, encoding: &'static str) -> DataError {
+    let what = format!("the file is {name}, not UTF-8");
+    let advice = format!("convert the file first: {}", convert(path, encoding, false));
+    DataError::NotUtf8 { path: path.to_owned(), line: 1, what, advice }
+}
+
+/// What a file is.
+#[derive(Debug, PartialEq)]
+enum Finding {
+    /// None of it is UTF-8 beyond ASCII, and its bytes speak for no encoding.
+    Unknown {
+        /// The first lines that are not ASCII.
+        first: Vec<u64>,
+        /// How many there are, where that is known.
+        all: u64,
+    },
+    /// None of it is UTF-8 beyond ASCII, and it reads as GB18030.
+    Gb18030 {
+        /// It begins with the byte-order mark of UTF-8 all the same.
+        mark: bool,
+        /// It ends inside a character.
+        cut: bool,
+    },
+    /// It is UTF-8 and ends inside a character, on this line.
+    Cut(u64),
+    /// It is UTF-8 but for these lines.
+    Lines {
+        /// The first of them.
+        first: Vec<u64>,
+        /// How many there are.
+        all: u64,
+        /// Whether each reads as GB18030.
+        gb: bool,
+        /// It ends inside a character too.
+        cut: bool,
+    },
+    /// Lines on one side of a line are UTF-8, and those on the other read as GB18030.
+    Joined {
+        /// The last line of the first part.
+        until: u64,
+        /// Whether the first part is the one in UTF-8.
+        utf8_first: bool,
+        /// Whether the other part is one line.
+        one: bool,
+        /// Whether lines end as programs count them that split files.
+        countable: bool,
+    },
+}
+
+/// What a line is.
+#[derive(Clone, Copy, PartialEq)]
+enum Line {
+    Ascii,
+    /// UTF-8. Letters of two bytes alone are weak evidence: two bytes of GB18030 may look like one.
+    Utf8 {
+        weak: bool,
+    },
+    /// UTF-8 with damage: most of its characters are sound.
+    Damaged,
+    Other {
+        gb: bool,
+    },
+}
+
+impl Line {
+    fn of(bytes: &[u8]) -> Self {
+        if bytes.is_ascii() {
+            return Self::Ascii;
         }
-        if decoder.wrong {
-            return None;
+        // Twice the number of what speaks for UTF-8: characters, and sequences of two bytes and more that were cut.
+        let (mut sound, mut wrong, mut weak) = (0u64, 0u64, true);
+        for chunk in bytes.utf8_chunks() {
+            for c in chunk.valid().chars().filter(|c| !c.is_ascii()) {
+                let long = c.len_utf8() > 2;
+                sound += if long { 2 } else { 1 };
+                weak &= !long;
+            }
+            wrong += u64::from(!chunk.invalid().is_empty());
+            sound += if chunk.invalid().len() > 1 { 2 } else { 0 };
+        }
+        match () {
+            () if wrong == 0 => Self::Utf8 { weak },
+            () if sound >= 2 * wrong => Self::Damaged,
+            () => {
+                let form: Gb18030 = bytes.iter().collect();
+                Self::Other { gb: form.is_likely() && !form.is_cut() }
+            }
         }
     }
 }
 
-/// Checks bytes against the form of GB18030: sequences of one, two or four bytes.
+/// What the lines of a file are.
 #[derive(Default)]
-struct Gb18030 {
-    /// Bytes of the sequence begun.
-    begun: u8,
-    wrong: bool,
-    /// Two-byte sequences whose second byte is no ASCII: nearly all of Chinese, and few of what Latin letters come to.
-    high: u64,
-    /// The others.
-    low: u64,
+struct Survey {
+    mark: bool,
+    /// Lines there are.
+    lines: u64,
+    /// Lines that are UTF-8 beyond doubt, damaged or not, and lines that are by weak evidence.
+    utf8: u64,
+    weak: u64,
+    /// Lines that are not UTF-8, and the first of them.
+    bad: u64,
+    first: Vec<u64>,
+    /// Of these, lines that are in another encoding, and lines of those that read as GB18030.
+    other: u64,
+    gb: u64,
+    /// Parts of one kind: whether it is UTF-8, and its first line. The first few.
+    parts: Vec<(bool, u64)>,
+    /// The whole file.
+    form: Gb18030,
+    /// A line ends with a carriage return alone.
+    returns: bool,
+    /// The last line ends inside a character of UTF-8 and is sound up to there.
+    cut: bool,
 }
 
-impl Gb18030 {
-    fn take(&mut self, byte: u8) {
-        self.begun = match (self.begun, byte) {
-            (0, 0..=0x7F) => 0,
-            (0, 0x81..=0xFE) => 1,
-            (1, 0x80..=0xFE) => {
-                self.high += 1;
-                0
+impl Survey {
+    fn of(mut reader: impl BufRead) -> io::Result<Self> {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        let mut survey = Self::default();
+        survey.mark = reader.fill_buf()?.starts_with(MARK);
+        if survey.mark {
+            reader.consume(MARK.len());
+        }
+        let mut line = Vec::new();
+        // What has no line breaks is no table; its first bytes say as much of it as all of them.
+        while reader.by_ref().take(MAX_ROW).read_until(b'\n', &mut line)? > 0 {
+            let ends = line.ends_with(b"\n");
+            let body = line.strip_suffix(b"\n").unwrap_or(&line);
+            let body = body.strip_suffix(b"\r").unwrap_or(body);
+            let mut parts = body.split(|byte| *byte == b'\r').peekable();
+            while let Some(part) = parts.next() {
+                survey.returns |= parts.peek().is_some();
+                survey.take(part, !ends && parts.peek().is_none());
             }
-            (1, 0x40..=0x7E) => {
-                self.low += 1;
-                0
+            line.clear();
+        }
+        Ok(survey)
+    }
+
+    /// The next line; whether the file ends with it.
+    fn take(&mut self, bytes: &[u8], last: bool) {
+        self.lines += 1;
+        bytes.iter().chain(if last { None } else { Some(&b'\n') }).for_each(|byte| self.form.take(*byte));
+        let kind = Line::of(bytes);
+        self.cut = last && str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
+        let utf8 = match kind {
+            Line::Ascii => return,
+            Line::Utf8 { weak: true } => {
+                self.weak += 1;
+                if self.parts.last().is_none_or(|(utf8, _)| !utf8) {
+                    return; // two bytes of another encoding, or not: no new part
+                }
+                true
             }
-            (1, 0x30..=0x39) => 2,
-            (2, 0x81..=0xFE) => 3,
-            (3, 0x30..=0x39) => 0,
-            _ => {
-                self.wrong = true;
-                0
+            Line::Utf8 { weak: false } | Line::Damaged => {
+                self.utf8 += 1;
+                true
+            }
+            Line::Other { gb } => {
+                self.other += 1;
+                self.gb += u64::from(gb);
+                false
             }
         };
+        if matches!(kind, Line::Damaged | Line::Other { .. }) {
+            self.bad += 1;
+            if self.first.len() < Warning::MAX_LINES {
+                self.first.push(self.lines);
+            }
+        }
+        const PARTS: usize = 3;
+        if self.parts.len() < PARTS && self.parts.last().is_none_or(|(last, _)| *last != utf8) {
+            self.parts.push((utf8, self.lines));
+        }
     }
 
-    fn is_likely(&self) -> bool {
-        !self.wrong && self.begun == 0 && self.high > self.low
+    fn finding(self) -> Finding {
+        if self.utf8 == 0 && self.weak <= self.other {
+            return match self.form.is_likely() {
+                true => Finding::Gb18030 { mark: self.mark, cut: self.form.is_cut() },
+                false => Finding::Unknown { first: self.first, all: self.bad },
+            };
+        }
+        if self.cut && self.bad == 1 {
+            return Finding::Cut(self.lines);
+        }
+        // A line with little Chinese in it may not speak for it.
+        let gb = 10 * self.gb >= 9 * self.bad;
+        match self.parts[..] {
+            [(utf8_first, ..), (_, from)] if gb => {
+                Finding::Joined { until: from - 1, utf8_first, one: self.bad == 1, countable: !self.returns }
+            }
+            _ => Finding::Lines { first: self.first, all: self.bad, gb, cut: self.cut },
+        }
     }
+}
+
+/// What to do about it.
+fn advice(path: &Path, found: &Finding) -> String {
+    let (file, result) = (quoted(path), format!("utf8-{}", path.file_name().unwrap_or_default().display()));
+    match found {
+        Finding::Unknown { first, all } => {
+            let lines = match all {
+                0 => String::new(),
+                _ => format!("only {} {} not ASCII; ", lines_of(first, *all), by_number(*all, "is", "are")),
+            };
+            format!("{lines}find out its encoding and convert the file first: {}", convert(path, "ENCODING", false))
+        }
+        Finding::Gb18030 { mark, cut } => {
+            let mark_too = if *mark { " after a byte-order mark of UTF-8" } else { "" };
+            let cut = match cut {
+                true => ", and it ends inside a character: it was cut short, so fetch it again or remove its last line",
+                false => "",
+            };
+            format!(
+                "its bytes read as GB18030{mark_too}{cut}; if that is right, convert the file first: {}",
+                convert(path, "GB18030", *mark)
+            )
+        }
+        Finding::Cut(line) => format!(
+            "the file ends inside a character, on line {line}: it was cut short, and all before is UTF-8; write or fetch it again, or \
+             remove that line"
+        ),
+        Finding::Lines { first, all, gb, cut } => {
+            let (is, these) = (by_number(*all, "is", "are"), by_number(*all, "this line", "these lines"));
+            let reads = match (gb, all) {
+                (true, 1) => "; its bytes read as GB18030",
+                (true, _) => "; their bytes read as GB18030",
+                (false, _) => "",
+            };
+            let cut = if *cut { ", and the file ends inside a character: it was cut short" } else { "" };
+            format!(
+                "only {} {is} not UTF-8{reads}; the rest of the file is UTF-8{cut}: correct or remove {these}, and do not convert the whole \
+                 file",
+                lines_of(first, *all)
+            )
+        }
+        Finding::Joined { until, utf8_first, one, countable } => {
+            let next = until + 1;
+            let what = match (utf8_first, one) {
+                (true, true) => format!("only line {next} is not UTF-8: its bytes read as GB18030"),
+                (true, false) => format!(
+                    "the first {} UTF-8, and from line {next} on the bytes read as GB18030: two files were joined",
+                    if *until == 1 { "line is".into() } else { format!("{} are", counted(*until, "line")) }
+                ),
+                (false, _) => format!(
+                    "the bytes up to line {until} read as GB18030, and from line {next} on the file is UTF-8: two files were joined"
+                ),
+            };
+            let iconv = " | iconv -f GB18030 -t UTF-8";
+            let (before, after) = if *utf8_first { ("", iconv) } else { (iconv, "") };
+            match countable {
+                true => format!(
+                    "{what}; if that is right, convert that part alone: {{ head -n {until} {file}{before}; tail -n +{next} {file}{after}; }} \
+                     > {result}"
+                ),
+                false => format!("{what}; convert that part alone"),
+            }
+        }
+    }
+}
+
+/// The command that makes a file UTF-8.
+fn convert(path: &Path, from: &str, mark: bool) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    match mark {
+        true => format!("tail -c +4 {} | iconv -f {from} -t UTF-8 > utf8-{name}", quoted(path)),
+        false => format!("iconv -f {from} -t UTF-8 {} > utf8-{name}", quoted(path)),
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Encoded by Python's gb18030 codec: 味道很好,1 and 难吃,0 with a line break.
+    const GB: [&[u8]; 2] = [b"\xCE\xB6\xB5\xC0\xBA\xDC\xBA\xC3,1\n", b"\xC4\xD1\xB3\xD4,0\n"];
+    const UTF8: [&str; 2] = ["味道很好,1\n", "难吃,0\n"];
+
+    fn finding(bytes: &[u8]) -> Finding {
+        Survey::of(bytes).unwrap().finding()
+    }
+
+    fn rows(n: usize, of: &[&[u8]]) -> Vec<u8> {
+        (0..n).flat_map(|i| of[i % of.len()].to_vec()).collect()
+    }
+
+    fn utf8(n: usize) -> Vec<u8> {
+        rows(n, &UTF8.map(str::as_bytes))
+    }
+
     #[test]
-    fn only_bytes_that_read_as_chinese_are_taken_for_it() {
-        let likely = |bytes: &[u8]| {
-            let mut decoder = Gb18030::default();
-            bytes.iter().for_each(|byte| decoder.take(*byte));
-            decoder.is_likely()
-        };
-        // 很好 and 㐂 (four bytes) as Python's gb18030 codec writes them.
-        assert!(likely(b"0,\xBA\xDC\xBA\xC3\n") && likely(b"\xBA\xDC\x81\x39\xEF\x34"));
-        // Latin-1: café, naïve, “für” before a comma; half a character; UTF-8 with one byte lost; no Chinese at all.
-        for other in
-            [b"caf\xE9,1".as_slice(), b"na\xEFve caf\xE9s", b"f\xFCr", b"\xBA", b"\xE5\xBE,\xE5\xA5\xBD\n", b"abc"]
-        {
-            assert!(!likely(other), "{other:?}");
+    fn a_file_of_one_encoding_is_told_from_one_of_two() {
+        let head = b"text,label\n".to_vec();
+        let all = |parts: &[&[u8]]| parts.concat();
+        assert_eq!(finding(&all(&[&head, &rows(9, &GB)])), Finding::Gb18030 { mark: false, cut: false });
+        assert_eq!(finding(&all(&[&head, &rows(9, &GB), b"\xBA"])), Finding::Gb18030 { mark: false, cut: true });
+        assert_eq!(
+            finding(&all(&["\u{feff}".as_bytes(), &head, &rows(9, &GB)])),
+            Finding::Gb18030 { mark: true, cut: false }
+        );
+        let joined = |until, utf8_first, one| Finding::Joined { until, utf8_first, one, countable: true };
+        assert_eq!(finding(&all(&[&head, &utf8(9), GB[1]])), joined(10, true, true));
+        assert_eq!(finding(&all(&[&head, &utf8(9), &head, &rows(40, &GB)])), joined(11, true, false));
+        assert_eq!(finding(&all(&[&head, &utf8(40), &rows(3, &GB)])), joined(41, true, false));
+        assert_eq!(finding(&all(&[&head, &rows(6, &GB), &utf8(9)])), joined(7, false, false));
+        let returns = all(&[&utf8(4), GB[0]]).iter().map(|b| if *b == b'\n' { b'\r' } else { *b }).collect::<Vec<_>>();
+        assert_eq!(finding(&returns), Finding::Joined { until: 4, utf8_first: true, one: true, countable: false });
+        let lines = |first: &[u64], gb, cut| Finding::Lines { first: first.to_vec(), all: first.len() as u64, gb, cut };
+        assert_eq!(finding(&all(&[&utf8(4), GB[0], &utf8(3), GB[1]])), lines(&[5, 9], true, false));
+        assert_eq!(finding(&all(&[&utf8(4), GB[0], &utf8(3)])), lines(&[5], true, false));
+        assert_eq!(finding(&all(&[&utf8(4), b"caf\xE9\n", &utf8(3)])), lines(&[5], false, false));
+    }
+
+    #[test]
+    fn damage_to_a_character_is_told_from_another_encoding() {
+        let lines =
+            |first: &[u64], cut| Finding::Lines { first: first.to_vec(), all: first.len() as u64, gb: false, cut };
+        let sound = utf8(6);
+        // Each byte of the first row's Chinese lost, one after the other.
+        for at in 0..12 {
+            let mut bytes = sound.clone();
+            bytes.remove(at);
+            assert_eq!(finding(&bytes), lines(&[1], false), "byte {at}");
         }
+        // The file cut inside its last character, after one byte of it and after two.
+        for end in [1, 2] {
+            let cut = &[&sound, "很".as_bytes()].concat()[..sound.len() + end];
+            assert_eq!(finding(cut), Finding::Cut(7), "after {end}");
+        }
+        let both = [&sound[1..], b"\xE5\xBE"].concat();
+        assert_eq!(finding(&both), lines(&[1, 7], true));
+        // Letters of two bytes, one of them damaged.
+        let latin = "café crème\nété\n".repeat(3);
+        assert_eq!(finding(&[latin.as_bytes(), b"cr\xC3me br\xC3\xBBl\xC3\xA9e\n"].concat()), lines(&[7], false));
+        assert_eq!(finding(b"a,1\ncaf\xE9,1\nb,0\n"), Finding::Unknown { first: vec![2], all: 1 });
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use super::{invisible::escaped, layout, source};
 use crate::{
+    format::counted,
     sniff::FileKind,
     warning::{Warning, lines_of},
 };
@@ -128,7 +129,7 @@ pub enum DataError {
         most: usize,
     },
     /// The file is not UTF-8.
-    #[error("{}:{line}: {what}; {}", path.display(), convert(path, *from))]
+    #[error("{}:{line}: {what}; {advice}", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -136,8 +137,8 @@ pub enum DataError {
         line: u64,
         /// The byte and its position.
         what: String,
-        /// Encoding that its bytes speak for, as iconv calls it.
-        from: Option<&'static str>,
+        /// How much of the file is, and what to do.
+        advice: String,
     },
     /// The file holds nothing.
     #[error("{}: the file is empty", path.display())]
@@ -162,7 +163,7 @@ pub enum DataError {
         help: Box<str>,
     },
     /// Rows that cannot be used.
-    #[error("{}: {} cannot be used{}", path.display(), count(rows_of(problems, *more), "row"), list(problems, *more))]
+    #[error("{}: {} cannot be used{}", path.display(), counted(rows_of(problems, *more), "row"), list(problems, *more))]
     Rows {
         /// The file.
         path: PathBuf,
@@ -199,7 +200,7 @@ pub enum DataError {
     },
     /// The test or dev split would have no rows.
     #[error("the {split} split is empty: {share} of {rows} rounds to none; raise data.{split} to {} or more{}",
-        enough(*rows), if *split == "dev" { ", or set it to 0" } else { "" }, rows = count(*rows as u64, "row"))]
+        enough(*rows), if *split == "dev" { ", or set it to 0" } else { "" }, rows = counted(*rows as u64, "row"))]
     EmptySplit {
         /// `test` or `dev`.
         split: &'static str,
@@ -210,7 +211,7 @@ pub enum DataError {
     },
     /// The other splits take everything.
     #[error("no row is left to train on: of {}, test takes {test} and dev takes {dev}; lower {}",
-        count(*rows as u64, "row"), if *dev == 0 { "data.test" } else { "data.test or data.dev" })]
+        counted(*rows as u64, "row"), if *dev == 0 { "data.test" } else { "data.test or data.dev" })]
     NothingToTrain {
         /// Rows there are.
         rows: usize,
@@ -294,10 +295,6 @@ pub(super) fn shorten(value: &str) -> String {
     }
 }
 
-fn count(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
 fn rows_of(problems: &[Problem], more: u64) -> u64 {
     problems.iter().map(|problem| problem.rows).sum::<u64>() + more
 }
@@ -311,7 +308,10 @@ fn list(problems: &[Problem], more: u64) -> String {
 }
 
 /// The names of columns as far as they can be read.
-fn found_columns(found: &[String]) -> String {
+pub(super) fn found_columns(found: &[String]) -> String {
+    if found.is_empty() {
+        return "none".into();
+    }
     const SHOWN: usize = 30;
     let mut names: Vec<String> = found.iter().take(SHOWN).map(|name| shorten(name)).collect();
     if found.len() > SHOWN {
@@ -323,17 +323,4 @@ fn found_columns(found: &[String]) -> String {
 /// The least share, in hundredths, of which so many rows are one or more.
 fn enough(rows: usize) -> f64 {
     (50.0 / rows as f64).ceil() / 100.0
-}
-
-/// How to make a file UTF-8.
-fn convert(path: &Path, from: Option<&str>) -> String {
-    let name = path.file_name().unwrap_or_default().display();
-    let command = |from| format!("iconv -f {from} -t UTF-8 '{}' > utf8-{name}", path.display());
-    match from {
-        Some("GB18030") => {
-            format!("its bytes read as GB18030; if that is right, convert the file first: {}", command("GB18030"))
-        }
-        Some(from) => format!("convert the file first: {}", command(from)),
-        None => format!("find out its encoding and convert the file first: {}", command("ENCODING")),
-    }
 }

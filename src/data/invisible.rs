@@ -14,7 +14,7 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// Whether nothing of a text can be seen.
-pub(super) fn is_blank(text: &str) -> bool {
+pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 

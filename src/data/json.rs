@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::{
     DataError, Problem, encoding,
+    error::found_columns,
     json_array::{Array, ArrayFault},
+    json_fault,
     layout::{Wording, suggest},
     rows::{Cells, Columns, Fault},
     source::{Input, read_line, reading},
@@ -81,26 +83,32 @@ impl JsonRows {
 
     fn row(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         let Some(line) = self.advance().map_err(Fault::File)? else { return Ok(None) };
-        let text = str::from_utf8(&self.buffer).map_err(|error| {
-            let what = format!("not UTF-8: a wrong byte after {} good ones", error.valid_up_to());
-            let from = encoding::guess(&self.path);
-            Fault::File(DataError::NotUtf8 { path: self.path.clone(), line, what, from })
-        })?;
+        let text = str::from_utf8(&self.buffer)
+            .map_err(|error| Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None)))?;
         let text = text.trim_end(); // so that an error at the end of the line is on it
-        let row = parse(text, &self.columns).map_err(|(below, what)| {
-            let array = matches!(self.objects, Objects::Lines(_)) && text.starts_with('[');
-            let help = match array {
-                true => format!("; for one array of objects write {}", self.wording.set("format", "json")),
-                false => String::new(),
-            };
-            Fault::Row(Problem::new(line + below, what + &help))
+        let row = parse(text, &self.columns).map_err(|error| {
+            let lines = matches!(self.objects, Objects::Lines(_));
+            let (below, what) = json_fault::explain(text, &error, lines, self.wording);
+            Fault::Row(Problem::new(line + below, what))
         })?;
-        if self.fields.is_empty() {
-            let object: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-            self.fields = object.into_iter().map(|(name, _)| name).collect();
+        let first = self.fields.is_empty();
+        if first {
+            self.fields = fields(text);
         }
         self.seen.text |= row.text.is_some();
         self.seen.label |= row.label.is_some();
+        if row.text.is_none() && self.columns.text_in_each {
+            let (column, found) = (&self.columns.text, fields(text));
+            return Err(match first {
+                true => Fault::File(self.missing("the first object has no field", column, "text_column")),
+                false => {
+                    let key = self.wording.name("text_column");
+                    let (names, help) = (found_columns(&found), suggest(column, &found));
+                    let what = format!("no field `{column}`, which {key} names; fields found: {names}{help}");
+                    Fault::Row(Problem::new(line, what))
+                }
+            });
+        }
         row.fill(cells, &self.columns).map_err(|what| Fault::Row(Problem::new(line, what)))?;
         Ok(Some(line))
     }
@@ -126,19 +134,23 @@ impl JsonRows {
     }
 
     pub(super) fn check_columns(&self) -> Result<(), DataError> {
-        let missing = |column: &String, key| DataError::Column {
-            path: self.path.clone(),
-            what: "no object has a field",
-            column: column.as_str().into(),
-            key: self.wording.name(key).into(),
-            found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
-            help: suggest(column, &self.fields).into(),
-        };
+        let missing = |column: &String, key| self.missing("no object has a field", column, key);
         match &self.columns {
             _ if self.fields.is_empty() => Ok(()), // no object was read
             Columns { text, .. } if !self.seen.text => Err(missing(text, "text_column")),
             Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
             _ => Ok(()),
+        }
+    }
+
+    fn missing(&self, what: &'static str, column: &String, key: &str) -> DataError {
+        DataError::Column {
+            path: self.path.clone(),
+            what,
+            column: column.as_str().into(),
+            key: self.wording.name(key).into(),
+            found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
+            help: suggest(column, &self.fields).into(),
         }
     }
 
@@ -207,16 +219,16 @@ fn kind(value: &Value) -> String {
     }
 }
 
-/// Reads one object. The error says how many lines below its start something is wrong, and there the column in bytes.
-fn parse(text: &str, columns: &Columns) -> Result<Values, (u64, String)> {
+/// Reads one object.
+fn parse(text: &str, columns: &Columns) -> serde_json::Result<Values> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let row = Object(columns).deserialize(&mut json).and_then(|row| json.end().map(|()| row));
-    row.map_err(|error| {
-        let (what, line, column) = (error.to_string(), error.line(), error.column());
-        let what = what.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&what);
-        let below = (line as u64).saturating_sub(1);
-        (below, if column == 0 { what.to_owned() } else { format!("column {column}: {what}") })
-    })
+    Object(columns).deserialize(&mut json).and_then(|row| json.end().map(|()| row))
+}
+
+/// The names of an object's fields.
+fn fields(object: &str) -> Vec<String> {
+    let object: serde_json::Map<String, Value> = serde_json::from_str(object).unwrap_or_default();
+    object.into_iter().map(|(name, _)| name).collect()
 }
 
 /// Keeps the values wanted and skips the others without building them.

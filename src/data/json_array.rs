@@ -67,6 +67,10 @@ impl Array {
                     self.state = State::After;
                     return Ok(Some(line));
                 }
+                (State::Next, Some(b']')) => {
+                    let what = "a comma before the `]` of the array: remove the comma".into();
+                    return Err(ArrayFault::Json(what, line));
+                }
                 (State::First | State::Next, _) => return wrong("an object of the array"),
                 (State::End, None) => return Ok(None),
                 (State::End, _) => return wrong("the end of the file, after the array"),

@@ -7,7 +7,10 @@ use super::{
     alike::{self, quoted},
     layout::Wording,
 };
-use crate::warning::{Kind, Warning, lines_of};
+use crate::{
+    format::{by_number, counted},
+    warning::{Kind, Warning, lines_of},
+};
 
 /// Labels of which there are so many that a look at the column is worth it.
 const MANY: usize = 200;
@@ -18,8 +21,8 @@ const FEW_ROWS: u64 = 8;
 /// Groups of labels, and pairs, that are named one by one.
 const NAMED: usize = 10;
 
-/// What looks wrong with the labels of a column.
-pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Wording) -> Vec<Warning> {
+/// What looks wrong with the labels of a column; `named`: data.labels names them.
+pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) -> Vec<Warning> {
     let mut counts = vec![0u64; labels.len()];
     rows.iter().for_each(|row| counts[row.label as usize] += 1);
     let mut found = Vec::new();
@@ -29,7 +32,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Word
         let of_them = rows.iter().filter(|row| ids.contains(&(row.label as usize)));
         of_them.take(Warning::MAX_LINES).map(|row| row.line).collect()
     };
-    let name = wording.name("label_column");
+    let name = Wording::Keys.name("label_column");
     if is_measured(labels) {
         say(format!(
             "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), and each is a class of its \
@@ -51,7 +54,9 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Word
     if labels.len() > MANY {
         say(format!("column `{column}` has {} different labels: does {name} name the right column?", labels.len()));
     }
-    if let Some((separator, examples)) = lists(labels) {
+    let several = lists(labels);
+    let is_list = several.is_some();
+    if let Some((separator, examples)) = several {
         say(format!(
             "labels such as {} look like lists of several labels, separated by `{separator}`: each list is a class of its own \
              here, as taper gives a text one label; keep one label a row, or make a data set for each",
@@ -59,18 +64,42 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Word
         ));
     }
     let groups = alike::groups(labels);
+    // What data.labels names is meant.
+    let missing: Vec<usize> = (0..labels.len()).filter(|id| !named && alike::is_missing(&labels[*id])).collect();
+    if !missing.is_empty() {
+        let (at, all) = (lines(&missing), missing.iter().map(|id| counts[*id]).sum());
+        let message = format!(
+            "{} {} ({}, {}) {} how programs write a value that is missing, and a class here: empty these cells and their rows are left \
+             out, or name the label in data.labels if it is meant",
+            by_number(missing.len() as u64, "label", "labels"),
+            list(missing.iter().take(NAMED).map(|id| &labels[*id])),
+            counted(all, "row"),
+            lines_of(&at, all),
+            by_number(missing.len() as u64, "is", "are"),
+        );
+        say_at(message, at);
+    }
+    let printed: Vec<&String> = labels.iter().filter(|label| alike::is_printed(label)).collect();
+    if !named && !is_list && !printed.is_empty() {
+        let message = format!(
+            "labels such as {} are written as a program prints a list or a quoted text: brackets and quotes are part of their names here; \
+             write the bare values, or name them in data.labels",
+            list(printed.into_iter().take(3))
+        );
+        say_at(message, Vec::new());
+    }
     for ids in groups.iter().take(NAMED) {
         let names: Vec<&str> = ids.iter().map(|id| labels[*id].as_str()).collect();
         let shown = alike::shown(&names);
-        let each = |(name, id): (&String, &usize)| format!("`{name}` ({})", rows_of(counts[*id]));
+        let each = |(name, id): (&String, &usize)| format!("`{name}` ({})", counted(counts[*id], "row"));
         let shown: Vec<String> = shown.iter().zip(ids).map(each).collect();
         // Where the frequent one is right, these rows are not.
         let most = ids.iter().copied().max_by_key(|id| counts[*id]).unwrap_or_default();
         let others: Vec<usize> = ids.iter().copied().filter(|id| *id != most).collect();
         let at = lines(&others);
         let message = format!(
-            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters or the way they are \
-             written ({}); to make them one, give them one name in data.labels",
+            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters, quotes, punctuation or the way \
+             they are written ({}); to make them one, give them one name in data.labels",
             shown.join(", "),
             ids.len(),
             lines_of(&at, others.iter().map(|id| counts[*id]).sum())
@@ -85,10 +114,10 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, wording: Word
         let message = format!(
             "label {} ({}, {}) may be a misspelt {} ({}): to make them one, give them one name in data.labels",
             quoted(&labels[rare]),
-            rows_of(counts[rare]),
+            counted(counts[rare], "row"),
             lines_of(&at, counts[rare]),
             quoted(&labels[meant]),
-            rows_of(counts[meant])
+            counted(counts[meant], "row")
         );
         say_at(message, at);
     }
@@ -139,10 +168,6 @@ fn lists(labels: &[String]) -> Option<(char, Vec<&String>)> {
     })
 }
 
-fn rows_of(count: u64) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}
-
 fn list<'a>(labels: impl Iterator<Item = &'a String>) -> String {
     labels.map(|label| quoted(label)).collect::<Vec<_>>().join(", ")
 }
@@ -156,7 +181,7 @@ mod tests {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         let row = |line: u64| Row { line: line + 2, text: "t".into(), label: (line % labels.len() as u64) as u32 };
         let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();
-        check(&labels, &rows, "label", Wording::Keys).into_iter().map(|warning| warning.message).collect()
+        check(&labels, &rows, "label", false).into_iter().map(|warning| warning.message).collect()
     }
 
     #[test]
@@ -183,6 +208,19 @@ mod tests {
         assert_eq!(says(&stars, 10), Vec::<String>::new());
         let classes: Vec<String> = (0..150).map(|i| i.to_string()).collect();
         assert_eq!(says(&classes.iter().map(String::as_str).collect::<Vec<_>>(), 10), Vec::<String>::new());
+    }
+
+    #[test]
+    fn labels_that_stand_for_nothing_and_labels_that_were_printed_are_noticed() {
+        for labels in [vec!["pos", "nan"], vec!["NA", "pos", "neg"], vec!["None", "1", "0"], vec!["null", "好", "坏"]]
+        {
+            let found = says(&labels, 20);
+            assert!(found.len() == 1 && found[0].contains("how programs write a value that is missing"), "{found:?}");
+        }
+        for labels in [vec!["['pos']", "['neg']"], vec!["'pos'", "'neg'"], vec!["b'1'", "b'0'"], vec!["[1]", "[0]"]] {
+            let found = says(&labels, 20);
+            assert!(found.len() == 1 && found[0].contains("as a program prints a list or a quoted text"), "{found:?}");
+        }
     }
 
     #[test]

@@ -187,10 +187,15 @@ pub(super) fn header_help(wording: Wording, delimiter: u8, column: &str, found: 
         b'\t' => wording.set("delimiter", "tab"),
         byte => wording.set("delimiter", &char::from(byte).to_string()),
     };
+    let line = found.join(&char::from(delimiter).to_string());
+    if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep=")) {
+        let write = match line.bytes().nth(4) {
+            Some(separator) if separator != delimiter => format!(", and write {}", set(separator)),
+            _ => String::new(),
+        };
+        return format!("; the first line is a note of Excel's: remove it{write}");
+    }
     if let [only] = found {
-        if let Some(separator) = only.strip_prefix("sep=").and_then(|rest| rest.bytes().next()) {
-            return format!("; the first line is a note of Excel's: remove it, and write {}", set(separator));
-        }
         let others = [b'\t', b';', b'|', b','].into_iter().filter(|byte| *byte != delimiter);
         let parts = |byte: u8| only.split(char::from(byte)).count();
         if let Some(byte) = others.max_by_key(|byte| (parts(*byte), *byte == b'\t')).filter(|byte| parts(*byte) > 1) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    DataError, encoding,
+    encoding,
     rows::{Cells, Fault},
     source::{Input, read_line, reading},
 };
@@ -31,11 +31,8 @@ impl Plain {
             return Ok(None);
         }
         self.line = line;
-        let text = str::from_utf8(&self.buffer).map_err(|error| {
-            let what = format!("not UTF-8: a wrong byte after {} good ones", error.valid_up_to());
-            let from = encoding::guess(&self.path);
-            Fault::File(DataError::NotUtf8 { path: self.path.clone(), line, what, from })
-        })?;
+        let text = str::from_utf8(&self.buffer)
+            .map_err(|error| Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None)))?;
         let text = text.strip_suffix('\n').unwrap_or(text);
         cells.text.push_str(text.strip_suffix('\r').unwrap_or(text));
         Ok(Some(line))

@@ -1,7 +1,7 @@
 //! Reading and cleaning a data file.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     mem,
     path::{Path, PathBuf},
 };
@@ -13,10 +13,12 @@ use super::{
     label_checks,
     labels::Labels,
     layout::{Layout, Wording},
+    repeats::Repeats,
     rows::{Cells, Columns, Fault, Rows},
     source::Origin,
 };
 use crate::{
+    format::{by_number, counted},
     random::{Purpose, Stream},
     warning::{Kind, Warning, lines, lines_of},
 };
@@ -37,7 +39,12 @@ const MAX_LABELS: usize = 10_000;
 pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
     let origin = Origin::File(path.to_owned());
     let mut data = labelled(&origin, Layout::from(config), &config.text_column, &config.label_column, &config.labels)?;
-    data.warnings.extend(label_checks::check(&data.labels, &data.rows, &config.label_column, Wording::Keys));
+    data.warnings.extend(label_checks::check(
+        &data.labels,
+        &data.rows,
+        &config.label_column,
+        !config.labels.is_empty(),
+    ));
     if let Some(limit) = config.limit {
         sample(&mut data.rows, limit, config.seed);
     }
@@ -47,7 +54,9 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         let label = data.labels[first.label as usize].clone();
         return Err(DataError::OneClass { path: path.to_owned(), label });
     }
-    (data.cleaning.duplicates, data.cleaning.contradicting) = duplicates(&data.rows);
+    let repeats = Repeats::of(&data.rows);
+    (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
+    data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
     Ok(data)
 }
 
@@ -74,7 +83,7 @@ fn labelled(
     given: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
     let path = origin.name();
-    let columns = Columns { text: text_column.to_owned(), label: Some(label_column.to_owned()) };
+    let columns = Columns { text: text_column.to_owned(), label: Some(label_column.to_owned()), text_in_each: false };
     let mut file = Rows::open(origin, layout, columns)?;
     let mut labels = Labels::new(given);
     let mut rows = Vec::new();
@@ -124,10 +133,10 @@ fn labelled(
 
     let mut warnings = swallowed(&file, Some(&|value| labels.knows(value)), layout.wording);
     if blank.rows > 0 {
-        let (rows, text) = if blank.rows == 1 { ("1 row", "a text") } else { ("rows", "texts") };
-        let rows = if blank.rows == 1 { rows.to_owned() } else { format!("{} {rows}", blank.rows) };
         let message = format!(
-            "{rows} with {text} of invisible characters alone ({}): the model sees nothing of them; leave them out of the file",
+            "{} with {} of invisible characters alone ({}): the model sees nothing of them; leave them out of the file",
+            counted(blank.rows, "row"),
+            by_number(blank.rows, "a text", "texts"),
             lines_of(&blank.lines, blank.rows)
         );
         warnings.push(Warning::new(Kind::DataFile, message).at(blank.lines));
@@ -168,10 +177,10 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
         n => (format!("{n} quoted fields"), "span"),
     };
     let message = format!(
-        "{fields} ({}) {hold} {breaks} line break{} and what look like rows of their own: a quotation mark at the start of a field \
+        "{fields} ({}) {hold} {} and what look like rows of their own: a quotation mark at the start of a field \
          swallows the lines up to the next one; if quotes are characters like others in this file, write {}",
         lines(&at),
-        if breaks == 1 { "" } else { "s" },
+        counted(breaks, "line break"),
         wording.set("quoting", "none")
     );
     vec![Warning::new(Kind::DataFile, message).at(at)]
@@ -180,14 +189,15 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
 /// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.
 ///
 /// Every row gives a text, so that results can be put beside their rows: a missing one is empty. A row that cannot be
-/// used gives an error that names it, and the next row follows.
+/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row.
 ///
 /// # Errors
-/// Where the file cannot be opened or its header has no such column. A JSON Lines file whose first object has no such
-/// field says so as the first item.
+/// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
+/// as the first item.
 pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Result<Texts, DataError> {
-    let file = Rows::open(origin, layout, Columns { text: text_column.to_owned(), label: None })?;
-    Ok(Texts { path: origin.name(), wording: layout.wording, file, cells: Cells::default(), broken: false })
+    let columns = Columns { text: text_column.to_owned(), label: None, text_in_each: true };
+    let file = Rows::open(origin, layout, columns)?;
+    Ok(Texts::new(origin.name(), layout.wording, file))
 }
 
 /// The lines of a file, each a text: see [`stream_texts`].
@@ -195,8 +205,18 @@ pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Resul
 /// # Errors
 /// Where the file cannot be opened.
 pub fn stream_lines(origin: &Origin) -> Result<Texts, DataError> {
-    let (file, wording) = (Rows::plain(origin)?, Wording::Options);
-    Ok(Texts { path: origin.name(), wording, file, cells: Cells::default(), broken: false })
+    Ok(Texts::new(origin.name(), Wording::Options, Rows::plain(origin)?))
+}
+
+/// A text to be classified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Line of the file on which its row begins, from 1.
+    pub line: u64,
+    /// The text.
+    pub text: String,
+    /// Whether nothing of it can be seen: there is nothing to classify.
+    pub is_blank: bool,
 }
 
 /// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
@@ -205,11 +225,17 @@ pub struct Texts {
     wording: Wording,
     file: Rows,
     cells: Cells,
+    /// Rows without a text so far.
+    blank: Noticed,
     /// Nothing can follow.
     broken: bool,
 }
 
 impl Texts {
+    fn new(path: PathBuf, wording: Wording, file: Rows) -> Self {
+        Self { path, wording, file, cells: Cells::default(), blank: Noticed::default(), broken: false }
+    }
+
     /// Bytes of the file read so far, a little ahead of the last text.
     pub fn bytes_read(&self) -> u64 {
         self.file.input().bytes()
@@ -222,12 +248,23 @@ impl Texts {
 
     /// What is probably a mistake in what has been read.
     pub fn warnings(&self) -> Vec<Warning> {
-        swallowed(&self.file, None, self.wording)
+        let mut found = swallowed(&self.file, None, self.wording);
+        let Noticed { rows, lines } = &self.blank;
+        if *rows > 0 {
+            let message = format!(
+                "{} without a text ({}): {} no label in the results",
+                counted(*rows, "row"),
+                lines_of(lines, *rows),
+                by_number(*rows, "it has", "they have")
+            );
+            found.push(Warning::new(Kind::DataFile, message).at(lines.iter().copied()));
+        }
+        found
     }
 }
 
 impl Iterator for Texts {
-    type Item = Result<(u64, String), DataError>;
+    type Item = Result<Text, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.broken {
@@ -235,7 +272,14 @@ impl Iterator for Texts {
         }
         let result = match self.file.next(&mut self.cells) {
             Ok(None) => return None,
-            Ok(Some(line)) => self.file.check_columns().map(|()| (line, mem::take(&mut self.cells.text))),
+            Ok(Some(line)) => {
+                let text = mem::take(&mut self.cells.text);
+                let is_blank = is_blank(&text);
+                if is_blank {
+                    self.blank.add(line);
+                }
+                Ok(Text { line, text, is_blank })
+            }
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
                 let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };
@@ -273,22 +317,4 @@ fn sample(rows: &mut Vec<Row>, limit: usize, seed: u64) {
     }
     let mut keep = keep.into_iter();
     rows.retain(|_| keep.next().unwrap_or(false));
-}
-
-/// Rows whose text stood before, and texts that stand with more than one label.
-fn duplicates(rows: &[Row]) -> (u64, u64) {
-    let mut seen: HashMap<&str, (u32, bool)> = HashMap::with_capacity(rows.len());
-    let (mut duplicates, mut contradicting) = (0, 0);
-    for row in rows {
-        seen.entry(&row.text)
-            .and_modify(|(label, contradicts)| {
-                duplicates += 1;
-                if *label != row.label && !*contradicts {
-                    *contradicts = true;
-                    contradicting += 1;
-                }
-            })
-            .or_insert((row.label, false));
-    }
-    (duplicates, contradicting)
 }

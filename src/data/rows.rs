@@ -33,6 +33,8 @@ pub(super) struct Columns {
     pub(super) text: String,
     /// None: labels are not read.
     pub(super) label: Option<String>,
+    /// Whether each object has to have the field of the texts, be it null. Where not, one without it has no text.
+    pub(super) text_in_each: bool,
 }
 
 /// Why there is no next row.

@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::DataError;
+use super::{DataError, encoding};
 use crate::{
     regular,
     sniff::{self, FileKind},
@@ -79,11 +79,8 @@ impl Input {
         let kind = sniff::kind_of(&first);
         match kind {
             Some(FileKind::Empty) => return Err(DataError::Empty { path: path.to_owned() }),
-            Some(FileKind::Utf16) => {
-                let what = "the file is UTF-16, not UTF-8".to_owned();
-                let from = Some(utf16(&first));
-                return Err(DataError::NotUtf8 { path: path.to_owned(), line: 1, what, from });
-            }
+            Some(FileKind::Utf16) => return Err(encoding::is_other(path, "UTF-16", utf16(&first))),
+            Some(FileKind::Utf32) => return Err(encoding::is_other(path, "UTF-32", utf32(&first))),
             _ => {}
         }
         let passed = if first.starts_with("\u{FEFF}".as_bytes()) { 3 } else { 0 };
@@ -132,6 +129,15 @@ fn utf16(first: &[u8]) -> &'static str {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16",
         [0, ..] => "UTF-16BE",
         _ => "UTF-16LE",
+    }
+}
+
+/// What iconv calls the UTF-32 that begins so.
+fn utf32(first: &[u8]) -> &'static str {
+    match first {
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => "UTF-32",
+        [0, ..] => "UTF-32BE",
+        _ => "UTF-32LE",
     }
 }
 

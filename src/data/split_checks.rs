@@ -2,7 +2,7 @@
 
 use super::{DataConfig, Dataset, Splits, alike::quoted};
 use crate::{
-    format::percent,
+    format::{by_number, counted, percent},
     warning::{Kind, Warning, lines_of},
 };
 
@@ -18,10 +18,9 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let held_out = [("test", &splits.test), ("dev", &splits.dev)];
     for (name, rows) in held_out {
         if !rows.is_empty() && rows.len() < FEW {
-            let (n, one) = (rows.len(), percent(1.0 / rows.len() as f64));
-            let plural = if n == 1 { "" } else { "s" };
+            let (n, one) = (counted(rows.len() as u64, "row"), percent(1.0 / rows.len() as f64));
             let message = format!(
-                "the {name} split has {n} row{plural}, too few to tell anything: one row more or less right moves accuracy by {one}; \
+                "the {name} split has {n}, too few to tell anything: one row more or less right moves accuracy by {one}; \
                  raise data.{name}, or use more rows"
             );
             found.push(Warning::new(Kind::Split, message));
@@ -59,11 +58,13 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let untrained = labels(&|label| train[label] == 0 && total(label) > 0);
     if !untrained.is_empty() {
         let at = lines(&untrained, &mut splits.test.iter().chain(&splits.dev));
-        let held_out = if at.len() == 1 {
-            "1 row that is held out has".into()
-        } else {
-            format!("{} rows that are held out have", at.len())
-        };
+        let n = at.len() as u64;
+        let held_out = format!(
+            "{} {} held out {}",
+            counted(n, "row"),
+            by_number(n, "that is", "that are"),
+            by_number(n, "has", "have")
+        );
         let (labels, where_) = (named(dataset, &untrained), lines_of(&at, at.len() as u64));
         let message = format!(
             "no row of {labels} is in the train split, but {held_out} such a label ({where_}) and cannot be predicted rightly; {share_out}"

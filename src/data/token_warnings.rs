@@ -65,8 +65,8 @@ fn about_unknown(
         return Ok(None);
     }
     let of = match looked_at.len() {
-        n if n == dataset.rows.len() => format!("{} rows", format::count(n as u64)),
-        n => format!("the first {} rows", format::count(n as u64)),
+        n if n == dataset.rows.len() => format::counted(n as u64, "row"),
+        n => format!("the first {}", format::counted(n as u64, "row")),
     };
     let message = format!(
         "{} of the tokens are {}: {} of {of} have words that the vocabulary lacks ({}); use a model whose vocabulary has the \
@@ -95,10 +95,7 @@ fn about_nothing(tokens: &Tokens, dataset: &Dataset) -> Result<Option<Warning>, 
     let message = format!(
         "{} without a single token, of characters that the tokenizer cleans away ({}): the model learns their labels from nothing; \
          remove them",
-        match empty.len() {
-            1 => "1 row is a text".to_owned(),
-            n => format!("{} rows are texts", format::count(n as u64)),
-        },
+        format::counted(empty.len() as u64, "row") + format::by_number(empty.len() as u64, " is a text", " are texts"),
         lines(&empty)
     );
     Ok(Some(Warning::new(Kind::Tokens, message).at(empty)))

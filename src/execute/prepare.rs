@@ -418,17 +418,18 @@ fn check(
     }
     if config.train.warmup_steps > steps.total {
         problems.push(format!(
-            "train.warmup_steps is {}, but the run has {} steps: the learning rate would never reach train.lr",
-            config.train.warmup_steps, steps.total
+            "train.warmup_steps is {}, but the run has {}: the learning rate would never reach train.lr",
+            config.train.warmup_steps,
+            format::counted(steps.total, "step")
         ));
     }
     let evaluations = schedule::evaluations(&config.train, rows as u64);
     if evaluations > MAX_EVALUATIONS {
         problems.push(format!(
-            "train.eval_steps = {} makes {} evaluations in {} steps, of at most {}: raise it",
+            "train.eval_steps = {} makes {} evaluations in {}, of at most {}: raise it",
             config.train.eval_steps,
             format::count(evaluations),
-            format::count(steps.total),
+            format::counted(steps.total, "step"),
             format::count(MAX_EVALUATIONS)
         ));
     }
@@ -445,9 +446,10 @@ fn check(
     if let ClassWeights::Given(weights) = &config.train.class_weights
         && weights.len() != dataset.labels.len()
     {
-        let (have, want) = (weights.len(), dataset.labels.len());
+        let have = format::counted(weights.len() as u64, "number");
+        let want = format::counted(dataset.labels.len() as u64, "label");
         let order = dataset.label_list();
-        problems.push(format!("train.class_weights has {have} numbers for {want} labels ({order})"));
+        problems.push(format!("train.class_weights has {have} for {want} ({order})"));
     }
     match problems.is_empty() {
         true => Ok(()),

@@ -48,7 +48,7 @@ impl Drop for RowProgress {
 }
 
 fn status(rows: u64, elapsed_s: f64, size: Option<u64>, bytes: u64) -> String {
-    let mut text = format!("{} rows", format::count(rows));
+    let mut text = format::counted(rows, "row");
     if elapsed_s > 0.0 {
         text += &format!("  {} rows/s", format::brief(rows as f64 / elapsed_s));
     }

@@ -2,7 +2,7 @@
 
 use super::{Keep, Prune, RunConfig, prune::rungs, schedule};
 use crate::{
-    format::count,
+    format::{by_number, count, counted},
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
 };
@@ -63,9 +63,9 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let patience = u64::from(train.early_stopping_patience);
     if patience > 0 && dev > 0 && patience + 1 >= evaluations {
         warn(format!(
-            "train.early_stopping_patience = {patience} never stops this run: that takes {} evaluations without progress after \
+            "train.early_stopping_patience = {patience} never stops this run: that takes {} without progress after \
              the first one and before the last, and the run has {}; lower it, or set train.eval_steps",
-            count(patience),
+            counted(patience, "evaluation"),
             count(evaluations)
         ));
     }
@@ -84,7 +84,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
 }
 
 fn steps(n: u64) -> String {
-    format!("{} step{}", count(n), if n == 1 { "" } else { "s" })
+    counted(n, "step")
 }
 
 /// A run of a sweep, as far as the sweep's rules look at it.
@@ -146,9 +146,9 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     let asked = trials.all.saturating_mul(sweep.seeds.len().max(1) as u64).max(runs.len() as u64);
     if let Some(most) = sweep.max_runs.filter(|most| *most < asked) {
         messages.push(format!(
-            "sweep.max_runs = {most} leaves {} of the {} runs undone",
+            "sweep.max_runs = {most} leaves {} of the {} undone",
             count(asked - most),
-            count(asked)
+            counted(asked, "run")
         ));
     }
     if trials.undrawn > 0 {
@@ -159,7 +159,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         ));
     }
     if trials.repeats > 0 {
-        let points = if trials.repeats == 1 { "point means" } else { "points mean" };
+        let points = by_number(trials.repeats, "point means", "points mean");
         messages.push(format!(
             "{} {points} the same run as another one and count once: two values of an axis come to the same",
             count(trials.repeats)
@@ -170,7 +170,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
 }
 
 fn are_trials(n: u64) -> String {
-    if n == 1 { "is 1 trial".into() } else { format!("are {} trials", count(n)) }
+    format!("{} {}", by_number(n, "is", "are"), counted(n, "trial"))
 }
 
 /// Runs with the same key: what tells their points apart changes no result.
@@ -237,7 +237,7 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
         messages.push(format!(
             "sweep.rungs = {asked}, but evaluations fall so that there {} before the end (step {} of {total}): set \
              train.eval_steps = {} or less, or lower sweep.rungs",
-            if different.len() == 1 { "is 1 rung".into() } else { format!("are {} rungs", different.len()) },
+            format!("{} {}", by_number(different.len() as u64, "is", "are"), counted(different.len() as u64, "rung")),
             listed(&different),
             every(*total, factor, asked)
         ));

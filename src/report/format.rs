@@ -41,8 +41,7 @@ pub fn time(unix: f64) -> String {
 
 /// `1 run`, `2 runs`.
 pub fn plural(n: usize, thing: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {thing}{s}", count(n as u64))
+    crate::format::counted(n as u64, thing)
 }
 
 /// A word for a POSIX shell: as it is where nothing in it has a meaning there, else in single quotes.

@@ -10,6 +10,7 @@ use super::{
     schema::{ClassWeights, Keep, PruneRule, Search, Spec},
     suggest::choice_help,
 };
+use crate::format::counted;
 
 /// The parts of a key's path; elements of lists by their index.
 pub(super) type KeyPath = Vec<String>;
@@ -116,7 +117,8 @@ fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
     if let ClassWeights::Given(weights) = &spec.train.class_weights
         && weights.len() != labels.len()
     {
-        let message = format!("`train.class_weights` has {} numbers for {} labels", weights.len(), labels.len());
+        let (numbers, labels) = (counted(weights.len() as u64, "number"), counted(labels.len() as u64, "label"));
+        let message = format!("`train.class_weights` has {numbers} for {labels}");
         let help = "give one number for each of `data.labels`, in the order of their values";
         found.push(conflict(&["train.class_weights", "data.labels"], message, help));
     }

@@ -250,7 +250,7 @@ impl fmt::Display for SpecErrors {
         }
         let count = |n: usize| crate::format::count(n as u64);
         let all = self.problems.len() + self.more;
-        write!(f, "{} problem{}", count(all), if all == 1 { "" } else { "s" })?;
+        f.write_str(&crate::format::counted(all as u64, "problem"))?;
         match self.more {
             0 => Ok(()),
             more => write!(f, ": the first {} are shown, and there are {} more", self.problems.len(), count(more)),

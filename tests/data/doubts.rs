@@ -58,6 +58,41 @@ fn labels_that_look_alike_are_shown_with_what_tells_them_apart() {
 }
 
 #[test]
+fn labels_that_stand_for_nothing_are_noticed_unless_they_are_named() {
+    for (values, shown) in [
+        (
+            ["pos", "nan"],
+            "label `nan` (20 rows, lines 3, 5, 7, 9, 11 and 15 more) is how programs write a value that is missing",
+        ),
+        (["NA", "pos"], "label `NA` (20 rows"),
+        (["None", "null"], "labels `None`, `null` (40 rows"),
+        (["<NA>", "1"], "label `<NA>` (20 rows"),
+    ] {
+        let data = with_labels(&values);
+        let found = says(&data, Kind::Labels);
+        assert!(found[0].starts_with(shown), "{found:?}");
+    }
+    let (_dir, path) = file("a.csv", "label,review\nnone,a\nfavor,b\nnone,c\n");
+    let meant = DataConfig { labels: labels(&[("none", "none"), ("favor", "favor")]), ..config() };
+    assert_eq!(read(&path, &meant).unwrap().warnings, []);
+}
+
+#[test]
+fn texts_with_several_labels_are_noticed() {
+    let pairs: String = (0..20).map(|i| format!("1,t{i}\n0,t{i}\n")).collect();
+    let found = data("a.csv", &format!("label,review\n{pairs}"));
+    let want = "40 of 40 rows (lines 2, 3, 4, 5, 6 and 35 more) have a text that other rows have with another label: at most 20 of them";
+    assert!(says(&found, Kind::Labels)[0].starts_with(want), "{:?}", found.warnings);
+    assert_eq!((found.cleaning.duplicates, found.cleaning.contradicting), (20, 20));
+    let same = data("a.csv", &format!("label,review\n{}", "1,好\n0,好\n".repeat(20)));
+    assert!(says(&same, Kind::Labels)[0].starts_with("all 40 rows have one and the same text"), "{:?}", same.warnings);
+    // Repeated with the same label, or a doubt or two in a hundred: no mistake of the file.
+    assert_eq!(data("a.csv", &format!("label,review\n{}", "1,a\n0,b\n".repeat(20))).warnings, []);
+    let one: String = (0..99).map(|i| format!("{},t{i}\n", i % 2)).collect();
+    assert_eq!(data("a.csv", &format!("label,review\n{one}1,t0\n")).warnings, []);
+}
+
+#[test]
 fn a_column_that_holds_no_labels_is_noticed() {
     let ids: String = (0..50).map(|i| format!("u{i}x,t\n")).collect();
     assert!(says(&data("a.csv", &format!("label,review\n{ids}")), Kind::Labels)[0].contains("looks like an id"));

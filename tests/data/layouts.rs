@@ -57,6 +57,9 @@ fn a_separator_that_was_not_expected_is_named() {
             "sep=;\nlabel;review\n",
             "; the first line is a note of Excel's: remove it, and write data.delimiter = \";\"",
         ),
+        ("a.csv", "sep=,\nlabel,review\n", "; the first line is a note of Excel's: remove it"),
+        ("a.tsv", "SEP=\t\nlabel\treview\n", "; the first line is a note of Excel's: remove it"),
+        ("a.csv", "\"sep=,\"\nlabel,review\n", "; the first line is a note of Excel's: remove it"),
         (
             "a.csv",
             "0,菠菜没洗干净\n1,好\n",
@@ -87,6 +90,10 @@ fn a_json_array_is_read_like_json_lines() {
             "a.json:2: `{` found, expected a comma or the `]` of the array",
         ),
         ("[{\"review\": \"a\",\n \"label\": 1,\n", "a.json:1: the file ends within the object that begins here"),
+        (
+            "[{\"review\": \"a\", \"label\": 1},\n{\"review\": \"b\", \"label\": 0},\n]",
+            "a.json:3: a comma before the `]` of the array: remove the comma",
+        ),
         ("[[\"a\", 1]]", "a.json:1: `[` found, expected an object of the array"),
     ] {
         assert_eq!(refused("a.json", text), want);
@@ -173,7 +180,7 @@ fn a_command_names_its_own_options() {
             "no column `review`, which --text-column names; columns found: x;review; the fields seem to be separated by `;`: write --delimiter ';'",
         ),
         ("a.csv", "x,review\n1,\"a\n2,b\n", "close it, or --quoting none if"),
-        ("a.jsonl", "{\"text\": \"a\"}\n", "no object has a field `review`, which --text-column names"),
+        ("a.jsonl", "{\"text\": \"a\"}\n", "the first object has no field `review`, which --text-column names"),
     ] {
         let message = says(name, text);
         assert!(message.contains(want) && !message.contains("data."), "{message}");

@@ -72,7 +72,7 @@ mod with {
             assert_eq!(found.digest, taper::assets::digest_file(&path).unwrap());
             let streamed: Vec<_> = stream_texts(&Origin::File(path), Layout::default(), "review")
                 .unwrap()
-                .map(|row| row.unwrap().1)
+                .map(|row| row.unwrap().text)
                 .collect();
             assert_eq!(streamed, ["很好吃", "", "太慢了", "  还行  "]);
         }

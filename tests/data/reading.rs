@@ -116,11 +116,11 @@ fn json_lines_that_are_refused() {
         refused("a.jsonl", text),
         concat!(
             "a.jsonl: 5 rows cannot be used",
-            "\n  line 2: column 26: EOF while parsing an object",
-            "\n  line 3: invalid type: sequence, expected a JSON object; for one array of objects write data.format = \"json\"",
+            "\n  line 2: column 26: the object does not end on this line: each line is one object, in full; `jq -c .` writes it so",
+            "\n  line 3: an array, expected an object; for one array of objects write data.format = \"json\"",
             "\n  line 4: `review` is the number 3, expected a string",
             "\n  line 6: `label` is an array, expected a string, a number or a boolean",
-            "\n  line 7: column 29: trailing characters",
+            "\n  line 7: column 29: a second object begins here: each line is one object; `jq -c .` puts each on a line of its own",
         )
     );
     assert_eq!(
@@ -253,22 +253,94 @@ fn other_encodings_are_refused() {
         refused("a.csv", utf16),
         "a.csv:1: the file is UTF-16, not UTF-8; convert the file first: iconv -f UTF-16 -t UTF-8 'a.csv' > utf8-a.csv"
     );
-    // Latin-1, and one damaged byte of a file that is UTF-8 otherwise: nothing is guessed.
-    for other in [b"label,review\n1,caf\xE9, na\xEFve\n".as_slice(), b"label,review\n1,\xE5\xBE\xE5\xA5\xBD\n"] {
-        let message = refused("a.csv", other);
-        assert!(
-            message.ends_with(
-                "find out its encoding and convert the file first: iconv -f ENCODING -t UTF-8 'a.csv' > utf8-a.csv"
-            ),
-            "{message}"
-        );
-        assert!(!message.contains("GB18030"), "{message}");
-    }
+    // Latin-1: nothing is guessed.
+    let message = refused("a.csv", b"label,review\n1,caf\xE9\n0,cafe\n");
+    assert!(
+        message.ends_with(
+            "only line 2 is not ASCII; find out its encoding and convert the file first: iconv -f ENCODING -t UTF-8 'a.csv' > utf8-a.csv"
+        ),
+        "{message}"
+    );
+    let utf32: Vec<u8> = "\u{feff}label,review\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    assert!(
+        refused("a.csv", &utf32).contains("the file is UTF-32, not UTF-8; convert the file first: iconv -f UTF-32 -t")
+    );
+    assert!(refused("a.csv", &utf32[4..]).contains("iconv -f UTF-32LE -t UTF-8"));
     // Without its mark, too.
     let bare: Vec<u8> = "label,review\n1,x\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     assert!(refused("a.csv", bare).contains("iconv -f UTF-16BE -t UTF-8"));
     // Two wrong halves that make a right character across a field border are still wrong.
     assert!(refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n").contains("in column `label`"));
+}
+
+/// A file that is UTF-8 but for a part is never to be converted as a whole: that destroys the rest.
+#[test]
+fn a_file_that_is_partly_utf8_is_told_which_part() {
+    // 很好 in GB18030, as Python's codec writes it.
+    const GB: &[u8] = b"1,\xBA\xDC\xBA\xC3\n";
+    let sound = format!("label,review\n{}", "1,味道很好\n0,难吃\n".repeat(6));
+    for (more, line, want) in [
+        (
+            b"1,\xE5\xBE".as_slice(),
+            14,
+            "the file ends inside a character, on line 14: it was cut short, and all before is UTF-8",
+        ),
+        (
+            GB,
+            14,
+            "only line 14 is not UTF-8: its bytes read as GB18030; if that is right, convert that part alone: { head -n 13 'a.csv'; \
+             tail -n +14 'a.csv' | iconv -f GB18030 -t UTF-8; } > utf8-a.csv",
+        ),
+        (
+            b"1,\xBA\xDC\xBA\xC3\n1,\xBA\xC3\xBA\xDC\n",
+            14,
+            "the first 13 lines are UTF-8, and from line 14 on the bytes read as GB18030: two files were joined",
+        ),
+        (
+            "1,好\u{e5}".as_bytes().split_last().unwrap().1,
+            14,
+            "the file ends inside a character, on line 14: it was cut short",
+        ),
+        (
+            b"1,\xE5\xBE\xE5\xA5\xBD\n0,a\n",
+            14,
+            "only line 14 is not UTF-8; the rest of the file is UTF-8: correct or remove this line, and do not convert the whole file",
+        ),
+    ] {
+        let message = refused("a.csv", [sound.as_bytes(), more].concat());
+        assert!(message.starts_with(&format!("a.csv:{line}: not UTF-8")) && message.contains(want), "{message}");
+        assert!(!message.contains("iconv -f GB18030 -t UTF-8 'a.csv'"), "{message}");
+    }
+    let lines = "{\"review\":\"味道很好\",\"label\":1}\n".repeat(3);
+    let message =
+        refused("a.jsonl", [lines.as_bytes(), b"{\"review\":\"\xE5\xA5\",\"label\":1}\n", lines.as_bytes()].concat());
+    assert!(
+        message.contains("only line 4 is not UTF-8") && message.contains("the rest of the file is UTF-8"),
+        "{message}"
+    );
+}
+
+#[test]
+fn header_lines_of_joined_files_are_refused() {
+    let again = "the header line again: files were joined with their header lines; remove it";
+    let other = "a header line with other columns, or in another order: files were joined whose columns differ";
+    for (name, header, inner, want) in [
+        ("a.csv", "label,review", "label,review", again),
+        ("a.csv", "label,review", "\u{feff}label, review ", again),
+        ("a.csv", "label,review", "\"Label\",Review", again),
+        ("a.tsv", "label\treview", "label\treview", again),
+        ("a.csv", ",review,label", ",review,label", again),
+        ("a.csv", "id,review,label", "index,review,label", again),
+        ("a.csv", "label,review", "review,label", other),
+        ("a.csv", "label,review", "id,label,review", other),
+    ] {
+        let sign = if name == "a.tsv" { "\t" } else { "," };
+        let row = vec!["x"; header.split(sign).count()].join(sign);
+        let message = refused(name, format!("{header}\n{row}\n{inner}\n{row}\n{inner}\n"));
+        assert!(message.contains(&format!("2 rows cannot be used\n  lines 3 and 5: {want}")), "{inner}: {message}");
+    }
+    // A row with the name of one column is a row.
+    assert_eq!(ok("a.csv", "label,review\nlabel,a\n1,label\n").rows.len(), 2);
 }
 
 #[test]

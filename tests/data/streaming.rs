@@ -9,7 +9,7 @@ fn stream(name: &str, bytes: impl AsRef<[u8]>) -> Vec<Result<(u64, String), Stri
     let (dir, path) = file(name, bytes);
     let short = |error: taper::data::DataError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
     match stream_texts(&Origin::File(path), Layout::default(), "review") {
-        Ok(texts) => texts.map(|text| text.map_err(short)).collect(),
+        Ok(texts) => texts.map(|text| text.map(|text| (text.line, text.text)).map_err(short)).collect(),
         Err(error) => vec![Err(short(error))],
     }
 }
@@ -26,8 +26,8 @@ fn every_row_gives_a_text() {
     );
     assert_eq!(stream("a.tsv", "review\na\n\nb"), [row(2, "a"), row(4, "b")]);
     assert_eq!(
-        stream("a.jsonl", "{\"review\":\"a\"}\n\n{\"review\":null}\n{\"id\":1}\n{\"review\":\"b\",\"label\":0.5}"),
-        [row(1, "a"), row(3, ""), row(4, ""), row(5, "b")]
+        stream("a.jsonl", "{\"review\":\"a\"}\n\n{\"review\":null}\n\n{\"review\":\"b\",\"label\":0.5}"),
+        [row(1, "a"), row(3, ""), row(5, "b")]
     );
     assert_eq!(stream("a.csv", "review\n"), []);
 }
@@ -64,6 +64,49 @@ fn a_column_that_is_not_there_is_said_at_once() {
 #[test]
 fn plain_lines_are_texts() {
     let (_dir, path) = file("a.txt", "好\r\n\n\"x,y\nlast");
-    let lines: Vec<(u64, String)> = stream_lines(&Origin::File(path)).unwrap().map(Result::unwrap).collect();
+    let lines: Vec<(u64, String)> = stream_lines(&Origin::File(path))
+        .unwrap()
+        .map(|text| text.unwrap())
+        .map(|text| (text.line, text.text))
+        .collect();
     assert_eq!(lines, [(1, "好".into()), (2, String::new()), (3, "\"x,y".into()), (4, "last".into())]);
+}
+
+#[test]
+fn a_row_without_the_field_is_refused_and_one_without_a_text_is_blank() {
+    let error = |text: &str| {
+        let found = stream("a.jsonl", text);
+        found.last().unwrap().clone().unwrap_err()
+    };
+    assert_eq!(
+        error("{\"review\":\"a\"}\n{\"reveiw\":\"b\",\"id\":1}\n"),
+        "a.jsonl: 1 row cannot be used\n  line 2: no field `review`, which data.text_column names; fields found: reveiw, id; did you \
+         mean `reveiw`?"
+    );
+    assert!(error("{\"review\":\"a\"}\n{}\n").ends_with("fields found: none"));
+    let first = "a.jsonl: the first object has no field `review`, which data.text_column names; columns found: ";
+    assert_eq!(error("{\"id\":1}\n{\"review\":\"b\"}\n"), format!("{first}id"));
+    assert_eq!(error("{}\n"), format!("{first}none"));
+
+    for (name, text, lines) in [
+        ("a.csv", "review,id\na,1\n,2\n\" \",3\n\u{200b},4\n", [3, 4, 5]),
+        ("a.jsonl", "{\"review\":null}\n{\"review\":\"\"}\n{\"review\":\"\\t\"}\n{\"review\":\"a\"}\n", [1, 2, 3]),
+        ("a.json", "[{\"review\":null},\n{\"review\":\"\"},\n{\"review\":\"\u{3000}\"}]", [1, 2, 3]),
+    ] {
+        let (_dir, path) = file(name, text);
+        let mut texts = stream_texts(&Origin::File(path), Layout::default(), "review").unwrap();
+        let blank = texts.by_ref().map(Result::unwrap).filter(|text| text.is_blank).map(|text| text.line);
+        assert_eq!(blank.collect::<Vec<_>>(), lines, "{name}");
+        let warnings = texts.warnings();
+        assert_eq!(warnings[0].lines, lines);
+        assert!(warnings[0].message.starts_with("3 rows without a text (lines "), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_header_line_within_a_file_is_no_text() {
+    let found = stream("a.csv", "review,id\na,1\nreview,id\nb,2\n");
+    assert!(found[1].as_ref().unwrap_err().contains("line 3: the header line again"), "{found:?}");
+    // Where there is one column it may be a text.
+    assert_eq!(stream("a.csv", "review\nreview\n"), [row(2, "review")]);
 }

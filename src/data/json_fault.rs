@@ -1,0 +1,140 @@
+//! What is wrong with an object of a JSON file, in words that say what to do: most such files were written by a program that does
+//! not write JSON.
+
+use super::layout::Wording;
+
+/// Why `text` is no object, by the parser's error: how many lines below its first, and what. `lines`: each line is to be one object.
+pub(super) fn explain(text: &str, error: &serde_json::Error, lines: bool, wording: Wording) -> (u64, String) {
+    let (said, line, column) = (error.to_string(), error.line(), error.column());
+    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
+    let below = line.saturating_sub(1);
+    let begins: usize = text.split_inclusive('\n').take(below).map(str::len).sum();
+    let rest = text.get(begins + column.saturating_sub(1)..).unwrap_or_default();
+    let what = cause(text, rest, error, lines, wording).unwrap_or_else(|| said.to_owned());
+    (below as u64, if column == 0 { what } else { format!("column {column}: {what}") })
+}
+
+/// What is known to stand where the parser fails, `rest` being the text from there on.
+fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording: Wording) -> Option<String> {
+    const PYTHON: &str = "write the file with json.dumps, not with str() or print()";
+    if lines && text.starts_with('[') {
+        return Some(format!(
+            "an array, expected an object; for one array of objects write {}",
+            wording.set("format", "json")
+        ));
+    }
+    let ended = error.to_string().starts_with("trailing characters");
+    if ended && rest.starts_with(',') && rest.trim_start_matches(',').trim().is_empty() {
+        return Some("a comma after the object: each line is one object and nothing else; remove the comma".into());
+    }
+    if ended && rest.trim_start_matches([',', ' ', '\t']).starts_with(['{', '[']) {
+        return Some(
+            "a second object begins here: each line is one object; `jq -c .` puts each on a line of its own".into(),
+        );
+    }
+    if ended && rest.starts_with(']') {
+        return Some("a bracket closes an array that no line has opened: each line is one object".into());
+    }
+    if error.is_eof() && lines {
+        return Some(
+            "the object does not end on this line: each line is one object, in full; `jq -c .` writes it so".into(),
+        );
+    }
+    // The parser may have taken the sign, or the first letter.
+    let word = |word: &str| {
+        let near = text.len() - rest.len();
+        (near.saturating_sub(2)..=near).any(|at| text.get(at..).is_some_and(|from| from.starts_with(word)))
+    };
+    if let Some(number) = ["NaN", "-Infinity", "Infinity", "-NaN"].into_iter().find(|name| word(name)) {
+        return Some(format!(
+            "`{number}` is a number of Python's and JavaScript's that JSON does not have: write null"
+        ));
+    }
+    if let Some(name) = ["None", "True", "False"].into_iter().find(|name| word(name)) {
+        let json = name.to_lowercase().replace("none", "null");
+        return Some(format!("`{name}` is Python, not JSON, which writes {json}: {PYTHON}"));
+    }
+    if word("undefined") {
+        return Some("`undefined` is JavaScript, not JSON: write null".into());
+    }
+    if rest.starts_with('\'') {
+        return Some(format!("a single quote: JSON has double quotes alone; {PYTHON}"));
+    }
+    if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
+        return Some("a comment, which JSON does not have: remove it".into());
+    }
+    let escape = ["surrogate", "hex escape"].iter().any(|word| error.to_string().contains(word));
+    if let Some(half) = lone_surrogate(text).filter(|_| escape) {
+        return Some(format!(
+            "`{half}` is half of a character (a lone surrogate), which no text can have: a text was cut inside a character such as an \
+             emoji; remove it"
+        ));
+    }
+    if rest.starts_with(['}', ']']) && error.is_syntax() && text[..text.len() - rest.len()].trim_end().ends_with(',') {
+        return Some("a comma before the closing bracket: remove the comma".into());
+    }
+    None
+}
+
+/// The first escape of half a character without its other half.
+fn lone_surrogate(text: &str) -> Option<&str> {
+    let unit = |at: usize| {
+        let escape = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(escape, 16).ok()
+    };
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match unit(at) {
+            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(0xD800..=0xDFFF) => return text.get(at..at + 6),
+            _ if bytes[at] == b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(text: &str, lines: bool) -> String {
+        let error = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_err();
+        explain(text, &error, lines, Wording::Keys).1
+    }
+
+    #[test]
+    fn what_is_no_json_is_named() {
+        for (text, want) in [
+            (r#"{"text": "x", "label": NaN}"#, "column 24: `NaN` is a number of Python's"),
+            (r#"{"text": "x", "label": Infinity}"#, "`Infinity` is a number of Python's"),
+            (r#"{"text": "x", "label": -Infinity}"#, "`-Infinity` is a number of Python's"),
+            (r#"{"text": None}"#, "`None` is Python, not JSON, which writes null"),
+            (r#"{"label": True}"#, "`True` is Python, not JSON, which writes true"),
+            (r#"{"label": undefined}"#, "`undefined` is JavaScript"),
+            (r#"{'text': 'x'}"#, "column 2: a single quote"),
+            (r#"{"text": 'x'}"#, "a single quote"),
+            (r#"{"text": "\ud83d bad"}"#, r"`\ud83d` is half of a character"),
+            (r#"{"text": "bad\ude00"}"#, r"`\ude00` is half of a character"),
+            (r#"{"text": "\ud83d\ud83d\ude00"}"#, r"`\ud83d` is half of a character"),
+            (r#"{"text": "\ud83d"}"#, r"`\ud83d` is half of a character"),
+            (r#"{"text": "x"},"#, "column 14: a comma after the object"),
+            (r#"{"text": "x"} {"text": "y"}"#, "column 15: a second object begins here"),
+            (r#"{"text": "x"}, {"text": "y"}"#, "a second object begins here"),
+            (r#"{"text": "x"}]"#, "a bracket closes an array"),
+            (r#"{"text": "x","#, "the object does not end on this line"),
+            ("{", "the object does not end on this line"),
+            (r#"{"text": "x",}"#, "a comma before the closing bracket"),
+            (r#"{"text": "x"} // note"#, "a comment"),
+            ("[", r#"an array, expected an object; for one array of objects write data.format = "json""#),
+            (r#"{"text" "x"}"#, "column 9: expected `:`"),
+        ] {
+            let found = says(text, true);
+            assert!(found.contains(want), "{text}: {found}");
+        }
+        // An escaped backslash before a `u` is no escape, and two halves are one character.
+        assert_eq!(lone_surrogate(r"\\ud83d \ud83d\ude00"), None);
+        assert!(!says(r#"{"text": "x""#, false).contains("line"));
+    }
+}

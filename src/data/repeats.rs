@@ -1,0 +1,119 @@
+//! Texts that several rows have.
+
+use std::collections::HashMap;
+
+use super::{Row, layout::Wording};
+use crate::{
+    format::{by_number, counted},
+    warning::{Kind, Warning, lines_of},
+};
+
+/// A share of the rows, 1 in so many, whose texts also have another label: fewer are the doubts of any data set.
+const OFTEN: u64 = 20;
+
+/// What the rows have in common.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Repeats {
+    /// Texts that occur more than once, counted without their first row.
+    pub(super) duplicates: u64,
+    /// Texts that occur with different labels.
+    pub(super) contradicting: u64,
+    /// Different texts.
+    texts: u64,
+    /// Rows with such a text.
+    rows: u64,
+    /// Lines of the first of them.
+    lines: Vec<u64>,
+    /// Of them, the most that can be right: the rows of each text's commonest label.
+    right: u64,
+}
+
+impl Repeats {
+    pub(super) fn of(rows: &[Row]) -> Self {
+        let mut found = Self::default();
+        // The first label of each text, and whether it has another.
+        let mut seen: HashMap<&str, (u32, bool)> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            seen.entry(&row.text)
+                .and_modify(|(label, contradicts)| {
+                    found.duplicates += 1;
+                    if *label != row.label && !*contradicts {
+                        *contradicts = true;
+                        found.contradicting += 1;
+                    }
+                })
+                .or_insert((row.label, false));
+        }
+        found.texts = seen.len() as u64;
+        if found.contradicting == 0 {
+            return found;
+        }
+        let mut counts: HashMap<&str, HashMap<u32, u64>> = HashMap::new();
+        for row in rows.iter().filter(|row| seen[row.text.as_str()].1) {
+            found.rows += 1;
+            if found.lines.len() < Warning::MAX_LINES {
+                found.lines.push(row.line);
+            }
+            *counts.entry(&row.text).or_default().entry(row.label).or_default() += 1;
+        }
+        found.right = counts.values().filter_map(|labels| labels.values().max()).sum();
+        found
+    }
+
+    /// What is probably a mistake, of `all` rows.
+    pub(super) fn warning(self, all: u64, wording: Wording) -> Option<Warning> {
+        if self.rows * OFTEN < all || self.rows == 0 {
+            return None;
+        }
+        let text = wording.name("text_column");
+        let message = match self.texts {
+            1 => format!(
+                "all {all} rows have one and the same text, with different labels: does {text} name the right column?"
+            ),
+            _ => format!(
+                "{} of {} ({}) {} a text that other rows have with another label: at most {} of them can be right, whatever the model \
+                 learns; a text has one label here, so give each of these texts one, or leave them out",
+                self.rows,
+                counted(all, "row"),
+                lines_of(&self.lines, self.rows),
+                by_number(self.rows, "has", "have"),
+                self.right,
+            ),
+        };
+        Some(Warning::new(Kind::Labels, message).at(self.lines))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(of: &[(&str, u32)]) -> Vec<Row> {
+        of.iter().zip(2..).map(|((text, label), line)| Row { line, text: (*text).into(), label: *label }).collect()
+    }
+
+    #[test]
+    fn the_most_that_can_be_right_is_that_of_the_commonest_labels() {
+        let found =
+            Repeats::of(&rows(&[("a", 0), ("a", 1), ("b", 0), ("a", 1), ("c", 1), ("c", 1), ("d", 0), ("d", 2)]));
+        let lines = vec![2, 3, 5, 8, 9];
+        assert_eq!(found, Repeats { duplicates: 4, contradicting: 2, texts: 4, rows: 5, lines, right: 3 });
+    }
+
+    #[test]
+    fn a_few_doubts_are_no_mistake() {
+        let texts: Vec<String> = (0..98).map(|i| format!("t{i}")).collect();
+        let mut of: Vec<(&str, u32)> = texts.iter().map(|text| (text.as_str(), 0)).collect();
+        of.extend([("x", 0), ("x", 1)]);
+        assert_eq!(Repeats::of(&rows(&of)).warning(100, Wording::Keys), None);
+        of.extend([("y", 0), ("y", 1), ("z", 0), ("z", 1)]);
+        let warning = Repeats::of(&rows(&of)).warning(104, Wording::Keys).unwrap();
+        assert!(
+            warning.message.starts_with("6 of 104 rows (lines 100, 101, 102, 103, 104 and 1 more) have a text"),
+            "{warning:?}"
+        );
+        assert_eq!(Repeats::of(&rows(&[("a", 0), ("a", 0), ("b", 1)])).warning(3, Wording::Keys), None);
+        let same = Repeats::of(&rows(&[("a", 0), ("a", 1), ("a", 1)])).warning(3, Wording::Keys).unwrap();
+        assert!(same.message.starts_with("all 3 rows have one and the same text"), "{same:?}");
+    }
+}
