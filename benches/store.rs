@@ -214,6 +214,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         extends: Vec::new(),
         spec_text: "name = \"sweep\"\n".repeat(40),
         report: serde_json::json!({}),
+        warnings: Vec::new(),
         runs: (n * OF_EXPERIMENT..runs.min((n + 1) * OF_EXPERIMENT)).map(|i| (key(i), name(i))).collect(),
     };
     for n in 0..runs.div_ceil(OF_EXPERIMENT) {

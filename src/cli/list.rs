@@ -138,6 +138,11 @@ impl List {
                 out.line(&rest)?;
             }
         }
+        if let Some(wanted) = &self.experiment {
+            for warning in store.experiment(&common::experiment(store, wanted)?)?.warnings {
+                out.line(format!("warning: {}", format::one_line(&warning.message)))?;
+            }
+        }
         Ok(())
     }
 }

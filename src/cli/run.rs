@@ -7,12 +7,11 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     execute::{
-        Budget, DeviceChoice, Planning, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all,
-        threads,
+        DeviceChoice, Planning, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all, threads,
     },
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder},
-    plan::{Prune, prune::rungs},
+    plan::{Budget, Prune, prune::rungs},
     spec::LoadedSpec,
     store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
 };
@@ -131,7 +130,7 @@ impl Run {
             retry: self.retry,
             retries: self.retries,
             prune: Prune::of(sweep),
-            budget: Budget { runs: sweep.max_runs, seconds: sweep.max_hours.map(|hours| 3600.0 * hours) },
+            budget: Budget::of(sweep),
             ended: HashSet::new(),
             waits: false,
             say: &say,
@@ -140,9 +139,10 @@ impl Run {
         let mut tally = Tally::default();
         let result = loop {
             planner.save_lock()?;
-            let experiment = self.register(&mut store, &spec, &planner.runs)?;
+            let experiment = self.register(&mut store, &spec, &planner)?;
             let runs = planned(&store, &planner.runs, &runner.prune, global)?;
-            runner.listener.planned(&PlannedSweep { runs, to_come: planner.to_come(), prune: runner.prune });
+            let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
+            runner.listener.planned(&PlannedSweep { runs, to_come, prune, budget });
             match run_all(&mut store, &planner.runs, &mut runner) {
                 Ok(part) => tally += part,
                 Err(e) => break Err(e),
@@ -201,7 +201,8 @@ impl Run {
     }
 
     /// Stores the plan as far as it is known.
-    fn register(&self, store: &mut Store, spec: &LoadedSpec, runs: &[Prepared]) -> Result<ExperimentRecord> {
+    fn register(&self, store: &mut Store, spec: &LoadedSpec, planner: &Planner) -> Result<ExperimentRecord> {
+        let runs = &planner.runs;
         let new: Vec<NewRun> = runs
             .iter()
             .map(|run| NewRun {
@@ -225,6 +226,7 @@ impl Run {
                 .map(|(path, text)| SpecFile { path: path.display().to_string(), text: text.into() })
                 .collect(),
             report: serde_json::to_value(&spec.spec().report)?,
+            warnings: planner.sweep_warnings(),
             runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
         };
         store.save_experiment(&experiment)?;
@@ -281,6 +283,7 @@ fn step_cost(run: &Prepared) -> f64 {
 
 /// The runs as the live view wants to know them.
 fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> Result<Vec<PlannedInfo>> {
+    let trained = store.all_training_seconds()?;
     let info = |run: &Prepared| {
         let record = store.run(&run.key)?;
         let step = match record.state {
@@ -294,6 +297,7 @@ fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> 
             state: record.state,
             total_steps: run.steps.total,
             step,
+            trained_s: trained.get(&run.key).copied().unwrap_or(0.0),
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
             has_dev: !run.splits.dev.is_empty(),

@@ -1,13 +1,13 @@
 //! `taper list --watch`: the table of a sweep in another terminal, from the database alone.
 
-use std::{path::Path, process::ExitCode, thread, time::Duration};
+use std::{collections::HashMap, path::Path, process::ExitCode, thread, time::Duration};
 
 use anyhow::{Result, bail};
 use console::Term;
 use taper::{
     format,
     observe::{PlannedInfo, PlannedSweep, Size, Watch},
-    plan::{Prune, prune::rungs},
+    plan::{Budget, Prune, prune::rungs},
     report::{leaderboard, trial_numbers},
     spec::{LoadOptions, LoadedSpec},
     store::{RunRecord, RunState, Store},
@@ -50,7 +50,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         let (height, width) = terminal.size();
         // The cursor stands below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
-        let look = watch.look(&store, &runs, &planned(&runs, &sweep))?;
+        let look = watch.look(&store, &runs, &planned(&runs, &store.all_training_seconds()?, &sweep))?;
         let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&runs))];
         lines.extend(look.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
         terminal.clear_last_lines(drawn)?;
@@ -98,9 +98,9 @@ fn at_work(store: &Store) -> Result<Option<String>> {
     Ok(experiments.iter().rfind(|e| e.runs.iter().any(|(key, _)| *key == last.key)).map(|e| e.name.clone()))
 }
 
-/// How the experiment's sweep goes about its runs, and how many it means to make; where its spec is still there.
-fn sweep(store: &Store, experiment: &str) -> (Prune, usize) {
-    let none = (Prune::None, 0);
+/// How the experiment's sweep goes about its runs, how many it means to make and what they may cost; where its spec is still there.
+fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
+    let none = (Prune::None, 0, Budget::default());
     let Ok(record) = store.experiment(experiment) else { return none };
     let mut options = LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() };
     for pair in record.arguments.chunks(2) {
@@ -112,11 +112,15 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize) {
     }
     let Ok(spec) = LoadedSpec::load(Path::new(&record.spec_path), &options) else { return none };
     let sweep = &spec.spec().sweep;
-    (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1))
+    (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1), Budget::of(sweep))
 }
 
 /// The stored runs as the live view wants to know them.
-fn planned(runs: &[RunRecord], (prune, asked): &(Prune, usize)) -> PlannedSweep {
+fn planned(
+    runs: &[RunRecord],
+    trained_s: &HashMap<String, f64>,
+    (prune, asked, budget): &(Prune, usize, Budget),
+) -> PlannedSweep {
     // A run that has not begun has as many rows as those that have.
     let rows = runs.iter().find_map(|run| Some(run.size?.train_rows)).unwrap_or(0);
     let info = |(run, trial): (&RunRecord, usize)| {
@@ -128,6 +132,7 @@ fn planned(runs: &[RunRecord], (prune, asked): &(Prune, usize)) -> PlannedSweep 
             state: run.state,
             total_steps: run.total_steps,
             step: if run.state == RunState::Pending { 0 } else { run.steps },
+            trained_s: trained_s.get(&run.key).copied().unwrap_or(0.0),
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
             has_dev: run.config.data.dev > 0.0,
@@ -138,5 +143,5 @@ fn planned(runs: &[RunRecord], (prune, asked): &(Prune, usize)) -> PlannedSweep 
     let known: Vec<PlannedInfo> = runs.iter().zip(trial_numbers(runs.iter())).map(info).collect();
     let to_come = asked.saturating_sub(known.len());
     let over = runs.iter().all(|run| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed));
-    PlannedSweep { runs: known, to_come: if over { 0 } else { to_come }, prune: *prune }
+    PlannedSweep { runs: known, to_come: if over { 0 } else { to_come }, prune: *prune, budget: *budget }
 }

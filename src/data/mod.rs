@@ -21,6 +21,7 @@ mod label_checks;
 mod labels;
 mod layout;
 mod long_text;
+mod mojibake;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plain;

@@ -13,6 +13,7 @@ use super::{
     label_checks,
     labels::Labels,
     layout::{Layout, Wording},
+    mojibake::{Mojibake, ReadAs},
     repeats::Repeats,
     rows::{Cells, Columns, Fault, Rows},
     source::Origin,
@@ -90,6 +91,7 @@ fn labelled(
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
     let mut blank = Noticed::default();
+    let (mojibake, mut misread) = (Mojibake::default(), BTreeMap::<ReadAs, Noticed>::new());
     let mut cells = Cells::default();
     loop {
         let line = match file.next(&mut cells) {
@@ -111,6 +113,9 @@ fn labelled(
         } else if let Some(label) = labels.id(&cells.label) {
             if is_blank(&cells.text) {
                 blank.add(line);
+            }
+            if let Some(read_as) = mojibake.read_as(&cells.text) {
+                misread.entry(read_as).or_default().add(line);
             }
             rows.push(Row { line, text: mem::take(&mut cells.text), label });
         } else {
@@ -140,6 +145,17 @@ fn labelled(
             lines_of(&blank.lines, blank.rows)
         );
         warnings.push(Warning::new(Kind::DataFile, message).at(blank.lines));
+    }
+    for (read_as, Noticed { rows, lines }) in misread {
+        let message = format!(
+            "{} ({}) {} like UTF-8 that was read as {} and written again, as a wrong conversion does: go back to the file before it, and \
+             convert only what is not UTF-8",
+            counted(rows, "row"),
+            lines_of(&lines, rows),
+            by_number(rows, "looks", "look"),
+            read_as.name()
+        );
+        warnings.push(Warning::new(Kind::DataFile, message).at(lines));
     }
     let labels = labels.finish(&mut rows);
     Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning, warnings })

@@ -2,16 +2,15 @@
 
 use crate::{
     event::Split,
-    format::percent,
-    metrics::{Metrics, majority},
+    format::{counted, percent},
+    metrics::{Metrics, NoResult, majority},
     plan::Metric,
     warning::{Kind, Warning},
 };
 
 /// Warnings about what the kept weights do on a split, given the training rows of each label.
 ///
-/// One: all rows of the split are predicted as one class though they are of several. Or else: the figure that `metric` names
-/// (of a loss: the accuracy) is no better than always answering the label that most training rows have.
+/// The label to be better than is the one that most training rows have; see [`Metrics::no_result`].
 pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows: &[u64]) -> Option<Warning> {
     let split = match split {
         Split::Train => "train",
@@ -20,35 +19,19 @@ pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows:
     };
     let label = |class: u32| metrics.per_class.get(class as usize).map_or("", |c| c.label.as_str());
     let advice = "the model has learned nothing that helps: try another train.lr, more epochs, or look at the labels";
-    if metrics.rows == 0 {
-        return None;
-    }
-    if let Some(class) = metrics.one_class() {
-        let (rows, accuracy) = (metrics.rows, percent(metrics.accuracy));
-        let message =
-            format!("all {rows} {split} rows are predicted as `{}` (accuracy {accuracy}): {advice}", label(class));
-        return Some(Warning::new(Kind::Result, message));
-    }
-    let majority = majority(train_rows)?;
-    let share = metrics.right_by_always(majority) as f64 / metrics.rows as f64;
-    let (what, own, baseline) = match metric {
-        Metric::Accuracy | Metric::Loss => ("accuracy", metrics.accuracy, share),
-        // Always answering one label: its precision is its share, its recall 1, and the other classes have an F1 of 0.
-        Metric::MacroF1 => {
-            let supports = metrics.confusion.supports();
-            let occur = (0..).zip(&supports).filter(|(id, rows)| **rows > 0 || *id == majority).count();
-            ("macro-F1", metrics.macro_f1, 2.0 * share / (1.0 + share) / occur.max(1) as f64)
+    let message = match metrics.no_result(majority(train_rows)?, metric)? {
+        NoResult::OneClass(class) => {
+            let (rows, accuracy) = (counted(metrics.rows, &format!("{split} row")), percent(metrics.accuracy));
+            format!("all {rows} are predicted as `{}` (accuracy {accuracy}): {advice}", label(class))
         }
+        NoResult::NoBetter { own, always } => format!(
+            "{split} {} {} is no better than always answering `{}`, the label of most training rows ({}): {advice}",
+            if metric == Metric::MacroF1 { "macro-F1" } else { "accuracy" },
+            percent(own),
+            label(majority(train_rows)?),
+            percent(always)
+        ),
     };
-    if own > baseline {
-        return None;
-    }
-    let message = format!(
-        "{split} {what} {} is no better than always answering `{}`, the label of most training rows ({}): {advice}",
-        percent(own),
-        label(majority),
-        percent(baseline)
-    );
     Some(Warning::new(Kind::Result, message))
 }
 

@@ -42,7 +42,7 @@ pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{Planning, remove_runs, run_bytes};
-pub use run::{Budget, Runner, Tally, run_all};
+pub use run::{Runner, Tally, run_all};
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};

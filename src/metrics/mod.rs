@@ -1,10 +1,12 @@
 //! Figures of a classifier's predictions. Pure functions of labels, predictions and probabilities.
 
+mod always;
 mod confusion;
 mod probabilities;
 
 use serde::{Deserialize, Serialize};
 
+pub use always::NoResult;
 pub use confusion::Confusion;
 use confusion::ratio;
 pub use probabilities::Probabilities;

@@ -25,6 +25,10 @@ pub(super) struct Member {
     keep: Keep,
     rungs: Vec<u64>,
     pub step_cost: f64,
+    /// Whether it was ever begun.
+    pub begun: bool,
+    /// Seconds that it has trained.
+    pub trained_s: f64,
     /// The figure that the kept weights have by now, the split and the step that it was measured at.
     figure: Option<(Split, f64, u64)>,
     /// Accuracy of the kept weights.
@@ -45,6 +49,8 @@ impl Member {
             keep: Keep::Last,
             rungs: Vec::new(),
             step_cost: 1.0,
+            begun: false,
+            trained_s: 0.0,
             figure: None,
             result: None,
             evaluating: None,
@@ -57,7 +63,9 @@ impl Member {
         (self.name, self.trial) = (run.name.clone(), run.trial);
         (self.metric, self.keep) = (run.metric, run.keep);
         (self.rungs, self.step_cost) = (run.rungs.clone(), run.step_cost);
+        self.begun |= run.state != RunState::Pending;
         if self.standing != Standing::Running {
+            self.trained_s = run.trained_s;
             self.view.total_steps = run.total_steps;
             self.view.step = run.step;
             self.standing = match run.state {
@@ -93,9 +101,13 @@ impl Member {
     /// Takes an event and gives back what is worth a line where several runs are told of.
     pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
         let mut lines = self.view.tell(run, event);
+        if let Event::StepCompleted(step) = event {
+            self.trained_s = step.elapsed_s;
+        }
         match event {
             Event::RunStarted { .. } => {
                 (self.standing, self.reason) = (Standing::Running, None);
+                self.begun = true;
                 lines.truncate(1);
             }
             Event::StepCompleted(_) => self.evaluating = None,

@@ -30,7 +30,7 @@ pub use watch::{Look, Watch};
 
 use crate::{
     event::Event,
-    plan::{Keep, Metric, Prune},
+    plan::{Budget, Keep, Metric, Prune},
     store::{RunState, StoreError},
 };
 
@@ -70,6 +70,8 @@ pub struct PlannedInfo {
     pub total_steps: u64,
     /// Steps that need not be made again.
     pub step: u64,
+    /// Seconds that it has trained so far.
+    pub trained_s: f64,
     /// The figure that chooses among its checkpoints.
     pub metric: Metric,
     /// Which weights it keeps: those of the best evaluation, or those of the last.
@@ -91,6 +93,8 @@ pub struct PlannedSweep {
     pub to_come: usize,
     /// Which trials end before their time.
     pub prune: Prune,
+    /// What the runs may cost.
+    pub budget: Budget,
 }
 
 /// Someone who is told what happens in runs.

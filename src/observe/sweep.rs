@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::Event,
     format::{duration, names},
-    plan::Prune,
+    plan::{Budget, Prune},
 };
 
 /// Seconds, and steps of a run, before a speed means anything.
@@ -85,6 +85,7 @@ pub(super) struct Sweep {
     /// Runs that the search will still propose.
     to_come: usize,
     prune: Prune,
+    budget: Budget,
     /// Runs in all, as the events tell.
     told_of: usize,
     /// When the first run began here.
@@ -105,6 +106,7 @@ impl Default for Sweep {
             order: Vec::new(),
             to_come: 0,
             prune: Prune::None,
+            budget: Budget::default(),
             told_of: 0,
             began_s: None,
             spent: Spent::default(),
@@ -118,7 +120,7 @@ impl Default for Sweep {
 impl Sweep {
     /// Takes what the command means to do.
     pub fn planned(&mut self, sweep: &PlannedSweep) {
-        (self.to_come, self.prune) = (sweep.to_come, sweep.prune);
+        (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
         for run in &sweep.runs {
             self.member(&run.key, &run.name, run.trial).plan(run);
         }
@@ -262,11 +264,35 @@ impl Sweep {
         text
     }
 
+    /// The runs that the budget still lets train, and how many more a search may propose.
+    fn affordable(&self) -> (Vec<Part>, usize) {
+        let members: Vec<&Member> = self.order.iter().filter_map(|key| self.members.get(key)).collect();
+        let unknown = self.all().saturating_sub(members.len());
+        let Some(most) = self.budget.runs else { return (members.into_iter().map(Member::part).collect(), unknown) };
+        let begun = members.iter().filter(|member| member.begun).count();
+        let mut room = (most as usize).saturating_sub(begun);
+        let mut affordable = |member: &&Member| {
+            let fits = member.begun || room > 0;
+            room -= usize::from(fits && !member.begun);
+            fits
+        };
+        let parts = members.into_iter().filter(&mut affordable).map(Member::part).collect();
+        (parts, unknown.min(room))
+    }
+
+    /// Seconds until nothing is left or the budget is spent, and whether a run has ended that tells how long they take.
+    pub fn left_s(&self, now_s: f64) -> Option<(f64, bool)> {
+        let (left, measured) = self.work_left_s(now_s)?;
+        let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
+        // The budget counts the seconds of each run; those at work spend it together.
+        let bound = self.budget.seconds.map(|most| (most - trained).max(0.0) / self.slots.max(1) as f64);
+        Some((bound.map_or(left, |bound| left.min(bound)), measured))
+    }
+
     /// Seconds until nothing is left, and whether a run has ended that tells how long they take. Before, each run at work
     /// knows its own speed.
-    pub fn left_s(&self, now_s: f64) -> Option<(f64, bool)> {
-        let parts: Vec<Part> = self.order.iter().filter_map(|key| self.members.get(key)).map(Member::part).collect();
-        let unknown = self.all().saturating_sub(parts.len());
+    fn work_left_s(&self, now_s: f64) -> Option<(f64, bool)> {
+        let (parts, unknown) = self.affordable();
         let remaining = forecast::remaining(&self.prune, &parts, unknown);
         let longest = forecast::longest(&parts);
         let began = self.began_s?;

@@ -127,7 +127,7 @@ mod tests {
     use crate::observe::PlannedInfo;
     use crate::{
         event::{FailureKind, Split, When},
-        plan::{Keep, Metric},
+        plan::{Budget, Keep, Metric},
         store::{
             Environment,
             testing::{eval, register, step},
@@ -142,13 +142,19 @@ mod tests {
             state: run.state,
             total_steps: run.total_steps,
             step: run.steps,
+            trained_s: 0.0,
             metric: Metric::Accuracy,
             keep: Keep::Last,
             has_dev: true,
             rungs: Vec::new(),
             step_cost: 1.0,
         };
-        PlannedSweep { runs: runs.iter().enumerate().map(info).collect(), to_come: 0, prune: Prune::None }
+        PlannedSweep {
+            runs: runs.iter().enumerate().map(info).collect(),
+            to_come: 0,
+            prune: Prune::None,
+            budget: Budget::default(),
+        }
     }
 
     #[test]

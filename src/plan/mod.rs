@@ -5,6 +5,7 @@
 //! [`schedule`] counts its steps, [`estimate()`] says what it will cost, and [`sanity`] what is odd about it. Everything here is a pure function: no file is opened
 //! and nothing is measured.
 
+mod budget;
 mod changes;
 mod config;
 mod estimate;
@@ -23,6 +24,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
+pub use budget::Budget;
 pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, ModelShape, estimate};

@@ -2,7 +2,8 @@
 
 use super::{format, input::RunInput};
 use crate::{
-    metrics::{Metrics, majority},
+    metrics::{Metrics, NoResult, majority},
+    plan::Metric,
     stats::Paired,
 };
 
@@ -36,18 +37,18 @@ impl Baseline {
         if self.of_training { "commonest training label" } else { "commonest label" }
     }
 
-    /// How a model compares with it on the same rows.
+    /// How a model compares with it on the same rows, by accuracy.
     pub fn against(&self, metrics: &Metrics) -> Standing {
         let right = metrics.right_by_always(self.label);
         let both = metrics.confusion.get(self.label, self.label);
         let (first_only, second_only) = (metrics.right() - both, right - both);
         let paired = Paired { both, first_only, second_only, neither: metrics.rows - both - first_only - second_only };
         let difference = (metrics.right() as f64 - right as f64) / metrics.rows.max(1) as f64;
-        match (metrics.one_class(), metrics.right() > right, paired.mcnemar()) {
-            (Some(label), ..) => Standing::OneClass(label),
-            (None, false, _) => Standing::NoBetter,
-            (None, true, p) if p < 0.05 => Standing::Better { difference },
-            (None, true, p) => Standing::Unsure { difference, p },
+        match (metrics.no_result(self.label, Metric::Accuracy), paired.mcnemar()) {
+            (Some(NoResult::OneClass(label)), _) => Standing::OneClass(label),
+            (Some(NoResult::NoBetter { .. }), _) => Standing::NoBetter,
+            (None, p) if p < 0.05 => Standing::Better { difference },
+            (None, p) => Standing::Unsure { difference, p },
         }
     }
 }

@@ -269,6 +269,7 @@ mod tests {
             spec_text: String::new(),
             extends: Vec::new(),
             report: serde_json::json!({}),
+            warnings: Vec::new(),
             runs: planned,
         };
         store.save_experiment(&experiment).unwrap();

@@ -329,6 +329,7 @@ fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
         spec_text: row.get("spec_text")?,
         extends: row.get::<_, Json<_>>("extends")?.0,
         report: row.get::<_, Json<_>>("report")?.0,
+        warnings: row.get::<_, Json<_>>("warnings")?.0,
         runs: Vec::new(),
     })
 }

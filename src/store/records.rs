@@ -6,6 +6,7 @@ use crate::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::Metrics,
     plan::RunConfig,
+    warning::Warning,
 };
 
 /// Where a run stands.
@@ -191,6 +192,8 @@ pub struct ExperimentRecord {
     pub extends: Vec<SpecFile>,
     /// `[report]`, as JSON.
     pub report: serde_json::Value,
+    /// What was warned of the sweep; none in records of earlier versions.
+    pub warnings: Vec<Warning>,
     /// Key and name of each of its runs, in the plan's order.
     pub runs: Vec<(String, String)>,
 }

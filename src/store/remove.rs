@@ -41,6 +41,7 @@ mod tests {
             spec_text: String::new(),
             extends: Vec::new(),
             report: serde_json::Value::Null,
+            warnings: Vec::new(),
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
         }
     }

@@ -46,3 +46,16 @@ fn trials_that_a_search_has_yet_to_propose_are_estimated_too() {
     assert!(plan.contains("24 of 24 runs to do (10 known so far): about"), "{plan}");
     assert_eq!(place.json(&["plan", "small.toml"])["sweep"]["runs_to_come"], 14);
 }
+
+#[test]
+fn what_is_odd_about_a_sweep_stays_with_it() {
+    let place = place("[sweep]\nmax_runs = 1\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4]\n");
+    place.ok(&["run", "small.toml", "--quiet"]);
+    let said = "sweep.max_runs = 1 leaves 1 of the 2 runs undone";
+    assert!(place.ok(&["list", "small"]).contains(&format!("warning: {said}")));
+    place.ok(&["report", "small", "--out", "report"]);
+    assert!(fs::read_to_string(place.path("report/report.md")).expect("the report").contains(said));
+    // The next plan takes its place.
+    place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
+    assert!(!place.ok(&["list", "small"]).contains("warning: sweep.max_runs"));
+}

@@ -78,6 +78,16 @@ fn labels_that_stand_for_nothing_are_noticed_unless_they_are_named() {
 }
 
 #[test]
+fn texts_that_a_wrong_conversion_left_are_noticed() {
+    // 好吃得很，真的好 and café crème as UTF-8 read as GB18030 and as Windows-1252, by Python's codecs.
+    for (text, read_as) in [("濂藉悆寰楀緢锛岀湡鐨勫ソ", "GB18030"), ("cafÃ© crÃ¨me", "Windows-1252")] {
+        let found = data("a.csv", &format!("label,review\n1,好吃\n0,{text}\n1,慢\n0,{text}\n"));
+        let want = format!("2 rows (lines 3 and 5) look like UTF-8 that was read as {read_as}");
+        assert!(says(&found, Kind::DataFile)[0].starts_with(&want), "{:?}", found.warnings);
+    }
+}
+
+#[test]
 fn texts_with_several_labels_are_noticed() {
     let pairs: String = (0..20).map(|i| format!("1,t{i}\n0,t{i}\n")).collect();
     let found = data("a.csv", &format!("label,review\n{pairs}"));

@@ -93,6 +93,7 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     input.runs.iter_mut().for_each(|run| run.warnings = vec![data.clone()]);
     input.runs[1].warnings.push(cut.clone());
     input.runs[2].warnings.push(cut);
+    input.experiment.warnings = vec![Warning::new(Kind::Sweep, "sweep.max_runs = 1 leaves 5 of the 6 runs undone")];
     let files = files_of(&input);
     let (html, md) = (text(&files, "report.html"), text(&files, "report.md"));
     assert_eq!(html.matches("a quoted field spans 86 lines").count(), 1);
@@ -102,6 +103,9 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     );
     assert!(md.contains("- a quoted field spans 86 lines (lines 5) – all runs"), "{md}");
     assert!(md.contains("(lines 7, 9, 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+    let of_sweep = "sweep.max_runs = 1 leaves 5 of the 6 runs undone";
+    assert!(html.contains("<h3>Sweep</h3>") && html.contains(of_sweep), "{html}");
+    assert!(md.contains(&format!("- {of_sweep}\n")), "{md}");
 }
 
 #[test]

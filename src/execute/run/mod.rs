@@ -19,7 +19,7 @@ use super::{
 use crate::{
     event::{Event, FailureKind, Split, When},
     observe::{Listener, RunInfo},
-    plan::{Prune, prune::rungs},
+    plan::{Budget, Prune, prune::rungs},
     store::{RunLock, RunRecord, RunState, Store, is_locked, tidy_locks},
     train::policy::figure,
 };
@@ -57,15 +57,6 @@ impl std::ops::AddAssign for Tally {
         self.beyond_budget += other.beyond_budget;
         self.held += other.held;
     }
-}
-
-/// What a sweep may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Budget {
-    /// Runs that may be begun, earlier ones included.
-    pub runs: Option<u64>,
-    /// Seconds of training of all runs together, earlier ones included.
-    pub seconds: Option<f64>,
 }
 
 /// What runs are made with.

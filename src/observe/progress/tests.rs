@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     event::{FailureKind, Outcome, Split, When},
     observe::PlannedInfo,
-    plan::{Keep, Metric, Prune},
+    plan::{Budget, Keep, Metric, Prune},
     store::{
         RunState,
         testing::{eval, step},
@@ -176,6 +176,7 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
         state: if i == 4 { RunState::Completed } else { RunState::Pending },
         total_steps: 3,
         step: 0,
+        trained_s: 0.0,
         metric: Metric::Accuracy,
         keep: Keep::Last,
         has_dev: false,
@@ -183,7 +184,7 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
         step_cost: 1.0,
     };
     let runs = [1, 2, 3, 4].map(planned).to_vec();
-    progress.planned(&PlannedSweep { runs, to_come: 0, prune: Prune::None });
+    progress.planned(&PlannedSweep { runs, to_come: 0, prune: Prune::None, budget: Budget::default() });
     for event in &events()[..4] {
         progress.on(&run(1), event).unwrap();
         progress.on(&run(2), event).unwrap();

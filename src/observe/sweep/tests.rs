@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     event::{FailureKind, Outcome, Split, When},
     observe::PlannedInfo,
-    plan::{Keep, Metric},
+    plan::{Budget, Keep, Metric},
     store::{
         RunState,
         testing::{eval, step},
@@ -25,6 +25,7 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
         state,
         total_steps: 10,
         step: if state == RunState::Completed { 10 } else { 0 },
+        trained_s: if state == RunState::Completed { 4.0 } else { 0.0 },
         metric: Metric::Accuracy,
         keep: Keep::Last,
         has_dev: true,
@@ -34,7 +35,7 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
 }
 
 fn plan(runs: &[PlannedInfo], to_come: usize) -> PlannedSweep {
-    PlannedSweep { runs: runs.to_vec(), to_come, prune: Prune::None }
+    PlannedSweep { runs: runs.to_vec(), to_come, prune: Prune::None, budget: Budget::default() }
 }
 
 fn begun(dev: u64, resumed_from: Option<u64>) -> Event {
@@ -269,7 +270,7 @@ fn play(
         ..planned(i, RunState::Pending)
     });
     let infos: Vec<PlannedInfo> = infos.collect();
-    sweep.planned(&PlannedSweep { runs: infos, to_come: 0, prune });
+    sweep.planned(&PlannedSweep { runs: infos, to_come: 0, prune, budget: Budget::default() });
     // Every event with its time, as the slots get to it.
     let mut free = vec![0.0; slots];
     let mut events: Vec<(f64, usize, Event)> = Vec::new();
@@ -364,4 +365,32 @@ fn the_time_left_foresees_pruning() {
     let median = Prune::Median { startup_trials: 3 };
     let played = play(median, &[(90, 0.1, 1.0); 27], 1, |i| (i > 2 && i % 2 == 0).then_some(10));
     assert!(worst(&played) < 1.5, "{}", worst(&played));
+}
+
+#[test]
+fn the_time_left_ends_where_the_budget_does() {
+    // Two of six runs are done; one is at work, two of its ten steps made at a second each.
+    let left = |budget: Budget| {
+        let mut sweep = Sweep::default();
+        let state = |i: usize| if i < 2 { RunState::Completed } else { RunState::Pending };
+        let infos: Vec<PlannedInfo> = (0..6).map(|i| planned(i, state(i))).collect();
+        sweep.planned(&PlannedSweep { budget, ..plan(&infos, 6) });
+        tell(&mut sweep, 2, 0.0, &[started()]);
+        for made in 1..=10 {
+            tell(&mut sweep, 2, f64::from(made), &[step(u64::from(made as u32), 0.5)]);
+        }
+        tell(&mut sweep, 2, 10.0, &[finished(Outcome::Completed)]);
+        sweep.left_s(10.0).map(|(left, _)| left.round())
+    };
+    let whole = left(Budget::default()).unwrap();
+    // Nine runs are left; the budget of runs leaves six, three (the known ones), one, none of them.
+    for (runs, of) in [(100, 9.0), (9, 6.0), (6, 3.0), (4, 1.0), (3, 0.0), (1, 0.0)] {
+        let found = left(Budget { runs: Some(runs), seconds: None }).unwrap();
+        assert!((found - whole * of / 9.0).abs() <= 1.0, "{runs}: {found} of {whole}");
+    }
+    let Event::StepCompleted(last) = step(10, 0.5) else { panic!("a step") };
+    let spent = 2.0 * 4.0 + last.elapsed_s;
+    assert_eq!(left(Budget { runs: None, seconds: Some(spent + 5.0) }), Some(5.0));
+    assert_eq!(left(Budget { runs: None, seconds: Some(spent - 5.0) }), Some(0.0));
+    assert_eq!(left(Budget { runs: None, seconds: Some(1e9) }), Some(whole));
 }

@@ -53,7 +53,7 @@ impl View {
             },
             chosen_heading,
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
-            warnings: warnings(&input.runs),
+            warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
             ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), metric_name(analysis.judge.metric)),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),

@@ -1,8 +1,10 @@
 //! What was warned of, and what the results themselves show, gathered over the runs.
 
 use crate::{
+    metrics::NoResult,
+    plan::Metric,
     report::{
-        baseline::{Baseline, Standing},
+        baseline::Baseline,
         input::{RunInput, split_name},
         tables::label_name,
     },
@@ -30,9 +32,10 @@ pub struct WarningRow {
 /// Runs that a warning names.
 const MOST_RUNS: usize = 5;
 
-/// All warnings, by kind, in the order in which kinds first appear; results last.
-pub fn warnings(runs: &[RunInput]) -> Vec<WarningGroup> {
-    let mut found: Vec<(Warning, Vec<&str>)> = Vec::new();
+/// All warnings, of the sweep and of its runs, by kind, in the order in which kinds first appear; results last.
+pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
+    // Those of the sweep are about no run in particular.
+    let mut found: Vec<(Warning, Vec<&str>)> = sweep.iter().map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
         // A result is judged here, from what is stored: also of runs of versions that did not warn.
         let judged = of_result(run);
@@ -65,12 +68,13 @@ fn of_result(run: &RunInput) -> Option<Warning> {
     let (metrics, baseline) = (run.run.final_metrics.as_ref()?, Baseline::of(run)?);
     let split = split_name(run.measured_on());
     let name = |id| label_name(run, id);
-    let message = match baseline.against(metrics) {
-        Standing::OneClass(id) => format!("predicts one class: “{}” for every row of the {split} split", name(id)),
-        Standing::NoBetter => {
-            format!("no better on the {split} split than always answering “{}”", name(baseline.label))
+    let metric = run.run.config.checkpoint.metric;
+    let message = match metrics.no_result(baseline.label, metric)? {
+        NoResult::OneClass(id) => format!("predicts one class: “{}” for every row of the {split} split", name(id)),
+        NoResult::NoBetter { .. } => {
+            let by = if metric == Metric::MacroF1 { " (macro-F1)" } else { "" };
+            format!("no better on the {split} split than always answering “{}”{by}", name(baseline.label))
         }
-        Standing::Unsure { .. } | Standing::Better { .. } => return None,
     };
     Some(Warning::new(Kind::Result, message))
 }
@@ -84,6 +88,7 @@ fn heading(kind: Kind) -> String {
 /// The runs that a warning is about, of so many.
 fn who(names: &[&str], of: usize) -> String {
     match names.len() {
+        0 => String::new(),
         _ if of == 1 => String::new(),
         n if n == of => "all runs".into(),
         n if n > MOST_RUNS => format!("{} and {} more", names[..MOST_RUNS].join("; "), n - MOST_RUNS),

@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use rusqlite::Connection;
 
 use super::{testing::*, *};
-use crate::event::{Event, FailureKind, Outcome, Split, When};
+use crate::{
+    event::{Event, FailureKind, Outcome, Split, When},
+    warning::{Kind, Warning},
+};
 
 mod read;
 mod write;
@@ -42,6 +45,7 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         spec_text: "name = \"a\"\n".into(),
         extends: vec![SpecFile { path: "experiments/base.toml".into(), text: "[train]\nlr = 1e-5\n".into() }],
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
+        warnings: vec![Warning::new(Kind::Sweep, "two points mean the same run")],
         runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }
 }
