@@ -157,7 +157,7 @@ mod tests {
             ("{}", 1, "`{` found, expected the `[` of a JSON array"),
             ("[\n1]", 2, "`1` found, expected an object of the array"),
             ("[{}\n{}]", 2, "`{` found, expected a comma or the `]` of the array"),
-            ("[{},\n]", 2, "`]` found, expected an object of the array"),
+            ("[{},\n]", 2, "a comma before the `]` of the array: remove the comma"),
             ("[{}", 1, "the end of the file found, expected a comma or the `]` of the array"),
             ("[\n{\"a\": \"\n", 2, "the file ends within the object that begins here"),
             ("[] x", 1, "`x` found, expected the end of the file, after the array"),

@@ -54,7 +54,11 @@ fn what_is_odd_about_a_sweep_stays_with_it() {
     let said = "sweep.max_runs = 1 leaves 1 of the 2 runs undone";
     assert!(place.ok(&["list", "small"]).contains(&format!("warning: {said}")));
     place.ok(&["report", "small", "--out", "report"]);
-    assert!(fs::read_to_string(place.path("report/report.md")).expect("the report").contains(said));
+    assert!(
+        fs::read_to_string(place.path("report/report.md"))
+            .expect("the report")
+            .contains("leaves 1 of the 2 runs undone")
+    );
     // The next plan takes its place.
     place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
     assert!(!place.ok(&["list", "small"]).contains("warning: sweep.max_runs"));
