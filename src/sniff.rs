@@ -199,6 +199,42 @@ pub fn kind_of_file(path: &Path) -> io::Result<Option<FileKind>> {
     Ok(kind_of(&head))
 }
 
+/// The byte order mark of UTF-8.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a file that should be a JSON object is none, and what to do: `error` is what the parser says of it.
+pub fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
+    match kind_of(bytes) {
+        Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected JSON"),
+        _ if bytes.starts_with(MARK) => {
+            "it begins with a byte order mark, which JSON must not have and transformers refuses: save it \
+                                         as UTF-8 without one (`tail -c +4 FILE`)"
+                .into()
+        }
+        _ => match word_at(bytes, error) {
+            Some(word) => format!(
+                "{word} in line {} is not JSON, though Python writes and reads it: put null or a number in its place",
+                error.line()
+            ),
+            None => format!("not a JSON object: {error}"),
+        },
+    }
+}
+
+/// The number of Python's that is no number of JSON, where the parser stopped at one.
+fn word_at(bytes: &[u8], error: &serde_json::Error) -> Option<&'static str> {
+    const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+    if error.is_data() {
+        return None;
+    }
+    let line = bytes.split(|byte| *byte == b'\n').nth(error.line().checked_sub(1)?)?;
+    // The parser names a column at the word's beginning or just behind its first letters.
+    let starts = error.column().saturating_sub(3)..=error.column();
+    starts
+        .filter_map(|start| line.get(start..))
+        .find_map(|rest| WORDS.into_iter().find(|word| rest.starts_with(word.as_bytes())))
+}
+
 /// What a zip archive holds, by the names that are in its first bytes.
 fn zip(head: &[u8]) -> FileKind {
     let has = |words: &[u8]| head.windows(words.len()).any(|window| window == words);
@@ -240,7 +276,7 @@ fn text(head: &[u8]) -> Option<FileKind> {
     {
         return Some(FileKind::Utf32);
     }
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let head = head.strip_prefix(MARK).unwrap_or(head).trim_ascii_start();
     if head.starts_with(b"<") {
         let begins =
             |word: &str| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
@@ -326,6 +362,28 @@ mod tests {
         ];
         for (bytes, want) in table {
             assert_eq!(kind_of(bytes), *want, "{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(60)]));
+        }
+    }
+
+    #[test]
+    fn what_is_almost_json_says_what_to_change() {
+        let why = |text: &str| {
+            let error = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_err();
+            not_json(text.as_bytes(), &error)
+        };
+        assert!(why("\u{feff}{\"a\": 1}").starts_with("it begins with a byte order mark"), "{}", why("\u{feff}{}"));
+        for (text, words) in [
+            ("{\"a\": NaN}", "NaN in line 1 is not JSON"),
+            ("{\n  \"a\": 1,\n  \"b\": -Infinity\n}", "-Infinity in line 3 is not JSON"),
+            ("{\"a\": [1, Infinity]}", "Infinity in line 1 is not JSON"),
+            ("{\"a\":NaN}", "NaN in line 1"),
+            ("{\"a\": nan}", "not a JSON object: expected"),
+            ("{\"a\": 1,}", "not a JSON object: trailing comma"),
+            ("{'a': 1}", "not a JSON object: key must be a string"),
+            ("[1]", "not a JSON object: invalid type"),
+            ("<html>", "it is an HTML page"),
+        ] {
+            assert!(why(text).starts_with(words), "{text}: {}", why(text));
         }
     }
 

@@ -49,6 +49,18 @@ pub enum AssetError {
         /// What is wrong with it.
         what: String,
     },
+    /// Files of the weights that their list names are not beside it.
+    #[error(
+        "{} names {}, which {} not in its folder: copy or download {} too",
+        .index.display(), .missing.join(" and "), if .missing.len() == 1 { "is" } else { "are" },
+        if .missing.len() == 1 { "it" } else { "them" }
+    )]
+    NoShard {
+        /// The list.
+        index: PathBuf,
+        /// The files.
+        missing: Vec<String>,
+    },
     /// A source that has no files.
     #[error("`{0}` is made from scratch and has no files")]
     NoFiles(String),

@@ -163,6 +163,10 @@ pub(super) fn collect(
         let full = choice.full(name);
         files.push(match known.iter().find(|pin| pin.name == full) {
             Some(pin) => pin.clone(),
+            None if shards.contains(name) && !folder.join(name).exists() => {
+                let missing = shards.iter().filter(|name| !folder.join(name).exists()).cloned().collect();
+                return Err(AssetError::NoShard { index: folder.join(&choice.weights), missing });
+            }
             None => FilePin::of(&full, &folder.join(name))?,
         });
     }

@@ -295,7 +295,7 @@ fn prepare(
         for e in devices.iter().filter_map(|device| check_precision(&run.config, *device).err()) {
             note(&mut problems, &e, &run.name);
         }
-        match bench.prepare(run).and_then(|run| bench.check_numbers(&run).map(|()| run)) {
+        match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
             Ok(ready) => {
                 for e in devices.iter().filter_map(|device| device.supports(ready.requirements()).err()) {
                     note(&mut problems, &e, &run.name);

@@ -138,7 +138,7 @@ pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
     let (labels, seed) = (run.labels(), run.config.train.init_seed);
     let Some((files, known)) = run.files.as_ref().zip(run.known.as_ref()) else {
         let parameters = Parameters::fresh(&run.shape, labels.len(), seed)?;
-        return Ok(Loaded { parameters, notes: Vec::new() });
+        return Ok(Loaded { parameters, notes: Vec::new(), warnings: Vec::new() });
     };
     known.reading(
         |path| is_weights(Some(files), path),
@@ -162,6 +162,9 @@ fn train(
         line.event(Event::Warned(warning.clone())).map_err(End::Gone)?;
     }
     let loaded = load(run)?;
+    for warning in loaded.warnings {
+        line.event(Event::Warned(warning)).map_err(End::Gone)?;
+    }
     for message in loaded.notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;
     }

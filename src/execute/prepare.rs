@@ -132,8 +132,8 @@ pub struct Workbench {
     splits: Memo<DataConfig, Splits>,
     origins: Memo<Source, Origin>,
     opened: Memo<PathBuf, Weights>,
-    /// Models whose numbers were found to be sound: what decides which of the file's tensors they use.
-    sound: Vec<(PathBuf, BertConfig, Labels)>,
+    /// Models whose numbers were found to be sound: what decides which of the file's tensors they use, and what there is to say.
+    sound: Vec<(PathBuf, BertConfig, Labels, Vec<Warning>)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
     /// Rows whose tokens are looked at for what is probably a mistake.
@@ -289,21 +289,24 @@ impl Workbench {
     }
 
     /// Reads the numbers that a run begins with, and refuses those that are NaN or infinite: once for all runs that begin alike.
+    /// Adds to the run's warnings what they show.
     ///
     /// # Errors
     /// [`crate::model::ModelError::NotFinite`] with the tensors' names.
-    pub fn check_numbers(&mut self, run: &Prepared) -> Result<(), ExecuteError> {
+    pub fn check_numbers(&mut self, run: &mut Prepared) -> Result<(), ExecuteError> {
         let Some(files) = &run.files else { return Ok(()) };
         let (path, labels) = (&files.weights, run.labels());
         // Dropout is no matter of the weights.
         let mut shape = run.shape.clone();
         shape.set_dropout(0.0);
-        if self.sound.iter().any(|(p, s, l)| p == path && *s == shape && *l == labels) {
+        if let Some((.., said)) = self.sound.iter().find(|(p, s, l, _)| p == path && *s == shape && *l == labels) {
+            run.warnings.extend(said.iter().cloned());
             return Ok(());
         }
         let weights = self.opened.get(path.clone(), || Ok(Weights::open(path)?))?;
-        Parameters::check_numbers(&shape, &labels, &weights)?;
-        self.sound.push((path.clone(), shape, labels));
+        let said = Parameters::check_numbers(&shape, &labels, &weights)?;
+        run.warnings.extend(said.iter().cloned());
+        self.sound.push((path.clone(), shape, labels, said));
         Ok(())
     }
 }

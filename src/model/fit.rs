@@ -1,10 +1,14 @@
 //! How the tensors of a weights file serve a classifier: which is which, what is missing, what becomes of the head.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::{
     BertConfig, Labels, ModelError, Names, Weights,
     head::{self, Kept},
+    names::{canonical, is_counter, layers, prefixes},
     parameters::{layout, some_lines},
 };
 use crate::warning::{Kind, Warning};
@@ -45,75 +49,95 @@ pub(super) struct Fit {
     pub said: Said,
 }
 
-/// Shapes of a file's tensors, by the names they have there.
-type Shapes<'a> = BTreeMap<&'a str, &'a [usize]>;
-
-/// transformers' name of a tensor that goes by one of its older or shorter names, and how far the name is from that.
-fn canonical(name: &str) -> (String, usize) {
-    let mut steps = 0;
-    let mut take = |is: bool| {
-        steps += usize::from(is);
-        is
-    };
-    let bare = name.strip_prefix("module.");
-    take(bare.is_some());
-    let name = bare.unwrap_or(name);
-    let is_short = ["embeddings.", "encoder.", "pooler."].iter().any(|p| name.starts_with(p));
-    let name = if take(is_short) { format!("bert.{name}") } else { name.to_string() };
-    let name = match name.rsplit_once('.') {
-        Some((rest, "gamma")) if take(true) => format!("{rest}.weight"),
-        Some((rest, "beta")) if take(true) => format!("{rest}.bias"),
-        _ => name,
-    };
-    (name, steps)
+/// A tensor of a file, as far as it decides whether the file fits.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Entry<'a> {
+    /// Floating-point numbers, in this shape.
+    Weight(&'a [usize]),
+    /// Numbers of another type, which are not read.
+    Other(&'a str),
 }
 
-/// The layers of an encoder that a file has.
-fn layers<'a>(names: impl Iterator<Item = &'a String>) -> usize {
-    let number = |name: &String| name.strip_prefix("bert.encoder.layer.")?.split('.').next()?.parse::<usize>().ok();
-    names.filter_map(number).max().map_or(0, |last| last.saturating_add(1))
+/// A file's tensors, by the names they have there.
+pub(super) type Entries<'a> = BTreeMap<&'a str, Entry<'a>>;
+
+/// A file's tensors under transformers' names.
+#[derive(Default)]
+struct Found<'a> {
+    /// Of several that could be the same weight, the one whose name is nearest to transformers': how far it is, its name in the
+    /// file, its shape.
+    weights: BTreeMap<String, (usize, &'a str, &'a [usize])>,
+    /// The others.
+    doubled: BTreeMap<String, Vec<&'a str>>,
+    /// Tensors whose numbers are not read: the name in the file and the type.
+    others: BTreeMap<String, (&'a str, &'a str)>,
+}
+
+impl<'a> Found<'a> {
+    fn of(entries: &Entries<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, entry) in entries {
+            let (canonical, steps) = canonical(name);
+            let shape = match *entry {
+                Entry::Weight(shape) => shape,
+                Entry::Other(dtype) => {
+                    found.others.entry(canonical).or_insert((name, dtype));
+                    continue;
+                }
+            };
+            match found.weights.get(&canonical).copied() {
+                None => drop(found.weights.insert(canonical, (steps, name, shape))),
+                Some(before) => {
+                    let this = (steps, *name, shape);
+                    let (best, rest) =
+                        if (steps, *name) < (before.0, before.1) { (this, before) } else { (before, this) };
+                    found.weights.insert(canonical.clone(), best);
+                    found.doubled.entry(canonical).or_default().push(rest.1);
+                }
+            }
+        }
+        found
+    }
+
+    fn weight(&self, name: &str) -> Option<(&'a str, &'a [usize])> {
+        self.weights.get(name).map(|(_, in_file, shape)| (*in_file, *shape))
+    }
+
+    /// What is wrong with a tensor that is there, but not as numbers that are read.
+    fn of_another_type(&self, name: &str) -> Option<String> {
+        let (in_file, dtype) = self.others.get(name)?;
+        Some(format!(
+            "  {in_file}: its numbers are {dtype}, wanted floating-point ones (float32, float16, bfloat16 or float64)"
+        ))
+    }
 }
 
 impl Fit {
     /// For the tensors of a file. `names` are those that the file's head has rows for.
     pub fn of_file(config: &BertConfig, labels: &Labels, names: &Names, weights: &Weights) -> Result<Self, ModelError> {
-        let other = |name: &str| weights.other(name);
-        Self::new(config, labels, names, &weights.shapes().collect(), &other, weights.path())
+        let shapes = weights.shapes().map(|(name, shape)| (name, Entry::Weight(shape)));
+        let others = weights.others().map(|(name, dtype)| (name, Entry::Other(dtype)));
+        Self::new(config, labels, names, &shapes.chain(others).collect(), weights.path())
     }
 
-    /// `other` tells the type of tensors that hold no weights.
+    /// For these tensors, of a file at `path`.
     ///
     /// # Errors
-    /// With every tensor that is missing or of a wrong shape.
-    pub fn new<'a>(
+    /// With every tensor that is missing, of a wrong shape or of a type that is not read.
+    pub fn new(
         config: &BertConfig,
         labels: &Labels,
         names: &Names,
-        shapes: &Shapes,
-        other: &dyn Fn(&str) -> Option<&'a str>,
+        entries: &Entries,
         path: &Path,
     ) -> Result<Self, ModelError> {
         let mut said = Said::default();
-        // Of several that could be the same weight, the one whose name is nearest to transformers'.
-        let mut found: BTreeMap<String, (usize, &str)> = BTreeMap::new();
-        let mut doubled: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for name in shapes.keys() {
-            let (canonical, steps) = canonical(name);
-            let twin = found.get(&canonical).copied();
-            match twin {
-                None => drop(found.insert(canonical, (steps, name))),
-                Some(before) => {
-                    let (best, rest) =
-                        if (steps, *name) < before { ((steps, *name), before.1) } else { (before, *name) };
-                    found.insert(canonical.clone(), best);
-                    doubled.entry(canonical).or_default().push(rest);
-                }
-            }
-        }
+        let found = Found::of(entries);
         let refused = |problems: String| Err(ModelError::Tensors { path: path.into(), problems });
-        let (wanted, there) = (config.num_hidden_layers, layers(found.keys()));
+        let (wanted, there) = (config.num_hidden_layers, layers(found.weights.keys().chain(found.others.keys())));
         if there > 0 && there < wanted {
-            return refused(format!("  config.json's num_hidden_layers is {wanted}, the file has {there} layers"));
+            let there = counted(there, "layer");
+            return refused(format!("  config.json's num_hidden_layers is {wanted}, the file has {there}"));
         }
         if there > wanted {
             let first = if wanted == 1 { "the first one is".into() } else { format!("the first {wanted} are") };
@@ -126,28 +150,40 @@ impl Fit {
         }
 
         let layout = layout(config, labels.len());
-        let (mut written, mut problems) = (BTreeMap::new(), Vec::new());
-        for (name, wanted) in layout.iter().filter(|(name, _)| !name.starts_with("classifier.")) {
-            match found.get(name) {
-                Some((_, in_file)) if shapes[in_file] == wanted.as_slice() => {
+        let (mut written, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut is_quantised = false;
+        for (name, wanted) in &layout {
+            let is_head = name.starts_with("classifier.");
+            match found.weight(name) {
+                // Its shape may be that of another number of labels.
+                Some(_) if is_head => {}
+                Some((in_file, shape)) if shape == wanted.as_slice() => {
                     written.insert(name.clone(), in_file.to_string());
                 }
-                Some((_, in_file)) => {
-                    problems.push(format!("  {in_file}: shape {:?}, wanted {wanted:?}", shapes[in_file]));
-                }
-                None => match other(name).or_else(|| other(name.trim_start_matches("bert."))) {
-                    Some(dtype) => {
-                        problems.push(format!("  {name}: its numbers are {dtype}, wanted floating-point ones"))
+                Some((in_file, shape)) => problems.push(format!("  {in_file}: shape {shape:?}, wanted {wanted:?}")),
+                None => match found.of_another_type(name) {
+                    Some(problem) => {
+                        is_quantised = true;
+                        problems.push(problem);
                     }
+                    None if is_head => {}
                     None if name.starts_with("bert.pooler.") => said.missing.push(name.clone()),
-                    None => problems.push(format!("  {name}: missing, wanted shape {wanted:?}")),
+                    None => missing.push((name.as_str(), wanted)),
                 },
             }
         }
-        if !problems.is_empty() {
-            return refused(some_lines(&problems));
+        if !problems.is_empty() || !missing.is_empty() {
+            problems.extend(absent(&missing, entries));
+            let advice = match is_quantised {
+                true => {
+                    "\n  a quantised model cannot be trained: save it with floating-point weights (in transformers: \
+                         model.dequantize(), then model.save_pretrained(DIR))"
+                }
+                false => "",
+            };
+            return refused(some_lines(&problems) + advice);
         }
-        for (name, twins) in doubled.iter().filter(|(name, _)| written.contains_key(*name)) {
+        for (name, twins) in found.doubled.iter().filter(|(name, _)| written.contains_key(*name)) {
             let (used, twins) = (&written[name], twins.join(", "));
             let message =
                 format!("the weights file has the same weight under several names: {used} is used, not {twins}");
@@ -155,34 +191,37 @@ impl Fit {
         }
 
         let mut fit = Self { layout, written, rows: None, said };
-        fit.take_head(config, labels, names, shapes, &found);
-        let used: Vec<&str> = fit.written.values().map(String::as_str).collect();
-        let is_head = |name: &&str| fit.said.unused.iter().any(|unused| *unused == canonical(name).0);
-        let left: Vec<&str> =
-            shapes.keys().copied().filter(|name| !used.contains(name)).filter(|name| !is_head(name)).collect();
-        if !left.is_empty() {
-            let more = if left.len() > 3 { ", …" } else { "" };
-            let first = left[..left.len().min(3)].join(", ");
-            fit.said.kept.push(format!("{} tensors of the weights file are not used: {first}{more}", left.len()));
-        }
+        fit.take_head(config, labels, names, &found);
+        fit.say_what_is_left(entries);
         Ok(fit)
     }
 
+    /// Notes the tensors of the file that are not used.
+    fn say_what_is_left(&mut self, entries: &Entries) {
+        let used: BTreeSet<&str> = self.written.values().map(String::as_str).collect();
+        let is_told_or_no_matter = |name: &str| {
+            let (canonical, _) = canonical(name);
+            self.said.unused.contains(&canonical) || is_counter(&canonical)
+        };
+        let left: Vec<&str> =
+            entries.keys().copied().filter(|name| !used.contains(name) && !is_told_or_no_matter(name)).collect();
+        if !left.is_empty() {
+            let more = if left.len() > 3 { ", …" } else { "" };
+            let first = left[..left.len().min(3)].join(", ");
+            let are = if left.len() == 1 { "is" } else { "are" };
+            let count = counted(left.len(), "tensor");
+            self.said.kept.push(format!("{count} of the weights file {are} not used: {first}{more}"));
+        }
+    }
+
     /// Decides on the head: it is kept whole or not at all.
-    fn take_head(
-        &mut self,
-        config: &BertConfig,
-        labels: &Labels,
-        names: &Names,
-        shapes: &Shapes,
-        found: &BTreeMap<String, (usize, &str)>,
-    ) {
+    fn take_head(&mut self, config: &BertConfig, labels: &Labels, names: &Names, found: &Found) {
         const HEAD: [&str; 2] = ["classifier.weight", "classifier.bias"];
-        let [weight, bias] = HEAD.map(|name| found.get(name).map(|(_, in_file)| (*in_file, shapes[in_file])));
+        let [weight, bias] = HEAD.map(|name| found.weight(name));
         let warn = |said: &mut Said, message| said.warnings.push(Warning::new(Kind::Model, message));
         let Some((weight, shape)) = weight else {
             // A bias alone is no head.
-            let (there, missing) = HEAD.into_iter().partition::<Vec<_>, _>(|name| found.contains_key(*name));
+            let (there, missing) = HEAD.into_iter().partition::<Vec<_>, _>(|name| found.weights.contains_key(*name));
             self.said.missing.extend(missing.into_iter().map(String::from));
             self.said.unused.extend(there.into_iter().map(String::from));
             return;
@@ -202,7 +241,8 @@ impl Fit {
         match kept {
             Kept::Not(why) => {
                 warn(&mut self.said, why);
-                let (there, missing) = HEAD.into_iter().partition::<Vec<_>, _>(|name| found.contains_key(*name));
+                let (there, missing) =
+                    HEAD.into_iter().partition::<Vec<_>, _>(|name| found.weights.contains_key(*name));
                 self.said.missing.extend(missing.into_iter().map(String::from));
                 self.said.unused.extend(there.into_iter().map(String::from));
                 return;
@@ -216,6 +256,9 @@ impl Fit {
                 self.said.kept.push(note);
                 self.rows = Some(rows);
             }
+        }
+        for doubt in config.doubts_of_the_head(shape[0]) {
+            warn(&mut self.said, doubt);
         }
         self.written.insert(HEAD[0].into(), weight.into());
         match bias {
@@ -233,4 +276,39 @@ impl Fit {
     pub fn fresh(&self) -> impl Iterator<Item = &str> {
         self.layout.iter().map(|(name, _)| name.as_str()).filter(|name| !self.written.contains_key(*name))
     }
+}
+
+/// A number of things.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What to say of tensors that a file does not have under the names looked for: under which it has them, or else which it has.
+fn absent(missing: &[(&str, &Vec<usize>)], entries: &Entries) -> Vec<String> {
+    /// Names of the file that are shown.
+    const SHOWN: usize = 4;
+    let mut open: BTreeSet<&str> = missing.iter().map(|(name, _)| *name).collect();
+    let mut lines = Vec::new();
+    let found = prefixes(&open, entries.keys().copied());
+    for (prefix, names) in found.iter().filter(|(_, names)| 2 * names.len() > missing.len()) {
+        let first = names.values().next().copied().unwrap_or_default();
+        lines.push(format!(
+            "  the file has {} with `{prefix}` before the name ({first}, …), under which transformers does not find them either: \
+             rename them, in Python {{name.removeprefix({prefix:?}): tensor for name, tensor in tensors.items()}}",
+            counted(names.len(), "tensor")
+        ));
+        open.retain(|name| !names.contains_key(*name));
+    }
+    let is_open = |(name, _): &&(&str, &Vec<usize>)| open.contains(name);
+    lines.extend(
+        missing.iter().filter(is_open).map(|(name, wanted)| format!("  {name}: missing, wanted shape {wanted:?}")),
+    );
+    let (all, shown) = (entries.len(), entries.len().min(SHOWN));
+    if found.is_empty() && all > 0 && missing.len() > all / 2 {
+        let names: Vec<&str> = entries.keys().take(shown).copied().collect();
+        let more = if all > shown { format!(" and {} more", all - shown) } else { String::new() };
+        // Before the long list.
+        lines.insert(0, format!("  the file has {}: {}{more}", counted(all, "tensor"), names.join(", ")));
+    }
+    lines
 }

@@ -7,6 +7,7 @@ mod config;
 mod fit;
 mod folder;
 mod head;
+mod names;
 mod parameters;
 mod sealed;
 mod tensors;

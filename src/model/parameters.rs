@@ -6,10 +6,13 @@ use candle_core::{Device, Tensor, Var};
 
 use super::{
     BertConfig, Labels, ModelError, Names, Weights,
-    fit::{Fit, Said},
+    fit::{Entry, Fit, Said},
     weights::not_finite,
 };
-use crate::random::{Purpose, Stream};
+use crate::{
+    random::{Purpose, Stream},
+    warning::{Kind, Warning},
+};
 
 /// All weights, in transformers' order and under its names.
 pub struct Parameters {
@@ -24,6 +27,8 @@ pub struct Loaded {
     pub parameters: Parameters,
     /// One sentence each.
     pub notes: Vec<String>,
+    /// What of their numbers is legal and probably a mistake.
+    pub warnings: Vec<Warning>,
 }
 
 /// Name and shape of every weight.
@@ -105,26 +110,60 @@ fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
     }
 }
 
-/// Tensors that hold numbers with which nothing can be computed.
+/// What the numbers of a file's tensors show.
 #[derive(Default)]
-struct Bad(Vec<String>);
+struct Looked {
+    /// Lines on tensors with which nothing can be computed.
+    bad: Vec<String>,
+    /// Tensors that let nothing of a text through.
+    zero: Vec<String>,
+}
 
-impl Bad {
-    /// Looks at a tensor's numbers.
-    fn look(&mut self, name: &str, values: &[f32]) {
+impl Looked {
+    /// Looks at the numbers of the parameter `name`, which is called `in_file` in the file.
+    fn look(&mut self, name: &str, in_file: &str, shape: &[usize], values: &[f32]) {
         let bad = not_finite(values);
         if bad > 0 {
             let count = |n: usize| crate::format::count(n as u64);
-            self.0.push(format!("  {name}: {} of {} numbers", count(bad), count(values.len())));
+            self.bad.push(format!("  {in_file}: {} of {} numbers", count(bad), count(values.len())));
+        }
+        if carries_the_text(name, shape) && values.iter().all(|value| *value == 0.0) {
+            self.zero.push(in_file.into());
         }
     }
 
-    fn refuse(self, path: &Path) -> Result<(), ModelError> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(ModelError::NotFinite { path: path.into(), tensors: some_lines(&self.0) }),
+    /// What is legal and probably a mistake.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFinite`] with the tensors that hold NaN or infinity.
+    fn judge(self, path: &Path) -> Result<Vec<Warning>, ModelError> {
+        const SHOWN: usize = 5;
+        if !self.bad.is_empty() {
+            return Err(ModelError::NotFinite { path: path.into(), tensors: some_lines(&self.bad) });
         }
+        let more = match self.zero.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (weights, it) = match self.zero.len() {
+            1 => ("a weight of the model's file is", "it"),
+            _ => ("weights of the model's file are", "them"),
+        };
+        let message = format!(
+            "{weights} zero throughout ({}{more}): nothing of a text gets through {it}, and training may \
+             never change that; a file that was not filled or a damaged copy, most likely: take another file",
+            self.zero[..self.zero.len().min(SHOWN)].join(", ")
+        );
+        Ok((!self.zero.is_empty()).then(|| Warning::new(Kind::Model, message)).into_iter().collect())
     }
+}
+
+/// Whether all of a text goes through a parameter: where it is zero throughout, nothing of the text is left. Embeddings of positions
+/// and types may be zero, and a head may begin so.
+fn carries_the_text(name: &str, shape: &[usize]) -> bool {
+    let is_one_of_several = ["position_embeddings.", "token_type_embeddings."].iter().any(|part| name.contains(part));
+    let is_matrix = shape.len() == 2 && !is_one_of_several && !name.starts_with("classifier.");
+    (is_matrix || name.ends_with("LayerNorm.weight")) && !shape.contains(&0)
 }
 
 /// The first of many lines, and how many more there are.
@@ -156,19 +195,18 @@ impl Parameters {
         path: &Path,
         seed: u64,
     ) -> Result<Loaded, ModelError> {
-        let shapes = found.iter().map(|(name, tensor)| (name.as_str(), tensor.dims())).collect();
-        let fit = Fit::new(config, &labels.into(), &config.names(), &shapes, &|_| None, path)?;
-        let mut bad = Bad::default();
-        let loaded = Self::of(config, &fit, seed, |name| {
-            let tensor = found.remove(name).expect("each tensor is read once");
+        let entries = found.iter().map(|(name, tensor)| (name.as_str(), Entry::Weight(tensor.dims()))).collect();
+        let fit = Fit::new(config, &labels.into(), &config.names(), &entries, path)?;
+        let mut looked = Looked::default();
+        let loaded = Self::of(config, &fit, seed, |name, in_file| {
+            let tensor = found.remove(in_file).expect("each tensor is read once");
             crate::kernels::with_f32(&tensor, |values| {
-                bad.look(name, values);
+                looked.look(name, in_file, tensor.dims(), values);
                 Ok(())
             })?;
             Ok(tensor)
         })?;
-        bad.refuse(path)?;
-        Ok(loaded)
+        Ok(Loaded { warnings: looked.judge(path)?, ..loaded })
     }
 
     /// The same, from a file whose tensors are read one by one.
@@ -188,26 +226,25 @@ impl Parameters {
     }
 
     fn read_as(config: &BertConfig, fit: &Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
-        let mut bad = Bad::default();
-        let loaded = Self::of(config, fit, seed, |name| {
-            let values = weights.numbers(name)?;
-            bad.look(name, &values);
-            Ok(Tensor::from_vec(values, weights.shape(name), &Device::Cpu)?)
+        let mut looked = Looked::default();
+        let loaded = Self::of(config, fit, seed, |name, in_file| {
+            let values = weights.numbers(in_file)?;
+            looked.look(name, in_file, weights.shape(in_file), &values);
+            Ok(Tensor::from_vec(values, weights.shape(in_file), &Device::Cpu)?)
         })?;
-        bad.refuse(weights.path())?;
-        Ok(loaded)
+        Ok(Loaded { warnings: looked.judge(weights.path())?, ..loaded })
     }
 
     fn of(
         config: &BertConfig,
         fit: &Fit,
         seed: u64,
-        mut read: impl FnMut(&str) -> Result<Tensor, ModelError>,
+        mut read: impl FnMut(&str, &str) -> Result<Tensor, ModelError>,
     ) -> Result<Loaded, ModelError> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in &fit.layout {
             let tensor = match fit.source(name) {
-                Some(written) => read(written)?,
+                Some(written) => read(name, written)?,
                 None => fresh(config, name, shape, seed)?,
             };
             let tensor = match &fit.rows {
@@ -220,7 +257,8 @@ impl Parameters {
             tensors.insert(name.clone(), tensor);
         }
         let names = fit.layout.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Loaded { parameters: Self { names, tensors, trainable: Vec::new() }, notes: fit.said.notes(Some(seed)) })
+        let parameters = Self { names, tensors, trainable: Vec::new() };
+        Ok(Loaded { parameters, notes: fit.said.notes(Some(seed)), warnings: Vec::new() })
     }
 
     /// Whether every prefix in `freeze` begins a parameter's name, every word in `no_decay` is part of one, and the weights
@@ -247,14 +285,17 @@ impl Parameters {
         Ok(said)
     }
 
-    /// Reads all numbers that a model would begin with, and refuses those that are NaN or infinite.
-    pub fn check_numbers(config: &BertConfig, labels: &Labels, weights: &Weights) -> Result<(), ModelError> {
+    /// Reads all numbers that a model would begin with, and refuses those that are NaN or infinite. Gives what of them is legal
+    /// and probably a mistake.
+    pub fn check_numbers(config: &BertConfig, labels: &Labels, weights: &Weights) -> Result<Vec<Warning>, ModelError> {
         let fit = Fit::of_file(config, labels, &config.names(), weights)?;
-        let mut bad = Bad::default();
-        for name in fit.layout.iter().filter_map(|(name, _)| fit.source(name)) {
-            bad.look(name, &weights.numbers(name)?);
+        let mut looked = Looked::default();
+        for (name, shape) in &fit.layout {
+            if let Some(in_file) = fit.source(name) {
+                looked.look(name, in_file, shape, &weights.numbers(in_file)?);
+            }
         }
-        bad.refuse(weights.path())
+        looked.judge(weights.path())
     }
 
     /// Moves the weights to a device and makes variables of all that no prefix in `freeze` names.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::sniff::{self, FileKind};
+use crate::sniff;
 
 #[derive(Deserialize)]
 struct Index {
@@ -17,10 +17,8 @@ struct Index {
 /// # Errors
 /// What is wrong with the list: no JSON, no files, or a name that leads out of its folder.
 pub fn shards(index: &str) -> Result<Vec<String>, String> {
-    let index: Index = serde_json::from_str(index).map_err(|e| match sniff::kind_of(index.as_bytes()) {
-        Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected a list of weight files"),
-        _ => format!("it is no list of weight files: {e}"),
-    })?;
+    let index: Index = serde_json::from_str(index)
+        .map_err(|e| format!("it is no list of weight files: {}", sniff::not_json(index.as_bytes(), &e)))?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     let plain =
         |name: &&String| name.ends_with(".safetensors") && !name.contains(['/', '\\', ':']) && !name.starts_with('.');

@@ -12,14 +12,14 @@ use taper::{
 use crate::{file, place, taper, values};
 
 /// The shape of `tiny_bert.bin` with more keys.
-fn config(more: Value) -> BertConfig {
+pub fn config(more: Value) -> BertConfig {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
     fs::write(&path, shape(more).to_string()).expect("a config");
     BertConfig::read(&path).expect("a sound config")
 }
 
-fn shape(more: Value) -> Value {
+pub fn shape(more: Value) -> Value {
     let mut shape = json!({
         "model_type": "bert", "vocab_size": 12, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2,
         "intermediate_size": 8, "max_position_embeddings": 8,
@@ -28,12 +28,12 @@ fn shape(more: Value) -> Value {
     shape
 }
 
-fn tensor(values: impl IntoIterator<Item = f32>, shape: &[usize]) -> Tensor {
+pub fn tensor(values: impl IntoIterator<Item = f32>, shape: &[usize]) -> Tensor {
     Tensor::from_iter(values, &Device::Cpu).and_then(|t| t.reshape(shape)).expect("a tensor")
 }
 
 /// The tensors of `tiny_bert.bin` with a head of so many rows; row i holds i.
-fn with_head(rows: usize) -> BTreeMap<String, Tensor> {
+pub fn with_head(rows: usize) -> BTreeMap<String, Tensor> {
     let mut found = read_weights(&file()).expect("a readable file");
     let each = (0..rows).flat_map(|row| [row as f32; 4]);
     found.insert("classifier.weight".into(), tensor(each, &[rows, 4]));
@@ -41,7 +41,7 @@ fn with_head(rows: usize) -> BTreeMap<String, Tensor> {
     found
 }
 
-fn neg_pos() -> Labels {
+pub fn neg_pos() -> Labels {
     let label = |(name, value): (&str, &str)| Label { name: name.into(), values: vec![value.into()] };
     Labels([("neg", "0"), ("pos", "1")].map(label).into())
 }
@@ -91,13 +91,13 @@ fn a_head_for_something_else_is_a_new_one() {
     }
 }
 
-fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) {
+pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) {
     let named: Vec<Named> = tensors.iter().map(|(name, tensor)| Named::of(name.clone(), tensor)).collect();
     write_tensors(path, &named, &BTreeMap::new()).expect("a file");
 }
 
 /// Warnings for a file of these tensors.
-fn warnings(tensors: &BTreeMap<String, Tensor>, more: Value) -> Result<Vec<Warning>, String> {
+pub fn warnings(tensors: &BTreeMap<String, Tensor>, more: Value) -> Result<Vec<Warning>, String> {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     write(&path, tensors);
@@ -124,7 +124,7 @@ fn of_several_names_of_a_weight_transformers_own_is_used() {
 #[test]
 fn layers_are_counted_before_anything_is_listed() {
     let error = warnings(&with_head(2), json!({"num_hidden_layers": 900})).expect_err("refused");
-    assert!(error.ends_with("config.json's num_hidden_layers is 900, the file has 1 layers"), "{error}");
+    assert!(error.ends_with("config.json's num_hidden_layers is 900, the file has 1 layer"), "{error}");
     let mut found = with_head(2);
     for (name, tensor) in with_head(2) {
         found.insert(name.replace("layer.0", "layer.1"), tensor);
@@ -147,7 +147,7 @@ fn numbers_that_are_not_finite_are_refused_by_their_tensor() {
 }
 
 /// A spec whose model has these tensors and this config.
-fn folder(tensors: &BTreeMap<String, Tensor>, more: Value) -> tempfile::TempDir {
+pub fn folder(tensors: &BTreeMap<String, Tensor>, more: Value) -> tempfile::TempDir {
     let dir = place("");
     fs::remove_file(dir.path().join("model/pytorch_model.bin")).expect("a file");
     write(&dir.path().join("model/model.safetensors"), tensors);
@@ -172,6 +172,70 @@ fn plan_and_run_say_the_same_of_a_head() {
             assert!(text.contains(words), "{command}: no `{words}` in:\n{text}");
         }
     }
+}
+
+/// transformers names rows by id2label; label2id counts where there is none.
+#[test]
+fn ids_of_labels_may_be_written_as_texts() {
+    for (ids, want) in [
+        (json!({"neg": "0", "pos": "1"}), [0.0, 1.0]),
+        (json!({"pos": "0", "neg": "1"}), [1.0, 0.0]),
+        (json!({"pos": " 0", "neg": 1}), [1.0, 0.0]),
+        (json!({"pos": 0.0, "neg": 1.0}), [1.0, 0.0]),
+    ] {
+        let loaded = load(json!({ "label2id": ids }), 2);
+        assert_eq!(bias(&loaded), want, "{ids}");
+    }
+    for (ids, words) in [
+        (json!({"neg": "1", "pos": "2"}), "label2id does not count its labels from 0"),
+        (json!({"neg": "a", "pos": "b"}), "label2id has an id that is no whole number"),
+        (json!({"neg": 0.5, "pos": 1}), "label2id has an id that is no whole number"),
+        (json!({"neg": null, "pos": 1}), "label2id has an id that is no whole number"),
+        (json!({"neg": "0", "pos": 0}), "label2id has an id twice"),
+    ] {
+        let said = warnings(&with_head(2), json!({ "label2id": ids })).expect("it fits");
+        assert!(said.len() == 1 && said[0].message.contains(words), "{said:?}");
+    }
+}
+
+#[test]
+fn a_config_that_makes_a_kept_head_doubtful_is_warned_of() {
+    let names = json!({"0": "neg", "1": "pos"});
+    let with = |more: Value| {
+        let mut config = json!({ "id2label": names });
+        config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let said = warnings(&with_head(2), config).expect("it fits");
+        said.into_iter().map(|warning| warning.message).collect::<Vec<_>>()
+    };
+    for more in [
+        json!({"label2id": {"neg": 0, "pos": 1}}),
+        json!({"label2id": {"neg": "0", "pos": "1"}}),
+        json!({"label2id": {}}),
+        json!({"problem_type": "single_label_classification", "num_labels": 2}),
+        json!({"problem_type": null, "num_labels": null}),
+    ] {
+        assert_eq!(with(more.clone()), [""; 0], "{more}");
+    }
+    for (more, words) in [
+        (json!({"label2id": {"neg": 1, "pos": 0}}), "id 0 is `neg` in id2label and `pos` in label2id"),
+        (json!({"label2id": {"neg": "1", "pos": "0"}}), "id 0 is `neg` in id2label and `pos` in label2id"),
+        (json!({"label2id": {"LABEL_0": 0, "LABEL_1": 1}}), "id 0 is `neg` in id2label and `LABEL_0` in label2id"),
+        (json!({"num_labels": 3}), "num_labels is 3, but the classifier head of the weights file has 2 rows"),
+        (json!({"num_labels": 1}), "num_labels is 1, but the classifier head"),
+        (
+            json!({"problem_type": "multi_label_classification"}),
+            "problem_type is `multi_label_classification`: the head was",
+        ),
+        (json!({"problem_type": "regression"}), "problem_type is `regression`: the head was trained to give numbers"),
+        (json!({"problem_type": "ranking"}), "problem_type is `ranking`: transformers knows no such problem"),
+    ] {
+        let said = with(more.clone());
+        assert!(said.len() == 1 && said[0].contains(words), "{more}: {said:?}");
+    }
+    // Of a head that is not kept nothing more is said.
+    let other = json!({"id2label": {"0": "a", "1": "b"}, "problem_type": "regression"});
+    let said = warnings(&with_head(2), other).expect("it fits");
+    assert!(said.len() == 1 && said[0].message.contains("is not used"), "{said:?}");
 }
 
 #[test]

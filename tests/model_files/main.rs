@@ -1,5 +1,6 @@
 //! Weights that come from elsewhere, and weights that are made anew.
 
+mod fits;
 mod heads;
 mod hostile;
 mod mutated;
@@ -64,7 +65,7 @@ fn an_old_pytorch_file_gives_every_weight_to_its_place() {
         loaded.notes,
         [
             "not in the weights file, initialised from seed 1: classifier.weight, classifier.bias",
-            "1 tensors of the weights file are not used: cls.predictions.bias",
+            "1 tensor of the weights file is not used: cls.predictions.bias",
         ]
     );
     let said = check(&config(4), 3).expect("the same without reading a weight");

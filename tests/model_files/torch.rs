@@ -44,7 +44,7 @@ fn every_way_in_which_torch_saves_is_read_alike() {
             found.iter().map(|(name, shape, values)| (name.as_str(), shape.as_slice(), values.clone())).collect();
         assert_eq!(found, want, "{name}");
         let weights = Weights::open(&fixture(name)).expect("the same");
-        assert_eq!((weights.other("ids"), weights.other("mask")), (Some("int64"), Some("bool")), "{name}");
+        assert_eq!(weights.others().collect::<Vec<_>>(), [("ids", "int64"), ("mask", "bool")], "{name}");
     }
     let mixed = values(fixture("mixed.bin"));
     assert_eq!(mixed.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["plain", "tagged"]);

@@ -90,7 +90,11 @@ impl Weights {
         let text = regular::read(path, LONGEST_INDEX).map_err(io)?;
         let text = String::from_utf8(text).map_err(|_| unreadable(path, "it is no UTF-8"))?;
         for name in shards(&text).map_err(|e| unreadable(path, e))? {
-            weights.add(&path.with_file_name(name))?;
+            let shard = path.with_file_name(&name);
+            if !shard.exists() {
+                return Err(unreadable(path, format!("it names {name}, which is not there: copy or download it too")));
+            }
+            weights.add(&shard)?;
         }
         Ok(weights)
     }
@@ -105,13 +109,14 @@ impl Weights {
             _ => torch::read(&mut file, size),
         };
         let found = found.map_err(|e| unreadable(path, e))?;
-        for (name, stored) in found.weights {
-            if self.tensors.insert(name.clone(), (self.files.len(), stored)).is_some() {
-                let path = self.path.clone();
-                let message = format!("tensor {name} is in more than one of its files");
-                return Err(ModelError::Weights { path, message });
-            }
+        let is_here = |name: &&String| self.tensors.contains_key(*name) || self.others.contains_key(*name);
+        if let Some(name) = found.weights.keys().chain(found.others.keys()).find(is_here) {
+            let path = self.path.clone();
+            let message = format!("tensor {name} is in more than one of its files");
+            return Err(ModelError::Weights { path, message });
         }
+        let index = self.files.len();
+        self.tensors.extend(found.weights.into_iter().map(|(name, stored)| (name, (index, stored))));
         self.others.extend(found.others);
         self.files.push((path.into(), Mutex::new(file)));
         Ok(())
@@ -135,9 +140,9 @@ impl Weights {
         &self.tensors[name].1.shape
     }
 
-    /// The type of the numbers of a tensor that holds none that could be weights: integers, most likely.
-    pub fn other(&self, name: &str) -> Option<&str> {
-        self.others.get(name).map(String::as_str)
+    /// Names of its other tensors, which hold no numbers that could be weights, with the type of these: integers, most likely.
+    pub fn others(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.others.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str()))
     }
 
     /// The numbers of the weight `name` as f32, in the shape's order.

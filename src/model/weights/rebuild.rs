@@ -69,6 +69,19 @@ const DTYPES: [(&str, &str, Dtype); 14] = [
     ("qint8", "QInt8Storage", Dtype::Other("qint8", 1)),
 ];
 
+/// Types that have no storage of their own: their storages count bytes.
+const NEWER: [&str; 9] = [
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+    "float4_e2m1fn_x2",
+    "uint16",
+    "uint32",
+    "uint64",
+];
+
 /// What a name means.
 ///
 /// # Errors
@@ -76,6 +89,7 @@ const DTYPES: [(&str, &str, Dtype); 14] = [
 pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
     let dtype =
         DTYPES.iter().find(|(dtype, storage, _)| name == *dtype || name == *storage).map(|(_, _, dtype)| *dtype);
+    let newer = NEWER.into_iter().find(|dtype| name == *dtype);
     let known = match (module, name) {
         ("collections", "OrderedDict") => Some(Global::OrderedDict),
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::Tensor),
@@ -92,8 +106,9 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
             "set" | "frozenset" | "bytearray" | "int" | "float" | "str" | "bool" | "complex",
         ) => Some(Global::Other),
         ("torch", _) if dtype.is_some() => dtype.map(Global::Dtype),
+        ("torch", _) if newer.is_some() => newer.map(|name| Global::Dtype(Dtype::Other(name, 1))),
         ("torch", _) if ["float8_", "uint", "float4_", "bits"].iter().any(|start| name.starts_with(start)) => {
-            Some(Global::Dtype(Dtype::Other("a type that is not read", 1)))
+            Some(Global::Dtype(Dtype::Other("of a type that is not known", 1)))
         }
         _ => None,
     };

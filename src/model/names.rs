@@ -1,0 +1,101 @@
+//! What the tensors of a weights file are called: transformers' names, older and shorter ones, and names that a wrapper around
+//! the model changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What wrappers put into a name, as a part of its own: DataParallel and averaged models, `torch.compile`, and those of
+/// activation checkpoints and of FSDP. No part of a BERT is called so.
+const WRAPPERS: [&str; 4] = ["module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"];
+
+/// transformers' name of a tensor that goes by one of its older or shorter names, and how far the name is from that.
+pub(super) fn canonical(name: &str) -> (String, usize) {
+    let mut steps = 0;
+    let mut take = |is: bool| {
+        steps += usize::from(is);
+        is
+    };
+    let parts: Vec<&str> = name.split('.').filter(|part| !take(WRAPPERS.contains(part))).collect();
+    let name = parts.join(".");
+    let is_short = ["embeddings.", "encoder.", "pooler."].iter().any(|p| name.starts_with(p));
+    let name = if take(is_short) { format!("bert.{name}") } else { name };
+    let name = match name.rsplit_once('.') {
+        Some((rest, "gamma")) if take(true) => format!("{rest}.weight"),
+        Some((rest, "beta")) if take(true) => format!("{rest}.bias"),
+        _ => name,
+    };
+    (name, steps)
+}
+
+/// Whether a tensor is a counter that every BERT has and no file need hold: no weight, and the same in all of them.
+pub(super) fn is_counter(canonical: &str) -> bool {
+    ["bert.embeddings.position_ids", "bert.embeddings.token_type_ids"].contains(&canonical)
+}
+
+/// The layers of an encoder that a file has.
+pub(super) fn layers<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    let number = |name: &String| name.strip_prefix("bert.encoder.layer.")?.split('.').next()?.parse::<usize>().ok();
+    names.filter_map(number).max().map_or(0, |last| last.saturating_add(1))
+}
+
+/// What stands before transformers' names where that keeps the tensors `missing` from being found: each prefix with the names that
+/// a file has them under; the one that gives most of them first.
+pub(super) fn prefixes<'a>(
+    missing: &BTreeSet<&str>,
+    names: impl Iterator<Item = &'a str>,
+) -> Vec<(&'a str, BTreeMap<String, &'a str>)> {
+    let mut found: BTreeMap<&str, BTreeMap<String, &str>> = BTreeMap::new();
+    for name in names {
+        let starts = name.match_indices('.').map(|(dot, _)| dot + 1);
+        for start in starts {
+            let (canonical, _) = canonical(&name[start..]);
+            if missing.contains(canonical.as_str()) {
+                found.entry(&name[..start]).or_default().insert(canonical, name);
+                break;
+            }
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(prefix, names)| (std::cmp::Reverse(names.len()), *prefix));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrappers_are_looked_past_wherever_they_are() {
+        let name = "bert.encoder.layer.0.output.dense.weight";
+        for (written, steps) in [
+            (name, 0),
+            ("encoder.layer.0.output.dense.weight", 1),
+            ("module.bert.encoder.layer.0.output.dense.weight", 1),
+            ("_orig_mod.bert.encoder.layer.0.output.dense.weight", 1),
+            ("_orig_mod.module.bert.encoder.layer.0.output.dense.weight", 2),
+            ("module._orig_mod.encoder.layer.0.output.dense.weight", 3),
+            ("module.module.bert.encoder.layer.0.output.dense.weight", 2),
+            ("bert._orig_mod.encoder.layer.0.output.dense.weight", 1),
+            ("bert.encoder.layer.0._orig_mod.output.dense.weight", 1),
+            ("bert.encoder.layer.0._checkpoint_wrapped_module.output.dense.weight", 1),
+        ] {
+            assert_eq!(canonical(written), (name.to_string(), steps), "{written}");
+        }
+        assert_eq!(canonical("module.embeddings.LayerNorm.gamma"), ("bert.embeddings.LayerNorm.weight".into(), 3));
+        assert_eq!(canonical("my_module.classifier.bias"), ("my_module.classifier.bias".into(), 0));
+    }
+
+    #[test]
+    fn what_stands_before_the_names_is_found() {
+        let missing = BTreeSet::from(["bert.pooler.dense.bias", "classifier.bias", "bert.embeddings.LayerNorm.bias"]);
+        let names = [
+            "student.classifier.bias",
+            "teacher.net.bert.pooler.dense.bias",
+            "student._orig_mod.pooler.dense.bias",
+            "other.weight",
+            "student.embeddings.LayerNorm.beta",
+        ];
+        let found = prefixes(&missing, names.into_iter());
+        let found: Vec<(&str, usize)> = found.iter().map(|(prefix, names)| (*prefix, names.len())).collect();
+        assert_eq!(found, [("student.", 3), ("teacher.net.", 1)]);
+    }
+}
