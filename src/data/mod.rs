@@ -13,6 +13,7 @@ mod delimited;
 mod encoding;
 mod error;
 mod gb18030;
+mod guarded;
 mod invisible;
 mod json;
 mod json_array;

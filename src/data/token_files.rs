@@ -27,7 +27,7 @@ pub(super) fn object(dir: &Path, name: &str) -> Result<Option<Map<String, Value>
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(map)) => Ok(Some(map)),
         Ok(_) => Err(unusable(dir, name, "expected a JSON object".into())),
-        Err(error) => Err(unreadable(dir, name, &bytes, &error.to_string())),
+        Err(error) => Err(unusable(dir, name, sniff::not_json(&bytes, &error))),
     }
 }
 

@@ -2,20 +2,25 @@
 
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokenizers::{
-    AddedToken, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, TruncationDirection, decoders,
-    models::wordpiece::WordPiece, normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
+    AddedToken, Model, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TruncationDirection,
+    decoders, models::wordpiece::WordPiece, normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
     processors::bert::BertProcessing,
 };
 
 use super::{
     DataError, Tokenizer,
     error::shorten,
+    guarded::guarded,
     token_files::{read_optional, unreadable, unusable},
     token_settings::{Class, Settings},
 };
-use crate::warning::{Kind, Warning, lines};
+use crate::{
+    sniff,
+    warning::{Kind, Warning, lines},
+};
 
 const FILE: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.txt";
@@ -40,18 +45,22 @@ impl Tokenizer {
         let settings = Settings::read(dir, file.is_some())?;
         if let Some(bytes) = file {
             let refuse = |what: String| unusable(dir, FILE, what);
-            let inner = tokenizers::Tokenizer::from_bytes(&bytes)
-                .map_err(|error| unreadable(dir, FILE, &bytes, &error.to_string()))?;
+            let inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(refuse)?;
+            let inner = inner.map_err(|error| refuse(why_unreadable(&bytes, &error)))?;
             check_growth(inner.get_normalizer()).map_err(refuse)?;
-            return Self::from_file(inner, settings).map_err(refuse);
+            let mut loaded = guarded(|| Self::from_file(inner, settings)).flatten().map_err(refuse)?;
+            loaded.file = Some(dir.join(FILE));
+            return Ok(loaded);
         }
         let Some(bytes) = read_optional(dir, VOCAB)? else {
             return Err(unusable(dir, "", "no tokenizer here: expected tokenizer.json or vocab.txt".into()));
         };
         let refuse = |what: String| unreadable(dir, VOCAB, &bytes, &what);
         let text = std::str::from_utf8(&bytes).map_err(|error| refuse(format!("it is not UTF-8: {error}")))?;
-        let mut loaded = Self::from_vocab_txt(text, settings).map_err(refuse)?;
+        let mut loaded = guarded(|| Self::from_vocab_txt(text, settings)).flatten().map_err(refuse)?;
         loaded.warnings.extend(repeated(text));
+        loaded.warnings.extend(marked(text));
+        loaded.file = Some(dir.join(VOCAB));
         Ok(loaded)
     }
 
@@ -73,6 +82,13 @@ impl Tokenizer {
     /// From a tokenizer.json that has been read.
     fn from_file(inner: tokenizers::Tokenizer, mut settings: Settings) -> Result<Self, String> {
         check_vocabulary(&inner, &mut settings.notes)?;
+        check_chance(inner.get_model())?;
+        if settings.class == Class::File && inner.get_post_processor().is_none() {
+            return Err("`post_processor` is null, and the class that the files name follows tokenizer.json alone: a text would become \
+                        its tokens without [CLS] before and [SEP] after them, which BERT needs; name the class BertTokenizer in \
+                        tokenizer_config.json, which adds them, or give tokenizer.json a post_processor that does"
+                .into());
+        }
         settings.cut_left =
             settings.cut_left.or_else(|| Some(matches!(inner.get_truncation()?.direction, TruncationDirection::Left)));
         let (model, pre_tokenizer) = (inner.get_model(), inner.get_pre_tokenizer());
@@ -111,11 +127,7 @@ impl Tokenizer {
                 differences(&theirs, &ours, |key, own, _| format!("\"{key}\": {own}")),
             ));
         }
-        if settings.stated.iter().any(|key| key == "unk_token")
-            && let Some(unk) = settings.name("unk_token")
-        {
-            unk.clone_into(&mut model.unk_token);
-        }
+        as_bert_tokenizer(&mut model, &mut settings);
         if !settings.added_is_final {
             for (id, token) in inner.get_added_vocabulary().get_added_tokens_decoder() {
                 settings.added.insert(u64::from(*id), token.clone());
@@ -123,10 +135,24 @@ impl Tokenizer {
         }
         let post_processor = inner.get_post_processor().cloned();
         let mut loaded = Self::of_bert(model.into(), ours, settings)?;
+        // BertTokenizer has one of its own. That of the file is kept where it does the same, and written out again as it was.
+        let own = loaded.inner.get_post_processor().cloned();
         if let Some(post_processor) = post_processor {
             loaded.inner.with_post_processor(Some(post_processor));
+            if let Err(why) = loaded.checked() {
+                loaded.inner.with_post_processor(own);
+                loaded.warnings.push(Warning::new(
+                    Kind::Tokens,
+                    format!(
+                        "tokenizer.json has a post_processor with which {why}: as BertTokenizer of transformers 5 does, taper puts {} \
+                         before and {} after each text",
+                        loaded.tokens(&[loaded.cls]).concat(),
+                        loaded.tokens(&[loaded.sep]).concat()
+                    ),
+                ));
+            }
         }
-        loaded.checked()
+        Ok(loaded)
     }
 
     /// A tokenizer as `BertTokenizer` builds it.
@@ -159,7 +185,7 @@ impl Tokenizer {
         let named = settings.named.iter().map(|(key, token)| (key.clone(), token.content.clone()));
         let named = named.filter(|(_, content)| inner.token_to_id(content).is_some()).collect();
         let warn = |note: String| Warning::new(Kind::Tokens, note);
-        let loaded = Self {
+        let mut loaded = Self {
             cls,
             sep,
             unk: Some(unk),
@@ -168,21 +194,90 @@ impl Tokenizer {
             cut_left: settings.cut_left.unwrap_or(false),
             model_max_length: settings.model_max_length,
             warnings: settings.notes.into_iter().map(warn).collect(),
+            file: None,
             inner,
         };
-        loaded.checked()
+        loaded.checked()?;
+        Ok(loaded)
     }
 
-    /// Refuses a post-processor that does not put `[CLS]` before a text and `[SEP]` after it.
-    fn checked(self) -> Result<Self, String> {
-        let empty = self.inner.encode_fast("", true).map_err(|error| error.to_string())?;
-        match empty.get_ids() == [self.cls, self.sep] {
-            true => Ok(self),
-            false => {
-                let [cls, sep] = [self.cls, self.sep].map(|id| self.tokens(&[id]).concat());
-                Err(format!("an empty text becomes {:?}, expected {cls} {sep}", empty.get_tokens()))
+    /// Refuses a post-processor that does not put `[CLS]` before a text and `[SEP]` after it, and nothing else.
+    fn checked(&mut self) -> Result<(), String> {
+        // With nothing between the two, and with something.
+        for (text, what) in [("", "an empty text"), ("a 1 好 b.", "the text `a 1 好 b.`")] {
+            let whole = self.inner.encode_fast(text, true).map_err(|error| error.to_string());
+            let post_processor = self.inner.get_post_processor().cloned();
+            // It may change a text even where no special tokens are asked for.
+            self.inner.with_post_processor(None::<PostProcessorWrapper>);
+            let bare = self.inner.encode_fast(text, false);
+            self.inner.with_post_processor(post_processor);
+            // A model without a token for unknown words may refuse the second.
+            let Ok(bare) = bare else { continue };
+            let (whole, expected) = (whole?, [&[self.cls], bare.get_ids(), &[self.sep]].concat());
+            if whole.get_ids() != expected {
+                let expected = self.tokens(&expected).join(" ");
+                return Err(format!(
+                    "{what} becomes `{}`, expected `{expected}`",
+                    self.tokens(whole.get_ids()).join(" ")
+                ));
             }
         }
+        Ok(())
+    }
+}
+
+/// Gives a model what `BertTokenizer` gives it whatever tokenizer.json says, and notes what that changes.
+fn as_bert_tokenizer(model: &mut WordPiece, settings: &mut Settings) {
+    let theirs = WordPiece::default();
+    let unk = settings.name("unk_token").unwrap_or(&theirs.unk_token).to_owned();
+    let quoted = |text: &str| format!("\"{}\"", text.escape_debug());
+    let mut differs: Vec<(&str, String, String)> = Vec::new();
+    if model.continuing_subword_prefix != theirs.continuing_subword_prefix {
+        let both = [&model.continuing_subword_prefix, &theirs.continuing_subword_prefix].map(|prefix| quoted(prefix));
+        let [own, taken] = both;
+        differs.push(("continuing_subword_prefix", own, taken));
+    }
+    if model.max_input_chars_per_word != theirs.max_input_chars_per_word {
+        let both = [model.max_input_chars_per_word, theirs.max_input_chars_per_word].map(|most| most.to_string());
+        let [own, taken] = both;
+        differs.push(("max_input_chars_per_word", own, taken));
+    }
+    // What tokenizer_config.json states over tokenizer.json is meant so.
+    if model.unk_token != unk && !settings.stated.iter().any(|key| key == "unk_token") {
+        differs.push(("unk_token", quoted(&model.unk_token), quoted(&unk)));
+    }
+    model.continuing_subword_prefix = theirs.continuing_subword_prefix;
+    model.max_input_chars_per_word = theirs.max_input_chars_per_word;
+    model.unk_token = unk;
+    if differs.is_empty() {
+        return;
+    }
+    let own: Vec<String> = differs.iter().map(|(key, own, _)| format!("{key} {own}")).collect();
+    let taken: Vec<&str> = differs.iter().map(|(_, _, taken)| taken.as_str()).collect();
+    settings.notes.push(format!(
+        "the model of tokenizer.json has {}: as BertTokenizer of transformers 5 does, taper takes {} instead; name the class \
+         PreTrainedTokenizerFast in tokenizer_config.json to have tokenizer.json followed",
+        own.join(" and "),
+        taken.join(" and ")
+    ));
+}
+
+/// Why the library refuses a tokenizer.json.
+fn why_unreadable(bytes: &[u8], error: &tokenizers::Error) -> String {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Err(error) => sniff::not_json(bytes, &error),
+        Ok(_) => error.to_string(),
+    }
+}
+
+/// Refuses a model that gives a text other tokens each time.
+fn check_chance(model: &ModelWrapper) -> Result<(), String> {
+    match model {
+        ModelWrapper::BPE(bpe) if bpe.dropout.is_some_and(|share| share > 0.0) => Err(format!(
+            "its model has the dropout {}, with which a text has other tokens each time: set it to null",
+            bpe.dropout.unwrap_or_default()
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -321,6 +416,19 @@ fn repeated(text: &str) -> Option<Warning> {
             "vocab.txt has tokens twice (`{}` first): as in transformers the last of equal lines gives the id, and {} lead to no token",
             shorten(token),
             lines(&numbers)
+        ),
+    ))
+}
+
+/// A byte order mark before the first token of a vocab.txt is part of it, here as in transformers.
+fn marked(text: &str) -> Option<Warning> {
+    let first = text.strip_prefix('\u{feff}')?.lines().next().unwrap_or_default();
+    Some(Warning::new(
+        Kind::Tokens,
+        format!(
+            "vocab.txt begins with a byte order mark: as in transformers it is part of the first token, so that there is no token \
+             `{}`; save the file as UTF-8 without one (`tail -c +4 FILE`)",
+            shorten(first)
         ),
     ))
 }

@@ -1,6 +1,9 @@
 //! From texts to token ids, as BERT's tokenizer in transformers does it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -9,6 +12,7 @@ use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, no
 use super::{
     DataError,
     error::shorten,
+    guarded::guarded,
     long_text::{self, Added, Roles},
     token_settings::{self, Class},
     vocabulary,
@@ -33,6 +37,8 @@ pub struct Tokenizer {
     pub(super) cut_left: bool,
     pub(super) model_max_length: Option<usize>,
     pub(super) warnings: Vec<Warning>,
+    /// What it was read from; none where its vocabulary was built here.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// The tokens of one text.
@@ -99,7 +105,9 @@ impl Tokenizer {
             let ends = long_text::beginnings(text, most).take_while(|end| *end <= until && *end < text.len());
             for end in ends {
                 let Some(settled) = long_text::settled(text, end, roles, &added) else { continue };
-                let tokens = self.inner.encode(&text[..end], false).map_err(|error| refused(text, &error))?;
+                let tokens = guarded(|| self.inner.encode(&text[..end], false));
+                let tokens = tokens.map_err(|panic| self.failed(text, panic))?;
+                let tokens = tokens.map_err(|error| self.refused(text, &error))?;
                 let known = tokens.get_offsets().iter().take_while(|(_, end)| *end <= settled).count();
                 if known > most {
                     return Ok(Some(tokens.get_ids()[..known].to_vec()));
@@ -133,7 +141,8 @@ impl Tokenizer {
 
     /// The tokens of a text without `[CLS]` and `[SEP]`.
     fn body(&self, text: &str) -> Result<tokenizers::Encoding, DataError> {
-        self.inner.encode_fast(text, false).map_err(|error| refused(text, &error))
+        let encoded = guarded(|| self.inner.encode_fast(text, false)).map_err(|panic| self.failed(text, panic))?;
+        encoded.map_err(|error| self.refused(text, &error))
     }
 
     /// Token ids of a text, looked at as a whole however long it is, without `[CLS]` and `[SEP]`.
@@ -199,7 +208,8 @@ impl Tokenizer {
             let path = dir.join(name);
             fs::write(&path, text).map_err(DataError::io(&path))
         };
-        let tokenizer = self.inner.to_string(true).map_err(|error| DataError::Tokenizer {
+        let tokenizer = guarded(|| self.inner.to_string(true).map_err(|error| error.to_string())).flatten();
+        let tokenizer = tokenizer.map_err(|error| DataError::Tokenizer {
             path: dir.join("tokenizer.json"),
             what: format!("cannot be written: {error}"),
         })?;
@@ -276,8 +286,13 @@ impl Tokenizer {
         }
         lines.into_iter().flat_map(|line| [line, "\n"]).collect()
     }
-}
 
-fn refused(text: &str, error: &tokenizers::Error) -> DataError {
-    DataError::Encode { text: shorten(text), what: error.to_string() }
+    fn refused(&self, text: &str, error: &tokenizers::Error) -> DataError {
+        self.failed(text, error.to_string())
+    }
+
+    fn failed(&self, text: &str, what: String) -> DataError {
+        let file = self.file.as_ref().map_or_else(String::new, |file| format!(" ({})", file.display()));
+        DataError::Encode { text: shorten(text), what: format!("{what}{file}") }
+    }
 }

@@ -9,6 +9,7 @@ mod parquet;
 mod reading;
 mod splitting;
 mod streaming;
+mod tokenizer_faults;
 mod tokenizer_files;
 mod tokenizing;
 

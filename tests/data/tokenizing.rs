@@ -94,8 +94,11 @@ fn many_rows_come_in_order() {
 /// Where a tokenizer has nothing for what it does not know, texts can be refused, and are, each time.
 #[test]
 fn a_text_that_is_refused_is_named() {
-    let strict =
-        load(&[("tokenizer.json", &tokenizer_json().replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#))]);
+    let file = tokenizer_json().replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#);
+    let strict = load(&[
+        ("tokenizer.json", &file),
+        ("tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#),
+    ]);
     assert!(!strict.takes_any_text() && load(&[("vocab.txt", VOCAB)]).takes_any_text());
     let rows = lazy(&strict, &["好吃", "馆"], 512);
     assert_eq!(rows.row(0).unwrap(), [2, 5, 6, 3]);
@@ -136,15 +139,12 @@ fn folders_that_are_refused() {
         wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong kind; expected true or false"),
         "{wrong}"
     );
-    assert!(refused(&[("tokenizer.json", &tokenizer_json().replace("[SEP]", "</s>"))]).contains("lacks [SEP]"));
-    let template = tokenizer_json().replace(
-        r#""post_processor": null"#,
-        r#""post_processor":
-        {"type": "BertProcessing", "sep": ["[CLS]", 2], "cls": ["[CLS]", 2]}"#,
-    );
+    assert!(refused(&[("tokenizer.json", &tokenizer_json().replace("\"[SEP]\"", "\"</s>\""))]).contains("lacks [SEP]"));
+    let template = tokenizer_json().replace(r#""sep": ["[SEP]", 3]"#, r#""sep": ["[CLS]", 2]"#);
+    let fast = ("tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
     assert_eq!(
-        refused(&[("tokenizer.json", &template)]),
-        r#"tokenizer.json: an empty text becomes ["[CLS]", "[CLS]"], expected [CLS] [SEP]"#
+        refused(&[("tokenizer.json", &template), fast]),
+        "tokenizer.json: an empty text becomes `[CLS] [CLS]`, expected `[CLS] [SEP]`"
     );
 }
 
@@ -161,7 +161,7 @@ pub fn tokenizer_json() -> String {
         "normalizer": {{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
             "strip_accents": null, "lowercase": false}},
         "pre_tokenizer": {{"type": "BertPreTokenizer"}},
-        "post_processor": null,
+        "post_processor": {{"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}},
         "decoder": null,
         "model": {{"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "\u0023#",
             "max_input_chars_per_word": 100, "vocab": {{{}}}}}

@@ -1,0 +1,83 @@
+//! Calls into the tokenizers library, which panics on some files and texts instead of refusing them.
+//!
+//! A panic in it is an error like any other: it is caught, and the hook that would print it is passed by on this thread. The
+//! library shares nothing with other calls that a panic could leave half done, but for caches that it then no longer uses.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    sync::Once,
+};
+
+thread_local! {
+    /// Whether a guarded call is under way on this thread.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+    /// Where in the library the last caught panic was.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What `call` gives.
+///
+/// # Errors
+/// Where it panics: in the library's words, with the line of its source.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| match GUARDED.get() {
+            true => PLACE.with_borrow_mut(|place| *place = place_of(info)),
+            false => usual(info),
+        }));
+    });
+    let before = GUARDED.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(before);
+    outcome.map_err(|panic| {
+        let place = PLACE.take();
+        format!("the tokenizers library fails on it: {} ({place})", words(&*panic))
+    })
+}
+
+/// File and line, without the folders that the library was built in.
+fn place_of(info: &PanicHookInfo) -> String {
+    info.location().map_or_else(String::new, |location| {
+        let file = location.file().replace('\\', "/");
+        let file = file.rsplit_once("/src/").map_or(file.as_str(), |(_, inner)| inner);
+        format!("{file}, line {}", location.line())
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_in_its_own_words() {
+        assert_eq!(guarded(|| 7), Ok(7));
+        for call in
+            [|| panic!("no {}", "way"), || panic!("no way"), || panic::panic_any(String::from("no way\nat all"))]
+        {
+            let error = guarded::<()>(call).unwrap_err();
+            assert!(error.starts_with("the tokenizers library fails on it: no way (data/guarded.rs, line "), "{error}");
+        }
+        assert!(guarded::<()>(|| panic::panic_any(7)).unwrap_err().contains("a panic without a message"));
+    }
+
+    #[test]
+    fn guarded_calls_may_hold_others_and_leave_other_panics_alone() {
+        let inner = guarded(|| {
+            let inner = guarded::<()>(|| panic!("inner")).unwrap_err();
+            assert!(GUARDED.get(), "the outer call is still guarded");
+            inner
+        });
+        assert!(inner.unwrap().contains("inner") && !GUARDED.get());
+        let panic = panic::catch_unwind(|| std::thread::spawn(|| assert!(!GUARDED.get())).join()).unwrap();
+        assert!(panic.is_ok(), "other threads are not guarded");
+    }
+}
