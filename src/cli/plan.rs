@@ -85,7 +85,8 @@ impl Plan {
             Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &self.spec.arguments())?,
             None => Stored::default(),
         };
-        let (standings, left_over) = stored.compare(runs);
+        let (standings, left_over) =
+            stored.compare(runs, store.as_ref().map(|store| (store, global.runs.as_path())))?;
         let namesake = match &store {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,
@@ -129,6 +130,7 @@ impl Plan {
 fn left(line: &Line) -> f64 {
     let Some(record) = &line.standing.record else { return 1.0 };
     match record.state {
+        _ if line.standing.again => 1.0,
         RunState::Completed | RunState::Pruned => 0.0,
         _ => 1.0 - record.checkpoint_step.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
     }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use anyhow::Result;
 use taper::{
-    execute::Prepared,
+    execute::{self, Prepared},
     plan::changes,
     store::{RunRecord, RunState, Store},
     train::NUMERICS,
@@ -29,6 +29,8 @@ pub struct Standing {
     pub record: Option<RunRecord>,
     /// One word or two: `new`, `done`, `changed`, `goes on at step 30`.
     pub word: String,
+    /// Whether it is trained once more from its beginning: it is completed, but something of it is lost.
+    pub again: bool,
     /// Why it is so, where that is not plain.
     pub why: Option<String>,
 }
@@ -48,8 +50,13 @@ impl Stored {
         Ok(Self { runs: store.runs()?, last_plan, elsewhere })
     }
 
-    /// How each run stands, and the runs of the last plan that are in this one no more.
-    pub fn compare(&self, runs: &[Prepared]) -> (Vec<Standing>, Vec<(&RunRecord, String)>) {
+    /// How each run stands, and the runs of the last plan that are in this one no more. What a completed run kept is looked for in
+    /// the folder `at`, where there is a store.
+    pub fn compare(
+        &self,
+        runs: &[Prepared],
+        at: Option<(&Store, &Path)>,
+    ) -> Result<(Vec<Standing>, Vec<(&RunRecord, String)>)> {
         let planned: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
         let record = |key: &str| self.runs.iter().find(|record| record.key == key);
         // Of the last plan, what this one does not hold: each is either what a changed run was, or left over.
@@ -59,23 +66,34 @@ impl Stored {
             .filter(|(key, _)| !planned.contains(key.as_str()))
             .filter_map(|(key, name)| Some((record(key)?, name.as_str())))
             .collect();
+        let lost = |run: &Prepared, record: &RunRecord| match (record.state, at) {
+            (RunState::Completed, Some((store, folder))) => {
+                execute::lost(store, folder, record, run.config.checkpoint.keep)
+            }
+            _ => Ok(None),
+        };
         let standings = runs.iter().map(|run| match record(&run.key) {
-            Some(record) => known(record),
-            None => match left.iter().position(|(_, name)| *name == run.name) {
+            Some(record) => Ok(known(record, lost(run, record)?)),
+            None => Ok(match left.iter().position(|(_, name)| *name == run.name) {
                 Some(place) => {
                     let (old, _) = left.remove(place);
-                    Standing { record: None, word: "changed".into(), why: Some(difference(old, run)) }
+                    Standing { word: "changed".into(), why: Some(difference(old, run)), ..Standing::default() }
                 }
-                None => Standing { record: None, word: "new".into(), why: None },
-            },
+                None => Standing { word: "new".into(), ..Standing::default() },
+            }),
         });
-        let standings = standings.collect();
+        let standings = standings.collect::<Result<_>>()?;
         left.retain(|(record, _)| !self.elsewhere.contains(&record.key));
-        (standings, left.into_iter().map(|(record, name)| (record, name.to_string())).collect())
+        Ok((standings, left.into_iter().map(|(record, name)| (record, name.to_string())).collect()))
     }
 }
 
-fn known(record: &RunRecord) -> Standing {
+/// How a stored run stands, of which something may be lost.
+fn known(record: &RunRecord, lost: Option<String>) -> Standing {
+    if let Some(lost) = lost {
+        let why = Some(format!("it is completed, but {lost}"));
+        return Standing { record: Some(record.clone()), word: "begins again".into(), again: true, why };
+    }
     let word = match (record.state, record.checkpoint_step) {
         (RunState::Completed, _) => "done".into(),
         (RunState::Interrupted, Some(step)) if record.waits() => format!("waiting at step {step}"),
@@ -87,7 +105,8 @@ fn known(record: &RunRecord) -> Standing {
         RunState::Failed | RunState::Pruned => record.message.clone(),
         _ => None,
     };
-    Standing { record: Some(record.clone()), word, why: why.map(|m| m.lines().next().unwrap_or_default().into()) }
+    let why = why.map(|message| message.lines().next().unwrap_or_default().into());
+    Standing { record: Some(record.clone()), word, again: false, why }
 }
 
 /// What makes a run another one than the stored one of the same name.

@@ -9,7 +9,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use super::{ExecuteError, RunFolder};
+use super::{ExecuteError, RunFolder, logged};
 use crate::{
     assets::{KnownFiles, Unlike, digest_file},
     data::Tokenizer,
@@ -150,10 +150,59 @@ fn facts(metadata: &fs::Metadata) -> (u64, Option<i64>) {
     (metadata.len(), modified.and_then(|since| i64::try_from(since.as_nanos()).ok()))
 }
 
-/// What is wrong with the model of a completed run, whose lock is held; none: nothing.
+/// How the model of a completed run was found.
+pub(super) enum Look {
+    /// As the run kept it, as far as was looked.
+    Same,
+    /// As the run kept it, though its files were touched since: what they are now.
+    Touched(Vec<KeptFile>),
+    /// What is wrong with it.
+    Lost(String),
+}
+
+/// Looks at the model of a completed run.
 ///
 /// Unless it is looked at closely, files of the same size and time are taken for what they were, so that a sweep that is done
-/// costs no second look at all its models. What is found to be sound in spite of another time is written down with it.
+/// costs no second look at all its models.
+pub(super) fn look(
+    store: &Store,
+    runs: &Path,
+    run: &RunRecord,
+    keep: Keep,
+    closely: bool,
+) -> Result<Look, ExecuteError> {
+    let folder = RunFolder::new(runs, &run.key);
+    if keep == Keep::None {
+        return Ok(Look::Same);
+    }
+    if keep == Keep::All && !folder.step_models().is_dir() {
+        return Ok(Look::Lost("its models are not there".into()));
+    }
+    let Some(kept) = Kept::of(store, runs, run)? else {
+        return Ok(Look::Lost("its kept model is not there".into()));
+    };
+    let files = store.kept_files(&run.key)?;
+    let is_same = |file: &KeptFile| {
+        let metadata = fs::metadata(kept.folder.join(&file.name)).ok().filter(fs::Metadata::is_file);
+        metadata.is_some_and(|metadata| facts(&metadata) == (file.bytes, file.modified_ns))
+    };
+    if !closely && !files.is_empty() && files.iter().all(is_same) {
+        return Ok(Look::Same);
+    }
+    match kept.check() {
+        Ok(()) => {
+            let mut now = measure(&kept.folder)?;
+            // What somebody else put there is not of the model.
+            now.retain(|file| files.is_empty() || files.iter().any(|known| known.name == file.name));
+            Ok(Look::Touched(now))
+        }
+        Err(ExecuteError::Kept(Damaged { what, .. })) => Ok(Look::Lost(format!("its kept model is damaged ({what})"))),
+        Err(e) => Err(e),
+    }
+}
+
+/// What is wrong with the model of a completed run, whose lock is held; none: nothing. What is found to be sound in spite of
+/// another time is written down with it.
 pub(super) fn problem(
     store: &mut Store,
     runs: &Path,
@@ -161,31 +210,27 @@ pub(super) fn problem(
     keep: Keep,
     closely: bool,
 ) -> Result<Option<String>, ExecuteError> {
-    let folder = RunFolder::new(runs, &run.key);
-    if keep == Keep::None {
-        return Ok(None);
-    }
-    if keep == Keep::All && !folder.step_models().is_dir() {
-        return Ok(Some("its models are not there".into()));
-    }
-    let Some(kept) = Kept::of(store, runs, run)? else { return Ok(Some("its kept model is not there".into())) };
-    let files = store.kept_files(&run.key)?;
-    let is_same = |file: &KeptFile| {
-        let metadata = fs::metadata(kept.folder.join(&file.name)).ok().filter(fs::Metadata::is_file);
-        metadata.is_some_and(|metadata| facts(&metadata) == (file.bytes, file.modified_ns))
-    };
-    if !closely && !files.is_empty() && files.iter().all(is_same) {
-        return Ok(None);
-    }
-    match kept.check() {
-        Ok(()) => {
-            let mut now = measure(&kept.folder)?;
-            // What somebody else put there is not of the model.
-            now.retain(|file| files.is_empty() || files.iter().any(|known| known.name == file.name));
-            store.append(&run.key, &[Event::ModelKept { files: now }])?;
+    match look(store, runs, run, keep, closely)? {
+        Look::Same => Ok(None),
+        Look::Lost(what) => Ok(Some(what)),
+        Look::Touched(files) => {
+            store.append(&run.key, &[Event::ModelKept { files }])?;
             Ok(None)
         }
-        Err(ExecuteError::Kept(Damaged { what, .. })) => Ok(Some(format!("its kept model is damaged ({what})"))),
-        Err(e) => Err(e),
+    }
+}
+
+/// What is lost of a run that the database says is completed, for which `taper run` trains it again; none: nothing. The kept model
+/// is looked at as `taper run` does; nothing is written.
+///
+/// # Errors
+/// Where the database or a file of the model cannot be read.
+pub fn lost(store: &Store, runs: &Path, run: &RunRecord, keep: Keep) -> Result<Option<String>, ExecuteError> {
+    match logged::missing(store, run)? {
+        Some(missing) => Ok(Some(missing)),
+        None => match look(store, runs, run, keep, false)? {
+            Look::Lost(what) => Ok(Some(what)),
+            Look::Same | Look::Touched(_) => Ok(None),
+        },
     }
 }

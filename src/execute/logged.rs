@@ -96,8 +96,11 @@ pub(super) fn missing(store: &Store, run: &RunRecord) -> Result<Option<String>, 
     let stops_early = run.config.train.early_stopping_patience > 0;
     let end = if stops_early { run.at_step } else { run.at_step.max(run.total_steps) };
     if stored < end {
-        let (stored, end) = (count(run.steps.min(end)), count(end));
-        return Ok(Some(format!("the database holds {stored} of its {end} steps")));
+        let holds = match stored {
+            0 => "the database does not hold the first".into(),
+            stored => format!("the database holds the first {} without a gap", count(stored)),
+        };
+        return Ok(Some(format!("of its {} steps {holds}", count(end))));
     }
     let Some(size) = run.size else { return Ok(None) };
     let evaluations = store.evals(&run.key)?;

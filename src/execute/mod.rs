@@ -36,7 +36,7 @@ pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::{environment, processor};
 pub use figures::trial_figures;
 pub use folder::RunFolder;
-pub use kept::{Damaged, Kept};
+pub use kept::{Damaged, Kept, lost};
 pub use pool::Slot;
 pub use precision::check_precision;
 pub use prepare::{Prepared, Workbench};

@@ -271,6 +271,84 @@ fn an_older_kept_model_is_held_against_its_weights() {
     }
 }
 
+/// What `run` would find, `plan` says, and how much there is to do; it writes nothing.
+#[test]
+fn plan_says_what_of_a_completed_run_is_lost() {
+    let place = one();
+    let short = ["--set", "train.epochs=1"];
+    place.finish("sound", &short);
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss, Option<&str>); 9] = [
+        ("nothing", |_| {}, None),
+        (
+            "times",
+            |runs| {
+                fs::write(model(runs).join("config.json"), fs::read(model(runs).join("config.json")).expect("it"))
+                    .expect("written")
+            },
+            None,
+        ),
+        ("a foreign file", |runs| fs::write(model(runs).join("notes"), "mine").expect("written"), None),
+        (
+            "a step",
+            |runs| sql(runs, "DELETE FROM steps WHERE step = 2"),
+            Some("of its 6 steps the database holds the first 1 without a gap"),
+        ),
+        (
+            "the last steps",
+            |runs| sql(runs, "DELETE FROM steps WHERE step > 3"),
+            Some("of its 6 steps the database holds the first 3 without"),
+        ),
+        (
+            "an evaluation",
+            |runs| sql(runs, "DELETE FROM evals WHERE phase = 'after'"),
+            Some("does not hold its evaluation"),
+        ),
+        ("the model", |runs| fs::remove_dir_all(model(runs)).expect("removed"), Some("its kept model is not there")),
+        (
+            "weights",
+            |runs| {
+                spoil(&model(runs).join("model.safetensors"));
+                let file = File::options().write(true).open(model(runs).join("model.safetensors")).expect("a file");
+                file.set_modified(std::time::SystemTime::now()).expect("a time");
+            },
+            Some("its kept model is damaged (the SHA-256 of model.safetensors"),
+        ),
+        (
+            "a file",
+            |runs| fs::remove_file(model(runs).join("vocab.txt")).expect("removed"),
+            Some("its kept model is damaged"),
+        ),
+    ];
+    for (what, lose, words) in losses {
+        let runs = place.path(what);
+        copy(&place.path("sound"), &runs);
+        lose(&runs);
+        let before = fs::read(runs.join("taper.db")).expect("the database");
+        let plan = |more: &[&str]| place.taper(&[&["plan", "torture.toml", "--runs", what], &short[..], more].concat());
+        let said = text(&plan(&[]));
+        let json: serde_json::Value = serde_json::from_slice(&plan(&["--json"]).stdout).expect("JSON");
+        let (standing, why) = (&json["runs"][0]["standing"], json["runs"][0]["why"].as_str());
+        match words {
+            None => {
+                assert!(standing == "done" && why.is_none(), "{what}: {standing} {why:?}");
+                assert!(said.contains("0 of 1 runs to do"), "{what}: {said}");
+            }
+            Some(words) => {
+                assert_eq!(standing, "begins again", "{what}");
+                assert!(
+                    why.is_some_and(|why| why.starts_with("it is completed, but ") && why.contains(words)),
+                    "{what}: {why:?}"
+                );
+                assert!(said.contains("1 of 1 runs to do") && said.contains("begins again: it is"), "{what}: {said}");
+            }
+        }
+        assert!(fs::read(runs.join("taper.db")).expect("the database") == before, "{what}: plan wrote");
+        let run = text(&place.taper(&[&["run", "torture.toml", "--runs", what], &short[..]].concat()));
+        assert_eq!(run.contains("it is trained again from the beginning"), words.is_some(), "{what}: {run}");
+    }
+}
+
 #[test]
 fn runs_that_a_command_plans_are_not_removed() {
     let place = one();
