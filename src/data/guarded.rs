@@ -64,7 +64,11 @@ mod tests {
             [|| panic!("no {}", "way"), || panic!("no way"), || panic::panic_any(String::from("no way\nat all"))]
         {
             let error = guarded::<()>(call).unwrap_err();
-            assert!(error.starts_with("the tokenizers library fails on it: no way (data/guarded.rs, line "), "{error}");
+            assert!(
+                error.starts_with("the tokenizers library fails on it: no way (")
+                    && error.contains("guarded.rs, line "),
+                "{error}"
+            );
         }
         assert!(guarded::<()>(|| panic::panic_any(7)).unwrap_err().contains("a panic without a message"));
     }
