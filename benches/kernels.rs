@@ -138,9 +138,16 @@ fn all() -> Vec<Kernel> {
         ("adamw", 7 * 4 * PARAMETERS, 12 * PARAMETERS, {
             let [mut values, mut first, mut second, g] = [(); 4].map(|()| normal(PARAMETERS));
             second.iter_mut().for_each(|v| *v *= *v);
-            let (betas, gradient) = ((0.9, 0.999), (0.1, 0.001));
-            let update =
-                AdamW { betas, gradient, clip: Clip::By(1.0), keep: 0.999_999, size: 1e-5, root: 1.0, eps: 1e-8 };
+            let (betas, one_minus_betas) = ((0.9, 0.999), (0.1, 0.001));
+            let update = AdamW {
+                betas,
+                one_minus_betas,
+                clip: Clip::By(1.0),
+                decay_factor: 0.999_999,
+                step_size: 1e-5,
+                rsqrt_correction2: 1.0,
+                eps: 1e-8,
+            };
             kernel(move |cpu| {
                 let moments = Moments { values: &mut values, first: &mut first, second: &mut second };
                 cpu.adamw(moments, &g, 0..PARAMETERS, update)

@@ -14,17 +14,18 @@ use crate::{
 impl<B: Backend> Explicit<B> {
     /// Whether training changes the map.
     fn trains_linear(&self, l: Linear) -> bool {
-        let bias = |at| l.bias.is_some_and(|bias| (bias..bias + l.out).contains(&at));
-        self.trains(|at| (l.weight..l.weight + l.out * l.width).contains(&at) || bias(at))
+        let weight = l.weight..l.weight + l.out * l.width;
+        let bias = l.bias.map_or(0..0, |bias| bias..bias + l.out);
+        self.trains(|offset| weight.contains(&offset) || bias.contains(&offset))
     }
 
     /// Whether anything is trained that comes before layer `i`.
     fn trains_before(&self, i: usize) -> bool {
         let end = self.layout.layers[i].qkv.weight;
-        self.trains(|at| at < end || at == self.layout.embedding.word.offset)
+        self.trains(|offset| offset < end || offset == self.layout.embedding.word.offset)
     }
 
-    /// Gradients of what the forward pass kept, from `d_logits`. `fresh`: they are written, not added.
+    /// Gradients of the parameters from `d_logits` and what the forward pass kept. `fresh`: they are written, not added.
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
@@ -36,14 +37,14 @@ impl<B: Backend> Explicit<B> {
         let dropout = sites.rows(1 + 3 * self.config.num_hidden_layers, self.config.classifier_dropout);
         backend.tanh_backward(&mut ws.d_row, &ws.pooled, sequences, h, dropout);
         backend.linear_parameters(g, fresh, &ws.d_row, &ws.output, sequences, pooler);
-        // The gradient of the last layer's output lies in the rows of the sequences, of the others in those of the tokens.
+        // `dx` is the gradient of a layer's output: `[sequences, hidden]` of the last layer's, `[tokens, hidden]` of the others'.
         backend.linear_input(&mut ws.dx, false, &ws.d_row, sequences, p, pooler);
 
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
-            // A layer's parameters lie side by side.
-            if !below && !self.trains(|at| (layer.qkv.weight..layer.end).contains(&at)) {
+            // A layer's parameters are contiguous.
+            if !below && !self.trains(|offset| (layer.qkv.weight..layer.end).contains(&offset)) {
                 return;
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
@@ -56,39 +57,39 @@ impl<B: Backend> Explicit<B> {
         self.embedding_backward(on_device, batch, sites, fresh);
     }
 
-    /// From the gradient of a layer's output in `dx` to that of its middle in `d_middle`.
+    /// From `dx`, the gradient of a layer's output, to `d_ffn_input`, that of the feed-forward network's input; both `[rows, hidden]`.
     fn feed_forward_backward(&mut self, i: usize, rows: usize, sites: Sites, fresh: bool) {
         let layer = self.layout.layers[i];
-        let trained = [layer.up, layer.down].map(|l| self.trains_linear(l));
-        let dropout = sites.asking(self.queries(i), 3 + 3 * i, self.config.hidden_dropout);
+        let trained = [layer.ffn_up, layer.ffn_down].map(|l| self.trains_linear(l));
+        let dropout = sites.of_queries(self.queries(i), 3 + 3 * i, self.config.hidden_dropout);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
         let kept = &ws.layers[i];
         backend.add_norm_backward(AddNormBackward {
-            d_residual: &mut ws.d_middle,
+            d_residual: &mut ws.d_ffn_input,
             dx: &mut ws.d_dense,
             gradients: g,
             fresh,
             dy: &ws.dx,
-            x: &kept.narrow,
-            stats: &kept.narrow_stats,
+            x: &kept.ffn_sum,
+            stats: &kept.ffn_stats,
             rows,
             parameters: p,
-            norm: layer.down_norm,
+            norm: layer.ffn_norm,
             dropout,
         });
         if trained[1] {
-            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.wide, rows, layer.down);
+            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.ffn_hidden, rows, layer.ffn_down);
         }
-        backend.linear_input(&mut ws.d_wide, false, &ws.d_dense, rows, p, layer.down);
-        backend.multiply(&mut ws.d_wide, &kept.slope, rows * layer.up.out);
+        backend.linear_input(&mut ws.d_ffn_hidden, false, &ws.d_dense, rows, p, layer.ffn_down);
+        backend.multiply(&mut ws.d_ffn_hidden, &kept.gelu_grad, rows * layer.ffn_up.out);
         if trained[0] {
-            backend.linear_parameters(g, fresh, &ws.d_wide, &kept.middle, rows, layer.up);
+            backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, &kept.ffn_input, rows, layer.ffn_up);
         }
-        backend.linear_input(&mut ws.d_middle, true, &ws.d_wide, rows, p, layer.up);
+        backend.linear_input(&mut ws.d_ffn_input, true, &ws.d_ffn_hidden, rows, p, layer.ffn_up);
     }
 
-    /// From the gradient of a layer's middle in `d_middle` to that of its input in `dx`, which is only made where anything
-    /// `below` wants it.
+    /// From `d_ffn_input` to `dx`, the gradient of the layer's input, `[tokens, hidden]`: computed only if anything `below` the
+    /// layer is trained.
     fn attention_backward(
         &mut self,
         i: usize,
@@ -98,42 +99,42 @@ impl<B: Backend> Explicit<B> {
         fresh: bool,
         below: bool,
     ) {
-        let Layer { qkv, attended, attended_norm, .. } = self.layout.layers[i];
+        let Layer { qkv, attention_output, attention_norm, .. } = self.layout.layers[i];
         let (h, attention) = (self.config.hidden_size, self.attention_of(i, sites));
-        let trained = [qkv, attended].map(|l| self.trains_linear(l));
+        let trained = [qkv, attention_output].map(|l| self.trains_linear(l));
         let last = attention.queries == Queries::First;
         let rows = if last { sequences } else { tokens };
-        let dropout = sites.asking(attention.queries, 2 + 3 * i, self.config.hidden_dropout);
+        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, self.config.hidden_dropout);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
         let (kept, input) = (&ws.layers[i], &ws.inputs[i]);
-        // The residual's gradient: in the last layer only the rows that asked have one.
+        // The residual's gradient: in the last layer only the query rows have one.
         let d_residual = if last { &mut ws.d_row } else { &mut ws.dx };
         backend.add_norm_backward(AddNormBackward {
             d_residual,
             dx: &mut ws.d_dense,
             gradients: g,
             fresh,
-            dy: &ws.d_middle,
-            x: &kept.attended,
-            stats: &kept.attended_stats,
+            dy: &ws.d_ffn_input,
+            x: &kept.attention_sum,
+            stats: &kept.attention_stats,
             rows,
             parameters: p,
-            norm: attended_norm,
+            norm: attention_norm,
             dropout,
         });
         if trained[1] {
-            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.context, rows, attended);
+            backend.linear_parameters(g, fresh, &ws.d_dense, &kept.context, rows, attention_output);
         }
         if !below && !trained[0] {
             return;
         }
-        // The gradient of the context takes the place of that of the middle, which is used up.
-        backend.linear_input(&mut ws.d_middle, false, &ws.d_dense, rows, p, attended);
+        // `d_ffn_input` is not needed any more: its buffer gets the gradient of the context.
+        backend.linear_input(&mut ws.d_ffn_input, false, &ws.d_dense, rows, p, attention_output);
         let q = if last { &kept.q } else { &kept.qkv };
         backend.attention_backward(AttentionBackward {
             dq: &mut ws.d_query,
-            dkv: &mut ws.d_wide,
-            d_context: &ws.d_middle,
+            dkv: &mut ws.d_ffn_hidden,
+            d_context: &ws.d_ffn_input,
             q,
             kv: &kept.qkv,
             batch: on_device,
@@ -142,20 +143,20 @@ impl<B: Backend> Explicit<B> {
         if last {
             let (query, key_value) = (query_of(qkv), key_value_of(qkv));
             if trained[0] {
-                backend.linear_parameters(g, fresh, &ws.d_wide, input, tokens, key_value);
-                backend.linear_parameters(g, fresh, &ws.d_query, &kept.asking, sequences, query);
+                backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, input, tokens, key_value);
+                backend.linear_parameters(g, fresh, &ws.d_query, &kept.query_rows, sequences, query);
             }
             if below {
-                backend.linear_input(&mut ws.dx, false, &ws.d_wide, tokens, p, key_value);
+                backend.linear_input(&mut ws.dx, false, &ws.d_ffn_hidden, tokens, p, key_value);
                 backend.linear_input(&mut ws.d_row, true, &ws.d_query, sequences, p, query);
                 backend.add_to_first_rows(&mut ws.dx, &ws.d_row, on_device, h);
             }
         } else {
             if trained[0] {
-                backend.linear_parameters(g, fresh, &ws.d_wide, input, tokens, qkv);
+                backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, input, tokens, qkv);
             }
             if below {
-                backend.linear_input(&mut ws.dx, true, &ws.d_wide, tokens, p, qkv);
+                backend.linear_input(&mut ws.dx, true, &ws.d_ffn_hidden, tokens, p, qkv);
             }
         }
     }

@@ -9,8 +9,8 @@ use candle_core::Tensor;
 
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, found,
-    layout::{Layout, Place},
-    update::{Optimizer, Stretch, stretches},
+    layout::{Layout, Parameter},
+    update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
 use crate::{
@@ -25,16 +25,16 @@ pub struct Explicit<B: Backend> {
     pub(super) config: BertConfig,
     pub(super) labels: usize,
     pub(super) layout: Layout,
-    /// Whether training changes a parameter, for each place of the layout.
+    /// Whether training changes a parameter, in the order of the layout's parameters.
     pub(super) trainable: Vec<bool>,
-    /// Those of them whose gradients are dense.
-    pub(super) stretches: Vec<Stretch>,
+    /// The trained parameters with dense gradients.
+    pub(super) spans: Vec<ParamSpan>,
     pub(super) parameters: B::Buffer,
-    /// Of everything but the words, whose gradients of a step are in the workspace.
+    /// Gradients of everything but the word embedding, at the offsets of `parameters`; the words' are in the workspace.
     pub(super) gradients: B::Buffer,
     pub(super) moments: [B::Buffer; 2],
     pub(super) optimizer: Optimizer,
-    /// What words without a gradient were decayed by before each step that is not known to have ended.
+    /// `optimizer.decay` before each step that [`Engine::finished`] has not returned yet.
     decays: VecDeque<f64>,
     pub(super) workspace: Workspace<B>,
 }
@@ -47,13 +47,13 @@ impl<B: Backend> Explicit<B> {
         let labels = layout.head.out;
         let mut buffer = backend.zeros_of_parameters(layout.len, layout.len);
         let mut tensors = parameters.into_tensors();
-        for place in &layout.places {
-            copy(&backend, &mut buffer, place.at, found(&mut tensors, &place.name, &place.shape)?)?;
+        for parameter in &layout.parameters {
+            copy(&backend, &mut buffer, parameter.offset, found(&mut tensors, &parameter.name, &parameter.shape)?)?;
         }
         Ok(Self {
             labels,
-            trainable: layout.places.iter().map(|place| !is_frozen(&place.name, &recipe.freeze)).collect(),
-            stretches: stretches(&layout, recipe),
+            trainable: layout.parameters.iter().map(|parameter| !is_frozen(&parameter.name, &recipe.freeze)).collect(),
+            spans: param_spans(&layout, recipe),
             parameters: buffer,
             gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
             moments: [(); 2].map(|()| backend.zeros_of_parameters(layout.len, layout.dense)),
@@ -66,14 +66,18 @@ impl<B: Backend> Explicit<B> {
         })
     }
 
-    /// Whether training changes any parameter that begins at one of these places.
-    pub(super) fn trains(&self, at: impl Fn(usize) -> bool) -> bool {
-        self.layout.places.iter().zip(&self.trainable).any(|(place, trainable)| *trainable && at(place.at))
+    /// Whether training changes any parameter whose offset `matches`.
+    pub(super) fn trains(&self, matches: impl Fn(usize) -> bool) -> bool {
+        self.layout
+            .parameters
+            .iter()
+            .zip(&self.trainable)
+            .any(|(parameter, trainable)| *trainable && matches(parameter.offset))
     }
 
     /// Whether the word embedding is trained.
     pub(super) fn trains_words(&self) -> bool {
-        self.trains(|at| at == self.layout.embedding.word.offset)
+        self.trains(|offset| offset == self.layout.embedding.word.offset)
     }
 
     /// The loss, the gradients and their squares of a step.
@@ -93,8 +97,8 @@ impl<B: Backend> Explicit<B> {
         self.add_squares();
     }
 
-    fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, at: usize) -> Named<'a> {
-        let range = at..at + shape.iter().product::<usize>();
+    fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, offset: usize) -> Named<'a> {
+        let range = offset..offset + shape.iter().product::<usize>();
         Named::lazy(name, shape, move || {
             let values = self.backend.read(buffer, range.clone());
             self.backend.health()?;
@@ -103,11 +107,11 @@ impl<B: Backend> Explicit<B> {
     }
 }
 
-/// Copies a tensor into a buffer, and forgets it.
-fn copy<B: Backend>(backend: &B, buffer: &mut B::Buffer, at: usize, tensor: Tensor) -> Result<(), ModelError> {
+/// Copies a tensor into a buffer from `offset` on.
+fn copy<B: Backend>(backend: &B, buffer: &mut B::Buffer, offset: usize, tensor: Tensor) -> Result<(), ModelError> {
     let tensor = tensor.flatten_all()?.contiguous()?;
     crate::kernels::with_f32(&tensor, |values| {
-        backend.write(buffer, at, values);
+        backend.write(buffer, offset, values);
         Ok(())
     })?;
     Ok(())
@@ -179,13 +183,14 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        let place = self.layout.places.iter().find(|place| place.name == name).expect("a parameter of the layout");
-        if place.at < self.layout.dense {
-            return Ok(self.backend.read(&self.gradients, place.range()).into_owned());
+        let parameter =
+            self.layout.parameters.iter().find(|parameter| parameter.name == name).expect("a parameter of the layout");
+        if parameter.offset < self.layout.dense {
+            return Ok(self.backend.read(&self.gradients, parameter.range()).into_owned());
         }
         let (width, words) = (self.config.hidden_size, &self.optimizer.words);
         let sparse = self.backend.read(&self.workspace.words, 0..words.len() * width);
-        let mut dense = vec![0.0; place.range().len()];
+        let mut dense = vec![0.0; parameter.range().len()];
         for (row, word) in sparse.chunks_exact(width).zip(words) {
             dense[*word as usize * width..][..width].copy_from_slice(row);
         }
@@ -193,44 +198,44 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn trainable(&self) -> u64 {
-        let places = self.layout.places.iter().zip(&self.trainable);
-        places.filter(|(_, trainable)| **trainable).map(|(place, _)| place.range().len() as u64).sum()
+        let parameters = self.layout.parameters.iter().zip(&self.trainable);
+        parameters.filter(|(_, trainable)| **trainable).map(|(parameter, _)| parameter.range().len() as u64).sum()
     }
 
     fn parameters(&self) -> Vec<Named<'_>> {
         let words = self.layout.embedding.word;
-        let decayed = |place: &'_ Place| {
-            let mut words = self.backend.read(&self.parameters, place.range()).into_owned();
+        let decayed = |parameter: &'_ Parameter| {
+            let mut words = self.backend.read(&self.parameters, parameter.range()).into_owned();
             self.backend.health()?;
             self.optimizer.apply_decay(&mut words, self.config.hidden_size);
             Ok(Cow::Owned(words))
         };
-        let places = self.layout.places.iter();
-        let named = places.map(|place| match place.at == words.offset && self.optimizer.decay != 1.0 {
-            true => Named::lazy(place.name.clone(), &place.shape, move || decayed(place)),
-            false => self.named(place.name.clone(), &place.shape, &self.parameters, place.at),
+        let parameters = self.layout.parameters.iter();
+        let named = parameters.map(|parameter| match parameter.offset == words.offset && self.optimizer.decay != 1.0 {
+            true => Named::lazy(parameter.name.clone(), &parameter.shape, move || decayed(parameter)),
+            false => self.named(parameter.name.clone(), &parameter.shape, &self.parameters, parameter.offset),
         });
         named.collect()
     }
 
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
         let mut all = Vec::new();
-        for (place, _) in self.layout.places.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            all.push(self.named(place.name.clone(), &place.shape, &self.parameters, place.at));
+        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
+            all.push(self.named(parameter.name.clone(), &parameter.shape, &self.parameters, parameter.offset));
             for (kind, moments) in MOMENTS.iter().zip(&self.moments) {
-                all.push(self.named(format!("{kind}.{}", place.name), &place.shape, moments, place.at));
+                all.push(self.named(format!("{kind}.{}", parameter.name), &parameter.shape, moments, parameter.offset));
             }
         }
         (self.optimizer.state(), all)
     }
 
     fn restore(&mut self, state: &OptimizerState, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for (place, _) in self.layout.places.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            let values = found(&mut tensors, &place.name, &place.shape)?;
-            copy(&self.backend, &mut self.parameters, place.at, values)?;
+        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
+            let values = found(&mut tensors, &parameter.name, &parameter.shape)?;
+            copy(&self.backend, &mut self.parameters, parameter.offset, values)?;
             for (kind, moments) in MOMENTS.iter().zip(&mut self.moments) {
-                let values = found(&mut tensors, &format!("{kind}.{}", place.name), &place.shape)?;
-                copy(&self.backend, moments, place.at, values)?;
+                let values = found(&mut tensors, &format!("{kind}.{}", parameter.name), &parameter.shape)?;
+                copy(&self.backend, moments, parameter.offset, values)?;
             }
         }
         self.optimizer.restore(state);
@@ -239,10 +244,15 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn set_parameters(&mut self, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for (place, _) in self.layout.places.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            copy(&self.backend, &mut self.parameters, place.at, found(&mut tensors, &place.name, &place.shape)?)?;
+        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
+            copy(
+                &self.backend,
+                &mut self.parameters,
+                parameter.offset,
+                found(&mut tensors, &parameter.name, &parameter.shape)?,
+            )?;
         }
-        // What is taken over is meant as it stands.
+        // The new values are final: no pending decay applies to them.
         self.optimizer.decay = 1.0;
         self.backend.parameters_written();
         Ok(())

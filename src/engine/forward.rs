@@ -7,7 +7,8 @@ use crate::{
     model::DropoutPlan,
 };
 
-/// The dropout of one pass: at which site, of how much, from which row on.
+/// The dropout of one pass, by site: 0 after the embedding; 1 + 3·i, 2 + 3·i and 3 + 3·i in layer i (attention probabilities, attention
+/// output, feed-forward output); then the classifier's.
 #[derive(Clone, Copy)]
 pub(super) struct Sites {
     plan: Option<DropoutPlan>,
@@ -30,8 +31,8 @@ impl Sites {
         self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_row))
     }
 
-    /// In a layer of which every token or only the first of each sequence asks.
-    pub(super) fn asking(&self, queries: Queries, site: usize, p: f64) -> Option<Dropout> {
+    /// In a layer that computes these queries.
+    pub(super) fn of_queries(&self, queries: Queries, site: usize, p: f64) -> Option<Dropout> {
         match queries {
             Queries::All => self.tokens(site, p),
             Queries::First => self.rows(site, p),
@@ -39,7 +40,7 @@ impl Sites {
     }
 }
 
-/// The parts of the QKV map that the last layer uses one by one.
+/// The queries' part of the QKV map, which the last layer computes for other rows than keys and values.
 pub(super) fn query_of(qkv: Linear) -> Linear {
     qkv.part(0..qkv.width)
 }
@@ -50,7 +51,7 @@ pub(super) fn key_value_of(qkv: Linear) -> Linear {
 }
 
 impl<B: Backend> Explicit<B> {
-    /// Puts a batch on the device and makes room for it.
+    /// Copies a batch to the device, and grows the workspace to its size.
     pub(super) fn enter(&mut self, batch: &Batch) -> B::Batch {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         self.workspace.reserve(&self.backend, &self.config, self.labels, tokens, sequences);
@@ -58,19 +59,19 @@ impl<B: Backend> Explicit<B> {
         self.backend.batch(TokenStream { ids, positions, token_types, offsets })
     }
 
-    /// Who asks in layer `i`: of the last one only the `[CLS]` row is read, so nothing else is computed there but keys and
-    /// values.
+    /// Which query positions layer `i` computes: of the last layer's output only the `[CLS]` rows are read, so that it computes
+    /// keys and values of all tokens, and everything else for those rows alone.
     pub(super) fn queries(&self, i: usize) -> Queries {
         if i + 1 == self.config.num_hidden_layers { Queries::First } else { Queries::All }
     }
 
     pub(super) fn attention_of(&self, i: usize, sites: Sites) -> Attention {
         let (c, queries) = (&self.config, self.queries(i));
-        let dropout = sites.asking(queries, 1 + 3 * i, c.attention_dropout);
+        let dropout = sites.of_queries(queries, 1 + 3 * i, c.attention_dropout);
         Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, dropout }
     }
 
-    /// Logits, in the workspace. Where `keep`, everything that the backward pass needs stays there too.
+    /// Computes the logits, `[sequences, labels]`, in the workspace. With `keep`, the workspace also holds what the backward pass reads.
     pub(super) fn forward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, keep: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
@@ -102,15 +103,17 @@ impl<B: Backend> Explicit<B> {
     fn layer(&mut self, i: usize, on_device: &B::Batch, tokens: usize, sequences: usize, sites: Sites, keep: bool) {
         let (h, hidden, queries) = (self.config.hidden_size, self.config.hidden_dropout, self.queries(i));
         let attention = self.attention_of(i, sites);
-        let dropout = |site: usize| sites.asking(queries, site, hidden);
+        let dropout = |site: usize| sites.of_queries(queries, site, hidden);
         let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
         let layer = self.layout.layers[i];
         let last = queries == Queries::First;
-        // In inference two buffers take turns as a layer's input and output, and all layers but the last share their own.
+        // In inference two buffers alternate as a layer's input and output, and all layers but the last share one set of
+        // activations.
         let (slot, from, to) = if keep { (i, i, i + 1) } else { (i, i % 2, (i + 1) % 2) };
         let slot = if last || keep { slot } else { 0 };
-        let Kept { asking, q, qkv, context, attended, attended_stats, middle, slope, wide, narrow, narrow_stats } =
-            &mut ws.layers[slot];
+        let kept = &mut ws.layers[slot];
+        let Kept { query_rows, q, qkv, context, attention_sum, attention_stats, .. } = kept;
+        let Kept { ffn_input, gelu_grad, ffn_hidden, ffn_sum, ffn_stats, .. } = kept;
         let (input, output) = match last {
             true => (&ws.inputs[from], &mut ws.output),
             false => {
@@ -121,10 +124,10 @@ impl<B: Backend> Explicit<B> {
         let (residual, rows) = match last {
             true => {
                 backend.linear(qkv, input, tokens, p, key_value_of(layer.qkv), true);
-                backend.first_rows(asking, input, on_device, h);
-                backend.linear(q, asking, sequences, p, query_of(layer.qkv), true);
+                backend.first_rows(query_rows, input, on_device, h);
+                backend.linear(q, query_rows, sequences, p, query_of(layer.qkv), true);
                 backend.attention(context, q, qkv, on_device, attention);
-                (&*asking, sequences)
+                (&*query_rows, sequences)
             }
             false => {
                 backend.linear(qkv, input, tokens, p, layer.qkv, true);
@@ -132,30 +135,30 @@ impl<B: Backend> Explicit<B> {
                 (input, tokens)
             }
         };
-        backend.linear(attended, context, rows, p, layer.attended, false);
+        backend.linear(attention_sum, context, rows, p, layer.attention_output, false);
         backend.add_norm(AddNorm {
-            y: middle,
-            x: attended,
-            stats: attended_stats,
+            y: ffn_input,
+            x: attention_sum,
+            stats: attention_stats,
             residual,
             rows,
             parameters: p,
-            bias: layer.attended.bias,
-            norm: layer.attended_norm,
+            bias: layer.attention_output.bias,
+            norm: layer.attention_norm,
             dropout: dropout(2 + 3 * i),
         });
-        backend.linear(slope, middle, rows, p, layer.up, false);
-        backend.bias_gelu(wide, slope, rows, p, layer.up, keep);
-        backend.linear(narrow, wide, rows, p, layer.down, false);
+        backend.linear(gelu_grad, ffn_input, rows, p, layer.ffn_up, false);
+        backend.bias_gelu(ffn_hidden, gelu_grad, rows, p, layer.ffn_up, keep);
+        backend.linear(ffn_sum, ffn_hidden, rows, p, layer.ffn_down, false);
         backend.add_norm(AddNorm {
             y: output,
-            x: narrow,
-            stats: narrow_stats,
-            residual: middle,
+            x: ffn_sum,
+            stats: ffn_stats,
+            residual: ffn_input,
             rows,
             parameters: p,
-            bias: layer.down.bias,
-            norm: layer.down_norm,
+            bias: layer.ffn_down.bias,
+            norm: layer.ffn_norm,
             dropout: dropout(3 + 3 * i),
         });
     }

@@ -1,7 +1,7 @@
-//! Where each parameter stands in the engine's one buffer of parameters.
+//! The offset of each parameter in the engine's one buffer of parameters.
 //!
-//! Queries, keys and values of a layer lie one after the other, so that they are one product. The words come last: everything
-//! before them has a dense gradient, at the same places of a buffer that ends there.
+//! Queries, keys and values of a layer are contiguous, so that they are one product. The word embedding comes last: everything
+//! before it has a dense gradient, at the same offset of a buffer that ends there.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ const ALIGN: usize = 16;
 
 /// A parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct Parameter {
     /// transformers' name.
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Where it begins.
-    pub at: usize,
+    /// Where it begins in the buffer.
+    pub offset: usize,
 }
 
-impl Place {
-    /// Its numbers in the buffer.
+impl Parameter {
+    /// The offsets of its values.
     pub fn range(&self) -> std::ops::Range<usize> {
-        self.at..self.at + self.shape.iter().product::<usize>()
+        self.offset..self.offset + self.shape.iter().product::<usize>()
     }
 }
 
@@ -36,25 +36,25 @@ impl Place {
 pub struct Layer {
     /// Queries, keys and values: `[3 · hidden, hidden]`.
     pub qkv: Linear,
-    /// After attention.
-    pub attended: Linear,
+    /// After attention: `[hidden, hidden]`.
+    pub attention_output: Linear,
     /// Its norm.
-    pub attended_norm: LayerNorm,
-    /// Into the feed-forward width.
-    pub up: Linear,
-    /// Out of it.
-    pub down: Linear,
+    pub attention_norm: LayerNorm,
+    /// The feed-forward network's first map: `[intermediate, hidden]`.
+    pub ffn_up: Linear,
+    /// Its second: `[hidden, intermediate]`.
+    pub ffn_down: Linear,
     /// Its norm.
-    pub down_norm: LayerNorm,
+    pub ffn_norm: LayerNorm,
     /// Offset past the layer's last parameter; its first is the weight of `qkv`.
     pub end: usize,
 }
 
-/// All places.
+/// The offsets of all parameters.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// In transformers' order.
-    pub places: Vec<Place>,
+    pub parameters: Vec<Parameter>,
     /// The tables.
     pub embedding: Embedding,
     /// Their norm.
@@ -65,27 +65,27 @@ pub struct Layout {
     pub pooler: Linear,
     /// The classifier.
     pub head: Linear,
-    /// Numbers before the words.
+    /// Values before the word embedding.
     pub dense: usize,
-    /// Numbers in all.
+    /// Values in all.
     pub len: usize,
 }
 
-/// Hands out places.
+/// Assigns offsets.
 struct Allocator<'a> {
     shapes: BTreeMap<&'a str, &'a [usize]>,
-    at: BTreeMap<&'a str, usize>,
+    offsets: BTreeMap<&'a str, usize>,
     end: usize,
 }
 
 impl<'a> Allocator<'a> {
-    /// Places for parameters one right after the other; tells where they begin.
+    /// Assigns contiguous offsets to parameters; returns the first.
     fn take(&mut self, names: &[String]) -> usize {
         let begin = self.end.next_multiple_of(ALIGN);
         self.end = begin;
         for name in names {
             let (name, shape) = self.shapes.get_key_value(name.as_str()).expect("a parameter of the model's layout");
-            self.at.insert(name, self.end);
+            self.offsets.insert(name, self.end);
             self.end += shape.iter().product::<usize>();
         }
         begin
@@ -117,7 +117,7 @@ impl Layout {
     /// For a classifier with these parameters.
     pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
         let all: Vec<(&str, &[usize])> = parameters.iter().map(|(name, t)| (name, t.dims())).collect();
-        let mut a = Allocator { shapes: all.iter().copied().collect(), at: BTreeMap::new(), end: 0 };
+        let mut a = Allocator { shapes: all.iter().copied().collect(), offsets: BTreeMap::new(), end: 0 };
         let (position, token_type) = (a.table("position"), a.table("token_type"));
         let eps = config.layer_norm_eps;
         let embedding_norm = a.norm("bert.embeddings.LayerNorm", eps);
@@ -125,11 +125,11 @@ impl Layout {
             let name = |part: &str| format!("bert.encoder.layer.{i}.{part}");
             Layer {
                 qkv: a.linear(&["query", "key", "value"].map(|n| name(&format!("attention.self.{n}"))), false),
-                attended: a.linear(&[name("attention.output.dense")], false),
-                attended_norm: a.norm(&name("attention.output.LayerNorm"), eps),
-                up: a.linear(&[name("intermediate.dense")], false),
-                down: a.linear(&[name("output.dense")], false),
-                down_norm: a.norm(&name("output.LayerNorm"), eps),
+                attention_output: a.linear(&[name("attention.output.dense")], false),
+                attention_norm: a.norm(&name("attention.output.LayerNorm"), eps),
+                ffn_up: a.linear(&[name("intermediate.dense")], false),
+                ffn_down: a.linear(&[name("output.dense")], false),
+                ffn_norm: a.norm(&name("output.LayerNorm"), eps),
                 end: a.end,
             }
         });
@@ -138,9 +138,13 @@ impl Layout {
         let head = a.linear(&["classifier".to_string()], true);
         let dense = a.end;
         let word = a.table("word");
-        let place = |(name, shape): (&str, &[usize])| Place { name: name.into(), shape: shape.into(), at: a.at[name] };
+        let parameter = |(name, shape): (&str, &[usize])| Parameter {
+            name: name.into(),
+            shape: shape.into(),
+            offset: a.offsets[name],
+        };
         Self {
-            places: all.iter().copied().map(place).collect(),
+            parameters: all.iter().copied().map(parameter).collect(),
             embedding: Embedding { word, position: Some(position), token_type: Some(token_type) },
             embedding_norm,
             layers,
@@ -157,23 +161,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_parameter_has_a_place_of_its_own() {
+    fn parameters_do_not_overlap() {
         let config = BertConfig::preset("tiny").expect("a preset");
         let parameters = Parameters::fresh(&config, 3, 1).expect("weights");
         let layout = Layout::new(&config, &parameters);
-        let mut ranges: Vec<_> = layout.places.iter().map(Place::range).collect();
+        let mut ranges: Vec<_> = layout.parameters.iter().map(Parameter::range).collect();
         assert_eq!(ranges.len(), parameters.iter().count());
         ranges.sort_by_key(|r| r.start);
         assert!(
             ranges.windows(2).all(|r| r[0].end <= r[1].start) && ranges.last().is_some_and(|r| r.end == layout.len)
         );
         // Queries, keys and values as one product.
-        let at = |name: &str| layout.places.iter().find(|p| p.name.ends_with(name)).expect("a place").at;
+        let offset =
+            |name: &str| layout.parameters.iter().find(|p| p.name.ends_with(name)).expect("a parameter").offset;
         let (h, qkv) = (config.hidden_size, layout.layers[1].qkv);
-        assert_eq!(qkv.weight + h * h, at("layer.1.attention.self.key.weight"));
-        assert_eq!(qkv.part(2 * h..3 * h).weight, at("layer.1.attention.self.value.weight"));
-        assert_eq!(qkv.part(2 * h..3 * h).bias, Some(at("layer.1.attention.self.value.bias")));
-        assert_eq!(layout.embedding.word.offset, at("word_embeddings.weight"));
+        assert_eq!(qkv.weight + h * h, offset("layer.1.attention.self.key.weight"));
+        assert_eq!(qkv.part(2 * h..3 * h).weight, offset("layer.1.attention.self.value.weight"));
+        assert_eq!(qkv.part(2 * h..3 * h).bias, Some(offset("layer.1.attention.self.value.bias")));
+        assert_eq!(layout.embedding.word.offset, offset("word_embeddings.weight"));
         assert!(layout.dense <= layout.embedding.word.offset);
     }
 }

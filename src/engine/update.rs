@@ -1,14 +1,14 @@
-//! The optimiser of the explicit engine: AdamW in one pass, with words that have no gradient left alone.
+//! The optimiser of the explicit engine: AdamW in one pass, with lazy weight decay of words that have never had a gradient.
 //!
-//! A word whose row has never had a gradient has moments of zero: AdamW only decays it. So many words never occur that this is
-//! done when they are read (`decay` is the product of all factors so far, kept in float64; the rounding differs from the dense
-//! update's by 1e-7 of a value). A word that has had a gradient is updated in every step, as the dense update does it.
+//! The moments of such a word are zero, so that AdamW only decays its row. Most words of a vocabulary never occur: the decay is
+//! applied when their rows are read (`decay` is the product of all factors so far, in float64; the rounding differs from the
+//! dense update's by 1e-7 of a value). A word that has had a gradient is updated in every step, as in the dense update.
 
 use std::ops::Range;
 
 use super::{
     Explicit, OptimizerState, Recipe,
-    layout::{Layout, Place},
+    layout::{Layout, Parameter},
 };
 use crate::{
     data::Batch,
@@ -25,9 +25,9 @@ pub struct Optimizer {
     updates: u64,
     /// Whether a word's row has had a gradient.
     touched: Vec<bool>,
-    /// What the rows of all others are to be multiplied by.
+    /// The factor by which the rows of all other words are multiplied when they are read.
     pub decay: f64,
-    /// The words of the present step, ascending: their gradients are the rows of the workspace's `words`.
+    /// The words of the current step, ascending: row `i` of the workspace's `words` is the gradient of `words[i]`.
     pub words: Vec<u32>,
 }
 
@@ -37,7 +37,7 @@ impl Optimizer {
         Self { recipe: recipe.clone(), updates: 0, touched: vec![false; vocab], decay: 1.0, words: Vec::new() }
     }
 
-    /// Finds out which words occur.
+    /// Collects the words that occur in the step.
     pub fn begin_step(&mut self, batches: &[Batch]) {
         self.words.clear();
         self.words.extend(batches.iter().flat_map(|batch| &batch.ids));
@@ -45,11 +45,11 @@ impl Optimizer {
         self.words.dedup();
     }
 
-    /// Where each word of a batch stands.
+    /// The tokens of each word of a batch.
     pub fn occurrences(&self, ids: &[u32]) -> Vec<Occurrence> {
-        let mut places: Vec<(u32, u32)> = ids.iter().copied().zip(0..).collect();
-        places.sort_unstable();
-        let chunks = places.chunk_by(|a, b| a.0 == b.0);
+        let mut tokens: Vec<(u32, u32)> = ids.iter().copied().zip(0..).collect();
+        tokens.sort_unstable();
+        let chunks = tokens.chunk_by(|a, b| a.0 == b.0);
         let occurrence = |chunk: &[(u32, u32)]| Occurrence {
             row: self.words.binary_search(&chunk[0].0).expect("a word of the step") as u32,
             tokens: chunk.iter().map(|(_, token)| *token).collect(),
@@ -57,30 +57,30 @@ impl Optimizer {
         chunks.map(occurrence).collect()
     }
 
-    /// For reading words.
+    /// The rows to decay when words are read.
     pub fn untouched(&self) -> Untouched<'_> {
         Untouched { touched: &self.touched, decay: self.decay as f32 }
     }
 
-    /// Puts into the whole table what weight decay has done to words without a gradient.
+    /// Applies the pending decay to a copy of the table, `[words, width]`.
     pub fn apply_decay(&self, words: &mut [f32], width: usize) {
         for (row, _) in words.chunks_exact_mut(width).zip(&self.touched).filter(|(_, touched)| !**touched) {
             row.iter_mut().for_each(|v| *v *= self.decay as f32);
         }
     }
 
-    /// What the next update is for every parameter, but for weight decay.
+    /// The next update, without weight decay.
     fn next_update(&mut self, lr: f64) -> AdamW {
         self.updates += 1;
         let (b1, b2) = self.recipe.betas;
         let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
         AdamW {
             betas: (b1 as f32, b2 as f32),
-            gradient: (1.0 - b1, 1.0 - b2),
+            one_minus_betas: (1.0 - b1, 1.0 - b2),
             clip: Clip::ToNorm(self.recipe.max_grad_norm),
-            keep: 1.0,
-            size: (lr / correction(b1)) as f32,
-            root: (1.0 / correction(b2).sqrt()) as f32,
+            decay_factor: 1.0,
+            step_size: (lr / correction(b1)) as f32,
+            rsqrt_correction2: (1.0 / correction(b2).sqrt()) as f32,
             eps: self.recipe.eps as f32,
         }
     }
@@ -91,7 +91,7 @@ impl Optimizer {
         OptimizerState { updates: self.updates, untouched_decay: self.decay, touched_words: Some(touched.collect()) }
     }
 
-    /// From a checkpoint. One of the tape's engine has updated every word.
+    /// From a checkpoint. The tape engine's have no `touched_words`: it updates every word.
     pub fn restore(&mut self, state: &OptimizerState) {
         (self.updates, self.decay) = (state.updates, state.untouched_decay);
         match &state.touched_words {
@@ -104,34 +104,34 @@ impl Optimizer {
     }
 }
 
-/// Parameters that lie side by side and are updated alike.
+/// Contiguous parameters that are updated alike.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stretch {
-    /// Their numbers, those between parameters included: they are 0 and stay 0.
+pub struct ParamSpan {
+    /// Their offsets. The padding between parameters is included: it is 0 and stays 0.
     pub range: Range<usize>,
     /// Whether weight decay applies.
     pub decays: bool,
 }
 
-/// The parameters that are trained and whose gradients are dense, in as few stretches as may be.
-pub fn stretches(layout: &Layout, recipe: &Recipe) -> Vec<Stretch> {
-    let mut places: Vec<_> = layout.places.iter().filter(|place| place.at < layout.dense).collect();
-    places.sort_by_key(|place| place.at);
-    // Each place with what is done to it: none, nothing.
+/// The trained parameters with dense gradients, in as few spans as possible.
+pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
+    let mut dense: Vec<_> = layout.parameters.iter().filter(|parameter| parameter.offset < layout.dense).collect();
+    dense.sort_by_key(|parameter| parameter.offset);
+    // Whether weight decay applies; none: the parameter is frozen.
     let kind = |name: &str| (!is_frozen(name, &recipe.freeze)).then(|| recipe.decays(name));
-    let alike = places.chunk_by(|a, b| kind(&a.name) == kind(&b.name));
-    let stretch = |places: &[&Place]| {
-        let range = places.first()?.at..places.last()?.range().end;
-        Some(Stretch { range, decays: kind(&places.first()?.name)? })
+    let alike = dense.chunk_by(|a, b| kind(&a.name) == kind(&b.name));
+    let span = |parameters: &[&Parameter]| {
+        let range = parameters.first()?.offset..parameters.last()?.range().end;
+        Some(ParamSpan { range, decays: kind(&parameters.first()?.name)? })
     };
-    alike.filter_map(stretch).collect()
+    alike.filter_map(span).collect()
 }
 
 impl<B: Backend> Explicit<B> {
-    /// Adds up the squares of the gradients of what is trained.
+    /// Adds the squares of all gradients to the step's sums.
     pub(super) fn add_squares(&mut self) {
-        for stretch in &self.stretches {
-            self.backend.add_squares(&self.gradients, stretch.range.clone());
+        for span in &self.spans {
+            self.backend.add_squares(&self.gradients, span.range.clone());
         }
         if self.trains_words() {
             let len = self.optimizer.words.len() * self.config.hidden_size;
@@ -144,10 +144,10 @@ impl<B: Backend> Explicit<B> {
         let update = self.optimizer.next_update(lr);
         let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
         let [first, second] = &mut self.moments;
-        for stretch in &self.stretches {
-            let update = AdamW { keep: if stretch.decays { decay as f32 } else { 1.0 }, ..update };
+        for span in &self.spans {
+            let update = AdamW { decay_factor: if span.decays { decay as f32 } else { 1.0 }, ..update };
             let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
-            self.backend.adamw(moments, &self.gradients, stretch.range.clone(), update);
+            self.backend.adamw(moments, &self.gradients, span.range.clone(), update);
         }
         if self.trains_words() {
             self.update_words(update, decay);
@@ -156,21 +156,21 @@ impl<B: Backend> Explicit<B> {
 
     fn update_words(&mut self, update: AdamW, decay: f64) {
         let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
-        let keep = if o.recipe.decays(WORDS) { decay } else { 1.0 };
+        let factor = if o.recipe.decays(WORDS) { decay } else { 1.0 };
         let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
         if o.decay != 1.0 {
             self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
         }
         new.iter().for_each(|word| o.touched[*word as usize] = true);
-        // Both ascend: the words of this step are among those that ever had a gradient.
+        // Both ascend, and the words of this step are among the touched ones.
         let mut words = (0..).zip(&o.words).peekable();
         let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
         let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
         let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
-        o.decay *= keep;
+        o.decay *= factor;
         let [first, second] = &mut self.moments;
         let moments = Moments { values: &mut self.parameters, first, second };
-        let update = AdamW { keep: keep as f32, ..update };
+        let update = AdamW { decay_factor: factor as f32, ..update };
         self.backend.adamw_rows(moments, &self.workspace.words, table, &rows, update);
     }
 }
@@ -181,23 +181,23 @@ mod tests {
     use crate::model::{BertConfig, Parameters};
 
     #[test]
-    fn stretches_hold_what_is_trained_and_nothing_else() {
+    fn spans_hold_what_is_trained_and_nothing_else() {
         let config = BertConfig::preset("tiny").expect("a preset");
         let layout = Layout::new(&config, &Parameters::fresh(&config, 3, 1).expect("weights"));
-        let all = stretches(&layout, &Recipe::default());
+        let all = param_spans(&layout, &Recipe::default());
         assert_eq!(all.len(), 1, "{all:?}");
         assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - 16);
         let freeze = vec!["encoder.layer.0".to_string()];
         let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
-        let some = stretches(&layout, &recipe);
-        for place in layout.places.iter().filter(|place| place.at < layout.dense) {
-            let of = some.iter().filter(|s| s.range.contains(&place.at)).collect::<Vec<_>>();
-            match place.name.contains("layer.0.") {
-                true => assert!(of.is_empty(), "{} is frozen", place.name),
+        let some = param_spans(&layout, &recipe);
+        for parameter in layout.parameters.iter().filter(|parameter| parameter.offset < layout.dense) {
+            let of = some.iter().filter(|s| s.range.contains(&parameter.offset)).collect::<Vec<_>>();
+            match parameter.name.contains("layer.0.") {
+                true => assert!(of.is_empty(), "{} is frozen", parameter.name),
                 false => {
-                    let decays = !place.name.contains("bias") && !place.name.contains("LayerNorm");
-                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", place.name);
-                    assert!(of[0].range.end >= place.range().end);
+                    let decays = !parameter.name.contains("bias") && !parameter.name.contains("LayerNorm");
+                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", parameter.name);
+                    assert!(of[0].range.end >= parameter.range().end);
                 }
             }
         }

@@ -8,25 +8,30 @@ use super::support::*;
 fn updates() -> impl Strategy<Value = AdamW> {
     let betas = ((0.0..0.95f32, 0.5..0.9999f32), 0.01..1.0f64);
     (betas, 0.9..=1.0f32, 0.001..0.2f32, 1.0..30.0f32, prop_oneof![Just(1e-8f32), Just(0.1)]).prop_map(
-        |((betas, clip), keep, size, root, eps)| AdamW {
+        |((betas, clip), decay_factor, step_size, rsqrt_correction2, eps)| AdamW {
             betas,
-            gradient: (1.0 - f64::from(betas.0), 1.0 - f64::from(betas.1)),
+            one_minus_betas: (1.0 - f64::from(betas.0), 1.0 - f64::from(betas.1)),
             clip: Clip::By(clip),
-            keep,
-            size,
-            root,
+            decay_factor,
+            step_size,
+            rsqrt_correction2,
             eps,
         },
     )
 }
 
-/// m ← β₁·m + g₁·g, v ← β₂·v + g₂·g², p ← keep·p − size·m / (√v·root + eps); all three after the update.
+/// m ← β₁·m + g₁·g, v ← β₂·v + g₂·g², p ← decay_factor·p − step_size·m / (√v·rsqrt_correction2 + eps); all three after the update.
 fn updated(p: f32, m: f32, v: f32, g: f32, u: &AdamW) -> [f64; 3] {
     let [p, m, v, g] = [p, m, v, g].map(f64::from);
     let Clip::By(clip) = u.clip else { panic!("a factor") };
-    let m = f64::from(u.betas.0) * m + u.gradient.0 * clip * g;
-    let v = f64::from(u.betas.1) * v + u.gradient.1 * (clip * g).powi(2);
-    [f64::from(u.keep) * p - f64::from(u.size) * m / (v.sqrt() * f64::from(u.root) + f64::from(u.eps)), m, v]
+    let m = f64::from(u.betas.0) * m + u.one_minus_betas.0 * clip * g;
+    let v = f64::from(u.betas.1) * v + u.one_minus_betas.1 * (clip * g).powi(2);
+    [
+        f64::from(u.decay_factor) * p
+            - f64::from(u.step_size) * m / (v.sqrt() * f64::from(u.rsqrt_correction2) + f64::from(u.eps)),
+        m,
+        v,
+    ]
 }
 
 /// Values, first and second moments.
@@ -38,11 +43,11 @@ fn moments(random: &mut Numbers, n: usize) -> [Vec<f32>; 3] {
 pub fn adamw_of_a_range<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
-        gradient: (0.1, 0.001),
+        one_minus_betas: (0.1, 0.001),
         clip: Clip::By(1.0),
-        keep: 0.99,
-        size: 0.01,
-        root: 3.0,
+        decay_factor: 0.99,
+        step_size: 0.01,
+        rsqrt_correction2: 3.0,
         eps: 1e-6,
     };
     let edges = [(0, 1, update), (5, 33_000, update)];
@@ -83,11 +88,11 @@ fn compare(got: &[Vec<f32>; 3], want: &[Vec<f64>; 3]) {
 pub fn adamw_of_rows<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
-        gradient: (0.1, 0.001),
+        one_minus_betas: (0.1, 0.001),
         clip: Clip::By(1.0),
-        keep: 0.99,
-        size: 0.01,
-        root: 3.0,
+        decay_factor: 0.99,
+        step_size: 0.01,
+        rsqrt_correction2: 3.0,
         eps: 1e-6,
     };
     let edges = [(1, 1, 0, update), (700, 20, 9, update)];
@@ -162,11 +167,11 @@ pub fn squares_of_a_range<T: Tested>() {
 pub fn a_step_that_is_not_finite_changes_nothing<T: Tested>() {
     let update = AdamW {
         betas: (0.9, 0.999),
-        gradient: (0.1, 0.001),
+        one_minus_betas: (0.1, 0.001),
         clip: Clip::ToNorm(1.0),
-        keep: 0.99,
-        size: 0.01,
-        root: 3.0,
+        decay_factor: 0.99,
+        step_size: 0.01,
+        rsqrt_correction2: 3.0,
         eps: 1e-6,
     };
     for bad in [f32::NAN, f32::INFINITY, 1.0] {

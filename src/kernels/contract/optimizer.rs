@@ -48,21 +48,21 @@ impl Sums {
 }
 
 /// One AdamW update (Loshchilov & Hutter 2019), as `torch.optim.AdamW`, with factors that are the same for many parameters:
-/// m ← β₁·m + g₁·c·g, v ← β₂·v + g₂·c²·g², p ← keep·p − size·m / (√v·root + eps), with c the factor of `clip`.
+/// m ← β₁·m + g₁·c·g, v ← β₂·v + g₂·c²·g², p ← decay_factor·p − step_size·m / (√v·rsqrt_correction2 + eps), with c the factor of `clip`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamW {
     /// Decay rates of the moments.
     pub betas: (f32, f32),
     /// 1 − β₁ and 1 − β₂.
-    pub gradient: (f64, f64),
+    pub one_minus_betas: (f64, f64),
     /// Falls on the gradient.
     pub clip: Clip,
     /// 1 − lr·weight_decay.
-    pub keep: f32,
+    pub decay_factor: f32,
     /// lr / (1 − β₁ᵗ).
-    pub size: f32,
+    pub step_size: f32,
     /// 1 / √(1 − β₂ᵗ).
-    pub root: f32,
+    pub rsqrt_correction2: f32,
     /// Epsilon.
     pub eps: f32,
 }
@@ -70,7 +70,7 @@ pub struct AdamW {
 impl AdamW {
     /// (1 − β₁)·clip and (1 − β₂)·clip².
     pub fn factors(&self, clip: f64) -> (f32, f32) {
-        ((self.gradient.0 * clip) as f32, (self.gradient.1 * clip * clip) as f32)
+        ((self.one_minus_betas.0 * clip) as f32, (self.one_minus_betas.1 * clip * clip) as f32)
     }
 }
 

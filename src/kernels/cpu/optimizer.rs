@@ -51,7 +51,7 @@ fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, fact
     for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
         *m = u.betas.0 * *m + factors.0 * g;
         *v = u.betas.1 * *v + factors.1 * g * g;
-        *p = u.keep * *p - u.size * *m / (v.sqrt() * u.root + u.eps);
+        *p = u.decay_factor * *p - u.step_size * *m / (v.sqrt() * u.rsqrt_correction2 + u.eps);
     }
 }
 

@@ -242,12 +242,12 @@ pub struct AddSquares {
 #[repr(C)]
 pub struct Update {
     pub sums: Address,
-    pub gradient: [f64; 2],
+    pub one_minus_betas: [f64; 2],
     pub clip: f64,
     pub betas: [f32; 2],
-    pub keep: f32,
-    pub size: f32,
-    pub root: f32,
+    pub decay_factor: f32,
+    pub step_size: f32,
+    pub rsqrt_correction2: f32,
     pub eps: f32,
     pub to_norm: u32,
     pub unused: u32,
@@ -262,12 +262,12 @@ impl Update {
         };
         Self {
             sums,
-            gradient: [u.gradient.0, u.gradient.1],
+            one_minus_betas: [u.one_minus_betas.0, u.one_minus_betas.1],
             clip,
             betas: [u.betas.0, u.betas.1],
-            keep: u.keep,
-            size: u.size,
-            root: u.root,
+            decay_factor: u.decay_factor,
+            step_size: u.step_size,
+            rsqrt_correction2: u.rsqrt_correction2,
             eps: u.eps,
             to_norm,
             unused: 0,

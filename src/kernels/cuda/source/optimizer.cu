@@ -77,7 +77,7 @@ struct Update {
     double gradient1, gradient2; // 1 − β₁ and 1 − β₂
     double clip;                 // the gradient's factor, or where `to_norm` its largest norm (0: not cut)
     float beta1, beta2;
-    float keep, size, root, eps;
+    float decay_factor, step_size, rsqrt_correction2, eps;
     u32 to_norm;
     u32 unused;
 };
@@ -106,7 +106,7 @@ DEVICE Factors factors(const Update &u) {
 DEVICE float update(const Update &u, const Factors &f, float p, float &m, float &v, float g) {
     m = u.beta1 * m + f.gradient1 * g;
     v = u.beta2 * v + f.gradient2 * g * g;
-    return u.keep * p - u.size * m / (sqrtf(v) * u.root + u.eps);
+    return u.decay_factor * p - u.step_size * m / (sqrtf(v) * u.rsqrt_correction2 + u.eps);
 }
 
 struct AdamW {
