@@ -1,25 +1,29 @@
-//! Dropout (Srivastava et al. 2014) whose mask is a function of (seed, step, site, place), so that it comes out alike on every
+//! Dropout (Srivastava et al. 2014) whose mask is a function of (seed, step, site, index), so that it is the same on every
 //! device, for every number of threads, and after a resumption.
 
 use crate::random::{Purpose, Stream};
 
-/// Values whose random bits are made together: 16 counters of four words, the words of one kind side by side, which is what
-/// vector instructions want.
+/// Values whose random bits are generated together: 16 counters of four words each, the i-th words contiguous, as vector
+/// instructions need them.
 const GROUP: usize = 64;
 
-/// Where and how much is dropped.
+/// Dropout at one site in one step.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout {
-    stream: Stream,
-    threshold: u32,
-    scale: f32,
-    first_row: u64,
+    /// Random bits by index of the mask.
+    pub(super) stream: Stream,
+    /// A value is kept where its 32 random bits are at least this.
+    pub(super) threshold: u32,
+    /// The factor of kept values.
+    pub(super) scale: f32,
+    /// Index of the tensor's first row among the step's rows.
+    pub(super) first_row: u64,
 }
 
 impl Dropout {
     /// Dropout of share `p` in [0, 1) at one `site` of the model in one optimiser `step`.
     ///
-    /// `first_row` is the place of the tensor's first row among the step's rows (not 0 in gradient accumulation).
+    /// `first_row` is the index of the tensor's first row among the step's rows (not 0 in gradient accumulation).
     pub fn new(seed: u64, step: u64, site: u32, p: f64, first_row: usize) -> Option<Self> {
         (p > 0.0).then(|| Self {
             stream: Stream::new(seed, Purpose::Dropout, step, site),
@@ -57,14 +61,7 @@ impl Dropout {
         }
     }
 
-    /// As kernels of other devices take it.
-    pub(super) fn for_device(&self) -> super::cuda::params::Dropout {
-        let (key, high) = self.stream.words();
-        let Self { first_row, threshold, scale, .. } = *self;
-        super::cuda::params::Dropout { first_row, key, high, threshold, scale }
-    }
-
-    /// Place in the mask of column 0 of `row`, for rows of `width` values.
+    /// Index in the mask of column 0 of `row`, for rows of `width` values.
     pub fn index(&self, row: usize, width: usize) -> u64 {
         (self.first_row + row as u64) * width as u64
     }
@@ -93,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_depends_on_its_place_alone() {
+    fn a_value_depends_on_its_index_alone() {
         let dropout = Dropout::new(1, 2, 3, 0.5, 0).expect("dropout");
         let whole = mask(dropout, 0, 1000);
         for (from, n) in [(0, 64), (0, 5), (3, 200), (63, 2), (64, 64), (65, 300), (999, 1)] {

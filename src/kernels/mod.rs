@@ -11,6 +11,7 @@ mod contract;
 mod cpu;
 pub mod cuda;
 mod dropout;
+mod error;
 mod math;
 mod precision;
 pub mod reference;
@@ -18,12 +19,13 @@ mod slice;
 
 pub use contract::{
     ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Backend, Clip, Embed,
-    EmbedBackward, Embedding, EmbeddingOps, LayerNorm, Linear, LinearOps, LossOps, Memory, Moments, NormOps,
-    Occurrence, OptimizerOps, PoolingOps, Queries, Requirements, Sums, Table, TokenStream, Unsupported, Untouched,
+    EmbedBackward, Embedding, EmbeddingOps, LayerNorm, Linear, LinearOps, LossOps, MASK_WIDTH, Memory, Moments,
+    NormOps, Occurrence, OptimizerOps, PoolingOps, Queries, Requirements, Sums, Table, TokenStream, Unsupported,
+    Untouched,
 };
 pub use cpu::{Buffer, Cpu, CpuBatch, LIMITS as CPU_LIMITS, bf16_instructions};
-pub use cuda::DeviceError;
 pub use dropout::Dropout;
+pub use error::DeviceError;
 pub use math::{erf, exp, tanh};
 pub use precision::instructions;
 pub use slice::with_f32;

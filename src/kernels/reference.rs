@@ -7,15 +7,12 @@ use std::{ops::Range, sync::Arc};
 
 use candle_core::{Result, Tensor, bail};
 
-use super::Dropout;
-
-/// Width of a row of attention's dropout mask: the longest sequence that it can tell apart.
-const MASK_WIDTH: usize = 8192;
+use super::{Dropout, MASK_WIDTH};
 
 /// Where sequences begin: sequence `s` has the rows `queries[s]..queries[s + 1]` of the queries and
 /// `keys[s]..keys[s + 1]` of the keys and values.
 ///
-/// The two differ in the last layer, where only the `[CLS]` row of each sequence asks.
+/// The two differ in the last layer, whose queries are the `[CLS]` row of each sequence alone.
 #[derive(Debug, Clone)]
 pub struct Ragged {
     /// Offsets into the queries, `[sequences + 1]`.

@@ -2,6 +2,9 @@
 
 use super::{super::Dropout, Memory};
 
+/// Width of a row of attention's dropout mask, which is the same on every device: the longest sequence that it can tell apart.
+pub const MASK_WIDTH: usize = 8192;
+
 /// Which query positions are computed. Keys and values are always those of the whole sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queries {

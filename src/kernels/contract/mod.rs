@@ -20,7 +20,7 @@ mod pooling;
 mod support;
 
 pub use activation::ActivationOps;
-pub use attention::{Attention, AttentionBackward, AttentionOps, Queries};
+pub use attention::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries};
 pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
 pub use linear::{Linear, LinearOps};
 pub use loss::LossOps;

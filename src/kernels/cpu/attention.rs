@@ -7,16 +7,13 @@ use std::{cell::RefCell, ops::Range};
 use rayon::prelude::*;
 
 use super::{
-    super::{Attention, AttentionBackward, AttentionOps, Queries, math::exp},
+    super::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries, math::exp},
     Buffer, Cpu, CpuBatch,
     buffer::Shared,
-    small::{LANES, Left, Place, Right, product},
+    small::{LANES, Left, Output, Right, product},
     sum,
     vector::vectorised,
 };
-
-/// Width of a row of the dropout mask: the longest sequence that it can tell apart.
-pub const MASK_WIDTH: usize = 8192;
 
 /// One head of one sequence.
 struct Head {
@@ -25,7 +22,8 @@ struct Head {
     keys: Range<usize>,
 }
 
-/// How q, k and v lie in their buffers: numbers from row to row, and where the first row's begin.
+/// How q, k and v lie in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
+/// keys and values.
 struct Layout {
     d: usize,
     width: usize,
@@ -44,8 +42,8 @@ impl Layout {
         }
     }
 
-    /// Where a head's queries, keys and values begin.
-    fn places(&self, h: &Head) -> [usize; 3] {
+    /// Offsets of a head's first query, key and value.
+    fn offsets(&self, h: &Head) -> [usize; 3] {
         let (q, kv) = (h.queries.start * self.q_stride, h.keys.start * self.kv_stride);
         [q, kv + self.k, kv + self.v].map(|at| at + h.head * self.d)
     }
@@ -65,12 +63,11 @@ fn heads(a: &Attention, offsets: &[u32]) -> Vec<Head> {
 }
 
 thread_local! {
-    /// What a thread works with. Made anew for every call it would be memory that the system gives and takes each time, which
-    /// stops all threads.
+    /// A thread's buffers, reused: allocating them in every call would map and unmap pages each time, which stops all threads.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Numbers that a task works with; reused from task to task.
+/// Buffers of a task.
 #[derive(Default)]
 struct Scratch {
     p: Vec<f32>,
@@ -80,7 +77,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// Makes room for a head; tells the padded length of a row.
+    /// Grows the buffers to a head's size; returns the padded length of a row.
     fn resize(&mut self, queries: usize, keys: usize) -> usize {
         let stride = keys.next_multiple_of(LANES);
         for buffer in [&mut self.p, &mut self.factors, &mut self.ds] {
@@ -94,15 +91,16 @@ impl Scratch {
 #[inline(always)]
 fn own_product(out: &mut [f32], stride: usize, alpha: f32, left: Left, right: &Right) {
     let shared = Shared::new(out);
-    // SAFETY: it is borrowed for this alone.
+    // SAFETY: `out` is borrowed for this product alone.
     #[expect(unsafe_code, reason = "the product's interface, for results that interleave")]
     unsafe {
-        product(Place { out: &shared, at: 0, stride }, alpha, left, right);
+        product(Output { out: &shared, offset: 0, stride }, alpha, left, right);
     }
 }
 
 impl Attention {
-    /// Probabilities of one head before dropout, in `p`, and the factors of dropout. `k` begins with the head's first key.
+    /// Computes a head's probabilities before dropout, in `p`, and the dropout factors; both `[queries, stride]`. `k` begins with the
+    /// head's first key.
     #[inline(always)]
     fn probabilities(&self, h: &Head, l: &Layout, q: Left, k: &[f32], scratch: &mut Scratch, stride: usize) {
         let keys = h.keys.len();
@@ -129,14 +127,14 @@ impl Attention {
         }
     }
 
-    /// context = dropout(softmax(q·kᵀ / √d))·v.
+    /// context = dropout(softmax(q·kᵀ / √d))·v; shapes as in [`AttentionOps::attention`].
     pub fn forward(&self, context: &mut [f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
         let l = Layout::new(self);
         let out = Shared::new(context);
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             SCRATCH.with_borrow_mut(|scratch| {
                 let (nq, nk) = (h.queries.len(), h.keys.len());
-                let [at_q, at_k, at_v] = l.places(&h);
+                let [at_q, at_k, at_v] = l.offsets(&h);
                 let stride = scratch.resize(nq, nk);
                 vectorised!({
                     let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
@@ -146,12 +144,12 @@ impl Attention {
                         p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
                     }
                     right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
-                    let at = h.queries.start * l.width + h.head * l.d;
-                    let place = Place { out: &out, at, stride: l.width };
-                    // SAFETY: a head's columns of its own rows: nobody else writes there.
+                    let offset = h.queries.start * l.width + h.head * l.d;
+                    let output = Output { out: &out, offset, stride: l.width };
+                    // SAFETY: a head's columns of its own rows: no other task writes there.
                     #[expect(unsafe_code, reason = "the heads' columns interleave")]
                     unsafe {
-                        product(place, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
+                        product(output, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
                     }
                 });
             });
@@ -160,7 +158,7 @@ impl Attention {
 
     /// With P the probabilities, M the dropout factors and O = (P∘M)·V:
     /// dV = (P∘M)ᵀ·dO, dP = (dO·Vᵀ)∘M, dS = P∘(dP − rowsum(dP∘P)), dQ = dS·K/√d, dK = dSᵀ·Q/√d.
-    /// P is computed again: it would be the largest thing to keep.
+    /// P is recomputed: it would be the largest activation to keep.
     pub fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
         let l = Layout::new(self);
         let scale = 1.0 / (l.d as f32).sqrt();
@@ -170,7 +168,7 @@ impl Attention {
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             SCRATCH.with_borrow_mut(|scratch| {
                 let (nq, nk) = (h.queries.len(), h.keys.len());
-                let [at_q, at_k, at_v] = l.places(&h);
+                let [at_q, at_k, at_v] = l.offsets(&h);
                 let at_out = h.queries.start * l.width + h.head * l.d;
                 let stride = scratch.resize(nq, nk);
                 vectorised!({
@@ -194,16 +192,16 @@ impl Attention {
                     }
                     let dropped = if self.dropout.is_some() { &*factors } else { &*p };
                     let turned = |data| Left { data, rows: nk, stride: (1, stride) };
-                    let place = |out, at, stride| Place { out, at, stride };
-                    // SAFETY: a head's columns of its own rows, three places that do not overlap: nobody else writes there.
+                    let output = |out, offset, stride| Output { out, offset, stride };
+                    // SAFETY: a head's columns of its own rows, which do not overlap: no other task writes there.
                     #[expect(unsafe_code, reason = "the heads' columns interleave")]
                     unsafe {
                         right.rows(d_out, nq, l.d, l.width);
-                        product(place(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
+                        product(output(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
                         right.rows(k, nk, l.d, l.kv_stride);
-                        product(place(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
+                        product(output(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
                         right.rows(&q[at_q..], nq, l.d, l.q_stride);
-                        product(place(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
+                        product(output(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
                     }
                 });
             });

@@ -12,7 +12,7 @@ const ROWS: usize = 8;
 /// 1 / √(2π), the normal density at 0.
 const DENSITY: f32 = 0.398_942_3;
 
-/// y = gelu(x + bias) for rows as wide as the bias.
+/// y = gelu(x + bias). `y`, `x`: `[rows, out]`; `bias`: `[out]`.
 pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
     let n = bias.len();
     y.par_chunks_mut(ROWS * n).zip(x.par_chunks(ROWS * n)).with_max_len(1).for_each(|(y, x)| {
@@ -27,7 +27,7 @@ pub fn forward(y: &mut [f32], x: &[f32], bias: &[f32]) {
     });
 }
 
-/// The same, and x becomes the derivative Φ(x) + x·φ(x): the backward pass then only multiplies.
+/// The same, and x becomes the derivative Φ(x) + x·φ(x), so that the backward pass only multiplies.
 pub fn forward_with_derivative(y: &mut [f32], x: &mut [f32], bias: &[f32]) {
     let n = bias.len();
     y.par_chunks_mut(ROWS * n).zip(x.par_chunks_mut(ROWS * n)).with_max_len(1).for_each(|(y, x)| {

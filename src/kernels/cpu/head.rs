@@ -6,7 +6,7 @@ use super::{
     vector::vectorised,
 };
 
-/// x ← tanh(x), y = dropout(x).
+/// x ← tanh(x), y = dropout(x); both `[rows, width]`.
 pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<Dropout>) {
     let mut factors = vec![1.0f32; width];
     vectorised!({
@@ -22,7 +22,7 @@ pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<
     });
 }
 
-/// dy ← the gradient of what x was before [`tanh_dropout`]: dy·factor·(1 − x²).
+/// The backward pass of [`tanh_dropout`]: dy ← dy·factor·(1 − x²); both `[rows, width]`.
 pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: Option<Dropout>) {
     let mut factors = vec![1.0f32; width];
     vectorised!({
@@ -37,7 +37,8 @@ pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: O
     });
 }
 
-/// −Σ targets·log softmax(logits) and its gradient softmax(logits)·Σ targets − targets, in float64 throughout.
+/// Returns −Σ targets·log softmax(logits), and writes its gradient softmax(logits)·Σ targets − targets; in float64 throughout. All
+/// `[rows, labels]`.
 fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labels: usize) -> f64 {
     let rows = d_logits.chunks_exact_mut(labels).zip(logits.chunks_exact(labels)).zip(targets.chunks_exact(labels));
     let loss_of = |((d, x), t): ((&mut [f32], &[f32]), &[f32])| {

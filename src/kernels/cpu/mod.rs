@@ -1,8 +1,8 @@
 //! The kernels of the CPU: plain functions over slices, on all threads of rayon's pool.
 //!
-//! Loops over rows are cut at places that depend on shapes alone, and every sum has one order: no number of threads changes a
-//! bit. Tasks are single pieces (`with_max_len`): a thread that wakes late or meets longer rows then costs one piece, not half
-//! of the work. Loops are compiled several times, for the vector instructions of each generation of processors, and chosen at run time.
+//! How a loop over rows is divided into tasks depends on shapes alone, and so does the order of every sum: results do not depend
+//! on the number of threads. Threads take tasks one by one (`with_max_len`): one that wakes late, or meets longer rows, delays one
+//! task, not half of the work. Loops are compiled once for each generation of vector instructions and chosen at run time.
 
 mod activation;
 mod attention;
@@ -25,7 +25,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use super::{Requirements, Sums};
+use super::{MASK_WIDTH, Requirements, Sums};
 use products::Products;
 use vector::vectorised;
 use view::View;
@@ -33,7 +33,7 @@ use view::View;
 pub use buffer::Buffer;
 pub use memory::CpuBatch;
 
-/// Σ of `value` over numbers at the same places of slices as long as the first, in sixteen lanes: vector instructions, and
+/// Σ of `value` over the elements of slices at the same index, in sixteen lanes: vector instructions, and
 /// smaller rounding errors than one running sum.
 #[inline(always)]
 fn sum<const N: usize>(slices: [&[f32]; N], value: impl Fn([f32; N]) -> f32) -> f32 {
@@ -51,9 +51,8 @@ fn sum<const N: usize>(slices: [&[f32]; N], value: impl Fn([f32; N]) -> f32) -> 
     lanes.iter().sum::<f32>() + rest
 }
 
-/// What the kernels are made for. Rows may be of any width.
-pub const LIMITS: Requirements =
-    Requirements { norm_width: usize::MAX, head_width: usize::MAX, longest: attention::MASK_WIDTH };
+/// The largest sizes that the kernels take. Rows may have any width.
+pub const LIMITS: Requirements = Requirements { norm_width: usize::MAX, head_width: usize::MAX, longest: MASK_WIDTH };
 
 /// The CPU. By default all arithmetic is in f32.
 #[derive(Default)]
@@ -76,7 +75,7 @@ pub fn bf16_instructions() -> Option<&'static str> {
     bf16::level().map(bf16::Level::name)
 }
 
-/// Writes or adds up gradients.
+/// Writes (`fresh`) or adds gradients at an offset.
 fn store(gradients: &mut [f32], at: usize, values: &[f32], fresh: bool) {
     let gradients = &mut gradients[at..at + values.len()];
     if fresh {
@@ -94,7 +93,7 @@ fn bias(parameters: &[f32], at: Option<usize>, width: usize) -> Cow<'_, [f32]> {
     }
 }
 
-/// Adds the bias to every row.
+/// Adds the bias, `[width]`, to every row of y, `[rows, width]`.
 fn add_bias(y: &mut [f32], bias: &[f32]) {
     const ROWS: usize = 16;
     y.par_chunks_mut(ROWS * bias.len()).with_max_len(1).for_each(|y| {
@@ -106,7 +105,7 @@ fn add_bias(y: &mut [f32], bias: &[f32]) {
     });
 }
 
-/// Sum of each column of `[rows, cols]`, rows always added in order.
+/// Sums of the columns of `[rows, cols]`, rows added in order.
 fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
     const WIDTH: usize = 256;
     let mut sums = vec![0.0f32; cols];

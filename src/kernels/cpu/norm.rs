@@ -8,10 +8,10 @@ use super::{
     vector::vectorised,
 };
 
-/// Rows of a task: fixed, so that sums over rows come out alike whatever the number of threads.
+/// Rows of a task: fixed, so that the order of sums does not depend on the number of threads.
 const ROWS: usize = 16;
 
-/// y = norm(x) of a row; returns mean and reciprocal standard deviation.
+/// y = norm(x) of a row, all `[width]`; returns mean and reciprocal standard deviation.
 #[inline(always)]
 pub fn normalise(y: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> (f32, f32) {
     let n = x.len();
@@ -33,7 +33,7 @@ fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32]
     let (dx, dw, db, dy, w) = (&mut dx[..n], &mut dw[..n], &mut db[..n], &dy[..n], &w[..n]);
     let mean_h = sum([dy, w], |[dy, w]| dy * w) / n as f32;
     let mean_hx = sum([dy, w, x], |[dy, w, x]| dy * w * ((x - mean) * rstd)) / n as f32;
-    // Two loops: in one, more slices are written than the compiler is ready to tell apart, and it stays scalar.
+    // Two loops: with one, the compiler does not prove that the written slices are distinct, and does not vectorise.
     for i in 0..n {
         dx[i] = rstd * (dy[i] * w[i] - mean_h - (x[i] - mean) * rstd * mean_hx);
     }
@@ -43,17 +43,17 @@ fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32]
     }
 }
 
-/// What is added to the norm's input before it is normalised.
+/// What becomes part of the norm's input.
 pub struct Before<'a> {
-    /// The dense layer's bias.
+    /// The dense layer's bias, `[width]`.
     pub bias: &'a [f32],
-    /// What dropout does not fall on.
+    /// Added after dropout, `[rows, width]`.
     pub residual: &'a [f32],
-    /// Falls on the dense layer's output.
+    /// Of the dense layer's output.
     pub dropout: Option<Dropout>,
 }
 
-/// x ← dropout(x + bias) + residual, y = norm(x).
+/// x ← dropout(x + bias) + residual, y = norm(x). `y`, `x`: `[rows, width]`; `stats`: `[rows, 2]`; `weight`, `bias`: `[width]`.
 pub fn add_norm(
     y: &mut [f32],
     x: &mut [f32],
@@ -87,8 +87,8 @@ pub fn add_norm(
         });
 }
 
-/// The backward pass of [`add_norm`], `x` being what it left; adds up the gradients of the norm's weight and bias in the order
-/// of the rows, and gives them.
+/// The backward pass of [`add_norm`], from the sum that it left in `x`; returns the gradients of the norm's weight and bias,
+/// summed in the order of the rows.
 pub fn add_norm_backward(
     d_residual: &mut [f32],
     dx: &mut [f32],
@@ -127,7 +127,7 @@ pub fn add_norm_backward(
     add_up(partial.collect(), n)
 }
 
-/// The backward pass of y = dropout(norm(x)) in place: dy becomes dx.
+/// The backward pass of y = dropout(norm(x)) in place: dy becomes dx. Returns the gradients of weight and bias.
 pub fn norm_dropout_backward(
     dy: &mut [f32],
     x: &[f32],

@@ -10,10 +10,10 @@ use super::{
     vector::vectorised,
 };
 
-/// Values of a task: fixed, so that sums come out alike whatever the number of threads.
+/// Values of a task: fixed, so that the order of sums does not depend on the number of threads.
 const CHUNK: usize = 32 * 1024;
 
-/// Updates parameters and moments that stand side by side with their gradients, which are multiplied by `clip` first.
+/// Updates parameters and moments by gradients at the same indices, which are multiplied by `clip` first.
 fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, clip: f64) {
     let factors = u.factors(clip);
     let chunks = p.par_chunks_mut(CHUNK).zip(m.par_chunks_mut(CHUNK)).zip(v.par_chunks_mut(CHUNK));
@@ -23,7 +23,7 @@ fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], u: AdamW, clip:
         .for_each(|(((p, m), v), g)| vectorised!(update(p, m, v, g, u, factors)));
 }
 
-/// Updates rows of a table that begins at `table`; rows that have no gradient decay towards what their moments say.
+/// Updates rows of a table, `[rows, width]`; the gradient of a row without one is zero.
 fn adamw_rows(
     (p, m, v): (&mut [f32], &mut [f32], &mut [f32]),
     gradients: &[f32],
@@ -39,7 +39,7 @@ fn adamw_rows(
     rows.par_iter().with_min_len(16).for_each(|&(row, gradient)| {
         let at = row as usize * width;
         // SAFETY: each row occurs once (ascending), so tasks have rows of their own.
-        #[expect(unsafe_code, reason = "rows in any places of a table")]
+        #[expect(unsafe_code, reason = "scattered rows of a table")]
         let (p, m, v) = unsafe { (p.part(at, width), m.part(at, width), v.part(at, width)) };
         let g = gradient.map_or(zeros.as_slice(), |row| &gradients[row as usize * width..][..width]);
         vectorised!(update(p, m, v, g, u, factors));

@@ -71,21 +71,21 @@ pub struct Left<'a> {
     pub stride: (usize, usize),
 }
 
-/// A place for results: rows begin `stride` apart, the first at `at`.
+/// Where results are written: `out[offset + row · stride + column]`.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct Output<'a> {
     pub out: &'a Shared<'a>,
-    pub at: usize,
+    pub offset: usize,
     pub stride: usize,
 }
 
 /// out = alpha · left · right. Each sum is taken in the order of the depth.
 ///
 /// # Safety
-/// Nobody else may use the numbers of `out` that are written.
+/// No other thread may access the values of `out` that are written.
 #[inline(always)]
 #[expect(unsafe_code, reason = "the heads' columns interleave")]
-pub unsafe fn product(out: Place, alpha: f32, left: Left, right: &Right) {
+pub unsafe fn product(out: Output, alpha: f32, left: Left, right: &Right) {
     let mut row = 0;
     while row < left.rows {
         // SAFETY: the caller's promise.
@@ -99,10 +99,13 @@ pub unsafe fn product(out: Place, alpha: f32, left: Left, right: &Right) {
     }
 }
 
-/// `R` rows of the results, from `row` on; gives `R`.
+/// `R` rows of the results, from `row` on; returns `R`.
+///
+/// # Safety
+/// As for [`product`].
 #[inline(always)]
 #[expect(unsafe_code, reason = "as above")]
-unsafe fn rows<const R: usize>(out: Place, alpha: f32, left: Left, row: usize, right: &Right) -> usize {
+unsafe fn rows<const R: usize>(out: Output, alpha: f32, left: Left, row: usize, right: &Right) -> usize {
     let stride = right.cols.next_multiple_of(COLS);
     let data = &left.data[row * left.stride.0..];
     assert!(right.depth == 0 || (R - 1) * left.stride.0 + (right.depth - 1) * left.stride.1 < data.len());
@@ -124,7 +127,7 @@ unsafe fn rows<const R: usize>(out: Place, alpha: f32, left: Left, row: usize, r
         let cols = (right.cols - col).min(COLS);
         for (r, sums) in sums.iter().enumerate() {
             // SAFETY: the caller's promise.
-            let to = unsafe { out.out.part(out.at + (row + r) * out.stride + col, cols) };
+            let to = unsafe { out.out.part(out.offset + (row + r) * out.stride + col, cols) };
             for (to, sum) in to.iter_mut().zip(sums) {
                 *to = alpha * sum;
             }
@@ -259,8 +262,9 @@ mod tests {
                     right.rows(&b, k, n, n)
                 }
                 let shared = Shared::new(&mut out);
-                let place = Place { out: &shared, at: 2, stride: n + 3 };
-                vectorised!(unsafe { product(place, 0.5, Left { data, rows: m, stride }, &right) });
+                let output = Output { out: &shared, offset: 2, stride: n + 3 };
+                // SAFETY: `out` is borrowed for this product alone.
+                vectorised!(unsafe { product(output, 0.5, Left { data, rows: m, stride }, &right) });
                 for (i, got) in out.iter().enumerate() {
                     let want = match i.checked_sub(2).map(|i| (i / (n + 3), i % (n + 3))) {
                         Some((row, col)) if col < n => {

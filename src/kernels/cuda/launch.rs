@@ -2,40 +2,40 @@
 
 use bytemuck::Pod;
 
-use super::{Cuda, DeviceError, Driver};
+use super::{Cuda, DeviceError, Driver, Kernel};
 
 /// Threads of a block, as in `source/common.h`.
 pub const BLOCK: usize = 256;
 /// Threads of a warp.
 pub const WARP: usize = 32;
-/// Most blocks of a loop over numbers: several for each multiprocessor of a large device.
+/// The most blocks of a loop over values: several for each multiprocessor of a large device.
 const MOST_BLOCKS: usize = 8192;
 
-/// Threads for rows of `width` numbers.
+/// Threads of a block for rows of `width` values.
 pub fn threads_of(width: usize) -> usize {
     width.next_multiple_of(WARP).clamp(WARP, BLOCK)
 }
 
-/// Blocks for a loop over numbers.
+/// Blocks for a loop over `len` values.
 pub fn blocks_of(len: usize) -> usize {
     len.div_ceil(BLOCK).min(MOST_BLOCKS)
 }
 
 impl<D: Driver> Cuda<D> {
     /// Runs a kernel; an empty grid is no work.
-    pub(super) fn launch(&self, kernel: &'static str, grid: [usize; 2], threads: usize, params: &impl Pod) {
+    pub(super) fn launch(&self, kernel: Kernel, grid: [usize; 2], threads: usize, params: &impl Pod) {
         if grid.iter().all(|n| *n > 0) {
             let grid = grid.map(|n| u32::try_from(n).expect("a grid's size"));
-            self.device.with(|d| d.launch(kernel, grid, threads as u32, bytemuck::bytes_of(params)));
+            self.device.with(|d| d.launch(kernel.name(), grid, threads as u32, bytemuck::bytes_of(params)));
         }
     }
 
-    /// The same for one that loops over `len` numbers.
-    pub(super) fn each(&self, kernel: &'static str, len: usize, params: &impl Pod) {
+    /// Runs a kernel that loops over `len` values.
+    pub(super) fn each(&self, kernel: Kernel, len: usize, params: &impl Pod) {
         self.launch(kernel, [blocks_of(len), 1], BLOCK, params);
     }
 
-    /// Notes that a model is beyond the kernels.
+    /// Fails the device: a model's sizes exceed the kernels' limits.
     pub(super) fn refuse(&self, what: String) {
         self.device.fail(DeviceError::Shape(what));
     }

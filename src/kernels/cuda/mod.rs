@@ -14,6 +14,7 @@ mod context;
 #[cfg(feature = "cuda")]
 mod device;
 mod driver;
+mod kernel;
 mod launch;
 mod ledger;
 #[cfg(feature = "cuda")]
@@ -24,19 +25,21 @@ pub(in crate::kernels) mod params;
 #[cfg(feature = "cuda")]
 mod staging;
 
+pub use super::DeviceError;
 #[cfg(not(feature = "cuda"))]
 pub use absent::{Device, devices, find_cublas, free_memory, usable};
 #[cfg(feature = "cuda")]
 pub use context::{devices, free_memory, usable};
 #[cfg(feature = "cuda")]
 pub use device::Device;
-pub use driver::{DeviceError, DeviceInfo, Driver, Factors, Product};
+pub use driver::{DeviceInfo, Driver, Factors, Product};
 #[cfg(feature = "cuda")]
 pub use library::find_cublas;
 
 use std::{cell::OnceCell, sync::Arc};
 
-use super::Requirements;
+use super::{MASK_WIDTH, Requirements};
+use kernel::Kernel;
 use launch::{BLOCK, WARP};
 use ledger::Ledger;
 use memory::{Arena, Memory, Shared};
@@ -44,8 +47,9 @@ use params::Address;
 
 pub use memory::Buffer;
 
-/// What the kernels are made for: the registers of a norm's threads, the tiles of attention, and the width of its dropout mask.
-pub const LIMITS: Requirements = Requirements { norm_width: 2048, head_width: 128, longest: 8192 };
+/// The largest sizes that the kernels take: by the registers of a norm's threads, the tiles of attention, and the width of its
+/// dropout mask.
+pub const LIMITS: Requirements = Requirements { norm_width: 2048, head_width: 128, longest: MASK_WIDTH };
 
 /// The engine's operations on a device.
 pub struct Cuda<D: Driver> {
@@ -106,7 +110,7 @@ impl<D: Driver> Cuda<D> {
 
     /// Sums of the columns of a matrix.
     fn column_sums(&self, sums: params::ColumnSums) {
-        self.launch("column_sums", [(sums.width as usize).div_ceil(WARP), 1], BLOCK, &sums);
+        self.launch(Kernel::ColumnSums, [(sums.width as usize).div_ceil(WARP), 1], BLOCK, &sums);
     }
 }
 
@@ -120,6 +124,8 @@ mod tests {
     use std::path::Path;
 
     use sha2::{Digest, Sha256};
+
+    use super::Kernel;
 
     const PTX: &str = include_str!("kernels.ptx");
 
@@ -137,29 +143,14 @@ mod tests {
         assert_eq!(noted, Some(digest.as_str()), "run src/kernels/cuda/build.sh: kernels.ptx is of other sources");
     }
 
-    /// What is launched by name is there under that name, and nothing else is.
+    /// The sources have the kernels of [`Kernel`], and no others.
     #[test]
     fn every_kernel_is_there() {
-        let sources = [
-            include_str!("ops/activation.rs"),
-            include_str!("ops/attention.rs"),
-            include_str!("ops/embedding.rs"),
-            include_str!("ops/linear.rs"),
-            include_str!("ops/loss.rs"),
-            include_str!("ops/memory.rs"),
-            include_str!("ops/norm.rs"),
-            include_str!("ops/optimizer.rs"),
-            include_str!("ops/pooling.rs"),
-            include_str!("mod.rs"),
-        ];
-        let source = sources.map(|source| source.split("mod tests").next().expect("the code")).concat();
         let entries = PTX.lines().filter_map(|line| line.strip_prefix(".visible .entry ")?.strip_suffix('('));
         let mut entries: Vec<&str> = entries.collect();
-        let names = source.split('"').skip(1).step_by(2);
-        let mut names: Vec<&str> = names.filter(|name| entries.contains(name)).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names = Kernel::ALL.map(Kernel::name);
         entries.sort_unstable();
-        assert_eq!(names, entries);
+        names.sort_unstable();
+        assert_eq!(entries, names);
     }
 }

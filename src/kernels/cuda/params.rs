@@ -1,4 +1,6 @@
-//! What each kernel is given, as the structures of the same names in `source` have it: C's layout, without padding.
+//! The parameters of each kernel, in the layout of the structures of the same names in `source`: C's, without implicit padding.
+//!
+//! An address named `…_half` is that of the same values in bfloat16; 0: they are not wanted.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -20,10 +22,14 @@ pub struct Dropout {
 
 impl From<Option<kernels::Dropout>> for Dropout {
     fn from(dropout: Option<kernels::Dropout>) -> Self {
-        dropout.map_or(Self::zeroed(), |d| d.for_device())
+        let Some(kernels::Dropout { stream, threshold, scale, first_row }) = dropout else { return Self::zeroed() };
+        let (key, high) = stream.words();
+        Self { first_row, key, high, threshold, scale }
     }
 }
 
+/// The end of a norm: `out` `[rows, width]` in f32 and, where `out_half` is not 0, in bfloat16; `stats` `[rows, 2]`; `weight`, `bias`
+/// `[width]`. `dropout` is of the result.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct NormForward {
@@ -37,6 +43,8 @@ pub struct NormForward {
     pub eps: f32,
 }
 
+/// `embed`: `sum` `[tokens, width]`; `words`, `positions` and `token_types` are tables, their rows' numbers `ids`, `position_rows` and
+/// `token_type_rows` `[tokens]`; `scales` `[tokens]` multiply the words' rows.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Embed {
@@ -51,6 +59,7 @@ pub struct Embed {
     pub scales: Address,
 }
 
+/// `add_norm`: `x` and `residual` `[rows, width]`, `bias` `[width]`; `dropout` is of x + bias.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AddNorm {
@@ -61,6 +70,9 @@ pub struct AddNorm {
     pub dropout: Dropout,
 }
 
+/// `norm_backward`: `d_sum`, `dx`, `dy` and `sum` `[rows, width]`, `stats` `[rows, 2]`, `weight` `[width]`; `partial`
+/// `[blocks, 2, width]` gets each block's sums for weight and bias. `before` is the dropout of the norm's result, `after` that of the
+/// dense layer's output.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct NormBackward {
@@ -77,9 +89,11 @@ pub struct NormBackward {
     pub rows: u32,
     pub rows_of_block: u32,
     pub width: u32,
+    /// Padding.
     pub unused: u32,
 }
 
+/// `add_bias`: `y` `[rows, width]` of `len` values, `bias` `[width]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AddBias {
@@ -89,6 +103,7 @@ pub struct AddBias {
     pub width: u64,
 }
 
+/// `bias_gelu`: `y` and `x` `[rows, width]` of `len` values, `bias` `[width]`; with `derivative` x becomes the derivative.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct BiasGelu {
@@ -101,6 +116,7 @@ pub struct BiasGelu {
     pub derivative: u32,
 }
 
+/// `multiply`: `y` and `x` `[len]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Multiply {
@@ -110,6 +126,7 @@ pub struct Multiply {
     pub len: u64,
 }
 
+/// `tanh_forward` and `tanh_backward`: `y` and `x` `[rows, width]` of `len` values.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tanh {
@@ -120,6 +137,7 @@ pub struct Tanh {
     pub width: u64,
 }
 
+/// `first_rows` and `add_to_first_rows`: `x` `[tokens, width]`, `y` `[sequences, width]`, `offsets` `[sequences + 1]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct FirstRows {
@@ -130,6 +148,7 @@ pub struct FirstRows {
     pub width: u64,
 }
 
+/// `convert`: `half` gets `x` in bfloat16; both `[len]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Convert {
@@ -138,6 +157,7 @@ pub struct Convert {
     pub len: u64,
 }
 
+/// `scale_rows`, a block for each of `rows`: those rows of the table, of `width` values, are multiplied by `by`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct ScaleRows {
@@ -145,9 +165,12 @@ pub struct ScaleRows {
     pub rows: Address,
     pub width: u64,
     pub by: f32,
+    /// Padding.
     pub unused: u32,
 }
 
+/// `column_sums`: the sums of the columns of `x`, `[rows, width]`: those before `split` into `first`, the others into `second`. Where
+/// `kinds`, `[rows]`, is not 0, only the rows of kind `kind` count.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct ColumnSums {
@@ -160,6 +183,7 @@ pub struct ColumnSums {
     pub split: u32,
     pub fresh: u32,
     pub kind: u32,
+    /// Padding.
     pub unused: u32,
 }
 
@@ -171,6 +195,8 @@ impl ColumnSums {
     }
 }
 
+/// `add_rows`, a block for each of `rows`: adds to that row of `to` the rows `tokens[ends[i − 1]..ends[i]]` of `d_sum`,
+/// `[tokens, width]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AddRows {
@@ -182,6 +208,8 @@ pub struct AddRows {
     pub width: u64,
 }
 
+/// The kernels of attention: `context` and `d_context` `[queries, width]`; q, k, v and their gradients lie `q_stride` and `kv_stride`
+/// values from row to row; `stats` `[queries, heads, 2]`; `offsets` `[sequences + 1]`; `tiles` `[tiles, 2]` (sequence, first row).
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Attention {
@@ -208,9 +236,11 @@ pub struct Attention {
     pub head_width: u32,
     pub first_only: u32,
     pub scale: f32,
+    /// Padding.
     pub unused: u32,
 }
 
+/// `cross_entropy`: `d_logits`, `logits` and `targets` `[rows, labels]`; the loss is added to `sums`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct CrossEntropy {
@@ -222,6 +252,7 @@ pub struct CrossEntropy {
     pub labels: u32,
 }
 
+/// `squares`: each block's sum over `x`, `[len]`, into `partial`, `[blocks]` of f64.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Squares {
@@ -230,6 +261,7 @@ pub struct Squares {
     pub len: u64,
 }
 
+/// `add_squares`: adds `partial`, `[blocks]` of f64, to the squares of `sums`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AddSquares {
@@ -238,6 +270,7 @@ pub struct AddSquares {
     pub blocks: u64,
 }
 
+/// An update of AdamW: see [`kernels::AdamW`]. `clip` is a factor, or with `to_norm` the largest norm; `sums` are the step's.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Update {
@@ -250,6 +283,7 @@ pub struct Update {
     pub rsqrt_correction2: f32,
     pub eps: f32,
     pub to_norm: u32,
+    /// Padding.
     pub unused: u32,
 }
 
@@ -275,6 +309,7 @@ impl Update {
     }
 }
 
+/// `adamw`: all `[len]`; `half` gets the values in bfloat16 where it is not 0.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AdamW {
@@ -287,6 +322,7 @@ pub struct AdamW {
     pub len: u64,
 }
 
+/// `adamw_rows`, a block for each pair of `rows`, `[rows, 2]`: row of the table, row of `gradients` (`u32::MAX`: zero).
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct AdamWRows {

@@ -29,6 +29,8 @@ impl Kind {
 pub enum Kernel {}
 
 impl Kernel {
+    /// # Safety
+    /// None is needed: no [`Kernel`] exists.
     #[expect(unsafe_code, reason = "the contract of the processors that can")]
     pub unsafe fn multiply(&self, _block: Block) {
         match *self {}

@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 
 use super::super::{
     super::{Attention, AttentionBackward, AttentionOps, Queries},
-    Buffer, Cuda, CudaBatch, Driver, LIMITS,
+    Buffer, Cuda, CudaBatch, Driver, Kernel, LIMITS,
     launch::BLOCK,
     params,
 };
@@ -57,7 +57,7 @@ impl<D: Driver> Cuda<D> {
     }
 
     /// Launches a kernel over the tiles of queries.
-    fn over_queries(&self, kernel: &'static str, heads: Heads, batch: &CudaBatch, p: params::Attention) {
+    fn over_queries(&self, kernel: Kernel, heads: Heads, batch: &CudaBatch, p: params::Attention) {
         match p.first_only {
             1 => {
                 let grid = [batch.sequences(), p.heads as usize];
@@ -97,7 +97,8 @@ impl<D: Driver> AttentionOps for Cuda<D> {
 struct Heads {
     /// Rows of a tile.
     tile: u32,
-    kernels: [&'static str; 3],
+    /// Forward; gradients of queries; gradients of keys and values.
+    kernels: [Kernel; 3],
     /// Tiles of a batch.
     blocks: usize,
 }
@@ -105,8 +106,8 @@ struct Heads {
 impl Heads {
     fn new(width: usize) -> Self {
         let (tile, kernels) = match width {
-            ..=64 => (32, ["attention_64", "attention_queries_64", "attention_keys_64"]),
-            _ => (16, ["attention_128", "attention_queries_128", "attention_keys_128"]),
+            ..=64 => (32, [Kernel::Attention64, Kernel::AttentionQueries64, Kernel::AttentionKeys64]),
+            _ => (16, [Kernel::Attention128, Kernel::AttentionQueries128, Kernel::AttentionKeys128]),
         };
         Self { tile, kernels, blocks: 0 }
     }

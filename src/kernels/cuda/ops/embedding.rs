@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 
 use super::super::{
     super::{Embed, EmbedBackward, EmbeddingOps, Occurrence, Table},
-    Buffer, Cuda, CudaBatch, Driver, address,
+    Buffer, Cuda, CudaBatch, Driver, Kernel, address,
     launch::threads_of,
     params::{self, Address},
 };
@@ -26,7 +26,7 @@ impl<D: Driver> Cuda<D> {
         let ends: Vec<u32> = ends.collect();
         let [rows, ends, tokens] = self.arena.put([&rows, &ends, &tokens].map(|part| bytemuck::cast_slice(part)));
         let p = params::AddRows { to, d_sum, rows, ends, tokens, width: width as u64 };
-        self.launch("add_rows", [occurrences.len(), 1], threads_of(width), &p);
+        self.launch(Kernel::AddRows, [occurrences.len(), 1], threads_of(width), &p);
     }
 
     /// Sets the gradients of a whole table to zero.
@@ -63,7 +63,7 @@ impl<D: Driver> EmbeddingOps for Cuda<D> {
             token_type_rows: batch.on_device[2],
             scales,
         };
-        self.launch("embed", [batch.tokens(), 1], threads_of(e.word.width), &p);
+        self.launch(Kernel::Embed, [batch.tokens(), 1], threads_of(e.word.width), &p);
     }
 
     fn embed_backward(&mut self, args: EmbedBackward<Buffer<D>, CudaBatch>) {

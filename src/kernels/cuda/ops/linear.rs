@@ -2,7 +2,7 @@
 
 use super::super::{
     super::{Linear, LinearOps},
-    Buffer, Cuda, Driver, Factors, Product,
+    Buffer, Cuda, Driver, Factors, Kernel, Product,
     params::{self, Address},
 };
 
@@ -12,7 +12,7 @@ impl<D: Driver> Cuda<D> {
         match factors {
             Factors::F32 | Factors::Tf32 => x.at(at),
             Factors::Bf16 => {
-                x.half(at, n, |half, x| self.each("convert", n, &params::Convert { half, x, len: n as u64 }))
+                x.half(at, n, |half, x| self.each(Kernel::Convert, n, &params::Convert { half, x, len: n as u64 }))
             }
         }
     }
@@ -51,7 +51,7 @@ impl<D: Driver> LinearOps for Cuda<D> {
         if let Some(bias) = l.bias.filter(|_| biased) {
             let (len, width) = ((rows * l.out) as u64, l.out as u64);
             let p = params::AddBias { y: to, bias: parameters.at(bias), len, width };
-            self.each("add_bias", rows * l.out, &p);
+            self.each(Kernel::AddBias, rows * l.out, &p);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Losses.
 
-use super::super::{super::LossOps, Buffer, Cuda, Driver, launch::BLOCK, params};
+use super::super::{super::LossOps, Buffer, Cuda, Driver, Kernel, launch::BLOCK, params};
 
 impl<D: Driver> LossOps for Cuda<D> {
     fn cross_entropy(
@@ -15,6 +15,6 @@ impl<D: Driver> LossOps for Cuda<D> {
         let (sums, d_logits) = (self.ledger.address(), d_logits.out(0));
         let (rows, labels) = (rows as u32, labels as u32);
         let p = params::CrossEntropy { d_logits, logits: logits.at(0), targets, sums, rows, labels };
-        self.launch("cross_entropy", [1, 1], BLOCK, &p);
+        self.launch(Kernel::CrossEntropy, [1, 1], BLOCK, &p);
     }
 }

@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 
 use super::super::{
     super::{AddNorm, AddNormBackward, Dropout, LayerNorm, NormOps},
-    Buffer, Cuda, Driver, LIMITS, address,
+    Buffer, Cuda, Driver, Kernel, LIMITS, address,
     launch::threads_of,
     params::{self, Address},
 };
@@ -27,7 +27,7 @@ impl<D: Driver> Cuda<D> {
         // A part for each block; then what a norm without a bias adds up in vain.
         let partial = self.scratch(4 * (2 * blocks + 1) * width);
         let p = params::NormBackward { partial, rows_of_block: rows_of_block as u32, width: width as u32, ..p };
-        self.launch("norm_backward", [blocks, 1], threads_of(width), &p);
+        self.launch(Kernel::NormBackward, [blocks, 1], threads_of(width), &p);
         let second = norm.bias.map_or(partial + 8 * (blocks * width) as u64, |at| gradients.out(at));
         let sums = params::ColumnSums::of(gradients.out(norm.weight), partial, blocks, 2 * width, fresh);
         self.column_sums(params::ColumnSums { second, split: width as u32, ..sums });
@@ -68,7 +68,7 @@ impl<D: Driver> NormOps for Cuda<D> {
             residual: residual.at(0),
             dropout: dropout.into(),
         };
-        self.launch("add_norm", [rows, 1], threads_of(norm.width), &p);
+        self.launch(Kernel::AddNorm, [rows, 1], threads_of(norm.width), &p);
     }
 
     fn add_norm_backward(&mut self, args: AddNormBackward<Buffer<D>>) {

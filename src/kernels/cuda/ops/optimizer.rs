@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::{
     super::{AdamW, Moments, OptimizerOps, Table},
-    Buffer, Cuda, Driver,
+    Buffer, Cuda, Driver, Kernel,
     launch::{BLOCK, blocks_of, threads_of},
     params,
 };
@@ -17,9 +17,9 @@ impl<D: Driver> OptimizerOps for Cuda<D> {
         let blocks = blocks_of(range.len()).min(1024);
         let partial = self.scratch(8 * blocks);
         let p = params::Squares { partial, x: x.at(range.start), len: range.len() as u64 };
-        self.launch("squares", [blocks, 1], BLOCK, &p);
+        self.launch(Kernel::Squares, [blocks, 1], BLOCK, &p);
         let p = params::AddSquares { sums: self.ledger.address(), partial, blocks: blocks as u64 };
-        self.launch("add_squares", [1, 1], BLOCK, &p);
+        self.launch(Kernel::AddSquares, [1, 1], BLOCK, &p);
     }
 
     fn adamw(&mut self, moments: Moments<Buffer<D>>, gradients: &Buffer<D>, range: Range<usize>, update: AdamW) {
@@ -28,7 +28,7 @@ impl<D: Driver> OptimizerOps for Cuda<D> {
         let (values, half) = values.both_in_part(at);
         let (first, second, gradients) = (first.out(at), second.out(at), gradients.at(at));
         let p = params::AdamW { update, values, first, second, half, gradients, len: range.len() as u64 };
-        self.each("adamw", range.len(), &p);
+        self.each(Kernel::AdamW, range.len(), &p);
     }
 
     fn adamw_rows(
@@ -56,7 +56,7 @@ impl<D: Driver> OptimizerOps for Cuda<D> {
             rows,
             width: table.width as u64,
         };
-        self.launch("adamw_rows", [n, 1], threads_of(table.width), &p);
+        self.launch(Kernel::AdamWRows, [n, 1], threads_of(table.width), &p);
     }
 
     fn scale_rows(&mut self, values: &mut Buffer<D>, table: Table, rows: &[u32], by: f32) {
@@ -67,6 +67,6 @@ impl<D: Driver> OptimizerOps for Cuda<D> {
         let [rows] = self.arena.put([bytemuck::cast_slice(rows)]);
         // No product takes the tables.
         let p = params::ScaleRows { table: values.at(table.offset), rows, width: table.width as u64, by, unused: 0 };
-        self.launch("scale_rows", [n, 1], threads_of(table.width), &p);
+        self.launch(Kernel::ScaleRows, [n, 1], threads_of(table.width), &p);
     }
 }

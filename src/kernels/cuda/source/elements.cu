@@ -87,13 +87,13 @@ KERNEL(add_to_first_rows, FirstRows) {
     for (u32 c = THREAD; c < p.width; c += THREADS) p.x[to + c] += p.y[from + c];
 }
 
-struct ToBf16 {
+struct Convert {
     u16 *half;
     const float *x;
     u64 len;
 };
 
-KERNEL(convert, ToBf16) { EACH(i, p.len) p.half[i] = to_bf16(p.x[i]); }
+KERNEL(convert, Convert) { EACH(i, p.len) p.half[i] = to_bf16(p.x[i]); }
 
 struct ScaleRows {
     float *table;

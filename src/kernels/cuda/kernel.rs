@@ -1,0 +1,53 @@
+//! The kernels of `source`, by name.
+
+/// Defines [`Kernel`] from pairs of a variant and the name in `source`.
+macro_rules! kernels {
+    ($($variant:ident = $name:literal,)*) => {
+        /// A kernel; its parameters are a structure of [`super::params`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kernel {
+            $($variant,)*
+        }
+
+        impl Kernel {
+            /// Every kernel.
+            #[cfg(test)]
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// Its name in `source`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kernels! {
+    AdamW = "adamw",
+    AdamWRows = "adamw_rows",
+    AddBias = "add_bias",
+    AddNorm = "add_norm",
+    AddRows = "add_rows",
+    AddSquares = "add_squares",
+    AddToFirstRows = "add_to_first_rows",
+    Attention128 = "attention_128",
+    Attention64 = "attention_64",
+    AttentionKeys128 = "attention_keys_128",
+    AttentionKeys64 = "attention_keys_64",
+    AttentionQueries128 = "attention_queries_128",
+    AttentionQueries64 = "attention_queries_64",
+    BiasGelu = "bias_gelu",
+    ColumnSums = "column_sums",
+    Convert = "convert",
+    CrossEntropy = "cross_entropy",
+    Embed = "embed",
+    FirstRows = "first_rows",
+    Multiply = "multiply",
+    NormBackward = "norm_backward",
+    ScaleRows = "scale_rows",
+    Squares = "squares",
+    TanhBackward = "tanh_backward",
+    TanhForward = "tanh_forward",
+}
