@@ -232,8 +232,8 @@ fn main() -> Result<()> {
         let rows = loss.denominator(batches.iter().flat_map(|b| &b.labels));
         let begin = Instant::now();
         let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, rows)).collect();
-        engine.gradients(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }))?;
-        engine.update(train.lr)?;
+        engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }), train.lr)?;
+        engine.finished(false)?;
         wall += begin.elapsed();
         tokens += batches.iter().map(|b| b.ids.len()).sum::<usize>();
     }

@@ -1,8 +1,8 @@
 //! The training engine: gradients of a classifier, and the optimiser that uses them.
 //!
-//! [`Explicit`] has a forward and a backward pass written out over one stream of real tokens, in buffers that are made once,
-//! against the kernels of a device: the processor or an NVIDIA GPU. [`Autograd`] gives the same through candle's tape, on every
-//! device that candle knows: it is what the other is tested against, and what runs where there are no kernels.
+//! [`Explicit`] has hand-written forward and backward passes over one stream of tokens without padding, in preallocated buffers,
+//! on the kernels of a device: the processor or an NVIDIA GPU. [`Autograd`] computes the same with candle's tape on every device
+//! that candle has: the first is tested against it, and it runs where there are no kernels.
 
 mod autograd;
 mod backward;
@@ -31,7 +31,7 @@ use crate::{
     plan::{Precision, TrainConfig},
 };
 
-/// What the engine has to know of a run's recipe. The default is for a model that is not trained.
+/// A run's hyperparameters as far as the engine uses them. The default is for a model that is not trained.
 #[derive(Debug, Clone, Default)]
 pub struct Recipe {
     /// Decay rates of AdamW's moments.
@@ -42,11 +42,11 @@ pub struct Recipe {
     pub weight_decay: f64,
     /// Parameters whose name contains one of these are not decayed.
     pub no_decay: Vec<String>,
-    /// The gradient's norm is cut to this; 0: not cut.
+    /// The gradient is clipped to this norm; 0 disables clipping.
     pub max_grad_norm: f64,
-    /// Parameters that training leaves alone, as `train.freeze` names them.
+    /// Frozen parameters, as `train.freeze` names them.
     pub freeze: Vec<String>,
-    /// What matrix products are made in.
+    /// Precision of the inputs of matrix products.
     pub precision: Precision,
 }
 
@@ -71,12 +71,12 @@ impl From<&TrainConfig> for Recipe {
     }
 }
 
-/// What the optimiser knows beside parameters and moments; without it a resumed run would not go on bit for bit.
+/// The optimiser's state beside parameters and moments: a resumed run needs it to continue bit for bit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OptimizerState {
-    /// Updates made.
+    /// Updates so far.
     pub updates: u64,
-    /// What weight decay has multiplied words by whose rows have never had a gradient: it is applied when they are read.
+    /// The weight decay so far of words whose rows have never had a gradient: it is applied when they are read.
     pub untouched_decay: f64,
     /// Rows of the word embedding that have had a gradient, ascending; none: all have.
     pub touched_words: Option<Vec<u32>>,
@@ -84,7 +84,7 @@ pub struct OptimizerState {
 
 /// A classifier that can be trained.
 pub trait Engine {
-    /// Logits `[rows][labels]`. Without a dropout plan nothing is dropped; nothing is kept for a backward pass.
+    /// Logits `[rows][labels]`. Without a dropout plan there is no dropout. Nothing is kept for a backward pass.
     fn logits(&mut self, batch: &Batch, dropout: Option<DropoutPlan>) -> Result<Vec<Vec<f32>>, ModelError>;
 
     /// Logits `[rows][labels]` without dropout.
@@ -93,8 +93,8 @@ pub trait Engine {
     }
 
     /// The loss of one optimiser step, −Σ targets·log softmax(logits) over the batches, and its gradients, which stay in the
-    /// engine until the next step: [`Self::logits`] of any batch may be asked for before [`Self::update`]. `targets[i]` is
-    /// `[rows, labels]` of batch `i`. Without a dropout plan nothing is dropped.
+    /// engine until the next step: [`Self::logits`] may be called between this and [`Self::update`]. `targets[i]` is
+    /// `[rows, labels]` of batch `i`. Without a dropout plan there is no dropout.
     fn gradients(
         &mut self,
         batches: &[Batch],
@@ -105,11 +105,11 @@ pub trait Engine {
     /// Euclidean norm of all gradients together, after [`Self::gradients`].
     fn norm(&mut self) -> Result<f64, ModelError>;
 
-    /// One AdamW update at a learning rate, after [`Self::gradients`], which are cut to the largest norm allowed.
+    /// One AdamW update at a learning rate, after [`Self::gradients`], which are clipped first.
     fn update(&mut self, lr: f64) -> Result<(), ModelError>;
 
     /// A whole step: [`Self::gradients`] and [`Self::update`], without waiting for the device. A step whose loss or gradient is
-    /// not finite changes no parameter; no parameter means anything after it.
+    /// not finite changes no parameter; the parameters are not usable after it.
     fn step(
         &mut self,
         batches: &[Batch],
@@ -118,26 +118,26 @@ pub trait Engine {
         lr: f64,
     ) -> Result<(), ModelError>;
 
-    /// Loss and gradient of each [`Self::step`] that were not given yet, oldest first: of all steps where `wait`, else of those
-    /// that the device is known to be done with.
+    /// Sums of the steps that were not returned yet, oldest first: of all steps if `wait`, else of those that the device is known
+    /// to have finished.
     fn finished(&mut self, wait: bool) -> Result<Vec<Sums>, ModelError>;
 
     /// The gradient of every trainable parameter, after [`Self::gradients`]; for tests and diagnosis.
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError>;
 
-    /// Numbers in the parameters that training changes.
+    /// The number of trained values.
     fn trainable(&self) -> u64;
 
     /// Every parameter under transformers' name, in its order.
     fn parameters(&self) -> Vec<Named<'_>>;
 
-    /// Parameters and moments as they stand, and what else the optimiser knows: for [`Self::restore`].
+    /// Parameters, moments and the optimiser's other state, for [`Self::restore`].
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>);
 
-    /// Goes on from a state: tensors by their names in [`Self::state`].
+    /// Continues from a state: tensors by their names in [`Self::state`].
     fn restore(&mut self, state: &OptimizerState, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
 
-    /// Takes over parameters by name; for use after training, since the moments stay.
+    /// Replaces parameters by name; for use after training, since the moments are kept.
     fn set_parameters(&mut self, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
 }
 
@@ -148,7 +148,7 @@ pub enum Device {
     Cpu,
     /// The CUDA device of this number.
     Cuda(usize),
-    /// A device that candle knows and the kernels do not: its tape is used.
+    /// A device of candle's that has no kernels: its tape is used.
     Tape(candle_core::Device),
 }
 

@@ -85,7 +85,7 @@ impl AdamW {
         Ok(total.sqrt())
     }
 
-    /// One update with the given learning rate; `norm` is that of the gradients, which are cut to the largest allowed.
+    /// One update with the given learning rate; `norm` is that of the gradients, which are clipped first.
     pub fn step(&mut self, grads: &Gradients, norm: f64, lr: f64) -> Result<()> {
         self.updates += 1;
         // torch.nn.utils.clip_grad_norm_ adds 1e-6 to the norm.
@@ -117,12 +117,12 @@ impl AdamW {
         all
     }
 
-    /// Updates made.
+    /// Updates so far.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Goes on from a state after so many updates.
+    /// Continues from a state after `updates` updates.
     pub fn restore(
         &mut self,
         mut tensors: BTreeMap<String, Tensor>,
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// Two parameters, one of them not decayed, the gradient cut to 1, two steps: torch 2.15's `AdamW` with
+    /// Two parameters, one of them not decayed, the gradient clipped to 1, two steps: torch 2.15's `AdamW` with
     /// `clip_grad_norm_`, float32.
     #[test]
     fn values_are_torchs() -> Result<()> {

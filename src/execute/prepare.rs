@@ -88,7 +88,7 @@ impl Prepared {
         config
     }
 
-    /// What its model and its longest text ask of a device's kernels.
+    /// The sizes of its model and of its longest text that a device's kernels may have limits for.
     pub fn requirements(&self) -> Requirements {
         self.shape.requirements(self.config.data.max_length)
     }

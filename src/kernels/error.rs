@@ -43,7 +43,7 @@ pub enum DeviceError {
         /// What else can be done.
         else_: &'static str,
     },
-    /// A library that products are made with is missing.
+    /// The library of matrix products is missing.
     #[error(
         "{0} was not found: it comes with the CUDA toolkit and with PyTorch's packages (nvidia-cublas); name its folder in \
          TAPER_CUDA_LIBS or LD_LIBRARY_PATH, or use --device cpu"

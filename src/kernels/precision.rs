@@ -2,7 +2,7 @@
 
 use super::bf16_instructions;
 
-/// The instructions in which products are made, as people call them: `avx512`, `avx512, amx-bf16`; empty where there are none
+/// The vector instructions of products, by their usual names: `avx512`, `avx512, amx-bf16`; empty where there are none
 /// beyond what every such processor has.
 pub fn instructions(bf16: bool) -> String {
     let mut used = Vec::new();

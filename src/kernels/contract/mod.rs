@@ -1,9 +1,8 @@
 //! The contract between the engine and a device, one file per group of operations.
 //!
 //! The engine (forward, backward, optimiser) is written once against [`Backend`], which is all the groups together. All
-//! values are f32, all matrices row-major; `rows` says how many rows of a buffer are in use. An argument that is written
-//! comes first; `fresh` says whether gradients are written or added to what is there. Sums are taken in an order that
-//! depends on shapes alone.
+//! values are f32, all matrices row-major; `rows` is the number of rows of a buffer in use. Arguments that are written come
+//! first; `fresh` gradients are written, others are added to what is there. The order of sums depends on shapes alone.
 //!
 //! Parameters lie in one buffer: [`Linear`], [`LayerNorm`] and [`Table`] hold offsets into it, counted in values. Gradients
 //! and moments lie at the same offsets of their buffers.

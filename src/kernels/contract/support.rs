@@ -1,4 +1,4 @@
-//! What a model asks of a device, and whether the device can do it: known before anything is computed.
+//! The sizes of a model that kernels have limits for, so that an unsupported model is refused before anything is computed.
 
 /// Sizes of a model and of its longest sequence that kernels have limits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

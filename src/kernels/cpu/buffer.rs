@@ -5,12 +5,12 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-/// Numbers of a cache line.
+/// Values of a cache line.
 const LINE: usize = 16;
 
-/// f32 numbers that begin at a cache line: vector loads then never cross one.
+/// f32 values aligned to cache lines, so that aligned vector loads never cross one.
 ///
-/// They begin as zeros that the system gives when they are first touched: what is never used takes no memory.
+/// A new buffer is zeros in pages that the system allocates on the first access: what is never used takes no memory.
 #[derive(Debug)]
 pub struct Buffer {
     data: Vec<f32>,
@@ -26,8 +26,8 @@ impl Buffer {
         Self { data, start, len }
     }
 
-    /// Zeros, the first `dense` of which the system gives in pages of 2 MiB where it can: memory that is gone through from end
-    /// to end then costs the processor few looked-up addresses. What is used here and there stays on small pages.
+    /// Zeros, the first `dense` in pages of 2 MiB where the system has them: memory that is read from end to end then needs few
+    /// address translations. What is accessed sparsely stays on small pages.
     pub fn on_large_pages(len: usize, dense: usize) -> Self {
         let buffer = Self::new(len);
         large_pages(&buffer[..dense]);
@@ -35,7 +35,7 @@ impl Buffer {
     }
 }
 
-/// Asks for large pages between the first and the last place where one can begin.
+/// Requests large pages for the whole 2 MiB blocks of `data`.
 fn large_pages(data: &[f32]) {
     #[cfg(target_os = "linux")]
     {
@@ -45,7 +45,7 @@ fn large_pages(data: &[f32]) {
         if first < end {
             let first = data.as_ptr().wrapping_byte_add(first - start);
             #[expect(unsafe_code, reason = "a system call")]
-            // SAFETY: the range is ours, and the advice changes nothing in it. A system that refuses it goes on with small pages.
+            // SAFETY: the range is ours, and the advice does not change its contents. A system that refuses it keeps small pages.
             unsafe {
                 libc::madvise(first.cast_mut().cast(), end - first.addr(), libc::MADV_HUGEPAGE);
             }
@@ -69,14 +69,14 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A slice that several threads write to, each in places of its own.
+/// A slice that several threads write to, each to parts of its own.
 pub struct Shared<'a> {
     pointer: *mut f32,
     len: usize,
     slice: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: it is a `&mut [f32]`, whose parts may be sent; that no two threads take the same part is what `part` asks for.
+// SAFETY: it is a `&mut [f32]`, whose parts may be sent; the contract of `part` is that no two threads take the same part.
 #[expect(unsafe_code, reason = "parts that interleave cannot be split off safely")]
 unsafe impl Send for Shared<'_> {}
 // SAFETY: as above.
@@ -89,18 +89,18 @@ impl<'a> Shared<'a> {
         Self { pointer: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// `len` numbers from `start` on.
+    /// `len` values from `start` on.
     ///
     /// # Safety
-    /// None of the numbers that are read or written through it may be in use elsewhere at the same time.
-    #[expect(unsafe_code, clippy::mut_from_ref, reason = "the caller sees to it that parts do not overlap")]
+    /// No value that is read or written through it may be accessed elsewhere at the same time.
+    #[expect(unsafe_code, clippy::mut_from_ref, reason = "the caller guarantees that parts do not overlap")]
     pub unsafe fn part(&self, start: usize, len: usize) -> &mut [f32] {
         assert!(start <= self.len && len <= self.len - start, "a part past its slice");
-        // SAFETY: inside the slice (checked), and by the caller's word nobody else uses it.
+        // SAFETY: within the slice (checked), and by the caller's promise nothing else accesses it.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.add(start), len) }
     }
 
-    /// Where number `start` is, for `len` numbers: they stay within the slice.
+    /// The address of value `start`, of `len` values that lie within the slice.
     pub fn pointer(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start <= self.len && len <= self.len - start, "a part past its slice");
         self.pointer.wrapping_add(start)

@@ -18,17 +18,17 @@ enum Use {
     Input,
 }
 
-/// A weight's place, its rows, its use.
+/// A weight's offset, its rows, its use.
 type Key = (usize, usize, Use);
 
-/// Computes products; in bf16 with operands rounded and laid out anew, weights once for as long as they stay the same.
+/// Computes products. In bf16, operands are rounded and packed into panels; packed weights are cached until they change.
 #[derive(Default)]
 pub struct Products {
     /// None: f32.
     level: Option<Level>,
     left: Left,
     right: Right,
-    /// Weights, laid out, and the version of the parameters that they are of.
+    /// Packed weights, and the version of the parameters that they were packed from.
     weights: HashMap<Key, (u64, Right)>,
     version: u64,
 }
@@ -39,7 +39,7 @@ impl Products {
         Self { level: Some(level), ..Self::default() }
     }
 
-    /// What was laid out is of parameters that are no more.
+    /// Invalidates the packed weights.
     pub fn parameters_changed(&mut self) {
         self.version += 1;
     }
@@ -53,7 +53,7 @@ impl Products {
         let (version, packed) = self.weights.entry(key).or_default();
         if *version != self.version + 1 {
             packed.pack(weight, level);
-            *version = self.version + 1; // 0 is that of a new entry
+            *version = self.version + 1; // 0 marks a new entry
         }
         self.left.pack(a, level);
         product(out, weight.size().1, add, &self.left, packed, level);

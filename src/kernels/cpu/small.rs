@@ -29,7 +29,7 @@ impl Right {
         stride
     }
 
-    /// Takes rows of `cols` numbers that begin `stride` apart.
+    /// Packs `depth` rows of `cols` values, `stride` apart.
     #[inline(always)]
     pub fn rows(&mut self, data: &[f32], depth: usize, cols: usize, stride: usize) {
         let padded = self.resize(depth, cols);
@@ -39,12 +39,12 @@ impl Right {
         }
     }
 
-    /// Takes the transposed of `cols` rows of `depth` numbers that begin `stride` apart.
+    /// Packs the transpose of `cols` rows of `depth` values, `stride` apart.
     #[inline(always)]
     pub fn columns(&mut self, data: &[f32], depth: usize, cols: usize, stride: usize) {
         let padded = self.resize(depth, cols);
         assert!(cols == 0 || depth == 0 || (cols - 1) * stride + depth <= data.len());
-        // Squares of it, turned in the first cache: written one by one the numbers would go to as many lines of the cache.
+        // Transposed in squares that fit the first-level cache: value by value, each write would touch another cache line.
         const SIDE: usize = 16;
         for first in (0..padded).step_by(SIDE) {
             for k in (0..depth).step_by(SIDE) {
@@ -63,7 +63,7 @@ impl Right {
     }
 }
 
-/// A left operand: number (row, k) stands at `row · stride.0 + k · stride.1`.
+/// A left operand: value (row, k) is `data[row · stride.0 + k · stride.1]`.
 #[derive(Clone, Copy)]
 pub struct Left<'a> {
     pub data: &'a [f32],
@@ -189,7 +189,7 @@ tile!(avx2, "avx2,fma", 4, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _
 /// The same in whatever vectors the compiler finds.
 ///
 /// # Safety
-/// `depth` rows of `COLS` numbers of b and of `R` numbers of a can be read.
+/// `depth` rows of `COLS` values of b and of `R` values of a can be read.
 #[expect(unsafe_code, reason = "the same interface as with vector instructions")]
 unsafe fn any<const R: usize>(
     sums: &mut [[f32; COLS]; R],

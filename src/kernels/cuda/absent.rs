@@ -1,4 +1,4 @@
-//! What stands for a device in a build without the feature `cuda`.
+//! The device of a build without the feature `cuda`: it cannot be opened.
 
 use super::{DeviceError, DeviceInfo, Driver, Factors, Product};
 
@@ -47,7 +47,7 @@ impl Device {
         Err(DeviceError::NotBuilt)
     }
 
-    /// What the driver says of it.
+    /// The driver's description of it.
     pub fn info(&self) -> &DeviceInfo {
         match *self {}
     }

@@ -76,7 +76,7 @@ pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
     (0..count as usize).map(|n| device_info(n).map_err(|e| failed("asking a device for its name", e))).collect()
 }
 
-/// What the driver says of a device, where products of such factors can be made on it. Makes nothing on it.
+/// The driver's description of a device that can compute products of such factors. Allocates nothing on it.
 ///
 /// # Errors
 /// No driver, no such device, or one that is too old.
@@ -96,7 +96,7 @@ pub fn usable(ordinal: usize, factors: Factors) -> Result<DeviceInfo, DeviceErro
     Ok(info)
 }
 
-/// Bytes free on a device, as others leave it.
+/// Bytes free on a device.
 ///
 /// # Errors
 /// As for [`Device::open`].
@@ -106,7 +106,7 @@ pub fn free_memory(ordinal: usize) -> Result<u64, DeviceError> {
     Ok(free as u64)
 }
 
-/// The device's primary context, current on the thread that made it.
+/// The device's primary context, current on the thread that opened it.
 pub struct Context {
     pub ordinal: usize,
     pub info: DeviceInfo,

@@ -59,7 +59,7 @@ impl Device {
             unsafe { module::load_data(source.as_ptr().cast()) }.map_err(|e| failed("compiling the kernels", e))?;
         let blas_failed = |what: &str, e: blas::CublasError| context.blas_failed(what.into(), &e);
         let handle = blas::create_handle().map_err(|e| blas_failed("starting cuBLAS", e))?;
-        // SAFETY: handle and stream were just made; the workspace lives as long as the handle.
+        // SAFETY: handle and stream were just created; the workspace lives as long as the handle.
         let workspace = unsafe {
             blas::set_stream(handle, stream.cast()).map_err(|e| blas_failed("giving cuBLAS a stream", e))?;
             let workspace = cuda::malloc_sync(WORKSPACE).map_err(|e| context.no_memory(WORKSPACE, e))?;
@@ -80,7 +80,7 @@ impl Device {
         })
     }
 
-    /// What the driver says of it.
+    /// The driver's description of it.
     pub fn info(&self) -> &DeviceInfo {
         &self.context.info
     }
@@ -215,7 +215,7 @@ impl Driver for Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // SAFETY: all were made by `open` and are used no more. Failures at the end of all concern nobody.
+        // SAFETY: `open` created all of them, and none is used after this. Failures on release have no consequence.
         #[expect(unsafe_code, reason = "the interfaces of the driver and of cuBLAS")]
         unsafe {
             _ = self.context.enter();

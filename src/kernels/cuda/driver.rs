@@ -5,7 +5,7 @@
 
 use super::DeviceError;
 
-/// What the driver says of a device.
+/// The driver's description of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// As NVIDIA calls it.
@@ -18,12 +18,12 @@ pub struct DeviceInfo {
     pub driver: (u32, u32),
 }
 
-/// What the numbers of a product's factors are; sums and results are f32.
+/// The precision of a product's inputs; sums and results are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Factors {
-    /// f32, multiplied as such.
+    /// f32.
     F32,
-    /// f32, of which ten bits of the fraction are multiplied.
+    /// f32, of which ten bits of the fraction are used.
     Tf32,
     /// bfloat16.
     Bf16,
@@ -41,7 +41,7 @@ pub struct Product {
     pub n: usize,
     /// Columns of op(A).
     pub k: usize,
-    /// Where A begins, and its columns' distance in numbers.
+    /// Address of A, and the distance of its columns in values.
     pub a: (u64, usize),
     /// The same for B.
     pub b: (u64, usize),
@@ -53,7 +53,7 @@ pub struct Product {
     pub factors: Factors,
 }
 
-/// A CUDA device, or what stands for one. Everything happens in the order of the calls; only [`Self::download`] and a waiting
+/// A CUDA device, or the tests' emulator of one. Everything happens in the order of the calls; only [`Self::download`] and a waiting
 /// [`Self::arrived`] wait for it.
 pub trait Driver: Send {
     /// A copy to the host that has begun.

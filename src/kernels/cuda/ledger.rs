@@ -1,4 +1,4 @@
-//! Loss and squares of steps, which stay on the device until somebody asks, and come to the host in batches.
+//! Loss and squares of steps, which stay on the device until they are requested and are copied to the host in batches.
 
 use std::{
     collections::VecDeque,

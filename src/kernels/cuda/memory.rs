@@ -82,17 +82,17 @@ impl<D: Driver> Memory<D> {
 impl<D: Driver> Drop for Memory<D> {
     fn drop(&mut self) {
         if self.address != 0 {
-            // Also after a failure: another run may go on with the device.
+            // Also after a failure: another run may use the device.
             self.device.state().driver.free(self.address);
         }
     }
 }
 
-/// Numbers on a device; where a product has asked for them in bfloat16, that too, which kernels then write along.
+/// f32 values on a device and, once a product has needed it, a bfloat16 copy, which kernels then write as well.
 pub struct Buffer<D: Driver> {
     numbers: Memory<D>,
     half: OnceCell<Memory<D>>,
-    /// How many numbers, from the first on, `half` holds as they are.
+    /// The number of leading values of which `half` is up to date.
     half_holds: Cell<usize>,
 }
 
@@ -103,29 +103,29 @@ impl<D: Driver> Buffer<D> {
         Self { numbers, half: OnceCell::new(), half_holds: Cell::new(0) }
     }
 
-    /// Numbers that it holds.
+    /// Its length in values.
     pub fn room(&self) -> usize {
         self.numbers.bytes() / 4
     }
 
-    /// Address of the number `at`, for reading.
+    /// Address of value `at`, for reading.
     pub fn at(&self, at: usize) -> Address {
         self.numbers.address() + 4 * at as Address
     }
 
-    /// The same for writing without a thought of bfloat16.
+    /// The same for writing f32 alone: the bfloat16 copy is out of date then.
     pub fn out(&mut self, at: usize) -> Address {
         self.half_holds.set(0);
         self.at(at)
     }
 
-    /// Address of the number `at`, and in bfloat16 (0: nobody wants it), for a kernel that writes both.
+    /// Addresses of value `at` in f32 and in bfloat16 (0: there is no copy), for a kernel that writes the whole buffer in both.
     pub fn both(&mut self, at: usize) -> (Address, Address) {
         self.half_holds.set(if self.half.get().is_some() { self.room() } else { 0 });
         (self.at(at), self.half_at(at))
     }
 
-    /// The same where what is written is a part: the rest stays as it is.
+    /// The same for a kernel that writes a part of the buffer.
     pub fn both_in_part(&mut self, at: usize) -> (Address, Address) {
         (self.at(at), if self.half_holds.get() > 0 { self.half_at(at) } else { 0 })
     }
@@ -134,7 +134,7 @@ impl<D: Driver> Buffer<D> {
         self.half.get().map_or(0, |half| half.address() + 2 * at as Address)
     }
 
-    /// Address of the number `at` in bfloat16, of the first `n` numbers; `convert` (to, from) makes them where no kernel has.
+    /// Address of value `at` in the bfloat16 copy of the first `n` values; `convert` (to, from) writes it if it is out of date.
     pub fn half(&self, at: usize, n: usize, convert: impl FnOnce(Address, Address)) -> Address {
         let half = self.half.get_or_init(|| Memory::new(&self.numbers.device, self.numbers.bytes() / 2));
         if self.half_holds.get() < n {

@@ -1,11 +1,11 @@
 //! NVIDIA GPUs: the same layers as the CPU's, as kernels of CUDA.
 //!
 //! The kernels are in `source`, one module in CUDA's C++, which `build.sh` compiles to `kernels.ptx`; the driver of any GPU turns
-//! that into its own instructions. [`Cuda`] is the host's side: it says what runs on which numbers, and never waits for the
-//! device inside a step. All goes through a [`Driver`]: [`Device`] is a real one; the tests have another, that runs the same
+//! that into its own instructions. [`Cuda`] is the host's side: it launches kernels, and never waits for the device
+//! inside a step. All goes through a [`Driver`]: [`Device`] is a real one; the tests have another, that runs the same
 //! kernels on the processor. Matrix products are cuBLAS's.
 //!
-//! Sums have one order that depends on shapes alone, and nothing is added atomically: the same device gives the same numbers.
+//! The order of sums depends on shapes alone and there are no atomic additions: the same device gives the same results.
 
 #[cfg(not(feature = "cuda"))]
 mod absent;

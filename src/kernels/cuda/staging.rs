@@ -1,4 +1,4 @@
-//! Page-locked memory, from and to which a device copies while the host goes on.
+//! Page-locked memory, from and to which a device copies while the host continues.
 
 use std::{os::raw::c_void, ptr, slice};
 
@@ -13,7 +13,7 @@ const HALF: usize = 4 << 20;
 /// Bytes of a copy to the host that the host does not wait for.
 const COPY: usize = 4096;
 
-/// Page-locked memory with an event that says when a copy is done.
+/// Page-locked memory with an event that is recorded after a copy.
 struct Pinned {
     host: *mut u8,
     event: sys::CUevent,
@@ -22,7 +22,7 @@ struct Pinned {
 #[expect(unsafe_code, reason = "the driver's interface")]
 impl Pinned {
     fn new(bytes: usize) -> Result<Self, DriverError> {
-        // SAFETY: what is made is given back by `free`.
+        // SAFETY: `free` releases what is allocated.
         unsafe {
             let host = cuda::malloc_host(bytes, 0)?.cast::<u8>();
             let event = event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)?;
@@ -42,7 +42,7 @@ impl Pinned {
     }
 
     fn free(&self) {
-        // SAFETY: made by `new`, used no more.
+        // SAFETY: allocated by `new`, not used after this.
         unsafe {
             _ = event::destroy(self.event);
             _ = cuda::free_host(self.host.cast::<c_void>());
