@@ -29,7 +29,7 @@ use super::{
     Labels of the file are what data.labels of the run maps to names, or the names themselves. Any other is an error: the model \
     cannot predict it. Nothing is stored.")]
 pub struct Eval {
-    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
+    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
     run: String,
     /// The rows: a CSV, TSV, JSON Lines, JSON or Parquet file; `-`: standard input.
     #[arg(long)]

@@ -31,7 +31,7 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
     In CSV, a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break, and is no number) gets a ' \
     in front. JSON holds texts as they are. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
-    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
+    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
     run: String,
     /// The texts; `-`: the lines of standard input, with results as for a file.
     #[arg(required_unless_present = "file")]

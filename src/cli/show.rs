@@ -19,7 +19,7 @@ use super::{Global, common, conclude::measured_on, output::Output};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
-    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
+    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
     run: String,
     /// Show the resolved settings too.
     #[arg(long)]

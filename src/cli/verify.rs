@@ -20,7 +20,7 @@ use super::{Global, Unusable, common, output::Output};
 #[command(after_help = "Exit codes: 0 the same; 1 something differs; 2 it cannot be compared.\n\n\
     Examples:\n  taper verify 3f2a\n  taper verify 3f2a --steps 100")]
 pub struct Verify {
-    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
+    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
     run: String,
     /// Compare the first N steps only.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

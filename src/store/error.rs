@@ -97,6 +97,10 @@ pub enum StoreError {
     NotRegistered { key: String },
     #[error("no run has the key or the name `{wanted}`{hint}; `taper list` shows them all")]
     UnknownRun { wanted: String, hint: String },
+    #[error(
+        "the experiment `{experiment}` has no runs: they were removed, or none was begun; run `taper run` with its spec"
+    )]
+    NoRuns { experiment: String },
     #[error("`{wanted}` means {count} runs; give more of the key:\n{candidates}")]
     AmbiguousRun { wanted: String, count: usize, candidates: String },
     #[error("no experiment is called `{wanted}`{hint}; `taper list` shows the runs of all")]

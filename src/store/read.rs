@@ -25,8 +25,23 @@ pub(super) const RUN: &str = "
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
 
-/// Candidates listed when a key's beginning means several runs.
+/// Candidates listed when a text means several runs.
 const CANDIDATES: usize = 10;
+
+/// What a text may mean: runs, by their index among all that are known.
+struct Meanings {
+    /// Key and name of each run.
+    known: Vec<(String, String)>,
+    experiments: Vec<ExperimentRecord>,
+    /// It is the key.
+    key: Vec<usize>,
+    /// It is the name.
+    name: Vec<usize>,
+    /// It is the name of an experiment that plans them.
+    experiment: Vec<usize>,
+    /// It is how the key begins.
+    beginning: Vec<usize>,
+}
 
 impl Store {
     /// All runs, in the order in which they were registered.
@@ -83,38 +98,72 @@ impl Store {
         }
     }
 
-    /// The run that `wanted` means: a whole key, the beginning of just one key, the name of just one run, or an experiment of
-    /// just one run.
+    /// The run that `wanted` means: a whole key; else the name of just one run; else an experiment of just one run; else the
+    /// beginning of just one key. A name that happens to be how another run's key begins is the name.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
-        let names: Vec<(String, String)> = self
-            .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
-        let prefix = wanted.to_ascii_lowercase();
-        let mut found: Vec<_> = names.iter().filter(|(key, _)| *key == prefix).collect();
-        if found.is_empty() && !wanted.is_empty() {
-            found = names.iter().filter(|(key, _)| key.starts_with(&prefix)).collect();
-        }
+        let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
+        let found = [key, name, experiment, beginning].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        self.only(wanted, found, &known, &experiments)
+    }
+
+    /// The same for what cannot be undone: a text that means several runs, in whatever way, is ambiguous unless it is a whole key.
+    pub fn find_surely(&self, wanted: &str) -> Result<RunRecord, StoreError> {
+        let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
+        let mut found = key;
         if found.is_empty() {
-            found = names.iter().filter(|(_, name)| name == wanted).collect();
+            for other in name.into_iter().chain(experiment).chain(beginning) {
+                if !found.contains(&other) {
+                    found.push(other);
+                }
+            }
         }
-        let experiments = if found.is_empty() { self.experiments()? } else { Vec::new() };
-        if let Some(experiment) = experiments.iter().find(|e| e.name == wanted) {
-            let planned = |key: &String| experiment.runs.iter().any(|(run, _)| run == key);
-            found = names.iter().filter(|(key, _)| planned(key)).collect();
-        }
+        self.only(wanted, found, &known, &experiments)
+    }
+
+    fn meanings(&self, wanted: &str) -> Result<Meanings, StoreError> {
+        let known: Vec<(String, String)> = self
+            .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let experiments = self.experiments()?;
+        let digits = wanted.to_ascii_lowercase();
+        let planned = experiments.iter().find(|e| e.name == wanted).map(|e| &e.runs[..]).unwrap_or_default();
+        let those = |is_meant: &dyn Fn(&(String, String)) -> bool| -> Vec<usize> {
+            (0..known.len()).filter(|&i| is_meant(&known[i])).collect()
+        };
+        Ok(Meanings {
+            key: those(&|(key, _)| *key == digits),
+            name: those(&|(_, name)| name == wanted),
+            experiment: those(&|(key, _)| planned.iter().any(|(run, _)| run == key)),
+            beginning: those(&|(key, _)| !digits.is_empty() && key.starts_with(&digits)),
+            known,
+            experiments,
+        })
+    }
+
+    /// The run, where just one is meant.
+    fn only(
+        &self,
+        wanted: &str,
+        found: Vec<usize>,
+        known: &[(String, String)],
+        experiments: &[ExperimentRecord],
+    ) -> Result<RunRecord, StoreError> {
         match found[..] {
-            [(key, _)] => self.run(key),
+            [i] => self.run(&known[i].0),
+            [] if experiments.iter().any(|e| e.name == wanted) => {
+                Err(StoreError::NoRuns { experiment: wanted.to_string() })
+            }
             [] => {
-                let all = names.iter().map(|(_, name)| name).chain(experiments.iter().map(|e| &e.name));
+                let all = known.iter().map(|(_, name)| name).chain(experiments.iter().map(|e| &e.name));
                 let hint = hint(wanted, all.map(String::as_str));
                 Err(StoreError::UnknownRun { wanted: wanted.into(), hint })
             }
             _ => {
                 let shown = wanted.len().max(4) + 4;
-                let mut lines: Vec<_> = found
-                    .iter()
-                    .take(CANDIDATES)
-                    .map(|(key, name)| format!("  {}  {name}", key.get(..shown).unwrap_or(key)))
-                    .collect();
+                let line = |&i: &usize| {
+                    let (key, name) = &known[i];
+                    format!("  {}  {name}", key.get(..shown).unwrap_or(key))
+                };
+                let mut lines: Vec<_> = found.iter().take(CANDIDATES).map(line).collect();
                 if found.len() > CANDIDATES {
                     lines.push(format!("  … and {} more", found.len() - CANDIDATES));
                 }

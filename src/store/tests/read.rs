@@ -53,6 +53,32 @@ fn runs_are_found_by_key_prefix_and_name() {
     assert!(matches!(store.find("é"), Err(StoreError::UnknownRun { .. })));
 }
 
+/// The runs `4d27` and `cafe` by name, and others whose keys begin so.
+#[test]
+fn a_name_counts_before_the_beginning_of_a_key_and_what_is_removed_has_to_be_sure() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    let keys = ["4d27aaaa", "11110000", "cafe0000", "cafe1111", "22220000", "33330000"];
+    for (key, name) in keys.iter().zip(["lr=1e-5", "4d27", "a", "b", "cafe", "33"]) {
+        register(&mut store, key, name);
+    }
+    for (wanted, key) in [("4d27", keys[1]), ("cafe", keys[4]), ("4d27a", keys[0]), ("4D27AAAA", keys[0])] {
+        assert_eq!(store.find(wanted).unwrap().key, key, "{wanted}");
+    }
+    for (wanted, key) in [("4d27a", keys[0]), ("4d27aaaa", keys[0]), ("1111", keys[1]), ("33", keys[5]), ("b", keys[3])]
+    {
+        assert_eq!(store.find_surely(wanted).unwrap().key, key, "{wanted}");
+    }
+    let error = store.find_surely("4d27").unwrap_err().to_string();
+    assert!(error.contains("`4d27` means 2 runs") && error.contains("11110000  4d27"), "{error}");
+    assert!(error.contains("4d27aaaa  lr=1e-5"), "{error}");
+    let error = store.find_surely("cafe").unwrap_err().to_string();
+    assert!(
+        error.contains("means 3 runs") && error.contains("22220000  cafe\n  cafe0000  a\n  cafe1111  b"),
+        "{error}"
+    );
+}
+
 #[test]
 fn many_candidates_are_cut_short() {
     let folder = folder();
