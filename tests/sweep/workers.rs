@@ -197,3 +197,44 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
 }
+
+/// What an out-of-memory daemon or `kill PID` does: the worker alone is told to stop, not the command.
+#[test]
+fn a_worker_that_is_told_to_stop_from_outside_changes_no_decision_of_the_sweep() {
+    for (prune, signal, jobs) in [("asha", "-INT", "1"), ("median", "-TERM", "1"), ("asha", "-TERM", "2")] {
+        let place = Place::new();
+        let prune = format!("sweep.prune={prune}");
+        let mut sets = vec!["--set", &prune, "--set", "train.eval_steps=2", "--set", "train.early_stopping_patience=0"];
+        sets.extend(["--jobs", jobs]);
+        let child = place.start("runs", &sets);
+        let begin = Instant::now();
+        let steps = || Some(Store::open_existing(&place.path("runs")).ok()?.runs().ok()?.first()?.steps);
+        // In the middle of the first run, before its first decision or after it.
+        loop {
+            assert!(begin.elapsed() < Duration::from_secs(60), "no worker to stop");
+            let workers = children(child.id());
+            if steps().is_some_and(|steps| steps > 0) && !workers.is_empty() {
+                let pid = workers[0].to_string();
+                assert!(std::process::Command::new("kill").args([signal, &pid]).status().expect("kill").success());
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().expect("its end");
+        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+        let runs = Store::open_existing(&place.path("runs")).expect("a store").runs().expect("runs");
+        assert!(runs.iter().any(|run| run.state == RunState::Interrupted));
+        assert!(runs.iter().all(|run| run.state != RunState::Completed || prune.ends_with("median")), "it went on");
+        place.finish("runs", &sets);
+        place.finish("calm", &sets);
+        let states = |runs: &str| -> Vec<(String, RunState, u64)> {
+            let runs = Store::open_existing(&place.path(runs)).expect("a store").runs().expect("runs");
+            runs.into_iter().map(|run| (run.key, run.state, run.steps)).collect()
+        };
+        if jobs == "1" {
+            assert_eq!(states("runs"), states("calm"), "{sets:?}");
+            assert!(trail(&place.path("runs")) == trail(&place.path("calm")), "{sets:?}");
+        }
+        assert_clean(&place.path("runs"));
+    }
+}

@@ -4,6 +4,7 @@ use super::{Busy, Command};
 use crate::{
     event::{Event, FailureKind, Outcome},
     execute::{ExecuteError, RunFolder, make, sweep::Standing},
+    plan::Prune,
     store::RunState,
     train::largest_part,
 };
@@ -24,12 +25,12 @@ impl Command<'_, '_> {
         }
         // A command that is asked to stop leaves it for the next one.
         let outcome = match again {
-            true if (self.runner.stop)() => Outcome::Interrupted,
+            true if self.is_stopped() => Outcome::Interrupted,
             true => Outcome::Retried,
             false => outcome,
         };
         self.tell(place, &Event::RunFinished(outcome.clone()))?;
-        let stopping = (self.runner.stop)() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
+        let stopping = self.is_stopped() || self.busy[slot].as_ref().is_some_and(|busy| busy.told_to_stop);
         let then = match outcome {
             Outcome::Completed => {
                 self.tally.completed += 1;
@@ -43,10 +44,9 @@ impl Command<'_, '_> {
             }
             // Somebody stopped this run alone.
             Outcome::Interrupted if !again && !stopping => {
-                self.tally.stopped += 1;
                 // Its worker would take the next request to go on for the same request to stop.
                 self.busy[slot].iter_mut().for_each(|busy| busy.last = true);
-                Standing::Ended
+                self.stopped_alone(place)
             }
             Outcome::Interrupted | Outcome::Retried | Outcome::Paused { .. } | Outcome::Pruned { .. } => Standing::Open,
         };
@@ -57,6 +57,21 @@ impl Command<'_, '_> {
             busy.then = Some(then);
         }
         Ok(())
+    }
+
+    /// How a run stands whose worker alone was told to stop. Where runs are compared, what would be decided without it is not what
+    /// an undisturbed sweep decides: nothing goes on until the same command is run again.
+    fn stopped_alone(&mut self, place: usize) -> Standing {
+        if self.runner.prune == Prune::None {
+            self.tally.stopped += 1;
+            return Standing::Ended;
+        }
+        self.halted = true;
+        (self.runner.say)(&format!(
+            "the worker of `{}` was stopped from outside: the sweep stops too, for it compares the others with this run",
+            self.runs[place].name
+        ));
+        Standing::Open
     }
 
     /// Whether a run that failed is made again at once, and in what way: told as a note.
@@ -142,7 +157,7 @@ impl Command<'_, '_> {
 
     /// Counts what is left, when nothing more is made.
     pub(super) fn conclude(&mut self) -> Result<(), ExecuteError> {
-        let stopped = (self.runner.stop)();
+        let stopped = self.is_stopped();
         let spent = self.budget_is_spent() || (!self.may_begin() && !self.all_begun());
         if !stopped && !spent {
             for (place, reason) in self.sweep.waiting() {

@@ -150,6 +150,8 @@ struct Command<'a, 'b> {
     looked: Instant,
     /// When another process was last seen at one of these runs.
     others: Option<Instant>,
+    /// Whether a run was stopped from outside that others are compared with: nothing is decided without it.
+    halted: bool,
     tally: Tally,
 }
 
@@ -165,8 +167,8 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let (most, others, tally) = (Vec::new(), None, Tally::default());
-        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, most, looked, others, tally };
+        let (most, others, halted, tally) = (Vec::new(), None, false, Tally::default());
+        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, most, looked, others, halted, tally };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
@@ -220,7 +222,7 @@ impl<'a, 'b> Command<'a, 'b> {
 
     fn work(&mut self) -> Result<(), ExecuteError> {
         loop {
-            let stopping = (self.runner.stop)() || self.budget_is_spent();
+            let stopping = self.is_stopped() || self.budget_is_spent();
             if stopping {
                 self.tell_to_stop()?;
             } else {
@@ -256,6 +258,11 @@ impl<'a, 'b> Command<'a, 'b> {
                 "another taper process is at {elsewhere} of the runs that are left: waiting for it"
             ));
         }
+    }
+
+    /// Whether no run is begun or goes on: the user asked for it, or a run was stopped that others are compared with.
+    fn is_stopped(&self) -> bool {
+        self.halted || (self.runner.stop)()
     }
 
     fn budget_is_spent(&self) -> bool {
