@@ -17,7 +17,7 @@ use taper::{
         self, Expansion, PlanError, PlannedRun, RunConfig,
         sanity::{SweptRun, Trials, of_sweep},
     },
-    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep},
+    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
     store::{PlanRecord, RunRecord, Store, StoreError, is_locked},
     warning::{Kind, Warning},
 };
@@ -50,8 +50,7 @@ enum Refused {
 impl SpecArgs {
     /// Reads and checks the spec.
     pub fn load(&self) -> Result<LoadedSpec> {
-        let options =
-            LoadOptions { profile: self.profile.clone(), sets: self.sets.clone(), env: std::env::vars().collect() };
+        let options = LoadOptions { profile: self.profile.clone(), sets: self.sets.clone(), env: variables()? };
         let spec = LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()))?;
         self.check_sets(&spec.spec().sweep)?;
         Ok(spec)
@@ -148,11 +147,33 @@ impl SpecArgs {
             let spec_key = key.contains('.') || key == "name" || key == "description";
             spec_key.then(|| format!("{key}={value}"))
         };
-        let mut environment: Vec<String> = std::env::vars().filter_map(variable).collect();
+        let mut environment: Vec<String> = variables().unwrap_or_default().into_iter().filter_map(variable).collect();
         environment.sort();
         let sets = environment.into_iter().chain(self.sets.iter().cloned());
         profile.chain(sets.flat_map(|set| ["--set".to_string(), set])).collect()
     }
+}
+
+/// The variables of the environment. Those that are not UTF-8 are somebody else's, unless they set a key of the spec.
+fn variables() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => found.push((name, value)),
+            (name, value) => {
+                let is_text = name.is_ok();
+                let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
+                if sets_a_key(&name) {
+                    let what = if is_text && value.is_err() { "its value" } else { "its name" };
+                    let why = format!(
+                        "environment variable {name}: {what} is not UTF-8; write it again in UTF-8, or unset it"
+                    );
+                    return Err(Unusable(anyhow::anyhow!(why)).into());
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// All problems of all sweep points, each once.
@@ -271,14 +292,15 @@ impl<'a> Planner<'a> {
         sweep.into_iter().chain(warnings(&self.runs).into_iter().cloned()).collect()
     }
 
-    /// What is odd about the sweep.
+    /// What is odd about the spec as a whole: what has no effect, and its sweep.
     pub fn sweep_warnings(&self) -> Vec<Warning> {
         let mut runs = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
             let rows = run.splits.train.len() as u64;
             runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
         }
-        of_sweep(&self.spec.spec().sweep, &runs, self.trials())
+        let sweep = of_sweep(&self.spec.spec().sweep, &runs, self.trials());
+        self.spec.warnings().iter().cloned().chain(sweep).collect()
     }
 }
 
@@ -433,7 +455,7 @@ pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option
 
 /// The name that a spec file gives its experiment.
 fn named_by(spec: &Path) -> Result<String> {
-    let options = LoadOptions { env: std::env::vars().collect(), ..LoadOptions::default() };
+    let options = LoadOptions { env: variables()?, ..LoadOptions::default() };
     Ok(LoadedSpec::load(spec, &options).map_err(|e| Unusable(e.into()))?.spec().name.clone())
 }
 

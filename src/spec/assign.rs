@@ -20,14 +20,32 @@ pub(super) fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
 }
 
+/// Whether a variable of this name is meant for a key of the spec.
+pub fn sets_a_key(variable: &str) -> bool {
+    variable.strip_prefix(PREFIX).is_some_and(|path| path.contains("__") || ["NAME", "DESCRIPTION"].contains(&path))
+}
+
+/// What to say of variables that set nothing and are a key's but for their underscores: `TAPER_TRAIN_LR`.
+pub(super) fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
+    environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && !sets_a_key(name)).filter_map(|(name, _)| {
+        let plain = |name: &str| name.replace('_', "").to_uppercase();
+        let meant = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name))?;
+        Some(format!(
+            "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset {name}",
+            variable(meant.path),
+            meant.path
+        ))
+    })
+}
+
 /// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the
 /// two keys outside every table. Others that begin with `TAPER_` belong to somebody else.
 pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>, Vec<Problem>) {
     let mut variables: Vec<_> = environment
         .iter()
         .filter_map(|(name, value)| {
-            let path = name.strip_prefix(PREFIX)?;
-            (path.contains("__") || path == "NAME" || path == "DESCRIPTION").then_some((name, path, value))
+            let path = name.strip_prefix(PREFIX).filter(|_| sets_a_key(name))?;
+            Some((name, path, value))
         })
         .collect();
     variables.sort();

@@ -146,8 +146,8 @@ impl Layer {
         let place = self.place(node.span.clone());
         let (layer, place) = match (&self.writer, &self.chosen) {
             (Writer::Default, _) => ("built-in default".to_string(), String::new()),
-            (Writer::File(_), Some(name)) if profile => (format!("profile `{name}`"), at_line(&place)),
-            (Writer::File(_), _) => ("file".into(), at_line(&place)),
+            (Writer::File(_), Some(name)) if profile => (format!("profile `{name}`"), place.line()),
+            (Writer::File(_), _) => ("file".into(), place.line()),
             (Writer::Variable(name), _) => ("environment".into(), name.clone()),
             (Writer::Set(argument), _) => ("--set".into(), argument.clone()),
         };
@@ -159,10 +159,6 @@ impl Layer {
             written.map_or_else(|| node.to_string(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "));
         Said { layer, place, value, holds }
     }
-}
-
-fn at_line(place: &super::Place) -> String {
-    place.position.map_or(place.source.clone(), |(line, _)| format!("{}:{line}", place.source))
 }
 
 impl Node {

@@ -12,6 +12,7 @@ use super::{
     problem::Fault,
     source,
 };
+use crate::format;
 
 /// Bytes of a name at most: a folder's name has 255, of which files beside it need some.
 const LONGEST_NAME: usize = 200;
@@ -63,7 +64,8 @@ impl Kind {
         match self {
             Self::Text => "a string that is not empty".into(),
             Self::Name => format!(
-                "a name of at most {LONGEST_NAME} bytes without `/`, `\\` and control characters, not beginning with `.` or `-`"
+                "a name of at most {LONGEST_NAME} bytes without `/`, `\\`, control characters and marks of text direction, not beginning \
+                 with `.` or `-`, without blanks at its ends"
             ),
             Self::Prose => "a string".into(),
             Self::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
@@ -143,6 +145,11 @@ impl Kind {
             (Self::ClassWeights, Item::List(nodes)) if !nodes.is_empty() => {
                 each(path, nodes, |node| number_within(node, Bound::Excluded(0.0), Bound::Unbounded), "numbers above 0")
             }
+            // What it expects names no upper end, for nobody comes near it.
+            (Self::Whole(least, most), Item::Integer(number)) if *number > i128::from(*most) => {
+                let message = format!("`{path}` is {}; expected a whole number from {least} to {most}", node.found());
+                vec![Fault::new(span, message).help(hint::instead(path, self, node))]
+            }
             _ => {
                 let message = format!("`{path}` is {}; expected {}", node.found(), self.expects());
                 vec![Fault::new(span, message).help(hint::instead(path, self, node))]
@@ -152,11 +159,14 @@ impl Kind {
 }
 
 /// Whether a folder can have this name wherever runs and reports are written.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let allowed = |c: char| !c.is_control() && c != '/' && c != '\\';
+    // What steers a terminal would show another name than it is.
+    let shown = format::visible(text) == text;
     !text.is_empty()
         && text.len() <= LONGEST_NAME
         && text.trim() == text
+        && shown
         && !text.starts_with(['.', '-'])
         && text.chars().all(allowed)
 }
@@ -273,13 +283,29 @@ mod tests {
 
     #[test]
     fn names_can_be_folders() {
+        let toml = |name: &str| serde_json::Value::from(name).to_string();
         for name in ["rbt3-waimai", "外卖 1", "a.b"] {
-            assert!(check("name", &format!("{name:?}")).is_ok(), "{name}");
+            assert!(check("name", &toml(name)).is_ok(), "{name}");
         }
         let long = "好".repeat(67);
         assert!(check("name", &format!("{:?}", &long[..198])).is_ok());
-        for name in [&long, "", " ", "a ", "../a", "a/b", "a\\b", ".a", "-rf", "a\nb"] {
-            assert!(check("name", &format!("{name:?}")).is_err(), "{name}");
+        for name in [
+            &long,
+            "",
+            " ",
+            "a ",
+            " a",
+            "../a",
+            "a/b",
+            "a\\b",
+            ".a",
+            "-rf",
+            "a\nb",
+            "\u{202e}abc",
+            "a\u{200f}b",
+            "a\u{2066}",
+        ] {
+            assert!(check("name", &toml(name)).is_err(), "{name}");
         }
     }
 

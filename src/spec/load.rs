@@ -6,17 +6,22 @@ use std::{
 };
 
 use super::{
-    assign, conflicts,
+    assign, conflicts, doubts,
     files::Files,
     keys,
+    kind::{self, Kind},
     layer::{Layer, Writer},
     merged::{Merged, internal},
     node::{Node, table_from_toml},
-    problem::{Problem, Problems, SpecErrors},
+    problem::{Place, Problem, Problems, SpecErrors},
     schema::{Spec, Sweep},
     search,
     suggest::{choice_help, key_like},
 };
+use crate::warning::Warning;
+
+/// What an experiment is called while it has no name.
+const NAMELESS: &str = "unnamed";
 
 /// What there is besides the file.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +44,7 @@ pub struct LoadedSpec {
     ground: Spec,
     /// Its tables that can be swept, as JSON.
     tables: serde_json::Value,
+    warnings: Vec<Warning>,
 }
 
 impl LoadedSpec {
@@ -68,6 +74,7 @@ impl LoadedSpec {
             spoilt.extend(keys);
         }
         let mut merged = Merged::new(layers)?;
+        nameless(&merged, path).into_iter().for_each(|problem| problems.add(|| problem));
         let swept = merged.fill_required(&mut problems, &mut spoilt)?;
         let spec = merged.spec()?;
         let conflicts = conflicts::of_run(&spec).into_iter().filter(|conflict| !conflict.touches(&swept));
@@ -83,12 +90,18 @@ impl LoadedSpec {
         let rules = Sweep { axes: [].into(), zip: vec![], exclude: vec![], seeds: vec![], ..spec.sweep.clone() };
         let ground = Spec { sweep: rules, ..spec.clone() };
         let tables = serde_json::to_value(&ground).map_err(|error| internal(&error))?;
-        Ok(Self { path: path.to_path_buf(), merged, spec, ground, tables })
+        let warnings = doubts::of_spec(&merged, &spec, &options.env);
+        Ok(Self { path: path.to_path_buf(), merged, spec, ground, tables, warnings })
     }
 
     /// The spec, without regard to its sweep. Where a required key is only swept, it has the first of its values.
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// What is legal and probably a mistake, as far as the spec itself shows it.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The file, as it was called.
@@ -167,9 +180,29 @@ impl LoadedSpec {
     }
 }
 
+/// The file's name without its ending: the experiment's name where none is given and this can be one.
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What to say where nobody gives a name and the file's own cannot be one.
+fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
+    let stem = stem(path);
+    let is_written = merged.rank("name") > Some((0, 0));
+    (!is_written && !kind::is_name(&stem)).then(|| {
+        let expected = Kind::Name.expects();
+        let message =
+            format!("the experiment has no name: `{stem}`, from the file's name, cannot be one; expected {expected}");
+        let help = "write name = \"…\" at the top of the file, or rename the file".to_string();
+        let source = path.display().to_string();
+        let place = Place { position: None, text: String::new(), ..Place::new(source, "", 0..0, true) };
+        Problem { place: Some(place), message, help: Some(help) }
+    })
+}
+
 /// The lowest layer.
 fn defaults(path: &Path) -> Layer {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = Some(stem(path)).filter(|stem| kind::is_name(stem)).unwrap_or_else(|| NAMELESS.into());
     let text = keys::defaults(&stem);
     let root = toml::de::DeTable::parse(&text).map(|table| table_from_toml(table.get_ref(), 0));
     Layer::new(Writer::Default, text.clone(), root.unwrap_or_default())

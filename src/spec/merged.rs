@@ -192,22 +192,31 @@ impl Merged {
             .or_else(|| files().next().map(|layer| Place { position: None, text: String::new(), ..layer.place(0..0) }))
     }
 
+    /// How high the layer is that the value of a key comes from: a profile above files, of which one counts more than those that it
+    /// extends; variables and arguments above both. The lowest are built-in defaults.
+    pub fn rank(&self, path: &str) -> Option<(u8, usize)> {
+        let (layer, profile) = self.layer(self.value(&key(path))?)?;
+        Some(match &layer.writer {
+            Writer::Default => (0, 0),
+            Writer::File(_) if profile => (2, 0),
+            Writer::File(_) => (1, self.layers.iter().position(|other| other.writer == layer.writer).unwrap_or(0)),
+            Writer::Variable(_) => (3, 0),
+            Writer::Set(_) => (4, 0),
+        })
+    }
+
+    /// Whether the sweep varies a key.
+    pub fn is_swept(&self, path: &str) -> bool {
+        self.swept().iter().any(|swept| swept.key == path)
+    }
+
     /// Contradictions that depend on who wrote what.
     pub fn of_layers(&self, spec: &Spec) -> Vec<Conflict> {
         let mut found = Vec::new();
-        let writer = |path: &str| self.value(&key(path)).and_then(|value| self.layer(value));
-        let rank = |path: &str| {
-            writer(path).map(|(layer, profile)| match &layer.writer {
-                Writer::Default => (0, 0),
-                Writer::File(_) if profile => (2, 0),
-                Writer::File(_) => (1, self.layers.iter().position(|other| other.writer == layer.writer).unwrap_or(0)),
-                Writer::Variable(_) => (3, 0),
-                Writer::Set(_) => (4, 0),
-            })
-        };
+        let rank = |path: &str| self.rank(path);
         // A vocabulary's size in a layer below that of the source belongs to a source that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
-        let swept = self.swept().iter().any(|swept| swept.key == "model.source");
+        let swept = self.is_swept("model.source");
         let built = spec.model.source.starts_with("scratch:") && !spec.model.source.ends_with('/');
         if !built && size > Some((0, 0)) && size >= source && !swept {
             found.push(Conflict {

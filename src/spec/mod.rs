@@ -18,6 +18,7 @@ mod assign;
 mod axis;
 mod check;
 mod conflicts;
+mod doubts;
 mod explain;
 mod files;
 mod hint;
@@ -38,6 +39,7 @@ mod suggest;
 mod sweep;
 
 pub use address::{Repository, WebFile};
+pub use assign::sets_a_key;
 pub use explain::{Explanation, Said};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};

@@ -153,6 +153,11 @@ impl Problem {
 }
 
 impl Place {
+    /// `FILE:LINE`; the source alone where it has no position.
+    pub(super) fn line(&self) -> String {
+        self.position.map_or(self.source.clone(), |(line, _)| format!("{}:{line}", self.source))
+    }
+
     /// The place of `span` in `text`. Only the first line of a longer span is underlined.
     pub(super) fn new(source: String, text: &str, span: Span, numbered: bool) -> Self {
         let floor = |at: usize| (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);

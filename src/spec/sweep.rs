@@ -78,16 +78,25 @@ impl Check<'_> {
         let help = format!("write `[[{path}]]`");
         let Item::List(nodes) = &mut node.item else { return self.wrong_kind(key, node, &help) };
         nodes.retain_mut(|node| {
+            let mut help = help.as_str();
             let message = match &mut node.item {
                 Item::Table(table) if !table.is_empty() => {
                     self.flatten(table);
                     each(self, table);
                     return true;
                 }
-                Item::Table(_) => format!("a `{path}` table is empty; expected keys"),
+                Item::Table(_) => {
+                    help = match path {
+                        "sweep.zip" => {
+                            "write keys below it, each with a list of the same length: train.lr = [1e-4, 1e-5]"
+                        }
+                        _ => "write keys that the sweep varies below it, each with one of its values: train.lr = 1e-4",
+                    };
+                    format!("a `{path}` table is empty; expected keys")
+                }
                 _ => format!("`{path}` contains {}; expected a table", node.found()),
             };
-            self.faults.push(Fault::new(node.span.clone(), message).help(help.as_str()));
+            self.faults.push(Fault::new(node.span.clone(), message).help(help));
             false
         });
         true

@@ -229,3 +229,104 @@ fn a_profile_that_no_file_has_is_refused_with_those_there_are() {
     let none = one("").problems("a.toml", &options(Some("fast"), &[], &[]));
     assert_eq!(none, "there is no profile `fast`\n = no file has a `[profile.NAME]` table\n\n1 problem");
 }
+
+/// The warnings of `a.toml`, which extends `base.toml`.
+fn warnings(base: &str, file: &str, options: &LoadOptions) -> Vec<String> {
+    let files = Files::new(&[("base.toml", &minimal(base)), ("a.toml", &format!("extends = [\"base.toml\"]\n{file}"))]);
+    let loaded = files.load_with("a.toml", options).unwrap();
+    let folder = format!("{}/", files.path("").display().to_string().trim_end_matches('/'));
+    loaded.warnings().iter().map(|warning| warning.message.replace(&folder, "")).collect()
+}
+
+#[test]
+fn epochs_above_steps_of_a_lower_layer_are_told_to_have_no_effect() {
+    let none = LoadOptions::default();
+    let steps = "train.max_steps = 10\n";
+    let told = |found: &[String], wanted: &str| {
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(wanted) && found[0].contains("has no effect: train.max_steps = 10"), "{found:?}");
+    };
+    told(
+        &warnings(steps, "train.epochs = 2\n", &none),
+        "train.epochs = 2 (a.toml:2) has no effect: train.max_steps = 10 (base.toml:3)",
+    );
+    told(&warnings("", steps, &options(None, &["train.epochs=2"], &[])), "(--set train.epochs=2) has no effect");
+    told(
+        &warnings("", steps, &options(None, &[], &[("TAPER_TRAIN__EPOCHS", "5")])),
+        "train.epochs = 5 (TAPER_TRAIN__EPOCHS)",
+    );
+    told(
+        &warnings(steps, "[profile.p.train]\nepochs = 4\n", &options(Some("p"), &[], &[])),
+        "train.epochs = 4 (a.toml:3)",
+    );
+    // The other way round the steps are meant to override; and epochs by themselves count.
+    assert_eq!(warnings("train.epochs = 2\n", steps, &none), [""; 0]);
+    assert_eq!(warnings("", "train.epochs = 2\n", &options(None, &["train.max_steps=10"], &[])), [""; 0]);
+    assert_eq!(warnings("", "train.epochs = 2\n", &none), [""; 0]);
+}
+
+#[test]
+fn keys_that_nothing_reads_beside_others_are_told_across_layers() {
+    let none = LoadOptions::default();
+    let decay = |base, file, sets: &[&str]| warnings(base, file, &options(None, sets, &[]));
+    let found = decay("train.weight_decay = 0.0\n", "train.no_decay = [\"bias\"]\n", &[]);
+    assert!(found.len() == 1 && found[0].contains("train.no_decay (a.toml:2) has no effect"), "{found:?}");
+    assert_eq!(decay("train.no_decay = [\"bias\"]\n", "", &["train.weight_decay=0"]).len(), 1);
+    assert_eq!(decay("train.no_decay = [\"bias\"]\n", "sweep.axes.train.weight_decay = [0, 0.1]\n", &[]), [""; 0]);
+    let fixed = "train.init_seed = 1\ntrain.order_seed = 1\ntrain.dropout = 0.0\n";
+    assert_eq!(warnings(fixed, "train.seed = 7\n", &none).len(), 1);
+    assert!(warnings(fixed, "sweep.seeds = [1, 2]\n", &none)[0].contains("train.seed (sweep.seeds) has no effect"));
+    assert_eq!(warnings(fixed, "", &none), [""; 0]);
+    assert_eq!(warnings(fixed, "sweep.seeds = [1, 2]\nsweep.axes.train.dropout = [0.0, 0.1]\n", &none), [""; 0]);
+}
+
+#[test]
+fn exclusions_that_no_point_meets_are_told() {
+    let of =
+        |sweep: &str| warnings("", &format!("[sweep.axes]\ntrain.lr = [1e-4, 1e-5]\n{sweep}"), &LoadOptions::default());
+    let found = of("train.weight_decay = [0, 1]\n[[sweep.exclude]]\ntrain.weight_decay = 2\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("train.weight_decay = 2.0 leaves out nothing"), "{found:?}");
+    assert_eq!(of("[[sweep.exclude]]\ntrain.lr = 2e-4\n").len(), 1);
+    assert_eq!(of("[sweep]\nseeds = [1, 2]\n[[sweep.exclude]]\ntrain.seed = 3\ntrain.lr = 1e-4\n").len(), 1);
+    assert_eq!(
+        of("[[sweep.zip]]\ntrain.batch_size = [1, 2]\ntrain.epochs = [3, 4]\n[[sweep.exclude]]\ntrain.epochs = 5\n")
+            .len(),
+        1
+    );
+    for sound in [
+        "[[sweep.exclude]]\ntrain.lr = 0.0001\n",
+        "train.weight_decay = [0, 1]\n[[sweep.exclude]]\ntrain.weight_decay = 1.0\n",
+    ] {
+        assert_eq!(of(sound), [""; 0], "{sound}");
+    }
+}
+
+#[test]
+fn variables_with_underscores_missing_are_told() {
+    let of = |name: &str| warnings("", "", &options(None, &[], &[(name, "1")]));
+    for (name, meant) in [
+        ("TAPER_TRAIN_LR", "TAPER_TRAIN__LR sets train.lr"),
+        ("TAPER_TRAIN_MAX_STEPS", "TAPER_TRAIN__MAX_STEPS sets train.max_steps"),
+        ("TAPER_MODEL_VOCAB_SIZE", "TAPER_MODEL__VOCAB_SIZE sets model.vocab_size"),
+    ] {
+        assert!(of(name).len() == 1 && of(name)[0].contains(meant), "{name}: {:?}", of(name));
+    }
+    for name in ["TAPER_RUNS", "TAPER_CACHE", "TAPER_MAX_DOWNLOAD", "TAPER_OTHER", "TRAIN_LR"] {
+        assert_eq!(of(name), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_file_whose_own_name_is_none_has_to_give_one() {
+    for stem in ["-x", " ", ".hidden", "a\u{202e}b"] {
+        let file = format!("{stem}.toml");
+        let files = Files::new(&[(&file, &minimal("")), ("ok.toml", &minimal(""))]);
+        let said = files.problems(&file, &LoadOptions::default());
+        assert!(said.contains("the experiment has no name") && said.contains("write name = \"…\""), "{said}");
+        assert!(said.contains("without blanks at its ends"), "{said}");
+        assert!(files.load_with(&file, &options(None, &["name=x"], &[])).is_ok());
+        let files = Files::new(&[(&file, &minimal("name = \"mine\"\n"))]);
+        assert_eq!(files.load(&file).unwrap().spec().name, "mine");
+    }
+}

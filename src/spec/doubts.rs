@@ -1,0 +1,110 @@
+//! What somebody wrote and what has no effect, or probably not the one that was meant: legal, so that it is a warning. What it
+//! takes is the layers: a value that stands below another is told from one that stands above it.
+
+use super::{
+    Over,
+    assign::misspelt,
+    conflicts::key,
+    layer::Writer,
+    merged::Merged,
+    node::Node,
+    schema::{Spec, Sweep},
+};
+use crate::warning::{Kind, Warning};
+
+/// Everything of this kind: about the variables of the environment, about keys that another one overrides, about points left out.
+pub(super) fn of_spec(merged: &Merged, spec: &Spec, environment: &[(String, String)]) -> Vec<Warning> {
+    let mut found: Vec<Warning> = misspelt(environment).map(|message| Warning::new(Kind::Training, message)).collect();
+    found.extend(overridden(merged, spec).into_iter().map(|message| Warning::new(Kind::Training, message)));
+    found.extend(excluded(&spec.sweep).into_iter().map(|message| Warning::new(Kind::Sweep, message)));
+    found
+}
+
+/// Keys that have no effect beside another. Where a sweep varies one of the two, it may have one in some runs.
+fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
+    let swept = |path: &str| merged.is_swept(path);
+    let written = |path: &str| merged.written(path).filter(|_| !swept(path));
+    let train = &spec.train;
+    let mut found = Vec::new();
+    // By the same hand both are refused; where the steps are above, they are meant to override what is below.
+    if let (Some(steps), Some(epochs), Some(max)) =
+        (written("train.max_steps"), written("train.epochs"), train.max_steps)
+        && merged.rank("train.epochs") > merged.rank("train.max_steps")
+    {
+        found.push(format!(
+            "train.epochs = {} ({epochs}) has no effect: train.max_steps = {max} ({steps}) is how long training lasts; set \
+             train.max_steps instead, or remove it there",
+            train.epochs
+        ));
+    }
+    if let (Some(names), false) = (written("train.no_decay"), swept("train.weight_decay"))
+        && !train.no_decay.is_empty()
+        && train.weight_decay == 0.0
+    {
+        found.push(format!("train.no_decay ({names}) has no effect: train.weight_decay is 0, so nothing decays"));
+    }
+    let seeds = &spec.sweep.seeds;
+    let seed = merged.written("train.seed").or((!seeds.is_empty()).then(|| "sweep.seeds".into()));
+    let fixed = train.init_seed.is_some() && train.order_seed.is_some() && train.dropout == Some(0.0);
+    let varied = ["train.init_seed", "train.order_seed", "train.dropout"].into_iter().any(swept);
+    if let (Some(seed), true, false) = (seed, fixed, varied) {
+        found.push(format!(
+            "train.seed ({seed}) has no effect: train.init_seed and train.order_seed are set, and train.dropout is 0"
+        ));
+    }
+    found
+}
+
+/// Exclusions that no point meets: a value that its key does not have.
+fn excluded(sweep: &Sweep) -> Vec<String> {
+    let mut found = Vec::new();
+    for exclude in &sweep.exclude {
+        for (path, value) in exclude {
+            let Some(values) = values_of(sweep, path) else { continue };
+            let Some(wanted) = Node::from_json(value) else { continue };
+            let nodes: Vec<Node> = values.iter().filter_map(Node::from_json).collect();
+            if !nodes.iter().any(|node| node.same(&wanted)) {
+                const SHOWN: usize = 10;
+                let mut shown: Vec<String> = nodes.iter().take(SHOWN).map(Node::to_string).collect();
+                if nodes.len() > SHOWN {
+                    shown.push("…".into());
+                }
+                found.push(format!(
+                    "[[sweep.exclude]] of {path} = {wanted} leaves out nothing: the sweep varies {path} over {}",
+                    shown.join(", ")
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// The values that a sweep gives a key; none for a range.
+fn values_of(sweep: &Sweep, path: &str) -> Option<Vec<serde_json::Value>> {
+    if let Some(axis) = sweep.axes.get(path) {
+        return match &axis.over {
+            Over::Values(values) => Some(values.clone()),
+            Over::Log(..) | Over::Uniform(..) | Over::Int(..) => None,
+        };
+    }
+    if path == "train.seed" {
+        return Some(sweep.seeds.iter().map(|seed| (*seed).into()).collect());
+    }
+    sweep.zip.iter().find_map(|table| table.get(path).cloned())
+}
+
+impl Merged {
+    /// Where somebody wrote the value that holds, as they can find it: `a.toml:7`, `--set train.lr=1e-4`, a variable's name. None
+    /// for built-in defaults.
+    fn written(&self, path: &str) -> Option<String> {
+        let path = key(path);
+        let (layer, profile) = self.layer(self.value(&path)?)?;
+        let node = layer.find(profile, &path)?;
+        match &layer.writer {
+            Writer::Default => None,
+            Writer::File(_) => Some(layer.place(node.span.clone()).line()),
+            Writer::Variable(name) => Some(name.clone()),
+            Writer::Set(argument) => Some(format!("--set {argument}")),
+        }
+    }
+}
