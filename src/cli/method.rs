@@ -84,7 +84,7 @@ impl<'a> Method<'a> {
                      steps, or a little more",
                     at_steps(&self.rungs.0),
                     // Rungs on the same step decide there one after the other.
-                    each_factor(&self.rungs.0, reduction_factor),
+                    each_factor(&self.rungs.0, reduction_factor, self.trials.all),
                 ));
             }
             Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
@@ -136,11 +136,13 @@ fn at_steps(steps: &[u64]) -> String {
     }
 }
 
-/// The factor of a rung, or of each step where several rungs fall on one: `3`, or `9 and 3`.
-fn each_factor(steps: &[u64], factor: u64) -> String {
+/// The factor of a rung, or of each step where several rungs fall on one: `3`, or `9 and 3`. One trial passes in any case, so that it
+/// is never more than there are trials.
+fn each_factor(steps: &[u64], factor: u64, trials: u64) -> String {
     let per_step: Vec<u64> = steps
         .chunk_by(|a, b| a == b)
         .map(|same| factor.saturating_pow(u32::try_from(same.len()).unwrap_or(u32::MAX)))
+        .map(|factor| factor.min(trials.max(1)))
         .collect();
     match per_step.iter().all(|n| *n == per_step[0]) {
         true => format::count(per_step[0]),
@@ -158,8 +160,10 @@ mod tests {
         assert_eq!(at_steps(&[9, 9]), "at step 9");
         let many: Vec<u64> = (1..=1000).map(|i| i * 10).collect();
         assert_eq!(at_steps(&many), "at steps 10, 20, 30, 40, … and 10,000");
-        assert_eq!(each_factor(&[45, 135], 3), "3");
-        assert_eq!(each_factor(&[9, 9], 3), "9");
-        assert_eq!(each_factor(&[9, 9, 18], 3), "9 and 1 in 3");
+        assert_eq!(each_factor(&[45, 135], 3, 30), "3");
+        assert_eq!(each_factor(&[9, 9], 3, 30), "9");
+        assert_eq!(each_factor(&[9, 9, 18], 3, 30), "9 and 1 in 3");
+        assert_eq!(each_factor(&[1; 10], 100, 6), "6", "one passes in any case");
+        assert_eq!(each_factor(&[1, 1, 3], 2, 3), "3 and 1 in 2");
     }
 }

@@ -1,6 +1,6 @@
 //! Settings that are legal and probably not what was meant: of one run, and of a sweep.
 
-use super::{Keep, Prune, RunConfig, prune::rungs, schedule};
+use super::{Keep, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
 use crate::{
     format::{by_number, count, counted},
     spec::{PruneRule, Search, Sweep},
@@ -9,6 +9,12 @@ use crate::{
 
 /// A run that reads its training rows more often than this probably got its number of steps by mistake.
 const MANY_PASSES: u64 = 1000;
+
+/// Below this, float32 tells epsilon from 0 hardly or not at all.
+const LEAST_EPS: f64 = 1e-30;
+/// Above these, epsilon or the decay of weights decides and not the gradient.
+const MOST_EPS: f64 = 0.1;
+const MOST_DECAY: f64 = 1.0;
 
 /// What is odd about a run on so many training rows and dev rows.
 pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
@@ -75,12 +81,44 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
                 .into(),
         );
     }
+    optimizer(train, &mut warn);
+    let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
+    if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
+        warn(format!(
+            "train.early_stopping_min_delta = {delta}: no evaluation is better than another by more than 1, the whole range of {}, so \
+             that every one after the first is without progress; one point is 0.01",
+            if metric == Metric::Accuracy { "an accuracy" } else { "macro-F1" }
+        ));
+    }
     if config.checkpoint.keep == Keep::Best && dev > 0 && evaluations == 1 {
         let message =
             "checkpoint.keep = \"best\" has one evaluation to choose from, that of the last step: set train.eval_steps";
         warn(message.into());
     }
     found
+}
+
+/// Values of AdamW far from what anybody trains with.
+fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
+    let TrainConfig { eps, weight_decay, lr, .. } = *train;
+    if eps < LEAST_EPS {
+        warn(format!(
+            "train.eps = {eps:e} is next to nothing in float32: a weight with hardly any gradient takes steps of any size, or none that \
+             is a number; the default is 1e-8"
+        ));
+    } else if eps > MOST_EPS {
+        warn(format!(
+            "train.eps = {eps} is far more than gradients are: it divides every step by about as much; the default is 1e-8"
+        ));
+    }
+    if weight_decay > MOST_DECAY {
+        let taken = lr * weight_decay;
+        let what = match taken < 1.0 {
+            true => format!("takes {taken} of each weight away"),
+            false => "takes more than all of each weight away".into(),
+        };
+        warn(format!("train.weight_decay = {weight_decay} with train.lr = {lr}: each step {what}; usual are 0 to 0.1"));
+    }
 }
 
 fn steps(n: u64) -> String {
@@ -235,11 +273,13 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
         let mut different = steps.clone();
         different.dedup();
         messages.push(format!(
-            "sweep.rungs = {asked}, but evaluations fall so that there {} before the end (step {} of {total}): set \
-             train.eval_steps = {} or less, or lower sweep.rungs",
+            "sweep.rungs = {asked}, but evaluations fall so that there {} before the end (step {} of {total}): {}",
             format!("{} {}", by_number(different.len() as u64, "is", "are"), counted(different.len() as u64, "rung")),
             listed(&different),
-            every(*total, factor, asked)
+            match every(*total, factor, asked) {
+                Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),
+                None => "lower sweep.rungs or sweep.reduction_factor, or train for more steps".into(),
+            }
         ));
     }
     let rungs = all.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
@@ -267,9 +307,17 @@ fn listed(steps: &[u64]) -> String {
     steps.iter().map(|step| count(*step)).collect::<Vec<_>>().join(" and ")
 }
 
-/// Steps between evaluations so that each rung has one.
-fn every(total: u64, factor: u64, rungs: u64) -> u64 {
-    (total / factor.saturating_pow(u32::try_from(rungs).unwrap_or(u32::MAX)).max(1)).max(1)
+/// Steps between evaluations so that each rung has one; none where there are not enough steps for so many rungs.
+fn every(total: u64, factor: u64, rungs: u64) -> Option<u64> {
+    let parts = factor.checked_pow(u32::try_from(rungs).ok()?)?.max(1);
+    Some(total / parts).filter(|every| *every > 0)
+}
+
+fn set_eval_steps(most: u64) -> String {
+    match most {
+        1 => "set train.eval_steps = 1".into(),
+        most => format!("set train.eval_steps = {most} or less"),
+    }
 }
 
 /// A rule that finds no evaluation before the end of some runs.
@@ -282,7 +330,10 @@ fn cannot_prune(rule: &str, never: usize, runs: &[SweptRun], asha: Option<(u64, 
     let (factor, rungs) = asha.unwrap_or((2, 1));
     let fix = match total {
         0 | 1 => "train for more steps".to_string(),
-        _ => format!("set train.eval_steps = {} or less", every(total, factor, rungs)),
+        _ => every(total, factor, rungs).map_or_else(
+            || "train for more steps, or lower sweep.rungs or sweep.reduction_factor".into(),
+            set_eval_steps,
+        ),
     };
     format!("sweep.prune = \"{rule}\" stops {which}: the only evaluation is at the end, after {}; {fix}", steps(total))
 }

@@ -93,7 +93,7 @@ fn a_rule_that_stops_no_run_is_told() {
     };
     let one_epoch = |rule| move |spec: &mut Spec| (spec.sweep.prune, spec.train.epochs) = (rule, 1);
     alone(swept(12, one_epoch(PruneRule::Asha)), "stops no run: the only evaluation is at the end, after 9 steps");
-    alone(swept(12, one_epoch(PruneRule::Asha)), "set train.eval_steps = 1 or less");
+    alone(swept(12, one_epoch(PruneRule::Asha)), "set train.eval_steps = 1");
     alone(swept(12, one_epoch(PruneRule::Median)), "sweep.prune = \"median\" stops no run");
     alone(
         swept(2, |spec| spec.sweep.prune = PruneRule::Median),
