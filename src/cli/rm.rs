@@ -4,6 +4,7 @@ use std::{collections::HashSet, path::Path, process::ExitCode};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use taper::{
     execute::{remove_runs, run_bytes},
@@ -17,7 +18,8 @@ use super::{Global, Unusable, ask, common, output::Output};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper rm 3f2a 77c1\n  taper rm --experiment quickstart --yes")]
 pub struct Rm {
-    /// Keys of runs (their first digits will do), or their names.
+    /// Keys of runs (their first digits will do), or their names. A name that is also how the key of another run begins is
+    /// refused: give the key.
     #[arg(value_name = "RUN", required_unless_present = "experiment")]
     wanted: Vec<String>,
     /// Remove this experiment (its name, or its spec file) with all its runs that no other experiment has. Its report stays.
@@ -48,10 +50,7 @@ impl Rm {
             None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
         };
         let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
-        let many = match chosen.runs.len() {
-            1 => "1 run".into(),
-            n => format!("{n} runs"),
-        };
+        let many = format::counted(chosen.runs.len() as u64, "run");
         if !self.yes {
             if !ask::can_ask() {
                 return Err(Unusable(anyhow!(
@@ -66,7 +65,9 @@ impl Rm {
                 return Ok(ExitCode::from(1));
             }
         }
-        let left = remove_runs(&mut store, &global.runs, &chosen.runs)?;
+        let bar = progress(chosen.runs.len(), global);
+        let left = remove_runs(&mut store, &global.runs, &chosen.runs, &mut |more| bar.inc(more as u64))?;
+        bar.finish_and_clear();
         chosen.stays.extend(
             left.iter().map(|folder| format!("{} stays: it holds files that taper did not write", folder.display())),
         );
@@ -92,13 +93,23 @@ impl Rm {
     fn runs(&self, store: &Store) -> Result<Vec<RunRecord>> {
         let mut records: Vec<RunRecord> = Vec::new();
         for wanted in &self.wanted {
-            let run = store.find(wanted)?;
+            let run = store.find_surely(wanted)?;
             if records.iter().all(|other| other.key != run.key) {
                 records.push(run);
             }
         }
         Ok(records)
     }
+}
+
+/// A bar on a terminal, where there is enough to remove that it takes a while.
+fn progress(runs: usize, global: &Global) -> ProgressBar {
+    const MANY: usize = 200;
+    if runs < MANY || global.quiet || global.json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("removing runs {wide_bar} {pos}/{len} {eta}");
+    ProgressBar::new(runs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// An experiment with its runs, those of its variants (`--set`) among them, as far as no other experiment and no other spec file

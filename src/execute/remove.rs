@@ -42,12 +42,17 @@ pub(super) const GONE: &str = ".gone";
 
 /// Removes runs: first their folders, which makes room on a full disk, then their rows. Wherever that is cut short, each run is
 /// whole, or out of the database, or known and without a folder: then it is made again from its beginning. What may be left of
-/// a folder is found by [`super::find_waste`]. Gives back the folders that stay because they hold files that taper did not write.
+/// a folder is found by [`super::find_waste`]. `removed` is told how many more are gone. Gives back the folders that stay because they hold files that taper did not write.
 ///
 /// # Errors
 /// Where a process is at one of them, or a command that goes on plans it: then none is removed, unless it came to it in
 /// between. Where a folder cannot be removed.
-pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<PathBuf>, ExecuteError> {
+pub fn remove_runs(
+    store: &mut Store,
+    runs: &Path,
+    records: &[RunRecord],
+    removed: &mut dyn FnMut(usize),
+) -> Result<Vec<PathBuf>, ExecuteError> {
     let mut left = Vec::new();
     let busy: Vec<&str> = records.iter().filter(|run| is_busy(runs, &run.key)).map(|run| run.name.as_str()).collect();
     if !busy.is_empty() {
@@ -68,6 +73,7 @@ pub fn remove_runs(store: &mut Store, runs: &Path, records: &[RunRecord]) -> Res
         }
         store.make_writable()?;
         store.remove_runs(&keys)?;
+        removed(keys.len());
     }
     Ok(left)
 }

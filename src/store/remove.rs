@@ -7,11 +7,16 @@ impl Store {
     /// experiments; the next `taper run` of one puts them in again. Unknown keys count as removed.
     pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.write(|tx| {
+            // Plans have no index by run: they are gone through once for all keys, not once for each.
+            tx.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS removed (key TEXT PRIMARY KEY) WITHOUT ROWID; DELETE FROM removed",
+            )?;
+            let mut insert = tx.prepare("INSERT OR IGNORE INTO removed VALUES (?1)")?;
+            keys.iter().try_for_each(|key| insert.execute([key]).map(drop))?;
             for table in ["experiment_runs WHERE run", "plans WHERE run", "runs WHERE key"] {
-                let mut delete = tx.prepare(&format!("DELETE FROM {table} = ?1"))?;
-                keys.iter().try_for_each(|key| delete.execute([key]).map(drop))?;
+                tx.execute(&format!("DELETE FROM {table} IN (SELECT key FROM removed)"), [])?;
             }
-            Ok(())
+            tx.execute("DELETE FROM removed", []).map(drop)
         })
     }
 
