@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{AssetError, FilePin, files::below, hash::is_hex};
-use crate::plan::Source;
+use crate::{plan::Source, regular};
 
 /// What a source is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub struct Lock {
 }
 
 const VERSION: u32 = 1;
+/// Bytes of a lock at most: it names some hundred files.
+const LONGEST: u64 = 16 << 20;
 
 const HEAD: &str = "\
 # What the sources of this spec are, written by taper. Keep it with the spec: runs use exactly these files, and refuse others.
@@ -93,14 +95,17 @@ impl Lock {
     }
 
     fn at(path: PathBuf) -> Result<Self, AssetError> {
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let refuse = |what: String| AssetError::Lock { path: path.clone(), what };
+        let text = match regular::read(&path, LONGEST).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return Err(refuse("it is not UTF-8".into())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path, pins: Vec::new(), written: None, new: Vec::new(), renewing: false });
             }
+            // Too large, or no file at all.
+            Err(error) if error.get_ref().is_some() => return Err(refuse(error.to_string())),
             Err(source) => return Err(AssetError::Io { path, source }),
         };
-        let refuse = |what: String| AssetError::Lock { path: path.clone(), what };
         let mut lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
         if lock.version != VERSION {
             return Err(refuse(format!("it is of version {}; this taper knows {VERSION}", lock.version)));
