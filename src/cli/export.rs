@@ -11,10 +11,11 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use taper::{
+    event::FailureKind,
     execute::{ExecuteError, Kept},
     format,
     plan::Keep,
-    store::{RunRecord, Store},
+    store::{RunRecord, RunState, Store},
 };
 
 use super::{Global, common, output::Output};
@@ -24,7 +25,7 @@ use super::{Global, common, output::Output};
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)")]
 pub struct Export {
-    /// Key of the run (its first digits will do), its name, or the experiment or spec file of one run.
+    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
     run: String,
     /// The new folder.
     dir: PathBuf,
@@ -38,7 +39,14 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     if run.config.checkpoint.keep == Keep::None {
         bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", format::short(&run.key));
     }
-    bail!("run {} has no model: it is {}; `taper run` makes it", format::short(&run.key), common::state(run))
+    let retry = match run.failure {
+        Some(FailureKind::Diverged) => "; `taper run` leaves out what diverged, with --retry it trains it again",
+        _ if run.state == RunState::Pruned => {
+            "; `taper run` leaves out what was pruned, with --retry it trains it to its end"
+        }
+        _ => "; `taper run` trains it",
+    };
+    bail!("run {} has no model: it is {}{retry}", format::short(&run.key), common::state(run))
 }
 
 impl Export {
@@ -49,7 +57,8 @@ impl Export {
         let kept = kept(&store, &run, &global.runs)?;
         let occupied = fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some());
         if occupied || self.dir.is_file() {
-            bail!("{} is there already and not an empty folder; choose another", self.dir.display());
+            let why = anyhow!("{} is there already and not an empty folder; choose another", self.dir.display());
+            return Err(super::Unusable(why).into());
         }
         // A model that is not what the run kept is not exported.
         let copy = |new: &Path| kept.reading(|| copy_files(kept.folder(), new));

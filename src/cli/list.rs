@@ -11,7 +11,11 @@ use taper::{
     store::{RunRecord, RunState, Store},
 };
 
-use super::{Global, common, leaderboard as board, output::Output, watch};
+use super::{
+    Global, common, leaderboard as board,
+    output::{self, Output},
+    watch,
+};
 
 /// Runs of an experiment that a terminal shows unless it is asked for more: of one that is named, and of each of several.
 const NAMED: usize = 40;
@@ -119,6 +123,9 @@ impl List {
         if out.json {
             let runs: Vec<&RunRecord> = experiments.iter().flat_map(|(_, runs)| &runs[shown(runs).1]).collect();
             return out.document(&runs);
+        }
+        if experiments.is_empty() {
+            output::error(if self.state.is_empty() { "no runs" } else { "no runs in such a state" });
         }
         for (i, (name, runs)) in experiments.iter().enumerate() {
             if i > 0 {

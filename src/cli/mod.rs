@@ -71,7 +71,7 @@ pub struct Global {
     #[arg(long, short, global = true)]
     quiet: bool,
     /// Threads of all arithmetic; all cores where absent. Results do not depend on it.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
     threads: Option<u16>,
     /// Device: auto, cpu, cuda, cuda:N or metal.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
@@ -150,7 +150,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    let result = global.threads.map_or(Ok(()), set_threads);
+    let result = global.threads.map_or(Ok(()), |n| Ok(taper::execute::set_threads(n.into())?));
     if let (Ok(()), Command::Worker) = (&result, &command) {
         // Its standard output belongs to the one who started it.
         return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
@@ -191,20 +191,26 @@ pub fn main() -> ExitCode {
 
 /// Whether nothing was started: the command itself, its spec or its data cannot be used, or it names what is not there.
 fn is_unusable(e: &anyhow::Error) -> bool {
-    use StoreError::{AmbiguousRun, UnknownExperiment, UnknownRun};
-    let names_nothing =
-        |e: &StoreError| matches!(e, UnknownRun { .. } | AmbiguousRun { .. } | UnknownExperiment { .. });
+    use StoreError::{AmbiguousRun, Missing, NoRuns, UnknownExperiment, UnknownRun};
+    let names_nothing = |e: &StoreError| {
+        matches!(
+            e,
+            UnknownRun { .. }
+                | AmbiguousRun { .. }
+                | UnknownExperiment { .. }
+                | NoRuns { .. }
+                | Missing { .. }
+                | StoreError::Folder { .. }
+        )
+    };
     e.is::<Unusable>() || e.downcast_ref().is_some_and(names_nothing)
 }
 
-/// Sets the number of threads, where so many are of any use.
-fn set_threads(n: u16) -> anyhow::Result<()> {
+/// A number of threads of which so many are of any use.
+fn threads(text: &str) -> Result<u16, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // A few more than cores do no harm; thousands take minutes to start and wait for each other.
-    let most = (4 * cores).max(64);
-    if usize::from(n) > most {
-        let why = format!("--threads {n}: this machine has {cores} cores; expected a number from 1 to {most}");
-        return Err(Unusable(anyhow::anyhow!(why)).into());
-    }
-    Ok(taper::execute::set_threads(n.into())?)
+    let most = u16::try_from(4 * cores).unwrap_or(u16::MAX).max(64);
+    let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+    number.ok_or_else(|| format!("this machine has {cores} cores; expected a number from 1 to {most}"))
 }

@@ -65,6 +65,10 @@ pub fn parse() -> Result<Cli, ExitCode> {
         let _ = error.print();
         return Err(code);
     }
+    if error.kind() == ErrorKind::InvalidValue && std::env::var_os("TAPER_RUNS").is_some_and(|runs| runs.is_empty()) {
+        output::error("error: environment variable TAPER_RUNS is empty; expected a folder: unset it, or write one");
+        return Err(code);
+    }
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let text = error.render().to_string();
     match hint(error.kind(), &arguments) {
@@ -88,9 +92,19 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
             let known = ELSEWHERE.iter().find(|(words, _)| words.contains(&word.as_str()));
             known.map(|(_, hint)| hint.to_string())
         }
+        ErrorKind::UnknownArgument if negative(arguments).is_some() => {
+            negative(arguments).map(|option| format!("`{option}` takes a number that is not negative"))
+        }
         ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("a key of the spec is set with `{set}`")),
         _ => None,
     }
+}
+
+/// The option before a negative number, which clap takes for an option of its own.
+fn negative(arguments: &[String]) -> Option<&str> {
+    let is_negative = |argument: &str| argument.strip_prefix('-').is_some_and(|rest| rest.parse::<f64>().is_ok());
+    let at = arguments.iter().position(|argument| is_negative(argument))?;
+    arguments.get(at.checked_sub(1)?).map(String::as_str).filter(|option| option.starts_with('-') && *option != "--set")
 }
 
 /// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4` as taper takes it.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, process::ExitCode, thread, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use console::Term;
 use taper::{
     format,
@@ -13,7 +13,7 @@ use taper::{
     store::{RunRecord, RunState, Store},
 };
 
-use super::{Global, common, leaderboard as board, output::Output};
+use super::{Global, Unusable, common, leaderboard as board, output::Output};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -29,9 +29,10 @@ const LEADERS: usize = 10;
 /// Where standard output is no terminal; a database that is not there or cannot be read.
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
-        bail!(
+        let why = anyhow!(
             "--watch redraws a terminal, and standard output is none; without it, `taper list --json` tells the same"
         );
+        return Err(Unusable(why).into());
     }
     ctrlc::set_handler(|| std::process::exit(0))?;
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -39,7 +40,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let mut store = common::open_existing(global)?;
     let named = experiment.map(|wanted| common::experiment(&store, wanted)).transpose()?;
     let Some(experiment) = named.or(at_work(&store)?) else {
-        bail!("there is no run to watch yet: start one with `taper run SPEC`");
+        return Err(Unusable(anyhow!("there is no run to watch yet: start one with `taper run SPEC`")).into());
     };
     let sweep = sweep(&store, &experiment);
     let mut watch = Watch::default();

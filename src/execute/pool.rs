@@ -246,9 +246,33 @@ fn ended(status: ExitStatus) -> String {
     match (status.code(), signal(status)) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(9)) => "was killed (signal 9)".into(),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}{}", named(signal)),
         (None, None) => "ended without a word".into(),
     }
+}
+
+/// What a signal is called, and for a limit which one it is.
+#[cfg(unix)]
+fn named(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGHUP => " (SIGHUP)",
+        libc::SIGINT => " (SIGINT)",
+        libc::SIGQUIT => " (SIGQUIT)",
+        libc::SIGILL => " (SIGILL)",
+        libc::SIGABRT => " (SIGABRT)",
+        libc::SIGBUS => " (SIGBUS: a file that it reads was cut, or a disk fails)",
+        libc::SIGFPE => " (SIGFPE)",
+        libc::SIGSEGV => " (SIGSEGV)",
+        libc::SIGTERM => " (SIGTERM)",
+        libc::SIGXCPU => " (SIGXCPU: the limit on processor time, `ulimit -t`)",
+        libc::SIGXFSZ => " (SIGXFSZ: the limit on the size of a file, `ulimit -f`)",
+        _ => "",
+    }
+}
+
+#[cfg(not(unix))]
+fn named(_: i32) -> &'static str {
+    ""
 }
 
 /// Processes that Linux has killed for want of memory, of those that share its limits with this one (its control group), or
@@ -298,5 +322,8 @@ mod tests {
         let (kind, _) = ended("echo 'memory allocation of 64 bytes failed' >&2; kill -6 $$", false);
         assert_eq!(kind, FailureKind::Oom);
         assert_eq!(ended("exit 3", true).0, FailureKind::Crashed);
+        assert_eq!(ended("kill -15 $$", false).1, "its worker was ended by signal 15 (SIGTERM)");
+        assert!(ended("kill -XFSZ $$", false).1.ends_with("(SIGXFSZ: the limit on the size of a file, `ulimit -f`)"));
+        assert!(ended("kill -XCPU $$", false).1.contains("`ulimit -t`"));
     }
 }

@@ -87,3 +87,28 @@ fn more_runs_at_a_time_than_threads_are_warned_of() {
     assert!(said.contains("warning: 5 runs at a time share 2 threads"), "{said}");
     assert!(!text(&place.taper(&[&run[..], &["2"]].concat()).stderr).contains("at a time share"));
 }
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_not_utf8_concern_nobody_unless_they_set_a_key() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let place = place("");
+    let odd = OsStr::from_bytes(b"\xff");
+    let with = |name: &OsStr, value: &OsStr, arguments: &[&str]| {
+        let output = place.command(arguments).env(name, value).output().expect("taper starts");
+        (output.status.code(), text(&output.stderr))
+    };
+    for name in [OsStr::new("FOO"), odd, OsStr::new("TAPER_SOMETHING")] {
+        assert_eq!(with(name, odd, &["plan", "small.toml"]), (Some(0), String::new()), "{name:?}");
+    }
+    assert_eq!(with(OsStr::new("FOO"), odd, &["run", "small.toml", "--quiet"]).0, Some(0));
+    assert_eq!(with(OsStr::new("FOO"), odd, &["list", "small.toml"]).0, Some(0));
+    for name in ["TAPER_TRAIN__LR", "TAPER_NAME", "TAPER_DESCRIPTION"] {
+        let (code, said) = with(OsStr::new(name), odd, &["plan", "small.toml"]);
+        assert_eq!(code, Some(2));
+        assert!(said.contains(&format!("environment variable {name}: its value is not UTF-8")), "{said}");
+    }
+    let (code, said) = with(OsStr::from_bytes(b"TAPER_TRAIN__\xff"), OsStr::new("1"), &["run", "small.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("its name is not UTF-8"), "{said}");
+}
