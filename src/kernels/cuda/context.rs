@@ -99,7 +99,7 @@ pub fn usable(ordinal: usize, factors: Factors) -> Result<DeviceInfo, DeviceErro
 /// Bytes free on a device.
 ///
 /// # Errors
-/// As for [`Device::open`].
+/// As for [`super::Device::open`].
 pub fn free_memory(ordinal: usize) -> Result<u64, DeviceError> {
     let context = Context::new(ordinal)?;
     let (free, _) = cuda::mem_get_info().map_err(|e| context.failed("asking for its free memory", e))?;
