@@ -25,10 +25,11 @@ impl Output {
         Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
     }
 
-    /// Columns of the terminal; none where it is none.
+    /// Columns of the terminal; none where it is none. One that does not tell its size has those of `COLUMNS`, or else 80.
     pub fn width(&self) -> Option<usize> {
-        let columns = || usize::from(console::Term::stdout().size().1);
-        self.terminal.then(columns)
+        let told = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+        self.terminal.then(|| told().or_else(set).unwrap_or(80))
     }
 
     /// A text, on a terminal in as many lines as it takes.
@@ -91,9 +92,8 @@ impl Output {
             for column in table.column_iter_mut() {
                 column.set_padding((0, 1));
             }
-            if table.width().is_none_or(|width| width < 40) {
-                table.set_width(80);
-            }
+            let width = self.width().unwrap_or(80);
+            table.set_width(u16::try_from(width).unwrap_or(u16::MAX).max(20));
             // Only what can be read in pieces is broken: names and texts, not keys, states and numbers.
             let widths = table.column_max_content_widths();
             for (column, width) in table.column_iter_mut().zip(widths) {

@@ -47,6 +47,9 @@ pub struct Plan {
     force: bool,
 }
 
+/// Columns of a terminal from which time, memory and disk of each run are shown.
+const NARROW: usize = 70;
+
 /// Labels of a data set that are listed.
 const LABELS_SHOWN: usize = 50;
 
@@ -113,14 +116,14 @@ impl Plan {
         }
         print(&planner, &lines, &left_over, &method, out)?;
         if let Some(warning) = namesake {
-            out.line(format!("warning: {}", format::one_line(&warning.message)))?;
+            out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
         if let Some(gpu) = device.gpu_name() {
             let how = match at_a_time {
                 1 => "one run at a time".to_string(),
                 n => format!("{n} runs at a time, as they fit into its free memory (--runs-per-device)"),
             };
-            out.line(format!("on {}, {gpu}: {how}", device.name()))?;
+            out.wrapped(&format!("on {}, {gpu}: {how}", device.name()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -144,9 +147,9 @@ fn print(
     out: &mut Output,
 ) -> Result<()> {
     let spec = planner.spec;
-    out.line(format!("{}  ({})", spec.spec().name, planner.args.spec.display()))?;
+    out.wrapped(&format!("{}  ({})", spec.spec().name, planner.args.spec.display()))?;
     if !spec.spec().description.is_empty() {
-        out.line(&spec.spec().description)?;
+        out.wrapped(&spec.spec().description)?;
     }
     let mut shown: Vec<&taper::plan::DataConfig> = Vec::new();
     for line in lines {
@@ -161,23 +164,28 @@ fn print(
         }
     }
     if shown.len() > 1 {
-        out.line(format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
+        out.wrapped(&format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
     }
     for line in method.lines() {
-        out.line(line)?;
+        out.wrapped(&line)?;
     }
     for warning in planner.warnings() {
-        out.line(format!("warning: {}", format::one_line(&warning.message)))?;
+        out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     for note in common::notes(lines.iter().map(|line| line.run)) {
-        out.line(format!("note: {}", format::one_line(note)))?;
+        out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
+    // Where there is no room for all, names and what is to be done come first.
+    let columns = match out.width() {
+        Some(..NARROW) => 4,
+        _ => 7,
+    };
     out.table(
-        &["run", "name", "standing", "steps", "time", "memory", "disk"],
+        &["run", "name", "standing", "steps", "time", "memory", "disk"][..columns],
         lines.iter().map(|line| {
             let e = &line.estimate;
-            vec![
+            let mut row = vec![
                 format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
                 match &line.standing.why {
@@ -188,18 +196,20 @@ fn print(
                 e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
                 format!("~{}", format::bytes(e.memory_bytes)),
                 format!("~{}", format::bytes(e.disk_bytes)),
-            ]
+            ];
+            row.truncate(columns);
+            row
         }),
     )?;
     if !left_over.is_empty() {
         out.line("")?;
-        out.line("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
+        out.wrapped("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
         out.rows(left_over.iter().map(|(run, name)| {
             vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
         }))?;
     }
     out.line("")?;
-    out.line(total(planner, lines, method))
+    out.wrapped(&total(planner, lines, method))
 }
 
 /// What is left to do, trials included that a search has yet to propose: they are taken to cost what the known ones do.
@@ -249,7 +259,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         }
     }
     let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
-    out.line(format!("data      {} of {}; {dropped}", format::counted(n, "row"), run.config.data.source.shown()))?;
+    out.wrapped(&format!("data      {} of {}; {dropped}", format::counted(n, "row"), run.config.data.source.shown()))?;
 
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
@@ -263,7 +273,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         .take(LABELS_SHOWN)
         .chain(more)
         .collect();
-    out.line(format!("labels    {}", classes.join(", ")))?;
+    out.wrapped(&format!("labels    {}", classes.join(", ")))?;
     let always = metrics::majority(&dataset.class_counts(&splits.train)).unwrap_or(0) as usize;
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
     let gives: Vec<String> = measured
@@ -272,13 +282,13 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
             format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
         })
         .collect();
-    out.line(format!(
+    out.wrapped(&format!(
         "baseline  always answering {}, the commonest label of the train rows, gets {}",
         data::escaped(&dataset.labels[always]),
         gives.join(" and ")
     ))?;
     if c.duplicates > 0 {
-        out.line(format!(
+        out.wrapped(&format!(
             "repeats   {} {} again, {} of them with another label",
             format::counted(c.duplicates, "text"),
             format::by_number(c.duplicates, "occurs", "occur"),
@@ -294,20 +304,20 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
             (format::counted(leaked as u64, "test row"), format::by_number(leaked as u64, "has", "have"));
         line += &format!("; {rows} {have} a text that is also in train");
     }
-    out.line(line)?;
+    out.wrapped(&line)?;
     let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
         0 => "none is cut".into(),
         n => format!("{} cut", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
     };
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.line(format!(
+    out.wrapped(&format!(
         "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
         run.config.data.max_length
     ))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
-    out.line(format!(
+    out.wrapped(&format!(
         "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
         shape.num_hidden_layers,

@@ -81,7 +81,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
     }
     let known_before = |warning: &&Warning| warning.kind.is_known_before();
     for warning in whole.warnings.iter().filter(known_before) {
-        out.line(format!("warning     {}", format::one_line(&warning.message)))?;
+        out.wrapped(&format!("warning     {}", format::one_line(&warning.message)))?;
     }
     if config {
         out.line("")?;
@@ -131,7 +131,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
         ))?;
     }
     for warning in whole.warnings.iter().filter(|warning| !known_before(warning)) {
-        out.line(format!("warning: {}", format::one_line(&warning.message)))?;
+        out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {
         out.line(format!("settings: taper show {} --config", format::short(&run.key)))?;

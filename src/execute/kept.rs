@@ -176,12 +176,18 @@ pub(super) fn look(
         return Ok(Look::Same);
     }
     if keep == Keep::All && !folder.step_models().is_dir() {
-        return Ok(Look::Lost("its models are not there".into()));
+        return Ok(Look::Lost(
+            "the models of its evaluations are not there: only checkpoint.keep = \"all\" keeps them".into(),
+        ));
     }
-    let Some(kept) = Kept::of(store, runs, run)? else {
-        return Ok(Look::Lost("its kept model is not there".into()));
-    };
     let files = store.kept_files(&run.key)?;
+    let Some(kept) = Kept::of(store, runs, run)? else {
+        let what = match files.is_empty() {
+            true => "it kept no model: it was run with checkpoint.keep = \"none\"",
+            false => "its kept model is not there",
+        };
+        return Ok(Look::Lost(what.into()));
+    };
     let is_same = |file: &KeptFile| {
         let metadata = fs::metadata(kept.folder.join(&file.name)).ok().filter(fs::Metadata::is_file);
         metadata.is_some_and(|metadata| facts(&metadata) == (file.bytes, file.modified_ns))

@@ -332,7 +332,7 @@ fn plan_says_what_of_a_completed_run_is_lost() {
         match words {
             None => {
                 assert!(standing == "done" && why.is_none(), "{what}: {standing} {why:?}");
-                assert!(said.contains("0 of 1 runs to do"), "{what}: {said}");
+                assert!(said.contains("0 of 1 run to do"), "{what}: {said}");
             }
             Some(words) => {
                 assert_eq!(standing, "begins again", "{what}");
@@ -340,7 +340,7 @@ fn plan_says_what_of_a_completed_run_is_lost() {
                     why.is_some_and(|why| why.starts_with("it is completed, but ") && why.contains(words)),
                     "{what}: {why:?}"
                 );
-                assert!(said.contains("1 of 1 runs to do") && said.contains("begins again: it is"), "{what}: {said}");
+                assert!(said.contains("1 of 1 run to do") && said.contains("begins again: it is"), "{what}: {said}");
             }
         }
         assert!(fs::read(runs.join("taper.db")).expect("the database") == before, "{what}: plan wrote");
@@ -432,4 +432,31 @@ fn a_runs_folder_may_have_a_name_that_is_no_text() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_taper"));
     let output = command.args(run).current_dir(&inner).output().expect("taper starts");
     assert!(output.status.success(), "{}", text(&output));
+}
+
+/// The same run, of which no model was kept before: `plan` and `run` say so, and what it was.
+#[test]
+fn a_run_that_kept_no_model_is_trained_again_where_one_is_to_be_kept() {
+    let place = Place::new();
+    let one_run = SPEC.split("[sweep]").next().expect("what comes before it").replace("epochs = 8\n", "");
+    fs::write(place.path("torture.toml"), one_run).expect("a spec");
+    let one = ["--set", "train.max_steps=2", "--set", "train.early_stopping_patience=0"];
+    let keep = |keep: &'static str| [&one[..], &["--set", keep]].concat();
+    place.finish("runs", &keep("checkpoint.keep=none"));
+    let plan = |keep: Vec<&str>| {
+        let output = place.taper(&[&["plan", "torture.toml", "--runs", "runs"], &keep[..]].concat());
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let said = plan(keep("checkpoint.keep=none"));
+    assert!(said.contains("done") && said.contains("0 of 1 run"), "{said}");
+    let said = plan(keep("checkpoint.keep=last"));
+    assert!(said.contains("it kept no model: it was run with checkpoint.keep = \"none\""), "{said}");
+    assert!(said.contains("1 of 1 run to do"), "{said}");
+    place.finish("runs", &keep("checkpoint.keep=last"));
+    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    let run = store.runs().expect("runs").remove(0);
+    let notes: Vec<String> = store.notes(&run.key).expect("notes").into_iter().map(|note| note.message).collect();
+    assert!(notes.iter().any(|note| note.contains("it kept no model: it was run with checkpoint.keep")), "{notes:?}");
+    let said = plan(keep("checkpoint.keep=all"));
+    assert!(said.contains("only checkpoint.keep = \"all\" keeps them"), "{said}");
 }

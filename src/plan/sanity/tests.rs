@@ -153,3 +153,36 @@ fn runs_that_are_not_started_and_points_that_are_no_others_are_told() {
     assert!(found[1].starts_with("1 point means the same run as another one"), "{found:?}");
     assert!(found[2].contains("are one run: `log_steps=1` and `log_steps=2`, and 1 more"), "{found:?}");
 }
+
+#[test]
+fn optimizer_settings_that_nobody_trains_with_are_told() {
+    let one = |change: &dyn Fn(&mut Spec), expected: &str| {
+        let found = of(change);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{}", found[0]);
+    };
+    one(&|spec| spec.train.eps = 1e-60, "train.eps = 1e-60 is next to nothing in float32");
+    one(&|spec| spec.train.eps = 3.0, "train.eps = 3 is far more than gradients are");
+    one(&|spec| spec.train.weight_decay = 1e300, "takes more than all of each weight away");
+    one(&|spec| spec.train.weight_decay = 50.0, "train.weight_decay = 50");
+    let delta = |metric| {
+        move |spec: &mut Spec| {
+            (spec.train.epochs, spec.train.early_stopping_patience) = (5, 3);
+            (spec.train.early_stopping_min_delta, spec.checkpoint.metric) = (5.0, metric);
+            spec.checkpoint.keep = Keep::Best;
+        }
+    };
+    one(&delta(Metric::Accuracy), "train.early_stopping_min_delta = 5: no evaluation is better");
+    one(&delta(Metric::MacroF1), "the whole range of macro-F1");
+    // A loss has no upper end; and these are used.
+    assert_eq!(of(delta(Metric::Loss)), [""; 0]);
+    for (eps, decay) in [(1e-12, 0.0), (1e-3, 0.1), (0.1, 1.0)] {
+        assert_eq!(of(|spec| (spec.train.eps, spec.train.weight_decay) = (eps, decay)), [""; 0]);
+    }
+}
+
+#[test]
+fn advice_for_more_rungs_than_steps_names_no_number_that_there_is_not() {
+    assert_eq!((every(27, 3, 2), every(27, 3, 3), every(27, 3, 4)), (Some(3), Some(1), None));
+    assert_eq!((every(u64::MAX, 100, 10), every(10, 2, u64::MAX), every(10, 1, 50)), (None, None, Some(10)));
+}
