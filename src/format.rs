@@ -20,6 +20,14 @@ pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
 }
 
+/// A loss with four decimals, or in powers of ten where that says nothing.
+pub fn loss(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "NaN".into() } else { format!("{value}").replace('-', "−") };
+    }
+    if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}
+
 /// Seconds as `4.2s`, `42s`, `3m12s`, `2h05m` or `3d04h`.
 pub fn duration(seconds: f64) -> String {
     if !(0.0..1e9).contains(&seconds) {

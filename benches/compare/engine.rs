@@ -5,6 +5,7 @@ use taper::{
     data::epoch_order,
     engine::{self, Engine},
     execute::{DeviceChoice, Prepared},
+    metrics::Metric,
     model::{DropoutPlan, Parameters, read_weights},
     train::{self, CrossEntropy, step_batches},
 };
@@ -67,6 +68,8 @@ impl<'a> Trainer<'a> {
 pub fn evaluator(run: &Prepared, device: DeviceChoice) -> Result<impl FnMut(&[u32]) -> Result<f64>> {
     let mut engine = engine(run, device)?;
     Ok(move |rows: &[u32]| {
-        Ok(train::evaluate(engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?.metrics.loss)
+        Ok(train::evaluate(engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?
+            .metrics
+            .get(Metric::Loss))
     })
 }

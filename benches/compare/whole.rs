@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use taper::{plan::Precision, store::Store};
+use taper::{metrics::Metric, plan::Precision, store::Store};
 
 use crate::{
     Options,
@@ -39,8 +39,8 @@ pub fn taper(options: &Options, work: &Work, mode: &Mode) -> Result<Figures> {
         threads: options.threads() as u64,
         steps,
         samples,
-        mean_loss: last.loss,
-        accuracy: Some(last.accuracy),
+        mean_loss: last.get(Metric::Loss),
+        accuracy: Some(last.get(Metric::Accuracy)),
         seconds: wall_s,
         cpu_seconds: None,
         samples_per_s: samples as f64 / wall_s,

@@ -40,8 +40,12 @@ const PARTS: [(&str, &str); 4] = [
     ("steps", "SELECT step, epoch, loss, lr, grad_norm, tokens FROM steps WHERE run = ?1 ORDER BY step"),
     (
         "evals",
-        "SELECT phase, step, split, epoch, rows, loss, accuracy, calibration_error, confusion FROM evals WHERE run = ?1
-         ORDER BY phase, step, split",
+        "WITH value AS (SELECT * FROM metrics WHERE run = ?1)
+         SELECT e.phase, e.step, e.split, e.epoch, e.rows, l.value, a.value, c.value, e.confusion FROM evals e
+             JOIN value l ON (l.phase, l.step, l.split, l.metric) = (e.phase, e.step, e.split, 'loss')
+             JOIN value a ON (a.phase, a.step, a.split, a.metric) = (e.phase, e.step, e.split, 'accuracy')
+             JOIN value c ON (c.phase, c.step, c.split, c.metric) = (e.phase, e.step, e.split, 'calibration_error')
+         WHERE e.run = ?1 ORDER BY e.phase, e.step, e.split",
     ),
     (
         "predictions",

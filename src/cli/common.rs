@@ -10,8 +10,9 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     assets::{Library, Lock, Settings, Use},
-    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_figures},
+    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_scores},
     format,
+    metrics::Score,
     model::BertConfig,
     plan::{
         self, Expansion, PlanError, PlannedRun, RunConfig,
@@ -80,11 +81,11 @@ impl SpecArgs {
         }
     }
 
-    /// The runs that a spec means, given the figures of its trials. What `--set` says is part of their names, as what a sweep
+    /// The runs that a spec means, given the scores of its trials. What `--set` says is part of their names, as what a sweep
     /// says is; unless it says the name itself.
-    fn expand(&self, spec: &LoadedSpec, figures: &[Option<f64>]) -> Result<Expansion> {
+    fn expand(&self, spec: &LoadedSpec, scores: &[Option<Score>]) -> Result<Expansion> {
         let at = |point: &[(String, serde_json::Value)]| Ok::<_, Refused>(spec.at(point)?);
-        let mut expansion = plan::expand(spec.spec(), at, figures).map_err(refused)?;
+        let mut expansion = plan::expand(spec.spec(), at, scores).map_err(refused)?;
         let sets = self.sets_in_names();
         for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
             let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
@@ -243,14 +244,14 @@ impl<'a> Planner<'a> {
     pub fn extend(&mut self, store: &Store) -> Result<bool> {
         let known = self.runs.len();
         if self.more {
-            let figures = trial_figures(store, &self.runs)?;
-            self.take(&figures)?;
+            let scores = trial_scores(store, &self.runs)?;
+            self.take(&scores)?;
         }
         Ok(self.runs.len() > known)
     }
 
-    fn take(&mut self, figures: &[Option<f64>]) -> Result<()> {
-        let expansion = self.args.expand(self.spec, figures)?;
+    fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
+        let expansion = self.args.expand(self.spec, scores)?;
         // What another command makes again at this moment has no figure, and then less is known than was.
         let Some((old, new)) = expansion.runs.split_at_checked(self.runs.len()) else { return Ok(()) };
         anyhow::ensure!(

@@ -7,15 +7,14 @@ use taper::{
     event::{FailureKind, Split, When},
     execute::Tally,
     format::{self, names},
-    metrics::{Metrics, majority},
-    plan::Metric,
+    metrics::{Metric, Metrics, majority},
     report,
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
 };
 
 use super::{
-    leaderboard::{self, cell, metric_name, word},
+    leaderboard::{self, cell, word},
     output::Output,
 };
 
@@ -83,23 +82,23 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         format!(
             "  {:<15} {} (95 % interval {:.1}–{:.1}, {}), loss {:.4}",
             format!("{} accuracy", word(&split)),
-            format::percent(m.accuracy),
+            format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,
             i.high * 100.0,
             format::counted(m.rows, "row"),
-            m.loss
+            m.get(Metric::Loss)
         ),
     ];
     if let Some(before) = at(&evals, When::Before, split) {
-        let gain = points(m.accuracy - before.accuracy);
-        lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.accuracy)));
+        let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
+        lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
     }
     if let Some((label, share)) = baseline(run, m) {
         let text = format!("always answering `{}`, the label of most training rows", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
-        lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.accuracy)));
+        lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.get(Metric::Accuracy))));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
     lines.extend(results.map(|Warning { message, .. }| format!("warning: {}", format::one_line(&message))));
@@ -110,7 +109,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut figure =
-        format!("{} {} {}", word(&board.split), metric_name(board.metric), cell(trial.figure, board.metric, true));
+        format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.figure, board.metric, true));
     if board.split != Split::Test && trial.test_accuracy.is_some() {
         figure += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
     }
@@ -120,8 +119,8 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
         let Some(m) = &run.final_metrics else { continue };
-        after.push(m.accuracy);
-        before.extend(at(&store.evals(&run.key)?, When::Before, measured_on(run)).map(|m| m.accuracy));
+        after.push(m.get(Metric::Accuracy));
+        before.extend(at(&store.evals(&run.key)?, When::Before, measured_on(run)).map(|m| m.get(Metric::Accuracy)));
         if let Some((label, share)) = baseline(run, m) {
             shares.push(share);
             said.get_or_insert((label, measured_on(run)));

@@ -9,7 +9,7 @@ use taper::{
     data::{self, Dataset, Origin},
     execute::Trained,
     format,
-    metrics::Metrics,
+    metrics::{Metric, Metrics},
     observe::RowProgress,
     stats::wilson,
     store::RunRecord,
@@ -99,12 +99,12 @@ fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &m
     out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
     out.line(format!(
         "accuracy  {} (95% interval {:.1}–{:.1}%, Wilson's)",
-        format::percent(metrics.accuracy),
+        format::percent(metrics.get(Metric::Accuracy)),
         interval.low * 100.0,
         interval.high * 100.0
     ))?;
-    out.line(format!("macro-F1  {}", format::percent(metrics.macro_f1)))?;
-    out.line(format!("loss      {:.4}", metrics.loss))?;
+    out.line(format!("macro-F1  {}", format::percent(metrics.get(Metric::MacroF1))))?;
+    out.line(format!("loss      {:.4}", metrics.get(Metric::Loss)))?;
     out.line("")?;
     out.table(
         &["label", "precision", "recall", "F1", "rows"],

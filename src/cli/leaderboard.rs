@@ -49,10 +49,8 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         seeds.into_iter().chain(figures(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
     };
     let metric = match (detail, board.metric) {
-        (Detail::Full, metric) => metric_name(metric),
-        (_, Metric::Accuracy) => "acc",
-        (_, Metric::MacroF1) => "F1",
-        (_, Metric::Loss) => "loss",
+        (Detail::Full, metric) => metric.name(),
+        (_, metric) => metric.info().short,
     };
     let test = if intervals { "test accuracy" } else { "test acc" };
     let heads = [Some(format!("{split} {metric}")), tested.then(|| test.to_string())];
@@ -142,24 +140,12 @@ fn footnotes(shown: &[Trial], tested: bool, intervals: bool) -> Vec<&'static str
     notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
 }
 
-/// What a metric is called.
-pub fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Accuracy => "accuracy",
-        Metric::MacroF1 => "macro-F1",
-        Metric::Loss => "loss",
-    }
-}
-
 /// `91.3% (90.1–92.4)`.
 pub fn cell(figure: Option<Mean>, metric: Metric, intervals: bool) -> String {
     let Some(figure) = figure else { return format::NOTHING.into() };
-    let mean = figure.mean;
-    let text = if metric == Metric::Loss { format!("{mean:.4}") } else { format::percent(mean) };
-    match (figure.shown().filter(|_| intervals), metric) {
-        (None, _) => text,
-        (Some((low, high)), Metric::Loss) => format!("{text} ({low:.4}–{high:.4})"),
-        (Some((low, high)), _) => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
+    match figure.shown().filter(|_| intervals) {
+        None => metric.text(figure.mean),
+        Some(interval) => metric.text_with(figure.mean, interval),
     }
 }
 

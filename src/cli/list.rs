@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use taper::{
     event::Split,
     format,
+    metrics::{Metric, Score},
     report::leaderboard,
     store::{RunRecord, RunState, Store},
 };
@@ -94,7 +95,7 @@ impl List {
         if !self.state.is_empty() {
             runs.retain(|run| self.state.contains(&run.state));
         }
-        let seen = Seen { dev: store.accuracies(Split::Dev)?, seconds: store.all_training_seconds()? };
+        let seen = Seen { dev: store.latest(Split::Dev, Metric::Accuracy)?, seconds: store.all_training_seconds()? };
         if let Some(sort) = self.sort {
             runs.sort_by(|a, b| seen.order(sort, a, b));
         }
@@ -176,7 +177,7 @@ impl Seen {
     }
 
     fn test(run: &RunRecord) -> Option<f64> {
-        run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.accuracy)
+        run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.get(Metric::Accuracy))
     }
 
     /// The accuracy that runs are compared by: that on the dev split where there is one.
@@ -185,15 +186,19 @@ impl Seen {
     }
 
     fn order(&self, sort: Sort, a: &RunRecord, b: &RunRecord) -> Ordering {
-        let number = |value: Option<f64>| value.filter(|v| v.is_finite()).unwrap_or(f64::NEG_INFINITY);
+        let score = |metric: Metric, value: Option<f64>| {
+            value.map(|value| metric.score(value)).filter(|score| score.is_finite()).unwrap_or(Score::WORST)
+        };
+        let accuracy = |run: &RunRecord| score(Metric::Accuracy, self.accuracy(run));
         // Loss on the rows measured at the end, the last step's where there is none.
-        let loss =
-            |run: &RunRecord| number(run.final_metrics.as_ref().map(|m| m.loss).or(run.last_loss).map(|loss| -loss));
-        let seconds = |run: &RunRecord| number(self.seconds.get(&run.key).copied());
+        let loss = |run: &RunRecord| {
+            score(Metric::Loss, run.final_metrics.as_ref().map(|m| m.get(Metric::Loss)).or(run.last_loss))
+        };
+        let seconds = |run: &RunRecord| self.seconds.get(&run.key).copied().unwrap_or(f64::NEG_INFINITY);
         match sort {
             Sort::Date => a.created_at.total_cmp(&b.created_at),
             Sort::Name => a.name.cmp(&b.name),
-            Sort::Accuracy => number(self.accuracy(b)).total_cmp(&number(self.accuracy(a))),
+            Sort::Accuracy => accuracy(b).total_cmp(&accuracy(a)),
             Sort::Loss => loss(b).total_cmp(&loss(a)),
             Sort::Time => seconds(b).total_cmp(&seconds(a)),
         }

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use taper::{
     format,
+    metrics::Metric,
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::Warning,
@@ -113,9 +114,9 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
                 e.step.to_string(),
                 tag(&e.split),
                 format::count(e.metrics.rows),
-                format!("{:.4}", e.metrics.loss),
-                format::percent(e.metrics.accuracy),
-                format::percent(e.metrics.macro_f1),
+                Metric::Loss.text(e.metrics.get(Metric::Loss)),
+                format::percent(e.metrics.get(Metric::Accuracy)),
+                format::percent(e.metrics.get(Metric::MacroF1)),
             ]
         }),
     )?;
@@ -124,7 +125,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
         out.line(format!(
             "\n{} accuracy {} (95 % interval {:.1}–{:.1}, {})",
             measured_on(run).tag(),
-            format::percent(m.accuracy),
+            format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,
             i.high * 100.0,
             format::counted(m.rows, "row")

@@ -2,9 +2,8 @@
 
 use crate::{
     event::Split,
-    format::{counted, percent},
-    metrics::{Metrics, NoResult, majority},
-    plan::Metric,
+    format::counted,
+    metrics::{Metric, Metrics, NoResult, majority},
     warning::{Kind, Warning},
 };
 
@@ -21,15 +20,16 @@ pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows:
     let advice = "the model has learned nothing that helps: try another train.lr, more epochs, or look at the labels";
     let message = match metrics.no_result(majority(train_rows)?, metric)? {
         NoResult::OneClass(class) => {
-            let (rows, accuracy) = (counted(metrics.rows, &format!("{split} row")), percent(metrics.accuracy));
+            let rows = counted(metrics.rows, &format!("{split} row"));
+            let accuracy = Metric::Accuracy.text(metrics.get(Metric::Accuracy));
             format!("all {rows} are predicted as `{}` (accuracy {accuracy}): {advice}", label(class))
         }
-        NoResult::NoBetter { own, always } => format!(
+        NoResult::NoBetter { metric, own, always } => format!(
             "{split} {} {} is no better than always answering `{}`, the label of most training rows ({}): {advice}",
-            if metric == Metric::MacroF1 { "macro-F1" } else { "accuracy" },
-            percent(own),
+            metric.name(),
+            metric.text(own),
             label(majority(train_rows)?),
-            percent(always)
+            metric.text(always)
         ),
     };
     Some(Warning::new(Kind::Result, message))

@@ -9,11 +9,9 @@ use super::{ExecuteError, Prepared};
 use crate::{
     event::{Split, When},
     format::count,
+    metrics::Score,
     store::{EvalRecord, RunRecord, Store},
-    train::{
-        State,
-        policy::{Best, figure},
-    },
+    train::{State, policy::Best},
 };
 
 /// What is stored of a run.
@@ -21,15 +19,15 @@ use crate::{
 pub(super) struct Logged {
     /// Steps 1 to this one are stored.
     steps: u64,
-    /// Its evaluations, with the figure that chooses the best.
-    evaluations: Vec<(When, u64, Split, f64)>,
+    /// Its evaluations, with the score that chooses the best.
+    evaluations: Vec<(When, u64, Split, Score)>,
 }
 
 impl Logged {
     /// What the database holds of a run.
     pub fn read(store: &Store, run: &Prepared) -> Result<Self, ExecuteError> {
         let metric = run.config.checkpoint.metric;
-        let evaluation = |e: EvalRecord| (e.when, e.step, e.split, figure(metric, &e.metrics));
+        let evaluation = |e: EvalRecord| (e.when, e.step, e.split, e.metrics.score(metric));
         Ok(Self {
             steps: store.unbroken_steps(&run.key)?,
             evaluations: store.evals(&run.key)?.into_iter().map(evaluation).collect(),
@@ -61,27 +59,22 @@ impl Logged {
         for step in during.iter().filter(|step| **step > 0) {
             self.evaluation(When::During, *step, *chosen_by)?;
         }
-        let Best { figure: Some(figure), step, .. } = state.best else { return Ok(()) };
+        let Best { score: Some(score), step, .. } = state.best else { return Ok(()) };
         let stored = self.evaluation(When::During, step, Split::Dev)?;
-        if !names_its_run && !is_near(stored, figure) {
+        if !names_its_run && !stored.is_near(score) {
             return Err(format!("its best evaluation, after step {step}, is not the one in the database"));
         }
         Ok(())
     }
 
-    /// The figure of an evaluation.
-    fn evaluation(&self, when: When, step: u64, split: Split) -> Result<f64, String> {
+    /// The score of an evaluation.
+    fn evaluation(&self, when: When, step: u64, split: Split) -> Result<Score, String> {
         let found = self.evaluations.iter().find(|(w, at, of, _)| (*w, *at, *of) == (when, step, split));
-        found.map(|(.., figure)| *figure).ok_or_else(|| {
+        found.map(|(.., score)| *score).ok_or_else(|| {
             let moment = if when == When::Before { "before training".into() } else { format!("after step {step}") };
             format!("the database does not hold the evaluation {moment} that it builds on")
         })
     }
-}
-
-/// A device may give other numbers when an evaluation is made again; another run gives quite others.
-fn is_near(a: f64, b: f64) -> bool {
-    a == b || (a - b).abs() <= 1e-3 * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
 }
 
 /// The splits of a run that have rows to measure by, dev before test.
@@ -117,11 +110,16 @@ pub(super) fn missing(store: &Store, run: &RunRecord) -> Result<Option<String>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metric;
+
+    fn score(accuracy: f64) -> Score {
+        Metric::Accuracy.score(accuracy)
+    }
 
     /// Ten steps, measured before, after 4 and after 8.
     fn logged() -> Logged {
-        let before = [Split::Dev, Split::Test].map(|split| (When::Before, 0, split, 0.5));
-        let during = [(4, 0.7), (8, 0.6)].map(|(step, figure)| (When::During, step, Split::Dev, figure));
+        let before = [Split::Dev, Split::Test].map(|split| (When::Before, 0, split, score(0.5)));
+        let during = [(4, 0.7), (8, 0.6)].map(|(step, accuracy)| (When::During, step, Split::Dev, score(accuracy)));
         Logged { steps: 10, evaluations: before.into_iter().chain(during).collect() }
     }
 
@@ -129,7 +127,7 @@ mod tests {
         let evaluations: Vec<u64> = [4, 8].into_iter().filter(|at| *at <= step).collect();
         let best = match step {
             0..4 => Best::default(),
-            _ => Best { figure: Some(0.7), step: 4, ..Best::default() },
+            _ => Best { score: Some(score(0.7)), step: 4, ..Best::default() },
         };
         State { step, evaluated_at: evaluations.last().copied().unwrap_or(0), evaluations, best, ..State::default() }
     }
@@ -160,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_state_that_names_no_run_has_to_match_its_best_evaluation() {
-        let old = |figure| {
+        let old = |accuracy| {
             let state = state(9);
-            let best = Best { figure: Some(figure), ..state.best };
+            let best = Best { score: Some(score(accuracy)), ..state.best };
             State { evaluations: Vec::new(), best, ..state }
         };
         assert_eq!(logged().covers(&BOTH, &old(0.7), false), Ok(()));

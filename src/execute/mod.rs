@@ -10,7 +10,6 @@
 
 mod device;
 mod environment;
-mod figures;
 mod folder;
 mod judge;
 mod kept;
@@ -25,6 +24,7 @@ mod protocol;
 mod rate;
 mod remove;
 mod run;
+mod scores;
 mod side_by_side;
 mod sweep;
 mod trained;
@@ -34,7 +34,6 @@ mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::{environment, processor};
-pub use figures::trial_figures;
 pub use folder::RunFolder;
 pub use kept::{Damaged, Kept, lost};
 pub use pool::Slot;
@@ -43,6 +42,7 @@ pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Runner, Tally, run_all};
+pub use scores::trial_scores;
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};

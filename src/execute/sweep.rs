@@ -3,7 +3,10 @@
 //! A trial goes from rung to rung. At each its runs wait until all of them are there; then the sweep's rule says whether it
 //! goes on. Without a rule there are no rungs, and runs are made in the order of the plan.
 
-use crate::plan::prune::{Prune, Verdict, last_hope, verdict};
+use crate::{
+    metrics::{Metric, Score},
+    plan::prune::{Prune, Verdict, last_hope, verdict},
+};
 
 /// How a run stands with this command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +28,8 @@ pub(super) struct Item {
     pub trial: usize,
     /// Steps at which it is decided whether its trial goes on; the same number for every run.
     pub rungs: Vec<u64>,
-    /// Its figure at each rung, as far as it has got; more is better.
-    pub figures: Vec<Option<f64>>,
+    /// Its score at each rung, as far as it has got.
+    pub scores: Vec<Option<Score>>,
     /// Steps that are stored of it.
     pub steps: u64,
     /// How it stands.
@@ -39,7 +42,7 @@ impl Item {
     /// Rungs that it must have been let past, to have got where it is.
     fn been(&self) -> usize {
         let past = self.rungs.iter().filter(|rung| self.steps > **rung).count();
-        let at = self.figures.iter().rposition(Option::is_some).unwrap_or(0);
+        let at = self.scores.iter().rposition(Option::is_some).unwrap_or(0);
         past.max(at)
     }
 }
@@ -47,6 +50,7 @@ impl Item {
 /// All runs of a command, by their place in the plan.
 pub(super) struct Sweep {
     prune: Prune,
+    metric: Metric,
     pub items: Vec<Item>,
     /// Items of each trial.
     trials: Vec<Vec<usize>>,
@@ -56,13 +60,13 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// Of these runs.
-    pub fn new(prune: Prune, items: Vec<Item>) -> Self {
+    pub fn new(prune: Prune, metric: Metric, items: Vec<Item>) -> Self {
         let trials = items.iter().map(|item| item.trial + 1).max().unwrap_or(0);
         let mut members = vec![Vec::new(); trials];
         for (place, item) in items.iter().enumerate() {
             members[item.trial].push(place);
         }
-        let mut sweep = Self { prune, items, trials: members, granted: vec![0; trials] };
+        let mut sweep = Self { prune, metric, items, trials: members, granted: vec![0; trials] };
         if let Prune::Median { startup_trials } = prune {
             // These run whole whatever they come to: nothing to wait for.
             (0..trials).take_while(|trial| (*trial as u64) < startup_trials).for_each(|trial| sweep.let_past(trial));
@@ -87,11 +91,11 @@ impl Sweep {
         item.rungs.get(self.granted[item.trial]).is_none_or(|&rung| rung > step)
     }
 
-    /// Takes the figure of an evaluation after `step`, where that is a rung.
-    pub fn measured(&mut self, place: usize, step: u64, figure: f64) {
+    /// Takes the score of an evaluation after `step`, where that is a rung.
+    pub fn measured(&mut self, place: usize, step: u64, score: Score) {
         let item = &mut self.items[place];
         for (rung, _) in item.rungs.iter().enumerate().filter(|(_, at)| **at == step) {
-            item.figures[rung] = Some(figure);
+            item.scores[rung] = Some(score);
         }
     }
 
@@ -121,16 +125,16 @@ impl Sweep {
     /// one.
     pub fn hope(&mut self) -> bool {
         let open = |trial: &usize| self.trials[*trial].iter().any(|&i| self.items[i].standing == Standing::Open);
-        let Some(trial) = last_hope(&self.prune, &self.figures()).filter(open) else { return false };
+        let Some(trial) = last_hope(&self.prune, self.metric, &self.scores()).filter(open) else { return false };
         self.granted[trial] += 1;
         true
     }
 
     fn decided(&self, reason: impl Fn(Verdict) -> Option<String>) -> Vec<(usize, String)> {
-        let figures = self.figures();
+        let scores = self.scores();
         let mut ended = Vec::new();
         for (trial, members) in self.trials.iter().enumerate() {
-            let Some(reason) = self.verdict(trial, &figures).and_then(&reason) else { continue };
+            let Some(reason) = self.verdict(trial, &scores).and_then(&reason) else { continue };
             let open = members.iter().filter(|&&i| self.items[i].standing == Standing::Open);
             ended.extend(open.map(|&i| (i, reason.clone())));
         }
@@ -139,50 +143,51 @@ impl Sweep {
 
     /// Lets trials past the rungs that the rule lets them past.
     fn grant(&mut self) {
-        let figures = self.figures();
+        let scores = self.scores();
         for trial in 0..self.trials.len() {
             // A run that is further on was let past by an earlier command, whatever the rule would say of it by now.
             let been = self.trials[trial].iter().map(|&i| self.items[i].been()).max().unwrap_or(0);
             self.granted[trial] = self.granted[trial].max(been);
-            while self.verdict(trial, &figures) == Some(Verdict::GoOn) {
+            while self.verdict(trial, &scores) == Some(Verdict::GoOn) {
                 self.granted[trial] += 1;
             }
         }
     }
 
     /// What the rule says of a trial at the rung it has been let to; none where it is not there yet, or past the last.
-    fn verdict(&self, trial: usize, figures: &[Vec<Option<f64>>]) -> Option<Verdict> {
+    fn verdict(&self, trial: usize, scores: &[Vec<Option<Score>>]) -> Option<Verdict> {
         let rung = self.granted[trial];
-        if rung == figures[trial].len() {
+        if rung == scores[trial].len() {
             return None;
         }
         if self.trials[trial].iter().any(|&i| self.items[i].failed) {
             return Some(Verdict::Out("another run of its trial failed".into()));
         }
-        figures[trial][rung]?;
-        Some(verdict(&self.prune, figures, trial, rung))
+        scores[trial][rung]?;
+        Some(verdict(&self.prune, self.metric, scores, trial, rung))
     }
 
-    /// The figure of each trial at each of its rungs.
-    fn figures(&self) -> Vec<Vec<Option<f64>>> {
+    /// The score of each trial at each of its rungs.
+    fn scores(&self) -> Vec<Vec<Option<Score>>> {
         let rungs = |trial: usize| self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
-        (0..self.trials.len()).map(|t| (0..rungs(t)).map(|r| self.figure(t, r)).collect()).collect()
+        (0..self.trials.len()).map(|t| (0..rungs(t)).map(|r| self.score(t, r)).collect()).collect()
     }
 
-    /// Mean figure of a trial's runs at a rung, once all of them are there; worst of all where one failed.
-    fn figure(&self, trial: usize, rung: usize) -> Option<f64> {
+    /// Mean score of a trial's runs at a rung, once all of them are there; the worst where one failed.
+    fn score(&self, trial: usize, rung: usize) -> Option<Score> {
         let members = &self.trials[trial];
         if members.iter().any(|&i| self.items[i].failed) {
-            return Some(f64::NEG_INFINITY);
+            return Some(Score::WORST);
         }
-        let sum: Option<f64> = members.iter().map(|&i| self.items[i].figures.get(rung).copied().flatten()).sum();
-        sum.filter(|_| !members.is_empty()).map(|sum| sum / members.len() as f64)
+        let scores: Option<Vec<Score>> =
+            members.iter().map(|&i| self.items[i].scores.get(rung).copied().flatten()).collect();
+        Score::mean(scores?)
     }
 
     /// Whether a run has something to do before the rung its trial is let to.
     fn may_run(&self, place: usize) -> bool {
         let item = &self.items[place];
-        item.figures.get(self.granted[item.trial]).is_none_or(Option::is_none)
+        item.scores.get(self.granted[item.trial]).is_none_or(Option::is_none)
             && !(self.granted[item.trial] < item.rungs.len()
                 && self.trials[item.trial].iter().any(|&i| self.items[i].failed))
     }
@@ -199,18 +204,18 @@ mod tests {
         let rungs = if prune == Prune::None { Vec::new() } else { vec![1, 3] };
         let item = |trial| Item {
             trial,
-            figures: vec![None; rungs.len()],
+            scores: vec![None; rungs.len()],
             rungs: rungs.clone(),
             steps: 0,
             standing: Standing::Open,
             failed: false,
         };
-        Sweep::new(prune, (0..trials * seeds).map(|i| item(i / seeds)).collect())
+        Sweep::new(prune, Metric::Accuracy, (0..trials * seeds).map(|i| item(i / seeds)).collect())
     }
 
     /// What a command with one worker does, run by run: (run, the step that it begins at, the step that it gets to). The
-    /// figure of a run is what `figure` says; `interrupted` forgets everything but figures and steps before each run.
-    fn play(sweep: &mut Sweep, figure: impl Fn(usize, u64) -> f64, interrupted: bool) -> Vec<(usize, u64, u64)> {
+    /// value of a run is what `value` says; `interrupted` forgets everything but scores and steps before each run.
+    fn play(sweep: &mut Sweep, value: impl Fn(usize, u64) -> f64, interrupted: bool) -> Vec<(usize, u64, u64)> {
         let mut made = Vec::new();
         let mut at = vec![0; sweep.items.len()];
         loop {
@@ -230,7 +235,7 @@ mod tests {
             let from = at[place];
             let mut end = 9;
             for rung in sweep.items[place].rungs.clone().into_iter().filter(|rung| *rung > from) {
-                sweep.measured(place, rung, figure(place, rung));
+                sweep.measured(place, rung, Metric::Accuracy.score(value(place, rung)));
                 if !sweep.goes_on(place, rung) {
                     end = rung;
                     break;
@@ -270,22 +275,22 @@ mod tests {
 
     #[test]
     fn one_that_falls_behind_is_overtaken_by_one_that_waited() {
-        let figures = [5.0, 9.0, 1.0, 7.0, 2.0, 3.0];
-        let made = play(&mut sweep(ASHA, 6, 1), |place, _| figures[place], false);
+        let values = [5.0, 9.0, 1.0, 7.0, 2.0, 3.0];
+        let made = play(&mut sweep(ASHA, 6, 1), |place, _| values[place], false);
         let want = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (1, 1, 3), (3, 0, 1), (4, 0, 1), (5, 0, 1), (3, 1, 3), (1, 3, 9)];
         assert_eq!(made, want, "the last for want of a third at its rung");
     }
 
     /// A command that is killed before every run and begun again decides as one that is not.
     #[test]
-    fn decisions_hang_on_figures_alone() {
+    fn decisions_depend_on_scores_alone() {
         for seeds in [1, 3] {
             for salt in 0..100 {
                 let draw =
                     |place: usize, rung: u64| crate::random::philox([salt, 1], [place as u32, rung as u32, 0, 0])[0];
-                let figure = |place, rung| f64::from(draw(place, rung));
-                let calm = play(&mut sweep(ASHA, 12, seeds), figure, false);
-                assert_eq!(play(&mut sweep(ASHA, 12, seeds), figure, true), calm);
+                let value = |place, rung| f64::from(draw(place, rung));
+                let calm = play(&mut sweep(ASHA, 12, seeds), value, false);
+                assert_eq!(play(&mut sweep(ASHA, 12, seeds), value, true), calm);
             }
         }
     }
@@ -293,9 +298,9 @@ mod tests {
     #[test]
     fn seeds_of_a_trial_are_compared_by_their_mean() {
         // Trial 1 has the best run, trial 2 the best mean.
-        let figures = [0.0, 0.0, 9.0, 1.0, 6.0, 6.0];
+        let values = [0.0, 0.0, 9.0, 1.0, 6.0, 6.0];
         let mut sweep = sweep(ASHA, 3, 2);
-        let made = play(&mut sweep, |place, _| figures[place], false);
+        let made = play(&mut sweep, |place, _| values[place], false);
         let rest: Vec<_> = made[6..].iter().map(|(place, ..)| *place).collect();
         assert_eq!(made[..6].iter().map(|(place, ..)| *place).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         assert!(rest.iter().all(|place| [4, 5].contains(place)), "{made:?}");
@@ -319,7 +324,7 @@ mod tests {
     #[test]
     fn what_may_not_begin_does_not_keep_others_from_going_on() {
         let mut sweep = sweep(ASHA, 4, 1);
-        sweep.measured(3, 1, 1.0);
+        sweep.measured(3, 1, Metric::Accuracy.score(1.0));
         sweep.granted[3] = 1;
         assert_eq!(sweep.next(|place| place == 3), Some(3));
         assert_eq!(sweep.next(|_| false), None);

@@ -9,7 +9,9 @@ pub enum NoResult {
     OneClass(u32),
     /// It is no better than always answering the label.
     NoBetter {
-        /// Its own accuracy or macro-F1.
+        /// The metric that says so.
+        metric: Metric,
+        /// Its own value of it.
         own: f64,
         /// That of always answering the label.
         always: f64,
@@ -27,15 +29,16 @@ impl Metrics {
             return Some(NoResult::OneClass(only));
         }
         let share = self.right_by_always(label) as f64 / self.rows as f64;
-        let (own, always) = match by {
-            Metric::Accuracy | Metric::Loss => (self.accuracy, share),
+        let (metric, always) = match by {
+            Metric::Accuracy | Metric::Loss | Metric::CalibrationError => (Metric::Accuracy, share),
             // Always answering one label: its precision is its share, its recall 1, and the other classes have an F1 of 0.
             Metric::MacroF1 => {
                 let supports = self.confusion.supports();
                 let occur = (0..).zip(&supports).filter(|(id, rows)| **rows > 0 || *id == label).count();
-                (self.macro_f1, 2.0 * share / (1.0 + share) / occur.max(1) as f64)
+                (Metric::MacroF1, 2.0 * share / (1.0 + share) / occur.max(1) as f64)
             }
         };
-        (own <= always).then_some(NoResult::NoBetter { own, always })
+        let own = self.get(metric);
+        (own <= always).then_some(NoResult::NoBetter { metric, own, always })
     }
 }

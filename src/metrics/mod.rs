@@ -1,17 +1,20 @@
-//! Figures of a classifier's predictions. Pure functions of labels, predictions and probabilities.
+//! Metrics of a classifier's predictions. Pure functions of labels, predictions and probabilities.
 
 mod always;
 mod confusion;
+mod metric;
 mod probabilities;
+mod wire;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use always::NoResult;
 pub use confusion::Confusion;
 use confusion::ratio;
+pub use metric::{Better, Metric, MetricInfo, Score, Unit};
 pub use probabilities::Probabilities;
-
-use crate::spec::Metric;
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;
@@ -29,26 +32,19 @@ pub struct Scored {
     pub loss: f64,
 }
 
-/// Figures of one evaluation. Ratios are in [0, 1].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The metrics of one evaluation.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
     /// Rows evaluated.
     pub rows: u64,
-    /// Mean cross-entropy in nats, without label smoothing or class weights.
-    pub loss: f64,
-    /// Share of rows predicted rightly.
-    pub accuracy: f64,
-    /// Mean F1 of the classes that occur, in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
-    pub macro_f1: f64,
-    /// Expected calibration error: mean |confidence − accuracy| over ten equal-width bins, weighted by rows (Guo et al. 2017).
-    pub calibration_error: f64,
-    /// Figures of each class, in the order of the labels' ids.
+    values: BTreeMap<Metric, f64>,
+    /// Metrics of each class, in the order of the labels' ids.
     pub per_class: Vec<ClassMetrics>,
     /// Rows by label and predicted label.
     pub confusion: Confusion,
 }
 
-/// Figures of one class.
+/// Metrics of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
     /// Name of the label.
@@ -72,13 +68,29 @@ impl Scored {
 }
 
 impl Metrics {
-    /// The figure that `by` names, turned so that more is better.
-    pub fn figure(&self, by: Metric) -> f64 {
-        match by {
-            Metric::Accuracy => self.accuracy,
-            Metric::MacroF1 => self.macro_f1,
-            Metric::Loss => -self.loss,
-        }
+    /// The metrics of an evaluation as it was stored.
+    pub fn stored(rows: u64, per_class: Vec<ClassMetrics>, confusion: Confusion) -> Self {
+        Self { rows, values: BTreeMap::new(), per_class, confusion }
+    }
+
+    /// The value of a metric; NaN where it is undefined or was not measured.
+    pub fn get(&self, metric: Metric) -> f64 {
+        self.values.get(&metric).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Sets the value of a metric.
+    pub fn set(&mut self, metric: Metric, value: f64) {
+        self.values.insert(metric, value);
+    }
+
+    /// Every metric that was measured, with its value.
+    pub fn values(&self) -> impl Iterator<Item = (Metric, f64)> {
+        self.values.iter().map(|(metric, value)| (*metric, *value))
+    }
+
+    /// How good the value of a metric is.
+    pub fn score(&self, metric: Metric) -> Score {
+        metric.score(self.get(metric))
     }
 
     /// Rows predicted rightly.
@@ -101,7 +113,7 @@ impl Metrics {
         }
     }
 
-    /// Figures of rows as a classifier sees them.
+    /// The metrics of rows as a classifier sees them.
     pub fn new(names: &[String], rows: impl IntoIterator<Item = Scored>) -> Self {
         let mut confusion = Confusion::new(names.len());
         let mut bins = [(0.0f64, 0u64); BINS]; // confidence, right
@@ -126,12 +138,15 @@ impl Metrics {
                 support: supports[id],
             }
         };
+        let values = [
+            (Metric::Loss, loss / n),
+            (Metric::Accuracy, confusion.right() as f64 / n),
+            (Metric::MacroF1, confusion.macro_f1()),
+            (Metric::CalibrationError, bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n),
+        ];
         Self {
             rows: count,
-            loss: loss / n,
-            accuracy: confusion.right() as f64 / n,
-            macro_f1: confusion.macro_f1(),
-            calibration_error: bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n,
+            values: values.into(),
             per_class: names.iter().enumerate().map(per_class).collect(),
             confusion,
         }
@@ -177,7 +192,7 @@ mod tests {
 
     /// Expected values: scikit-learn's classification_report on the same six rows.
     #[test]
-    fn figures_match_scikit_learn() {
+    fn metrics_match_scikit_learn() {
         let names: Vec<String> = ["neg", "pos", "none"].map(String::from).to_vec();
         let p = |i: usize, c: f32| {
             let mut v = vec![(1.0 - c) / 2.0; 3];
@@ -188,15 +203,16 @@ mod tests {
         let rows = [0, 0, 1, 1, 1, 1].into_iter().zip(&probabilities).zip([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
         let m = Metrics::new(&names, rows.map(|((label, p), loss)| Scored::new(label, p, loss)));
         assert_eq!(m.confusion, Confusion::from_rows([[1, 1, 0], [1, 3, 0], [0, 0, 0]]));
-        assert!((m.accuracy - 4.0 / 6.0).abs() < 1e-12);
-        assert!((m.loss - 0.35).abs() < 1e-12);
+        assert!((m.get(Metric::Accuracy) - 4.0 / 6.0).abs() < 1e-12);
+        assert!((m.get(Metric::Loss) - 0.35).abs() < 1e-12);
         assert!((m.per_class[0].precision - 0.5).abs() < 1e-12 && (m.per_class[0].recall - 0.5).abs() < 1e-12);
         assert!((m.per_class[1].precision - 0.75).abs() < 1e-12 && (m.per_class[1].f1 - 0.75).abs() < 1e-12);
-        assert!((m.macro_f1 - (0.5 + 0.75) / 2.0).abs() < 1e-12);
+        assert!((m.get(Metric::MacroF1) - (0.5 + 0.75) / 2.0).abs() < 1e-12);
         // Bins: 0.5 (wrong), 0.6 (wrong), 0.7 (right), 0.8 (right), 0.9 and 0.95 (both right).
         let want = (0.5 + 0.6 + 0.3 + 0.2 + (1.85f64 - 2.0).abs()) / 6.0;
-        assert!((m.calibration_error - want).abs() < 1e-6, "{} {want}", m.calibration_error);
+        assert!((m.get(Metric::CalibrationError) - want).abs() < 1e-6, "{} {want}", m.get(Metric::CalibrationError));
     }
+
     #[test]
     fn a_model_that_gives_one_label_is_told_from_a_split_that_has_one() {
         let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();

@@ -6,6 +6,7 @@ use super::RunInfo;
 use crate::{
     event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
     format::{brief, count, duration, one_line, percent, short},
+    metrics::Metric,
 };
 
 /// Steps over which speed is measured: long enough to even out batches of different lengths, short enough to follow a
@@ -129,7 +130,7 @@ impl View {
                     return Vec::new();
                 }
                 if *when != When::Before && (*split != Split::Test || !self.has_dev) {
-                    self.accuracy = Some((*split, metrics.accuracy));
+                    self.accuracy = Some((*split, metrics.get(Metric::Accuracy)));
                 }
                 // The weights that are kept are often those of an evaluation that a line was given to.
                 if *when == When::After && self.told.contains(&(*split, *step)) {
@@ -145,9 +146,9 @@ impl View {
                 let text = format!(
                     "{moment}  {} accuracy {}  macro-F1 {}  loss {:.4}",
                     split_name(*split),
-                    percent(metrics.accuracy),
-                    percent(metrics.macro_f1),
-                    metrics.loss,
+                    percent(metrics.get(Metric::Accuracy)),
+                    percent(metrics.get(Metric::MacroF1)),
+                    metrics.get(Metric::Loss),
                 );
                 line(Tone::Plain, text)
             }

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     event::{Event, Outcome, Split, When},
     format::{names, percent},
-    metrics::Metrics,
-    plan::{Keep, Metric},
+    metrics::{Metric, Metrics, Score},
+    plan::Keep,
     store::RunState,
 };
 
@@ -29,8 +29,8 @@ pub(super) struct Member {
     pub begun: bool,
     /// Seconds that it has trained.
     pub trained_s: f64,
-    /// The figure that the kept weights have by now, the split and the step that it was measured at.
-    figure: Option<(Split, f64, u64)>,
+    /// The score that the kept weights have by now, the split and the step that it was measured at.
+    score: Option<(Split, Score, u64)>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// An evaluation under way: part of the data, share done.
@@ -51,7 +51,7 @@ impl Member {
             step_cost: 1.0,
             begun: false,
             trained_s: 0.0,
-            figure: None,
+            score: None,
             result: None,
             evaluating: None,
             reason: None,
@@ -147,39 +147,26 @@ impl Member {
     fn measured(&mut self, when: When, step: u64, split: Split, metrics: &Metrics) {
         self.evaluating = None;
         if when == When::After && self.result.is_none_or(|(on, _)| on != Split::Test) {
-            self.result = Some((split, metrics.accuracy));
+            self.result = Some((split, metrics.get(Metric::Accuracy)));
         }
         if when == When::Before || split != self.view.chooses() {
             return;
         }
-        let figure = metrics.figure(self.metric);
-        // The last weights are kept unless the best are asked for: a better figure of earlier ones would promise too much.
+        let score = metrics.score(self.metric);
+        // The last weights are kept unless the best are asked for: a better score of earlier ones would promise too much.
         let kept = when == When::After
             || self.keep != Keep::Best
-            || self.figure.is_none_or(|(on, best, _)| on != split || figure > best);
+            || self.score.is_none_or(|(on, best, _)| on != split || score > best);
         if kept {
-            self.figure = Some((split, figure, step));
+            self.score = Some((split, score, step));
         }
     }
 }
 
-/// A figure turned so that more is better, as people read it.
-fn figure_text(metric: Metric, figure: f64) -> String {
-    match metric {
-        Metric::Accuracy | Metric::MacroF1 => percent(figure),
-        Metric::Loss => format!("{:.4}", -figure),
-    }
-}
-
-/// `dev acc`, `dev F1`, `best dev loss`: the heading of a column of such figures.
+/// `dev acc`, `dev F1`, `best dev loss`: the heading of a column of such values.
 fn heading(split: Split, metric: Metric, keep: Keep) -> String {
-    let what = match metric {
-        Metric::Accuracy => "acc",
-        Metric::MacroF1 => "F1",
-        Metric::Loss => "loss",
-    };
     let best = if keep == Keep::Best { "best " } else { "" };
-    format!("{best}{} {what}", split_name(split))
+    format!("{best}{} {}", split_name(split), metric.info().short)
 }
 
 /// The runs of one trial.
@@ -208,34 +195,29 @@ impl TrialView<'_> {
     }
 
     /// Mean of what its runs were measured to have, and how many were.
-    pub fn figure(&self) -> Option<(f64, usize)> {
-        let figures: Vec<f64> = self
-            .members
-            .iter()
-            .filter_map(|m| m.figure)
-            .map(|(_, figure, _)| figure)
-            .filter(|f| f.is_finite())
-            .collect();
-        let n = figures.len();
-        (n > 0).then(|| (figures.iter().sum::<f64>() / n as f64, n))
+    pub fn score(&self) -> Option<(Score, usize)> {
+        let scores =
+            || self.members.iter().filter_map(|m| m.score).map(|(_, score, _)| score).filter(|s| s.is_finite());
+        Some((Score::mean(scores())?, scores().count()))
     }
 
-    /// What its figures are called.
+    /// The metric that its runs are compared by.
+    fn metric(&self) -> Metric {
+        self.members.first().map_or(Metric::Accuracy, |m| m.metric)
+    }
+
+    /// What its values are called.
     pub fn heading(&self) -> Option<String> {
-        self.members.iter().find_map(|m| Some(heading(m.figure?.0, m.metric, m.keep)))
+        self.members.iter().find_map(|m| Some(heading(m.score?.0, m.metric, m.keep)))
     }
 
     /// `dev accuracy 90.0% at step 24 of 108 (3 of 3 seeds)`.
     pub fn result(&self) -> Option<String> {
-        let (figure, n) = self.figure()?;
-        let first = self.members.iter().find(|m| m.figure.is_some())?;
-        let (split, _, step) = first.figure?;
-        let metric = match first.metric {
-            Metric::Accuracy => "accuracy",
-            Metric::MacroF1 => "macro-F1",
-            Metric::Loss => "loss",
-        };
-        let mut text = format!("{} {metric} {}", split_name(split), figure_text(first.metric, figure));
+        let (score, n) = self.score()?;
+        let first = self.members.iter().find(|m| m.score.is_some())?;
+        let (split, _, step) = first.score?;
+        let metric = first.metric;
+        let mut text = format!("{} {} {}", split_name(split), metric.name(), metric.text(metric.value(score)));
         if self.standing() != Standing::Completed {
             text += &format!(" at step {step} of {}", first.view.total_steps);
         }
@@ -252,7 +234,7 @@ impl TrialView<'_> {
         let loss =
             |members: &mut dyn Iterator<Item = &&Member>| mean(members.filter_map(|m| m.view.smoothed_loss).collect());
         let elapsed: f64 = self.members.iter().map(|m| m.view.elapsed_s).sum();
-        let metric = self.members.first().map_or(Metric::Accuracy, |m| m.metric);
+        let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
             [one] => one.evaluating.map(|(split, share)| format!("{} {:.0}%", split_name(split), share * 100.0)),
             _ => None,
@@ -267,7 +249,7 @@ impl TrialView<'_> {
             // Of an evaluation of all its steps the state is told, unless others of its seeds are still to come.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            figure: self.figure().map(|(figure, _)| figure_text(metric, figure)),
+            figure: self.score().map(|(score, _)| metric.text(metric.value(score))),
             elapsed_s: Some(elapsed).filter(|s| *s > 0.0),
             left_s: at_work().filter_map(|m| m.view.left_s()).reduce(f64::max),
             reason: match standing {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     event::Event,
     format::{duration, names},
+    metrics::Score,
     plan::{Budget, Prune},
 };
 
@@ -228,14 +229,15 @@ impl Sweep {
                 (_, Standing::Failed) => 3,
                 (_, Standing::Pending | Standing::Pruned) => 4,
             };
-            let figure = if standing == 2 { trials[i].figure().map_or(f64::NEG_INFINITY, |(f, _)| f) } else { 0.0 };
-            (standing, figure)
+            // What runs, failed or waits for its turn stays in the order of the plan.
+            let score = trials[i].score().filter(|_| standing == 2).map_or(Score::WORST, |(score, _)| score);
+            (standing, score)
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].standing() != Standing::Pruned).collect();
         shown.sort_by(|&a, &b| {
-            let ((standing_a, figure_a), (standing_b, figure_b)) = (rank(a), rank(b));
+            let ((standing_a, score_a), (standing_b, score_b)) = (rank(a), rank(b));
             let numbers = trials[a].number.cmp(&trials[b].number);
-            standing_a.cmp(&standing_b).then(figure_b.total_cmp(&figure_a)).then(numbers)
+            standing_a.cmp(&standing_b).then(score_b.total_cmp(&score_a)).then(numbers)
         });
         let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
         let best = leader.and_then(|i| Some(format!("best so far: {}  {}", short[i], trials[i].result()?)));
@@ -310,12 +312,12 @@ impl Sweep {
     }
 }
 
-/// The trial with the best figure, those measured in all their seeds before others; not one that is out.
+/// The trial with the best score, those measured in all their seeds before others; not one that is out.
 fn leader(trials: &[TrialView]) -> Option<usize> {
     let score = |i: usize| {
-        let (figure, n) = trials[i].figure()?;
+        let (score, n) = trials[i].score()?;
         let out = matches!(trials[i].standing(), Standing::Failed | Standing::Pruned);
-        (!out).then_some((n == trials[i].members.len(), figure))
+        (!out).then_some((n == trials[i].members.len(), score))
     };
     let scored = (0..trials.len()).filter_map(|i| Some((score(i)?, i)));
     let best = scored.max_by(|((whole_a, a), i), ((whole_b, b), j)| {

@@ -8,7 +8,10 @@ use super::{
     runs::Runs,
     search::{self, ATTEMPTS, Parts, Space, Told},
 };
-use crate::spec::{Search, Spec, Sweep};
+use crate::{
+    metrics::Score,
+    spec::{Search, Spec, Sweep},
+};
 
 /// Points of a sweep at most, seeds included, before exclusion.
 pub const MAX_POINTS: u64 = 10_000;
@@ -34,7 +37,7 @@ pub struct PlannedRun {
 pub struct Expansion {
     /// The runs of all trials known so far, trial by trial.
     pub runs: Vec<PlannedRun>,
-    /// Whether trials follow once those known have their figures: TPE proposes in batches.
+    /// Whether trials follow once those known have their scores: TPE proposes in batches.
     pub more: bool,
     /// Trials that were asked for and that the axes do not have, all else being excluded or a repeat.
     pub undrawn: u64,
@@ -45,10 +48,9 @@ pub struct Expansion {
 /// The runs that `spec` means, with its seeds innermost: of a grid its axes first, then its zips, the last changing fastest;
 /// of a search trial by trial.
 ///
-/// `at` gives the spec with some keys overridden, validated. `figures` are those of the trials by number, as far as they are
-/// known: means over the seeds of what the dev split says, turned so that more is better, -inf where a run failed. Only TPE
-/// looks at them, and never at more than a trial's number allows: the trials proposed do not depend on when a figure became
-/// known. Points that come out as equal configs are one run, that of the first. A point that is excluded is never asked for,
+/// `at` gives the spec with some keys overridden, validated. `scores` are those of the trials by number, as far as they are
+/// known: means over the seeds on the dev split, the worst where a run failed. Only TPE looks at them, and never at more than a
+/// trial's number allows: the trials proposed do not depend on when a score became known. Points that come out as equal configs are one run, that of the first. A point that is excluded is never asked for,
 /// so a sweep may exclude combinations that would be refused.
 ///
 /// # Errors
@@ -58,7 +60,7 @@ pub struct Expansion {
 pub fn expand<E: From<PlanError>>(
     spec: &Spec,
     at: impl FnMut(&[(String, Value)]) -> Result<Spec, E>,
-    figures: &[Option<f64>],
+    scores: &[Option<Score>],
 ) -> Result<Expansion, Vec<E>> {
     let refused = |e: PlanError| vec![E::from(e)];
     let space = Space::new(&spec.sweep).map_err(refused)?;
@@ -73,10 +75,10 @@ pub fn expand<E: From<PlanError>>(
             }
         }
     } else {
-        let known = search::known(&spec.sweep, points, figures);
-        let drawn = draw(spec, &space, known, figures, &mut runs);
+        let known = search::known(&spec.sweep, points, scores);
+        let drawn = draw(spec, &space, known, scores, &mut runs);
         (more, undrawn) = if drawn < known { (false, points - drawn) } else { (known < points, 0) };
-        if more && figures.iter().all(Option::is_none) {
+        if more && scores.iter().all(Option::is_none) {
             foresee(spec, &space, known..points, &mut runs);
         }
     }
@@ -110,7 +112,7 @@ fn draw<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
     spec: &Spec,
     space: &Space,
     known: u64,
-    figures: &[Option<f64>],
+    scores: &[Option<Score>],
     runs: &mut Runs<E, At>,
 ) -> u64 {
     let mut looked_at = 0;
@@ -119,8 +121,8 @@ fn draw<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
     for trial in 0..known {
         let before =
             if spec.sweep.search == Search::Tpe { search::learns_from(&spec.sweep, trial) as usize } else { 0 };
-        for (parts, figure) in drawn.iter().zip(figures).take(before).skip(told.len()) {
-            told.push(Told::new(space, parts, figure.unwrap_or(f64::NEG_INFINITY)));
+        for (parts, score) in drawn.iter().zip(scores).take(before).skip(told.len()) {
+            told.push(Told::new(space, parts, score.unwrap_or(Score::WORST)));
         }
         let found = (0..ATTEMPTS).find_map(|attempt| {
             let place = search::propose(&spec.sweep, space, trial, attempt, looked_at, &told)?;

@@ -1,11 +1,14 @@
-//! Which trials of a sweep go on: pure functions of the figures so far.
+//! Which trials of a sweep go on: pure functions of the scores so far.
 //!
 //! A *rung* is a step at which a sweep decides about a trial. Rungs fall on evaluations that a run makes anyway, so pruning
-//! never changes what a run is. A *figure* is what a trial has at a rung: the mean over its seeds of `checkpoint.metric` on
-//! the dev split, turned so that more is better (a loss is negative), -inf where a run failed.
+//! never changes what a run is. A trial's [`Score`] at a rung is the mean over its seeds of `checkpoint.metric` on the
+//! dev split, [`Score::WORST`] where a run failed.
 
 use super::{TrainConfig, schedule};
-use crate::spec::{PruneRule, Sweep};
+use crate::{
+    metrics::{Metric, Score},
+    spec::{PruneRule, Sweep},
+};
 
 /// A rule by which trials end early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub enum Prune {
     None,
     /// One that is worse than the median of the trials before it.
     Median {
-        /// Trials that run whole, and figures that a median needs.
+        /// Trials that run whole, and scores that a median needs.
         startup_trials: u64,
     },
     /// Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020): the
@@ -32,7 +35,7 @@ pub enum Prune {
 pub enum Verdict {
     /// It goes on.
     GoOn,
-    /// It stays where it is unless figures to come change that; why.
+    /// It stays where it is unless scores to come change that; why.
     Wait(String),
     /// It ends here; why.
     Out(String),
@@ -74,29 +77,28 @@ pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
     }
 }
 
-/// What becomes of `trial` at `rung` (from 0), where `figures[trial][rung]` is what is known. A trial without a figure there
-/// waits for it.
+/// What becomes of `trial` at `rung` (from 0), where `scores[trial][rung]` is what is known. A trial without a score there
+/// waits for it. Reasons give the mean of `metric`.
 ///
 /// ASHA: it goes on if it is among the best ⌊n / factor⌋ of the n trials known at the rung; of equals the one with the lower
-/// number is better. Median: it goes on unless its figure is below the median of those that trials with lower numbers have
+/// number is better. Median: it goes on unless its score is below the median of those that trials with lower numbers have
 /// at the rung, if these are at least as many as start up. A trial that failed is out by any rule but none.
-///
-/// Reasons give figures without the sign that turned them: a loss of 0.35 is "0.3500".
-pub fn verdict(prune: &Prune, figures: &[Vec<Option<f64>>], trial: usize, rung: usize) -> Verdict {
-    let known = |trial: usize| figures.get(trial).and_then(|rungs| *rungs.get(rung)?).map(worst_if_nan);
+pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], trial: usize, rung: usize) -> Verdict {
+    let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
+    let shown = |score: Score| metric.text(metric.value(score));
     if *prune == Prune::None {
         return Verdict::GoOn;
     }
-    let place = format!("rung {}", rung + 1);
-    let Some(own) = known(trial) else { return Verdict::Wait(format!("no figure yet at {place}")) };
-    if own == f64::NEG_INFINITY {
-        return Verdict::Out(format!("failed before {place}"));
+    let rung_name = format!("rung {}", rung + 1);
+    let Some(own) = known(trial) else { return Verdict::Wait(format!("no score yet at {rung_name}")) };
+    if own == Score::WORST {
+        return Verdict::Out(format!("failed before {rung_name}"));
     }
     match *prune {
         Prune::None => Verdict::GoOn,
         Prune::Asha { reduction_factor, .. } => {
-            let all: Vec<(usize, f64)> = (0..figures.len()).filter_map(|t| Some((t, known(t)?))).collect();
-            let better = |(t, figure): &&(usize, f64)| *figure > own || *figure == own && *t < trial;
+            let all: Vec<(usize, Score)> = (0..scores.len()).filter_map(|t| Some((t, known(t)?))).collect();
+            let better = |(t, score): &&(usize, Score)| *score > own || *score == own && *t < trial;
             let rank = all.iter().filter(better).count() + 1;
             let best = all.len() as u64 / reduction_factor.max(1);
             if rank as u64 <= best {
@@ -107,22 +109,17 @@ pub fn verdict(prune: &Prune, figures: &[Vec<Option<f64>>], trial: usize, rung: 
                 1 => "the best goes on".to_string(),
                 best => format!("the best {best} go on"),
             };
-            Verdict::Wait(format!("rank {rank} of {} at {place} with {}; {best}", all.len(), shown(own)))
+            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}; {best}", all.len(), shown(own)))
         }
         Prune::Median { startup_trials } => {
-            let mut before: Vec<f64> = (0..trial.min(figures.len())).filter_map(known).collect();
+            let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
             if (trial as u64) < startup_trials || (before.len() as u64) < startup_trials.max(1) {
                 return Verdict::GoOn;
             }
-            before.sort_by(f64::total_cmp);
-            let middle = before.len() / 2;
-            let median = if before.len() % 2 == 1 { before[middle] } else { mean(before[middle - 1], before[middle]) };
-            if own >= median {
-                return Verdict::GoOn;
-            }
             let others = before.len();
+            let Some(median) = Score::median(before).filter(|median| own < *median) else { return Verdict::GoOn };
             Verdict::Out(format!(
-                "{} at {place} is worse than {}, the median of {others} earlier trials there",
+                "{} at {rung_name} is worse than {}, the median of {others} earlier trials there",
                 shown(own),
                 shown(median)
             ))
@@ -133,31 +130,18 @@ pub fn verdict(prune: &Prune, figures: &[Vec<Option<f64>>], trial: usize, rung: 
 /// With ASHA, the trial that goes on though the rule lets none: where fewer trials come to a rung than the factor, the part
 /// that goes on is empty, and no trial would ever be trained to its end. To be asked when every trial is out, waits or has
 /// ended; it is the best of those at the furthest rung that any has reached, if none of them goes on.
-pub fn last_hope(prune: &Prune, figures: &[Vec<Option<f64>>]) -> Option<usize> {
+pub fn last_hope(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -> Option<usize> {
     let Prune::Asha { rungs, .. } = *prune else { return None };
-    let known = |trial: usize, rung: usize| figures[trial].get(rung).copied().flatten().map(worst_if_nan);
+    let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
     let alive = |rung: usize| {
         let at = move |trial: usize| Some((trial, known(trial, rung)?));
-        (0..figures.len()).filter_map(at).filter(|(_, figure)| *figure > f64::NEG_INFINITY)
+        (0..scores.len()).filter_map(at).filter(|(_, score)| *score > Score::WORST)
     };
     let furthest =
         (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
     // Of equals the first.
     let (best, _) = alive(furthest).reduce(|best, other| if other.1 > best.1 { other } else { best })?;
-    matches!(verdict(prune, figures, best, furthest), Verdict::Wait(_)).then_some(best)
-}
-
-fn worst_if_nan(figure: f64) -> f64 {
-    if figure.is_nan() { f64::NEG_INFINITY } else { figure }
-}
-
-fn mean(a: f64, b: f64) -> f64 {
-    a / 2.0 + b / 2.0
-}
-
-/// A figure as its metric has it.
-fn shown(figure: f64) -> String {
-    format!("{:.4}", figure.abs())
+    matches!(verdict(prune, metric, scores, best, furthest), Verdict::Wait(_)).then_some(best)
 }
 
 #[cfg(test)]
@@ -178,19 +162,23 @@ mod tests {
         }
     }
 
-    /// Figures at one rung; NaN stands for unknown.
-    fn at_one_rung(figures: &[f64]) -> Vec<Vec<Option<f64>>> {
-        figures.iter().map(|figure| vec![(!figure.is_nan()).then_some(*figure)]).collect()
+    fn score(accuracy: f64) -> Score {
+        Metric::Accuracy.score(accuracy)
     }
 
-    fn verdicts(prune: &Prune, figures: &[f64]) -> Vec<Verdict> {
-        let all = at_one_rung(figures);
-        (0..figures.len()).map(|trial| verdict(prune, &all, trial, 0)).collect()
+    /// Accuracies at one rung; NaN: unknown.
+    fn at_one_rung(accuracies: &[f64]) -> Vec<Vec<Option<Score>>> {
+        accuracies.iter().map(|value| vec![(!value.is_nan()).then(|| score(*value))]).collect()
     }
 
-    fn goers(prune: &Prune, figures: &[f64]) -> Vec<usize> {
-        let verdicts = verdicts(prune, figures);
-        (0..figures.len()).filter(|trial| verdicts[*trial] == Verdict::GoOn).collect()
+    fn verdicts(prune: &Prune, accuracies: &[f64]) -> Vec<Verdict> {
+        let all = at_one_rung(accuracies);
+        (0..accuracies.len()).map(|trial| verdict(prune, Metric::Accuracy, &all, trial, 0)).collect()
+    }
+
+    fn goers(prune: &Prune, accuracies: &[f64]) -> Vec<usize> {
+        let verdicts = verdicts(prune, accuracies);
+        (0..accuracies.len()).filter(|trial| verdicts[*trial] == Verdict::GoOn).collect()
     }
 
     #[test]
@@ -267,51 +255,51 @@ mod tests {
         // Of equals the first.
         assert_eq!(goers(&ASHA, &[0.7; 7]), [0, 1]);
         assert_eq!(goers(&ASHA, &[0.7, 0.8, 0.8]), [1]);
-        // Losses.
-        assert_eq!(goers(&ASHA, &[-0.7, -0.2, -0.9]), [1]);
+        // Of losses the lowest are best.
+        let losses = [0.7, 0.2, 0.9].map(|loss| vec![Some(Metric::Loss.score(loss))]);
+        assert_eq!(verdict(&ASHA, Metric::Loss, &losses, 1, 0), Verdict::GoOn);
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
-        assert_eq!(verdicts[0], Verdict::Wait("rank 2 of 4 at rung 1 with 0.5000; the best goes on".into()));
+        assert_eq!(verdicts[0], Verdict::Wait("rank 2 of 4 at rung 1 with 50.0%; the best goes on".into()));
         assert_eq!(verdicts[1], Verdict::GoOn);
-        assert_eq!(verdicts[3], Verdict::Wait("no figure yet at rung 1".into()));
+        assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
-        let early = verdict(&ASHA, &at_one_rung(&[-0.35, -0.1]), 0, 0);
+        let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
+        let early = verdict(&ASHA, Metric::Loss, &losses, 0, 0);
         assert_eq!(early, Verdict::Wait("rank 2 of 2 at rung 1 with 0.3500; none goes on yet".into()));
     }
 
-    /// Whoever has gone on stays among those who may: more figures only make the best part larger or push others down.
+    /// Whoever has gone on stays among those who may: more scores only make the best part larger or push others down.
     #[test]
     fn asha_over_time_lets_at_least_its_part_go_on_in_any_order() {
-        let figures: Vec<f64> = (0..27).map(|i| f64::from(i * 7 % 27)).collect();
-        let best: Vec<usize> = (0..27).filter(|i| figures[*i] >= 18.0).collect();
+        let values: Vec<f64> = (0..27).map(|i| f64::from(i * 7 % 27)).collect();
+        let best: Vec<usize> = (0..27).filter(|i| values[*i] >= 18.0).collect();
         for step in [1, 2, 4, 5, 7, 8] {
             let mut known = vec![vec![None]; 27];
             let mut gone = std::collections::BTreeSet::new();
             for arrival in (0..27).map(|i| i * step % 27) {
-                known[arrival][0] = Some(figures[arrival]);
-                gone.extend((0..27).filter(|trial| verdict(&ASHA, &known, *trial, 0) == Verdict::GoOn));
+                known[arrival][0] = Some(score(values[arrival]));
+                gone.extend(
+                    (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, *trial, 0) == Verdict::GoOn),
+                );
             }
             assert!(best.iter().all(|trial| gone.contains(trial)), "order {step}: {gone:?}");
             let at_last: Vec<usize> =
-                (0..27).filter(|trial| verdict(&ASHA, &known, *trial, 0) == Verdict::GoOn).collect();
+                (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, *trial, 0) == Verdict::GoOn).collect();
             assert_eq!(at_last, best, "order {step}");
         }
     }
 
     #[test]
-    fn each_rung_has_figures_of_its_own() {
-        let figures = vec![
-            vec![Some(0.1), Some(0.9)],
-            vec![Some(0.2), Some(0.8)],
-            vec![Some(0.3), None],
-            vec![Some(0.4), Some(0.7)],
-            vec![],
-        ];
-        let at = |trial, rung| verdict(&ASHA, &figures, trial, rung);
+    fn each_rung_has_scores_of_its_own() {
+        let of = |value: f64| Some(score(value));
+        let scores =
+            vec![vec![of(0.1), of(0.9)], vec![of(0.2), of(0.8)], vec![of(0.3), None], vec![of(0.4), of(0.7)], vec![]];
+        let at = |trial, rung| verdict(&ASHA, Metric::Accuracy, &scores, trial, rung);
         assert_eq!((at(3, 0), at(0, 1)), (Verdict::GoOn, Verdict::GoOn));
-        assert_eq!(at(3, 1), Verdict::Wait("rank 3 of 3 at rung 2 with 0.7000; the best goes on".into()));
-        assert_eq!(at(2, 1), Verdict::Wait("no figure yet at rung 2".into()));
-        assert_eq!(at(4, 0), Verdict::Wait("no figure yet at rung 1".into()));
-        assert_eq!(at(9, 0), Verdict::Wait("no figure yet at rung 1".into()));
+        assert_eq!(at(3, 1), Verdict::Wait("rank 3 of 3 at rung 2 with 70.0%; the best goes on".into()));
+        assert_eq!(at(2, 1), Verdict::Wait("no score yet at rung 2".into()));
+        assert_eq!(at(4, 0), Verdict::Wait("no score yet at rung 1".into()));
+        assert_eq!(at(9, 0), Verdict::Wait("no score yet at rung 1".into()));
     }
 
     #[test]
@@ -324,30 +312,30 @@ mod tests {
         assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.199]), [0, 1, 2]);
         // Of an even number the mean of the two in the middle: 0.35.
         assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.6, 0.34, 0.36]), [0, 1, 2, 3, 5]);
-        // Later ones do not count, nor do unknown ones: with two figures before it a trial goes on.
+        // Later ones do not count, nor do unknown ones: with two scores before it a trial goes on.
         assert_eq!(goers(&MEDIAN, &[0.5, unknown, 0.5, 0.1, 0.9]), [0, 2, 3, 4]);
         // Failed ones count.
         let failed = f64::NEG_INFINITY;
         assert_eq!(goers(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
-        let figures = at_one_rung(&[-0.5, -0.4, -0.3, -0.45]);
+        let losses = [0.5, 0.4, 0.3, 0.45].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let reason = "0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
-        assert_eq!(verdict(&MEDIAN, &figures, 3, 0), Verdict::Out(reason.into()));
-        assert_eq!(verdict(&MEDIAN, &figures, 7, 0), Verdict::Wait("no figure yet at rung 1".into()));
-        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, &figures, 0, 0), Verdict::GoOn);
+        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 3, 0), Verdict::Out(reason.into()));
+        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 7, 0), Verdict::Wait("no score yet at rung 1".into()));
+        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, 0, 0), Verdict::GoOn);
     }
 
     #[test]
     fn without_a_rule_everyone_goes_on() {
         assert_eq!(goers(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
-        assert_eq!(verdict(&Prune::None, &[], 3, 1), Verdict::GoOn);
+        assert_eq!(verdict(&Prune::None, Metric::Loss, &[], 3, 1), Verdict::GoOn);
     }
 
     #[test]
     fn where_the_best_part_is_empty_the_best_goes_on_at_last() {
-        let hope = |figures: &[&[Option<f64>]]| {
-            last_hope(&ASHA, &figures.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
+        let hope = |scores: &[&[Option<Score>]]| {
+            last_hope(&ASHA, Metric::Accuracy, &scores.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
         };
-        let (low, high, failed) = (Some(0.1), Some(0.9), Some(f64::NEG_INFINITY));
+        let (low, high, failed) = (Some(score(0.1)), Some(score(0.9)), Some(Score::WORST));
         assert_eq!(hope(&[]), None);
         assert_eq!(hope(&[&[None], &[]]), None);
         assert_eq!(hope(&[&[low], &[high]]), Some(1));
@@ -359,6 +347,6 @@ mod tests {
         // It has come to the second rung, alone.
         assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
         assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
-        assert_eq!(last_hope(&MEDIAN, &[vec![low], vec![high]]), None);
+        assert_eq!(last_hope(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]]), None);
     }
 }

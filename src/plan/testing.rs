@@ -102,8 +102,9 @@ pub fn swept(sweep: &Value) -> Spec {
     Spec { sweep: serde_json::from_value(whole).expect("a sweep"), ..spec() }
 }
 
-/// What a sweep comes to when its trials have these figures, or its first error.
-pub fn expand(sweep: &Value, figures: &[Option<f64>]) -> Result<Expansion, PlanError> {
+/// What a sweep comes to when its trials have these accuracies, or its first error.
+pub fn expand(sweep: &Value, accuracies: &[Option<f64>]) -> Result<Expansion, PlanError> {
     let spec = swept(sweep);
-    super::expand(&spec, |point| at(&spec, point), figures).map_err(|mut errors| errors.remove(0))
+    let scores: Vec<_> = accuracies.iter().map(|value| value.map(|value| Metric::Accuracy.score(value))).collect();
+    super::expand(&spec, |point| at(&spec, point), &scores).map_err(|mut errors| errors.remove(0))
 }

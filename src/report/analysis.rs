@@ -4,11 +4,10 @@
 use super::{
     input::{ReportInput, RunInput},
     leaderboard::{Mean, mean, ranked},
-    trials::{Judge, Score, better_first},
+    trials::{Judge, Judged, better_first},
 };
 use crate::{
-    metrics::Metrics,
-    plan::Metric,
+    metrics::{Metric, Metrics},
     stats::{MeansDiffer, Paired, Sample, welch},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
@@ -19,8 +18,8 @@ pub struct Analysis {
     pub judge: Judge,
     /// Completed runs with a result, best first.
     pub ranked: Vec<usize>,
-    /// Score of each run; none without a result.
-    pub scores: Vec<Option<Score>>,
+    /// How good each run is; none without a result.
+    pub scores: Vec<Option<Judged>>,
     /// The configurations, which are the leaderboard's trials, in the plan's order.
     pub groups: Vec<Group>,
     /// The configurations, best first, as the leaderboard has them.
@@ -73,8 +72,8 @@ impl Analysis {
         let runs = &input.runs;
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
         let (judge, trials) = ranked(&records);
-        let score = |run: &RunInput| judge.score(&[judge.measured(&run.run, &run.evals)?]);
-        let scores: Vec<Option<Score>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
+        let score = |run: &RunInput| judge.judged(&[judge.measured(&run.run, &run.evals)?]);
+        let scores: Vec<Option<Judged>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
         let best_first = |mut some: Vec<usize>| {
             some.retain(|&i| has_result(&runs[i]));
             some.sort_by(|&a, &b| better_first(scores[a], scores[b]).then(a.cmp(&b)));
@@ -145,7 +144,7 @@ impl Analysis {
         let finished = |g: usize| &self.groups[g].finished;
         if finished(first).len() > 1 && finished(second).len() > 1 {
             let sample = |g: usize| {
-                let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.accuracy);
+                let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.get(Metric::Accuracy));
                 Sample::new(&finished(g).iter().filter_map(of).collect::<Vec<_>>())
             };
             let differ = sample(first).zip(sample(second)).and_then(|(a, b)| welch(&a, &b));
@@ -157,7 +156,8 @@ impl Analysis {
 }
 
 fn has_result(run: &RunInput) -> bool {
-    run.run.state == RunState::Completed && run.run.final_metrics.as_ref().is_some_and(|m| m.accuracy.is_finite())
+    run.run.state == RunState::Completed
+        && run.run.final_metrics.as_ref().is_some_and(|m| m.get(Metric::Accuracy).is_finite())
 }
 
 /// Who was right on the rows that both runs were measured on. They must be the same rows.

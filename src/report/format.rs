@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-pub use crate::format::{NOTHING, count, duration, percent, short};
+pub use crate::format::{NOTHING, count, duration, loss, percent, short};
 use crate::stats::Interval;
 
 /// An interval of shares as `90.1–92.4%`, cut to what a share can be.
@@ -16,14 +16,6 @@ pub fn percent_range(i: Interval) -> String {
 pub fn points(difference: f64) -> String {
     let text = format!("{:+.1}", difference * 100.0);
     if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text.replace('-', "−") }
-}
-
-/// A loss with four decimals, or in powers of ten where that says nothing.
-pub fn loss(value: f64) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() { "NaN".into() } else { format!("{value}").replace('-', "−") };
-    }
-    if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 
 /// A p-value: three decimals, or `< 0.001`. Its spaces do not break.

@@ -7,8 +7,7 @@ use serde::Serialize;
 use super::trials::{Judge, better_first, common_name, grouped, trial};
 use crate::{
     event::Split,
-    metrics::Metrics,
-    plan::Metric,
+    metrics::{Metric, Metrics, Unit},
     stats::{Interval, Sample, wilson},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
@@ -143,13 +142,13 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
     let of_group = |group: Vec<usize>| {
         let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
         let measured: Vec<&Metrics> = members.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
-        let score = judge.score(&measured);
+        let judged = judge.judged(&measured);
         let mut trial = one(&members, judge.metric, &measured, several);
         let steps = members.iter().filter_map(|(run, evals)| judge.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.step = steps.min().map(|step| (step, total));
-        trial.loss = score.map(|s| s.loss);
-        (score, group, trial)
+        trial.loss = judged.map(|j| Metric::Loss.value(j.by_loss));
+        (judged, group, trial)
     };
     let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
     trials.sort_by(|(a, _, x), (b, _, y)| place(x).cmp(&place(y)).then(better_first(*a, *b)));
@@ -202,14 +201,12 @@ fn state(members: &[(&RunRecord, &[EvalRecord])]) -> RunState {
 
 /// A figure over runs.
 pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
-    // Turned as people read it: a loss is a loss.
-    let turn = |figure: f64| if by == Metric::Loss { -figure } else { figure };
-    let values: Vec<f64> = measured.iter().map(|m| turn(m.figure(by))).filter(|v| v.is_finite()).collect();
+    let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
     let sample = Sample::new(&values)?;
     let interval = match (measured, by) {
         ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
-        (_, Metric::Loss) => sample.interval,
-        _ => sample.interval.map(Interval::of_share),
+        _ if by.info().unit == Unit::Share => sample.interval.map(Interval::of_share),
+        _ => sample.interval,
     };
     let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
     let by_rows = rows.map(|rows| wilson((sample.mean * rows as f64).round() as u64, rows));
@@ -357,7 +354,8 @@ mod tests {
     /// Figures of many rows, `right` of them right.
     fn rows(right: u64, rows: u64) -> Metrics {
         let mut metrics = testing::metrics(2);
-        (metrics.rows, metrics.accuracy) = (rows, right as f64 / rows as f64);
+        metrics.rows = rows;
+        metrics.set(Metric::Accuracy, right as f64 / rows as f64);
         metrics
     }
 

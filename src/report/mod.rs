@@ -28,6 +28,7 @@ use std::{
 
 use fontdb::Database;
 
+use crate::metrics::Metric;
 use analysis::Analysis;
 use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
@@ -221,7 +222,7 @@ impl Desk<'_> {
                 Some(run) if run.measured_on() != analysis.judge.split => format!(
                     "In the order of their {} {}, which chooses, best first; drawn is the {} accuracy.",
                     split_name(analysis.judge.split),
-                    view::metric_name(analysis.judge.metric),
+                    analysis.judge.metric.name(),
                     split_name(run.measured_on())
                 ),
                 _ => "Best first.".into(),
@@ -244,7 +245,9 @@ impl Desk<'_> {
             done.details.push(self.chart("confusion", alt, caption, figure, &fonts)?);
         }
         if let Some(figure) = &reliability {
-            let error = best.and_then(|run| run.run.final_metrics.as_ref()).map_or(f64::NAN, |m| m.calibration_error);
+            let error = best
+                .and_then(|run| run.run.final_metrics.as_ref())
+                .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(
                 "Bars above the dashed line: more often right than sure. Expected calibration error over these ten equal bins: {}.",
                 format::percent(error)

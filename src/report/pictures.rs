@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::{Split, When},
-    metrics::Metrics,
+    metrics::{Metric, Metrics},
     stats::{Interval, ema, wilson},
     store::{EvalRecord, ProbeRecord, RunState},
 };
@@ -143,7 +143,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     let by_epoch = shown.iter().all(|&i| one_an_epoch(&evals(i, split)));
     let points = |i: usize, split: Split| -> Vec<(f64, f64)> {
         let x = |e: &EvalRecord| if by_epoch { f64::from(e.epoch) } else { e.step as f64 };
-        evals(i, split).into_iter().map(|e| (x(e), e.metrics.accuracy)).collect()
+        evals(i, split).into_iter().map(|e| (x(e), e.metrics.get(Metric::Accuracy))).collect()
     };
     let colours = Colours::new(input, analysis, &shown);
     let mut legend = colours.legend.clone();
@@ -192,7 +192,7 @@ fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
 
 /// A share of rows predicted rightly, with its 95 % interval.
 pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
-    (metrics.accuracy, wilson(metrics.right(), metrics.rows))
+    (metrics.get(Metric::Accuracy), wilson(metrics.right(), metrics.rows))
 }
 
 /// Accuracies before and after, best run first, and how many runs there was no room for.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     event::{FailureKind, Split, When},
     format::inert,
-    metrics::Probabilities,
+    metrics::{Metric, Probabilities},
     stats::wilson,
     store::{PredictionRecord, RunState},
 };
@@ -97,13 +97,13 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
             (analysis.best() == Some(i)).to_string(),
             m.map(|_| split_name(run.measured_on())).unwrap_or_default().into(),
             m.map(|m| m.rows.to_string()).unwrap_or_default(),
-            number(m.map(|m| m.accuracy)),
+            number(m.map(|m| m.get(Metric::Accuracy))),
             number(interval.map(|i| i.low)),
             number(interval.map(|i| i.high)),
-            number(m.map(|m| m.macro_f1)),
-            number(m.map(|m| m.loss)),
-            number(m.map(|m| m.calibration_error)),
-            number(run.before().map(|m| m.accuracy)),
+            number(m.map(|m| m.get(Metric::MacroF1))),
+            number(m.map(|m| m.get(Metric::Loss))),
+            number(m.map(|m| m.get(Metric::CalibrationError))),
+            number(run.before().map(|m| m.get(Metric::Accuracy))),
             record.steps.to_string(),
             record.total_steps.to_string(),
             number(record.last_loss),
@@ -113,9 +113,9 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
             train.epochs.to_string(),
             train.seed.to_string(),
             record.config.data.seed.to_string(),
-            number(dev.map(|m| m.accuracy)),
-            number(dev.map(|m| m.macro_f1)),
-            number(dev.map(|m| m.loss)),
+            number(dev.map(|m| m.get(Metric::Accuracy))),
+            number(dev.map(|m| m.get(Metric::MacroF1))),
+            number(dev.map(|m| m.get(Metric::Loss))),
         ];
         table.write_record(fixed.into_iter().chain(swept.values(i)))?;
     }
@@ -153,10 +153,10 @@ fn evaluations(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
                 e.epoch.to_string(),
                 split_name(e.split).into(),
                 e.metrics.rows.to_string(),
-                e.metrics.accuracy.to_string(),
-                e.metrics.macro_f1.to_string(),
-                e.metrics.loss.to_string(),
-                e.metrics.calibration_error.to_string(),
+                e.metrics.get(Metric::Accuracy).to_string(),
+                e.metrics.get(Metric::MacroF1).to_string(),
+                e.metrics.get(Metric::Loss).to_string(),
+                e.metrics.get(Metric::CalibrationError).to_string(),
             ])?;
         }
     }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
-    metrics::Metrics,
-    plan::{Keep, Metric, RunConfig},
+    metrics::{Metric, Metrics, Score},
+    plan::{Keep, RunConfig},
     store::{EvalRecord, RunRecord},
 };
 
@@ -37,7 +37,7 @@ impl Judge {
     /// What the kept weights of a run measured on its split.
     pub fn measured<'a>(&self, run: &'a RunRecord, evals: &'a [EvalRecord]) -> Option<&'a Metrics> {
         match (self.split, &run.final_metrics) {
-            (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.figure(self.metric).is_finite()),
+            (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.get(self.metric).is_finite()),
             _ => kept(&run.config, evals, self.split, self.metric),
         }
     }
@@ -47,29 +47,29 @@ impl Judge {
         kept_at(&run.config, evals, self.split, self.metric).map(|e| e.step)
     }
 
-    /// The score of some measurements: their means.
-    pub fn score(&self, measured: &[&Metrics]) -> Option<Score> {
-        let mean = |of: &dyn Fn(&Metrics) -> f64| measured.iter().map(|m| of(m)).sum::<f64>() / measured.len() as f64;
-        (!measured.is_empty()).then(|| Score { figure: mean(&|m| m.figure(self.metric)), loss: mean(&|m| m.loss) })
+    /// The standing of some measurements: their means.
+    pub fn judged(&self, measured: &[&Metrics]) -> Option<Judged> {
+        let mean = |metric: Metric| Score::mean(measured.iter().map(|m| m.score(metric)));
+        Some(Judged { score: mean(self.metric)?, by_loss: mean(Metric::Loss)? })
     }
 }
 
 /// How good a run or a trial is by its judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// What counts; more is better.
-    pub figure: f64,
-    /// Loss on the same rows, which decides between equal figures.
-    pub loss: f64,
+pub struct Judged {
+    /// By the judge's metric.
+    pub score: Score,
+    /// By the loss on the same rows, which decides between equal scores.
+    pub by_loss: Score,
 }
 
-/// The order of scores, best first: the higher figure, of equal ones the lower loss; none last. What is equal in both stays in
-/// the order that it came in, which is the plan's.
-pub fn better_first(a: Option<Score>, b: Option<Score>) -> Ordering {
-    // Means of the same figures may differ in their last bits: equal to twelve digits is equal.
-    let figure = |score: Option<Score>| score.map_or(f64::NEG_INFINITY, |s| (s.figure * 1e12).round());
-    let loss = |score: Option<Score>| score.map_or(f64::INFINITY, |s| s.loss);
-    figure(b).total_cmp(&figure(a)).then(loss(a).total_cmp(&loss(b)))
+/// The order of runs and trials, best first: the higher score, of equal ones the better loss; none last. What is equal in both
+/// stays in the order that it came in, which is the plan's.
+pub fn better_first(a: Option<Judged>, b: Option<Judged>) -> Ordering {
+    let score = |judged: Option<Judged>| judged.map_or(Score::WORST, |j| j.score.rounded());
+    // A loss that is not a number is the worst, above none at all.
+    let by_loss = |judged: Option<Judged>| judged.map_or(Score::WORST, |j| j.by_loss.or_worst());
+    score(b).total_cmp(&score(a)).then(by_loss(b).total_cmp(&by_loss(a)))
 }
 
 /// Positions of what is equal, in the order of the first of each.
@@ -107,21 +107,21 @@ pub fn trial(config: &RunConfig) -> String {
     config.to_string()
 }
 
-/// Figures of the kept weights on `split`: as evaluated after training, or else as when they were kept.
+/// Metrics of the kept weights on `split`: as evaluated after training, or else as when they were kept.
 pub fn kept<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a Metrics> {
     kept_at(config, evals, split, by).map(|e| &e.metrics)
 }
 
-/// The evaluation that [`kept`] gives the figures of.
+/// The evaluation that [`kept`] gives the metrics of.
 pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a EvalRecord> {
     let on_split = || evals.iter().filter(|e| e.split == split);
-    let finite = |e: &&EvalRecord| e.metrics.figure(by).is_finite();
+    let finite = |e: &&EvalRecord| e.metrics.get(by).is_finite();
     if let Some(after) = on_split().rfind(|e| e.when == When::After) {
         return Some(after).filter(finite);
     }
     let mut during = on_split().filter(|e| e.when == When::During).filter(finite);
     match config.checkpoint.keep {
-        Keep::Best => during.max_by(|a, b| a.metrics.figure(by).total_cmp(&b.metrics.figure(by))),
+        Keep::Best => during.max_by(|a, b| a.metrics.score(by).total_cmp(&b.metrics.score(by))),
         Keep::Last | Keep::All | Keep::None => during.next_back(),
     }
 }
@@ -154,9 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn equal_figures_go_by_loss_and_equal_losses_stay_in_the_plans_order() {
-        let score = |figure, loss| Some(Score { figure, loss });
-        let order = |scores: &[Option<Score>]| {
+    fn equal_scores_go_by_loss_and_equal_losses_stay_in_the_plans_order() {
+        let score = |accuracy, loss| {
+            Some(Judged { score: Metric::Accuracy.score(accuracy), by_loss: Metric::Loss.score(loss) })
+        };
+        let order = |scores: &[Option<Judged>]| {
             let mut order: Vec<usize> = (0..scores.len()).collect();
             order.sort_by(|&a, &b| better_first(scores[a], scores[b]));
             order

@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use super::Kind;
+use super::{Kind, schema::Metric};
 
 /// A key of a spec.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +157,7 @@ pub const KEYS: &[Key] = &[
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",
         "Which weights to keep: those of the best evaluation, of the last step, of every evaluation, or none."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
-    also(key("checkpoint.metric", Kind::Choice(&["accuracy", "macro_f1", "loss"]), Is("\"accuracy\""), "",
+    also(key("checkpoint.metric", Kind::Choice(&Metric::CHOOSING), Is("\"accuracy\""), "",
         "Metric on the dev split by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or the predictions."),
         &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",

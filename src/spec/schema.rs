@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
 use super::{Delimiter, Quoting};
+pub use crate::metrics::Metric;
 
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -249,18 +250,6 @@ pub enum Keep {
     All,
     /// None.
     None,
-}
-
-/// A figure to choose by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Share of rows predicted rightly; more is better.
-    Accuracy,
-    /// Mean of the classes' F1; more is better.
-    MacroF1,
-    /// Mean cross-entropy; less is better.
-    Loss,
 }
 
 /// `[[probes]]`: a sentence classified before and after training.

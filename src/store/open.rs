@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/005.sql"),
     include_str!("migrations/006.sql"),
     include_str!("migrations/007.sql"),
+    include_str!("migrations/008.sql"),
 ];
 
 impl Store {
@@ -251,6 +252,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{Split, When},
+        metrics::Metric,
         store::{
             RunState,
             testing::{config, register},
@@ -303,10 +305,10 @@ mod tests {
         assert_eq!((run.config, run.labels, run.created_at), (config(), vec!["neg".into(), "pos".into()], 1.5));
         assert!(store.steps("k").unwrap()[0].loss.is_nan());
         let eval = &store.evals("k").unwrap()[0];
-        assert_eq!((eval.when, eval.split, eval.metrics.accuracy), (When::After, Split::Dev, 0.75));
+        assert_eq!((eval.when, eval.split, eval.metrics.get(Metric::Accuracy)), (When::After, Split::Dev, 0.75));
         assert_eq!(run.train_labels, None);
         // Stored as 0.5 once; of the matrix it is the mean of 6/7 and 0.
-        assert_eq!(eval.metrics.macro_f1, 3.0 / 7.0);
+        assert_eq!(eval.metrics.get(Metric::MacroF1), 3.0 / 7.0);
         assert_eq!(store.notes("k").unwrap().len(), 1);
     }
 

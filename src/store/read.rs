@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted},
-    metrics::{Confusion, Metrics, Probabilities},
+    metrics::{Confusion, Metric, Metrics, Probabilities},
     warning::Warning,
 };
 
 /// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
-/// rows (and not where they are yet to be measured). Reads one row of `evals` for each run, and none of the other tables.
+/// rows (and not where they are yet to be measured). Reads one row of `evals` and its metrics for each run, and none of the other tables.
 pub(super) const RUN: &str = "
-    SELECT r.*, e.rows, e.loss, e.accuracy, e.macro_f1, e.calibration_error, e.per_class, e.confusion
+    SELECT r.*, e.run, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion
     FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
         WHEN coalesce(r.rows_test, 0) > 0
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
@@ -46,7 +46,7 @@ struct Meanings {
 impl Store {
     /// All runs, in the order in which they were registered.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
-        self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], run_record))
+        self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], |row| run_record(tx, row)))
     }
 
     /// The runs of an experiment, in its plan's order; those not registered yet are left out.
@@ -57,7 +57,7 @@ impl Store {
              ORDER BY x.position";
         self.read(|tx| {
             let names: Vec<String> = all(tx, names, [&experiment], |row| row.get(0))?;
-            let mut runs = all(tx, &sql, [&experiment], run_record)?;
+            let mut runs = all(tx, &sql, [&experiment], |row| run_record(tx, row))?;
             for (run, name) in runs.iter_mut().zip(names) {
                 (run.name, run.experiment) = (name, experiment.clone());
             }
@@ -71,7 +71,7 @@ impl Store {
         let experiment = self.experiment(experiment)?.name;
         let planned = "SELECT run FROM experiment_runs WHERE experiment = ?1";
         let sql = format!("{RUN} WHERE r.experiment = ?1 OR r.key IN ({planned}) ORDER BY r.id");
-        self.read(|tx| all(tx, &sql, [&experiment], run_record))
+        self.read(|tx| all(tx, &sql, [&experiment], |row| run_record(tx, row)))
     }
 
     /// All experiments, in the order in which they were first stored.
@@ -175,7 +175,7 @@ impl Store {
 
     /// The run of this whole key, if there is one.
     pub fn known(&self, key: &str) -> Result<Option<RunRecord>, StoreError> {
-        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], run_record))?;
+        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], |row| run_record(tx, row)))?;
         Ok(found.into_iter().next())
     }
 
@@ -246,19 +246,21 @@ impl Store {
 
     /// The evaluations of a run: before, during and after training, by step and split.
     pub fn evals(&self, key: &str) -> Result<Vec<EvalRecord>, StoreError> {
-        let mut evals = self.read(|tx| all(tx, "SELECT * FROM evals WHERE run = ?1", [key], eval_record))?;
+        let sql = "SELECT * FROM evals WHERE run = ?1";
+        let mut evals = self.read(|tx| all(tx, sql, [key], |row| eval_record(tx, row)))?;
         evals.sort_by_key(|e| (e.when, e.step, e.split));
         Ok(evals)
     }
 
-    /// Of every run that was evaluated on a split since training began: the accuracy and the step of the evaluation after
-    /// training, or else of the last one.
-    pub fn accuracies(&self, split: Split) -> Result<HashMap<String, (f64, u64)>, StoreError> {
+    /// Of every run that was evaluated on a split since training began: the value of a metric and the step of the evaluation
+    /// after training, or else of the last one.
+    pub fn latest(&self, split: Split, metric: Metric) -> Result<HashMap<String, (f64, u64)>, StoreError> {
         // SQLite takes the other columns from the row that has the maximum.
-        let sql = "SELECT run, accuracy, step, max((phase = 'after') * 4611686018427387904 + step) FROM evals
-             WHERE split = ?1 AND phase <> 'before' GROUP BY run";
+        let sql = "SELECT run, value, step, max((phase = 'after') * 4611686018427387904 + step) FROM metrics
+             WHERE split = ?1 AND metric = ?2 AND phase <> 'before' GROUP BY run";
         let found = self.read(|tx| {
-            all(tx, sql, [Tag(split)], |row| Ok((row.get("run")?, (real(row, "accuracy")?, count(row, "step")?))))
+            let record = |row: &Row<'_>| Ok((row.get("run")?, (real(row, "value")?, count(row, "step")?)));
+            all(tx, sql, params![Tag(split), Tag(metric)], record)
         })?;
         Ok(found.into_iter().collect())
     }
@@ -313,7 +315,7 @@ fn real(row: &Row<'_>, column: &str) -> rusqlite::Result<f64> {
     row.get(column).map(|Real(value)| value)
 }
 
-fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     let steps = count(row, "steps")?;
     let size = match row.get::<_, Option<Count>>("steps_per_epoch")? {
         None => None,
@@ -351,22 +353,30 @@ fn run_record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
-        final_metrics: if evaluated { Some(metrics(row)?) } else { None },
+        final_metrics: if evaluated { Some(metrics(tx, row)?) } else { None },
     })
 }
 
-fn metrics(row: &Row<'_>) -> rusqlite::Result<Metrics> {
+/// The metrics of the evaluation that a row holds.
+fn metrics(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Metrics> {
     let Json(confusion) = row.get::<_, Json<Confusion>>("confusion")?;
-    Ok(Metrics {
-        rows: count(row, "rows")?,
-        loss: real(row, "loss")?,
-        accuracy: real(row, "accuracy")?,
-        // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
-        macro_f1: if confusion.rows() > 0 { confusion.macro_f1() } else { real(row, "macro_f1")? },
-        calibration_error: real(row, "calibration_error")?,
-        per_class: row.get::<_, Json<_>>("per_class")?.0,
-        confusion,
-    })
+    // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
+    let macro_f1 = (confusion.rows() > 0).then(|| confusion.macro_f1());
+    let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
+    let of = params![
+        row.get::<_, String>("run")?,
+        row.get::<_, String>("phase")?,
+        row.get::<_, i64>("step")?,
+        row.get::<_, String>("split")?
+    ];
+    let sql = "SELECT metric, value FROM metrics WHERE run = ?1 AND phase = ?2 AND step = ?3 AND split = ?4";
+    for (Tag(metric), Real(value)) in all(tx, sql, of, |row| Ok((row.get::<_, Tag<Metric>>(0)?, row.get(1)?)))? {
+        metrics.set(metric, value);
+    }
+    if let Some(macro_f1) = macro_f1 {
+        metrics.set(Metric::MacroF1, macro_f1);
+    }
+    Ok(metrics)
 }
 
 fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
@@ -395,13 +405,13 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepCompleted> {
     })
 }
 
-fn eval_record(row: &Row<'_>) -> rusqlite::Result<EvalRecord> {
+fn eval_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<EvalRecord> {
     Ok(EvalRecord {
         when: row.get::<_, Tag<_>>("phase")?.0,
         step: count(row, "step")?,
         epoch: row.get("epoch")?,
         split: row.get::<_, Tag<_>>("split")?.0,
-        metrics: metrics(row)?,
+        metrics: metrics(tx, row)?,
         elapsed_s: real(row, "elapsed_s")?,
     })
 }

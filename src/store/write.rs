@@ -269,10 +269,8 @@ fn insert_eval(
     elapsed_s: f64,
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO evals (run, phase, step, split, epoch, rows, loss, accuracy, macro_f1,
-             calibration_error, per_class, confusion, elapsed_s)
-         VALUES (:run, :phase, :step, :split, :epoch, :rows, :loss, :accuracy, :macro_f1,
-             :calibration_error, :per_class, :confusion, :elapsed_s)",
+        "INSERT OR REPLACE INTO evals (run, phase, step, split, epoch, rows, per_class, confusion, elapsed_s)
+         VALUES (:run, :phase, :step, :split, :epoch, :rows, :per_class, :confusion, :elapsed_s)",
     )?
     .execute(named_params! {
         ":run": key,
@@ -281,14 +279,16 @@ fn insert_eval(
         ":split": Tag(split),
         ":epoch": epoch,
         ":rows": Count(metrics.rows),
-        ":loss": Real(metrics.loss),
-        ":accuracy": Real(metrics.accuracy),
-        ":macro_f1": Real(metrics.macro_f1),
-        ":calibration_error": Real(metrics.calibration_error),
         ":per_class": Json(&metrics.per_class),
         ":confusion": Json(&metrics.confusion),
         ":elapsed_s": Real(elapsed_s),
     })?;
+    let mut insert = tx.prepare_cached(
+        "INSERT OR REPLACE INTO metrics (run, phase, step, split, metric, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (metric, value) in metrics.values() {
+        insert.execute(params![key, Tag(when), Count(step), Tag(split), Tag(metric), Real(value)])?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::{
     data::{self, Dataset, Splits, Tokens},
     engine::Engine,
     event::{Event, Outcome, Split, StepCompleted, When},
+    metrics::Metric,
     model::{DropoutPlan, Named, is_frozen},
     plan::{CheckpointConfig, Keep, TrainConfig},
 };
@@ -178,7 +179,7 @@ impl Fit<'_> {
             }
             self.step(&loss, &mut order)?;
         }
-        if self.job.checkpoint.keep == Keep::Best && self.state.best.figure.is_some() {
+        if self.job.checkpoint.keep == Keep::Best && self.state.best.score.is_some() {
             self.take_best()?;
         }
         self.measure(When::After)?;
@@ -241,7 +242,7 @@ impl Fit<'_> {
         })?;
         self.report(when, split, &evaluation)?;
         // A step's loss shows what the steps before it spoilt; of the last one this is the only sign.
-        let (value, step) = (evaluation.metrics.loss, self.state.step);
+        let (value, step) = (evaluation.metrics.get(Metric::Loss), self.state.step);
         if when != When::Before && !value.is_finite() {
             let lr = learning_rate(job.train, self.steps, step);
             return Err(TrainError::Diverged { what: "the loss on held-out rows", value, step, lr });
@@ -289,8 +290,8 @@ impl Fit<'_> {
             let evaluation = self.evaluate(When::During, split)?;
             // Only the dev split chooses: choosing by the test split would make its figures worthless.
             if split == Split::Dev {
-                let figure = policy::figure(self.job.checkpoint.metric, &evaluation.metrics);
-                let better = self.state.best.update(figure, step, self.job.train.early_stopping_min_delta);
+                let score = evaluation.metrics.score(self.job.checkpoint.metric);
+                let better = self.state.best.update(score, step, self.job.train.early_stopping_min_delta);
                 if better && self.job.checkpoint.keep == Keep::Best {
                     let all = self.engine.parameters();
                     let trained: Vec<Named> =

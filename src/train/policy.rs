@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Steps;
 use crate::{
-    metrics::Metrics,
-    plan::{CheckpointConfig, Metric, TrainConfig},
+    metrics::Score,
+    plan::{CheckpointConfig, TrainConfig},
 };
 
 /// Whether an evaluation follows the step.
@@ -30,16 +30,12 @@ pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, bytes: u64,
         || (checkpoint.every_minutes > 0.0 && since_s >= 60.0 * checkpoint.every_minutes)
 }
 
-/// The figure that a checkpoint is chosen by, turned so that more is better.
-pub fn figure(metric: Metric, metrics: &Metrics) -> f64 {
-    metrics.figure(metric)
-}
-
 /// The best evaluation so far, and how many evaluations there were since the last progress.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Best {
-    /// Its figure; more is better.
-    pub figure: Option<f64>,
+    /// Its score.
+    #[serde(rename = "figure")] // as the first version wrote it
+    pub score: Option<Score>,
     /// Its step.
     pub step: u64,
     /// Evaluations since the last one that beat the best before it by more than the smallest change that counts.
@@ -49,16 +45,16 @@ pub struct Best {
 impl Best {
     /// Takes in an evaluation; tells whether it is the best so far.
     ///
-    /// Progress is what transformers' `EarlyStoppingCallback` counts: more than `min_delta` above the best figure so far, also
-    /// where that figure was too small a step to be progress itself. (Keras measures from the last figure that was progress.)
-    pub fn update(&mut self, figure: f64, step: u64, min_delta: f64) -> bool {
-        let better = self.figure.is_none_or(|best| figure > best);
-        match self.figure {
-            Some(best) if !(figure > best && figure - best > min_delta) => self.without_progress += 1,
+    /// Progress is what transformers' `EarlyStoppingCallback` counts: more than `min_delta` above the best score so far, also
+    /// where that score was too small a step to be progress itself. (Keras measures from the last score that was progress.)
+    pub fn update(&mut self, score: Score, step: u64, min_delta: f64) -> bool {
+        let better = self.score.is_none_or(|best| score > best);
+        match self.score {
+            Some(best) if !(score > best && score.above(best) > min_delta) => self.without_progress += 1,
             _ => self.without_progress = 0,
         }
         if better {
-            (self.figure, self.step) = (Some(figure), step);
+            (self.score, self.step) = (Some(score), step);
         }
         better
     }
@@ -72,7 +68,7 @@ impl Best {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Scored;
+    use crate::metrics::{Metric, Metrics, Scored};
     use crate::train::testing;
 
     #[test]
@@ -82,22 +78,26 @@ mod tests {
         // 0.805 is the best so far but no progress of 0.01: it is kept, and it counts towards stopping.
         let seen =
             [(0.80, true, false), (0.805, true, false), (0.82, true, false), (0.81, false, false), (0.82, false, true)];
-        for (step, (figure, better, stops)) in (1..).zip(seen) {
-            assert_eq!((best.update(figure, step, 0.01), best.stops(&train)), (better, stops), "step {step}");
+        for (step, (accuracy, better, stops)) in (1..).zip(seen) {
+            assert_eq!((best.update(score(accuracy), step, 0.01), best.stops(&train)), (better, stops), "step {step}");
         }
-        assert_eq!((best.figure, best.step), (Some(0.82), 3));
+        assert_eq!((best.score, best.step), (Some(score(0.82)), 3));
         assert!(!best.stops(&testing::train()), "patience 0 never stops");
     }
 
+    fn score(accuracy: f64) -> Score {
+        Metric::Accuracy.score(accuracy)
+    }
+
     /// The evaluation (from 1) after which training stops, if it does.
-    fn stops_after(figures: &[f64], patience: u32, min_delta: f64) -> Option<usize> {
+    fn stops_after(values: &[f64], patience: u32, min_delta: f64) -> Option<usize> {
         let train = TrainConfig { early_stopping_patience: patience, ..testing::train() };
         let mut best = Best::default();
-        let stops = |figure: &f64| {
-            best.update(*figure, 1, min_delta);
+        let stops = |value: &f64| {
+            best.update(score(*value), 1, min_delta);
             best.stops(&train)
         };
-        figures.iter().position(stops).map(|i| i + 1)
+        values.iter().position(stops).map(|i| i + 1)
     }
 
     /// Expected values: `EarlyStoppingCallback(patience, threshold)` of transformers 5.23 with `Trainer`'s `best_metric`
@@ -121,20 +121,19 @@ mod tests {
     }
 
     #[test]
-    fn every_figure_is_its_own_and_grows_with_quality() {
+    fn every_metric_has_a_score_of_its_own_that_grows_with_quality() {
         let names = ["a", "b"].map(String::from);
         // Two of three rows right, all taken for `a`: F1 is 0.8 and 0.
         let metrics = Metrics::new(&names, [0, 0, 1].map(|label| Scored::new(label, &[0.8, 0.2], 0.5)));
-        let figures = [Metric::Accuracy, Metric::MacroF1, Metric::Loss].map(|metric| figure(metric, &metrics));
-        for (got, want) in figures.into_iter().zip([2.0 / 3.0, 0.4, -0.5]) {
-            assert!((got - want).abs() < 1e-12, "{got}, wanted {want}");
+        for (metric, want) in [(Metric::Accuracy, 2.0 / 3.0), (Metric::MacroF1, 0.4), (Metric::Loss, 0.5)] {
+            assert!(metrics.score(metric).above(metric.score(want)).abs() < 1e-12, "{metric:?}");
         }
     }
 
     #[test]
-    fn equal_figures_are_no_progress_even_without_a_least_change() {
+    fn equal_scores_are_no_progress_even_without_a_least_change() {
         let mut best = Best::default();
-        assert!(best.update(0.5, 1, 0.0) && !best.update(0.5, 2, 0.0));
+        assert!(best.update(score(0.5), 1, 0.0) && !best.update(score(0.5), 2, 0.0));
         assert_eq!(best.without_progress, 1);
     }
 

@@ -59,7 +59,7 @@ pub fn resume(state: &Path, best: Option<&Path>, claim: Claim) -> Result<Resumed
         let Some(read) = if_there(&path, || read_state(&path))? else { continue };
         let fits = read.and_then(|saved| {
             claim.check(&path, &saved)?;
-            if let Some(best) = best.filter(|_| saved.state.best.figure.is_some()) {
+            if let Some(best) = best.filter(|_| saved.state.best.score.is_some()) {
                 fit_together(&saved.state, best, claim.run, known_best)?;
             }
             Ok(saved)

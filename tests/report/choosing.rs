@@ -19,10 +19,12 @@ fn runs(of: &[Figures]) -> ReportInput {
         let mut run =
             Recipe { lr, seed, dev: 0.1, rows: 40, ..Recipe::new(&name, &["negative", "positive"]) }.completed();
         for eval in run.evals.iter_mut().filter(|e| e.when == When::After && e.split == Split::Dev) {
-            (eval.metrics.accuracy, eval.metrics.loss, eval.metrics.macro_f1) = (dev.0, dev.1, dev.0);
+            let values = [(Metric::Accuracy, dev.0), (Metric::Loss, dev.1), (Metric::MacroF1, dev.0)];
+            values.into_iter().for_each(|(metric, value)| eval.metrics.set(metric, value));
         }
         let metrics = run.run.final_metrics.as_mut().unwrap();
-        (metrics.accuracy, metrics.loss) = test;
+        metrics.set(Metric::Accuracy, test.0);
+        metrics.set(Metric::Loss, test.1);
         run
     };
     experiment(of.iter().map(run).collect())

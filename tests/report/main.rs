@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use report_fixtures::{all, experiment, single, sweep};
 use taper::{
     event::{Split, When},
+    metrics::Metric,
     report::{ReportInput, render, render_with_fonts},
     store::RunState,
 };
@@ -103,7 +104,7 @@ fn the_page_says_what_the_records_say() {
     let best = input
         .runs
         .iter()
-        .filter_map(|r| r.run.final_metrics.as_ref().map(|m| (m.accuracy, &r.run.name)))
+        .filter_map(|r| r.run.final_metrics.as_ref().map(|m| (m.get(Metric::Accuracy), &r.run.name)))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .unwrap();
     assert!(html.contains(&format!(
@@ -183,9 +184,9 @@ fn the_best_by_dev_is_best_whatever_the_test_split_says() {
     let mut input = report_fixtures::dev_split();
     for (run, dev, test) in [(0, 0.95, 0.60), (1, 0.70, 0.99)] {
         for eval in input.runs[run].evals.iter_mut().filter(|e| e.split == Split::Dev && e.when == When::After) {
-            eval.metrics.accuracy = dev;
+            eval.metrics.set(Metric::Accuracy, dev);
         }
-        input.runs[run].run.final_metrics.as_mut().unwrap().accuracy = test;
+        input.runs[run].run.final_metrics.as_mut().unwrap().set(Metric::Accuracy, test);
     }
     assert!(text(&files_of(&input), "report.md").contains("**Best run seed=1: 60.0%** of 600 test rows right"));
 }
@@ -196,12 +197,14 @@ fn a_failed_run_is_never_best_and_equals_go_by_loss() {
     let with_result: Vec<usize> = (0..9).filter(|&i| input.runs[i].run.final_metrics.is_some()).collect();
     for &i in &with_result {
         let metrics = input.runs[i].run.final_metrics.as_mut().unwrap();
-        (metrics.accuracy, metrics.loss) = (0.9, 0.3);
+        metrics.set(Metric::Accuracy, 0.9);
+        metrics.set(Metric::Loss, 0.3);
     }
     let mut better = input.runs[0].run.final_metrics.clone().unwrap();
-    (better.accuracy, better.loss) = (1.0, 0.0);
+    better.set(Metric::Accuracy, 1.0);
+    better.set(Metric::Loss, 0.0);
     input.runs[6].run.final_metrics = Some(better);
-    input.runs[3].run.final_metrics.as_mut().unwrap().loss = 0.2;
+    input.runs[3].run.final_metrics.as_mut().unwrap().set(Metric::Loss, 0.2);
     assert!(text(&files_of(&input), "report.md").contains("**Best run lr=1e-4 seed=1: 90.0%**"));
 }
 

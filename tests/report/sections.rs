@@ -2,7 +2,7 @@
 
 use taper::{
     event::{Split, When},
-    metrics::{Metrics, Scored},
+    metrics::{Metric, Metrics, Scored},
     report::ReportInput,
     store::SpecFile,
     warning::{Kind, Warning},
@@ -162,8 +162,8 @@ fn runs_csv_has_the_dev_metrics_and_the_swept_keys() {
     assert_eq!(head[after..], want);
     for (record, run) in table.records().map(Result::unwrap).zip(&input.runs) {
         let dev = run.evals.iter().find(|e| e.when == When::After && e.split == Split::Dev).unwrap();
-        assert_eq!(record[after], dev.metrics.accuracy.to_string());
-        assert_eq!(record[after + 2], dev.metrics.loss.to_string());
+        assert_eq!(record[after], dev.metrics.get(Metric::Accuracy).to_string());
+        assert_eq!(record[after + 2], dev.metrics.get(Metric::Loss).to_string());
         assert_eq!(record[after + 5], run.run.config.train.warmup_ratio.to_string());
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::Value;
 use taper::{
     event::{Split, When},
+    metrics::Metric,
     store::{RunState, Store},
 };
 
@@ -54,13 +55,13 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
         assert!([6, 18].contains(&run.steps), "pruned at a rung: {}", run.steps);
     }
     // Of those that came to the last rung the best by the mean of its seeds was trained to its end.
-    let figure = |run: &taper::store::RunRecord| {
+    let loss = |run: &taper::store::RunRecord| {
         let evals = store(&place, "calm").evals(&run.key).expect("evals");
         let at = |e: &&taper::store::EvalRecord| e.when == When::During && e.step == 18 && e.split == Split::Dev;
-        evals.iter().find(at).map(|eval| -eval.metrics.loss)
+        evals.iter().find(at).map(|eval| eval.metrics.get(Metric::Loss))
     };
-    let trials = calm.chunks(2).filter_map(|seeds| Some((figure(&seeds[0])? + figure(&seeds[1])?, seeds)));
-    let (_, best) = trials.max_by(|a, b| a.0.total_cmp(&b.0)).expect("some came that far");
+    let trials = calm.chunks(2).filter_map(|seeds| Some((loss(&seeds[0])? + loss(&seeds[1])?, seeds)));
+    let (_, best) = trials.min_by(|a, b| a.0.total_cmp(&b.0)).expect("some came that far");
     assert!(best.iter().all(|run| run.state == RunState::Completed), "{best:?}");
 
     // Nothing is left to do, and nothing is done.

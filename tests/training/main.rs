@@ -175,7 +175,7 @@ impl Made {
     fn evaluations(&self) -> Vec<(Moment, (u64, f64))> {
         let evaluation = |event: &_| match event {
             Event::EvalCompleted { when, step, split, metrics, .. } => {
-                Some(((*when, *step, *split), (metrics.rows, metrics.loss)))
+                Some(((*when, *step, *split), (metrics.rows, metrics.get(Metric::Loss))))
             }
             _ => None,
         };

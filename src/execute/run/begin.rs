@@ -20,7 +20,7 @@ impl Command<'_, '_> {
     /// Gives every free slot a run.
     pub(super) fn fill(&mut self) -> Result<(), ExecuteError> {
         while self.busy.iter().any(Option::is_none) {
-            self.refresh_figures()?;
+            self.refresh_scores()?;
             for (place, reason) in self.sweep.out() {
                 self.prune(place, reason)?;
             }

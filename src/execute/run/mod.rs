@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     event::{Event, FailureKind, Split, When},
+    metrics::Metric,
     observe::{Listener, RunInfo},
     plan::{Budget, Prune, prune::rungs},
     store::{RunLock, RunRecord, RunState, Store, is_locked, tidy_locks},
-    train::policy::figure,
 };
 
 /// Between looks at the request to stop, and at runs that another process is at.
@@ -159,10 +159,11 @@ impl<'a, 'b> Command<'a, 'b> {
     fn new(store: &'a mut Store, runs: &'a [Prepared], runner: &'a mut Runner<'b>) -> Result<Self, ExecuteError> {
         let item = |run: &Prepared| {
             let rungs = rungs(&runner.prune, &run.config.train, run.splits.train.len() as u64);
-            let figures = vec![None; rungs.len()];
-            Item { trial: run.trial, figures, rungs, steps: 0, standing: Standing::Open, failed: false }
+            let scores = vec![None; rungs.len()];
+            Item { trial: run.trial, scores, rungs, steps: 0, standing: Standing::Open, failed: false }
         };
-        let sweep = Sweep::new(runner.prune, runs.iter().map(item).collect());
+        let metric = runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
+        let sweep = Sweep::new(runner.prune, metric, runs.iter().map(item).collect());
         let pool = Pool::new(runner.program.clone(), &runner.slots);
         let busy = (0..pool.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
@@ -207,14 +208,14 @@ impl<'a, 'b> Command<'a, 'b> {
         let evals = self.store.evals(&run.key)?;
         let dev: Vec<_> = evals.iter().filter(|eval| eval.split == Split::Dev && eval.when != When::Before).collect();
         for eval in dev.iter().filter(|eval| eval.when == When::During) {
-            self.sweep.measured(place, eval.step, figure(metric, &eval.metrics));
+            self.sweep.measured(place, eval.step, eval.metrics.score(metric));
         }
         if record.state == RunState::Completed {
             // One that was evaluated at other steps, or stopped early, is known by its last evaluation before the rung.
             let item = &mut self.sweep.items[place];
-            for (rung, at_rung) in item.rungs.iter().zip(&mut item.figures).filter(|(_, figure)| figure.is_none()) {
+            for (rung, at_rung) in item.rungs.iter().zip(&mut item.scores).filter(|(_, score)| score.is_none()) {
                 let before = dev.iter().rfind(|eval| eval.when == When::During && eval.step <= *rung).or(dev.last());
-                *at_rung = before.map(|eval| figure(metric, &eval.metrics));
+                *at_rung = before.map(|eval| eval.metrics.score(metric));
             }
         }
         Ok(record)
@@ -295,7 +296,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 match &event {
                     Event::StepCompleted(step) => self.tries[place].seconds = step.elapsed_s,
                     Event::EvalCompleted { when: When::During, step, split: Split::Dev, metrics, .. } => {
-                        self.sweep.measured(place, *step, figure(run.config.checkpoint.metric, metrics));
+                        self.sweep.measured(place, *step, metrics.score(run.config.checkpoint.metric));
                     }
                     _ => {}
                 }
@@ -304,7 +305,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 }
             }
             Report::MayGoOn(step) => {
-                self.refresh_figures()?;
+                self.refresh_scores()?;
                 let answer = self.sweep.goes_on(place, step);
                 self.pool.order(slot, &Order::GoOn(answer))?;
             }
@@ -331,8 +332,8 @@ impl<'a, 'b> Command<'a, 'b> {
         self.refresh()
     }
 
-    /// Before a decision that hangs on the figures of all runs.
-    fn refresh_figures(&mut self) -> Result<(), ExecuteError> {
+    /// Before a decision that depends on the scores of all runs.
+    fn refresh_scores(&mut self) -> Result<(), ExecuteError> {
         if self.runner.prune == Prune::None { Ok(()) } else { self.refresh() }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     event::{Event, Prediction, Split, StepCompleted, When},
-    metrics::Metrics,
+    metrics::{Metric, Metrics},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
 };
 
@@ -189,10 +189,13 @@ impl Comparison {
             self.count(&at, "step", stored.step, step);
         }
         self.count(&at, "rows", stored.metrics.rows, now.rows);
-        self.loss(&at, stored.metrics.loss, now.loss);
-        self.exact(&at, "accuracy", stored.metrics.accuracy, now.accuracy);
-        self.exact(&at, "macro-F1", stored.metrics.macro_f1, now.macro_f1);
-        self.exact(&at, "calibration error", stored.metrics.calibration_error, now.calibration_error);
+        for (metric, now) in now.values() {
+            let stored = stored.metrics.get(metric);
+            match metric {
+                Metric::Loss => self.loss(&at, stored, now),
+                other => self.exact(&at, other.name(), stored, now),
+            }
+        }
         if self.is_exact() && stored.metrics.confusion != now.confusion {
             let cells = |metrics: &Metrics| format!("(label, predicted, rows) {:?}", metrics.confusion);
             self.differs(&at, "confusion", cells(&stored.metrics), cells(now));

@@ -1,4 +1,4 @@
-//! Which points a search tries: pure functions of the spec and of the figures of earlier trials.
+//! Which points a search tries: pure functions of the spec and of the scores of earlier trials.
 //!
 //! - [`Space`]: what is varied, from a place in the unit cube to a point of the sweep.
 //! - `ranges`: from a place between 0 and 1 to a number of a range, and back.
@@ -30,7 +30,7 @@ const TPE_ATTEMPTS: u64 = 10;
 pub(super) type Place = Vec<f64>;
 
 /// The place that a search proposes for `trial` at its `attempt`; `looked_at` counts all proposals of the sweep before this
-/// one. `told` are the earlier trials from whose figures TPE learns. `None` where a sequence is at its end.
+/// one. `told` are the earlier trials from whose scores TPE learns. `None` where a sequence is at its end.
 pub(super) fn propose(
     sweep: &Sweep,
     space: &Space,

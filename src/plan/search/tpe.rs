@@ -11,6 +11,7 @@ use super::{
     space::{Axis, Choices, Parts},
 };
 use crate::{
+    metrics::Score,
     random::Stream,
     spec::{Search, Sweep},
 };
@@ -31,23 +32,23 @@ pub(in crate::plan) struct Told {
     /// For each axis the row's number or the place in the range; `None` where the axis did not count.
     places: Vec<Option<f64>>,
     /// More is better; -inf for a run that failed.
-    figure: f64,
+    score: Score,
 }
 
 impl Told {
-    pub(in crate::plan) fn new(space: &Space, parts: &Parts, figure: f64) -> Self {
+    pub(in crate::plan) fn new(space: &Space, parts: &Parts, score: Score) -> Self {
         let places = space.axes().zip(parts).map(|(axis, part)| Some(axis.place(part.as_ref()?))).collect();
-        Self { places, figure: if figure.is_nan() { f64::NEG_INFINITY } else { figure } }
+        Self { places, score: score.or_worst() }
     }
 }
 
-/// How many trials of a search can be proposed, where `figures` are those of the trials by number. All, but of TPE: it goes
-/// on by a batch when every trial before has its figure.
-pub(in crate::plan) fn known(sweep: &Sweep, trials: u64, figures: &[Option<f64>]) -> u64 {
+/// How many trials of a search can be proposed, where `scores` are those of the trials by number. All, but of TPE: it
+/// proposes the next batch when every trial before has its score.
+pub(in crate::plan) fn known(sweep: &Sweep, trials: u64, scores: &[Option<Score>]) -> u64 {
     if sweep.search != Search::Tpe {
         return trials;
     }
-    let told = figures.iter().take_while(|figure| figure.is_some()).count() as u64;
+    let told = scores.iter().take_while(|score| score.is_some()).count() as u64;
     let mut known = sweep.startup_trials.min(trials);
     while known < trials && told >= known {
         known = known.saturating_add(sweep.batch.max(1)).min(trials);
@@ -77,8 +78,8 @@ pub(super) fn place(space: &Space, seed: u64, trial: u64, attempt: u64, told: &[
             .build(estimator, range)
             .expect("settings between 0 and 1");
         for trial in told {
-            // `tpe` takes less for better.
-            optimizer.tell(trial.places[i].unwrap_or(f64::NAN), -trial.figure).expect("places lie in their range");
+            // `tpe` minimises.
+            optimizer.tell(trial.places[i].unwrap_or(f64::NAN), trial.score.cost()).expect("places lie in their range");
         }
         let Ok(asked) = optimizer.ask(&mut draws);
         match &axis.over {
@@ -121,19 +122,20 @@ impl TryRng for Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metric;
 
     #[test]
-    fn a_batch_is_known_when_every_trial_before_it_has_its_figure() {
+    fn a_batch_is_known_when_every_trial_before_it_has_its_score() {
         let sweep = Sweep { search: Search::Tpe, startup_trials: 3, batch: 2, ..Sweep::default() };
-        let known = |figures: &[Option<f64>]| known(&sweep, 8, figures);
-        let done = Some(0.5);
+        let known = |scores: &[Option<Score>]| known(&sweep, 8, scores);
+        let done = Some(Metric::Accuracy.score(0.5));
         assert_eq!(known(&[]), 3);
         assert_eq!(known(&[done, None, done]), 3);
         assert_eq!(known(&[None, done, done, done, done, done]), 3);
         assert_eq!(known(&[done; 3]), 5);
         assert_eq!(known(&[done, done, done, None, done]), 5);
         assert_eq!(known(&[done; 5]), 7);
-        assert_eq!(known(&[Some(f64::NEG_INFINITY); 7]), 8);
+        assert_eq!(known(&[Some(Score::WORST); 7]), 8);
         assert_eq!(known(&[done; 8]), 8);
         assert_eq!((0..8).map(|trial| learns_from(&sweep, trial)).collect::<Vec<_>>(), [0, 1, 2, 3, 3, 5, 5, 7]);
         let random = Sweep { search: Search::Random, ..sweep.clone() };

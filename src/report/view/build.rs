@@ -5,8 +5,7 @@ use super::{
     warnings::warnings,
 };
 use crate::{
-    metrics::{ClassMetrics, Metrics},
-    plan::Metric,
+    metrics::{ClassMetrics, Metric, Metrics, Unit},
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
@@ -33,7 +32,7 @@ impl View {
         let best = analysis.best().map(|i| &input.runs[i]);
         let shown = best.or(input.runs.first());
         let chosen_heading = (analysis.best().is_some() && !chosen_is_shown(input, analysis)).then(|| {
-            let metric = metric_name(analysis.judge.metric);
+            let metric = analysis.judge.metric.name();
             format!("{} {metric} (chooses)", capital(split_name(analysis.judge.split)))
         });
         let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
@@ -55,7 +54,7 @@ impl View {
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
-            ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), metric_name(analysis.judge.metric)),
+            ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), analysis.judge.metric.name()),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
             outcome: pictures.outcome,
@@ -100,14 +99,6 @@ impl View {
 fn chosen_is_shown(input: &ReportInput, analysis: &Analysis) -> bool {
     analysis.judge.metric == Metric::Accuracy
         && analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.judge.split)
-}
-
-pub(in crate::report) fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Accuracy => "accuracy",
-        Metric::MacroF1 => "macro-F1",
-        Metric::Loss => "loss",
-    }
 }
 
 pub(super) fn capital(word: &str) -> String {
@@ -161,17 +152,17 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
         accuracy: format::percent(accuracy),
         interval: format::percent_range(interval),
         rows: format::count(metrics.rows),
-        before: run.before().map(|m| format::percent(m.accuracy)),
+        before: run.before().map(|m| format::percent(m.get(Metric::Accuracy))),
         baseline: format::percent(baseline.accuracy(metrics)),
         baseline_of: baseline.word(),
         baseline_label: name(baseline.label),
-        macro_f1: format::percent(metrics.macro_f1),
+        macro_f1: format::percent(metrics.get(Metric::MacroF1)),
     })
 }
 
 fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let mut out = Vec::new();
-    let (on, by) = (split_name(analysis.judge.split), metric_name(analysis.judge.metric));
+    let (on, by) = (split_name(analysis.judge.split), analysis.judge.metric.name());
     let n = analysis.ranked.len();
     let seeds = match analysis.has_seeds() && analysis.groups.len() > 1 {
         true => {
@@ -216,10 +207,8 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let record = &run.run;
     let metrics = record.final_metrics.as_ref();
     let share = |f: fn(&Metrics) -> f64| metrics.map_or(format::NOTHING.into(), |m| format::percent(f(m)));
-    let chosen = analysis.scores[i].map_or(format::NOTHING.into(), |score| match analysis.judge.metric {
-        Metric::Loss => format::loss(-score.figure),
-        Metric::Accuracy | Metric::MacroF1 => format::percent(score.figure),
-    });
+    let metric = analysis.judge.metric;
+    let chosen = analysis.scores[i].map_or(format::NOTHING.into(), |judged| metric.text(metric.value(judged.score)));
     let state = match record.failure {
         Some(kind) if record.state == RunState::Failed => format!("failed ({})", failure_name(kind)),
         _ => state_name(record.state).to_string(),
@@ -234,12 +223,12 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
             true => format::count(record.steps),
             false => format!("{} of {}", format::count(record.steps), format::count(record.total_steps)),
         },
-        accuracy: share(|m| m.accuracy),
+        accuracy: share(|m| m.get(Metric::Accuracy)),
         interval: metrics.map_or(String::new(), |m| format::percent_range(with_interval(m).1)),
         chosen,
-        macro_f1: share(|m| m.macro_f1),
+        macro_f1: share(|m| m.get(Metric::MacroF1)),
         loss: match (metrics, record.last_loss) {
-            (Some(m), _) => format::loss(m.loss),
+            (Some(m), _) => format::loss(m.get(Metric::Loss)),
             (None, Some(loss)) => format!("{} (training)", format::loss(loss)),
             (None, None) => format::NOTHING.into(),
         },
@@ -268,11 +257,11 @@ fn points_of_half(half: f64) -> String {
 
 fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
     let Some(mean) = mean else { return format::NOTHING.into() };
-    match (metric, mean.half) {
-        (Metric::Loss, Some(half)) => format!("{} ± {half:.4}", format::loss(mean.mean)),
-        (Metric::Loss, None) => format::loss(mean.mean),
-        (_, Some(half)) => format!("{} ± {}", format::percent(mean.mean), points_of_half(half)),
-        (_, None) => format::percent(mean.mean),
+    let text = metric.text(mean.mean);
+    match (metric.info().unit, mean.half) {
+        (_, None) => text,
+        (Unit::Share, Some(half)) => format!("{text} ± {}", points_of_half(half)),
+        (Unit::Nats, Some(half)) => format!("{text} ± {}", format::loss(half)),
     }
 }
 

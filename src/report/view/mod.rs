@@ -4,7 +4,6 @@ mod build;
 mod warnings;
 
 use super::environment::Place;
-pub(super) use build::metric_name;
 pub use warnings::WarningGroup;
 
 /// A report.

@@ -1,11 +1,10 @@
 //! What is found again, and what happens when the file or its user misbehaves.
 
-use rusqlite::params;
 
 use super::*;
 use crate::{
     event::Prediction,
-    metrics::{Metrics, Probabilities, Scored},
+    metrics::{Metric, Metrics, Probabilities, Scored},
 };
 
 #[test]
@@ -219,10 +218,11 @@ fn macro_f1_of_earlier_versions_is_read_as_it_is_defined_now() {
         ("[[2,0,0,0],[0,0,0,0],[0,0,0,0],[0,0,0,2]]", 0.5, 1.0),
         ("[]", 0.25, 0.25),
     ] {
-        let sql = "UPDATE evals SET confusion = ?1, macro_f1 = ?2";
-        store.write(|tx| tx.execute(sql, params![confusion, old])).unwrap();
-        assert_eq!(store.evals("k").unwrap()[0].metrics.macro_f1, now, "{confusion}");
-        assert_eq!(store.run("k").unwrap().final_metrics.unwrap().macro_f1, now, "{confusion}");
+        let sql = "UPDATE metrics SET value = ?1 WHERE metric = 'macro_f1'";
+        store.write(|tx| tx.execute(sql, [old])).unwrap();
+        store.write(|tx| tx.execute("UPDATE evals SET confusion = ?1", [confusion])).unwrap();
+        assert_eq!(store.evals("k").unwrap()[0].metrics.get(Metric::MacroF1), now, "{confusion}");
+        assert_eq!(store.run("k").unwrap().final_metrics.unwrap().get(Metric::MacroF1), now, "{confusion}");
     }
 }
 

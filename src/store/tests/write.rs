@@ -1,6 +1,7 @@
 //! What is stored, and what takes whose place.
 
 use super::*;
+use crate::metrics::Metric;
 
 #[test]
 fn a_run_from_plan_to_end() {
@@ -72,7 +73,7 @@ fn what_is_not_finite_is_stored_and_read_back() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let mut sick = metrics(2);
-    sick.loss = f64::NAN;
+    sick.set(Metric::Loss, f64::NAN);
     let mut prediction = prediction(0, "x");
     prediction.probabilities = vec![f32::NAN, 0.5].into();
     let events = [
@@ -93,7 +94,7 @@ fn what_is_not_finite_is_stored_and_read_back() {
     let steps = store.steps("k").unwrap();
     assert!(steps[0].loss == f64::INFINITY && steps[1].loss.is_nan());
     let run = store.run("k").unwrap();
-    assert!(run.last_loss.unwrap().is_nan() && run.final_metrics.as_ref().unwrap().loss.is_nan());
+    assert!(run.last_loss.unwrap().is_nan() && run.final_metrics.as_ref().unwrap().get(Metric::Loss).is_nan());
     assert_eq!((run.state, run.failure), (RunState::Failed, Some(FailureKind::Diverged)));
     assert_eq!(run.message.as_deref(), Some("loss at step 2"));
     let stored = store.predictions("k", Split::Test).unwrap();

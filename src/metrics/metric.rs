@@ -1,0 +1,239 @@
+//! The metrics there are: what each is called, what it is measured in, and which direction is better. Nothing else knows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::format;
+
+/// A number that says how well a model classifies the rows of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Mean cross-entropy in nats, without label smoothing or class weights.
+    Loss,
+    /// Share of the rows whose predicted label is right.
+    Accuracy,
+    /// Mean F1 of the classes that occur in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
+    MacroF1,
+    /// Expected calibration error: mean |confidence − accuracy| over ten equal-width bins, weighted by rows (Guo et al. 2017).
+    CalibrationError,
+}
+
+/// What a metric is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A share from 0 to 1, shown as a percentage.
+    Share,
+    /// Natural units of information.
+    Nats,
+}
+
+/// Which values are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// Higher ones.
+    Higher,
+    /// Lower ones.
+    Lower,
+}
+
+/// What is known of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MetricInfo {
+    /// In specs, in the database and in JSON.
+    pub id: &'static str,
+    /// In sentences and tables.
+    pub name: &'static str,
+    /// Where there is little space.
+    pub short: &'static str,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// Which values are better.
+    pub better: Better,
+    /// The lowest and the highest value it can have.
+    pub range: (f64, f64),
+}
+
+impl MetricInfo {
+    const fn share(id: &'static str, name: &'static str, short: &'static str, better: Better) -> Self {
+        Self { id, name, short, unit: Unit::Share, better, range: (0.0, 1.0) }
+    }
+}
+
+impl Metric {
+    /// All of them, in the order of tables.
+    pub const ALL: [Self; 4] = [Self::Loss, Self::Accuracy, Self::MacroF1, Self::CalibrationError];
+
+    /// Ids of those that a checkpoint can be chosen by (`checkpoint.metric`).
+    pub const CHOOSING: [&str; 3] = [Self::Accuracy.info().id, Self::MacroF1.info().id, Self::Loss.info().id];
+
+    /// What is known of it.
+    pub const fn info(self) -> MetricInfo {
+        match self {
+            Self::Loss => MetricInfo {
+                id: "loss",
+                name: "loss",
+                short: "loss",
+                unit: Unit::Nats,
+                better: Better::Lower,
+                range: (0.0, f64::INFINITY),
+            },
+            Self::Accuracy => MetricInfo::share("accuracy", "accuracy", "acc", Better::Higher),
+            Self::MacroF1 => MetricInfo::share("macro_f1", "macro-F1", "F1", Better::Higher),
+            Self::CalibrationError => MetricInfo::share("calibration_error", "calibration error", "ECE", Better::Lower),
+        }
+    }
+
+    /// What it is called in sentences and tables.
+    pub const fn name(self) -> &'static str {
+        self.info().name
+    }
+
+    /// A value for people: `91.3%`, `0.2841`.
+    pub fn text(self, value: f64) -> String {
+        match self.info().unit {
+            Unit::Share => format::percent(value),
+            Unit::Nats => format::loss(value),
+        }
+    }
+
+    /// A value with an interval: `91.3% (90.1–92.4)`.
+    pub fn text_with(self, value: f64, (low, high): (f64, f64)) -> String {
+        let text = self.text(value);
+        match self.info().unit {
+            Unit::Share => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
+            Unit::Nats => format!("{text} ({}–{})", format::loss(low), format::loss(high)),
+        }
+    }
+
+    /// How good a value is.
+    pub fn score(self, value: f64) -> Score {
+        match self.info().better {
+            Better::Higher => Score(value),
+            Better::Lower => Score(-value),
+        }
+    }
+
+    /// The value that has this score.
+    pub fn value(self, score: Score) -> f64 {
+        match self.info().better {
+            Better::Higher => score.0,
+            Better::Lower => -score.0,
+        }
+    }
+}
+
+/// How good a value of a metric is: of two scores of one metric the higher is better. [`Metric::score`] makes it,
+/// [`Metric::value`] gives the value back.
+///
+/// Written down it is a plain number: the value, negated where lower values are better.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Score(f64);
+
+impl Score {
+    /// Of a run that failed.
+    pub const WORST: Self = Self(f64::NEG_INFINITY);
+
+    /// The score, or [`Self::WORST`] where the metric is not a number.
+    #[must_use]
+    pub fn or_worst(self) -> Self {
+        if self.0.is_nan() { Self::WORST } else { self }
+    }
+
+    /// Whether it is a number, and not that of a failed run.
+    pub fn is_finite(self) -> bool {
+        self.0.is_finite()
+    }
+
+    /// How much better than another.
+    pub fn above(self, other: Self) -> f64 {
+        self.0 - other.0
+    }
+
+    /// Whether two may be of the same model: a device may give slightly other numbers when an evaluation is repeated, another
+    /// run gives quite others.
+    pub fn is_near(self, other: Self) -> bool {
+        let (a, b) = (self.0, other.0);
+        a == b || (a - b).abs() <= 1e-3 * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
+    }
+
+    /// A number that is the lower the better, for what minimises.
+    pub fn cost(self) -> f64 {
+        -self.0
+    }
+
+    /// The mean of scores; none of none.
+    pub fn mean(scores: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let (sum, count) = scores.into_iter().fold((0.0, 0u32), |(sum, count), score| (sum + score.0, count + 1));
+        (count > 0).then(|| Self(sum / f64::from(count)))
+    }
+
+    /// The middle of scores in any order, or the mean of the two in the middle; none of none.
+    pub fn median(mut scores: Vec<Self>) -> Option<Self> {
+        scores.sort_by(Self::total_cmp);
+        let middle = scores.len() / 2;
+        match scores.len() {
+            0 => None,
+            odd if odd % 2 == 1 => Some(scores[middle]),
+            // Halves first: two huge losses do not overflow.
+            _ => Some(Self(scores[middle - 1].0 / 2.0 + scores[middle].0 / 2.0)),
+        }
+    }
+
+    /// An order of all scores, the worst first.
+    pub fn total_cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+
+    /// The same to twelve digits: means of the same values summed in another order may differ in their last bits.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        Self((self.0 * 1e12).round())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_the_serialised_names_and_parse_back() {
+        for metric in Metric::ALL {
+            let id = serde_json::to_value(metric).unwrap();
+            assert_eq!(id, metric.info().id);
+            assert_eq!(serde_json::from_value::<Metric>(id).unwrap(), metric);
+        }
+    }
+
+    #[test]
+    fn a_better_value_has_the_higher_score_and_every_score_its_value() {
+        let better = [(Metric::Loss, 0.2, 0.3), (Metric::Accuracy, 0.9, 0.8), (Metric::MacroF1, 0.9, 0.8)];
+        for (metric, good, bad) in better.into_iter().chain([(Metric::CalibrationError, 0.01, 0.2)]) {
+            assert!(metric.score(good) > metric.score(bad), "{metric:?}");
+            assert!(metric.score(good).above(metric.score(bad)) > 0.0, "{metric:?}");
+            assert!(metric.score(good).cost() < metric.score(bad).cost(), "{metric:?}");
+            assert_eq!(metric.value(metric.score(good)), good, "{metric:?}");
+            assert!(metric.score(bad) > Score::WORST, "{metric:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_shown_in_their_unit() {
+        assert_eq!(Metric::Loss.text(0.28412), "0.2841");
+        assert_eq!(Metric::MacroF1.text(0.5), "50.0%");
+        assert_eq!(Metric::Accuracy.text_with(0.913, (0.901, 0.9242)), "91.3% (90.1–92.4)");
+        assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
+    }
+
+    #[test]
+    fn means_and_medians_of_scores() {
+        let scores = |values: &[f64]| values.iter().map(|v| Metric::Loss.score(*v)).collect::<Vec<_>>();
+        let value = |score: Option<Score>| score.map(|score| Metric::Loss.value(score));
+        assert_eq!(value(Score::mean(scores(&[0.25, 0.5, 0.75]))), Some(0.5));
+        assert_eq!(value(Score::median(scores(&[9.0, 0.5, 0.25]))), Some(0.5));
+        assert_eq!(value(Score::median(scores(&[1.0, 0.25, 0.5, 0.125]))), Some(0.375));
+        assert_eq!(value(Score::median(scores(&[1.7e308, 1.7e308]))), Some(1.7e308));
+        assert_eq!((Score::mean([]), Score::median(vec![])), (None, None));
+        assert_eq!(Metric::Loss.score(f64::NAN).or_worst(), Score::WORST);
+    }
+}
