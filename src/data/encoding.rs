@@ -294,8 +294,11 @@ fn advice(path: &Path, found: &Finding) -> String {
     }
 }
 
-/// The command that makes a file UTF-8.
+/// The command that makes a file UTF-8; for what has no file, a filter.
 fn convert(path: &Path, from: &str, mark: bool) -> String {
+    if !path.is_file() {
+        return format!("iconv -f {from} -t UTF-8");
+    }
     let name = path.file_name().unwrap_or_default().display();
     match mark {
         true => format!("tail -c +4 {} | iconv -f {from} -t UTF-8 > utf8-{name}", quoted(path)),
@@ -348,6 +351,16 @@ mod tests {
         assert_eq!(finding(&all(&[&utf8(4), GB[0], &utf8(3), GB[1]])), lines(&[5, 9], true, false));
         assert_eq!(finding(&all(&[&utf8(4), GB[0], &utf8(3)])), lines(&[5], true, false));
         assert_eq!(finding(&all(&[&utf8(4), b"caf\xE9\n", &utf8(3)])), lines(&[5], false, false));
+    }
+
+    #[test]
+    fn what_has_no_file_is_converted_by_a_filter() {
+        let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+        assert!(convert(file.path(), "UTF-16", false).contains(&format!("UTF-8 '{}' > utf8-", file.path().display())));
+        assert!(convert(file.path(), "UTF-16", true).starts_with("tail -c +4 '"));
+        for name in ["standard input", "/dev/fd/63"] {
+            assert_eq!(convert(Path::new(name), "UTF-16", false), "iconv -f UTF-16 -t UTF-8");
+        }
     }
 
     #[test]
