@@ -1,6 +1,5 @@
 //! What is found again, and what happens when the file or its user misbehaves.
 
-
 use super::*;
 use crate::{
     event::Prediction,
