@@ -4,6 +4,7 @@ mod always;
 mod confusion;
 mod metric;
 mod probabilities;
+mod rank;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub use confusion::Confusion;
 use confusion::ratio;
 pub use metric::{Better, Metric, MetricInfo, Score, Unit};
 pub use probabilities::Probabilities;
+pub use rank::{Judged, better_first};
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     event::{Event, Outcome, Split, When},
     format::{names, percent},
-    metrics::{Metric, Metrics, Score},
+    metrics::{Judged, Metric, Metrics},
     plan::Keep,
     store::RunState,
 };
@@ -29,8 +29,8 @@ pub(super) struct Member {
     pub begun: bool,
     /// Seconds that it has trained.
     pub trained_s: f64,
-    /// The score that the kept weights have by now, the split and the step that it was measured at.
-    score: Option<(Split, Score, u64)>,
+    /// How good the kept weights are by now, the split and the step that it was measured at.
+    judged: Option<(Split, Judged, u64)>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// An evaluation under way: part of the data, share done.
@@ -51,7 +51,7 @@ impl Member {
             step_cost: 1.0,
             begun: false,
             trained_s: 0.0,
-            score: None,
+            judged: None,
             result: None,
             evaluating: None,
             reason: None,
@@ -152,13 +152,13 @@ impl Member {
         if when == When::Before || split != self.view.chooses() {
             return;
         }
-        let score = metrics.score(self.metric);
+        let judged = Judged::new(metrics, self.metric);
         // The last weights are kept unless the best are asked for: a better score of earlier ones would promise too much.
         let kept = when == When::After
             || self.keep != Keep::Best
-            || self.score.is_none_or(|(on, best, _)| on != split || score > best);
+            || self.judged.is_none_or(|(on, best, _)| on != split || judged.score > best.score);
         if kept {
-            self.score = Some((split, score, step));
+            self.judged = Some((split, judged, step));
         }
     }
 }
@@ -195,10 +195,10 @@ impl TrialView<'_> {
     }
 
     /// Mean of what its runs were measured to have, and how many were.
-    pub fn score(&self) -> Option<(Score, usize)> {
-        let scores =
-            || self.members.iter().filter_map(|m| m.score).map(|(_, score, _)| score).filter(|s| s.is_finite());
-        Some((Score::mean(scores())?, scores().count()))
+    pub fn judged(&self) -> Option<(Judged, usize)> {
+        let known = self.members.iter().filter_map(|m| m.judged).map(|(_, judged, _)| judged);
+        let known: Vec<Judged> = known.filter(|judged| judged.score.is_finite()).collect();
+        Some((Judged::mean(&known)?, known.len()))
     }
 
     /// The metric that its runs are compared by.
@@ -208,16 +208,16 @@ impl TrialView<'_> {
 
     /// What its values are called.
     pub fn heading(&self) -> Option<String> {
-        self.members.iter().find_map(|m| Some(heading(m.score?.0, m.metric, m.keep)))
+        self.members.iter().find_map(|m| Some(heading(m.judged?.0, m.metric, m.keep)))
     }
 
     /// `dev accuracy 90.0% at step 24 of 108 (3 of 3 seeds)`.
     pub fn result(&self) -> Option<String> {
-        let (score, n) = self.score()?;
-        let first = self.members.iter().find(|m| m.score.is_some())?;
-        let (split, _, step) = first.score?;
+        let (judged, n) = self.judged()?;
+        let first = self.members.iter().find(|m| m.judged.is_some())?;
+        let (split, _, step) = first.judged?;
         let metric = first.metric;
-        let mut text = format!("{} {} {}", split_name(split), metric.name(), metric.text(metric.value(score)));
+        let mut text = format!("{} {} {}", split_name(split), metric.name(), metric.text(metric.value(judged.score)));
         if self.standing() != Standing::Completed {
             text += &format!(" at step {step} of {}", first.view.total_steps);
         }
@@ -249,7 +249,7 @@ impl TrialView<'_> {
             // Of an evaluation of all its steps the state is told, unless others of its seeds are still to come.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            figure: self.score().map(|(score, _)| metric.text(metric.value(score))),
+            figure: self.judged().map(|(judged, _)| metric.text(metric.value(judged.score))),
             elapsed_s: Some(elapsed).filter(|s| *s > 0.0),
             left_s: at_work().filter_map(|m| m.view.left_s()).reduce(f64::max),
             reason: match standing {

@@ -1,10 +1,7 @@
 //! What is known of several runs at once: how each trial stands, which leads, and how long the whole will take. Pure: events
 //! and the time in, lines and a table out.
 
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
-};
+use std::collections::{HashMap, HashSet};
 
 use super::{
     PlannedSweep, RunInfo,
@@ -16,7 +13,7 @@ use super::{
 use crate::{
     event::Event,
     format::{duration, names},
-    metrics::Score,
+    metrics::better_first,
     plan::{Budget, Prune},
 };
 
@@ -230,14 +227,13 @@ impl Sweep {
                 (_, Standing::Pending | Standing::Pruned) => 4,
             };
             // What runs, failed or waits for its turn stays in the order of the plan.
-            let score = trials[i].score().filter(|_| standing == 2).map_or(Score::WORST, |(score, _)| score);
-            (standing, score)
+            (standing, trials[i].judged().filter(|_| standing == 2).map(|(judged, _)| judged))
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].standing() != Standing::Pruned).collect();
         shown.sort_by(|&a, &b| {
-            let ((standing_a, score_a), (standing_b, score_b)) = (rank(a), rank(b));
+            let ((standing_a, a_is), (standing_b, b_is)) = (rank(a), rank(b));
             let numbers = trials[a].number.cmp(&trials[b].number);
-            standing_a.cmp(&standing_b).then(score_b.total_cmp(&score_a)).then(numbers)
+            standing_a.cmp(&standing_b).then(better_first(a_is, b_is)).then(numbers)
         });
         let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
         let best = leader.and_then(|i| Some(format!("best so far: {}  {}", short[i], trials[i].result()?)));
@@ -315,13 +311,13 @@ impl Sweep {
 /// The trial with the best score, those measured in all their seeds before others; not one that is out.
 fn leader(trials: &[TrialView]) -> Option<usize> {
     let score = |i: usize| {
-        let (score, n) = trials[i].score()?;
+        let (judged, n) = trials[i].judged()?;
         let out = matches!(trials[i].standing(), Standing::Failed | Standing::Pruned);
-        (!out).then_some((n == trials[i].members.len(), score))
+        (!out).then_some((n == trials[i].members.len(), judged))
     };
     let scored = (0..trials.len()).filter_map(|i| Some((score(i)?, i)));
-    let best = scored.max_by(|((whole_a, a), i), ((whole_b, b), j)| {
-        whole_a.cmp(whole_b).then(a.total_cmp(b)).then(Reverse(i).cmp(&Reverse(j)))
+    let best = scored.min_by(|((whole_a, a), i), ((whole_b, b), j)| {
+        whole_b.cmp(whole_a).then(better_first(Some(*a), Some(*b))).then(i.cmp(j))
     });
     best.map(|(_, i)| i)
 }

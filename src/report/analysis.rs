@@ -4,10 +4,10 @@
 use super::{
     input::{ReportInput, RunInput},
     leaderboard::{Mean, mean, ranked},
-    trials::{Judge, Judged, better_first},
+    trials::Judge,
 };
 use crate::{
-    metrics::{Metric, Metrics},
+    metrics::{Judged, Metric, Metrics, better_first},
     stats::{MeansDiffer, Paired, Sample, welch},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::trials::{Judge, better_first, common_name, grouped, trial};
+use super::trials::{Judge, common_name, grouped, trial};
 use crate::{
     event::Split,
-    metrics::{Metric, Metrics, Unit},
+    metrics::{Metric, Metrics, Unit, better_first},
     stats::{Interval, Sample, wilson},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,

@@ -1,13 +1,13 @@
 //! Which runs belong together, and by what each is judged. Pure functions of records.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
-    metrics::{Metric, Metrics, Score},
+    metrics::{Judged, Metric, Metrics},
     plan::{Keep, RunConfig},
     store::{EvalRecord, RunRecord},
 };
@@ -49,27 +49,8 @@ impl Judge {
 
     /// The standing of some measurements: their means.
     pub fn judged(&self, measured: &[&Metrics]) -> Option<Judged> {
-        let mean = |metric: Metric| Score::mean(measured.iter().map(|m| m.score(metric)));
-        Some(Judged { score: mean(self.metric)?, by_loss: mean(Metric::Loss)? })
+        Judged::mean(&measured.iter().map(|m| Judged::new(m, self.metric)).collect::<Vec<_>>())
     }
-}
-
-/// How good a run or a trial is by its judge.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judged {
-    /// By the judge's metric.
-    pub score: Score,
-    /// By the loss on the same rows, which decides between equal scores.
-    pub by_loss: Score,
-}
-
-/// The order of runs and trials, best first: the higher score, of equal ones the better loss; none last. What is equal in both
-/// stays in the order that it came in, which is the plan's.
-pub fn better_first(a: Option<Judged>, b: Option<Judged>) -> Ordering {
-    let score = |judged: Option<Judged>| judged.map_or(Score::WORST, |j| j.score.rounded());
-    // A loss that is not a number is the worst, above none at all.
-    let by_loss = |judged: Option<Judged>| judged.map_or(Score::WORST, |j| j.by_loss.or_worst());
-    score(b).total_cmp(&score(a)).then(by_loss(b).total_cmp(&by_loss(a)))
 }
 
 /// Positions of what is equal, in the order of the first of each.
@@ -151,22 +132,5 @@ mod tests {
             with(1, 1, 8, 50, 1e-5), // another split
         ];
         assert_eq!(grouped(runs.iter().map(trial)), [vec![0, 1], vec![2], vec![3], vec![4]]);
-    }
-
-    #[test]
-    fn equal_scores_go_by_loss_and_equal_losses_stay_in_the_plans_order() {
-        let score = |accuracy, loss| {
-            Some(Judged { score: Metric::Accuracy.score(accuracy), by_loss: Metric::Loss.score(loss) })
-        };
-        let order = |scores: &[Option<Judged>]| {
-            let mut order: Vec<usize> = (0..scores.len()).collect();
-            order.sort_by(|&a, &b| better_first(scores[a], scores[b]));
-            order
-        };
-        assert_eq!(order(&[score(0.9, 0.3), score(0.9, 0.2), score(0.95, 0.9), None]), [2, 1, 0, 3]);
-        assert_eq!(order(&[score(0.9, 0.3), score(0.9, 0.3), score(0.9, 0.3)]), [0, 1, 2]);
-        // The mean of 0.1, 0.2 and 0.3 is not to the bit that of 0.3, 0.2 and 0.1.
-        assert_eq!(order(&[score((0.1 + 0.2) + 0.3, 0.3), score((0.3 + 0.2) + 0.1, 0.2)]), [1, 0]);
-        assert_eq!(order(&[score(0.9, f64::NAN), score(0.9, 5.0)]), [1, 0]);
     }
 }

@@ -127,6 +127,36 @@ fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() 
     assert_eq!(best, "best so far: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
 }
 
+/// As on the leaderboard.
+#[test]
+fn of_equal_scores_the_one_with_the_better_loss_leads() {
+    let with_loss = |loss: f64| {
+        let Event::EvalCompleted { when, step, epoch, split, mut metrics, elapsed_s } =
+            eval(When::During, 4, Split::Dev, 3)
+        else {
+            unreachable!("it is an evaluation")
+        };
+        metrics.set(Metric::Loss, loss);
+        Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s }
+    };
+    for (losses, leader) in [([0.5, 0.25, 0.75], 2), ([0.25, 0.5, 0.25], 1), ([0.5, 0.5, 0.125], 3)] {
+        let mut sweep = Sweep::default();
+        sweep.planned(&plan(&[1, 2, 3].map(|i| planned(i, RunState::Pending)), 0));
+        for (i, loss) in (1..).zip(losses) {
+            tell(
+                &mut sweep,
+                i,
+                1.0,
+                &[started(), step(4, 0.5), with_loss(loss), finished(Outcome::Paused { step: 4 })],
+            );
+        }
+        let board = sweep.board(2.0);
+        let best = format!("best so far: lr={leader}e-5  dev accuracy 75.0% at step 4 of 10");
+        assert_eq!(board.best.as_deref(), Some(best.as_str()), "{losses:?}");
+        assert_eq!(board.rows[0].values, [format!("{leader}e-5")], "{losses:?}");
+    }
+}
+
 #[test]
 fn seeds_are_one_row_with_the_mean_of_their_figures() {
     let mut sweep = Sweep::default();
