@@ -155,7 +155,7 @@ fn state(trial: &Trial, detail: Detail) -> String {
     let state = word(&trial.state);
     let text = match (trial.runs.len(), trial.state, trial.step) {
         _ if detail != Detail::Full => state,
-        (_, RunState::Pruned, Some((step, total))) => format!("{state} at step {step} of {total}"),
+        (_, RunState::Pruned, Some((_, total))) => format!("{state} at step {} of {total}", trial.steps),
         (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
         _ => state,
     };

@@ -25,6 +25,9 @@ use super::{
     reader::Reader,
 };
 
+/// Runs up to which each that is not run again has a line of its own.
+const SKIPPED: usize = 10;
+
 /// Run what is not yet done; resumes what was interrupted; safe to repeat.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper run experiments/quickstart.toml\n  \
@@ -193,8 +196,9 @@ impl Run {
                         "metrics": record.final_metrics,
                     }))?
                 }
-                false if global.quiet => {}
-                false => out.line(format!("{}  {name}: {why}", format::short(key)))?,
+                // Of more the last line says how many there are.
+                false if global.quiet || skipped.len() > SKIPPED => {}
+                false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
             }
         }
         if out.json { Ok(()) } else { conclude(store, experiment, tally, out) }

@@ -47,6 +47,8 @@ pub struct Trial {
     pub loss: Option<f64>,
     /// The step that the figure is of, the earliest of its runs, and the steps of a whole run.
     pub step: Option<(u64, u64)>,
+    /// The steps that each of its runs has made, at least.
+    pub steps: u64,
     /// Accuracy on the test split.
     pub test_accuracy: Option<Mean>,
     /// Runs of it that were warned of: they predict one class, or are no better than the majority class.
@@ -146,6 +148,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
         let mut trial = one(&members, judge.metric, &measured, several);
         let steps = members.iter().filter_map(|(run, evals)| judge.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
+        trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
         trial.step = steps.min().map(|step| (step, total));
         trial.loss = judged.map(|j| Metric::Loss.value(j.by_loss));
         (judged, group, trial)
@@ -187,6 +190,7 @@ fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metri
         figure: mean(chosen, metric),
         loss: None,
         step: None,
+        steps: 0,
         warned: 0,
         test_accuracy: mean(&tested, Metric::Accuracy),
     }
@@ -248,6 +252,9 @@ mod tests {
                 NewRun { key: &key, name: &name, experiment: "e", config: &config, labels: &labels, total_steps: 9 };
             store.register(&new).unwrap();
             store.start(&key, &Environment::default(), None).unwrap();
+            if *outcome == pruned() {
+                store.append(&key, &[1, 2, 3].map(|i| testing::step(i, 0.5))).unwrap();
+            }
             if let Some(right) = right {
                 let when = if *outcome == Outcome::Completed { When::After } else { When::During };
                 store.append(&key, &[testing::eval(when, 9, Split::Dev, *right)]).unwrap();
@@ -323,6 +330,8 @@ mod tests {
         assert!((third.low.unwrap() - 0.5101).abs() < 1e-4, "{third:?}");
         assert_eq!(board.trials[0].test_accuracy.unwrap().mean, 0.5);
         assert_eq!(board.trials[3].test_accuracy, None);
+        // How far it came is told by its steps, not by the evaluation that it is judged by.
+        assert_eq!((board.trials[3].steps, board.trials[3].step), (3, Some((9, 9))));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Command<'_, '_> {
                 self.tally.already_done += 1;
             }
             RunState::Failed if record.failure == Some(FailureKind::Diverged) && !self.runner.retry => {
-                (self.runner.skipped)(run, "it diverged before and would again (--retry makes it all the same)");
+                (self.runner.skipped)(run, "diverged before and was skipped; --retry runs it again");
                 self.sweep.items[place].failed = true;
                 self.tally.failed += 1;
             }
@@ -145,7 +145,7 @@ impl Command<'_, '_> {
     /// Leaves a run pruned that was pruned before.
     pub(super) fn was_pruned(&mut self, place: usize, record: &RunRecord) {
         let reason = record.message.as_deref().unwrap_or("others did better");
-        let why = format!("pruned before: {reason} (--retry makes it all the same)");
+        let why = format!("pruned before and skipped; --retry runs it to its end ({reason})");
         (self.runner.skipped)(&self.runs[place], &why);
         self.tally.pruned += 1;
         self.end(place);
