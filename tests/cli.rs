@@ -314,7 +314,7 @@ fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
     );
     // Watching needs a terminal, and says so.
     let watch = place.taper(&["list", "--watch"]);
-    assert_eq!(watch.status.code(), Some(1));
+    assert_eq!(watch.status.code(), Some(2));
     assert!(text(&watch.stderr).contains("--watch redraws a terminal"), "{}", text(&watch.stderr));
 }
 

@@ -157,8 +157,9 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
         alone += usize::from(tried.is_some());
         cut += usize::from(halved.is_some());
     }
-    // One or both of the first two; the third finds one slot left, and nobody beside it.
-    assert!((1..=2).contains(&alone) && cut == 3, "{alone} were tried alone, {cut} were cut");
+    // One or both of the first two, which meet the same limit alone. The third has nobody beside it, and may find the memory
+    // that its worker's first run gave back.
+    assert!((1..=2).contains(&alone) && cut >= alone, "{alone} were tried alone, {cut} were cut");
 }
 
 /// Batches of 24,000 tokens, with less and less address space for each process until that does not suffice.
