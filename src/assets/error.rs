@@ -11,7 +11,7 @@ use super::origin::Server;
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// Nothing stands at a path.
-    #[error("{} does not exist; check the path (relative ones start at the current folder)", .0.display())]
+    #[error("{} does not exist; check the path (in a spec, relative paths start at the folder of the spec)", .0.display())]
     NoSuchPath(PathBuf),
     /// A model is a folder.
     #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]

@@ -496,12 +496,14 @@ pub fn request_stop() -> bool {
     STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Makes Ctrl-C a request to stop, answered by `say`; a second one ends the process.
-pub fn catch_signals(say: impl Fn() + Send + 'static) -> Result<()> {
+/// Makes Ctrl-C a request to stop; a second one ends the process. Each is answered by `say`, which is told whether it is not the
+/// first.
+pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
-        if request_stop() {
+        let again = request_stop();
+        say(again);
+        if again {
             std::process::exit(130);
         }
-        say();
     })?)
 }

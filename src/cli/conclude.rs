@@ -30,7 +30,8 @@ pub fn conclude(store: &Store, experiment: &ExperimentRecord, tally: Tally, out:
         (tally.already_done, "done before"),
         (tally.failed, "failed"),
         (tally.pruned, "pruned"),
-        (tally.stopped, "stopped"),
+        (tally.stopped, "interrupted"),
+        (tally.not_started, "not started"),
         (tally.beyond_budget, "left: the sweep's budget is spent"),
         (tally.held, "left: they are compared together with a run that failed"),
     ];
@@ -54,8 +55,8 @@ pub fn conclude(store: &Store, experiment: &ExperimentRecord, tally: Tally, out:
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
-    if tally.stopped > 0 {
-        out.line("the same command goes on where this one stopped")?;
+    if tally.stopped + tally.not_started > 0 {
+        out.line("run the same command again to resume")?;
     } else if measured {
         out.line(format!("next: taper report {}", experiment.name))?;
     }
@@ -130,13 +131,13 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     if let (Some((label, split)), false) = (said, before.is_empty()) {
         let (own, before, share) = (mean(&after), mean(&before), mean(&shares));
         lines.push(format!(
-            "  on {}: {} over before training ({})",
+            "  on {}: {} vs. before training ({})",
             word(&split),
             points(own - before),
             format::percent(before)
         ));
         let text = format!(
-            "{} over always answering `{}` ({})",
+            "{} vs. always answering `{}` ({})",
             points(own - share),
             format::one_line(&label),
             format::percent(share)

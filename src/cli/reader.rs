@@ -40,7 +40,7 @@ impl<W: Write> Lines<W> {
         }
         if let Err(e) = f(&mut self.out) {
             let what = match output::is_closed(&e) {
-                true => "nobody reads the JSON lines any more".to_string(),
+                true => "standard output was closed".to_string(),
                 false => format!("the JSON lines cannot be written ({})", format::io(&e)),
             };
             self.above

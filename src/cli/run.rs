@@ -109,10 +109,13 @@ impl Run {
                 threads()
             ));
         }
-        common::catch_signals(move || {
-            above.say(
-                "stopping after this step, with a checkpoint; once more to stop at once (`taper run` goes on either way)",
-            );
+        common::catch_signals(move |again| {
+            above.say(match again {
+                false => "stopping after this step, with a checkpoint; press Ctrl-C again to stop at once",
+                true => {
+                    "stopped at once: steps since the last checkpoint are lost; run the same command again to resume"
+                }
+            });
         })?;
 
         // Nobody may remove a run that this command is yet to come to.
@@ -151,7 +154,7 @@ impl Run {
                 Err(e) => break Err(e),
             }
             // A search that learns goes on with what these runs have shown.
-            if tally.stopped + tally.beyond_budget + tally.held > 0 || !planner.extend(&store)? {
+            if tally.stopped + tally.not_started + tally.beyond_budget + tally.held > 0 || !planner.extend(&store)? {
                 break Ok(experiment);
             }
         };

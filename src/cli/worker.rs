@@ -10,7 +10,7 @@ use super::{Global, common};
 /// Makes the runs that come in on standard input, until it ends.
 pub fn execute(global: &Global) -> Result<ExitCode> {
     // Ctrl-C in a terminal reaches every process of the command.
-    common::catch_signals(|| {})?;
+    common::catch_signals(|_| {})?;
     // Not locked: locks of standard output are bound to a thread.
     let result = serve(io::stdin(), io::stdout(), global.device, &common::stop_requested);
     // Who gave the orders is gone: so is who would read an error.

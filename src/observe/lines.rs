@@ -235,6 +235,9 @@ impl View {
         let (name, step, took) = (&run.name, self.step, duration(self.elapsed_s));
         let (tone, text) = match outcome {
             Outcome::Completed => (Tone::Success, format!("{name}: completed, {step} steps in {took}")),
+            Outcome::Interrupted if step == 0 => {
+                (Tone::Warning, format!("{name}: interrupted before the first step; the same command starts it again"))
+            }
             Outcome::Interrupted => {
                 let text =
                     format!("{name}: interrupted after step {step}; the same command goes on from {}", self.from());

@@ -127,7 +127,10 @@ pub fn fit<'a>(
     })?;
     match fit.run() {
         Err(TrainError::StopRequested) => {
-            fit.save()?;
+            // Before the first step there is nothing to resume, and the evaluation that a state builds on may be cut short.
+            if fit.state.step > 0 {
+                fit.save()?;
+            }
             Ok(Outcome::Interrupted)
         }
         Err(e) => Err(e),

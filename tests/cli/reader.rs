@@ -31,7 +31,7 @@ fn a_run_whose_json_nobody_reads_any_more_stops_with_a_checkpoint_and_goes_on() 
     place.ok(&[&longer[..], &["--runs", "calm"]].concat());
     let (code, said) = read_lines(&place, &[&longer[..], &["--json"]].concat(), 20);
     assert_eq!(code, 130, "{said}");
-    assert!(said.contains("nobody reads the JSON lines any more: stopping after this step"), "{said}");
+    assert!(said.contains("standard output was closed: stopping after this step"), "{said}");
     let stopped = states(&place, "runs");
     assert!(
         matches!(&stopped[..], [(state, step)] if state == "interrupted" && step.as_u64() > Some(0)),

@@ -164,12 +164,18 @@ impl Command<'_, '_> {
                 self.prune(place, reason)?;
             }
         }
-        let left = self.sweep.items.iter().filter(|item| item.standing != Standing::Ended).count();
-        *(match (stopped, spent) {
-            (true, _) => &mut self.tally.stopped,
-            (_, true) => &mut self.tally.beyond_budget,
-            _ => &mut self.tally.held,
-        }) += left;
+        for place in (0..self.runs.len()).filter(|&place| self.sweep.items[place].standing != Standing::Ended) {
+            // One that was done before may not have been looked at yet.
+            let state = self.store.known(&self.runs[place].key)?.map(|record| record.state);
+            *(match (state, stopped, spent) {
+                (Some(RunState::Completed), ..) => &mut self.tally.already_done,
+                (Some(RunState::Pruned), ..) => &mut self.tally.pruned,
+                (None | Some(RunState::Pending), true, _) => &mut self.tally.not_started,
+                (_, true, _) => &mut self.tally.stopped,
+                (_, _, true) => &mut self.tally.beyond_budget,
+                _ => &mut self.tally.held,
+            }) += 1;
+        }
         Ok(())
     }
 

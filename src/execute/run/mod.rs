@@ -39,8 +39,10 @@ pub struct Tally {
     pub failed: usize,
     /// Ended before their time by the sweep's rule, now or before.
     pub pruned: usize,
-    /// Not begun or not ended, because of a request to stop.
+    /// Not ended, because of a request to stop.
     pub stopped: usize,
+    /// Not begun, because of a request to stop.
+    pub not_started: usize,
     /// Not begun or not ended, because the sweep's budget is spent.
     pub beyond_budget: usize,
     /// Not ended, because they are compared together with a run that failed.
@@ -54,6 +56,7 @@ impl std::ops::AddAssign for Tally {
         self.failed += other.failed;
         self.pruned += other.pruned;
         self.stopped += other.stopped;
+        self.not_started += other.not_started;
         self.beyond_budget += other.beyond_budget;
         self.held += other.held;
     }
