@@ -54,6 +54,11 @@ bench-store *ARGS:
 numbers *ARGS:
     cargo bench --bench numbers -- {{ ARGS }}
 
+# Mutate what taper reads, from the kept corpus: just fuzz spec|data|tokenizer|weights|lock|checkpoint (needs cargo-fuzz)
+fuzz TARGET SECONDS="1200":
+    mkdir -p fuzz/corpus && tar -xf fuzz/corpora.tar.xz -C fuzz/corpus --skip-old-files
+    cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run -O -a -s none --fuzz-dir . {{ TARGET }} -- -max_total_time={{ SECONDS }} -timeout=60
+
 # Where the time of a step goes, kernel by kernel: just profile experiments/quickstart.toml --set train.precision=bf16
 profile SPEC *ARGS:
     cargo bench --bench profile -- {{ SPEC }} {{ ARGS }}
