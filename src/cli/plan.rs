@@ -11,7 +11,7 @@ use taper::{
     format, metrics,
     plan::Estimate,
     spec::LoadedSpec,
-    store::{RunRecord, RunState},
+    store::RunState,
     warning,
 };
 
@@ -22,7 +22,7 @@ use super::{
     method::Method,
     order,
     output::Output,
-    standing::{Standing, Stored},
+    standing::{LeftOver, Standing, Stored},
 };
 
 /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
@@ -142,7 +142,7 @@ fn left(line: &Line) -> f64 {
 fn print(
     planner: &Planner,
     lines: &[Line],
-    left_over: &[(&RunRecord, String)],
+    left_over: &[LeftOver<'_>],
     method: &Method,
     out: &mut Output,
 ) -> Result<()> {
@@ -329,7 +329,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
 fn document(
     spec: &LoadedSpec,
     lines: &[Line],
-    left_over: &[(&RunRecord, String)],
+    left_over: &[LeftOver<'_>],
     method: &Method,
 ) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {

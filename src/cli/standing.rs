@@ -12,6 +12,9 @@ use taper::{
 
 use super::common;
 
+/// A run of the last plan that this one no longer has, with its name there.
+pub type LeftOver<'a> = (&'a RunRecord, String);
+
 /// What the store knows of a spec's runs.
 #[derive(Default)]
 pub struct Stored {
@@ -56,7 +59,7 @@ impl Stored {
         &self,
         runs: &[Prepared],
         at: Option<(&Store, &Path)>,
-    ) -> Result<(Vec<Standing>, Vec<(&RunRecord, String)>)> {
+    ) -> Result<(Vec<Standing>, Vec<LeftOver<'_>>)> {
         let planned: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
         let record = |key: &str| self.runs.iter().find(|record| record.key == key);
         // Of the last plan, what this one does not hold: each is either what a changed run was, or left over.

@@ -150,8 +150,7 @@ struct Survey {
 impl Survey {
     fn of(mut reader: impl BufRead) -> io::Result<Self> {
         const MARK: &[u8] = "\u{feff}".as_bytes();
-        let mut survey = Self::default();
-        survey.mark = reader.fill_buf()?.starts_with(MARK);
+        let mut survey = Self { mark: reader.fill_buf()?.starts_with(MARK), ..Self::default() };
         if survey.mark {
             reader.consume(MARK.len());
         }

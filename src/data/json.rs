@@ -134,7 +134,7 @@ impl JsonRows {
     }
 
     pub(super) fn check_columns(&self) -> Result<(), DataError> {
-        let missing = |column: &String, key| self.missing("no object has a field", column, key);
+        let missing = |column: &str, key| self.missing("no object has a field", column, key);
         match &self.columns {
             _ if self.fields.is_empty() => Ok(()), // no object was read
             Columns { text, .. } if !self.seen.text => Err(missing(text, "text_column")),
@@ -143,11 +143,11 @@ impl JsonRows {
         }
     }
 
-    fn missing(&self, what: &'static str, column: &String, key: &str) -> DataError {
+    fn missing(&self, what: &'static str, column: &str, key: &str) -> DataError {
         DataError::Column {
             path: self.path.clone(),
             what,
-            column: column.as_str().into(),
+            column: column.into(),
             key: self.wording.name(key).into(),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
             help: suggest(column, &self.fields).into(),

@@ -189,8 +189,8 @@ pub(super) fn header_help(wording: Wording, delimiter: u8, column: &str, found: 
     };
     let line = found.join(&char::from(delimiter).to_string());
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep=")) {
-        let write = match line.bytes().nth(4) {
-            Some(separator) if separator != delimiter => format!(", and write {}", set(separator)),
+        let write = match line.as_bytes().get(4) {
+            Some(&separator) if separator != delimiter => format!(", and write {}", set(separator)),
             _ => String::new(),
         };
         return format!("; the first line is a note of Excel's: remove it{write}");

@@ -55,7 +55,8 @@ impl Mojibake {
         if text.is_ascii() {
             return None;
         }
-        let text = &text[..text.floor_char_boundary(LOOKED_AT)];
+        let end = (0..=text.len().min(LOOKED_AT)).rev().find(|at| text.is_char_boundary(*at));
+        let text = &text[..end.unwrap_or(0)];
         let (mut all, mut often) = (0, 0);
         for c in text.chars().filter(|c| !c.is_ascii()) {
             all += 1;

@@ -273,8 +273,9 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
         let mut different = steps.clone();
         different.dedup();
         messages.push(format!(
-            "sweep.rungs = {asked}, but evaluations fall so that there {} before the end (step {} of {total}): {}",
-            format!("{} {}", by_number(different.len() as u64, "is", "are"), counted(different.len() as u64, "rung")),
+            "sweep.rungs = {asked}, but evaluations fall so that there {} {} before the end (step {} of {total}): {}",
+            by_number(different.len() as u64, "is", "are"),
+            counted(different.len() as u64, "rung"),
             listed(&different),
             match every(*total, factor, asked) {
                 Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),

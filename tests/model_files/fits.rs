@@ -114,7 +114,8 @@ fn names_that_a_wrapper_changed_are_read() {
         true => name.to_string(),
         false => format!("bert._orig_mod.{name}"),
     };
-    let ways: [(&str, &dyn Fn(&str) -> String); 7] = [
+    type Rename<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+    let ways: [Rename<'_>; 7] = [
         ("torch.compile", &|name| format!("_orig_mod.{name}")),
         ("DataParallel", &|name| format!("module.{name}")),
         ("both", &|name| format!("module._orig_mod.{name}")),
