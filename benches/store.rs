@@ -231,9 +231,9 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
             ),
             (
                 "evals",
-                "phase, step, split, epoch, rows, loss, accuracy, macro_f1, calibration_error, per_class, confusion,
-                 elapsed_s",
+                "phase, step, split, epoch, rows, per_class, confusion, elapsed_s",
             ),
+            ("metrics", "phase, step, split, metric, value"),
         ] {
             let (own, key_column) = if table == "runs" { (", experiment", "key") } else { ("", "run") };
             let value = if own.is_empty() { String::new() } else { format!(", 'sweep-{}'", i / OF_EXPERIMENT) };

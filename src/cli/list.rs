@@ -95,7 +95,9 @@ impl List {
         if !self.state.is_empty() {
             runs.retain(|run| self.state.contains(&run.state));
         }
-        let seen = Seen { dev: store.latest(Split::Dev, Metric::Accuracy)?, seconds: store.all_training_seconds()? };
+        let keys = || runs.iter().map(|run| run.key.as_str());
+        let dev = store.latest(keys(), Split::Dev, Metric::Accuracy)?;
+        let seen = Seen { dev, seconds: store.training_seconds(keys())? };
         if let Some(sort) = self.sort {
             runs.sort_by(|a, b| seen.order(sort, a, b));
         }

@@ -112,9 +112,7 @@ impl Run {
         common::catch_signals(move |again| {
             above.say(match again {
                 false => "stopping after this step, with a checkpoint; press Ctrl-C again to stop at once",
-                true => {
-                    "stopped at once: steps since the last checkpoint are lost; run the same command again to resume"
-                }
+                true => "stopped at once; the same command resumes from the last checkpoint, if any",
             });
         })?;
 
@@ -290,7 +288,7 @@ fn step_cost(run: &Prepared) -> f64 {
 
 /// The runs as the live view wants to know them.
 fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> Result<Vec<PlannedInfo>> {
-    let trained = store.all_training_seconds()?;
+    let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
     let info = |run: &Prepared| {
         let record = store.run(&run.key)?;
         let step = match record.state {

@@ -51,7 +51,8 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         let (height, width) = terminal.size();
         // The cursor stands below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
-        let look = watch.look(&store, &runs, &planned(&runs, &store.all_training_seconds()?, &sweep))?;
+        let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
+        let look = watch.look(&store, &runs, &planned(&runs, &trained, &sweep))?;
         let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&runs))];
         lines.extend(look.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
         terminal.clear_last_lines(drawn)?;

@@ -37,8 +37,7 @@ pub(super) fn layers<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     names.filter_map(number).max().map_or(0, |last| last.saturating_add(1))
 }
 
-/// What stands before transformers' names where that keeps the tensors `missing` from being found: each prefix with the names that
-/// a file has them under; the one that gives most of them first.
+/// The prefixes under which a file has the tensors `missing`: each with the names found under it, the most frequent first.
 pub(super) fn prefixes<'a>(
     missing: &BTreeSet<&str>,
     names: impl Iterator<Item = &'a str>,

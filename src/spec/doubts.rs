@@ -1,5 +1,5 @@
-//! What somebody wrote and what has no effect, or probably not the one that was meant: legal, so that it is a warning. What it
-//! takes is the layers: a value that stands below another is told from one that stands above it.
+//! Warnings for settings that are legal but have no effect, or probably not the intended one. They compare layers: a value in a
+//! lower layer that a higher one overrides is named with both positions.
 
 use super::{
     Over,

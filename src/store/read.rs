@@ -11,7 +11,7 @@ use super::{
     error::hint,
 };
 use crate::{
-    event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted},
+    event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities},
     warning::Warning,
 };
@@ -19,7 +19,7 @@ use crate::{
 /// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
 /// rows (and not where they are yet to be measured). Reads one row of `evals` and its metrics for each run, and none of the other tables.
 pub(super) const RUN: &str = "
-    SELECT r.*, e.run, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion
+    SELECT r.*, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion
     FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
         WHEN coalesce(r.rows_test, 0) > 0
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
@@ -221,19 +221,14 @@ impl Store {
         })
     }
 
-    /// Seconds of training that a run has behind it.
-    pub fn training_seconds(&self, key: &str) -> Result<f64, StoreError> {
-        let sql =
-            "SELECT s.elapsed_s FROM steps s JOIN runs r ON r.key = s.run AND r.at_step = s.step WHERE s.run = ?1";
-        let found = self.read(|tx| all(tx, sql, [key], |row| real(row, "elapsed_s")))?;
-        Ok(found.into_iter().next().unwrap_or(0.0))
-    }
-
-    /// The same of every run that has made a step.
-    pub fn all_training_seconds(&self) -> Result<HashMap<String, f64>, StoreError> {
-        let sql = "SELECT r.key, s.elapsed_s FROM runs r JOIN steps s ON s.run = r.key AND s.step = r.at_step";
-        let found = self.read(|tx| all(tx, sql, [], |row| Ok((row.get("key")?, real(row, "elapsed_s")?))))?;
-        Ok(found.into_iter().collect())
+    /// Seconds of training that each of these runs has behind it, of those that have made a step.
+    pub fn training_seconds<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, f64>, StoreError> {
+        // One step is looked up for each run: a database may hold millions of them.
+        let sql = "SELECT elapsed_s FROM steps WHERE run = ?1 AND step = (SELECT at_step FROM runs WHERE key = ?1)";
+        self.each(keys, |tx, key| Ok(all(tx, sql, [key], |row| real(row, "elapsed_s"))?.pop()))
     }
 
     /// The last `most` steps of a run, in order.
@@ -246,23 +241,49 @@ impl Store {
 
     /// The evaluations of a run: before, during and after training, by step and split.
     pub fn evals(&self, key: &str) -> Result<Vec<EvalRecord>, StoreError> {
-        let sql = "SELECT * FROM evals WHERE run = ?1";
-        let mut evals = self.read(|tx| all(tx, sql, [key], |row| eval_record(tx, row)))?;
+        let mut evals = self.read(|tx| {
+            let mut values: HashMap<(When, u64, Split), Values> = HashMap::new();
+            let sql = "SELECT phase, step, split, metric, value FROM metrics WHERE run = ?1";
+            let value =
+                |row: &Row<'_>| Ok((evaluation(row)?, (row.get::<_, Tag<_>>("metric")?.0, real(row, "value")?)));
+            for (of, value) in all(tx, sql, [key], value)? {
+                values.entry(of).or_default().push(value);
+            }
+            all(tx, "SELECT * FROM evals WHERE run = ?1", [key], |row| {
+                let values = values.remove(&evaluation(row)?).unwrap_or_default();
+                eval_record(row, values)
+            })
+        })?;
         evals.sort_by_key(|e| (e.when, e.step, e.split));
         Ok(evals)
     }
 
-    /// Of every run that was evaluated on a split since training began: the value of a metric and the step of the evaluation
-    /// after training, or else of the last one.
-    pub fn latest(&self, split: Split, metric: Metric) -> Result<HashMap<String, (f64, u64)>, StoreError> {
-        // SQLite takes the other columns from the row that has the maximum.
-        let sql = "SELECT run, value, step, max((phase = 'after') * 4611686018427387904 + step) FROM metrics
-             WHERE split = ?1 AND metric = ?2 AND phase <> 'before' GROUP BY run";
-        let found = self.read(|tx| {
-            let record = |row: &Row<'_>| Ok((row.get("run")?, (real(row, "value")?, count(row, "step")?)));
-            all(tx, sql, params![Tag(split), Tag(metric)], record)
-        })?;
-        Ok(found.into_iter().collect())
+    /// The value of a metric and its step for each of these runs that was evaluated on a split since training began: of the
+    /// evaluation after training, or else of the last one.
+    pub fn latest<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+        split: Split,
+        metric: Metric,
+    ) -> Result<HashMap<String, (f64, u64)>, StoreError> {
+        let sql = "SELECT value, step FROM metrics WHERE run = ?1 AND split = ?2 AND metric = ?3 AND phase <> 'before'
+             ORDER BY phase = 'after' DESC, step DESC LIMIT 1";
+        self.each(keys, |tx, key| {
+            let record = |row: &Row<'_>| Ok((real(row, "value")?, count(row, "step")?));
+            Ok(all(tx, sql, params![key, Tag(split), Tag(metric)], record)?.pop())
+        })
+    }
+
+    /// What `find` finds of each of these runs, read at one moment.
+    fn each<'a, T>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+        find: impl Fn(&Connection, &str) -> rusqlite::Result<Option<T>>,
+    ) -> Result<HashMap<String, T>, StoreError> {
+        self.read(|tx| {
+            let found = keys.into_iter().map(|key| Ok(find(tx, key)?.map(|value| (key.to_string(), value))));
+            found.filter_map(Result::transpose).collect()
+        })
     }
 
     /// The rows of a split as the kept weights see them, by row.
@@ -353,29 +374,29 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
-        final_metrics: if evaluated { Some(metrics(tx, row)?) } else { None },
+        final_metrics: if evaluated { Some(metrics(row, final_values(tx, row)?)?) } else { None },
     })
 }
 
-/// The metrics of the evaluation that a row holds.
-fn metrics(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Metrics> {
-    let Json(confusion) = row.get::<_, Json<Confusion>>("confusion")?;
-    // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
-    let macro_f1 = (confusion.rows() > 0).then(|| confusion.macro_f1());
-    let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
+/// The metrics of the evaluation that a row of [`RUN`] holds.
+fn final_values(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Values> {
     let of = params![
-        row.get::<_, String>("run")?,
+        row.get::<_, String>("key")?,
         row.get::<_, String>("phase")?,
         row.get::<_, i64>("step")?,
         row.get::<_, String>("split")?
     ];
     let sql = "SELECT metric, value FROM metrics WHERE run = ?1 AND phase = ?2 AND step = ?3 AND split = ?4";
-    for (Tag(metric), Real(value)) in all(tx, sql, of, |row| Ok((row.get::<_, Tag<Metric>>(0)?, row.get(1)?)))? {
-        metrics.set(metric, value);
-    }
-    if let Some(macro_f1) = macro_f1 {
-        metrics.set(Metric::MacroF1, macro_f1);
-    }
+    all(tx, sql, of, |row| Ok((row.get::<_, Tag<_>>("metric")?.0, real(row, "value")?)))
+}
+
+/// The evaluation that a row holds, with its metrics.
+fn metrics(row: &Row<'_>, values: Values) -> rusqlite::Result<Metrics> {
+    let Json(confusion) = row.get::<_, Json<Confusion>>("confusion")?;
+    // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
+    let macro_f1 = (confusion.rows() > 0).then(|| (Metric::MacroF1, confusion.macro_f1()));
+    let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
+    values.into_iter().chain(macro_f1).for_each(|(metric, value)| metrics.set(metric, value));
     Ok(metrics)
 }
 
@@ -405,13 +426,22 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepCompleted> {
     })
 }
 
-fn eval_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<EvalRecord> {
+/// Metrics of one evaluation.
+type Values = Vec<(Metric, f64)>;
+
+/// Which evaluation of its run a row is of.
+fn evaluation(row: &Row<'_>) -> rusqlite::Result<(When, u64, Split)> {
+    Ok((row.get::<_, Tag<_>>("phase")?.0, count(row, "step")?, row.get::<_, Tag<_>>("split")?.0))
+}
+
+fn eval_record(row: &Row<'_>, values: Values) -> rusqlite::Result<EvalRecord> {
+    let (when, step, split) = evaluation(row)?;
     Ok(EvalRecord {
-        when: row.get::<_, Tag<_>>("phase")?.0,
-        step: count(row, "step")?,
+        when,
+        step,
         epoch: row.get("epoch")?,
-        split: row.get::<_, Tag<_>>("split")?.0,
-        metrics: metrics(tx, row)?,
+        split,
+        metrics: metrics(row, values)?,
         elapsed_s: real(row, "elapsed_s")?,
     })
 }

@@ -202,7 +202,7 @@ impl<'a, 'b> Command<'a, 'b> {
         let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
         tries.micro_batch_tokens = tries.micro_batch_tokens.or(on_record);
         if self.runner.budget.seconds.is_some() {
-            tries.seconds = self.store.training_seconds(&run.key)?;
+            tries.seconds = self.store.training_seconds([run.key.as_str()])?.remove(&run.key).unwrap_or(0.0);
         }
         if self.sweep.items[place].rungs.is_empty() {
             return Ok(record);

@@ -292,3 +292,27 @@ fn the_files_of_a_kept_model_are_those_written_last() {
     register(&mut store, "a", "a");
     assert_eq!(store.kept_files("a").unwrap(), []);
 }
+
+#[test]
+fn the_latest_evaluation_and_the_seconds_are_of_the_runs_asked_for() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let latest = |store: &Store, split| store.latest(["k", "none"], split, Metric::Accuracy).unwrap();
+    let (before, first, second) = (
+        eval(When::Before, 0, Split::Dev, 1),
+        eval(When::During, 1, Split::Dev, 2),
+        eval(When::During, 2, Split::Dev, 3),
+    );
+    store.append("k", &[before]).unwrap();
+    assert!(latest(&store, Split::Dev).is_empty(), "what was measured before training does not count");
+    assert!(store.training_seconds(["k", "none"]).unwrap().is_empty());
+    store.append("k", &[step(1, 0.5), second, first, step(2, 0.5)]).unwrap();
+    assert_eq!(latest(&store, Split::Dev), [("k".to_string(), (0.75, 2))].into());
+    assert!(latest(&store, Split::Test).is_empty());
+    // The kept weights are those of an earlier step.
+    store.append("k", &[eval(When::After, 1, Split::Dev, 2)]).unwrap();
+    assert_eq!(latest(&store, Split::Dev), [("k".to_string(), (0.5, 1))].into());
+    let seconds = store.steps("k").unwrap()[1].elapsed_s;
+    assert_eq!(store.training_seconds(["none", "k"]).unwrap(), [("k".to_string(), seconds)].into());
+    assert!(store.latest([], Split::Dev, Metric::Accuracy).unwrap().is_empty());
+}
