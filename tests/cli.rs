@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::Value;
 
+#[path = "cli/listing.rs"]
+mod listing;
 #[path = "cli/names.rs"]
 mod names;
 #[path = "cli/plans.rs"]
@@ -452,6 +454,9 @@ fn bad_specs_and_bad_data_start_nothing() {
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(error.contains("the size of an attention head is 192") && error.contains("--device cpu"), "{error}");
+    // There is nothing to list yet, which is no fault; an experiment that is named is.
     let output = place.taper(&["list"]);
-    assert!(!output.status.success() && text(&output.stderr).contains("taper run"));
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("no runs in runs: `taper run SPEC` starts some"), "{}", text(&output.stderr));
+    assert_eq!(place.taper(&["list", "small"]).status.code(), Some(2));
 }

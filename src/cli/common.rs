@@ -10,7 +10,8 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     assets::{Library, Lock, Settings, Use},
-    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_precision, trial_scores},
+    event::FailureKind,
+    execute::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, check_precision, trial_scores},
     format,
     metrics::Score,
     model::BertConfig,
@@ -19,7 +20,7 @@ use taper::{
         sanity::{SweptRun, Trials, of_sweep},
     },
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
-    store::{PlanRecord, RunRecord, Store, StoreError, is_locked},
+    store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
 };
 
@@ -475,6 +476,29 @@ pub fn state(run: &RunRecord) -> String {
         Some(kind) => format!("{state} ({})", json(serde_json::to_value(kind).unwrap_or_default())),
         None => state,
     }
+}
+
+/// What the next command makes of a run that is not completed, in words: from which step it is resumed, if from any.
+pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
+    let again = match resumes_at(&global.runs, run) {
+        Some(step) => format!("resumes it from step {step}"),
+        None => "starts it again from step 0: it has no checkpoint".into(),
+    };
+    match (run.state, run.failure) {
+        (RunState::Interrupted, _) if run.waits() => {
+            Some("the next `taper run` compares it with the runs that it waits for".into())
+        }
+        (RunState::Interrupted, _) => Some(format!("the next `taper run` {again}")),
+        (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run --retry` trains it again".into()),
+        (RunState::Failed, _) => Some(format!("the next `taper run` {again}")),
+        (RunState::Pruned, _) => Some("the next `taper run` leaves it as it is; with --retry it trains it".into()),
+        (RunState::Pending | RunState::Running | RunState::Completed, _) => None,
+    }
+}
+
+/// The step that a run is resumed from: that of its newest checkpoint that can be used, if it has one.
+pub fn resumes_at(runs: &Path, run: &RunRecord) -> Option<u64> {
+    RunFolder::new(runs, &run.key).resume_step(run.steps)
 }
 
 /// The program that runs, also where its file was replaced since it began (a build, an update).

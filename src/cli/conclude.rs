@@ -1,6 +1,6 @@
 //! The end of `taper run`: what came of it, how much it is worth, what failed and what to do next.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use anyhow::Result;
 use taper::{
@@ -23,8 +23,14 @@ const LEADERS: usize = 10;
 /// Names that are listed of runs that share something.
 const NAMED: usize = 4;
 
-/// Says what came of a command, and what to do next.
-pub fn conclude(store: &Store, experiment: &ExperimentRecord, tally: Tally, out: &mut Output) -> Result<()> {
+/// Says what came of a command that took so long, and what to do next.
+pub fn conclude(
+    store: &Store,
+    experiment: &ExperimentRecord,
+    tally: Tally,
+    took: Duration,
+    out: &mut Output,
+) -> Result<()> {
     let parts = [
         (tally.completed, "completed"),
         (tally.already_done, "done before"),
@@ -36,14 +42,24 @@ pub fn conclude(store: &Store, experiment: &ExperimentRecord, tally: Tally, out:
         (tally.held, "left: they are compared together with a run that failed"),
     ];
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    out.line(format!("{}: {}", experiment.name, said.join(", ")))?;
     let runs = planned_runs(store, experiment)?;
+    let mut line = format!("{}: {}", experiment.name, said.join(", "));
+    if tally.completed + tally.failed + tally.pruned + tally.stopped > 0 {
+        line += &format!("; took {}", format::duration(took.as_secs_f64()));
+        let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
+        if runs.len() > 1 {
+            line += &format!(" ({} of training in all runs, earlier commands included)", format::duration(trained));
+        }
+    }
+    out.wrapped(&line)?;
     let measured = runs.iter().any(|run| run.final_metrics.is_some());
     let lines = match &runs[..] {
         [run] if measured => one(store, run)?,
         _ if measured => {
             out.line("")?;
-            let board = report::leaderboard_of(store, &experiment.name, &runs)?;
+            let mut board = report::leaderboard_of(store, &experiment.name, &runs)?;
+            // What was not begun is counted above.
+            board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
             leaderboard::print(&board, Some(LEADERS), out)?;
             out.line("")?;
             best(store, &board, &runs)?
@@ -102,7 +118,8 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.get(Metric::Accuracy))));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    lines.extend(results.map(|Warning { message, .. }| format!("warning: {}", format::one_line(&message))));
+    let astray = report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
+    lines.extend(results.chain(astray).map(|w: Warning| format!("warning: {}", format::one_line(&w.message))));
     Ok(lines)
 }
 
@@ -168,25 +185,30 @@ fn points(difference: f64) -> String {
     format!("{:+.1} points", difference * 100.0).replace('-', "−")
 }
 
-/// Runs that were warned of, in one sentence.
+/// Runs that were warned of, in a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
+    let (mut names, mut astray) = (Vec::new(), Vec::new());
     for run in runs.iter().filter(|run| run.state == RunState::Completed) {
+        if report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
+            astray.push(run.name.as_str());
+        }
         if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
         }
     }
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (n, all) = (names.len(), runs.len());
-    Ok(vec![
-        format!(
-            "warning: {n} of {} predict one class, or are no better than always answering the commonest label",
-            format::counted(all as u64, "run")
+    let groups = [
+        (names, "predict one class, or are no better than always answering the commonest label"),
+        (
+            astray,
+            "end with a training loss far above that of guessing: training diverges; try a smaller train.lr, a warmup, or \
+             train.max_grad_norm = 1.0",
         ),
-        format!("  {}", listed(&names)),
-    ])
+    ];
+    let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
+        let all = format::counted(runs.len() as u64, "run");
+        [format!("warning: {} of {all} {what}", names.len()), format!("  {}", listed(names))]
+    });
+    Ok(lines.collect())
 }
 
 /// What failed, grouped by why, and what to do.
@@ -204,7 +226,8 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
     let lines = groups.into_iter().flat_map(|(kind, _, failed)| {
         let what_to_do = match kind {
             Some(FailureKind::Diverged) => {
-                "lower train.lr or set train.max_grad_norm; the same command leaves it out, --retry trains it again"
+                // Its message says what to try.
+                "the same command leaves it out; with --retry it is trained again"
             }
             Some(FailureKind::Oom) => {
                 "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries it again"

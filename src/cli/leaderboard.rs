@@ -6,7 +6,7 @@ use taper::{
     event::Split,
     format::{self, names},
     plan::Metric,
-    report::{Leaderboard, Mean, Trial},
+    report::{Leaderboard, Mean, Trial, interval_notes},
     store::RunState,
 };
 
@@ -78,7 +78,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         shown.iter().zip(columns.values).zip(rows).map(|((trial, values), rest)| {
             [rank(trial)].into_iter().chain(values).chain(rest).collect::<Vec<String>>()
         });
-    out.table(&header, rows)?;
+    out.fitted(&header, rows, &["test accuracy", "test acc", "seeds", "state"])?;
     if shown.len() < board.trials.len() {
         let more = board.trials.len() - shown.len();
         out.line(format!("… and {more} more: taper list {} --leaderboard", board.experiment))?;
@@ -121,32 +121,18 @@ fn has_room(
 fn footnotes(shown: &[Trial], tested: bool, intervals: bool) -> Vec<&'static str> {
     let cells =
         |trial: &Trial| [Some(trial.figure).filter(|_| intervals), Some(trial.test_accuracy).filter(|_| tested)];
-    let means = || shown.iter().flat_map(cells).flatten().flatten().filter(|mean| mean.shown().is_some());
-    let notes = [
-        (means().any(|m| m.n == 1), "(…) of one seed: 95 % interval for its number of rows (Wilson)"),
-        (
-            means().any(|m| m.n == 2),
-            "(…) of two seeds: from one to the other, or the interval for the rows if wider (n = 2)",
-        ),
-        (
-            means().any(|m| m.n > 2),
-            "(…) of more seeds: 95 % interval of their mean (Student's t), or that for the rows if wider",
-        ),
-        (
-            shown.iter().any(|trial| trial.warned > 0),
-            "! predicts one class, or is no better than always answering the commonest label",
-        ),
-    ];
-    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
+    let means: Vec<Mean> = shown.iter().flat_map(cells).flatten().flatten().collect();
+    let mut notes = interval_notes(means.iter());
+    if shown.iter().any(|trial| trial.warned > 0) {
+        notes.push("! predicts one class, or is no better than always answering the commonest label");
+    }
+    notes
 }
 
 /// `91.3% (90.1–92.4)`.
 pub fn cell(figure: Option<Mean>, metric: Metric, intervals: bool) -> String {
     let Some(figure) = figure else { return format::NOTHING.into() };
-    match figure.shown().filter(|_| intervals) {
-        None => metric.text(figure.mean),
-        Some(interval) => metric.text_with(figure.mean, interval),
-    }
+    if intervals { figure.text(metric) } else { metric.text(figure.mean) }
 }
 
 /// `completed`; `failed`; `pruned at step 12 of 36`; of several seeds with what is done: `running, 2 of 3 done`. Marked where

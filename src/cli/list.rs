@@ -1,21 +1,26 @@
 //! `taper list`
 
-use std::{cmp::Ordering, collections::HashMap, process::ExitCode};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use taper::{
     event::Split,
     format,
     metrics::{Metric, Score},
-    report::leaderboard,
-    store::{RunRecord, RunState, Store},
+    report::{Leaderboard, kept_at, leaderboard},
+    store::{EvalRecord, RunRecord, RunState, Store},
 };
 
 use super::{
     Global, common, leaderboard as board,
     output::{self, Output},
-    watch,
+    states, watch,
 };
 
 /// Runs of an experiment that a terminal shows unless it is asked for more: of one that is named, and of each of several.
@@ -31,7 +36,7 @@ const NARROW: usize = 50;
 #[command(after_help = "Examples:\n  taper list\n  taper list quickstart --json\n  \
     taper list rbt3-waimai-sweep --sort accuracy --limit 5\n  taper list --state failed --state interrupted\n  \
     taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
-    taper list --watch                              from another terminal while runs go on")]
+    taper list --watch                              from another terminal while runs train")]
 pub struct List {
     /// Runs of this experiment only, those of its earlier plans too.
     experiment: Option<String>,
@@ -43,9 +48,10 @@ pub struct List {
     /// experiment that is named.
     #[arg(long, value_name = "N", conflicts_with_all = ["leaderboard", "watch"])]
     limit: Option<usize>,
-    /// Runs in this state only; may be given several times.
-    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with_all = ["leaderboard", "watch"])]
-    state: Vec<RunState>,
+    /// Runs in this state only (completed, failed, interrupted, …), or that failed for this reason (diverged, oom, crashed); may be
+    /// given several times.
+    #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with_all = ["leaderboard", "watch"])]
+    state: Vec<states::Chosen>,
     /// Show the trials of an experiment until none is at work any more; ends with Ctrl-C too. Without a name: of the one at
     /// work.
     #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
@@ -65,20 +71,20 @@ enum Sort {
     Time,
 }
 
-/// A state by the word that it is stored as.
-fn state(word: &str) -> Result<RunState, String> {
-    serde_json::from_value(word.into())
-        .map_err(|_| "expected one of pending, running, completed, failed, interrupted, pruned".to_string())
-}
-
 impl List {
     /// Prints a table, or with `--json` an array of runs or of trials.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         if self.watch {
             return watch::watch(global, self.experiment.as_deref(), out);
         }
-        if out.json && self.experiment.is_none() && !global.runs.join("taper.db").exists() {
-            out.document(&[(); 0])?;
+        if self.experiment.is_none() && !global.runs.join("taper.db").exists() {
+            match out.json {
+                true => out.document(&[(); 0])?,
+                false => {
+                    let folder = global.runs.display().to_string();
+                    output::error(&format!("no runs in {}: `taper run SPEC` starts some", format::one_line(&folder)))
+                }
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let store = common::open_existing(global)?;
@@ -86,20 +92,26 @@ impl List {
             Some(wanted) if self.leaderboard => {
                 board::print(&leaderboard(&store, &common::experiment(&store, wanted)?)?, None, out)?
             }
-            experiment => self.print(&store, runs(&store, experiment.as_deref())?, out)?,
+            Some(wanted) => self.print(&store, vec![named(&store, &common::experiment(&store, wanted)?)?], out)?,
+            None => self.print(&store, all(&store)?, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn print(&self, store: &Store, mut runs: Vec<RunRecord>, out: &mut Output) -> Result<()> {
-        if !self.state.is_empty() {
-            runs.retain(|run| self.state.contains(&run.state));
-        }
-        let keys = || runs.iter().map(|run| run.key.as_str());
-        let dev = store.latest(keys(), Split::Dev, Metric::Accuracy)?;
+    fn print(&self, store: &Store, mut experiments: Vec<Listed>, out: &mut Output) -> Result<()> {
+        let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
+        let dev = store.evals_on(keys(), Split::Dev)?;
         let seen = Seen { dev, seconds: store.training_seconds(keys())? };
-        if let Some(sort) = self.sort {
-            runs.sort_by(|a, b| seen.order(sort, a, b));
+        // The best is told of whole plans only.
+        let best: Vec<Option<String>> =
+            experiments.iter().map(|listed| seen.best(listed).filter(|_| self.state.is_empty())).collect();
+        for listed in &mut experiments {
+            for runs in [&mut listed.planned, &mut listed.earlier] {
+                runs.retain(|run| states::any(&self.state, run));
+                if let Some(sort) = self.sort {
+                    runs.sort_by(|a, b| seen.order(sort, a, b));
+                }
+            }
         }
         // By date those at the end are of interest, else those at the beginning.
         let last = matches!(self.sort, None | Some(Sort::Date));
@@ -109,73 +121,167 @@ impl List {
             (None, true) if self.experiment.is_some() => NAMED,
             (None, true) => EACH,
         };
-        if out.json && limit == usize::MAX {
-            return out.document(&runs);
-        }
-        let mut experiments: Vec<(String, Vec<RunRecord>)> = Vec::new();
-        for run in runs {
-            match experiments.iter_mut().find(|(name, _)| *name == run.experiment) {
-                Some((_, members)) => members.push(run),
-                None => experiments.push((run.experiment.clone(), vec![run])),
-            }
-        }
         let shown = |runs: &[RunRecord]| match (runs.len().saturating_sub(limit), last) {
             (more, true) => (more, more..runs.len()),
             (more, false) => (more, 0..runs.len() - more),
         };
         if out.json {
-            let runs: Vec<&RunRecord> = experiments.iter().flat_map(|(_, runs)| &runs[shown(runs).1]).collect();
+            let mut runs: Vec<InPlan> = Vec::new();
+            for Listed { planned, earlier, .. } in &experiments {
+                let both = [(planned, true), (earlier, false)];
+                let parts = both.into_iter().map(|(runs, in_plan)| (&runs[shown(runs).1], in_plan));
+                runs.extend(parts.flat_map(|(runs, in_plan)| runs.iter().map(move |run| InPlan { run, in_plan })));
+            }
+            let sort = self.sort.unwrap_or(Sort::Date);
+            runs.sort_by(|a, b| seen.order(sort, a.run, b.run));
             return out.document(&runs);
         }
-        if experiments.is_empty() {
-            output::error(if self.state.is_empty() { "no runs" } else { "no runs in such a state" });
-        }
-        for (i, (name, runs)) in experiments.iter().enumerate() {
+        let found = experiments.iter().zip(best).filter(|(listed, _)| listed.runs().next().is_some());
+        for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
             }
-            out.wrapped(&seen.heading(name, runs))?;
-            let (more, range) = shown(runs);
-            let rest = match last {
-                true => format!("… and {more} earlier ones (--limit 0 shows all)"),
-                false => format!("… and {more} more (--limit 0 shows all)"),
+            out.wrapped(&heading(listed, best))?;
+            let rows = |runs: &[RunRecord], out: &mut Output| {
+                let (more, range) = shown(runs);
+                let rest = match last {
+                    true => format!("… and {more} earlier ones (--limit 0 shows all)"),
+                    false => format!("… and {more} more (--limit 0 shows all)"),
+                };
+                if more > 0 && last {
+                    out.line(&rest)?;
+                }
+                seen.table(&runs[range], out)?;
+                if more > 0 && !last {
+                    out.line(&rest)?;
+                }
+                Ok::<_, anyhow::Error>(())
             };
-            if more > 0 && last {
-                out.line(&rest)?;
+            if !listed.planned.is_empty() {
+                rows(&listed.planned, out)?;
             }
-            seen.table(&runs[range], out)?;
-            if more > 0 && !last {
-                out.line(&rest)?;
+            if !listed.earlier.is_empty() {
+                out.wrapped(&format!(
+                    "not in the plan of the last `taper run`: {}",
+                    format::counted(listed.earlier.len() as u64, "run")
+                ))?;
+                rows(&listed.earlier, out)?;
             }
+        }
+        if experiments.iter().all(|listed| listed.runs().next().is_none()) {
+            output::error(if self.state.is_empty() { "no runs" } else { "no runs in such a state" });
         }
         if let Some(wanted) = &self.experiment {
             for warning in store.experiment(&common::experiment(store, wanted)?)?.warnings {
-                out.line(format!("warning: {}", format::one_line(&warning.message)))?;
+                out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
             }
         }
         Ok(())
     }
 }
 
-/// All runs, or those of an experiment, which is named or whose spec file is.
-fn runs(store: &Store, experiment: Option<&str>) -> Result<Vec<RunRecord>> {
-    Ok(match experiment {
-        None => store.runs()?,
-        Some(wanted) => store.runs_ever_of(&common::experiment(store, wanted)?)?,
-    })
+/// The runs of an experiment.
+struct Listed {
+    name: String,
+    /// Those of the plan that was run last.
+    planned: Vec<RunRecord>,
+    /// Those of earlier plans, and of its variants, that are not in it.
+    earlier: Vec<RunRecord>,
+}
+
+impl Listed {
+    fn runs(&self) -> impl Iterator<Item = &RunRecord> {
+        self.planned.iter().chain(&self.earlier)
+    }
+}
+
+/// A run, for machines.
+#[derive(Serialize)]
+struct InPlan<'a> {
+    #[serde(flatten)]
+    run: &'a RunRecord,
+    /// Whether it is in the plan of its experiment that was run last.
+    in_plan: bool,
+}
+
+/// The runs of one experiment, under the names that its plan gives them.
+fn named(store: &Store, name: &str) -> Result<Listed> {
+    let planned = store.runs_of(name)?;
+    let keys: HashSet<&str> = planned.iter().map(|run| run.key.as_str()).collect();
+    let mut earlier = store.runs_ever_of(name)?;
+    earlier.retain(|run| !keys.contains(run.key.as_str()));
+    Ok(Listed { name: name.into(), planned, earlier })
+}
+
+/// All runs, by the experiment that planned them first.
+fn all(store: &Store) -> Result<Vec<Listed>> {
+    let present = store.experiments()?;
+    let plan = |name: &str| {
+        let experiment = present.iter().find(|e| e.name == name);
+        experiment.map(|e| e.runs.iter().map(|(key, _)| key.as_str()).collect::<HashSet<&str>>())
+    };
+    let mut plans: HashMap<String, (usize, Option<HashSet<&str>>)> = HashMap::new();
+    let mut listed: Vec<Listed> = Vec::new();
+    for run in store.runs()? {
+        let (place, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
+            listed.push(Listed { name: run.experiment.clone(), planned: Vec::new(), earlier: Vec::new() });
+            (listed.len() - 1, plan(&run.experiment))
+        });
+        let in_plan = keys.as_ref().is_none_or(|keys| keys.contains(run.key.as_str()));
+        let listed = &mut listed[*place];
+        if in_plan { listed.planned.push(run) } else { listed.earlier.push(run) }
+    }
+    Ok(listed)
+}
+
+/// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`.
+fn heading(listed: &Listed, best: Option<String>) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    // Where only earlier plans have runs in the states asked for, they are what is counted.
+    let runs = if listed.planned.is_empty() { &listed.earlier } else { &listed.planned };
+    for run in runs {
+        let state = common::state(run);
+        match counts.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((state, 1)),
+        }
+    }
+    let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    let best = best.map_or(String::new(), |best| format!("; {best}"));
+    format!("{}: {}, {}{best}", listed.name, format::counted(runs.len() as u64, "run"), counts.join(", "))
 }
 
 /// What is known of runs beside their records.
 struct Seen {
-    /// Accuracy on the dev split, and the step that it is of.
-    dev: HashMap<String, (f64, u64)>,
+    /// Their evaluations on the dev split, as far as they choose the weights that are kept.
+    dev: HashMap<String, Vec<EvalRecord>>,
     /// Seconds of training.
     seconds: HashMap<String, f64>,
 }
 
 impl Seen {
+    /// Accuracy on the dev split of the weights that are kept, or would be by now: what the leaderboard shows of the run.
     fn dev(&self, run: &RunRecord) -> Option<f64> {
-        self.dev.get(&run.key).map(|(accuracy, _)| *accuracy)
+        let evals = self.dev.get(&run.key)?;
+        let kept = kept_at(&run.config, evals, Split::Dev, run.config.checkpoint.metric)?;
+        Some(kept.metrics.get(Metric::Accuracy))
+    }
+
+    /// The best trial of a plan, as the leaderboard has it.
+    fn best(&self, listed: &Listed) -> Option<String> {
+        if listed.planned.len() < 2 {
+            return None;
+        }
+        let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
+        let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
+        let board = Leaderboard::new(&listed.name, &runs);
+        let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
+        let mean = trial.figure?;
+        let name = format::names::distinct(&board.trials.iter().map(|t| t.name.as_str()).collect::<Vec<_>>());
+        let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
+        let value = board.metric.text(mean.mean);
+        let (split, metric) = (board::word(&board.split), board.metric.name());
+        Some(format!("best {split} {metric} {value}{seeds}: {}", name.first()?))
     }
 
     fn test(run: &RunRecord) -> Option<f64> {
@@ -204,27 +310,6 @@ impl Seen {
             Sort::Loss => loss(b).total_cmp(&loss(a)),
             Sort::Time => seconds(b).total_cmp(&seconds(a)),
         }
-    }
-
-    /// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev 90.0%: lr=3e-4 seed=2`.
-    fn heading(&self, name: &str, runs: &[RunRecord]) -> String {
-        let mut counts: Vec<(String, usize)> = Vec::new();
-        for run in runs {
-            let state = common::state(run);
-            match counts.iter_mut().find(|(known, _)| *known == state) {
-                Some((_, n)) => *n += 1,
-                None => counts.push((state, 1)),
-            }
-        }
-        let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
-        let mut text = format!("{name}: {}, {}", format::counted(runs.len() as u64, "run"), counts.join(", "));
-        let completed = runs.iter().filter(|run| run.state == RunState::Completed && runs.len() > 1);
-        let best = completed.filter_map(|run| Some((self.accuracy(run)?, run)));
-        if let Some((accuracy, run)) = best.reduce(|best, other| if other.0 > best.0 { other } else { best }) {
-            let split = if run.config.data.dev > 0.0 { "dev" } else { "test" };
-            text += &format!("; best {split} {}: {}", format::percent(accuracy), run.name);
-        }
-        text
     }
 
     fn table(&self, runs: &[RunRecord], out: &mut Output) -> Result<()> {
@@ -262,7 +347,7 @@ impl Seen {
         if usual {
             header.extend(["begun", "time"]);
         }
-        out.table(&header, rows)
+        out.fitted(&header, rows, &["time", "begun", "last step's loss", "steps", "test accuracy", "test", "state"])
     }
 }
 

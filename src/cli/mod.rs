@@ -27,6 +27,7 @@ mod rm;
 mod run;
 mod show;
 mod standing;
+mod states;
 mod usage;
 mod verify;
 mod watch;

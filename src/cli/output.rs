@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use taper::{format, observe::wrap};
 
@@ -67,10 +67,29 @@ impl Output {
         Ok(writer.flush()?)
     }
 
-    /// A table under a header; columns shrink to the terminal's width.
+    /// A table under a header; columns of texts shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
+        self.fitted(header, rows, &[])
+    }
+
+    /// A table under a header. On a terminal where not every word of every cell has room, columns are left out: those with the headings
+    /// `least`, the first of them first.
+    pub fn fitted(
+        &mut self,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+        least: &[&str],
+    ) -> Result<()> {
+        let header = header.iter().map(|h| h.to_uppercase()).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+        let least: Vec<String> = least.iter().map(|heading| heading.to_uppercase()).collect();
+        let rows = match self.width() {
+            Some(width) => leave_out(rows, &least, width),
+            None => rows,
+        };
+        let mut rows = rows.into_iter();
         let mut table = Table::new();
-        table.set_header(header.iter().map(|h| h.to_uppercase()));
+        table.set_header(rows.next().unwrap_or_default());
         self.print(table, rows)
     }
 
@@ -81,28 +100,37 @@ impl Output {
 
     fn print(&mut self, mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         table.load_style(presets::NOTHING);
-        for row in rows {
-            // A row is one line in a pipe, and a cell cannot begin another row.
-            table.add_row(row.iter().map(|cell| cell_text(cell)));
-        }
+        // A row is one line in a pipe, and a cell cannot begin another row.
+        let rows: Vec<Vec<String>> =
+            rows.into_iter().map(|row| row.iter().map(|cell| cell_text(cell)).collect()).collect();
         // A pipe gets each row on a line of its own, however long.
         if self.terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
+            let heading: Vec<String> =
+                table.header().map(|h| h.cell_iter().map(|cell| cell.content()).collect()).unwrap_or_default();
+            let least = least_widths(std::iter::once(&heading).chain(&rows));
+            table.add_rows(rows);
             // One space between columns is enough where there are few of them.
             for column in table.column_iter_mut() {
                 column.set_padding((0, 1));
             }
             let width = self.width().unwrap_or(80);
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX).max(20));
-            // Only what can be read in pieces is broken: names and texts, not keys, states and numbers.
+            // Only what can be read in pieces is broken: names and texts, not keys, states and numbers; and those between words where
+            // there is room for the words.
             let widths = table.column_max_content_widths();
-            for (column, width) in table.column_iter_mut().zip(widths) {
-                if width <= 14 {
+            let room = least.iter().map(|least| least + 1).sum::<usize>() <= width;
+            for ((column, width), least) in table.column_iter_mut().zip(widths).zip(least) {
+                if usize::from(width) <= UNBROKEN {
                     column.set_constraint(ColumnConstraint::ContentWidth);
+                } else if room {
+                    let least = u16::try_from(least + 1).unwrap_or(u16::MAX);
+                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
                 }
             }
         } else {
             table.set_content_arrangement(ContentArrangement::Disabled);
+            table.add_rows(rows);
         }
         let mut writer = BufWriter::new(&mut self.writer);
         for line in table.lines() {
@@ -110,6 +138,36 @@ impl Output {
         }
         Ok(writer.flush()?)
     }
+}
+
+/// Columns up to this width are not broken.
+const UNBROKEN: usize = 14;
+
+/// The width that each column needs: all of one that is not broken, the longest word of the others.
+fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone) -> Vec<usize> {
+    let columns = rows.clone().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize, width: &dyn Fn(&str) -> usize| {
+        rows.clone().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
+    };
+    let least = |column: usize| match widest(column, &console::measure_text_width) {
+        narrow if narrow <= UNBROKEN => narrow,
+        _ => widest(column, &|cell| cell.split_whitespace().map(console::measure_text_width).max().unwrap_or(0)),
+    };
+    (0..columns).map(least).collect()
+}
+
+/// The rows, of which the first is the header, without the columns of these headings as far as their words have no room; the first
+/// of the headings goes first.
+fn leave_out(mut rows: Vec<Vec<String>>, least: &[String], width: usize) -> Vec<Vec<String>> {
+    for heading in least {
+        if least_widths(rows.iter()).iter().map(|least| least + 1).sum::<usize>() <= width {
+            break;
+        }
+        if let Some(column) = rows.first().and_then(|header| header.iter().position(|h| h == heading)) {
+            rows.iter_mut().filter(|row| row.len() > column).for_each(|row| drop(row.remove(column)));
+        }
+    }
+    rows
 }
 
 /// A cell's text: visible, and on one line; spaces stay as they are.
@@ -133,4 +191,36 @@ pub fn is_closed(e: &io::Error) -> bool {
 /// Whether an error says that nobody reads any more.
 pub fn is_from_closed(e: &anyhow::Error) -> bool {
     e.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = |cells: [&str; 5]| cells.map(String::from).to_vec();
+        vec![
+            row(["#", "TRIAL", "SEEDS", "DEV ACCURACY", "STATE"]),
+            row(["1", "batch_size=32 lr=1e-3 dropout=0.1", "3", "93.3% (86.4–96.0)", "completed"]),
+            row(["–", "batch_size=8 lr=1e-3", "3", "50.0% (41.2–58.8)", "pruned"]),
+        ]
+    }
+
+    #[test]
+    fn each_column_needs_its_longest_word_and_narrow_ones_are_whole() {
+        // "batch_size=32", "DEV ACCURACY" is broken between its words as the intervals are: "(86.4–96.0)".
+        assert_eq!(least_widths(rows().iter()), [1, 13, 5, 11, 9]);
+    }
+
+    #[test]
+    fn columns_are_left_out_before_a_word_is_cut() {
+        let least = ["SEEDS", "STATE"].map(String::from);
+        let headings = |width| leave_out(rows(), &least, width)[0].join("|");
+        assert_eq!(headings(44), "#|TRIAL|SEEDS|DEV ACCURACY|STATE");
+        assert_eq!(headings(43), "#|TRIAL|DEV ACCURACY|STATE");
+        assert_eq!(headings(38), "#|TRIAL|DEV ACCURACY|STATE");
+        assert_eq!(headings(37), "#|TRIAL|DEV ACCURACY");
+        assert_eq!(headings(10), "#|TRIAL|DEV ACCURACY", "the others stay");
+        assert!(leave_out(rows(), &least, 10).iter().all(|row| row.len() == 3));
+    }
 }

@@ -44,7 +44,7 @@ impl<W: Write> Lines<W> {
                 false => format!("the JSON lines cannot be written ({})", format::io(&e)),
             };
             self.above
-                .say(&format!("{what}: stopping after this step, with a checkpoint (`taper run` goes on from there)"));
+                .say(&format!("{what}: stopping after this step, with a checkpoint (`taper run` resumes from there)"));
             common::request_stop();
             let _ = self.failure.set(e);
         }

@@ -12,19 +12,28 @@ use taper::{
     store::{ExperimentRecord, PlanRecord, RunRecord, Store},
 };
 
-use super::{Global, Unusable, ask, common, output::Output};
+use super::{
+    Global, Unusable, ask, common,
+    output::{self, Output},
+    states,
+};
 
 /// Remove runs: what was measured, and their folders. Asks first.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper rm 3f2a 77c1\n  taper rm --experiment quickstart --yes")]
+#[command(after_help = "Examples:\n  taper rm 3f2a 77c1\n  taper rm --experiment quickstart --yes\n  \
+    taper rm --state failed --state interrupted     asks first, as always")]
 pub struct Rm {
     /// Keys of runs (their first digits will do), or their names. A name that is also how the key of another run begins is
     /// refused: give the key.
-    #[arg(value_name = "RUN", required_unless_present = "experiment")]
+    #[arg(value_name = "RUN", required_unless_present_any = ["experiment", "state"])]
     wanted: Vec<String>,
     /// Remove this experiment (its name, or its spec file) with all its runs that no other experiment has. Its report stays.
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
+    /// Remove the runs in this state (failed, interrupted, pruned, …), or that failed for this reason (diverged, oom, crashed), of all
+    /// experiments or of the one that --experiment names; may be given several times.
+    #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with = "wanted")]
+    state: Vec<states::Chosen>,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
@@ -46,9 +55,15 @@ impl Rm {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut store = common::open_existing(global)?;
         let mut chosen = match &self.experiment {
-            Some(wanted) => of_experiment(&store, wanted)?,
+            Some(wanted) if self.state.is_empty() => of_experiment(&store, wanted)?,
+            Some(wanted) => self.in_states(store.runs_ever_of(&common::experiment(&store, wanted)?)?),
+            None if !self.state.is_empty() => self.in_states(store.runs()?),
             None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
         };
+        if !self.state.is_empty() && chosen.runs.is_empty() && !out.json {
+            output::error("no runs in such a state");
+            return Ok(ExitCode::SUCCESS);
+        }
         let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
         let many = format::counted(chosen.runs.len() as u64, "run");
         if !self.yes {
@@ -71,7 +86,7 @@ impl Rm {
         chosen.stays.extend(
             left.iter().map(|folder| format!("{} stays: it holds files that taper did not write", folder.display())),
         );
-        if self.experiment.is_some() {
+        if self.experiment.is_some() && self.state.is_empty() {
             store.make_writable()?;
             store.remove_plans(&chosen.plans)?;
         }
@@ -87,6 +102,12 @@ impl Rm {
             chosen.stays.iter().try_for_each(|line| out.line(line))?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Those of these runs that are in a state that is asked for; what planned them stays.
+    fn in_states(&self, mut runs: Vec<RunRecord>) -> Chosen {
+        runs.retain(|run| states::any(&self.state, run));
+        Chosen { runs, ..Chosen::default() }
     }
 
     /// The runs meant, each once.

@@ -1,6 +1,11 @@
 //! `taper run`
 
-use std::{collections::HashSet, io, process::ExitCode};
+use std::{
+    collections::HashSet,
+    io,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -10,7 +15,7 @@ use taper::{
         DeviceChoice, Planning, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all, threads,
     },
     format,
-    observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder},
+    observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder, past},
     plan::{Budget, Prune, prune::rungs},
     spec::LoadedSpec,
     store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
@@ -140,11 +145,13 @@ impl Run {
             say: &say,
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
         };
+        let begin = Instant::now();
         let mut tally = Tally::default();
+        let mut told = HashSet::new();
         let result = loop {
             planner.save_lock()?;
             let experiment = self.register(&mut store, &spec, &planner)?;
-            let runs = planned(&store, &planner.runs, &runner.prune, global)?;
+            let runs = planned(&store, &planner.runs, &runner.prune, global, &mut told)?;
             let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
             runner.listener.planned(&PlannedSweep { runs, to_come, prune, budget });
             match run_all(&mut store, &planner.runs, &mut runner) {
@@ -160,7 +167,7 @@ impl Run {
         let experiment = result?;
         store.check_is_there()?;
         match reader.failure() {
-            None => match self.tell(&store, &experiment, &skipped, tally, global, out) {
+            None => match self.tell(&store, &experiment, &skipped, (tally, begin.elapsed()), global, out) {
                 // What came of the runs is stored and in the exit code, whether or not anybody reads it.
                 Err(e) if !output::is_from_closed(&e) => return Err(e),
                 _ => {}
@@ -184,7 +191,7 @@ impl Run {
         store: &Store,
         experiment: &ExperimentRecord,
         skipped: &[(String, String, String)],
-        tally: Tally,
+        (tally, took): (Tally, Duration),
         global: &Global,
         out: &mut Output,
     ) -> Result<()> {
@@ -202,7 +209,7 @@ impl Run {
                 false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
             }
         }
-        if out.json { Ok(()) } else { conclude(store, experiment, tally, out) }
+        if out.json { Ok(()) } else { conclude(store, experiment, tally, took, out) }
     }
 
     /// Stores the plan as far as it is known.
@@ -286,10 +293,16 @@ fn step_cost(run: &Prepared) -> f64 {
     rows as f64 * costs::shape(run).forward_flop(run.config.data.max_length.min(USUAL) as u64)
 }
 
-/// The runs as the live view wants to know them.
-fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> Result<Vec<PlannedInfo>> {
+/// The runs as the live view wants to know them. Of those that it was not `told` of yet, with what earlier commands did.
+fn planned(
+    store: &Store,
+    runs: &[Prepared],
+    prune: &Prune,
+    global: &Global,
+    told: &mut HashSet<String>,
+) -> Result<Vec<PlannedInfo>> {
     let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-    let info = |run: &Prepared| {
+    let mut info = |run: &Prepared| {
         let record = store.run(&run.key)?;
         let step = match record.state {
             RunState::Completed | RunState::Pruned => record.steps,
@@ -308,7 +321,8 @@ fn planned(store: &Store, runs: &[Prepared], prune: &Prune, global: &Global) -> 
             has_dev: !run.splits.dev.is_empty(),
             rungs: rungs(prune, &run.config.train, run.splits.train.len() as u64),
             step_cost: step_cost(run),
+            past: if told.insert(run.key.clone()) { past(store, &record)? } else { Vec::new() },
         })
     };
-    runs.iter().map(info).collect()
+    runs.iter().map(&mut info).collect()
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use taper::{
     format,
     metrics::Metric,
+    report::{LAST_STEPS, astray},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::Warning,
@@ -56,17 +57,19 @@ impl Show {
         if out.json {
             out.document(&whole)?;
         } else {
-            print(&whole, self.config, out)?;
+            let next = common::what_next(global, &run);
+            let last = store.last_steps(&run.key, LAST_STEPS)?;
+            print(&whole, next, astray(&run, &last), self.config, out)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
+fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: bool, out: &mut Output) -> Result<()> {
     let run = whole.run;
-    out.line(format!("{}  {}", run.name, common::state(run)))?;
-    if let Some(message) = &run.message {
-        out.line(format!("  {message}"))?;
+    out.wrapped(&format!("{}  {}", run.name, common::state(run)))?;
+    for line in run.message.iter().flat_map(|message| message.lines()).chain(next.as_deref()) {
+        out.wrapped(&format!("  {line}"))?;
     }
     out.line(format!("key         {}", run.key))?;
     out.line(format!("experiment  {}", run.experiment))?;
@@ -75,10 +78,10 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         let device = if e.gpu.is_empty() { e.device.clone() } else { format!("{} ({})", e.device, e.gpu) };
-        out.line(format!("made with   taper {}{commit}, {device}, {} threads, {}", e.taper, e.threads, e.cpu))?;
+        out.wrapped(&format!("made with   taper {}{commit}, {device}, {} threads, {}", e.taper, e.threads, e.cpu))?;
     }
     for note in &whole.notes {
-        out.line(format!("note        {}", format::one_line(&note.message)))?;
+        out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;
     }
     let known_before = |warning: &&Warning| warning.kind.is_known_before();
     for warning in whole.warnings.iter().filter(known_before) {
@@ -91,7 +94,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
     let tag = |v: &dyn Tag| v.tag();
     if !whole.probes.is_empty() {
         out.line("")?;
-        out.table(
+        out.fitted(
             &["when", "probe", "label", "confidence", "expected"],
             whole.probes.iter().map(|p| {
                 let confidence = p.score.probabilities.highest();
@@ -103,10 +106,11 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
                     p.score.expect.clone().unwrap_or_else(|| "–".into()),
                 ]
             }),
+            &["expected", "confidence"],
         )?;
     }
     out.line("")?;
-    out.table(
+    out.fitted(
         &["when", "step", "split", "rows", "loss", "accuracy", "macro-F1"],
         whole.evaluations.iter().map(|e| {
             vec![
@@ -119,11 +123,13 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
                 format::percent(e.metrics.get(Metric::MacroF1)),
             ]
         }),
+        &["rows", "macro-F1", "loss"],
     )?;
     if let Some(m) = &run.final_metrics {
         let i = wilson(m.right(), m.rows);
-        out.line(format!(
-            "\n{} accuracy {} (95 % interval {:.1}–{:.1}, {})",
+        out.line("")?;
+        out.wrapped(&format!(
+            "{} accuracy {} (95 % interval {:.1}–{:.1}, {})",
             measured_on(run).tag(),
             format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,
@@ -131,7 +137,7 @@ fn print(whole: &Whole, config: bool, out: &mut Output) -> Result<()> {
             format::counted(m.rows, "row")
         ))?;
     }
-    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)) {
+    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)).chain(&astray) {
         out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {

@@ -30,8 +30,10 @@ pub struct Stored {
 pub struct Standing {
     /// Its record, where it is known.
     pub record: Option<RunRecord>,
-    /// One word or two: `new`, `done`, `changed`, `goes on at step 30`.
+    /// One word or two: `new`, `done`, `changed`, `resumes at step 30`.
     pub word: String,
+    /// The step that it is resumed from.
+    pub resumes: Option<u64>,
     /// Whether it is trained once more from its beginning: it is completed, but something of it is lost.
     pub again: bool,
     /// Why it is so, where that is not plain.
@@ -76,7 +78,10 @@ impl Stored {
             _ => Ok(None),
         };
         let standings = runs.iter().map(|run| match record(&run.key) {
-            Some(record) => Ok(known(record, lost(run, record)?)),
+            Some(record) => {
+                let resumes = at.and_then(|(_, folder)| common::resumes_at(folder, record));
+                Ok(known(record, lost(run, record)?, resumes))
+            }
             None => Ok(match left.iter().position(|(_, name)| *name == run.name) {
                 Some(place) => {
                     let (old, _) = left.remove(place);
@@ -91,17 +96,17 @@ impl Stored {
     }
 }
 
-/// How a stored run stands, of which something may be lost.
-fn known(record: &RunRecord, lost: Option<String>) -> Standing {
+/// How a stored run stands, of which something may be lost, and which may be resumed from a checkpoint.
+fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Standing {
     if let Some(lost) = lost {
         let why = Some(format!("it is completed, but {lost}"));
-        return Standing { record: Some(record.clone()), word: "begins again".into(), again: true, why };
+        return Standing { record: Some(record.clone()), word: "starts again".into(), resumes: None, again: true, why };
     }
-    let word = match (record.state, record.checkpoint_step) {
+    let word = match (record.state, resumes) {
         (RunState::Completed, _) => "done".into(),
         (RunState::Interrupted, Some(step)) if record.waits() => format!("waiting at step {step}"),
-        (RunState::Interrupted, Some(step)) => format!("goes on at step {step}"),
-        (RunState::Interrupted, None) => "begins again".into(),
+        (RunState::Interrupted, Some(step)) => format!("resumes at step {step}"),
+        (RunState::Interrupted, None) => "starts again".into(),
         _ => common::state(record),
     };
     let why = match record.state {
@@ -109,7 +114,7 @@ fn known(record: &RunRecord, lost: Option<String>) -> Standing {
         _ => None,
     };
     let why = why.map(|message| message.lines().next().unwrap_or_default().into());
-    Standing { record: Some(record.clone()), word, again: false, why }
+    Standing { record: Some(record.clone()), word, resumes, again: false, why }
 }
 
 /// What makes a run another one than the stored one of the same name.

@@ -20,7 +20,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
          `taper run SPEC --json` prints each step as it is made",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains"),
-    (&["resume", "continue", "restart", "retry"], "`taper run SPEC` goes on from the last checkpoint"),
+    (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
     (
         &["evaluate", "test", "validate", "score"],
         "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; `taper eval KEY --file FILE` \
@@ -28,7 +28,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["status", "ps", "ls", "runs", "watch", "top"],
-        "`taper list` shows all runs, `taper list --watch` while they go on",
+        "`taper list` shows all runs, `taper list --watch` while they train",
     ),
     (
         &["init", "new", "create"],

@@ -140,6 +140,8 @@ fn planned(
             has_dev: run.config.data.dev > 0.0,
             rungs: rungs(prune, train, run.size.map_or(rows, |size| size.train_rows)),
             step_cost: (train.batch_size * train.gradient_accumulation_steps) as f64,
+            // The watch reads it where a run has changed since its last look.
+            past: Vec::new(),
         }
     };
     let known: Vec<PlannedInfo> = runs.iter().zip(trial_numbers(runs.iter())).map(info).collect();

@@ -164,7 +164,14 @@ impl Sweep {
             return Some(Verdict::Out("another run of its trial failed".into()));
         }
         scores[trial][rung]?;
-        Some(verdict(&self.prune, self.metric, scores, trial, rung))
+        let step = self.items[*self.trials[trial].first()?].rungs[rung];
+        // Each trial may reach a rung at another step: runs of larger batches have fewer of them.
+        let at = |reason: String| format!("at step {step}: {reason}");
+        Some(match verdict(&self.prune, self.metric, scores, trial, rung) {
+            Verdict::GoOn => Verdict::GoOn,
+            Verdict::Wait(reason) => Verdict::Wait(at(reason)),
+            Verdict::Out(reason) => Verdict::Out(at(reason)),
+        })
     }
 
     /// The score of each trial at each of its rungs.

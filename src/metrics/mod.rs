@@ -16,7 +16,7 @@ pub use confusion::Confusion;
 use confusion::ratio;
 pub use metric::{Better, Metric, MetricInfo, Score, Unit};
 pub use probabilities::Probabilities;
-pub use rank::{Judged, better_first};
+pub use rank::{Judged, better_first, is_new_best};
 
 /// Bins of the expected calibration error.
 const BINS: usize = 10;

@@ -26,6 +26,11 @@ impl Judged {
     }
 }
 
+/// Whether an evaluation of this score becomes the best of its run: one that is only as good as an earlier one does not.
+pub fn is_new_best(best: Option<Score>, next: Score) -> bool {
+    best.is_none_or(|best| next > best)
+}
+
 /// The order of runs and trials, best first: the higher score, of equal ones the better loss; none last. What is equal in both
 /// stays in the order that it came in, which is the plan's.
 pub fn better_first(a: Option<Judged>, b: Option<Judged>) -> Ordering {

@@ -179,7 +179,7 @@ mod tests {
     fn what_has_no_room_is_left_out_and_no_number_is_cut() {
         let (run, view) = view();
         let at = |width| run_line(&run.name, &view, width, false);
-        let numbers = "412/1200  loss 0.5000  dev 75.0%";
+        let numbers = "412/1200  avg loss 0.5000  dev 75.0%";
         let full = at(200);
         assert!(full.starts_with(&run.name) && full.contains(" ━━━─────── ") && full.contains("tok/s  eta "), "{full}");
         let eta = full.split("eta ").nth(1).unwrap().to_string();

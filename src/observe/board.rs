@@ -218,7 +218,7 @@ impl<'a> Layout<'a> {
             })
             .collect();
         let several = board.rows.iter().any(|row| row.seeds.1 > 1);
-        let seeds = widest(&mut rows.iter().map(|row| seeds(row).len())).max("SEEDS".len());
+        let seeds = widest(&mut rows.iter().map(|row| seeds(row).len())).max("DONE".len());
         let seeds = if several { seeds } else { 0 };
         let mut shown: Vec<(Column, usize)> = COLUMNS
             .into_iter()
@@ -270,7 +270,7 @@ impl<'a> Layout<'a> {
             text += &left(&cut(&self.board.keys[key].to_uppercase(), width), width + GAP);
         }
         if self.seeds > 0 {
-            text += &left("SEEDS", self.seeds + GAP);
+            text += &left("DONE", self.seeds + GAP);
         }
         text += &left("STATE", STATE);
         for (column, width) in &self.shown {
@@ -320,7 +320,7 @@ impl Column {
         match self {
             Self::Bar => String::new(),
             Self::Steps => "STEP".into(),
-            Self::Loss => "TRAIN LOSS".into(),
+            Self::Loss => "AVG LOSS".into(),
             Self::Figure => board.figure.to_uppercase(),
             Self::Elapsed => "ELAPSED".into(),
             Self::Left => "LEFT".into(),
@@ -403,15 +403,15 @@ mod tests {
     #[test]
     fn eighty_columns_hold_what_tells_trials_apart() {
         let want = "\
-BATCH_SIZE  DROPOUT  LR    SEEDS  STATE          STEP  TRAIN LOSS  DEV ACC   LEFT
-32          0        1e-3  3/3    completed   900/900      0.4312    91.3%      –
-16          0.1      3e-4  1/3    running     412/900      0.4312    91.3%  3m12s
-8           0        1     1/3    failed     out of memory: 3 GiB were asked for
+BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP  AVG LOSS  DEV ACC   LEFT
+32          0        1e-3  3/3   completed   900/900    0.4312    91.3%      –
+16          0.1      3e-4  1/3   running     412/900    0.4312    91.3%  3m12s
+8           0        1     1/3   failed     out of memory: 3 GiB were asked for
 best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
 3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
         assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
         let narrower = board().lines(size(60, 24), false);
-        assert!(narrower[0].contains("BATC") && !narrower[0].contains("TRAIN LOSS"), "{narrower:#?}");
+        assert!(narrower[0].contains("BATC") && !narrower[0].contains("AVG LOSS"), "{narrower:#?}");
         assert!(narrower[1].starts_with("32 ") && narrower[1].ends_with("900/900    91.3%"), "{narrower:#?}");
         assert!(board().lines(size(120, 24), false)[2].contains("━━━━╸─────"));
     }
@@ -460,7 +460,7 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
     fn one_seed_has_no_column_of_seeds() {
         let mut board = board();
         board.rows.iter_mut().for_each(|row| row.seeds = (0, 1));
-        assert!(!board.lines(size(120, 24), false)[0].contains("SEEDS"));
+        assert!(!board.lines(size(120, 24), false)[0].contains("DONE"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::RunInfo;
 use crate::{
     event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
     format::{brief, count, duration, one_line, percent, short},
-    metrics::Metric,
+    metrics::{Metric, Metrics, Score, is_new_best},
+    plan::Keep,
 };
 
 /// Steps over which speed is measured: long enough to even out batches of different lengths, short enough to follow a
@@ -45,8 +46,10 @@ pub(super) struct View {
     pub smoothed_loss: Option<f64>,
     /// Whether there is a dev split: then nothing is said of the test split before the end.
     has_dev: bool,
-    /// Of the last evaluation on the split that chooses: accuracy, and the split.
-    accuracy: Option<(Split, f64)>,
+    /// The metric that chooses the weights that are kept; none where those of the last evaluation are.
+    best_by: Option<Metric>,
+    /// Of the evaluation of the weights that would be kept by now, on the split that chooses: the split, the accuracy, the score.
+    kept: Option<(Split, f64, Score)>,
     /// Evaluations that a line was given to: split and step.
     told: Vec<(Split, u64)>,
     evaluations: Evaluations,
@@ -95,14 +98,23 @@ impl View {
         match event {
             Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, .. } => {
                 let step = resumed_from.unwrap_or(0);
-                *self = Self { total_steps: *total_steps, step, checkpoint: *resumed_from, ..Self::default() };
+                let kept = self.kept.filter(|_| resumed_from.is_some());
+                let best_by = self.best_by;
+                *self = Self {
+                    total_steps: *total_steps,
+                    step,
+                    checkpoint: *resumed_from,
+                    best_by,
+                    kept,
+                    ..Self::default()
+                };
                 self.evaluations.every = *steps_per_epoch;
                 self.has_dev = rows.1 > 0;
                 if resumed_from.is_none() {
                     self.window.push_back((0.0, 0));
                 }
                 let begin = match resumed_from {
-                    Some(step) => format!("goes on from step {step} of {total_steps}"),
+                    Some(step) => format!("resumes from step {step} of {total_steps}"),
                     None => format!("{total_steps} steps"),
                 };
                 let parameters = brief(*parameters as f64);
@@ -130,7 +142,7 @@ impl View {
                     return Vec::new();
                 }
                 if *when != When::Before && (*split != Split::Test || !self.has_dev) {
-                    self.accuracy = Some((*split, metrics.get(Metric::Accuracy)));
+                    self.keep(*when, *split, metrics);
                 }
                 // The weights that are kept are often those of an evaluation that a line was given to.
                 if *when == When::After && self.told.contains(&(*split, *step)) {
@@ -170,9 +182,17 @@ impl View {
         }
     }
 
-    /// The split that chooses among checkpoints and trials.
-    pub fn chooses(&self) -> Split {
-        if self.has_dev { Split::Dev } else { Split::Test }
+    /// Of a run that keeps the weights of its best evaluation, or those of the last one.
+    pub fn keeping(keep: Keep, metric: Metric) -> Self {
+        Self { best_by: (keep == Keep::Best).then_some(metric), ..Self::default() }
+    }
+
+    fn keep(&mut self, when: When, split: Split, metrics: &Metrics) {
+        let score = metrics.score(self.best_by.unwrap_or(Metric::Accuracy));
+        let best = self.kept.filter(|(on, ..)| *on == split).map(|(_, _, score)| score);
+        if when == When::After || self.best_by.is_none() || is_new_best(best, score) {
+            self.kept = Some((split, metrics.get(Metric::Accuracy), score));
+        }
     }
 
     fn add(&mut self, step: &StepCompleted) {
@@ -213,13 +233,15 @@ impl View {
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
-    /// What stands beside a bar: smoothed loss, accuracy of the last evaluation on the split that chooses, speed, time left.
+    /// The text beside a bar: average loss of the last steps (exponentially weighted), accuracy of the weights that would be kept by
+    /// now on the split that chooses, speed, time left.
     /// Each is empty while it is not known.
     pub fn parts(&self) -> [String; 4] {
         let speed = self.speed().map(|(_, tokens)| format!("{} tok/s", brief(tokens)));
+        let best = if self.best_by.is_some() { "best " } else { "" };
         [
-            self.smoothed_loss.map(|loss| format!("loss {loss:.4}")),
-            self.accuracy.map(|(split, share)| format!("{} {}", split_name(split), percent(share))),
+            self.smoothed_loss.map(|loss| format!("avg loss {loss:.4}")),
+            self.kept.map(|(split, share, _)| format!("{best}{} {}", split_name(split), percent(share))),
             speed,
             self.left_s().filter(|_| self.step < self.total_steps).map(|left| format!("eta {}", duration(left))),
         ]
@@ -239,9 +261,11 @@ impl View {
                 (Tone::Warning, format!("{name}: interrupted before the first step; the same command starts it again"))
             }
             Outcome::Interrupted => {
-                let text =
-                    format!("{name}: interrupted after step {step}; the same command goes on from {}", self.from());
-                (Tone::Warning, text)
+                let next = match self.checkpoint {
+                    Some(step) => format!("resumes it from step {step}"),
+                    None => "starts it again: it has no checkpoint".into(),
+                };
+                (Tone::Warning, format!("{name}: interrupted after step {step}; the same command {next}"))
             }
             Outcome::Retried => {
                 (Tone::Plain, format!("{name}: failed after step {step}; retrying now from {}", self.from()))
@@ -346,7 +370,7 @@ mod tests {
             "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m31s",
             "step 2  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
             "checkpoint at step 2",
-            "lr=1e-5: interrupted after step 3; the same command goes on from step 2",
+            "lr=1e-5: interrupted after step 3; the same command resumes it from step 2",
             "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
         ];
         let lines = tell(&mut View::default(), &events);
@@ -407,7 +431,7 @@ mod tests {
     fn a_resumed_run_knows_no_speed_before_its_second_step() {
         let mut view = View::default();
         let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
-        assert!(lines[0].contains("goes on from step 3 of 900"), "{}", lines[0]);
+        assert!(lines[0].contains("resumes from step 3 of 900"), "{}", lines[0]);
         assert_eq!(lines[2], "step 4/900  epoch 1  loss 0.5000  lr 1.00e-5");
         assert_eq!(lines[3], "step 6/900  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 7m27s");
     }
@@ -458,10 +482,10 @@ mod tests {
         let parts = |view: &View| view.parts().join("|");
         assert_eq!(parts(&view), "|||");
         tell(&mut view, &[step(1, 1.0)]);
-        assert_eq!(parts(&view), "loss 1.0000|||");
+        assert_eq!(parts(&view), "avg loss 1.0000|||");
         tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Test, 3)]);
         // Eight steps at two a second, and an evaluation of half a second every two of them.
-        assert_eq!(parts(&view), "loss 0.9500|test 75.0%|200 tok/s|eta 6.0s");
+        assert_eq!(parts(&view), "avg loss 0.9500|test 75.0%|200 tok/s|eta 6.0s");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     event::{Event, Outcome, Split, When},
     format::{names, percent},
-    metrics::{Judged, Metric, Metrics},
+    metrics::{Judged, Metric, Metrics, is_new_best},
     plan::Keep,
     store::RunState,
 };
@@ -21,6 +21,8 @@ pub(super) struct Member {
     pub trial: usize,
     pub view: View,
     pub standing: Standing,
+    /// What it is judged by: this metric, on this split.
+    split: Split,
     metric: Metric,
     keep: Keep,
     rungs: Vec<u64>,
@@ -29,8 +31,8 @@ pub(super) struct Member {
     pub begun: bool,
     /// Seconds that it has trained.
     pub trained_s: f64,
-    /// How good the kept weights are by now, the split and the step that it was measured at.
-    judged: Option<(Split, Judged, u64)>,
+    /// How good the kept weights are by now, and the step that they are of.
+    judged: Option<(Judged, u64)>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// An evaluation under way: part of the data, share done.
@@ -45,6 +47,7 @@ impl Member {
             trial,
             view: View::default(),
             standing: Standing::Pending,
+            split: Split::Dev,
             metric: Metric::Accuracy,
             keep: Keep::Last,
             rungs: Vec::new(),
@@ -58,13 +61,25 @@ impl Member {
         }
     }
 
-    /// Takes what is planned; of a run that is at work here no steps and no state.
-    pub fn plan(&mut self, run: &PlannedInfo) {
+    /// Takes what happened to it before, without saying anything of it.
+    pub fn recall(&mut self, key: &str, past: &[Event]) {
+        let info = RunInfo { key: key.into(), name: self.name.clone(), log_steps: 0, position: (1, 1) };
+        past.iter().for_each(|event| drop(self.tell(&info, event)));
+    }
+
+    /// Takes what is planned; of a run that is at work here no steps and no state. It is judged `by_dev`: by its checkpoint's
+    /// metric on the dev split, or else by its accuracy on the test split.
+    pub fn plan(&mut self, run: &PlannedInfo, by_dev: bool) {
         (self.name, self.trial) = (run.name.clone(), run.trial);
-        (self.metric, self.keep) = (run.metric, run.keep);
+        (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, Metric::Accuracy) };
+        self.keep = run.keep;
+        let works_here = self.standing == Standing::Running;
+        if !works_here {
+            self.recall(&run.key, &run.past);
+        }
         (self.rungs, self.step_cost) = (run.rungs.clone(), run.step_cost);
         self.begun |= run.state != RunState::Pending;
-        if self.standing != Standing::Running {
+        if !works_here {
             self.trained_s = run.trained_s;
             self.view.total_steps = run.total_steps;
             self.view.step = run.step;
@@ -149,16 +164,16 @@ impl Member {
         if when == When::After && self.result.is_none_or(|(on, _)| on != Split::Test) {
             self.result = Some((split, metrics.get(Metric::Accuracy)));
         }
-        if when == When::Before || split != self.view.chooses() {
+        if when == When::Before || split != self.split {
             return;
         }
         let judged = Judged::new(metrics, self.metric);
         // The last weights are kept unless the best are asked for: a better score of earlier ones would promise too much.
         let kept = when == When::After
             || self.keep != Keep::Best
-            || self.judged.is_none_or(|(on, best, _)| on != split || judged.score > best.score);
+            || is_new_best(self.judged.map(|(best, _)| best.score), judged.score);
         if kept {
-            self.judged = Some((split, judged, step));
+            self.judged = Some((judged, step));
         }
     }
 }
@@ -196,7 +211,7 @@ impl TrialView<'_> {
 
     /// Mean of what its runs were measured to have, and how many were.
     pub fn judged(&self) -> Option<(Judged, usize)> {
-        let known = self.members.iter().filter_map(|m| m.judged).map(|(_, judged, _)| judged);
+        let known = self.members.iter().filter_map(|m| m.judged).map(|(judged, _)| judged);
         let known: Vec<Judged> = known.filter(|judged| judged.score.is_finite()).collect();
         Some((Judged::mean(&known)?, known.len()))
     }
@@ -208,21 +223,26 @@ impl TrialView<'_> {
 
     /// What its values are called.
     pub fn heading(&self) -> Option<String> {
-        self.members.iter().find_map(|m| Some(heading(m.judged?.0, m.metric, m.keep)))
+        self.members.iter().find(|m| m.judged.is_some()).map(|m| heading(m.split, m.metric, m.keep))
     }
 
-    /// `dev accuracy 90.0% at step 24 of 108 (3 of 3 seeds)`.
+    /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; of seeds that are not equally far `at steps 12–24 of 108`.
     pub fn result(&self) -> Option<String> {
         let (judged, n) = self.judged()?;
         let first = self.members.iter().find(|m| m.judged.is_some())?;
-        let (split, _, step) = first.judged?;
         let metric = first.metric;
-        let mut text = format!("{} {} {}", split_name(split), metric.name(), metric.text(metric.value(judged.score)));
+        let value = metric.text(metric.value(judged.score));
+        let mut text = format!("{} {} {value}", split_name(first.split), metric.name());
         if self.standing() != Standing::Completed {
-            text += &format!(" at step {step} of {}", first.view.total_steps);
+            let steps = || self.members.iter().filter_map(|m| m.judged).map(|(_, step)| step);
+            let (low, high) = (steps().min()?, steps().max()?);
+            let at = if low == high { format!("step {low}") } else { format!("steps {low}–{high}") };
+            text += &format!(" at {at} of {}", first.view.total_steps);
         }
-        if self.members.len() > 1 {
-            text += &format!(" ({n} of {} seeds)", self.members.len());
+        match self.members.len() {
+            1 => {}
+            all if n == all => text += &format!(" (mean of {all} seeds)"),
+            all => text += &format!(" ({n} of {all} seeds)"),
         }
         Some(text)
     }

@@ -11,6 +11,7 @@ mod forecast;
 mod json_lines;
 mod lines;
 mod member;
+mod past;
 mod progress;
 mod recorder;
 mod rows;
@@ -22,6 +23,7 @@ use std::{io, sync::Arc};
 
 pub use board::{Board, Row, Size, Standing};
 pub use json_lines::JsonLines;
+pub use past::past;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
@@ -82,6 +84,8 @@ pub struct PlannedInfo {
     pub rungs: Vec<u64>,
     /// What a step costs beside those of the other runs: arithmetic in any unit.
     pub step_cost: f64,
+    /// What earlier commands did with it ([`past`]); empty where the listener was told of it already.
+    pub past: Vec<Event>,
 }
 
 /// What a command means to do.

@@ -28,8 +28,8 @@ const MOST_HZ: u8 = 60;
 
 /// Shows runs as they go.
 ///
-/// A single run on a terminal has a bar (steps, smoothed loss, accuracy of the last evaluation, tokens per second, time
-/// left), and each evaluation another while it goes; lines appear above. Several runs have a table: the trial that leads,
+/// A single run on a terminal has a bar (steps, average loss, accuracy of the weights that would be kept by now, tokens per
+/// second, time left), and each evaluation another while it goes; lines appear above. Several runs have a table: the trial that leads,
 /// those at work and how far, the others by their figures, and one line for the whole; above it appears only what needs
 /// attention.
 ///
@@ -133,6 +133,11 @@ impl Listener for Progress {
     fn planned(&mut self, sweep: &PlannedSweep) {
         if self.sweep.is_some() || sweep.runs.len() + sweep.to_come > 1 {
             self.sweep.get_or_insert_default().planned(sweep);
+        } else if let [run] = &sweep.runs[..] {
+            let mut view = View::keeping(run.keep, run.metric);
+            let info = RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1) };
+            run.past.iter().for_each(|event| drop(view.tell(&info, event)));
+            self.views.insert(run.key.clone(), view);
         }
     }
 

@@ -84,6 +84,7 @@ pub(super) struct Sweep {
     to_come: usize,
     prune: Prune,
     budget: Budget,
+    by_dev: bool,
     /// Runs in all, as the events tell.
     told_of: usize,
     /// When the first run began here.
@@ -105,6 +106,7 @@ impl Default for Sweep {
             to_come: 0,
             prune: Prune::None,
             budget: Budget::default(),
+            by_dev: true,
             told_of: 0,
             began_s: None,
             spent: Spent::default(),
@@ -119,9 +121,16 @@ impl Sweep {
     /// Takes what the command means to do.
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
+        self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
         for run in &sweep.runs {
-            self.member(&run.key, &run.name, run.trial).plan(run);
+            let by_dev = self.by_dev;
+            self.member(&run.key, &run.name, run.trial).plan(run, by_dev);
         }
+    }
+
+    /// Whether its runs are judged on the dev split: all of them must have one.
+    pub fn by_dev(&self) -> bool {
+        self.by_dev
     }
 
     fn member(&mut self, key: &str, name: &str, trial: usize) -> &mut Member {
@@ -236,7 +245,9 @@ impl Sweep {
             standing_a.cmp(&standing_b).then(better_first(a_is, b_is)).then(numbers)
         });
         let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
-        let best = leader.and_then(|i| Some(format!("best so far: {}  {}", short[i], trials[i].result()?)));
+        // What a trial at work measured may fall again, and its next seed may be worse: best is what is completed.
+        let what = |i: usize| if trials[i].standing() == Standing::Completed { "best so far" } else { "leads now" };
+        let best = leader.and_then(|i| Some(format!("{}: {}  {}", what(i), short[i], trials[i].result()?)));
         let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone())).collect();
         Board { keys, figure, rows, best, summary: self.summary(now_s) }
     }
@@ -257,7 +268,9 @@ impl Sweep {
             text += &format!("  elapsed {}", duration(now_s - began));
         }
         if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
-            text += &format!("  eta {}{}", if measured { "" } else { "~" }, duration(s));
+            // What pruning will stop, and what a search will propose, is only expected.
+            let sure = measured && self.prune == Prune::None && self.to_come == 0;
+            text += &format!("  eta {}{}", if sure { "" } else { "~" }, duration(s));
         }
         text
     }

@@ -2,15 +2,11 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{Board, PlannedSweep, RunInfo, board::Standing, member::Member, sweep::Sweep};
+use super::{Board, PlannedSweep, board::Standing, member::Member, past, sweep::Sweep};
 use crate::{
-    event::{Event, Outcome},
     plan::Prune,
     store::{RunRecord, RunState, Store, StoreError},
 };
-
-/// Steps of a run that are looked at: enough for its speed and its smoothed loss.
-const STEPS: u32 = 50;
 
 /// Looks at stored runs again and again, and measures how fast they get on between its looks.
 #[derive(Debug, Default)]
@@ -61,9 +57,9 @@ impl Watch {
             }
             let mut member = Member::new(&run.name, planned.map_or(usize::MAX, |p| p.trial));
             if let Some(planned) = planned {
-                member.plan(planned);
+                member.plan(planned, self.sweep.by_dev());
             }
-            fill(&mut member, store, run)?;
+            member.recall(&run.key, &past(store, run)?);
             self.sweep.add(run.key.clone(), member);
             self.seen.insert(run.key.clone(), now);
         }
@@ -77,56 +73,12 @@ impl Watch {
     }
 }
 
-/// Brings a member to where its stored run is, as its events would have.
-fn fill(member: &mut Member, store: &Store, run: &RunRecord) -> Result<(), StoreError> {
-    if run.state == RunState::Pending {
-        return Ok(());
-    }
-    let info = RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1) };
-    let size = run.size.as_ref();
-    member.tell(
-        &info,
-        &Event::RunStarted {
-            total_steps: run.total_steps,
-            steps_per_epoch: size.map_or(0, |size| size.steps_per_epoch),
-            // Its speed is that of the steps seen here.
-            resumed_from: Some(run.steps),
-            rows: size.map_or((0, 0, 0), |size| (size.train_rows, size.dev_rows, size.test_rows)),
-            parameters: size.map_or(0, |size| size.parameters),
-            train_labels: run.train_labels.clone().unwrap_or_default(),
-        },
-    );
-    for step in store.last_steps(&run.key, STEPS)? {
-        member.tell(&info, &Event::StepCompleted(step));
-    }
-    for e in store.evals(&run.key)? {
-        let (when, step, epoch, split, metrics, elapsed_s) = (e.when, e.step, e.epoch, e.split, e.metrics, e.elapsed_s);
-        member.tell(&info, &Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s });
-    }
-    let reason = || run.message.clone().unwrap_or_default();
-    match run.state {
-        RunState::Pending | RunState::Running => {}
-        RunState::Completed => _ = member.tell(&info, &Event::RunFinished(Outcome::Completed)),
-        RunState::Pruned => _ = member.tell(&info, &Event::RunFinished(Outcome::Pruned { reason: reason() })),
-        RunState::Interrupted => {
-            let paused = Outcome::Paused { step: run.steps };
-            let outcome = if run.waits() { paused } else { Outcome::Interrupted };
-            member.tell(&info, &Event::RunFinished(outcome));
-        }
-        RunState::Failed => {
-            let kind = run.failure.unwrap_or(crate::event::FailureKind::Error);
-            member.tell(&info, &Event::RunFinished(Outcome::Failed { kind, message: reason() }));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::observe::PlannedInfo;
     use crate::{
-        event::{FailureKind, Split, When},
+        event::{Event, FailureKind, Outcome, Split, When},
         plan::{Budget, Keep, Metric},
         store::{
             Environment,
@@ -148,6 +100,7 @@ mod tests {
             has_dev: true,
             rungs: Vec::new(),
             step_cost: 1.0,
+            past: Vec::new(),
         };
         PlannedSweep {
             runs: runs.iter().enumerate().map(info).collect(),
@@ -195,7 +148,7 @@ mod tests {
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
         assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
-        assert_eq!(board.best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 75.0% at step 2 of 10"));
+        assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 75.0% at step 2 of 10"));
         // It gets on.
         let more =
             [step(3, 0.25), eval(When::During, 3, Split::Dev, 1), Event::RunFinished(Outcome::Paused { step: 3 })];

@@ -85,7 +85,8 @@ pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
 /// at the rung, if these are at least as many as start up. A trial that failed is out by any rule but none.
 pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], trial: usize, rung: usize) -> Verdict {
     let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
-    let shown = |score: Score| metric.text(metric.value(score));
+    let value = |score: Score| metric.text(metric.value(score));
+    let shown = |score: Score| format!("dev {} {}", metric.name(), value(score));
     if *prune == Prune::None {
         return Verdict::GoOn;
     }
@@ -104,12 +105,12 @@ pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], tri
             if rank as u64 <= best {
                 return Verdict::GoOn;
             }
-            let best = match best {
-                0 => "none goes on yet".to_string(),
-                1 => "the best goes on".to_string(),
-                best => format!("the best {best} go on"),
+            let promoted = match best {
+                0 => format!("too few trials reached it to promote 1 in {reduction_factor}"),
+                1 => "the rung promotes the best 1".to_string(),
+                best => format!("the rung promotes the best {best}"),
             };
-            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}; {best}", all.len(), shown(own)))
+            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}; {promoted}", all.len(), shown(own)))
         }
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
@@ -121,7 +122,7 @@ pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], tri
             Verdict::Out(format!(
                 "{} at {rung_name} is worse than {}, the median of {others} earlier trials there",
                 shown(own),
-                shown(median)
+                value(median)
             ))
         }
     }
@@ -259,13 +260,21 @@ mod tests {
         let losses = [0.7, 0.2, 0.9].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         assert_eq!(verdict(&ASHA, Metric::Loss, &losses, 1, 0), Verdict::GoOn);
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
-        assert_eq!(verdicts[0], Verdict::Wait("rank 2 of 4 at rung 1 with 50.0%; the best goes on".into()));
+        assert_eq!(
+            verdicts[0],
+            Verdict::Wait("rank 2 of 4 at rung 1 with dev accuracy 50.0%; the rung promotes the best 1".into())
+        );
         assert_eq!(verdicts[1], Verdict::GoOn);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
         let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let early = verdict(&ASHA, Metric::Loss, &losses, 0, 0);
-        assert_eq!(early, Verdict::Wait("rank 2 of 2 at rung 1 with 0.3500; none goes on yet".into()));
+        assert_eq!(
+            early,
+            Verdict::Wait(
+                "rank 2 of 2 at rung 1 with dev loss 0.3500; too few trials reached it to promote 1 in 3".into()
+            )
+        );
     }
 
     /// Whoever has gone on stays among those who may: more scores only make the best part larger or push others down.
@@ -296,7 +305,10 @@ mod tests {
             vec![vec![of(0.1), of(0.9)], vec![of(0.2), of(0.8)], vec![of(0.3), None], vec![of(0.4), of(0.7)], vec![]];
         let at = |trial, rung| verdict(&ASHA, Metric::Accuracy, &scores, trial, rung);
         assert_eq!((at(3, 0), at(0, 1)), (Verdict::GoOn, Verdict::GoOn));
-        assert_eq!(at(3, 1), Verdict::Wait("rank 3 of 3 at rung 2 with 70.0%; the best goes on".into()));
+        assert_eq!(
+            at(3, 1),
+            Verdict::Wait("rank 3 of 3 at rung 2 with dev accuracy 70.0%; the rung promotes the best 1".into())
+        );
         assert_eq!(at(2, 1), Verdict::Wait("no score yet at rung 2".into()));
         assert_eq!(at(4, 0), Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(at(9, 0), Verdict::Wait("no score yet at rung 1".into()));
@@ -318,7 +330,7 @@ mod tests {
         let failed = f64::NEG_INFINITY;
         assert_eq!(goers(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
         let losses = [0.5, 0.4, 0.3, 0.45].map(|loss| vec![Some(Metric::Loss.score(loss))]);
-        let reason = "0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
+        let reason = "dev loss 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
         assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 3, 0), Verdict::Out(reason.into()));
         assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 7, 0), Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, 0, 0), Verdict::GoOn);

@@ -64,9 +64,6 @@ pub struct Mean {
     pub mean: f64,
     /// Their sample standard deviation; none of one run.
     pub sd: Option<f64>,
-    /// Half of Student's 95 % interval of the mean, which is what `±` means everywhere; none of one run, and none where all
-    /// runs are equal.
-    pub half: Option<f64>,
     /// Lower end of the 95 % interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
     /// other figures of one run there is none. That of a share is cut to what a share can be.
     pub low: Option<f64>,
@@ -79,13 +76,38 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// The interval that a table shows beside the mean: of two seeds from the one to the other, else the 95 % interval; or that
+    /// The interval that tables and the report show beside the mean: of two seeds from the one to the other, else the 95 % interval; or that
     /// for the number of rows, where it is wider.
     pub fn shown(&self) -> Option<(f64, f64)> {
         let seeds = if self.n == 2 { Some(self.range) } else { self.low.zip(self.high) };
         let width = |(low, high): &(f64, f64)| high - low;
         seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
     }
+
+    /// `91.3% (90.1–92.4)`: the mean with the interval that is shown.
+    pub fn text(&self, metric: Metric) -> String {
+        match self.shown() {
+            None => metric.text(self.mean),
+            Some(interval) => metric.text_with(self.mean, interval),
+        }
+    }
+}
+
+/// What the shown intervals of these means are, a sentence for each kind.
+pub fn interval_notes<'a>(means: impl Iterator<Item = &'a Mean>) -> Vec<&'static str> {
+    let shown: Vec<usize> = means.filter(|mean| mean.shown().is_some()).map(|mean| mean.n).collect();
+    let notes = [
+        (shown.contains(&1), "(…) of one seed: 95 % interval for its number of rows (Wilson)"),
+        (
+            shown.contains(&2),
+            "(…) of two seeds: from the lower to the higher, or the interval for the rows if wider; two seeds say little of others",
+        ),
+        (
+            shown.iter().any(|n| *n > 2),
+            "(…) of more seeds: 95 % interval of their mean (Student's t), or that for the rows if wider",
+        ),
+    ];
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
 }
 
 /// The leaderboard of an experiment's present plan.
@@ -218,7 +240,6 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
         n: sample.n,
         mean: sample.mean,
         sd: sample.sd,
-        half: sample.interval.map(|i| (i.high - i.low) / 2.0),
         low: interval.map(|i| i.low),
         high: interval.map(|i| i.high),
         range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
@@ -319,10 +340,9 @@ mod tests {
             (None, "lr=0.1", 2, 1, RunState::Failed, Some("NaN")),
         ];
         assert_eq!(seen, want);
-        // Figures 0.5 and 0.75: mean 0.625, sd 0.1768, Student's t of one degree 12.706, so ± 1.588.
+        // Values 0.5 and 0.75: mean 0.625, sd 0.1768, Student's t of one degree 12.706, so 0.625 ± 1.588.
         let second = board.trials[1].figure.unwrap();
         assert_eq!((second.n, second.mean), (2, 0.625));
-        assert!((second.half.unwrap() - 1.58827).abs() < 1e-4, "{second:?}");
         assert_eq!((second.low, second.high), (Some(0.0), Some(1.0)), "cut to what a share can be");
         // One run with 4 of 4 rows right: Wilson.
         let third = board.trials[2].figure.unwrap();
@@ -342,16 +362,7 @@ mod tests {
         assert_eq!(by_loss.trials[0].name, "lr=0.0001 seed=1");
         assert_eq!(
             by_loss.trials[0].figure,
-            Some(Mean {
-                n: 1,
-                mean: 0.625,
-                sd: None,
-                half: None,
-                low: None,
-                high: None,
-                range: (0.625, 0.625),
-                rows: None
-            })
+            Some(Mean { n: 1, mean: 0.625, sd: None, low: None, high: None, range: (0.625, 0.625), rows: None })
         );
         let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
         assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));

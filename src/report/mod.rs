@@ -6,6 +6,7 @@
 //! fonts of the machine, since a browser is not there to find one; `png-fonts.txt` names those that were used.
 
 mod analysis;
+mod astray;
 mod baseline;
 mod charts;
 mod environment;
@@ -30,11 +31,14 @@ use fontdb::Database;
 
 use crate::metrics::Metric;
 use analysis::Analysis;
+pub use astray::{LAST_STEPS, astray};
 use charts::{Figure, Fonts};
 pub use input::{ReportInput, RunInput};
 use input::{Settings, split_name};
+pub use leaderboard::interval_notes;
 pub use leaderboard::{Leaderboard, Mean, Trial, leaderboard, leaderboard_of, trial_numbers};
 use staged::Staged;
+pub use trials::kept_at;
 use view::{Picture, Pictures, View};
 
 /// Why a report could not be made.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
-    metrics::{Judged, Metric, Metrics},
+    metrics::{Judged, Metric, Metrics, is_new_best},
     plan::{Keep, RunConfig},
     store::{EvalRecord, RunRecord},
 };
@@ -102,7 +102,13 @@ pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by
     }
     let mut during = on_split().filter(|e| e.when == When::During).filter(finite);
     match config.checkpoint.keep {
-        Keep::Best => during.max_by(|a, b| a.metrics.score(by).total_cmp(&b.metrics.score(by))),
+        Keep::Best => {
+            during.reduce(
+                |best, next| {
+                    if is_new_best(Some(best.metrics.score(by)), next.metrics.score(by)) { next } else { best }
+                },
+            )
+        }
         Keep::Last | Keep::All | Keep::None => during.next_back(),
     }
 }
@@ -113,6 +119,25 @@ mod tests {
 
     fn config() -> RunConfig {
         serde_json::from_str(include_str!("../../tests/fixtures/store_config.json")).unwrap()
+    }
+
+    #[test]
+    fn of_equally_good_evaluations_the_first_is_kept() {
+        let eval = |step, right, loss| {
+            let mut metrics = crate::store::testing::metrics(right);
+            metrics.set(Metric::Loss, loss);
+            EvalRecord { when: When::During, step, epoch: 1, split: Split::Dev, metrics, elapsed_s: 0.0 }
+        };
+        let evals = [eval(1, 2, 0.9), eval(2, 3, 0.4), eval(3, 3, 0.7), eval(4, 1, 0.1)];
+        let mut config = config();
+        let mut kept = |keep, by| {
+            config.checkpoint.keep = keep;
+            kept_at(&config, &evals, Split::Dev, by).map(|e| e.step)
+        };
+        assert_eq!(kept(Keep::Best, Metric::Accuracy), Some(2));
+        assert_eq!(kept(Keep::Best, Metric::Loss), Some(4));
+        assert_eq!(kept(Keep::Last, Metric::Accuracy), Some(4));
+        assert_eq!(kept_at(&config, &[], Split::Dev, Metric::Accuracy), None);
     }
 
     #[test]

@@ -258,19 +258,34 @@ impl Store {
         Ok(evals)
     }
 
-    /// The value of a metric and its step for each of these runs that was evaluated on a split since training began: of the
-    /// evaluation after training, or else of the last one.
-    pub fn latest<'a>(
+    /// For each of these runs that was evaluated on a split since training began: the evaluation after training, or else all
+    /// during it, by step.
+    pub fn evals_on<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
         split: Split,
-        metric: Metric,
-    ) -> Result<HashMap<String, (f64, u64)>, StoreError> {
-        let sql = "SELECT value, step FROM metrics WHERE run = ?1 AND split = ?2 AND metric = ?3 AND phase <> 'before'
-             ORDER BY phase = 'after' DESC, step DESC LIMIT 1";
+    ) -> Result<HashMap<String, Vec<EvalRecord>>, StoreError> {
+        let of = "WHERE run = ?1 AND phase = ?2 AND split = ?3";
+        let (evals, values) = (
+            format!("SELECT * FROM evals {of} ORDER BY step"),
+            format!("SELECT step, metric, value FROM metrics {of}"),
+        );
         self.each(keys, |tx, key| {
-            let record = |row: &Row<'_>| Ok((real(row, "value")?, count(row, "step")?));
-            Ok(all(tx, sql, params![key, Tag(split), Tag(metric)], record)?.pop())
+            for when in [When::After, When::During] {
+                let wanted = params![key, Tag(when), Tag(split)];
+                let mut found: HashMap<u64, Values> = HashMap::new();
+                let value =
+                    |row: &Row<'_>| Ok((count(row, "step")?, (row.get::<_, Tag<_>>("metric")?.0, real(row, "value")?)));
+                for (step, value) in all(tx, &values, wanted, value)? {
+                    found.entry(step).or_default().push(value);
+                }
+                if !found.is_empty() {
+                    let record =
+                        |row: &Row<'_>| eval_record(row, found.remove(&count(row, "step")?).unwrap_or_default());
+                    return Ok(Some(all(tx, &evals, wanted, record)?));
+                }
+            }
+            Ok(None)
         })
     }
 

@@ -146,7 +146,7 @@ impl Store {
         self.write(|tx| {
             let dead: Vec<String> = running(tx)?.into_iter().filter(|key| !is_alive(key)).collect();
             for key in &dead {
-                let message = "its process ended without a word; the same command goes on from its checkpoint";
+                let message = "its process ended without a word";
                 set_state(tx, key, RunState::Interrupted, None, Some(message))?;
             }
             Ok(dead)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Steps;
 use crate::{
-    metrics::Score,
+    metrics::{Score, is_new_best},
     plan::{CheckpointConfig, TrainConfig},
 };
 
@@ -48,7 +48,7 @@ impl Best {
     /// Progress is what transformers' `EarlyStoppingCallback` counts: more than `min_delta` above the best score so far, also
     /// where that score was too small a step to be progress itself. (Keras measures from the last score that was progress.)
     pub fn update(&mut self, score: Score, step: u64, min_delta: f64) -> bool {
-        let better = self.score.is_none_or(|best| score > best);
+        let better = is_new_best(self.score, score);
         match self.score {
             Some(best) if !(score > best && score.above(best) > min_delta) => self.without_progress += 1,
             _ => self.without_progress = 0,

@@ -81,7 +81,7 @@ fn no_error_does_either() {
         &[HOSTILE],
         &["run", "small.toml", HOSTILE],
         &["list", "--device", HOSTILE],
-        &["list", "--runs", HOSTILE],
+        &["list", "small", "--runs", HOSTILE],
     ] {
         let said = printed(&place, arguments);
         assert!(
@@ -90,6 +90,8 @@ fn no_error_does_either() {
         );
         assert_eq!(place.taper(arguments).status.code(), Some(2), "{arguments:?}");
     }
+    // Nothing to list is no error, and what is said of it is one line.
+    assert!(printed(&place, &["list", "--runs", HOSTILE]).contains("PWNED"));
 }
 
 #[test]

@@ -335,12 +335,12 @@ fn plan_says_what_of_a_completed_run_is_lost() {
                 assert!(said.contains("0 of 1 run to do"), "{what}: {said}");
             }
             Some(words) => {
-                assert_eq!(standing, "begins again", "{what}");
+                assert_eq!(standing, "starts again", "{what}");
                 assert!(
                     why.is_some_and(|why| why.starts_with("it is completed, but ") && why.contains(words)),
                     "{what}: {why:?}"
                 );
-                assert!(said.contains("1 of 1 run to do") && said.contains("begins again: it is"), "{what}: {said}");
+                assert!(said.contains("1 of 1 run to do") && said.contains("starts again: it is"), "{what}: {said}");
             }
         }
         assert!(fs::read(runs.join("taper.db")).expect("the database") == before, "{what}: plan wrote");

@@ -131,7 +131,7 @@ fn bars_and_the_lines_above_them() {
     let text = shown(Progress::screen(target, size, false), &paper);
     for part in [
         "lr=1e-5 ",
-        "2/3  loss 0.7375",
+        "2/3  avg loss 0.7375",
         "  evaluating test",
         " 2/4 rows",
         "test 75.0%  200 tok/s  eta 1.0s",
@@ -182,6 +182,7 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
         has_dev: false,
         rungs: Vec::new(),
         step_cost: 1.0,
+        past: Vec::new(),
     };
     let runs = [1, 2, 3, 4].map(planned).to_vec();
     progress.planned(&PlannedSweep { runs, to_come: 0, prune: Prune::None, budget: Budget::default() });
@@ -198,12 +199,12 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
     let want = "\
 [1/4] lr=1e-5: note: the head is new
 
-LR    STATE                      STEP  TRAIN LOSS  TEST ACC  ELAPSED   LEFT
-2e-5  running    ━━━━━━╸───       2/3      0.7375     75.0%     1.0s   1.0s
-1e-5  running    ━━━━━━╸───       2/3      0.7375         –     1.0s   0.5s
-4e-5  completed  ──────────       0/3           –         –        –      –
-3e-5  pending    ──────────       0/3           –         –        –      –
-best so far: lr=2e-5  test accuracy 75.0% at step 2 of 3
+LR    STATE                      STEP  AVG LOSS  TEST ACC  ELAPSED   LEFT
+2e-5  running    ━━━━━━╸───       2/3    0.7375     75.0%     1.0s   1.0s
+1e-5  running    ━━━━━━╸───       2/3    0.7375         –     1.0s   0.5s
+4e-5  completed  ──────────       0/3         –         –        –      –
+3e-5  pending    ──────────       0/3         –         –        –      –
+leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3
 1 of 4 runs done, 3 left";
     assert_eq!(shown(), want);
     let finished = |i: usize, progress: &mut Progress, outcome| {
@@ -219,10 +220,10 @@ best so far: lr=2e-5  test accuracy 75.0% at step 2 of 3
   GiB, which the optimiser asks for beside the weights and gradients";
     let table = "
 
-LR    STATE                      STEP  TRAIN LOSS  TEST ACC  ELAPSED   LEFT
-4e-5  completed  ──────────       0/3           –         –        –      –
+LR    STATE                      STEP  AVG LOSS  TEST ACC  ELAPSED   LEFT
+4e-5  completed  ──────────       0/3         –         –        –      –
 1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
-3e-5  pending    ──────────       0/3           –         –        –      –
+3e-5  pending    ──────────       0/3         –         –        –      –
 1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();

@@ -31,6 +31,7 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
         has_dev: true,
         rungs: Vec::new(),
         step_cost: 1.0,
+        past: Vec::new(),
     }
 }
 
@@ -119,12 +120,12 @@ fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() 
         ("6e-5".into(), Standing::Pending, 0, String::new()),
     ];
     assert_eq!(rows(&board), want);
-    assert_eq!(board.best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
+    assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
     assert_eq!((board.figure.as_str(), board.rows[4].reason.as_deref()), ("dev acc", Some("signal 9")));
     // One that is pruned leads no more.
     tell(&mut sweep, 3, 3.0, &[finished(Outcome::Pruned { reason: "late".into() })]);
     let best = sweep.board(3.0).best.unwrap();
-    assert_eq!(best, "best so far: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
+    assert_eq!(best, "leads now: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
 }
 
 /// As on the leaderboard.
@@ -151,7 +152,7 @@ fn of_equal_scores_the_one_with_the_better_loss_leads() {
             );
         }
         let board = sweep.board(2.0);
-        let best = format!("best so far: lr={leader}e-5  dev accuracy 75.0% at step 4 of 10");
+        let best = format!("leads now: lr={leader}e-5  dev accuracy 75.0% at step 4 of 10");
         assert_eq!(board.best.as_deref(), Some(best.as_str()), "{losses:?}");
         assert_eq!(board.rows[0].values, [format!("{leader}e-5")], "{losses:?}");
     }
@@ -172,7 +173,10 @@ fn seeds_are_one_row_with_the_mean_of_their_figures() {
     let row = &board.rows[0];
     assert_eq!((row.seeds, row.step, row.total, row.figure.as_deref()), ((1, 2), 14, 20, Some("87.5%")));
     assert_eq!((row.standing, row.loss), (Standing::Running, Some(0.25)), "the loss of the one at work");
-    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 87.5% at step 10 of 10 (2 of 2 seeds)"));
+    assert_eq!(
+        board.best.as_deref(),
+        Some("leads now: lr=1e-5  dev accuracy 87.5% at steps 4–10 of 10 (mean of 2 seeds)")
+    );
 }
 
 #[test]
@@ -260,7 +264,8 @@ fn the_figure_is_that_of_the_kept_weights_on_the_split_that_chooses() {
     ];
     let with = |keep, metric, dev| {
         let mut sweep = Sweep::default();
-        sweep.planned(&plan(&[PlannedInfo { keep, metric, ..planned(1, RunState::Running) }], 0));
+        let has_dev = dev > 0;
+        sweep.planned(&plan(&[PlannedInfo { keep, metric, has_dev, ..planned(1, RunState::Running) }], 0));
         tell(&mut sweep, 1, 0.0, &[begun(dev, None), eval(When::Before, 0, Split::Dev, 4)]);
         assert_eq!(seen(&sweep), ("dev".into(), String::new()), "what was before training is no result");
         tell(&mut sweep, 1, 0.0, &evals);
@@ -272,6 +277,87 @@ fn the_figure_is_that_of_the_kept_weights_on_the_split_that_chooses() {
     assert_eq!(with(Keep::None, Metric::Loss, 4), ("dev loss".into(), "0.6250".into()));
     // Without a dev split it is the test split's.
     assert_eq!(with(Keep::Last, Metric::Accuracy, 0), ("test acc".into(), "100.0%".into()));
+    // There it is the accuracy, as on the leaderboard, whatever chooses where there is one.
+    assert_eq!(with(Keep::Last, Metric::Loss, 0), ("test acc".into(), "100.0%".into()));
+}
+
+/// Where the command begins, others have worked before it.
+#[test]
+fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
+    let events = |right, end: Outcome| {
+        vec![begun(4, Some(4)), step(3, 0.5), step(4, 0.5), eval(When::During, 4, Split::Dev, right), finished(end)]
+    };
+    let with = |i, state, step, past| PlannedInfo { step, past, ..planned(i, state) };
+    let done = vec![
+        begun(4, Some(10)),
+        step(10, 0.25),
+        eval(When::During, 10, Split::Dev, 1),
+        eval(When::After, 10, Split::Dev, 3),
+        finished(Outcome::Completed),
+    ];
+    let runs = [
+        with(1, RunState::Completed, 10, done),
+        with(2, RunState::Interrupted, 4, events(2, Outcome::Interrupted)),
+        with(3, RunState::Interrupted, 4, events(1, Outcome::Paused { step: 4 })),
+        with(4, RunState::Failed, 0, events(4, Outcome::Failed { kind: FailureKind::Oom, message: "no room".into() })),
+        planned(5, RunState::Pending),
+    ];
+    let mut sweep = Sweep::default();
+    sweep.planned(&plan(&runs, 0));
+    let board = sweep.board(0.0);
+    let want = [
+        ("1e-5".to_string(), Standing::Completed, 10, "75.0%".to_string()),
+        ("3e-5".into(), Standing::Waiting, 4, "25.0%".into()),
+        ("4e-5".into(), Standing::Failed, 0, "100.0%".into()),
+        // It is to be resumed.
+        ("2e-5".into(), Standing::Pending, 4, "50.0%".into()),
+        ("5e-5".into(), Standing::Pending, 0, String::new()),
+    ];
+    assert_eq!(rows(&board), want);
+    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
+    assert_eq!((board.rows[2].reason.as_deref(), board.rows[0].loss), (Some("no room"), Some(0.25)));
+    assert_eq!(sweep.left_s(0.0), None, "what was done before tells nothing of the pace here");
+    // A plan that is extended says nothing again of what the listener was told.
+    tell(&mut sweep, 2, 1.0, &[begun(4, Some(4)), step(5, 0.5), eval(When::During, 5, Split::Dev, 4)]);
+    sweep.planned(&plan(&runs.clone().map(|run| PlannedInfo { past: Vec::new(), ..run }), 0));
+    let board = sweep.board(1.0);
+    assert_eq!(rows(&board)[0], ("2e-5".into(), Standing::Running, 5, "100.0%".into()));
+    assert_eq!(board.best.as_deref(), Some("leads now: lr=2e-5  dev accuracy 100.0% at step 5 of 10"));
+}
+
+/// Best is what is completed: what is at work, or kept as it was last, may still get worse.
+#[test]
+fn the_best_so_far_never_falls() {
+    for keep in [Keep::Best, Keep::Last] {
+        let mut sweep = Sweep::default();
+        let infos = [1, 2, 3].map(|i| PlannedInfo { keep, ..planned(i, RunState::Pending) });
+        sweep.planned(&plan(&infos, 0));
+        let mut best: f64 = 0.0;
+        let mut seen = Vec::new();
+        let script: [(usize, Event); 12] = [
+            (1, started()),
+            (1, eval(When::During, 2, Split::Dev, 4)),
+            (1, eval(When::During, 4, Split::Dev, 2)),
+            (1, eval(When::After, 4, Split::Dev, 2)),
+            (1, finished(Outcome::Completed)),
+            (2, started()),
+            (2, eval(When::During, 2, Split::Dev, 4)),
+            (2, finished(Outcome::Pruned { reason: "late".into() })),
+            (3, started()),
+            (3, eval(When::During, 2, Split::Dev, 3)),
+            (3, eval(When::After, 4, Split::Dev, 3)),
+            (3, finished(Outcome::Completed)),
+        ];
+        for (i, event) in script {
+            tell(&mut sweep, i, 1.0, &[event]);
+            let Some(line) = sweep.board(1.0).best else { continue };
+            let Some(rest) = line.strip_prefix("best so far: ") else { continue };
+            let value: f64 = rest.split("accuracy ").nth(1).and_then(|t| t.split('%').next()).unwrap().parse().unwrap();
+            assert!(value >= best, "{keep:?}: {line} after {best}");
+            (best, _) = (value, seen.push(value));
+        }
+        assert_eq!((seen.first(), seen.last()), (Some(&50.0), Some(&75.0)), "{keep:?}");
+    }
 }
 
 #[test]

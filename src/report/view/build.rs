@@ -5,14 +5,14 @@ use super::{
     warnings::warnings,
 };
 use crate::{
-    metrics::{ClassMetrics, Metric, Metrics, Unit},
+    metrics::{ClassMetrics, Metric, Metrics},
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
         baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
-        leaderboard::Mean,
+        leaderboard::{Mean, interval_notes},
         pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
         tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
     },
@@ -54,6 +54,7 @@ impl View {
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
+            seed_notes: seed_notes(analysis),
             ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), analysis.judge.metric.name()),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
@@ -140,12 +141,7 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
         of_several,
         seeds: group.and_then(|group| {
             let mean = group.accuracy?;
-            Some(SeedsHeadline {
-                name: group.name.clone(),
-                n: mean.n,
-                accuracy: format::percent(mean.mean),
-                half: mean.half.map(points_of_half),
-            })
+            Some(SeedsHeadline { name: group.name.clone(), n: mean.n, accuracy: mean.text(Metric::Accuracy) })
         }),
         verdict: baseline.against(metrics).sentence(&name(baseline.label), name),
         split: split_name(run.measured_on()),
@@ -245,41 +241,35 @@ fn message(run: &RunInput) -> Option<String> {
     match run.run.state {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
-        RunState::Interrupted => Some("stopped; “taper run” goes on from its last checkpoint".into()),
+        RunState::Interrupted => Some(match run.run.checkpoint_step {
+            Some(step) => format!("stopped; “taper run” resumes it from step {step}"),
+            None => "stopped; “taper run” starts it again".into(),
+        }),
         RunState::Completed | RunState::Pruned | RunState::Pending | RunState::Running => None,
     }
 }
 
-/// Half of an interval of shares, in points: more than everything is not more.
-fn points_of_half(half: f64) -> String {
-    format!("{:.1}", (half * 100.0).min(100.0))
+fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
+    mean.map_or(format::NOTHING.into(), |mean| mean.text(metric))
 }
 
-fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
-    let Some(mean) = mean else { return format::NOTHING.into() };
-    let text = metric.text(mean.mean);
-    match (metric.info().unit, mean.half) {
-        (_, None) => text,
-        (Unit::Share, Some(half)) => format!("{text} ± {}", points_of_half(half)),
-        (Unit::Nats, Some(half)) => format!("{text} ± {}", format::loss(half)),
-    }
+/// What the intervals in the table over seeds are.
+fn seed_notes(analysis: &Analysis) -> String {
+    let means = |group: &Group| [group.chosen, group.accuracy, group.macro_f1];
+    let means: Vec<Mean> = analysis.groups.iter().flat_map(means).flatten().collect();
+    interval_notes(means.iter()).iter().map(|note| format!("{note}. ")).collect()
 }
 
 fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
     let best = analysis.best_group();
     let row = |&index: &usize| {
         let group: &Group = &analysis.groups[index];
-        // Of one run the leaderboard's interval is that for its rows, which the table of runs has.
-        let over_seeds = group.accuracy.filter(|mean| mean.half.is_some());
-        let interval = over_seeds.and_then(|mean| mean.low.zip(mean.high));
         SeedRow {
             name: group.name.clone(),
             best: best == Some(index),
             n: format!("{} of {}", group.finished.len(), group.runs.len()),
             chosen: mean_text(group.chosen, analysis.judge.metric),
             accuracy: mean_text(group.accuracy, Metric::Accuracy),
-            interval: interval
-                .map_or(format::NOTHING.into(), |(low, high)| format::percent_range(Interval { low, high })),
             sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
             macro_f1: mean_text(group.macro_f1, Metric::MacroF1),
         }

@@ -32,6 +32,8 @@ pub struct View {
     pub warnings: Vec<WarningGroup>,
     /// One line a configuration, best first, where there are several seeds.
     pub seeds: Vec<SeedRow>,
+    /// What the intervals there are.
+    pub seed_notes: String,
     /// Heading of the column of what ranks the configurations.
     pub ranked_by: String,
     /// Whether the best is distinguishable from the next.
@@ -112,10 +114,8 @@ pub struct SeedsHeadline {
     pub name: String,
     /// How many runs have a result.
     pub n: usize,
-    /// Mean accuracy.
+    /// Mean accuracy with the interval that the leaderboard shows.
     pub accuracy: String,
-    /// Half of its 95 % t interval, in points; none where all runs are equal.
-    pub half: Option<String>,
 }
 
 /// A run in the table of runs.
@@ -156,15 +156,13 @@ pub struct SeedRow {
     pub best: bool,
     /// Runs with a result, of those planned.
     pub n: String,
-    /// What ranks it: mean ± half of the 95 % t interval.
+    /// What ranks it: the mean with the interval that the leaderboard shows.
     pub chosen: String,
-    /// Mean accuracy ± half of the 95 % t interval.
+    /// Mean accuracy with its interval.
     pub accuracy: String,
-    /// The interval, cut to what a share can be.
-    pub interval: String,
     /// Standard deviation, in points.
     pub sd: String,
-    /// Mean macro-F1 ± half of the 95 % t interval.
+    /// Mean macro-F1 with its interval.
     pub macro_f1: String,
 }
 

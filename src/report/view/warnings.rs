@@ -4,6 +4,7 @@ use crate::{
     metrics::NoResult,
     plan::Metric,
     report::{
+        astray,
         baseline::Baseline,
         input::{RunInput, split_name},
         tables::label_name,
@@ -40,7 +41,7 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
         // A result is judged here, from what is stored: also of runs of versions that did not warn.
         let judged = of_result(run);
         let stored = run.warnings.iter().filter(|w| judged.is_none() || w.kind != Kind::Result).cloned();
-        for warning in stored.chain(judged.clone()) {
+        for warning in stored.chain(judged.clone()).chain(astray(&run.run, &run.steps)) {
             match found.iter_mut().find(|(known, _)| *known == warning) {
                 Some((_, names)) => names.push(&run.run.name),
                 None => found.push((warning, vec![&run.run.name])),

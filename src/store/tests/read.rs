@@ -294,25 +294,33 @@ fn the_files_of_a_kept_model_are_those_written_last() {
 }
 
 #[test]
-fn the_latest_evaluation_and_the_seconds_are_of_the_runs_asked_for() {
+fn evaluations_on_a_split_and_the_seconds_are_of_the_runs_asked_for() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
-    let latest = |store: &Store, split| store.latest(["k", "none"], split, Metric::Accuracy).unwrap();
+    let brief = |store: &Store, split| -> Vec<(When, u64, f64, f64, u64)> {
+        let mut found = store.evals_on(["k", "none"], split).unwrap();
+        assert!(found.keys().all(|key| key == "k"));
+        let values = |e: EvalRecord| {
+            (e.when, e.step, e.metrics.get(Metric::Accuracy), e.metrics.get(Metric::Loss), e.metrics.rows)
+        };
+        found.remove("k").unwrap_or_default().into_iter().map(values).collect()
+    };
     let (before, first, second) = (
         eval(When::Before, 0, Split::Dev, 1),
         eval(When::During, 1, Split::Dev, 2),
         eval(When::During, 2, Split::Dev, 3),
     );
     store.append("k", &[before]).unwrap();
-    assert!(latest(&store, Split::Dev).is_empty(), "what was measured before training does not count");
+    assert!(brief(&store, Split::Dev).is_empty(), "what was measured before training does not count");
     assert!(store.training_seconds(["k", "none"]).unwrap().is_empty());
     store.append("k", &[step(1, 0.5), second, first, step(2, 0.5)]).unwrap();
-    assert_eq!(latest(&store, Split::Dev), [("k".to_string(), (0.75, 2))].into());
-    assert!(latest(&store, Split::Test).is_empty());
+    let during = [(When::During, 1, 0.5, 0.625, 4), (When::During, 2, 0.75, 0.625, 4)];
+    assert_eq!(brief(&store, Split::Dev), during);
+    assert!(brief(&store, Split::Test).is_empty());
     // The kept weights are those of an earlier step.
     store.append("k", &[eval(When::After, 1, Split::Dev, 2)]).unwrap();
-    assert_eq!(latest(&store, Split::Dev), [("k".to_string(), (0.5, 1))].into());
+    assert_eq!(brief(&store, Split::Dev), [(When::After, 1, 0.5, 0.625, 4)]);
     let seconds = store.steps("k").unwrap()[1].elapsed_s;
     assert_eq!(store.training_seconds(["none", "k"]).unwrap(), [("k".to_string(), seconds)].into());
-    assert!(store.latest([], Split::Dev, Metric::Accuracy).unwrap().is_empty());
+    assert!(store.evals_on([], Split::Dev).unwrap().is_empty());
 }

@@ -1,0 +1,63 @@
+//! States of runs as the options of several commands name them.
+
+use taper::{
+    event::FailureKind,
+    store::{RunRecord, RunState},
+};
+
+/// Runs that an option means by their state, or by why they failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// Those in this state.
+    State(RunState),
+    /// Those that wait for the runs that they are compared with.
+    Waiting,
+    /// Those that failed for this reason.
+    Failure(FailureKind),
+}
+
+impl Chosen {
+    /// Whether a run is meant.
+    pub fn means(self, run: &RunRecord) -> bool {
+        match self {
+            Self::State(state) => run.state == state,
+            Self::Waiting => run.waits(),
+            Self::Failure(kind) => run.state == RunState::Failed && run.failure == Some(kind),
+        }
+    }
+}
+
+/// A state, or a kind of failure, by the word that it is stored as and shown by.
+pub fn parse(word: &str) -> Result<Chosen, String> {
+    if word == "waiting" {
+        return Ok(Chosen::Waiting);
+    }
+    if let Ok(state) = serde_json::from_value(word.into()) {
+        return Ok(Chosen::State(state));
+    }
+    serde_json::from_value(word.into()).map(Chosen::Failure).map_err(|_| {
+        "expected one of pending, running, waiting, interrupted, completed, pruned, failed; or of failed runs diverged, oom, \
+         crashed, error"
+            .to_string()
+    })
+}
+
+/// Whether a run is in one of these states; any is where none is named.
+pub fn any(chosen: &[Chosen], run: &RunRecord) -> bool {
+    chosen.is_empty() || chosen.iter().any(|chosen| chosen.means(run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_kinds_of_failure_are_named_by_one_option() {
+        assert_eq!(parse("failed"), Ok(Chosen::State(RunState::Failed)));
+        assert_eq!(parse("interrupted"), Ok(Chosen::State(RunState::Interrupted)));
+        assert_eq!(parse("waiting"), Ok(Chosen::Waiting));
+        assert_eq!(parse("diverged"), Ok(Chosen::Failure(FailureKind::Diverged)));
+        assert_eq!(parse("oom"), Ok(Chosen::Failure(FailureKind::Oom)));
+        assert!(parse("faild").unwrap_err().contains("diverged"));
+    }
+}

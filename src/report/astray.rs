@@ -1,0 +1,72 @@
+//! Training that came to its end and went astray: its loss is far above that of guessing.
+
+use crate::{
+    format::{counted, loss},
+    store::{RunRecord, RunState, StepRecord},
+    warning::{Kind, Warning},
+};
+
+/// Steps at the end of a run whose mean loss is looked at: one batch may be hard.
+pub const LAST_STEPS: u32 = 50;
+/// So many times the loss of guessing is far above it: class weights and label smoothing alone do not get there.
+const FAR: f64 = 2.0;
+
+/// What to say of a completed run whose training loss ends far above ln(labels), given its last steps.
+pub fn astray(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
+    let last = &steps[steps.len().saturating_sub(LAST_STEPS as usize)..];
+    if run.state != RunState::Completed || last.is_empty() || run.labels.len() < 2 {
+        return None;
+    }
+    let mean = last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64;
+    let guessing = (run.labels.len() as f64).ln();
+    (mean > FAR * guessing).then(|| {
+        let (of, labels) = (counted(last.len() as u64, "step"), run.labels.len());
+        Warning::new(
+            Kind::Result,
+            format!(
+                "the training loss ends at {} (mean of the last {of}), far above {}, that of guessing among {labels} labels: \
+                 training diverges; try a smaller train.lr, a warmup, or train.max_grad_norm = 1.0",
+                loss(mean),
+                loss(guessing)
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing;
+
+    #[test]
+    fn a_loss_far_above_that_of_guessing_is_said_of_a_completed_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = testing::store_with_run(folder.path());
+        let mut run = store.run("k").unwrap();
+        let steps = |losses: &[f64]| -> Vec<StepRecord> {
+            let step = |(i, loss): (u64, &f64)| match testing::step(i, *loss) {
+                crate::event::Event::StepCompleted(step) => step,
+                _ => unreachable!("it is a step"),
+            };
+            (1..).zip(losses).map(step).collect()
+        };
+        let said = |run: &RunRecord, losses: &[f64]| astray(run, &steps(losses)).map(|w| w.message).unwrap_or_default();
+        assert_eq!(said(&run, &[8.7; 60]), "", "it is not completed");
+        run.state = RunState::Completed;
+        let text = said(&run, &[8.7; 60]);
+        assert!(
+            text.starts_with("the training loss ends at 8.7000 (mean of the last 50 steps), far above 0.6931"),
+            "{text}"
+        );
+        // Two labels: ln 2 = 0.693, and twice that is 1.386.
+        assert_eq!((said(&run, &[1.38; 60]), said(&run, &[])), (String::new(), String::new()));
+        assert_ne!(said(&run, &[1.39]), "");
+        // What was long ago does not count, and one hard batch does not.
+        assert_eq!(said(&run, &[vec![90.0; 10], vec![0.5; 50]].concat()), "");
+        assert_eq!(said(&run, &[vec![0.1; 49], vec![9.0]].concat()), "");
+        // Four labels: twice 1.386.
+        run.labels = ["a", "b", "c", "d"].map(String::from).into();
+        assert_eq!(said(&run, &[2.7; 60]), "");
+        assert_ne!(said(&run, &[2.8; 60]), "");
+    }
+}
