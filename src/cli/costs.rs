@@ -10,9 +10,14 @@ use taper::{
     train::largest_part,
 };
 
+/// Times that the machine's speed is measured: the fastest counts, as what disturbs one of them rarely disturbs all.
+const TRIES: usize = 3;
+
 /// Estimates for the runs of one plan.
 #[derive(Default)]
 pub struct Costs {
+    /// Threads of each run; all there are where it is absent.
+    threads: Option<usize>,
     rates: Vec<(Precision, f64)>,
     rows: Vec<Rows>,
     largest: Vec<(LargestOf, u64)>,
@@ -36,6 +41,11 @@ struct LargestOf {
 }
 
 impl Costs {
+    /// Of runs that compute on so many threads each.
+    pub fn on_threads(threads: usize) -> Self {
+        Self { threads: Some(threads), ..Self::default() }
+    }
+
     /// What a run will cost.
     pub fn of(&mut self, run: &Prepared) -> Result<Estimate> {
         let rate = self.rate(run.config.train.precision);
@@ -74,7 +84,9 @@ impl Costs {
         if let Some((_, rate)) = self.rates.iter().find(|(known, _)| *known == precision) {
             return *rate;
         }
-        let rate = training_rate(precision);
+        let measured = || (0..TRIES).map(|_| training_rate(precision)).fold(0.0, f64::max);
+        let pool = self.threads.and_then(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().ok());
+        let rate = pool.map_or_else(measured, |pool| pool.install(measured));
         self.rates.push((precision, rate));
         rate
     }

@@ -79,9 +79,14 @@ impl<'a> Method<'a> {
             Prune::Asha { reduction_factor, .. } => {
                 let share = format::percent(self.share.unwrap_or(1.0));
                 let (left, _) = survivors(self.trials.all, reduction_factor, self.rungs.0.len());
+                // A batch is proposed from the results of those before it, so that none of them may still wait.
+                let batches = match self.more {
+                    true => "; a trial that is not promoted by the end of its batch is pruned for good",
+                    false => "",
+                };
                 lines.push(format!(
                     "pruning   ASHA: {} of {total} the best 1 in {} trials are promoted ({left} trials); about {share} of all \
-                     steps, or a little more",
+                     steps, or a little more{batches}",
                     at_steps(&self.rungs.0),
                     // Rungs on the same step decide there one after the other.
                     each_factor(&self.rungs.0, reduction_factor, self.trials.all),

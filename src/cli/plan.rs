@@ -42,13 +42,13 @@ pub struct Plan {
     /// batches.
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
+    /// Estimate the time for so many runs at a time, as `taper run --jobs N` trains them.
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
     /// Let --order replace a file that it did not write.
     #[arg(long, requires = "order")]
     force: bool,
 }
-
-/// Columns of a terminal from which time, memory and disk of each run are shown.
-const NARROW: usize = 70;
 
 /// Labels of a data set that are listed.
 const LABELS_SHOWN: usize = 50;
@@ -94,7 +94,8 @@ impl Plan {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,
         };
-        let mut costs = Costs::default();
+        let jobs = self.jobs.map_or(1, usize::from);
+        let mut costs = Costs::on_threads((threads() / jobs).max(1));
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
@@ -103,7 +104,9 @@ impl Plan {
         let device = global.device.resolve();
         let open = lines.iter().filter(|line| left(line) > 0.0).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
-        let Ok(at_a_time) = RunsPerDevice::Auto.on(device, open, threads(), peak);
+        let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));
+        let Ok(at_a_time) = asked.on(device, open, threads(), peak);
+        let (low_s, high_s) = time_range(&planner, &lines, &method, jobs);
         if out.json {
             let mut document = document(&spec, &lines, &left_over, &method)?;
             document["sweep"]["warnings"] = serde_json::to_value(planner.sweep_warnings())?;
@@ -111,10 +114,11 @@ impl Plan {
             document["device"] = device.name().into();
             document["warnings"] = serde_json::to_value(namesake.as_slice())?;
             document["runs_at_a_time"] = at_a_time.into();
+            document["time_s"] = json!({ "low": low_s, "high": high_s });
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&planner, &lines, &left_over, &method, out)?;
+        print(&planner, &lines, &left_over, &method, jobs, out)?;
         if let Some(warning) = namesake {
             out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
@@ -135,7 +139,7 @@ fn left(line: &Line) -> f64 {
     match record.state {
         _ if line.standing.again => 1.0,
         RunState::Completed | RunState::Pruned => 0.0,
-        _ => 1.0 - record.checkpoint_step.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
+        _ => 1.0 - line.standing.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
     }
 }
 
@@ -144,6 +148,7 @@ fn print(
     lines: &[Line],
     left_over: &[LeftOver<'_>],
     method: &Method,
+    jobs: usize,
     out: &mut Output,
 ) -> Result<()> {
     let spec = planner.spec;
@@ -176,16 +181,11 @@ fn print(
         out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
-    // Where there is no room for all, names and what is to be done come first.
-    let columns = match out.width() {
-        Some(..NARROW) => 4,
-        _ => 7,
-    };
-    out.table(
-        &["run", "name", "standing", "steps", "time", "memory", "disk"][..columns],
+    out.fitted(
+        &["run", "name", "standing", "steps", "time", "memory", "disk"],
         lines.iter().map(|line| {
             let e = &line.estimate;
-            let mut row = vec![
+            vec![
                 format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
                 match &line.standing.why {
@@ -196,10 +196,10 @@ fn print(
                 e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
                 format!("~{}", format::bytes(e.memory_bytes)),
                 format!("~{}", format::bytes(e.disk_bytes)),
-            ];
-            row.truncate(columns);
-            row
+            ]
         }),
+        // Names and what is to be done come first.
+        &["disk", "memory", "time", "steps", "run"],
     )?;
     if !left_over.is_empty() {
         out.line("")?;
@@ -209,21 +209,38 @@ fn print(
         }))?;
     }
     out.line("")?;
-    out.wrapped(&total(planner, lines, method))
+    out.wrapped(&total(planner, lines, method, jobs))
+}
+
+/// Seconds that the runs left will take, at least and at most: small models and short rows keep the processor less busy than what its
+/// speed is measured by, and evaluations come on top.
+fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> (f64, f64) {
+    const MOST: f64 = 2.0;
+    let mut seen = HashSet::new();
+    let each: Vec<(f64, f64)> = lines
+        .iter()
+        .filter(|line| seen.insert(&line.run.key))
+        .map(|line| (line.estimate.time_s.unwrap_or(0.0), left(line)))
+        .collect();
+    let mean = each.iter().map(|(time, _)| time).sum::<f64>() / each.len().max(1) as f64;
+    let known: f64 = each.iter().map(|(time, left)| time * left).sum();
+    // More runs at a time than threads share these.
+    let slots = jobs.min(threads()).max(1) as f64;
+    let longest = each.iter().map(|(time, left)| time * left).fold(0.0, f64::max);
+    let low = ((known + mean * planner.to_come() as f64) * method.share() / slots).max(longest);
+    (low, MOST * low)
 }
 
 /// What is left to do, trials included that a search has yet to propose: they are taken to cost what the known ones do.
-fn total(planner: &Planner, lines: &[Line], method: &Method) -> String {
+fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> String {
     let to_come = planner.to_come();
     // Points that mean the same run are trained once.
     let mut seen = HashSet::new();
+    let all = lines;
     let lines: Vec<&Line> = lines.iter().filter(|line| seen.insert(&line.run.key)).collect();
     let open: Vec<&Line> = lines.iter().copied().filter(|line| left(line) > 0.0).collect();
     let mean =
         |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
-    let time_of = |e: &Estimate| e.time_s.unwrap_or(0.0);
-    let time: f64 = lines.iter().map(|line| time_of(&line.estimate) * left(line)).sum();
-    let time = time + mean(&time_of) * to_come as f64;
     // What runs keep adds up; what one takes while it trains does so for one after the other.
     let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
     let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
@@ -233,11 +250,16 @@ fn total(planner: &Planner, lines: &[Line], method: &Method) -> String {
         0 => String::new(),
         _ => format!(" ({} known so far)", lines.len()),
     };
+    let (low, high) = time_range(planner, all, method, jobs);
+    let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
+    let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     format!(
-        "{} of {} to do{known}: about {} on this machine's CPU, {} of disk and {} more for each while it trains",
+        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}; {} of disk \
+         and {} more for each while it trains",
         format::count((open.len() + to_come) as u64),
         format::counted((lines.len() + to_come) as u64, "run"),
-        format::duration(time * method.share()),
+        format::duration(low),
+        format::duration(high),
         format::bytes(kept as u64),
         format::bytes(training)
     )
