@@ -32,10 +32,10 @@ pub struct SpecArgs {
     /// The experiment's TOML file.
     #[arg(value_name = "SPEC")]
     pub spec: PathBuf,
-    /// Set a key over everything the file says; may be given many times.
+    /// Set a key, overriding all other layers; can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Lay `[profile.NAME]` of the file over it.
+    /// Apply the profile `[profile.NAME]`, which overrides the file.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 }

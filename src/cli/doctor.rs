@@ -18,10 +18,10 @@ use super::{Global, output::Output};
 /// Less room than this on a disk is worth a word: a model with its checkpoints takes that much.
 const LITTLE: u64 = 2 << 30;
 
-/// Say what works here: servers, devices, threads, fonts, disk, database; and what to do about the rest.
+/// Check this machine (servers, devices, threads, fonts, disk, database) and say how to fix problems.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 all works, perhaps with remarks (--); 1 something does not (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
+    after_help = "Exit codes: 0 everything works, perhaps with remarks (--); 1 something does not work (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
 )]
 pub struct Doctor {}
 

@@ -22,19 +22,19 @@ use super::{
     output::Output,
 };
 
-/// Measure a trained model on labelled rows: accuracy, macro-F1, loss, each class.
+/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\
-    Labels of the file are what data.labels of the run maps to names, or the names themselves. Any other is an error: the model \
-    cannot predict it. Nothing is stored.")]
+    The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
+    label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
-    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
+    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// The rows: a CSV, TSV, JSON Lines, JSON or Parquet file; `-`: standard input.
+    /// CSV, TSV, JSON Lines, JSON or Parquet file with the rows; `-`: standard input.
     #[arg(long)]
     file: PathBuf,
-    /// Column (or field) of the file that holds the label; the run's own where absent.
+    /// Column (or JSON field) with the label; by default the one that the run was trained with.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
     #[command(flatten)]

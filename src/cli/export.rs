@@ -20,14 +20,14 @@ use taper::{
 
 use super::{Global, common, output::Output};
 
-/// Copy a trained model to a folder that transformers loads as it is.
+/// Export a trained model to a folder that transformers can load.
 #[derive(Args)]
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)")]
 pub struct Export {
-    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
+    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// The new folder.
+    /// Folder to create.
     dir: PathBuf,
 }
 

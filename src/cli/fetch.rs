@@ -17,15 +17,15 @@ use super::{
     output::{self, Output},
 };
 
-/// Download what a spec names, and pin it in SPEC.lock.
+/// Download the models and data of a spec and pin them in SPEC.lock, for use offline.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper fetch experiments/rbt3-waimai.toml\n  \
     HF_ENDPOINT=https://hf-mirror.com taper fetch experiments/rbt3-waimai.toml\n  \
-    taper fetch experiments/rbt3-waimai.toml --update     look again, say what changed, and pin that")]
+    taper fetch experiments/rbt3-waimai.toml --update     resolve again, show the changes, pin them")]
 pub struct Fetch {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Look up branches, tags and addresses anew, and accept what there is now.
+    /// Resolve branches, tags and URLs again, and pin their current content.
     #[arg(long)]
     update: bool,
 }

@@ -12,11 +12,11 @@ use taper::{
 
 use super::{Global, ask, common, output::Output};
 
-/// Show and remove files that no run needs: states of runs that are done, what crashes have left. Asks first.
+/// List files that no run needs and remove them. Asks first.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper gc\n  taper gc --yes")]
 pub struct Gc {
-    /// Do not ask. Without it, and without a terminal, nothing is removed.
+    /// Do not ask for confirmation. Without a terminal, nothing is removed unless this is given.
     #[arg(long, short)]
     yes: bool,
 }

@@ -17,16 +17,16 @@ use super::{Unusable, output};
 /// How the file is laid out.
 #[derive(Args)]
 pub struct FileArgs {
-    /// Column (or field) of the file that holds the text; the run's own where absent.
+    /// Column (or JSON field) with the text; by default the one that the run was trained with.
     #[arg(long, value_name = "NAME")]
     pub text_column: Option<String>,
-    /// Layout of the file; by its ending, or else by its first line, where absent.
+    /// Format of the file; by default detected from the extension, else from the first line.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// What separates the fields of a CSV or TSV file: one character, or `tab`.
+    /// Field delimiter of a CSV or TSV file: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<Delimiter>,
-    /// `none`: quotes in a CSV or TSV file are characters like others; `minimal`, the default: a field may be in quotes.
+    /// Quotes in a CSV or TSV file. `minimal` (the default): fields may be quoted; `none`: quotes are ordinary characters.
     #[arg(long, value_parser = quotings())]
     quoting: Option<Quoting>,
 }

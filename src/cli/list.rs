@@ -31,32 +31,32 @@ const WIDE: usize = 110;
 const USUAL: usize = 76;
 const NARROW: usize = 50;
 
-/// List runs by experiment, oldest first.
+/// List runs and compare trials.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper list\n  taper list quickstart --json\n  \
     taper list rbt3-waimai-sweep --sort accuracy --limit 5\n  taper list --state failed --state interrupted\n  \
     taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
-    taper list --watch                              from another terminal while runs train")]
+    taper list --watch                              in another terminal, while runs train")]
 pub struct List {
-    /// Runs of this experiment only, those of its earlier plans too.
+    /// Show only the runs of this experiment, including those of its earlier plans.
     experiment: Option<String>,
-    /// Order of the runs: by date and by name upwards, by accuracy (dev, else test) and by loss the best first, by time
-    /// the longest first.
+    /// Sort runs by date (oldest first, the default), name, accuracy (dev, else test; best first), loss (best first) or time (longest
+    /// first).
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,
-    /// Runs shown of each experiment at most, by date the newest; 0 for all of them. A terminal shows 6, or 40 of an
-    /// experiment that is named.
+    /// Show at most N runs of each experiment (sorted by date: the newest); 0 shows all. Default: 6 on a terminal (40 with EXPERIMENT),
+    /// else all.
     #[arg(long, value_name = "N", conflicts_with_all = ["leaderboard", "watch"])]
     limit: Option<usize>,
-    /// Runs in this state only (completed, failed, interrupted, …), or that failed for this reason (diverged, oom, crashed); may be
-    /// given several times.
+    /// Show only runs in this state (completed, failed, interrupted, …), or runs that failed for this reason (diverged, oom,
+    /// crashed); can be repeated.
     #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with_all = ["leaderboard", "watch"])]
     state: Vec<states::Chosen>,
-    /// Show the trials of an experiment until none is at work any more; ends with Ctrl-C too. Without a name: of the one at
-    /// work.
+    /// Watch the trials of EXPERIMENT until none is training (default: the experiment that trains or trained last).
     #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
     watch: bool,
-    /// Show the experiment's trials, best first: runs that differ in their seed only, with their mean and its 95 % interval.
+    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95 % interval. A trial is all runs that differ only in their
+    /// seed.
     #[arg(long, requires = "experiment")]
     leaderboard: bool,
 }

@@ -42,12 +42,12 @@ use output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
-  taper plan experiments/quickstart.toml                        what would run, and what it would cost
-  taper run experiments/quickstart.toml                         run what is not yet done
-  taper run experiments/rbt3-waimai.toml --set train.lr=1e-4    the same with another learning rate
-  taper list                                                    all runs
-  taper report quickstart                                       charts, tables and a page to show
-  taper predict 3f2a \"送餐很快\"                                 classify with the model of run 3f2a…";
+  taper plan experiments/quickstart.toml                        show the runs and their cost
+  taper run experiments/quickstart.toml                         train the runs that are not done yet
+  taper run experiments/rbt3-waimai.toml --set train.lr=1e-4    train with another learning rate
+  taper list                                                    list all runs
+  taper report quickstart                                       write the report
+  taper predict 3f2a \"送餐很快\"                                 classify with the model of run 3f2a";
 
 /// Fine-tune text classifiers from a TOML file: plan, train, log, compare, report.
 #[derive(Parser)]
@@ -62,60 +62,60 @@ struct Cli {
 /// Options of every command.
 #[derive(Args)]
 pub struct Global {
-    /// Folder of the database, the models and the reports.
+    /// Folder with the database, models and reports.
     #[arg(long, global = true, value_name = "DIR", env = "TAPER_RUNS", default_value = "runs")]
     runs: PathBuf,
-    /// Print JSON for machines (`run`: one event a line).
+    /// Print JSON instead of text (`run`: one event per line).
     #[arg(long, global = true)]
     json: bool,
-    /// Print failures and results only.
+    /// Print only results and errors.
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Threads of all arithmetic; all cores where absent. Results do not depend on it.
+    /// Number of threads to compute with; all cores by default. Does not affect results.
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     threads: Option<u16>,
-    /// Device: auto, cpu, cuda, cuda:N or metal.
+    /// Device to compute on: auto (the first usable CUDA GPU, else the CPU), cpu, cuda, cuda:N or metal.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
-    /// Open no connection: models and data come from the cache (as does HF_HUB_OFFLINE=1).
+    /// Do not use the network: read models and data from the cache only (like HF_HUB_OFFLINE=1).
     #[arg(long, global = true)]
     offline: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
+    /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
     Plan(plan::Plan),
-    /// Run what is not yet done; resumes what was interrupted; safe to repeat.
+    /// Train the runs of a spec that are not done yet; resume interrupted ones.
     Run(run::Run),
-    /// Download what a spec names, and pin it in SPEC.lock: from then on it works offline.
+    /// Download the models and data of a spec and pin them in SPEC.lock, for use offline.
     Fetch(fetch::Fetch),
-    /// List runs.
+    /// List runs and compare trials.
     List(list::List),
-    /// Show one run.
+    /// Show the details of one run.
     Show(show::Show),
-    /// Write report.html, report.md, charts and tables of an experiment.
+    /// Write the report of an experiment: report.html, report.md, charts and tables.
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),
-    /// Measure a trained model on labelled rows: accuracy, macro-F1, loss, each class.
+    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
     Eval(eval::Eval),
-    /// Copy a trained model to a folder that transformers loads as it is.
+    /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
-    /// Make runs as another taper process orders.
+    /// Train the runs that another taper process sends.
     #[command(hide = true)]
     Worker,
-    /// Train a run again from its stored config and compare every number. Stores nothing.
+    /// Train a run again from its stored config and compare the results. Stores nothing.
     Verify(verify::Verify),
-    /// Remove runs: what was measured, and their folders. Asks first.
+    /// Remove runs: their records and their folders. Asks first.
     Rm(rm::Rm),
-    /// Show and remove files that no run needs. Asks first.
+    /// List files that no run needs and remove them. Asks first.
     Gc(gc::Gc),
-    /// Say what works here: servers, devices, threads, fonts, disk, database; and what to do about the rest.
+    /// Check this machine (servers, devices, threads, fonts, disk, database) and say how to fix problems.
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }

@@ -25,27 +25,27 @@ use super::{
     standing::{LeftOver, Standing, Stored},
 };
 
-/// Show what a spec means: runs, data, steps, time, memory and disk. Trains nothing.
+/// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper plan experiments/rbt3-waimai-sweep.toml\n  \
     taper plan experiments/quickstart.toml --set train.epochs=3 --explain train.epochs\n  \
-    taper plan experiments/quickstart.toml --json")]
+    taper plan experiments/quickstart.toml --json\n\n\
+    --order writes {\"train\": [[row, …], …], \"dev\": [row, …], \"test\": [row, …], \"file\": PATH, \"lines\": [line, …]}. `train` has one \
+    list of rows per step. Rows are numbered from 0, after cleaning and `data.limit`. `lines` gives the line of the data file on which \
+    each row begins, from 1 (Parquet: the row). With this file another framework can train on the same batches.")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Say where the value of a key comes from, and stop.
+    /// Show which layer sets the value of a key, and exit.
     #[arg(long, value_name = "KEY")]
     explain: Option<String>,
-    /// Write the first run's rows, in the order it trains on them, to a JSON file: {"train": [[row, …] a step], "dev": […],
-    /// "test": […], "file": PATH, "lines": [line of row 0, of row 1, …]}. Rows count from 0 after cleaning and `data.limit`; lines
-    /// are those of the data file on which rows begin, from 1 (of Parquet: rows). Lets another framework train on the very same
-    /// batches.
+    /// Write the splits of the first run and the order of its training rows to a JSON file (see below).
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
-    /// Estimate the time for so many runs at a time, as `taper run --jobs N` trains them.
+    /// Estimate the time for N runs in parallel, as with `taper run --jobs N`.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Let --order replace a file that it did not write.
+    /// Let --order overwrite a file that it did not write.
     #[arg(long, requires = "order")]
     force: bool,
 }

@@ -28,16 +28,16 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
     taper predict 3f2a --file reviews.csv --text-column review > labels.csv\n  \
     zcat reviews.csv.gz | taper predict 3f2a --file - --format csv\n  \
     tail -n +2 reviews.txt | taper predict 3f2a -\n\n\
-    In CSV, a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break, and is no number) gets a ' \
-    in front. JSON holds texts as they are. A row without a text has an empty label (null in JSON).")]
+    In CSV output, cells that a spreadsheet would run as a formula get a ' in front: those that begin with = + - @, a tab or a line \
+    break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
-    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
+    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// The texts; `-`: the lines of standard input, with results as for a file.
+    /// Texts to classify, or `-` for the lines of standard input (output as with --file).
     #[arg(required_unless_present = "file")]
     texts: Vec<String>,
-    /// Classify the rows of a CSV, TSV, JSON Lines, JSON or Parquet file instead, `-`: of standard input; prints CSV (or with --json one
-    /// object a line).
+    /// Classify the rows of a CSV, TSV, JSON Lines, JSON or Parquet file (`-`: standard input) instead; prints CSV, or with --json one
+    /// object per line.
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
     #[command(flatten)]

@@ -11,16 +11,16 @@ use taper::{
 
 use super::{Global, Unusable, common, output::Output};
 
-/// Write report.html, report.md, charts and tables of an experiment.
+/// Write the report of an experiment: report.html, report.md, charts and tables.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper report quickstart\n  taper report quickstart --out docs/quickstart")]
 pub struct Report {
-    /// Name of the experiment, or its spec file.
+    /// Experiment: its name or its spec file.
     experiment: String,
-    /// Folder to write into; `RUNS/reports/EXPERIMENT` where absent.
+    /// Output folder; `RUNS/reports/EXPERIMENT` by default.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace files of these names that no report wrote.
+    /// Overwrite files of the same names even if no report wrote them.
     #[arg(long)]
     force: bool,
 }

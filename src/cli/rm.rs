@@ -18,23 +18,23 @@ use super::{
     states,
 };
 
-/// Remove runs: what was measured, and their folders. Asks first.
+/// Remove runs: their records and their folders. Asks first.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper rm 3f2a 77c1\n  taper rm --experiment quickstart --yes\n  \
-    taper rm --state failed --state interrupted     asks first, as always")]
+    taper rm --state failed --state interrupted")]
 pub struct Rm {
-    /// Keys of runs (their first digits will do), or their names. A name that is also how the key of another run begins is
-    /// refused: give the key.
+    /// Runs to remove: their keys, the first digits of their keys, or their names. If a name is also the beginning of another run's
+    /// key, give the key instead.
     #[arg(value_name = "RUN", required_unless_present_any = ["experiment", "state"])]
     wanted: Vec<String>,
-    /// Remove this experiment (its name, or its spec file) with all its runs that no other experiment has. Its report stays.
+    /// Remove this experiment (name or spec file) and those of its runs that belong to no other experiment; keeps its report.
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
-    /// Remove the runs in this state (failed, interrupted, pruned, …), or that failed for this reason (diverged, oom, crashed), of all
-    /// experiments or of the one that --experiment names; may be given several times.
+    /// Remove only runs in this state (failed, interrupted, pruned, …), or runs that failed for this reason (diverged, oom, crashed),
+    /// of all experiments or of the one given by --experiment; can be repeated.
     #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with = "wanted")]
     state: Vec<states::Chosen>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
 }

@@ -33,7 +33,7 @@ use super::{
 /// Runs up to which each that is not run again has a line of its own.
 const SKIPPED: usize = 10;
 
-/// Run what is not yet done; resumes what was interrupted; safe to repeat.
+/// Train the runs of a spec that are not done yet; resume interrupted ones.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper run experiments/quickstart.toml\n  \
     taper run experiments/finetune.toml --set model.source=path:DIR --set train.epochs=1\n  \
@@ -41,19 +41,20 @@ const SKIPPED: usize = 10;
 pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Runs made at a time, each in a process of its own; on the CPU they share the threads.
+    /// Number of runs to train in parallel, each in its own process; on the CPU they share the threads.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Devices to make runs on: cuda:0,cuda:1,cpu.
+    /// Devices to train on, separated by commas: cuda:0,cuda:1,cpu.
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "jobs")]
     devices: Vec<DeviceChoice>,
-    /// Runs made at a time on each device; auto: as many as fit into a GPU's free memory, four at most; one on the CPU.
+    /// Number of runs to train in parallel on each device; auto: as many as fit into the free memory of a GPU, up to four, and one
+    /// on the CPU.
     #[arg(long, value_name = "K|auto", default_value_t, conflicts_with = "jobs")]
     runs_per_device: RunsPerDevice,
-    /// How often a run is tried again whose process died.
+    /// How many times to restart a run whose process died.
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
-    /// Make runs again that diverged or were pruned.
+    /// Train diverged and pruned runs again.
     #[arg(long)]
     retry: bool,
 }

@@ -17,13 +17,13 @@ use taper::{
 use self::erased::Tag;
 use super::{Global, common, conclude::measured_on, output::Output};
 
-/// Show one run.
+/// Show the details of one run.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
-    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
+    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// Show the resolved settings too.
+    /// Also show the resolved config.
     #[arg(long)]
     config: bool,
 }

@@ -15,14 +15,14 @@ use taper::{
 
 use super::{Global, Unusable, common, output::Output};
 
-/// Train a run again from its stored config and compare every number. Stores nothing.
+/// Train a run again from its stored config and compare the results. Stores nothing.
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 the same; 1 something differs; 2 it cannot be compared.\n\n\
+#[command(after_help = "Exit codes: 0 the results match; 1 they differ; 2 the run cannot be verified.\n\n\
     Examples:\n  taper verify 3f2a\n  taper verify 3f2a --steps 100")]
 pub struct Verify {
-    /// Key of the run, its name, the experiment or spec file of one run, or the first digits of the key.
+    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// Compare the first N steps only.
+    /// Train and compare only the first N steps.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
 }
