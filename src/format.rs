@@ -141,14 +141,46 @@ pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     text.split('\n').map(cut).collect::<Vec<_>>().join("\n").into()
 }
 
-/// What went wrong with a file. Where its disk is full, what to do about it.
+/// What went wrong with a file or folder, and what to do about it. Errors that did not come from the system say it in their own words.
 pub fn io(error: &std::io::Error) -> String {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    match error.kind() {
-        StorageFull => "its disk is full: free some room, then run the same command again".into(),
-        QuotaExceeded => "your quota of its disk is used up: free some room, then run the same command again".into(),
-        _ => error.to_string(),
+    use std::io::ErrorKind::*;
+    if error.get_ref().is_some() {
+        return error.to_string();
     }
+    let said = match error.kind() {
+        StorageFull => "its disk is full: free some room, then run the same command again",
+        QuotaExceeded => "your quota of its disk is used up: free some room, then run the same command again",
+        NotFound => "there is no such file or folder: check the path",
+        PermissionDenied => "permission denied: change its permissions, or choose another path",
+        AlreadyExists => "something else has this name already: remove or rename it, or choose another path",
+        NotADirectory => {
+            "a part of this path is a file where a folder is expected: remove or rename it, or choose another path"
+        }
+        IsADirectory => "it is a folder where a file is expected: remove or rename it, or choose another path",
+        DirectoryNotEmpty => "the folder is not empty: choose another path",
+        ReadOnlyFilesystem => "its disk is mounted read-only: choose a path on another one",
+        InvalidFilename => "its name is too long, or has characters that are not allowed here: choose another one",
+        FileTooLarge => {
+            "it would become larger than a file may be here: raise the limit (`ulimit -f`), or choose another disk"
+        }
+        StaleNetworkFileHandle => {
+            "the connection to its network drive was lost: connect it again, then run the same command again"
+        }
+        _ => match error.raw_os_error() {
+            #[cfg(unix)]
+            Some(libc::ELOOP) => "its symbolic links lead in a circle: remove one of them",
+            #[cfg(unix)]
+            Some(libc::EMFILE | libc::ENFILE) => "too many files are open at a time: raise the limit (`ulimit -n`)",
+            #[cfg(unix)]
+            Some(libc::EIO) => "its disk, or the connection to it, fails: see what the system's log says",
+            Some(code) => {
+                let said = error.to_string();
+                return said.strip_suffix(&format!(" (os error {code})")).unwrap_or(&said).to_string();
+            }
+            None => return error.to_string(),
+        },
+    };
+    said.into()
 }
 
 /// A path in a message between processes: its bytes, for it need not be text.
@@ -228,6 +260,19 @@ mod tests {
         let said = |code| io(&std::io::Error::from_raw_os_error(code));
         assert!(said(28).ends_with("full: free some room, then run the same command again"), "{}", said(28));
         assert!(said(13).contains("denied") && !said(13).contains("room"), "{}", said(13));
+    }
+
+    /// ENOENT, EIO, EACCES, EEXIST, ENOTDIR, EISDIR, EMFILE, EFBIG, EROFS, ENAMETOOLONG, ELOOP on Linux.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_failed_file_says_what_to_do_without_the_systems_number() {
+        for code in [2, 5, 13, 17, 20, 21, 24, 27, 30, 36, 40] {
+            let said = io(&std::io::Error::from_raw_os_error(code));
+            assert!(said.contains(": ") && !said.contains("os error"), "{code}: {said}");
+        }
+        let said = io(&std::io::Error::from_raw_os_error(110));
+        assert!(!said.is_empty() && !said.contains("os error"), "{said}");
+        assert_eq!(io(&std::io::Error::other("its own words")), "its own words");
     }
 
     #[test]

@@ -218,6 +218,16 @@ pub enum AssetError {
     /// It could not be had a moment ago, and is not asked for again.
     #[error("{0}")]
     Refused(String),
+    /// A variable of the environment that cannot be used.
+    #[error("environment variable {name} is {found}; expected {expected}: write it again, or unset it")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it holds; no secret.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
     /// No folder for the cache.
     #[error("there is no home folder to keep downloads in; name a folder in {0}")]
     NoCache(&'static str),
@@ -230,7 +240,7 @@ pub enum AssetError {
         variable: &'static str,
     },
     /// A file cannot be read or written.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {}", .path.display(), crate::format::io(.source))]
     Io {
         /// The file.
         path: PathBuf,

@@ -45,7 +45,7 @@ impl Failure {
             Self::Odd(why) => why.clone(),
             Self::Differs { stated, found } => format!("it should be {stated}, but is {found}"),
             Self::TooLarge { most } => format!("the file has more than {}", crate::format::bytes(*most)),
-            Self::Io { path, error } => format!("{}: {error}", path.display()),
+            Self::Io { path, error } => format!("{}: {}", path.display(), crate::format::io(error)),
             Self::Offline => "offline".into(),
             Self::GivenUp => "given up".into(),
         }

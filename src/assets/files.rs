@@ -61,7 +61,7 @@ impl FilePin {
 
     /// For messages.
     pub(super) fn shown(&self) -> String {
-        format!("sha256 {} ({} bytes)", self.sha256, self.size)
+        format!("sha256 {} ({})", self.sha256, crate::format::counted(self.size, "byte"))
     }
 }
 

@@ -267,7 +267,7 @@ impl Library {
 impl Default for Library {
     /// As the environment says, without a lock.
     fn default() -> Self {
-        Self::new(Settings::from_env(false))
+        Self::new(Settings::unchecked())
     }
 }
 

@@ -102,9 +102,15 @@ impl Lock {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path, pins: Vec::new(), written: None, new: Vec::new(), renewing: false });
             }
-            // Too large, or no file at all.
-            Err(error) if error.get_ref().is_some() => return Err(refuse(error.to_string())),
-            Err(source) => return Err(AssetError::Io { path, source }),
+            // Too large, no file at all, or a link in a circle.
+            Err(error) => {
+                let kind = error.get_ref().and_then(|inner| inner.downcast_ref::<regular::NotRegular>());
+                let what = match kind {
+                    Some(regular::NotRegular::Pipe) => "it is a pipe; expected a regular file".into(),
+                    _ => crate::format::io(&error),
+                };
+                return Err(refuse(what));
+            }
         };
         let mut lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
         if lock.version != VERSION {

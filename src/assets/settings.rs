@@ -1,10 +1,14 @@
 //! What the environment says of downloads: where from, where to, who asks, how patiently.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
+
+use super::AssetError;
 
 /// A secret that no message, log or debug output shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,6 +100,9 @@ pub struct Settings {
 /// Bytes that one file may have at most, where the environment says nothing.
 const MAX_DOWNLOAD: u64 = 64 << 30;
 
+/// Seconds that something may be waited for.
+const SECONDS: std::ops::RangeInclusive<f64> = 0.001..=86_400.0;
+
 /// A path as Python's `expandvars(expanduser(…))` reads it: names that mean nothing stay as they are.
 fn expanded(text: &str, var: &impl Fn(&str) -> Option<String>, home: Option<&Path>) -> String {
     let mut rest = match (text.strip_prefix('~'), home) {
@@ -130,17 +137,74 @@ impl Settings {
     /// - `TAPER_CACHE` (else `~/.cache/taper`), `TAPER_DOWNLOAD_ATTEMPTS`, `TAPER_DOWNLOAD_WAIT_S`, `TAPER_MAX_DOWNLOAD` (bytes
     ///   of one file).
     ///
-    /// In folders and files `~`, `$NAME` and `${NAME}` stand for what Python's `expanduser` and `expandvars` make of them.
-    pub fn from_env(offline: bool) -> Self {
-        let mut settings = Self::from_vars(|name| env::var(name).ok(), env::home_dir());
+    /// In folders and files `~`, `$NAME` and `${NAME}` stand for what Python's `expanduser` and `expandvars` make of them. A folder
+    /// whose name is not UTF-8 is taken as it is.
+    ///
+    /// # Errors
+    /// [`AssetError::Variable`] for a variable that cannot be meant so: not UTF-8 where it is no folder, or no number.
+    pub fn from_env(offline: bool) -> Result<Self, AssetError> {
+        Self::check(|name| env::var_os(name))?;
+        let mut settings = Self::unchecked();
         settings.offline |= offline;
-        settings
+        Ok(settings)
+    }
+
+    /// From the environment; what cannot be meant so counts as not set.
+    pub(super) fn unchecked() -> Self {
+        Self::from_os_vars(|name| env::var_os(name), env::home_dir())
+    }
+
+    /// Refuses what would be passed over.
+    fn check(var: impl Fn(&str) -> Option<OsString>) -> Result<(), AssetError> {
+        for (name, expected) in [
+            ("HF_ENDPOINT", "an address"),
+            ("HF_TOKEN", "a token"),
+            ("HUGGING_FACE_HUB_TOKEN", "a token"),
+            ("HF_HUB_OFFLINE", "0 or 1"),
+            ("TRANSFORMERS_OFFLINE", "0 or 1"),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "seconds"),
+            ("MODELSCOPE_ENDPOINT", "an address"),
+            ("MODELSCOPE_API_TOKEN", "a token"),
+            ("TAPER_DOWNLOAD_ATTEMPTS", "a whole number above 0"),
+            ("TAPER_DOWNLOAD_WAIT_S", "seconds, from 0.001 to 86400"),
+            ("TAPER_MAX_DOWNLOAD", "bytes, a whole number above 0"),
+        ] {
+            let Some(value) = var(name) else { continue };
+            let found = match value.to_str().map(str::trim) {
+                None => "not UTF-8".to_string(),
+                Some("") => continue,
+                Some(text) => {
+                    let fits = match name {
+                        "TAPER_DOWNLOAD_ATTEMPTS" => text.parse::<u32>().is_ok_and(|n| n > 0),
+                        "TAPER_DOWNLOAD_WAIT_S" => text.parse::<f64>().is_ok_and(|s| SECONDS.contains(&s)),
+                        "TAPER_MAX_DOWNLOAD" => text.parse::<u64>().is_ok_and(|n| n > 0),
+                        _ => true,
+                    };
+                    if fits {
+                        continue;
+                    }
+                    format!("`{text}`")
+                }
+            };
+            return Err(AssetError::Variable { name, found, expected });
+        }
+        Ok(())
     }
 
     /// The same from any source of variables.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>, home: Option<PathBuf>) -> Self {
-        let var = |name: &str| var(name).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
-        let path = |name: &str| var(name).map(|text| PathBuf::from(expanded(&text, &var, home.as_deref())));
+        Self::from_os_vars(|name| var(name).map(OsString::from), home)
+    }
+
+    fn from_os_vars(os: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Self {
+        let var = |name: &str| {
+            let value = os(name)?.into_string().ok()?;
+            Some(value.trim().to_string()).filter(|value| !value.is_empty())
+        };
+        let path = |name: &str| match os(name)?.into_string() {
+            Ok(_) => var(name).map(|text| PathBuf::from(expanded(&text, &var, home.as_deref()))),
+            Err(other) => Some(other.into()),
+        };
         let caches = path("XDG_CACHE_HOME").or_else(|| Some(home.as_ref()?.join(".cache")));
         let below = |name: &str| caches.as_ref().map(|caches| caches.join(name));
         let hub_home = path("HF_HOME").or_else(|| below("huggingface"));
@@ -150,7 +214,7 @@ impl Settings {
             .or_else(|| std::fs::read_to_string(token_file?).ok());
         let yes = |text: &str| ["1", "ON", "YES", "TRUE"].contains(&text.to_ascii_uppercase().as_str());
         let seconds = |name: &str, default: f64| {
-            let given = var(name).and_then(|text| text.parse().ok()).filter(|s: &f64| (0.001..=86_400.0).contains(s));
+            let given = var(name).and_then(|text| text.parse().ok()).filter(|s: &f64| SECONDS.contains(s));
             Duration::from_secs_f64(given.unwrap_or(default))
         };
         Self {
@@ -273,6 +337,54 @@ mod tests {
         assert!(!vars(&[("HF_DATASETS_OFFLINE", "1")]).offline);
         assert_eq!(vars(&[("TAPER_MAX_DOWNLOAD", "1000")]).max_download, 1000);
         assert_eq!(vars(&[("TAPER_MAX_DOWNLOAD", "none")]).max_download, 64 << 30);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_are_not_utf8_are_taken_as_they_are() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(b"/c/\xff".to_vec());
+        for name in
+            ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "MODELSCOPE_CACHE", "TAPER_CACHE", "XDG_CACHE_HOME"]
+        {
+            let var = |asked: &str| (asked == name).then(|| odd.clone());
+            assert!(Settings::check(var).is_ok(), "{name}");
+            let set = Settings::from_os_vars(var, Some("/home/me".into()));
+            let below = PathBuf::from(&odd);
+            let (found, expected) = match name {
+                "HF_HOME" => (set.hub_cache, below.join("hub")),
+                "MODELSCOPE_CACHE" => (set.modelscope_cache, below),
+                "TAPER_CACHE" => (set.web_cache, below),
+                "XDG_CACHE_HOME" => (set.web_cache, below.join("taper")),
+                _ => (set.hub_cache, below),
+            };
+            assert_eq!(found, Some(expected), "{name}");
+        }
+        for name in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "MODELSCOPE_API_TOKEN", "TAPER_MAX_DOWNLOAD"]
+        {
+            let why = Settings::check(|asked| (asked == name).then(|| odd.clone())).unwrap_err().to_string();
+            assert!(why.contains(&format!("{name} is not UTF-8")) && why.contains("expected"), "{why}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused() {
+        let check = |name: &str, value: &str| Settings::check(|asked| (asked == name).then(|| value.into()));
+        for (name, wrong) in [
+            ("TAPER_MAX_DOWNLOAD", "10G"),
+            ("TAPER_MAX_DOWNLOAD", "0"),
+            ("TAPER_DOWNLOAD_ATTEMPTS", "-1"),
+            ("TAPER_DOWNLOAD_WAIT_S", "1m"),
+            ("TAPER_DOWNLOAD_WAIT_S", "inf"),
+        ] {
+            let why = check(name, wrong).unwrap_err().to_string();
+            assert!(why.contains(&format!("{name} is `{wrong}`; expected")), "{why}");
+        }
+        for (name, right) in
+            [("TAPER_MAX_DOWNLOAD", " 10 "), ("TAPER_MAX_DOWNLOAD", ""), ("TAPER_DOWNLOAD_WAIT_S", "0.5")]
+        {
+            assert!(check(name, right).is_ok(), "{name}={right}");
+        }
     }
 
     #[test]

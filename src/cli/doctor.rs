@@ -13,7 +13,7 @@ use taper::{
     train::free_bytes,
 };
 
-use super::{Global, output::Output};
+use super::{Global, Unusable, output::Output};
 
 /// Less room than this on a disk is worth a word: a model with its checkpoints takes that much.
 const LITTLE: u64 = 2 << 30;
@@ -58,7 +58,7 @@ impl Check {
 impl Doctor {
     /// Looks at everything.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let settings = Settings::from_env(global.offline);
+        let settings = Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?;
         let mut checks = servers(&settings);
         checks.push(devices(global.device));
         checks.push(Check::good("threads", format!("{} (--threads N takes fewer)", threads())));
@@ -169,8 +169,7 @@ fn disk(what: &'static str, folder: &Path, help: &str) -> Check {
 fn database(runs: &Path) -> Check {
     let path = runs.join("taper.db").display().to_string();
     match Store::open_existing(runs).and_then(|store| Ok(store.runs()?.len())) {
-        Ok(1) => Check::good("database", format!("{path}: 1 run")),
-        Ok(n) => Check::good("database", format!("{path}: {n} runs")),
+        Ok(n) => Check::good("database", format!("{path}: {}", format::counted(n as u64, "run"))),
         Err(StoreError::Missing { .. }) => Check::good("database", format!("{path}: none yet, the first run makes it")),
         Err(e) => Check::bad("database", e.to_string(), "the message says it"),
     }

@@ -1,7 +1,7 @@
 //! The command line: arguments, one file for each command, errors turned into exit codes.
 //!
-//! Exit codes: 0 done; 1 something failed; 2 the command, the spec or its data cannot be used, nothing was started;
-//! 130 stopped on request.
+//! Exit codes: 0 done; 1 something failed while it was worked on; 2 nothing was started, because somebody has to change something
+//! first: the command, the spec, its data, a path; 130 stopped on request.
 
 mod ask;
 mod common;
@@ -36,7 +36,7 @@ mod worker;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use taper::{execute::DeviceChoice, store::StoreError};
+use taper::{execute::DeviceChoice, format, store::StoreError};
 
 use output::Output;
 
@@ -51,7 +51,7 @@ Examples:
 
 /// Fine-tune text classifiers from a TOML file: plan, train, log, compare, report.
 #[derive(Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -120,6 +120,13 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it reads a spec, whose warnings name what is wrong with variables of the environment, or is for programs.
+    fn loads_a_spec(&self) -> bool {
+        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
+    }
+}
+
 /// An error of which the exit code is 2: nothing was started.
 #[derive(Debug)]
 pub struct Unusable(pub anyhow::Error);
@@ -135,7 +142,10 @@ impl std::error::Error for Unusable {}
 /// An error with its causes, each said once: many messages hold those of their causes already.
 fn sentence(e: &anyhow::Error) -> String {
     let mut text = String::new();
-    for cause in e.chain().map(|cause| cause.to_string()) {
+    let words = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), format::io)
+    };
+    for cause in e.chain().map(words) {
         if text.is_empty() {
             text = cause;
         } else if !text.contains(&cause) {
@@ -155,6 +165,9 @@ pub fn main() -> ExitCode {
     if let (Ok(()), Command::Worker) = (&result, &command) {
         // Its standard output belongs to the one who started it.
         return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
+    }
+    if !global.quiet && !command.loads_a_spec() {
+        common::warn_of_variables();
     }
     let mut out = Output::new(&global);
     let result = result.and_then(|()| match command {
@@ -192,17 +205,9 @@ pub fn main() -> ExitCode {
 
 /// Whether nothing was started: the command itself, its spec or its data cannot be used, or it names what is not there.
 fn is_unusable(e: &anyhow::Error) -> bool {
-    use StoreError::{AmbiguousRun, Missing, NoRuns, UnknownExperiment, UnknownRun};
+    use StoreError::{AmbiguousRun, NoRuns, UnknownExperiment, UnknownRun};
     let names_nothing = |e: &StoreError| {
-        matches!(
-            e,
-            UnknownRun { .. }
-                | AmbiguousRun { .. }
-                | UnknownExperiment { .. }
-                | NoRuns { .. }
-                | Missing { .. }
-                | StoreError::Folder { .. }
-        )
+        matches!(e, UnknownRun { .. } | AmbiguousRun { .. } | UnknownExperiment { .. } | NoRuns { .. })
     };
     e.is::<Unusable>() || e.downcast_ref().is_some_and(names_nothing)
 }

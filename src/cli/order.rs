@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem},
     path::{Path, PathBuf},
 };
 
@@ -28,7 +29,17 @@ struct Order {
 /// Writes the order of a run's rows to a file, whole or not at all. A file that is there already is replaced only where it holds
 /// such an order, or by `force`.
 pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
-    let failed = |e: std::io::Error| anyhow!("{}: {}", path.display(), format::io(&e));
+    let failed = |e: std::io::Error| {
+        let folder = path.parent().filter(|folder| e.kind() == NotFound && !folder.as_os_str().is_empty());
+        let (at, why) = (folder.unwrap_or(path).display(), format::io(&e));
+        let why = anyhow!("--order cannot write {}: {at}: {why}", path.display());
+        match e.kind() {
+            NotFound | PermissionDenied | NotADirectory | IsADirectory | ReadOnlyFilesystem | InvalidFilename => {
+                Unusable(why).into()
+            }
+            _ => why,
+        }
+    };
     if path.is_file() && !force && !is_order(path) {
         let why = format!(
             "{} is there already and holds no order of rows: choose another file for --order, or replace it with --force",

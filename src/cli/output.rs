@@ -42,29 +42,29 @@ impl Output {
 
     /// One line, or several. Whatever names and texts hold, nothing in it steers a terminal.
     pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
-        Ok(writeln!(self.writer, "{}", format::visible(&text.to_string()))?)
+        writeln!(self.writer, "{}", format::visible(&text.to_string())).map_err(unwritten)
     }
 
     /// A line that holds taper's own colours; what came from outside was made [`format::visible`] before they were added.
     pub fn painted(&mut self, text: &str) -> Result<()> {
-        Ok(writeln!(self.writer, "{text}")?)
+        writeln!(self.writer, "{text}").map_err(unwritten)
     }
 
     /// Whole lines for a program, byte for byte; on a terminal nothing in them steers it.
     pub fn bytes(&mut self, lines: &[u8]) -> Result<()> {
         match self.terminal {
-            true => Ok(self.writer.write_all(format::visible(&String::from_utf8_lossy(lines)).as_bytes())?),
-            false => Ok(self.writer.write_all(lines)?),
+            true => self.writer.write_all(format::visible(&String::from_utf8_lossy(lines)).as_bytes()),
+            false => self.writer.write_all(lines),
         }
+        .map_err(unwritten)
     }
 
     /// A JSON document.
     pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
         // Standard output writes each line by itself: thousands of them go in larger pieces.
         let mut writer = BufWriter::new(&mut self.writer);
-        serde_json::to_writer_pretty(&mut writer, value).map_err(io::Error::from)?;
-        writeln!(writer)?;
-        Ok(writer.flush()?)
+        let written = serde_json::to_writer_pretty(&mut writer, value).map_err(io::Error::from);
+        written.and_then(|()| writeln!(writer)).and_then(|()| writer.flush()).map_err(unwritten)
     }
 
     /// A table under a header; columns of texts shrink to the terminal's width.
@@ -133,10 +133,9 @@ impl Output {
             table.add_rows(rows);
         }
         let mut writer = BufWriter::new(&mut self.writer);
-        for line in table.lines() {
-            writeln!(writer, "{}", line.trim_end())?;
-        }
-        Ok(writer.flush()?)
+        let mut lines = table.lines();
+        let written = lines.try_for_each(|line| writeln!(writer, "{}", line.trim_end()));
+        written.and_then(|()| writer.flush()).map_err(unwritten)
     }
 }
 
@@ -181,6 +180,15 @@ pub fn error(text: &str) {
     /// Characters of a line: the longest lists of keys are shorter.
     const MOST: usize = 2000;
     let _ = writeln!(io::stderr(), "{}", format::visible(&format::bounded(text, MOST)));
+}
+
+/// Standard output that takes nothing more.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written: {}", format::io(.0))]
+struct Unwritten(#[source] io::Error);
+
+fn unwritten(e: io::Error) -> anyhow::Error {
+    Unwritten(e).into()
 }
 
 /// Whether nobody reads any more.

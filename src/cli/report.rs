@@ -1,11 +1,12 @@
 //! `taper report`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use taper::{
     event::Split,
+    format,
     report::{self, ReportError, ReportInput, RunInput},
 };
 
@@ -23,6 +24,21 @@ pub struct Report {
     /// Overwrite files of the same names even if no report wrote them.
     #[arg(long)]
     force: bool,
+}
+
+/// Whether a folder cannot be written that another one could stand for.
+fn is_elsewhere(e: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        e.kind(),
+        AlreadyExists
+            | NotADirectory
+            | IsADirectory
+            | PermissionDenied
+            | ReadOnlyFilesystem
+            | InvalidFilename
+            | NotFound
+    )
 }
 
 impl Report {
@@ -49,6 +65,16 @@ impl Report {
         let render = if self.force { report::render_over } else { report::render };
         let files = match render(&ReportInput { experiment, runs }, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
+            Err(ReportError::Folder { path, source } | ReportError::Write { path, source })
+                if is_elsewhere(&source) =>
+            {
+                let why = format!(
+                    "the report cannot be written: {}: {}; --out DIR names another folder",
+                    path.display(),
+                    format::io(&source)
+                );
+                return Err(Unusable(anyhow::anyhow!(why)).into());
+            }
             files => files?,
         };
         if out.json {
@@ -60,13 +86,15 @@ impl Report {
                 |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             let others = files.iter().filter(|file| !is_page(file) && !hidden(file)).count();
             if !global.quiet {
-                out.line(format!("{others} charts and tables lie beside them"))?;
+                let lie = format::by_number(others as u64, "chart or table lies", "charts and tables lie");
+                out.line(format!("{others} {lie} beside them"))?;
             }
             if earlier > 0 && !global.quiet {
                 out.line(format!(
-                    "{earlier} other runs of this name, of earlier versions of the spec or variants of it, are not in it: `taper list {0}` \
-                     shows them",
-                    name
+                    "{} of this name, of earlier versions of the spec or variants of it, {} not in it: `taper list {name}` shows {}",
+                    format::counted(earlier as u64, "other run"),
+                    format::by_number(earlier as u64, "is", "are"),
+                    format::by_number(earlier as u64, "it", "them"),
                 ))?;
             }
         }

@@ -69,7 +69,7 @@ impl RunFolder {
     pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
         let text = toml::to_string_pretty(&anchored(config)).map_err(|e| ExecuteError::Setting(e.to_string()))?;
         let io = |error| ExecuteError::Io { path: self.config(), error };
-        std::fs::create_dir_all(&self.0).map_err(io)?;
+        std::fs::create_dir_all(&self.0).map_err(|error| ExecuteError::Io { path: self.0.clone(), error })?;
         let new = self.config().with_extension("new");
         File::create(&new)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))

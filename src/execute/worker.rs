@@ -43,7 +43,11 @@ pub fn serve(
         Err(e) => return line.say(&Report::Unusable(e.to_string())),
     };
     line.say(&Report::Ready)?;
-    let mut bench = Workbench::new(Library::new(Settings::from_env(true)));
+    let settings = match Settings::from_env(true) {
+        Ok(settings) => settings,
+        Err(e) => return line.say(&Report::Unusable(e.to_string())),
+    };
+    let mut bench = Workbench::new(Library::new(settings));
     loop {
         let Order::Begin(job) = line.next()? else { continue };
         let asked = || stop() || stopped.load(Ordering::Relaxed);

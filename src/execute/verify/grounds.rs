@@ -57,7 +57,7 @@ pub fn compare(
     if !bitwise {
         let (was, is, share) = (&made_with.device, &here.device, TOLERANCE * 100.0);
         notes.push(format!(
-            "made on {was}, verified on {is}: losses may differ by {share} %, and only they are compared"
+            "made on {was}, verified on {is}: losses may differ by {share}%, and only they are compared"
         ));
     }
     if made_with.micro_batch_tokens.is_some() {
@@ -115,7 +115,7 @@ mod tests {
         assert!(compare(&cpu(""), &here(), Precision::Fp32).is_ok());
         let gpu = Environment { device: "cuda:0".into(), cpu: "Other CPU".into(), ..here() };
         let (tolerance, notes) = compare(&gpu, &here(), Precision::Fp32).unwrap();
-        assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1 %"), "{notes:?}");
+        assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1%"), "{notes:?}");
         assert_eq!(device(DeviceChoice::Auto, &gpu).unwrap(), DeviceChoice::Cuda(0));
         assert_eq!(device(DeviceChoice::Cpu, &gpu).unwrap(), DeviceChoice::Cpu);
     }

@@ -78,7 +78,7 @@ impl Verifier<'_> {
         let planned = PlannedRun { trial: 0, name: record.name.clone(), point: Vec::new(), config };
         let device_choice: DeviceChoice = device_name.parse().unwrap_or_default();
         super::check_precision(&planned.config, device_choice)?;
-        let mut run = Workbench::new(Library::new(Settings::from_env(self.offline))).prepare(&planned)?;
+        let mut run = Workbench::new(Library::new(Settings::from_env(self.offline)?)).prepare(&planned)?;
         device_choice.supports(run.requirements())?;
         if let Some(tokens) = made_with.micro_batch_tokens {
             run.config.train.micro_batch_tokens = tokens;
@@ -156,7 +156,7 @@ impl Verifier<'_> {
 }
 
 /// The stored config, with places of files as in the run's folder where that is still there: they hold from any folder.
-fn with_places(record: &RunRecord, runs: &Path) -> RunConfig {
+pub(super) fn with_places(record: &RunRecord, runs: &Path) -> RunConfig {
     let mut config = record.config.clone();
     let text = fs::read_to_string(RunFolder::new(runs, &record.key).config()).unwrap_or_default();
     if let Ok(written) = toml::from_str::<RunConfig>(&text) {
