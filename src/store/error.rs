@@ -14,8 +14,9 @@ pub enum StoreError {
     #[error("nothing here yet: run `taper run SPEC` first ({} does not exist)", path.display())]
     Missing { path: PathBuf },
     #[error(
-        "cannot create the folder {}: {error}; choose another runs folder, or make this one writable",
-        path.display()
+        "cannot create the folder {}: {}; --runs DIR names another runs folder",
+        path.display(),
+        crate::format::io(error)
     )]
     Folder { path: PathBuf, error: io::Error },
     #[error(
@@ -30,6 +31,33 @@ pub enum StoreError {
         path.display()
     )]
     NotADatabase { path: PathBuf },
+    #[error("{} is a file; expected the folder of the runs (--runs, or TAPER_RUNS)", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error(
+        "{} is {what}, and not taper's database: move it away, then all runs begin anew; or choose another runs folder",
+        path.display()
+    )]
+    NotAFile { path: PathBuf, what: String },
+    #[error(
+        "{} is not taper's database: it is one of another program (with the tables {}), or one that was damaged: put back a copy of \
+         taper's; or move it away, then all runs begin anew; or choose another runs folder",
+        path.display(),
+        tables.join(", ")
+    )]
+    Foreign { path: PathBuf, tables: Vec<String> },
+    #[error(
+        "{} is damaged: the {} {} missing: put back a copy of it, or move it away to begin anew",
+        path.display(),
+        crate::format::by_number(tables.len() as u64, "table", "tables"),
+        tables.join(", ") + crate::format::by_number(tables.len() as u64, " is", " are")
+    )]
+    Incomplete { path: PathBuf, tables: Vec<String> },
+    #[error(
+        "{} cannot be used ({message}): it was changed by hand, by another program or by another version of taper; put back a copy \
+         of it, or move it away to begin anew",
+        path.display()
+    )]
+    Changed { path: PathBuf, message: String },
     #[error(
         "{} is damaged ({message}): keep a copy, then save what can be read with \
          `sqlite3 taper.db .recover | sqlite3 saved.db` and put saved.db in its place",
@@ -37,9 +65,11 @@ pub enum StoreError {
     )]
     Corrupt { path: PathBuf, message: String },
     #[error(
-        "{} is empty (0 bytes) beside the folders of {runs} runs: it was cut or replaced; put back a copy of it, or move those \
+        "{} is empty (0 bytes) beside the {} of {}: it was cut or replaced; put back a copy of it, or move those \
          folders elsewhere to begin anew",
-        path.display()
+        path.display(),
+        crate::format::by_number(*runs as u64, "folder", "folders"),
+        crate::format::counted(*runs as u64, "run")
     )]
     Emptied { path: PathBuf, runs: usize },
     #[error(
@@ -89,8 +119,9 @@ pub enum StoreError {
     #[error("cannot lock {}: it is not a plain file: remove it", path.display())]
     NoLock { path: PathBuf },
     #[error(
-        "cannot lock {}: {error}; the runs folder needs a file system with locks (some network ones have none)",
-        path.display()
+        "cannot lock {}: {}; the runs folder needs a file system with locks (some network ones have none)",
+        path.display(),
+        crate::format::io(error)
     )]
     Lock { path: PathBuf, error: io::Error },
     #[error("run {key} is not registered: its plan has to be stored before its events")]
@@ -101,7 +132,7 @@ pub enum StoreError {
         "the experiment `{experiment}` has no runs: they were removed, or none was begun; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
-    #[error("`{wanted}` means {count} runs; give more of the key:\n{candidates}")]
+    #[error("`{wanted}` means {count} runs; name one of them by its key:\n{candidates}")]
     AmbiguousRun { wanted: String, count: usize, candidates: String },
     #[error("no experiment is called `{wanted}`{hint}; `taper list` shows the runs of all")]
     UnknownExperiment { wanted: String, hint: String },
@@ -124,6 +155,8 @@ impl StoreError {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::InvalidColumnType(..) => Self::Value { path, message: error.to_string() },
+                // Not with the statement, which is no use to anybody but its writer.
+                rusqlite::Error::SqlInputError { msg, .. } => Self::Changed { path, message: msg },
                 _ => Self::Sql { path, error },
             };
         };
@@ -138,6 +171,7 @@ impl StoreError {
             ErrorCode::CannotOpen => Self::CannotOpen { path, message },
             ErrorCode::SystemIoFailure => Self::Disk { path, message },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path, waited_s: BUSY_S },
+            ErrorCode::Unknown => Self::Changed { path, message },
             _ => Self::Sql { path, error },
         }
     }
@@ -147,6 +181,8 @@ impl StoreError {
 pub(super) fn hint<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     names
         .into_iter()
+        // What has this very name is of no use to whoever asked for it.
+        .filter(|name| *name != wanted)
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(distance, name)| *distance <= wanted.chars().count().max(name.chars().count()) / 3)
         .min()

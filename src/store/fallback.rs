@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     StoreError,
-    open::{MIGRATIONS, migrate, version},
+    open::{MIGRATIONS, check_tables, check_version, migrate},
 };
 
 /// How a database was opened that cannot be written.
@@ -35,11 +35,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
     let sql = |error| StoreError::sql(path, error);
     if !has_log(path) {
         let conn = immutable(path).map_err(sql)?;
-        let (found, known) = (version(&conn).map_err(sql)?, MIGRATIONS.len() as i64);
-        if found > known {
-            return Err(StoreError::Newer { path: path.into(), found, known });
-        }
-        if found == known {
+        if check_version(&conn, path)? == MIGRATIONS.len() as i64 {
+            check_tables(&conn, path)?;
             return Ok((conn, Fallback::Immutable));
         }
     }
@@ -47,11 +44,9 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
         Copy::of(path).map_err(|error| StoreError::Copy { path: path.into(), folder: env::temp_dir(), error })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(copy.0.join(NAME), flags).map_err(sql)?;
-    let (found, known) = (version(&conn).map_err(sql)?, MIGRATIONS.len() as i64);
-    if found > known {
-        return Err(StoreError::Newer { path: path.into(), found, known });
-    }
+    check_version(&conn, path)?;
     migrate(&mut conn, MIGRATIONS).map_err(sql)?;
+    check_tables(&conn, path)?;
     Ok((conn, Fallback::Copy { _held: copy }))
 }
 
@@ -121,7 +116,7 @@ impl Drop for Copy {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::open::version, *};
     use crate::store::{
         Store,
         testing::{config, register, step},

@@ -35,6 +35,7 @@ impl Store {
     /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to
     /// date.
     pub fn open(runs: &Path) -> Result<Self, StoreError> {
+        refuse_file(runs)?;
         fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
         refuse_emptied(runs)?;
         Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
@@ -43,6 +44,7 @@ impl Store {
     /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; makes nothing. Where
     /// nothing can be written (a read-only folder, a full disk) it [cannot be written](Store::is_read_only) either.
     pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {
+        refuse_file(runs)?;
         let path = runs.join(FILE);
         if !path.exists() {
             return Err(StoreError::Missing { path });
@@ -75,19 +77,20 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let sql = |error| StoreError::sql(&path, error);
         // A pipe of this name would be waited for.
-        if path.metadata().is_ok_and(|facts| !facts.is_file()) {
-            return Err(StoreError::CannotOpen { path, message: "it is not a plain file".into() });
+        if let Ok(facts) = path.metadata()
+            && !facts.is_file()
+        {
+            let what = if facts.is_dir() { "a folder" } else { "a pipe or a device" };
+            return Err(StoreError::NotAFile { path, what: what.into() });
         }
         let mut conn = Connection::open_with_flags(&path, flags).map_err(sql)?;
         conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
-        let (found, known) = (version(&conn).map_err(sql)?, MIGRATIONS.len() as i64);
-        if found > known {
-            return Err(StoreError::Newer { path, found, known });
-        }
+        check_version(&conn, &path)?;
         use_wal(&conn).map_err(sql)?;
         // A migration that rebuilds a table drops the old one: that must not cascade to its children.
         conn.pragma_update(None, "foreign_keys", false).map_err(sql)?;
         migrate(&mut conn, MIGRATIONS).map_err(sql)?;
+        check_tables(&conn, &path)?;
         conn.pragma_update(None, "foreign_keys", true).map_err(sql)?;
         // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions
         // may be gone, and then a checkpoint would know of steps that the log does not. The price: one fsync each.
@@ -209,6 +212,64 @@ fn id(_: &Path) -> Option<FileId> {
 
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Every table that taper's database has.
+const TABLES: [&str; 12] = [
+    "evals",
+    "experiment_runs",
+    "experiments",
+    "kept_files",
+    "metrics",
+    "notes",
+    "plans",
+    "predictions",
+    "probes",
+    "runs",
+    "steps",
+    "warnings",
+];
+
+/// Names of the tables that there are.
+fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut names =
+        conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1")?;
+    let names = names.query_map([], |row| row.get(0))?;
+    names.collect()
+}
+
+/// Refuses a database that this taper cannot bring up to date: of a newer one, or of another program. Tells the version.
+pub(super) fn check_version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let sql = |error| StoreError::sql(path, error);
+    let (found, known) = (version(conn).map_err(sql)?, MIGRATIONS.len() as i64);
+    if found > known {
+        return Err(StoreError::Newer { path: path.into(), found, known });
+    }
+    // A version counts migrations, each of which is applied with its number or not at all.
+    let tables = if found > 0 { Vec::new() } else { tables(conn).map_err(sql)? };
+    match found < 0 || !tables.is_empty() {
+        true => Err(StoreError::Foreign { path: path.into(), tables }),
+        false => Ok(found),
+    }
+}
+
+/// Refuses a database that lacks a table, though it is up to date.
+pub(super) fn check_tables(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = tables(conn).map_err(|error| StoreError::sql(path, error))?;
+    let missing = TABLES.iter().filter(|table| found.iter().all(|name| name != *table));
+    let tables: Vec<String> = missing.map(|table| table.to_string()).collect();
+    match tables.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::Incomplete { path: path.into(), tables }),
+    }
+}
+
+/// Refuses a file where the runs folder is expected.
+fn refuse_file(runs: &Path) -> Result<(), StoreError> {
+    match runs.metadata() {
+        Ok(facts) if !facts.is_dir() => Err(StoreError::NotAFolder { path: runs.into() }),
+        _ => Ok(()),
+    }
 }
 
 /// Write-ahead log: readers and the writer do not wait for each other. The setting stays with the file.
@@ -370,7 +431,7 @@ mod tests {
         fs::write(runs.join(FILE), "").unwrap();
         for opened in [Store::open(runs), Store::open_existing(runs)] {
             let error = opened.unwrap_err().to_string();
-            assert!(error.contains("taper.db is empty (0 bytes) beside the folders of 1 runs"), "{error}");
+            assert!(error.contains("taper.db is empty (0 bytes) beside the folder of 1 run"), "{error}");
         }
     }
 
@@ -385,11 +446,60 @@ mod tests {
         fs::remove_file(runs.join(FILE)).unwrap();
         fs::create_dir(runs.join(FILE)).unwrap();
         let error = Store::open(runs).unwrap_err().to_string();
-        assert!(error.starts_with("cannot open") && error.contains("taper.db"), "{error}");
+        assert!(error.contains("taper.db is a folder, and not taper's database"), "{error}");
+        let error = Store::open_existing(runs).unwrap_err().to_string();
+        assert!(error.contains("taper.db is a folder, and not taper's database"), "{error}");
 
-        fs::write(runs.join("in the way"), "").unwrap();
-        let error = Store::open(&runs.join("in the way")).unwrap_err().to_string();
-        assert!(error.starts_with("cannot create the folder") && error.contains("in the way"), "{error}");
+        let file = runs.join("in the way");
+        fs::write(&file, "").unwrap();
+        for opened in [Store::open(&file), Store::open_existing(&file)] {
+            let error = opened.unwrap_err().to_string();
+            assert!(error.contains("in the way is a file; expected the folder of the runs"), "{error}");
+        }
+        let error = Store::open(&file.join("runs")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot create the folder") && !error.contains("os error"), "{error}");
+    }
+
+    #[test]
+    fn databases_of_others_and_damaged_ones_are_named_without_a_statement() {
+        type Change = (&'static str, &'static str);
+        let foreign: [Change; 3] = [
+            ("CREATE TABLE songs (a); CREATE TABLE albums (b);", "another program (with the tables albums, songs)"),
+            ("CREATE TABLE runs (id);", "another program (with the tables runs)"),
+            ("PRAGMA user_version = -3;", "not taper's database"),
+        ];
+        for (change, said) in foreign {
+            let folder = folder();
+            let other = Connection::open(folder.path().join(FILE)).unwrap();
+            other.execute_batch(change).unwrap();
+            for opened in [Store::open(folder.path()), Store::open_existing(folder.path())] {
+                let error = opened.unwrap_err();
+                assert!(matches!(error, StoreError::Foreign { .. }) && error.to_string().contains(said), "{error}");
+            }
+            let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(mode, "delete", "a database of another program is left as it is");
+        }
+        let damaged: [Change; 4] = [
+            ("DROP TABLE evals;", "is damaged: the table evals is missing"),
+            ("DROP TABLE evals; DROP TABLE steps;", "is damaged: the tables evals, steps are missing"),
+            ("PRAGMA user_version = 0;", "with the tables evals, experiment_runs"),
+            ("PRAGMA user_version = 1;", "cannot be used ("),
+        ];
+        for (change, said) in damaged {
+            let folder = folder();
+            drop(Store::open(folder.path()).unwrap());
+            Connection::open(folder.path().join(FILE)).unwrap().execute_batch(change).unwrap();
+            let error = Store::open_existing(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains("put back a copy"), "{error}");
+            assert!(!error.contains("CREATE") && !error.contains('\n'), "{error}");
+        }
+        let folder = folder();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(tables(&store.conn).unwrap(), TABLES);
+        store.conn.execute_batch("ALTER TABLE notes RENAME COLUMN message TO text;").unwrap();
+        let error = store.notes("k").unwrap_err().to_string();
+        assert!(error.contains("taper.db cannot be used (no such column"), "{error}");
+        assert!(!error.contains("SELECT") && error.contains("put back a copy"), "{error}");
     }
 
     /// What is written to a file without a name is nowhere.
@@ -423,7 +533,7 @@ mod tests {
         let folder = folder();
         assert!(std::process::Command::new("mkfifo").arg(folder.path().join(FILE)).status().unwrap().success());
         let error = Store::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("cannot open") && error.contains("not a plain file"), "{error}");
+        assert!(error.contains("taper.db is a pipe or a device"), "{error}");
     }
 
     #[test]
