@@ -15,6 +15,9 @@ const LEAST_EPS: f64 = 1e-30;
 /// Above these, epsilon or the decay of weights decides and not the gradient.
 const MOST_EPS: f64 = 0.1;
 const MOST_DECAY: f64 = 1.0;
+/// Below these nothing is learned: a step is smaller than what float32 tells apart, or a gradient than epsilon.
+const LEAST_LR: f64 = 1e-12;
+const LEAST_NORM: f64 = 1e-8;
 
 /// What is odd about a run on so many training rows and dev rows.
 pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
@@ -100,7 +103,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
 
 /// Values of AdamW far from what anybody trains with.
 fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
-    let TrainConfig { eps, weight_decay, lr, .. } = *train;
+    let TrainConfig { eps, weight_decay, lr, max_grad_norm, .. } = *train;
     if eps < LEAST_EPS {
         warn(format!(
             "train.eps = {eps:e} is next to nothing in float32: a weight with hardly any gradient takes steps of any size, or none that \
@@ -117,7 +120,17 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
             true => format!("takes {taken} of each weight away"),
             false => "takes more than all of each weight away".into(),
         };
-        warn(format!("train.weight_decay = {weight_decay} with train.lr = {lr}: each step {what}; usual are 0 to 0.1"));
+        let decay = if weight_decay < 1e6 { weight_decay.to_string() } else { format!("{weight_decay:e}") };
+        warn(format!("train.weight_decay = {decay} with train.lr = {lr}: each step {what}; usual are 0 to 0.1"));
+    }
+    if lr < LEAST_LR {
+        warn(format!("train.lr = {lr:e} changes no weight in float32, or hardly one; usual are 1e-5 to 1e-3"));
+    }
+    if max_grad_norm > 0.0 && max_grad_norm < LEAST_NORM {
+        warn(format!(
+            "train.max_grad_norm = {max_grad_norm:e} scales every gradient to next to nothing, so that train.eps decides every step; the \
+             default is 0, no limit"
+        ));
     }
 }
 
@@ -172,7 +185,9 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         (PruneRule::Asha, _) => Some("sweep.prune = \"asha\""),
     };
     let kept_last = |run: &&SweptRun| {
-        run.config.checkpoint.keep != Keep::Best && schedule::evaluations(&run.config.train, run.rows) > 1
+        // Who keeps no model has chosen none to rank by.
+        !matches!(run.config.checkpoint.keep, Keep::Best | Keep::None)
+            && schedule::evaluations(&run.config.train, run.rows) > 1
     };
     if let (Some(rule), Some(run)) = (compares, runs.iter().find(kept_last)) {
         let keep = serde_json::to_value(run.config.checkpoint.keep).unwrap_or_default();
@@ -191,9 +206,10 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     }
     if trials.undrawn > 0 {
         messages.push(format!(
-            "sweep.trials asks for {} points, but the axes have only {} different ones",
-            count(trials.all + trials.undrawn),
-            count(trials.all)
+            "sweep.trials asks for {}, but the axes have only {} different {}",
+            counted(trials.all + trials.undrawn, "point"),
+            count(trials.all),
+            by_number(trials.all, "one", "ones")
         ));
     }
     if trials.repeats > 0 {

@@ -10,7 +10,7 @@ use super::{
     layer::{Layer, Writer},
     node::{Item, Node, Span, Table, table_from_toml},
     problem::{Fault, Place, Problem},
-    suggest::key_like,
+    suggest::{closest, key_like},
 };
 
 const PREFIX: &str = "TAPER_";
@@ -25,16 +25,46 @@ pub fn sets_a_key(variable: &str) -> bool {
     variable.strip_prefix(PREFIX).is_some_and(|path| path.contains("__") || ["NAME", "DESCRIPTION"].contains(&path))
 }
 
-/// What to say of variables that set nothing and are a key's but for their underscores: `TAPER_TRAIN_LR`.
-pub(super) fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
-    environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && !sets_a_key(name)).filter_map(|(name, _)| {
+/// Variables of taper that set no key of a spec, each with what it is.
+pub const OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("TAPER_RUNS", "the runs folder"),
+    ("TAPER_CACHE", "the folder of files from https: sources"),
+    ("TAPER_DOWNLOAD_ATTEMPTS", "attempts of a download"),
+    ("TAPER_DOWNLOAD_WAIT_S", "seconds before the second of them"),
+    ("TAPER_MAX_DOWNLOAD", "bytes of a file at most"),
+    ("TAPER_CUDA_LIBS", "folders of cuBLAS"),
+];
+
+/// What to say of variables that begin as taper's do and set nothing: those that are a key's but for their underscores, as
+/// `TAPER_TRAIN_LR`, and those that nobody reads.
+pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
+    let is_read = |name: &str| sets_a_key(name) || OTHER_VARIABLES.iter().any(|(known, _)| *known == name);
+    let unread =
+        environment.iter().map(|(name, _)| name).filter(move |name| name.starts_with(PREFIX) && !is_read(name));
+    unread.map(|name| {
         let plain = |name: &str| name.replace('_', "").to_uppercase();
-        let meant = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name))?;
-        Some(format!(
-            "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset {name}",
-            variable(meant.path),
-            meant.path
-        ))
+        let key = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name));
+        if let Some(key) = key {
+            return format!(
+                "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset {name}",
+                variable(key.path),
+                key.path
+            );
+        }
+        let others = || OTHER_VARIABLES.iter().map(|(name, _)| *name);
+        let by_name = || {
+            let path = name.strip_prefix(PREFIX)?.to_lowercase();
+            let (table, rest) = path.split_once('_').filter(|(table, _)| keys::is_section(table)).unwrap_or(("", &path));
+            let path = if table.is_empty() { rest.to_string() } else { format!("{table}.{rest}") };
+            key_like(&path, |key| key.path.contains('.')).map(variable)
+        };
+        let lower: Vec<String> = others().map(str::to_lowercase).collect();
+        let meant = closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase).or_else(by_name);
+        let help = meant.map_or_else(
+            || format!("taper reads {} and, for the keys of a spec, TAPER_TABLE__KEY", others().collect::<Vec<_>>().join(", ")),
+            |meant| format!("did you mean {meant}?"),
+        );
+        format!("environment variable {name} sets nothing: {help}")
     })
 }
 

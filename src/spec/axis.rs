@@ -142,7 +142,10 @@ impl Check<'_> {
             return false;
         };
         let [low, high] = &mut ends[..] else {
-            let message = format!("`{form}` of `{path}` has {} numbers; expected its two ends", ends.len());
+            let message = format!(
+                "`{form}` of `{path}` has {}; expected its two ends",
+                crate::format::counted(ends.len() as u64, "number")
+            );
             self.faults.push(Fault::new(node.span.clone(), message).help(format!("write {form} = [LOW, HIGH]")));
             return false;
         };

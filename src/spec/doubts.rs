@@ -96,7 +96,7 @@ fn values_of(sweep: &Sweep, path: &str) -> Option<Vec<serde_json::Value>> {
 impl Merged {
     /// Where somebody wrote the value that holds, as they can find it: `a.toml:7`, `--set train.lr=1e-4`, a variable's name. None
     /// for built-in defaults.
-    fn written(&self, path: &str) -> Option<String> {
+    pub(super) fn written(&self, path: &str) -> Option<String> {
         let path = key(path);
         let (layer, profile) = self.layer(self.value(&path)?)?;
         let node = layer.find(profile, &path)?;

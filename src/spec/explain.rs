@@ -23,7 +23,7 @@ pub struct Explanation {
     pub doc: &'static str,
     /// What it takes, with its unit.
     pub expects: String,
-    /// The value that holds, in TOML with paths resolved; `None` where the key is absent.
+    /// The value that holds, in TOML with paths resolved; `None` where the key is absent, and where a sweep gives each point its own.
     pub value: Option<String>,
     /// What absence means, where the key may be absent.
     pub absent: Option<&'static str>,
@@ -59,12 +59,16 @@ impl LoadedSpec {
         let is_table = value.is_some_and(|value| matches!(value, Value::Dict(..)));
         // What stands in for a required key that is only swept is nobody's word.
         let stand_in = |layer: &Layer| layer.writer == Writer::Default && row.default == Fallback::Required;
+        let swept = merged.swept_values(row.path).filter(|_| row.path == key);
+        // Where an axis has a condition, the points that do not meet it have the value of the layers.
+        let always = swept.is_some_and(|(.., node)| node.unboxed().find(&["when"]).is_none());
         let mut said = Vec::new();
         // As figment puts them: arguments and variables above profiles, and those above what files say outside them.
         for profile in [true, false] {
             for layer in merged.layers.iter().rev().filter(|layer| !stand_in(layer)) {
                 if let Some(node) = layer.find(profile, &path).filter(|node| !node.is_empty_table()) {
-                    let holds = is_table || deciding.is_some_and(|(by, p)| by.writer == layer.writer && p == profile);
+                    let decides = is_table || deciding.is_some_and(|(by, p)| by.writer == layer.writer && p == profile);
+                    let holds = decides && !always;
                     said.push((rank(layer, profile), layer.said(profile, node, holds)));
                 }
             }
@@ -78,6 +82,7 @@ impl LoadedSpec {
                 unit => format!("{} ({unit})", row.kind.expects()),
             },
             value: value
+                .filter(|_| swept.is_none())
                 .and_then(|value| serde_json::to_value(value).ok())
                 .and_then(|json| Node::from_json(&json))
                 .map(|node| as_written(row, node).to_string()),
@@ -86,8 +91,7 @@ impl LoadedSpec {
                 Fallback::Is(_) | Fallback::Required => None,
             },
             said: said.into_iter().map(|(_, said)| said).collect(),
-            swept: merged
-                .swept_values(row.path)
+            swept: swept
                 .map(|(layer, profile, node)| Said { layer: "sweep".into(), ..layer.said(profile, node, true) }),
         })
     }
@@ -178,10 +182,11 @@ impl Node {
 /// On several lines, for a terminal.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match (&self.value, self.absent) {
-            (Some(value), _) => writeln!(f, "{} = {value}", self.key)?,
-            (None, Some(meaning)) => writeln!(f, "{} is not set: {meaning}", self.key)?,
-            (None, None) => writeln!(f, "{} is not set", self.key)?,
+        match (&self.swept, &self.value, self.absent) {
+            (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, swept.value)?,
+            (_, Some(value), _) => writeln!(f, "{} = {value}", self.key)?,
+            (.., Some(meaning)) => writeln!(f, "{} is not set: {meaning}", self.key)?,
+            (..) => writeln!(f, "{} is not set", self.key)?,
         }
         writeln!(f, "  {}", self.doc)?;
         write!(f, "  takes {}", self.expects)?;

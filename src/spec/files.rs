@@ -9,6 +9,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
+    hint,
     layer::{Layer, Writer},
     limits::{self, MAX_BYTES, MAX_FILES},
     node::{Item, Node, Span, Table, quoted_key, table_from_toml},
@@ -70,7 +71,11 @@ impl Files {
             .iter()
             .map(|error| {
                 let end = text.trim_end().len();
-                Fault::new(error.span().unwrap_or(end..end), format!("invalid TOML: {}", error.message()))
+                let span = error.span().unwrap_or(end..end);
+                match hint::bare_word(&text, span.start) {
+                    Some((span, message, help)) => Fault::new(span, message).help(help),
+                    None => Fault::new(span, format!("invalid TOML: {}", error.message())),
+                }
             })
             .collect();
         // After an error the tree is a guess; what it says would only confuse.

@@ -1,6 +1,6 @@
 //! What to write instead of a value that a key does not take, or of a key that taper has nothing like.
 
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use super::{
     Kind,
@@ -33,7 +33,16 @@ const ONE_FILE: &str = "all rows come from one file, `data.source`; `data.test` 
 pub(super) fn unsupported(path: &str) -> Option<String> {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let names_a_file = SPLIT_FILES.contains(&name) || (section == "data" && name == "train");
+    let first = path.split_once('.').map_or(path, |(first, _)| first);
     match (section, name) {
+        _ if first == "profile" => Some(
+            "profiles are tables of a spec file: choose one with --profile NAME, or set its keys themselves, such as \
+             --set train.lr=1e-5"
+                .into(),
+        ),
+        _ if first == "extends" => {
+            Some("files extend others: write extends = [\"FILE\"] at the top of the spec".into())
+        }
         _ if names_a_file => Some(ONE_FILE.into()),
         (_, "fp16" | "half_precision_backend") => {
             Some("there is no fp16: write `train.precision` = \"bf16\" where the device has it".into())
@@ -52,11 +61,47 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
     }
 }
 
+/// What a word without quotes comes to where TOML expects a value, which begins at or before `at`: its span, what is wrong with it, and
+/// what to write.
+pub(super) fn bare_word(text: &str, at: usize) -> Option<(Range<usize>, String, String)> {
+    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | ':' | '.');
+    // The error may be anywhere in the word.
+    let begin = text[line..at].rfind(|c| !is_part(c)).map_or(line, |i| {
+        let i = line + i;
+        i + text[i..].chars().next().map_or(1, char::len_utf8)
+    });
+    let word = &text[begin..];
+    let word = &word[..word.find(|c| !is_part(c)).unwrap_or(word.len())];
+    let before = text[line..begin].trim_end();
+    let is_value = before.ends_with(['=', '[', ',']) && before.contains('=') && !before.trim_start().starts_with('#');
+    if !is_value || !word.starts_with(char::is_alphabetic) {
+        return None;
+    }
+    let help = match word.to_lowercase().as_str() {
+        "null" | "none" | "nil" | "undefined" => "TOML has no null: leave the key out for its default".to_string(),
+        lower => match boolean(lower) {
+            Some(value) => format!("write {value}"),
+            None => format!("write a string in quotes: \"{word}\""),
+        },
+    };
+    Some((begin..begin + word.len(), format!("invalid TOML: `{word}` is not a value"), help))
+}
+
 const NO_FP16: &str = "there is no fp16: write \"bf16\" where the device has it, or \"fp32\"";
 
 /// What to write instead of the value of a key.
 pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
     let key = keys::find(path);
+    if let Some(values) = several(path, kind, node) {
+        return Some(match path {
+            "train.seed" => format!("to train with each of them: sweep.seeds = [{values}]"),
+            _ => format!(
+                "a run has one value; to try each of them: `[sweep.axes]` with {path} = [{values}], or \
+                 --set 'sweep.axes.{path}=[{values}]'"
+            ),
+        });
+    }
     match (kind, &node.item) {
         (Kind::Choice(values), Item::Text(text)) => match text.to_lowercase().as_str() {
             "fp16" | "float16" | "16" | "half" | "fp16-mixed" | "16-mixed" if values.contains(&"bf16") => {
@@ -68,9 +113,12 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
         (Kind::ClassWeights, Item::Text(text)) => {
             closest(text, ["none", "balanced"]).map(|close| format!("did you mean \"{close}\"?"))
         }
-        (Kind::Boolean, Item::Text(text)) if matches!(text.trim(), "true" | "false") => {
-            Some(format!("write {} without quotes", text.trim()))
-        }
+        (Kind::Boolean, Item::Text(text)) => match text.trim().to_lowercase().as_str() {
+            word if word == text.trim() && matches!(word, "true" | "false") => {
+                Some(format!("write {word} without quotes"))
+            }
+            word => boolean(word).map(|value| format!("write {value}")),
+        },
         (Kind::Boolean, Item::Integer(0)) => Some("write false".into()),
         (Kind::Boolean, Item::Integer(1)) => Some("write true".into()),
         (Kind::Whole(..) | Kind::Number(..), Item::Text(text)) => match (kind, text.trim()) {
@@ -100,6 +148,10 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
                 () => default(key),
             }
         }
+        (Kind::Whole(_, most), Item::Integer(_)) if path == "sweep.trials" => Some(format!(
+            "a search draws at most {most} points; for every point of axes with values, set sweep.search = \"grid\" and leave \
+             sweep.trials out"
+        )),
         (Kind::Whole(..), Item::Integer(_)) => default(key),
         (Kind::Pair(..), _) => default(key),
         (Kind::Seeds(_), Item::Integer(count @ 1..=10)) => {
@@ -112,12 +164,47 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
     }
 }
 
+/// The boolean that a word of other languages means.
+pub(super) fn boolean(word: &str) -> Option<bool> {
+    match word {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// The values of a list that a sweep could take, where it is given to a key that has one value: `1e-4,1e-5` as well as
+/// `[1e-4, 1e-5]`.
+fn several(path: &str, kind: &Kind, node: &Node) -> Option<String> {
+    keys::find(path).filter(|key| key.sweepable())?;
+    let (parts, written): (Vec<Node>, Vec<String>) = match &node.item {
+        Item::List(nodes) => (nodes.clone(), nodes.iter().map(Node::to_string).collect()),
+        Item::Text(text) => {
+            let own = |part: &str| match toml::de::DeValue::parse(part) {
+                Ok(value) if !kind.takes_only_strings() => (Node::from_toml(&value, 0), part.to_string()),
+                _ => {
+                    let text = Node::new(0..0, Item::Text(part.trim_matches(['"', '\'']).into()));
+                    let written = text.to_string();
+                    (text, written)
+                }
+            };
+            let parts = text.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim);
+            parts.map(own).unzip()
+        }
+        _ => return None,
+    };
+    // Each by itself: a list of such lists is none that the key could have.
+    let fits =
+        |part: &Node| !matches!(part.item, Item::List(_)) && kind.check(path, &mut part.clone(), None).is_empty();
+    (parts.len() > 1 && parts.iter().all(fits)).then(|| written.join(", "))
+}
+
 /// `20` per cent.
 fn share(percent: f64) -> Option<String> {
     (percent > 0.0 && percent < 100.0).then(|| {
-        // Four digits, so that 30 % is 0.3 and not 0.30000000000000004.
+        // Four digits, so that 30% is 0.3 and not 0.30000000000000004.
         let text = format!("{:.4}", percent / 100.0);
-        format!("for {percent} % write {}", text.trim_end_matches('0'))
+        format!("for {percent}% write {}", text.trim_end_matches('0'))
     })
 }
 

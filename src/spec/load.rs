@@ -123,6 +123,13 @@ impl LoadedSpec {
         })
     }
 
+    /// Where somebody wrote the value of a key, or the value that a sweep gives it, as they can find it: `a.toml:7`,
+    /// `--set train.lr=1e-4`, a variable's name. None for built-in defaults.
+    pub fn written_at(&self, path: &str, swept: Option<&serde_json::Value>) -> Option<String> {
+        let swept = swept.and_then(|value| self.merged.swept_at(path, value));
+        swept.map(|place| place.line()).or_else(|| self.merged.written(path))
+    }
+
     /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, take precedence over all layers. Its
     /// own sweep is empty: axes, zips, exclusions and seeds are those of the whole.
     ///

@@ -39,7 +39,7 @@ mod suggest;
 mod sweep;
 
 pub use address::{Repository, WebFile};
-pub use assign::sets_a_key;
+pub use assign::{OTHER_VARIABLES, misspelt, sets_a_key};
 pub use explain::{Explanation, Said};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};

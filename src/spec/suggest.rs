@@ -94,7 +94,12 @@ pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'s
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let keys = || KEYS.iter().filter(|key| allowed(key));
     let here = || keys().filter(|key| key.section() == section);
-    let likest = || closest(name, here().map(Key::name)).and_then(|name| here().find(|key| key.name() == name));
+    let likest = || {
+        let own = || closest(name, here().map(Key::name)).and_then(|name| here().find(|key| key.name() == name));
+        let others = || here().flat_map(|key| key.elsewhere).copied().filter(|other| !other.contains('.'));
+        let foreign = || closest(name, others()).and_then(|name| here().find(|key| key.elsewhere.contains(&name)));
+        own().or_else(foreign)
+    };
     keys()
         .find(|key| key.elsewhere.contains(&path))
         .or_else(|| keys().find(|key| key.elsewhere.contains(&name)))
@@ -130,6 +135,8 @@ mod tests {
         let like = |path: &str| key_like(path, |_| true);
         assert_eq!(like("train.epoch"), Some("train.epochs"));
         assert_eq!(like("train.learning_rate"), Some("train.lr"));
+        assert_eq!(like("train.lerning_rate"), Some("train.lr"), "a slip in another tool's name");
+        assert_eq!(like("data.max_sequence_lenght"), Some("data.max_length"));
         assert_eq!(like("learning_rate"), Some("train.lr"));
         assert_eq!(like("train.max_length"), Some("data.max_length"));
         assert_eq!(like("epochs"), Some("train.epochs"));

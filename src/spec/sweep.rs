@@ -10,6 +10,7 @@ use super::{
     problem::{Fault, Help},
     suggest::key_like,
 };
+use crate::format::counted;
 
 impl Check<'_> {
     /// `[sweep.axes]`.
@@ -28,7 +29,8 @@ impl Check<'_> {
             if let Some((first, length)) = lengths.first().copied() {
                 for (path, other) in lengths.iter().filter(|(_, other)| *other != length) {
                     let message = format!(
-                        "`{path}` has {other} values and `{first}` has {length}; the lists of a zip have the same length"
+                        "`{path}` has {} and `{first}` has {length}; the lists of a zip have the same length",
+                        counted(*other as u64, "value")
                     );
                     check.faults.push(Fault::new(zip[*path].span.clone(), message));
                 }

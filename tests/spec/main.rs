@@ -1,6 +1,7 @@
 //! The spec room from outside: files in, `Spec` or problems out.
 
 mod docs;
+mod hints;
 mod invalid;
 mod layers;
 mod points;
