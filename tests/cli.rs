@@ -12,6 +12,8 @@ use serde_json::Value;
 
 #[path = "cli/listing.rs"]
 mod listing;
+#[path = "cli/messages.rs"]
+mod messages;
 #[path = "cli/names.rs"]
 mod names;
 #[path = "cli/plans.rs"]

@@ -282,7 +282,7 @@ fn what_predict_cannot_read_it_says_in_its_own_terms() {
     place.write("x.gz", "\x1f\u{8b}");
     fs::write(place.path("x.gz"), b"\x1f\x8b\x08\0").expect("a file");
     for (arguments, want) in [
-        (&["--file", "nope.csv"][..], "error: nope.csv: No such file or directory"),
+        (&["--file", "nope.csv"][..], "error: nope.csv: there is no such file or folder"),
         (&["--file", "."], "error: .: it is a folder; expected a file"),
         (
             &["--file", "x.csv"],
@@ -351,6 +351,45 @@ fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
 }
 
 #[test]
+fn eval_warns_of_rows_that_the_run_was_trained_on() {
+    let place = Place::new();
+    let order: serde_json::Value = {
+        place.ok(&["plan", "small.toml", "--order", "order.json"]);
+        serde_json::from_str(&fs::read_to_string(place.path("order.json")).expect("a file")).expect("JSON")
+    };
+    let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
+    let lines: Vec<&str> = rows.lines().collect();
+    let text = |row: &serde_json::Value| lines[1 + row.as_u64().expect("a row") as usize];
+    let train: std::collections::BTreeSet<u64> = order["train"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .flat_map(|step| step.as_array().expect("rows"))
+        .map(|row| row.as_u64().expect("a row"))
+        .collect();
+    let held_out: Vec<&str> = order["test"].as_array().expect("rows").iter().map(text).collect();
+    let warned = |file: &str, column: &[&str]| {
+        let output = place.taper(&[&["eval", "small", "--file", file], column].concat());
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let all = lines.len() - 1;
+    let of_all = format!("warning: {} of the {all} rows (lines ", train.len());
+    let said = warned("rows.csv", &[]);
+    assert!(said.contains(&of_all) && said.contains("have a text that the run was trained on"), "{said}");
+    place.write("test.csv", &format!("label,review\n{}\n", held_out.join("\n")));
+    assert!(!warned("test.csv", &[]).contains("trained on"));
+    // The same text in other columns, beside blanks, is the same text.
+    let (label, review) = lines[1 + *train.first().expect("a row") as usize].split_once(',').expect("two fields");
+    place.write("one.csv", &format!("text,label\n  {review} ,{label}\n没有见过,{label}\n"));
+    let said = warned("one.csv", &["--text-column", "text"]);
+    assert!(said.contains("warning: 1 of the 2 rows (line 2) has a text that the run was trained on"), "{said}");
+    // Where the data is not what the run was trained on, nothing is known.
+    place.write("rows.csv", &format!("{rows}1,新的\n"));
+    assert!(!warned("one.csv", &["--text-column", "text"]).contains("trained on"));
+}
+
+#[test]
 fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
     let place = Place::new();
     place.write("other.tsv", "stars\ttext\n1\t好\n0\t慢\n\t快\n1\t\n");
@@ -414,7 +453,7 @@ fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
     let refused = |arguments: &[&str], lines: usize| {
         let output = place.taper(&[&["predict", "wider"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(1) && error.contains(&words), "{arguments:?}: {error}");
+        assert!(output.status.code() == Some(2) && error.contains(&words), "{arguments:?}: {error}");
         assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), lines, "{arguments:?}");
         error
     };

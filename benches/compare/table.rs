@@ -83,7 +83,7 @@ pub fn plain(all: &[Measured]) -> String {
     let mut lines = table(all, presets::NOTHING);
     if let Some(worst) = all.iter().max_by(|a, b| a.spread().total_cmp(&b.spread())) {
         let (label, spread) = (worst.mode.label, 100.0 * worst.spread());
-        lines += &format!("\n\nlargest difference between rounds: {spread:.0} % ({label})");
+        lines += &format!("\n\nlargest difference between rounds: {spread:.0}% ({label})");
     }
     lines
 }

@@ -93,7 +93,7 @@ pub fn table(all: &[Measured]) -> String {
         table.add_row([
             m.mode.label.to_string(),
             show(seconds(m), 2),
-            format!("{:.0} %", 100.0 * m.spread()),
+            format!("{:.0}%", 100.0 * m.spread()),
             show(m.median(|f| f.accuracy).map(|share| 100.0 * share), 1),
             show(m.median(|f| f.device_mib), 0),
             times(Precision::Fp32),

@@ -19,12 +19,12 @@ use taper::{
         self, Expansion, PlanError, PlannedRun, RunConfig,
         sanity::{SweptRun, Trials, of_sweep},
     },
-    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
+    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, misspelt, sets_a_key},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, fetch::Wanted};
+use super::{Global, Unusable, downloads, fetch::Wanted, output};
 
 /// A spec file and what stands above it.
 #[derive(Args, Clone)]
@@ -136,7 +136,7 @@ impl SpecArgs {
     /// Where models and data come from, pinned by the lock beside the spec.
     pub fn library(&self, global: &Global) -> Result<Library> {
         let lock = Lock::beside(&self.spec).map_err(|e| Unusable(e.into()))?;
-        let library = Library::new(Settings::from_env(global.offline)).with_lock(lock);
+        let library = Library::new(Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?).with_lock(lock);
         let suits = |config: &Path| BertConfig::check_kind(config).map_err(|e| e.to_string());
         Ok(library.with_listener(downloads::listener(global.quiet || global.json)).with_look(suits))
     }
@@ -176,6 +176,13 @@ fn variables() -> Result<Vec<(String, String)>> {
         }
     }
     Ok(found)
+}
+
+/// Says on standard error which variables of the environment nobody reads.
+pub fn warn_of_variables() {
+    for warning in misspelt(&variables().unwrap_or_default()) {
+        output::error(&format!("warning: {warning}"));
+    }
 }
 
 /// All problems of all sweep points, each once.
@@ -263,7 +270,7 @@ impl<'a> Planner<'a> {
             run.name.clone_from(&planned.name);
         }
         let all = expansion.runs.len();
-        self.runs.extend(prepare(&mut self.bench, new, all, self.devices)?);
+        self.runs.extend(prepare(&mut self.bench, self.spec, new, all, self.devices)?);
         (self.more, self.undrawn, self.repeats) = (expansion.more, expansion.undrawn, expansion.repeats);
         Ok(())
     }
@@ -309,6 +316,7 @@ impl<'a> Planner<'a> {
 /// Makes runs ready, which are some of `all`.
 fn prepare(
     bench: &mut Workbench,
+    spec: &LoadedSpec,
     planned: &[PlannedRun],
     all: usize,
     devices: &[DeviceChoice],
@@ -317,16 +325,16 @@ fn prepare(
     let mut prepared = Vec::new();
     for run in planned {
         for e in devices.iter().filter_map(|device| check_precision(&run.config, *device).err()) {
-            note(&mut problems, &e, &run.name);
+            note(&mut problems, e.to_string(), &run.name);
         }
         match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
             Ok(ready) => {
                 for e in devices.iter().filter_map(|device| device.supports(ready.requirements()).err()) {
-                    note(&mut problems, &e, &run.name);
+                    note(&mut problems, e.to_string(), &run.name);
                 }
                 prepared.push(ready);
             }
-            Err(e) => note(&mut problems, &e, &run.name),
+            Err(e) => note(&mut problems, placed(spec, run, &e), &run.name),
         }
     }
     if problems.is_empty() {
@@ -340,9 +348,18 @@ fn prepare(
     Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
 }
 
+/// What is wrong with a run. Of a source that cannot be had, also who names it.
+fn placed(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
+    let ExecuteError::Source { key, .. } = e else { return e.to_string() };
+    let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
+    match spec.written_at(key, swept) {
+        Some(place) => format!("{place}: {key}: {e}"),
+        None => format!("{key}: {e}"),
+    }
+}
+
 /// Keeps a message once, with the runs that have it.
-fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, e: &ExecuteError, run: &'a str) {
-    let message = e.to_string();
+fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'a str) {
     match problems.iter_mut().find(|(m, _)| *m == message) {
         Some((_, names)) => names.push(run),
         None => problems.push((message, vec![run])),
@@ -361,9 +378,15 @@ pub fn notes<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a str> {
     runs.into_iter().flat_map(|run| &run.notes).map(String::as_str).filter(|note| seen.insert(*note)).collect()
 }
 
+/// Whether there is a database to look into, or something else in its path that opening it complains of.
+pub fn has_runs(global: &Global) -> bool {
+    global.runs.is_file() || global.runs.join("taper.db").symlink_metadata().is_ok()
+}
+
 /// Opens the store for looking; runs whose process is gone are put right first.
 pub fn open_existing(global: &Global) -> Result<Store> {
-    let mut store = Store::open_existing(&global.runs)?;
+    // Nothing was started yet, whatever is wrong with it.
+    let mut store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
     settle(&mut store, global)?;
     Ok(store)
 }

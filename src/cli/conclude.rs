@@ -97,7 +97,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     let mut lines = vec![
         format!("{}  {}", format::short(&run.key), run.name),
         format!(
-            "  {:<15} {} (95 % interval {:.1}–{:.1}, {}), loss {:.4}",
+            "  {:<15} {} (95% interval {:.1}–{:.1}, {}), loss {:.4}",
             format!("{} accuracy", word(&split)),
             format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,

@@ -7,13 +7,13 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, Dataset, Origin},
-    execute::Trained,
+    execute::{Trained, training_texts},
     format,
     metrics::{Metric, Metrics},
     observe::RowProgress,
     stats::wilson,
     store::RunRecord,
-    warning::lines_of,
+    warning::{Kind, Warning, lines_of},
 };
 
 use super::{
@@ -53,8 +53,9 @@ impl Eval {
         let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
         let values = values(&config.labels, &names);
-        let data =
+        let mut data =
             data::read_labelled(&origin, self.layout.layout(), text, label, &values).map_err(|e| Unusable(e.into()))?;
+        data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);
         }
@@ -65,6 +66,9 @@ impl Eval {
         let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
         let (device, _) = global.device.open()?;
         let mut model = Trained::load(&kept, config.max_length, &device)?;
+        if let Some((at, why)) = model.refused(&texts) {
+            return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
+        }
         let progress = RowProgress::stderr(!global.quiet, Some(texts.len() as u64));
         let metrics = model.evaluate(&texts, &labels, &mut |done| progress.tell(done as u64, done as u64))?;
         drop(progress);
@@ -81,6 +85,22 @@ fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String
     let known = given.iter().filter(|(_, name)| names.contains(name));
     let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
     own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
+}
+
+/// A warning where the model was trained on some of the texts that it is measured on.
+fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
+    let known = training_texts(run, &global.runs)?;
+    let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&row.text)).map(|row| row.line).collect();
+    let (all, some) = (data.rows.len() as u64, lines.len() as u64);
+    let message = format!(
+        "{} of the {} ({}) {} a text that the run was trained on: what is measured on {} is memory, not skill",
+        format::count(some),
+        format::counted(all, "row"),
+        lines_of(&lines, some),
+        format::by_number(some, "has", "have"),
+        format::by_number(some, "it", "them"),
+    );
+    (some > 0).then(|| Warning::new(Kind::Split, message).at(lines))
 }
 
 fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &mut Output) -> Result<()> {

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use taper::{
     event::FailureKind,
@@ -18,7 +18,7 @@ use taper::{
     store::{RunRecord, RunState, Store},
 };
 
-use super::{Global, common, output::Output};
+use super::{Global, Unusable, common, output::Output};
 
 /// Export a trained model to a folder that transformers can load.
 #[derive(Args)]
@@ -37,7 +37,11 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         return Ok(kept);
     }
     if run.config.checkpoint.keep == Keep::None {
-        bail!("run {} kept no model: its spec says checkpoint.keep = \"none\"", format::short(&run.key));
+        let why = anyhow!(
+            "run {} kept no model: its spec says checkpoint.keep = \"none\"; with \"last\" or \"best\", `taper run` trains it again and keeps one",
+            format::short(&run.key)
+        );
+        return Err(Unusable(why).into());
     }
     let retry = match run.failure {
         Some(FailureKind::Diverged) => "; `taper run` leaves out what diverged, with --retry it trains it again",
@@ -46,7 +50,14 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         }
         _ => "; `taper run` trains it",
     };
-    bail!("run {} has no model: it is {}{retry}", format::short(&run.key), common::state(run))
+    let key = format::short(&run.key);
+    let why = match run.state {
+        RunState::Completed => {
+            anyhow!("run {key} is completed, but its model is not there; `taper run` trains it again")
+        }
+        _ => anyhow!("run {key} has no model: it is {}{retry}", common::state(run)),
+    };
+    Err(Unusable(why).into())
 }
 
 impl Export {
@@ -58,7 +69,7 @@ impl Export {
         let occupied = fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some());
         if occupied || self.dir.is_file() {
             let why = anyhow!("{} is there already and not an empty folder; choose another", self.dir.display());
-            return Err(super::Unusable(why).into());
+            return Err(Unusable(why).into());
         }
         // A model that is not what the run kept is not exported.
         let copy = |new: &Path| kept.reading(|| copy_files(kept.folder(), new));
@@ -78,10 +89,12 @@ fn copy_whole<E: Into<anyhow::Error>>(
     copy: impl FnOnce(&Path) -> Result<Vec<OsString>, E>,
 ) -> Result<Vec<PathBuf>> {
     let at = |path: &Path, e: &io::Error| anyhow!("{}: {}", path.display(), format::io(e));
+    // Before anything is copied: another folder will do.
+    let refused = |path: &Path, e: &io::Error| anyhow::Error::from(Unusable(at(path, e)));
     // An empty folder, which may be reached by a link, makes room for the new one.
-    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| at(dir, &e))?;
+    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, &e))?;
     let above = to.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(above).map_err(|e| at(above, &e))?;
+    fs::create_dir_all(above).map_err(|e| refused(above, &e))?;
     // Its name follows from that of the folder: one that was cut short is found by the same command.
     let digest =
         to.file_name().unwrap_or_default().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -92,7 +105,7 @@ fn copy_whole<E: Into<anyhow::Error>>(
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     };
-    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| at(&new, &e))?;
+    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| refused(&new, &e))?;
     let copied = copy(&new).map_err(Into::into).and_then(|names| {
         let _ = fs::remove_dir(&to);
         fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(|e| at(&to, &e))?;

@@ -54,9 +54,11 @@ impl Gc {
         }
         if let Some(first) = unknown.first().filter(|_| !global.quiet) {
             out.line(format!(
-                "{} folders of runs that this database does not know are left as they are (the first is {}): another database \
-                 may know them; remove by hand those that nobody needs",
-                unknown.len(),
+                "{} of runs that this database does not know {} left as {} (the first is {}): another database may know them; remove by \
+                 hand what nobody needs",
+                format::counted(unknown.len() as u64, "folder"),
+                format::by_number(unknown.len() as u64, "is", "are"),
+                format::by_number(unknown.len() as u64, "it is", "they are"),
                 first.display()
             ))?;
         }

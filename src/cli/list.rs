@@ -55,7 +55,7 @@ pub struct List {
     /// Watch the trials of EXPERIMENT until none is training (default: the experiment that trains or trained last).
     #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
     watch: bool,
-    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95 % interval. A trial is all runs that differ only in their
+    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95% interval. A trial is all runs that differ only in their
     /// seed.
     #[arg(long, requires = "experiment")]
     leaderboard: bool,

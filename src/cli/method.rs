@@ -58,7 +58,7 @@ impl<'a> Method<'a> {
         let name = self.sweep.search.name();
         if self.sweep.search != Search::Grid {
             let asked = self.sweep.trials.unwrap_or(0);
-            let mut line = format!("search    {name}: {asked} trials");
+            let mut line = format!("search    {name}: {}", format::counted(asked, "trial"));
             if self.more {
                 let batch = self.sweep.batch;
                 line +=
@@ -103,8 +103,11 @@ impl<'a> Method<'a> {
                 at_steps(&self.rungs.0)
             )),
         }
-        let runs = self.sweep.max_runs.map(|runs| format!("{} runs", format::count(runs)));
-        let hours = self.sweep.max_hours.map(|hours| format!("{hours} hours of training"));
+        let runs = self.sweep.max_runs.map(|runs| format::counted(runs, "run"));
+        let hours = self
+            .sweep
+            .max_hours
+            .map(|hours| format!("{hours} {} of training", if hours == 1.0 { "hour" } else { "hours" }));
         let budget: Vec<String> = runs.into_iter().chain(hours).collect();
         if !budget.is_empty() {
             lines.push(format!("budget    at most {}", budget.join(" and ")));

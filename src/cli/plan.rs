@@ -72,7 +72,7 @@ impl Plan {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let store = match global.runs.join("taper.db").is_file() {
+        let store = match common::has_runs(global) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
@@ -296,7 +296,12 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         .chain(more)
         .collect();
     out.wrapped(&format!("labels    {}", classes.join(", ")))?;
-    let always = metrics::majority(&dataset.class_counts(&splits.train)).unwrap_or(0) as usize;
+    let train_counts = dataset.class_counts(&splits.train);
+    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+    let commonest = match train_counts.iter().filter(|count| **count == train_counts[always]).count() {
+        1 => "the commonest label",
+        _ => "one of the commonest labels",
+    };
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
     let gives: Vec<String> = measured
         .map(|(name, rows)| {
@@ -305,7 +310,7 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         })
         .collect();
     out.wrapped(&format!(
-        "baseline  always answering {}, the commonest label of the train rows, gets {}",
+        "baseline  always answering {}, {commonest} of the train rows, gets {}",
         data::escaped(&dataset.labels[always]),
         gives.join(" and ")
     ))?;
@@ -340,9 +345,9 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.wrapped(&format!(
-        "model     {}: {} layers of {}, vocabulary {}, {parameters} parameters",
+        "model     {}: {} of {}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
-        shape.num_hidden_layers,
+        format::counted(shape.num_hidden_layers as u64, "layer"),
         shape.hidden_size,
         format::count(shape.vocab_size as u64),
     ))

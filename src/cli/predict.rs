@@ -93,9 +93,14 @@ impl Predict {
         if !global.quiet {
             input::warn(&rows.warnings());
             if rows.columns().contains(&config.label_column) {
-                let (key, name) = (format::short(&run.key), input::name(&origin));
+                let key = format::short(&run.key);
+                // What came through a pipe is spent.
+                let (what, file) = match &origin {
+                    Origin::File(path) => (path.display().to_string(), path.display().to_string()),
+                    Origin::StandardInput | Origin::Descriptor(_) => ("the input".into(), "FILE".into()),
+                };
                 input::note(&format!(
-                    "{name} has a column `{}`: `taper eval {key} --file {name}` says how many are right",
+                    "{what} has a column `{}`: `taper eval {key} --file {file}` with these rows says how many are right",
                     config.label_column
                 ));
             }
@@ -107,6 +112,10 @@ impl Predict {
         if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
             let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
+        }
+        if let Some((at, why)) = model.refused(&self.texts) {
+            let which = if self.texts.len() == 1 { String::new() } else { format!("text {}: ", at + 1) };
+            return Err(Unusable(anyhow::anyhow!("{which}{why}")).into());
         }
         let results = model.predict(&self.texts, &mut |_| {})?;
         let lines = self.texts.iter().zip(&results);
@@ -144,7 +153,7 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
         let mut texts: Vec<String> = window.iter().filter(|row| !row.is_blank).map(|row| row.text.clone()).collect();
         if let Some((at, why)) = model.refused(&texts) {
             let row = window.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
-            fault = Some(anyhow::Error::from(why).context(format!("line {}", window[row].line)));
+            fault = Some(Unusable(anyhow::Error::from(why).context(format!("line {}", window[row].line))).into());
             window.truncate(row);
             texts.truncate(at);
         }

@@ -181,7 +181,10 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     }
     if earlier > 0 {
         stays.push(format!(
-            "{earlier} runs of earlier versions of `{name}` stay: `taper list` shows them, `taper rm KEY` removes them"
+            "{} of earlier versions of `{name}` {}: `taper list` shows {them}, `taper rm KEY` removes {them}",
+            format::counted(earlier as u64, "run"),
+            format::by_number(earlier as u64, "stays", "stay"),
+            them = format::by_number(earlier as u64, "it", "them"),
         ));
     }
     let plans = own.into_iter().cloned().collect();

@@ -64,7 +64,7 @@ impl Run {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let spec = self.spec.load()?;
         let devices = self.devices(global);
-        let existing = match global.runs.join("taper.db").is_file() {
+        let existing = match common::has_runs(global) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
@@ -74,7 +74,7 @@ impl Run {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
         let slots = self.slots(&devices, &planner)?;
-        let mut store = Store::open(&global.runs)?;
+        let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
         let namesake = common::namesake_warning(&store, &spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
@@ -275,10 +275,12 @@ impl Run {
         }
         let line = |device: &DeviceChoice| {
             let there: Vec<&Slot> = slots.iter().filter(|slot| slot.device == *device).collect();
-            let threads = there.iter().map(|slot| slot.threads).sum::<usize>();
+            // Each has one at least, however few there are.
+            let all = there.iter().map(|slot| slot.threads).sum::<usize>();
+            let threads = if *device == DeviceChoice::Cpu { all.min(threads()) } else { all };
             let side_by_side =
                 if there.len() > 1 { format!(", {} runs at a time", there.len()) } else { String::new() };
-            format!("device: {}, {threads} threads{side_by_side}", device.description())
+            format!("device: {}, {}{side_by_side}", device.description(), format::counted(threads as u64, "thread"))
         };
         let left_open = self.devices.is_empty() && global.device == DeviceChoice::Auto;
         let refused = if left_open { DeviceChoice::why_no_gpu() } else { None };

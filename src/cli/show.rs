@@ -78,7 +78,8 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         let device = if e.gpu.is_empty() { e.device.clone() } else { format!("{} ({})", e.device, e.gpu) };
-        out.wrapped(&format!("made with   taper {}{commit}, {device}, {} threads, {}", e.taper, e.threads, e.cpu))?;
+        let threads = format::counted(e.threads as u64, "thread");
+        out.wrapped(&format!("made with   taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
     }
     for note in &whole.notes {
         out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;
@@ -129,7 +130,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
         let i = wilson(m.right(), m.rows);
         out.line("")?;
         out.wrapped(&format!(
-            "{} accuracy {} (95 % interval {:.1}–{:.1}, {})",
+            "{} accuracy {} (95% interval {:.1}–{:.1}, {})",
             measured_on(run).tag(),
             format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,

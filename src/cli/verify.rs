@@ -77,9 +77,9 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
                 .map(|(when, value)| vec![format!("  {} {when}", d.what), value.clone()]),
         );
     }
-    let mut compared = vec![format!("{} steps (loss, gradient norm, learning rate)", format::count(result.steps))];
+    let mut compared = vec![format!("{} (loss, gradient norm, learning rate)", format::counted(result.steps, "step"))];
     if let Some(tolerance) = result.tolerance {
-        compared[0] = format!("{} steps (loss within {} %)", format::count(result.steps), tolerance * 100.0);
+        compared[0] = format!("{} (loss within {}%)", format::counted(result.steps, "step"), tolerance * 100.0);
     }
     for (n, what) in [(result.evaluations, "evaluations"), (result.predictions, "predictions")] {
         if n > 0 {

@@ -69,8 +69,8 @@ mod tests {
         let want = "test accuracy 50.0% is no better than always answering `negative`, the label of most training rows (50.0%)";
         assert!(text.starts_with(want), "{text}");
         // The training rows say which label that is, not the rows measured.
-        assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50 % against 25 %");
-        assert!(!said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[5, 9, 1]).is_empty(), "50 % against 75 %");
+        assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50% against 25%");
+        assert!(!said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[5, 9, 1]).is_empty(), "50% against 75%");
         // Macro-F1 of always `positive` is (2 · 0.75 / 1.75) / 2 = 0.429; this one has (0.5 + 0.5) / 2.
         assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::MacroF1, &[5, 9, 1]).is_empty());
         assert!(said(&[0, 1, 1, 1], &[1, 0, 0, 1], Metric::MacroF1, &[5, 9, 1]).starts_with("test macro-F1 20.0%"));

@@ -93,7 +93,7 @@ pub(super) fn missing(store: &Store, run: &RunRecord) -> Result<Option<String>, 
             0 => "the database does not hold the first".into(),
             stored => format!("the database holds the first {} without a gap", count(stored)),
         };
-        return Ok(Some(format!("of its {} steps {holds}", count(end))));
+        return Ok(Some(format!("of its {} {holds}", crate::format::counted(end, "step"))));
     }
     let Some(size) = run.size else { return Ok(None) };
     let evaluations = store.evals(&run.key)?;

@@ -28,6 +28,7 @@ mod scores;
 mod side_by_side;
 mod sweep;
 mod trained;
+mod trained_on;
 mod verify;
 mod waste;
 mod worker;
@@ -45,6 +46,7 @@ pub use run::{Runner, Tally, run_all};
 pub use scores::trial_scores;
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;
+pub use trained_on::training_texts;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::serve;
@@ -61,6 +63,14 @@ pub enum ExecuteError {
     /// Where model or data come from.
     #[error(transparent)]
     Asset(#[from] crate::assets::AssetError),
+    /// Where the source that a key of the spec names cannot be had.
+    #[error("{error}")]
+    Source {
+        /// `data.source` or `model.source`.
+        key: &'static str,
+        /// Why. No source of the error: the message says it already.
+        error: crate::assets::AssetError,
+    },
     /// Files that a run is made from, and that are not what its key says.
     #[error("{0}: the run would be stored as one of other files; run the same command again")]
     Unlike(crate::assets::Unlike),

@@ -188,7 +188,8 @@ impl Workbench {
         let config = &run.config;
         let rows = rows_only(&config.data);
         let dataset = self.datasets.get(rows.clone(), || {
-            let file = self.library.data(&config.data.source, config.data.file.as_deref())?;
+            let file = self.library.data(&config.data.source, config.data.file.as_deref());
+            let file = file.map_err(|error| ExecuteError::Source { key: "data.source", error })?;
             Ok(data::read(&file.path, &config.data)?)
         })?;
         let split_key = DataConfig { max_length: 0, ..config.data.clone() };
@@ -352,7 +353,8 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
             {
                 BertConfig::read(&config)?;
             }
-            let files = library.model(source)?;
+            let files = library.model(source);
+            let files = files.map_err(|error| ExecuteError::Source { key: "model.source", error })?;
             let (known, digest) = (KnownFiles::of_model(&files), files.digest.clone());
             Origin { files: Some(Arc::new(files)), known: Some(Arc::new(known)), digest }
         }

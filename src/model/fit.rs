@@ -144,7 +144,8 @@ impl Fit {
             said.warnings.push(Warning::new(
                 Kind::Model,
                 format!(
-                    "the weights file has {there} layers, config.json's num_hidden_layers is {wanted}: {first} used"
+                    "the weights file has {}, config.json's num_hidden_layers is {wanted}: {first} used",
+                    crate::format::counted(there as u64, "layer")
                 ),
             ));
         }

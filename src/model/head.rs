@@ -68,7 +68,8 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
         Names::Odd(why) => return not(format!("config.json's {why}, so that nothing says what it is for")),
         Names::Given(names) if names.len() != rows && rows == labels.len() => {
             return not(format!(
-                "it has {rows} rows, but config.json names {} ({})",
+                "it has {}, but config.json names {} ({})",
+                crate::format::counted(rows as u64, "row"),
                 counted(names.len()),
                 list(names)
             ));

@@ -304,7 +304,7 @@ pub(super) fn split_name(split: Split) -> &'static str {
     }
 }
 
-/// `negative 98.12 %, as expected: 送餐很慢`.
+/// `negative 98.12%, as expected: 送餐很慢`.
 fn probe(score: &ProbeScore) -> String {
     let confidence = score.probabilities.highest();
     let predicted = one_line(&score.predicted);

@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(shape.forward_flop(5), keys_values + one_row + head);
         let full_layer = 2.0 * 5.0 * (16.0 + 12.0) + 4.0 * 2.0 * 25.0;
         assert_eq!(ModelShape { layers: 2, ..shape }.forward_flop(5), full_layer + keys_values + one_row + head);
-        // For rbt3 on a typical row that saves 28 % of the arithmetic.
+        // For rbt3 on a typical row that saves 28% of the arithmetic.
         let naive = 3.0 * (2.0 * 27.0 * (4.0 * 768.0 * 768.0 + 2.0 * 768.0 * 3072.0) + 4.0 * 768.0 * 27.0 * 27.0);
         assert!((1.0 - RBT3.forward_flop(27) / naive - 0.28).abs() < 0.02, "{}", RBT3.forward_flop(27) / naive);
     }

@@ -56,7 +56,7 @@ pub enum PlanError {
         max: u64,
     },
     /// AdamW has two moments, and so two decay rates.
-    #[error("train.betas has {found} numbers; expected 2, such as [0.9, 0.999]")]
+    #[error("train.betas has {}; expected 2, such as [0.9, 0.999]", crate::format::counted(*found as u64, "number"))]
     Betas {
         /// How many there are.
         found: usize,
@@ -98,7 +98,10 @@ pub enum PlanError {
         count: String,
     },
     /// Every point is excluded.
-    #[error("sweep.exclude leaves out all {points} points, so there is nothing to run; remove one of its tables")]
+    #[error(
+        "sweep.exclude leaves out {}, so there is nothing to run; remove one of its tables",
+        match points { 1 => "the only point".into(), points => format!("all {points} points") }
+    )]
     NothingLeft {
         /// Points before exclusion.
         points: u64,

@@ -64,19 +64,19 @@ pub struct Mean {
     pub mean: f64,
     /// Their sample standard deviation; none of one run.
     pub sd: Option<f64>,
-    /// Lower end of the 95 % interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
+    /// Lower end of the 95% interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
     /// other figures of one run there is none. That of a share is cut to what a share can be.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
     /// The lowest and the highest of them.
     pub range: (f64, f64),
-    /// Wilson's 95 % interval of the mean accuracy for the number of rows of one run: more seeds do not make the rows more.
+    /// Wilson's 95% interval of the mean accuracy for the number of rows of one run: more seeds do not make the rows more.
     pub rows: Option<(f64, f64)>,
 }
 
 impl Mean {
-    /// The interval that tables and the report show beside the mean: of two seeds from the one to the other, else the 95 % interval; or that
+    /// The interval that tables and the report show beside the mean: of two seeds from the one to the other, else the 95% interval; or that
     /// for the number of rows, where it is wider.
     pub fn shown(&self) -> Option<(f64, f64)> {
         let seeds = if self.n == 2 { Some(self.range) } else { self.low.zip(self.high) };
@@ -97,14 +97,14 @@ impl Mean {
 pub fn interval_notes<'a>(means: impl Iterator<Item = &'a Mean>) -> Vec<&'static str> {
     let shown: Vec<usize> = means.filter(|mean| mean.shown().is_some()).map(|mean| mean.n).collect();
     let notes = [
-        (shown.contains(&1), "(…) of one seed: 95 % interval for its number of rows (Wilson)"),
+        (shown.contains(&1), "(…) of one seed: 95% interval for its number of rows (Wilson)"),
         (
             shown.contains(&2),
             "(…) of two seeds: from the lower to the higher, or the interval for the rows if wider; two seeds say little of others",
         ),
         (
             shown.iter().any(|n| *n > 2),
-            "(…) of more seeds: 95 % interval of their mean (Student's t), or that for the rows if wider",
+            "(…) of more seeds: 95% interval of their mean (Student's t), or that for the rows if wider",
         ),
     ];
     notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()

@@ -190,7 +190,7 @@ fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch)
 }
 
-/// A share of rows predicted rightly, with its 95 % interval.
+/// A share of rows predicted rightly, with its 95% interval.
 pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
     (metrics.get(Metric::Accuracy), wilson(metrics.right(), metrics.rows))
 }

@@ -7,7 +7,7 @@ use super::{Interval, Sample};
 pub struct MeansDiffer {
     /// The first mean less the second.
     pub difference: f64,
-    /// 95 % interval of that.
+    /// 95% interval of that.
     pub interval: Interval,
     /// Two-sided p-value of Welch's t-test.
     pub p: f64,
@@ -33,7 +33,7 @@ fn outside(t: f64, degrees: f64) -> f64 {
     beta(degrees / 2.0, 0.5, degrees / (degrees + t * t))
 }
 
-/// The value that |T| stays below with a probability of 95 %.
+/// The value that |T| stays below with a probability of 95%.
 fn quantile_95(degrees: f64) -> f64 {
     // Bisection on θ = atan(t / √ν), which is bounded.
     let (mut low, mut high) = (0.0, std::f64::consts::FRAC_PI_2);

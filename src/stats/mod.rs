@@ -15,6 +15,6 @@ pub use proportion::{Interval, wilson};
 pub use sample::{Sample, student_t_95};
 pub use smooth::ema;
 
-/// The standard normal distribution's 97.5 % quantile: two-sided 95 % intervals are this many standard errors wide on
+/// The standard normal distribution's 97.5% quantile: two-sided 95% intervals are this many standard errors wide on
 /// each side.
 pub(crate) const Z_95: f64 = 1.959_963_984_540_054;

@@ -53,7 +53,7 @@ impl Paired {
         (2.0 * tail).min(1.0)
     }
 
-    /// Accuracy of the first less that of the second, with a 95 % interval; nothing where there are no rows.
+    /// Accuracy of the first less that of the second, with a 95% interval; nothing where there are no rows.
     ///
     /// Wald's interval after half a row is added to each of the four counts, which keeps its coverage near the nominal
     /// one for few disagreements (A. Agresti, Y. Min, Statistics in Medicine 24, 2005).

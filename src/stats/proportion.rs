@@ -19,7 +19,7 @@ impl Interval {
     }
 }
 
-/// Wilson's 95 % score interval for a share of `successes` among `n`: the whole of [0, 1] where `n` is 0.
+/// Wilson's 95% score interval for a share of `successes` among `n`: the whole of [0, 1] where `n` is 0.
 ///
 /// It stays inside [0, 1] and keeps its coverage near the ends, where `p ± 1.96·√(p(1−p)/n)` does not (E. B. Wilson,
 /// "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927; Brown, Cai, DasGupta 2001).

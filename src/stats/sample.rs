@@ -11,7 +11,7 @@ pub struct Sample {
     pub mean: f64,
     /// Sample standard deviation (n − 1); none for one measurement.
     pub sd: Option<f64>,
-    /// Student's 95 % interval of the mean; none for one measurement, and none where all are equal: they do not tell how much
+    /// Student's 95% interval of the mean; none for one measurement, and none where all are equal: they do not tell how much
     /// others would differ.
     pub interval: Option<Interval>,
 }
@@ -33,7 +33,7 @@ impl Sample {
     }
 }
 
-/// Student's t distribution: the value that |T| stays below with a probability of 95 %, for a whole number of degrees of
+/// Student's t distribution: the value that |T| stays below with a probability of 95%, for a whole number of degrees of
 /// freedom (infinite for 0). Accurate to a relative 1e-10 up to 1,000 degrees and beyond.
 pub fn student_t_95(degrees: usize) -> f64 {
     if degrees == 0 {

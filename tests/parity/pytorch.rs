@@ -93,7 +93,7 @@ pub fn names(engine: &dyn Engine) -> Vec<String> {
 /// Logits, loss and every gradient, then the parameters after 1 and 5 AdamW steps and the losses on the way.
 ///
 /// Tolerances: float32 against float64 of the same code differs by 4.8e-7 in logits, 2.7e-7 in gradients and 2.4e-6 in
-/// parameters in PyTorch itself; ours allow about four times as much. Single parameters may be 2 % of a step of 1e-3
+/// parameters in PyTorch itself; ours allow about four times as much. Single parameters may be 2% of a step of 1e-3
 /// apart: where a gradient is near AdamW's epsilon of 1e-8, rounding moves the step; so their mean is held too.
 /// `rounding` multiplies all of them.
 pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, make: Make) -> Result<()> {

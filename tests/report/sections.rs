@@ -33,7 +33,7 @@ fn measured(cells: &[(u32, u32, usize)]) -> ReportInput {
     input
 }
 
-/// Of the test rows 58.8 % are positive and of the dev rows 50 %; of the training rows most are negative.
+/// Of the test rows 58.8% are positive and of the dev rows 50%; of the training rows most are negative.
 #[test]
 fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown() {
     let cells = [(0, 0, 70), (1, 1, 80), (1, 0, 20)];

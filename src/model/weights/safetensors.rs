@@ -112,7 +112,7 @@ pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
     match length.checked_add(end) {
         Some(end) if end == size => {}
         Some(end) if end < size => {
-            return Err(format!("{} bytes follow its last tensor", size - end));
+            return Err(format!("{} after its last tensor", crate::format::counted(size - end, "byte")));
         }
         _ => return Err("the file is cut short".into()),
     }

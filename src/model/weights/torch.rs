@@ -122,7 +122,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         at = end;
     }
     if at != size {
-        return Err(format!("{} bytes follow its last storage", size - at));
+        return Err(format!("{} after its last storage", crate::format::counted(size - at, "byte")));
     }
     found(&pickle, tensors, &places, size)
 }

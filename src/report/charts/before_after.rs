@@ -1,4 +1,4 @@
-//! Accuracy before and after fine-tuning, with its 95 % intervals.
+//! Accuracy before and after fine-tuning, with its 95% intervals.
 
 use plotters::{prelude::DrawingBackend, style::RGBColor};
 

@@ -36,7 +36,7 @@ const POINTS: usize = 1400;
 
 impl LossChart {
     /// Upper end of the loss axis. A run that diverges must not flatten the others, so it is no more than three times
-    /// what is usual: the median over the runs of each one's 90 % quantile.
+    /// what is usual: the median over the runs of each one's 90% quantile.
     pub fn top(&self) -> f64 {
         let finite = |curve: &Curve| -> Vec<f64> {
             let mut values: Vec<f64> = curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();

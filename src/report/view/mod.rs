@@ -92,7 +92,7 @@ pub struct Headline {
     pub split: &'static str,
     /// Accuracy.
     pub accuracy: String,
-    /// Its 95 % interval.
+    /// Its 95% interval.
     pub interval: String,
     /// Rows of the split.
     pub rows: String,
@@ -134,7 +134,7 @@ pub struct RunRow {
     pub steps: String,
     /// Final accuracy.
     pub accuracy: String,
-    /// Its 95 % interval.
+    /// Its 95% interval.
     pub interval: String,
     /// The figure that chose.
     pub chosen: String,

@@ -1,0 +1,24 @@
+//! The texts that a run was trained on, read again from its data.
+
+use std::{collections::HashSet, path::Path};
+
+use super::verify::with_places;
+use crate::{
+    assets::{Library, Settings},
+    data,
+    store::RunRecord,
+};
+
+/// The texts of a run's training rows, cleaned as they were for training. None where its data is not here any more, or is not what it
+/// was: nothing is downloaded for this.
+pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<HashSet<String>> {
+    let config = with_places(record, runs).data;
+    let mut library = Library::new(Settings::from_env(true).ok()?);
+    let file = library.data(&config.source, config.file.as_deref()).ok()?;
+    let mut dataset = data::read(&file.path, &config).ok()?;
+    if record.environment.as_ref().is_none_or(|made_with| made_with.data_digest != dataset.digest) {
+        return None;
+    }
+    let splits = data::split(&dataset, &config).ok()?;
+    Some(splits.train.iter().map(|row| std::mem::take(&mut dataset.rows[*row as usize].text)).collect())
+}
