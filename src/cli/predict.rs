@@ -95,12 +95,14 @@ impl Predict {
             if rows.columns().contains(&config.label_column) {
                 let key = format::short(&run.key);
                 // What came through a pipe is spent.
-                let (what, file) = match &origin {
-                    Origin::File(path) => (path.display().to_string(), path.display().to_string()),
-                    Origin::StandardInput | Origin::Descriptor(_) => ("the input".into(), "FILE".into()),
+                let (what, file, of) = match &origin {
+                    Origin::File(path) => (path.display().to_string(), path.display().to_string(), ""),
+                    Origin::StandardInput | Origin::Descriptor(_) => {
+                        ("the input".into(), "FILE".into(), ", on a file of these rows,")
+                    }
                 };
                 input::note(&format!(
-                    "{what} has a column `{}`: `taper eval {key} --file {file}` with these rows says how many are right",
+                    "{what} has a column `{}`: `taper eval {key} --file {file}`{of} says how many are right",
                     config.label_column
                 ));
             }

@@ -50,7 +50,7 @@ fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
     {
         let (code, said) = place.says(arguments);
         assert!(
-            code == 1 && said.contains("taper.db is empty (0 bytes) beside the folders of 2 runs"),
+            code == 2 && said.contains("taper.db is empty (0 bytes) beside the folders of 2 runs"),
             "{arguments:?}: {said}"
         );
     }
@@ -111,7 +111,7 @@ fn an_order_of_rows_replaces_an_order_of_rows_and_nothing_else() {
     assert!(read(place.path("order.json")) != first);
     place.ok(&["plan", "small.toml", "--order", "mine.csv", "--force"]);
     assert!(read(place.path("mine.csv")) == first);
-    assert_eq!(place.says(&["plan", "small.toml", "--order", "nowhere/order.json"]).0, 1);
+    assert_eq!(place.says(&["plan", "small.toml", "--order", "nowhere/order.json"]).0, 2);
 }
 
 #[test]
