@@ -373,9 +373,9 @@ fn eval_warns_of_rows_that_the_run_was_trained_on() {
     assert!(said.contains(&of_all) && said.contains("have a text that the run was trained on"), "{said}");
     place.write("test.csv", &format!("label,review\n{}\n", held_out.join("\n")));
     assert!(!warned("test.csv", &[]).contains("trained on"));
-    // The same text in other columns, beside blanks, is the same text.
+    // The same text in another column is the same text.
     let (label, review) = lines[1 + train].split_once(',').expect("two fields");
-    place.write("one.csv", &format!("text,label\n  {review} ,{label}\n没有见过,{label}\n"));
+    place.write("one.csv", &format!("text,label\n{review},{label}\n没有见过,{label}\n"));
     let said = warned("one.csv", &["--text-column", "text"]);
     assert!(said.contains("warning: 1 of the 2 rows (line 2) has a text that the run was trained on"), "{said}");
     // Where the data is not what the run was trained on, nothing is known.

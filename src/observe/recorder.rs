@@ -181,7 +181,7 @@ mod tests {
         event::{FailureKind, Outcome, Split, When},
         store::{
             RunState,
-            testing::{drop_table, eval, probe, register, step, store_with_run},
+            testing::{eval, probe, refuse_rows, register, step, store_with_run},
         },
     };
 
@@ -189,10 +189,10 @@ mod tests {
         Store::open_existing(folder).unwrap().steps("k").unwrap().len()
     }
 
-    /// A recorder whose store will refuse probes, because their table is gone.
+    /// A recorder whose store will refuse probes.
     fn broken(folder: &Path) -> Recorder {
         let store = store_with_run(folder);
-        drop_table(folder, "probes");
+        refuse_rows(folder, "probes");
         Recorder::new(store).unwrap()
     }
 

@@ -122,7 +122,7 @@ mod tests {
         };
         refuse(|s| s.model.source = "hf:rbt3".into(), "model.source: `hf:rbt3` has no owner");
         refuse(|s| s.data.source = "scratch:tiny".into(), "data.source: `scratch:` makes models");
-        refuse(|s| s.train.betas = vec![0.9], "train.betas has 1 numbers; expected 2");
+        refuse(|s| s.train.betas = vec![0.9], "train.betas has 1 number; expected 2");
         refuse(|s| s.train.epochs = 1 << 32, "train.epochs = 4294967296 is too large; expected at most 4294967295");
         refuse(|s| s.train.seed = u64::MAX, "train.seed = 18446744073709551615 is too large");
         refuse(|s| s.data.limit = Some(1 << 63), "data.limit = 9223372036854775808 is too large");

@@ -28,10 +28,11 @@ pub(crate) fn store_with_run(folder: &Path) -> Store {
     store
 }
 
-/// Takes a table away behind the store's back, so that it fails.
-pub(crate) fn drop_table(folder: &Path, table: &str) {
+/// Has the database refuse rows of a table, behind the store's back.
+pub(crate) fn refuse_rows(folder: &Path, table: &str) {
     let other = rusqlite::Connection::open(folder.join("taper.db")).unwrap();
-    other.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    let refuse = format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+    other.execute_batch(&refuse).unwrap();
 }
 
 /// A step with this number and loss.
