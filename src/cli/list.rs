@@ -77,7 +77,7 @@ impl List {
         if self.watch {
             return watch::watch(global, self.experiment.as_deref(), out);
         }
-        if self.experiment.is_none() && !global.runs.join("taper.db").exists() {
+        if self.experiment.is_none() && !common::has_runs(global) {
             match out.json {
                 true => out.document(&[(); 0])?,
                 false => {

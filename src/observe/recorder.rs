@@ -290,7 +290,7 @@ mod tests {
             assert!(began.elapsed() < Duration::from_secs(10), "the failure never came up");
             thread::sleep(Duration::from_millis(20));
         };
-        assert!(error.to_string().contains("could not be stored") && error.to_string().contains("probes"), "{error}");
+        assert!(error.to_string().contains("could not be stored") && error.to_string().contains("refused"), "{error}");
         for event in [step(99, 1.0), Event::EvalProgress { split: Split::Dev, done: 0, total: 1 }] {
             assert!(matches!(recorder.record("k", &event), Err(ObserveError::Store(_))));
         }

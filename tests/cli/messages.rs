@@ -26,7 +26,7 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         (&["run", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
         (&["plan", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
         (&["run", "small.toml", "--runs", "file/runs"], "--runs DIR names another runs folder"),
-        (&["list", "--runs", "nowhere"], "run `taper run SPEC` first"),
+        (&["show", "x", "--runs", "nowhere"], "run `taper run SPEC` first"),
         (&["report", "x", "--runs", "nowhere"], "run `taper run SPEC` first"),
         (&["gc", "--runs", "nowhere"], "run `taper run SPEC` first"),
         (&["predict", "small", ""], "the text is empty"),

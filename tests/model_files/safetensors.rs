@@ -53,7 +53,7 @@ fn what_does_not_fit_to_the_byte_is_refused() {
     let sound = two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 8, 12));
     assert!(opened(&path, &file(&sound, 12)).is_ok());
     for (header, numbers, words) in [
-        (sound.clone(), 13, "1 bytes follow its last tensor"),
+        (sound.clone(), 13, "1 byte follows its last tensor"),
         (sound.clone(), 11, "cut short"),
         (two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 4, 8)), 8, "do not follow"),
         (two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 12, 16)), 16, "do not follow"),

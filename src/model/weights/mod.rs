@@ -24,6 +24,7 @@ use self::numbers::Stored;
 pub(super) use self::{numbers::not_finite, safetensors::Header};
 use super::ModelError;
 use crate::{
+    format::{by_number, counted},
     plan::shards,
     regular,
     sniff::{self, FileKind},
@@ -171,4 +172,9 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError>
         Ok((name.clone(), tensor))
     };
     weights.tensors.keys().map(read).collect()
+}
+
+/// `1 byte follows`, `3 bytes follow`.
+fn follow(bytes: u64) -> String {
+    format!("{} {}", counted(bytes, "byte"), by_number(bytes, "follows", "follow"))
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    Found,
+    Found, follow,
     numbers::{Dtype, Stored},
 };
 use crate::{model::ModelError, regular};
@@ -112,7 +112,7 @@ pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
     match length.checked_add(end) {
         Some(end) if end == size => {}
         Some(end) if end < size => {
-            return Err(format!("{} after its last tensor", crate::format::counted(size - end, "byte")));
+            return Err(format!("{} its last tensor", follow(size - end)));
         }
         _ => return Err("the file is cut short".into()),
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Found,
+    Found, follow,
     numbers::Stored,
     pickle::{Pickle, Value},
     zip,
@@ -122,7 +122,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         at = end;
     }
     if at != size {
-        return Err(format!("{} after its last storage", crate::format::counted(size - at, "byte")));
+        return Err(format!("{} its last storage", follow(size - at)));
     }
     found(&pickle, tensors, &places, size)
 }
