@@ -180,7 +180,8 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
         }
     }
     let lock = place.path("small.toml.lock");
-    let locks: [(fn(&Path), &str); 3] = [
+    type Put = fn(&Path);
+    let locks: [(Put, &str); 3] = [
         (
             |path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success()),
             "it is a pipe; expected",
