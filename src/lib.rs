@@ -18,6 +18,7 @@ pub mod random;
 pub mod regular;
 pub mod report;
 pub mod sniff;
+pub mod source;
 pub mod spec;
 pub mod stats;
 pub mod store;

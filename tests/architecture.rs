@@ -8,18 +8,19 @@ use std::{
 };
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
     ("warning", &[]),
     ("sniff", &[]),
-    ("spec", &["metrics"]),
-    ("plan", &["spec", "metrics"]),
-    ("assets", &["plan"]),
+    ("source", &[]),
+    ("spec", &["source", "metrics"]),
+    ("plan", &["source", "spec", "metrics"]),
+    ("assets", &["source", "plan"]),
     ("data", &["plan"]),
     ("kernels", &[]),
-    ("model", &["kernels", "data", "plan"]),
+    ("model", &["source", "kernels", "data", "plan"]),
     ("engine", &["kernels", "model", "data", "plan"]),
     ("metrics", &[]),
     ("stats", &[]),
@@ -30,7 +31,10 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     // What builds a run and hands it to the engine.
     (
         "execute",
-        &["plan", "event", "metrics", "assets", "data", "kernels", "model", "engine", "train", "store", "observe"],
+        &[
+            "source", "plan", "event", "metrics", "assets", "data", "kernels", "model", "engine", "train", "store",
+            "observe",
+        ],
     ),
     ("report", &["store", "stats", "event", "metrics", "plan"]),
     // Arguments and exit codes: everything.

@@ -171,7 +171,7 @@ mod tests {
         assert!(message(data_of(&source(&dir.path().join("no.csv")), None).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(dir.path()), None).map(drop)).contains("is a folder"));
         assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("leave one out"));
-        assert!(message(model_of(&Source::Scratch("tiny".into())).map(drop)).contains("`scratch:tiny`"));
+        assert!(message(model_of(&"scratch:tiny".parse().unwrap()).map(drop)).contains("`scratch:tiny`"));
     }
 
     /// The published answer for a million times `a` (FIPS 180-2), which is no whole number of buffers.

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn parameters_do_not_overlap() {
-        let config = BertConfig::preset("tiny").expect("a preset");
+        let config = BertConfig::preset(crate::source::Preset::Tiny);
         let parameters = Parameters::fresh(&config, 3, 1).expect("weights");
         let layout = Layout::new(&config, &parameters);
         let mut ranges: Vec<_> = layout.parameters.iter().map(Parameter::range).collect();

@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn spans_hold_what_is_trained_and_nothing_else() {
-        let config = BertConfig::preset("tiny").expect("a preset");
+        let config = BertConfig::preset(crate::source::Preset::Tiny);
         let layout = Layout::new(&config, &Parameters::fresh(&config, 3, 1).expect("weights"));
         let all = param_spans(&layout, &Recipe::default());
         assert_eq!(all.len(), 1, "{all:?}");

@@ -11,7 +11,7 @@ use crate::{
     data::Tokenizer,
     format::short,
     model::{BertConfig, Named, write_folder},
-    plan::{Keep, RunConfig, Source},
+    plan::{Keep, RunConfig},
     train::{Claim, Resumed, previous, resume, resume_step},
 };
 
@@ -150,16 +150,8 @@ fn anchored(config: &RunConfig) -> RunConfig {
     let whole = |path: &Path| std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
     let anchor = |path: &Path| whole(path).unwrap_or_else(|| path.into());
     for source in [&mut config.model.source, &mut config.data.source] {
-        match source {
-            Source::Path(path) => *path = anchor(path),
-            Source::Scratch(name) if name.ends_with(".json") => {
-                *name = anchor(Path::new(name.as_str())).display().to_string();
-            }
-            Source::Scratch(name) if name.ends_with('/') => {
-                let folder = anchor(Path::new(name.trim_end_matches('/')));
-                *name = format!("{}/", folder.display());
-            }
-            _ => {}
+        if let Some(path) = source.local_mut() {
+            *path = anchor(path);
         }
     }
     config

@@ -233,7 +233,7 @@ mod tests {
         data::Tokenizer,
         execute::Workbench,
         model::BertConfig,
-        plan::{PlannedRun, RunConfig, Source},
+        plan::{PlannedRun, RunConfig, Scratch, Source},
         store::testing::config,
     };
 
@@ -256,7 +256,7 @@ mod tests {
     fn write_model(folder: &Path, seed: u64) {
         let vocab = Tokenizer::build_vocab(["text 0 1 2 3 4 5 6 7 8 9"].into_iter(), 60);
         let tokenizer = Tokenizer::from_vocab(vocab, true).unwrap();
-        let mut shape = BertConfig::preset("tiny").unwrap();
+        let mut shape = BertConfig::preset(crate::source::Preset::Tiny);
         shape.vocab_size = tokenizer.vocab_size();
         let fresh = Parameters::fresh(&shape, 2, seed).unwrap();
         let train = config().train;
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_new_model_of_a_folder_is_made_from_what_was_digested() {
         let (dir, mut planned) = place(1);
-        planned.config.model.source = Source::Scratch(format!("{}/", dir.path().join("model").display()));
+        planned.config.model.source = Source::Scratch(Scratch::Folder(dir.path().join("model")));
         let mut bench = Workbench::default();
         let run = bench.prepare(&planned).unwrap();
         let path = dir.path().join("model/config.json");

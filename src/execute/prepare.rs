@@ -14,7 +14,7 @@ use crate::{
     format,
     kernels::Requirements,
     model::{BertConfig, Label, Labels, Parameters, Weights},
-    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Source, run_key, sanity, schedule},
+    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule},
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -200,7 +200,7 @@ impl Workbench {
         let (files, known, digest) = (origin.files.clone(), origin.known.clone(), origin.digest.clone());
         let tokenizer_key = match (source, &files) {
             (_, Some(files)) => TokenizerKey::Folder(files.folder.clone(), digest.clone()),
-            (Source::Scratch(name), None) if name.ends_with('/') => TokenizerKey::Folder(name.into(), digest.clone()),
+            (Source::Scratch(Scratch::Folder(folder)), None) => TokenizerKey::Folder(folder.clone(), digest.clone()),
             _ => TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size },
         };
         let mut read = || -> Result<_, ExecuteError> {
@@ -320,8 +320,7 @@ pub(super) fn is_weights(files: Option<&ModelFiles>, path: &Path) -> bool {
 /// What a model comes from, with its digest.
 fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError> {
     Ok(match source {
-        Source::Scratch(name) if name.ends_with('/') => {
-            let folder = Path::new(name);
+        Source::Scratch(Scratch::Folder(folder)) => {
             let known = KnownFiles::in_folder(folder, &assets::SMALL_FILES)?;
             let refined = known.reading(
                 |_| true,
@@ -337,12 +336,10 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
             let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
             Origin { files: None, known: Some(Arc::new(known)), digest }
         }
-        Source::Scratch(name) if BertConfig::preset(name).is_some() => {
-            Origin { files: None, known: None, digest: String::new() }
-        }
-        Source::Scratch(name) => {
-            let digest = assets::digest_file(name.as_ref())?;
-            let known = KnownFiles::new([(PathBuf::from(name), digest.clone())], Vec::new());
+        Source::Scratch(Scratch::Preset(_)) => Origin { files: None, known: None, digest: String::new() },
+        Source::Scratch(Scratch::Config(path)) => {
+            let digest = assets::digest_file(path)?;
+            let known = KnownFiles::new([(path.clone(), digest.clone())], Vec::new());
             Origin { files: None, known: Some(Arc::new(known)), digest }
         }
         source => {
@@ -372,19 +369,15 @@ fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
 
 /// The model's shape.
 fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<BertConfig, ExecuteError> {
+    let with_vocabulary = |mut shape: BertConfig| {
+        shape.vocab_size = tokenizer.vocab_size();
+        shape
+    };
     let mut shape = match (&config.model.source, files) {
         (_, Some(files)) => BertConfig::read(&files.folder.join("config.json"))?,
-        (Source::Scratch(folder), None) if folder.ends_with('/') => {
-            BertConfig::read(&Path::new(folder).join("config.json"))?
-        }
-        (Source::Scratch(name), None) => {
-            let mut shape = match BertConfig::preset(name) {
-                Some(shape) => shape,
-                None => BertConfig::read(name.as_ref())?,
-            };
-            shape.vocab_size = tokenizer.vocab_size();
-            shape
-        }
+        (Source::Scratch(Scratch::Folder(folder)), None) => BertConfig::read(&folder.join("config.json"))?,
+        (Source::Scratch(Scratch::Preset(preset)), None) => with_vocabulary(BertConfig::preset(*preset)),
+        (Source::Scratch(Scratch::Config(path)), None) => with_vocabulary(BertConfig::read(path)?),
         (source, None) => unreachable!("{source:?} has files"),
     };
     if let Some(p) = config.train.dropout {

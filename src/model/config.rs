@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::ModelError;
-use crate::{kernels::Requirements, regular, sniff};
+use crate::{kernels::Requirements, regular, sniff, source::Preset};
 
 /// Shape and dropout of a BERT model.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,14 +137,12 @@ impl BertConfig {
         kind(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
     }
 
-    /// A built-in shape for training from scratch: `tiny` (2 layers of 64), `small` (4 layers of 256) or `rbt3` (3 layers of
-    /// 768, the architecture of hfl/rbt3).
-    pub fn preset(name: &str) -> Option<Self> {
-        let (layers, hidden, heads) = match name {
-            "tiny" => (2, 64, 2),
-            "small" => (4, 256, 8),
-            "rbt3" => (3, 768, 12),
-            _ => return None,
+    /// A built-in shape for training from scratch.
+    pub fn preset(preset: Preset) -> Self {
+        let (layers, hidden, heads) = match preset {
+            Preset::Tiny => (2, 64, 2),
+            Preset::Small => (4, 256, 8),
+            Preset::Rbt3 => (3, 768, 12),
         };
         let config = json!({
             "model_type": "bert", "hidden_act": "gelu", "vocab_size": 0, "hidden_size": hidden,
@@ -153,7 +151,7 @@ impl BertConfig {
             "initializer_range": 0.02, "pad_token_id": 0, "hidden_dropout_prob": 0.1,
             "attention_probs_dropout_prob": 0.1,
         });
-        Some(Self::parse(&config.to_string()).expect("a preset is a sound config"))
+        Self::parse(&config.to_string()).expect("a preset is a sound config")
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -429,7 +427,7 @@ mod tests {
     use super::*;
 
     fn with(key: &str, value: Value) -> Result<BertConfig, String> {
-        let mut raw = BertConfig::preset("tiny").expect("tiny").raw;
+        let mut raw = BertConfig::preset(Preset::Tiny).raw;
         raw.insert(key.into(), value);
         BertConfig::parse(&Value::Object(raw).to_string())
     }
@@ -502,7 +500,7 @@ mod tests {
             let error = with(key, value.clone()).expect_err(key);
             assert!(error.contains(&format!("`{key}` is {value}")) && error.contains("expected"), "{error}");
         }
-        let mut raw = BertConfig::preset("tiny").expect("tiny").raw;
+        let mut raw = BertConfig::preset(Preset::Tiny).raw;
         for (key, value) in [("hidden_size", 1 << 16), ("num_hidden_layers", 1000), ("intermediate_size", 1 << 20)] {
             raw.insert(key.into(), json!(value));
         }
@@ -538,14 +536,13 @@ mod tests {
 
     #[test]
     fn presets_are_what_their_names_say() {
-        let shape = |name| {
-            let c = BertConfig::preset(name).expect(name);
+        let shape = |preset| {
+            let c = BertConfig::preset(preset);
             (c.num_hidden_layers, c.hidden_size, c.num_attention_heads, c.intermediate_size, c.max_position_embeddings)
         };
-        assert_eq!(shape("tiny"), (2, 64, 2, 256, 512));
-        assert_eq!(shape("small"), (4, 256, 8, 1024, 512));
-        assert_eq!(shape("rbt3"), (3, 768, 12, 3072, 512));
-        assert!(BertConfig::preset("huge").is_none());
+        assert_eq!(shape(Preset::Tiny), (2, 64, 2, 256, 512));
+        assert_eq!(shape(Preset::Small), (4, 256, 8, 1024, 512));
+        assert_eq!(shape(Preset::Rbt3), (3, 768, 12, 3072, 512));
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //!
 //! Field names are those of the spec, so that a stored `run.toml` is itself a spec that repeats the run.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::spec::{
-    ClassWeights, Delimiter, Format, Keep, Metric, Precision, Probe, Quoting, Repository, Scheduler, WebFile,
-};
+use crate::source::Source;
+pub use crate::spec::{ClassWeights, Delimiter, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,24 +24,6 @@ pub struct RunConfig {
     pub checkpoint: CheckpointConfig,
     /// Sentences classified before and after training.
     pub probes: Vec<Probe>,
-}
-
-/// Where a model or a data set comes from. Written as `path:…`, `scratch:…`, `hf:…`, `modelscope:…`,
-/// `https:…`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Source {
-    /// A file or folder.
-    Path(PathBuf),
-    /// A new model, `tiny`, `small`, `rbt3` or a config.json, with a vocabulary built from the training texts; or, ending with
-    /// a slash, a folder with a config.json and a tokenizer.
-    Scratch(String),
-    /// A repository of the Hugging Face hub.
-    Hub(Repository),
-    /// A repository of ModelScope.
-    ModelScope(Repository),
-    /// A data file on the web.
-    Web(WebFile),
 }
 
 /// What is fine-tuned.

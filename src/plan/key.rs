@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Keep, Metric, RunConfig, Source};
+use super::{Keep, Metric, RunConfig, Scratch, Source};
 
 /// Digests of the files that a run reads. They stand in the key for the places where the files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,12 +73,12 @@ pub(super) fn identity(config: &RunConfig) -> Value {
             remove(&mut value, "model.source");
             remove(&mut value, "model.vocab_size");
         }
-        Source::Scratch(name) if name.ends_with(".json") => value["model"]["source"] = "scratch".into(),
-        Source::Scratch(name) if name.ends_with('/') => {
+        Source::Scratch(Scratch::Config(_)) => value["model"]["source"] = "scratch".into(),
+        Source::Scratch(Scratch::Folder(_)) => {
             value["model"]["source"] = "scratch".into();
             remove(&mut value, "model.vocab_size");
         }
-        Source::Scratch(_) => {}
+        Source::Scratch(Scratch::Preset(_)) => {}
     }
     value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
     if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {

@@ -20,7 +20,6 @@ pub mod sanity;
 pub mod schedule;
 mod search;
 mod shards;
-mod source;
 #[cfg(test)]
 mod testing;
 
@@ -34,10 +33,12 @@ pub use prune::Prune;
 pub use resolve::resolve;
 pub use shards::shards;
 
+pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};
+
 /// Why a spec makes no plan.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    /// A source that cannot be read as one.
+    /// A source that the key does not take.
     #[error("{key}: {reason}")]
     Source {
         /// Key of the spec.

@@ -9,24 +9,21 @@ use crate::spec::Spec;
 /// what is refused here is what has no resolved form.
 ///
 /// # Errors
-/// [`PlanError::Source`] for a source that is none, or a data set from `scratch:`; [`PlanError::TooLarge`] for a number
+/// [`PlanError::Source`] for a data set from `scratch:`; [`PlanError::TooLarge`] for a number
 /// that does not fit its type or that no `run.toml` could hold (TOML's integers end at 2^63 − 1); [`PlanError::Betas`].
 pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
     let Spec { name, model, data, train, checkpoint, probes, description: _, report: _, sweep: _ } = spec;
     let [beta1, beta2] = train.betas[..] else { return Err(PlanError::Betas { found: train.betas.len() }) };
     Ok(RunConfig {
         name: name.clone(),
-        model: ModelConfig {
-            source: source("model.source", &model.source)?,
-            vocab_size: size("model.vocab_size", model.vocab_size)?,
-        },
+        model: ModelConfig { source: model.source.clone(), vocab_size: size("model.vocab_size", model.vocab_size)? },
         data: DataConfig {
-            source: match source("data.source", &data.source)? {
+            source: match &data.source {
                 Source::Scratch(_) => {
                     let reason = "`scratch:` makes models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE".into();
                     return Err(PlanError::Source { key: "data.source", reason });
                 }
-                source => source,
+                source => source.clone(),
             },
             file: data.file.clone(),
             format: data.format,
@@ -80,10 +77,6 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
     })
 }
 
-fn source(key: &'static str, text: &str) -> Result<Source, PlanError> {
-    Source::try_from(text.to_string()).map_err(|reason| PlanError::Source { key, reason })
-}
-
 /// An integer that TOML can hold.
 fn integer(key: &'static str, value: u64) -> Result<u64, PlanError> {
     let max = i64::MAX as u64;
@@ -120,8 +113,7 @@ mod tests {
             let message = resolve(&spec).unwrap_err().to_string();
             assert!(message.contains(want), "{message}");
         };
-        refuse(|s| s.model.source = "hf:rbt3".into(), "model.source: `hf:rbt3` has no owner");
-        refuse(|s| s.data.source = "scratch:tiny".into(), "data.source: `scratch:` makes models");
+        refuse(|s| s.data.source = "scratch:tiny".parse().unwrap(), "data.source: `scratch:` makes models");
         refuse(|s| s.train.betas = vec![0.9], "train.betas has 1 number; expected 2");
         refuse(|s| s.train.epochs = 1 << 32, "train.epochs = 4294967296 is too large; expected at most 4294967295");
         refuse(|s| s.train.seed = u64::MAX, "train.seed = 18446744073709551615 is too large");

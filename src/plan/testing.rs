@@ -16,9 +16,9 @@ pub fn spec() -> Spec {
     Spec {
         name: "demo".into(),
         description: String::new(),
-        model: Model { source: "scratch:tiny".into(), vocab_size: 4000 },
+        model: Model { source: "scratch:tiny".parse().expect("a source"), vocab_size: 4000 },
         data: Data {
-            source: "path:reviews.csv".into(),
+            source: "path:reviews.csv".parse().expect("a source"),
             file: None,
             format: None,
             delimiter: None,

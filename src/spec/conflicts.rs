@@ -59,8 +59,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         let message = format!("{what} needs a dev split: choosing on the test split would leak");
         found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
     }
-    let in_repository = ["hf:", "modelscope:"].iter().any(|prefix| data.source.starts_with(prefix));
-    if data.file.is_some() && !in_repository {
+    if data.file.is_some() && data.source.repository().is_none() {
         let message = format!(
             "`data.file` names a file inside a data set of `hf:` or `modelscope:`, but the source is `{}`",
             data.source

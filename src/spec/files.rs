@@ -14,9 +14,8 @@ use super::{
     limits::{self, MAX_BYTES, MAX_FILES},
     node::{Item, Node, Span, Table, quoted_key, table_from_toml},
     problem::{Fault, Help, Place, Problem, Problems},
-    source::beside,
 };
-use crate::regular;
+use crate::{regular, source::beside};
 
 /// Names that figment keeps for itself, in whatever case.
 const RESERVED: &[&str] = &["default", "global"];
@@ -98,7 +97,7 @@ impl Files {
 
         self.open.push((real, path.to_path_buf()));
         for (name, span) in extends {
-            self.read(Path::new(&beside(path.parent(), &name)), Some(layer.place(span)));
+            self.read(&beside(path.parent().unwrap_or(Path::new("")), Path::new(&name)), Some(layer.place(span)));
         }
         self.open.pop();
         self.layers.push(layer);

@@ -3,6 +3,7 @@
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 use super::{Kind, schema::Metric};
+use crate::source::Scheme;
 
 /// A key of a spec.
 #[derive(Debug, Clone, Copy)]
@@ -61,12 +62,12 @@ pub const KEYS: &[Key] = &[
         &["experiment", "run_name", "output_dir", "project"]),
     key("description", Kind::Prose, Is("\"\""), "", "A sentence that the report shows."),
 
-    also(key("model.source", Kind::Source(&["path", "scratch", "hf", "modelscope"]), Required, "", "The model to fine-tune."),
+    also(key("model.source", Kind::Source(&[Scheme::Path, Scheme::Scratch, Scheme::Hub, Scheme::ModelScope]), Required, "", "The model to fine-tune."),
         &["model_name_or_path", "pretrained_model_name_or_path", "model", "model.name", "model.path"]),
     key("model.vocab_size", Kind::Whole(16, 1_000_000), Is("8000"), "tokens",
         "Maximum size of the vocabulary that is built from the training texts (`scratch:` only), including special tokens."),
 
-    also(key("data.source", Kind::Source(&["path", "hf", "modelscope", "https"]), Required, "", "The labelled texts: one file, which is split into train, dev and test rows."),
+    also(key("data.source", Kind::Source(&[Scheme::Path, Scheme::Hub, Scheme::ModelScope, Scheme::Web]), Required, "", "The labelled texts: one file, which is split into train, dev and test rows."),
         &["dataset_name", "dataset", "data_files", "data.path", "data.name", "data.file_path"]),
     key("data.file", Kind::Text, Absent("the only one"), "",
         "The file to use of an `hf:` or `modelscope:` data set. Required if it has several files and `data.source` does not name one."),

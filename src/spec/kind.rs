@@ -13,6 +13,7 @@ use super::{
     source,
 };
 use crate::format;
+use crate::source::{Scheme, Source};
 
 /// Bytes of a name at most: a folder's name has 255, of which files beside it need some.
 const LONGEST_NAME: usize = 200;
@@ -29,7 +30,7 @@ pub enum Kind {
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// A source of one of these schemes.
-    Source(&'static [&'static str]),
+    Source(&'static [Scheme]),
     /// `data.delimiter`.
     Delimiter,
     /// `true` or `false`.
@@ -59,6 +60,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What a required key holds where nothing gives it, so that the rest of the spec can be checked: `first`, what its axis begins
+    /// with, where that can be read.
+    pub(super) fn stand_in(&self, first: Option<&str>) -> String {
+        match self {
+            Self::Source(_) => first.filter(|text| text.parse::<Source>().is_ok()).unwrap_or("path:.").into(),
+            _ => first.unwrap_or_default().into(),
+        }
+    }
+
     /// What is expected, for messages and the documentation: `a whole number from 1 to 65536`.
     pub fn expects(&self) -> String {
         match self {
@@ -110,7 +120,7 @@ impl Kind {
             (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
                 match source::resolve(text, schemes, folder) {
                     Ok(resolved) => {
-                        *text = resolved;
+                        *text = resolved.into();
                         vec![]
                     }
                     Err((why, help)) => vec![Fault::new(span, format!("`{path}` {why}")).help(help)],

@@ -140,9 +140,9 @@ impl Merged {
             if first.is_none() {
                 spoilt.insert(missing.path.into());
             }
-            let first = first.and_then(Value::as_str).unwrap_or_default();
+            let stand_in = missing.kind.stand_in(first.and_then(Value::as_str));
             let defaults = &mut self.layers[0];
-            let node = Node::new(0..0, Item::Text(first.into()));
+            let node = Node::new(0..0, Item::Text(stand_in));
             let section =
                 defaults.root.entry(path[0].clone()).or_insert_with(|| Node::new(0..0, Item::Table([].into())));
             if let Item::Table(table) = &mut section.item {
@@ -217,8 +217,7 @@ impl Merged {
         // A vocabulary's size in a layer below that of the source belongs to a source that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
         let swept = self.is_swept("model.source");
-        let built = spec.model.source.starts_with("scratch:") && !spec.model.source.ends_with('/');
-        if !built && size > Some((0, 0)) && size >= source && !swept {
+        if !spec.model.source.builds_vocabulary() && size > Some((0, 0)) && size >= source && !swept {
             found.push(Conflict {
                 keys: vec![key("model.vocab_size"), key("model.source")],
                 message: format!(

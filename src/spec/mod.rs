@@ -8,12 +8,11 @@
 //! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
 //! - `node`, `layer`, `files`, `assign`: what each layer says, with the position of every value. `limits`: how large it may be.
-//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table. `address`: [`Repository`], [`WebFile`].
+//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table.
 //! - `suggest`, `hint`: what somebody may have meant, and what to write instead.
 //! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
 //! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
-mod address;
 mod assign;
 mod axis;
 mod check;
@@ -38,7 +37,6 @@ mod source;
 mod suggest;
 mod sweep;
 
-pub use address::{Repository, WebFile};
 pub use assign::{OTHER_VARIABLES, misspelt, sets_a_key};
 pub use explain::{Explanation, Said};
 pub use kind::Kind;

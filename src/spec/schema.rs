@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use super::schema_sweep::*;
 use super::{Delimiter, Quoting};
 pub use crate::metrics::Metric;
+use crate::source::Source;
 
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct Spec {
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
-    pub source: String,
+    pub source: Source,
     /// Largest vocabulary built from the training texts (`scratch:` only), special tokens included.
     pub vocab_size: u64,
 }
@@ -47,7 +48,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// `path:FILE`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
-    pub source: String,
+    pub source: Source,
     /// File inside an `hf:` data set; needed where it holds several.
     pub file: Option<String>,
     /// `csv`, `tsv`, `jsonl`, `json` or `parquet`; by the file's ending where absent.

@@ -1,79 +1,68 @@
-//! `path:…`, `scratch:…`, `hf:…`, `modelscope:…`, `https:…`: whether a source is well formed, and what its path is relative
-//! to.
+//! What a source in a spec means: which schemes its key takes, what its path is relative to, and what to write instead of one
+//! that is refused. The text itself is parsed by [`Source`].
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use super::{
-    address::{Repository, WebFile},
-    suggest::closest,
-};
-
-/// Sizes of a new model that need no file.
-const SIZES: &[&str] = &["tiny", "small", "rbt3"];
+use super::suggest::closest;
+use crate::source::{Fault, Preset, Scheme, Source};
 
 /// Why a source is refused: what is wrong, and what to do.
 pub(super) type Refusal = (String, Option<String>);
 
 /// The source with its path resolved, or why it is refused. `schemes` are those that the key takes; `folder` is what
 /// relative paths start from (`None`: they are left as they are).
-pub(super) fn resolve(text: &str, schemes: &[&str], folder: Option<&Path>) -> Result<String, Refusal> {
-    let refuse = |message: &str, help: Option<String>| Err((message.to_string(), help));
-    let Some((scheme, rest)) = text.split_once(':') else {
-        let is_path = text.starts_with(['.', '/', '~']) || text.contains('\\') || Path::new(text).extension().is_some();
-        let help = match (is_path, text.matches('/').count(), owner(text)) {
-            (true, ..) => format!("for a file or folder write `path:{text}`"),
-            (_, 0, Some(owner)) if schemes.contains(&"scratch") => {
-                format!("for the model on the Hugging Face hub write `hf:{owner}/{text}`; for a folder `path:{text}`")
-            }
-            (_, 0, _) if SIZES.contains(&text) && schemes.contains(&"scratch") => format!("write `scratch:{text}`"),
-            (_, 0, _) => format!(
-                "for a file or folder write `path:{text}`; on the Hugging Face hub it has an owner: `hf:OWNER/{text}`"
-            ),
-            (_, 1, _) => format!("for the Hugging Face hub write `hf:{text}`; for a file or folder `path:{text}`"),
-            _ => format!("for a file or folder write `path:{text}`"),
-        };
-        return refuse("has no scheme", Some(help));
+pub(super) fn resolve(text: &str, schemes: &[Scheme], folder: Option<&Path>) -> Result<Source, Refusal> {
+    let (name, rest) = text.split_once(':').unwrap_or_default();
+    let parsed = text.parse::<Source>();
+    let fault = match (parsed.map_err(|error| error.fault), Scheme::named(name)) {
+        (Err(Fault::NoScheme), _) => Fault::NoScheme,
+        // Whatever else is wrong with it, the key does not take it.
+        (_, scheme) if scheme.is_none_or(|scheme| !schemes.contains(&scheme)) => Fault::UnknownScheme,
+        (Ok(source), _) => return Ok(folder.map_or(source.clone(), |folder| source.beside(folder))),
+        (Err(fault), _) => fault,
     };
-    if scheme == "http" && schemes.contains(&"https") {
-        // Said below why it needs a digest.
-    } else if !schemes.contains(&scheme) {
-        let help = match closest(scheme, schemes.iter().copied()) {
-            Some(close) => format!("did you mean `{close}:{rest}`?"),
-            None if scheme == "scratch" => "only models can be created from scratch".into(),
-            None => format!("it takes {}", forms(schemes)),
-        };
-        return refuse(&format!("has the unknown scheme `{scheme}:`"), Some(help));
-    }
-    match scheme {
-        "path" if rest.trim().is_empty() => refuse("has no path", Some("write the path after `path:`".into())),
-        "path" => Ok(format!("path:{}", beside(folder, rest))),
-        "scratch" if SIZES.contains(&rest) => Ok(text.into()),
-        "scratch" if rest.len() > ".json".len() && rest.ends_with(".json") => {
-            Ok(format!("scratch:{}", beside(folder, rest)))
+    let help = match &fault {
+        Fault::NoScheme => with_scheme(text, schemes),
+        Fault::UnknownScheme => {
+            let help = match closest(name, schemes.iter().map(|scheme| scheme.name())) {
+                Some(close) => format!("did you mean `{close}:{rest}`?"),
+                None if Scheme::named(name) == Some(Scheme::Scratch) => {
+                    "only models can be created from scratch".into()
+                }
+                None => format!("it takes {}", forms(schemes)),
+            };
+            return Err((format!("has the unknown scheme `{name}:`"), Some(help)));
         }
-        // A folder is known by its slash: without one it would be the name of a size.
-        "scratch" if rest.contains('/') => {
-            Ok(format!("scratch:{}/", beside(folder, rest.trim_end_matches('/')).trim_end_matches('/')))
-        }
-        "scratch" => {
-            let help = closest(rest, SIZES.iter().copied()).map(|close| format!("did you mean `scratch:{close}`?"));
-            let help = help.unwrap_or_else(|| format!("it takes {}", forms(&["scratch"])));
-            refuse(&format!("is not a known model: `{rest}`"), Some(help))
-        }
-        "https" | "http" => match WebFile::parse(text) {
-            Ok(_) => Ok(text.into()),
-            Err(why) => refuse(why, Some(format!("it takes {}", forms(&["https"])))),
+        Fault::NoPath => "write the path after `path:`".into(),
+        Fault::UnknownModel(model) => match closest(model, Preset::ALL.map(Preset::name)) {
+            Some(close) => format!("did you mean `scratch:{close}`?"),
+            None => format!("it takes {}", forms(&[Scheme::Scratch])),
         },
-        _ => match Repository::parse(rest) {
-            Ok(_) => Ok(text.into()),
-            Err(why) => {
-                let help = match owner(rest).filter(|_| scheme == "hf" && schemes.contains(&"scratch")) {
-                    Some(owner) => format!("write `hf:{owner}/{rest}`"),
-                    None => format!("it takes {}", forms(&[scheme])),
-                };
-                refuse(why, Some(help))
+        Fault::Malformed(_) => match (Scheme::named(name), owner(rest)) {
+            (Some(Scheme::Hub), Some(owner)) if schemes.contains(&Scheme::Scratch) => {
+                format!("write `hf:{owner}/{rest}`")
             }
+            (scheme, _) => format!("it takes {}", forms(scheme.as_slice())),
         },
+    };
+    Err((fault.to_string(), Some(help)))
+}
+
+/// What to write for a text without a scheme.
+fn with_scheme(text: &str, schemes: &[Scheme]) -> String {
+    let is_path = text.starts_with(['.', '/', '~']) || text.contains('\\') || Path::new(text).extension().is_some();
+    let models = schemes.contains(&Scheme::Scratch);
+    match (is_path, text.matches('/').count(), owner(text)) {
+        (true, ..) => format!("for a file or folder write `path:{text}`"),
+        (_, 0, Some(owner)) if models => {
+            format!("for the model on the Hugging Face hub write `hf:{owner}/{text}`; for a folder `path:{text}`")
+        }
+        (_, 0, _) if Preset::named(text).is_some() && models => format!("write `scratch:{text}`"),
+        (_, 0, _) => format!(
+            "for a file or folder write `path:{text}`; on the Hugging Face hub it has an owner: `hf:OWNER/{text}`"
+        ),
+        (_, 1, _) => format!("for the Hugging Face hub write `hf:{text}`; for a file or folder `path:{text}`"),
+        _ => format!("for a file or folder write `path:{text}`"),
     }
 }
 
@@ -84,32 +73,26 @@ fn owner(name: &str) -> Option<&'static str> {
 }
 
 /// How each scheme is written.
-pub(super) fn forms(schemes: &[&str]) -> String {
-    let form = |scheme: &&str| match *scheme {
-        "path" => "`path:PATH`",
-        "scratch" => "`scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`",
-        "modelscope" => "`modelscope:OWNER/NAME[@REVISION][/FILE]`",
-        "https" => "`https://HOST/FILE[#sha256=…]`",
-        _ => "`hf:OWNER/NAME[@REVISION][/FILE]`",
+pub(super) fn forms(schemes: &[Scheme]) -> String {
+    let form = |scheme: &Scheme| match scheme {
+        Scheme::Path => "`path:PATH`",
+        Scheme::Scratch => "`scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`",
+        Scheme::ModelScope => "`modelscope:OWNER/NAME[@REVISION][/FILE]`",
+        Scheme::Web => "`https://HOST/FILE[#sha256=…]`",
+        Scheme::Hub => "`hf:OWNER/NAME[@REVISION][/FILE]`",
     };
     schemes.iter().map(form).collect::<Vec<_>>().join(", ")
-}
-
-/// `path` as it is called from the current folder when it was written in `folder`, without `.` in between.
-pub(super) fn beside(folder: Option<&Path>, path: &str) -> String {
-    let Some(folder) = folder else { return path.into() };
-    let joined: PathBuf = folder.join(path).components().filter(|c| !matches!(c, Component::CurDir)).collect();
-    if joined.as_os_str().is_empty() { ".".into() } else { joined.display().to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MODEL: &[&str] = &["path", "scratch", "hf", "modelscope"];
+    const MODEL: &[Scheme] = &[Scheme::Path, Scheme::Scratch, Scheme::Hub, Scheme::ModelScope];
 
     fn resolved(text: &str) -> Result<String, String> {
         resolve(text, MODEL, Some(Path::new("experiments")))
+            .map(String::from)
             .map_err(|(why, help)| format!("{why}; {}", help.unwrap_or_default()))
     }
 
@@ -123,12 +106,12 @@ mod tests {
         assert_eq!(resolved("scratch:rbt3").unwrap(), "scratch:rbt3");
         assert_eq!(resolved("scratch:rbt3/").unwrap(), "scratch:experiments/rbt3/");
         assert_eq!(resolved("scratch:../a/rbt3//").unwrap(), "scratch:experiments/../a/rbt3/");
-        assert_eq!(resolve("scratch:rbt3/", MODEL, Some(Path::new(""))).unwrap(), "scratch:rbt3/");
+        assert_eq!(resolve("scratch:rbt3/", MODEL, Some(Path::new(""))).unwrap().to_string(), "scratch:rbt3/");
         assert_eq!(resolved("hf:hfl/rbt3@main").unwrap(), "hf:hfl/rbt3@main");
         assert_eq!(resolved("modelscope:dienstag/rbt3").unwrap(), "modelscope:dienstag/rbt3");
-        assert_eq!(resolve("path:x", MODEL, None).unwrap(), "path:x");
-        assert_eq!(resolve("path:./x", MODEL, Some(Path::new(""))).unwrap(), "path:x");
-        assert_eq!(resolve("path:.", MODEL, Some(Path::new(""))).unwrap(), "path:.");
+        assert_eq!(resolve("path:x", MODEL, None).unwrap().to_string(), "path:x");
+        assert_eq!(resolve("path:./x", MODEL, Some(Path::new(""))).unwrap().to_string(), "path:x");
+        assert_eq!(resolve("path:.", MODEL, Some(Path::new(""))).unwrap().to_string(), "path:.");
     }
 
     #[test]
@@ -162,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(resolved(text).unwrap_err(), expected, "{text}");
         }
-        let data = &["path", "hf", "https"];
+        let data = &[Scheme::Path, Scheme::Hub, Scheme::Web];
         assert!(resolve("scratch:tiny", data, None).unwrap_err().1.unwrap().contains("only models"));
         assert!(resolve("https://a.example/x.csv", data, None).is_ok());
         assert!(resolve("https://a.example/x.csv", MODEL, None).unwrap_err().0.contains("unknown scheme `https:`"));

@@ -54,7 +54,7 @@ impl Shape {
     };
 
     pub fn config(&self) -> BertConfig {
-        let mut config = BertConfig::preset("tiny").expect("a preset");
+        let mut config = BertConfig::preset(taper::source::Preset::Tiny);
         config.vocab_size = VOCAB;
         config.hidden_size = self.heads * self.d;
         config.num_attention_heads = self.heads;

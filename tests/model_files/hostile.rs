@@ -53,7 +53,7 @@ fn refused(bytes: &[u8], what: &str) {
         }
     };
     assert!(error.is_empty() || error.contains("pytorch_model.bin"), "{what}: {error}");
-    let shape = BertConfig::preset("tiny").expect("a shape");
+    let shape = BertConfig::preset(taper::source::Preset::Tiny);
     let check = |weights: &Weights| Parameters::check(&shape, &2.into(), Some(weights), &[], &[]);
     let error = Weights::open(&path).and_then(|weights| check(&weights)).expect_err(what).to_string();
     assert!(error.contains("pytorch_model.bin"), "{what}: {error}");

@@ -51,7 +51,7 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 }
 
 fn tiny() -> BertConfig {
-    let mut config = BertConfig::preset("tiny").expect("a preset");
+    let mut config = BertConfig::preset(taper::source::Preset::Tiny);
     config.vocab_size = 50;
     config
 }

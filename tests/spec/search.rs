@@ -273,7 +273,7 @@ fn a_required_key_may_be_a_conditional_axis_or_a_choice() {
     let text =
         "data.source = \"path:x.csv\"\n[sweep.axes]\nmodel.source = { choice = [\"scratch:tiny\", \"hf:o/n\"] }\n";
     let loaded = Files::new(&[("a.toml", text)]).load("a.toml").unwrap();
-    assert_eq!(loaded.spec().model.source, "scratch:tiny");
+    assert_eq!(loaded.spec().model.source.to_string(), "scratch:tiny");
     assert_eq!(expand(&loaded).len(), 2);
 }
 

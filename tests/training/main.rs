@@ -44,7 +44,7 @@ fn rows() -> (Dataset, Tokens, Splits) {
 }
 
 fn shape() -> BertConfig {
-    let mut shape = BertConfig::preset("tiny").expect("a preset");
+    let mut shape = BertConfig::preset(taper::source::Preset::Tiny);
     (shape.vocab_size, shape.hidden_size, shape.num_attention_heads) = (20, 8, 2);
     (shape.intermediate_size, shape.max_position_embeddings, shape.initializer_range) = (16, 10, 0.3);
     shape
