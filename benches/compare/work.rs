@@ -89,10 +89,8 @@ impl Work {
             hidden: c.hidden_size,
             layers: c.num_hidden_layers,
             intermediate: c.intermediate_size,
-            vocab: c.vocab_size,
-            positions: c.max_position_embeddings,
-            heads: c.num_attention_heads,
             labels: self.run.dataset.labels.len(),
+            parameters: 0,
         };
         self.lengths(rows).iter().map(|&n| shape.forward_flop(n as u64)).sum()
     }

@@ -5,17 +5,19 @@ use std::{collections::HashSet, sync::Arc};
 use anyhow::Result;
 use taper::{
     data::{Splits, Tokens},
-    execute::{Prepared, training_rate},
-    plan::{Estimate, Lengths, ModelShape, Precision, estimate},
+    engine::{self, Load, Place},
+    execute::{DeviceChoice, Prepared, training_rate},
+    model::ModelSpec,
+    plan::{Estimate, Lengths, Machine, ModelShape, Precision, estimate},
     train::largest_part,
 };
 
 /// Times that the machine's speed is measured: the fastest counts, as what disturbs one of them rarely disturbs all.
 const TRIES: usize = 3;
 
-/// Estimates for the runs of one plan.
-#[derive(Default)]
+/// Estimates for the runs of one plan, on one device.
 pub struct Costs {
+    place: Place,
     /// Threads of each run; all there are where it is absent.
     threads: Option<usize>,
     rates: Vec<(Precision, f64)>,
@@ -27,7 +29,7 @@ pub struct Costs {
 struct Rows {
     of: (Arc<Tokens>, Arc<Splits>),
     lengths: [Vec<u32>; 3],
-    words: u64,
+    words: usize,
 }
 
 /// What the largest part of a batch depends on. The order of the rows is left out: it moves the figure by a little, and a sweep
@@ -41,9 +43,15 @@ struct LargestOf {
 }
 
 impl Costs {
+    /// For runs on this device.
+    pub fn on(device: DeviceChoice) -> Self {
+        let place = if matches!(device, DeviceChoice::Cuda(_)) { Place::Gpu } else { Place::Host };
+        Self { place, threads: None, rates: Vec::new(), rows: Vec::new(), largest: Vec::new() }
+    }
+
     /// Of runs that compute on so many threads each.
-    pub fn on_threads(threads: usize) -> Self {
-        Self { threads: Some(threads), ..Self::default() }
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
     }
 
     /// What a run will cost.
@@ -76,7 +84,9 @@ impl Costs {
         };
         let rows = &self.rows[place];
         let [train, dev, test] = &rows.lengths;
-        Ok(estimate(&run.config, &shape(run), Lengths { train, dev, test, largest, words: rows.words }, rate))
+        let lengths = Lengths { train, dev, test };
+        let memory_bytes = memory_bytes(run, self.place, rows, largest);
+        Ok(estimate(&run.config, &shape(run), lengths, Machine { rate, memory_bytes }))
     }
 
     /// The machine's speed in a precision.
@@ -108,14 +118,14 @@ impl Costs {
             words.extend(run.tokens.row(row as usize)?);
         }
         let of = (run.tokens.clone(), run.splits.clone());
-        self.rows.push(Rows { of, lengths, words: words.len() as u64 });
+        self.rows.push(Rows { of, lengths, words: words.len() });
         Ok(self.rows.len() - 1)
     }
 }
 
 /// Parameters of a run's model.
 pub fn parameters(run: &Prepared) -> u64 {
-    shape(run).parameters()
+    ModelSpec::count(&run.shape, run.dataset.labels.len()).try_into().unwrap_or(u64::MAX)
 }
 
 /// Sizes of a run's model.
@@ -124,9 +134,26 @@ pub fn shape(run: &Prepared) -> ModelShape {
         hidden: run.shape.hidden_size,
         layers: run.shape.num_hidden_layers,
         intermediate: run.shape.intermediate_size,
-        vocab: run.shape.vocab_size,
-        positions: run.shape.max_position_embeddings,
-        heads: run.shape.num_attention_heads,
         labels: run.dataset.labels.len(),
+        parameters: parameters(run),
     }
+}
+
+/// Bytes of memory that a run takes. `largest` is the largest part of a batch, in tokens.
+fn memory_bytes(run: &Prepared, place: Place, rows: &Rows, largest: u64) -> u64 {
+    let train = &run.config.train;
+    let [trained, dev, test] = &rows.lengths;
+    let tokens = |rows: &[u32]| rows.iter().map(|length| u64::from(*length)).sum::<u64>();
+    let in_part = train.batch_size.min(trained.len());
+    // No step has more different words than tokens.
+    let in_step = (train.batch_size * train.gradient_accumulation_steps).min(trained.len());
+    let longest = trained.iter().copied().max().unwrap_or(0) as usize;
+    let load = Load {
+        tokens: largest as usize,
+        rows: in_part,
+        step_words: rows.words.min(in_step * longest),
+        words: rows.words,
+        measured: (tokens(dev) + tokens(test), (dev.len() + test.len()) as u64),
+    };
+    engine::memory_bytes(&run.shape, run.dataset.labels.len(), train.precision, place, &load)
 }

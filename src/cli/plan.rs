@@ -95,13 +95,13 @@ impl Plan {
             None => None,
         };
         let jobs = self.jobs.map_or(1, usize::from);
-        let mut costs = Costs::on_threads((threads() / jobs).max(1));
+        let device = global.device.resolve();
+        let mut costs = Costs::on(device).with_threads((threads() / jobs).max(1));
         let mut lines = Vec::with_capacity(runs.len());
         for (run, standing) in runs.iter().zip(standings) {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
         let method = Method::new(&spec.spec().sweep, &planner);
-        let device = global.device.resolve();
         let open = lines.iter().filter(|line| left(line) > 0.0).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));

@@ -257,8 +257,10 @@ impl Run {
         let asked = self.jobs.map_or(self.runs_per_device, |jobs| RunsPerDevice::Exactly(jobs.into()));
         // Those that a search has yet to propose are like those that are known.
         let runs = if planner.more { usize::MAX } else { planner.runs.len() };
-        let peak = || Costs::default().largest_memory(&planner.runs);
-        let each = devices.iter().map(|device| asked.on(*device, runs, threads() / devices.len(), peak));
+        let each = devices.iter().map(|device| {
+            let peak = || Costs::on(*device).largest_memory(&planner.runs);
+            asked.on(*device, runs, threads() / devices.len(), peak)
+        });
         let each = each.collect::<Result<Vec<usize>>>()?;
         let turns = 0..each.iter().copied().max().unwrap_or(0);
         let at = |turn: usize| devices.iter().zip(&each).filter(move |(_, n)| turn < **n).map(|(device, _)| *device);

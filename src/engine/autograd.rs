@@ -116,6 +116,10 @@ impl Engine for Autograd {
         self.parameters.iter().map(|(name, tensor)| Named::of(name.into(), tensor)).collect()
     }
 
+    fn trained_parameters(&self) -> Vec<Named<'_>> {
+        self.parameters.trainable().iter().map(|(name, var)| Named::of(name.clone(), var.as_tensor())).collect()
+    }
+
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
         let state = OptimizerState { updates: self.optimizer.updates(), untouched_decay: 1.0, touched_words: None };
         (state, self.optimizer.state())

@@ -9,14 +9,14 @@ use candle_core::Tensor;
 
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, found,
-    layout::{Layout, Parameter},
+    layout::{Layout, Placed},
     update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
 use crate::{
     data::Batch,
     kernels::{Backend, Sums},
-    model::{BertConfig, DropoutPlan, ModelError, Named, Parameters, is_frozen},
+    model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
 };
 
 /// A classifier with a forward and a backward pass written out.
@@ -36,23 +36,23 @@ pub struct Explicit<B: Backend> {
     pub(super) optimizer: Optimizer,
     /// `optimizer.decay` before each step that [`Engine::finished`] has not returned yet.
     decays: VecDeque<f64>,
-    pub(super) workspace: Workspace<B>,
+    pub(super) workspace: Workspace<B::Buffer>,
 }
 
 impl<B: Backend> Explicit<B> {
     /// Takes over the parameters. All but those that `freeze` names are trained.
     pub fn new(backend: B, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Self, ModelError> {
-        let layout = Layout::new(config, &parameters);
+        let layout = Layout::new(config, parameters.spec());
         parameters.check_frozen(&recipe.freeze)?;
         let labels = layout.head.out;
         let mut buffer = backend.zeros_of_parameters(layout.len, layout.len);
         let mut tensors = parameters.into_tensors();
-        for parameter in &layout.parameters {
-            copy(&backend, &mut buffer, parameter.offset, found(&mut tensors, &parameter.name, &parameter.shape)?)?;
+        for Placed { parameter, offset } in &layout.parameters {
+            copy(&backend, &mut buffer, *offset, found(&mut tensors, &parameter.name, &parameter.shape)?)?;
         }
         Ok(Self {
             labels,
-            trainable: layout.parameters.iter().map(|parameter| !is_frozen(&parameter.name, &recipe.freeze)).collect(),
+            trainable: layout.parameters.iter().map(|placed| !placed.parameter.is_frozen(&recipe.freeze)).collect(),
             spans: param_spans(&layout, recipe),
             parameters: buffer,
             gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
@@ -68,11 +68,7 @@ impl<B: Backend> Explicit<B> {
 
     /// Whether training changes any parameter whose offset `matches`.
     pub(super) fn trains(&self, matches: impl Fn(usize) -> bool) -> bool {
-        self.layout
-            .parameters
-            .iter()
-            .zip(&self.trainable)
-            .any(|(parameter, trainable)| *trainable && matches(parameter.offset))
+        trained(&self.layout, &self.trainable).any(|placed| matches(placed.offset))
     }
 
     /// Whether the word embedding is trained.
@@ -97,6 +93,20 @@ impl<B: Backend> Explicit<B> {
         self.add_squares();
     }
 
+    /// A parameter as it is now: the words' pending weight decay is applied.
+    fn parameter<'a>(&'a self, placed: &'a Placed) -> Named<'a> {
+        let Placed { parameter, offset } = placed;
+        if *offset != self.layout.embedding.word.offset || self.optimizer.decay == 1.0 {
+            return self.named(parameter.name.clone(), &parameter.shape, &self.parameters, *offset);
+        }
+        Named::lazy(parameter.name.clone(), &parameter.shape, move || {
+            let mut words = self.backend.read(&self.parameters, placed.range()).into_owned();
+            self.backend.health()?;
+            self.optimizer.apply_decay(&mut words, self.config.hidden_size);
+            Ok(Cow::Owned(words))
+        })
+    }
+
     fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, offset: usize) -> Named<'a> {
         let range = offset..offset + shape.iter().product::<usize>();
         Named::lazy(name, shape, move || {
@@ -105,6 +115,11 @@ impl<B: Backend> Explicit<B> {
             Ok(values)
         })
     }
+}
+
+/// The parameters that training changes. A function of parts of the engine, so that the others can be written meanwhile.
+fn trained<'a>(layout: &'a Layout, trainable: &'a [bool]) -> impl Iterator<Item = &'a Placed> {
+    layout.parameters.iter().zip(trainable).filter(|(_, trainable)| **trainable).map(|(placed, _)| placed)
 }
 
 /// Copies a tensor into a buffer from `offset` on.
@@ -183,14 +198,14 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        let parameter =
-            self.layout.parameters.iter().find(|parameter| parameter.name == name).expect("a parameter of the layout");
-        if parameter.offset < self.layout.dense {
-            return Ok(self.backend.read(&self.gradients, parameter.range()).into_owned());
+        let placed = self.layout.parameters.iter().find(|placed| placed.parameter.name == name);
+        let placed = placed.expect("a parameter of the layout");
+        if placed.offset < self.layout.dense {
+            return Ok(self.backend.read(&self.gradients, placed.range()).into_owned());
         }
         let (width, words) = (self.config.hidden_size, &self.optimizer.words);
         let sparse = self.backend.read(&self.workspace.words, 0..words.len() * width);
-        let mut dense = vec![0.0; parameter.range().len()];
+        let mut dense = vec![0.0; placed.parameter.len()];
         for (row, word) in sparse.chunks_exact(width).zip(words) {
             dense[*word as usize * width..][..width].copy_from_slice(row);
         }
@@ -198,44 +213,35 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn trainable(&self) -> u64 {
-        let parameters = self.layout.parameters.iter().zip(&self.trainable);
-        parameters.filter(|(_, trainable)| **trainable).map(|(parameter, _)| parameter.range().len() as u64).sum()
+        trained(&self.layout, &self.trainable).map(|placed| placed.parameter.len() as u64).sum()
     }
 
     fn parameters(&self) -> Vec<Named<'_>> {
-        let words = self.layout.embedding.word;
-        let decayed = |parameter: &'_ Parameter| {
-            let mut words = self.backend.read(&self.parameters, parameter.range()).into_owned();
-            self.backend.health()?;
-            self.optimizer.apply_decay(&mut words, self.config.hidden_size);
-            Ok(Cow::Owned(words))
-        };
-        let parameters = self.layout.parameters.iter();
-        let named = parameters.map(|parameter| match parameter.offset == words.offset && self.optimizer.decay != 1.0 {
-            true => Named::lazy(parameter.name.clone(), &parameter.shape, move || decayed(parameter)),
-            false => self.named(parameter.name.clone(), &parameter.shape, &self.parameters, parameter.offset),
-        });
-        named.collect()
+        self.layout.parameters.iter().map(|placed| self.parameter(placed)).collect()
+    }
+
+    fn trained_parameters(&self) -> Vec<Named<'_>> {
+        trained(&self.layout, &self.trainable).map(|placed| self.parameter(placed)).collect()
     }
 
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
         let mut all = Vec::new();
-        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
-            all.push(self.named(parameter.name.clone(), &parameter.shape, &self.parameters, parameter.offset));
+        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
+            all.push(self.named(parameter.name.clone(), &parameter.shape, &self.parameters, *offset));
             for (kind, moments) in MOMENTS.iter().zip(&self.moments) {
-                all.push(self.named(format!("{kind}.{}", parameter.name), &parameter.shape, moments, parameter.offset));
+                all.push(self.named(format!("{kind}.{}", parameter.name), &parameter.shape, moments, *offset));
             }
         }
         (self.optimizer.state(), all)
     }
 
     fn restore(&mut self, state: &OptimizerState, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
+        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
             let values = found(&mut tensors, &parameter.name, &parameter.shape)?;
-            copy(&self.backend, &mut self.parameters, parameter.offset, values)?;
+            copy(&self.backend, &mut self.parameters, *offset, values)?;
             for (kind, moments) in MOMENTS.iter().zip(&mut self.moments) {
                 let values = found(&mut tensors, &format!("{kind}.{}", parameter.name), &parameter.shape)?;
-                copy(&self.backend, moments, parameter.offset, values)?;
+                copy(&self.backend, moments, *offset, values)?;
             }
         }
         self.optimizer.restore(state);
@@ -244,11 +250,11 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn set_parameters(&mut self, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for (parameter, _) in self.layout.parameters.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable) {
+        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
             copy(
                 &self.backend,
                 &mut self.parameters,
-                parameter.offset,
+                *offset,
                 found(&mut tensors, &parameter.name, &parameter.shape)?,
             )?;
         }

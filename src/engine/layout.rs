@@ -7,27 +7,25 @@ use std::collections::BTreeMap;
 
 use crate::{
     kernels::{Embedding, LayerNorm, Linear, Table},
-    model::{BertConfig, Parameters},
+    model::{BertConfig, LayerModule, ModelSpec, Module, Parameter, Part},
 };
 
 /// Parameters begin at multiples of this: a cache line of f32.
 const ALIGN: usize = 16;
 
-/// A parameter.
+/// A parameter and where it lies.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parameter {
-    /// transformers' name.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
+pub struct Placed {
+    /// What it is.
+    pub parameter: Parameter,
     /// Where it begins in the buffer.
     pub offset: usize,
 }
 
-impl Parameter {
+impl Placed {
     /// The offsets of its values.
     pub fn range(&self) -> std::ops::Range<usize> {
-        self.offset..self.offset + self.shape.iter().product::<usize>()
+        self.offset..self.offset + self.parameter.len()
     }
 }
 
@@ -54,7 +52,7 @@ pub struct Layer {
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// In transformers' order.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<Placed>,
     /// The tables.
     pub embedding: Embedding,
     /// Their norm.
@@ -73,78 +71,86 @@ pub struct Layout {
 
 /// Assigns offsets.
 struct Allocator<'a> {
-    shapes: BTreeMap<&'a str, &'a [usize]>,
+    spec: &'a ModelSpec,
     offsets: BTreeMap<&'a str, usize>,
     end: usize,
 }
 
 impl<'a> Allocator<'a> {
-    /// Assigns contiguous offsets to parameters; returns the first.
-    fn take(&mut self, names: &[String]) -> usize {
+    /// Assigns contiguous offsets to parameters; returns the first. None where the model has none of them.
+    fn take(&mut self, modules: &[Module], part: Part) -> Option<usize> {
         let begin = self.end.next_multiple_of(ALIGN);
-        self.end = begin;
-        for name in names {
-            let (name, shape) = self.shapes.get_key_value(name.as_str()).expect("a parameter of the model's layout");
-            self.offsets.insert(name, self.end);
-            self.end += shape.iter().product::<usize>();
+        let found: Vec<&Parameter> = modules.iter().filter_map(|module| self.spec.find(*module, part)).collect();
+        if found.is_empty() {
+            return None;
         }
-        begin
+        self.end = begin;
+        for parameter in found {
+            self.offsets.insert(&parameter.name, self.end);
+            self.end += parameter.len();
+        }
+        Some(begin)
     }
 
-    /// One affine map for several layers of the same width.
-    fn linear(&mut self, names: &[String], exact: bool) -> Linear {
-        let [weights, biases] =
-            ["weight", "bias"].map(|part| names.iter().map(|n| format!("{n}.{part}")).collect::<Vec<_>>());
-        let shape = self.shapes[weights[0].as_str()];
-        let (out, width) = (shape[0] * names.len(), shape[1]);
-        Linear { weight: self.take(&weights), bias: Some(self.take(&biases)), out, width, exact }
+    fn weight(&mut self, modules: &[Module]) -> usize {
+        self.take(modules, Part::Weight).expect("every module has a weight")
     }
 
-    fn table(&mut self, name: &str) -> Table {
-        let name = format!("bert.embeddings.{name}_embeddings.weight");
-        let (rows, width) = (self.shapes[name.as_str()][0], self.shapes[name.as_str()][1]);
-        Table { offset: self.take(&[name]), rows, width }
+    /// The rows and the width of a module's weight.
+    fn shape(&self, module: Module) -> (usize, usize) {
+        let shape = &self.spec.get(module, Part::Weight).shape;
+        (shape[0], shape[1])
     }
 
-    fn norm(&mut self, name: &str, eps: f64) -> LayerNorm {
-        let [weight, bias] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
-        let width = self.shapes[weight.as_str()][0];
-        LayerNorm { weight: self.take(&[weight]), bias: Some(self.take(&[bias])), width, eps: eps as f32 }
+    /// One affine map for several modules of the same shape.
+    fn linear(&mut self, modules: &[Module], exact: bool) -> Linear {
+        let (rows, width) = self.shape(modules[0]);
+        let weight = self.weight(modules);
+        Linear { weight, bias: self.take(modules, Part::Bias), out: rows * modules.len(), width, exact }
+    }
+
+    fn table(&mut self, module: Module) -> Table {
+        let (rows, width) = self.shape(module);
+        Table { offset: self.weight(&[module]), rows, width }
+    }
+
+    fn norm(&mut self, module: Module, eps: f64) -> LayerNorm {
+        let width = self.spec.get(module, Part::Weight).len();
+        let weight = self.weight(&[module]);
+        LayerNorm { weight, bias: self.take(&[module], Part::Bias), width, eps: eps as f32 }
     }
 }
 
 impl Layout {
     /// For a classifier with these parameters.
-    pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
-        let all: Vec<(&str, &[usize])> = parameters.iter().map(|(name, t)| (name, t.dims())).collect();
-        let mut a = Allocator { shapes: all.iter().copied().collect(), offsets: BTreeMap::new(), end: 0 };
-        let (position, token_type) = (a.table("position"), a.table("token_type"));
+    pub fn new(config: &BertConfig, spec: &ModelSpec) -> Self {
+        let mut a = Allocator { spec, offsets: BTreeMap::new(), end: 0 };
+        let (position, token_type) = (a.table(Module::Positions), a.table(Module::TokenTypes));
         let eps = config.layer_norm_eps;
-        let embedding_norm = a.norm("bert.embeddings.LayerNorm", eps);
+        let embedding_norm = a.norm(Module::EmbeddingNorm, eps);
         let layers = (0..config.num_hidden_layers).map(|i| {
-            let name = |part: &str| format!("bert.encoder.layer.{i}.{part}");
+            let of = |module: LayerModule| Module::Layer(i, module);
             Layer {
-                qkv: a.linear(&["query", "key", "value"].map(|n| name(&format!("attention.self.{n}"))), false),
-                attention_output: a.linear(&[name("attention.output.dense")], false),
-                attention_norm: a.norm(&name("attention.output.LayerNorm"), eps),
-                ffn_up: a.linear(&[name("intermediate.dense")], false),
-                ffn_down: a.linear(&[name("output.dense")], false),
-                ffn_norm: a.norm(&name("output.LayerNorm"), eps),
+                qkv: a.linear(&[LayerModule::Query, LayerModule::Key, LayerModule::Value].map(of), false),
+                attention_output: a.linear(&[of(LayerModule::AttentionOutput)], false),
+                attention_norm: a.norm(of(LayerModule::AttentionNorm), eps),
+                ffn_up: a.linear(&[of(LayerModule::FfnUp)], false),
+                ffn_down: a.linear(&[of(LayerModule::FfnDown)], false),
+                ffn_norm: a.norm(of(LayerModule::FfnNorm), eps),
                 end: a.end,
             }
         });
         let layers = layers.collect();
-        let pooler = a.linear(&["bert.pooler.dense".to_string()], true);
-        let head = a.linear(&["classifier".to_string()], true);
+        let pooler = a.linear(&[Module::Pooler], true);
+        let head = a.linear(&[Module::Classifier], true);
         let dense = a.end;
-        let word = a.table("word");
-        let parameter = |(name, shape): (&str, &[usize])| Parameter {
-            name: name.into(),
-            shape: shape.into(),
-            offset: a.offsets[name],
+        let word = a.table(Module::Words);
+        let placed = |parameter: &Parameter| Placed {
+            offset: *a.offsets.get(parameter.name.as_str()).expect("every parameter has its offset"),
+            parameter: parameter.clone(),
         };
         Self {
-            parameters: all.iter().copied().map(parameter).collect(),
+            parameters: spec.parameters().iter().map(placed).collect(),
             embedding: Embedding { word, position: Some(position), token_type: Some(token_type) },
             embedding_norm,
             layers,
@@ -153,6 +159,12 @@ impl Layout {
             dense,
             len: a.end,
         }
+    }
+
+    /// The embedding table of tokens, whose gradient is sparse.
+    pub fn words(&self) -> &Parameter {
+        let words = self.parameters.iter().map(|placed| &placed.parameter).find(|p| p.module == Module::Words);
+        words.expect("every model has one")
     }
 }
 
@@ -163,17 +175,18 @@ mod tests {
     #[test]
     fn parameters_do_not_overlap() {
         let config = BertConfig::preset(crate::source::Preset::Tiny);
-        let parameters = Parameters::fresh(&config, 3, 1).expect("weights");
-        let layout = Layout::new(&config, &parameters);
-        let mut ranges: Vec<_> = layout.parameters.iter().map(Parameter::range).collect();
-        assert_eq!(ranges.len(), parameters.iter().count());
+        let spec = ModelSpec::new(&config, 3);
+        let layout = Layout::new(&config, &spec);
+        let mut ranges: Vec<_> = layout.parameters.iter().map(Placed::range).collect();
+        assert_eq!(ranges.len(), spec.parameters().len());
         ranges.sort_by_key(|r| r.start);
         assert!(
             ranges.windows(2).all(|r| r[0].end <= r[1].start) && ranges.last().is_some_and(|r| r.end == layout.len)
         );
         // Queries, keys and values as one product.
-        let offset =
-            |name: &str| layout.parameters.iter().find(|p| p.name.ends_with(name)).expect("a parameter").offset;
+        let offset = |name: &str| {
+            layout.parameters.iter().find(|p| p.parameter.name.ends_with(name)).expect("a parameter").offset
+        };
         let (h, qkv) = (config.hidden_size, layout.layers[1].qkv);
         assert_eq!(qkv.weight + h * h, offset("layer.1.attention.self.key.weight"));
         assert_eq!(qkv.part(2 * h..3 * h).weight, offset("layer.1.attention.self.value.weight"));

@@ -9,12 +9,14 @@ mod backward;
 mod explicit;
 mod forward;
 mod layout;
+mod memory;
 mod optimizer;
 mod update;
 mod workspace;
 
 pub use autograd::Autograd;
 pub use explicit::Explicit;
+pub use memory::{Load, Place, memory_bytes};
 pub use optimizer::AdamW;
 
 use std::collections::BTreeMap;
@@ -130,6 +132,9 @@ pub trait Engine {
 
     /// Every parameter under transformers' name, in its order.
     fn parameters(&self) -> Vec<Named<'_>>;
+
+    /// Those that training changes, in the same order.
+    fn trained_parameters(&self) -> Vec<Named<'_>>;
 
     /// Parameters, moments and the optimiser's other state, for [`Self::restore`].
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>);

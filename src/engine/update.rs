@@ -8,16 +8,13 @@ use std::ops::Range;
 
 use super::{
     Explicit, OptimizerState, Recipe,
-    layout::{Layout, Parameter},
+    layout::{Layout, Placed},
 };
 use crate::{
     data::Batch,
     kernels::{AdamW, Backend, Clip, Moments, Occurrence, Untouched},
-    model::is_frozen,
+    model::Parameter,
 };
-
-/// The parameter whose gradient is sparse.
-const WORDS: &str = "bert.embeddings.word_embeddings.weight";
 
 /// AdamW's state beside parameters and moments.
 pub struct Optimizer {
@@ -115,14 +112,14 @@ pub struct ParamSpan {
 
 /// The trained parameters with dense gradients, in as few spans as possible.
 pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
-    let mut dense: Vec<_> = layout.parameters.iter().filter(|parameter| parameter.offset < layout.dense).collect();
-    dense.sort_by_key(|parameter| parameter.offset);
+    let mut dense: Vec<_> = layout.parameters.iter().filter(|placed| placed.offset < layout.dense).collect();
+    dense.sort_by_key(|placed| placed.offset);
     // Whether weight decay applies; none: the parameter is frozen.
-    let kind = |name: &str| (!is_frozen(name, &recipe.freeze)).then(|| recipe.decays(name));
-    let alike = dense.chunk_by(|a, b| kind(&a.name) == kind(&b.name));
-    let span = |parameters: &[&Parameter]| {
-        let range = parameters.first()?.offset..parameters.last()?.range().end;
-        Some(ParamSpan { range, decays: kind(&parameters.first()?.name)? })
+    let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| recipe.decays(&p.name));
+    let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
+    let span = |placed: &[&Placed]| {
+        let range = placed.first()?.offset..placed.last()?.range().end;
+        Some(ParamSpan { range, decays: kind(&placed.first()?.parameter)? })
     };
     alike.filter_map(span).collect()
 }
@@ -156,7 +153,7 @@ impl<B: Backend> Explicit<B> {
 
     fn update_words(&mut self, update: AdamW, decay: f64) {
         let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
-        let factor = if o.recipe.decays(WORDS) { decay } else { 1.0 };
+        let factor = if o.recipe.decays(&self.layout.words().name) { decay } else { 1.0 };
         let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
         if o.decay != 1.0 {
             self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
@@ -178,26 +175,27 @@ impl<B: Backend> Explicit<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BertConfig, Parameters};
+    use crate::model::{BertConfig, ModelSpec};
 
     #[test]
     fn spans_hold_what_is_trained_and_nothing_else() {
         let config = BertConfig::preset(crate::source::Preset::Tiny);
-        let layout = Layout::new(&config, &Parameters::fresh(&config, 3, 1).expect("weights"));
+        let layout = Layout::new(&config, &ModelSpec::new(&config, 3));
         let all = param_spans(&layout, &Recipe::default());
         assert_eq!(all.len(), 1, "{all:?}");
         assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - 16);
         let freeze = vec!["encoder.layer.0".to_string()];
         let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
         let some = param_spans(&layout, &recipe);
-        for parameter in layout.parameters.iter().filter(|parameter| parameter.offset < layout.dense) {
-            let of = some.iter().filter(|s| s.range.contains(&parameter.offset)).collect::<Vec<_>>();
-            match parameter.name.contains("layer.0.") {
-                true => assert!(of.is_empty(), "{} is frozen", parameter.name),
+        for placed in layout.parameters.iter().filter(|placed| placed.offset < layout.dense) {
+            let of = some.iter().filter(|s| s.range.contains(&placed.offset)).collect::<Vec<_>>();
+            match placed.parameter.name.contains("layer.0.") {
+                true => assert!(of.is_empty(), "{} is frozen", placed.parameter.name),
                 false => {
-                    let decays = !parameter.name.contains("bias") && !parameter.name.contains("LayerNorm");
-                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", parameter.name);
-                    assert!(of[0].range.end >= parameter.range().end);
+                    let decays =
+                        !placed.parameter.name.contains("bias") && !placed.parameter.name.contains("LayerNorm");
+                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", placed.parameter.name);
+                    assert!(of[0].range.end >= placed.range().end);
                 }
             }
         }

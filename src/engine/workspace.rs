@@ -1,83 +1,128 @@
 //! The activations of a batch, in buffers that are allocated once and grow with the largest batch.
 
-use crate::{kernels::Backend, model::BertConfig};
+use std::cell::Cell;
+
+use crate::{kernels::Memory, model::BertConfig};
 
 /// What an encoder layer keeps from its forward to its backward pass. `queries` is the number of query rows: one for each token, in
 /// the last layer one for each sequence.
-pub struct Layer<B: Backend> {
+pub struct Layer<T> {
     /// Last layer only: the rows of its input whose queries are computed, `[queries, hidden]`.
-    pub query_rows: B::Buffer,
+    pub query_rows: T,
     /// Last layer only: their queries, `[queries, hidden]`.
-    pub q: B::Buffer,
+    pub q: T,
     /// Queries (but in the last layer), keys and values side by side: `[tokens, 3 or 2 · hidden]`.
-    pub qkv: B::Buffer,
+    pub qkv: T,
     /// The output of attention before its dense layer, `[queries, hidden]`.
-    pub context: B::Buffer,
+    pub context: T,
     /// The sum before the norm that follows attention, `[queries, hidden]`.
-    pub attention_sum: B::Buffer,
+    pub attention_sum: T,
     /// Mean and reciprocal standard deviation of its rows, `[queries, 2]`.
-    pub attention_stats: B::Buffer,
+    pub attention_stats: T,
     /// That sum normalised: the input of the feed-forward network, `[queries, hidden]`.
-    pub ffn_input: B::Buffer,
+    pub ffn_input: T,
     /// The derivative of GELU at its input, `[queries, intermediate]`.
-    pub gelu_grad: B::Buffer,
+    pub gelu_grad: T,
     /// The hidden values of the feed-forward network, after GELU, `[queries, intermediate]`.
-    pub ffn_hidden: B::Buffer,
+    pub ffn_hidden: T,
     /// The sum before the norm that follows the feed-forward network, `[queries, hidden]`.
-    pub ffn_sum: B::Buffer,
+    pub ffn_sum: T,
     /// Mean and reciprocal standard deviation of its rows, `[queries, 2]`.
-    pub ffn_stats: B::Buffer,
+    pub ffn_stats: T,
 }
 
 /// All activations, and the gradients of the backward pass.
-pub struct Workspace<B: Backend> {
+pub struct Workspace<T> {
     tokens: usize,
     sequences: usize,
     /// The sum of the embeddings, `[tokens, hidden]`.
-    pub embedded: B::Buffer,
+    pub embedded: T,
     /// Mean and reciprocal standard deviation of its rows, `[tokens, 2]`.
-    pub embedded_stats: B::Buffer,
+    pub embedded_stats: T,
     /// The input of each layer, `[tokens, hidden]`.
-    pub inputs: Vec<B::Buffer>,
+    pub inputs: Vec<T>,
     /// One for each layer; in inference all but the last share the first.
-    pub layers: Vec<Layer<B>>,
+    pub layers: Vec<Layer<T>>,
     /// The last layer's output for the first token of each sequence, `[sequences, hidden]`.
-    pub output: B::Buffer,
+    pub output: T,
     /// The pooler's output, after tanh, `[sequences, hidden]`.
-    pub pooled: B::Buffer,
+    pub pooled: T,
     /// The same after dropout: the classifier's input, `[sequences, hidden]`.
-    pub dropped: B::Buffer,
+    pub dropped: T,
     /// `[sequences, labels]`.
-    pub logits: B::Buffer,
+    pub logits: T,
     /// Their gradient, `[sequences, labels]`.
-    pub d_logits: B::Buffer,
+    pub d_logits: T,
     /// The gradient of a layer's output, then of its input, `[tokens, hidden]`.
-    pub dx: B::Buffer,
+    pub dx: T,
     /// That of the feed-forward network's input, then of attention's context, `[tokens, hidden]`.
-    pub d_ffn_input: B::Buffer,
+    pub d_ffn_input: T,
     /// That of the output of the dense layer before a norm, `[tokens, hidden]`.
-    pub d_dense: B::Buffer,
+    pub d_dense: T,
     /// That of the first token of each sequence, `[sequences, hidden]`.
-    pub d_row: B::Buffer,
+    pub d_row: T,
     /// That of the last layer's queries, `[sequences, hidden]`.
-    pub d_query: B::Buffer,
+    pub d_query: T,
     /// That of the feed-forward network's hidden values, then of queries, keys and values,
     /// `[tokens, max(intermediate, 3 · hidden)]`.
-    pub d_ffn_hidden: B::Buffer,
+    pub d_ffn_hidden: T,
     /// Gradients of the word embeddings that occur in the step, `[words, hidden]`.
-    pub words: B::Buffer,
+    pub words: T,
     word_rows: usize,
 }
 
-impl<B: Backend> Workspace<B> {
-    /// Without any memory yet.
-    pub fn new(backend: &B, config: &BertConfig, labels: usize) -> Self {
-        Self::sized(backend, config, labels, 0, 0)
+/// The room that is reserved for `wanted` things: a quarter more, so that slowly growing batches do not allocate each time. On the
+/// CPU, pages are only taken where they are written.
+fn reserved(wanted: usize) -> usize {
+    wanted + wanted / 4
+}
+
+/// The sizes of the largest batches that a workspace is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent {
+    /// Tokens of a batch.
+    pub tokens: usize,
+    /// Sequences of a batch.
+    pub sequences: usize,
+    /// Different words of a step.
+    pub words: usize,
+}
+
+impl Extent {
+    /// What is reserved for this where it is reached at once.
+    pub fn reserved(self) -> Self {
+        let Self { tokens, sequences, words } = self;
+        Self { tokens: reserved(tokens), sequences: reserved(sequences), words: reserved(words) }
     }
 
-    fn sized(backend: &B, c: &BertConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
+    /// The larger of two, in each size.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.max(other.tokens),
+            sequences: self.sequences.max(other.sequences),
+            words: self.words.max(other.words),
+        }
+    }
+}
+
+impl Workspace<()> {
+    /// Values that the buffers of such a workspace hold.
+    pub fn values(config: &BertConfig, labels: usize, extent: Extent) -> usize {
+        let sum = Cell::new(0);
+        Self::sized(&|len| sum.set(sum.get() + len), config, labels, extent.tokens, extent.sequences);
+        sum.get() + extent.words * config.hidden_size
+    }
+}
+
+impl<T> Workspace<T> {
+    /// Without any memory yet.
+    pub fn new(memory: &impl Memory<Buffer = T>, config: &BertConfig, labels: usize) -> Self {
+        Self::sized(&|len| memory.zeros(len), config, labels, 0, 0)
+    }
+
+    fn sized(zeros: &impl Fn(usize) -> T, c: &BertConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
         let (h, f) = (c.hidden_size, c.intermediate_size);
-        let rows = |n: usize, width: usize| backend.zeros(n * width);
+        let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
             let last = i + 1 == c.num_hidden_layers;
             let queries = if last { sequences } else { tokens };
@@ -114,29 +159,35 @@ impl<B: Backend> Workspace<B> {
             d_row: rows(sequences, h),
             d_query: rows(sequences, h),
             d_ffn_hidden: rows(tokens, f.max(3 * h)),
-            words: backend.zeros(0),
+            words: zeros(0),
             word_rows: 0,
         }
     }
 
     /// Grows the buffers to the size of a batch; what they held is lost.
-    pub fn reserve(&mut self, backend: &B, config: &BertConfig, labels: usize, tokens: usize, sequences: usize) {
+    pub fn reserve(
+        &mut self,
+        memory: &impl Memory<Buffer = T>,
+        config: &BertConfig,
+        labels: usize,
+        tokens: usize,
+        sequences: usize,
+    ) {
         if tokens > self.tokens || sequences > self.sequences {
-            // A quarter more, so that slowly growing batches do not allocate each time: pages are only taken where they are
-            // written.
-            let tokens = self.tokens.max(tokens + tokens / 4);
-            let sequences = self.sequences.max(sequences + sequences / 4);
-            let (words, word_rows) = (std::mem::replace(&mut self.words, backend.zeros(0)), self.word_rows);
-            *self = Self::sized(backend, config, labels, 0, 0); // frees the old buffers before the new ones are allocated
-            *self = Self { words, word_rows, ..Self::sized(backend, config, labels, tokens, sequences) };
+            let tokens = self.tokens.max(reserved(tokens));
+            let sequences = self.sequences.max(reserved(sequences));
+            let zeros = |len| memory.zeros(len);
+            let (words, word_rows) = (std::mem::replace(&mut self.words, zeros(0)), self.word_rows);
+            *self = Self::sized(&zeros, config, labels, 0, 0); // frees the old buffers before the new ones are allocated
+            *self = Self { words, word_rows, ..Self::sized(&zeros, config, labels, tokens, sequences) };
         }
     }
 
     /// Grows `words` to the gradients of `rows` words; what it held is lost.
-    pub fn reserve_words(&mut self, backend: &B, rows: usize, width: usize) {
+    pub fn reserve_words(&mut self, memory: &impl Memory<Buffer = T>, rows: usize, width: usize) {
         if rows > self.word_rows {
-            self.word_rows = rows + rows / 4;
-            self.words = backend.zeros(self.word_rows * width);
+            self.word_rows = reserved(rows);
+            self.words = memory.zeros(self.word_rows * width);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{BertConfig, Parameters};
+use super::{BertConfig, LayerModule, ModelSpec, Module, Parameters, Part};
 use crate::{
     data::Batch,
     kernels::{
@@ -88,39 +88,40 @@ pub struct Classifier {
 impl Classifier {
     /// A classifier over these weights; it sees every later change of them.
     pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
-        Self::over(config, |name| parameters.get(&name))
+        Self::over(config, parameters.spec(), |name| parameters.get(name))
     }
 
     /// The same classifier over the same weights, without gradients: nothing is kept for a backward pass.
     pub fn for_inference(config: &BertConfig, parameters: &Parameters) -> Self {
-        Self::over(config, |name| parameters.get(&name).detach())
+        Self::over(config, parameters.spec(), |name| parameters.get(name).detach())
     }
 
-    fn over(config: &BertConfig, get: impl Fn(String) -> Tensor) -> Self {
-        let linear = |name: &str| Linear { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
-        let norm = |name: &str| LayerNorm { weight: get(format!("{name}.weight")), bias: get(format!("{name}.bias")) };
-        let embedding = |name: &str| get(format!("bert.embeddings.{name}_embeddings.weight"));
+    fn over(config: &BertConfig, spec: &ModelSpec, get: impl Fn(&str) -> Tensor) -> Self {
+        let part = |module: Module, part: Part| get(&spec.get(module, part).name);
+        let table = |module: Module| part(module, Part::Weight);
+        let linear = |module: Module| Linear { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
+        let norm = |module: Module| LayerNorm { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
         let layer = |i: usize| {
-            let name = |part: &str| format!("bert.encoder.layer.{i}.{part}");
+            let of = |module: LayerModule| Module::Layer(i, module);
             Layer {
-                query: linear(&name("attention.self.query")),
-                key: linear(&name("attention.self.key")),
-                value: linear(&name("attention.self.value")),
-                attention_output: linear(&name("attention.output.dense")),
-                attention_norm: norm(&name("attention.output.LayerNorm")),
-                intermediate: linear(&name("intermediate.dense")),
-                output: linear(&name("output.dense")),
-                output_norm: norm(&name("output.LayerNorm")),
+                query: linear(of(LayerModule::Query)),
+                key: linear(of(LayerModule::Key)),
+                value: linear(of(LayerModule::Value)),
+                attention_output: linear(of(LayerModule::AttentionOutput)),
+                attention_norm: norm(of(LayerModule::AttentionNorm)),
+                intermediate: linear(of(LayerModule::FfnUp)),
+                output: linear(of(LayerModule::FfnDown)),
+                output_norm: norm(of(LayerModule::FfnNorm)),
             }
         };
         Self {
-            word: embedding("word"),
-            position: embedding("position"),
-            token_type: embedding("token_type"),
-            embedding_norm: norm("bert.embeddings.LayerNorm"),
+            word: table(Module::Words),
+            position: table(Module::Positions),
+            token_type: table(Module::TokenTypes),
+            embedding_norm: norm(Module::EmbeddingNorm),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
-            pooler: linear("bert.pooler.dense"),
-            head: linear("classifier"),
+            pooler: linear(Module::Pooler),
+            head: linear(Module::Classifier),
             config: config.clone(),
         }
     }

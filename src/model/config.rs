@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use serde_json::{Map, Value, json};
 
-use super::ModelError;
+use super::{ModelError, ModelSpec};
 use crate::{kernels::Requirements, regular, sniff, source::Preset};
 
 /// Shape and dropout of a BERT model.
@@ -198,7 +198,7 @@ impl BertConfig {
             classifier_dropout: keys.share("classifier_dropout", hidden_dropout)?,
             raw: raw.clone(),
         };
-        let parameters = config.parameters();
+        let parameters = ModelSpec::count(&config, 0);
         if parameters > MOST_PARAMETERS {
             return Err(format!(
                 "its sizes are those of a model of {parameters} parameters; taper trains models of {MOST_PARAMETERS} at most"
@@ -215,19 +215,6 @@ impl BertConfig {
     /// The sizes that a device's kernels may have limits for, with sequences of up to `longest` tokens.
     pub fn requirements(&self, longest: usize) -> Requirements {
         Requirements { norm_width: self.hidden_size, head_width: self.hidden_size / self.num_attention_heads, longest }
-    }
-
-    /// Parameters of embeddings, encoder and pooler.
-    fn parameters(&self) -> u128 {
-        let [h, f, layers, rows] = [
-            self.hidden_size,
-            self.intermediate_size,
-            self.num_hidden_layers,
-            self.vocab_size + self.max_position_embeddings + self.type_vocab_size + 2,
-        ]
-        .map(|size| size as u128);
-        let layer = 4 * (h * h + h) + 2 * h * f + f + h + 4 * h;
-        rows * h + layers * layer + h * h + h
     }
 
     /// Sets all three dropouts.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    BertConfig, Labels, ModelError, Names, Weights,
+    BertConfig, Labels, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
     head::{self, Kept},
     names::{canonical, is_counter, layers, prefixes},
-    parameters::{layout, some_lines},
+    parameters::some_lines,
 };
 use crate::warning::{Kind, Warning};
 
@@ -38,11 +38,11 @@ impl Said {
     }
 }
 
-/// How the tensors of a file serve a layout.
+/// How the tensors of a file serve a model.
 pub(super) struct Fit {
-    /// Name and shape of every parameter.
-    pub layout: Vec<(String, Vec<usize>)>,
-    /// The layout's name → the file's.
+    /// Every parameter.
+    pub spec: ModelSpec,
+    /// The parameter's name → the file's.
     written: BTreeMap<String, String>,
     /// The file's row for each row of the head, where that is another one.
     pub rows: Option<Vec<usize>>,
@@ -74,10 +74,10 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(entries: &Entries<'a>) -> Self {
+    fn of(naming: &Naming, entries: &Entries<'a>) -> Self {
         let mut found = Self::default();
         for (name, entry) in entries {
-            let (canonical, steps) = canonical(name);
+            let (canonical, steps) = canonical(naming, name);
             let shape = match *entry {
                 Entry::Weight(shape) => shape,
                 Entry::Other(dtype) => {
@@ -132,9 +132,12 @@ impl Fit {
         path: &Path,
     ) -> Result<Self, ModelError> {
         let mut said = Said::default();
-        let found = Found::of(entries);
+        let spec = ModelSpec::new(config, labels.len());
+        let naming = spec.naming();
+        let found = Found::of(naming, entries);
         let refused = |problems: String| Err(ModelError::Tensors { path: path.into(), problems });
-        let (wanted, there) = (config.num_hidden_layers, layers(found.weights.keys().chain(found.others.keys())));
+        let (wanted, there) =
+            (config.num_hidden_layers, layers(naming, found.weights.keys().chain(found.others.keys())));
         if there > 0 && there < wanted {
             let there = counted(there, "layer");
             return refused(format!("  config.json's num_hidden_layers is {wanted}, the file has {there}"));
@@ -150,14 +153,14 @@ impl Fit {
             ));
         }
 
-        let layout = layout(config, labels.len());
         let (mut written, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut is_quantised = false;
-        for (name, wanted) in &layout {
-            let is_head = name.starts_with("classifier.");
+        for parameter in spec.parameters() {
+            let (name, wanted) = (&parameter.name, &parameter.shape);
+            let is_classifier = parameter.module == Module::Classifier;
             match found.weight(name) {
                 // Its shape may be that of another number of labels.
-                Some(_) if is_head => {}
+                Some(_) if is_classifier => {}
                 Some((in_file, shape)) if shape == wanted.as_slice() => {
                     written.insert(name.clone(), in_file.to_string());
                 }
@@ -167,14 +170,14 @@ impl Fit {
                         is_quantised = true;
                         problems.push(problem);
                     }
-                    None if is_head => {}
-                    None if name.starts_with("bert.pooler.") => said.missing.push(name.clone()),
-                    None => missing.push((name.as_str(), wanted)),
+                    None if is_classifier => {}
+                    None if parameter.module.is_head() => said.missing.push(name.clone()),
+                    None => missing.push(parameter),
                 },
             }
         }
         if !problems.is_empty() || !missing.is_empty() {
-            problems.extend(absent(&missing, entries));
+            problems.extend(absent(naming, &missing, entries));
             let advice = match is_quantised {
                 true => {
                     "\n  a quantised model cannot be trained: save it with floating-point weights (in transformers: \
@@ -191,7 +194,7 @@ impl Fit {
             said.warnings.push(Warning::new(Kind::Model, message));
         }
 
-        let mut fit = Self { layout, written, rows: None, said };
+        let mut fit = Self { spec, written, rows: None, said };
         fit.take_head(config, labels, names, &found);
         fit.say_what_is_left(entries);
         Ok(fit)
@@ -199,10 +202,11 @@ impl Fit {
 
     /// Notes the tensors of the file that are not used.
     fn say_what_is_left(&mut self, entries: &Entries) {
+        let naming = self.spec.naming();
         let used: BTreeSet<&str> = self.written.values().map(String::as_str).collect();
         let is_told_or_no_matter = |name: &str| {
-            let (canonical, _) = canonical(name);
-            self.said.unused.contains(&canonical) || is_counter(&canonical)
+            let (canonical, _) = canonical(naming, name);
+            self.said.unused.contains(&canonical) || is_counter(naming, &canonical)
         };
         let left: Vec<&str> =
             entries.keys().copied().filter(|name| !used.contains(name) && !is_told_or_no_matter(name)).collect();
@@ -215,17 +219,21 @@ impl Fit {
         }
     }
 
-    /// Decides on the head: it is kept whole or not at all.
+    /// Decides on the classifier: it is kept whole or not at all.
     fn take_head(&mut self, config: &BertConfig, labels: &Labels, names: &Names, found: &Found) {
-        const HEAD: [&str; 2] = ["classifier.weight", "classifier.bias"];
-        let [weight, bias] = HEAD.map(|name| found.weight(name));
+        let [weight_name, bias_name] =
+            [Part::Weight, Part::Bias].map(|part| self.spec.get(Module::Classifier, part).name.clone());
+        let [weight, bias] = [&weight_name, &bias_name].map(|name| found.weight(name));
         let warn = |said: &mut Said, message| said.warnings.push(Warning::new(Kind::Model, message));
+        let not_used = |said: &mut Said| {
+            let names = [weight_name.clone(), bias_name.clone()];
+            let (there, missing) = names.into_iter().partition::<Vec<_>, _>(|name| found.weights.contains_key(name));
+            said.missing.extend(missing);
+            said.unused.extend(there);
+        };
         let Some((weight, shape)) = weight else {
             // A bias alone is no head.
-            let (there, missing) = HEAD.into_iter().partition::<Vec<_>, _>(|name| found.weights.contains_key(*name));
-            self.said.missing.extend(missing.into_iter().map(String::from));
-            self.said.unused.extend(there.into_iter().map(String::from));
-            return;
+            return not_used(&mut self.said);
         };
         let kept = match shape {
             [rows, width] if *width == config.hidden_size && bias.is_none_or(|(_, shape)| shape == [*rows]) => {
@@ -242,11 +250,7 @@ impl Fit {
         match kept {
             Kept::Not(why) => {
                 warn(&mut self.said, why);
-                let (there, missing) =
-                    HEAD.into_iter().partition::<Vec<_>, _>(|name| found.weights.contains_key(*name));
-                self.said.missing.extend(missing.into_iter().map(String::from));
-                self.said.unused.extend(there.into_iter().map(String::from));
-                return;
+                return not_used(&mut self.said);
             }
             Kept::ByPosition(why) => {
                 warn(&mut self.said, why);
@@ -261,10 +265,10 @@ impl Fit {
         for doubt in config.doubts_of_the_head(shape[0]) {
             warn(&mut self.said, doubt);
         }
-        self.written.insert(HEAD[0].into(), weight.into());
+        self.written.insert(weight_name, weight.into());
         match bias {
-            Some((bias, _)) => drop(self.written.insert(HEAD[1].into(), bias.into())),
-            None => self.said.missing.push(HEAD[1].into()),
+            Some((bias, _)) => drop(self.written.insert(bias_name, bias.into())),
+            None => self.said.missing.push(bias_name),
         }
     }
 
@@ -275,7 +279,7 @@ impl Fit {
 
     /// Parameters that are initialised.
     pub fn fresh(&self) -> impl Iterator<Item = &str> {
-        self.layout.iter().map(|(name, _)| name.as_str()).filter(|name| !self.written.contains_key(*name))
+        self.spec.parameters().iter().map(|p| p.name.as_str()).filter(|name| !self.written.contains_key(*name))
     }
 }
 
@@ -285,12 +289,12 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// What to say of tensors that a file does not have under the names looked for: under which it has them, or else which it has.
-fn absent(missing: &[(&str, &Vec<usize>)], entries: &Entries) -> Vec<String> {
+fn absent(naming: &Naming, missing: &[&Parameter], entries: &Entries) -> Vec<String> {
     /// Names of the file that are shown.
     const SHOWN: usize = 4;
-    let mut open: BTreeSet<&str> = missing.iter().map(|(name, _)| *name).collect();
+    let mut open: BTreeSet<&str> = missing.iter().map(|parameter| parameter.name.as_str()).collect();
     let mut lines = Vec::new();
-    let found = prefixes(&open, entries.keys().copied());
+    let found = prefixes(naming, &open, entries.keys().copied());
     for (prefix, names) in found.iter().filter(|(_, names)| 2 * names.len() > missing.len()) {
         let first = names.values().next().copied().unwrap_or_default();
         lines.push(format!(
@@ -300,10 +304,8 @@ fn absent(missing: &[(&str, &Vec<usize>)], entries: &Entries) -> Vec<String> {
         ));
         open.retain(|name| !names.contains_key(*name));
     }
-    let is_open = |(name, _): &&(&str, &Vec<usize>)| open.contains(name);
-    lines.extend(
-        missing.iter().filter(is_open).map(|(name, wanted)| format!("  {name}: missing, wanted shape {wanted:?}")),
-    );
+    let still_missing = missing.iter().filter(|parameter| open.contains(parameter.name.as_str()));
+    lines.extend(still_missing.map(|p| format!("  {}: missing, wanted shape {:?}", p.name, p.shape)));
     let (all, shown) = (entries.len(), entries.len().min(SHOWN));
     if found.is_empty() && all > 0 && missing.len() > all / 2 {
         let names: Vec<&str> = entries.keys().take(shown).copied().collect();

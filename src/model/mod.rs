@@ -4,12 +4,14 @@
 
 mod bert;
 mod config;
+mod family;
 mod fit;
 mod folder;
 mod head;
 mod names;
 mod parameters;
 mod sealed;
+mod spec;
 mod tensors;
 mod weights;
 
@@ -18,8 +20,9 @@ pub use config::{BertConfig, Names};
 pub use fit::Said;
 pub use folder::write_folder;
 pub use head::{Label, Labels};
-pub use parameters::{Loaded, Parameters, is_frozen};
+pub use parameters::{Loaded, Parameters};
 pub use sealed::{Metadata, read_metadata, read_sealed, write_sealed};
+pub use spec::{Init, Kind as ModuleKind, LayerModule, ModelSpec, Module, Naming, Parameter, Part};
 pub use tensors::{Named, write_tensors};
 pub use weights::{Weights, read_weights};
 

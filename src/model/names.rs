@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Naming;
+
 /// What wrappers put into a name, as a part of its own: DataParallel and averaged models, `torch.compile`, and those of
-/// activation checkpoints and of FSDP. No part of a BERT is called so.
+/// activation checkpoints and of FSDP. No part of an encoder is called so.
 const WRAPPERS: [&str; 4] = ["module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"];
 
 /// transformers' name of a tensor that goes by one of its older or shorter names, and how far the name is from that.
-pub(super) fn canonical(name: &str) -> (String, usize) {
+pub(super) fn canonical(naming: &Naming, name: &str) -> (String, usize) {
     let mut steps = 0;
     let mut take = |is: bool| {
         steps += usize::from(is);
@@ -16,29 +18,31 @@ pub(super) fn canonical(name: &str) -> (String, usize) {
     };
     let parts: Vec<&str> = name.split('.').filter(|part| !take(WRAPPERS.contains(part))).collect();
     let name = parts.join(".");
-    let is_short = ["embeddings.", "encoder.", "pooler."].iter().any(|p| name.starts_with(p));
-    let name = if take(is_short) { format!("bert.{name}") } else { name };
-    let name = match name.rsplit_once('.') {
-        Some((rest, "gamma")) if take(true) => format!("{rest}.weight"),
-        Some((rest, "beta")) if take(true) => format!("{rest}.bias"),
-        _ => name,
-    };
+    let is_short = naming.groups.iter().any(|group| name.starts_with(group));
+    let name = if take(is_short) { format!("{}{name}", naming.prefix) } else { name };
+    let renamed = name.rsplit_once('.').and_then(|(rest, last)| {
+        let (_, today) = naming.renamed.iter().find(|(old, _)| *old == last)?;
+        Some(format!("{rest}.{today}"))
+    });
+    take(renamed.is_some());
+    let name = renamed.unwrap_or(name);
     (name, steps)
 }
 
-/// Whether a tensor is a counter that every BERT has and no file need hold: no weight, and the same in all of them.
-pub(super) fn is_counter(canonical: &str) -> bool {
-    ["bert.embeddings.position_ids", "bert.embeddings.token_type_ids"].contains(&canonical)
+/// Whether a tensor is a counter that every model of the family has and no file need hold: no weight, and the same in all.
+pub(super) fn is_counter(naming: &Naming, canonical: &str) -> bool {
+    naming.counters.contains(&canonical)
 }
 
 /// The layers of an encoder that a file has.
-pub(super) fn layers<'a>(names: impl Iterator<Item = &'a String>) -> usize {
-    let number = |name: &String| name.strip_prefix("bert.encoder.layer.")?.split('.').next()?.parse::<usize>().ok();
+pub(super) fn layers<'a>(naming: &Naming, names: impl Iterator<Item = &'a String>) -> usize {
+    let number = |name: &String| name.strip_prefix(naming.layers)?.split('.').next()?.parse::<usize>().ok();
     names.filter_map(number).max().map_or(0, |last| last.saturating_add(1))
 }
 
 /// The prefixes under which a file has the tensors `missing`: each with the names found under it, the most frequent first.
 pub(super) fn prefixes<'a>(
+    naming: &Naming,
     missing: &BTreeSet<&str>,
     names: impl Iterator<Item = &'a str>,
 ) -> Vec<(&'a str, BTreeMap<String, &'a str>)> {
@@ -46,7 +50,7 @@ pub(super) fn prefixes<'a>(
     for name in names {
         let starts = name.match_indices('.').map(|(dot, _)| dot + 1);
         for start in starts {
-            let (canonical, _) = canonical(&name[start..]);
+            let (canonical, _) = canonical(naming, &name[start..]);
             if missing.contains(canonical.as_str()) {
                 found.entry(&name[..start]).or_default().insert(canonical, name);
                 break;
@@ -61,6 +65,7 @@ pub(super) fn prefixes<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::family::bert::NAMING;
 
     #[test]
     fn wrappers_are_looked_past_wherever_they_are() {
@@ -77,10 +82,13 @@ mod tests {
             ("bert.encoder.layer.0._orig_mod.output.dense.weight", 1),
             ("bert.encoder.layer.0._checkpoint_wrapped_module.output.dense.weight", 1),
         ] {
-            assert_eq!(canonical(written), (name.to_string(), steps), "{written}");
+            assert_eq!(canonical(&NAMING, written), (name.to_string(), steps), "{written}");
         }
-        assert_eq!(canonical("module.embeddings.LayerNorm.gamma"), ("bert.embeddings.LayerNorm.weight".into(), 3));
-        assert_eq!(canonical("my_module.classifier.bias"), ("my_module.classifier.bias".into(), 0));
+        assert_eq!(
+            canonical(&NAMING, "module.embeddings.LayerNorm.gamma"),
+            ("bert.embeddings.LayerNorm.weight".into(), 3)
+        );
+        assert_eq!(canonical(&NAMING, "my_module.classifier.bias"), ("my_module.classifier.bias".into(), 0));
     }
 
     #[test]
@@ -93,7 +101,7 @@ mod tests {
             "other.weight",
             "student.embeddings.LayerNorm.beta",
         ];
-        let found = prefixes(&missing, names.into_iter());
+        let found = prefixes(&NAMING, &missing, names.into_iter());
         let found: Vec<(&str, usize)> = found.iter().map(|(prefix, names)| (*prefix, names.len())).collect();
         assert_eq!(found, [("student.", 3), ("teacher.net.", 1)]);
     }

@@ -1,11 +1,11 @@
-//! The named weights of a classifier: loaded, made anew, frozen.
+//! The named weights of a classifier: loaded, initialised, frozen.
 
 use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{Device, Tensor, Var};
 
 use super::{
-    BertConfig, Labels, ModelError, Names, Weights,
+    BertConfig, Init, Labels, ModelError, ModelSpec, Module, Names, Parameter, Weights,
     fit::{Entry, Fit, Said},
     weights::not_finite,
 };
@@ -16,7 +16,7 @@ use crate::{
 
 /// All weights, in transformers' order and under its names.
 pub struct Parameters {
-    names: Vec<String>,
+    spec: ModelSpec,
     tensors: BTreeMap<String, Tensor>,
     trainable: Vec<(String, Var)>,
 }
@@ -31,80 +31,34 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
 }
 
-/// Name and shape of every weight.
-pub(super) fn layout(c: &BertConfig, labels: usize) -> Vec<(String, Vec<usize>)> {
-    let (h, f) = (c.hidden_size, c.intermediate_size);
-    let mut all = Vec::new();
-    let mut add = |name: String, shape: &[usize]| all.push((name, shape.to_vec()));
-    let norm = |add: &mut dyn FnMut(String, &[usize]), name: &str| {
-        add(format!("{name}.weight"), &[h]);
-        add(format!("{name}.bias"), &[h]);
-    };
-    let linear = |add: &mut dyn FnMut(String, &[usize]), name: &str, out: usize, width: usize| {
-        add(format!("{name}.weight"), &[out, width]);
-        add(format!("{name}.bias"), &[out]);
-    };
-    add("bert.embeddings.word_embeddings.weight".into(), &[c.vocab_size, h]);
-    add("bert.embeddings.position_embeddings.weight".into(), &[c.max_position_embeddings, h]);
-    add("bert.embeddings.token_type_embeddings.weight".into(), &[c.type_vocab_size, h]);
-    norm(&mut add, "bert.embeddings.LayerNorm");
-    for i in 0..c.num_hidden_layers {
-        let layer = format!("bert.encoder.layer.{i}");
-        for name in ["query", "key", "value"] {
-            linear(&mut add, &format!("{layer}.attention.self.{name}"), h, h);
-        }
-        linear(&mut add, &format!("{layer}.attention.output.dense"), h, h);
-        norm(&mut add, &format!("{layer}.attention.output.LayerNorm"));
-        linear(&mut add, &format!("{layer}.intermediate.dense"), f, h);
-        linear(&mut add, &format!("{layer}.output.dense"), h, f);
-        norm(&mut add, &format!("{layer}.output.LayerNorm"));
-    }
-    linear(&mut add, "bert.pooler.dense", h, h);
-    linear(&mut add, "classifier", labels, h);
-    all
-}
-
 /// FNV-1a: a stream of random numbers for each name, whatever else the model holds.
 fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// A new weight as transformers makes it: normal for matrices, 1 for LayerNorm's weight, 0 for biases and padding.
-fn fresh(c: &BertConfig, name: &str, shape: &[usize], seed: u64) -> Result<Tensor, ModelError> {
-    let n: usize = shape.iter().product();
-    let mut values = vec![if name.ends_with("LayerNorm.weight") { 1.0f32 } else { 0.0 }; n];
-    if shape.len() == 2 {
-        let stream = Stream::new(seed, Purpose::Init, hash(name), 0);
+/// A new weight as transformers initialises it.
+fn fresh(c: &BertConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
+    let shape = parameter.shape.as_slice();
+    let mut values = vec![if parameter.init == Init::Ones { 1.0f32 } else { 0.0 }; parameter.len()];
+    if let Init::Normal { zero_row } = parameter.init {
+        let stream = Stream::new(seed, Purpose::Init, hash(&parameter.name), 0);
         for (i, v) in values.iter_mut().enumerate() {
             *v = (c.initializer_range * stream.normal(i as u64)) as f32;
         }
-        if name.ends_with("word_embeddings.weight") && c.pad_token_id < shape[0] {
-            values[c.pad_token_id * shape[1]..][..shape[1]].fill(0.0);
+        if let Some(row) = zero_row.filter(|row| *row < shape[0]) {
+            values[row * shape[1]..][..shape[1]].fill(0.0);
         }
     }
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
-/// Whether a parameter's name without `bert.` begins with the parts of `prefix`.
-fn begins_with(name: &str, prefix: &str) -> bool {
-    let bare = name.strip_prefix("bert.").unwrap_or(name);
-    bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// Whether a parameter is named by one of the prefixes in `freeze`.
-pub fn is_frozen(name: &str, freeze: &[String]) -> bool {
-    freeze.iter().any(|prefix| begins_with(name, prefix))
-}
-
 /// Refuses prefixes that name nothing, and those that together leave nothing to train.
-fn check_freeze(names: &[String], freeze: &[String]) -> Result<(), ModelError> {
+fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
     let refused = |message| Err(ModelError::Freeze { message });
-    if let Some(unused) = freeze.iter().find(|prefix| !names.iter().any(|name| begins_with(name, prefix))) {
-        return refused(format!(
-            "`{unused}` names no parameter; they begin with embeddings, encoder.layer.0, pooler, classifier"
-        ));
+    if let Some(unused) = freeze.iter().find(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix))) {
+        return refused(format!("`{unused}` names no parameter; they begin with {}", spec.naming().freezable));
     }
-    match names.iter().all(|name| is_frozen(name, freeze)) {
+    match spec.parameters().iter().all(|parameter| parameter.is_frozen(freeze)) {
         true => refused("every parameter is frozen: nothing is left to train".into()),
         false => Ok(()),
     }
@@ -120,14 +74,14 @@ struct Looked {
 }
 
 impl Looked {
-    /// Looks at the numbers of the parameter `name`, which is called `in_file` in the file.
-    fn look(&mut self, name: &str, in_file: &str, shape: &[usize], values: &[f32]) {
+    /// Looks at the numbers of a parameter, which is called `in_file` in the file.
+    fn look(&mut self, parameter: &Parameter, in_file: &str, values: &[f32]) {
         let bad = not_finite(values);
         if bad > 0 {
             let count = |n: usize| crate::format::count(n as u64);
             self.bad.push(format!("  {in_file}: {} of {} numbers", count(bad), count(values.len())));
         }
-        if carries_the_text(name, shape) && values.iter().all(|value| *value == 0.0) {
+        if parameter.carries_the_text() && values.iter().all(|value| *value == 0.0) {
             self.zero.push(in_file.into());
         }
     }
@@ -158,14 +112,6 @@ impl Looked {
     }
 }
 
-/// Whether all of a text goes through a parameter: where it is zero throughout, nothing of the text is left. Embeddings of positions
-/// and types may be zero, and a head may begin so.
-fn carries_the_text(name: &str, shape: &[usize]) -> bool {
-    let is_one_of_several = ["position_embeddings.", "token_type_embeddings."].iter().any(|part| name.contains(part));
-    let is_matrix = shape.len() == 2 && !is_one_of_several && !name.starts_with("classifier.");
-    (is_matrix || name.ends_with("LayerNorm.weight")) && !shape.contains(&0)
-}
-
 /// The first of many lines, and how many more there are.
 pub(super) fn some_lines(lines: &[String]) -> String {
     const SHOWN: usize = 20;
@@ -178,10 +124,10 @@ pub(super) fn some_lines(lines: &[String]) -> String {
 impl Parameters {
     /// New weights throughout, from `seed`.
     pub fn fresh(config: &BertConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
-        let layout = layout(config, labels);
-        let tensors = layout.iter().map(|(n, s)| Ok((n.clone(), fresh(config, n, s, seed)?)));
+        let spec = ModelSpec::new(config, labels);
+        let tensors = spec.parameters().iter().map(|p| Ok((p.name.clone(), fresh(config, p, seed)?)));
         let tensors = tensors.collect::<Result<_, ModelError>>()?;
-        Ok(Self { names: layout.into_iter().map(|(n, _)| n).collect(), tensors, trainable: Vec::new() })
+        Ok(Self { spec, tensors, trainable: Vec::new() })
     }
 
     /// Weights from `found` (as read from `path`); a missing pooler is made anew from `seed`, and so is a head that is missing or
@@ -198,10 +144,10 @@ impl Parameters {
         let entries = found.iter().map(|(name, tensor)| (name.as_str(), Entry::Weight(tensor.dims()))).collect();
         let fit = Fit::new(config, &labels.into(), &config.names(), &entries, path)?;
         let mut looked = Looked::default();
-        let loaded = Self::of(config, &fit, seed, |name, in_file| {
+        let loaded = Self::of(config, fit, seed, |parameter, in_file| {
             let tensor = found.remove(in_file).expect("each tensor is read once");
             crate::kernels::with_f32(&tensor, |values| {
-                looked.look(name, in_file, tensor.dims(), values);
+                looked.look(parameter, in_file, values);
                 Ok(())
             })?;
             Ok(tensor)
@@ -211,7 +157,7 @@ impl Parameters {
 
     /// The same, from a file whose tensors are read one by one.
     pub fn read(config: &BertConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
-        Self::read_as(config, &Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
+        Self::read_as(config, Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
     }
 
     /// The weights of a model that this program wrote for these labels: all of them are there.
@@ -222,14 +168,14 @@ impl Parameters {
             let problems = format!("  {name}: missing, or not for {} labels", labels.len());
             return Err(ModelError::Tensors { path: path.into(), problems });
         }
-        Ok(Self::read_as(config, &fit, &weights, 0)?.parameters)
+        Ok(Self::read_as(config, fit, &weights, 0)?.parameters)
     }
 
-    fn read_as(config: &BertConfig, fit: &Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+    fn read_as(config: &BertConfig, fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
         let mut looked = Looked::default();
-        let loaded = Self::of(config, fit, seed, |name, in_file| {
+        let loaded = Self::of(config, fit, seed, |parameter, in_file| {
             let values = weights.numbers(in_file)?;
-            looked.look(name, in_file, weights.shape(in_file), &values);
+            looked.look(parameter, in_file, &values);
             Ok(Tensor::from_vec(values, weights.shape(in_file), &Device::Cpu)?)
         })?;
         Ok(Loaded { warnings: looked.judge(weights.path())?, ..loaded })
@@ -237,27 +183,23 @@ impl Parameters {
 
     fn of(
         config: &BertConfig,
-        fit: &Fit,
+        fit: Fit,
         seed: u64,
-        mut read: impl FnMut(&str, &str) -> Result<Tensor, ModelError>,
+        mut read: impl FnMut(&Parameter, &str) -> Result<Tensor, ModelError>,
     ) -> Result<Loaded, ModelError> {
         let mut tensors = BTreeMap::new();
-        for (name, shape) in &fit.layout {
-            let tensor = match fit.source(name) {
-                Some(written) => read(name, written)?,
-                None => fresh(config, name, shape, seed)?,
-            };
-            let tensor = match &fit.rows {
-                Some(rows) if name.starts_with("classifier.") && fit.source(name).is_some() => {
+        for parameter in fit.spec.parameters() {
+            let tensor = match (fit.source(&parameter.name), &fit.rows) {
+                (None, _) => fresh(config, parameter, seed)?,
+                (Some(written), Some(rows)) if parameter.module == Module::Classifier => {
                     let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-                    tensor.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?
+                    read(parameter, written)?.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?
                 }
-                _ => tensor,
+                (Some(written), _) => read(parameter, written)?,
             };
-            tensors.insert(name.clone(), tensor);
+            tensors.insert(parameter.name.clone(), tensor);
         }
-        let names = fit.layout.iter().map(|(name, _)| name.clone()).collect();
-        let parameters = Self { names, tensors, trainable: Vec::new() };
+        let parameters = Self { spec: fit.spec, tensors, trainable: Vec::new() };
         Ok(Loaded { parameters, notes: fit.said.notes(Some(seed)), warnings: Vec::new() })
     }
 
@@ -270,18 +212,18 @@ impl Parameters {
         freeze: &[String],
         no_decay: &[String],
     ) -> Result<Said, ModelError> {
-        let (layout, said) = match weights {
+        let (spec, said) = match weights {
             Some(weights) => {
                 let fit = Fit::of_file(config, labels, &config.names(), weights)?;
-                (fit.layout, fit.said)
+                (fit.spec, fit.said)
             }
-            None => (layout(config, labels.len()), Said::default()),
+            None => (ModelSpec::new(config, labels.len()), Said::default()),
         };
-        let names: Vec<String> = layout.into_iter().map(|(name, _)| name).collect();
-        if let Some(unused) = no_decay.iter().find(|part| !names.iter().any(|name| name.contains(part.as_str()))) {
+        let names_one = |word: &String| spec.parameters().iter().any(|p| p.name.contains(word.as_str()));
+        if let Some(unused) = no_decay.iter().find(|word| !names_one(word)) {
             return Err(ModelError::NoDecay { word: unused.clone() });
         }
-        check_freeze(&names, freeze)?;
+        check_freeze(&spec, freeze)?;
         Ok(said)
     }
 
@@ -290,9 +232,9 @@ impl Parameters {
     pub fn check_numbers(config: &BertConfig, labels: &Labels, weights: &Weights) -> Result<Vec<Warning>, ModelError> {
         let fit = Fit::of_file(config, labels, &config.names(), weights)?;
         let mut looked = Looked::default();
-        for (name, shape) in &fit.layout {
-            if let Some(in_file) = fit.source(name) {
-                looked.look(name, in_file, shape, &weights.numbers(in_file)?);
+        for parameter in fit.spec.parameters() {
+            if let Some(in_file) = fit.source(&parameter.name) {
+                looked.look(parameter, in_file, &weights.numbers(in_file)?);
             }
         }
         looked.judge(weights.path())
@@ -302,10 +244,11 @@ impl Parameters {
     ///
     /// Prefixes are matched against names without `bert.`; one that matches nothing is an error.
     pub fn prepare(mut self, freeze: &[String], device: &Device) -> Result<Self, ModelError> {
-        check_freeze(&self.names, freeze)?;
-        for name in &self.names {
+        check_freeze(&self.spec, freeze)?;
+        for parameter in self.spec.parameters() {
+            let name = &parameter.name;
             let tensor = self.tensors[name].to_device(device)?;
-            if is_frozen(name, freeze) {
+            if parameter.is_frozen(freeze) {
                 self.tensors.insert(name.clone(), tensor.detach());
             } else {
                 let var = Var::from_tensor(&tensor)?;
@@ -318,7 +261,12 @@ impl Parameters {
 
     /// Refuses prefixes in `freeze` that match nothing, or leave nothing to train.
     pub fn check_frozen(&self, freeze: &[String]) -> Result<(), ModelError> {
-        check_freeze(&self.names, freeze)
+        check_freeze(&self.spec, freeze)
+    }
+
+    /// What they are.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
     }
 
     /// The weights, by name.
@@ -329,14 +277,14 @@ impl Parameters {
     /// The weight of that name.
     ///
     /// # Panics
-    /// Where the layout has no such name: an error in this program.
+    /// Where the model has no such name: an error in this program.
     pub fn get(&self, name: &str) -> Tensor {
         self.tensors[name].clone()
     }
 
     /// Every weight, in transformers' order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.names.iter().map(|name| (name.as_str(), &self.tensors[name]))
+        self.spec.parameters().iter().map(|p| (p.name.as_str(), &self.tensors[&p.name]))
     }
 
     /// The weights that training changes.

@@ -14,7 +14,7 @@ use crate::{
     engine::Engine,
     event::{Event, Outcome, Split, StepCompleted, When},
     metrics::Metric,
-    model::{DropoutPlan, Named, is_frozen},
+    model::{DropoutPlan, Named},
     plan::{CheckpointConfig, Keep, TrainConfig},
 };
 
@@ -296,9 +296,7 @@ impl Fit<'_> {
                 let score = evaluation.metrics.score(self.job.checkpoint.metric);
                 let better = self.state.best.update(score, step, self.job.train.early_stopping_min_delta);
                 if better && self.job.checkpoint.keep == Keep::Best {
-                    let all = self.engine.parameters();
-                    let trained: Vec<Named> =
-                        all.into_iter().filter(|p| !is_frozen(&p.name, &self.job.train.freeze)).collect();
+                    let trained = self.engine.trained_parameters();
                     checkpoint::write_best(&self.job.outputs.best, self.job.outputs.run, step, &trained)?;
                 }
                 self.state.stopped = self.state.best.stops(self.job.train);

@@ -10,6 +10,7 @@ mod tested;
 mod backends;
 mod compiled;
 mod emulated;
+mod memory;
 #[macro_use]
 #[path = "../engine/mod.rs"]
 mod engine;

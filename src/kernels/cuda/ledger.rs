@@ -52,8 +52,11 @@ pub struct Ledger<D: Driver> {
 }
 
 impl<D: Driver> Ledger<D> {
+    /// Bytes of the ring.
+    pub const BYTES: usize = STEPS * BYTES;
+
     pub fn new(device: &Arc<Shared<D>>) -> Self {
-        let memory = Memory::zeros(device, STEPS * BYTES);
+        let memory = Memory::zeros(device, Self::BYTES);
         Self { device: device.clone(), memory, present: 0, over: 0, asked: VecDeque::new(), last: Instant::now() }
     }
 

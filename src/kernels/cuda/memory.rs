@@ -156,8 +156,11 @@ pub struct Arena<D: Driver> {
 }
 
 impl<D: Driver> Arena<D> {
+    /// Bytes at first: a batch of some 50,000 tokens.
+    pub const BYTES: usize = 1 << 20;
+
     pub fn new(device: &Arc<Shared<D>>) -> Self {
-        let block = Memory::new(device, 1 << 20);
+        let block = Memory::new(device, Self::BYTES);
         Self { device: device.clone(), block, used: 0, outgrown: Vec::new() }
     }
 

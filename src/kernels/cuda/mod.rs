@@ -51,6 +51,21 @@ pub use memory::Buffer;
 /// dropout mask.
 pub const LIMITS: Requirements = Requirements { norm_width: 2048, head_width: 128, longest: MASK_WIDTH };
 
+/// Bytes of scratch memory at first.
+const SCRATCH: usize = 1 << 16;
+
+/// Bytes that scratch memory grows to when more is asked for.
+fn grown(bytes: usize) -> usize {
+    2 * bytes
+}
+
+/// Bytes of a device that [`Cuda`] takes beside the engine's buffers, when steps have up to so many tokens in a part.
+pub fn own_bytes(tokens: usize, width: usize, heads: usize) -> usize {
+    let largest = ops::attention::scratch_bytes(tokens, heads).max(ops::norm::scratch_bytes(tokens, width));
+    let scratch = if largest > SCRATCH { grown(largest) } else { SCRATCH };
+    Arena::<Device>::BYTES + Ledger::<Device>::BYTES + scratch
+}
+
 /// The engine's operations on a device.
 pub struct Cuda<D: Driver> {
     device: Arc<Shared<D>>,
@@ -95,7 +110,7 @@ impl<D: Driver> Cuda<D> {
     /// No memory.
     pub fn new(driver: D, factors: Factors) -> Result<Self, DeviceError> {
         let device = Arc::new(Shared::new(driver));
-        let (arena, ledger, scratch) = (Arena::new(&device), Ledger::new(&device), Memory::new(&device, 1 << 16));
+        let (arena, ledger, scratch) = (Arena::new(&device), Ledger::new(&device), Memory::new(&device, SCRATCH));
         device.health()?;
         Ok(Self { device, factors, arena, ledger, scratch })
     }
@@ -103,7 +118,7 @@ impl<D: Driver> Cuda<D> {
     /// At least so many bytes that are this call's.
     fn scratch(&mut self, bytes: usize) -> Address {
         if bytes > self.scratch.bytes() {
-            self.scratch = Memory::new(&self.device, 2 * bytes);
+            self.scratch = Memory::new(&self.device, grown(bytes));
         }
         self.scratch.address()
     }

@@ -68,6 +68,11 @@ impl<D: Driver> Cuda<D> {
     }
 }
 
+/// Bytes of scratch memory of a backward pass: two numbers for each query row of each head.
+pub(in crate::kernels::cuda) fn scratch_bytes(queries: usize, heads: usize) -> usize {
+    8 * queries * heads
+}
+
 impl<D: Driver> AttentionOps for Cuda<D> {
     fn attention(&mut self, context: &mut Buffer<D>, q: &Buffer<D>, kv: &Buffer<D>, batch: &CudaBatch, a: Attention) {
         let (p, heads) = self.attention_params(q, kv, batch, a);
@@ -84,7 +89,7 @@ impl<D: Driver> AttentionOps for Cuda<D> {
         // With all queries the three gradients lie side by side, as q, k and v do.
         let (dq, dq_half) = if first_only { dq.both(0) } else { dkv.both(0) };
         let ((dk, dk_half), (dv, dv_half)) = (dkv.both(k), dkv.both(k + a.width));
-        let stats = self.scratch(8 * queries * a.heads);
+        let stats = self.scratch(scratch_bytes(queries, a.heads));
         let d_context = d_context.at(0);
         let p = params::Attention { dq, dq_half, dk, dk_half, dv, dv_half, stats, d_context, ..p };
         self.over_queries(heads.kernels[1], heads, batch, p);

@@ -1,11 +1,11 @@
 //! The operations, one launch or a few each: a file for each file of the contract.
 
 mod activation;
-mod attention;
+pub(super) mod attention;
 mod embedding;
 mod linear;
 mod loss;
 mod memory;
-mod norm;
+pub(super) mod norm;
 mod optimizer;
 mod pooling;

@@ -12,6 +12,17 @@ use super::super::{
 /// Blocks of a norm's backward pass, whose sums are added up afterwards.
 const MOST_BLOCKS: usize = 512;
 
+/// How many rows each block of a backward pass sums up, and how many blocks there are.
+fn blocks_of(rows: usize) -> (usize, usize) {
+    let rows_of_block = rows.div_ceil(MOST_BLOCKS).max(1);
+    (rows_of_block, rows.div_ceil(rows_of_block))
+}
+
+/// Bytes of scratch memory of a backward pass: a part for each block; then what a norm without a bias adds up in vain.
+pub(in crate::kernels::cuda) fn scratch_bytes(rows: usize, width: usize) -> usize {
+    4 * (2 * blocks_of(rows).1 + 1) * width
+}
+
 impl<D: Driver> Cuda<D> {
     /// The norm's backward pass, after an embedding or after a residual connection: fills in what `p` leaves open.
     pub(super) fn norm_backward(
@@ -22,10 +33,8 @@ impl<D: Driver> Cuda<D> {
         p: params::NormBackward,
     ) {
         let (rows, width) = (p.rows as usize, norm.width);
-        let rows_of_block = rows.div_ceil(MOST_BLOCKS);
-        let blocks = rows.div_ceil(rows_of_block);
-        // A part for each block; then what a norm without a bias adds up in vain.
-        let partial = self.scratch(4 * (2 * blocks + 1) * width);
+        let (rows_of_block, blocks) = blocks_of(rows);
+        let partial = self.scratch(scratch_bytes(rows, width));
         let p = params::NormBackward { partial, rows_of_block: rows_of_block as u32, width: width as u32, ..p };
         self.launch(Kernel::NormBackward, [blocks, 1], threads_of(width), &p);
         let second = norm.bias.map_or(partial + 8 * (blocks * width) as u64, |at| gradients.out(at));

@@ -1,0 +1,148 @@
+//! How much memory a run takes, counted from the buffers that the engine allocates.
+
+use super::{
+    layout::Layout,
+    workspace::{Extent, Workspace},
+};
+use crate::{
+    kernels::cuda,
+    model::{BertConfig, ModelSpec},
+    plan::Precision,
+};
+
+/// Bytes of a value, and of one in bf16.
+const F32: u64 = 4;
+const BF16: u64 = 2;
+/// Tokens of a batch of an evaluation.
+const EVALUATION_TOKENS: usize = 2048;
+/// What the program takes beside the engine on the CPU: itself, its libraries, tokenizer and rows.
+const PROGRAM: u64 = 72 << 20;
+
+/// Where a run's buffers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the memory of the process. What is never written takes none: pages are given when they are written.
+    Host,
+    /// In the memory of a GPU, where all that is reserved is taken.
+    Gpu,
+}
+
+/// The sizes that a run's memory depends on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Load {
+    /// Tokens of the largest part of a batch that is computed at a time.
+    pub tokens: usize,
+    /// Rows of that part at most.
+    pub rows: usize,
+    /// Different tokens of a step at most.
+    pub step_words: usize,
+    /// Different tokens of the training rows.
+    pub words: usize,
+    /// Tokens of the dev and test rows, and their number.
+    pub measured: (u64, u64),
+}
+
+impl Load {
+    fn training(&self) -> Extent {
+        Extent { tokens: self.tokens, sequences: self.rows, words: self.step_words }
+    }
+
+    /// An evaluation's largest batch: as many rows of average length as fit.
+    fn evaluation(&self) -> Extent {
+        let (tokens, rows) = self.measured;
+        let share = EVALUATION_TOKENS as f64 / tokens.max(1) as f64;
+        match tokens <= EVALUATION_TOKENS as u64 {
+            true => Extent { tokens: tokens as usize, sequences: rows as usize, words: 0 },
+            false => Extent { tokens: EVALUATION_TOKENS, sequences: (rows as f64 * share).ceil() as usize, words: 0 },
+        }
+    }
+}
+
+/// Bytes that a run takes at its peak: of the process on the CPU, of the device on a GPU, where the context of the driver and what
+/// its libraries keep come on top.
+pub fn memory_bytes(config: &BertConfig, labels: usize, precision: Precision, place: Place, load: &Load) -> u64 {
+    let layout = Layout::new(config, &ModelSpec::new(config, labels));
+    let values = |config: &BertConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
+    let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
+    match place {
+        Place::Host => {
+            // Weights; gradients of all but the words; two moments of all that has a gradient.
+            let state = all + 3 * dense + 2 * (load.words * config.hidden_size) as u64;
+            let training = load.training();
+            // An evaluation fills the first layer's buffers and the last one's, as far as training does not.
+            let mut shallow = config.clone();
+            shallow.num_hidden_layers = config.num_hidden_layers.min(2);
+            let larger = training.max(load.evaluation());
+            let evaluation = values(&shallow, larger) - values(&shallow, training);
+            let mut bytes = PROGRAM + F32 * (state + values(config, training) + evaluation);
+            if precision == Precision::Bf16 {
+                // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
+                let weights: usize = layout.layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
+                let width = config.intermediate_size.max(3 * config.hidden_size);
+                bytes += BF16 * 2 * (weights + larger.tokens * width) as u64;
+            }
+            bytes
+        }
+        Place::Gpu => {
+            let extent = load.training().max(load.evaluation()).reserved();
+            let workspace = values(config, extent);
+            let state = 3 * all + dense;
+            let largest = load.tokens.max(load.evaluation().tokens);
+            let own = cuda::own_bytes(largest, config.hidden_size, config.num_attention_heads) as u64;
+            // A copy in bf16 of what is a factor of a product: the weights and most activations.
+            let copies = if precision == Precision::Bf16 { BF16 * (all + workspace) } else { 0 };
+            F32 * (state + workspace) + copies + own
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Preset;
+
+    fn rbt3() -> BertConfig {
+        let mut config = BertConfig::preset(Preset::Rbt3);
+        config.vocab_size = 21128;
+        config
+    }
+
+    fn bytes(precision: Precision, place: Place, load: Load) -> u64 {
+        memory_bytes(&rbt3(), 2, precision, place, &load)
+    }
+
+    #[test]
+    fn memory_of_the_process_grows_with_what_is_filled() {
+        let fp32 = |tokens, words, measured| {
+            bytes(Precision::Fp32, Place::Host, Load { tokens, words, measured, ..Load::default() })
+        };
+        // A word with a gradient has two moments.
+        assert_eq!(fp32(0, 11, (0, 0)) - fp32(0, 10, (0, 0)), 2 * 4 * 768);
+        // A token keeps two whole layers, the last one's keys and values, inputs and gradients.
+        let whole = 3 * 768 + 4 * 768 + 2 * 3072 + 4;
+        let token = 2 * whole + 2 * 768 + 3 * 768 + 770 + 3 * 768 + 3072;
+        assert_eq!(fp32(101, 0, (0, 0)) - fp32(100, 0, (0, 0)), 4 * token as u64);
+        // Evaluations count where they fill more than training does.
+        assert!(fp32(100, 0, (450, 9)) > fp32(100, 0, (0, 0)));
+        let rows = |rows| {
+            bytes(Precision::Fp32, Place::Host, Load { tokens: 3000, rows, measured: (4950, 99), ..Load::default() })
+        };
+        assert_eq!(rows(64), fp32(3000, 0, (0, 0)) + (rows(64) - rows(0)) + (rows(0) - fp32(3000, 0, (0, 0))));
+        // 21.2 million weights twice in two bytes, and the operands.
+        let load = Load { tokens: 1000, ..Load::default() };
+        let more = bytes(Precision::Bf16, Place::Host, load) - bytes(Precision::Fp32, Place::Host, load);
+        let biases_and_norms = 3 * (3 * 768 + 768 + 2 * 768 + 3072 + 768 + 2 * 768);
+        assert_eq!(more, 2 * (2 * (3 * 7_077_888 + biases_and_norms) + 2 * 1000 * 3072));
+    }
+
+    /// On a GPU, moments of all words and a quarter more than the largest batch.
+    #[test]
+    fn a_gpu_takes_all_that_is_reserved() {
+        let gpu = |tokens| bytes(Precision::Fp32, Place::Gpu, Load { tokens, ..Load::default() });
+        let layout = Layout::new(&rbt3(), &ModelSpec::new(&rbt3(), 2));
+        let state = 4 * (3 * layout.len + layout.dense) as u64;
+        assert_eq!(gpu(0), state + cuda::own_bytes(0, 768, 12) as u64);
+        let of_1000 = Workspace::values(&rbt3(), 2, Extent { tokens: 1250, ..Extent::default() });
+        assert_eq!(gpu(1000), state + 4 * of_1000 as u64 + cuda::own_bytes(1000, 768, 12) as u64);
+    }
+}

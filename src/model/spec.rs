@@ -1,0 +1,328 @@
+//! The parameters of a model as one table: what each is for, what it is called, its shape, how it is initialised.
+//!
+//! A family (`family/`) lists its modules; everything else reads this table: the loader, the initialisation, `train.freeze`, the
+//! engine's layout, candle's reference and the cost model. Nothing outside a family knows a tensor's name.
+
+use std::collections::BTreeMap;
+
+use super::{BertConfig, family};
+
+/// A module of an encoder classifier, by what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Module {
+    /// The embedding table of tokens.
+    Words,
+    /// The embedding table of positions.
+    Positions,
+    /// The embedding table of token types.
+    TokenTypes,
+    /// The norm of the sum of the embeddings.
+    EmbeddingNorm,
+    /// A module of the encoder layer of this number, from 0 on.
+    Layer(usize, LayerModule),
+    /// The dense layer of the head, before its tanh.
+    Pooler,
+    /// The last layer of the head: a row for each label.
+    Classifier,
+}
+
+/// A module of an encoder layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LayerModule {
+    /// Queries of attention.
+    Query,
+    /// Keys.
+    Key,
+    /// Values.
+    Value,
+    /// The dense layer after attention.
+    AttentionOutput,
+    /// The norm after it.
+    AttentionNorm,
+    /// The first dense layer of the feed-forward network.
+    FfnUp,
+    /// The second.
+    FfnDown,
+    /// The norm after it.
+    FfnNorm,
+}
+
+impl Module {
+    /// Whether it belongs to the head: a checkpoint of the encoder alone does not have it.
+    pub fn is_head(self) -> bool {
+        matches!(self, Self::Pooler | Self::Classifier)
+    }
+}
+
+/// What a module computes, with its sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A table: weight `[rows, width]`.
+    Table {
+        /// Rows.
+        rows: usize,
+        /// Width.
+        width: usize,
+        /// A row that begins as zeros.
+        zero_row: Option<usize>,
+    },
+    /// An affine map: weight `[out, width]`, bias `[out]`.
+    Linear {
+        /// Width of its output.
+        out: usize,
+        /// Width of its input.
+        width: usize,
+    },
+    /// A norm: weight and bias `[width]`.
+    Norm {
+        /// Width.
+        width: usize,
+    },
+}
+
+impl Kind {
+    fn parts(self) -> Vec<(Part, Vec<usize>, Init)> {
+        match self {
+            Self::Table { rows, width, zero_row } => {
+                vec![(Part::Weight, vec![rows, width], Init::Normal { zero_row })]
+            }
+            Self::Linear { out, width } => vec![
+                (Part::Weight, vec![out, width], Init::Normal { zero_row: None }),
+                (Part::Bias, vec![out], Init::Zeros),
+            ],
+            Self::Norm { width } => {
+                vec![(Part::Weight, vec![width], Init::Ones), (Part::Bias, vec![width], Init::Zeros)]
+            }
+        }
+    }
+
+    /// How many values its parameters have. Exact for all sizes.
+    fn values(self) -> u128 {
+        let wide = |n: usize| n as u128;
+        match self {
+            Self::Table { rows, width, .. } => wide(rows) * wide(width),
+            Self::Linear { out, width } => wide(out) * wide(width) + wide(out),
+            Self::Norm { width } => 2 * wide(width),
+        }
+    }
+}
+
+/// A tensor of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The weight.
+    Weight,
+    /// The bias.
+    Bias,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Bias => "bias",
+        }
+    }
+}
+
+/// How a new parameter begins, as in transformers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// Normal with mean 0 and the config's `initializer_range` as standard deviation.
+    Normal {
+        /// A row of zeros, where the table has it.
+        zero_row: Option<usize>,
+    },
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+}
+
+/// A parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// The module that it belongs to.
+    pub module: Module,
+    /// Which of the module's tensors it is.
+    pub part: Part,
+    /// transformers' name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// How it begins in a new model.
+    pub init: Init,
+    /// What `train.freeze` leaves out of the name.
+    prefix: &'static str,
+}
+
+impl Parameter {
+    /// How many values it has.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether one of the prefixes in `train.freeze` names it: in whole parts, without the encoder's own prefix.
+    pub fn is_frozen(&self, freeze: &[String]) -> bool {
+        freeze.iter().any(|prefix| self.begins_with(prefix))
+    }
+
+    /// Whether its name without the encoder's prefix begins with the parts of `prefix`.
+    pub fn begins_with(&self, prefix: &str) -> bool {
+        let name = self.name.strip_prefix(self.prefix).unwrap_or(&self.name);
+        name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// Whether all of a text goes through it: where it is zero throughout, nothing of the text is left. Embeddings of positions
+    /// and types may be zero, and the classifier may begin so.
+    pub fn carries_the_text(&self) -> bool {
+        let is_one_of_several = matches!(self.module, Module::Positions | Module::TokenTypes | Module::Classifier);
+        self.part == Part::Weight && !is_one_of_several && !self.is_empty()
+    }
+}
+
+/// How files name a family's tensors.
+#[derive(Debug)]
+pub struct Naming {
+    /// What a model with a head puts before the names of the encoder; a file of the encoder alone does not.
+    pub prefix: &'static str,
+    /// What the encoder's names begin with after that.
+    pub groups: &'static [&'static str],
+    /// What precedes the number of a layer.
+    pub layers: &'static str,
+    /// Last parts of names in old files, and what they are called today.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// Tensors that every model of the family has and no file need hold.
+    pub counters: &'static [&'static str],
+    /// What names in `train.freeze` begin with, for messages.
+    pub freezable: &'static str,
+}
+
+/// All parameters of a classifier, in transformers' order.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    parameters: Vec<Parameter>,
+    by_role: BTreeMap<(Module, Part), usize>,
+    naming: &'static Naming,
+}
+
+impl ModelSpec {
+    /// For a classifier of this shape with so many labels.
+    pub fn new(config: &BertConfig, labels: usize) -> Self {
+        let naming = &family::bert::NAMING;
+        let layers = (0..config.num_hidden_layers).flat_map(|layer| family::bert::layer(config, layer));
+        let modules = family::bert::embeddings(config).into_iter().chain(layers);
+        let modules = modules.chain(family::bert::head(config, labels));
+        let parameters: Vec<Parameter> = modules
+            .flat_map(|(module, kind)| {
+                let name = family::bert::name(module);
+                kind.parts().into_iter().map(move |(part, shape, init)| Parameter {
+                    module,
+                    part,
+                    name: format!("{name}.{}", part.name()),
+                    shape,
+                    init,
+                    prefix: naming.prefix,
+                })
+            })
+            .collect();
+        let by_role = parameters.iter().enumerate().map(|(i, p)| ((p.module, p.part), i)).collect();
+        Self { parameters, by_role, naming }
+    }
+
+    /// How many values the parameters of such a classifier have, without listing them: exact for sizes beyond all bounds.
+    pub fn count(config: &BertConfig, labels: usize) -> u128 {
+        let values = |modules: Vec<(Module, Kind)>| modules.into_iter().map(|(_, kind)| kind.values()).sum::<u128>();
+        let layer = values(family::bert::layer(config, 0));
+        values(family::bert::embeddings(config))
+            + layer * config.num_hidden_layers as u128
+            + values(family::bert::head(config, labels))
+    }
+
+    /// Every parameter, in transformers' order.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// A module's weight or bias; none where the family has none.
+    pub fn find(&self, module: Module, part: Part) -> Option<&Parameter> {
+        self.by_role.get(&(module, part)).map(|&i| &self.parameters[i])
+    }
+
+    /// A module's weight or bias.
+    ///
+    /// # Panics
+    /// Where the family has no such parameter: an error in this program.
+    pub fn get(&self, module: Module, part: Part) -> &Parameter {
+        self.find(module, part).unwrap_or_else(|| panic!("no {part:?} of {module:?} in this model"))
+    }
+
+    /// The parameters of a module.
+    pub fn of(&self, module: Module) -> impl Iterator<Item = &Parameter> {
+        [Part::Weight, Part::Bias].into_iter().filter_map(move |part| self.find(module, part))
+    }
+
+    /// How files name the tensors.
+    pub fn naming(&self) -> &'static Naming {
+        self.naming
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Preset;
+
+    #[test]
+    fn the_count_is_that_of_the_listed_parameters() {
+        for preset in Preset::ALL {
+            let config = BertConfig::preset(preset);
+            let listed: usize = ModelSpec::new(&config, 3).parameters().iter().map(Parameter::len).sum();
+            assert_eq!(ModelSpec::count(&config, 3), listed as u128, "{preset:?}");
+        }
+    }
+
+    /// The published size of rbt3 is 38 million parameters; PyTorch counts 38,478,338 with two labels.
+    #[test]
+    fn parameters_are_those_of_the_published_model() {
+        let mut config = BertConfig::preset(Preset::Rbt3);
+        config.vocab_size = 21128;
+        assert_eq!(ModelSpec::count(&config, 2), 38_478_338);
+    }
+
+    #[test]
+    fn each_role_and_each_name_is_there_once() {
+        let spec = ModelSpec::new(&BertConfig::preset(Preset::Tiny), 2);
+        let names: std::collections::BTreeSet<&str> = spec.parameters().iter().map(|p| p.name.as_str()).collect();
+        assert_eq!((names.len(), spec.by_role.len()), (spec.parameters().len(), spec.parameters().len()));
+        // 3 tables and a norm; 6 linear maps and 2 norms in each of 2 layers; pooler and classifier.
+        assert_eq!(spec.parameters().len(), 3 + 2 + 2 * 16 + 4);
+        assert_eq!(
+            spec.get(Module::Layer(1, LayerModule::FfnUp), Part::Weight).name,
+            "bert.encoder.layer.1.intermediate.dense.weight"
+        );
+    }
+
+    #[test]
+    fn freeze_matches_whole_parts_without_the_prefix() {
+        let spec = ModelSpec::new(&BertConfig::preset(Preset::Tiny), 2);
+        let query = spec.get(Module::Layer(1, LayerModule::Query), Part::Weight);
+        for (prefix, expected) in [
+            ("encoder", true),
+            ("encoder.layer.1", true),
+            ("encoder.layer.1.attention.self.query.weight", true),
+            ("encoder.layer.0", false),
+            ("encoder.lay", false),
+            ("bert.encoder", false),
+            ("classifier", false),
+        ] {
+            assert_eq!(query.is_frozen(&[prefix.to_string()]), expected, "{prefix}");
+        }
+        assert!(spec.get(Module::Classifier, Part::Bias).is_frozen(&["classifier".into()]));
+    }
+}

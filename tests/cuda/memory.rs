@@ -1,0 +1,37 @@
+//! The estimate of a GPU run's memory against what the engine allocates on the device.
+
+use taper::{
+    engine::{Engine, Explicit, Load, Place, memory_bytes},
+    kernels::cuda::{Cuda, Factors},
+    plan::Precision,
+};
+
+use crate::{
+    backends::emulated,
+    engine::support::{Shape, VOCAB, recipe},
+};
+
+#[test]
+fn the_estimate_is_what_is_allocated() {
+    let shape = Shape { layers: 3, heads: 4, d: 12, intermediate: 192, lengths: vec![150, 60, 10], ..Shape::SMALL };
+    for (factors, precision, least) in [
+        (Factors::F32, Precision::Fp32, 1.0),
+        (Factors::Tf32, Precision::Tf32, 1.0),
+        (Factors::Bf16, Precision::Bf16, 0.75),
+    ] {
+        let Some(device) = emulated() else { return };
+        let backend = Cuda::new(device.clone(), factors).expect("a backend");
+        let mut engine = Explicit::new(backend, &shape.config(), shape.parameters(), &recipe()).expect("an engine");
+        let batches = [shape.batch()];
+        let mut words = batches[0].ids.clone();
+        words.sort_unstable();
+        words.dedup();
+        engine.step(&batches, &shape.targets(&batches), shape.plan(), 1e-3).expect("a step");
+        let used = device.used() as u64;
+        let load = Load { tokens: 220, rows: 3, step_words: words.len(), words: VOCAB, measured: (0, 0) };
+        let estimate = memory_bytes(&shape.config(), shape.labels, precision, Place::Gpu, &load);
+        let share = used as f64 / estimate as f64;
+        // In bf16 not every buffer has a copy; the estimate counts one for each.
+        assert!((least..=1.0).contains(&share), "{precision:?}: {used} bytes are allocated, {estimate} estimated");
+    }
+}
