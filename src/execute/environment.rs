@@ -19,6 +19,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         git_commit: git_commit(),
         platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: processor_of(device, run.config.train.precision),
+        instructions: instructions(device, run.config.train.precision),
         device: device.into(),
         gpu: device.parse().ok().and_then(DeviceChoice::gpu_name).unwrap_or_default(),
         threads: super::threads() as u32,
@@ -49,8 +50,12 @@ pub fn processor() -> String {
 
 /// The processor's name and, where it does the arithmetic, the instructions it does it with: `AMD EPYC 9654, avx512`.
 fn processor_of(device: &str, precision: Precision) -> String {
-    let used = if device == "cpu" { kernels::instructions(precision == Precision::Bf16) } else { String::new() };
-    [name(), used].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    [name(), instructions(device, precision)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// The instructions of the processor that do the arithmetic; none where another device does it.
+fn instructions(device: &str, precision: Precision) -> String {
+    if device == "cpu" { kernels::instructions(precision == Precision::Bf16) } else { String::new() }
 }
 
 /// The processor's name, as far as the system tells.

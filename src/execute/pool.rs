@@ -216,7 +216,7 @@ impl Drop for Worker {
     }
 }
 
-/// What became of a worker, from its exit status and its last words.
+/// What became of a worker, from its exit status and its last words. The first line of the message says it; the words follow.
 fn autopsy(status: io::Result<ExitStatus>, words: &str, killed_for_memory: bool) -> (FailureKind, String) {
     let (how, signal) = match status {
         Ok(status) => (ended(status), signal(status)),
@@ -225,7 +225,7 @@ fn autopsy(status: io::Result<ExitStatus>, words: &str, killed_for_memory: bool)
     let words = words.trim();
     // What Rust says when it cannot allocate, and what the kernel does when nobody can.
     let memory = words.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
-    let said = if words.is_empty() { String::new() } else { format!("; its last words:\n{words}") };
+    let said = if words.is_empty() { String::new() } else { format!("\nits last words:\n{words}") };
     match memory {
         true => (FailureKind::Oom, format!("memory ran out: its worker {how}{said}")),
         false => (FailureKind::Crashed, format!("its worker {how}{said}")),
@@ -315,7 +315,7 @@ mod tests {
         };
         let (kind, text) = ended("echo \"thread 'main' panicked at x.rs\" >&2; exit 101", false);
         assert_eq!(kind, FailureKind::Crashed);
-        assert_eq!(text, "its worker ended with exit code 101; its last words:\nthread 'main' panicked at x.rs");
+        assert_eq!(text, "its worker ended with exit code 101\nits last words:\nthread 'main' panicked at x.rs");
         assert_eq!(ended("kill -9 $$", false), (FailureKind::Crashed, "its worker was killed (signal 9)".into()));
         let (kind, text) = ended("kill -9 $$", true);
         assert_eq!((kind, text.starts_with("memory ran out: ")), (FailureKind::Oom, true));

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/006.sql"),
     include_str!("migrations/007.sql"),
     include_str!("migrations/008.sql"),
+    include_str!("migrations/009.sql"),
 ];
 
 impl Store {
@@ -371,6 +372,31 @@ mod tests {
         // Stored as 0.5 once; of the matrix it is the mean of 6/7 and 0.
         assert_eq!(eval.metrics.get(Metric::MacroF1), 3.0 / 7.0);
         assert_eq!(store.notes("k").unwrap().len(), 1);
+    }
+
+    /// Before version 9 the message alone told that a run waits for others.
+    #[test]
+    fn a_run_that_waited_waits_after_the_migration() {
+        let folder = folder();
+        let old = Connection::open(folder.path().join(FILE)).unwrap();
+        MIGRATIONS[..8].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+        old.pragma_update(None, "user_version", 8).unwrap();
+        for (key, state, message) in [
+            ("a", "interrupted", Some("waits at step 7 for the runs it is compared with")),
+            ("b", "interrupted", None),
+            ("c", "failed", Some("waits at step 7 for the runs it is compared with")),
+        ] {
+            old.execute(
+                "INSERT INTO runs (key, name, experiment, state, message, config, labels, total_steps, at_step, steps, created_at)
+                 VALUES (?1, ?1, 'e', ?2, ?3, ?4, '[]', 10, 0, 0, 1.5)",
+                rusqlite::params![key, state, message, serde_json::to_string(&config()).unwrap()],
+            )
+            .unwrap();
+        }
+        drop(old);
+        let store = Store::open(folder.path()).unwrap();
+        let waits = ["a", "b", "c"].map(|key| store.run(key).unwrap()).map(|run| (run.waits_at, run.waits()));
+        assert_eq!(waits, [(Some(7), true), (None, false), (None, false)]);
     }
 
     #[test]

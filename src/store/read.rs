@@ -385,6 +385,7 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         // NULL is a NaN once there are steps.
         last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
         checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),
+        waits_at: row.get::<_, Option<Count>>("waits_at")?.map(|step| step.0),
         weights_sha256: row.get("weights_sha256")?,
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,

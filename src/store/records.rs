@@ -39,6 +39,10 @@ pub struct Environment {
     pub platform: String,
     /// Processor and, where it did the arithmetic, the instructions used: `AMD EPYC 9654, avx512`.
     pub cpu: String,
+    /// The instructions that did the arithmetic on the CPU; empty on other devices, and in records of earlier versions, which
+    /// have them at the end of `cpu` alone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub instructions: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,
     /// The GPU that did the arithmetic: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version that
@@ -115,6 +119,9 @@ pub struct RunRecord {
     pub last_loss: Option<f64>,
     /// Step of the checkpoint that it would go on from.
     pub checkpoint_step: Option<u64>,
+    /// Step at which its sweep holds it until the runs that it is compared with are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_at: Option<u64>,
     /// SHA-256 over the weights that were kept, in hex; none before it completed.
     pub weights_sha256: Option<String>,
     /// Unix time, in seconds.
@@ -130,12 +137,9 @@ pub struct RunRecord {
 impl RunRecord {
     /// Whether it was interrupted by its sweep, at a step where it waits for the runs that it is compared with.
     pub fn waits(&self) -> bool {
-        self.state == RunState::Interrupted && self.message.as_deref().is_some_and(|m| m.starts_with(WAITS))
+        self.state == RunState::Interrupted && self.waits_at.is_some()
     }
 }
-
-/// How the message of a run begins that waits for others.
-pub(super) const WAITS: &str = "waits at step";
 
 /// One evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]

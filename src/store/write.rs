@@ -5,9 +5,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
     columns::{Count, Json, Real, Tag},
-    plans,
-    records::WAITS,
-    unix_time,
+    plans, unix_time,
 };
 use crate::{
     event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
@@ -220,8 +218,9 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
             Outcome::Interrupted | Outcome::Retried => set_state(tx, key, RunState::Interrupted, None, None)?,
             Outcome::Paused { step } => {
-                let message = format!("{WAITS} {step} for the runs it is compared with");
+                let message = format!("waits at step {step} for the runs it is compared with");
                 set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
+                tx.execute("UPDATE runs SET waits_at = ?2 WHERE key = ?1", params![key, Count(*step)])?;
             }
             Outcome::Pruned { reason } => set_state(tx, key, RunState::Pruned, None, Some(reason))?,
             Outcome::Failed { kind, message } => set_state(tx, key, RunState::Failed, Some(*kind), Some(message))?,
@@ -358,7 +357,7 @@ fn set_state(
 ) -> rusqlite::Result<()> {
     let ended = !matches!(state, RunState::Pending | RunState::Running);
     tx.execute(
-        "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5 WHERE key = ?1",
+        "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5, waits_at = NULL WHERE key = ?1",
         params![key, Tag(state), failure.map(Tag), message, ended.then(unix_time)],
     )?;
     if state == RunState::Completed {

@@ -272,6 +272,7 @@ impl Recipe {
         let total = steps.len() as u64;
         RunInput {
             run: RunRecord {
+                waits_at: None,
                 key: format!("{:016x}{:048x}", self.stream(5).at(0), self.seed),
                 name: self.name.clone(),
                 experiment: "rbt3-waimai".into(),
@@ -361,6 +362,7 @@ fn environment() -> Environment {
         git_commit: Some("910d2c2f3b5b76c4aef48ecf8cb3abaafe960f09".into()),
         platform: "linux x86_64".into(),
         cpu: "Example CPU @ 2.60GHz".into(),
+        instructions: String::new(),
         device: "cpu".into(),
         gpu: String::new(),
         threads: 2,

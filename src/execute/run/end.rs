@@ -82,7 +82,7 @@ impl Command<'_, '_> {
         kind: FailureKind,
         message: &str,
     ) -> Result<bool, ExecuteError> {
-        let first_line = message.lines().next().unwrap_or_default().trim_end_matches("; its last words:").to_string();
+        let first_line = message.lines().next().unwrap_or_default().to_string();
         let note = match kind {
             FailureKind::Oom if self.was_crowded_out(slot, place) => {
                 format!("{first_line}; other runs were on {} beside it: tried again alone", self.pool.device(slot))

@@ -40,7 +40,7 @@ pub fn compare(
     }
     let bitwise = made_with.device == "cpu" && here.device == "cpu";
     let instructions = kernels::instructions(precision == Precision::Bf16);
-    if bitwise && !has(&made_with.cpu, &instructions) {
+    if bitwise && !has(made_with, &instructions) {
         problems.push(format!(
             "it was made on a processor with other instructions ({}), which round elsewhere; here are {instructions}: verify \
              it on a processor like that one",
@@ -69,10 +69,15 @@ pub fn compare(
     Ok(((!bitwise).then_some(TOLERANCE), notes))
 }
 
-/// Whether a processor, as the environment describes it, worked with just these instructions.
-fn has(cpu: &str, instructions: &str) -> bool {
-    // Runs of before it was written down: only the comparison can tell.
-    cpu.is_empty() || cpu == instructions || cpu.ends_with(&format!(", {instructions}"))
+/// Whether a run's processor worked with just these instructions.
+fn has(made_with: &Environment, instructions: &str) -> bool {
+    match (made_with.instructions.as_str(), made_with.cpu.as_str()) {
+        // Before anything was recorded: only the comparison can tell.
+        ("", "") => true,
+        // As earlier versions recorded it.
+        ("", cpu) => cpu == instructions || cpu.ends_with(&format!(", {instructions}")),
+        (recorded, _) => recorded == instructions,
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +109,10 @@ mod tests {
             assert!(error.contains(words), "no `{words}` in {error}");
         }
         assert_eq!(compare(&here(), &here(), Precision::Fp32).unwrap(), (None, vec![]));
+        // What was recorded by itself counts, and not how the processor is called.
+        let recorded = |instructions: &str| Environment { instructions: instructions.into(), ..here() };
+        assert!(compare(&recorded(&kernels::instructions(false)), &here(), Precision::Fp32).is_ok());
+        assert!(compare(&recorded("sse2"), &here(), Precision::Fp32).is_err());
     }
 
     #[test]
