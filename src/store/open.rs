@@ -242,12 +242,14 @@ fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 /// Refuses a database that this taper cannot bring up to date: of a newer one, or of another program. Tells the version.
 pub(super) fn check_version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
     let sql = |error| StoreError::sql(path, error);
-    let (found, known) = (version(conn).map_err(sql)?, MIGRATIONS.len() as i64);
+    // Both at one moment: another process may be creating the tables.
+    let moment = conn.unchecked_transaction().map_err(sql)?;
+    let (found, known) = (version(&moment).map_err(sql)?, MIGRATIONS.len() as i64);
     if found > known {
         return Err(StoreError::Newer { path: path.into(), found, known });
     }
     // A version counts migrations, each of which is applied with its number or not at all.
-    let tables = if found > 0 { Vec::new() } else { tables(conn).map_err(sql)? };
+    let tables = if found > 0 { Vec::new() } else { tables(&moment).map_err(sql)? };
     match found < 0 || !tables.is_empty() {
         true => Err(StoreError::Foreign { path: path.into(), tables }),
         false => Ok(found),
