@@ -145,7 +145,7 @@ fn verify_tells_the_same_from_what_differs_and_from_what_cannot_be_compared() {
 
     let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
     fs::write(place.path("rows.csv"), rows.replacen('快', "慢", 1)).expect("other rows");
-    place.sql("UPDATE runs SET environment = json_set(environment, '$.numerics', 1, '$.cpu', 'Abacus, beads')");
+    place.sql("UPDATE runs SET environment = json_set(environment, '$.numerics', 1, '$.cpu', 'Abacus, beads', '$.instructions', 'beads')");
     let (code, said) = place.says(&["verify", &other]);
     assert_eq!(code, 2, "{said}");
     for words in ["version 1 of the engine's arithmetic", "the data file is not what it was", "Abacus, beads"] {

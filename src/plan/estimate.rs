@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn costs_follow_rows_epochs_and_evaluations() {
-        let lengths = Lengths { train: &[4, 6, 8], test: &[5], ..Lengths::default() };
+        let lengths = Lengths { train: &[4, 6, 8], test: &[5], dev: &[] };
         let one = estimate(&config(1, Keep::Last), &RBT3, lengths, Machine { rate: Some(1e9), ..Machine::default() });
         assert_eq!((one.steps, one.tokens), (2, 18));
         let train: f64 = [4, 6, 8].map(|s| RBT3.forward_flop(s)).iter().sum();
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn disk_follows_what_is_kept() {
-        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5], ..Lengths::default() };
+        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5] };
         let disk = |keep| {
             let e = estimate(&config(3, keep), &RBT3, lengths, Machine::default());
             (e.disk_bytes, e.kept_bytes)
