@@ -365,7 +365,7 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
             std::thread::sleep(Duration::from_millis(5)); // its worker is about to end
         }
     }
-    for (damaged, said) in [(&state, "goes on from the checkpoint before"), (&before, "begins again")] {
+    for (damaged, said) in [(&state, "resumes from the previous checkpoint"), (&before, "begins again")] {
         let whole = fs::read(damaged).expect("a checkpoint");
         fs::write(damaged, &whole[..whole.len() - 100]).expect("one cut short");
         if damaged == &before {

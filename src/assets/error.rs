@@ -20,7 +20,7 @@ pub enum AssetError {
     #[error("{} is a folder; name the csv, tsv, jsonl or parquet file in it", .0.display())]
     NotAFile(PathBuf),
     /// Files that a model needs, all of them.
-    #[error("{place} is no complete model: it lacks {}", .missing.join(" and "))]
+    #[error("{place} is not a complete model: it lacks {}", .missing.join(" and "))]
     Incomplete {
         /// Folder or repository.
         place: String,

@@ -39,7 +39,7 @@ impl Failure {
             Self::Network(why) => why.clone(),
             Self::Timeout => "nothing came for too long".into(),
             Self::Cut { done, total } => {
-                format!("the connection broke after {done} of {total} bytes, where the next attempt goes on")
+                format!("the connection broke after {done} of {total} bytes, where the next attempt continues")
             }
             Self::WebPage => "it answers with a web page".into(),
             Self::Odd(why) => why.clone(),

@@ -93,7 +93,7 @@ impl<'a> Hub<'a> {
             let tag = answer.header("x-linked-etag").or(answer.header("etag"));
             let tag = tag.map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_string());
             let Some(tag) = tag.filter(|tag| is_name(tag)) else {
-                return Err(Failure::Odd("it states no entity tag, so it is no hub (HF_ENDPOINT)".into()));
+                return Err(Failure::Odd("it states no entity tag, so it is not a hub (HF_ENDPOINT)".into()));
             };
             let linked = answer.header("x-linked-size").and_then(|text| text.trim().parse().ok());
             let own = answer.length().filter(|_| answer.status < 300);
@@ -193,7 +193,7 @@ impl Repository for Hub<'_> {
         let info = net.ask(self.repo, request, Answer::json)?;
         let revision = info["sha"].as_str().unwrap_or_default().to_string();
         let Some(siblings) = info["siblings"].as_array().filter(|_| is_hex(&revision, 40)) else {
-            return Err(Failure::Odd("it names no commit and no files, so it is no hub (HF_ENDPOINT)".into()));
+            return Err(Failure::Odd("it names no commit and no files, so it is not a hub (HF_ENDPOINT)".into()));
         };
         let file = |sibling: &Value| {
             let sha256 = sibling["lfs"]["sha256"].as_str().filter(|digest| is_hex(digest, 64));

@@ -152,7 +152,7 @@ mod tests {
         fs::write(dir.path().join("model-2.safetensors"), "3").unwrap();
         assert_ne!(model(dir.path()).unwrap().digest, whole.digest);
         fs::write(dir.path().join("model.safetensors.index.json"), "{}").unwrap();
-        assert!(model(dir.path()).unwrap_err().to_string().contains("no list of weight files"));
+        assert!(model(dir.path()).unwrap_err().to_string().contains("not a list of weight files"));
 
         let pickles = folder(&[("config.json", "{}"), ("pytorch_model.bin.index.json", "{}"), ("vocab.txt", "")]);
         let message = model(pickles.path()).unwrap_err().to_string();

@@ -197,7 +197,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         }
     }
     let groups = [
-        (names, "predict one class, or are no better than always answering the commonest label"),
+        (names, "predict one class, or are no better than always answering the most common label"),
         (
             astray,
             "end with a training loss far above that of guessing: training diverges; try a smaller train.lr, a warmup, or \

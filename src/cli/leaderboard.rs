@@ -124,7 +124,7 @@ fn footnotes(shown: &[Trial], tested: bool, intervals: bool) -> Vec<&'static str
     let means: Vec<Mean> = shown.iter().flat_map(cells).flatten().flatten().collect();
     let mut notes = interval_notes(means.iter());
     if shown.iter().any(|trial| trial.warned > 0) {
-        notes.push("! predicts one class, or is no better than always answering the commonest label");
+        notes.push("! predicts one class, or is no better than always answering the most common label");
     }
     notes
 }

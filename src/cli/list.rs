@@ -169,7 +169,7 @@ impl List {
             }
         }
         if experiments.iter().all(|listed| listed.runs().next().is_none()) {
-            output::error(if self.state.is_empty() { "no runs" } else { "no runs in such a state" });
+            output::error(if self.state.is_empty() { "no runs" } else { "no runs in that state" });
         }
         if let Some(wanted) = &self.experiment {
             for warning in store.experiment(&common::experiment(store, wanted)?)?.warnings {
@@ -345,9 +345,9 @@ impl Seen {
         header.extend(has_dev.then_some(if wide { "dev accuracy" } else { "dev" }));
         header.extend(has_test.then_some(if wide { "test accuracy" } else { "test" }));
         if usual {
-            header.extend(["begun", "time"]);
+            header.extend(["started", "time"]);
         }
-        out.fitted(&header, rows, &["time", "begun", "last step's loss", "steps", "test accuracy", "test", "state"])
+        out.fitted(&header, rows, &["time", "started", "last step's loss", "steps", "test accuracy", "test", "state"])
     }
 }
 

@@ -299,8 +299,8 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let train_counts = dataset.class_counts(&splits.train);
     let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
     let commonest = match train_counts.iter().filter(|count| **count == train_counts[always]).count() {
-        1 => "the commonest label",
-        _ => "one of the commonest labels",
+        1 => "the most common label",
+        _ => "one of the most common labels",
     };
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
     let gives: Vec<String> = measured

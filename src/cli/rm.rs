@@ -61,7 +61,7 @@ impl Rm {
             None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
         };
         if !self.state.is_empty() && chosen.runs.is_empty() && !out.json {
-            output::error("no runs in such a state");
+            output::error("no runs in that state");
             return Ok(ExitCode::SUCCESS);
         }
         let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();

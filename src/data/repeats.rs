@@ -24,7 +24,7 @@ pub(super) struct Repeats {
     rows: u64,
     /// Lines of the first of them.
     lines: Vec<u64>,
-    /// Of them, the most that can be right: the rows of each text's commonest label.
+    /// Of them, the most that can be right: the rows of each text's most common label.
     right: u64,
 }
 

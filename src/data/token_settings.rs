@@ -410,7 +410,7 @@ impl Settings {
                     || ["additional_special_tokens", "extra_special_tokens"].contains(&key.as_str());
                 if !known {
                     if says_something(&value) {
-                        self.notes.push(format!("{SPECIAL_MAP}: `{key}` is no special token: it has no effect"));
+                        self.notes.push(format!("{SPECIAL_MAP}: `{key}` is not a special token: it has no effect"));
                     }
                     continue;
                 }

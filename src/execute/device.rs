@@ -46,8 +46,8 @@ impl FromStr for DeviceChoice {
             ("auto", "0") => Ok(Self::Auto),
             ("cpu", "0") => Ok(Self::Cpu),
             ("metal", "0") => Ok(Self::Metal),
-            ("cuda", n) => n.parse().map(Self::Cuda).map_err(|_| format!("`{n}` is no device number")),
-            _ => Err(format!("`{text}` is no device; expected auto, cpu, cuda, cuda:N or metal")),
+            ("cuda", n) => n.parse().map(Self::Cuda).map_err(|_| format!("`{n}` is not a device number")),
+            _ => Err(format!("`{text}` is not a device; expected auto, cpu, cuda, cuda:N or metal")),
         }
     }
 }

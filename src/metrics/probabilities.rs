@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Probabilities {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Probabilities, A::Error> {
                 let mut most = Vec::new();
                 while let Some((id, p)) = map.next_entry::<String, Option<f32>>()? {
-                    let id = id.parse().map_err(|_| de::Error::custom(format!("`{id}` is no label id")))?;
+                    let id = id.parse().map_err(|_| de::Error::custom(format!("`{id}` is not a label id")))?;
                     most.push((id, p.unwrap_or(f32::NAN)));
                 }
                 Ok(Probabilities(Held::Most(most)))

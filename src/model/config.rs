@@ -166,7 +166,7 @@ impl BertConfig {
             sizes;
         if !hidden_size.is_multiple_of(num_attention_heads) {
             return Err(format!(
-                "`hidden_size` {hidden_size} is no multiple of `num_attention_heads` {num_attention_heads}"
+                "`hidden_size` {hidden_size} is not a multiple of `num_attention_heads` {num_attention_heads}"
             ));
         }
         let hidden_dropout = keys.share("hidden_dropout_prob", 0.1)?;
@@ -311,7 +311,7 @@ impl BertConfig {
             (Some(Value::Object(map)), _) => {
                 ("id2label", map.iter().map(|(id, name)| (id.parse().ok(), text(name))).collect())
             }
-            (Some(_), _) => return Names::Odd("id2label is no object".into()),
+            (Some(_), _) => return Names::Odd("id2label is not an object".into()),
             (None, Some(Value::Object(map))) => {
                 ("label2id", map.iter().map(|(name, value)| (id_of(value), Some(name.clone()))).collect())
             }
@@ -322,7 +322,7 @@ impl BertConfig {
             match id.and_then(|id| names.get_mut(id)) {
                 Some(slot @ None) => *slot = name,
                 Some(Some(_)) => return Names::Odd(format!("{key} has an id twice")),
-                None if id.is_none() => return Names::Odd(format!("{key} has an id that is no whole number")),
+                None if id.is_none() => return Names::Odd(format!("{key} has an id that is not a whole number")),
                 None => return Names::Odd(format!("{key} does not count its labels from 0")),
             }
         }

@@ -18,12 +18,12 @@ struct Index {
 /// What is wrong with the list: no JSON, no files, or a name that leads out of its folder.
 pub fn shards(index: &str) -> Result<Vec<String>, String> {
     let index: Index = serde_json::from_str(index)
-        .map_err(|e| format!("it is no list of weight files: {}", sniff::not_json(index.as_bytes(), &e)))?;
+        .map_err(|e| format!("it is not a list of weight files: {}", sniff::not_json(index.as_bytes(), &e)))?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     let plain =
         |name: &&String| name.ends_with(".safetensors") && !name.contains(['/', '\\', ':']) && !name.starts_with('.');
     match names.iter().find(|name| !plain(name)) {
-        Some(odd) => Err(format!("`{odd}` is no safetensors file beside it")),
+        Some(odd) => Err(format!("`{odd}` is not a safetensors file in the same folder")),
         None if names.is_empty() => Err("it lists no file".into()),
         None => Ok(names.into_iter().collect()),
     }

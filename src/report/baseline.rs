@@ -7,7 +7,7 @@ use crate::{
     stats::Paired,
 };
 
-/// Always giving the commonest label.
+/// Always giving the most common label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Baseline {
     /// Id of the label.
@@ -34,7 +34,7 @@ impl Baseline {
 
     /// What it is, in a few words.
     pub fn word(&self) -> &'static str {
-        if self.of_training { "commonest training label" } else { "commonest label" }
+        if self.of_training { "majority training label" } else { "majority label" }
     }
 
     /// How a model compares with it on the same rows, by accuracy.
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(few, Standing::Unsure { difference: 4.0 / 18.0, p: 0.125 });
         let many = always_a.against(&metrics(&[(0, 0, 9), (0, 2, 1), (1, 1, 19), (1, 0, 1)]));
         assert_eq!(many, Standing::Better { difference: 18.0 / 30.0 });
-        // The training rows' commonest label need not be that of the rows measured.
+        // The training rows' most common label need not be that of the rows measured.
         let always_c = Baseline { label: 2, of_training: true };
         let measured = metrics(&[(0, 0, 3), (1, 0, 3), (2, 2, 1), (2, 0, 1)]);
         assert_eq!(always_c.accuracy(&measured), 0.25);

@@ -34,7 +34,7 @@ impl Delimiter {
     pub const TAB: Self = Self(b'\t');
 
     /// What can be one, for messages.
-    pub(super) const EXPECTS: &str = "one ASCII character that is no letter, digit, quote or line break, or `tab`";
+    pub(super) const EXPECTS: &str = "one ASCII character that is not a letter, digit, quote or line break, or `tab`";
 
     /// The character.
     pub fn byte(self) -> u8 {

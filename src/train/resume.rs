@@ -68,7 +68,8 @@ pub fn resume(state: &Path, best: Option<&Path>, claim: Claim) -> Result<Resumed
             Ok(saved) => {
                 remove(&unusable)?;
                 let step = saved.state.step;
-                let note = |problems| format!("the run goes on from the checkpoint before, of step {step}: {problems}");
+                let note =
+                    |problems| format!("the run resumes from the previous checkpoint, of step {step}: {problems}");
                 return Ok(Resumed { saved: Some(saved), notes: told(&problems).map(note).into_iter().collect() });
             }
             Err(e) => {

@@ -40,7 +40,7 @@ fn nothing_to_list_or_to_remove_is_said_and_is_no_fault() {
     {
         let output = place.taper(arguments);
         assert!(output.status.success() && output.stdout.is_empty(), "{arguments:?}");
-        assert_eq!(text(&output.stderr).trim(), "no runs in such a state", "{arguments:?}");
+        assert_eq!(text(&output.stderr).trim(), "no runs in that state", "{arguments:?}");
     }
     assert_eq!(place.taper(&["rm", "--state", "completed"]).status.code(), Some(2), "it asks, and nobody answers");
     let removed = place.json(&["rm", "--experiment", "small", "--state", "completed", "--yes"]);

@@ -39,14 +39,14 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
     let cells = [(0, 0, 70), (1, 1, 80), (1, 0, 20)];
     let mut input = measured(&cells);
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always saying “negative” (the commonest training label) gives 41.2%"));
-    assert!(text(&files, "accuracy.svg").contains("commonest training label 50.0%"));
-    assert!(text(&files, "before-after.svg").contains("commonest training label 41.2%"));
-    // Of a run that did not store them: the commonest label of the rows measured, and it is called that.
+    assert!(text(&files, "report.md").contains("always saying “negative” (the majority training label) gives 41.2%"));
+    assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
+    assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
+    // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always saying “positive” (the commonest label) gives 58.8%"));
-    assert!(text(&files, "accuracy.svg").contains("commonest label 50.0%"));
+    assert!(text(&files, "report.md").contains("always saying “positive” (the majority label) gives 58.8%"));
+    assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
 }
 
 #[test]

@@ -151,7 +151,8 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
     let (mut alone, mut cut) = (0, 0);
     for run in &runs {
         let notes = notes(run);
-        let tried = notes.iter().position(|note| note.contains("other runs were on cpu beside it: tried again alone"));
+        let tried =
+            notes.iter().position(|note| note.contains("other runs were on cpu at the same time: tried again alone"));
         let halved = notes.iter().position(|note| note.contains("parts of at most"));
         assert!(tried.is_none() || tried < halved, "{notes:?}");
         alone += usize::from(tried.is_some());

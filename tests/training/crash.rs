@@ -166,7 +166,7 @@ fn a_state_that_is_cut_short_or_has_a_wrong_bit_is_never_used() {
     for (i, bytes) in cut.chain(flipped).chain(more).enumerate() {
         let (step, notes) = looked_at(&with(&files, STATE, &bytes));
         assert_eq!(step, Some(older), "damage {i}");
-        let note = format!("the run goes on from the checkpoint before, of step {older}: ");
+        let note = format!("the run resumes from the previous checkpoint, of step {older}: ");
         assert!(notes.len() == 1 && notes[0].starts_with(&note) && notes[0].contains(STATE), "{notes:?}");
         let (step, notes) = looked_at(&with(&with(&files, STATE, &bytes), PREVIOUS, &bytes));
         assert_eq!((step, notes.len()), (None, 1), "damage {i} of both");
@@ -180,13 +180,13 @@ fn with_damaged_files_a_run_ends_alike_and_says_what_it_cost() {
     let (_, files) = around_checkpoint(3);
     let bad = |name: &str| damaged(&files[name]);
     let cases = [
-        ("the newer state", with(&files, STATE, &bad(STATE)), "checkpoint before"),
+        ("the newer state", with(&files, STATE, &bad(STATE)), "previous checkpoint"),
         ("the older state", with(&files, PREVIOUS, &bad(PREVIOUS)), ""),
         ("both states", with(&with(&files, STATE, &bad(STATE)), PREVIOUS, &bad(PREVIOUS)), "begins again"),
         (
             "a state of before checksums",
             with(&files, STATE, b"\x10\0\0\0\0\0\0\0{\"__metadata__\":"),
-            "checkpoint before",
+            "previous checkpoint",
         ),
         ("everything", files.iter().map(|(name, bytes)| (name.clone(), damaged(bytes))).collect(), "begins again"),
     ];

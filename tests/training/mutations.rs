@@ -163,7 +163,7 @@ fn a_state_whose_log_is_not_stored_is_not_used() {
         let (step, notes, _) = resumed(&files, Claim { run: RUN, is_logged: &is_logged });
         let want = steps.into_iter().rev().find(|step| *step <= stored);
         assert_eq!(step, want, "{stored} steps stored");
-        let said = if want.is_some() { "checkpoint before" } else { "begins again" };
+        let said = if want.is_some() { "previous checkpoint" } else { "begins again" };
         assert_eq!(notes.is_empty(), stored == steps[1], "{notes:?}");
         assert!(notes.iter().all(|note| note.contains(said) && note.contains("steps are stored")), "{notes:?}");
     }

@@ -85,7 +85,10 @@ impl Command<'_, '_> {
         let first_line = message.lines().next().unwrap_or_default().to_string();
         let note = match kind {
             FailureKind::Oom if self.was_crowded_out(slot, place) => {
-                format!("{first_line}; other runs were on {} beside it: tried again alone", self.pool.device(slot))
+                format!(
+                    "{first_line}; other runs were on {} at the same time: tried again alone",
+                    self.pool.device(slot)
+                )
             }
             FailureKind::Oom => {
                 let run = &self.runs[place];
@@ -97,7 +100,7 @@ impl Command<'_, '_> {
                 }
                 self.tries[place].micro_batch_tokens = Some(now / 2);
                 format!(
-                    "{first_line}; goes on with batches computed in parts of at most {} tokens instead of {now}; the effective \
+                    "{first_line}; continues with batches computed in parts of at most {} tokens instead of {now}; the effective \
                      batch stays {} rows",
                     now / 2,
                     train.batch_size * train.gradient_accumulation_steps

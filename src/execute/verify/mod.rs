@@ -65,7 +65,7 @@ impl Verifier<'_> {
     pub fn verify(&mut self, store: &Store, record: &RunRecord) -> Result<Verification, ExecuteError> {
         let cannot = |message: String| Err(ExecuteError::Setting(format!("{}: {message}", record.name)));
         if record.state == RunState::Running {
-            return cannot("it goes on at this moment: verify it when it has ended".into());
+            return cannot("it is running: verify it when it has ended".into());
         }
         let Some(made_with) = record.environment.as_ref().filter(|_| record.steps > 0) else {
             return cannot("no step of it is stored, so there is nothing to compare".into());

@@ -32,7 +32,7 @@ pub(super) enum Value {
     Global(Global),
     Storage(usize),
     Tensor(usize),
-    /// Something that is no part of a tensor: a float, bytes, a set.
+    /// Something that is not part of a tensor: a float, bytes, a set.
     Other,
 }
 
@@ -171,7 +171,7 @@ impl<'a> Pickle<'a> {
         match self.top()? {
             Value::List(index) => self.sequences[index].extend(items),
             Value::Other => {}
-            _ => return Err("it appends to what is no list".into()),
+            _ => return Err("it appends to something that is not a list".into()),
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl<'a> Pickle<'a> {
         match self.top()? {
             Value::Dict(index) => self.dicts[index].extend(pairs.iter().map(|[key, value]| (*key, *value))),
             Value::Other => {}
-            _ => return Err("it sets keys of what is no dictionary".into()),
+            _ => return Err("it sets keys of something that is not a dictionary".into()),
         }
         Ok(())
     }
@@ -343,7 +343,7 @@ impl<'a> Pickle<'a> {
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let (Value::Text(module), Value::Text(name)) = (module, name) else {
-                    return Err("a name in it is no text".into());
+                    return Err("a name in it is not a string".into());
                 };
                 self.global(module, name)?;
             }
@@ -373,7 +373,7 @@ impl<'a> Pickle<'a> {
         Ok(None)
     }
 
-    /// A whole number of any length; one that a word does not hold is no part of a tensor.
+    /// A whole number of any length; one that a word does not hold is not part of a tensor.
     fn long(&mut self, length: usize) -> Result<(), String> {
         let span = self.take(length)?;
         let bytes = &self.bytes[span.from..span.to];
@@ -448,12 +448,12 @@ mod tests {
             (b"t.", "mark"),
             (b"h\x07.", "never stored"),
             (b"Na.", "stack is empty"),
-            (b"NNa.", "no list"),
+            (b"NNa.", "not a list"),
             (b"}s.", "where there is none"),
             (b"}(K\x01u.", "has no value"),
             (b"cposix\nsystem\n.", "posix.system"),
             (b"\x8c\x05posix\x8c\x06system\x93.", "posix.system"),
-            (b"K\x01K\x02\x93.", "no text"),
+            (b"K\x01K\x02\x93.", "not a string"),
             (b"I5\n.", "`I`"),
             (b"\xff.", "0xff"),
             (b"NQ.", "storage"),

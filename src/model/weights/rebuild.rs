@@ -24,7 +24,7 @@ pub(super) enum Global {
     Storage(Dtype),
     /// The type of a tensor's numbers.
     Dtype(Dtype),
-    /// What makes something that is no part of a tensor.
+    /// What makes something that is not part of a tensor.
     Other,
 }
 
@@ -118,13 +118,13 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
             _ => ": it holds more than tensors, most likely; save `model.state_dict()` alone, or better a safetensors file",
         };
         let named: String = format!("{module}.{name}").chars().take(120).collect();
-        format!("it names `{}`, which is no part of a tensor and was not run{whole}", named.escape_debug())
+        format!("it names `{}`, which is not part of a tensor and was not run{whole}", named.escape_debug())
     })
 }
 
 /// What a call gives.
 pub(super) fn call(pickle: &mut Pickle, function: Value, arguments: Value) -> Result<Value, String> {
-    let Value::Global(function) = function else { return Err("it calls what is no name".into()) };
+    let Value::Global(function) = function else { return Err("it calls something that is not a name".into()) };
     let arguments = match arguments {
         Value::Tuple(_) => pickle.items(arguments).unwrap_or_default().to_vec(),
         _ => return Err("a call in it has no tuple of arguments".into()),
@@ -158,7 +158,7 @@ pub(super) fn call(pickle: &mut Pickle, function: Value, arguments: Value) -> Re
 fn ordered_dict(pickle: &mut Pickle, arguments: &[Value]) -> Result<Value, String> {
     let mut pairs = Vec::new();
     if let Some(list) = arguments.first() {
-        let items = pickle.items(*list).ok_or("a dictionary in it is made of what is no list")?;
+        let items = pickle.items(*list).ok_or("a dictionary in it is made of something that is not a list")?;
         for item in items {
             match pickle.items(*item) {
                 Some([key, value]) => pairs.push((*key, *value)),
@@ -199,7 +199,7 @@ fn sizes(pickle: &Pickle, value: Value) -> Result<Vec<usize>, String> {
         Value::Int(size) => {
             usize::try_from(*size).map_err(|_| format!("a tensor in it has a size or stride of {size}"))
         }
-        _ => Err("a tensor in it has a size or stride that is no whole number".into()),
+        _ => Err("a tensor in it has a size or stride that is not a whole number".into()),
     };
     items.iter().map(size).collect()
 }
@@ -207,7 +207,7 @@ fn sizes(pickle: &Pickle, value: Value) -> Result<Vec<usize>, String> {
 /// The storage that an identifier names: `("storage", class, key, where it was, numbers)`, in older files with a part of it
 /// as `(key of the part, offset, numbers)`.
 pub(super) fn storage(pickle: &Pickle, id: Value) -> Result<Storage, String> {
-    let unknown = || Err("it refers to something that is no storage".to_string());
+    let unknown = || Err("it refers to something that is not a storage".to_string());
     let Some(&[Value::Text(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(numbers), ref rest @ ..]) =
         pickle.items(id)
     else {

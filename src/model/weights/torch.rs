@@ -79,7 +79,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     };
     let begins_so = next(&mut at, "its kind").is_ok() && bytes[..at].windows(MAGIC.len()).any(|window| window == MAGIC);
     if !begins_so {
-        return Err("it is no file of torch.save".into());
+        return Err("it is not a file of torch.save".into());
     }
     let (_, version) = next(&mut at, "its version")?;
     if version != Value::Int(1001) {
@@ -107,7 +107,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
             Value::Int(key) => Some(key.to_string()),
             _ => None,
         };
-        let key = key.ok_or("a key of its storages is no text")?;
+        let key = key.ok_or("a storage key is not a string")?;
         let width = *widths.get(key.as_str()).ok_or_else(|| format!("its storage {key} belongs to no tensor"))?;
         let mut count = [0u8; 8];
         file.seek(SeekFrom::Start(at))

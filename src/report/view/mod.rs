@@ -98,7 +98,7 @@ pub struct Headline {
     pub rows: String,
     /// Accuracy before training.
     pub before: Option<String>,
-    /// Accuracy of always giving the commonest label.
+    /// Accuracy of always giving the most common label.
     pub baseline: String,
     /// Of which rows it is the commonest.
     pub baseline_of: &'static str,
