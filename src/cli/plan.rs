@@ -11,7 +11,7 @@ use taper::{
     format, metrics,
     plan::Estimate,
     spec::LoadedSpec,
-    store::RunState,
+    store::{RunRecord, RunState},
     warning,
 };
 
@@ -102,7 +102,7 @@ impl Plan {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
         let method = Method::new(&spec.spec().sweep, &planner);
-        let open = lines.iter().filter(|line| left(line) > 0.0).count();
+        let open = lines.iter().filter(|line| is_open(line)).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));
         let Ok(at_a_time) = asked.on(device, open, threads(), peak);
@@ -131,6 +131,12 @@ impl Plan {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether there is anything to do for a run, be it the evaluation after its last step alone.
+fn is_open(line: &Line) -> bool {
+    let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned);
+    line.standing.again || !line.standing.record.as_ref().is_some_and(done)
 }
 
 /// What is still to be spent on a run: nothing where it is done.
@@ -238,13 +244,13 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> Str
     let mut seen = HashSet::new();
     let all = lines;
     let lines: Vec<&Line> = lines.iter().filter(|line| seen.insert(&line.run.key)).collect();
-    let open: Vec<&Line> = lines.iter().copied().filter(|line| left(line) > 0.0).collect();
+    let open: Vec<&Line> = lines.iter().copied().filter(|line| is_open(line)).collect();
     let mean =
         |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
     // What runs keep adds up; what one takes while it trains does so for one after the other.
     let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
     let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
-    let training = lines.iter().filter(|line| to_come > 0 || left(line) > 0.0).map(|line| &line.estimate);
+    let training = lines.iter().filter(|line| to_come > 0 || is_open(line)).map(|line| &line.estimate);
     let training = training.map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
     let known = match to_come {
         0 => String::new(),

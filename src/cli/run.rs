@@ -118,7 +118,7 @@ impl Run {
         common::catch_signals(move |again| {
             above.say(match again {
                 false => "stopping after this step, with a checkpoint; press Ctrl-C again to stop at once",
-                true => "stopped at once; the same command resumes from the last checkpoint, if any",
+                true => "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
             });
         })?;
 

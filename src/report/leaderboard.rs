@@ -8,7 +8,7 @@ use super::trials::{Judge, common_name, grouped, trial};
 use crate::{
     event::Split,
     metrics::{Metric, Metrics, Unit, better_first},
-    stats::{Interval, Sample, wilson},
+    stats::{Interval, Sample, wilson, wilson_of_share},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
 };
@@ -235,7 +235,7 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
         _ => sample.interval,
     };
     let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
-    let by_rows = rows.map(|rows| wilson((sample.mean * rows as f64).round() as u64, rows));
+    let by_rows = rows.map(|rows| wilson_of_share(sample.mean, rows));
     Some(Mean {
         n: sample.n,
         mean: sample.mean,

@@ -18,7 +18,7 @@ use crate::{
     event::{Split, When},
     metrics::{Metric, Metrics},
     stats::{Interval, ema, wilson},
-    store::{EvalRecord, ProbeRecord, RunState},
+    store::{EvalRecord, ProbeRecord, RunRecord, RunState},
 };
 
 /// Most runs drawn in the chart of accuracies before and after.
@@ -140,7 +140,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     if shown.is_empty() {
         return None;
     }
-    let by_epoch = shown.iter().all(|&i| one_an_epoch(&evals(i, split)));
+    let by_epoch = shown.iter().all(|&i| one_an_epoch(&input.runs[i].run, &evals(i, split)));
     let points = |i: usize, split: Split| -> Vec<(f64, f64)> {
         let x = |e: &EvalRecord| if by_epoch { f64::from(e.epoch) } else { e.step as f64 };
         evals(i, split).into_iter().map(|e| (x(e), e.metrics.get(Metric::Accuracy))).collect()
@@ -186,8 +186,10 @@ fn on_the_way(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
     by_step.into_values().collect()
 }
 
-fn one_an_epoch(evals: &[&EvalRecord]) -> bool {
-    evals.windows(2).all(|w| w[0].epoch < w[1].epoch)
+/// Whether each evaluation but the first is at the end of an epoch of its own: elsewhere its epoch is not where it was made.
+fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
+    let at_the_end = |e: &&EvalRecord| run.size.is_none_or(|size| e.step == u64::from(e.epoch) * size.steps_per_epoch);
+    evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)
 }
 
 /// A share of rows predicted rightly, with its 95% interval.

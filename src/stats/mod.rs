@@ -11,7 +11,7 @@ mod smooth;
 
 pub use means::{MeansDiffer, welch};
 pub use paired::Paired;
-pub use proportion::{Interval, wilson};
+pub use proportion::{Interval, wilson, wilson_of_share};
 pub use sample::{Sample, student_t_95};
 pub use smooth::ema;
 

@@ -162,6 +162,23 @@ fn a_dev_split_chooses_where_there_is_one() {
     assert!(html.contains("Dev accuracy (chooses)"));
 }
 
+/// A header and a separator of different lengths are no table for GitHub.
+#[test]
+fn the_rows_of_a_markdown_table_have_equally_many_cells() {
+    let mut tables = 0;
+    for (fixture, input) in all() {
+        let files = files_of(&input);
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let lines: Vec<&str> = text(&files, "report.md").lines().collect();
+        for rows in lines.chunk_by(|a, b| a.starts_with('|') && b.starts_with('|')).filter(|rows| rows.len() > 1) {
+            tables += 1;
+            let counts: Vec<usize> = rows.iter().map(|row| cells(row)).collect();
+            assert!(counts.iter().all(|count| *count == counts[0]), "{fixture}: {counts:?} in\n{}", rows.join("\n"));
+        }
+    }
+    assert!(tables > 10, "{tables} tables");
+}
+
 #[test]
 fn texts_of_the_user_are_only_text() {
     let files = files_of(&single());
