@@ -35,10 +35,17 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("TAPER_CUDA_LIBS", "folders of cuBLAS"),
 ];
 
+/// Whether a variable is for taper's own tests: `TAPER_TEST_…`, and what they take from whoever runs them.
+fn is_of_the_tests(name: &str) -> bool {
+    name.starts_with("TAPER_TEST_") || ["TAPER_TORTURE", "TAPER_REPORTS"].contains(&name)
+}
+
 /// What to say of variables that begin as taper's do and set nothing: those that are a key's but for their underscores, as
 /// `TAPER_TRAIN_LR`, and those that nobody reads.
 pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
-    let is_read = |name: &str| sets_a_key(name) || OTHER_VARIABLES.iter().any(|(known, _)| *known == name);
+    let is_read = |name: &str| {
+        sets_a_key(name) || OTHER_VARIABLES.iter().any(|(known, _)| *known == name) || is_of_the_tests(name)
+    };
     let unread =
         environment.iter().map(|(name, _)| name).filter(move |name| name.starts_with(PREFIX) && !is_read(name));
     unread.map(|name| {
