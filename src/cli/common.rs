@@ -334,7 +334,7 @@ fn prepare(
                 }
                 prepared.push(ready);
             }
-            Err(e) => note(&mut problems, placed(spec, run, &e), &run.name),
+            Err(e) => note(&mut problems, with_line(spec, run, &e), &run.name),
         }
     }
     if problems.is_empty() {
@@ -348,8 +348,8 @@ fn prepare(
     Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
 }
 
-/// What is wrong with a run. Of a source that cannot be had, also who names it.
-fn placed(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
+/// What is wrong with a run. A source that cannot be had is named with the line that sets it.
+fn with_line(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
     let ExecuteError::Source { key, .. } = e else { return e.to_string() };
     let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
     match spec.written_at(key, swept) {

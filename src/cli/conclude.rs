@@ -7,7 +7,7 @@ use taper::{
     event::{FailureKind, Split, When},
     execute::Tally,
     format::{self, names},
-    metrics::{Metric, Metrics, majority},
+    metrics::{Metric, Metrics, majority, majority_words},
     report,
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
@@ -111,7 +111,8 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
     }
     if let Some((label, share)) = baseline(run, m) {
-        let text = format!("always answering `{}`, the label of most training rows", format::one_line(&label));
+        let of = run.train_labels.as_deref().map_or("", majority_words);
+        let text = format!("always answering `{}`, {of} of the training rows", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
@@ -188,7 +189,8 @@ fn points(difference: f64) -> String {
 /// Runs that were warned of, in a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let (mut names, mut astray) = (Vec::new(), Vec::new());
-    for run in runs.iter().filter(|run| run.state == RunState::Completed) {
+    let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
+    for run in completed() {
         if report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             astray.push(run.name.as_str());
         }
@@ -205,7 +207,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         ),
     ];
     let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
-        let all = format::counted(runs.len() as u64, "run");
+        let all = format::counted(completed().count() as u64, "completed run");
         [format!("warning: {} of {all} {what}", names.len()), format!("  {}", listed(names))]
     });
     Ok(lines.collect())

@@ -5,19 +5,16 @@ use std::{collections::HashSet, sync::Arc};
 use anyhow::Result;
 use taper::{
     data::{Splits, Tokens},
-    engine::{self, Load, Place},
+    engine::{self, MemorySpace, Workload},
     execute::{DeviceChoice, Prepared, training_rate},
     model::ModelSpec,
     plan::{Estimate, Lengths, Machine, ModelShape, Precision, estimate},
     train::largest_part,
 };
 
-/// Times that the machine's speed is measured: the fastest counts, as what disturbs one of them rarely disturbs all.
-const TRIES: usize = 3;
-
 /// Estimates for the runs of one plan, on one device.
 pub struct Costs {
-    place: Place,
+    space: MemorySpace,
     /// Threads of each run; all there are where it is absent.
     threads: Option<usize>,
     rates: Vec<(Precision, f64)>,
@@ -45,8 +42,8 @@ struct LargestOf {
 impl Costs {
     /// For runs on this device.
     pub fn on(device: DeviceChoice) -> Self {
-        let place = if matches!(device, DeviceChoice::Cuda(_)) { Place::Gpu } else { Place::Host };
-        Self { place, threads: None, rates: Vec::new(), rows: Vec::new(), largest: Vec::new() }
+        let space = if matches!(device, DeviceChoice::Cuda(_)) { MemorySpace::Gpu } else { MemorySpace::Host };
+        Self { space, threads: None, rates: Vec::new(), rows: Vec::new(), largest: Vec::new() }
     }
 
     /// Of runs that compute on so many threads each.
@@ -85,7 +82,7 @@ impl Costs {
         let rows = &self.rows[place];
         let [train, dev, test] = &rows.lengths;
         let lengths = Lengths { train, dev, test };
-        let memory_bytes = memory_bytes(run, self.place, rows, largest);
+        let memory_bytes = memory_bytes(run, self.space, rows, largest);
         Ok(estimate(&run.config, &shape(run), lengths, Machine { rate, memory_bytes }))
     }
 
@@ -94,9 +91,8 @@ impl Costs {
         if let Some((_, rate)) = self.rates.iter().find(|(known, _)| *known == precision) {
             return *rate;
         }
-        let measured = || (0..TRIES).map(|_| training_rate(precision)).fold(0.0, f64::max);
         let pool = self.threads.and_then(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().ok());
-        let rate = pool.map_or_else(measured, |pool| pool.install(measured));
+        let rate = pool.map_or_else(|| training_rate(precision), |pool| pool.install(|| training_rate(precision)));
         self.rates.push((precision, rate));
         rate
     }
@@ -140,7 +136,7 @@ pub fn shape(run: &Prepared) -> ModelShape {
 }
 
 /// Bytes of memory that a run takes. `largest` is the largest part of a batch, in tokens.
-fn memory_bytes(run: &Prepared, place: Place, rows: &Rows, largest: u64) -> u64 {
+fn memory_bytes(run: &Prepared, space: MemorySpace, rows: &Rows, largest: u64) -> u64 {
     let train = &run.config.train;
     let [trained, dev, test] = &rows.lengths;
     let tokens = |rows: &[u32]| rows.iter().map(|length| u64::from(*length)).sum::<u64>();
@@ -148,12 +144,12 @@ fn memory_bytes(run: &Prepared, place: Place, rows: &Rows, largest: u64) -> u64 
     // No step has more different words than tokens.
     let in_step = (train.batch_size * train.gradient_accumulation_steps).min(trained.len());
     let longest = trained.iter().copied().max().unwrap_or(0) as usize;
-    let load = Load {
+    let workload = Workload {
         tokens: largest as usize,
         rows: in_part,
         step_words: rows.words.min(in_step * longest),
         words: rows.words,
         measured: (tokens(dev) + tokens(test), (dev.len() + test.len()) as u64),
     };
-    engine::memory_bytes(&run.shape, run.dataset.labels.len(), train.precision, place, &load)
+    engine::memory_bytes(&run.shape, run.dataset.labels.len(), train.precision, space, &workload)
 }

@@ -100,11 +100,14 @@ impl List {
 
     fn print(&self, store: &Store, mut experiments: Vec<Listed>, out: &mut Output) -> Result<()> {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
-        let dev = store.evals_on(keys(), Split::Dev)?;
+        // Records as JSON show no accuracy on the dev split.
+        let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy));
+        let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
         let seen = Seen { dev, seconds: store.training_seconds(keys())? };
         // The best is told of whole plans only.
+        let tells_best = !out.json && self.state.is_empty();
         let best: Vec<Option<String>> =
-            experiments.iter().map(|listed| seen.best(listed).filter(|_| self.state.is_empty())).collect();
+            experiments.iter().map(|listed| if tells_best { seen.best(listed) } else { None }).collect();
         for listed in &mut experiments {
             for runs in [&mut listed.planned, &mut listed.earlier] {
                 runs.retain(|run| states::any(&self.state, run));

@@ -106,7 +106,7 @@ impl Plan {
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));
         let Ok(at_a_time) = asked.on(device, open, threads(), peak);
-        let (low_s, high_s) = time_range(&planner, &lines, &method, jobs);
+        let range = time_range(&planner, &lines, &method, jobs);
         if out.json {
             let mut document = document(&spec, &lines, &left_over, &method)?;
             document["sweep"]["warnings"] = serde_json::to_value(planner.sweep_warnings())?;
@@ -114,11 +114,11 @@ impl Plan {
             document["device"] = device.name().into();
             document["warnings"] = serde_json::to_value(namesake.as_slice())?;
             document["runs_at_a_time"] = at_a_time.into();
-            document["time_s"] = json!({ "low": low_s, "high": high_s });
+            document["time_s"] = json!({ "low": range.0, "high": range.1 });
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&planner, &lines, &left_over, &method, jobs, out)?;
+        print(&planner, &lines, &left_over, &method, &total(&planner, &lines, &method, jobs, range), out)?;
         if let Some(warning) = namesake {
             out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
@@ -141,11 +141,10 @@ fn is_open(line: &Line) -> bool {
 
 /// What is still to be spent on a run: nothing where it is done.
 fn left(line: &Line) -> f64 {
-    let Some(record) = &line.standing.record else { return 1.0 };
-    match record.state {
-        _ if line.standing.again => 1.0,
-        RunState::Completed | RunState::Pruned => 0.0,
-        _ => 1.0 - line.standing.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
+    match is_open(line) {
+        false => 0.0,
+        true if line.standing.again => 1.0,
+        true => 1.0 - line.standing.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
     }
 }
 
@@ -154,7 +153,7 @@ fn print(
     lines: &[Line],
     left_over: &[LeftOver<'_>],
     method: &Method,
-    jobs: usize,
+    total: &str,
     out: &mut Output,
 ) -> Result<()> {
     let spec = planner.spec;
@@ -215,7 +214,7 @@ fn print(
         }))?;
     }
     out.line("")?;
-    out.wrapped(&total(planner, lines, method, jobs))
+    out.wrapped(total)
 }
 
 /// Seconds that the runs left will take, at least and at most: small models and short rows keep the processor less busy than what its
@@ -238,11 +237,10 @@ fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -
 }
 
 /// What is left to do, trials included that a search has yet to propose: they are taken to cost what the known ones do.
-fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> String {
+fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, high): (f64, f64)) -> String {
     let to_come = planner.to_come();
     // Points that mean the same run are trained once.
     let mut seen = HashSet::new();
-    let all = lines;
     let lines: Vec<&Line> = lines.iter().filter(|line| seen.insert(&line.run.key)).collect();
     let open: Vec<&Line> = lines.iter().copied().filter(|line| is_open(line)).collect();
     let mean =
@@ -256,7 +254,6 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> Str
         0 => String::new(),
         _ => format!(" ({} known so far)", lines.len()),
     };
-    let (low, high) = time_range(planner, all, method, jobs);
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     format!(
@@ -304,10 +301,6 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     out.wrapped(&format!("labels    {}", classes.join(", ")))?;
     let train_counts = dataset.class_counts(&splits.train);
     let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
-    let commonest = match train_counts.iter().filter(|count| **count == train_counts[always]).count() {
-        1 => "the most common label",
-        _ => "one of the most common labels",
-    };
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
     let gives: Vec<String> = measured
         .map(|(name, rows)| {
@@ -316,8 +309,9 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         })
         .collect();
     out.wrapped(&format!(
-        "baseline  always answering {}, {commonest} of the train rows, gets {}",
+        "baseline  always answering {}, {} of the training rows, gets {}",
         data::escaped(&dataset.labels[always]),
+        metrics::majority_words(&train_counts),
         gives.join(" and ")
     ))?;
     if c.duplicates > 0 {

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, found,
-    layout::{Layout, Placed},
+    layout::{Layout, ParamSlot},
     update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
@@ -47,17 +47,17 @@ impl<B: Backend> Explicit<B> {
         let labels = layout.head.out;
         let mut buffer = backend.zeros_of_parameters(layout.len, layout.len);
         let mut tensors = parameters.into_tensors();
-        for Placed { parameter, offset } in &layout.parameters {
+        for ParamSlot { parameter, offset } in &layout.parameters {
             copy(&backend, &mut buffer, *offset, found(&mut tensors, &parameter.name, &parameter.shape)?)?;
         }
         Ok(Self {
             labels,
-            trainable: layout.parameters.iter().map(|placed| !placed.parameter.is_frozen(&recipe.freeze)).collect(),
+            trainable: layout.parameters.iter().map(|slot| !slot.parameter.is_frozen(&recipe.freeze)).collect(),
             spans: param_spans(&layout, recipe),
             parameters: buffer,
             gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
             moments: [(); 2].map(|()| backend.zeros_of_parameters(layout.len, layout.dense)),
-            optimizer: Optimizer::new(recipe, config.vocab_size),
+            optimizer: Optimizer::new(recipe, layout.words()),
             decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
             config: config.clone(),
@@ -68,7 +68,7 @@ impl<B: Backend> Explicit<B> {
 
     /// Whether training changes any parameter whose offset `matches`.
     pub(super) fn trains(&self, matches: impl Fn(usize) -> bool) -> bool {
-        trained(&self.layout, &self.trainable).any(|placed| matches(placed.offset))
+        trained(&self.layout, &self.trainable).any(|slot| matches(slot.offset))
     }
 
     /// Whether the word embedding is trained.
@@ -94,13 +94,13 @@ impl<B: Backend> Explicit<B> {
     }
 
     /// A parameter as it is now: the words' pending weight decay is applied.
-    fn parameter<'a>(&'a self, placed: &'a Placed) -> Named<'a> {
-        let Placed { parameter, offset } = placed;
+    fn parameter<'a>(&'a self, slot: &'a ParamSlot) -> Named<'a> {
+        let ParamSlot { parameter, offset } = slot;
         if *offset != self.layout.embedding.word.offset || self.optimizer.decay == 1.0 {
             return self.named(parameter.name.clone(), &parameter.shape, &self.parameters, *offset);
         }
         Named::lazy(parameter.name.clone(), &parameter.shape, move || {
-            let mut words = self.backend.read(&self.parameters, placed.range()).into_owned();
+            let mut words = self.backend.read(&self.parameters, slot.range()).into_owned();
             self.backend.health()?;
             self.optimizer.apply_decay(&mut words, self.config.hidden_size);
             Ok(Cow::Owned(words))
@@ -118,8 +118,8 @@ impl<B: Backend> Explicit<B> {
 }
 
 /// The parameters that training changes. A function of parts of the engine, so that the others can be written meanwhile.
-fn trained<'a>(layout: &'a Layout, trainable: &'a [bool]) -> impl Iterator<Item = &'a Placed> {
-    layout.parameters.iter().zip(trainable).filter(|(_, trainable)| **trainable).map(|(placed, _)| placed)
+fn trained<'a>(layout: &'a Layout, trainable: &'a [bool]) -> impl Iterator<Item = &'a ParamSlot> {
+    layout.parameters.iter().zip(trainable).filter(|(_, trainable)| **trainable).map(|(slot, _)| slot)
 }
 
 /// Copies a tensor into a buffer from `offset` on.
@@ -198,14 +198,14 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn gradient(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        let placed = self.layout.parameters.iter().find(|placed| placed.parameter.name == name);
-        let placed = placed.expect("a parameter of the layout");
-        if placed.offset < self.layout.dense {
-            return Ok(self.backend.read(&self.gradients, placed.range()).into_owned());
+        let slot = self.layout.parameters.iter().find(|slot| slot.parameter.name == name);
+        let slot = slot.expect("a parameter of the layout");
+        if slot.offset < self.layout.dense {
+            return Ok(self.backend.read(&self.gradients, slot.range()).into_owned());
         }
         let (width, words) = (self.config.hidden_size, &self.optimizer.words);
         let sparse = self.backend.read(&self.workspace.words, 0..words.len() * width);
-        let mut dense = vec![0.0; placed.parameter.len()];
+        let mut dense = vec![0.0; slot.parameter.len()];
         for (row, word) in sparse.chunks_exact(width).zip(words) {
             dense[*word as usize * width..][..width].copy_from_slice(row);
         }
@@ -213,20 +213,20 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn trainable(&self) -> u64 {
-        trained(&self.layout, &self.trainable).map(|placed| placed.parameter.len() as u64).sum()
+        trained(&self.layout, &self.trainable).map(|slot| slot.parameter.len() as u64).sum()
     }
 
     fn parameters(&self) -> Vec<Named<'_>> {
-        self.layout.parameters.iter().map(|placed| self.parameter(placed)).collect()
+        self.layout.parameters.iter().map(|slot| self.parameter(slot)).collect()
     }
 
     fn trained_parameters(&self) -> Vec<Named<'_>> {
-        trained(&self.layout, &self.trainable).map(|placed| self.parameter(placed)).collect()
+        trained(&self.layout, &self.trainable).map(|slot| self.parameter(slot)).collect()
     }
 
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>) {
         let mut all = Vec::new();
-        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
+        for ParamSlot { parameter, offset } in trained(&self.layout, &self.trainable) {
             all.push(self.named(parameter.name.clone(), &parameter.shape, &self.parameters, *offset));
             for (kind, moments) in MOMENTS.iter().zip(&self.moments) {
                 all.push(self.named(format!("{kind}.{}", parameter.name), &parameter.shape, moments, *offset));
@@ -236,7 +236,7 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn restore(&mut self, state: &OptimizerState, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
+        for ParamSlot { parameter, offset } in trained(&self.layout, &self.trainable) {
             let values = found(&mut tensors, &parameter.name, &parameter.shape)?;
             copy(&self.backend, &mut self.parameters, *offset, values)?;
             for (kind, moments) in MOMENTS.iter().zip(&mut self.moments) {
@@ -250,7 +250,7 @@ impl<B: Backend> Engine for Explicit<B> {
     }
 
     fn set_parameters(&mut self, mut tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError> {
-        for Placed { parameter, offset } in trained(&self.layout, &self.trainable) {
+        for ParamSlot { parameter, offset } in trained(&self.layout, &self.trainable) {
             copy(
                 &self.backend,
                 &mut self.parameters,

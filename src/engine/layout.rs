@@ -13,16 +13,16 @@ use crate::{
 /// Parameters begin at multiples of this: a cache line of f32.
 const ALIGN: usize = 16;
 
-/// A parameter and where it lies.
+/// A parameter and its offset.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub struct ParamSlot {
     /// What it is.
     pub parameter: Parameter,
     /// Where it begins in the buffer.
     pub offset: usize,
 }
 
-impl Placed {
+impl ParamSlot {
     /// The offsets of its values.
     pub fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.parameter.len()
@@ -52,7 +52,7 @@ pub struct Layer {
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// In transformers' order.
-    pub parameters: Vec<Placed>,
+    pub parameters: Vec<ParamSlot>,
     /// The tables.
     pub embedding: Embedding,
     /// Their norm.
@@ -145,12 +145,12 @@ impl Layout {
         let head = a.linear(&[Module::Classifier], true);
         let dense = a.end;
         let word = a.table(Module::Words);
-        let placed = |parameter: &Parameter| Placed {
+        let slot = |parameter: &Parameter| ParamSlot {
             offset: *a.offsets.get(parameter.name.as_str()).expect("every parameter has its offset"),
             parameter: parameter.clone(),
         };
         Self {
-            parameters: spec.parameters().iter().map(placed).collect(),
+            parameters: spec.parameters().iter().map(slot).collect(),
             embedding: Embedding { word, position: Some(position), token_type: Some(token_type) },
             embedding_norm,
             layers,
@@ -163,7 +163,7 @@ impl Layout {
 
     /// The embedding table of tokens, whose gradient is sparse.
     pub fn words(&self) -> &Parameter {
-        let words = self.parameters.iter().map(|placed| &placed.parameter).find(|p| p.module == Module::Words);
+        let words = self.parameters.iter().map(|slot| &slot.parameter).find(|p| p.module == Module::Words);
         words.expect("every model has one")
     }
 }
@@ -177,7 +177,7 @@ mod tests {
         let config = BertConfig::preset(crate::source::Preset::Tiny);
         let spec = ModelSpec::new(&config, 3);
         let layout = Layout::new(&config, &spec);
-        let mut ranges: Vec<_> = layout.parameters.iter().map(Placed::range).collect();
+        let mut ranges: Vec<_> = layout.parameters.iter().map(ParamSlot::range).collect();
         assert_eq!(ranges.len(), spec.parameters().len());
         ranges.sort_by_key(|r| r.start);
         assert!(

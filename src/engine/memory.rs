@@ -20,7 +20,7 @@ const PROGRAM: u64 = 72 << 20;
 
 /// Where a run's buffers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum MemorySpace {
     /// In the memory of the process. What is never written takes none: pages are given when they are written.
     Host,
     /// In the memory of a GPU, where all that is reserved is taken.
@@ -29,7 +29,7 @@ pub enum Place {
 
 /// The sizes that a run's memory depends on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Load {
+pub struct Workload {
     /// Tokens of the largest part of a batch that is computed at a time.
     pub tokens: usize,
     /// Rows of that part at most.
@@ -42,7 +42,7 @@ pub struct Load {
     pub measured: (u64, u64),
 }
 
-impl Load {
+impl Workload {
     fn training(&self) -> Extent {
         Extent { tokens: self.tokens, sequences: self.rows, words: self.step_words }
     }
@@ -60,19 +60,25 @@ impl Load {
 
 /// Bytes that a run takes at its peak: of the process on the CPU, of the device on a GPU, where the context of the driver and what
 /// its libraries keep come on top.
-pub fn memory_bytes(config: &BertConfig, labels: usize, precision: Precision, place: Place, load: &Load) -> u64 {
+pub fn memory_bytes(
+    config: &BertConfig,
+    labels: usize,
+    precision: Precision,
+    space: MemorySpace,
+    workload: &Workload,
+) -> u64 {
     let layout = Layout::new(config, &ModelSpec::new(config, labels));
     let values = |config: &BertConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
-    match place {
-        Place::Host => {
+    match space {
+        MemorySpace::Host => {
             // Weights; gradients of all but the words; two moments of all that has a gradient.
-            let state = all + 3 * dense + 2 * (load.words * config.hidden_size) as u64;
-            let training = load.training();
+            let state = all + 3 * dense + 2 * (workload.words * config.hidden_size) as u64;
+            let training = workload.training();
             // An evaluation fills the first layer's buffers and the last one's, as far as training does not.
             let mut shallow = config.clone();
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
-            let larger = training.max(load.evaluation());
+            let larger = training.max(workload.evaluation());
             let evaluation = values(&shallow, larger) - values(&shallow, training);
             let mut bytes = PROGRAM + F32 * (state + values(config, training) + evaluation);
             if precision == Precision::Bf16 {
@@ -83,11 +89,11 @@ pub fn memory_bytes(config: &BertConfig, labels: usize, precision: Precision, pl
             }
             bytes
         }
-        Place::Gpu => {
-            let extent = load.training().max(load.evaluation()).reserved();
+        MemorySpace::Gpu => {
+            let extent = workload.training().max(workload.evaluation()).reserved();
             let workspace = values(config, extent);
             let state = 3 * all + dense;
-            let largest = load.tokens.max(load.evaluation().tokens);
+            let largest = workload.tokens.max(workload.evaluation().tokens);
             let own = cuda::own_bytes(largest, config.hidden_size, config.num_attention_heads) as u64;
             // A copy in bf16 of what is a factor of a product: the weights and most activations.
             let copies = if precision == Precision::Bf16 { BF16 * (all + workspace) } else { 0 };
@@ -107,14 +113,14 @@ mod tests {
         config
     }
 
-    fn bytes(precision: Precision, place: Place, load: Load) -> u64 {
-        memory_bytes(&rbt3(), 2, precision, place, &load)
+    fn bytes(precision: Precision, space: MemorySpace, workload: Workload) -> u64 {
+        memory_bytes(&rbt3(), 2, precision, space, &workload)
     }
 
     #[test]
     fn memory_of_the_process_grows_with_what_is_filled() {
         let fp32 = |tokens, words, measured| {
-            bytes(Precision::Fp32, Place::Host, Load { tokens, words, measured, ..Load::default() })
+            bytes(Precision::Fp32, MemorySpace::Host, Workload { tokens, words, measured, ..Workload::default() })
         };
         // A word with a gradient has two moments.
         assert_eq!(fp32(0, 11, (0, 0)) - fp32(0, 10, (0, 0)), 2 * 4 * 768);
@@ -125,12 +131,17 @@ mod tests {
         // Evaluations count where they fill more than training does.
         assert!(fp32(100, 0, (450, 9)) > fp32(100, 0, (0, 0)));
         let rows = |rows| {
-            bytes(Precision::Fp32, Place::Host, Load { tokens: 3000, rows, measured: (4950, 99), ..Load::default() })
+            bytes(
+                Precision::Fp32,
+                MemorySpace::Host,
+                Workload { tokens: 3000, rows, measured: (4950, 99), ..Workload::default() },
+            )
         };
         assert_eq!(rows(64), fp32(3000, 0, (0, 0)) + (rows(64) - rows(0)) + (rows(0) - fp32(3000, 0, (0, 0))));
         // 21.2 million weights twice in two bytes, and the operands.
-        let load = Load { tokens: 1000, ..Load::default() };
-        let more = bytes(Precision::Bf16, Place::Host, load) - bytes(Precision::Fp32, Place::Host, load);
+        let workload = Workload { tokens: 1000, ..Workload::default() };
+        let more =
+            bytes(Precision::Bf16, MemorySpace::Host, workload) - bytes(Precision::Fp32, MemorySpace::Host, workload);
         let biases_and_norms = 3 * (3 * 768 + 768 + 2 * 768 + 3072 + 768 + 2 * 768);
         assert_eq!(more, 2 * (2 * (3 * 7_077_888 + biases_and_norms) + 2 * 1000 * 3072));
     }
@@ -138,7 +149,7 @@ mod tests {
     /// On a GPU, moments of all words and a quarter more than the largest batch.
     #[test]
     fn a_gpu_takes_all_that_is_reserved() {
-        let gpu = |tokens| bytes(Precision::Fp32, Place::Gpu, Load { tokens, ..Load::default() });
+        let gpu = |tokens| bytes(Precision::Fp32, MemorySpace::Gpu, Workload { tokens, ..Workload::default() });
         let layout = Layout::new(&rbt3(), &ModelSpec::new(&rbt3(), 2));
         let state = 4 * (3 * layout.len + layout.dense) as u64;
         assert_eq!(gpu(0), state + cuda::own_bytes(0, 768, 12) as u64);

@@ -16,7 +16,7 @@ mod workspace;
 
 pub use autograd::Autograd;
 pub use explicit::Explicit;
-pub use memory::{Load, Place, memory_bytes};
+pub use memory::{MemorySpace, Workload, memory_bytes};
 pub use optimizer::AdamW;
 
 use std::collections::BTreeMap;

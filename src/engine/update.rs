@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{
     Explicit, OptimizerState, Recipe,
-    layout::{Layout, Placed},
+    layout::{Layout, ParamSlot},
 };
 use crate::{
     data::Batch,
@@ -20,6 +20,8 @@ use crate::{
 pub struct Optimizer {
     recipe: Recipe,
     updates: u64,
+    /// Whether weight decay applies to the words.
+    decays_words: bool,
     /// Whether a word's row has had a gradient.
     touched: Vec<bool>,
     /// The factor by which the rows of all other words are multiplied when they are read.
@@ -30,8 +32,15 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Nothing has had a gradient yet.
-    pub fn new(recipe: &Recipe, vocab: usize) -> Self {
-        Self { recipe: recipe.clone(), updates: 0, touched: vec![false; vocab], decay: 1.0, words: Vec::new() }
+    pub fn new(recipe: &Recipe, words: &Parameter) -> Self {
+        Self {
+            recipe: recipe.clone(),
+            updates: 0,
+            decays_words: recipe.decays(&words.name),
+            touched: vec![false; words.shape[0]],
+            decay: 1.0,
+            words: Vec::new(),
+        }
     }
 
     /// Collects the words that occur in the step.
@@ -112,14 +121,14 @@ pub struct ParamSpan {
 
 /// The trained parameters with dense gradients, in as few spans as possible.
 pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
-    let mut dense: Vec<_> = layout.parameters.iter().filter(|placed| placed.offset < layout.dense).collect();
-    dense.sort_by_key(|placed| placed.offset);
+    let mut dense: Vec<_> = layout.parameters.iter().filter(|slot| slot.offset < layout.dense).collect();
+    dense.sort_by_key(|slot| slot.offset);
     // Whether weight decay applies; none: the parameter is frozen.
     let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| recipe.decays(&p.name));
     let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
-    let span = |placed: &[&Placed]| {
-        let range = placed.first()?.offset..placed.last()?.range().end;
-        Some(ParamSpan { range, decays: kind(&placed.first()?.parameter)? })
+    let span = |slot: &[&ParamSlot]| {
+        let range = slot.first()?.offset..slot.last()?.range().end;
+        Some(ParamSpan { range, decays: kind(&slot.first()?.parameter)? })
     };
     alike.filter_map(span).collect()
 }
@@ -153,7 +162,7 @@ impl<B: Backend> Explicit<B> {
 
     fn update_words(&mut self, update: AdamW, decay: f64) {
         let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
-        let factor = if o.recipe.decays(&self.layout.words().name) { decay } else { 1.0 };
+        let factor = if o.decays_words { decay } else { 1.0 };
         let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
         if o.decay != 1.0 {
             self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
@@ -187,15 +196,14 @@ mod tests {
         let freeze = vec!["encoder.layer.0".to_string()];
         let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
         let some = param_spans(&layout, &recipe);
-        for placed in layout.parameters.iter().filter(|placed| placed.offset < layout.dense) {
-            let of = some.iter().filter(|s| s.range.contains(&placed.offset)).collect::<Vec<_>>();
-            match placed.parameter.name.contains("layer.0.") {
-                true => assert!(of.is_empty(), "{} is frozen", placed.parameter.name),
+        for slot in layout.parameters.iter().filter(|slot| slot.offset < layout.dense) {
+            let of = some.iter().filter(|s| s.range.contains(&slot.offset)).collect::<Vec<_>>();
+            match slot.parameter.name.contains("layer.0.") {
+                true => assert!(of.is_empty(), "{} is frozen", slot.parameter.name),
                 false => {
-                    let decays =
-                        !placed.parameter.name.contains("bias") && !placed.parameter.name.contains("LayerNorm");
-                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", placed.parameter.name);
-                    assert!(of[0].range.end >= placed.range().end);
+                    let decays = !slot.parameter.name.contains("bias") && !slot.parameter.name.contains("LayerNorm");
+                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", slot.parameter.name);
+                    assert!(of[0].range.end >= slot.range().end);
                 }
             }
         }

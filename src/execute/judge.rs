@@ -3,7 +3,7 @@
 use crate::{
     event::Split,
     format::counted,
-    metrics::{Metric, Metrics, NoResult, majority},
+    metrics::{Metric, Metrics, NoResult, majority, majority_words},
     warning::{Kind, Warning},
 };
 
@@ -25,10 +25,11 @@ pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows:
             format!("all {rows} are predicted as `{}` (accuracy {accuracy}): {advice}", label(class))
         }
         NoResult::NoBetter { metric, own, always } => format!(
-            "{split} {} {} is no better than always answering `{}`, the label of most training rows ({}): {advice}",
+            "{split} {} {} is no better than always answering `{}`, {} of the training rows ({}): {advice}",
             metric.name(),
             metric.text(own),
             label(majority(train_rows)?),
+            majority_words(train_rows),
             metric.text(always)
         ),
     };
@@ -66,7 +67,7 @@ mod tests {
     fn no_better_than_the_majority_of_the_training_rows_is_said() {
         // Two of four right; always `negative`, which most training rows are, gives two of four too.
         let text = said(&[0, 0, 1, 1], &[0, 1, 1, 0], Metric::Accuracy, &[9, 5, 1]);
-        let want = "test accuracy 50.0% is no better than always answering `negative`, the label of most training rows (50.0%)";
+        let want = "test accuracy 50.0% is no better than always answering `negative`, the most common label of the training rows (50.0%)";
         assert!(text.starts_with(want), "{text}");
         // The training rows say which label that is, not the rows measured.
         assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50% against 25%");
@@ -78,7 +79,8 @@ mod tests {
 
     #[test]
     fn of_equally_many_training_rows_the_first_label_counts() {
-        assert!(said(&[0, 0, 0, 1], &[1, 0, 0, 0], Metric::Loss, &[7, 7, 7]).contains("`negative`"));
+        let text = said(&[0, 0, 0, 1], &[1, 0, 0, 0], Metric::Loss, &[7, 7, 7]);
+        assert!(text.contains("`negative`, one of the most common labels of the training rows"), "{text}");
         assert!(said(&[0, 1, 2, 2], &[0, 1, 2, 2], Metric::Loss, &[7, 7, 7]).is_empty());
     }
 }

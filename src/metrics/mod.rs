@@ -160,6 +160,15 @@ pub fn majority(counts: &[u64]) -> Option<u32> {
     (0..).zip(counts).max_by_key(|(id, rows)| (**rows, std::cmp::Reverse(*id))).map(|(id, _)| id)
 }
 
+/// What [`majority`] is among the labels, in words.
+pub fn majority_words(counts: &[u64]) -> &'static str {
+    let most = counts.iter().max();
+    match counts.iter().filter(|rows| Some(*rows) == most).count() {
+        0 | 1 => "the most common label",
+        _ => "one of the most common labels",
+    }
+}
+
 /// log softmax of a row of logits, in nats.
 pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -231,6 +240,8 @@ mod tests {
 
     #[test]
     fn the_majority_is_the_first_of_equals() {
+        assert_eq!(majority_words(&[2, 5, 4]), "the most common label");
+        assert_eq!(majority_words(&[2, 5, 5]), "one of the most common labels");
         assert_eq!([majority(&[2, 5, 5]), majority(&[0, 0]), majority(&[])], [Some(1), Some(0), None]);
     }
 }

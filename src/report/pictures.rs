@@ -186,7 +186,7 @@ fn on_the_way(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
     by_step.into_values().collect()
 }
 
-/// Whether each evaluation but the first is at the end of an epoch of its own: elsewhere its epoch is not where it was made.
+/// Whether each evaluation but the first is at the end of an epoch of its own: an evaluation within an epoch is not at its end.
 fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
     let at_the_end = |e: &&EvalRecord| run.size.is_none_or(|size| e.step == u64::from(e.epoch) * size.steps_per_epoch);
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)

@@ -205,8 +205,8 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
 fn a_tie_of_the_commonest_labels_is_told_as_one() {
     let place = place("");
     let plan = ["plan", "small.toml", "--set", "data.stratify=true"];
-    assert!(place.ok(&plan).contains("one of the most common labels of the train rows"), "{}", place.ok(&plan));
+    assert!(place.ok(&plan).contains("one of the most common labels of the training rows"), "{}", place.ok(&plan));
     let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
     fs::write(place.path("rows.csv"), rows + "1,好吃一\n1,好吃二\n1,好吃三\n1,好吃四\n").expect("rows");
-    assert!(place.ok(&plan).contains("positive, the most common label of the train rows"));
+    assert!(place.ok(&plan).contains("positive, the most common label of the training rows"));
 }

@@ -1,7 +1,7 @@
 //! The estimate of a GPU run's memory against what the engine allocates on the device.
 
 use taper::{
-    engine::{Engine, Explicit, Load, Place, memory_bytes},
+    engine::{Engine, Explicit, MemorySpace, Workload, memory_bytes},
     kernels::cuda::{Cuda, Factors},
     plan::Precision,
 };
@@ -28,8 +28,8 @@ fn the_estimate_is_what_is_allocated() {
         words.dedup();
         engine.step(&batches, &shape.targets(&batches), shape.plan(), 1e-3).expect("a step");
         let used = device.used() as u64;
-        let load = Load { tokens: 220, rows: 3, step_words: words.len(), words: VOCAB, measured: (0, 0) };
-        let estimate = memory_bytes(&shape.config(), shape.labels, precision, Place::Gpu, &load);
+        let load = Workload { tokens: 220, rows: 3, step_words: words.len(), words: VOCAB, measured: (0, 0) };
+        let estimate = memory_bytes(&shape.config(), shape.labels, precision, MemorySpace::Gpu, &load);
         let share = used as f64 / estimate as f64;
         // In bf16 not every buffer has a copy; the estimate counts one for each.
         assert!((least..=1.0).contains(&share), "{precision:?}: {used} bytes are allocated, {estimate} estimated");
