@@ -36,7 +36,7 @@ test *ARGS:
 
 # Sweeps under kill -9 (at least fifty times), on a full disk, with dying workers
 torture:
-    TAPER_TORTURE=50 cargo test --release --test sweep -- --nocapture
+    TAPER_TORTURE=50 cargo test --release --test it sweep:: -- --nocapture
 
 # taper and PyTorch side by side: just bench --set model.source=path:DIR --set data.source=path:FILE.csv --peer-python PATH
 bench *ARGS:
@@ -77,4 +77,4 @@ ci:
 
 # Put the reference tables of docs/spec.md in step with the code
 docs:
-    UPDATE_DOCS=1 cargo test --release --test spec
+    UPDATE_DOCS=1 cargo test --release --test it spec::docs

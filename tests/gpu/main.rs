@@ -11,14 +11,18 @@ mod compiled;
 #[allow(dead_code, reason = "only the folder is wanted")]
 #[path = "../parity/pytorch.rs"]
 mod pytorch;
+#[allow(dead_code, reason = "most of it is for other tests")]
+#[path = "../it/support.rs"]
+mod support;
 
 use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
+use support::{Sandbox, words};
 use taper::store::Store;
 
 const SPEC: &str = r#"
@@ -41,7 +45,7 @@ expect = "1"
 "#;
 
 /// A folder with a spec, its rows, and the libraries of the driver.
-struct Place(tempfile::TempDir);
+struct Place(Sandbox);
 
 impl Place {
     /// None, with a word, where there is no C++ compiler.
@@ -50,26 +54,26 @@ impl Place {
             eprintln!("skipped: no C++ compiler");
             return None;
         };
-        let place = Self(tempfile::tempdir().expect("a folder"));
+        let place = Self(Sandbox::new());
         fs::create_dir(place.path("lib")).expect("a folder");
         for name in ["libcuda.so", "libcublas.so"] {
             symlink(&driver, place.path("lib").join(name)).expect("a link");
         }
         let rows = (0..12).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时 差评\n"));
-        fs::write(place.path("rows.csv"), format!("label,review\n{}", rows.collect::<String>())).expect("rows");
-        fs::write(place.path("small.toml"), SPEC).expect("a spec");
+        place.0.write("rows.csv", format!("label,review\n{}", rows.collect::<String>()));
+        place.0.write("small.toml", SPEC);
         Some(place)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
     /// taper with arguments and variables, its runs in the folder `runs`.
     fn taper(&self, runs: &str, vars: &[(&str, &str)], arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taper"));
-        command.current_dir(self.0.path()).env("LD_LIBRARY_PATH", self.path("lib")).env("TAPER_RUNS", self.path(runs));
-        command.envs(vars.iter().copied()).args(arguments).output().expect("taper runs")
+        let mut command = self.0.command(arguments);
+        command.env("LD_LIBRARY_PATH", self.path("lib")).env("TAPER_RUNS", self.path(runs));
+        command.envs(vars.iter().copied()).output().expect("taper runs")
     }
 
     /// Makes the runs of the spec; tells each run's (loss, norm) by step, run after run.
@@ -78,10 +82,6 @@ impl Place {
         assert!(output.status.success(), "{}", words(&output));
         trail(&self.path(runs))
     }
-}
-
-fn words(output: &Output) -> String {
-    [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
 }
 
 fn trail(runs: &Path) -> Vec<Vec<(f64, f64)>> {

@@ -1,0 +1,148 @@
+//! Names of experiments and runs, and what a run is called and found by: its key, its name, its experiment, its spec file.
+
+use super::*;
+
+fn exit(place: &Sandbox, arguments: &[&str]) -> (i32, String) {
+    let output = place.taper(arguments);
+    (output.status.code().expect("an exit code"), text(&output.stdout) + &text(&output.stderr))
+}
+
+fn write_spec(place: &Sandbox, path: &str, more: &str) {
+    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    let depth = "../".repeat(path.matches('/').count());
+    let spec = spec.replace("path:rows.csv", &format!("path:{depth}rows.csv")).replace("epochs = 2", "max_steps = 2");
+    fs::create_dir_all(place.path(path).parent().expect("a folder")).expect("a folder");
+    fs::write(place.path(path), spec + more).expect("a spec");
+}
+
+#[test]
+fn a_run_is_found_by_the_name_that_was_given_to_it() {
+    let place = place("");
+    let quick = ["run", "small.toml", "--quiet", "--set", "train.max_steps=2"];
+    place.ok(&[&quick[..], &["--set", "train.lr=5e-4", "--set", "name=slow"]].concat());
+    place.ok(&[&quick[..], &["--set", "train.lr=6e-4", "--set", "description=a b"]].concat());
+    for arguments in [
+        &["show", "slow"][..],
+        &["predict", "slow", "好吃"],
+        &["export", "slow", "e"],
+        &["report", "slow"],
+        &["verify", "slow"],
+    ] {
+        place.ok(arguments);
+    }
+    let names = |place: &Sandbox| {
+        let list = place.json(&["list"]);
+        list.as_array()
+            .expect("runs")
+            .iter()
+            .map(|run| run["name"].as_str().expect("a name").to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&place), ["slow", "max_steps=2 lr=6e-4"], "a name that nobody gave says what was set");
+    // The one run of an experiment is found by that too, and by its spec file.
+    assert_eq!(place.json(&["show", "small"])["name"], "max_steps=2 lr=6e-4");
+    assert_eq!(place.json(&["show", "small.toml"])["name"], "max_steps=2 lr=6e-4");
+    assert!(exit(&place, &["show", "sm"]).1.contains("no run has the key or the name `sm`"));
+}
+
+#[test]
+fn a_spec_file_is_as_good_as_the_name_of_its_experiment() {
+    let place = place("[sweep]\nseeds = [1, 2]\n");
+    write_spec(&place, "specs/mine.toml", "");
+    for arguments in [&["list", "specs/mine.toml"][..], &["report", "specs/mine.toml"]] {
+        let (code, said) = exit(&place, arguments);
+        assert_ne!(code, 0, "{said}");
+    }
+    place.ok(&["run", "specs/mine.toml", "--quiet"]);
+    assert_eq!(place.json(&["list", "specs/mine.toml"]).as_array().expect("runs").len(), 2);
+    assert_eq!(place.json(&["list", "specs/mine.toml", "--leaderboard"]).as_array().expect("trials").len(), 1);
+    place.ok(&["report", "specs/mine.toml"]);
+    let (code, said) = exit(&place, &["show", "specs/mine.toml"]);
+    assert!(code == 2 && said.contains("means 2 runs") && said.contains("seed=2"), "{said}");
+    let (code, said) = exit(&place, &["report", "rows.csv"]);
+    assert!(code == 2 && said.contains("rows.csv"), "{said}");
+    place.ok(&["rm", "--experiment", "specs/mine.toml", "--yes"]);
+    assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 0);
+}
+
+#[test]
+fn two_spec_files_of_one_name_are_told_apart() {
+    let place = place("");
+    write_spec(&place, "a/train.toml", "seed = 1\n");
+    write_spec(&place, "b/train.toml", "seed = 2\n");
+    let quiet = |spec: &str| text(&place.taper(&["run", spec, "--quiet"]).stderr);
+    assert!(!quiet("a/train.toml").contains("another spec file"));
+    let said = quiet("b/train.toml");
+    assert!(said.contains("warning: another spec file has the same name `small`: a/train.toml"), "{said}");
+    assert!(place.ok(&["run", "b/train.toml", "--json"]).contains("\"kind\":\"name\""));
+    // Nobody's runs are called left over, and the plan of each is its own.
+    for spec in ["a/train.toml", "b/train.toml"] {
+        let plan = place.json(&["plan", spec]);
+        assert_eq!(
+            (&plan["orphaned"], &plan["runs"][0]["standing"]),
+            (&serde_json::json!([]), &"done".into()),
+            "{plan}"
+        );
+        assert_eq!(plan["warnings"][0]["kind"], "name");
+    }
+    let (code, said) = exit(&place, &["report", "a/train.toml"]);
+    assert!(code == 2 && said.contains("b/train.toml") && said.contains("taper run a/train.toml"), "{said}");
+    place.ok(&["report", "b/train.toml"]);
+    // Only the runs of one of them are removed, and that is said.
+    let said = place.ok(&["rm", "--experiment", "small", "--yes"]);
+    assert!(said.contains("removed 1 run") && said.contains("the runs of a/train.toml stay"), "{said}");
+    assert_eq!(place.json(&["plan", "a/train.toml"])["runs"][0]["standing"], "done");
+    place.ok(&["rm", "--experiment", "a/train.toml", "--yes"]);
+    assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 0);
+    // A file that was moved, or given a name of its own, is in nobody's way.
+    place.ok(&["run", "a/train.toml", "--quiet"]);
+    fs::rename(place.path("a/train.toml"), place.path("moved.toml")).expect("moved");
+    fs::write(place.path("rows2.csv"), "").expect("a file");
+    assert!(!quiet("b/train.toml").contains("another spec file"));
+}
+
+#[test]
+fn variants_are_never_called_left_over_and_only_an_edit_leaves_runs_behind() {
+    let place = place("");
+    let quick = ["run", "small.toml", "--quiet", "--set", "train.max_steps=2"];
+    place.ok(&["run", "small.toml", "--quiet"]);
+    place.ok(&quick);
+    place.ok(&[&quick[..], &["--set", "train.lr=5e-4"]].concat());
+    let mut from_variable = place.command(&["run", "small.toml", "--quiet"]);
+    assert!(from_variable.env("TAPER_TRAIN__MAX_STEPS", "3").status().expect("taper").success());
+    for arguments in [
+        &["plan", "small.toml"][..],
+        &["plan", "small.toml", "--set", "train.max_steps=2"],
+        &["plan", "small.toml", "--set", "train.lr=1e-5"],
+    ] {
+        assert_eq!(place.json(arguments)["orphaned"], serde_json::json!([]), "{arguments:?}");
+        assert!(!place.ok(arguments).contains("no longer"), "{arguments:?}");
+    }
+    // An edited value is a change of the run; a value that was taken out of a sweep leaves its run behind.
+    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    fs::write(place.path("small.toml"), spec.clone() + "[sweep]\nseeds = [42, 43]\n").expect("a spec");
+    place.ok(&["run", "small.toml", "--quiet"]);
+    fs::write(place.path("small.toml"), spec + "[sweep]\nseeds = [42]\n").expect("a spec");
+    let plan = place.json(&["plan", "small.toml"]);
+    assert_eq!(plan["orphaned"][0]["name"], "seed=43", "{plan}");
+    let said = place.ok(&["plan", "small.toml"]);
+    assert!(said.contains("no longer in the plan") && !said.contains("taper rm") && !said.contains("orphan"), "{said}");
+}
+
+#[test]
+fn removing_an_experiment_says_why_a_run_of_it_stays() {
+    let place = place("");
+    write_spec(&place, "one.toml", "");
+    let spec = fs::read_to_string(place.path("one.toml")).expect("a spec");
+    fs::write(place.path("two.toml"), spec.replace("\"small\"", "\"two\"")).expect("a spec");
+    place.ok(&["run", "one.toml", "--quiet"]);
+    place.ok(&["run", "two.toml", "--quiet"]);
+    let said = place.ok(&["rm", "--experiment", "two", "--yes"]);
+    assert!(
+        said.contains("removed 0 runs")
+            && said.contains("1 of its runs stay, for they also belong to `small` (one.toml)"),
+        "{said}"
+    );
+    assert!(exit(&place, &["report", "two"]).1.contains("no experiment is called `two`"));
+    place.ok(&["report", "small"]);
+}

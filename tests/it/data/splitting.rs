@@ -1,0 +1,197 @@
+//! Which rows train, choose and measure.
+
+use std::collections::HashMap;
+
+use taper::{
+    data::{Cleaning, Dataset, Row, Splits, epoch_order, leaked, split},
+    plan::DataConfig,
+};
+
+use crate::data::config;
+
+/// Rows `t0`, `t1`, … with these labels.
+fn dataset(labels: &[u32]) -> Dataset {
+    let row = |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), label };
+    let classes = labels.iter().max().map_or(0, |max| max + 1);
+    Dataset {
+        rows: labels.iter().enumerate().map(row).collect(),
+        labels: (0..classes).map(|id| id.to_string()).collect(),
+        digest: String::new(),
+        cleaning: Cleaning::default(),
+        warnings: Vec::new(),
+    }
+}
+
+fn shares(test: f64, dev: f64) -> DataConfig {
+    DataConfig { test, dev, ..config() }
+}
+
+fn sizes(splits: &Splits) -> [usize; 3] {
+    [splits.train.len(), splits.dev.len(), splits.test.len()]
+}
+
+fn sorted(splits: &Splits) -> Vec<u32> {
+    let mut all = [&splits.train[..], &splits.dev, &splits.test].concat();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn sizes_are_rounded_and_every_row_is_in_one_split() {
+    let data = dataset(&[0; 11_987]);
+    let splits = split(&data, &shares(0.2, 0.0)).unwrap();
+    assert_eq!(sizes(&splits), [9590, 0, 2397]);
+    assert_eq!(sizes(&split(&data, &shares(0.1, 0.05)).unwrap()), [10_189, 599, 1199]);
+    assert_eq!(sizes(&split(&data, &shares(0.0, 0.0)).unwrap()), [11_987, 0, 0]);
+    assert_eq!(sorted(&splits), (0..11_987).collect::<Vec<u32>>());
+    assert!(!splits.train.is_sorted() && !splits.test.is_sorted());
+}
+
+#[test]
+fn the_seed_alone_decides() {
+    let data = dataset(&[0, 1].repeat(50));
+    let by = |seed| split(&data, &DataConfig { seed, ..shares(0.2, 0.1) }).unwrap();
+    assert_eq!(by(1), by(1));
+    assert_ne!(by(1).test, by(2).test);
+    // A larger dev split leaves the test rows as they are, so that results stay comparable.
+    assert_eq!(by(1).test, split(&data, &DataConfig { seed: 1, ..shares(0.2, 0.4) }).unwrap().test);
+}
+
+#[test]
+fn stratified_splits_share_out_every_label() {
+    // 70, 27 and 3 rows; a tenth each would be 7, 2.7 and 0.3.
+    let labels = [vec![0; 70], vec![1; 27], vec![2; 3]].concat();
+    let data = dataset(&labels);
+    for seed in 0..20 {
+        let config = DataConfig { seed, stratify: true, ..shares(0.1, 0.2) };
+        let splits = split(&data, &config).unwrap();
+        assert_eq!(sizes(&splits), [70, 20, 10]);
+        assert_eq!(data.class_counts(&splits.test), [7, 3, 0]);
+        // Of the 63, 24 and 3 that are left, 20 in 90: 14, 5.33 and 0.67.
+        assert_eq!(data.class_counts(&splits.dev), [14, 5, 1]);
+        assert_eq!(sorted(&splits), (0..100).collect::<Vec<u32>>());
+    }
+    // A plain split of the same data does not come out even.
+    let counts = |seed| data.class_counts(&split(&data, &DataConfig { seed, ..shares(0.1, 0.2) }).unwrap().test);
+    assert!((0..20).any(|seed| counts(seed) != [7, 3, 0]));
+    // Labels with a single row, and large shares.
+    let data = dataset(&(0..10).collect::<Vec<u32>>());
+    let splits = split(&data, &DataConfig { stratify: true, ..shares(0.5, 0.4) }).unwrap();
+    assert_eq!(sizes(&splits), [1, 4, 5]);
+}
+
+#[test]
+fn empty_splits_are_refused() {
+    let data = dataset(&[0, 1].repeat(6));
+    let says = |test, dev| split(&data, &shares(test, dev)).unwrap_err().to_string();
+    let empty = |split| {
+        format!("the {split} split is empty: 0.01 of 12 rows rounds to none; raise data.{split} to 0.05 or more")
+    };
+    // To 0 the dev split may be set, the test split may not.
+    assert_eq!(says(0.01, 0.1), empty("test"));
+    assert_eq!(says(0.1, 0.01), format!("{}, or set it to 0", empty("dev")));
+    assert!(split(&data, &shares(0.05, 0.05)).is_ok(), "the advice is good");
+    assert_eq!(
+        says(0.5, 0.5),
+        "no row is left to train on: of 12 rows, test takes 6 and dev takes 6; lower data.test or data.dev"
+    );
+    assert_eq!(
+        says(0.99, 0.0),
+        "no row is left to train on: of 12 rows, test takes 12 and dev takes 0; lower data.test"
+    );
+    assert!(says(1e300, 0.0).starts_with("no row is left to train on"));
+}
+
+#[test]
+fn each_epoch_has_an_order_of_its_own() {
+    let rows: Vec<u32> = (0..100).map(|i| i * 3).collect();
+    let order = epoch_order(&rows, 1, 1);
+    assert_eq!(order, epoch_order(&rows, 1, 1));
+    assert_ne!(order, epoch_order(&rows, 1, 2));
+    assert_ne!(order, epoch_order(&rows, 2, 1));
+    assert_ne!(order, rows);
+    let mut back = order;
+    back.sort_unstable();
+    assert_eq!(back, rows);
+    assert!(epoch_order(&[], 1, 1).is_empty());
+}
+
+#[test]
+fn every_row_is_equally_likely_to_be_tested() {
+    let data = dataset(&[0; 10]);
+    let mut tested: HashMap<u32, u32> = HashMap::new();
+    for seed in 0..2000 {
+        for row in split(&data, &DataConfig { seed, ..shares(0.2, 0.0) }).unwrap().test {
+            *tested.entry(row).or_default() += 1;
+        }
+    }
+    // Each is a binomial count of mean 400 and standard deviation 18.
+    assert!((0..10).all(|row| (310..490).contains(&tested[&row])), "{tested:?}");
+}
+
+#[test]
+fn texts_that_leak_are_counted() {
+    let mut data = dataset(&[0, 1, 0, 1, 0]);
+    data.rows[3].text = "t0".into();
+    data.rows[4].text = "t0".into();
+    assert_eq!(leaked(&data, &[0, 1, 2], &[3, 4]), 2);
+    assert_eq!(leaked(&data, &[1, 2], &[0, 3, 4]), 0);
+    assert_eq!(leaked(&data, &[], &[0]), 0);
+}
+
+/// Messages of the warnings, and the lines they name.
+fn warned(labels: &[u32], config: &DataConfig) -> Vec<(String, Vec<u64>)> {
+    let splits = split(&dataset(labels), config).unwrap();
+    splits.warnings.into_iter().map(|warning| (warning.message, warning.lines)).collect()
+}
+
+#[test]
+fn splits_that_are_too_small_are_warned_of() {
+    let labels = [0, 1].repeat(60);
+    assert_eq!(warned(&labels, &shares(0.2, 0.2)), []);
+    let found = warned(&labels, &shares(0.05, 0.2));
+    assert_eq!(
+        found[0].0,
+        "the test split has 6 rows, too few to tell anything: one row more or less right moves accuracy by 16.7%; raise \
+         data.test, or use more rows"
+    );
+    assert!(warned(&labels, &shares(0.2, 0.01))[0].0.starts_with("the dev split has 1 row, too few"));
+}
+
+#[test]
+fn labels_that_a_split_lacks_are_named_with_their_lines() {
+    // Label 2 has one row: it is trained on, or held out, as the seed has it.
+    let labels = [vec![0; 50], vec![1; 50], vec![2; 1]].concat();
+    let mut seen = [false; 2];
+    for seed in 0..20 {
+        let config = DataConfig { seed, ..shares(0.3, 0.3) };
+        let found = warned(&labels, &config);
+        let trained = found.iter().any(|(m, lines)| {
+            m.starts_with("one row only of label `2` is there (line 102): it is trained on and never measured")
+                && *lines == [102]
+        });
+        let held_out = found.iter().any(|(m, lines)| {
+            m.starts_with(
+                "no row of label `2` is in the train split, but 1 row that is held out has such a label (line 102)",
+            ) && *lines == [102]
+        });
+        assert!(trained != held_out, "{found:?}");
+        seen[usize::from(held_out)] = true;
+    }
+    assert_eq!(seen, [true; 2]);
+
+    // Two rows of it, stratified: none is left for the test split.
+    let labels = [vec![0; 60], vec![1; 60], vec![2; 2]].concat();
+    let found = warned(&labels, &DataConfig { stratify: true, ..shares(0.2, 0.0) });
+    assert!(
+        found
+            .iter()
+            .any(|(m, _)| m.starts_with("no row of label `2` is in the test split") && !m.contains("data.stratify")),
+        "{found:?}"
+    );
+    // A label that data.labels names and no row has.
+    let mut data = dataset(&[0, 1].repeat(60));
+    data.labels.push("none".into());
+    let warnings = split(&data, &shares(0.2, 0.0)).unwrap().warnings;
+    assert_eq!(warnings[0].message, "no row has label `none`: the model cannot learn to tell it");
+}

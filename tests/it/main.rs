@@ -1,0 +1,19 @@
+//! taper from outside, in one program: each module is one area, and `support` is what they share.
+//!
+//! One process holds all of them: a test changes no variable, no working folder and no limit of it, but those of the processes
+//! that it starts.
+
+mod cli;
+mod data;
+mod docs;
+mod hub;
+mod model_files;
+mod predict;
+mod report;
+mod spec;
+mod store_kill;
+mod support;
+#[cfg(target_os = "linux")]
+mod sweep;
+mod training;
+mod upkeep;

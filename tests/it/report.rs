@@ -1,0 +1,251 @@
+//! Renders made-up experiments and looks at what comes out.
+//!
+//! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
+
+mod choosing;
+mod labels;
+mod report_fixtures;
+mod sections;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use report_fixtures::{all, experiment, single, sweep};
+use taper::{
+    event::{Split, When},
+    metrics::Metric,
+    report::{ReportInput, render, render_with_fonts},
+    store::RunState,
+};
+
+/// Every file of a report by name, drawn without a font of the machine.
+fn files_of(input: &ReportInput) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let written = render_with_fonts(input, folder.path(), fontdb::Database::new).unwrap();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+    let files: BTreeMap<_, _> = written.iter().map(|p| (name(p), fs::read(p).unwrap())).collect();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files.len(), "a file is left over");
+    files
+}
+
+fn text<'a>(files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> &'a str {
+    std::str::from_utf8(&files[name]).unwrap()
+}
+
+#[test]
+fn every_fixture_renders_whole_and_self_contained() {
+    for (fixture, input) in all() {
+        let files = match std::env::var_os("TAPER_REPORTS") {
+            Some(folder) => {
+                let folder = Path::new(&folder).join(fixture);
+                render(&input, &folder).unwrap();
+                render_with_fonts(&input, &folder.join("without-font"), fontdb::Database::new).unwrap();
+                files_of(&input)
+            }
+            None => files_of(&input),
+        };
+        let html = text(&files, "report.html");
+        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{fixture}");
+        for link in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(files.contains_key(link), "{fixture}: {link} is missing");
+        }
+        for outside in ["src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
+            assert!(!html.contains(outside), "{fixture}: {outside} in the page");
+        }
+        assert_eq!(html.matches("http").count(), html.matches("http://www.w3.org/2000/svg").count(), "{fixture}");
+        assert_eq!(html.matches("<tr").count(), html.matches("</tr>").count(), "{fixture}");
+        // Every chart that the Markdown shows is there.
+        let md = text(&files, "report.md");
+        for name in md.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(files.contains_key(name), "{fixture}: {name} is missing");
+        }
+        for (name, bytes) in &files {
+            if name.ends_with(".png") {
+                assert!(inked(bytes) > 2000, "{fixture}: {name} is blank");
+            }
+            if name.ends_with(".csv") {
+                assert!(csv::Reader::from_reader(&bytes[..]).records().all(|r| r.is_ok()), "{fixture}: {name}");
+            }
+        }
+    }
+}
+
+/// Pixels that are not white.
+fn inked(png: &[u8]) -> usize {
+    let mut reader = png::Decoder::new(png).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((info.width, info.color_type), (1800, png::ColorType::Rgb));
+    pixels[..info.buffer_size()].chunks(3).filter(|p| *p != [255, 255, 255]).count()
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    assert!(files_of(&sweep()) == files_of(&sweep()));
+}
+
+/// The page is the same whatever fonts a machine has; only the PNG files differ, and the file that says with which font.
+#[test]
+fn fonts_of_the_machine_change_png_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = files_of(&single());
+    for path in render(&single(), folder.path()).unwrap() {
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        if !name.ends_with(".png") && name != "png-fonts.txt" {
+            assert!(fs::read(&path).unwrap() == without[&name], "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_page_says_what_the_records_say() {
+    let input = sweep();
+    let files = files_of(&input);
+    let html = text(&files, "report.html");
+    let best = input
+        .runs
+        .iter()
+        .filter_map(|r| r.run.final_metrics.as_ref().map(|m| (m.get(Metric::Accuracy), &r.run.name)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .unwrap();
+    assert!(html.contains(&format!(
+        "Best run <b>{}</b>: {:.1}% of 600 test rows right",
+        best.1.replace("lr=1e-4", "<span class=\"w\">lr=1e-4</span>"),
+        best.0 * 100.0
+    )));
+    for message in [
+        "loss is not finite at step 90 (lr 0.001)",
+        "data row 17: label `maybe` is not in data.labels",
+        "4 runs have no result",
+        "failed (diverged)",
+        "The best of 5 runs was chosen by the test split that it is measured on, so its figure is optimistic",
+        "not all trained in the same environment",
+        "taper run experiments/rbt3-waimai.toml --set &#39;probes=",
+        "2 of 3",
+    ] {
+        assert!(html.contains(message), "{message}");
+    }
+    let runs = text(&files, "runs.csv");
+    assert_eq!(runs.lines().count(), 10);
+    assert_eq!(runs.lines().filter(|l| l.contains(",true,test,600,")).count(), 1);
+}
+
+#[test]
+fn a_pruned_run_is_no_failure() {
+    let mut input = sweep();
+    let missing = input.runs.iter().filter(|r| r.run.final_metrics.is_none()).count();
+    let pruned = input.runs.iter_mut().find(|r| r.run.state == RunState::Interrupted).unwrap();
+    pruned.run.state = RunState::Pruned;
+    pruned.run.message = Some("8th of 9 at step 75, where 3 go on".into());
+    let files = files_of(&input);
+    let html = text(&files, "report.html");
+    for part in [
+        "1 pruned",
+        "<td class=\"pruned\">pruned</td>",
+        "8th of 9 at step 75, where 3 go on",
+        "1 run was ended before the last step because others did better",
+        &format!("{} runs have no result", missing - 1),
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(text(&files, "runs.csv").contains(",pruned,,\"8th of 9 at step 75, where 3 go on\",false,"));
+    // Its curve ends with a cross, as it did when the run was only interrupted.
+    assert!(text(&files, "loss.svg") == text(&files_of(&sweep()), "loss.svg"));
+}
+
+#[test]
+fn a_dev_split_chooses_where_there_is_one() {
+    let input = report_fixtures::dev_split();
+    let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
+    assert!(
+        html.contains("chosen by its accuracy on the dev split, then by its loss there, then by the plan&#39;s order")
+    );
+    assert!(html.contains("Dev accuracy (chooses)"));
+}
+
+/// A header and a separator of different lengths are no table for GitHub.
+#[test]
+fn the_rows_of_a_markdown_table_have_equally_many_cells() {
+    let mut tables = 0;
+    for (fixture, input) in all() {
+        let files = files_of(&input);
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let lines: Vec<&str> = text(&files, "report.md").lines().collect();
+        for rows in lines.chunk_by(|a, b| a.starts_with('|') && b.starts_with('|')).filter(|rows| rows.len() > 1) {
+            tables += 1;
+            let counts: Vec<usize> = rows.iter().map(|row| cells(row)).collect();
+            assert!(counts.iter().all(|count| *count == counts[0]), "{fixture}: {counts:?} in\n{}", rows.join("\n"));
+        }
+    }
+    assert!(tables > 10, "{tables} tables");
+}
+
+#[test]
+fn texts_of_the_user_are_only_text() {
+    let files = files_of(&single());
+    let html = text(&files, "report.html");
+    assert!(html.contains("&#60;/td&#62;&#60;script&#62;alert(&#39;这不是评论&#39;)&#60;/script&#62;"));
+    assert!(html.contains("# ``` and &#60;/pre&#62;"));
+    let md = text(&files, "report.md");
+    let line = md.lines().find(|l| l.contains("这不是评论")).unwrap();
+    assert_eq!(line.replace("\\|", "").matches('|').count(), 6, "{line}");
+    assert!(line.contains("\\*\\*很好吃\\*\\*"));
+    assert!(text(&files, "probes.svg").contains("&lt;script&gt;"));
+    let mut rows = csv::Reader::from_reader(text(&files, "predictions.csv").as_bytes());
+    let row = rows.records().map(Result::unwrap).find(|r| r[2] == *"9").unwrap();
+    assert_eq!(row.iter().next_back(), Some("'=HYPERLINK(\"x\") | a\nsecond line <script>alert(1)</script>"));
+}
+
+/// What chooses is the dev split even where the test split would say otherwise.
+#[test]
+fn the_best_by_dev_is_best_whatever_the_test_split_says() {
+    let mut input = report_fixtures::dev_split();
+    for (run, dev, test) in [(0, 0.95, 0.60), (1, 0.70, 0.99)] {
+        for eval in input.runs[run].evals.iter_mut().filter(|e| e.split == Split::Dev && e.when == When::After) {
+            eval.metrics.set(Metric::Accuracy, dev);
+        }
+        input.runs[run].run.final_metrics.as_mut().unwrap().set(Metric::Accuracy, test);
+    }
+    assert!(text(&files_of(&input), "report.md").contains("**Best run seed=1: 60.0%** of 600 test rows right"));
+}
+
+#[test]
+fn a_failed_run_is_never_best_and_equals_go_by_loss() {
+    let mut input = sweep();
+    let with_result: Vec<usize> = (0..9).filter(|&i| input.runs[i].run.final_metrics.is_some()).collect();
+    for &i in &with_result {
+        let metrics = input.runs[i].run.final_metrics.as_mut().unwrap();
+        metrics.set(Metric::Accuracy, 0.9);
+        metrics.set(Metric::Loss, 0.3);
+    }
+    let mut better = input.runs[0].run.final_metrics.clone().unwrap();
+    better.set(Metric::Accuracy, 1.0);
+    better.set(Metric::Loss, 0.0);
+    input.runs[6].run.final_metrics = Some(better);
+    input.runs[3].run.final_metrics.as_mut().unwrap().set(Metric::Loss, 0.2);
+    assert!(text(&files_of(&input), "report.md").contains("**Best run lr=1e-4 seed=1: 90.0%**"));
+}
+
+#[test]
+fn runs_are_compared_on_the_same_rows_or_not_at_all() {
+    let mut input = report_fixtures::two_rates();
+    assert!(text(&files_of(&input), "report.md").contains("“lr=1e-5” against “lr=2e-5” on the same 600 rows: "));
+    input.runs[0].predictions[0].line += 1;
+    assert!(
+        text(&files_of(&input), "report.md").contains("cannot be compared row by row: they were measured on different")
+    );
+    input.runs[0].predictions.clear();
+    assert!(text(&files_of(&input), "report.md").contains("row by row: the predictions of one of them are not stored"));
+}
+
+/// The words and figures of a whole report. Charts are looked at by eye.
+#[test]
+fn markdown_of_a_sweep() {
+    insta::assert_snapshot!(text(&files_of(&sweep()), "report.md"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = render(&experiment(Vec::new()), &file.path().join("reports")).unwrap_err().to_string();
+    assert!(error.starts_with("folder ") && error.contains("reports"), "{error}");
+}

@@ -1,0 +1,122 @@
+//! What somebody meant who wrote something that taper does not take, and where their settings go.
+
+use taper::spec::LoadOptions;
+
+use super::{one, options};
+
+#[test]
+fn a_word_that_toml_does_not_have_comes_with_what_to_write() {
+    for (line, word, help) in [
+        ("data.limit = null", "null", "leave the key out for its default"),
+        ("data.limit = None", "None", "leave the key out for its default"),
+        ("data.stratify = True", "True", "write true"),
+        ("data.stratify = FALSE", "FALSE", "write false"),
+        ("data.stratify = yes", "yes", "write true"),
+        ("train.scheduler = linear", "linear", "write a string in quotes: \"linear\""),
+        ("train.freeze = [embeddings, pooler]", "embeddings", "write a string in quotes: \"embeddings\""),
+        ("data.quoting = tsv-like", "tsv-like", "write a string in quotes: \"tsv-like\""),
+    ] {
+        let said = one(&format!("{line}\n")).problems("a.toml", &LoadOptions::default());
+        assert!(said.starts_with("a.toml:3:"), "{said}");
+        assert!(said.contains(&format!("invalid TOML: `{word}` is not a value")) && said.contains(help), "{said}");
+    }
+    // What is wrong elsewhere is told as it is.
+    for line in ["train.lr = ", "train.lr 3", "[train", "data.limit = 1_", "data.text_column = \"a"] {
+        let said = one(&format!("{line}\n")).problems("a.toml", &LoadOptions::default());
+        assert!(said.contains("invalid TOML: ") && !said.contains("is not a value"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn arguments_that_no_key_takes_lead_to_what_was_meant() {
+    for (set, help) in [
+        (
+            "train.lr=1e-4,1e-5",
+            "`[sweep.axes]` with train.lr = [1e-4, 1e-5], or --set 'sweep.axes.train.lr=[1e-4, 1e-5]'",
+        ),
+        ("train.lr=[1e-4, 1e-5]", "`[sweep.axes]` with train.lr = [0.0001, 1e-5]"),
+        ("train.scheduler=linear,cosine", "--set 'sweep.axes.train.scheduler=[\"linear\", \"cosine\"]'"),
+        ("train.batch_size=8, 16", "`[sweep.axes]` with train.batch_size = [8, 16]"),
+        ("train.seed=1,2,3", "sweep.seeds = [1, 2, 3]"),
+        ("data.stratify=True", "write true"),
+        ("data.stratify=no", "write false"),
+        ("train.lerning_rate=1e-4", "did you mean `train.lr`?"),
+        ("train.wieght_decay=0", "did you mean `train.weight_decay`?"),
+        ("profile.x.train.lr=1", "choose one with --profile NAME"),
+        ("profile.x=1", "choose one with --profile NAME"),
+        ("extends=[\"b.toml\"]", "write extends = [\"FILE\"] at the top of the spec"),
+        ("sweep.trials=1000000", "a search draws at most 10000 points"),
+        ("train.seed=99999999999999999999", "expected a whole number from 0 to 9223372036854775807"),
+    ] {
+        let said = one("").problems("a.toml", &options(None, &[set], &[]));
+        assert!(said.starts_with("--set: ") && said.contains(help), "{set}: {said}");
+    }
+    // Values of which one does not fit are no list of values.
+    for set in ["train.lr=1e-4,fast", "train.lr=1e-4,2", "train.batch_size=8,0"] {
+        let said = one("").problems("a.toml", &options(None, &[set], &[]));
+        assert!(!said.contains("sweep"), "{set}: {said}");
+    }
+}
+
+#[test]
+fn variables_that_nobody_reads_are_warned_of() {
+    let warned = |name: &str| {
+        let loaded = one("").load_with("a.toml", &options(None, &[], &[(name, "1")])).unwrap();
+        loaded.warnings().iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()
+    };
+    for (name, help) in [
+        ("TAPER_TRAIN_LR", "TAPER_TRAIN__LR sets train.lr (two underscores"),
+        ("TAPER_DATA_MAX_LENGTH", "TAPER_DATA__MAX_LENGTH sets data.max_length"),
+        ("TAPER_RUN", "did you mean TAPER_RUNS?"),
+        ("TAPER_CASHE", "did you mean TAPER_CACHE?"),
+        ("TAPER_TRAIN_LEARNING_RATE", "did you mean TAPER_TRAIN__LR?"),
+        ("TAPER_XYZZY", "taper reads TAPER_RUNS, TAPER_CACHE"),
+    ] {
+        let said = warned(name).join("\n");
+        assert!(said.contains(&format!("variable {name} sets nothing")) && said.contains(help), "{said}");
+    }
+    for name in
+        ["TAPER_RUNS", "TAPER_CACHE", "TAPER_MAX_DOWNLOAD", "TAPER_CUDA_LIBS", "TAPER_DOWNLOAD_WAIT_S", "HF_HOME"]
+    {
+        assert!(warned(name).is_empty(), "{name}: {:?}", warned(name));
+    }
+}
+
+#[test]
+fn a_swept_key_is_explained_as_one() {
+    let axes = "[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.weight_decay = [0.1, 0.2]\ntrain.scheduler = [\"linear\", \"constant\"]\n\
+        train.warmup_ratio = { values = [0.05, 0.1], when = { train.scheduler = \"linear\" } }\n[[sweep.zip]]\ntrain.lr = [1e-4]\n\
+        train.eps = [1e-8]\n";
+    let files = one(axes);
+    let loaded = files.load("a.toml").unwrap();
+    for (key, over, base_holds) in [
+        ("train.weight_decay", "is swept over [0.1, 0.2]\n", false),
+        ("train.seed", "is swept over [1, 2]\n", false),
+        ("train.lr", "is swept over [1e-4]\n", false),
+        ("train.warmup_ratio", "is swept over { values = [0.05, 0.1], when = {", true),
+    ] {
+        let explained = loaded.explain(key).unwrap();
+        let text = explained.to_string();
+        assert!(text.starts_with(&format!("{key} {over}")), "{text}");
+        assert_eq!((explained.value, explained.swept.map(|said| said.holds)), (None, Some(true)));
+        assert!(explained.said.iter().all(|said| said.holds == base_holds), "{text}");
+    }
+    let explained = loaded.explain("train.epochs").unwrap();
+    assert_eq!((explained.value.as_deref(), explained.swept), (Some("3"), None));
+}
+
+#[test]
+fn who_wrote_a_value_is_told_as_they_can_find_it() {
+    let files = one("[sweep.axes]\ndata.file = [\"a.csv\",\n  \"b.csv\"]\n");
+    let set = options(None, &["train.lr=1e-4"], &[("TAPER_TRAIN__EPOCHS", "2")]);
+    let loaded = files.load_with("a.toml", &set).unwrap();
+    let place = |key: &str, swept: Option<&str>| {
+        let swept = swept.map(serde_json::Value::from);
+        loaded.written_at(key, swept.as_ref()).map(|place| place.replace(&format!("{}/", files.0.root().display()), ""))
+    };
+    assert_eq!(place("data.source", None).as_deref(), Some("a.toml:2"));
+    assert_eq!(place("data.file", Some("b.csv")).as_deref(), Some("a.toml:5"));
+    assert_eq!(place("train.lr", None).as_deref(), Some("--set train.lr=1e-4"));
+    assert_eq!(place("train.epochs", None).as_deref(), Some("TAPER_TRAIN__EPOCHS"));
+    assert_eq!(place("train.batch_size", None), None);
+}

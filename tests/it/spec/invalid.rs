@@ -1,0 +1,167 @@
+//! What users see of specs that are wrong.
+
+use std::path::Path;
+
+use taper::spec::{LoadOptions, LoadedSpec};
+
+use super::{Files, minimal, one, options};
+
+fn shown(name: &str, options: &LoadOptions) -> String {
+    // Tests run in the package's root: the path, and so the snapshot, is the same everywhere.
+    let path = format!("tests/fixtures/spec/invalid/{name}.toml");
+    LoadedSpec::load(Path::new(&path), options).expect_err("the spec was taken").to_string()
+}
+
+#[test]
+fn all_problems_of_a_file_are_shown_with_their_places() {
+    for name in [
+        "many",
+        "contradictions",
+        "no_dev",
+        "missing",
+        "empty",
+        "sources",
+        "shapes",
+        "sweep",
+        "axes",
+        "syntax",
+        "extends",
+        "extends_text",
+        "problems_in_two_files",
+        "not_there",
+    ] {
+        insta::assert_snapshot!(name, shown(name, &LoadOptions::default()));
+    }
+}
+
+#[test]
+fn problems_of_variables_arguments_and_the_profile_are_shown_with_the_files() {
+    let options = options(
+        Some("fats"),
+        &["train.lr=fast", "train.epoch=3", "model.source=modelscope:rbt3", "nonsense", "train.betas=[0.9, 2]"],
+        &[
+            ("TAPER_TRAIN__BATCH_SIZE", "-1"),
+            ("TAPER_TRIAN__LR", "1"),
+            ("TAPER_TRAIN__LEARNING_RATE", "1"),
+            ("TAPER_NAME", ""),
+            ("TAPER_RUNS", "elsewhere"),
+        ],
+    );
+    insta::assert_snapshot!("variables_and_arguments", shown("no_dev", &options));
+}
+
+#[test]
+fn an_invalid_value_is_reported_where_a_higher_layer_overrides_it_too() {
+    let files = one("[train]\nlr = 7\n[profile.p.train]\nlr = -1\n");
+    let problems = files.problems("a.toml", &options(None, &["train.lr=1e-5"], &[]));
+    assert!(problems.contains("a.toml:4:6: `train.lr` is 7;"), "{problems}");
+    assert!(problems.contains("a.toml:6:6: `train.lr` is -1;"), "{problems}");
+    assert!(problems.ends_with("2 problems"), "{problems}");
+}
+
+#[test]
+fn a_spoilt_value_brings_no_contradictions_with_it() {
+    // As the default, `dev` would contradict `keep`; but it was meant to be something.
+    let files = one("data.dev = \"0.1\"\n[checkpoint]\nkeep = \"best\"\n");
+    let problems = files.problems("a.toml", &LoadOptions::default());
+    assert!(problems.ends_with("\n\n1 problem"), "{problems}");
+    // A contradiction among others is still seen.
+    let files = one("data.test = \"0.1\"\n[checkpoint]\nkeep = \"best\"\n");
+    let problems = files.problems("a.toml", &LoadOptions::default());
+    assert!(problems.contains("would leak") && problems.ends_with("2 problems"), "{problems}");
+}
+
+#[test]
+fn contradictions_across_layers_are_shown_at_the_highest_value() {
+    let files = one("data.dev = 0.5\n");
+    let problems = files.problems("a.toml", &options(None, &["data.test=0.5"], &[]));
+    assert!(problems.contains("a.toml:3:12: `data.dev` = 0.5 and `data.test` = 0.5 leave no rows"), "{problems}");
+    // The default of `dev` has no place: the value that somebody wrote has.
+    let files = one("");
+    let problems = files.problems("a.toml", &options(None, &["checkpoint.keep=best"], &[]));
+    assert!(problems.starts_with("--set: `checkpoint.keep` = \"best\" needs a dev split"), "{problems}");
+    assert!(problems.contains("\n | checkpoint.keep=best\n |                 ^^^^\n"), "{problems}");
+}
+
+#[test]
+fn shares_that_just_leave_rows_are_fine_and_those_that_just_do_not_are_not() {
+    assert!(one("data.test = 0.7\ndata.dev = 0.29\n").load("a.toml").is_ok());
+    // 0.9 + 0.1 and 0.7 + 0.2 + … in binary: neither may slip through.
+    for (test, dev) in [("0.9", "0.1"), ("0.7", "0.3"), ("0.3", "0.7"), ("0.999", "0.001")] {
+        assert!(one(&format!("data.test = {test}\ndata.dev = {dev}\n")).load("a.toml").is_err(), "{test} {dev}");
+    }
+}
+
+#[test]
+fn steps_and_epochs_contradict_only_where_one_hand_wrote_both() {
+    let both = "[train]\nepochs = 2\nmax_steps = 9\n";
+    assert!(one(both).load("a.toml").is_err());
+    let base = ("base.toml", minimal("[train]\nepochs = 2\n"));
+    let above = "extends = [\"base.toml\"]\n[train]\nmax_steps = 9\n[profile.p]\ntrain.epochs = 1\n[profile.q]\n\
+        train = { epochs = 1, max_steps = 3 }\n";
+    let files = Files::new(&[("base.toml", &base.1), ("a.toml", above)]);
+    let problems = files.problems("a.toml", &LoadOptions::default());
+    assert!(problems.starts_with("a.toml:7:23: `train.max_steps` and `train.epochs`"), "{problems}");
+    let files = Files::new(&[("base.toml", &base.1), ("a.toml", above.split("[profile.q]").next().unwrap())]);
+    let spec = files.load_with("a.toml", &options(Some("p"), &[], &[])).unwrap();
+    assert_eq!((spec.spec().train.max_steps, spec.spec().train.epochs), (Some(9), 1));
+    assert!(
+        one("").load_with("a.toml", &options(None, &["train.epochs=1"], &[("TAPER_TRAIN__MAX_STEPS", "3")])).is_ok()
+    );
+    let sets = options(None, &["train.epochs=1", "train.max_steps=3"], &[]);
+    assert!(one("").problems("a.toml", &sets).starts_with("--set: `train.max_steps` and `train.epochs`"));
+}
+
+#[test]
+fn a_vocabulary_size_is_refused_only_beside_or_above_another_models_source() {
+    let scratch = minimal("[model]\nvocab_size = 4000\n").replacen("model.source = \"scratch:tiny\"\n", "", 1);
+    let scratch = scratch.replace("[model]", "[model]\nsource = \"scratch:tiny\"");
+    let files = Files::new(&[("a.toml", &scratch)]);
+    assert_eq!(files.load("a.toml").unwrap().spec().model.vocab_size, 4000);
+    // Overridden from above: the size goes with the source that it was written for.
+    assert!(files.load_with("a.toml", &options(None, &["model.source=path:m"], &[])).is_ok());
+    let both = options(None, &["model.source=path:m", "model.vocab_size=900"], &[]);
+    assert!(
+        files.problems("a.toml", &both).contains("`model.vocab_size` is for `scratch:` models without a vocabulary")
+    );
+    let files = Files::new(&[("a.toml", &scratch.replace("scratch:tiny", "hf:a/b"))]);
+    assert!(files.problems("a.toml", &LoadOptions::default()).starts_with("a.toml:4:14: `model.vocab_size`"));
+}
+
+#[test]
+fn folders_and_absent_files_are_told_apart() {
+    let files = one("");
+    std::fs::create_dir(files.path("folder.toml")).unwrap();
+    assert_eq!(
+        files.problems("folder.toml", &LoadOptions::default()),
+        "cannot read the spec `folder.toml`: it is a folder; expected a file\n\n1 problem"
+    );
+    assert_eq!(
+        files.problems("b.toml", &LoadOptions::default()),
+        "cannot read the spec `b.toml`: no such file\n\n1 problem"
+    );
+}
+
+/// Specs cut off or with a character missing: problems or a spec, never a panic, and every place lies in its file.
+#[test]
+fn no_damage_to_a_file_breaks_the_loader() {
+    for name in ["many", "contradictions", "sweep", "axes", "shapes"] {
+        let text = std::fs::read_to_string(format!("tests/fixtures/spec/invalid/{name}.toml")).unwrap();
+        let files = Files::new(&[]);
+        let lines = text.lines().count() + 1;
+        for (i, (at, c)) in text.char_indices().enumerate().step_by(7) {
+            let damaged = match i % 2 {
+                0 => text[..at].to_string(),
+                _ => format!("{}{}", &text[..at], &text[at + c.len_utf8()..]),
+            };
+            std::fs::write(files.path("a.toml"), &damaged).unwrap();
+            let Err(errors) = files.load("a.toml") else { continue };
+            for place in errors.problems.iter().filter_map(|problem| problem.place.as_ref()) {
+                assert!(place.position.is_none_or(|(line, _)| line <= lines), "{place} of {damaged}");
+                assert!(place.underline.start <= place.text.chars().count(), "{place} of {damaged}");
+            }
+            // What the types would refuse, the checks have refused before.
+            assert!(!errors.to_string().contains("does not fit together"), "{errors}\n{damaged}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A folder of a test's own, and `taper` in it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use taper::{execute::RunFolder, store::Store};
+
+/// A temporary folder in which `taper` runs; it is removed with the value.
+pub struct Sandbox {
+    dir: tempfile::TempDir,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// A file, with the folders that it needs.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+
+    /// `rows.csv`: 20 positive and 20 negative reviews, in turn.
+    pub fn write_rows(&self) {
+        let rows = (0..20).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时 差评\n"));
+        self.write("rows.csv", format!("label,review\n{}", rows.collect::<String>()));
+    }
+
+    /// `taper` in this folder, with its runs in `runs` whatever the environment says.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taper"));
+        command.args(arguments).current_dir(self.root()).env_remove("TAPER_RUNS").stdin(Stdio::null());
+        command
+    }
+
+    pub fn taper(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("taper starts")
+    }
+
+    /// The same with this on standard input.
+    pub fn fed(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("taper starts");
+        child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("its end")
+    }
+
+    /// Standard output of a command that must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.taper(arguments);
+        assert!(output.status.success(), "taper {arguments:?}: {}\n{}", output.status, text(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// The JSON that a command prints; it must succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[arguments, &["--json"]].concat())).expect("JSON")
+    }
+
+    /// Exit code, and what was said in all.
+    pub fn says(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.taper(arguments);
+        (output.status.code().expect("an exit code"), words(&output))
+    }
+
+    /// The keys of all runs, in their order.
+    pub fn keys(&self) -> Vec<String> {
+        let list = self.json(&["list"]);
+        list.as_array().expect("runs").iter().map(|run| run["key"].as_str().expect("a key").to_string()).collect()
+    }
+
+    /// The folder of a run.
+    pub fn folder(&self, key: &str) -> PathBuf {
+        self.path("runs").join(&key[..12])
+    }
+
+    /// All steps of all runs in the folder `runs`.
+    pub fn steps(&self, runs: &str) -> Steps {
+        steps(&self.path(runs))
+    }
+
+    /// The bytes of the kept model of the first run in the folder `runs`.
+    pub fn weights(&self, runs: &str) -> Vec<u8> {
+        let runs = self.path(runs);
+        let run = store(&runs).runs().expect("runs").remove(0);
+        fs::read(RunFolder::new(&runs, &run.key).model().join("model.safetensors")).expect("weights")
+    }
+}
+
+/// The stored steps without their times: (run, step) → epoch, loss, norm, rate and tokens, bit for bit.
+pub type Steps = BTreeMap<(String, u64), [u64; 5]>;
+
+/// All steps of all runs in the folder `runs`.
+pub fn steps(runs: &Path) -> Steps {
+    let store = store(runs);
+    let mut steps = BTreeMap::new();
+    for run in store.runs().expect("runs") {
+        for s in store.steps(&run.key).expect("steps") {
+            let facts = [u64::from(s.epoch), s.loss.to_bits(), s.grad_norm.to_bits(), s.lr.to_bits(), s.tokens];
+            assert!(steps.insert((run.key.clone(), s.step), facts).is_none(), "step {} was stored twice", s.step);
+        }
+    }
+    steps
+}
+
+/// The database of the folder `runs`.
+pub fn store(runs: &Path) -> Store {
+    Store::open_existing(runs).expect("a store")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command said in all.
+pub fn words(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}

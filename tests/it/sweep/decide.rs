@@ -1,0 +1,298 @@
+//! Sweeps that decide: what is proposed, who is pruned, what an edited spec runs again, what a budget leaves.
+
+use std::fs;
+
+use serde_json::Value;
+use taper::{
+    event::{Split, When},
+    metrics::Metric,
+    store::{RunState, Store},
+};
+
+use super::twelve::*;
+
+/// The spec of the other tests with another `[sweep]`; evaluated every six steps of 48.
+fn place(sweep: &str) -> Sandbox {
+    let place = twelve_runs();
+    let head = SPEC.split("[sweep]").next().expect("what comes before it");
+    let head =
+        head.replace("early_stopping_patience = 7", "eval_steps = 6").replace("keep = \"best\"", "keep = \"last\"");
+    fs::write(place.path("torture.toml"), format!("{head}[sweep]\n{sweep}")).expect("a spec");
+    place
+}
+
+fn store(place: &Sandbox, runs: &str) -> Store {
+    Store::open_existing(&place.path(runs)).expect("a store")
+}
+
+fn plan(place: &Sandbox, runs: &str) -> Value {
+    let output = place.taper(&["plan", "torture.toml", "--json", "--runs", runs]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn standings(plan: &Value) -> Vec<&str> {
+    plan["runs"].as_array().expect("runs").iter().map(|run| run["standing"].as_str().expect("a word")).collect()
+}
+
+const NINE: &str = "prune = \"asha\"\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 4e-3, 1e-2]\n";
+
+#[test]
+fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
+    let place = place(NINE);
+    let before = plan(&place, "runs");
+    assert_eq!(before["sweep"]["rungs"], serde_json::json!([6, 18]), "the plan shows the rungs beforehand");
+    place.finish("calm", &[]);
+    let calm = store(&place, "calm").runs().expect("runs");
+    let of = |state| calm.iter().filter(|run| run.state == state).count();
+    assert_eq!((calm.len(), of(RunState::Completed) + of(RunState::Pruned)), (18, 18));
+    assert!((2..=8).contains(&of(RunState::Completed)), "{} of 18 were trained to their end", of(RunState::Completed));
+    let steps: u64 = calm.iter().map(|run| run.steps).sum();
+    assert!(steps * 2 < 18 * 48, "{steps} steps of {}", 18 * 48);
+    for run in calm.iter().filter(|run| run.state == RunState::Pruned) {
+        let reason = run.message.as_deref().expect("a reason");
+        assert!(reason.contains("rank") && reason.contains("at rung"), "{reason}");
+        assert!([6, 18].contains(&run.steps), "pruned at a rung: {}", run.steps);
+    }
+    // Of those that came to the last rung the best by the mean of its seeds was trained to its end.
+    let loss = |run: &taper::store::RunRecord| {
+        let evals = store(&place, "calm").evals(&run.key).expect("evals");
+        let at = |e: &&taper::store::EvalRecord| e.when == When::During && e.step == 18 && e.split == Split::Dev;
+        evals.iter().find(at).map(|eval| eval.metrics.get(Metric::Loss))
+    };
+    let trials = calm.chunks(2).filter_map(|seeds| Some((loss(&seeds[0])? + loss(&seeds[1])?, seeds)));
+    let (_, best) = trials.min_by(|a, b| a.0.total_cmp(&b.0)).expect("some came that far");
+    assert!(best.iter().all(|run| run.state == RunState::Completed), "{best:?}");
+
+    // Nothing is left to do, and nothing is done.
+    place.finish("calm", &[]);
+    assert!(store(&place, "calm").runs().expect("runs") == calm);
+    assert!(standings(&plan(&place, "calm")).iter().all(|word| ["done", "pruned"].contains(word)));
+
+    // Killed again and again it decides the same.
+    let mut kills = 0;
+    loop {
+        let mut child = place.start("runs", &[]);
+        // Longer and longer: on a machine that is busy, a command needs its time to get anywhere.
+        std::thread::sleep(std::time::Duration::from_millis(60 + 37 * (kills % 5) + 10 * (kills / 5)));
+        if let Some(status) = child.try_wait().expect("a child") {
+            assert!(status.success());
+            break;
+        }
+        kills += 1;
+        child.kill().expect("kill -9");
+        child.wait().expect("its end");
+        assert!(kills < 200, "it never ends");
+    }
+    place.finish("runs", &[]);
+    let state = |runs: &str| -> Vec<_> {
+        store(&place, runs).runs().expect("runs").into_iter().map(|r| (r.key, r.state, r.steps, r.message)).collect()
+    };
+    assert!(kills > 2);
+    assert_eq!(state("runs"), state("calm"));
+    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
+    assert_clean(&place.path("runs"));
+
+    // Without the rule the pruned ones are made whole: what they were given before was not lost to them.
+    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    fs::write(place.path("torture.toml"), spec.replace("prune = \"asha\"\n", "")).expect("a spec");
+    place.finish("calm", &[]);
+    let all = store(&place, "calm").runs().expect("runs");
+    assert!(all.len() == 18 && all.iter().all(|run| run.state == RunState::Completed && run.steps == 48));
+}
+
+#[test]
+fn the_median_rule_needs_nobody_to_wait() {
+    let place = place(&NINE.replace("\"asha\"", "\"median\"\nstartup_trials = 3").replace("[1, 2]", "[1]"));
+    place.finish("runs", &[]);
+    let runs = store(&place, "runs").runs().expect("runs");
+    assert!(runs[..3].iter().all(|run| run.state == RunState::Completed), "the first three run whole");
+    let pruned: Vec<_> = runs.iter().filter(|run| run.state == RunState::Pruned).collect();
+    assert!(pruned.iter().all(|run| run.message.as_deref().is_some_and(|why| why.contains("median"))));
+    assert!(runs.iter().all(|run| [RunState::Completed, RunState::Pruned].contains(&run.state)));
+}
+
+#[test]
+fn tpe_proposes_from_results_and_the_same_after_an_interruption() {
+    let place = place(
+        "search = \"tpe\"\ntrials = 9\nbatch = 2\nstartup_trials = 3\nmax_runs = 100\n[sweep.axes]\n\
+         train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
+    );
+    let first = plan(&place, "none");
+    assert_eq!(first["sweep"]["more"], true);
+    let known = first["runs"].as_array().expect("runs").len();
+    assert!((3..9).contains(&known), "{known} known before any result");
+    place.finish("calm", &["--jobs", "2"]);
+    let keys =
+        |runs: &str| -> Vec<String> { store(&place, runs).runs().expect("runs").into_iter().map(|r| r.key).collect() };
+    assert_eq!(keys("calm").len(), 9);
+    // Cut short by a budget after four, by one more after six, then freed.
+    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    for (most, made) in [("4", 4), ("6", 6), ("100", 9)] {
+        fs::write(place.path("torture.toml"), spec.replace("max_runs = 100", &format!("max_runs = {most}")))
+            .expect("a spec");
+        place.finish("runs", &[]);
+        let completed =
+            store(&place, "runs").runs().expect("runs").iter().filter(|r| r.state == RunState::Completed).count();
+        assert_eq!(completed, made);
+    }
+    assert_eq!(keys("runs"), keys("calm"), "the same proposals, whatever the jobs and the interruptions");
+    assert_eq!(plan(&place, "runs")["sweep"]["more"], false);
+    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "done"));
+}
+
+#[test]
+fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
+    let axes = "seeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3, 3e-3, 1e-2]\n";
+    let place = place(axes);
+    place.finish("runs", &[]);
+    let before = trail(&place.path("runs"));
+    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    // A comment and another order change nothing.
+    let reordered = spec.replace("epochs = 8\nbatch_size = 4", "batch_size = 4 # rows\nepochs = 8");
+    assert_ne!(reordered, spec);
+    fs::write(place.path("torture.toml"), &reordered).expect("a spec");
+    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "done"));
+    // One value goes, one comes: three runs are new, three are left over, nine stay.
+    fs::write(place.path("torture.toml"), reordered.replace("1e-2]", "5e-4]")).expect("a spec");
+    let edited = plan(&place, "runs");
+    let count = |word| standings(&edited).iter().filter(|w| **w == word).count();
+    assert_eq!((count("done"), count("new"), edited["orphaned"].as_array().expect("a list").len()), (9, 3, 3));
+    let output = place.start("runs", &["--json"]).wait_with_output().expect("its end");
+    let events = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(events.matches("\"run_started\"").count(), 3);
+    assert_eq!(events.matches("\"run_skipped\"").count(), 9);
+    let after = trail(&place.path("runs"));
+    assert_eq!(after.1.len(), 15);
+    assert!(before.0.iter().all(|(step, facts)| after.0[step] == *facts), "what was there stays as it was");
+    // The same names with another recipe: changed, and the plan says what.
+    fs::write(place.path("torture.toml"), reordered.replace("1e-2]", "5e-4]").replace("epochs = 8", "epochs = 9"))
+        .expect("a spec");
+    let changed = plan(&place, "runs");
+    assert!(
+        changed["runs"]
+            .as_array()
+            .expect("runs")
+            .iter()
+            .all(|run| { run["standing"] == "changed" && run["why"] == "train.epochs 8 → 9" }),
+        "{changed}"
+    );
+}
+
+#[test]
+fn what_a_sweep_varies_is_not_set_beside_it() {
+    let place = place("seeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    let set = |what: &str| place.taper(&["plan", "torture.toml", "--json", "--set", what]);
+    for (what, help) in [("train.lr=5e-4", "sweep.axes.train.lr=[…]"), ("train.seed=3", "sweep.seeds=[…]")] {
+        let output = set(what);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("would do nothing") && said.contains(help), "{said}");
+    }
+    let output = set("sweep.axes.train.lr=[5e-4]");
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("what the message advises works");
+    assert_eq!(standings(&plan), ["new", "new"]);
+}
+
+#[test]
+fn hours_of_training_are_a_budget_that_lasts() {
+    let place = place("max_hours = 1e-9\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    for _ in 0..2 {
+        let output = place.start("runs", &[]).wait_with_output().expect("its end");
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("budget is spent"));
+    }
+    let runs = store(&place, "runs").runs().expect("runs");
+    let steps: u64 = runs.iter().map(|run| run.steps).sum();
+    assert!((1..10).contains(&steps), "{steps} steps with no time for them");
+    assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps), "it goes on where the budget ended");
+    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    fs::write(place.path("torture.toml"), spec.replace("1e-9", "1.0")).expect("a spec");
+    place.finish("runs", &[]);
+    let runs = store(&place, "runs").runs().expect("runs");
+    assert!(runs.iter().all(|run| run.state == RunState::Completed));
+}
+
+/// Every trial is made whole or ended as a whole, and somebody reached the end, whoever decided it.
+fn assert_decided(place: &Sandbox, runs: &str, seeds: usize) -> usize {
+    let records = store(place, runs).runs().expect("runs");
+    let of = |state| records.iter().filter(|run| run.state == state).count();
+    assert_eq!(of(RunState::Completed) + of(RunState::Pruned), records.len());
+    assert!(of(RunState::Completed) > 0);
+    for trial in records.chunks(seeds) {
+        assert!(trial.iter().all(|run| run.state == trial[0].state), "a trial is half made: {trial:?}");
+    }
+    of(RunState::Completed)
+}
+
+#[test]
+fn two_commands_decide_on_what_both_have_seen() {
+    let place = place(NINE);
+    let readers = [0, 1].map(|_| place.start("runs", &[])).map(|child| std::thread::spawn(|| child.wait_with_output()));
+    for reader in readers {
+        let output = reader.join().expect("no panic").expect("its end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let completed = assert_decided(&place, "runs", 2);
+    assert!(completed <= 10, "{completed} of 18 were made whole: each decided for itself");
+    assert_clean(&place.path("runs"));
+}
+
+#[test]
+fn a_budget_of_just_enough_runs_ends_as_no_budget() {
+    let free = NINE.replace("3e-3, 4e-3, 1e-2", "3e-3").replace("1e-5, 3e-5, ", "");
+    let place = place(&free);
+    place.finish("calm", &[]);
+    let all = store(&place, "calm").runs().expect("runs").len();
+    let budget = format!("sweep.max_runs={all}");
+    place.finish("runs", &["--set", &budget]);
+    assert_eq!(assert_decided(&place, "runs", 2), assert_decided(&place, "calm", 2));
+    // Who was pruned can be made whole.
+    let output = place.start("runs", &["--retry"]).wait_with_output().expect("its end");
+    assert!(output.status.success());
+    let records = store(&place, "runs").runs().expect("runs");
+    assert!(records.iter().all(|run| run.state == RunState::Completed));
+}
+
+#[test]
+fn a_trial_whose_worker_died_is_held_and_not_judged() {
+    let place = place(NINE);
+    place.finish("calm", &["--set", "train.epochs=40"]);
+    let child = place.start("runs", &["--retries", "0", "--set", "train.epochs=40"]);
+    let begin = std::time::Instant::now();
+    loop {
+        assert!(begin.elapsed().as_secs() < 30, "no worker to kill");
+        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
+            kill(worker);
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let failed = store(&place, "runs").runs().expect("runs");
+    assert_eq!(failed.iter().filter(|run| run.state == RunState::Failed).count(), 1);
+    place.finish("runs", &["--set", "train.epochs=40"]);
+    assert_decided(&place, "runs", 2);
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_stops_its_run_alone() {
+    let place = place("[sweep.axes]\ntrain.lr = [1e-4, 3e-4, 1e-3]\n");
+    let child = place.start("runs", &["--set", "train.epochs=60"]);
+    let begin = std::time::Instant::now();
+    loop {
+        assert!(begin.elapsed().as_secs() < 30, "no worker to stop");
+        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
+            std::process::Command::new("kill").args(["-TERM", &worker.to_string()]).status().expect("kill");
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(child.wait_with_output().expect("its end").status.code(), Some(130));
+    let runs = store(&place, "runs").runs().expect("runs");
+    let states: Vec<_> = runs.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Interrupted, RunState::Completed, RunState::Completed]);
+    assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps));
+}

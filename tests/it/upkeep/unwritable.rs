@@ -1,0 +1,136 @@
+//! Runs that can only be read: somebody else's folder, a read-only disk, a full one.
+
+use super::*;
+
+/// A mount that ends with the test.
+struct Mount(PathBuf);
+
+impl Mount {
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    fn new(arguments: &[&str], path: &Path) -> Option<Self> {
+        let status = Command::new("mount").args(arguments).arg(path).stderr(Stdio::null()).status();
+        let mount = status.is_ok_and(|status| status.success()).then(|| Self(path.into()));
+        if mount.is_none() {
+            eprintln!("skipped: this process may not mount a file system");
+        }
+        mount
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// The runs folder, mounted on itself so that nothing in it can be written.
+fn read_only(place: &Sandbox) -> Option<Mount> {
+    let runs = place.path("runs");
+    let mount = Mount::new(&["--bind", &runs.display().to_string()], &runs)?;
+    let again = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(&runs).status();
+    (again.is_ok_and(|status| status.success()) && fs::write(runs.join("x"), "").is_err()).then_some(mount)
+}
+
+/// Everything that only looks.
+fn assert_readable(place: &Sandbox, key: &str) {
+    for arguments in [
+        &["list"][..],
+        &["list", "small", "--leaderboard"],
+        &["show", key],
+        &["plan", "small.toml"],
+        &["report", "small", "--out", "elsewhere"],
+        &["predict", key, "好吃"],
+        &["export", key, "exported"],
+        &["gc"],
+    ] {
+        place.ok(arguments);
+    }
+    assert!(place.path("elsewhere/report.html").is_file() && place.path("exported/model.safetensors").is_file());
+    fs::remove_dir_all(place.path("exported")).expect("a folder");
+}
+
+#[test]
+fn a_read_only_runs_folder_can_be_looked_at() {
+    let place = trained();
+    let key = place.keys().remove(0);
+    let Some(mount) = read_only(&place) else { return };
+    assert_readable(&place, &key);
+    for (arguments, expected) in [
+        (&["rm", key.as_str(), "--yes"][..], 1),
+        (&["run", "small.toml", "--set", "train.seed=7", "--set", "sweep.seeds=[]"], 2),
+        (&["report", "small"], 2),
+    ] {
+        let (code, said) = place.says(arguments);
+        assert!(code == expected && (said.contains("ead-only") || said.contains("writ")), "{arguments:?}: {said}");
+    }
+    assert!(place.says(&["report", "small"]).1.contains("--out DIR names another folder"));
+    drop(mount);
+    assert_eq!(place.keys().len(), 2, "nothing was removed");
+}
+
+#[test]
+fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
+    let place = trained();
+    let key = place.keys().remove(0);
+    // A connection that is not closed leaves its transactions in the log.
+    let open = rusqlite::Connection::open(place.path("runs/taper.db")).expect("the database");
+    open.execute("UPDATE runs SET message = 'from the log' WHERE key = ?1", [&key]).expect("an update");
+    for name in ["taper.db", "taper.db-wal"] {
+        fs::copy(place.path("runs").join(name), place.path(name)).expect("a copy");
+    }
+    drop(open);
+    for name in ["taper.db", "taper.db-wal"] {
+        fs::copy(place.path(name), place.path("runs").join(name)).expect("put back");
+    }
+    {
+        let Some(_mount) = read_only(&place) else { return };
+        let show = place.ok(&["show", &key, "--json"]);
+        assert!(show.contains("from the log"), "{show}");
+        assert_readable(&place, &key);
+    }
+    let before: i64 = {
+        let db = rusqlite::Connection::open(place.path("runs/taper.db")).expect("the database");
+        let version = db.pragma_query_value(None, "user_version", |row| row.get(0)).expect("its version");
+        for metric in ["loss", "accuracy", "macro_f1", "calibration_error"] {
+            let value = format!(
+                "SELECT value FROM metrics m WHERE (m.run, m.phase, m.step, m.split) = (evals.run, evals.phase, evals.step,
+                     evals.split) AND metric = '{metric}'"
+            );
+            db.execute_batch(&format!(
+                "ALTER TABLE evals ADD COLUMN {metric} REAL; UPDATE evals SET {metric} = ({value})"
+            ))
+            .expect("a column of version 7");
+        }
+        db.execute_batch("DROP TABLE metrics; ALTER TABLE runs DROP COLUMN waits_at; PRAGMA user_version = 7")
+            .expect("an older schema");
+        version
+    };
+    let Some(_mount) = read_only(&place) else { return };
+    assert!(before > 7);
+    assert_readable(&place, &key);
+}
+
+#[test]
+fn on_a_full_disk_runs_can_be_looked_at_and_removed() {
+    let place = trained();
+    let [a, b] = place.keys().try_into().expect("two runs");
+    let moved = place.path("moved");
+    fs::rename(place.path("runs"), &moved).expect("moved");
+    fs::create_dir(place.path("runs")).expect("a folder");
+    let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=6m", "tmpfs"], &place.path("runs")) else { return };
+    let copied = Command::new("cp").args(["-a", "."]).arg(place.path("runs")).current_dir(&moved).status();
+    assert!(copied.expect("cp").success());
+    // Whatever room is left is taken.
+    let full = fs::write(place.path("runs/other"), vec![1; 8 << 20]).expect_err("the disk has room").to_string();
+    assert!(full.contains("No space"), "{full}");
+    assert_readable(&place, &a);
+    let (code, said) = place.says(&["report", "small"]);
+    assert!(code == 1 && said.contains("its disk is full: free some room") && !said.contains("Error"), "{said}");
+    fs::write(place.folder(&b).join("state.tmp"), "").expect("an empty file");
+    place.ok(&["gc", "--yes"]);
+    assert!(!place.folder(&b).join("state.tmp").exists());
+    place.ok(&["rm", &a, "--yes"]);
+    assert_eq!(place.keys(), [b.as_str()]);
+    assert!(!place.folder(&a).exists());
+    place.ok(&["report", "small"]);
+}
