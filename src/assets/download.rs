@@ -13,11 +13,12 @@ use std::{
 };
 
 use super::{
+    endpoint::Token,
     failure::Failure,
     hash::{Check, Hasher},
     http::{Answer, Client, Request, broken},
     progress::{Listener, Progress},
-    settings::{Patience, Settings, Token},
+    settings::{Patience, Settings},
 };
 use crate::regular;
 

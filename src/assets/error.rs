@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::origin::Server;
+use super::server::Server;
 
 /// Why a model or a data set cannot be had. No message holds a token.
 #[derive(Debug, thiserror::Error)]

@@ -7,10 +7,7 @@ use std::{
 
 use ureq::{Agent, Body, Error, http::HeaderMap};
 
-use super::{
-    failure::Failure,
-    settings::{Settings, Token},
-};
+use super::{endpoint::Token, failure::Failure, settings::Settings};
 
 /// Redirects followed at most.
 const REDIRECTS: usize = 8;

@@ -18,13 +18,14 @@ use serde_json::Value;
 use super::{
     AssetError,
     download::{Downloader, Wanted, holds, in_parallel, io_at, sync_folder},
+    endpoint::Endpoint,
     failure::Failure,
     hash::{Check, is_hex},
     http::{Answer, Request, encode},
     lock::Use,
-    origin::{Kind, Server},
     repository::{Listing, Remote, Repository, Snapshot},
-    settings::{Endpoint, Settings},
+    server::{Kind, Server},
+    settings::Settings,
 };
 use crate::plan;
 

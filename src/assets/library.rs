@@ -14,7 +14,7 @@ use super::{
     hub::Hub,
     local,
     modelscope::ModelScope,
-    repository::{Compared, Lookup, Repository, compare},
+    repository::{Compared, Lookup, Repository, Suits, compare},
     web,
 };
 use crate::plan::Source;
@@ -31,9 +31,6 @@ pub struct Located {
 
 /// What a source is used as, the source, and `data.file`.
 type Wanted = (Use, String, Option<String>);
-
-/// Whether a config.json is that of a model that can be trained; if not, why.
-pub type Suits = fn(&Path) -> Result<(), String>;
 
 /// Finds the files of sources.
 pub struct Library {

@@ -11,6 +11,7 @@
 //! ```
 
 mod download;
+mod endpoint;
 mod error;
 mod failure;
 mod files;
@@ -26,21 +27,24 @@ mod origin;
 mod probe;
 mod progress;
 mod repository;
+mod server;
 mod settings;
 mod web;
 
 use std::path::PathBuf;
 
+pub use endpoint::{Endpoint, Token};
 pub use error::AssetError;
 pub use files::{FilePin, SMALL_FILES, extras_that_count};
 pub use hash::digest_file;
 pub use known::{KnownFiles, Unlike};
-pub use library::{Library, Located, Suits};
+pub use library::{Library, Located};
 pub use lock::{Lock, Pin, Use, differences};
-pub use origin::{Kind, Server};
 pub use probe::{Answering, probe};
 pub use progress::{Listener, Progress};
-pub use settings::{Endpoint, Patience, Settings, Token};
+pub use repository::Suits;
+pub use server::{Kind, Server};
+pub use settings::{Patience, Settings};
 
 #[cfg(doc)]
 use crate::plan::Source;

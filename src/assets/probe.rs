@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{
     Settings,
+    endpoint::Endpoint,
     failure::Failure,
     http::{Client, Request},
-    settings::Endpoint,
 };
 
 /// How a server answers.

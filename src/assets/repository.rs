@@ -12,8 +12,11 @@ use super::{
     files::{self, Choice},
     hash::Check,
     lock::Pin,
-    origin::Server,
+    server::Server,
 };
+
+/// Whether a config.json is that of a model that can be trained; if not, why.
+pub type Suits = fn(&Path) -> Result<(), String>;
 
 /// A file as its server lists it.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ pub(super) struct Lookup<'a> {
     /// What the lock says, and where it lies.
     pub pin: Option<(&'a Pin, &'a Path)>,
     /// Looks at a model's config.json before its weights are downloaded.
-    pub suits: super::library::Suits,
+    pub suits: Suits,
 }
 
 impl Lookup<'_> {

@@ -11,12 +11,13 @@ use sha2::{Digest, Sha256};
 use super::{
     AssetError, DataFile, FilePin,
     download::{Downloader, Wanted},
+    endpoint::Endpoint,
     failure::Failure,
     hash::{Check, hex},
     http::Request,
     lock::Pin,
-    origin::{Kind, Server},
-    settings::{Endpoint, Settings},
+    server::{Kind, Server},
+    settings::Settings,
 };
 use crate::plan::WebFile;
 

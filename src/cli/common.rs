@@ -16,7 +16,7 @@ use taper::{
     metrics::Score,
     model::BertConfig,
     plan::{
-        self, Expansion, PlanError, PlannedRun, RunConfig,
+        self, Expansion, PlanError, PlannedRun, RunConfig, Source,
         sanity::{SweptRun, Trials, of_sweep},
     },
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, misspelt, sets_a_key},
@@ -24,7 +24,10 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, fetch::Wanted, output};
+use super::{Global, Unusable, downloads, output};
+
+/// A source, what it is used as, and `data.file`.
+pub type Wanted = (Use, Source, Option<String>);
 
 /// A spec file and what stands above it.
 #[derive(Args, Clone)]

@@ -8,7 +8,6 @@ use serde_json::json;
 use taper::{
     assets::{Located, Pin, Use, differences},
     format,
-    plan::Source,
 };
 
 use super::{
@@ -121,6 +120,3 @@ fn print(
         (false, false) => out.line(format!("as pinned in {path}")),
     }
 }
-
-/// A source, what it is used as, and `data.file`.
-pub type Wanted = (Use, Source, Option<String>);

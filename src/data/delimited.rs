@@ -9,11 +9,13 @@ use std::{
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use super::{
-    DataError, Problem, encoding,
+    DataError, Problem,
+    cells::{Cells, Columns, Fault},
+    encoding,
     layout::{Wording, header_help},
     quotes::{Swallowed, line_breaks},
-    rows::{Cells, Columns, Fault},
-    source::{Input, MAX_ROW, RowTooLong},
+    row_limit::{MAX_ROW, RowTooLong},
+    source::Input,
 };
 use crate::format::counted;
 

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::{DataError, gb18030::Gb18030, source::MAX_ROW};
+use super::{DataError, gb18030::Gb18030, row_limit::MAX_ROW};
 use crate::{
     format::{by_number, counted},
     regular,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{invisible::escaped, layout, source};
+use super::{convert, invisible::escaped, row_limit};
 use crate::{
     format::counted,
     sniff::FileKind,
@@ -61,7 +61,7 @@ pub enum DataError {
     #[error(
         "{}: this taper was built without Parquet. Convert the file: {}; or install taper from source with \
          `cargo install --features parquet`",
-        path.display(), layout::pandas("parquet", path)
+        path.display(), convert::pandas("parquet", path)
     )]
     NoParquet {
         /// The file.
@@ -106,7 +106,7 @@ pub enum DataError {
     },
     /// A row that is too long to be one.
     #[error("{}:{line}: the row that begins here has more than {}, the most that a row may have{help}",
-        path.display(), crate::format::bytes(source::MAX_ROW))]
+        path.display(), crate::format::bytes(row_limit::MAX_ROW))]
     RowTooLong {
         /// The file.
         path: PathBuf,

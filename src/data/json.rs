@@ -10,12 +10,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{
-    DataError, Problem, encoding,
+    DataError, Problem,
+    cells::{Cells, Columns, Fault},
+    encoding,
     error::found_columns,
     json_array::{Array, ArrayFault},
     json_fault,
     layout::{Wording, suggest},
-    rows::{Cells, Columns, Fault},
     source::{Input, read_line, reading},
 };
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::source::{MAX_ROW, RowTooLong};
+use super::row_limit::{MAX_ROW, RowTooLong};
 
 /// An array that is being read.
 #[derive(Default)]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{
     DataConfig, DataError, Format,
-    rows::Columns,
+    cells::Columns,
+    convert::{csv_name, pandas},
     source::{Input, Origin},
 };
 use crate::{
@@ -169,16 +170,6 @@ pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataE
         _ => "not a table of texts; expected CSV, TSV, JSON Lines, a JSON array or Parquet".into(),
     };
     DataError::OtherKind { path: path.to_owned(), kind, help }
-}
-
-/// The command that makes a file CSV by pandas' reader of this name.
-pub(super) fn pandas(reader: &str, path: &Path) -> String {
-    let (from, to) = (path.display(), csv_name(path));
-    format!("python -c \"import pandas; pandas.read_{reader}('{from}').to_csv('{to}', index=False)\"")
-}
-
-fn csv_name(path: &Path) -> String {
-    format!("{}-converted.csv", path.file_stem().unwrap_or_default().display())
 }
 
 /// What may be wrong with a header that lacks a column, and what to do.

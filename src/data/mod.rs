@@ -9,6 +9,9 @@
 
 mod alike;
 mod batch;
+mod cells;
+mod convert;
+mod dataset;
 mod delimited;
 mod encoding;
 mod error;
@@ -29,6 +32,7 @@ mod plain;
 mod quotes;
 mod read;
 mod repeats;
+mod row_limit;
 mod rows;
 mod source;
 mod split;
@@ -100,36 +104,6 @@ pub struct Dataset {
     pub cleaning: Cleaning,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
-}
-
-impl Dataset {
-    /// The names of the labels for a message: the first few, with what nobody sees written out.
-    pub fn label_list(&self) -> String {
-        const SHOWN: usize = 50;
-        let mut names: Vec<String> = self.labels.iter().take(SHOWN).map(|name| escaped(name)).collect();
-        if self.labels.len() > SHOWN {
-            names.push(format!("and {} more", self.labels.len() - SHOWN));
-        }
-        names.join(", ")
-    }
-
-    /// How many of `rows` have each label, by label id.
-    ///
-    /// # Panics
-    /// Where `rows` has an id that is not in the data set.
-    pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
-        let mut counts = vec![0; self.labels.len()];
-        for &row in rows {
-            counts[self.rows[row as usize].label as usize] += 1;
-        }
-        counts
-    }
-}
-
-impl AsRef<str> for Row {
-    fn as_ref(&self) -> &str {
-        &self.text
-    }
 }
 
 /// Row ids of each split. Each is in the seeded random order.

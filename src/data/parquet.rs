@@ -16,9 +16,10 @@ use parquet::{
 
 use super::{
     DataError, Problem,
+    cells::{Cells, Columns, Fault},
     layout::{Wording, suggest},
-    rows::{Cells, Columns, Fault},
-    source::{Input, MAX_ROW},
+    row_limit::MAX_ROW,
+    source::Input,
 };
 use crate::regular;
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
+    cells::{Cells, Fault},
     encoding,
-    rows::{Cells, Fault},
     source::{Input, read_line, reading},
 };
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Cleaning, DataConfig, DataError, Dataset, Problem, Row,
+    cells::{Cells, Columns, Fault},
     error::{Problems, shorten},
     invisible::{escaped, is_blank},
     label_checks,
@@ -15,7 +16,7 @@ use super::{
     layout::{Layout, Wording},
     mojibake::{Mojibake, ReadAs},
     repeats::Repeats,
-    rows::{Cells, Columns, Fault, Rows},
+    rows::Rows,
     source::Origin,
 };
 use crate::{

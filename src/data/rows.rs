@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    DataError, Problem,
+    DataError,
+    cells::{Cells, Columns, Fault},
     delimited::Delimited,
     json::JsonRows,
     layout::{self, Layout, Reading, Wording},
@@ -12,38 +13,6 @@ use super::{
     source::{Input, Origin},
 };
 use crate::sniff::FileKind;
-
-/// The text and the label of one row, as they stand in the file. Empty: missing.
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    pub(super) text: String,
-    pub(super) label: String,
-}
-
-impl Cells {
-    pub(super) fn clear(&mut self) {
-        self.text.clear();
-        self.label.clear();
-    }
-}
-
-/// Names of the columns wanted.
-#[derive(Debug, Clone)]
-pub(super) struct Columns {
-    pub(super) text: String,
-    /// None: labels are not read.
-    pub(super) label: Option<String>,
-    /// Whether each object has to have the field of the texts, be it null. Where not, one without it has no text.
-    pub(super) text_in_each: bool,
-}
-
-/// Why there is no next row.
-pub(super) enum Fault {
-    /// This row cannot be used; the next may.
-    Row(Problem),
-    /// Reading cannot go on.
-    File(DataError),
-}
 
 /// A file, row by row.
 pub(super) struct Rows {

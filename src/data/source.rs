@@ -1,7 +1,6 @@
 //! Opening a data file: its first bytes, its byte-order mark and its digest.
 
 use std::{
-    fmt,
     fs::File,
     io::{self, BufRead, Read},
     path::{Path, PathBuf},
@@ -9,15 +8,14 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{DataError, encoding};
+use super::{
+    DataError, encoding,
+    row_limit::{MAX_ROW, RowTooLong},
+};
 use crate::{
     regular,
     sniff::{self, FileKind},
 };
-
-/// Bytes that one row may have. The longest texts that a model sees have a few thousand; what is longer is no row: a file
-/// without line breaks, or a quote that is never closed.
-pub(super) const MAX_ROW: u64 = 16 << 20;
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,24 +136,6 @@ fn utf32(first: &[u8]) -> &'static str {
         [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => "UTF-32",
         [0, ..] => "UTF-32BE",
         _ => "UTF-32LE",
-    }
-}
-
-/// A row has more than [`MAX_ROW`] bytes.
-#[derive(Debug)]
-pub(super) struct RowTooLong;
-
-impl fmt::Display for RowTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a row has more than {} bytes", MAX_ROW)
-    }
-}
-
-impl std::error::Error for RowTooLong {}
-
-impl RowTooLong {
-    pub(super) fn error() -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidData, Self)
     }
 }
 

@@ -15,12 +15,9 @@ use super::{
     guarded::guarded,
     long_text::{self, Added, Roles},
     token_settings::{self, Class},
-    vocabulary,
+    vocabulary::{self, SPECIAL},
 };
 use crate::warning::Warning;
-
-/// BERT's special tokens, in the order in which a new vocabulary has them.
-pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// Turns a text into `[CLS] … [SEP]`.
 #[derive(Debug, Clone)]

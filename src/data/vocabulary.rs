@@ -8,7 +8,8 @@ use tokenizers::{
     normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
 };
 
-use super::tokenizer::SPECIAL;
+/// BERT's special tokens, in the order in which a new vocabulary has them.
+pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// WordPiece takes longer words for unknown as they stand.
 const LONGEST_WORD: usize = 100;

@@ -6,10 +6,10 @@ use super::{
     ExecuteError, Prepared, RunFolder, environment,
     judge::judge,
     kept,
+    line::Line,
     logged::{Logged, measured},
     prepare::is_weights,
     protocol::Report,
-    worker::Line,
 };
 use crate::{
     engine::{Device, Engine, engine},

@@ -13,6 +13,7 @@ mod environment;
 mod folder;
 mod judge;
 mod kept;
+mod line;
 mod logged;
 mod make;
 mod own;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ExecuteError, Prepared, RunFolder, make::load, worker::Line};
+use super::{ExecuteError, Prepared, RunFolder, line::Line, make::load};
 use crate::{
     engine::{Device, engine},
     event::{Event, When},

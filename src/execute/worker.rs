@@ -4,7 +4,6 @@
 //! measurement it waits until that is on disk. When the command that started it is gone, it ends at once.
 
 use std::{
-    cell::RefCell,
     io::{self, Read, Write},
     sync::{
         Arc,
@@ -15,8 +14,10 @@ use std::{
 };
 
 use super::{
-    DeviceChoice, ExecuteError, Workbench, make, probes,
-    protocol::{Job, Order, Report, Task, receive, send},
+    DeviceChoice, ExecuteError, Workbench,
+    line::Line,
+    make, probes,
+    protocol::{Job, Order, Report, Task, receive},
 };
 use crate::engine::Device;
 use crate::{
@@ -37,7 +38,7 @@ pub fn serve(
 ) -> io::Result<()> {
     let stopped = Arc::new(AtomicBool::new(false));
     let orders = listen(input, stopped.clone());
-    let line = Line { output: RefCell::new(Box::new(output)), orders };
+    let line = Line::new(output, orders);
     let device = match device.ready() {
         Ok(device) => device,
         Err(e) => return line.say(&Report::Unusable(e.to_string())),
@@ -75,53 +76,6 @@ fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Re
         std::process::exit(0);
     });
     orders
-}
-
-/// The connection to the command.
-pub(super) struct Line {
-    output: RefCell<Box<dyn Write>>,
-    orders: Receiver<Order>,
-}
-
-impl Line {
-    /// Reports.
-    fn say(&self, report: &Report) -> io::Result<()> {
-        send(&mut *self.output.borrow_mut(), report)
-    }
-
-    fn next(&self) -> io::Result<Order> {
-        self.orders.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    /// Reports, and waits until it is on disk.
-    pub fn record(&self, report: &Report) -> io::Result<()> {
-        self.say(report)?;
-        match self.next()? {
-            Order::Recorded => Ok(()),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Reports an event, and waits where that is called for.
-    pub fn event(&self, event: Event) -> io::Result<()> {
-        match event.is_awaited() {
-            true => self.record(&Report::Happened(event)),
-            false => self.say(&Report::Happened(event)),
-        }
-    }
-
-    /// Asks whether the run goes on after this step.
-    pub fn may_go_on(&self, step: u64) -> io::Result<bool> {
-        self.say(&Report::MayGoOn(step))?;
-        match self.next()? {
-            Order::GoOn(answer) => Ok(answer),
-            other => Err(unexpected(&other)),
-        }
-    }
-}
-
-fn unexpected(order: &Order) -> io::Error {
-    io::Error::other(format!("an order out of turn: {order:?}"))
 }
 
 /// Does one job.

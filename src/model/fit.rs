@@ -9,7 +9,6 @@ use super::{
     BertConfig, Labels, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
     head::{self, Kept},
     names::{canonical, is_counter, layers, prefixes},
-    parameters::some_lines,
 };
 use crate::warning::{Kind, Warning};
 
@@ -314,4 +313,13 @@ fn absent(naming: &Naming, missing: &[&Parameter], entries: &Entries) -> Vec<Str
         lines.insert(0, format!("  the file has {}: {}{more}", counted(all, "tensor"), names.join(", ")));
     }
     lines
+}
+
+/// The first of many lines, and how many more there are.
+pub(super) fn some_lines(lines: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match lines.len().saturating_sub(SHOWN) {
+        0 => lines.join("\n"),
+        more => format!("{}\n  and {more} more", lines[..SHOWN].join("\n")),
+    }
 }

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor, Var};
 
 use super::{
     BertConfig, Init, Labels, ModelError, ModelSpec, Module, Names, Parameter, Weights,
-    fit::{Entry, Fit, Said},
+    fit::{Entry, Fit, Said, some_lines},
     weights::not_finite,
 };
 use crate::{
@@ -109,15 +109,6 @@ impl Looked {
             self.zero[..self.zero.len().min(SHOWN)].join(", ")
         );
         Ok((!self.zero.is_empty()).then(|| Warning::new(Kind::Model, message)).into_iter().collect())
-    }
-}
-
-/// The first of many lines, and how many more there are.
-pub(super) fn some_lines(lines: &[String]) -> String {
-    const SHOWN: usize = 20;
-    match lines.len().saturating_sub(SHOWN) {
-        0 => lines.join("\n"),
-        more => format!("{}\n  and {more} more", lines[..SHOWN].join("\n")),
     }
 }
 

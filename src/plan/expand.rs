@@ -1,10 +1,9 @@
 //! A sweep → its runs: the points of a grid or of a search, without what is excluded, each config once.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    PlanError, RunConfig,
+    PlanError, PlannedRun,
     runs::Runs,
     search::{self, ATTEMPTS, Parts, Space, Told},
 };
@@ -15,22 +14,6 @@ use crate::{
 
 /// Points of a sweep at most, seeds included, before exclusion.
 pub const MAX_POINTS: u64 = 10_000;
-
-/// The key that `sweep.seeds` sets.
-pub(super) const SEED: &str = "train.seed";
-
-/// One run of an experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlannedRun {
-    /// Number of its trial, from 0: runs of one trial differ in nothing but `train.seed`, and are compared as one.
-    pub trial: usize,
-    /// Name for people, unique in the experiment: what is swept (`lr=2e-5 seed=3`), or the experiment's name.
-    pub name: String,
-    /// Swept keys and their values, in the order of the axes.
-    pub point: Vec<(String, Value)>,
-    /// The run as meant.
-    pub config: RunConfig,
-}
 
 /// What a sweep comes to.
 #[derive(Debug, Clone, PartialEq)]

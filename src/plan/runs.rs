@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{
     PlanError, PlannedRun,
-    expand::SEED,
     key::{canonical, fingerprint, to_value},
     name::Names,
+    planned::SEED,
     resolve,
     search::{self, Point, Space},
 };

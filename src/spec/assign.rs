@@ -10,70 +10,9 @@ use super::{
     layer::{Layer, Writer},
     node::{Item, Node, Span, Table, table_from_toml},
     problem::{Fault, Place, Problem},
-    suggest::{closest, key_like},
+    suggest::key_like,
+    variables::{PREFIX, sets_a_key},
 };
-
-const PREFIX: &str = "TAPER_";
-
-/// The variable that sets a key: `train.lr` → `TAPER_TRAIN__LR`.
-pub(super) fn variable(path: &str) -> String {
-    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
-}
-
-/// Whether a variable of this name is meant for a key of the spec.
-pub fn sets_a_key(variable: &str) -> bool {
-    variable.strip_prefix(PREFIX).is_some_and(|path| path.contains("__") || ["NAME", "DESCRIPTION"].contains(&path))
-}
-
-/// Variables of taper that set no key of a spec, each with what it is.
-pub const OTHER_VARIABLES: &[(&str, &str)] = &[
-    ("TAPER_RUNS", "the runs folder"),
-    ("TAPER_CACHE", "the folder of files from https: sources"),
-    ("TAPER_DOWNLOAD_ATTEMPTS", "attempts of a download"),
-    ("TAPER_DOWNLOAD_WAIT_S", "seconds before the second of them"),
-    ("TAPER_MAX_DOWNLOAD", "bytes of a file at most"),
-    ("TAPER_CUDA_LIBS", "folders of cuBLAS"),
-];
-
-/// Whether a variable is for taper's own tests: `TAPER_TEST_…`, and what they take from whoever runs them.
-fn is_of_the_tests(name: &str) -> bool {
-    name.starts_with("TAPER_TEST_") || ["TAPER_TORTURE", "TAPER_REPORTS"].contains(&name)
-}
-
-/// What to say of variables that begin as taper's do and set nothing: those that are a key's but for their underscores, as
-/// `TAPER_TRAIN_LR`, and those that nobody reads.
-pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
-    let is_read = |name: &str| {
-        sets_a_key(name) || OTHER_VARIABLES.iter().any(|(known, _)| *known == name) || is_of_the_tests(name)
-    };
-    let unread =
-        environment.iter().map(|(name, _)| name).filter(move |name| name.starts_with(PREFIX) && !is_read(name));
-    unread.map(|name| {
-        let plain = |name: &str| name.replace('_', "").to_uppercase();
-        let key = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name));
-        if let Some(key) = key {
-            return format!(
-                "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset {name}",
-                variable(key.path),
-                key.path
-            );
-        }
-        let others = || OTHER_VARIABLES.iter().map(|(name, _)| *name);
-        let by_name = || {
-            let path = name.strip_prefix(PREFIX)?.to_lowercase();
-            let (table, rest) = path.split_once('_').filter(|(table, _)| keys::is_section(table)).unwrap_or(("", &path));
-            let path = if table.is_empty() { rest.to_string() } else { format!("{table}.{rest}") };
-            key_like(&path, |key| key.path.contains('.')).map(variable)
-        };
-        let lower: Vec<String> = others().map(str::to_lowercase).collect();
-        let meant = closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase).or_else(by_name);
-        let help = meant.map_or_else(
-            || format!("taper reads {} and, for the keys of a spec, TAPER_TABLE__KEY", others().collect::<Vec<_>>().join(", ")),
-            |meant| format!("did you mean {meant}?"),
-        );
-        format!("environment variable {name} sets nothing: {help}")
-    })
-}
 
 /// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the
 /// two keys outside every table. Others that begin with `TAPER_` belong to somebody else.

@@ -6,11 +6,11 @@
 use super::{
     Kind,
     check::Check,
+    closest::closest,
     keys::Key,
-    kind::twice,
     node::{Item, Node, Table, quoted_key},
     problem::Fault,
-    suggest::closest,
+    value::twice,
 };
 
 /// What an axis can be, of which its table has one.

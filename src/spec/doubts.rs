@@ -3,12 +3,12 @@
 
 use super::{
     Over,
-    assign::misspelt,
     conflicts::key,
     layer::Writer,
     merged::Merged,
     node::Node,
     schema::{Spec, Sweep},
+    variables::misspelt,
 };
 use crate::warning::{Kind, Warning};
 

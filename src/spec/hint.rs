@@ -4,9 +4,10 @@ use std::ops::{Bound, Range};
 
 use super::{
     Kind,
+    closest::closest,
     keys::{self, Fallback},
     node::{Item, Node},
-    suggest::{choice_like, closest},
+    suggest::choice_like,
 };
 
 /// Keys by which other tools name files of their own for training, validation and testing.

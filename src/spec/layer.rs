@@ -29,6 +29,9 @@ pub(super) enum Writer {
     Set(String),
 }
 
+/// What figment calls the profile that was chosen, whatever its name in the files.
+pub(super) const CHOSEN: &str = "chosen";
+
 /// What one writer says.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
@@ -74,7 +77,7 @@ impl Layer {
         let (folder, spell): (_, fn(&str) -> String) = match &self.writer {
             Writer::Default => (None, str::to_string),
             Writer::File(path) => (path.parent().map(Path::to_path_buf), str::to_string),
-            Writer::Variable(_) => (None, super::assign::variable),
+            Writer::Variable(_) => (None, super::variables::variable),
             Writer::Set(_) => (None, str::to_string),
         };
         let mut check = Check { folder: folder.as_deref(), spell, faults: Vec::new(), spoilt: Default::default() };
@@ -132,7 +135,7 @@ impl Provider for Layer {
             Writer::Default | Writer::File(_) => Profile::Default,
             Writer::Variable(_) | Writer::Set(_) => Profile::Global,
         };
-        let profile = |is_profile| if is_profile { super::merged::CHOSEN.into() } else { outside.clone() };
+        let profile = |is_profile| if is_profile { CHOSEN.into() } else { outside.clone() };
         Ok(self.tables().map(|(is_profile, table)| (profile(is_profile), table_to_figment(table))).collect())
     }
 }

@@ -9,7 +9,7 @@ use super::{
     assign, conflicts, doubts,
     files::Files,
     keys,
-    kind::{self, Kind},
+    kind::Kind,
     layer::{Layer, Writer},
     merged::{Merged, internal},
     node::{Node, table_from_toml},
@@ -17,6 +17,7 @@ use super::{
     schema::{Spec, Sweep},
     search,
     suggest::{choice_help, key_like},
+    value::is_name,
 };
 use crate::warning::Warning;
 
@@ -196,7 +197,7 @@ fn stem(path: &Path) -> String {
 fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
     let stem = stem(path);
     let is_written = merged.rank("name") > Some((0, 0));
-    (!is_written && !kind::is_name(&stem)).then(|| {
+    (!is_written && !is_name(&stem)).then(|| {
         let expected = Kind::Name.expects();
         let message =
             format!("the experiment has no name: `{stem}`, from the file's name, cannot be one; expected {expected}");
@@ -209,7 +210,7 @@ fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
 
 /// The lowest layer.
 fn defaults(path: &Path) -> Layer {
-    let stem = Some(stem(path)).filter(|stem| kind::is_name(stem)).unwrap_or_else(|| NAMELESS.into());
+    let stem = Some(stem(path)).filter(|stem| is_name(stem)).unwrap_or_else(|| NAMELESS.into());
     let text = keys::defaults(&stem);
     let root = toml::de::DeTable::parse(&text).map(|table| table_from_toml(table.get_ref(), 0));
     Layer::new(Writer::Default, text.clone(), root.unwrap_or_default())

@@ -8,15 +8,12 @@ use super::{
     check::{STEPS_AND_EPOCHS, STEPS_OR_EPOCHS},
     conflicts::{Conflict, KeyPath, key},
     keys,
-    layer::{Layer, Writer},
+    layer::{CHOSEN, Layer, Writer},
     node::{Item, Node},
     problem::{Place, Problem, Problems, SpecErrors},
     schema::Spec,
     search,
 };
-
-/// What figment calls the profile that was chosen, whatever its name in the files.
-pub(super) const CHOSEN: &str = "chosen";
 
 /// A key of the sweep.
 struct Swept {

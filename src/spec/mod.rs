@@ -7,15 +7,16 @@
 //!
 //! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
-//! - `node`, `layer`, `files`, `assign`: what each layer says, with the position of every value. `limits`: how large it may be.
-//! - `check`, `sweep`, `axis`, `kind`, `source`: one layer against the table.
-//! - `suggest`, `hint`: what somebody may have meant, and what to write instead.
+//! - `node`, `layer`, `files`, `assign`, `variables`: what each layer says, with the position of every value. `limits`: how large it may be.
+//! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: one layer against the table.
+//! - `closest`, `suggest`, `hint`: what somebody may have meant, and what to write instead.
 //! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
 //! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
 
 mod assign;
 mod axis;
 mod check;
+mod closest;
 mod conflicts;
 mod doubts;
 mod explain;
@@ -36,8 +37,9 @@ mod search;
 mod source;
 mod suggest;
 mod sweep;
+mod value;
+mod variables;
 
-pub use assign::{OTHER_VARIABLES, misspelt, sets_a_key};
 pub use explain::{Explanation, Said};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};
@@ -45,3 +47,4 @@ pub use load::{LoadOptions, LoadedSpec};
 pub use problem::{Place, Problem, SpecErrors};
 pub use schema::*;
 pub use suggest::key_meant;
+pub use variables::{OTHER_VARIABLES, misspelt, sets_a_key};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::suggest::closest;
+use super::closest::closest;
 use crate::source::{Fault, Preset, Scheme, Source};
 
 /// Why a source is refused: what is wrong, and what to do.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     StoreError,
-    open::{MIGRATIONS, check_tables, check_version, migrate},
+    schema::{MIGRATIONS, check_tables, check_version, migrate},
 };
 
 /// How a database was opened that cannot be written.
@@ -116,7 +116,7 @@ impl Drop for Copy {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::open::version, *};
+    use super::{super::schema::version, *};
     use crate::store::{
         Store,
         testing::{config, register, step},

@@ -19,6 +19,7 @@ mod plans;
 mod read;
 mod records;
 mod remove;
+mod schema;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -13,24 +13,12 @@ use super::{
     Store,
     error::{BUSY_S, StoreError},
     fallback,
+    schema::{MIGRATIONS, check_tables, check_version, migrate},
 };
 use crate::format::KEY_DIGITS;
 
 /// Name of the database in the runs folder.
 const FILE: &str = "taper.db";
-
-/// The schema's history: `user_version` counts how many of these a database has been through. Append only.
-pub(super) const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/001.sql"),
-    include_str!("migrations/002.sql"),
-    include_str!("migrations/003.sql"),
-    include_str!("migrations/004.sql"),
-    include_str!("migrations/005.sql"),
-    include_str!("migrations/006.sql"),
-    include_str!("migrations/007.sql"),
-    include_str!("migrations/008.sql"),
-    include_str!("migrations/009.sql"),
-];
 
 impl Store {
     /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to
@@ -211,62 +199,6 @@ fn id(_: &Path) -> Option<FileId> {
     None
 }
 
-pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-/// Every table that taper's database has.
-const TABLES: [&str; 12] = [
-    "evals",
-    "experiment_runs",
-    "experiments",
-    "kept_files",
-    "metrics",
-    "notes",
-    "plans",
-    "predictions",
-    "probes",
-    "runs",
-    "steps",
-    "warnings",
-];
-
-/// Names of the tables that there are.
-fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut names =
-        conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1")?;
-    let names = names.query_map([], |row| row.get(0))?;
-    names.collect()
-}
-
-/// Refuses a database that this taper cannot bring up to date: of a newer one, or of another program. Tells the version.
-pub(super) fn check_version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let sql = |error| StoreError::sql(path, error);
-    // Both at one moment: another process may be creating the tables.
-    let moment = conn.unchecked_transaction().map_err(sql)?;
-    let (found, known) = (version(&moment).map_err(sql)?, MIGRATIONS.len() as i64);
-    if found > known {
-        return Err(StoreError::Newer { path: path.into(), found, known });
-    }
-    // A version counts migrations, each of which is applied with its number or not at all.
-    let tables = if found > 0 { Vec::new() } else { tables(&moment).map_err(sql)? };
-    match found < 0 || !tables.is_empty() {
-        true => Err(StoreError::Foreign { path: path.into(), tables }),
-        false => Ok(found),
-    }
-}
-
-/// Refuses a database that lacks a table, though it is up to date.
-pub(super) fn check_tables(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found = tables(conn).map_err(|error| StoreError::sql(path, error))?;
-    let missing = TABLES.iter().filter(|table| found.iter().all(|name| name != *table));
-    let tables: Vec<String> = missing.map(|table| table.to_string()).collect();
-    match tables.is_empty() {
-        true => Ok(()),
-        false => Err(StoreError::Incomplete { path: path.into(), tables }),
-    }
-}
-
 /// Refuses a file where the runs folder is expected.
 fn refuse_file(runs: &Path) -> Result<(), StoreError> {
     match runs.metadata() {
@@ -296,21 +228,6 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Applies what is missing of `migrations`, each in a transaction of its own.
-pub(super) fn migrate(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
-    while (version(conn)? as usize) < migrations.len() {
-        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Read again under the lock: another process may have been quicker.
-        let done = version(&transaction)? as usize;
-        if let Some(migration) = migrations.get(done) {
-            transaction.execute_batch(migration)?;
-            transaction.pragma_update(None, "user_version", done as i64 + 1)?;
-        }
-        transaction.commit()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,6 +236,7 @@ mod tests {
         metrics::Metric,
         store::{
             RunState,
+            schema::{TABLES, tables, version},
             testing::{config, register},
         },
     };

@@ -9,13 +9,24 @@ use crate::{
     metrics::{Metrics, Probabilities, Scored, argmax, log_softmax},
 };
 
-use super::{ProbeText, TrainError};
+use super::TrainError;
 
 /// Tokens of an evaluation batch: large enough for full speed, small enough for the caches and any memory.
 pub const BATCH_TOKENS: usize = 2048;
 
 /// Rows that are looked at together to make batches of: the first batch does not wait for the tokens of the last.
 const WINDOW_ROWS: usize = 4096;
+
+/// A probe sentence, tokenised.
+#[derive(Debug, Clone)]
+pub struct ProbeText {
+    /// The sentence.
+    pub text: String,
+    /// Name of the expected label.
+    pub expect: Option<String>,
+    /// Its token ids.
+    pub ids: Vec<u32>,
+}
 
 /// A split, measured.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, path::PathBuf, time::Instant};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CrossEntropy, Evaluation, Saved, State, TrainError, checkpoint, class_weights, disk, evaluate, policy,
+    CrossEntropy, Evaluation, ProbeText, Saved, State, TrainError, checkpoint, class_weights, disk, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes, step_batches,
 };
@@ -17,17 +17,6 @@ use crate::{
     model::{DropoutPlan, Named},
     plan::{CheckpointConfig, Keep, TrainConfig},
 };
-
-/// A probe sentence, tokenised.
-#[derive(Debug, Clone)]
-pub struct ProbeText {
-    /// The sentence.
-    pub text: String,
-    /// Name of the expected label.
-    pub expect: Option<String>,
-    /// Its token ids.
-    pub ids: Vec<u32>,
-}
 
 /// Where a run leaves files while it trains.
 pub struct Outputs<'a> {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{super::DeviceError, Sums};
+use super::super::DeviceError;
 
 /// The tokens of a batch: its sequences one after the other, without padding.
 #[derive(Debug, Clone, Copy)]
@@ -61,4 +61,25 @@ pub trait Memory: Send {
     fn end_step(&mut self);
     /// Sums of ended steps that were not returned yet, oldest first: of all of them if `wait`, else of those that are known.
     fn finished(&mut self, wait: bool) -> Vec<Sums>;
+}
+
+/// What a step adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sums {
+    /// The loss.
+    pub loss: f64,
+    /// The squares of the gradient's values.
+    pub squares: f64,
+}
+
+impl Sums {
+    /// Euclidean norm of the gradient.
+    pub fn norm(self) -> f64 {
+        self.squares.sqrt()
+    }
+
+    /// Whether the step can be used.
+    pub fn are_finite(self) -> bool {
+        self.loss.is_finite() && self.squares.is_finite()
+    }
 }

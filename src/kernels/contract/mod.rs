@@ -23,9 +23,9 @@ pub use attention::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Quer
 pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
 pub use linear::{Linear, LinearOps};
 pub use loss::LossOps;
-pub use memory::{Memory, TokenStream};
+pub use memory::{Memory, Sums, TokenStream};
 pub use norm::{AddNorm, AddNormBackward, LayerNorm, NormOps};
-pub use optimizer::{AdamW, Clip, Moments, OptimizerOps, Sums};
+pub use optimizer::{AdamW, Clip, Moments, OptimizerOps};
 pub use pooling::PoolingOps;
 pub use support::{Requirements, Unsupported};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Memory, Table};
+use super::{Memory, Sums, Table};
 
 /// What the gradient is multiplied by before it is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,27 +23,6 @@ impl Clip {
             Self::ToNorm(most) if most > 0.0 => Some((most / (sums.norm() + 1e-6)).min(1.0)),
             Self::ToNorm(_) => Some(1.0),
         }
-    }
-}
-
-/// What a step adds up.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Sums {
-    /// The loss.
-    pub loss: f64,
-    /// The squares of the gradient's values.
-    pub squares: f64,
-}
-
-impl Sums {
-    /// Euclidean norm of the gradient.
-    pub fn norm(self) -> f64 {
-        self.squares.sqrt()
-    }
-
-    /// Whether the step can be used.
-    pub fn are_finite(self) -> bool {
-        self.loss.is_finite() && self.squares.is_finite()
     }
 }
 

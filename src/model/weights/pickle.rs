@@ -7,89 +7,39 @@
 
 use std::collections::HashMap;
 
-use super::rebuild::{self, Global, Storage, View};
+use super::{
+    rebuild,
+    tables::{Span, Tables, Value},
+};
 
 /// Instructions at most: a model of a hundred thousand tensors needs fewer.
 const MOST_INSTRUCTIONS: usize = 1 << 22;
 
-/// A text or a run of bytes of the pickle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    from: usize,
-    to: usize,
-}
-
-/// A value; what is larger than a word is in one of the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
-    Nothing,
-    Bool(bool),
-    Int(i64),
-    Text(Span),
-    Tuple(usize),
-    List(usize),
-    Dict(usize),
-    Global(Global),
-    Storage(usize),
-    Tensor(usize),
-    /// Something that is not part of a tensor: a float, bytes, a set.
-    Other,
-}
-
 /// The machine: its tables hold what was built.
 pub(super) struct Pickle<'a> {
-    bytes: &'a [u8],
+    pub tables: Tables<'a>,
     at: usize,
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
-    sequences: Vec<Vec<Value>>,
-    dicts: Vec<Vec<(Value, Value)>>,
-    pub storages: Vec<Storage>,
-    pub tensors: Vec<View>,
 }
 
 impl<'a> Pickle<'a> {
     /// A machine for the pickle at the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self {
-            bytes,
+            tables: Tables {
+                bytes,
+                sequences: Vec::new(),
+                dicts: Vec::new(),
+                storages: Vec::new(),
+                tensors: Vec::new(),
+            },
             at: 0,
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
-            sequences: Vec::new(),
-            dicts: Vec::new(),
-            storages: Vec::new(),
-            tensors: Vec::new(),
         }
-    }
-
-    /// What a text says; none for bytes that are no UTF-8.
-    pub fn text(&self, span: Span) -> Option<&'a str> {
-        std::str::from_utf8(&self.bytes[span.from..span.to]).ok()
-    }
-
-    /// The items of a tuple or a list.
-    pub fn items(&self, value: Value) -> Option<&[Value]> {
-        match value {
-            Value::Tuple(index) | Value::List(index) => Some(&self.sequences[index]),
-            _ => None,
-        }
-    }
-
-    /// The pairs of a dictionary, in the order in which they were set.
-    pub fn pairs(&self, value: Value) -> Option<&[(Value, Value)]> {
-        match value {
-            Value::Dict(index) => Some(&self.dicts[index]),
-            _ => None,
-        }
-    }
-
-    /// Adds a dictionary.
-    pub fn dict(&mut self, pairs: Vec<(Value, Value)>) -> Value {
-        self.dicts.push(pairs);
-        Value::Dict(self.dicts.len() - 1)
     }
 
     /// Runs the pickle to its end; gives its value, and where in the bytes it ended.
@@ -103,7 +53,7 @@ impl<'a> Pickle<'a> {
     }
 
     fn take(&mut self, length: usize) -> Result<Span, String> {
-        let to = self.at.checked_add(length).filter(|to| *to <= self.bytes.len());
+        let to = self.at.checked_add(length).filter(|to| *to <= self.tables.bytes.len());
         let span = Span { from: self.at, to: to.ok_or("it is cut short")? };
         self.at = span.to;
         Ok(span)
@@ -111,7 +61,7 @@ impl<'a> Pickle<'a> {
 
     fn number<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let span = self.take(N)?;
-        Ok(self.bytes[span.from..span.to].try_into().expect("as many bytes as were taken"))
+        Ok(self.tables.bytes[span.from..span.to].try_into().expect("as many bytes as were taken"))
     }
 
     /// A length in four or eight bytes.
@@ -123,7 +73,7 @@ impl<'a> Pickle<'a> {
 
     /// The rest of the line.
     fn line(&mut self) -> Result<Span, String> {
-        let length = self.bytes[self.at..].iter().position(|byte| *byte == b'\n').ok_or("it is cut short")?;
+        let length = self.tables.bytes[self.at..].iter().position(|byte| *byte == b'\n').ok_or("it is cut short")?;
         let span = self.take(length)?;
         self.at += 1;
         Ok(span)
@@ -153,8 +103,8 @@ impl<'a> Pickle<'a> {
     }
 
     fn sequence(&mut self, items: Vec<Value>) -> usize {
-        self.sequences.push(items);
-        self.sequences.len() - 1
+        self.tables.sequences.push(items);
+        self.tables.sequences.len() - 1
     }
 
     fn tuple(&mut self, items: Vec<Value>) {
@@ -169,7 +119,7 @@ impl<'a> Pickle<'a> {
 
     fn append(&mut self, items: Vec<Value>) -> Result<(), String> {
         match self.top()? {
-            Value::List(index) => self.sequences[index].extend(items),
+            Value::List(index) => self.tables.sequences[index].extend(items),
             Value::Other => {}
             _ => return Err("it appends to something that is not a list".into()),
         }
@@ -179,7 +129,7 @@ impl<'a> Pickle<'a> {
     fn set(&mut self, items: &[Value]) -> Result<(), String> {
         let (pairs, []) = items.as_chunks::<2>() else { return Err("a key of a dictionary has no value".into()) };
         match self.top()? {
-            Value::Dict(index) => self.dicts[index].extend(pairs.iter().map(|[key, value]| (*key, *value))),
+            Value::Dict(index) => self.tables.dicts[index].extend(pairs.iter().map(|[key, value]| (*key, *value))),
             Value::Other => {}
             _ => return Err("it sets keys of something that is not a dictionary".into()),
         }
@@ -187,7 +137,7 @@ impl<'a> Pickle<'a> {
     }
 
     fn global(&mut self, module: Span, name: Span) -> Result<(), String> {
-        let (module, name) = (self.text(module).unwrap_or("?"), self.text(name).unwrap_or("?"));
+        let (module, name) = (self.tables.text(module).unwrap_or("?"), self.tables.text(name).unwrap_or("?"));
         let global = rebuild::global(module, name)?;
         self.push(Value::Global(global));
         Ok(())
@@ -291,12 +241,12 @@ impl<'a> Pickle<'a> {
                 self.append(items)?;
             }
             b'}' => {
-                let dict = self.dict(Vec::new());
+                let dict = self.tables.dict(Vec::new());
                 self.push(dict);
             }
             b'd' => {
                 let items = self.above_mark()?;
-                let dict = self.dict(Vec::new());
+                let dict = self.tables.dict(Vec::new());
                 self.push(dict);
                 self.set(&items)?;
             }
@@ -350,7 +300,7 @@ impl<'a> Pickle<'a> {
             // A call of a function, and a new object of a class: alike for the few names that are known.
             b'R' | 0x81 => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
-                let value = rebuild::call(self, function, arguments)?;
+                let value = rebuild::call(&mut self.tables, function, arguments)?;
                 self.push(value);
             }
             // Attributes of an object, `_metadata` of a state_dict among them.
@@ -360,9 +310,9 @@ impl<'a> Pickle<'a> {
             }
             b'Q' => {
                 let id = self.pop()?;
-                let storage = rebuild::storage(self, id)?;
-                self.storages.push(storage);
-                self.push(Value::Storage(self.storages.len() - 1));
+                let storage = rebuild::storage(&self.tables, id)?;
+                self.tables.storages.push(storage);
+                self.push(Value::Storage(self.tables.storages.len() - 1));
             }
             code => {
                 let shown =
@@ -376,7 +326,7 @@ impl<'a> Pickle<'a> {
     /// A whole number of any length; one that a word does not hold is not part of a tensor.
     fn long(&mut self, length: usize) -> Result<(), String> {
         let span = self.take(length)?;
-        let bytes = &self.bytes[span.from..span.to];
+        let bytes = &self.tables.bytes[span.from..span.to];
         let value = match bytes.last() {
             None => Value::Int(0),
             Some(last) if bytes.len() <= 8 => {
@@ -418,9 +368,9 @@ mod tests {
         let mut pickle = Pickle::new(b"\x80\x04\x95\x0c\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01K\x02\x86\x94s.");
         let (value, end) = pickle.run().unwrap();
         assert_eq!(end, 25);
-        let (Value::Text(key), tuple) = pickle.pairs(value).unwrap()[0] else { panic!("no text") };
-        assert_eq!(pickle.text(key), Some("a"));
-        assert_eq!(pickle.items(tuple).unwrap(), [Value::Int(1), Value::Int(2)]);
+        let (Value::Text(key), tuple) = pickle.tables.pairs(value).unwrap()[0] else { panic!("no text") };
+        assert_eq!(pickle.tables.text(key), Some("a"));
+        assert_eq!(pickle.tables.items(tuple).unwrap(), [Value::Int(1), Value::Int(2)]);
     }
 
     /// 416 bytes that would be 2^128 values, a million tuples one in the other, and a text of four gigabytes.

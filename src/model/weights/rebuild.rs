@@ -2,54 +2,11 @@
 
 use super::{
     numbers::Dtype,
-    pickle::{Pickle, Value},
+    tables::{Global, Storage, Tables, Value, View},
 };
 
 /// Dimensions of a tensor at most.
 const MOST_DIMENSIONS: usize = 32;
-
-/// A name that may be in a pickle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
-    /// `torch._utils._rebuild_tensor` and its second version.
-    Tensor,
-    /// The third version, which names the type of the numbers itself.
-    TypedTensor,
-    /// A parameter: its first argument is the tensor.
-    Parameter,
-    /// A tensor of a class of its own: the function that rebuilds it, its class, the arguments, its attributes.
-    OfClass,
-    /// The class of a storage.
-    Storage(Dtype),
-    /// The type of a tensor's numbers.
-    Dtype(Dtype),
-    /// What makes something that is not part of a tensor.
-    Other,
-}
-
-/// A storage as a pickle names it.
-#[derive(Debug, Clone)]
-pub(super) struct Storage {
-    pub dtype: Dtype,
-    /// What its bytes are called.
-    pub key: String,
-    /// Numbers that it holds.
-    pub numbers: u64,
-    /// Numbers of the storage of that key before its first one, where it is a part of it.
-    pub offset: u64,
-}
-
-/// A tensor: a view of a storage.
-#[derive(Debug, Clone)]
-pub(super) struct View {
-    pub dtype: Dtype,
-    /// Index in the pickle's table.
-    pub storage: usize,
-    pub offset: u64,
-    pub shape: Vec<usize>,
-    pub strides: Vec<usize>,
-}
 
 /// Types of numbers, as torch calls them and as its storages are called.
 const DTYPES: [(&str, &str, Dtype); 14] = [
@@ -123,27 +80,27 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
 }
 
 /// What a call gives.
-pub(super) fn call(pickle: &mut Pickle, function: Value, arguments: Value) -> Result<Value, String> {
+pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Result<Value, String> {
     let Value::Global(function) = function else { return Err("it calls something that is not a name".into()) };
     let arguments = match arguments {
-        Value::Tuple(_) => pickle.items(arguments).unwrap_or_default().to_vec(),
+        Value::Tuple(_) => tables.items(arguments).unwrap_or_default().to_vec(),
         _ => return Err("a call in it has no tuple of arguments".into()),
     };
     match function {
-        Global::OrderedDict => ordered_dict(pickle, &arguments),
-        Global::Tensor | Global::TypedTensor => tensor(pickle, function, &arguments),
+        Global::OrderedDict => ordered_dict(tables, &arguments),
+        Global::Tensor | Global::TypedTensor => tensor(tables, function, &arguments),
         Global::Parameter => match arguments.first() {
             Some(tensor @ Value::Tensor(_)) => Ok(*tensor),
             _ => Err("a parameter in it has no tensor".into()),
         },
         Global::OfClass => match arguments[..] {
             [Value::Global(function @ (Global::Tensor | Global::TypedTensor)), _, inner @ Value::Tuple(_), ..] => {
-                let inner = pickle.items(inner).unwrap_or_default().to_vec();
-                tensor(pickle, function, &inner)
+                let inner = tables.items(inner).unwrap_or_default().to_vec();
+                tensor(tables, function, &inner)
             }
             // A parameter with attributes is the call of a parameter's function, whose argument is a tensor already.
             [Value::Global(Global::Parameter), _, inner @ Value::Tuple(_), ..] => {
-                match pickle.items(inner).unwrap_or_default().first() {
+                match tables.items(inner).unwrap_or_default().first() {
                     Some(tensor @ Value::Tensor(_)) => Ok(*tensor),
                     _ => Err("a parameter in it has no tensor".into()),
                 }
@@ -155,43 +112,43 @@ pub(super) fn call(pickle: &mut Pickle, function: Value, arguments: Value) -> Re
 }
 
 /// An ordered dictionary, of a list of pairs where one is given.
-fn ordered_dict(pickle: &mut Pickle, arguments: &[Value]) -> Result<Value, String> {
+fn ordered_dict(tables: &mut Tables, arguments: &[Value]) -> Result<Value, String> {
     let mut pairs = Vec::new();
     if let Some(list) = arguments.first() {
-        let items = pickle.items(*list).ok_or("a dictionary in it is made of something that is not a list")?;
+        let items = tables.items(*list).ok_or("a dictionary in it is made of something that is not a list")?;
         for item in items {
-            match pickle.items(*item) {
+            match tables.items(*item) {
                 Some([key, value]) => pairs.push((*key, *value)),
                 _ => return Err("a dictionary in it is made of what are no pairs".into()),
             }
         }
     }
-    Ok(pickle.dict(pairs))
+    Ok(tables.dict(pairs))
 }
 
-fn tensor(pickle: &mut Pickle, function: Global, arguments: &[Value]) -> Result<Value, String> {
+fn tensor(tables: &mut Tables, function: Global, arguments: &[Value]) -> Result<Value, String> {
     let [Value::Storage(storage), Value::Int(offset), shape, strides, ..] = arguments else {
         return Err("a tensor in it lacks its storage, offset, shape or strides".into());
     };
     let dtype = match (function, arguments.get(6)) {
         (Global::TypedTensor, Some(Value::Global(Global::Dtype(dtype)))) => *dtype,
         (Global::TypedTensor, _) => return Err("a tensor in it lacks the type of its numbers".into()),
-        _ => pickle.storages[*storage].dtype,
+        _ => tables.storages[*storage].dtype,
     };
     let view = View {
         dtype,
         storage: *storage,
         offset: u64::try_from(*offset).map_err(|_| format!("a tensor in it begins at the offset {offset}"))?,
-        shape: sizes(pickle, *shape)?,
-        strides: sizes(pickle, *strides)?,
+        shape: sizes(tables, *shape)?,
+        strides: sizes(tables, *strides)?,
     };
-    pickle.tensors.push(view);
-    Ok(Value::Tensor(pickle.tensors.len() - 1))
+    tables.tensors.push(view);
+    Ok(Value::Tensor(tables.tensors.len() - 1))
 }
 
 /// A tuple of sizes.
-fn sizes(pickle: &Pickle, value: Value) -> Result<Vec<usize>, String> {
-    let items = pickle.items(value).ok_or("a tensor in it has a shape or strides that are no tuple")?;
+fn sizes(tables: &Tables, value: Value) -> Result<Vec<usize>, String> {
+    let items = tables.items(value).ok_or("a tensor in it has a shape or strides that are no tuple")?;
     if items.len() > MOST_DIMENSIONS {
         return Err(format!("a tensor in it has {} dimensions", items.len()));
     }
@@ -206,25 +163,25 @@ fn sizes(pickle: &Pickle, value: Value) -> Result<Vec<usize>, String> {
 
 /// The storage that an identifier names: `("storage", class, key, where it was, numbers)`, in older files with a part of it
 /// as `(key of the part, offset, numbers)`.
-pub(super) fn storage(pickle: &Pickle, id: Value) -> Result<Storage, String> {
+pub(super) fn storage(tables: &Tables, id: Value) -> Result<Storage, String> {
     let unknown = || Err("it refers to something that is not a storage".to_string());
     let Some(&[Value::Text(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(numbers), ref rest @ ..]) =
-        pickle.items(id)
+        tables.items(id)
     else {
         return unknown();
     };
     let key = match key {
-        Value::Text(key) => pickle.text(key).map(String::from),
+        Value::Text(key) => tables.text(key).map(String::from),
         Value::Int(key) => Some(key.to_string()),
         _ => None,
     };
-    let (Some("storage"), Some(key), Ok(numbers)) = (pickle.text(word), key, u64::try_from(numbers)) else {
+    let (Some("storage"), Some(key), Ok(numbers)) = (tables.text(word), key, u64::try_from(numbers)) else {
         return unknown();
     };
     let whole = Storage { dtype, key, numbers, offset: 0 };
     match rest.first() {
         None | Some(Value::Nothing) => Ok(whole),
-        Some(part) => match pickle.items(*part) {
+        Some(part) => match tables.items(*part) {
             Some(&[_, Value::Int(offset), Value::Int(length)]) => {
                 let (Ok(offset), Ok(length)) = (u64::try_from(offset), u64::try_from(length)) else { return unknown() };
                 match offset.checked_add(length) {

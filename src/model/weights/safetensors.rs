@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    Found, follow,
+    found::{Found, follow},
     numbers::{Dtype, Stored},
 };
 use crate::{model::ModelError, regular};
@@ -39,7 +39,7 @@ impl Header {
         let io = |error| ModelError::Io { path: path.into(), error };
         let mut file = regular::open(path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
-        Self::of(&mut file, size).map_err(|e| super::unreadable(path, e))
+        Self::of(&mut file, size).map_err(|e| super::found::unreadable(path, e))
     }
 
     /// Reads the header at the start of a file of `size` bytes.

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    Found, follow,
+    found::{Found, follow},
     numbers::Stored,
-    pickle::{Pickle, Value},
+    pickle::Pickle,
+    tables::Value,
     zip,
 };
 
@@ -53,7 +54,7 @@ fn archive(file: &mut File, size: u64) -> Result<Found, String> {
     let mut pickle = Pickle::new(&bytes);
     let (value, _) = pickle.run().map_err(|e| format!("its pickle: {e}"))?;
     let mut places = Places::new();
-    for storage in &pickle.storages {
+    for storage in &pickle.tables.storages {
         if places.contains_key(&storage.key) {
             continue;
         }
@@ -87,23 +88,24 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     }
     let (system, value) = next(&mut at, "the system")?;
     let is_big = |(key, value): &(Value, Value)| {
-        matches!(key, Value::Text(key) if system.text(*key) == Some("little_endian")) && *value == Value::Bool(false)
+        matches!(key, Value::Text(key) if system.tables.text(*key) == Some("little_endian"))
+            && *value == Value::Bool(false)
     };
-    if system.pairs(value).is_some_and(|pairs| pairs.iter().any(is_big)) {
+    if system.tables.pairs(value).is_some_and(|pairs| pairs.iter().any(is_big)) {
         return Err("its numbers are big-endian, which is not read".into());
     }
     let (pickle, tensors) = next(&mut at, "the tensors")?;
     let (list, keys) = next(&mut at, "the storages")?;
-    let keys = list.items(keys).ok_or("its storages are no list")?;
+    let keys = list.tables.items(keys).ok_or("its storages are no list")?;
 
     let mut places = Places::new();
     let mut at = at as u64;
     // Looked up by key: a file may have very many.
     let widths: BTreeMap<&str, u64> =
-        pickle.storages.iter().map(|storage| (storage.key.as_str(), storage.dtype.bytes())).collect();
+        pickle.tables.storages.iter().map(|storage| (storage.key.as_str(), storage.dtype.bytes())).collect();
     for key in keys {
         let key = match key {
-            Value::Text(key) => list.text(*key).map(String::from),
+            Value::Text(key) => list.tables.text(*key).map(String::from),
             Value::Int(key) => Some(key.to_string()),
             _ => None,
         };
@@ -129,8 +131,8 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
 
 /// The tensors of a dictionary, each within its storage.
 fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Found, String> {
-    let pairs = pickle.pairs(value).ok_or("it holds no dictionary of tensors (a state_dict)")?;
-    for storage in &pickle.storages {
+    let pairs = pickle.tables.pairs(value).ok_or("it holds no dictionary of tensors (a state_dict)")?;
+    for storage in &pickle.tables.storages {
         let Some((_, bytes)) = places.get(&storage.key) else {
             return Err(format!("its storage {} is missing", storage.key));
         };
@@ -145,12 +147,12 @@ fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Fo
     let (mut found, mut below, mut total) = (Found::default(), Vec::new(), 0u64);
     for (key, value) in pairs {
         let name = match key {
-            Value::Text(name) => pickle.text(*name).ok_or("the name of a tensor is no UTF-8")?,
+            Value::Text(name) => pickle.tables.text(*name).ok_or("the name of a tensor is no UTF-8")?,
             _ => continue,
         };
         match value {
             Value::Tensor(index) => {
-                let view = &pickle.tensors[*index];
+                let view = &pickle.tables.tensors[*index];
                 // Python's dictionaries keep what was set last.
                 found.weights.remove(name);
                 found.others.remove(name);
@@ -159,7 +161,7 @@ fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Fo
                     found.others.insert(name.into(), dtype.into());
                     continue;
                 }
-                let storage = &pickle.storages[view.storage];
+                let storage = &pickle.tables.storages[view.storage];
                 let (start, bytes) = places[&storage.key];
                 let offset = view.offset.checked_add(storage.offset).ok_or("an offset in it is impossible")?;
                 let numbers = bytes / view.dtype.bytes();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Place, ranges::Range};
 use crate::{
-    plan::{PlanError, expand::SEED},
+    plan::{PlanError, planned::SEED},
     spec::{Over, Sweep},
 };
 

@@ -23,6 +23,7 @@ mod panels;
 mod product;
 #[cfg(target_arch = "x86_64")]
 mod round;
+mod shared;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{super::View, Level, machine::Kind, product::Shared};
+use super::{super::View, Level, machine::Kind, shared::Shared};
 
 /// Rows of a left, columns of a right panel; also the depth of a step.
 pub(super) const SIDE: usize = 32;

@@ -8,6 +8,7 @@ use super::{
     Left, Level, Right,
     machine::Kernel,
     panels::{Panels, SIDE, Step},
+    shared::Shared,
 };
 
 /// Steps multiplied before moving on, at most: so much of a left panel (2 KiB a step) stays in the first-level cache.
@@ -161,20 +162,6 @@ unsafe fn edge(block: Block, width: usize, kernel: &Kernel) {
         row(r).copy_from_slice(&from[..width]);
     }
 }
-
-/// The start of memory that parallel tasks write, each to parts of its own.
-pub(super) struct Shared<T>(pub *mut T);
-
-impl<T> Shared<T> {
-    /// A method, so that closures take the whole of `self`.
-    pub fn get(&self) -> *mut T {
-        self.0
-    }
-}
-
-#[expect(unsafe_code, reason = "parallel writes to parts that are not slices")]
-// SAFETY: a pointer by itself does nothing; whoever writes through it answers for the parts.
-unsafe impl<T: Send> Sync for Shared<T> {}
 
 #[cfg(test)]
 mod tests {

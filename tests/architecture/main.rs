@@ -1,11 +1,20 @@
-//! Who may import whom. Each room (a module right below the crate's root) has a row in the table below; the sources are read
-//! as text and every path into another room is checked against it.
+//! What the sources keep to. Each room (a module right below the crate's root) has a row in the table below, which says what it
+//! may import; the sources are read as text and every path into another room is checked against it. No two files of a folder need
+//! each other, no function has many parameters, a `mod.rs` holds no logic, and no file is long.
+
+mod circles;
+mod code;
+mod functions;
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
+
+use circles::circles;
+use code::{Code, starts_with};
+use functions::functions;
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
 const MAY_IMPORT: [(&str, &[&str]); 22] = [
@@ -44,6 +53,18 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
 /// Imported by whoever likes: they need nothing themselves, or one of these.
 const FOR_ALL: [&str; 5] = ["random", "format", "regular", "warning", "sniff"];
 
+/// What the checks of circles and of `mod.rs` still find; each of these goes.
+const NOT_YET: [&str; 8] = [
+    "cli: fn main",
+    "cli: fn sentence",
+    "engine: explicit → update",
+    "engine: fn ",
+    "model: config → spec",
+    "model: family → spec",
+    "observe: ",
+    "report::view: build → warnings",
+];
+
 /// Room → crates whose names (or beginnings of names) it may not hold, tests included.
 const MAY_NOT_NAME: [(&str, &[&str]); 6] = [
     ("engine", &["rusqlite", "indicatif", "plotters"]),
@@ -57,8 +78,14 @@ const MAY_NOT_NAME: [(&str, &[&str]); 6] = [
 /// What prints. Only `main.rs` and `cli` may.
 const PRINTING: [&str; 5] = ["println", "eprintln", "print", "eprint", "dbg"];
 
-/// Lines of a file at most.
+/// Lines of a file at most: an alarm, not an aim.
 const MAX_LINES: usize = 600;
+
+/// Parameters of a function at most, `self` among them.
+const MAX_PARAMETERS: usize = 7;
+
+/// Lines of a function's body in a `mod.rs` at most: what a type that is declared there says of itself.
+const MAX_LINES_IN_MOD: usize = 5;
 
 #[test]
 fn the_sources_keep_to_the_table() {
@@ -66,11 +93,12 @@ fn the_sources_keep_to_the_table() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     assert!(files.len() > 10, "too few sources below {}", root.display());
-    let texts: Vec<(Vec<String>, String)> = files
+    let texts: Vec<Source> = files
         .iter()
-        .map(|path| (module(path.strip_prefix(&root).unwrap()), fs::read_to_string(path).unwrap()))
+        .map(|path| Source::new(path.strip_prefix(&root).unwrap(), fs::read_to_string(path).unwrap()))
         .collect();
-    let faults = faults(&texts);
+    let mut faults = faults(&texts);
+    faults.retain(|fault| !NOT_YET.iter().any(|known| fault.starts_with(known)));
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
@@ -96,23 +124,55 @@ fn module(path: &Path) -> Vec<String> {
     parts
 }
 
-/// All that is wrong with a crate, given as (module, text of its file).
-fn faults(files: &[(Vec<String>, String)]) -> Vec<String> {
+/// A file of the crate.
+struct Source {
+    module: Vec<String>,
+    /// Whether it is the `mod.rs` of its folder.
+    is_mod: bool,
+    /// How many lines it has.
+    lines: usize,
+    code: Code,
+}
+
+impl Source {
+    /// `path` is below `src`.
+    fn new(path: &Path, text: String) -> Self {
+        let module = module(path);
+        let code = Code::of(&module, &text);
+        Self { is_mod: path.ends_with("mod.rs"), lines: text.lines().count(), module, code }
+    }
+}
+
+/// All that is wrong with a crate.
+fn faults(files: &[Source]) -> Vec<String> {
     let rooms: BTreeSet<&str> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
-    let codes: Vec<Code> = files.iter().map(|(module, text)| Code::of(module, text)).collect();
-    let tests: Vec<&Vec<String>> = codes.iter().flat_map(|code| &code.test_modules).collect();
-    let mut faults = Vec::new();
-    for ((module, text), code) in files.iter().zip(&codes) {
-        let name = if module.is_empty() { "the root".to_string() } else { module.join("::") };
-        let lines = text.lines().count();
+    let tests: Vec<&Vec<String>> = files.iter().flat_map(|file| &file.code.test_modules).collect();
+    let is_test = |module: &Vec<String>| tests.iter().any(|test| module.starts_with(test));
+    let mut faults = circles(files.iter().filter(|file| !is_test(&file.module)).map(|file| (&file.module, &file.code)));
+    for Source { module, is_mod, lines, code } in files {
+        let (name, lines) = (if module.is_empty() { "the root".to_string() } else { module.join("::") }, *lines);
         if lines > MAX_LINES {
             faults.push(format!(
                 "{name}: {lines} lines; at most {MAX_LINES} a file: give a part of it a file of its own"
             ));
         }
+        for function in functions(code).iter().filter(|_| !is_test(module)) {
+            if function.parameters > MAX_PARAMETERS {
+                faults.push(format!(
+                    "{name}: fn {} has {} parameters; at most {MAX_PARAMETERS}: give those that belong together a type",
+                    function.name, function.parameters
+                ));
+            }
+            if *is_mod && function.lines > MAX_LINES_IN_MOD {
+                faults.push(format!(
+                    "{name}: fn {} is {} lines of logic in a mod.rs, which holds declarations; move it to a file with a name",
+                    function.name, function.lines
+                ));
+            }
+        }
         let Some(room) = module.first().map(String::as_str).filter(|room| *room != "main") else { continue };
         let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| *name == room) else {
-            faults.push(format!("{name}: `{room}` is no room of the table in tests/architecture.rs; give it a row"));
+            faults.push(format!("{name}: `{room}` is no room of the table in tests/architecture; give it a row"));
             continue;
         };
         for (_, crates) in MAY_NOT_NAME.iter().filter(|(name, _)| *name == room) {
@@ -122,7 +182,7 @@ fn faults(files: &[(Vec<String>, String)]) -> Vec<String> {
                 }
             }
         }
-        if may.contains(&"*") || tests.iter().any(|test| module.starts_with(test)) {
+        if may.contains(&"*") || is_test(module) {
             continue;
         }
         for other in imports(module, &code.outside_tests) {
@@ -143,64 +203,6 @@ fn faults(files: &[(Vec<String>, String)]) -> Vec<String> {
     faults.sort();
     faults.dedup();
     faults
-}
-
-/// The words and signs of a file.
-struct Code {
-    all: Vec<String>,
-    /// Without the items under `#[cfg(test)]`.
-    outside_tests: Vec<String>,
-    /// Modules declared under `#[cfg(test)]` whose text is in files of their own.
-    test_modules: Vec<Vec<String>>,
-}
-
-impl Code {
-    fn of(module: &[String], text: &str) -> Self {
-        let all = words(text);
-        let mut outside_tests = Vec::new();
-        let mut test_modules = Vec::new();
-        let mut i = 0;
-        while i < all.len() {
-            if starts_with(&all[i..], &["#", "[", "cfg", "(", "test", ")", "]"]) {
-                let end = item_end(&all, i + 7);
-                if let Some(at) = all[i..end].iter().position(|word| word == "mod")
-                    && all[end - 1] == ";"
-                {
-                    test_modules.push(module.iter().chain([&all[i + at + 1]]).cloned().collect());
-                }
-                i = end;
-            } else {
-                outside_tests.push(all[i].clone());
-                i += 1;
-            }
-        }
-        Self { all, outside_tests, test_modules }
-    }
-}
-
-fn starts_with(words: &[String], want: &[&str]) -> bool {
-    words.len() >= want.len() && words.iter().zip(want).all(|(word, want)| word == want)
-}
-
-/// The end of the item that begins at `i`: after its `;`, or after its braces. `use a::{b};` ends with its `;`.
-fn item_end(words: &[String], mut i: usize) -> usize {
-    let is_use = words[i..].iter().take(5).any(|word| word == "use");
-    let mut depth = 0;
-    while i < words.len() {
-        match words[i].as_str() {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => {
-                depth -= 1;
-                if depth == 0 && words[i] == "}" && !is_use {
-                    return i + 1;
-                }
-            }
-            ";" if depth == 0 => return i + 1,
-            _ => {}
-        }
-        i += 1;
-    }
-    i
 }
 
 /// First segments below the crate's root of all paths that begin with `crate` or climb there by `super`.
@@ -252,78 +254,9 @@ fn heads(words: &[String], found: &mut BTreeSet<String>) {
     }
 }
 
-/// Splits Rust into words, `::` and single signs, without comments and without what stands in quotes.
-fn words(text: &str) -> Vec<String> {
-    let c: Vec<char> = text.chars().collect();
-    let at = |i: usize| c.get(i).copied().unwrap_or('\0');
-    let mut words = Vec::new();
-    let mut i = 0;
-    while i < c.len() {
-        if c[i].is_whitespace() {
-            i += 1;
-        } else if c[i] == '/' && at(i + 1) == '/' {
-            while i < c.len() && c[i] != '\n' {
-                i += 1;
-            }
-        } else if c[i] == '/' && at(i + 1) == '*' {
-            let mut depth = 0;
-            loop {
-                match (at(i), at(i + 1)) {
-                    ('/', '*') => (depth, i) = (depth + 1, i + 2),
-                    ('*', '/') => (depth, i) = (depth - 1, i + 2),
-                    _ => i += 1,
-                }
-                if depth == 0 || i >= c.len() {
-                    break;
-                }
-            }
-        } else if c[i] == '"' {
-            i = string_end(&c, i + 1);
-        } else if c[i] == '\'' {
-            // A character, or a lifetime: only the first has a closing quote.
-            i = match (at(i + 1), at(i + 2)) {
-                ('\\', _) => (i + 3..c.len()).find(|end| c[*end] == '\'').map_or(c.len(), |end| end + 1),
-                (_, '\'') => i + 3,
-                _ => i + 1,
-            };
-        } else if c[i].is_alphanumeric() || c[i] == '_' {
-            let start = i;
-            while i < c.len() && (c[i].is_alphanumeric() || c[i] == '_') {
-                i += 1;
-            }
-            let word: String = c[start..i].iter().collect();
-            let hashes = c[i..].iter().take_while(|sign| **sign == '#').count();
-            if ["r", "br", "cr"].contains(&word.as_str()) && at(i + hashes) == '"' {
-                let closing: String = format!("\"{}", "#".repeat(hashes));
-                i += hashes + 1;
-                while i < c.len() && !c[i..].iter().take(hashes + 1).collect::<String>().eq(&closing) {
-                    i += 1;
-                }
-                i += hashes + 1;
-            } else {
-                words.push(word);
-            }
-        } else if c[i] == ':' && at(i + 1) == ':' {
-            words.push("::".into());
-            i += 2;
-        } else {
-            words.push(c[i].to_string());
-            i += 1;
-        }
-    }
-    words
-}
-
-fn string_end(c: &[char], mut i: usize) -> usize {
-    while i < c.len() && c[i] != '"' {
-        i += if c[i] == '\\' { 2 } else { 1 };
-    }
-    i + 1
-}
-
 /// The faults of a crate of the given files (path below `src`, text).
 fn planted(files: &[(&str, &str)]) -> Vec<String> {
-    let files: Vec<_> = files.iter().map(|(path, text)| (module(Path::new(path)), text.to_string())).collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| Source::new(Path::new(path), text.to_string())).collect();
     faults(&files)
 }
 
@@ -385,5 +318,63 @@ fn other_planted_faults_are_found() {
     ] {
         let faults = planted(&[(path, text)]);
         assert!(faults.len() == 1 && faults[0].contains(want), "{faults:?}");
+    }
+}
+
+#[test]
+fn circles_between_the_files_of_a_folder_are_found_however_long() {
+    let declared = "mod a; mod b; mod c;";
+    for (a, b, c, wanted) in [
+        ("use super::b::B; struct A;", "use super::a::A; struct B;", "", "stats: a → b → a"),
+        ("struct A; fn f() { super::b::g() }", "fn g() -> crate::stats::a::A {}", "", "stats: a → b → a"),
+        (
+            "use super::{b::B, c}; struct A;",
+            "struct B;",
+            "use super::{a::{self, A as X}}; fn f() {}",
+            "stats: a → c → a",
+        ),
+        ("use super::b::*; struct A;", "use super::c; struct B;", "use super::a::A; fn f() {}", "stats: a → b → c → a"),
+    ] {
+        let faults = planted(&[("stats/mod.rs", declared), ("stats/a.rs", a), ("stats/b.rs", b), ("stats/c.rs", c)]);
+        assert!(faults.len() == 1 && faults[0].starts_with(wanted), "{wanted}: {faults:?}");
+    }
+    // Through the names that the folder gives on, and through a folder.
+    let given_on = "mod a; mod b; pub use a::A; pub use b::{B as Other, inner::*};";
+    let files = [
+        ("stats/mod.rs", given_on),
+        ("stats/a.rs", "use super::Other; pub struct A;"),
+        ("stats/b/mod.rs", "mod inner; pub struct B;"),
+        ("stats/b/inner.rs", "use crate::stats::A; pub struct I;"),
+    ];
+    let faults = planted(&files);
+    assert!(faults.len() == 1 && faults[0].starts_with("stats: a → b → a"), "{faults:?}");
+    let one_way = [files[0], ("stats/a.rs", "pub struct A;"), files[2], files[3], ("stats/c.rs", "use super::I;")];
+    assert_eq!(planted(&one_way), [""; 0]);
+    let in_tests = [
+        ("stats/mod.rs", "mod a; mod b;"),
+        ("stats/a.rs", "pub struct A; #[cfg(test)] mod tests { use super::super::b::B; }"),
+        ("stats/b.rs", "use super::a::A; struct B; // super::a::A"),
+    ];
+    assert_eq!(planted(&in_tests), [""; 0]);
+}
+
+#[test]
+fn many_parameters_and_logic_in_a_mod_are_found() {
+    let function =
+        |parameters: &str| format!("impl X {{ fn f<F: Fn(u8, u8) -> u8>({parameters}) -> [u8; 2] {{ g() }} }}");
+    let seven = "&self, a: u8, b: HashMap<u8, Vec<u8>>, c: (u8, u8), d: &dyn Fn(u8, u8) -> u8, e: F, f: u8";
+    assert_eq!(planted(&[("stats/a.rs", &function(seven))]), [""; 0]);
+    for eight in [format!("{seven}, g: u8"), format!("{seven}, g: u8,\n")] {
+        let faults = planted(&[("stats/a.rs", &function(&eight))]);
+        assert!(faults.len() == 1 && faults[0].starts_with("stats::a: fn f has 8 parameters"), "{faults:?}");
+    }
+    let body = |lines: usize| {
+        format!("mod a;\nfn f(x: u8)\nwhere\n    u8: Copy,\n{{\n{}}}\nfn g() {{}}\n", "    if x {};\n".repeat(lines))
+    };
+    assert_eq!(planted(&[("stats/mod.rs", &body(5))]), [""; 0]);
+    let faults = planted(&[("stats/mod.rs", &body(6))]);
+    assert!(faults.len() == 1 && faults[0].starts_with("stats: fn f is 6 lines of logic"), "{faults:?}");
+    for elsewhere in [("stats/a.rs", body(6)), ("stats/mod.rs", format!("#[cfg(test)]\nmod tests {{ {} }}", body(6)))] {
+        assert_eq!(planted(&[(elsewhere.0, &elsewhere.1)]), [""; 0]);
     }
 }

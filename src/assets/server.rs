@@ -1,0 +1,99 @@
+//! Which server is asked for what.
+
+use super::endpoint::Endpoint;
+
+/// What kind of server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The Hugging Face hub or a mirror.
+    Hub,
+    /// ModelScope.
+    ModelScope,
+    /// Any other.
+    Web,
+}
+
+impl Kind {
+    pub(super) fn also(self) -> &'static str {
+        match self {
+            Self::Hub | Self::ModelScope => " and revision",
+            Self::Web => "",
+        }
+    }
+
+    /// Where else to get it.
+    pub(super) fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Hub => "name a mirror in HF_ENDPOINT (such as https://hf-mirror.com), use modelscope:",
+            Self::ModelScope => "name another address in MODELSCOPE_ENDPOINT, use hf:",
+            Self::Web => "use another address",
+        }
+    }
+
+    /// What it may be other than such a server.
+    pub(super) fn no_server(self) -> &'static str {
+        match self {
+            Self::Hub => "HF_ENDPOINT names no hub",
+            Self::ModelScope => "MODELSCOPE_ENDPOINT does not name ModelScope",
+            Self::Web => "the address is that of a page about the file",
+        }
+    }
+
+    /// What says where downloads are kept.
+    pub(super) fn cache_variable(self) -> &'static str {
+        match self {
+            Self::Hub => "HF_HOME",
+            Self::ModelScope => "MODELSCOPE_CACHE",
+            Self::Web => "TAPER_CACHE",
+        }
+    }
+}
+
+/// A server and what it is asked for, as messages show them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// What kind of server it is.
+    pub kind: Kind,
+    /// Its address, without a user name and password.
+    pub endpoint: String,
+    /// The source, as the user wrote it.
+    pub place: String,
+    /// Whether it is told who asks.
+    pub token: bool,
+}
+
+impl Server {
+    pub(super) fn new(kind: Kind, endpoint: &Endpoint, place: String) -> Self {
+        Self { kind, endpoint: endpoint.shown(), place, token: endpoint.token.is_some() }
+    }
+
+    pub(super) fn denied(&self, status: u16, gated: bool) -> String {
+        let variable = match self.kind {
+            Kind::Hub => "HF_TOKEN",
+            Kind::ModelScope => "MODELSCOPE_API_TOKEN",
+            Kind::Web => return "it wants a login, which taper cannot give it: download the file and use path:".into(),
+        };
+        let file = if self.kind == Kind::Hub { " (else the file `token` in HF_HOME)" } else { "" };
+        let login = if self.kind == Kind::Hub { ", or run `hf auth login`" } else { "" };
+        let web = format!("{}/{}", self.endpoint, self.place.split_once(':').map_or("", |(_, name)| name));
+        match (gated, status, self.token) {
+            (true, _, true) => format!(
+                "it is gated: accept its terms in a browser ({web}) with the account of the token in {variable}"
+            ),
+            (true, _, false) => format!(
+                "it is gated: accept its terms in a browser ({web}), make a token there and put it in {variable}{login}"
+            ),
+            (false, 403, true) => format!(
+                "the token in {variable}{file} may not read it: accept its terms in a browser ({web}), or use a token that may"
+            ),
+            (false, _, true) => {
+                format!("its name is wrong, or the token in {variable}{file} is not valid or may not read it")
+            }
+            (false, _, false) => {
+                format!(
+                    "its name is wrong, or it is private or gated: put a token that may read it in {variable}{login}"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! How another program makes a file CSV.
+
+use std::path::Path;
+
+/// The command that makes a file CSV by pandas' reader of this name.
+pub(super) fn pandas(reader: &str, path: &Path) -> String {
+    let (from, to) = (path.display(), csv_name(path));
+    format!("python -c \"import pandas; pandas.read_{reader}('{from}').to_csv('{to}', index=False)\"")
+}
+
+/// What the CSV that is made of a file is called.
+pub(super) fn csv_name(path: &Path) -> String {
+    format!("{}-converted.csv", path.file_stem().unwrap_or_default().display())
+}

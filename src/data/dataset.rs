@@ -1,0 +1,33 @@
+//! What is asked of a data set.
+
+use super::{Dataset, Row, invisible::escaped};
+
+impl Dataset {
+    /// The names of the labels for a message: the first few, with what nobody sees written out.
+    pub fn label_list(&self) -> String {
+        const SHOWN: usize = 50;
+        let mut names: Vec<String> = self.labels.iter().take(SHOWN).map(|name| escaped(name)).collect();
+        if self.labels.len() > SHOWN {
+            names.push(format!("and {} more", self.labels.len() - SHOWN));
+        }
+        names.join(", ")
+    }
+
+    /// How many of `rows` have each label, by label id.
+    ///
+    /// # Panics
+    /// Where `rows` has an id that is not in the data set.
+    pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
+        let mut counts = vec![0; self.labels.len()];
+        for &row in rows {
+            counts[self.rows[row as usize].label as usize] += 1;
+        }
+        counts
+    }
+}
+
+impl AsRef<str> for Row {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}

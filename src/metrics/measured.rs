@@ -1,0 +1,238 @@
+//! The metrics of one evaluation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Metric, Score,
+    confusion::{Confusion, ratio},
+};
+
+/// Bins of the expected calibration error.
+const BINS: usize = 10;
+
+/// A row as a classifier sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Id of the label it has.
+    pub label: u32,
+    /// Id of the label it was given.
+    pub predicted: u32,
+    /// Probability of that.
+    pub confidence: f32,
+    /// Its cross-entropy, in nats.
+    pub loss: f64,
+}
+
+/// The metrics of one evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metrics {
+    /// Rows evaluated.
+    pub rows: u64,
+    pub(super) values: BTreeMap<Metric, f64>,
+    /// Metrics of each class, in the order of the labels' ids.
+    pub per_class: Vec<ClassMetrics>,
+    /// Rows by label and predicted label.
+    pub confusion: Confusion,
+}
+
+/// Metrics of one class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassMetrics {
+    /// Name of the label.
+    pub label: String,
+    /// Share of the rows predicted as this class that are of it; 0 where none was.
+    pub precision: f64,
+    /// Share of the class's rows that were predicted as it; 0 where it has none.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall; 0 where both are.
+    pub f1: f64,
+    /// Rows of the class.
+    pub support: u64,
+}
+
+impl Scored {
+    /// A row with these probabilities: it is given the most probable label, the first of equals.
+    pub fn new(label: u32, probabilities: &[f32], loss: f64) -> Self {
+        let predicted = argmax(probabilities);
+        Self { label, predicted: predicted as u32, confidence: probabilities[predicted], loss }
+    }
+}
+
+impl Metrics {
+    /// The metrics of an evaluation as it was stored.
+    pub fn stored(rows: u64, per_class: Vec<ClassMetrics>, confusion: Confusion) -> Self {
+        Self { rows, values: BTreeMap::new(), per_class, confusion }
+    }
+
+    /// The value of a metric; NaN where it is undefined or was not measured.
+    pub fn get(&self, metric: Metric) -> f64 {
+        self.values.get(&metric).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Sets the value of a metric.
+    pub fn set(&mut self, metric: Metric, value: f64) {
+        self.values.insert(metric, value);
+    }
+
+    /// Every metric that was measured, with its value.
+    pub fn values(&self) -> impl Iterator<Item = (Metric, f64)> {
+        self.values.iter().map(|(metric, value)| (*metric, *value))
+    }
+
+    /// How good the value of a metric is.
+    pub fn score(&self, metric: Metric) -> Score {
+        metric.score(self.get(metric))
+    }
+
+    /// Rows predicted rightly.
+    pub fn right(&self) -> u64 {
+        self.confusion.right()
+    }
+
+    /// Rows that always giving this label predicts rightly: those that have it.
+    pub fn right_by_always(&self, label: u32) -> u64 {
+        self.confusion.supports().get(label as usize).copied().unwrap_or(0)
+    }
+
+    /// The label that all rows were given, where there is but one and the rows have several.
+    pub fn one_class(&self) -> Option<u32> {
+        let given =
+            |counts: Vec<u64>| (0..).zip(counts).filter(|(_, rows)| *rows > 0).map(|(id, _)| id).collect::<Vec<u32>>();
+        match given(self.confusion.predicted())[..] {
+            [only] if given(self.confusion.supports()).len() > 1 => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The metrics of rows as a classifier sees them.
+    pub fn new(names: &[String], rows: impl IntoIterator<Item = Scored>) -> Self {
+        let mut confusion = Confusion::new(names.len());
+        let mut bins = [(0.0f64, 0u64); BINS]; // confidence, right
+        let (mut count, mut loss) = (0, 0.0);
+        for row in rows {
+            confusion.add(row.label, row.predicted, 1);
+            let bin = &mut bins[((row.confidence * BINS as f32) as usize).min(BINS - 1)];
+            bin.0 += f64::from(row.confidence);
+            bin.1 += u64::from(row.predicted == row.label);
+            count += 1;
+            loss += row.loss;
+        }
+        let n = count.max(1) as f64;
+        let (supports, predicted) = (confusion.supports(), confusion.predicted());
+        let per_class = |(id, name): (usize, &String)| {
+            let right = confusion.get(id as u32, id as u32);
+            ClassMetrics {
+                label: name.clone(),
+                precision: ratio(right, predicted[id]),
+                recall: ratio(right, supports[id]),
+                f1: ratio(2 * right, supports[id] + predicted[id]),
+                support: supports[id],
+            }
+        };
+        let values = [
+            (Metric::Loss, loss / n),
+            (Metric::Accuracy, confusion.right() as f64 / n),
+            (Metric::MacroF1, confusion.macro_f1()),
+            (Metric::CalibrationError, bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n),
+        ];
+        Self {
+            rows: count,
+            values: values.into(),
+            per_class: names.iter().enumerate().map(per_class).collect(),
+            confusion,
+        }
+    }
+}
+
+/// The label that most rows have, the first of equals, where `counts` are the rows of each.
+pub fn majority(counts: &[u64]) -> Option<u32> {
+    (0..).zip(counts).max_by_key(|(id, rows)| (**rows, std::cmp::Reverse(*id))).map(|(id, _)| id)
+}
+
+/// What [`majority`] is among the labels, in words.
+pub fn majority_words(counts: &[u64]) -> &'static str {
+    let most = counts.iter().max();
+    match counts.iter().filter(|rows| Some(*rows) == most).count() {
+        0 | 1 => "the most common label",
+        _ => "one of the most common labels",
+    }
+}
+
+/// log softmax of a row of logits, in nats.
+pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|v| f64::from(v - max).exp()).sum();
+    logits.iter().map(|v| f64::from(v - max) - sum.ln()).collect()
+}
+
+/// Position of the largest value, the first of equals.
+pub fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, v) in values.iter().enumerate() {
+        if *v > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_softmax_of_large_logits_is_finite_and_the_first_of_equals_is_chosen() {
+        for shift in [0.0, 1e4, -1e4] {
+            let got = log_softmax(&[shift, shift, shift - 2.0]);
+            let whole = (2.0 + (-2.0f64).exp()).ln();
+            assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
+        }
+        assert_eq!(argmax(&[0.1, 0.4, 0.4]), 1);
+    }
+
+    /// Expected values: scikit-learn's classification_report on the same six rows.
+    #[test]
+    fn metrics_match_scikit_learn() {
+        let names: Vec<String> = ["neg", "pos", "none"].map(String::from).to_vec();
+        let p = |i: usize, c: f32| {
+            let mut v = vec![(1.0 - c) / 2.0; 3];
+            v[i] = c;
+            v
+        };
+        let probabilities = [p(0, 0.9), p(1, 0.6), p(1, 0.8), p(1, 0.7), p(0, 0.5), p(1, 0.95)];
+        let rows = [0, 0, 1, 1, 1, 1].into_iter().zip(&probabilities).zip([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+        let m = Metrics::new(&names, rows.map(|((label, p), loss)| Scored::new(label, p, loss)));
+        assert_eq!(m.confusion, Confusion::from_rows([[1, 1, 0], [1, 3, 0], [0, 0, 0]]));
+        assert!((m.get(Metric::Accuracy) - 4.0 / 6.0).abs() < 1e-12);
+        assert!((m.get(Metric::Loss) - 0.35).abs() < 1e-12);
+        assert!((m.per_class[0].precision - 0.5).abs() < 1e-12 && (m.per_class[0].recall - 0.5).abs() < 1e-12);
+        assert!((m.per_class[1].precision - 0.75).abs() < 1e-12 && (m.per_class[1].f1 - 0.75).abs() < 1e-12);
+        assert!((m.get(Metric::MacroF1) - (0.5 + 0.75) / 2.0).abs() < 1e-12);
+        // Bins: 0.5 (wrong), 0.6 (wrong), 0.7 (right), 0.8 (right), 0.9 and 0.95 (both right).
+        let want = (0.5 + 0.6 + 0.3 + 0.2 + (1.85f64 - 2.0).abs()) / 6.0;
+        assert!((m.get(Metric::CalibrationError) - want).abs() < 1e-6, "{} {want}", m.get(Metric::CalibrationError));
+    }
+
+    #[test]
+    fn a_model_that_gives_one_label_is_told_from_a_split_that_has_one() {
+        let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        let of = |rows: &[(u32, u32)]| {
+            let scored = |&(label, predicted)| Scored { label, predicted, confidence: 0.5, loss: 0.7 };
+            Metrics::new(&names, rows.iter().map(scored))
+        };
+        assert_eq!(of(&[(0, 1), (1, 1), (1, 1)]).one_class(), Some(1));
+        assert_eq!(of(&[(1, 1), (1, 1)]).one_class(), None);
+        assert_eq!(of(&[(0, 0), (1, 1)]).one_class(), None);
+        assert_eq!(of(&[]).one_class(), None);
+        assert_eq!((of(&[(0, 1), (1, 1), (1, 1)]).right_by_always(1), of(&[]).right_by_always(9)), (2, 0));
+    }
+
+    #[test]
+    fn the_majority_is_the_first_of_equals() {
+        assert_eq!(majority_words(&[2, 5, 4]), "the most common label");
+        assert_eq!(majority_words(&[2, 5, 5]), "one of the most common labels");
+        assert_eq!([majority(&[2, 5, 5]), majority(&[0, 0]), majority(&[])], [Some(1), Some(0), None]);
+    }
+}

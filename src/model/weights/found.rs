@@ -1,0 +1,46 @@
+//! What one file holds, and what is said of one that holds something else.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{ModelError, numbers::Stored};
+use crate::{
+    format::{by_number, counted},
+    sniff::{self, FileKind},
+};
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Tensors of floating-point numbers.
+    pub weights: BTreeMap<String, Stored>,
+    /// Other tensors, with the type of their numbers.
+    pub others: BTreeMap<String, String>,
+}
+
+/// Says what is wrong with a file; what the file is instead, where that shows.
+pub(super) fn unreadable(path: &Path, why: impl std::fmt::Display) -> ModelError {
+    let expected = expected(path);
+    let message = match sniff::kind_of_file(path) {
+        Ok(Some(kind)) if Some(kind) != expected => match kind {
+            FileKind::Safetensors => format!("it is {kind}: name it model.safetensors"),
+            FileKind::Torch => format!("it is {kind}: name it pytorch_model.bin"),
+            kind => format!("it is {kind}"),
+        },
+        _ => why.to_string(),
+    };
+    ModelError::Weights { path: path.into(), message }
+}
+
+/// What a weights file is by its name.
+pub(super) fn expected(path: &Path) -> Option<FileKind> {
+    Some(match path.extension().and_then(|ending| ending.to_str()) {
+        Some("safetensors") => FileKind::Safetensors,
+        Some("json") => FileKind::Json,
+        _ => FileKind::Torch,
+    })
+}
+
+/// `1 byte follows`, `3 bytes follow`.
+pub(super) fn follow(bytes: u64) -> String {
+    format!("{} {}", counted(bytes, "byte"), by_number(bytes, "follows", "follow"))
+}

@@ -1,0 +1,108 @@
+//! What a pickle of tensors builds: values, and tables of those that are larger than a word.
+
+use super::numbers::Dtype;
+
+/// A name that may be in a pickle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Global {
+    OrderedDict,
+    /// `torch._utils._rebuild_tensor` and its second version.
+    Tensor,
+    /// The third version, which names the type of the numbers itself.
+    TypedTensor,
+    /// A parameter: its first argument is the tensor.
+    Parameter,
+    /// A tensor of a class of its own: the function that rebuilds it, its class, the arguments, its attributes.
+    OfClass,
+    /// The class of a storage.
+    Storage(Dtype),
+    /// The type of a tensor's numbers.
+    Dtype(Dtype),
+    /// What makes something that is not part of a tensor.
+    Other,
+}
+
+/// A storage as a pickle names it.
+#[derive(Debug, Clone)]
+pub(super) struct Storage {
+    pub dtype: Dtype,
+    /// What its bytes are called.
+    pub key: String,
+    /// Numbers that it holds.
+    pub numbers: u64,
+    /// Numbers of the storage of that key before its first one, where it is a part of it.
+    pub offset: u64,
+}
+
+/// A tensor: a view of a storage.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub dtype: Dtype,
+    /// Index in the pickle's table.
+    pub storage: usize,
+    pub offset: u64,
+    pub shape: Vec<usize>,
+    pub strides: Vec<usize>,
+}
+
+/// A text or a run of bytes of the pickle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub from: usize,
+    pub to: usize,
+}
+
+/// A value; what is larger than a word is in one of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    Nothing,
+    Bool(bool),
+    Int(i64),
+    Text(Span),
+    Tuple(usize),
+    List(usize),
+    Dict(usize),
+    Global(Global),
+    Storage(usize),
+    Tensor(usize),
+    /// Something that is not part of a tensor: a float, bytes, a set.
+    Other,
+}
+
+/// The tables. A value refers to what is in them by its index.
+pub(super) struct Tables<'a> {
+    pub bytes: &'a [u8],
+    pub sequences: Vec<Vec<Value>>,
+    pub dicts: Vec<Vec<(Value, Value)>>,
+    pub storages: Vec<Storage>,
+    pub tensors: Vec<View>,
+}
+
+impl<'a> Tables<'a> {
+    /// What a text says; none for bytes that are no UTF-8.
+    pub fn text(&self, span: Span) -> Option<&'a str> {
+        std::str::from_utf8(&self.bytes[span.from..span.to]).ok()
+    }
+
+    /// The items of a tuple or a list.
+    pub fn items(&self, value: Value) -> Option<&[Value]> {
+        match value {
+            Value::Tuple(index) | Value::List(index) => Some(&self.sequences[index]),
+            _ => None,
+        }
+    }
+
+    /// The pairs of a dictionary, in the order in which they were set.
+    pub fn pairs(&self, value: Value) -> Option<&[(Value, Value)]> {
+        match value {
+            Value::Dict(index) => Some(&self.dicts[index]),
+            _ => None,
+        }
+    }
+
+    /// Adds a dictionary.
+    pub fn dict(&mut self, pairs: Vec<(Value, Value)>) -> Value {
+        self.dicts.push(pairs);
+        Value::Dict(self.dicts.len() - 1)
+    }
+}

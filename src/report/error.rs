@@ -1,0 +1,67 @@
+//! Why a report could not be made.
+
+use std::{io, path::PathBuf};
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The folder could not be made.
+    #[error("folder {}: {}", path.display(), crate::format::io(source))]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("file {}: {}", path.display(), crate::format::io(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Files of the report's names that no report wrote.
+    #[error(
+        "{} holds files that no report wrote, and a report would replace them: {names}; choose another folder with --out, or replace \
+         them with --force",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Their names.
+        names: String,
+    },
+    /// A chart could not be drawn.
+    #[error("chart {name}: {reason}")]
+    Chart {
+        /// Its file name without the ending.
+        name: String,
+        /// What the drawing library says.
+        reason: String,
+    },
+    /// A table could not be made.
+    #[error("table {name}: {source}")]
+    Table {
+        /// Its file name.
+        name: String,
+        /// Why.
+        source: csv::Error,
+    },
+    /// The resolved config could not be written as TOML.
+    #[error("config of the best run as TOML: {0}")]
+    Config(toml::ser::Error),
+    /// A page could not be filled in.
+    #[error("page: {0}")]
+    Page(#[from] askama::Error),
+    /// The font that comes with the program could not be read.
+    #[error("the built-in font could not be read")]
+    Font,
+}
+
+impl ReportError {
+    pub(super) fn chart(name: &str, reason: impl ToString) -> Self {
+        Self::Chart { name: name.into(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,319 @@
+//! One value against the kind of its key.
+
+use std::{
+    collections::HashSet,
+    ops::{Bound, RangeBounds},
+    path::Path,
+};
+
+use super::{
+    Delimiter, Kind, hint,
+    kind::{LONGEST_NAME, between},
+    node::{Item, Node},
+    problem::Fault,
+    source,
+};
+use crate::format;
+
+impl Kind {
+    /// Checks a value that holds no keys of its own and brings it into its final form: whole numbers where a number
+    /// is wanted become numbers, paths are resolved against `folder`. `path` is the key's, for messages.
+    pub(super) fn check(&self, path: &str, node: &mut Node, folder: Option<&Path>) -> Vec<Fault> {
+        let span = node.span.clone();
+        if let Self::Number(low, high) = self
+            && is_within(node, *low, *high)
+        {
+            whole_to_float(node);
+            return vec![];
+        }
+        match (self, &mut node.item) {
+            (Self::Prose, Item::Text(_)) => vec![],
+            (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
+            (Self::Name, Item::Text(text)) if is_name(text) => vec![],
+            (Self::Choice(values), Item::Text(text)) if values.contains(&text.as_str()) => vec![],
+            (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
+                match source::resolve(text, schemes, folder) {
+                    Ok(resolved) => {
+                        *text = resolved.into();
+                        vec![]
+                    }
+                    Err((why, help)) => vec![Fault::new(span, format!("`{path}` {why}")).help(help)],
+                }
+            }
+            // One spelling each, whichever was written: it is part of a run's identity.
+            (Self::Delimiter, Item::Text(text)) if text.parse::<Delimiter>().is_ok() => {
+                *text =
+                    text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
+                vec![]
+            }
+            (Self::Boolean, Item::Boolean(_)) => vec![],
+            (Self::Whole(least, most), Item::Integer(number))
+                if (i128::from(*least)..=i128::from(*most)).contains(number) =>
+            {
+                vec![]
+            }
+            (Self::Pair(low, high), Item::List(nodes)) if nodes.len() == 2 => {
+                each(path, nodes, |node| number_within(node, *low, *high), &format!("numbers {}", between(low, high)))
+            }
+            (Self::Texts, Item::List(nodes)) => {
+                let text = |node: &mut Node| matches!(&node.item, Item::Text(text) if !text.trim().is_empty());
+                each(path, nodes, text, "strings that are not empty").into_iter().chain(twice(path, nodes)).collect()
+            }
+            (Self::Seeds(most), Item::List(nodes)) => {
+                let seed =
+                    |node: &mut Node| matches!(node.item, Item::Integer(n) if (0..=i128::from(*most)).contains(&n));
+                let faults = each(path, nodes, seed, &format!("whole numbers from 0 to {most}"));
+                faults.into_iter().chain(twice(path, nodes)).collect()
+            }
+            (Self::ClassWeights, Item::Text(text)) if text == "none" || text == "balanced" => vec![],
+            (Self::ClassWeights, Item::List(nodes)) if !nodes.is_empty() => {
+                each(path, nodes, |node| number_within(node, Bound::Excluded(0.0), Bound::Unbounded), "numbers above 0")
+            }
+            // What it expects names no upper end, for nobody comes near it.
+            (Self::Whole(least, most), Item::Integer(number)) if *number > i128::from(*most) => {
+                let message = format!("`{path}` is {}; expected a whole number from {least} to {most}", node.found());
+                vec![Fault::new(span, message).help(hint::instead(path, self, node))]
+            }
+            _ => {
+                let message = format!("`{path}` is {}; expected {}", node.found(), self.expects());
+                vec![Fault::new(span, message).help(hint::instead(path, self, node))]
+            }
+        }
+    }
+}
+
+/// Whether a folder can have this name wherever runs and reports are written.
+pub(super) fn is_name(text: &str) -> bool {
+    let allowed = |c: char| !c.is_control() && c != '/' && c != '\\';
+    // What steers a terminal would show another name than it is.
+    let shown = format::visible(text) == text;
+    !text.is_empty()
+        && text.len() <= LONGEST_NAME
+        && text.trim() == text
+        && shown
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(allowed)
+}
+
+/// Whether it is a number between the bounds.
+fn is_within(node: &Node, low: Bound<f64>, high: Bound<f64>) -> bool {
+    let number = match node.item {
+        Item::Integer(number) => number as f64,
+        Item::Float(number) => number,
+        _ => return false,
+    };
+    number.is_finite() && (low, high).contains(&number)
+}
+
+/// A whole number where any number is taken becomes a float.
+fn whole_to_float(node: &mut Node) {
+    if let Item::Integer(number) = node.item {
+        node.item = Item::Float(number as f64);
+    }
+}
+
+/// Both.
+fn number_within(node: &mut Node, low: Bound<f64>, high: Bound<f64>) -> bool {
+    let within = is_within(node, low, high);
+    whole_to_float(node);
+    within
+}
+
+/// A fault for each element that is not `right`.
+fn each(path: &str, nodes: &mut [Node], right: impl Fn(&mut Node) -> bool, expected: &str) -> Vec<Fault> {
+    let wrong = |node: &mut Node| {
+        let found = node.found();
+        (!right(node)).then(|| Fault::new(node.span.clone(), format!("`{path}` contains {found}; expected {expected}")))
+    };
+    nodes.iter_mut().filter_map(wrong).collect()
+}
+
+/// A fault for each element that the list has before.
+pub(super) fn twice(path: &str, nodes: &[Node]) -> Vec<Fault> {
+    let mut seen = HashSet::new();
+    let again = |node: &&Node| !seen.insert(node.identity());
+    let fault = |node: &Node| Fault::new(node.span.clone(), format!("`{path}` lists {node} twice"));
+    nodes.iter().filter(again).map(fault).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{keys, node::table_from_toml};
+
+    /// The value of `key = …` after the check, or the first fault.
+    fn check(key: &str, value: &str) -> Result<String, String> {
+        let text = format!("v = {value}");
+        let table = toml::de::DeTable::parse(&text).unwrap();
+        let mut node = table_from_toml(table.get_ref(), 0)["v"].clone();
+        let faults = keys::find(key).unwrap().kind.check(key, &mut node, None);
+        match faults.first() {
+            None => Ok(node.to_string()),
+            Some(fault) => Err(format!(
+                "{}: {} {}",
+                &text[fault.span.clone()],
+                fault.message,
+                fault.help.text().unwrap_or_default()
+            )),
+        }
+    }
+
+    #[test]
+    fn numbers_take_whole_ones_but_not_the_reverse() {
+        assert_eq!(check("train.lr", "1").unwrap(), "1.0");
+        assert_eq!(check("train.betas", "[0, 0.5]").unwrap(), "[0.0, 0.5]");
+        assert_eq!(check("train.class_weights", "[1, 2.5]").unwrap(), "[1.0, 2.5]");
+        assert!(check("train.epochs", "3.0").unwrap_err().contains("`train.epochs` is 3.0; expected a whole number"));
+        assert_eq!(check("sweep.seeds", "[0, 1, 0]").unwrap_err().trim_end(), "0: `sweep.seeds` lists 0 twice");
+        assert!(check("train.seed", "1e3").is_err());
+    }
+
+    #[test]
+    fn bounds_are_exactly_those_of_the_table() {
+        for (key, inside, outside) in [
+            ("train.lr", ["1e-300", "1.0"], ["0.0", "1.0000001"]),
+            ("data.test", ["1e-9", "0.9999"], ["0.0", "1.0"]),
+            ("data.dev", ["0.0", "0.9999"], ["-1e-9", "1.0"]),
+            ("data.max_length", ["3", "8192"], ["2", "8193"]),
+            ("train.batch_size", ["1", "65536"], ["0", "65537"]),
+            ("train.seed", ["0", "9223372036854775807"], ["-1", "9223372036854775808"]),
+            ("train.weight_decay", ["0", "1e9"], ["-0.1", "inf"]),
+            ("train.eps", ["1e-300", "1"], ["0", "nan"]),
+            ("train.label_smoothing", ["0", "0.99"], ["1", "99999999999999999999999999999999999999999999"]),
+        ] {
+            for value in inside {
+                assert!(check(key, value).is_ok(), "{key} = {value}: {:?}", check(key, value));
+            }
+            for value in outside {
+                assert!(check(key, value).is_err(), "{key} = {value} was taken");
+            }
+        }
+    }
+
+    #[test]
+    fn names_can_be_folders() {
+        let toml = |name: &str| serde_json::Value::from(name).to_string();
+        for name in ["rbt3-waimai", "外卖 1", "a.b"] {
+            assert!(check("name", &toml(name)).is_ok(), "{name}");
+        }
+        let long = "好".repeat(67);
+        assert!(check("name", &format!("{:?}", &long[..198])).is_ok());
+        for name in [
+            &long,
+            "",
+            " ",
+            "a ",
+            " a",
+            "../a",
+            "a/b",
+            "a\\b",
+            ".a",
+            "-rf",
+            "a\nb",
+            "\u{202e}abc",
+            "a\u{200f}b",
+            "a\u{2066}",
+        ] {
+            assert!(check("name", &toml(name)).is_err(), "{name}");
+        }
+    }
+
+    /// What is meant by common mistakes, and what to write.
+    #[test]
+    fn mistakes_come_with_what_to_write() {
+        for (key, value, help) in [
+            ("data.test", "20", "for 20% write 0.2"),
+            ("data.dev", "30", "for 30% write 0.3"),
+            ("data.dev", "12.5", "for 12.5% write 0.125"),
+            ("data.test", "\"20%\"", "for 20% write 0.2"),
+            ("train.warmup_ratio", "6", "for 6% write 0.06"),
+            ("data.test", "0", "hold out a share of them, such as 0.2"),
+            ("data.test", "\"path:test.csv\"", "all rows come from one file, `data.source`"),
+            ("data.dev", "\"dev.csv\"", "Separate files for training, development and testing are not supported"),
+            ("train.lr", "\"1e-4\"", "write 1e-4 without quotes"),
+            ("train.lr", "-1", "the default is 2e-5"),
+            ("train.lr", "20", "the default is 2e-5"),
+            ("train.batch_size", "0", "the default is 32"),
+            ("train.batch_size", "\"16\"", "write 16 without quotes"),
+            ("train.log_steps", "0", "the default is 50"),
+            ("train.dropout", "1.5", "leave it out for the default: the value in the model's config"),
+            ("train.dropout", "-0.1", "leave it out for the default: the value in the model's config"),
+            ("train.epochs", "2.5", "write 2 or 3"),
+            ("train.epochs", "3.0", "write 3"),
+            ("train.max_steps", "1e3", "write 1000"),
+            ("train.precision", "\"fp16\"", "there is no fp16: write \"bf16\""),
+            ("train.precision", "\"bfloat16\"", "did you mean \"bf16\"?"),
+            ("train.precision", "\"float32\"", "did you mean \"fp32\"?"),
+            ("train.scheduler", "\"linear_with_warmup\"", "did you mean \"linear\"?"),
+            ("train.scheduler", "\"cosine_with_restarts\"", "did you mean \"cosine\"?"),
+            ("train.scheduler", "\"constant_with_warmup\"", "did you mean \"constant\"?"),
+            ("train.scheduler", "\"none\"", "did you mean \"constant\"?"),
+            ("checkpoint.metric", "\"f1\"", "did you mean \"macro_f1\"?"),
+            ("checkpoint.metric", "\"eval_loss\"", "did you mean \"loss\"?"),
+            ("sweep.seeds", "3", "list the seeds: [1, 2, 3]"),
+            ("sweep.seeds", "1", "list the seeds: [1]"),
+            ("sweep.seeds", "42", "list the seeds, such as [1, 2, 3]"),
+            ("data.stratify", "1", "write true"),
+            ("sweep.prune", "false", "write \"none\""),
+        ] {
+            let message = check(key, value).unwrap_err();
+            assert!(message.contains(help), "{key} = {value}: {message}");
+        }
+    }
+
+    #[test]
+    fn messages_point_at_the_element_and_say_what_to_write() {
+        let lacks = |key, value, expected: &str| {
+            let message = check(key, value).unwrap_err();
+            assert_eq!(message.trim_end(), expected);
+        };
+        lacks(
+            "train.scheduler",
+            "\"linaer\"",
+            "\"linaer\": `train.scheduler` is the string \"linaer\"; expected \
+            `constant`, `linear`, `cosine` did you mean \"linear\"?",
+        );
+        lacks("train.betas", "[0.9, 1.0]", "1.0: `train.betas` contains 1.0; expected numbers from 0 to below 1");
+        lacks(
+            "train.betas",
+            "[0.9]",
+            "[0.9]: `train.betas` is a list; expected two numbers from 0 to below 1 the default is [0.9, 0.999]",
+        );
+        lacks(
+            "train.freeze",
+            "\"embeddings\"",
+            "\"embeddings\": `train.freeze` is the string \"embeddings\"; expected a \
+            list of strings write a list: [\"embeddings\"]",
+        );
+        lacks(
+            "train.no_decay",
+            "[\"bias\", \"\"]",
+            "\"\": `train.no_decay` contains an empty string; expected strings that are not empty",
+        );
+        lacks("train.no_decay", "[\"bias\", \"bias\"]", "\"bias\": `train.no_decay` lists \"bias\" twice");
+        lacks(
+            "train.lr",
+            "\"2e-5\"",
+            "\"2e-5\": `train.lr` is the string \"2e-5\"; expected a number above 0, at most 1 \
+            write 2e-5 without quotes",
+        );
+        lacks(
+            "data.stratify",
+            "\"true\"",
+            "\"true\": `data.stratify` is the string \"true\"; expected `true` or `false` \
+            write true without quotes",
+        );
+        lacks(
+            "train.seed",
+            "2026-01-02",
+            "2026-01-02: `train.seed` is the date or time 2026-01-02; expected a whole \
+            number, 0 or more",
+        );
+        lacks(
+            "train.class_weights",
+            "[]",
+            "[]: `train.class_weights` is an empty list; expected `none`, `balanced`, or a \
+            list of numbers above 0, one for each label",
+        );
+        lacks("sweep.seeds", "[1, 2, 1]", "1: `sweep.seeds` lists 1 twice");
+    }
+}

@@ -1,0 +1,85 @@
+//! What can stop training, and as what that is stored.
+
+use crate::format::bytes;
+
+/// What can stop training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss or the gradient is no longer finite.
+    #[error(
+        "{what} is {value} at step {step} (lr {lr:e}): try a smaller train.lr, a warmup, or train.max_grad_norm = 1.0"
+    )]
+    Diverged {
+        /// `the loss`, `the gradient's norm` or `the loss on held-out rows`.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// The step.
+        step: u64,
+        /// Its learning rate.
+        lr: f64,
+    },
+    /// A row could not be tokenised.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    /// The model could not be read or written.
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    /// The state of training could not be read.
+    #[error("{}: {message}", path.display())]
+    State {
+        /// The file with the state, or with the best weights.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// The disk has no room for a checkpoint.
+    #[error(
+        "{}: a checkpoint of this run takes {}, and its disk has {} free: free some room, then run the same command again",
+        folder.display(), bytes(*needed), bytes(*free)
+    )]
+    NoRoom {
+        /// The run's folder.
+        folder: std::path::PathBuf,
+        /// Bytes of a checkpoint.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// The user asked to stop.
+    #[error("stopped on request")]
+    StopRequested,
+    /// Arithmetic failed.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// A model of `keep = all` could not be written.
+    #[error("{0}")]
+    Export(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A listener could not take an event.
+    #[error("{0}")]
+    Listener(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl TrainError {
+    /// The kind under which a failed run is stored.
+    pub fn kind(&self) -> crate::event::FailureKind {
+        use crate::event::FailureKind;
+        match self {
+            Self::Model(e) => model_failure(e),
+            Self::Diverged { .. } => FailureKind::Diverged,
+            Self::Candle(e) if e.to_string().to_lowercase().contains("out of memory") => FailureKind::Oom,
+            _ => FailureKind::Error,
+        }
+    }
+}
+
+/// The same for a run whose model or device failed. A device that failed otherwise than for want of memory does nothing more for
+/// this process, as if it had crashed.
+pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureKind {
+    use crate::event::FailureKind;
+    match error {
+        e if e.is_out_of_memory() => FailureKind::Oom,
+        e if e.is_of_a_lost_device() => FailureKind::Crashed,
+        _ => FailureKind::Error,
+    }
+}
