@@ -92,7 +92,7 @@ fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunR
 fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     let Some(m) = &run.final_metrics else { return Ok(Vec::new()) };
     let evals = store.evals(&run.key)?;
-    let split = measured_on(run);
+    let split = run.measured_on();
     let i = taper::stats::wilson(m.right(), m.rows);
     let mut lines = vec![
         format!("{}  {}", format::short(&run.key), run.name),
@@ -139,10 +139,10 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
         let Some(m) = &run.final_metrics else { continue };
         after.push(m.get(Metric::Accuracy));
-        before.extend(at(&store.evals(&run.key)?, When::Before, measured_on(run)).map(|m| m.get(Metric::Accuracy)));
+        before.extend(at(&store.evals(&run.key)?, When::Before, run.measured_on()).map(|m| m.get(Metric::Accuracy)));
         if let Some((label, share)) = baseline(run, m) {
             shares.push(share);
-            said.get_or_insert((label, measured_on(run)));
+            said.get_or_insert((label, run.measured_on()));
         }
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -163,11 +163,6 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         lines.push(format!("  on {}: {text}", word(&split)));
     }
     Ok(lines)
-}
-
-/// The split that the final evaluation is of.
-pub fn measured_on(run: &RunRecord) -> Split {
-    if run.config.data.test > 0.0 { Split::Test } else { Split::Dev }
 }
 
 fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {

@@ -5,7 +5,6 @@ use std::{io, path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    event::Split,
     format,
     report::{self, ReportError, ReportInput, RunInput},
 };
@@ -51,12 +50,11 @@ impl Report {
         let earlier = store.runs()?.iter().filter(|r| r.experiment == experiment.name && !planned(&r.key)).count();
         let mut runs = Vec::new();
         for run in store.runs_of(&experiment.name)? {
-            let split = if run.config.data.test > 0.0 { Split::Test } else { Split::Dev };
             runs.push(RunInput {
                 steps: store.steps(&run.key)?,
                 evals: store.evals(&run.key)?,
                 probes: store.probes(&run.key)?,
-                predictions: store.predictions(&run.key, split)?,
+                predictions: store.predictions(&run.key, run.measured_on())?,
                 warnings: store.warnings(&run.key)?,
                 run,
             });

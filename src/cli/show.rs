@@ -15,7 +15,7 @@ use taper::{
 };
 
 use self::erased::Tag;
-use super::{Global, common, conclude::measured_on, output::Output};
+use super::{Global, common, output::Output};
 
 /// Show the details of one run.
 #[derive(Args)]
@@ -131,7 +131,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
         out.line("")?;
         out.wrapped(&format!(
             "{} accuracy {} (95% interval {:.1}–{:.1}, {})",
-            measured_on(run).tag(),
+            run.measured_on().tag(),
             format::percent(m.get(Metric::Accuracy)),
             i.low * 100.0,
             i.high * 100.0,

@@ -76,6 +76,8 @@ pub enum DeviceError {
         what: String,
         /// The driver's words.
         cause: String,
+        /// Whether its code says that memory ran out.
+        for_want_of_memory: bool,
     },
 }
 
@@ -84,7 +86,7 @@ impl DeviceError {
     pub fn is_out_of_memory(&self) -> bool {
         match self {
             Self::OutOfMemory { .. } => true,
-            Self::Failed { cause, .. } => ["OUT_OF_MEMORY", "ALLOC_FAILED"].iter().any(|code| cause.contains(code)),
+            Self::Failed { for_want_of_memory, .. } => *for_want_of_memory,
             _ => false,
         }
     }

@@ -18,13 +18,17 @@ pub struct Digests {
 /// Keys that never change the weights or the figures of the kept ones.
 ///
 /// Whatever is not listed here, or in [`identity`], counts: a field added to [`RunConfig`] is part of the key at once.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 3] = [
     // What an experiment is called: the same run may belong to several.
     "name",
     // They are read by the trained model and change nothing in it.
     "probes",
     // Where the file lies: its digest counts.
     "data.source",
+];
+
+/// Keys that change no number at all. Like those above they are no part of a run's key; nor do they tell one trial from another.
+pub const CHANGES_NO_NUMBER: [&str; 3] = [
     // How often a line is printed.
     "train.log_steps",
     // How often the state is saved: a resumed run equals an uninterrupted one.
@@ -65,25 +69,25 @@ pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_l
 /// The config without what changes no result.
 pub(super) fn identity(config: &RunConfig) -> Value {
     let mut value = to_value(config);
-    for key in LEFT_OUT {
-        remove(&mut value, key);
+    for key in LEFT_OUT.into_iter().chain(CHANGES_NO_NUMBER) {
+        remove_key(&mut value, key);
     }
     match &config.model.source {
         Source::Path(_) | Source::Hub(_) | Source::ModelScope(_) | Source::Web(_) => {
-            remove(&mut value, "model.source");
-            remove(&mut value, "model.vocab_size");
+            remove_key(&mut value, "model.source");
+            remove_key(&mut value, "model.vocab_size");
         }
         Source::Scratch(Scratch::Config(_)) => value["model"]["source"] = "scratch".into(),
         Source::Scratch(Scratch::Folder(_)) => {
             value["model"]["source"] = "scratch".into();
-            remove(&mut value, "model.vocab_size");
+            remove_key(&mut value, "model.vocab_size");
         }
         Source::Scratch(Scratch::Preset(_)) => {}
     }
     value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
     if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {
-        remove(&mut value, "checkpoint.metric");
-        remove(&mut value, "train.eval_steps");
+        remove_key(&mut value, "checkpoint.metric");
+        remove_key(&mut value, "train.eval_steps");
     }
     if config.train.early_stopping_patience > 0 && config.train.early_stopping_min_delta > 0.0 {
         value["train"]["early_stopping_from"] = "best".into();
@@ -105,7 +109,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn remove(value: &mut Value, key: &str) {
+/// Takes a key of a config, such as `train.lr`, out of its JSON.
+pub fn remove_key(value: &mut Value, key: &str) {
     let (parent, last) = match key.split_once('.') {
         Some((section, last)) => (&mut value[section], last),
         None => (value, key),

@@ -28,7 +28,7 @@ pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
 pub use expand::{Expansion, MAX_POINTS, expand};
-pub use key::{Digests, run_key};
+pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key};
 pub use planned::PlannedRun;
 pub use prune::Prune;
 pub use resolve::resolve;

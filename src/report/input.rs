@@ -38,7 +38,7 @@ pub struct RunInput {
 impl RunInput {
     /// The split that the final evaluation is made on.
     pub(super) fn measured_on(&self) -> Split {
-        if self.run.config.data.test > 0.0 { Split::Test } else { Split::Dev }
+        self.run.measured_on()
     }
 
     /// The evaluation before the first step, on the split of the final one.

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
     metrics::{Judged, Metric, Metrics, is_new_best},
-    plan::{Keep, RunConfig},
+    plan::{CHANGES_NO_NUMBER, Keep, RunConfig, remove_key},
     store::{EvalRecord, RunRecord},
 };
 
@@ -71,8 +71,8 @@ pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Ve
 /// what changes no number, as text.
 pub fn trial(config: &RunConfig) -> String {
     let train = &config.train;
-    let mut seeds = vec!["seed"];
-    let followers = [("init_seed", train.init_seed), ("order_seed", train.order_seed)];
+    let mut seeds = vec!["train.seed"];
+    let followers = [("train.init_seed", train.init_seed), ("train.order_seed", train.order_seed)];
     // One that is set apart is what the sweep is about.
     seeds.extend(followers.iter().filter(|(_, seed)| *seed == train.seed).map(|(key, _)| *key));
     let mut config = json!({
@@ -81,10 +81,7 @@ pub fn trial(config: &RunConfig) -> String {
         "train": config.train,
         "checkpoint": config.checkpoint,
     });
-    let no_numbers = [("train", "log_steps"), ("checkpoint", "every_steps"), ("checkpoint", "every_minutes")];
-    for (table, key) in seeds.into_iter().map(|key| ("train", key)).chain(no_numbers) {
-        config.get_mut(table).and_then(Value::as_object_mut).and_then(|table| table.shift_remove(key));
-    }
+    seeds.into_iter().chain(CHANGES_NO_NUMBER).for_each(|key| remove_key(&mut config, key));
     config.to_string()
 }
 

@@ -139,6 +139,11 @@ impl RunRecord {
     pub fn waits(&self) -> bool {
         self.state == RunState::Interrupted && self.waits_at.is_some()
     }
+
+    /// The split that its final evaluation is made on: test where there is one, else dev.
+    pub fn measured_on(&self) -> Split {
+        if self.config.data.test > 0.0 { Split::Test } else { Split::Dev }
+    }
 }
 
 /// One evaluation.

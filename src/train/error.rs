@@ -67,7 +67,7 @@ impl TrainError {
         match self {
             Self::Model(e) => model_failure(e),
             Self::Diverged { .. } => FailureKind::Diverged,
-            Self::Candle(e) if e.to_string().to_lowercase().contains("out of memory") => FailureKind::Oom,
+            Self::Candle(e) if is_out_of_memory(e) => FailureKind::Oom,
             _ => FailureKind::Error,
         }
     }
@@ -81,5 +81,33 @@ pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureK
         e if e.is_out_of_memory() => FailureKind::Oom,
         e if e.is_of_a_lost_device() => FailureKind::Crashed,
         _ => FailureKind::Error,
+    }
+}
+
+/// Whether candle failed for want of memory. It passes on what the driver of a device says, Metal's above all, and has no kind of its
+/// own for this; so here, and nowhere else, a sentence is read. taper's own kernels have [`DeviceError`](crate::kernels::DeviceError).
+fn is_out_of_memory(error: &candle_core::Error) -> bool {
+    error.to_string().to_lowercase().contains("out of memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Error;
+
+    use super::*;
+    use crate::event::FailureKind;
+
+    #[test]
+    fn want_of_memory_is_told_from_candles_words_alone() {
+        for (said, kind) in [
+            ("CUDA_ERROR_OUT_OF_MEMORY: out of memory", FailureKind::Oom),
+            ("Metal: Out of Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)", FailureKind::Oom),
+            ("Insufficient Memory", FailureKind::Error),
+            ("shape mismatch in matmul", FailureKind::Error),
+        ] {
+            assert_eq!(TrainError::Candle(Error::Msg(said.into())).kind(), kind, "{said}");
+        }
+        // The same words from elsewhere mean nothing.
+        assert_eq!(TrainError::Export("out of memory".into()).kind(), FailureKind::Error);
     }
 }

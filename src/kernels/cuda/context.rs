@@ -1,7 +1,7 @@
 //! Devices as the driver shows them, and the context in which everything on one of them happens.
 
 use cudarc::{
-    cublas::result::CublasError,
+    cublas::{result::CublasError, sys::cublasStatus_t},
     driver::{DriverError, result as cuda, sys},
 };
 
@@ -25,6 +25,14 @@ fn words(error: DriverError) -> String {
     text.map_or_else(|| format!("{:?}", error.0), |text| format!("{text} ({:?})", error.0))
 }
 
+fn wants_memory(error: DriverError) -> bool {
+    says(error, sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)
+}
+
+fn failed(device: String, what: &str, error: DriverError) -> DeviceError {
+    DeviceError::Failed { device, what: what.into(), cause: words(error), for_want_of_memory: wants_memory(error) }
+}
+
 /// Starts the driver.
 fn start() -> Result<(), DeviceError> {
     find_driver()?;
@@ -34,6 +42,7 @@ fn start() -> Result<(), DeviceError> {
             device: "cuda".into(),
             what: "starting NVIDIA's driver".into(),
             cause: format!("{}; `nvidia-smi` may say more, and --device cpu works everywhere", words(e)),
+            for_want_of_memory: wants_memory(e),
         },
     })
 }
@@ -71,7 +80,7 @@ pub fn devices() -> Result<Vec<DeviceInfo>, DeviceError> {
         Err(DeviceError::NoDevice { .. }) => return Ok(Vec::new()),
         started => started?,
     }
-    let failed = |what: &str, e| DeviceError::Failed { device: "cuda".into(), what: what.into(), cause: words(e) };
+    let failed = |what: &str, e| failed("cuda".into(), what, e);
     let count = cuda::device::get_count().map_err(|e| failed("counting the devices", e))?;
     (0..count as usize).map(|n| device_info(n).map_err(|e| failed("asking a device for its name", e))).collect()
 }
@@ -117,8 +126,7 @@ pub struct Context {
 impl Context {
     pub fn new(ordinal: usize) -> Result<Self, DeviceError> {
         let info = usable(ordinal, Factors::F32)?;
-        let failed =
-            |e| DeviceError::Failed { device: format!("cuda:{ordinal}"), what: "opening it".into(), cause: words(e) };
+        let failed = |e| failed(format!("cuda:{ordinal}"), "opening it", e);
         let device = cuda::device::get(ordinal as i32).map_err(failed)?;
         // SAFETY: the device comes from the driver, and what is retained is released when this is dropped.
         #[expect(unsafe_code, reason = "the driver's interface")]
@@ -140,12 +148,12 @@ impl Context {
     }
 
     pub fn failed(&self, what: &str, e: DriverError) -> DeviceError {
-        DeviceError::Failed { device: self.name(), what: what.into(), cause: words(e) }
+        failed(self.name(), what, e)
     }
 
     /// A failure to take memory.
     pub fn no_memory(&self, bytes: usize, e: DriverError) -> DeviceError {
-        match says(e, sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY) {
+        match wants_memory(e) {
             true => self.out_of_memory(bytes),
             false => self.failed(&format!("taking {bytes} bytes"), e),
         }
@@ -167,7 +175,8 @@ impl Context {
                      one that is older than the GPU)",
                     e.0
                 );
-                DeviceError::Failed { device: self.name(), what, cause }
+                let for_want_of_memory = e.0 == cublasStatus_t::CUBLAS_STATUS_ALLOC_FAILED;
+                DeviceError::Failed { device: self.name(), what, cause, for_want_of_memory }
             }
         }
     }
