@@ -110,6 +110,18 @@ pub enum FailureKind {
     Crashed,
 }
 
+impl FailureKind {
+    /// The word for it, in every view and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Oom => "oom",
+            Self::Diverged => "diverged",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]

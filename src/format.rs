@@ -28,6 +28,15 @@ pub fn loss(value: f64) -> String {
     if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 
+/// A learning rate, or another setting that was computed, with four digits at most: `0.8333`, `2.5e-5`, `1`.
+pub fn rate(value: f64) -> String {
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    match rounded.abs() {
+        size if size == 0.0 || (1e-2..1e6).contains(&size) => rounded.to_string(),
+        _ => format!("{rounded:e}"),
+    }
+}
+
 /// Seconds as `4.2s`, `42s`, `3m12s`, `2h05m` or `3d04h`.
 pub fn duration(seconds: f64) -> String {
     if !(0.0..1e9).contains(&seconds) {
@@ -59,6 +68,15 @@ pub fn count(n: u64) -> String {
 /// So many of something: `1 row`, `12,345 rows`. The plural is the noun with an `s`.
 pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), by_number(n, "", "s"))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn and(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// The word for one of something, or for any other number of it: `is` and `are`, `this row` and `these rows`.
@@ -228,6 +246,13 @@ mod tests {
         assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
         assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
         assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));
+    }
+
+    #[test]
+    fn rates_have_as_many_digits_as_say_something() {
+        let rates =
+            [0.8333333333333334, 2.5e-5, 8.333333333333333e-6, 1.0, 0.0, 1.23456e7, 0.010004, f64::NAN].map(rate);
+        assert_eq!(rates, ["0.8333", "2.5e-5", "8.333e-6", "1", "0", "1.235e7", "0.01", "NaN"]);
     }
 
     #[test]

@@ -298,10 +298,22 @@ impl<'a> Planner<'a> {
         trials * self.spec.spec().sweep.seeds.len().max(1)
     }
 
-    /// What is odd about the sweep, and then the warnings of all runs, each once.
-    pub fn warnings(&self) -> Vec<Warning> {
+    /// What is odd about the sweep, and then the warnings of all runs, a line for each: with how many runs it is about, where those are
+    /// not all.
+    pub fn warning_lines(&self) -> Vec<String> {
+        let line = |warning: &Warning| format!("warning: {}", format::one_line(&warning.message));
+        let of_run = |warning: &Warning| {
+            let keys = |runs: &mut dyn Iterator<Item = &Prepared>| {
+                runs.map(|run| run.key.as_str()).collect::<HashSet<_>>().len()
+            };
+            let with = keys(&mut self.runs.iter().filter(|run| run.warnings.contains(warning)));
+            match (with, keys(&mut self.runs.iter())) {
+                (with, all) if with == all => line(warning),
+                (with, all) => format!("{} ({with} of {all} runs)", line(warning)),
+            }
+        };
         let sweep = self.sweep_warnings();
-        sweep.into_iter().chain(warnings(&self.runs).into_iter().cloned()).collect()
+        sweep.iter().map(line).chain(warnings(&self.runs).into_iter().map(of_run)).collect()
     }
 
     /// What is odd about the spec as a whole: what has no effect, and its sweep.
@@ -491,19 +503,6 @@ fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 
-/// A state in words.
-pub fn state(run: &RunRecord) -> String {
-    let json = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();
-    if run.waits() {
-        return "waiting".into();
-    }
-    let state = json(serde_json::to_value(run.state).unwrap_or_default());
-    match run.failure {
-        Some(kind) => format!("{state} ({})", json(serde_json::to_value(kind).unwrap_or_default())),
-        None => state,
-    }
-}
-
 /// What the next command makes of a run that is not completed, in words: from which step it is resumed, if from any.
 pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
     let again = match resumes_at(&global.runs, run) {
@@ -511,9 +510,7 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
         None => "starts it again from step 0: it has no checkpoint".into(),
     };
     match (run.state, run.failure) {
-        (RunState::Interrupted, _) if run.waits() => {
-            Some("the next `taper run` compares it with the runs that it waits for".into())
-        }
+        (RunState::Waiting, _) => Some("the next `taper run` compares it with the runs that it waits for".into()),
         (RunState::Interrupted, _) => Some(format!("the next `taper run` {again}")),
         (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run --retry` trains it again".into()),
         (RunState::Failed, _) => Some(format!("the next `taper run` {again}")),

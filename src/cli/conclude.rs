@@ -33,18 +33,19 @@ pub fn conclude(
 ) -> Result<()> {
     let parts = [
         (tally.completed, "completed"),
-        (tally.already_done, "done before"),
+        (tally.already_done, "completed before"),
         (tally.failed, "failed"),
         (tally.pruned, "pruned"),
-        (tally.stopped, "interrupted"),
-        (tally.not_started, "not started"),
+        (tally.waiting, RunState::Waiting.word()),
+        (tally.stopped, RunState::Interrupted.word()),
+        (tally.not_started, RunState::Pending.word()),
         (tally.beyond_budget, "left: the sweep's budget is spent"),
         (tally.held, "left: they are compared together with a run that failed"),
     ];
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let runs = planned_runs(store, experiment)?;
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
-    if tally.completed + tally.failed + tally.pruned + tally.stopped > 0 {
+    if tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting > 0 {
         line += &format!("; took {}", format::duration(took.as_secs_f64()));
         let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
         if runs.len() > 1 {
@@ -57,8 +58,8 @@ pub fn conclude(
         [run] if measured => one(store, run)?,
         _ if measured => {
             out.line("")?;
+            // The names come from the whole plan; what was not begun is counted above.
             let mut board = report::leaderboard_of(store, &experiment.name, &runs)?;
-            // What was not begun is counted above.
             board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
             leaderboard::print(&board, Some(LEADERS), out)?;
             out.line("")?;
@@ -71,7 +72,7 @@ pub fn conclude(
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
-    if tally.stopped + tally.not_started > 0 {
+    if tally.stopped + tally.waiting + tally.not_started > 0 {
         out.line("run the same command again to resume")?;
     } else if measured {
         out.line(format!("next: taper report {}", experiment.name))?;
@@ -132,8 +133,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     if board.split != Split::Test && trial.test_accuracy.is_some() {
         figure += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
     }
-    let name = names::distinct(&board.trials.iter().map(|t| t.name.as_str()).collect::<Vec<_>>()).swap_remove(0);
-    let mut lines = vec![format!("best: {name}"), format!("  {figure}")];
+    let mut lines = vec![format!("best: {}", trial.name), format!("  {figure}")];
     // What it gains is told on rows that had no part in choosing it.
     let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
@@ -183,23 +183,26 @@ fn points(difference: f64) -> String {
 
 /// Runs that were warned of, in a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
-    let (mut names, mut astray) = (Vec::new(), Vec::new());
+    let (mut names, mut astray, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
     let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
     for run in completed() {
         if report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             astray.push(run.name.as_str());
+            advice.insert(run.config.train.calmer());
         }
         if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
         }
     }
+    // What helps them all: settings that some have already are no advice.
+    let advice = match advice.len() {
+        1 => advice.into_iter().collect(),
+        _ => "try a smaller train.lr".to_string(),
+    };
+    let astray_is = format!("end with a training loss far above that of guessing: training diverges; {advice}");
     let groups = [
         (names, "predict one class, or are no better than always answering the most common label"),
-        (
-            astray,
-            "end with a training loss far above that of guessing: training diverges; try a smaller train.lr, a warmup, or \
-             train.max_grad_norm = 1.0",
-        ),
+        (astray, astray_is.as_str()),
     ];
     let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
         let all = format::counted(completed().count() as u64, "completed run");

@@ -53,8 +53,8 @@ impl Eval {
         let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
         let values = values(&config.labels, &names);
-        let mut data =
-            data::read_labelled(&origin, self.layout.layout(), text, label, &values).map_err(|e| Unusable(e.into()))?;
+        let layout = self.layout.layout(self.label_column.is_none());
+        let mut data = data::read_labelled(&origin, layout, text, label, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);

@@ -55,7 +55,7 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         RunState::Completed => {
             anyhow!("run {key} is completed, but its model is not there; `taper run` trains it again")
         }
-        _ => anyhow!("run {key} has no model: it is {}{retry}", common::state(run)),
+        _ => anyhow!("run {key} has no model: it is {}{retry}", run.state_text()),
     };
     Err(Unusable(why).into())
 }

@@ -41,10 +41,12 @@ impl FileArgs {
         }
     }
 
-    /// What the options say.
-    pub fn layout(&self) -> Layout {
+    /// What the options say, for a file whose columns are those of a run unless an option names others. `label`: whether that of
+    /// the labels is the run's.
+    pub fn layout(&self, label: bool) -> Layout {
         let Self { format, delimiter, quoting, .. } = *self;
-        Layout { format, delimiter, quoting: quoting.unwrap_or_default(), wording: Wording::Options }
+        let wording = Wording::Run { text: self.text_column.is_none(), label };
+        Layout { format, delimiter, quoting: quoting.unwrap_or_default(), wording }
     }
 }
 

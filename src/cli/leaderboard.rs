@@ -34,7 +34,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
     let seeds = shown.iter().any(|trial| trial.runs.len() > 1);
     let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
-    let whole = names::distinct(&all);
+    let whole: Vec<String> = all.iter().map(|name| name.to_string()).collect();
     let details = [Detail::Full, Detail::Short].into_iter();
     let detail =
         details.into_iter().find(|detail| has_room(shown, &whole, *detail, tested, seeds, board.metric, out.width()));

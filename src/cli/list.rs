@@ -172,7 +172,11 @@ impl List {
             }
         }
         if experiments.iter().all(|listed| listed.runs().next().is_none()) {
-            output::error(if self.state.is_empty() { "no runs" } else { "no runs in that state" });
+            output::error(&match (self.state.is_empty(), &self.experiment) {
+                (false, _) => "no runs in that state".to_string(),
+                (true, Some(wanted)) => format!("no runs: those of `{}` were removed", format::one_line(wanted)),
+                (true, None) => "no runs".into(),
+            });
         }
         if let Some(wanted) = &self.experiment {
             for warning in store.experiment(&common::experiment(store, wanted)?)?.warnings {
@@ -190,6 +194,8 @@ struct Listed {
     planned: Vec<RunRecord>,
     /// Those of earlier plans, and of its variants, that are not in it.
     earlier: Vec<RunRecord>,
+    /// Runs of the plan that are stored, whatever is shown of them.
+    stored: usize,
 }
 
 impl Listed {
@@ -213,7 +219,8 @@ fn named(store: &Store, name: &str) -> Result<Listed> {
     let keys: HashSet<&str> = planned.iter().map(|run| run.key.as_str()).collect();
     let mut earlier = store.runs_ever_of(name)?;
     earlier.retain(|run| !keys.contains(run.key.as_str()));
-    Ok(Listed { name: name.into(), planned, earlier })
+    let stored = planned.len();
+    Ok(Listed { name: name.into(), planned, earlier, stored })
 }
 
 /// All runs, by the experiment that planned them first.
@@ -227,31 +234,31 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
     let mut listed: Vec<Listed> = Vec::new();
     for run in store.runs()? {
         let (place, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
-            listed.push(Listed { name: run.experiment.clone(), planned: Vec::new(), earlier: Vec::new() });
+            let name = run.experiment.clone();
+            listed.push(Listed { name, planned: Vec::new(), earlier: Vec::new(), stored: 0 });
             (listed.len() - 1, plan(&run.experiment))
         });
         let in_plan = keys.as_ref().is_none_or(|keys| keys.contains(run.key.as_str()));
         let listed = &mut listed[*place];
         if in_plan { listed.planned.push(run) } else { listed.earlier.push(run) }
     }
+    listed.iter_mut().for_each(|own| own.stored = own.planned.len());
     Ok(listed)
 }
 
-/// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`.
+/// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`; where only some of the
+/// runs are shown, `quickstart-search: 75 of 81 runs, 75 pruned`.
 fn heading(listed: &Listed, best: Option<String>) -> String {
-    let mut counts: Vec<(String, usize)> = Vec::new();
     // Where only earlier plans have runs in the states asked for, they are what is counted.
-    let runs = if listed.planned.is_empty() { &listed.earlier } else { &listed.planned };
-    for run in runs {
-        let state = common::state(run);
-        match counts.iter_mut().find(|(known, _)| *known == state) {
-            Some((_, n)) => *n += 1,
-            None => counts.push((state, 1)),
-        }
+    let of_plan = !listed.planned.is_empty();
+    let runs = if of_plan { &listed.planned } else { &listed.earlier };
+    let counts = RunState::counted(runs.iter().map(|run| run.state));
+    let mut many = format::counted(runs.len() as u64, "run");
+    if of_plan && runs.len() < listed.stored {
+        many = format!("{} of {}", runs.len(), format::counted(listed.stored as u64, "run"));
     }
-    let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
     let best = best.map_or(String::new(), |best| format!("; {best}"));
-    format!("{}: {}, {}{best}", listed.name, format::counted(runs.len() as u64, "run"), counts.join(", "))
+    format!("{}: {many}, {counts}{best}", listed.name)
 }
 
 /// What is known of runs beside their records.
@@ -280,11 +287,10 @@ impl Seen {
         let board = Leaderboard::new(&listed.name, &runs);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.figure?;
-        let name = format::names::distinct(&board.trials.iter().map(|t| t.name.as_str()).collect::<Vec<_>>());
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
-        Some(format!("best {split} {metric} {value}{seeds}: {}", name.first()?))
+        Some(format!("best {split} {metric} {value}{seeds}: {}", trial.name))
     }
 
     fn test(run: &RunRecord) -> Option<f64> {
@@ -325,8 +331,8 @@ impl Seen {
         let rows = runs.iter().map(|run| {
             // Its figure is of that step.
             let state = match run.state {
-                RunState::Pruned if usual => format!("{} at step {}", common::state(run), run.steps),
-                _ => common::state(run),
+                RunState::Pruned if usual => format!("{} at step {}", run.state_text(), run.steps),
+                _ => run.state_text(),
             };
             let mut row = vec![format::short(&run.key).to_string(), run.name.clone(), state];
             if wide {
@@ -350,7 +356,8 @@ impl Seen {
         if usual {
             header.extend(["started", "time"]);
         }
-        out.fitted(&header, rows, &["time", "started", "last step's loss", "steps", "test accuracy", "test", "state"])
+        let least = ["time", "started", "last step's loss", "steps", "test accuracy", "test", "state"];
+        out.fitted(&header, rows, &least).map(drop)
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Method<'a> {
     trials: Trials,
     more: bool,
     prune: Prune,
-    /// Decision steps of the first run before its end, and its steps in all.
-    rungs: (Vec<u64>, u64),
+    /// Decision steps before the end, and steps in all: each combination that a run has, once.
+    rungs: Vec<(Vec<u64>, u64)>,
     /// Share of the steps of all runs that pruning leaves, if each rung lets through just what it may.
     share: Option<f64>,
 }
@@ -33,8 +33,13 @@ impl<'a> Method<'a> {
     pub fn new(sweep: &'a Sweep, planner: &Planner) -> Self {
         let prune = Prune::of(sweep);
         let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.splits.train.len() as u64);
-        let before_end = |run: &Prepared| steps(run).into_iter().filter(|step| *step < run.steps.total).collect();
-        let first = planner.runs.first().map(|run| (before_end(run), run.steps.total)).unwrap_or_default();
+        let mut all: Vec<(Vec<u64>, u64)> = Vec::new();
+        for run in &planner.runs {
+            let own = (before_end(&prune, run), run.steps.total);
+            if !all.contains(&own) {
+                all.push(own);
+            }
+        }
         let share = match prune {
             Prune::Asha { reduction_factor, .. } => {
                 let expected = |run: &Prepared| {
@@ -49,7 +54,7 @@ impl<'a> Method<'a> {
             _ => None,
         };
         let (known, trials) = (planner.known_trials(), planner.trials());
-        Self { sweep, known, trials, more: planner.more, prune, rungs: first, share }
+        Self { sweep, known, trials, more: planner.more, prune, rungs: all, share }
     }
 
     /// Lines for people; none for a plain grid.
@@ -69,27 +74,24 @@ impl<'a> Method<'a> {
             }
             lines.push(line);
         }
-        let total = format::count(self.rungs.1);
         match self.prune {
             Prune::None => {}
-            Prune::Asha { .. } | Prune::Median { .. } if self.rungs.0.is_empty() => {
+            Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|(steps, _)| steps.is_empty()) => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
-                lines.push(format!("pruning   {rule}: none, as there is no evaluation before step {total}, the last"));
+                lines.push(format!("pruning   {rule}: none, as no run is evaluated before its last step"));
             }
             Prune::Asha { reduction_factor, .. } => {
                 let share = format::percent(self.share.unwrap_or(1.0));
-                let (left, _) = survivors(self.trials.all, reduction_factor, self.rungs.0.len());
+                let deepest = self.rungs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
+                let (left, _) = survivors(self.trials.all, reduction_factor, deepest);
                 // A batch is proposed from the results of those before it, so that none of them may still wait.
                 let batches = match self.more {
                     true => "; a trial that is not promoted by the end of its batch is pruned for good",
                     false => "",
                 };
                 lines.push(format!(
-                    "pruning   ASHA: {} of {total} the best 1 in {} trials are promoted ({left} trials); about {share} of all \
-                     steps, or a little more{batches}",
-                    at_steps(&self.rungs.0),
-                    // Rungs on the same step decide there one after the other.
-                    each_factor(&self.rungs.0, reduction_factor, self.trials.all),
+                    "pruning   ASHA: at {} are promoted ({left} trials); about {share} of all steps, or a little more{batches}",
+                    promotions(&self.rungs, reduction_factor, self.trials.all),
                 ));
             }
             Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
@@ -98,9 +100,9 @@ impl<'a> Method<'a> {
                 self.trials.all
             )),
             Prune::Median { startup_trials } => lines.push(format!(
-                "pruning   median: from trial {} on, {} of {total} a trial below the median of earlier trials ends",
+                "pruning   median: from trial {} on, {} a trial below the median of earlier trials ends",
                 startup_trials + 1,
-                at_steps(&self.rungs.0)
+                at_evaluations(&self.rungs)
             )),
         }
         let runs = self.sweep.max_runs.map(|runs| format::counted(runs, "run"));
@@ -120,41 +122,114 @@ impl<'a> Method<'a> {
         self.share.unwrap_or(1.0)
     }
 
-    /// The same for machines.
+    /// The steps of the rungs of a run, rung 1 first: those before its end.
+    pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
+        before_end(&self.prune, run)
+    }
+
+    /// The same for machines. `rungs`: those that all runs have; where runs differ, each has its own.
     pub fn document(&self) -> Value {
+        let rungs = match &self.rungs[..] {
+            [first, rest @ ..] if rest.iter().all(|(steps, _)| *steps == first.0) => Some(&first.0),
+            _ => None,
+        };
         json!({
             "search": self.sweep.search, "trials": self.known, "all_trials": self.trials.all, "more": self.more,
-            "undrawn": self.trials.undrawn, "repeats": self.trials.repeats, "prune": self.sweep.prune, "rungs": self.rungs.0, "expected_share": self.share,
+            "undrawn": self.trials.undrawn, "repeats": self.trials.repeats, "prune": self.sweep.prune, "rungs": rungs, "expected_share": self.share,
             "max_runs": self.sweep.max_runs, "max_hours": self.sweep.max_hours,
         })
     }
 }
 
-/// `at steps 9, 18, 27, … and 90`; of many the first and the last, each once.
-fn at_steps(steps: &[u64]) -> String {
-    const SHOWN: usize = 5;
-    let mut steps: Vec<u64> = steps.to_vec();
-    steps.dedup();
-    let texts: Vec<String> = steps.iter().map(|step| format::count(*step)).collect();
-    match &texts[..] {
-        [] => String::new(),
-        [one] => format!("at step {one}"),
-        [first @ .., last] if texts.len() <= SHOWN => format!("at steps {} and {last}", first.join(", ")),
-        [.., last] => format!("at steps {}, … and {last}", texts[..SHOWN - 1].join(", ")),
+/// The decision steps of a run that come before its end.
+fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
+    let steps = rungs(prune, &run.config.train, run.splits.train.len() as u64);
+    steps.into_iter().filter(|step| *step < run.steps.total).collect()
+}
+
+/// `rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials`. Rungs that every run has on one step decide there
+/// one after the other: `rungs 1 and 2 (step 12 of 60) the best 1 in 9 trials`. One trial passes in any case, so that it is never one
+/// in more than there are trials.
+fn promotions(runs: &[(Vec<u64>, u64)], factor: u64, trials: u64) -> String {
+    let deepest = runs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
+    let falls_on_one = |rung: usize| {
+        let mut pairs = runs.iter().filter_map(|(steps, _)| Some((steps.get(rung - 1)?, steps.get(rung)?)));
+        pairs.all(|(before, this)| before == this)
+    };
+    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
+    for rung in 0..deepest {
+        match groups.last_mut() {
+            Some(group) if falls_on_one(rung) => group.end = rung + 1,
+            _ => groups.push(rung..rung + 1),
+        }
+    }
+    let share = |group: &std::ops::Range<usize>| {
+        let power = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        factor.saturating_pow(power).min(trials.max(1))
+    };
+    let name = |group: &std::ops::Range<usize>| {
+        let (first, last) = (group.start + 1, group.end);
+        let numbers = match group.len() {
+            1 => format!("rung {first}"),
+            2 => format!("rungs {first} and {last}"),
+            _ => format!("rungs {first} to {last}"),
+        };
+        format!("{numbers} ({})", at_steps(runs, group.start))
+    };
+    let best = |n: u64| format!("the best 1 in {} trials", format::count(n));
+    match &groups[..] {
+        [first, rest @ ..] if rest.iter().all(|group| share(group) == share(first)) => {
+            let names: Vec<String> = groups.iter().map(name).collect();
+            format!("{} {}", format::and(&names), best(share(first)))
+        }
+        groups => {
+            let parts: Vec<String> =
+                groups.iter().map(|group| format!("{} {}", name(group), best(share(group)))).collect();
+            parts.join(", and at ")
+        }
     }
 }
 
-/// The factor of a rung, or of each step where several rungs fall on one: `3`, or `9 and 3`. One trial passes in any case, so that it
-/// is never more than there are trials.
-fn each_factor(steps: &[u64], factor: u64, trials: u64) -> String {
-    let per_step: Vec<u64> = steps
-        .chunk_by(|a, b| a == b)
-        .map(|same| factor.saturating_pow(u32::try_from(same.len()).unwrap_or(u32::MAX)))
-        .map(|factor| factor.min(trials.max(1)))
-        .collect();
-    match per_step.iter().all(|n| *n == per_step[0]) {
-        true => format::count(per_step[0]),
-        false => per_step.iter().map(|n| format::count(*n)).collect::<Vec<_>>().join(" and 1 in "),
+/// `step 10 of 90`, `step 10 of 90 or step 40 of 360`; of more combinations `steps 10–40 of 90–360`.
+fn at_steps(runs: &[(Vec<u64>, u64)], rung: usize) -> String {
+    const SHOWN: usize = 3;
+    let mut at: Vec<(u64, u64)> = runs.iter().filter_map(|(steps, total)| Some((*steps.get(rung)?, *total))).collect();
+    at.sort_unstable();
+    at.dedup();
+    if at.len() <= SHOWN {
+        let texts =
+            at.iter().map(|(step, total)| format!("step {} of {}", format::count(*step), format::count(*total)));
+        return texts.collect::<Vec<_>>().join(" or ");
+    }
+    let span = |numbers: &mut dyn Iterator<Item = u64>| {
+        let all: Vec<u64> = numbers.collect();
+        let (low, high) = (all.iter().min().copied().unwrap_or(0), all.iter().max().copied().unwrap_or(0));
+        if low == high { format::count(low) } else { format!("{}–{}", format::count(low), format::count(high)) }
+    };
+    let (steps, totals) = (span(&mut at.iter().map(|(step, _)| *step)), span(&mut at.iter().map(|(_, total)| *total)));
+    format!("steps {steps} of {totals}")
+}
+
+/// `at rungs 1 to 8 (steps 10, 20, 30, 40, … and 80 of 90)`; where runs differ, how many of them each has.
+fn at_evaluations(runs: &[(Vec<u64>, u64)]) -> String {
+    const SHOWN: usize = 5;
+    let [(steps, total)] = runs else {
+        let counts = || runs.iter().map(|(steps, _)| steps.len() as u64);
+        let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        let span =
+            if low == high { format::count(low) } else { format!("{} to {}", format::count(low), format::count(high)) };
+        return format!("at each evaluation before the last step (rung 1, rung 2, …; a run has {span})");
+    };
+    let texts: Vec<String> = steps.iter().map(|step| format::count(*step)).collect();
+    let total = format::count(*total);
+    match &texts[..] {
+        [one] => format!("at rung 1 (step {one} of {total})"),
+        all if all.len() <= SHOWN => format!("at rungs 1 to {} (steps {} of {total})", all.len(), format::and(all)),
+        [.., last] => {
+            let first = texts[..SHOWN - 1].join(", ");
+            format!("at rungs 1 to {} (steps {first}, … and {last} of {total})", texts.len())
+        }
+        [] => String::new(),
     }
 }
 
@@ -163,15 +238,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_listed_once_and_of_many_the_first_and_the_last() {
-        assert_eq!(at_steps(&[45, 135]), "at steps 45 and 135");
-        assert_eq!(at_steps(&[9, 9]), "at step 9");
+    fn rungs_are_numbered_from_1_and_those_of_every_setting_are_told() {
+        let of = |runs: &[(&[u64], u64)], factor, trials| {
+            let runs: Vec<(Vec<u64>, u64)> = runs.iter().map(|(steps, total)| (steps.to_vec(), *total)).collect();
+            promotions(&runs, factor, trials)
+        };
+        assert_eq!(
+            of(&[(&[10, 30], 90)], 3, 30),
+            "rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials"
+        );
+        // On one step they decide one after the other; one passes in any case.
+        assert_eq!(of(&[(&[9, 9], 60)], 3, 30), "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials");
+        assert_eq!(of(&[(&[1; 10], 60)], 100, 6), "rungs 1 to 10 (step 1 of 60) the best 1 in 6 trials");
+        assert_eq!(
+            of(&[(&[9, 9, 18], 60)], 3, 30),
+            "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials, and at rung 3 (step 18 of 60) the best 1 in 3 trials"
+        );
+        // Of epochs that are swept.
+        assert_eq!(
+            of(&[(&[10, 30], 90), (&[20, 60], 180)], 3, 30),
+            "rung 1 (step 10 of 90 or step 20 of 180) and rung 2 (step 30 of 90 or step 60 of 180) the best 1 in 3 trials"
+        );
+        let many: Vec<([u64; 1], u64)> = (1..=5).map(|n| ([n * 1000], n * 3000)).collect();
+        let many: Vec<(&[u64], u64)> = many.iter().map(|(steps, total)| (&steps[..], *total)).collect();
+        assert_eq!(of(&many, 3, 30), "rung 1 (steps 1,000–5,000 of 3,000–15,000) the best 1 in 3 trials");
+        // Two rungs on one step of one run, and on two of another.
+        assert_eq!(
+            of(&[(&[12, 12], 60), (&[12, 24], 120)], 3, 30),
+            "rung 1 (step 12 of 60 or step 12 of 120) and rung 2 (step 12 of 60 or step 24 of 120) the best 1 in 3 trials"
+        );
+    }
+
+    #[test]
+    fn evaluations_are_listed_and_of_many_the_first_and_the_last() {
+        assert_eq!(at_evaluations(&[(vec![45], 90)]), "at rung 1 (step 45 of 90)");
+        assert_eq!(at_evaluations(&[(vec![45, 135], 180)]), "at rungs 1 to 2 (steps 45 and 135 of 180)");
         let many: Vec<u64> = (1..=1000).map(|i| i * 10).collect();
-        assert_eq!(at_steps(&many), "at steps 10, 20, 30, 40, … and 10,000");
-        assert_eq!(each_factor(&[45, 135], 3, 30), "3");
-        assert_eq!(each_factor(&[9, 9], 3, 30), "9");
-        assert_eq!(each_factor(&[9, 9, 18], 3, 30), "9 and 1 in 3");
-        assert_eq!(each_factor(&[1; 10], 100, 6), "6", "one passes in any case");
-        assert_eq!(each_factor(&[1, 1, 3], 2, 3), "3 and 1 in 2");
+        assert_eq!(
+            at_evaluations(&[(many, 20_000)]),
+            "at rungs 1 to 1000 (steps 10, 20, 30, 40, … and 10,000 of 20,000)"
+        );
+        let two = [(vec![30], 60), (vec![30, 60, 90], 120)];
+        assert_eq!(
+            at_evaluations(&two),
+            "at each evaluation before the last step (rung 1, rung 2, …; a run has 1 to 3)"
+        );
     }
 }

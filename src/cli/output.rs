@@ -5,7 +5,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
-use taper::{format, observe::wrap};
+use taper::{
+    format,
+    observe::{wrap, wrap_words},
+};
 
 use super::Global;
 
@@ -25,11 +28,9 @@ impl Output {
         Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
     }
 
-    /// Columns of the terminal; none where it is none. One that does not tell its size has those of `COLUMNS`, or else 80.
+    /// Columns of the terminal; none where it is none.
     pub fn width(&self) -> Option<usize> {
-        let told = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
-        let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
-        self.terminal.then(|| told().or_else(set).unwrap_or(80))
+        self.terminal.then(|| columns(&console::Term::stdout()))
     }
 
     /// A text, on a terminal in as many lines as it takes.
@@ -69,17 +70,18 @@ impl Output {
 
     /// A table under a header; columns of texts shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
-        self.fitted(header, rows, &[])
+        self.fitted(header, rows, &[]).map(drop)
     }
 
     /// A table under a header. On a terminal where not every word of every cell has room, columns are left out: those with the headings
-    /// `least`, the first of them first.
+    /// `least`, the first of them first. Gives back the headings of those that were.
     pub fn fitted(
         &mut self,
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
         least: &[&str],
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
+        let all = header;
         let header = header.iter().map(|h| h.to_uppercase()).collect();
         let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
         let least: Vec<String> = least.iter().map(|heading| heading.to_uppercase()).collect();
@@ -89,8 +91,12 @@ impl Output {
         };
         let mut rows = rows.into_iter();
         let mut table = Table::new();
-        table.set_header(rows.next().unwrap_or_default());
-        self.print(table, rows)
+        let shown = rows.next().unwrap_or_default();
+        let left_out = all.iter().filter(|heading| !shown.contains(&heading.to_uppercase())).map(|h| h.to_string());
+        let left_out = left_out.collect();
+        table.set_header(shown);
+        self.print(table, rows)?;
+        Ok(left_out)
     }
 
     /// A table without a header.
@@ -150,9 +156,18 @@ fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone) -> Vec<
     };
     let least = |column: usize| match widest(column, &console::measure_text_width) {
         narrow if narrow <= UNBROKEN => narrow,
-        _ => widest(column, &|cell| cell.split_whitespace().map(console::measure_text_width).max().unwrap_or(0)),
+        _ => widest(column, &|cell| cell.split_whitespace().map(unbroken).max().unwrap_or(0)),
     };
     (0..columns).map(least).collect()
+}
+
+/// Columns of the longest part of a word that is not broken: Chinese is broken between any two characters, as long as a few of them
+/// stay together.
+fn unbroken(word: &str) -> usize {
+    const TOGETHER: usize = 16;
+    let wide = |c: char| console::measure_text_width(c.encode_utf8(&mut [0; 4])) > 1;
+    let latin = word.split(wide).map(console::measure_text_width).max().unwrap_or(0);
+    if word.contains(wide) { latin.max(console::measure_text_width(word).min(TOGETHER)) } else { latin }
 }
 
 /// The rows, of which the first is the header, without the columns of these headings as far as their words have no room; the first
@@ -174,12 +189,25 @@ fn cell_text(cell: &str) -> String {
     format::visible(cell).replace(['\n', '\t'], " ")
 }
 
-/// An error for people on standard error, as far as anybody reads it: nothing in it steers a terminal, and no line is longer
-/// than can be read.
+/// An error for people on standard error, as far as anybody reads it: nothing in it steers a terminal, no line is longer than can be
+/// read, and on a terminal lines are broken between words.
 pub fn error(text: &str) {
     /// Characters of a line: the longest lists of keys are shorter.
     const MOST: usize = 2000;
-    let _ = writeln!(io::stderr(), "{}", format::visible(&format::bounded(text, MOST)));
+    let bounded = format::bounded(text, MOST);
+    let mut text = format::visible(&bounded);
+    if io::stderr().is_terminal() {
+        let width = columns(&console::Term::stderr());
+        text = wrap_words(&text, width).join("\n").into();
+    }
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Columns of a terminal. One that does not tell its size has those of `COLUMNS`, or else 80.
+fn columns(terminal: &console::Term) -> usize {
+    let told = terminal.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0);
+    let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    told.or_else(set).unwrap_or(80)
 }
 
 /// Standard output that takes nothing more.
@@ -218,6 +246,17 @@ mod tests {
     fn each_column_needs_its_longest_word_and_narrow_ones_are_whole() {
         // "batch_size=32", "DEV ACCURACY" is broken between its words as the intervals are: "(86.4–96.0)".
         assert_eq!(least_widths(rows().iter()), [1, 13, 5, 11, 9]);
+    }
+
+    #[test]
+    fn chinese_needs_no_more_than_a_few_characters_in_a_line() {
+        let row = |cells: [&str; 2]| cells.map(String::from).to_vec();
+        let sentence = "这家饭店真贴心，知道我吃不饱还特地在里面放蟑螂";
+        let rows = vec![row(["PROBE", "EXPECTED"]), row([sentence, "negative"])];
+        assert_eq!(least_widths(rows.iter()), [16, 8]);
+        let least = ["EXPECTED".to_string()];
+        assert_eq!(leave_out(rows, &least, 30)[0].len(), 2, "there is room for both");
+        assert_eq!([unbroken("好吃"), unbroken("model-of-2024"), unbroken("好aaaaaaaaaaaaaaaaaaaa吃")], [4, 13, 20]);
     }
 
     #[test]

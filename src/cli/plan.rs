@@ -179,15 +179,15 @@ fn print(
     for line in method.lines() {
         out.wrapped(&line)?;
     }
-    for warning in planner.warnings() {
-        out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
+    for warning in planner.warning_lines() {
+        out.wrapped(&warning)?;
     }
     for note in common::notes(lines.iter().map(|line| line.run)) {
         out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
     out.fitted(
-        &["run", "name", "standing", "steps", "time", "memory", "disk"],
+        &["run", "name", "state", "steps", "time", "memory", "disk"],
         lines.iter().map(|line| {
             let e = &line.estimate;
             vec![
@@ -210,7 +210,7 @@ fn print(
         out.line("")?;
         out.wrapped("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
         out.rows(left_over.iter().map(|(run, name)| {
-            vec![format::short(&run.key).to_string(), name.clone(), common::state(run), format::count(run.steps)]
+            vec![format::short(&run.key).to_string(), name.clone(), run.state_text(), format::count(run.steps)]
         }))?;
     }
     out.line("")?;
@@ -254,11 +254,15 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         0 => String::new(),
         _ => format!(" ({} known so far)", lines.len()),
     };
+    if open.is_empty() && to_come == 0 {
+        let states = RunState::counted(lines.iter().filter_map(|line| Some(line.standing.record.as_ref()?.state)));
+        return format!("nothing to do: {} ({states})", format::counted(lines.len() as u64, "run"));
+    }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     format!(
-        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}; {} of disk \
-         and {} more for each while it trains",
+        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. On disk, their \
+         results take {}, and a run while it trains {} more.",
         format::count((open.len() + to_come) as u64),
         format::counted((lines.len() + to_come) as u64, "run"),
         format::duration(low),
@@ -365,6 +369,7 @@ fn document(
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
             "key": run.key, "name": run.name, "standing": line.standing.word, "why": line.standing.why, "config": run.config,
+            "rungs": method.rungs_of(run),
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
                 "missing_label": c.missing_label, "missing_text_lines": c.missing_text_lines,

@@ -77,7 +77,7 @@ impl Predict {
         let rows = match (&origin, &self.file) {
             (Some(origin), Some(_)) => {
                 let column = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
-                Some(data::stream_texts(origin, self.layout.layout(), column).map_err(|e| Unusable(e.into()))?)
+                Some(data::stream_texts(origin, self.layout.layout(false), column).map_err(|e| Unusable(e.into()))?)
             }
             (Some(origin), None) => Some(data::stream_lines(origin).map_err(|e| Unusable(e.into()))?),
             (None, _) => None,

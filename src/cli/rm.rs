@@ -9,7 +9,7 @@ use serde_json::json;
 use taper::{
     execute::{remove_runs, run_bytes},
     format,
-    store::{ExperimentRecord, PlanRecord, RunRecord, Store},
+    store::{ExperimentRecord, PlanRecord, RunRecord, Store, StoreError},
 };
 
 use super::{
@@ -99,6 +99,10 @@ impl Rm {
             out.document(&json!({ "removed": keys, "experiment": experiment, "bytes": bytes, "stays": stays }))?;
         } else if !global.quiet {
             out.line(format!("removed {many}, {} of disk", format::bytes(bytes)))?;
+            if chosen.experiment.is_none() && !chosen.runs.is_empty() {
+                let them = format::by_number(chosen.runs.len() as u64, "it", "them");
+                out.line(format!("`taper run` with a spec that has {them} trains {them} again"))?;
+            }
             chosen.stays.iter().try_for_each(|line| out.line(line))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -114,12 +118,25 @@ impl Rm {
     fn runs(&self, store: &Store) -> Result<Vec<RunRecord>> {
         let mut records: Vec<RunRecord> = Vec::new();
         for wanted in &self.wanted {
-            let run = store.find_surely(wanted)?;
+            let run = store.find_surely(wanted).map_err(|e| self.meant_as_an_experiment(store, wanted, e))?;
             if records.iter().all(|other| other.key != run.key) {
                 records.push(run);
             }
         }
         Ok(records)
+    }
+}
+
+impl Rm {
+    /// What to say of a text that does not mean one run: how an experiment of that name or file is removed, where it is one.
+    fn meant_as_an_experiment(&self, store: &Store, wanted: &str, error: StoreError) -> anyhow::Error {
+        match common::experiment(store, wanted) {
+            Ok(name) => Unusable(anyhow!(
+                "{error}\n`{name}` is an experiment: `taper rm --experiment {wanted}` removes it with its runs"
+            ))
+            .into(),
+            Err(_) => error.into(),
+        }
     }
 }
 
@@ -213,7 +230,7 @@ fn list(records: &[RunRecord], out: &mut Output) -> Result<()> {
         &["run", "experiment", "name", "state", "steps"],
         records.iter().map(|run| {
             let key = format::short(&run.key).into();
-            vec![key, run.experiment.clone(), run.name.clone(), common::state(run), format::count(run.steps)]
+            vec![key, run.experiment.clone(), run.name.clone(), run.state_text(), format::count(run.steps)]
         }),
     )
 }

@@ -90,9 +90,7 @@ impl Run {
             say(&line);
         }
         if !out.json {
-            for warning in planner.warnings() {
-                above.say(&format!("warning: {}", format::one_line(&warning.message)));
-            }
+            planner.warning_lines().iter().for_each(|line| above.say(line));
         } else {
             // Those of runs come with their events.
             for warning in planner.sweep_warnings() {
@@ -116,10 +114,12 @@ impl Run {
             ));
         }
         common::catch_signals(move |again| {
-            above.say(match again {
-                false => "stopping after this step, with a checkpoint; press Ctrl-C again to stop at once",
-                true => "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
-            });
+            match again {
+                false => above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once"),
+                true => above.end(
+                    "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
+                ),
+            }
         })?;
 
         // Nobody may remove a run that this command is yet to come to.
@@ -160,7 +160,9 @@ impl Run {
                 Err(e) => break Err(e),
             }
             // A search that learns goes on with what these runs have shown.
-            if tally.stopped + tally.not_started + tally.beyond_budget + tally.held > 0 || !planner.extend(&store)? {
+            if tally.stopped + tally.waiting + tally.not_started + tally.beyond_budget + tally.held > 0
+                || !planner.extend(&store)?
+            {
                 break Ok(experiment);
             }
         };
@@ -180,7 +182,7 @@ impl Run {
             }
         }
         Ok(match tally {
-            Tally { stopped: 1.., .. } => ExitCode::from(130),
+            Tally { stopped: 1.., .. } | Tally { waiting: 1.., .. } => ExitCode::from(130),
             Tally { failed: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })

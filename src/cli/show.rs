@@ -67,7 +67,7 @@ impl Show {
 
 fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: bool, out: &mut Output) -> Result<()> {
     let run = whole.run;
-    out.wrapped(&format!("{}  {}", run.name, common::state(run)))?;
+    out.wrapped(&format!("{}  {}", run.name, run.state_text()))?;
     for line in run.message.iter().flat_map(|message| message.lines()).chain(next.as_deref()) {
         out.wrapped(&format!("  {line}"))?;
     }
@@ -95,7 +95,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
     let tag = |v: &dyn Tag| v.tag();
     if !whole.probes.is_empty() {
         out.line("")?;
-        out.fitted(
+        let left_out = out.fitted(
             &["when", "probe", "label", "confidence", "expected"],
             whole.probes.iter().map(|p| {
                 let confidence = p.score.probabilities.highest();
@@ -107,8 +107,12 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
                     p.score.expect.clone().unwrap_or_else(|| "–".into()),
                 ]
             }),
-            &["expected", "confidence"],
+            &["confidence", "expected"],
         )?;
+        if !left_out.is_empty() {
+            let columns = left_out.join(" and ");
+            out.wrapped(&format!("(no room for {columns}: a wider terminal shows them, and so does --json)"))?;
+        }
     }
     out.line("")?;
     out.fitted(

@@ -1,4 +1,4 @@
-//! How the runs of a spec stand beside what is stored: new, done, changed, no longer in the plan, and why.
+//! How the runs of a spec stand beside what is stored: new, completed, changed, no longer in the plan, and why.
 
 use std::{collections::HashSet, path::Path};
 
@@ -30,7 +30,7 @@ pub struct Stored {
 pub struct Standing {
     /// Its record, where it is known.
     pub record: Option<RunRecord>,
-    /// One word or two: `new`, `done`, `changed`, `resumes at step 30`.
+    /// Its state, or `new` or `changed`, with what the next command does with it: `interrupted, resumes at step 30`.
     pub word: String,
     /// The step that it is resumed from.
     pub resumes: Option<u64>,
@@ -99,15 +99,20 @@ impl Stored {
 /// How a stored run stands, of which something may be lost, and which may be resumed from a checkpoint.
 fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Standing {
     if let Some(lost) = lost {
-        let why = Some(format!("it is completed, but {lost}"));
-        return Standing { record: Some(record.clone()), word: "starts again".into(), resumes: None, again: true, why };
+        let why = Some(lost);
+        return Standing {
+            record: Some(record.clone()),
+            word: "completed, starts again".into(),
+            resumes: None,
+            again: true,
+            why,
+        };
     }
     let word = match (record.state, resumes) {
-        (RunState::Completed, _) => "done".into(),
-        (RunState::Interrupted, Some(step)) if record.waits() => format!("waiting at step {step}"),
-        (RunState::Interrupted, Some(step)) => format!("resumes at step {step}"),
-        (RunState::Interrupted, None) => "starts again".into(),
-        _ => common::state(record),
+        (RunState::Waiting, Some(step)) => format!("waiting at step {step}"),
+        (RunState::Interrupted, Some(step)) => format!("interrupted, resumes at step {step}"),
+        (RunState::Interrupted | RunState::Waiting, None) => format!("{}, starts again", record.state.word()),
+        _ => record.state_text(),
     };
     let why = match record.state {
         RunState::Failed | RunState::Pruned => record.message.clone(),

@@ -10,8 +10,6 @@ use taper::{
 pub enum Chosen {
     /// Those in this state.
     State(RunState),
-    /// Those that wait for the runs that they are compared with.
-    Waiting,
     /// Those that failed for this reason.
     Failure(FailureKind),
 }
@@ -21,7 +19,6 @@ impl Chosen {
     pub fn means(self, run: &RunRecord) -> bool {
         match self {
             Self::State(state) => run.state == state,
-            Self::Waiting => run.waits(),
             Self::Failure(kind) => run.state == RunState::Failed && run.failure == Some(kind),
         }
     }
@@ -29,9 +26,6 @@ impl Chosen {
 
 /// A state, or a kind of failure, by the word that it is stored as and shown by.
 pub fn parse(word: &str) -> Result<Chosen, String> {
-    if word == "waiting" {
-        return Ok(Chosen::Waiting);
-    }
     if let Ok(state) = serde_json::from_value(word.into()) {
         return Ok(Chosen::State(state));
     }
@@ -55,7 +49,7 @@ mod tests {
     fn states_and_kinds_of_failure_are_named_by_one_option() {
         assert_eq!(parse("failed"), Ok(Chosen::State(RunState::Failed)));
         assert_eq!(parse("interrupted"), Ok(Chosen::State(RunState::Interrupted)));
-        assert_eq!(parse("waiting"), Ok(Chosen::Waiting));
+        assert_eq!(parse("waiting"), Ok(Chosen::State(RunState::Waiting)));
         assert_eq!(parse("diverged"), Ok(Chosen::Failure(FailureKind::Diverged)));
         assert_eq!(parse("oom"), Ok(Chosen::Failure(FailureKind::Oom)));
         assert!(parse("faild").unwrap_err().contains("diverged"));

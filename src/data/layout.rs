@@ -41,6 +41,13 @@ pub enum Wording {
     Keys,
     /// Options of a command: `--text-column`.
     Options,
+    /// The same where the columns are those that a run was trained with, unless an option names another.
+    Run {
+        /// Whether the column of the texts is the run's.
+        text: bool,
+        /// Whether that of the labels is.
+        label: bool,
+    },
 }
 
 impl Wording {
@@ -48,16 +55,22 @@ impl Wording {
     pub(super) fn name(self, key: &str) -> String {
         match self {
             Self::Keys => format!("data.{key}"),
-            Self::Options => format!("--{}", key.replace('_', "-")),
+            Self::Run { text: true, .. } if key == "text_column" => Self::of_run(key),
+            Self::Run { label: true, .. } if key == "label_column" => Self::of_run(key),
+            Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
         }
+    }
+
+    fn of_run(key: &str) -> String {
+        format!("the run's spec (--{} overrides it)", key.replace('_', "-"))
     }
 
     /// A setting with its value, as it is written.
     pub(super) fn set(self, key: &str, value: &str) -> String {
         match self {
             Self::Keys => format!("{} = \"{value}\"", self.name(key)),
-            Self::Options if value.chars().all(|c| c.is_ascii_alphanumeric()) => format!("{} {value}", self.name(key)),
-            Self::Options => format!("{} '{value}'", self.name(key)),
+            _ if value.chars().all(|c| c.is_ascii_alphanumeric()) => format!("{} {value}", self.name(key)),
+            _ => format!("{} '{value}'", self.name(key)),
         }
     }
 }
@@ -225,6 +238,9 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
+        let own = Wording::Run { text: true, label: false };
+        assert_eq!(own.name("text_column"), "the run's spec (--text-column overrides it)");
+        assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");
         assert_eq!(Wording::Options.set("format", "tsv"), "--format tsv");

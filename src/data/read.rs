@@ -318,7 +318,7 @@ fn unknown_label(value: &str, labels: &BTreeMap<String, String>, wording: Wordin
     let known = known.join(", ");
     match wording {
         Wording::Keys => format!("label `{value}` is not in data.labels, which has {known}"),
-        Wording::Options => format!("label `{value}` is not one that the model knows: {known}"),
+        Wording::Options | Wording::Run { .. } => format!("label `{value}` is not one that the model knows: {known}"),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Tally {
     pub pruned: usize,
     /// Not ended, because of a request to stop.
     pub stopped: usize,
+    /// Waiting at a rung for the runs that they are compared with, because of a request to stop.
+    pub waiting: usize,
     /// Not begun, because of a request to stop.
     pub not_started: usize,
     /// Not begun or not ended, because the sweep's budget is spent.
@@ -56,6 +58,7 @@ impl std::ops::AddAssign for Tally {
         self.failed += other.failed;
         self.pruned += other.pruned;
         self.stopped += other.stopped;
+        self.waiting += other.waiting;
         self.not_started += other.not_started;
         self.beyond_budget += other.beyond_budget;
         self.held += other.held;

@@ -29,7 +29,9 @@ fn run_score(store: &Store, run: &Prepared) -> Result<Option<Score>, ExecuteErro
     let Some(record) = store.known(&run.key)? else { return Ok(None) };
     match record.state {
         RunState::Failed if record.failure == Some(FailureKind::Diverged) => Ok(Some(Score::WORST)),
-        RunState::Pending | RunState::Running | RunState::Interrupted | RunState::Failed => Ok(None),
+        RunState::Pending | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Failed => {
+            Ok(None)
+        }
         RunState::Completed | RunState::Pruned => {
             let evals = store.evals(&run.key)?;
             let last = evals

@@ -276,6 +276,9 @@ mod tests {
         assert_eq!(made, [&want.concat()[..], &[(0, 3, 9)]].concat());
         let waiting: Vec<usize> = nine.waiting().into_iter().map(|(place, _)| place).collect();
         assert_eq!(waiting, [1, 2, 3, 4, 5, 6, 7, 8], "what is left when nothing more comes is told why");
+        let reasons: Vec<String> = nine.waiting().into_iter().map(|(_, reason)| reason).collect();
+        assert!(reasons[0].starts_with("at step 3: rank 2 of 3 at rung 2 with dev accuracy"), "{}", reasons[0]);
+        assert!(reasons[7].starts_with("at step 1: rank 9 of 9 at rung 1 with dev accuracy"), "{}", reasons[7]);
         let steps: u64 = made.iter().map(|(_, from, end)| end - from).sum();
         assert_eq!(steps, 21, "of 81");
     }

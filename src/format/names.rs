@@ -1,7 +1,5 @@
 //! Names of runs, such as `lr=2e-5 batch_size=16 seed=3`: what several of them share, and their values as columns.
 
-use std::collections::HashSet;
-
 /// The words that all names of a group share. `several`: there are other groups.
 pub fn common(names: &[&str], several: bool) -> String {
     let Some((first, rest)) = names.split_first() else { return String::new() };
@@ -33,7 +31,7 @@ pub fn without_numbers(message: &str) -> String {
 /// The values of names as a table: a column for each key whose value differs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
-    /// Headings: the last part of each key, the whole key where two keys end alike.
+    /// Headings: the keys as the names have them, which is as short as they can be told apart.
     pub keys: Vec<String>,
     /// Values by name, in the order of the names; as many as there are keys.
     pub values: Vec<Vec<String>>,
@@ -56,12 +54,7 @@ pub fn columns(names: &[&str]) -> Option<Columns> {
     if shown.is_empty() {
         return None;
     }
-    let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_string();
-    let short: Vec<String> = shown.iter().map(|&i| last(&first[i].0)).collect();
-    let once: HashSet<&String> = short.iter().filter(|key| short.iter().filter(|k| k == key).count() == 1).collect();
-    let heading =
-        |(&i, short): (&usize, &String)| if once.contains(short) { short.clone() } else { first[i].0.clone() };
-    let keys = shown.iter().zip(&short).map(heading).collect();
+    let keys = shown.iter().map(|&i| first[i].0.clone()).collect();
     let values = rows.iter().map(|row| shown.iter().map(|&i| row[i].1.clone()).collect()).collect();
     Some(Columns { keys, values })
 }
@@ -105,11 +98,11 @@ mod tests {
         let both = |keys: &str, values: &str| Some((keys.to_string(), values.to_string()));
         assert_eq!(
             table(&["limit=9 train.lr=1e-5 source=rbt3", "limit=9 train.lr=2e-5 source=rbt4"]),
-            both("lr source", "1e-5 rbt3 2e-5 rbt4")
+            both("train.lr source", "1e-5 rbt3 2e-5 rbt4")
         );
         assert_eq!(
             table(&["data.seed=1 train.seed=1", "data.seed=1 train.seed=2"]),
-            both("seed", "1 2"),
+            both("train.seed", "1 2"),
             "a key that does not differ takes no column"
         );
         assert_eq!(

@@ -153,11 +153,13 @@ pub fn majority(counts: &[u64]) -> Option<u32> {
 
 /// What [`majority`] is among the labels, in words.
 pub fn majority_words(counts: &[u64]) -> &'static str {
+    if is_tied(counts) { "one of the most common labels" } else { "the most common label" }
+}
+
+/// Whether several labels have as many rows as [`majority`].
+pub fn is_tied(counts: &[u64]) -> bool {
     let most = counts.iter().max();
-    match counts.iter().filter(|rows| Some(*rows) == most).count() {
-        0 | 1 => "the most common label",
-        _ => "one of the most common labels",
-    }
+    counts.iter().filter(|rows| Some(*rows) == most).count() > 1
 }
 
 /// log softmax of a row of logits, in nats.

@@ -10,7 +10,7 @@ mod wire;
 
 pub use always::NoResult;
 pub use confusion::Confusion;
-pub use measured::{ClassMetrics, Metrics, Scored, argmax, log_softmax, majority, majority_words};
+pub use measured::{ClassMetrics, Metrics, Scored, argmax, is_tied, log_softmax, majority, majority_words};
 pub use metric::{Better, Metric, MetricInfo, Score, Unit};
 pub use probabilities::Probabilities;
 pub use rank::{Judged, better_first, is_new_best};

@@ -6,50 +6,20 @@ use super::{
     bars::bar,
     text::{cut, cut_start, cut_words, left, right, wrap},
 };
-use crate::format::{NOTHING, duration, one_line, visible};
+use crate::{
+    format::{NOTHING, duration, one_line, visible},
+    store::RunState,
+};
 
-/// How a trial stands, in the eyes of someone who watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It trains, or measures.
-    Running,
-    /// At a step where its sweep decides who goes on.
-    Waiting,
-    /// Not begun.
-    Pending,
-    /// Done.
-    Completed,
-    /// Others did better.
-    Pruned,
-    /// Stopped on request, or with its process.
-    Stopped,
-    /// Ended by a failure.
-    Failed,
-}
-
-impl Standing {
-    /// One word for it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Pending => "pending",
-            Self::Completed => "completed",
-            Self::Pruned => "pruned",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn paint(self, text: String, colour: bool) -> StyledObject<String> {
-        let plain = style(text).for_stderr().force_styling(colour);
-        match self {
-            Self::Running => plain.cyan(),
-            Self::Waiting | Self::Stopped => plain.yellow(),
-            Self::Pending | Self::Pruned => plain.dim(),
-            Self::Completed => plain.green(),
-            Self::Failed => plain.red().bold(),
-        }
+/// A text in the colour of a state.
+fn paint(state: RunState, text: String, colour: bool) -> StyledObject<String> {
+    let plain = style(text).for_stderr().force_styling(colour);
+    match state {
+        RunState::Running => plain.cyan(),
+        RunState::Waiting | RunState::Interrupted => plain.yellow(),
+        RunState::Pending | RunState::Pruned => plain.dim(),
+        RunState::Completed => plain.green(),
+        RunState::Failed => plain.red().bold(),
     }
 }
 
@@ -59,7 +29,7 @@ pub struct Row {
     /// Its values, as many as the board has keys.
     pub values: Vec<String>,
     /// How it stands.
-    pub standing: Standing,
+    pub state: RunState,
     /// (Seeds done, seeds in all).
     pub seeds: (usize, usize),
     /// Steps made by all its seeds.
@@ -72,8 +42,8 @@ pub struct Row {
     pub loss: Option<f64>,
     /// Its figure by now, in words.
     pub figure: Option<String>,
-    /// Seconds of training by now.
-    pub elapsed_s: Option<f64>,
+    /// Seconds of training by now, those of earlier commands included.
+    pub trained_s: Option<f64>,
     /// Seconds left of its runs at work.
     pub left_s: Option<f64>,
     /// Why it ended as it did: stands in place of the figures.
@@ -112,7 +82,7 @@ pub struct Size {
     pub height: usize,
 }
 
-/// The longest word for a state.
+/// The column of states: that of most of them.
 const STATE: usize = "completed".len();
 /// Characters of a bar.
 const BAR: usize = 10;
@@ -161,14 +131,14 @@ impl Board {
     /// `… and 44 more: 40 pending, 4 completed`.
     fn more(&self, shown: usize) -> String {
         let rest = &self.rows[shown..];
-        let mut counts: Vec<(Standing, usize)> = Vec::new();
+        let mut counts: Vec<(RunState, usize)> = Vec::new();
         for row in rest {
-            match counts.iter_mut().find(|(standing, _)| *standing == row.standing) {
+            match counts.iter_mut().find(|(state, _)| *state == row.state) {
                 Some((_, n)) => *n += 1,
-                None => counts.push((row.standing, 1)),
+                None => counts.push((row.state, 1)),
             }
         }
-        let counts: Vec<String> = counts.iter().map(|(standing, n)| format!("{n} {}", standing.word())).collect();
+        let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {}", state.word())).collect();
         format!("… and {} more: {}", rest.len(), counts.join(", "))
     }
 }
@@ -180,15 +150,15 @@ enum Column {
     Steps,
     Loss,
     Figure,
-    Elapsed,
+    Trained,
     Left,
 }
 
-const COLUMNS: [Column; 6] = [Column::Bar, Column::Steps, Column::Loss, Column::Figure, Column::Elapsed, Column::Left];
+const COLUMNS: [Column; 6] = [Column::Bar, Column::Steps, Column::Loss, Column::Figure, Column::Trained, Column::Left];
 
 /// What gives way first where there is no room.
 const LEAST_FIRST: [Column; 6] =
-    [Column::Bar, Column::Elapsed, Column::Loss, Column::Left, Column::Steps, Column::Figure];
+    [Column::Bar, Column::Trained, Column::Loss, Column::Left, Column::Steps, Column::Figure];
 
 /// The columns that there is room for, and their widths.
 struct Layout<'a> {
@@ -198,6 +168,7 @@ struct Layout<'a> {
     values: Vec<(usize, usize)>,
     numbers: usize,
     seeds: usize,
+    state: usize,
     shown: Vec<(Column, usize)>,
 }
 
@@ -220,6 +191,7 @@ impl<'a> Layout<'a> {
         let several = board.rows.iter().any(|row| row.seeds.1 > 1);
         let seeds = widest(&mut rows.iter().map(|row| seeds(row).len())).max("DONE".len());
         let seeds = if several { seeds } else { 0 };
+        let state = widest(&mut rows.iter().map(|row| row.state.word().len())).max(STATE);
         let mut shown: Vec<(Column, usize)> = COLUMNS
             .into_iter()
             .map(|column| {
@@ -230,7 +202,7 @@ impl<'a> Layout<'a> {
             .collect();
         let room = |shown: &[(Column, usize)]| {
             let taken: usize = shown.iter().map(|(_, width)| width + GAP).sum();
-            width.saturating_sub(taken + if seeds > 0 { seeds + GAP } else { 0 } + STATE)
+            width.saturating_sub(taken + if seeds > 0 { seeds + GAP } else { 0 } + state)
         };
         let wanted = |of: usize, from: usize| keys[from..].iter().map(|widths| widths[of] + GAP).sum::<usize>();
         for (i, column) in LEAST_FIRST.into_iter().enumerate() {
@@ -258,7 +230,7 @@ impl<'a> Layout<'a> {
                 free -= 1;
             }
         }
-        Self { board, width, values, numbers, seeds, shown }
+        Self { board, width, values, numbers, seeds, state, shown }
     }
 
     fn header(&self) -> String {
@@ -272,7 +244,7 @@ impl<'a> Layout<'a> {
         if self.seeds > 0 {
             text += &left("DONE", self.seeds + GAP);
         }
-        text += &left("STATE", STATE);
+        text += &left("STATE", self.state);
         for (column, width) in &self.shown {
             text += &" ".repeat(GAP);
             text += &column.align(&column.title(self.board), *width);
@@ -292,8 +264,8 @@ impl<'a> Layout<'a> {
         if self.seeds > 0 {
             text += &left(&seeds(row), self.seeds + GAP);
         }
-        let before = measure_text_width(&text) + STATE + GAP;
-        text += &row.standing.paint(left(row.standing.word(), STATE), colour).to_string();
+        let before = measure_text_width(&text) + self.state + GAP;
+        text += &paint(row.state, left(row.state.word(), self.state), colour).to_string();
         if let Some(reason) = &row.reason {
             text += &" ".repeat(GAP);
             text += &cut_words(reason, self.width.saturating_sub(before));
@@ -322,7 +294,7 @@ impl Column {
             Self::Steps => "STEP".into(),
             Self::Loss => "AVG LOSS".into(),
             Self::Figure => board.figure.to_uppercase(),
-            Self::Elapsed => "ELAPSED".into(),
+            Self::Trained => "TRAINED".into(),
             Self::Left => "LEFT".into(),
         }
     }
@@ -334,7 +306,7 @@ impl Column {
             Self::Steps => "120/1200".len(),
             Self::Loss => "0.1234".len(),
             Self::Figure => "91.3%".len(),
-            Self::Elapsed | Self::Left => "3m12s".len(),
+            Self::Trained | Self::Left => "3m12s".len(),
         }
     }
 
@@ -349,7 +321,7 @@ impl Column {
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| format!("{loss:.4}")),
             Self::Figure => row.figure.clone().unwrap_or_else(|| NOTHING.into()),
-            Self::Elapsed => time(row.elapsed_s),
+            Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),
         }
     }
@@ -364,29 +336,29 @@ impl Column {
 mod tests {
     use super::*;
 
-    fn row(values: &[&str], standing: Standing) -> Row {
+    fn row(values: &[&str], state: RunState) -> Row {
         Row {
             values: values.iter().map(|value| value.to_string()).collect(),
-            standing,
+            state,
             seeds: (1, 3),
             step: 412,
             total: 900,
             evaluating: None,
             loss: Some(0.43124),
             figure: Some("91.3%".into()),
-            elapsed_s: Some(161.0),
+            trained_s: Some(161.0),
             left_s: Some(192.0),
             reason: None,
         }
     }
 
     fn board() -> Board {
-        let running = row(&["16", "0.1", "3e-4"], Standing::Running);
+        let running = row(&["16", "0.1", "3e-4"], RunState::Running);
         let failed = Row {
             reason: Some("out of memory: 3 GiB were asked for".into()),
-            ..row(&["8", "0", "1"], Standing::Failed)
+            ..row(&["8", "0", "1"], RunState::Failed)
         };
-        let done = Row { step: 900, left_s: None, seeds: (3, 3), ..row(&["32", "0", "1e-3"], Standing::Completed) };
+        let done = Row { step: 900, left_s: None, seeds: (3, 3), ..row(&["32", "0", "1e-3"], RunState::Completed) };
         Board {
             keys: ["batch_size", "dropout", "lr"].map(String::from).into(),
             figure: "dev acc".into(),
@@ -420,7 +392,7 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
     fn nothing_is_wider_or_taller_than_the_terminal() {
         let mut board = board();
         board.rows =
-            (0..30).map(|i| row(&[&i.to_string(), "送餐很快味道不错分量也足", "2e-5"], Standing::Running)).collect();
+            (0..30).map(|i| row(&[&i.to_string(), "送餐很快味道不错分量也足", "2e-5"], RunState::Running)).collect();
         for width in 0..130 {
             for height in 1..40 {
                 let lines = board.lines(size(width, height), width % 2 == 0);

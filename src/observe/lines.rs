@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::RunInfo;
 use crate::{
-    event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
+    event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
     format::{brief, count, duration, one_line, percent, short},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
@@ -271,17 +271,11 @@ impl View {
                 (Tone::Plain, format!("{name}: failed after step {step}; retrying now from {}", self.from()))
             }
             Outcome::Paused { step } => {
-                (Tone::Aside, format!("{name}: waits at step {step} for the runs it is compared with"))
+                (Tone::Aside, format!("{name}: waiting at step {step} for the runs it is compared with"))
             }
             Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned after step {step}: {reason}")),
             Outcome::Failed { kind, message } => {
-                let kind = match kind {
-                    FailureKind::Error => "",
-                    FailureKind::Oom => " (out of memory)",
-                    FailureKind::Diverged => " (diverged)",
-                    FailureKind::Crashed => " (crashed)",
-                };
-                (Tone::Failure, format!("{name}: failed{kind} after step {step}: {message}"))
+                (Tone::Failure, format!("{name}: failed ({}) after step {step}: {message}", kind.word()))
             }
         };
         vec![Line { tone, text }]
@@ -319,6 +313,7 @@ fn probe(score: &ProbeScore) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FailureKind;
     use crate::store::testing::{eval, probe, step};
 
     fn run() -> RunInfo {

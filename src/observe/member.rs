@@ -2,7 +2,7 @@
 
 use super::{
     PlannedInfo, RunInfo,
-    board::{Row, Standing},
+    board::Row,
     forecast::{Part, Stage},
     lines::{Line, View, split_name},
 };
@@ -20,7 +20,7 @@ pub(super) struct Member {
     pub name: String,
     pub trial: usize,
     pub view: View,
-    pub standing: Standing,
+    pub state: RunState,
     /// What it is judged by: this metric, on this split.
     split: Split,
     metric: Metric,
@@ -46,7 +46,7 @@ impl Member {
             name: name.into(),
             trial,
             view: View::default(),
-            standing: Standing::Pending,
+            state: RunState::Pending,
             split: Split::Dev,
             metric: Metric::Accuracy,
             keep: Keep::Last,
@@ -73,7 +73,7 @@ impl Member {
         (self.name, self.trial) = (run.name.clone(), run.trial);
         (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, Metric::Accuracy) };
         self.keep = run.keep;
-        let works_here = self.standing == Standing::Running;
+        let works_here = self.state == RunState::Running;
         if !works_here {
             self.recall(&run.key, &run.past);
         }
@@ -83,14 +83,10 @@ impl Member {
             self.trained_s = run.trained_s;
             self.view.total_steps = run.total_steps;
             self.view.step = run.step;
-            self.standing = match run.state {
-                RunState::Pending | RunState::Running | RunState::Interrupted => match self.standing {
-                    Standing::Waiting => Standing::Waiting,
-                    _ => Standing::Pending,
-                },
-                RunState::Completed => Standing::Completed,
-                RunState::Failed => Standing::Failed,
-                RunState::Pruned => Standing::Pruned,
+            self.state = match run.state {
+                // By another process: to this command it is still to come.
+                RunState::Running => RunState::Pending,
+                state => state,
             };
         }
     }
@@ -98,13 +94,13 @@ impl Member {
     /// The run in the eyes of a forecast.
     pub fn part(&self) -> Part {
         Part {
-            stage: match self.standing {
-                Standing::Running => Stage::Running,
-                Standing::Waiting => Stage::Waiting,
-                Standing::Pending | Standing::Stopped => Stage::Open,
-                Standing::Completed | Standing::Pruned | Standing::Failed => Stage::Over,
+            stage: match self.state {
+                RunState::Running => Stage::Running,
+                RunState::Waiting => Stage::Waiting,
+                RunState::Pending | RunState::Interrupted => Stage::Open,
+                RunState::Completed | RunState::Pruned | RunState::Failed => Stage::Over,
             },
-            pruned: self.standing == Standing::Pruned,
+            pruned: self.state == RunState::Pruned,
             trial: self.trial,
             step: self.view.step,
             total: self.view.total_steps,
@@ -121,7 +117,7 @@ impl Member {
         }
         match event {
             Event::RunStarted { .. } => {
-                (self.standing, self.reason) = (Standing::Running, None);
+                (self.state, self.reason) = (RunState::Running, None);
                 self.begun = true;
                 lines.truncate(1);
             }
@@ -132,14 +128,14 @@ impl Member {
             Event::EvalCompleted { when, step, split, metrics, .. } => self.measured(*when, *step, *split, metrics),
             Event::RunFinished(outcome) => {
                 self.evaluating = None;
-                (self.standing, self.reason) = match outcome {
-                    Outcome::Completed => (Standing::Completed, None),
-                    Outcome::Retried => (Standing::Pending, None),
-                    Outcome::Interrupted => (Standing::Stopped, None),
-                    Outcome::Paused { .. } => (Standing::Waiting, None),
-                    Outcome::Pruned { reason } => (Standing::Pruned, Some(reason.clone())),
+                (self.state, self.reason) = match outcome {
+                    Outcome::Completed => (RunState::Completed, None),
+                    Outcome::Retried => (RunState::Pending, None),
+                    Outcome::Interrupted => (RunState::Interrupted, None),
+                    Outcome::Paused { .. } => (RunState::Waiting, None),
+                    Outcome::Pruned { reason } => (RunState::Pruned, Some(reason.clone())),
                     Outcome::Failed { message, .. } => {
-                        (Standing::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
+                        (RunState::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
                     }
                 };
                 if let (Outcome::Completed, Some((split, accuracy)), Some(line)) =
@@ -198,15 +194,13 @@ impl TrialView<'_> {
         names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
     }
 
-    /// What goes on in it before what has ended it, and a failure before a pruning.
-    pub fn standing(&self) -> Standing {
-        use Standing::*;
-        let order = [Running, Failed, Pruned, Waiting, Stopped, Pending];
-        order.into_iter().find(|s| self.members.iter().any(|m| m.standing == *s)).unwrap_or(Completed)
+    /// The state that it is shown in.
+    pub fn state(&self) -> RunState {
+        RunState::of_several(self.members.iter().map(|m| m.state))
     }
 
-    fn count(&self, standing: Standing) -> usize {
-        self.members.iter().filter(|m| m.standing == standing).count()
+    fn count(&self, state: RunState) -> usize {
+        self.members.iter().filter(|m| m.state == state).count()
     }
 
     /// Mean of what its runs were measured to have, and how many were.
@@ -233,7 +227,7 @@ impl TrialView<'_> {
         let metric = first.metric;
         let value = metric.text(metric.value(judged.score));
         let mut text = format!("{} {} {value}", split_name(first.split), metric.name());
-        if self.standing() != Standing::Completed {
+        if self.state() != RunState::Completed {
             let steps = || self.members.iter().filter_map(|m| m.judged).map(|(_, step)| step);
             let (low, high) = (steps().min()?, steps().max()?);
             let at = if low == high { format!("step {low}") } else { format!("steps {low}–{high}") };
@@ -249,31 +243,31 @@ impl TrialView<'_> {
 
     /// Its row, with these values.
     pub fn row(&self, values: Vec<String>) -> Row {
-        let at_work = || self.members.iter().filter(|m| m.standing == Standing::Running);
+        let at_work = || self.members.iter().filter(|m| m.state == RunState::Running);
         let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let loss =
             |members: &mut dyn Iterator<Item = &&Member>| mean(members.filter_map(|m| m.view.smoothed_loss).collect());
-        let elapsed: f64 = self.members.iter().map(|m| m.view.elapsed_s).sum();
+        let trained: f64 = self.members.iter().map(|m| m.trained_s).sum();
         let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
             [one] => one.evaluating.map(|(split, share)| format!("{} {:.0}%", split_name(split), share * 100.0)),
             _ => None,
         };
-        let standing = self.standing();
+        let state = self.state();
         Row {
             values,
-            standing,
-            seeds: (self.count(Standing::Completed), self.members.len()),
+            state,
+            seeds: (self.count(RunState::Completed), self.members.len()),
             step: self.members.iter().map(|m| m.view.step).sum(),
             total: self.members.iter().map(|m| m.view.total_steps).sum(),
             // Of an evaluation of all its steps the state is told, unless others of its seeds are still to come.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
             figure: self.judged().map(|(judged, _)| metric.text(metric.value(judged.score))),
-            elapsed_s: Some(elapsed).filter(|s| *s > 0.0),
+            trained_s: Some(trained).filter(|s| *s > 0.0),
             left_s: at_work().filter_map(|m| m.view.left_s()).reduce(f64::max),
-            reason: match standing {
-                Standing::Failed => self.members.iter().find_map(|m| m.reason.clone()),
+            reason: match state {
+                RunState::Failed => self.members.iter().find_map(|m| m.reason.clone()),
                 _ => None,
             },
         }

@@ -21,13 +21,13 @@ mod watch;
 
 use std::{io, sync::Arc};
 
-pub use board::{Board, Row, Size, Standing};
+pub use board::{Board, Row, Size};
 pub use json_lines::JsonLines;
 pub use past::past;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
-pub use text::wrap;
+pub use text::{wrap, wrap_words};
 pub use watch::{Look, Watch};
 
 use crate::{

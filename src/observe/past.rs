@@ -38,7 +38,7 @@ pub fn past(store: &Store, run: &RunRecord) -> Result<Vec<Event>, StoreError> {
             RunState::Pending | RunState::Running => None,
             RunState::Completed => Some(Outcome::Completed),
             RunState::Pruned => Some(Outcome::Pruned { reason: message() }),
-            RunState::Interrupted if run.waits() => Some(Outcome::Paused { step: run.steps }),
+            RunState::Waiting => Some(Outcome::Paused { step: run.steps }),
             RunState::Interrupted => Some(Outcome::Interrupted),
             RunState::Failed => {
                 let kind = run.failure.unwrap_or(FailureKind::Error);

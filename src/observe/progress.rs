@@ -74,8 +74,23 @@ impl Above {
             .filter(|(all, _)| !all.is_hidden())
             .map(|(all, size)| print(all, text, size(), |line| line));
         if printed.is_none() {
-            let _ = writeln!(io::stderr(), "{text}");
+            let lines = match io::stderr().is_terminal() {
+                true => wrap(text, terminal_size().width).join("\n"),
+                false => text.to_string(),
+            };
+            let _ = writeln!(io::stderr(), "{lines}");
         }
+    }
+}
+
+impl Above {
+    /// Takes away what is shown for good, for it is true no longer, and prints the last line.
+    pub fn end(&self, text: &str) {
+        if let Some((all, _)) = &self.0 {
+            let _ = all.clear();
+            all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        self.say(text);
     }
 }
 

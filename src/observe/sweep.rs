@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     PlannedSweep, RunInfo,
-    board::{Board, Standing},
+    board::Board,
     forecast::{self, Pace, Part},
     lines::{Line, Tone},
     member::{Member, TrialView},
@@ -15,6 +15,7 @@ use crate::{
     format::{duration, names},
     metrics::better_first,
     plan::{Budget, Prune},
+    store::RunState,
 };
 
 /// Seconds, and steps of a run, before a speed means anything.
@@ -92,6 +93,8 @@ pub(super) struct Sweep {
     spent: Spent,
     /// Whether a run has ended or paused here: from then on the pace is that of the whole.
     paced: bool,
+    /// Whether another process trains them.
+    watched: bool,
     /// Runs at work at the same time, at most.
     slots: usize,
     /// Notes by what they say, numbers aside, with the runs that said so: those of one sweep have most of them in common.
@@ -111,6 +114,7 @@ impl Default for Sweep {
             began_s: None,
             spent: Spent::default(),
             paced: false,
+            watched: false,
             slots: 0,
             said: Vec::new(),
         }
@@ -157,7 +161,7 @@ impl Sweep {
             }
             _ => {}
         }
-        self.slots = self.slots.max(self.members.values().filter(|m| m.standing == Standing::Running).count());
+        self.slots = self.slots.max(self.members.values().filter(|m| m.state == RunState::Running).count());
         let (which, all) = (run.position.0, self.all());
         // Lines of a begin and an end hold the run's name already.
         let named = matches!(event, Event::RunStarted { .. } | Event::RunFinished(_));
@@ -177,16 +181,9 @@ impl Sweep {
 
     /// Takes the runs as found `took_s` after the first look, steps of the cost `made` later, by so many at a time.
     pub fn found(&mut self, made: f64, took_s: f64, slots: usize) {
-        (self.began_s, self.slots, self.paced) = (Some(0.0), slots, made > 0.0);
+        (self.began_s, self.slots, self.paced, self.watched) = (Some(0.0), slots, made > 0.0, true);
         self.spent.cost = made;
         self.spent.training_s = took_s * slots as f64;
-    }
-
-    /// Says how a run stands that is found as it was.
-    pub fn stand(&mut self, key: &str, standing: Standing) {
-        if let Some(member) = self.members.get_mut(key) {
-            member.standing = standing;
-        }
     }
 
     /// One more run, as found.
@@ -228,44 +225,50 @@ impl Sweep {
         let short = names::distinct(&trial_names.iter().map(String::as_str).collect::<Vec<_>>());
         let leader = leader(&trials);
         let rank = |i: usize| {
-            let standing = match (Some(i) == leader, trials[i].standing()) {
+            let state = match (Some(i) == leader, trials[i].state()) {
                 (true, _) => 0,
-                (_, Standing::Running) => 1,
-                (_, Standing::Completed | Standing::Waiting | Standing::Stopped) => 2,
-                (_, Standing::Failed) => 3,
-                (_, Standing::Pending | Standing::Pruned) => 4,
+                (_, RunState::Running) => 1,
+                (_, RunState::Completed | RunState::Waiting | RunState::Interrupted) => 2,
+                (_, RunState::Failed) => 3,
+                (_, RunState::Pending | RunState::Pruned) => 4,
             };
             // What runs, failed or waits for its turn stays in the order of the plan.
-            (standing, trials[i].judged().filter(|_| standing == 2).map(|(judged, _)| judged))
+            (state, trials[i].judged().filter(|_| state == 2).map(|(judged, _)| judged))
         };
-        let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].standing() != Standing::Pruned).collect();
+        let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].state() != RunState::Pruned).collect();
         shown.sort_by(|&a, &b| {
-            let ((standing_a, a_is), (standing_b, b_is)) = (rank(a), rank(b));
+            let ((state_a, a_is), (state_b, b_is)) = (rank(a), rank(b));
             let numbers = trials[a].number.cmp(&trials[b].number);
-            standing_a.cmp(&standing_b).then(better_first(a_is, b_is)).then(numbers)
+            state_a.cmp(&state_b).then(better_first(a_is, b_is)).then(numbers)
         });
         let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
         // What a trial at work measured may fall again, and its next seed may be worse: best is what is completed.
-        let what = |i: usize| if trials[i].standing() == Standing::Completed { "best so far" } else { "leads now" };
+        let what = |i: usize| if trials[i].state() == RunState::Completed { "best so far" } else { "leads now" };
         let best = leader.and_then(|i| Some(format!("{}: {}  {}", what(i), short[i], trials[i].result()?)));
         let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone())).collect();
         Board { keys, figure, rows, best, summary: self.summary(now_s) }
     }
 
-    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  elapsed 2m10s  eta 12m00s`.
+    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: seconds of training of all runs and
+    /// commands, and those since the first run began here.
     fn summary(&self, now_s: f64) -> String {
-        let of = |standing| self.members.values().filter(|m| m.standing == standing).count();
+        let of = |state| self.members.values().filter(|m| m.state == state).count();
         let all = self.all();
-        let (done, failed, pruned) = (of(Standing::Completed), of(Standing::Failed), of(Standing::Pruned));
+        let (done, failed, pruned) = (of(RunState::Completed), of(RunState::Failed), of(RunState::Pruned));
         let left = all - done - failed - pruned;
         let mut text = format!("{done} of {all} runs done");
-        for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left"), (of(Standing::Waiting), "waiting")] {
+        for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left"), (of(RunState::Waiting), "waiting")] {
             if n > 0 {
                 text += &format!(", {n} {what}");
             }
         }
-        if let Some(began) = self.began_s.filter(|began| now_s > *began) {
-            text += &format!("  elapsed {}", duration(now_s - began));
+        let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
+        if trained > 0.0 {
+            text += &format!("  trained {}", duration(trained));
+        }
+        // Who only watches has no time of its own to tell.
+        if let Some(began) = self.began_s.filter(|began| now_s > *began && !self.watched) {
+            text += &format!("  this command {}", duration(now_s - began));
         }
         if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
             // What pruning will stop, and what a search will propose, is only expected.
@@ -312,7 +315,7 @@ impl Sweep {
             return Some((pace.left_s(remaining, longest), true));
         }
         let mut pace = Pace { of_cost: 0.0, of_begin: 0.0, slots: self.slots };
-        let at_work = self.members.values().filter(|m| m.standing == Standing::Running);
+        let at_work = self.members.values().filter(|m| m.state == RunState::Running);
         let known = at_work.filter(|m| m.view.step >= WARM_UP.1 && m.view.elapsed_s >= WARM_UP.0);
         let speeds: Vec<f64> =
             known.filter_map(|m| Some(m.view.whole_s()? / (m.view.total_steps as f64 * m.step_cost))).collect();
@@ -325,7 +328,7 @@ impl Sweep {
 fn leader(trials: &[TrialView]) -> Option<usize> {
     let score = |i: usize| {
         let (judged, n) = trials[i].judged()?;
-        let out = matches!(trials[i].standing(), Standing::Failed | Standing::Pruned);
+        let out = matches!(trials[i].state(), RunState::Failed | RunState::Pruned);
         (!out).then_some((n == trials[i].members.len(), judged))
     };
     let scored = (0..trials.len()).filter_map(|i| Some((score(i)?, i)));

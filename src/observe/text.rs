@@ -89,9 +89,56 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A message of several lines in lines of `width` columns, broken between words alone: a path or a command that is wider than a line
+/// stays whole. What a line continues is indented by two more than it begins. Lines of a quoted file (`12 | key = value`, and the
+/// carets below) stay as they are.
+pub fn wrap_words(message: &str, width: usize) -> Vec<String> {
+    message.split('\n').flat_map(|line| if is_quoted(line) { vec![line.into()] } else { words(line, width) }).collect()
+}
+
+/// Whether a line is of a quoted file: `12 | text`, or `   | ^^^^`.
+fn is_quoted(line: &str) -> bool {
+    line.split_once('|').is_some_and(|(before, _)| before.chars().all(|c| c == ' ' || c.is_ascii_digit()))
+}
+
+fn words(text: &str, width: usize) -> Vec<String> {
+    let indent = text.len() - text.trim_start_matches(' ').len() + 2;
+    if measure_text_width(text) <= width || width < indent + 8 {
+        return vec![text.to_string()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        let wide = measure_text_width(&line) + measure_text_width(word.trim_end()) > width;
+        if wide && !line.trim().is_empty() {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)).trim_end().to_string());
+        }
+        line += word;
+    }
+    lines.push(line.trim_end().to_string());
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_broken_between_words_and_quoted_lines_and_paths_are_not() {
+        let said = "error: spec.toml:25:1: unknown key `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \
+                    ^^^^^^^^^\n   = did you mean `train.batch_size`?\n\n1 problem";
+        let want = "error: spec.toml:25:1:\n  unknown key\n  `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \
+                    ^^^^^^^^^\n   = did you mean\n     `train.batch_size`?\n\n1 problem";
+        assert_eq!(wrap_words(said, 24).join("\n"), want);
+        assert_eq!(wrap_words(said, 200).join("\n"), said);
+        let path = "/a/very/long/path/without/any/space/in/it.csv:";
+        assert_eq!(
+            wrap_words(&format!("error: {path} no column"), 20),
+            ["error:", &format!("  {path}"), "  no column"]
+        );
+        assert_eq!(wrap_words("送餐很慢 味道也不好 下次不点", 20), ["送餐很慢 味道也不好", "  下次不点"]);
+        assert_eq!(wrap_words("a | b and so on and on", 10), ["a | b and", "  so on", "  and on"], "no quoted line");
+    }
 
     #[test]
     fn names_keep_their_end() {

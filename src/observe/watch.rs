@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{Board, PlannedSweep, board::Standing, member::Member, past, sweep::Sweep};
+use super::{Board, PlannedSweep, member::Member, past, sweep::Sweep};
 use crate::{
     plan::Prune,
     store::{RunRecord, RunState, Store, StoreError},
@@ -47,12 +47,6 @@ impl Watch {
             let planned = plan.runs.iter().find(|planned| planned.key == run.key);
             let now = (run.state, run.steps);
             if run.state != RunState::Running && self.seen.get(&run.key) == Some(&now) {
-                // What the plan says of a run that waits is that it is to be done.
-                if run.waits() {
-                    self.sweep.stand(&run.key, Standing::Waiting);
-                } else if run.state == RunState::Interrupted {
-                    self.sweep.stand(&run.key, Standing::Stopped);
-                }
                 continue;
             }
             let mut member = Member::new(&run.name, planned.map_or(usize::MAX, |p| p.trial));
@@ -65,7 +59,8 @@ impl Watch {
         }
         let running = runs.iter().filter(|run| run.state == RunState::Running).count();
         // While nothing is at work nothing gets on, and of a sweep that prunes by a rule nobody knows no end can be told.
-        let ended_early = plan.prune == Prune::None && runs.iter().any(|r| r.state == RunState::Pruned || r.waits());
+        let ended_early =
+            plan.prune == Prune::None && runs.iter().any(|r| matches!(r.state, RunState::Pruned | RunState::Waiting));
         self.sweep.found(if running == 0 || ended_early { 0.0 } else { made }, took, running);
         let board = self.sweep.board(took);
         let over = |run: &&RunRecord| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed);
@@ -157,7 +152,7 @@ mod tests {
         for _ in 0..2 {
             let board = watch.look(&store, &runs, &plan(&runs)).unwrap().board;
             assert_eq!(seen(&board), "1e-5 3e-5 2e-5 4e-5 5e-5");
-            assert_eq!((board.rows[1].standing, board.rows[1].step), (Standing::Waiting, 3));
+            assert_eq!((board.rows[1].state, board.rows[1].step), (RunState::Waiting, 3));
             assert!(!board.summary.contains("eta"), "{}", board.summary);
         }
     }

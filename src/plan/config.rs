@@ -131,9 +131,39 @@ pub struct CheckpointConfig {
     pub every_minutes: f64,
 }
 
+impl TrainConfig {
+    /// What may keep training from diverging, of what these settings do not do yet.
+    pub fn calmer(&self) -> String {
+        let warmup = match self.warmup_steps > 0 || self.warmup_ratio > 0.0 {
+            true => "a longer warmup",
+            false => "a warmup (train.warmup_ratio)",
+        };
+        let clipping = match self.max_grad_norm {
+            0.0 => "train.max_grad_norm = 1.0",
+            norm if norm > 1.0 => "a smaller train.max_grad_norm",
+            _ => return format!("try a smaller train.lr or {warmup}"),
+        };
+        format!("try a smaller train.lr, {warmup}, or {clipping}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::testing::full_config, *};
+
+    #[test]
+    fn what_the_settings_do_already_is_not_advised() {
+        let mut train = full_config().train;
+        let mut said = |steps, ratio, norm| {
+            (train.warmup_steps, train.warmup_ratio, train.max_grad_norm) = (steps, ratio, norm);
+            train.calmer()
+        };
+        let all = "try a smaller train.lr, a warmup (train.warmup_ratio), or train.max_grad_norm = 1.0";
+        assert_eq!(said(0, 0.0, 0.0), all);
+        assert_eq!(said(10, 0.0, 0.0), "try a smaller train.lr, a longer warmup, or train.max_grad_norm = 1.0");
+        assert_eq!(said(0, 0.1, 5.0), "try a smaller train.lr, a longer warmup, or a smaller train.max_grad_norm");
+        assert_eq!(said(0, 0.0, 1.0), "try a smaller train.lr or a warmup (train.warmup_ratio)");
+    }
 
     /// A config that the first release stored: what it lacks is read as what was done then, and can be written again.
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Keep, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
 use crate::{
-    format::{by_number, count, counted},
+    format::{and, by_number, count, counted, rate},
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
 };
@@ -117,7 +117,7 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     if weight_decay > MOST_DECAY {
         let taken = lr * weight_decay;
         let what = match taken < 1.0 {
-            true => format!("takes {taken} of each weight away"),
+            true => format!("takes {} of each weight away", rate(taken)),
             false => "takes more than all of each weight away".into(),
         };
         let decay = if weight_decay < 1e6 { weight_decay.to_string() } else { format!("{weight_decay:e}") };
@@ -286,13 +286,9 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
         !steps.is_empty() && (different.len() as u64) < asked
     });
     if let Some((steps, total)) = fewer {
-        let mut different = steps.clone();
-        different.dedup();
         messages.push(format!(
-            "sweep.rungs = {asked}, but evaluations fall so that there {} {} before the end (step {} of {total}): {}",
-            by_number(different.len() as u64, "is", "are"),
-            counted(different.len() as u64, "rung"),
-            listed(&different),
+            "sweep.rungs = {asked}, but evaluations fall so that {}: {}",
+            falls(steps, asked, *total),
             match every(*total, factor, asked) {
                 Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),
                 None => "lower sweep.rungs or sweep.reduction_factor, or train for more steps".into(),
@@ -320,8 +316,27 @@ pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
     (text, left[left.len() - 1])
 }
 
-fn listed(steps: &[u64]) -> String {
-    steps.iter().map(|step| count(*step)).collect::<Vec<_>>().join(" and ")
+/// `rungs 1 and 2 are at step 20 of 81 and rung 3 is at the last step`: where the rungs asked for are, of which those at `steps` come before
+/// the end.
+fn falls(steps: &[u64], asked: u64, total: u64) -> String {
+    let at_the_end = (steps.len() as u64..asked).map(|_| total);
+    let all: Vec<u64> = steps.iter().copied().chain(at_the_end).collect();
+    let mut first = 1;
+    let mut parts: Vec<String> = Vec::new();
+    for same in all.chunk_by(|a, b| a == b) {
+        let last = first + same.len() - 1;
+        let rungs = match same.len() {
+            1 => format!("rung {first} is"),
+            2 => format!("rungs {first} and {last} are"),
+            _ => format!("rungs {first} to {last} are"),
+        };
+        parts.push(match same[0] == total {
+            true => format!("{rungs} at the last step"),
+            false => format!("{rungs} at step {} of {}", count(same[0]), count(total)),
+        });
+        first = last + 1;
+    }
+    and(&parts)
 }
 
 /// Steps between evaluations so that each rung has one; none where there are not enough steps for so many rungs.

@@ -25,9 +25,10 @@ pub fn astray(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
             Kind::Result,
             format!(
                 "the training loss ends at {} (mean of the last {of}), far above {}, that of guessing among {labels} labels: \
-                 training diverges; try a smaller train.lr, a warmup, or train.max_grad_norm = 1.0",
+                 training diverges; {}",
                 loss(mean),
-                loss(guessing)
+                loss(guessing),
+                run.config.train.calmer()
             ),
         )
     })

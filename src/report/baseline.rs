@@ -2,7 +2,7 @@
 
 use super::{format, input::RunInput};
 use crate::{
-    metrics::{Metrics, NoResult, majority},
+    metrics::{Metrics, NoResult, is_tied, majority},
     plan::Metric,
     stats::Paired,
 };
@@ -12,19 +12,21 @@ use crate::{
 pub struct Baseline {
     /// Id of the label.
     pub label: u32,
-    /// Whether it is the commonest of the training rows. Runs of earlier versions did not store those: then it is the commonest
-    /// of the rows that are measured.
+    /// Whether it is the most common one of the training rows. Runs of earlier versions did not store those: then it is that of the
+    /// rows that are measured.
     pub of_training: bool,
+    /// Whether another label is as common.
+    pub tied: bool,
 }
 
 impl Baseline {
     /// The baseline of a run with a result.
     pub fn of(run: &RunInput) -> Option<Self> {
         let metrics = run.run.final_metrics.as_ref()?;
-        match run.run.train_labels.as_deref().and_then(majority) {
-            Some(label) => Some(Self { label, of_training: true }),
-            None => majority(&metrics.confusion.supports()).map(|label| Self { label, of_training: false }),
-        }
+        let of =
+            |rows: &[u64], of_training| majority(rows).map(|label| Self { label, of_training, tied: is_tied(rows) });
+        let training = run.run.train_labels.as_deref().and_then(|rows| of(rows, true));
+        training.or_else(|| of(&metrics.confusion.supports(), false))
     }
 
     /// Its accuracy on the rows of an evaluation.
@@ -34,7 +36,21 @@ impl Baseline {
 
     /// What it is, in a few words.
     pub fn word(&self) -> &'static str {
-        if self.of_training { "majority training label" } else { "majority label" }
+        match (self.of_training, self.tied) {
+            (true, false) => "the most common training label",
+            (true, true) => "one of the most common training labels",
+            (false, false) => "the most common label",
+            (false, true) => "one of the most common labels",
+        }
+    }
+
+    /// The same in a chart's legend, where there is less room.
+    pub fn legend(&self) -> &'static str {
+        match (self.of_training, self.tied) {
+            (_, true) => "tied majority label",
+            (true, false) => "majority training label",
+            (false, false) => "majority label",
+        }
     }
 
     /// How a model compares with it on the same rows, by accuracy.
@@ -107,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_model_is_held_beside_always_giving_one_label() {
-        let always_a = Baseline { label: 0, of_training: true };
+        let always_a = Baseline { label: 0, of_training: true, tied: false };
         // Of 10 rows of `a` and 8 of `b`, all taken for `a`; all for `b`.
         assert_eq!(always_a.against(&metrics(&[(0, 0, 10), (1, 0, 8)])), Standing::OneClass(0));
         assert_eq!(always_a.against(&metrics(&[(0, 1, 10), (1, 1, 8)])), Standing::OneClass(1));
@@ -120,7 +136,7 @@ mod tests {
         let many = always_a.against(&metrics(&[(0, 0, 9), (0, 2, 1), (1, 1, 19), (1, 0, 1)]));
         assert_eq!(many, Standing::Better { difference: 18.0 / 30.0 });
         // The training rows' most common label need not be that of the rows measured.
-        let always_c = Baseline { label: 2, of_training: true };
+        let always_c = Baseline { label: 2, of_training: true, tied: false };
         let measured = metrics(&[(0, 0, 3), (1, 0, 3), (2, 2, 1), (2, 0, 1)]);
         assert_eq!(always_c.accuracy(&measured), 0.25);
         assert_eq!(metrics(&[(1, 1, 5)]).one_class(), None);

@@ -66,7 +66,7 @@ pub fn markdown(text: &str) -> String {
 /// Characters of a word up to which it is kept in one piece.
 const WORD: usize = 28;
 
-/// Text as HTML whose words are not broken at a hyphen, but for those that are longer than a column.
+/// Text as HTML whose words are not broken at a hyphen or a dash, but for those that are longer than a column.
 pub fn unbroken_words(text: &str) -> String {
     let escaped = |word: &str| {
         word.replace('&', "&#38;")
@@ -75,7 +75,7 @@ pub fn unbroken_words(text: &str) -> String {
             .replace('"', "&#34;")
             .replace('\'', "&#39;")
     };
-    let word = |word: &str| match word.contains('-') && word.chars().count() <= WORD {
+    let word = |word: &str| match word.contains(['-', '–']) && word.chars().count() <= WORD {
         true => format!("<span class=\"w\">{}</span>", escaped(word)),
         false => escaped(word),
     };
@@ -183,6 +183,7 @@ mod tests {
     #[test]
     fn a_number_is_not_broken_at_its_hyphen() {
         assert_eq!(unbroken_words("lr=2e-5 seed=1"), "<span class=\"w\">lr=2e-5</span> seed=1");
+        assert_eq!(unbroken_words("93.8% (88.4–97.1)"), "93.8% <span class=\"w\">(88.4–97.1)</span>");
         assert_eq!(unbroken_words("a-<b>"), "<span class=\"w\">a-&#60;b&#62;</span>");
         let long = format!("path:{}-large", "x".repeat(40));
         assert_eq!(unbroken_words(&long), long);

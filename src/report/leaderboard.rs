@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::trials::{Judge, common_name, grouped, trial};
 use crate::{
     event::Split,
+    format::names::distinct,
     metrics::{Metric, Metrics, Unit, better_first},
     stats::{Interval, Sample, wilson, wilson_of_share},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
@@ -31,7 +32,7 @@ pub struct Leaderboard {
 pub struct Trial {
     /// Its place, from 1; none before all its runs are complete.
     pub rank: Option<usize>,
-    /// What the names of its runs share.
+    /// What the names of its runs share, without what all trials of the plan have in common.
     pub name: String,
     /// Keys of its runs, in the plan's order.
     pub runs: Vec<String>,
@@ -97,14 +98,15 @@ impl Mean {
 pub fn interval_notes<'a>(means: impl Iterator<Item = &'a Mean>) -> Vec<&'static str> {
     let shown: Vec<usize> = means.filter(|mean| mean.shown().is_some()).map(|mean| mean.n).collect();
     let notes = [
-        (shown.contains(&1), "(…) of one seed: 95% interval for its number of rows (Wilson)"),
+        (shown.contains(&1), "(…) for one seed: its 95% interval, which follows from the number of rows (Wilson)"),
         (
             shown.contains(&2),
-            "(…) of two seeds: from the lower to the higher, or the interval for the rows if wider; two seeds say little of others",
+            "(…) for two seeds: the lower and the higher value, or the 95% interval for the number of rows (Wilson) if that is wider; how \
+             other seeds would do cannot be told from two",
         ),
         (
             shown.iter().any(|n| *n > 2),
-            "(…) of more seeds: 95% interval of their mean (Student's t), or that for the rows if wider",
+            "(…) for more seeds: the 95% interval of their mean (Student's t), or the one for the number of rows (Wilson) if that is wider",
         ),
     ];
     notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
@@ -176,6 +178,9 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
         (judged, group, trial)
     };
     let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
+    // Every view names a trial by what tells it from the others of the plan.
+    let names = distinct(&trials.iter().map(|(_, _, trial)| trial.name.as_str()).collect::<Vec<_>>());
+    trials.iter_mut().zip(names).for_each(|((_, _, trial), name)| trial.name = name);
     trials.sort_by(|(a, _, x), (b, _, y)| place(x).cmp(&place(y)).then(better_first(*a, *b)));
     for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| place(t) == 0) {
         trial.rank = Some(i + 1);
@@ -187,7 +192,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
 fn place(trial: &Trial) -> usize {
     match trial.state {
         RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.runs.len()) => 0,
-        RunState::Completed | RunState::Running | RunState::Interrupted | RunState::Pending => 1,
+        RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => 1,
         RunState::Pruned => 2,
         RunState::Failed => 3,
     }
@@ -200,7 +205,7 @@ fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metri
         .filter(|(run, _)| run.config.data.test > 0.0)
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
-    let state = state(members);
+    let state = RunState::of_several(members.iter().map(|(run, _)| run.state));
     let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
     Trial {
         rank: None,
@@ -216,13 +221,6 @@ fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metri
         warned: 0,
         test_accuracy: mean(&tested, Metric::Accuracy),
     }
-}
-
-/// The state of a trial: what goes on in it before what has ended it, and a failure before a pruning.
-fn state(members: &[(&RunRecord, &[EvalRecord])]) -> RunState {
-    let order = [RunState::Running, RunState::Failed, RunState::Pruned, RunState::Interrupted, RunState::Pending];
-    let any = |state: &RunState| members.iter().any(|(run, _)| run.state == *state);
-    order.into_iter().find(any).unwrap_or(RunState::Completed)
 }
 
 /// A figure over runs.
@@ -359,7 +357,7 @@ mod tests {
         let runs = [(1e-4, 1, Some(2), Outcome::Completed), (1e-5, 1, Some(3), Outcome::Completed)];
         let by_loss = board(|config| config.checkpoint.metric = Metric::Loss, &runs);
         // Both have the same loss: the plan's order stays, and one run's loss has no interval.
-        assert_eq!(by_loss.trials[0].name, "lr=0.0001 seed=1");
+        assert_eq!(by_loss.trials[0].name, "lr=0.0001");
         assert_eq!(
             by_loss.trials[0].figure,
             Some(Mean { n: 1, mean: 0.625, sd: None, low: None, high: None, range: (0.625, 0.625), rows: None })

@@ -120,7 +120,8 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
         let run = &input.runs[i];
         let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
         let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
-        let broken_off = matches!(run.run.state, RunState::Failed | RunState::Interrupted | RunState::Pruned);
+        let broken_off =
+            matches!(run.run.state, RunState::Failed | RunState::Interrupted | RunState::Waiting | RunState::Pruned);
         Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), broken_off }
     };
     let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
@@ -162,7 +163,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
         evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
     let label = Baseline::of(reference);
     let baseline = label.zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
-    let word = label.map_or("", |b| b.word());
+    let word = label.map_or("", |b| b.legend());
     legend.extend(baseline.map(|b| entry(format!("{word} {}", format::percent(b)), MUTED, true)));
     Some(AccuracyChart {
         tracks,
@@ -210,7 +211,7 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
     distinguish(changes.iter_mut().map(|c| &mut c.name).collect());
     let left_out = analysis.ranked.len() - changes.len();
     let metrics = best.run.final_metrics.as_ref();
-    let baseline = Baseline::of(best).zip(metrics).map(|(b, metrics)| (b.accuracy(metrics), b.word()));
+    let baseline = Baseline::of(best).zip(metrics).map(|(b, metrics)| (b.accuracy(metrics), b.legend()));
     Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))
 }
 

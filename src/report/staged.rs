@@ -1,7 +1,7 @@
 //! A report's files land in their folder together, and replace nothing that no report wrote.
 //!
-//! They are written into a folder within it and moved when all are whole. A list beside them says which files reports wrote here; a
-//! folder of the version before has no list and is known by its page.
+//! They are written into a folder within it and moved when all are whole. A list beside them says which files reports wrote here; those
+//! of them that a later report no longer has are removed. A folder of the version before has no list and is known by its page.
 
 use std::{
     collections::BTreeSet,
@@ -56,16 +56,24 @@ impl<'a> Staged<'a> {
         if !foreign.is_empty() && !force {
             return Err(ReportError::Foreign { path: self.out.to_path_buf(), names: foreign.join(", ") });
         }
+        let new: BTreeSet<String> = names.iter().cloned().collect();
+        let stale: Vec<String> = own.iter().flatten().filter(|name| !new.contains(*name)).cloned().collect();
         // The list first: cut short anywhere, what landed is known as a report's.
         let known = own.unwrap_or_default().into_iter().chain(names.iter().cloned()).collect::<BTreeSet<String>>();
-        let lines: String = known.iter().map(|name| format!("{name}\n")).collect();
-        files::write(&self.waiting.join(LIST), format!("{HEAD}{lines}").as_bytes())?;
+        files::write(&self.waiting.join(LIST), list(&known).as_bytes())?;
         let mut landed = Vec::new();
         for name in [LIST].into_iter().chain(names.iter().map(String::as_str)) {
             let to = self.out.join(name);
             fs::rename(self.waiting.join(name), &to)
                 .map_err(|source| ReportError::Write { path: to.clone(), source })?;
             landed.push(to);
+        }
+        if !stale.is_empty() {
+            for name in &stale {
+                remove_file(&self.out.join(name))?;
+            }
+            // What gets one of these names from now on is somebody else's.
+            files::write(&self.out.join(LIST), list(&new).as_bytes())?;
         }
         Ok(landed)
     }
@@ -81,11 +89,34 @@ impl Drop for Staged<'_> {
     }
 }
 
+/// The text of the list.
+fn list(names: &BTreeSet<String>) -> String {
+    names.iter().fold(HEAD.to_string(), |text, name| text + name + "\n")
+}
+
+/// Removes a file of the list: a name, so that it lies in the folder, and not what somebody put in its way since.
+fn remove_file(path: &Path) -> Result<(), ReportError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound && !path.is_dir() => {
+            Err(ReportError::Write { path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Names of the files in a folder that reports wrote; none where all that could be there is a report's: its page is one of the
 /// version before, which kept no list.
 fn written_before(out: &Path) -> Option<BTreeSet<String>> {
     match fs::read_to_string(out.join(LIST)) {
-        Ok(list) => Some(list.strip_prefix(HEAD).unwrap_or_default().lines().map(String::from).collect()),
+        Ok(list) => Some(
+            // A name, and no path that leads out of the folder.
+            list.strip_prefix(HEAD)
+                .unwrap_or_default()
+                .lines()
+                .filter(|name| Path::new(name).file_name().is_some_and(|file| file == *name))
+                .map(String::from)
+                .collect(),
+        ),
         Err(_) if is_page(&out.join("report.html")) => None,
         Err(_) => Some(BTreeSet::new()),
     }
@@ -133,6 +164,30 @@ mod tests {
         land(&out, &[("report.html", "3"), ("steps.csv", "3")], true).unwrap();
         assert_eq!((read("report.html"), read("steps.csv")), ("3".into(), "3".into()));
         assert!(!out.join(WAITING).exists());
+    }
+
+    #[test]
+    fn what_a_later_report_no_longer_has_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("report");
+        let there = |name: &str| out.join(name).exists();
+        land(&out, &[("report.html", "1"), ("loss.svg", "1"), ("probes.svg", "1"), ("steps.csv", "1")], false).unwrap();
+        fs::write(out.join("mine.svg"), "mine").unwrap();
+        fs::write(dir.path().join("outside.svg"), "mine").unwrap();
+        // One that was removed, one that is a folder by now, and a line that no report wrote.
+        fs::remove_file(out.join("steps.csv")).unwrap();
+        fs::remove_file(out.join("probes.svg")).unwrap();
+        fs::create_dir(out.join("probes.svg")).unwrap();
+        let list = fs::read_to_string(out.join(LIST)).unwrap();
+        fs::write(out.join(LIST), format!("{list}../outside.svg\n")).unwrap();
+        land(&out, &[("report.html", "2")], false).unwrap();
+        assert!(!there("loss.svg") && there("report.html") && there("mine.svg") && there("probes.svg"));
+        assert!(dir.path().join("outside.svg").exists());
+        // A name that was a report's once is not one any more.
+        fs::write(out.join("loss.svg"), "mine").unwrap();
+        land(&out, &[("report.html", "3")], false).unwrap();
+        assert_eq!(fs::read_to_string(out.join("loss.svg")).unwrap(), "mine");
+        assert!(matches!(land(&out, &[("loss.svg", "4")], false), Err(ReportError::Foreign { .. })));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     format::inert,
     metrics::{Metric, Probabilities},
     stats::wilson,
-    store::{PredictionRecord, RunState},
+    store::PredictionRecord,
 };
 
 /// Labels whose probabilities are written where there are more than [`MOST_LABELS`].
@@ -91,8 +91,8 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
             record.key.clone(),
             text(&record.name),
             text(&analysis.groups[analysis.group_of(i)].name),
-            state_name(record.state).into(),
-            record.failure.map(failure_name).unwrap_or_default().into(),
+            record.state.word().into(),
+            record.failure.map(FailureKind::word).unwrap_or_default().into(),
             text(record.message.as_deref().unwrap_or_default()),
             (analysis.best() == Some(i)).to_string(),
             m.map(|_| split_name(run.measured_on())).unwrap_or_default().into(),
@@ -329,28 +329,6 @@ fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The name of a state in tables and sentences.
-pub fn state_name(state: RunState) -> &'static str {
-    match state {
-        RunState::Pending => "pending",
-        RunState::Running => "running",
-        RunState::Completed => "completed",
-        RunState::Failed => "failed",
-        RunState::Interrupted => "interrupted",
-        RunState::Pruned => "pruned",
-    }
-}
-
-/// The name of a kind of failure.
-pub fn failure_name(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Error => "error",
-        FailureKind::Oom => "out of memory",
-        FailureKind::Diverged => "diverged",
-        FailureKind::Crashed => "crashed",
-    }
 }
 
 fn when_name(when: When) -> &'static str {

@@ -11,6 +11,7 @@ use super::{
     load::LoadedSpec,
     node::{Item, Node},
     problem::{Problem, SpecErrors},
+    related,
     suggest::key_like,
 };
 
@@ -31,6 +32,21 @@ pub struct Explanation {
     pub said: Vec<Said>,
     /// The values that a sweep puts above all layers, and where they stand.
     pub swept: Option<Said>,
+    /// Keys that change what this one does, or that it changes.
+    pub related: Vec<Related>,
+}
+
+/// A key that another one has to do with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// Its dotted path.
+    pub key: &'static str,
+    /// Its value now; `None` where it is absent, and where it is swept.
+    pub value: Option<String>,
+    /// Whether a sweep varies it.
+    pub swept: bool,
+    /// What the two have to do with each other, a sentence about both.
+    pub how: &'static str,
 }
 
 /// What one layer says about a key.
@@ -91,9 +107,20 @@ impl LoadedSpec {
                 Fallback::Is(_) | Fallback::Required => None,
             },
             said: said.into_iter().map(|(_, said)| said).collect(),
+            related: related::of(row.path).map(|(key, how)| self.related(key, how)).collect(),
             swept: swept
                 .map(|(layer, profile, node)| Said { layer: "sweep".into(), ..layer.said(profile, node, true) }),
         })
+    }
+}
+
+impl LoadedSpec {
+    fn related(&self, key: &'static str, how: &'static str) -> Related {
+        let path: Vec<String> = key.split('.').map(str::to_string).collect();
+        let swept = self.merged.swept_values(key).is_some();
+        let value = self.merged.value(&path).filter(|_| !swept);
+        let node = value.and_then(|value| serde_json::to_value(value).ok()).and_then(|json| Node::from_json(&json));
+        Related { key, value: node.map(|node| node.to_string()), swept, how }
     }
 }
 
@@ -194,6 +221,14 @@ impl fmt::Display for Explanation {
             let mark = if said.holds { "→" } else { " " };
             let place = if said.place.is_empty() { String::new() } else { format!(" ({})", said.place) };
             write!(f, "\n{mark} {}{place}: {}", said.layer, said.value)?;
+        }
+        for Related { key, value, swept, how } in &self.related {
+            let value = match (swept, value) {
+                (true, _) => " (swept)".to_string(),
+                (false, Some(value)) => format!(" = {value}"),
+                (false, None) => " (not set)".into(),
+            };
+            write!(f, "\n  see also {key}{value}: {how}")?;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ mod load;
 mod merged;
 mod node;
 mod problem;
+mod related;
 mod schema;
 mod schema_sweep;
 mod search;

@@ -315,7 +315,9 @@ mod tests {
         }
         drop(old);
         let store = Store::open(folder.path()).unwrap();
-        let waits = ["a", "b", "c"].map(|key| store.run(key).unwrap()).map(|run| (run.waits_at, run.waits()));
+        let waits = ["a", "b", "c"]
+            .map(|key| store.run(key).unwrap())
+            .map(|run| (run.waits_at, run.state == RunState::Waiting));
         assert_eq!(waits, [(Some(7), true), (None, false), (None, false)]);
     }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Params, Row, params};
 
 use super::{
-    EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, StepRecord, Store,
-    StoreError,
+    EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
+    Store, StoreError,
     columns::{Count, Json, Real, Tag},
     error::hint,
 };
@@ -364,11 +364,16 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         }),
     };
     let evaluated = row.get::<_, Option<Count>>("rows")?.is_some();
+    let waits_at = row.get::<_, Option<Count>>("waits_at")?.map(|step| step.0);
+    let state = match (row.get::<_, Tag<RunState>>("state")?.0, waits_at) {
+        (RunState::Interrupted, Some(_)) => RunState::Waiting,
+        (state, _) => state,
+    };
     Ok(RunRecord {
         key: row.get("key")?,
         name: row.get("name")?,
         experiment: row.get("experiment")?,
-        state: row.get::<_, Tag<_>>("state")?.0,
+        state,
         failure: row.get::<_, Option<Tag<_>>>("failure")?.map(|tag| tag.0),
         message: row.get("message")?,
         config: row.get::<_, Json<_>>("config")?.0,
@@ -385,7 +390,7 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         // NULL is a NaN once there are steps.
         last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
         checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),
-        waits_at: row.get::<_, Option<Count>>("waits_at")?.map(|step| step.0),
+        waits_at,
         weights_sha256: row.get("weights_sha256")?,
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,

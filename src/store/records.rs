@@ -9,7 +9,7 @@ use crate::{
     warning::Warning,
 };
 
-/// Where a run stands.
+/// How a run stands. Every view has the same word for it, [`RunState::word`], which is also its name in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -17,14 +17,51 @@ pub enum RunState {
     Pending,
     /// Its process is alive.
     Running,
-    /// Done.
-    Completed,
-    /// Ended by a failure.
-    Failed,
+    /// Held by its sweep at a rung, with a checkpoint, until the runs that it is compared with are there. The database has it as
+    /// interrupted with the step of the rung.
+    Waiting,
     /// Stopped on request or with its process; goes on from its checkpoint.
     Interrupted,
+    /// Done.
+    Completed,
     /// Ended by its sweep before its time: others did better.
     Pruned,
+    /// Ended by a failure.
+    Failed,
+}
+
+impl RunState {
+    /// All of them, in the order in which counts of them are listed.
+    pub const ALL: [Self; 7] =
+        [Self::Completed, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Running, Self::Pending];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Interrupted => "interrupted",
+            Self::Completed => "completed",
+            Self::Pruned => "pruned",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of runs that are shown as one, such as the seeds of a trial: what goes on before what has ended it, and a failure
+    /// before a pruning.
+    pub fn of_several(states: impl Iterator<Item = Self> + Clone) -> Self {
+        let order = [Self::Running, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Pending];
+        order.into_iter().find(|state| states.clone().any(|other| other == *state)).unwrap_or(Self::Completed)
+    }
+
+    /// `12 completed, 3 waiting`: how many of these there are of each.
+    pub fn counted(states: impl Iterator<Item = Self> + Clone) -> String {
+        let of = |state: Self| states.clone().filter(|other| *other == state).count();
+        let parts: Vec<String> =
+            Self::ALL.into_iter().filter(|&s| of(s) > 0).map(|s| format!("{} {}", of(s), s.word())).collect();
+        parts.join(", ")
+    }
 }
 
 /// What a run was made with.
@@ -135,9 +172,12 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Whether it was interrupted by its sweep, at a step where it waits for the runs that it is compared with.
-    pub fn waits(&self) -> bool {
-        self.state == RunState::Interrupted && self.waits_at.is_some()
+    /// Its state in words, with the kind of a failure: `failed (oom)`.
+    pub fn state_text(&self) -> String {
+        match self.failure {
+            Some(kind) if self.state == RunState::Failed => format!("{} ({})", self.state.word(), kind.word()),
+            _ => self.state.word().into(),
+        }
     }
 
     /// The split that its final evaluation is made on: test where there is one, else dev.

@@ -1,14 +1,12 @@
 //! What can stop training, and as what that is stored.
 
-use crate::format::bytes;
+use crate::format::{bytes, rate};
 
 /// What can stop training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss or the gradient is no longer finite.
-    #[error(
-        "{what} is {value} at step {step} (lr {lr:e}): try a smaller train.lr, a warmup, or train.max_grad_norm = 1.0"
-    )]
+    #[error("{what} is {value} at step {step} (lr {}): {advice}", rate(*lr))]
     Diverged {
         /// `the loss`, `the gradient's norm` or `the loss on held-out rows`.
         what: &'static str,
@@ -18,6 +16,8 @@ pub enum TrainError {
         step: u64,
         /// Its learning rate.
         lr: f64,
+        /// What to try.
+        advice: String,
     },
     /// A row could not be tokenised.
     #[error(transparent)]

@@ -214,10 +214,14 @@ impl Fit<'_> {
             self.emit(Event::StepCompleted(StepCompleted { step, epoch, loss, lr, grad_norm, tokens, elapsed_s }))?;
             let (what, value) = if loss.is_finite() { ("the gradient's norm", grad_norm) } else { ("the loss", loss) };
             if !sums.are_finite() {
-                return Err(TrainError::Diverged { what, value, step, lr });
+                return Err(self.diverged(what, value, step, lr));
             }
         }
         Ok(())
+    }
+
+    fn diverged(&self, what: &'static str, value: f64, step: u64, lr: f64) -> TrainError {
+        TrainError::Diverged { what, value, step, lr, advice: self.job.train.calmer() }
     }
 
     /// Measures one split, with progress.
@@ -237,7 +241,7 @@ impl Fit<'_> {
         let (value, step) = (evaluation.metrics.get(Metric::Loss), self.state.step);
         if when != When::Before && !value.is_finite() {
             let lr = learning_rate(job.train, self.steps, step);
-            return Err(TrainError::Diverged { what: "the loss on held-out rows", value, step, lr });
+            return Err(self.diverged("the loss on held-out rows", value, step, lr));
         }
         Ok(evaluation)
     }

@@ -148,7 +148,7 @@ fn a_finished_run_is_not_made_again_and_an_edited_one_is() {
     let place = place("");
     place.ok(&["run", "small.toml"]);
     let again = place.ok(&["run", "small.toml"]);
-    assert!(again.contains("1 done before"), "{again}");
+    assert!(again.contains("1 completed before"), "{again}");
     // Another spec that means the same run shares it, under its own name.
     let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
     fs::write(
@@ -156,14 +156,14 @@ fn a_finished_run_is_not_made_again_and_an_edited_one_is() {
         spec.replace("name = \"small\"", "name = \"other\"") + "[sweep]\nseeds = [42, 43]\n",
     )
     .expect("a spec");
-    assert!(place.ok(&["run", "other.toml"]).contains("other: 1 completed, 1 done before"));
+    assert!(place.ok(&["run", "other.toml"]).contains("other: 1 completed, 1 completed before"));
     let report = place.ok(&["report", "other", "--json"]);
     assert!(report.contains("report.md"));
     let page = fs::read_to_string(place.path("runs/reports/other/report.md")).expect("a report");
     assert!(page.contains("seed=42") && page.contains("seed=43"), "{page}");
     fs::remove_dir_all(place.path("runs")).expect("runs");
     place.ok(&["run", "small.toml"]);
-    assert!(place.ok(&["plan", "small.toml"]).contains("done"));
+    assert!(place.ok(&["plan", "small.toml"]).contains("completed"));
     // What changes no number changes no identity.
     place.ok(&["run", "small.toml", "--set", "train.log_steps=7"]);
     assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 1);
@@ -244,7 +244,7 @@ fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
     assert!((mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12, "{trial}");
     let table = place.ok(&["list", "small", "--leaderboard"]);
     assert!(
-        table.contains("TEST ACCURACY") && table.contains("epochs=10") && table.contains("of two seeds"),
+        table.contains("TEST ACCURACY") && table.contains("epochs=10") && table.contains("for two seeds"),
         "{table}"
     );
     // Watching needs a terminal, and says so.

@@ -41,7 +41,7 @@ fn a_large_file_comes_back_in_its_order() {
     let place = trained();
     let text = |i: usize| format!("{} 第{i}次，{}", "味道很好".repeat(i % 7), "送得慢".repeat(i * i % 5));
     let rows: String = (0..2500).map(|i| format!("\"{}\"\n", text(i))).collect();
-    place.write("large.csv", &format!("review\n{rows}"));
+    place.write("large.csv", format!("review\n{rows}"));
     let csv = place.ok(&["predict", "small", "--file", "large.csv"]);
     let mut lines = csv::Reader::from_reader(csv.as_bytes());
     let records: Vec<csv::StringRecord> = lines.records().collect::<Result<_, _>>().expect("CSV");
@@ -78,7 +78,7 @@ fn a_bad_row_ends_it_after_the_rows_before() {
 #[test]
 fn who_has_read_enough_may_leave() {
     let place = trained();
-    place.write("large.csv", &format!("review\n{}", "味道很好\n".repeat(20_000)));
+    place.write("large.csv", format!("review\n{}", "味道很好\n".repeat(20_000)));
     let arguments = ["predict", "small", "--file", "large.csv"];
     let mut child =
         place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
@@ -102,7 +102,7 @@ fn what_only_tokens_show_is_said_before_training() {
     let vocabulary = tokenizer["model"]["vocab"].as_object_mut().expect("a vocabulary");
     let size = vocabulary.len();
     vocabulary.insert("龘".into(), size.into());
-    place.write("model/tokenizer.json", &tokenizer.to_string());
+    place.write("model/tokenizer.json", tokenizer.to_string());
     place.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃\n1,快\n");
     place.ok(&of("plan"));
     place.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃龘\n1,快\n");
@@ -113,7 +113,7 @@ fn what_only_tokens_show_is_said_before_training() {
         assert!(error.contains(&format!("token id {size}, but the model's vocabulary has {size}")), "{error}");
     }
 
-    place.write("model/tokenizer.json", &json.replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#));
+    place.write("model/tokenizer.json", json.replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#));
     place.write("model/tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
     let output = place.taper(&of("run"));
     let error = String::from_utf8_lossy(&output.stderr);
@@ -227,10 +227,16 @@ fn rows_without_a_text_get_no_label() {
     for (name, want) in [
         (
             "miss.jsonl",
-            "line 2: no field `review`, which --text-column names; fields found: reveiw, id; did you mean `reveiw`?",
+            "line 2: no field `review`, which the run's spec (--text-column overrides it) names; fields found: reveiw, id; did you mean `reveiw`?",
         ),
-        ("none.json", "the first object has no field `review`, which --text-column names; columns found: a"),
-        ("misses.json", "line 2: no field `review`, which --text-column names; fields found: text"),
+        (
+            "none.json",
+            "the first object has no field `review`, which the run's spec (--text-column overrides it) names; columns found: a",
+        ),
+        (
+            "misses.json",
+            "line 2: no field `review`, which the run's spec (--text-column overrides it) names; fields found: text",
+        ),
     ] {
         let output = place.taper(&["predict", "small", "--file", name]);
         let error = String::from_utf8_lossy(&output.stderr);
@@ -250,7 +256,7 @@ fn what_predict_cannot_read_it_says_in_its_own_terms() {
         (&["--file", "."], "error: .: it is a folder; expected a file"),
         (
             &["--file", "x.csv"],
-            "error: x.csv: no column `review`, which --text-column names; columns found: a;review; the fields seem",
+            "error: x.csv: no column `review`, which the run's spec (--text-column overrides it) names; columns found: a;review; the fields seem",
         ),
         (
             &["--file", "x.dat"],
@@ -296,7 +302,7 @@ fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
     };
     let test: Vec<&str> = order["test"].as_array().expect("rows").iter().map(line).collect();
     assert_eq!(test.len(), 8);
-    place.write("test.csv", &format!("label,review\n{}\n", test.join("\n")));
+    place.write("test.csv", format!("label,review\n{}\n", test.join("\n")));
     let stored: serde_json::Value = serde_json::from_str(&place.ok(&["show", "small", "--json"])).expect("JSON");
     let evals = stored["evaluations"].as_array().unwrap_or_else(|| panic!("{stored:#}"));
     let last = &evals.iter().rfind(|eval| eval["split"] == "test").expect("an evaluation")["metrics"];
@@ -335,15 +341,15 @@ fn eval_warns_of_rows_that_the_run_was_trained_on() {
     let of_all = format!("warning: {} of the {all} rows (lines ", all - held_out.len());
     let said = warned("rows.csv", &[]);
     assert!(said.contains(&of_all) && said.contains("have a text that the run was trained on"), "{said}");
-    place.write("test.csv", &format!("label,review\n{}\n", held_out.join("\n")));
+    place.write("test.csv", format!("label,review\n{}\n", held_out.join("\n")));
     assert!(!warned("test.csv", &[]).contains("trained on"));
     // The same text in another column is the same text.
     let (label, review) = lines[1 + train].split_once(',').expect("two fields");
-    place.write("one.csv", &format!("text,label\n{review},{label}\n没有见过,{label}\n"));
+    place.write("one.csv", format!("text,label\n{review},{label}\n没有见过,{label}\n"));
     let said = warned("one.csv", &["--text-column", "text"]);
     assert!(said.contains("warning: 1 of the 2 rows (line 2) has a text that the run was trained on"), "{said}");
     // Where the data is not what the run was trained on, nothing is known.
-    place.write("rows.csv", &format!("{rows}1,新的\n"));
+    place.write("rows.csv", format!("{rows}1,新的\n"));
     assert!(!warned("one.csv", &["--text-column", "text"]).contains("trained on"));
 }
 
@@ -381,10 +387,60 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
 }
 
 #[test]
+fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
+    let place = trained();
+    place.write("other.csv", "text,stars\n好,1\n");
+    for (arguments, want) in [
+        (
+            &["eval", "small", "--file", "other.csv"][..],
+            "no column `review`, which the run's spec (--text-column overrides it) names",
+        ),
+        (
+            &["eval", "small", "--file", "other.csv", "--text-column", "texts"],
+            "no column `texts`, which --text-column names",
+        ),
+        (
+            &["eval", "small", "--file", "other.csv", "--text-column", "text"],
+            "no column `label`, which the run's spec (--label-column overrides it) names",
+        ),
+        (
+            &["eval", "small", "--file", "other.csv", "--text-column", "text", "--label-column", "star"],
+            "no column `star`, which --label-column names",
+        ),
+        (
+            &["predict", "small", "--file", "other.csv", "--text-column", "texts"],
+            "no column `texts`, which --text-column names",
+        ),
+    ] {
+        let output = place.taper(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && error.contains(want), "{arguments:?}: {error}");
+    }
+}
+
+/// What came through a pipe is spent: the note names no file that there is not.
+#[test]
+fn labelled_rows_on_standard_input_are_told_of_without_a_file() {
+    let place = trained();
+    let said = |input: &str, arguments: &[&str]| {
+        let output = place.fed(arguments, input);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let predict = ["predict", "small", "--file", "-"];
+    let note = said("review,label\n好吃,1\n难吃,0\n", &predict);
+    assert!(note.starts_with("note: the input has a column `label`: `taper eval "), "{note}");
+    assert!(note.contains("--file FILE`, on a file of these rows, says how many are right"), "{note}");
+    assert_eq!(said("review\n好吃\n", &predict), "", "there are no labels");
+    let quiet = said("review,label\n好吃,1\n", &["predict", "small", "--file", "-", "--quiet"]);
+    assert_eq!(quiet, "");
+}
+
+#[test]
 fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
     let place = trained();
     let rows: String = (0..10).map(|i| format!("{}{i}\tx\n", if i == 1 || i == 5 { "\"好" } else { "慢" })).collect();
-    place.write("q.tsv", &format!("review\tid\n{rows}"));
+    place.write("q.tsv", format!("review\tid\n{rows}"));
     let output = place.taper(&["predict", "small", "--file", "q.tsv"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("warning: a quoted field (line 3) spans") && said.contains("write --quoting none"), "{said}");
@@ -399,8 +455,8 @@ fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
     let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
     let size = vocab.lines().count();
     fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
-    place.write("model/vocab.txt", &format!("{vocab}龘\n"));
-    place.write("wider.toml", &SPEC.replace("\"small\"", "\"wider\"").replace("scratch:tiny", "path:model"));
+    place.write("model/vocab.txt", format!("{vocab}龘\n"));
+    place.write("wider.toml", SPEC.replace("\"small\"", "\"wider\"").replace("scratch:tiny", "path:model"));
     let output = place.taper(&["run", "wider.toml"]);
     let error = String::from_utf8_lossy(&output.stderr);
     let sizes = format!("the tokenizer has {} token ids, but the model's vocabulary has {size}", size + 1);
@@ -439,10 +495,10 @@ fn tokens_that_do_not_fit_the_texts_are_warned_about() {
         let rows: String = (0..10).map(|i| format!("1,味道很好 第{i}次点\n0,难吃 {i}小时 差评\n")).collect();
         format!("label,review\n{rows}{}", format!("1,{odd}\n").repeat(n))
     };
-    place.write("plain.csv", &rows("很好", 1));
+    place.write("plain.csv", rows("很好", 1));
     assert_eq!(warnings("plan", "plain.csv").matches("tokens").count(), 0);
-    place.write("unknown.csv", &rows("龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘", 2));
-    place.write("nothing.csv", &rows("\u{fffd}\u{e000}", 2));
+    place.write("unknown.csv", rows("龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘", 2));
+    place.write("nothing.csv", rows("\u{fffd}\u{e000}", 2));
     for command in ["plan", "run"] {
         let said = warnings(command, "unknown.csv");
         assert!(said.contains("of the tokens are [UNK]: ") && said.contains("of 22 rows"), "{said}");
@@ -452,17 +508,17 @@ fn tokens_that_do_not_fit_the_texts_are_warned_about() {
     }
     // Far behind, unknown words are found by who looks at all rows; a row of nothing is found by everybody.
     let many = |odd: &str| format!("{}{}", rows("很好", 3000), format!("0,{odd}\n").repeat(2000));
-    place.write("late.csv", &many("龘龘龘龘"));
+    place.write("late.csv", many("龘龘龘龘"));
     assert!(warnings("plan", "late.csv").contains("of 5,020 rows have words that the vocabulary lacks"));
     assert!(!warnings("run", "late.csv").contains("[UNK]"));
-    place.write("early.csv", &format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
+    place.write("early.csv", format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
     assert!(warnings("run", "early.csv").contains("[UNK]: 500 of the first 2,000 rows"));
 
     // A vocabulary that was cut short.
     let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
     let (all, some) = (vocab.lines().count(), vocab.lines().count() / 2);
     fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
-    place.write("model/vocab.txt", &vocab.lines().take(some).map(|line| format!("{line}\n")).collect::<String>());
+    place.write("model/vocab.txt", vocab.lines().take(some).map(|line| format!("{line}\n")).collect::<String>());
     let said = warnings("plan", "plain.csv");
     assert!(said.contains(&format!("the tokenizer has {some} token ids and the model's vocabulary {all}")), "{said}");
 }

@@ -14,7 +14,7 @@ use taper::{
     event::{Split, When},
     metrics::Metric,
     report::{ReportInput, render, render_with_fonts},
-    store::RunState,
+    store::{EvalRecord, RunState},
 };
 
 /// Every file of a report by name, drawn without a font of the machine.
@@ -150,6 +150,31 @@ fn a_pruned_run_is_no_failure() {
     assert!(text(&files, "runs.csv").contains(",pruned,,\"8th of 9 at step 75, where 3 go on\",false,"));
     // Its curve ends with a cross, as it did when the run was only interrupted.
     assert!(text(&files, "loss.svg") == text(&files_of(&sweep()), "loss.svg"));
+}
+
+/// What a run that was pruned, or is under way, was measured to have on the dev split is shown, and marked as no final figure.
+#[test]
+fn what_was_measured_on_the_way_is_shown_and_marked() {
+    let mut input = report_fixtures::dev_split();
+    let done = input.runs.iter().filter(|run| run.run.final_metrics.is_some()).count();
+    let run = &mut input.runs[0];
+    run.evals.retain(|eval| eval.when != When::After);
+    (run.run.state, run.run.final_metrics) = (RunState::Pruned, None);
+    let metric = Metric::Accuracy;
+    let dev = |eval: &&EvalRecord| eval.split == Split::Dev && eval.when == When::During;
+    let value = |eval: &EvalRecord| eval.metrics.get(metric);
+    let best = run.evals.iter().filter(dev).reduce(|best, next| if value(next) > value(best) { next } else { best });
+    let best = best.expect("an evaluation").clone();
+    let (share, step) = (format!("{:.1}%", value(&best) * 100.0), best.step);
+    let md = String::from_utf8(files_of(&input)["report.md"].clone()).unwrap();
+    assert!(md.contains(&format!("| {share} (at step {step}, not final) |")), "{share} {step}: {md}");
+    assert_eq!(md.matches(", not final)").count(), input.runs.len() - done + 1, "only of runs without a result: {md}");
+    let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
+    assert!(html.contains(&format!("{share}<small>at step {step}, not final</small>")), "{share} {step}");
+    // Of one that was not evaluated there is nothing to show.
+    input.runs[0].evals.clear();
+    let md = String::from_utf8(files_of(&input)["report.md"].clone()).unwrap();
+    assert!(!md.contains(&format!("(at step {step}, not final)")), "{md}");
 }
 
 #[test]

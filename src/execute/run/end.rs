@@ -174,6 +174,7 @@ impl Command<'_, '_> {
                 (Some(RunState::Completed), ..) => &mut self.tally.already_done,
                 (Some(RunState::Pruned), ..) => &mut self.tally.pruned,
                 (None | Some(RunState::Pending), true, _) => &mut self.tally.not_started,
+                (Some(RunState::Waiting), true, _) => &mut self.tally.waiting,
                 (_, true, _) => &mut self.tally.stopped,
                 (_, _, true) => &mut self.tally.beyond_budget,
                 _ => &mut self.tally.held,

@@ -111,7 +111,7 @@ note: the head is new
 step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 0.5s
 checkpoint at step 2
 step 2  epoch 1  test accuracy 75.0%  macro-F1 42.9%  loss 0.6250
-lr=1e-5: failed (out of memory) after step 2: no room
+lr=1e-5: failed (oom) after step 2: no room
 ";
     assert_eq!(text, want);
 }
@@ -120,7 +120,7 @@ lr=1e-5: failed (out of memory) after step 2: no room
 fn quiet_says_only_what_needs_attention() {
     let paper = Paper::default();
     let text = shown(Progress::lines(paper.clone(), true, true), &paper);
-    let failure = "lr=1e-5: failed (out of memory) after step 2: no room";
+    let failure = "lr=1e-5: failed (oom) after step 2: no room";
     assert_eq!(text, format!("\x1b[33mnote: the head is new\x1b[0m\n\x1b[1;31m{failure}\x1b[0m\n"));
 }
 
@@ -137,7 +137,7 @@ fn bars_and_the_lines_above_them() {
         "test 75.0%  200 tok/s  eta 1.0s",
         "step 2/3  epoch 1",
         "note: the head is new",
-        "failed (out of memory)",
+        "failed (oom)",
     ] {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
@@ -194,12 +194,12 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
     let shown = || {
         let lines: Vec<String> = terminal.contents().lines().map(|line| line.trim_end().to_string()).collect();
         // What is measured by the clock is not compared.
-        lines.iter().map(|line| line.split("  elapsed").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+        lines.iter().map(|line| line.split("  trained").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
     };
     let want = "\
 [1/4] lr=1e-5: note: the head is new
 
-LR    STATE                      STEP  AVG LOSS  TEST ACC  ELAPSED   LEFT
+LR    STATE                      STEP  AVG LOSS  TEST ACC  TRAINED   LEFT
 2e-5  running    ━━━━━━╸───       2/3    0.7375     75.0%     1.0s   1.0s
 1e-5  running    ━━━━━━╸───       2/3    0.7375         –     1.0s   0.5s
 4e-5  completed  ──────────       0/3         –         –        –      –
@@ -216,11 +216,11 @@ leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3
     finished(2, &mut progress, Outcome::Pruned { reason: "13th of 27 at step 2".into() });
     let above = "\
 [1/4] lr=1e-5: note: the head is new
-[1/4] lr=1e-5: failed (out of memory) after step 2: no room for a tensor of 3
-  GiB, which the optimiser asks for beside the weights and gradients";
+[1/4] lr=1e-5: failed (oom) after step 2: no room for a tensor of 3 GiB, which
+  the optimiser asks for beside the weights and gradients";
     let table = "
 
-LR    STATE                      STEP  AVG LOSS  TEST ACC  ELAPSED   LEFT
+LR    STATE                      STEP  AVG LOSS  TEST ACC  TRAINED   LEFT
 4e-5  completed  ──────────       0/3         –         –        –      –
 1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
 3e-5  pending    ──────────       0/3         –         –        –      –
@@ -228,4 +228,24 @@ LR    STATE                      STEP  AVG LOSS  TEST ACC  ELAPSED   LEFT
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();
     assert_eq!(shown(), format!("{above}\nin 2 runs: note: the head is new"));
+}
+
+/// What is stopped at once leaves no table or bar that would say `running` for good.
+#[test]
+fn what_ends_at_once_takes_what_is_shown_away() {
+    for all in [1, 2] {
+        let terminal = InMemoryTerm::new(12, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
+        let run = RunInfo { position: (1, all), ..RunInfo::single("k1", "lr=1e-5") };
+        for event in &events()[..4] {
+            progress.on(&run, event).unwrap();
+        }
+        assert!(terminal.contents().contains("/3"), "{}", terminal.contents());
+        progress.above().end("stopped at once");
+        // Another thread may still tell of steps.
+        progress.on(&run, &eval(When::During, 2, Split::Test, 3)).unwrap();
+        let left = terminal.contents();
+        assert!(!left.contains("/3") && !left.contains("running"), "{left}");
+    }
 }

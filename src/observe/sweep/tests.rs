@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{FailureKind, Outcome, Split, When},
-    observe::PlannedInfo,
+    observe::{PlannedInfo, lines::View},
     plan::{Budget, Keep, Metric},
     store::{
         RunState,
@@ -67,11 +67,10 @@ fn tell(sweep: &mut Sweep, i: usize, now_s: f64, events: &[Event]) -> Vec<String
     events.iter().flat_map(|event| sweep.tell(&run(i), event, now_s)).map(|line| line.text).collect()
 }
 
-/// Rows as (values, standing, steps, figure).
-fn rows(board: &Board) -> Vec<(String, Standing, u64, String)> {
-    let row = |row: &crate::observe::Row| {
-        (row.values.join(" "), row.standing, row.step, row.figure.clone().unwrap_or_default())
-    };
+/// Rows as (values, state, steps, figure).
+fn rows(board: &Board) -> Vec<(String, RunState, u64, String)> {
+    let row =
+        |row: &crate::observe::Row| (row.values.join(" "), row.state, row.step, row.figure.clone().unwrap_or_default());
     board.rows.iter().map(row).collect()
 }
 
@@ -81,7 +80,7 @@ fn the_whole_is_counted() {
     let states = [RunState::Completed, RunState::Failed, RunState::Pruned];
     let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2));
-    assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left");
+    assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left  trained 4.0s");
     // Of three seeds each, two trials: one of them pruned.
     let mut sweep = Sweep::default();
     let seed = |i: usize| PlannedInfo {
@@ -112,12 +111,12 @@ fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() 
     tell(&mut sweep, 5, 1.0, &[failed()]);
     let board = sweep.board(2.0);
     let want = [
-        ("3e-5".to_string(), Standing::Waiting, 4, "100.0%".to_string()),
-        ("4e-5".into(), Standing::Running, 4, "75.0%".into()),
-        ("2e-5".into(), Standing::Waiting, 4, "50.0%".into()),
-        ("1e-5".into(), Standing::Waiting, 4, "25.0%".into()),
-        ("5e-5".into(), Standing::Failed, 0, String::new()),
-        ("6e-5".into(), Standing::Pending, 0, String::new()),
+        ("3e-5".to_string(), RunState::Waiting, 4, "100.0%".to_string()),
+        ("4e-5".into(), RunState::Running, 4, "75.0%".into()),
+        ("2e-5".into(), RunState::Waiting, 4, "50.0%".into()),
+        ("1e-5".into(), RunState::Waiting, 4, "25.0%".into()),
+        ("5e-5".into(), RunState::Failed, 0, String::new()),
+        ("6e-5".into(), RunState::Pending, 0, String::new()),
     ];
     assert_eq!(rows(&board), want);
     assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
@@ -172,7 +171,7 @@ fn seeds_are_one_row_with_the_mean_of_their_figures() {
     let board = sweep.board(1.0);
     let row = &board.rows[0];
     assert_eq!((row.seeds, row.step, row.total, row.figure.as_deref()), ((1, 2), 14, 20, Some("87.5%")));
-    assert_eq!((row.standing, row.loss), (Standing::Running, Some(0.25)), "the loss of the one at work");
+    assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the one at work");
     assert_eq!(
         board.best.as_deref(),
         Some("leads now: lr=1e-5  dev accuracy 87.5% at steps 4–10 of 10 (mean of 2 seeds)")
@@ -188,19 +187,19 @@ fn runs_may_come_mixed_wait_and_begin_again() {
     tell(&mut sweep, 1, 1.0, &[step(2, 1.0), finished(Outcome::Paused { step: 2 })]);
     tell(&mut sweep, 2, 1.0, &[failed()]);
     let board = sweep.board(1.0);
-    let state = |board: &Board| board.rows.iter().map(|row| (row.standing, row.step)).collect::<Vec<_>>();
-    assert_eq!(state(&board), [(Standing::Waiting, 2), (Standing::Failed, 1)]);
+    let state = |board: &Board| board.rows.iter().map(|row| (row.state, row.step)).collect::<Vec<_>>();
+    assert_eq!(state(&board), [(RunState::Waiting, 2), (RunState::Failed, 1)]);
     assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left, 1 waiting"), "{}", board.summary);
     // Another attempt takes the failure back, and a run goes on.
     tell(&mut sweep, 1, 2.0, &[begun(4, Some(2))]);
     tell(&mut sweep, 2, 2.0, &[started()]);
     let board = sweep.board(2.0);
-    assert_eq!(state(&board), [(Standing::Running, 2), (Standing::Running, 0)]);
+    assert_eq!(state(&board), [(RunState::Running, 2), (RunState::Running, 0)]);
     assert!(board.summary.starts_with("0 of 12 runs done, 12 left"), "{}", board.summary);
-    // One that the command itself begins again is to come, and is not called stopped.
+    // One that the command itself begins again is to come, and is not called interrupted.
     let lines = sweep.tell(&run(1), &finished(Outcome::Retried), 3.0);
     assert_eq!(lines[0].text, "[1/12] lr=1e-5: failed after step 2; retrying now from step 2");
-    assert_eq!(state(&sweep.board(3.0)), [(Standing::Running, 0), (Standing::Pending, 2)]);
+    assert_eq!(state(&sweep.board(3.0)), [(RunState::Running, 0), (RunState::Pending, 2)]);
 }
 
 #[test]
@@ -223,7 +222,7 @@ fn a_line_for_each_event_worth_one() {
         "[3/12] lr=3e-5: note: the head is new, from seed 1",
         "[3/12] lr=3e-5 (k3): 10 steps, 9 parameters",
         "[3/12] lr=3e-5: step 1  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
-        "[3/12] lr=3e-5: waits at step 1 for the runs it is compared with",
+        "[3/12] lr=3e-5: waiting at step 1 for the runs it is compared with",
         "[3/12] lr=3e-5: after training  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "[3/12] lr=3e-5: after training  test accuracy 50.0%  macro-F1 33.3%  loss 0.6250",
         "[3/12] lr=3e-5: completed, 1 steps in 0.5s, test accuracy 50.0%",
@@ -298,7 +297,7 @@ fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
     let runs = [
         with(1, RunState::Completed, 10, done),
         with(2, RunState::Interrupted, 4, events(2, Outcome::Interrupted)),
-        with(3, RunState::Interrupted, 4, events(1, Outcome::Paused { step: 4 })),
+        with(3, RunState::Waiting, 4, events(1, Outcome::Paused { step: 4 })),
         with(4, RunState::Failed, 0, events(4, Outcome::Failed { kind: FailureKind::Oom, message: "no room".into() })),
         planned(5, RunState::Pending),
     ];
@@ -306,23 +305,67 @@ fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
     sweep.planned(&plan(&runs, 0));
     let board = sweep.board(0.0);
     let want = [
-        ("1e-5".to_string(), Standing::Completed, 10, "75.0%".to_string()),
-        ("3e-5".into(), Standing::Waiting, 4, "25.0%".into()),
-        ("4e-5".into(), Standing::Failed, 0, "100.0%".into()),
-        // It is to be resumed.
-        ("2e-5".into(), Standing::Pending, 4, "50.0%".into()),
-        ("5e-5".into(), Standing::Pending, 0, String::new()),
+        ("1e-5".to_string(), RunState::Completed, 10, "75.0%".to_string()),
+        ("2e-5".into(), RunState::Interrupted, 4, "50.0%".into()),
+        ("3e-5".into(), RunState::Waiting, 4, "25.0%".into()),
+        ("4e-5".into(), RunState::Failed, 0, "100.0%".into()),
+        ("5e-5".into(), RunState::Pending, 0, String::new()),
     ];
     assert_eq!(rows(&board), want);
     assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
-    assert_eq!((board.rows[2].reason.as_deref(), board.rows[0].loss), (Some("no room"), Some(0.25)));
+    assert_eq!((board.rows[3].reason.as_deref(), board.rows[0].loss), (Some("no room"), Some(0.25)));
     assert_eq!(sweep.left_s(0.0), None, "what was done before tells nothing of the pace here");
     // A plan that is extended says nothing again of what the listener was told.
     tell(&mut sweep, 2, 1.0, &[begun(4, Some(4)), step(5, 0.5), eval(When::During, 5, Split::Dev, 4)]);
     sweep.planned(&plan(&runs.clone().map(|run| PlannedInfo { past: Vec::new(), ..run }), 0));
     let board = sweep.board(1.0);
-    assert_eq!(rows(&board)[0], ("2e-5".into(), Standing::Running, 5, "100.0%".into()));
+    assert_eq!(rows(&board)[0], ("2e-5".into(), RunState::Running, 5, "100.0%".into()));
     assert_eq!(board.best.as_deref(), Some("leads now: lr=2e-5  dev accuracy 100.0% at step 5 of 10"));
+}
+
+#[test]
+fn what_a_run_keeps_decides_what_its_figures_are_called() {
+    for (keep, metric, heading) in [
+        (Keep::Best, Metric::Accuracy, "best dev acc"),
+        (Keep::Last, Metric::Accuracy, "dev acc"),
+        (Keep::Best, Metric::Loss, "best dev loss"),
+        (Keep::All, Metric::Loss, "dev loss"),
+    ] {
+        let mut sweep = Sweep::default();
+        sweep.planned(&plan(&[1, 2].map(|i| PlannedInfo { keep, metric, ..planned(i, RunState::Pending) }), 0));
+        tell(&mut sweep, 1, 1.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 3)]);
+        assert_eq!(sweep.board(2.0).figure, heading, "{keep:?} {metric:?}");
+        // The bar of a single run says the same.
+        let mut view = View::keeping(keep, metric);
+        [started(), eval(When::During, 4, Split::Dev, 3), eval(When::During, 5, Split::Dev, 2)]
+            .iter()
+            .for_each(|event| drop(view.tell(&run(1), event)));
+        let shown = if keep == Keep::Best { "best dev 75.0%" } else { "dev 50.0%" };
+        if metric == Metric::Accuracy {
+            assert_eq!(view.parts()[1], shown, "{keep:?}");
+        }
+    }
+}
+
+/// Times of a row and of the whole are of all commands; that of this command is called so, and who watches has none.
+#[test]
+fn seconds_of_training_count_earlier_commands_and_those_of_this_one_are_told_apart() {
+    let runs = [
+        PlannedInfo { trained_s: 40.0, step: 4, ..planned(1, RunState::Interrupted) },
+        PlannedInfo { trained_s: 20.0, ..planned(2, RunState::Completed) },
+        planned(3, RunState::Pending),
+    ];
+    let mut sweep = Sweep::default();
+    sweep.planned(&plan(&runs, 0));
+    tell(&mut sweep, 3, 1.0, &[started()]);
+    let board = sweep.board(6.0);
+    assert!(board.summary.ends_with("  trained 1m00s  this command 5.0s"), "{}", board.summary);
+    let trained: Vec<Option<f64>> = board.rows.iter().map(|row| row.trained_s).collect();
+    assert_eq!(trained.iter().flatten().sum::<f64>(), 60.0, "{trained:?}");
+    let mut watched = Sweep::default();
+    watched.planned(&plan(&runs, 0));
+    watched.found(0.0, 6.0, 0);
+    assert!(watched.board(6.0).summary.ends_with("  trained 1m00s"), "{}", watched.board(6.0).summary);
 }
 
 /// Best is what is completed: what is at work, or kept as it was last, may still get worse.
@@ -463,7 +506,7 @@ fn what_is_told_before_the_first_run_has_ended_is_marked() {
     let mut sweep = Sweep::default();
     tell(&mut sweep, 1, 0.0, &[started()]);
     tell(&mut sweep, 1, 3.0, &(1..=5).map(|i| step(i, 0.5)).collect::<Vec<_>>());
-    assert!(sweep.summary(3.0).contains("  elapsed 3.0s  eta ~"), "{}", sweep.summary(3.0));
+    assert!(sweep.summary(3.0).contains("  this command 3.0s  eta ~"), "{}", sweep.summary(3.0));
 }
 
 #[test]

@@ -118,9 +118,9 @@ fn a_rule_that_stops_almost_all_is_told() {
         spec.train.eval_steps = 20;
     });
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(
-        found[0].contains("there are 2 rungs before the end (step 20 and 40 of 81): set train.eval_steps = 3 or less")
-    );
+    assert!(found[0].contains(
+        "rungs 1 and 2 are at step 20 of 81 and rung 3 is at step 40 of 81: set train.eval_steps = 3 or less"
+    ));
 }
 
 #[test]
@@ -178,6 +178,24 @@ fn optimizer_settings_that_nobody_trains_with_are_told() {
     assert_eq!(of(delta(Metric::Loss)), [""; 0]);
     for (eps, decay) in [(1e-12, 0.0), (1e-3, 0.1), (0.1, 1.0)] {
         assert_eq!(of(|spec| (spec.train.eps, spec.train.weight_decay) = (eps, decay)), [""; 0]);
+    }
+}
+
+#[test]
+fn rates_and_norms_that_change_nothing_are_told() {
+    for (lr, norm, said) in [
+        (1e-13, 0.0, "train.lr = 1e-13 changes no weight in float32, or hardly one; usual are 1e-5 to 1e-3"),
+        (9.9e-13, 0.0, "train.lr = 9.9e-13 changes no weight"),
+        (1e-5, 1e-9, "train.max_grad_norm = 1e-9 scales every gradient to next to nothing"),
+        (1e-5, 9.9e-9, "train.max_grad_norm = 9.9e-9 scales"),
+    ] {
+        let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));
+        assert!(found.len() == 1 && found[0].starts_with(said), "{lr} {norm}: {found:?}");
+    }
+    // At the limits, and without clipping, there is nothing to say.
+    for (lr, norm) in [(1e-12, 0.0), (1e-5, 1e-8), (1e-5, 0.0), (1e-5, 1.0)] {
+        let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));
+        assert_eq!(found, [""; 0], "{lr} {norm}");
     }
 }
 

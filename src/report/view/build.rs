@@ -5,6 +5,7 @@ use super::{
     warnings::warnings,
 };
 use crate::{
+    event::Split,
     metrics::{ClassMetrics, Metric, Metrics},
     report::{
         ReportError,
@@ -14,7 +15,8 @@ use crate::{
         input::{ReportInput, RunInput, Settings, split_name},
         leaderboard::{Mean, interval_notes},
         pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
-        tables::{FILES, confidence, failure_name, label_name, mistakes_of, state_name},
+        tables::{FILES, confidence, label_name, mistakes_of},
+        trials::kept_at,
     },
     stats::Interval,
     store::{ProbeRecord, RunState},
@@ -108,21 +110,12 @@ pub(super) fn capital(word: &str) -> String {
 }
 
 fn states(runs: &[RunInput]) -> String {
+    // An experiment is stored with its runs: where there are none, they were removed.
     if runs.is_empty() {
-        return "no runs yet".into();
+        return "no runs: they were removed".into();
     }
-    let order = [
-        RunState::Completed,
-        RunState::Failed,
-        RunState::Pruned,
-        RunState::Interrupted,
-        RunState::Running,
-        RunState::Pending,
-    ];
-    let of = |state| runs.iter().filter(|r| r.run.state == state).count();
-    let parts: Vec<String> =
-        order.into_iter().filter(|&s| of(s) > 0).map(|s| format!("{} {}", of(s), state_name(s))).collect();
-    format!("{}: {}", format::plural(runs.len(), "run"), parts.join(", "))
+    let counts = RunState::counted(runs.iter().map(|r| r.run.state));
+    format!("{}: {counts}", format::plural(runs.len(), "run"))
 }
 
 fn last_finish(runs: &[RunInput]) -> Option<String> {
@@ -204,24 +197,33 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let metrics = record.final_metrics.as_ref();
     let share = |f: fn(&Metrics) -> f64| metrics.map_or(format::NOTHING.into(), |m| format::percent(f(m)));
     let metric = analysis.judge.metric;
-    let chosen = analysis.scores[i].map_or(format::NOTHING.into(), |judged| metric.text(metric.value(judged.score)));
-    let state = match record.failure {
-        Some(kind) if record.state == RunState::Failed => format!("failed ({})", failure_name(kind)),
-        _ => state_name(record.state).to_string(),
+    // What was measured on the way, of a run that has not come to its end: no final figure, and marked as that.
+    let on_the_way = |split| {
+        let eval = kept_at(&record.config, &run.evals, split, metric).filter(|_| metrics.is_none())?;
+        Some((&eval.metrics, format!("at step {}, not final", format::count(eval.step))))
     };
+    let chosen = analysis.scores[i].map(|judged| (metric.text(metric.value(judged.score)), String::new()));
+    let chosen = chosen.or_else(|| on_the_way(analysis.judge.split).map(|(m, at)| (metric.text(m.get(metric)), at)));
+    let (chosen, chosen_at) = chosen.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
+    let accuracy =
+        metrics.map(|m| (format::percent(m.get(Metric::Accuracy)), format::percent_range(with_interval(m).1)));
+    let on_dev = || on_the_way(Split::Dev).filter(|_| run.measured_on() == Split::Dev);
+    let accuracy = accuracy.or_else(|| on_dev().map(|(m, at)| (format::percent(m.get(Metric::Accuracy)), at)));
+    let (accuracy, interval) = accuracy.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     RunRow {
         name: record.name.clone(),
         key: format::short(&record.key).to_string(),
         best: analysis.best() == Some(i) && analysis.ranked.len() > 1,
-        state,
-        state_class: state_name(record.state),
+        state: record.state_text(),
+        state_class: record.state.word(),
         steps: match record.steps == record.total_steps {
             true => format::count(record.steps),
             false => format!("{} of {}", format::count(record.steps), format::count(record.total_steps)),
         },
-        accuracy: share(|m| m.get(Metric::Accuracy)),
-        interval: metrics.map_or(String::new(), |m| format::percent_range(with_interval(m).1)),
+        accuracy,
+        interval,
         chosen,
+        chosen_at,
         macro_f1: share(|m| m.get(Metric::MacroF1)),
         loss: match (metrics, record.last_loss) {
             (Some(m), _) => format::loss(m.get(Metric::Loss)),
@@ -242,10 +244,10 @@ fn message(run: &RunInput) -> Option<String> {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
         RunState::Interrupted => Some(match run.run.checkpoint_step {
-            Some(step) => format!("stopped; “taper run” resumes it from step {step}"),
-            None => "stopped; “taper run” starts it again".into(),
+            Some(step) => format!("“taper run” resumes it from step {step}"),
+            None => "“taper run” starts it again".into(),
         }),
-        RunState::Completed | RunState::Pruned | RunState::Pending | RunState::Running => None,
+        RunState::Completed | RunState::Pruned | RunState::Pending | RunState::Running | RunState::Waiting => None,
     }
 }
 

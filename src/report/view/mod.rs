@@ -100,7 +100,7 @@ pub struct Headline {
     pub before: Option<String>,
     /// Accuracy of always giving the most common label.
     pub baseline: String,
-    /// Of which rows it is the commonest.
+    /// What that label is, in a few words.
     pub baseline_of: &'static str,
     /// That label.
     pub baseline_label: String,
@@ -134,10 +134,12 @@ pub struct RunRow {
     pub steps: String,
     /// Final accuracy.
     pub accuracy: String,
-    /// Its 95% interval.
+    /// Its 95% interval; of a run without a final evaluation, the step that the accuracy is of.
     pub interval: String,
     /// The figure that chose.
     pub chosen: String,
+    /// Of a run without a final evaluation, the step that the figure is of.
+    pub chosen_at: String,
     /// Final macro-F1.
     pub macro_f1: String,
     /// Final loss.

@@ -324,3 +324,26 @@ fn evaluations_on_a_split_and_the_seconds_are_of_the_runs_asked_for() {
     assert_eq!(store.training_seconds(["none", "k"]).unwrap(), [("k".to_string(), seconds)].into());
     assert!(store.evals_on([], Split::Dev).unwrap().is_empty());
 }
+
+#[test]
+fn a_state_has_one_word_in_views_and_in_json_and_several_are_shown_as_one() {
+    use RunState::*;
+    for state in RunState::ALL {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.word(), "{state:?}");
+    }
+    for kind in [FailureKind::Error, FailureKind::Oom, FailureKind::Diverged, FailureKind::Crashed] {
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.word(), "{kind:?}");
+    }
+    for (states, shown) in [
+        (&[Completed, Completed][..], Completed),
+        (&[Completed, Running, Failed], Running),
+        (&[Pruned, Failed, Completed], Failed),
+        (&[Waiting, Interrupted, Pending], Waiting),
+        (&[Completed, Interrupted], Interrupted),
+        (&[Completed, Pending], Pending),
+    ] {
+        assert_eq!(RunState::of_several(states.iter().copied()), shown, "{states:?}");
+    }
+    let states = [Pending, Waiting, Completed, Waiting, Failed];
+    assert_eq!(RunState::counted(states.into_iter()), "1 completed, 1 failed, 2 waiting, 1 pending");
+}

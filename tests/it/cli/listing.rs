@@ -60,8 +60,174 @@ fn the_plan_estimates_for_as_many_runs_at_a_time_as_will_be_trained() {
         plan.contains("4 of 4 runs to do: about ") && plan.contains(" with 2 runs at a time, if nothing"),
         "{plan}"
     );
-    assert!(place.ok(&["plan", "small.toml"]).contains(" with one run at a time, if nothing else uses it; "));
+    assert!(place.ok(&["plan", "small.toml"]).contains(" with one run at a time, if nothing else uses it. "));
     let time = &place.json(&["plan", "small.toml", "-j", "2"])["time_s"];
     let (low, high) = (time["low"].as_f64().expect("seconds"), time["high"].as_f64().expect("seconds"));
     assert!(low > 0.0 && high > low, "{time}");
+}
+
+#[test]
+fn what_was_removed_is_told_in_lists_plans_and_reports() {
+    let place = swept();
+    let said = place.ok(&["plan", "small.toml"]);
+    assert!(said.trim_end().ends_with("nothing to do: 4 runs (4 completed)"), "{said}");
+    // An experiment is no run: what removes it is said.
+    for wanted in ["small", "small.toml"] {
+        let output = place.taper(&["rm", wanted, "--yes"]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(&format!("`taper rm --experiment {wanted}` removes it with its runs")), "{error}");
+    }
+    let unknown = text(&place.taper(&["rm", "smal", "--yes"]).stderr);
+    assert!(!unknown.contains("--experiment"), "{unknown}");
+    place.ok(&["report", "small"]);
+    let report = place.path("runs/reports/small");
+    fs::write(report.join("mine.svg"), "mine").expect("a file");
+    assert!(report.join("loss.svg").exists() && report.join("before-after.png").exists());
+    let keys: Vec<String> = place
+        .json(&["list"])
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| run["key"].as_str().expect("a key").into())
+        .collect();
+    let removed = place.ok(&["rm", &keys[0], &keys[1], "--yes"]);
+    assert!(removed.ends_with("\n`taper run` with a spec that has them trains them again\n"), "{removed}");
+    let list = place.ok(&["list", "small"]);
+    assert!(list.starts_with("small: 2 runs, 2 completed; best test accuracy"), "{list}");
+    assert!(place.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
+    assert!(place.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
+    place.ok(&["report", "small"]);
+    let page = |name: &str| fs::read_to_string(report.join(name)).expect("the report");
+    assert!(page("report.md").contains("2 runs: 2 completed"));
+    place.ok(&["rm", &keys[2], &keys[3], "--yes"]);
+    place.ok(&["report", "small"]);
+    assert!(page("report.md").contains("no runs: they were removed") && !page("report.html").contains("no runs yet"));
+    // The charts of what was removed are gone, and what no report wrote is not.
+    assert!(!report.join("loss.svg").exists() && !report.join("before-after.png").exists());
+    assert_eq!(page("mine.svg"), "mine");
+    let list = place.taper(&["list", "small"]);
+    assert_eq!(text(&list.stderr).trim(), "no runs: those of `small` were removed");
+}
+
+#[test]
+fn a_list_of_some_states_says_of_how_many_runs() {
+    let place = place("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-9]\n");
+    place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
+    for arguments in [&["list", "small", "--state", "completed"][..], &["list", "--state", "completed"]] {
+        let list = place.ok(arguments);
+        assert!(list.starts_with("small: 3 of 4 runs, 3 completed\n"), "{list}");
+    }
+    assert!(place.ok(&["list", "--state", "pending"]).starts_with("small: 1 of 4 runs, 1 pending\n"));
+    assert!(place.ok(&["list"]).starts_with("small: 4 runs, 3 completed, 1 pending; best"));
+    // The trial is named by all axes of the plan, also where only one of them has results.
+    let leaders = place.json(&["list", "small", "--leaderboard"]);
+    let names: Vec<&str> =
+        leaders.as_array().expect("trials").iter().map(|t| t["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["lr=1e-3", "lr=1e-9"]);
+    let said = place.ok(&["run", "small.toml", "--set", "sweep.max_runs=3"]);
+    assert!(said.contains("best: lr=1e-3\n"), "{said}");
+}
+
+#[test]
+fn a_trial_is_named_by_the_axes_of_the_plan_although_one_value_of_an_axis_has_not_begun() {
+    let place = place("[sweep]\n[sweep.axes]\ntrain.dropout = [0.0, 0.1]\ntrain.lr = [1e-3, 1e-9]\n");
+    let said = place.ok(&["run", "small.toml", "--set", "sweep.max_runs=2"]);
+    let best = said.lines().find(|line| line.starts_with("best: ")).expect("the best").to_string();
+    assert!(
+        best.starts_with("best: dropout=0 lr=") && said.contains("DROPOUT") || said.contains("dropout=0 lr="),
+        "{said}"
+    );
+    let list = place.ok(&["list", "small"]);
+    assert!(list.contains(&best["best: ".len()..]), "{list}");
+}
+
+#[test]
+fn a_warning_of_some_runs_says_of_how_many() {
+    let place = place("[sweep]\n[sweep.axes]\ntrain.weight_decay = [0.01, 2.0, 3.0]\ntrain.seed = [1, 2]\n");
+    for said in [place.ok(&["plan", "small.toml"]), text(&place.taper(&["run", "small.toml"]).stderr)] {
+        let of = |value: &str| {
+            said.lines().find(|line| line.contains(&format!("train.weight_decay = {value}"))).expect(&said)
+        };
+        assert!(of("2").ends_with(" (2 of 6 runs)") && of("3").ends_with(" (2 of 6 runs)"), "{said}");
+    }
+    let all = self::place("[sweep]\nseeds = [1, 2]\n").ok(&["plan", "small.toml", "--set", "train.weight_decay=2"]);
+    assert!(all.contains("train.weight_decay = 2 ") && !all.contains(" of 2 runs)"), "{all}");
+}
+
+#[test]
+fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
+    let sweep = |more: &str| {
+        place(&format!(
+            "[sweep]\nprune = \"asha\"\nreduction_factor = 2\nrungs = 2\n{more}[sweep.axes]\ntrain.lr = [1e-3, 1e-4, 1e-5, 1e-6]\n"
+        ))
+    };
+    let set = ["--set", "data.dev=0.2", "--set", "train.max_steps=16", "--set", "train.eval_steps=4"];
+    let plan = |place: &Sandbox, more: &[&str]| place.ok(&[&["plan", "small.toml"][..], &set, more].concat());
+    let one = sweep("");
+    let said = plan(&one, &[]);
+    assert!(
+        said.contains(
+            "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2 → 1 trials)"
+        ),
+        "{said}"
+    );
+    // Two rungs on one evaluation keep their numbers.
+    let late = one.ok(&[
+        "plan",
+        "small.toml",
+        "--set",
+        "data.dev=0.2",
+        "--set",
+        "train.max_steps=16",
+        "--set",
+        "train.eval_steps=8",
+    ]);
+    assert!(late.contains("at rungs 1 and 2 (step 8 of 16) the best 1 in 4 trials"), "{late}");
+    assert!(
+        late.contains("sweep.rungs = 2, but evaluations fall so that rungs 1 and 2 are at step 8 of 16: "),
+        "{late}"
+    );
+    let steps = one.ok(&[
+        "plan",
+        "small.toml",
+        "--set",
+        "data.dev=0.2",
+        "--set",
+        "train.eval_steps=4",
+        "--set",
+        "sweep.axes.train.max_steps=[16, 32]",
+    ]);
+    assert!(
+        steps.contains("rung 1 (step 4 of 16 or step 8 of 32) and rung 2 (step 8 of 16 or step 16 of 32)"),
+        "{steps}"
+    );
+    let json = one.json(&[
+        "plan",
+        "small.toml",
+        "--set",
+        "data.dev=0.2",
+        "--set",
+        "train.eval_steps=4",
+        "--set",
+        "sweep.axes.train.max_steps=[16, 32]",
+    ]);
+    assert_eq!(json["sweep"]["rungs"], Value::Null, "runs differ");
+    let of: Vec<&Value> = json["runs"].as_array().expect("runs").iter().map(|run| &run["rungs"]).collect();
+    assert!(of.contains(&&serde_json::json!([4, 8])) && of.contains(&&serde_json::json!([8, 16])), "{of:?}");
+    // A search that learns says when waiting ends.
+    let tpe = sweep("search = \"tpe\"\ntrials = 8\nbatch = 2\nstartup_trials = 3\n");
+    let said =
+        tpe.ok(&[&["plan", "small.toml"][..], &set, &["--set", "sweep.axes.train.lr={ log = [1e-5, 1e-3] }"]].concat());
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("search tpe: 8 trials; 3 known so far, the others are proposed 2 at a time from results"),
+        "{said}"
+    );
+    assert!(
+        said.contains("or a little more; a trial that is not promoted by the end of its batch is pruned for good"),
+        "{said}"
+    );
+    let grid = plan(&one, &[]);
+    assert!(!grid.contains("by the end of its batch"), "{grid}");
 }

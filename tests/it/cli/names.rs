@@ -80,7 +80,7 @@ fn two_spec_files_of_one_name_are_told_apart() {
         let plan = place.json(&["plan", spec]);
         assert_eq!(
             (&plan["orphaned"], &plan["runs"][0]["standing"]),
-            (&serde_json::json!([]), &"done".into()),
+            (&serde_json::json!([]), &"completed".into()),
             "{plan}"
         );
         assert_eq!(plan["warnings"][0]["kind"], "name");
@@ -91,7 +91,7 @@ fn two_spec_files_of_one_name_are_told_apart() {
     // Only the runs of one of them are removed, and that is said.
     let said = place.ok(&["rm", "--experiment", "small", "--yes"]);
     assert!(said.contains("removed 1 run") && said.contains("the runs of a/train.toml stay"), "{said}");
-    assert_eq!(place.json(&["plan", "a/train.toml"])["runs"][0]["standing"], "done");
+    assert_eq!(place.json(&["plan", "a/train.toml"])["runs"][0]["standing"], "completed");
     place.ok(&["rm", "--experiment", "a/train.toml", "--yes"]);
     assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 0);
     // A file that was moved, or given a name of its own, is in nobody's way.

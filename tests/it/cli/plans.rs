@@ -63,3 +63,18 @@ fn what_is_odd_about_a_sweep_stays_with_it() {
     place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
     assert!(!place.ok(&["list", "small"]).contains("warning: sweep.max_runs"));
 }
+
+/// What everybody runs first has nothing to be warned of.
+#[test]
+fn the_specs_that_taper_comes_with_have_no_warnings() {
+    let place = place("");
+    for name in ["quickstart.toml", "quickstart-search.toml"] {
+        let spec = format!("{}/experiments/{name}", env!("CARGO_MANIFEST_DIR"));
+        let plan = place.json(&["plan", &spec]);
+        let of_runs = plan["runs"].as_array().expect("runs").iter().map(|run| &run["warnings"]);
+        for warnings in of_runs.chain([&plan["warnings"], &plan["sweep"]["warnings"]]) {
+            assert_eq!(warnings, &serde_json::json!([]), "{name}");
+        }
+        assert!(!place.ok(&["plan", &spec]).contains("warning"), "{name}");
+    }
+}

@@ -112,3 +112,18 @@ fn variables_that_are_not_utf8_concern_nobody_unless_they_set_a_key() {
     assert_eq!(code, Some(2));
     assert!(said.contains("its name is not UTF-8"), "{said}");
 }
+
+/// A Chinese character takes two columns: help that counts it as one is broken by the terminal, anywhere.
+#[test]
+fn help_is_no_wider_than_the_terminal() {
+    let place = place("");
+    for command in [&["--help"][..], &["predict", "--help"], &["run", "--help"], &["eval", "-h"]] {
+        for columns in [60, 70, 80, 90] {
+            let output = place.command(command).env("COLUMNS", columns.to_string()).output().expect("taper starts");
+            let help = text(&output.stdout);
+            assert!(!help.is_empty());
+            let wide = help.lines().find(|line| console::measure_text_width(line) > columns);
+            assert_eq!(wide, None, "{command:?} in {columns} columns");
+        }
+    }
+}

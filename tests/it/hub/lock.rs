@@ -71,7 +71,7 @@ fn the_first_run_pins_and_other_content_is_refused_until_it_is_accepted() {
     place.server.put("datasets/a/rows/rows.csv", format!("label,review\n{rows}").as_bytes());
     place.server.commit(OTHER);
     let text = place.ok(&["run", "tiny.toml"]);
-    assert!(text.contains("1 done before"), "{text}");
+    assert!(text.contains("1 completed before"), "{text}");
     assert_eq!(fs::read_to_string(place.home.path("tiny.toml.lock")).expect("a lock"), first);
 
     // A server that has other content for the pinned commit, and a cache that lost it.

@@ -39,14 +39,36 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
     let cells = [(0, 0, 70), (1, 1, 80), (1, 0, 20)];
     let mut input = measured(&cells);
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always saying “negative” (the majority training label) gives 41.2%"));
+    assert!(
+        text(&files, "report.md").contains("always saying “negative” (the most common training label) gives 41.2%")
+    );
     assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
     assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
     // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always saying “positive” (the majority label) gives 58.8%"));
+    assert!(text(&files, "report.md").contains("always saying “positive” (the most common label) gives 58.8%"));
     assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
+}
+
+/// Of several labels that are as common none is *the* most common one.
+#[test]
+fn labels_that_are_as_common_as_others_are_called_so() {
+    let mut input = measured(&[(0, 0, 70), (1, 1, 80), (1, 0, 20)]);
+    for (rows, word, legend) in [
+        (Some(vec![100, 100]), "one of the most common training labels", "tied majority label 50.0%"),
+        (Some(vec![101, 100]), "the most common training label", "majority training label 50.0%"),
+        (Some(vec![100, 101]), "the most common training label", "majority training label 50.0%"),
+    ] {
+        input.runs[0].run.train_labels = rows;
+        let files = files_of(&input);
+        assert!(text(&files, "report.md").contains(&format!("({word}) gives")), "{word}");
+        assert!(text(&files, "report.html").contains(&format!("”, {word}</span>")), "{word}");
+        assert!(text(&files, "accuracy.svg").contains(legend), "{legend}");
+    }
+    let mut input = measured(&[(0, 0, 70), (1, 1, 70)]);
+    input.runs[0].run.train_labels = None;
+    assert!(text(&files_of(&input), "report.md").contains("(one of the most common labels) gives 50.0%"));
 }
 
 #[test]

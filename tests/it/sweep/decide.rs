@@ -67,7 +67,7 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
     // Nothing is left to do, and nothing is done.
     place.finish("calm", &[]);
     assert!(store(&place, "calm").runs().expect("runs") == calm);
-    assert!(standings(&plan(&place, "calm")).iter().all(|word| ["done", "pruned"].contains(word)));
+    assert!(standings(&plan(&place, "calm")).iter().all(|word| ["completed", "pruned"].contains(word)));
 
     // Killed again and again it decides the same.
     let mut kills = 0;
@@ -138,7 +138,7 @@ fn tpe_proposes_from_results_and_the_same_after_an_interruption() {
     }
     assert_eq!(keys("runs"), keys("calm"), "the same proposals, whatever the jobs and the interruptions");
     assert_eq!(plan(&place, "runs")["sweep"]["more"], false);
-    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "done"));
+    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "completed"));
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
     let reordered = spec.replace("epochs = 8\nbatch_size = 4", "batch_size = 4 # rows\nepochs = 8");
     assert_ne!(reordered, spec);
     fs::write(place.path("torture.toml"), &reordered).expect("a spec");
-    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "done"));
+    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "completed"));
     // One value goes, one comes: three runs are new, three are left over, nine stay.
     fs::write(place.path("torture.toml"), reordered.replace("1e-2]", "5e-4]")).expect("a spec");
     let edited = plan(&place, "runs");
     let count = |word| standings(&edited).iter().filter(|w| **w == word).count();
-    assert_eq!((count("done"), count("new"), edited["orphaned"].as_array().expect("a list").len()), (9, 3, 3));
+    assert_eq!((count("completed"), count("new"), edited["orphaned"].as_array().expect("a list").len()), (9, 3, 3));
     let output = place.start("runs", &["--json"]).wait_with_output().expect("its end");
     let events = String::from_utf8(output.stdout).expect("text");
     assert_eq!(events.matches("\"run_started\"").count(), 3);

@@ -158,7 +158,7 @@ fn a_completed_run_with_holes_is_trained_again() {
         assert!(notes.iter().any(said), "{loss}: {notes:?}");
         // And then it is done.
         let again = place.taper(&["run", "torture.toml", "--runs", "holes"]);
-        assert!(text(&again).contains("one: 1 done before"), "{}", text(&again));
+        assert!(text(&again).contains("one: 1 completed before"), "{}", text(&again));
         fs::remove_dir_all(&runs).expect("removed");
     }
 }
@@ -208,7 +208,7 @@ fn a_kept_model_is_used_only_as_it_was_written() {
         fs::remove_dir_all(&runs).expect("removed");
         copy(&place.path("sound"), &runs);
         // Copies have times of their own: they are looked at, and found to be sound.
-        assert!(text(&place.taper(&run)).contains("one: 1 done before"));
+        assert!(text(&place.taper(&run)).contains("one: 1 completed before"));
         damage(&model(&runs));
         let out = format!("out{i}");
         let (predict, export, verify) = uses(&out);
@@ -242,7 +242,7 @@ fn an_older_kept_model_is_held_against_its_weights() {
     let runs = place.path("runs");
     copy(&place.path("sound"), &runs);
     assert!(place.taper(&["predict", "--runs", "runs", &key, "好"]).status.success());
-    assert!(text(&place.taper(&run)).contains("one: 1 done before"));
+    assert!(text(&place.taper(&run)).contains("one: 1 completed before"));
     assert_eq!(
         store(&runs).kept_files(&key).expect("files").len(),
         6,
@@ -323,16 +323,16 @@ fn plan_says_what_of_a_completed_run_is_lost() {
         let (standing, why) = (&json["runs"][0]["standing"], json["runs"][0]["why"].as_str());
         match words {
             None => {
-                assert!(standing == "done" && why.is_none(), "{what}: {standing} {why:?}");
-                assert!(said.contains("0 of 1 run to do"), "{what}: {said}");
+                assert!(standing == "completed" && why.is_none(), "{what}: {standing} {why:?}");
+                assert!(said.contains("nothing to do: 1 run (1 completed)"), "{what}: {said}");
             }
             Some(words) => {
-                assert_eq!(standing, "starts again", "{what}");
+                assert_eq!(standing, "completed, starts again", "{what}");
+                assert!(why.is_some_and(|why| why.contains(words)), "{what}: {why:?}");
                 assert!(
-                    why.is_some_and(|why| why.starts_with("it is completed, but ") && why.contains(words)),
-                    "{what}: {why:?}"
+                    said.contains("1 of 1 run to do") && said.contains("completed, starts again: "),
+                    "{what}: {said}"
                 );
-                assert!(said.contains("1 of 1 run to do") && said.contains("starts again: it is"), "{what}: {said}");
             }
         }
         assert!(fs::read(runs.join("taper.db")).expect("the database") == before, "{what}: plan wrote");
@@ -402,7 +402,7 @@ fn a_runs_folder_may_have_a_name_that_is_no_text() {
     let name = std::ffi::OsString::from_vec(b"r\xff".to_vec());
     let taper = |arguments: &[&str]| place.command(arguments).arg("--runs").arg(&name).output().expect("taper starts");
     let run = ["run", "torture.toml", "--set", "train.epochs=1"];
-    for said in ["one: 1 completed", "one: 1 done before"] {
+    for said in ["one: 1 completed", "one: 1 completed before"] {
         let output = taper(&run);
         assert!(output.status.success() && text(&output).contains(said), "{}", text(&output));
     }
@@ -435,7 +435,7 @@ fn a_run_that_kept_no_model_is_trained_again_where_one_is_to_be_kept() {
         String::from_utf8(output.stdout).expect("text")
     };
     let said = plan(keep("checkpoint.keep=none"));
-    assert!(said.contains("done") && said.contains("0 of 1 run"), "{said}");
+    assert!(said.contains("nothing to do: 1 run (1 completed)"), "{said}");
     let said = plan(keep("checkpoint.keep=last"));
     assert!(said.contains("it kept no model: it was run with checkpoint.keep = \"none\""), "{said}");
     assert!(said.contains("1 of 1 run to do"), "{said}");

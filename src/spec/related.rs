@@ -1,0 +1,69 @@
+//! Keys that change what another one does, for `--explain`: each pair with a sentence about both.
+
+/// Pairs of keys, and what they have to do with each other.
+#[rustfmt::skip]
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("train.epochs", "train.max_steps", "train.max_steps, where it is set, decides the number of steps, and train.epochs has no effect"),
+    ("train.epochs", "train.early_stopping_patience", "early stopping may end training before the last epoch"),
+    ("train.max_steps", "train.early_stopping_patience", "early stopping may end training before train.max_steps"),
+    ("train.batch_size", "train.gradient_accumulation_steps", "a step has batch_size × gradient_accumulation_steps rows"),
+    ("train.batch_size", "train.micro_batch_tokens", "a batch of more tokens than micro_batch_tokens is computed in parts; the step is the same"),
+    ("train.lr", "train.scheduler", "train.scheduler says how the rate goes on from train.lr after the warmup"),
+    ("train.lr", "train.warmup_steps", "during the warmup the rate rises from 0 to train.lr"),
+    ("train.lr", "train.warmup_ratio", "during the warmup the rate rises from 0 to train.lr"),
+    ("train.warmup_steps", "train.warmup_ratio", "two ways to set the same: set one of them"),
+    ("train.scheduler", "train.max_steps", "the decay ends at the last step"),
+    ("train.weight_decay", "train.no_decay", "parameters in train.no_decay have no weight decay"),
+    ("train.weight_decay", "train.lr", "each step takes lr × weight_decay of each weight away"),
+    ("train.seed", "train.init_seed", "train.init_seed is train.seed unless it is set"),
+    ("train.seed", "train.order_seed", "train.order_seed is train.seed unless it is set"),
+    ("train.seed", "sweep.seeds", "sweep.seeds, where it is set, varies train.seed"),
+    ("train.eval_steps", "train.epochs", "with train.eval_steps = 0 there is an evaluation after each epoch"),
+    ("train.eval_steps", "train.early_stopping_patience", "patience counts evaluations, of which there is one every train.eval_steps steps"),
+    ("train.eval_steps", "sweep.prune", "trials are compared at evaluations on the way"),
+    ("train.early_stopping_patience", "train.early_stopping_min_delta", "min_delta says what counts as progress"),
+    ("train.early_stopping_patience", "data.dev", "early stopping needs a dev split"),
+    ("train.early_stopping_patience", "checkpoint.metric", "progress is that of checkpoint.metric on the dev split"),
+    ("checkpoint.keep", "checkpoint.metric", "with keep = \"best\", checkpoint.metric says which evaluation is the best"),
+    ("checkpoint.keep", "data.dev", "keep = \"best\" needs a dev split"),
+    ("checkpoint.every_steps", "checkpoint.every_minutes", "a checkpoint is saved when either is due"),
+    ("data.limit", "data.seed", "data.seed draws the rows of data.limit, and the split"),
+    ("data.test", "data.dev", "what is in neither split is trained on"),
+    ("data.stratify", "data.seed", "data.seed draws the split"),
+    ("data.format", "data.delimiter", "data.delimiter is that of a CSV or TSV file"),
+    ("sweep.prune", "sweep.rungs", "with prune = \"asha\", runs are compared at so many rungs before the end"),
+    ("sweep.prune", "sweep.reduction_factor", "with prune = \"asha\", one in so many trials is promoted at each rung"),
+    ("sweep.prune", "sweep.startup_trials", "with prune = \"median\", so many first trials are trained to the end"),
+    ("sweep.prune", "checkpoint.metric", "trials are compared by checkpoint.metric on the dev split"),
+    ("sweep.rungs", "sweep.reduction_factor", "a rung comes after 1/reduction_factor of the steps of the next"),
+    ("sweep.rungs", "train.eval_steps", "a rung falls on an evaluation"),
+    ("sweep.search", "sweep.trials", "a search other than a grid draws so many points"),
+    ("sweep.search", "sweep.batch", "search = \"tpe\" proposes so many trials at a time"),
+    ("sweep.search", "sweep.startup_trials", "search = \"tpe\" draws so many first trials at random"),
+    ("sweep.trials", "sweep.max_runs", "sweep.max_runs bounds the runs of all trials and seeds together"),
+    ("sweep.trials", "sweep.seeds", "each point is trained with every seed"),
+    ("sweep.max_runs", "sweep.max_hours", "the sweep ends with whichever is spent first"),
+];
+
+/// The keys that `key` has to do with, and how.
+pub(super) fn of(key: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    PAIRS.iter().filter_map(move |&(a, b, how)| match key {
+        _ if key == a => Some((b, how)),
+        _ if key == b => Some((a, how)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::keys, *};
+
+    #[test]
+    fn pairs_are_of_keys_that_there_are_and_each_names_the_other() {
+        for (a, b, how) in PAIRS {
+            assert!(keys::find(a).is_some() && keys::find(b).is_some() && a != b, "{a}, {b}");
+            assert!(of(a).any(|(key, said)| key == *b && said == *how) && of(b).any(|(key, _)| key == *a), "{a}, {b}");
+            assert_eq!(PAIRS.iter().filter(|(x, y, _)| (x, y) == (a, b) || (y, x) == (a, b)).count(), 1, "{a}, {b}");
+        }
+    }
+}
