@@ -240,12 +240,12 @@ pub enum AssetError {
         variable: &'static str,
     },
     /// A file cannot be read or written.
-    #[error("{}: {}", .path.display(), crate::format::io(.source))]
+    #[error("{}: {}", .path.display(), crate::format::io(.error))]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why. No source of the error: the message says it already.
+        error: io::Error,
     },
 }
 

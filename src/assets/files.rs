@@ -55,7 +55,7 @@ pub struct FilePin {
 impl FilePin {
     /// The file at a path.
     pub(super) fn of(name: &str, path: &Path) -> Result<Self, AssetError> {
-        let size = fs::metadata(path).map_err(|source| AssetError::Io { path: path.into(), source })?.len();
+        let size = fs::metadata(path).map_err(|error| AssetError::Io { path: path.into(), error })?.len();
         Ok(Self { name: name.into(), size, sha256: digest_file(path)? })
     }
 
@@ -96,7 +96,7 @@ impl Choice {
             return Ok(Vec::new());
         }
         let path = folder.join(&self.weights);
-        let text = fs::read_to_string(&path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+        let text = fs::read_to_string(&path).map_err(|error| AssetError::Io { path: path.clone(), error })?;
         shards(&text).map_err(|what| AssetError::Index { path, what })
     }
 

@@ -87,7 +87,7 @@ impl Write for Hasher {
 /// # Errors
 /// [`AssetError::Io`] where it cannot be read.
 pub fn digest_file(path: &Path) -> Result<String, AssetError> {
-    let io = |source| AssetError::Io { path: path.to_path_buf(), source };
+    let io = |error| AssetError::Io { path: path.to_path_buf(), error };
     let mut file = File::open(path).map_err(io)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

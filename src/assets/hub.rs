@@ -225,7 +225,7 @@ impl Repository for Hub<'_> {
             .and_then(|()| fs::OpenOptions::new().write(true).create_new(true).open(&temporary))
             .and_then(|mut file| file.write_all(commit.as_bytes()))
             .and_then(|()| fs::rename(&temporary, &path));
-        noted.map_err(|source| AssetError::Io { path, source })
+        noted.map_err(|error| AssetError::Io { path, error })
     }
 
     fn stated(&self, path: &Path) -> Option<(PathBuf, Check)> {

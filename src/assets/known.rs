@@ -69,7 +69,7 @@ const STEP: Duration = Duration::from_millis(50);
 impl Identity {
     /// Of the file at a path, once its times are old enough to tell a later change.
     fn settled(path: &Path) -> Result<Self, AssetError> {
-        let io = |source| AssetError::Io { path: path.into(), source };
+        let io = |error| AssetError::Io { path: path.into(), error };
         let metadata = path.metadata().map_err(io)?;
         if let Some(rest) = STEP.checked_sub(changed(&metadata).unwrap_or(STEP)) {
             thread::sleep(rest);

@@ -189,7 +189,7 @@ impl Lock {
             return Ok(false);
         }
         let written = Written { version: VERSION, pins: self.pins.clone() };
-        let io = |source| AssetError::Io { path: self.path.clone(), source };
+        let io = |error| AssetError::Io { path: self.path.clone(), error };
         let text = toml::to_string(&written).map_err(|e| io(std::io::Error::other(e)))?;
         let temporary = self.path.with_extension(format!("lock.{}.tmp", std::process::id()));
         let done = File::create(&temporary)

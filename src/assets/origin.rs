@@ -38,7 +38,7 @@ impl Server {
             Failure::Io { path, error } if error.kind() == std::io::ErrorKind::StorageFull => {
                 AssetError::DiskFull { path, variable: self.kind.cache_variable() }
             }
-            Failure::Io { path, error } => AssetError::Io { path, source: error },
+            Failure::Io { path, error } => AssetError::Io { path, error },
             Failure::Offline | Failure::GivenUp => {
                 AssetError::NotCached { place: self.place.clone(), cache: cache.into() }
             }

@@ -270,7 +270,7 @@ impl Lookup<'_> {
     fn undamaged(&self, path: &Path, found: &str) -> Result<(), AssetError> {
         match self.repository.stated(path) {
             Some((path, stated)) => {
-                let io = |source| AssetError::Io { path: path.clone(), source };
+                let io = |error| AssetError::Io { path: path.clone(), error };
                 // git's name of a file is another digest than the one at hand.
                 let whole = match &stated {
                     Check::Sha256(digest) => digest == found,

@@ -79,7 +79,7 @@ pub(super) fn data(
         _ => {
             let path = version(&found.sha256);
             if *lies != path {
-                keep(lies, &path).map_err(|source| AssetError::Io { path: path.clone(), source })?;
+                keep(lies, &path).map_err(|error| AssetError::Io { path: path.clone(), error })?;
                 // Another process may have put another version in its place a moment ago.
                 let kept = FilePin::of(file.name(), &path)?;
                 if kept != found {

@@ -7,10 +7,12 @@ mod ask;
 mod common;
 mod conclude;
 mod costs;
+mod dispatch;
 mod doctor;
 mod downloads;
 mod eval;
 mod export;
+mod failure;
 mod fetch;
 mod gc;
 mod input;
@@ -33,12 +35,13 @@ mod verify;
 mod watch;
 mod worker;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use taper::{execute::DeviceChoice, format, store::StoreError};
+use clap::{Args, Parser, Subcommand};
+use taper::execute::DeviceChoice;
 
-use output::Output;
+pub use dispatch::main;
+use failure::Unusable;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,91 +128,6 @@ impl Command {
     fn loads_a_spec(&self) -> bool {
         matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
     }
-}
-
-/// An error of which the exit code is 2: nothing was started.
-#[derive(Debug)]
-pub struct Unusable(pub anyhow::Error);
-
-impl std::fmt::Display for Unusable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", sentence(&self.0))
-    }
-}
-
-impl std::error::Error for Unusable {}
-
-/// An error with its causes, each said once: many messages hold those of their causes already.
-fn sentence(e: &anyhow::Error) -> String {
-    let mut text = String::new();
-    let words = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), format::io)
-    };
-    for cause in e.chain().map(words) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text += &format!(": {cause}");
-        }
-    }
-    text.trim_end().to_string()
-}
-
-/// Runs the command and turns its result into an exit code.
-pub fn main() -> ExitCode {
-    let Cli { command, global } = match usage::parse() {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    let result = global.threads.map_or(Ok(()), |n| Ok(taper::execute::set_threads(n.into())?));
-    if let (Ok(()), Command::Worker) = (&result, &command) {
-        // Its standard output belongs to the one who started it.
-        return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
-    }
-    if !global.quiet && !command.loads_a_spec() {
-        common::warn_of_variables();
-    }
-    let mut out = Output::new(&global);
-    let result = result.and_then(|()| match command {
-        Command::Plan(command) => command.execute(&global, &mut out),
-        Command::Run(command) => command.execute(&global, &mut out),
-        Command::Fetch(command) => command.execute(&global, &mut out),
-        Command::List(command) => command.execute(&global, &mut out),
-        Command::Show(command) => command.execute(&global, &mut out),
-        Command::Report(command) => command.execute(&global, &mut out),
-        Command::Predict(command) => command.execute(&global, &mut out),
-        Command::Eval(command) => command.execute(&global, &mut out),
-        Command::Export(command) => command.execute(&global, &mut out),
-        Command::Worker => Ok(ExitCode::FAILURE),
-        Command::Verify(command) => command.execute(&global, &mut out),
-        Command::Rm(command) => command.execute(&global, &mut out),
-        Command::Gc(command) => command.execute(&global, &mut out),
-        Command::Doctor(command) => command.execute(&global, &mut out),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "taper", &mut script);
-            out.line(String::from_utf8_lossy(&script).trim_end())?;
-            Ok(ExitCode::SUCCESS)
-        }
-    });
-    match result {
-        Ok(code) => code,
-        // Whoever read the output has seen enough (`taper list | head`).
-        Err(e) if output::is_from_closed(&e) => ExitCode::SUCCESS,
-        Err(e) => {
-            output::error(&format!("error: {}", sentence(&e)));
-            ExitCode::from(if is_unusable(&e) { 2 } else { 1 })
-        }
-    }
-}
-
-/// Whether nothing was started: the command itself, its spec or its data cannot be used, or it names what is not there.
-fn is_unusable(e: &anyhow::Error) -> bool {
-    use StoreError::{AmbiguousRun, NoRuns, UnknownExperiment, UnknownRun};
-    let names_nothing = |e: &StoreError| {
-        matches!(e, UnknownRun { .. } | AmbiguousRun { .. } | UnknownExperiment { .. } | NoRuns { .. })
-    };
-    e.is::<Unusable>() || e.downcast_ref().is_some_and(names_nothing)
 }
 
 /// A number of threads of which so many are of any use.

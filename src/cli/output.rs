@@ -212,7 +212,7 @@ fn columns(terminal: &console::Term) -> usize {
 
 /// Standard output that takes nothing more.
 #[derive(Debug, thiserror::Error)]
-#[error("standard output cannot be written: {}", format::io(.0))]
+#[error("standard output cannot be written")]
 struct Unwritten(#[source] io::Error);
 
 fn unwritten(e: io::Error) -> anyhow::Error {

@@ -63,13 +63,11 @@ impl Report {
         let render = if self.force { report::render_over } else { report::render };
         let files = match render(&ReportInput { experiment, runs }, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
-            Err(ReportError::Folder { path, source } | ReportError::Write { path, source })
-                if is_elsewhere(&source) =>
-            {
+            Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
                 let why = format!(
                     "the report cannot be written: {}: {}; --out DIR names another folder",
                     path.display(),
-                    format::io(&source)
+                    format::io(&error)
                 );
                 return Err(Unusable(anyhow::anyhow!(why)).into());
             }

@@ -6,20 +6,20 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder could not be made.
-    #[error("folder {}: {}", path.display(), crate::format::io(source))]
+    #[error("folder {}: {}", path.display(), crate::format::io(error))]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why. No source of the error: the message says it already.
+        error: io::Error,
     },
     /// A file could not be written.
-    #[error("file {}: {}", path.display(), crate::format::io(source))]
+    #[error("file {}: {}", path.display(), crate::format::io(error))]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why. No source of the error: the message says it already.
+        error: io::Error,
     },
     /// Files of the report's names that no report wrote.
     #[error(
@@ -42,19 +42,19 @@ pub enum ReportError {
         reason: String,
     },
     /// A table could not be made.
-    #[error("table {name}: {source}")]
+    #[error("table {name}: {error}")]
     Table {
         /// Its file name.
         name: String,
-        /// Why.
-        source: csv::Error,
+        /// Why, which the message says already.
+        error: csv::Error,
     },
     /// The resolved config could not be written as TOML.
     #[error("config of the best run as TOML: {0}")]
     Config(toml::ser::Error),
     /// A page could not be filled in.
     #[error("page: {0}")]
-    Page(#[from] askama::Error),
+    Page(askama::Error),
     /// The font that comes with the program could not be read.
     #[error("the built-in font could not be read")]
     Font,

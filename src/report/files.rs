@@ -15,10 +15,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
 /// Lets `make` write a neighbour of `path` (of the same ending) and puts that in its place.
 pub fn replace(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), ReportError> {
     let temporary = neighbour(path);
-    make(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
+    make(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
         // What is half written is of no use; that it may be gone already is no error.
         let _ = fs::remove_file(&temporary);
-        ReportError::Write { path: path.to_path_buf(), source }
+        ReportError::Write { path: path.to_path_buf(), error }
     })
 }
 

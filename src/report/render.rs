@@ -73,9 +73,9 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     for (name, _) in tables::FILES {
         tables::write(name, input, &analysis, &desk.file(name))?;
     }
-    files::write(&desk.file("report.md"), templates::markdown(&view)?.as_bytes())?;
+    files::write(&desk.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
     // The page last: where it is, the rest is too.
-    files::write(&desk.file("report.html"), templates::html(&view)?.as_bytes())?;
+    files::write(&desk.file("report.html"), templates::html(&view).map_err(ReportError::Page)?.as_bytes())?;
     Ok(desk.written)
 }
 

@@ -31,7 +31,7 @@ impl<'a> Staged<'a> {
     pub fn begin(out: &'a Path) -> Result<Self, ReportError> {
         let made = !out.exists();
         let waiting = out.join(WAITING);
-        let failed = |source| ReportError::Folder { path: out.to_path_buf(), source };
+        let failed = |error| ReportError::Folder { path: out.to_path_buf(), error };
         fs::create_dir_all(out).map_err(failed)?;
         // One that was killed left it.
         remove(&waiting).and_then(|()| fs::create_dir(&waiting)).map_err(failed)?;
@@ -64,8 +64,7 @@ impl<'a> Staged<'a> {
         let mut landed = Vec::new();
         for name in [LIST].into_iter().chain(names.iter().map(String::as_str)) {
             let to = self.out.join(name);
-            fs::rename(self.waiting.join(name), &to)
-                .map_err(|source| ReportError::Write { path: to.clone(), source })?;
+            fs::rename(self.waiting.join(name), &to).map_err(|error| ReportError::Write { path: to.clone(), error })?;
             landed.push(to);
         }
         if !stale.is_empty() {

@@ -60,7 +60,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "confusion.csv" => confusion(&mut table, input),
         _ => probes(&mut table, input),
     };
-    let failed = |source: csv::Error| ReportError::Table { name: name.to_string(), source };
+    let failed = |error: csv::Error| ReportError::Table { name: name.to_string(), error };
     filled.map_err(failed)?;
     let bytes = table.into_inner().map_err(|e| failed(e.into_error().into()))?;
     files::write(path, &bytes)

@@ -53,11 +53,11 @@ pub enum TrainError {
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
     /// A model of `keep = all` could not be written.
-    #[error("{0}")]
-    Export(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Export(Box<dyn std::error::Error + Send + Sync>),
     /// A listener could not take an event.
-    #[error("{0}")]
-    Listener(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Listener(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl TrainError {
