@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar};
 use super::{
     RunInfo,
     lines::{View, split_name},
-    progress,
+    look,
     text::cut_start,
 };
 use crate::{event::Event, format::one_line};
@@ -55,7 +55,7 @@ impl AllBars {
                 let bars = self.entry(all, run);
                 let run_bar = &bars.run;
                 let bar = bars.eval.get_or_insert_with(|| {
-                    all.insert_after(run_bar, ProgressBar::new(0).with_style(progress::style("{msg}")))
+                    all.insert_after(run_bar, ProgressBar::new(0).with_style(look::style("{msg}")))
                 });
                 let line = format!(
                     "  evaluating {} {} {done}/{total} rows",
@@ -83,7 +83,7 @@ impl AllBars {
     /// The bars of a run, new ones where it has none.
     fn entry(&mut self, all: &MultiProgress, run: &RunInfo) -> &mut Bars {
         self.0.entry(run.key.clone()).or_insert_with(|| {
-            let bar = ProgressBar::new(0).with_style(progress::style("{msg}"));
+            let bar = ProgressBar::new(0).with_style(look::style("{msg}"));
             Bars { run: all.add(bar), eval: None }
         })
     }

@@ -10,6 +10,7 @@ mod board;
 mod forecast;
 mod json_lines;
 mod lines;
+mod look;
 mod member;
 mod past;
 mod progress;

@@ -8,12 +8,13 @@ use std::{
 };
 
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::{
     Listener, ObserveError, PlannedSweep, RunInfo, Size,
     bars::AllBars,
     lines::{Line, Tone, View},
+    look::style,
     sweep::{Sweep, is_loud},
     text::wrap,
 };
@@ -242,11 +243,6 @@ fn print(all: &MultiProgress, text: &str, size: Size, paint: impl Fn(String) -> 
     for line in text.lines().flat_map(|line| wrap(line, size.width)) {
         let _ = all.println(paint(line));
     }
-}
-
-/// How every bar looks. Templates are constants, so they parse; a bar of another look would do no harm.
-pub(super) fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
 }
 
 /// Whether standard error is a terminal on which bars can move.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use super::progress::{is_terminal, style};
+use super::{look::style, progress::is_terminal};
 use crate::format;
 
 /// A bar for work on a file, row by row: rows done, rows per second, time left.

@@ -12,6 +12,12 @@ pub fn percent_range(i: Interval) -> String {
     format!("{:.1}–{:.1}%", i.low.clamp(0.0, 1.0) * 100.0, i.high.clamp(0.0, 1.0) * 100.0)
 }
 
+/// With a capital letter at its beginning.
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A difference of shares as `+1.2`, in percentage points; a true minus sign, and none before a rounded zero.
 pub fn points(difference: f64) -> String {
     let text = format!("{:+.1}", difference * 100.0);

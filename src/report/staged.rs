@@ -96,8 +96,8 @@ fn list(names: &BTreeSet<String>) -> String {
 /// Removes a file of the list: a name, so that it lies in the folder, and not what somebody put in its way since.
 fn remove_file(path: &Path) -> Result<(), ReportError> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound && !path.is_dir() => {
-            Err(ReportError::Write { path: path.to_path_buf(), source })
+        Err(error) if error.kind() != io::ErrorKind::NotFound && !path.is_dir() => {
+            Err(ReportError::Write { path: path.to_path_buf(), error })
         }
         _ => Ok(()),
     }

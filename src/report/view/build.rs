@@ -35,7 +35,7 @@ impl View {
         let shown = best.or(input.runs.first());
         let chosen_heading = (analysis.best().is_some() && !chosen_is_shown(input, analysis)).then(|| {
             let metric = analysis.judge.metric.name();
-            format!("{} {metric} (chooses)", capital(split_name(analysis.judge.split)))
+            format!("{} {metric} (chooses)", format::capital(split_name(analysis.judge.split)))
         });
         let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = best.map(mistakes_of).unwrap_or_default();
@@ -49,7 +49,7 @@ impl View {
             headline: best.and_then(|run| headline(run, analysis, input.runs.len() > 1)),
             caveats: caveats(input, analysis),
             accuracy_heading: match shown {
-                Some(run) => format!("{} accuracy", capital(split_name(run.measured_on()))),
+                Some(run) => format!("{} accuracy", format::capital(split_name(run.measured_on()))),
                 None => "Accuracy".into(),
             },
             chosen_heading,
@@ -57,7 +57,11 @@ impl View {
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
             seed_notes: seed_notes(analysis),
-            ranked_by: format!("{} {}", capital(split_name(analysis.judge.split)), analysis.judge.metric.name()),
+            ranked_by: format!(
+                "{} {}",
+                format::capital(split_name(analysis.judge.split)),
+                analysis.judge.metric.name()
+            ),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
             outcome: pictures.outcome,
@@ -102,11 +106,6 @@ impl View {
 fn chosen_is_shown(input: &ReportInput, analysis: &Analysis) -> bool {
     analysis.judge.metric == Metric::Accuracy
         && analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.judge.split)
-}
-
-pub(super) fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn states(runs: &[RunInput]) -> String {

@@ -6,6 +6,7 @@ use crate::{
     report::{
         astray,
         baseline::Baseline,
+        format,
         input::{RunInput, split_name},
         tables::label_name,
     },
@@ -83,7 +84,7 @@ fn of_result(run: &RunInput) -> Option<Warning> {
 /// `data_file` as `Data file`.
 fn heading(kind: Kind) -> String {
     let tag = serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(|tag| tag.replace('_', " ")));
-    super::build::capital(&tag.unwrap_or_default())
+    format::capital(&tag.unwrap_or_default())
 }
 
 /// The runs that a warning is about, of so many.
