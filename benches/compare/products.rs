@@ -6,7 +6,7 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 use taper::{
     kernels::{Cpu, Linear, LinearOps, Memory},
-    model::BertConfig,
+    model::ModelConfig,
 };
 
 /// A product out = a · b; `a` is `[m, k]` and `b` is `[k, n]`, each by rows or, where `…_transposed`, by columns.
@@ -29,7 +29,7 @@ const BF16: [Way; 1] = [taper_bf16];
 
 /// GFLOP/s of the products of a layer over `tokens` rows, forward and for both gradients: each by the fastest way, the
 /// median of some calls, weighted by FLOP. None where there is no way.
-pub fn ceiling(shape: &BertConfig, tokens: usize, bf16: bool) -> Option<f64> {
+pub fn ceiling(shape: &ModelConfig, tokens: usize, bf16: bool) -> Option<f64> {
     let ways: &[Way] = if bf16 { &BF16 } else { &FP32 };
     let (mut flop, mut seconds) = (0.0, 0.0);
     for product in products(shape, tokens) {
@@ -40,7 +40,7 @@ pub fn ceiling(shape: &BertConfig, tokens: usize, bf16: bool) -> Option<f64> {
 }
 
 /// Queries, keys and values in one; attention's output; both halves of the feed-forward part.
-fn products(shape: &BertConfig, tokens: usize) -> Vec<Product> {
+fn products(shape: &ModelConfig, tokens: usize) -> Vec<Product> {
     let (h, f) = (shape.hidden_size, shape.intermediate_size);
     let of = |(width, out): (usize, usize)| {
         // y = x·Wᵀ, dx = dy·W, dW = dyᵀ·x with W [out, width].

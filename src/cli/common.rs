@@ -14,7 +14,7 @@ use taper::{
     execute::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, check_precision, trial_scores},
     format,
     metrics::Score,
-    model::BertConfig,
+    model::ModelConfig,
     plan::{
         self, Expansion, PlanError, PlannedRun, RunConfig, Source,
         sanity::{SweptRun, Trials, of_sweep},
@@ -140,7 +140,7 @@ impl SpecArgs {
     pub fn library(&self, global: &Global) -> Result<Library> {
         let lock = Lock::beside(&self.spec).map_err(|e| Unusable(e.into()))?;
         let library = Library::new(Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?).with_lock(lock);
-        let suits = |config: &Path| BertConfig::check_kind(config).map_err(|e| e.to_string());
+        let suits = |config: &Path| ModelConfig::check_kind(config).map_err(|e| e.to_string());
         Ok(library.with_listener(downloads::listener(global.quiet || global.json)).with_look(suits))
     }
 

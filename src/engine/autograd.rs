@@ -8,7 +8,7 @@ use super::{AdamW, Engine, OptimizerState, Recipe, found, optimizer::Gradients};
 use crate::{
     data::Batch,
     kernels::Sums,
-    model::{BertConfig, Classifier, DropoutPlan, Input, ModelError, Named, Parameters},
+    model::{Classifier, DropoutPlan, Input, ModelConfig, ModelError, Named, Parameters},
 };
 
 /// A classifier whose gradients come from candle's tape.
@@ -25,7 +25,7 @@ pub struct Autograd {
 impl Autograd {
     /// Takes over the parameters. All but those that `freeze` names are trained.
     pub fn new(
-        config: &BertConfig,
+        config: &ModelConfig,
         parameters: Parameters,
         recipe: &Recipe,
         device: &Device,

@@ -16,13 +16,13 @@ use super::{
 use crate::{
     data::Batch,
     kernels::{Backend, Sums},
-    model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
+    model::{DropoutPlan, ModelConfig, ModelError, Named, Parameters},
 };
 
 /// A classifier with a forward and a backward pass written out.
 pub struct Explicit<B: Backend> {
     pub(super) backend: B,
-    pub(super) config: BertConfig,
+    pub(super) config: ModelConfig,
     pub(super) labels: usize,
     pub(super) layout: Layout,
     /// Whether training changes a parameter, in the order of the layout's parameters.
@@ -41,7 +41,7 @@ pub struct Explicit<B: Backend> {
 
 impl<B: Backend> Explicit<B> {
     /// Takes over the parameters. All but those that `freeze` names are trained.
-    pub fn new(backend: B, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Self, ModelError> {
+    pub fn new(backend: B, config: &ModelConfig, parameters: Parameters, recipe: &Recipe) -> Result<Self, ModelError> {
         let layout = Layout::new(config, parameters.spec());
         parameters.check_frozen(&recipe.freeze)?;
         let labels = layout.head.out;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     kernels::{Embedding, LayerNorm, Linear, Table},
-    model::{BertConfig, LayerModule, ModelSpec, Module, Parameter, Part},
+    model::{LayerModule, ModelConfig, ModelSpec, Module, Parameter, Part},
 };
 
 /// Parameters begin at multiples of this: a cache line of f32.
@@ -123,7 +123,7 @@ impl<'a> Allocator<'a> {
 
 impl Layout {
     /// For a classifier with these parameters.
-    pub fn new(config: &BertConfig, spec: &ModelSpec) -> Self {
+    pub fn new(config: &ModelConfig, spec: &ModelSpec) -> Self {
         let mut a = Allocator { spec, offsets: BTreeMap::new(), end: 0 };
         let (position, token_type) = (a.table(Module::Positions), a.table(Module::TokenTypes));
         let eps = config.layer_norm_eps;
@@ -141,7 +141,7 @@ impl Layout {
             }
         });
         let layers = layers.collect();
-        let pooler = a.linear(&[Module::Pooler], true);
+        let pooler = a.linear(&[Module::HeadDense], true);
         let head = a.linear(&[Module::Classifier], true);
         let dense = a.end;
         let word = a.table(Module::Words);
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn parameters_do_not_overlap() {
-        let config = BertConfig::preset(crate::source::Preset::Tiny);
+        let config = ModelConfig::preset(crate::source::Preset::Tiny);
         let spec = ModelSpec::new(&config, 3);
         let layout = Layout::new(&config, &spec);
         let mut ranges: Vec<_> = layout.parameters.iter().map(ParamSlot::range).collect();

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     kernels::cuda,
-    model::{BertConfig, ModelSpec},
+    model::{ModelConfig, ModelSpec},
     plan::Precision,
 };
 
@@ -61,14 +61,14 @@ impl Workload {
 /// Bytes that a run takes at its peak: of the process on the CPU, of the device on a GPU, where the context of the driver and what
 /// its libraries keep come on top.
 pub fn memory_bytes(
-    config: &BertConfig,
+    config: &ModelConfig,
     labels: usize,
     precision: Precision,
     space: MemorySpace,
     workload: &Workload,
 ) -> u64 {
     let layout = Layout::new(config, &ModelSpec::new(config, labels));
-    let values = |config: &BertConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
+    let values = |config: &ModelConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
     match space {
         MemorySpace::Host => {
@@ -107,8 +107,8 @@ mod tests {
     use super::*;
     use crate::source::Preset;
 
-    fn rbt3() -> BertConfig {
-        let mut config = BertConfig::preset(Preset::Rbt3);
+    fn rbt3() -> ModelConfig {
+        let mut config = ModelConfig::preset(Preset::Rbt3);
         config.vocab_size = 21128;
         config
     }

@@ -29,7 +29,7 @@ use crate::{
         Cpu, Sums,
         cuda::{self, Cuda, Factors},
     },
-    model::{BertConfig, DropoutPlan, ModelError, Named, Parameters},
+    model::{DropoutPlan, ModelConfig, ModelError, Named, Parameters},
     plan::{Precision, TrainConfig},
 };
 
@@ -162,7 +162,7 @@ pub enum Device {
 /// # Errors
 /// A precision that the device does not have, a device that cannot be opened, no memory.
 pub fn engine(
-    config: &BertConfig,
+    config: &ModelConfig,
     parameters: Parameters,
     recipe: &Recipe,
     device: &Device,

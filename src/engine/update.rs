@@ -184,11 +184,11 @@ impl<B: Backend> Explicit<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BertConfig, ModelSpec};
+    use crate::model::{ModelConfig, ModelSpec};
 
     #[test]
     fn spans_hold_what_is_trained_and_nothing_else() {
-        let config = BertConfig::preset(crate::source::Preset::Tiny);
+        let config = ModelConfig::preset(crate::source::Preset::Tiny);
         let layout = Layout::new(&config, &ModelSpec::new(&config, 3));
         let all = param_spans(&layout, &Recipe::default());
         assert_eq!(all.len(), 1, "{all:?}");

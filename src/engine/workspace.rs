@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::{kernels::Memory, model::BertConfig};
+use crate::{kernels::Memory, model::ModelConfig};
 
 /// What an encoder layer keeps from its forward to its backward pass. `queries` is the number of query rows: one for each token, in
 /// the last layer one for each sequence.
@@ -107,7 +107,7 @@ impl Extent {
 
 impl Workspace<()> {
     /// Values that the buffers of such a workspace hold.
-    pub fn values(config: &BertConfig, labels: usize, extent: Extent) -> usize {
+    pub fn values(config: &ModelConfig, labels: usize, extent: Extent) -> usize {
         let sum = Cell::new(0);
         Self::sized(&|len| sum.set(sum.get() + len), config, labels, extent.tokens, extent.sequences);
         sum.get() + extent.words * config.hidden_size
@@ -116,11 +116,11 @@ impl Workspace<()> {
 
 impl<T> Workspace<T> {
     /// Without any memory yet.
-    pub fn new(memory: &impl Memory<Buffer = T>, config: &BertConfig, labels: usize) -> Self {
+    pub fn new(memory: &impl Memory<Buffer = T>, config: &ModelConfig, labels: usize) -> Self {
         Self::sized(&|len| memory.zeros(len), config, labels, 0, 0)
     }
 
-    fn sized(zeros: &impl Fn(usize) -> T, c: &BertConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
+    fn sized(zeros: &impl Fn(usize) -> T, c: &ModelConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
         let (h, f) = (c.hidden_size, c.intermediate_size);
         let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
@@ -168,7 +168,7 @@ impl<T> Workspace<T> {
     pub fn reserve(
         &mut self,
         memory: &impl Memory<Buffer = T>,
-        config: &BertConfig,
+        config: &ModelConfig,
         labels: usize,
         tokens: usize,
         sequences: usize,

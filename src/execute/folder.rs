@@ -10,7 +10,7 @@ use super::ExecuteError;
 use crate::{
     data::Tokenizer,
     format::short,
-    model::{BertConfig, Named, write_folder},
+    model::{ModelConfig, Named, write_folder},
     plan::{Keep, RunConfig},
     train::{Claim, Resumed, previous, resume, resume_step},
 };
@@ -98,7 +98,7 @@ impl RunFolder {
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
     pub fn write_model(
         to: &Path,
-        shape: &BertConfig,
+        shape: &ModelConfig,
         parameters: &[Named],
         labels: &[String],
         tokenizer: &Tokenizer,

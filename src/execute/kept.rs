@@ -14,7 +14,7 @@ use crate::{
     assets::{KnownFiles, Unlike, digest_file},
     data::Tokenizer,
     event::{Event, KeptFile},
-    model::{BertConfig, Named, read_weights},
+    model::{ModelConfig, Named, read_weights},
     plan::Keep,
     store::{RunRecord, Store},
     train::weights_digest,
@@ -89,7 +89,7 @@ impl Kept {
             Some(_) => self.reading(|| Ok(())),
             None => {
                 let unreadable = |e: &dyn std::fmt::Display| self.damaged(e.to_string());
-                BertConfig::read(&self.folder.join("config.json")).map_err(|e| unreadable(&e))?;
+                ModelConfig::read(&self.folder.join("config.json")).map_err(|e| unreadable(&e))?;
                 Tokenizer::from_folder(&self.folder).map_err(|e| unreadable(&e))?;
                 self.check_weights()
             }

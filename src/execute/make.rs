@@ -232,7 +232,7 @@ mod tests {
     use crate::{
         data::Tokenizer,
         execute::Workbench,
-        model::BertConfig,
+        model::ModelConfig,
         plan::{PlannedRun, RunConfig, Scratch, Source},
         store::testing::config,
     };
@@ -256,7 +256,7 @@ mod tests {
     fn write_model(folder: &Path, seed: u64) {
         let vocab = Tokenizer::build_vocab(["text 0 1 2 3 4 5 6 7 8 9"].into_iter(), 60);
         let tokenizer = Tokenizer::from_vocab(vocab, true).unwrap();
-        let mut shape = BertConfig::preset(crate::source::Preset::Tiny);
+        let mut shape = ModelConfig::preset(crate::source::Preset::Tiny);
         shape.vocab_size = tokenizer.vocab_size();
         let fresh = Parameters::fresh(&shape, 2, seed).unwrap();
         let train = config().train;

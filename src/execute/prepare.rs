@@ -13,7 +13,7 @@ use crate::{
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     format,
     kernels::Requirements,
-    model::{BertConfig, Label, Labels, Parameters, Weights},
+    model::{Label, Labels, ModelConfig, Parameters, Weights},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule},
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -38,7 +38,7 @@ pub struct Prepared {
     /// What makes tokens of texts.
     pub tokenizer: Arc<Tokenizer>,
     /// The model's shape.
-    pub shape: BertConfig,
+    pub shape: ModelConfig,
     /// The model's files; none for `scratch:`.
     pub files: Option<Arc<ModelFiles>>,
     /// The files that its model comes from, with their digests; none for a built-in shape. They are read through this.
@@ -133,7 +133,7 @@ pub struct Workbench {
     origins: Memo<Source, Origin>,
     opened: Memo<PathBuf, Weights>,
     /// Models whose numbers were found to be sound: what decides which of the file's tensors they use, and what there is to say.
-    sound: Vec<(PathBuf, BertConfig, Labels, Vec<Warning>)>,
+    sound: Vec<(PathBuf, ModelConfig, Labels, Vec<Warning>)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
     /// Rows whose tokens are looked at for what is probably a mistake.
@@ -348,7 +348,7 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
                 && let config = folder.join("config.json")
                 && config.is_file()
             {
-                BertConfig::read(&config)?;
+                ModelConfig::read(&config)?;
             }
             let files = library.model(source);
             let files = files.map_err(|error| ExecuteError::Source { key: "model.source", error })?;
@@ -368,16 +368,16 @@ fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
 }
 
 /// The model's shape.
-fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<BertConfig, ExecuteError> {
-    let with_vocabulary = |mut shape: BertConfig| {
+fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<ModelConfig, ExecuteError> {
+    let with_vocabulary = |mut shape: ModelConfig| {
         shape.vocab_size = tokenizer.vocab_size();
         shape
     };
     let mut shape = match (&config.model.source, files) {
-        (_, Some(files)) => BertConfig::read(&files.folder.join("config.json"))?,
-        (Source::Scratch(Scratch::Folder(folder)), None) => BertConfig::read(&folder.join("config.json"))?,
-        (Source::Scratch(Scratch::Preset(preset)), None) => with_vocabulary(BertConfig::preset(*preset)),
-        (Source::Scratch(Scratch::Config(path)), None) => with_vocabulary(BertConfig::read(path)?),
+        (_, Some(files)) => ModelConfig::read(&files.folder.join("config.json"))?,
+        (Source::Scratch(Scratch::Folder(folder)), None) => ModelConfig::read(&folder.join("config.json"))?,
+        (Source::Scratch(Scratch::Preset(preset)), None) => with_vocabulary(ModelConfig::preset(*preset)),
+        (Source::Scratch(Scratch::Config(path)), None) => with_vocabulary(ModelConfig::read(path)?),
         (source, None) => unreachable!("{source:?} has files"),
     };
     if let Some(p) = config.train.dropout {
@@ -396,7 +396,7 @@ fn check(
     tokens: &Tokens,
     tokenizer: &Tokenizer,
     probes: &[ProbeText],
-    shape: &BertConfig,
+    shape: &ModelConfig,
     (steps, rows): (Steps, usize),
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
@@ -456,7 +456,7 @@ fn check(
 }
 
 /// What the sizes of tokenizer and model say about whether they belong together. [`check`] has refused ids without a row.
-fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &BertConfig) -> Vec<Warning> {
+fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -> Vec<Warning> {
     /// Rows that are left over where an embedding was made larger for speed.
     const SPARE: usize = 8;
     let mut messages = Vec::new();

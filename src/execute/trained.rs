@@ -7,7 +7,7 @@ use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
     metrics::{Metrics, Scored, argmax, log_softmax},
-    model::{BertConfig, Parameters},
+    model::{ModelConfig, Parameters},
     train::BATCH_TOKENS,
 };
 
@@ -31,7 +31,7 @@ impl Trained {
     }
 
     fn read(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
-        let config = BertConfig::read(&folder.join("config.json"))?;
+        let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
         let weights = folder.join("model.safetensors");
         let parameters = Parameters::restore(&config, &labels, &weights)?;
@@ -46,7 +46,7 @@ impl Trained {
 
     /// Names of the labels of a model that a run wrote, by id.
     pub fn labels_of(folder: &Path) -> Result<Vec<String>, ExecuteError> {
-        labels(&BertConfig::read(&folder.join("config.json"))?, folder)
+        labels(&ModelConfig::read(&folder.join("config.json"))?, folder)
     }
 
     /// Names of the labels, by id.
@@ -136,7 +136,7 @@ impl Trained {
     }
 }
 
-fn labels(config: &BertConfig, folder: &Path) -> Result<Vec<String>, ExecuteError> {
+fn labels(config: &ModelConfig, folder: &Path) -> Result<Vec<String>, ExecuteError> {
     let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
     config.labels().ok_or_else(no_labels)
 }

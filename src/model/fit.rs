@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    BertConfig, Labels, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
-    head::{self, Kept},
+    Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
+    kept_head::{self, Kept},
     names::{canonical, is_counter, layers, prefixes},
 };
 use crate::warning::{Kind, Warning};
@@ -113,7 +113,12 @@ impl<'a> Found<'a> {
 
 impl Fit {
     /// For the tensors of a file. `names` are those that the file's head has rows for.
-    pub fn of_file(config: &BertConfig, labels: &Labels, names: &Names, weights: &Weights) -> Result<Self, ModelError> {
+    pub fn of_file(
+        config: &ModelConfig,
+        labels: &Labels,
+        names: &Names,
+        weights: &Weights,
+    ) -> Result<Self, ModelError> {
         let shapes = weights.shapes().map(|(name, shape)| (name, Entry::Weight(shape)));
         let others = weights.others().map(|(name, dtype)| (name, Entry::Other(dtype)));
         Self::new(config, labels, names, &shapes.chain(others).collect(), weights.path())
@@ -124,7 +129,7 @@ impl Fit {
     /// # Errors
     /// With every tensor that is missing, of a wrong shape or of a type that is not read.
     pub fn new(
-        config: &BertConfig,
+        config: &ModelConfig,
         labels: &Labels,
         names: &Names,
         entries: &Entries,
@@ -219,7 +224,7 @@ impl Fit {
     }
 
     /// Decides on the classifier: it is kept whole or not at all.
-    fn take_head(&mut self, config: &BertConfig, labels: &Labels, names: &Names, found: &Found) {
+    fn take_head(&mut self, config: &ModelConfig, labels: &Labels, names: &Names, found: &Found) {
         let [weight_name, bias_name] =
             [Part::Weight, Part::Bias].map(|part| self.spec.get(Module::Classifier, part).name.clone());
         let [weight, bias] = [&weight_name, &bias_name].map(|name| found.weight(name));
@@ -236,7 +241,7 @@ impl Fit {
         };
         let kept = match shape {
             [rows, width] if *width == config.hidden_size && bias.is_none_or(|(_, shape)| shape == [*rows]) => {
-                head::kept(labels, names, *rows)
+                kept_head::kept(labels, names, *rows)
             }
             _ => {
                 let bias = bias.map_or_else(String::new, |(_, shape)| format!(" and {shape:?}"));

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
 
-use super::{BertConfig, ModelError, Named, write_tensors};
+use super::{ModelConfig, ModelError, Named, write_tensors};
 
 /// Writes a classifier as a Hugging Face folder: config.json and model.safetensors. Tokenizer files are not its concern.
 pub fn write_folder(
-    config: &BertConfig,
+    config: &ModelConfig,
     parameters: &[Named],
     labels: &[String],
     dir: &Path,

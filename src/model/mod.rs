@@ -1,28 +1,32 @@
-//! The BERT classifier: transformers' `BertForSequenceClassification`, over unpadded streams of tokens.
+//! Encoder classifiers, as transformers' `…ForSequenceClassification`, over unpadded streams of tokens.
 //!
 //! Weights come in from Hugging Face folders and go out as such. Every parameter that is not frozen gets a gradient.
 
-mod bert;
 mod config;
+mod config_keys;
 mod family;
 mod fit;
 mod folder;
-mod head;
+mod kept_head;
+mod label_names;
 mod names;
 mod parameters;
+mod reference;
 mod sealed;
 mod spec;
 mod tensors;
 mod weights;
 
-pub use bert::{Classifier, DropoutPlan, Input};
-pub use config::{BertConfig, Names};
+pub use config::ModelConfig;
+pub use family::{Family, Naming};
 pub use fit::Said;
 pub use folder::write_folder;
-pub use head::{Label, Labels};
+pub use kept_head::{Label, Labels};
+pub use label_names::Names;
 pub use parameters::{Loaded, Parameters};
+pub use reference::{Classifier, DropoutPlan, Input};
 pub use sealed::{Metadata, read_metadata, read_sealed, write_sealed};
-pub use spec::{Init, Kind as ModuleKind, LayerModule, ModelSpec, Module, Naming, Parameter, Part};
+pub use spec::{Init, Kind as ModuleKind, LayerModule, ModelSpec, Module, Parameter, Part};
 pub use tensors::{Named, write_tensors};
 pub use weights::{Weights, read_weights};
 

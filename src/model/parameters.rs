@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use candle_core::{Device, Tensor, Var};
 
 use super::{
-    BertConfig, Init, Labels, ModelError, ModelSpec, Module, Names, Parameter, Weights,
+    Init, Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Weights,
     fit::{Entry, Fit, Said, some_lines},
     weights::not_finite,
 };
@@ -37,7 +37,7 @@ fn hash(name: &str) -> u64 {
 }
 
 /// A new weight as transformers initialises it.
-fn fresh(c: &BertConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
+fn fresh(c: &ModelConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
     let shape = parameter.shape.as_slice();
     let mut values = vec![if parameter.init == Init::Ones { 1.0f32 } else { 0.0 }; parameter.len()];
     if let Init::Normal { zero_row } = parameter.init {
@@ -56,7 +56,12 @@ fn fresh(c: &BertConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, Mod
 fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
     let refused = |message| Err(ModelError::Freeze { message });
     if let Some(unused) = freeze.iter().find(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix))) {
-        return refused(format!("`{unused}` names no parameter; they begin with {}", spec.naming().freezable));
+        let Naming { prefix, freezable, .. } = spec.naming();
+        let unused = crate::format::bounded(unused, 200);
+        return refused(match unused.strip_prefix(prefix) {
+            Some(rest) => format!("parameter names are written without `{prefix}`; found `{unused}`, write \"{rest}\""),
+            None => format!("`{unused}` names no parameter; they begin with {freezable}"),
+        });
     }
     match spec.parameters().iter().all(|parameter| parameter.is_frozen(freeze)) {
         true => refused("every parameter is frozen: nothing is left to train".into()),
@@ -114,7 +119,7 @@ impl Looked {
 
 impl Parameters {
     /// New weights throughout, from `seed`.
-    pub fn fresh(config: &BertConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
+    pub fn fresh(config: &ModelConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
         let spec = ModelSpec::new(config, labels);
         let tensors = spec.parameters().iter().map(|p| Ok((p.name.clone(), fresh(config, p, seed)?)));
         let tensors = tensors.collect::<Result<_, ModelError>>()?;
@@ -126,7 +131,7 @@ impl Parameters {
     ///
     /// All tensors that are missing, of a wrong shape or not finite are reported at once.
     pub fn load(
-        config: &BertConfig,
+        config: &ModelConfig,
         labels: impl Into<Labels>,
         mut found: BTreeMap<String, Tensor>,
         path: &Path,
@@ -147,12 +152,12 @@ impl Parameters {
     }
 
     /// The same, from a file whose tensors are read one by one.
-    pub fn read(config: &BertConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+    pub fn read(config: &ModelConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
         Self::read_as(config, Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
     }
 
     /// The weights of a model that this program wrote for these labels: all of them are there.
-    pub fn restore(config: &BertConfig, labels: &[String], path: &Path) -> Result<Self, ModelError> {
+    pub fn restore(config: &ModelConfig, labels: &[String], path: &Path) -> Result<Self, ModelError> {
         let weights = Weights::open(path)?;
         let fit = Fit::of_file(config, &labels.into(), &Names::Given(labels.into()), &weights)?;
         if let Some(name) = fit.fresh().next() {
@@ -162,7 +167,7 @@ impl Parameters {
         Ok(Self::read_as(config, fit, &weights, 0)?.parameters)
     }
 
-    fn read_as(config: &BertConfig, fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+    fn read_as(config: &ModelConfig, fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
         let mut looked = Looked::default();
         let loaded = Self::of(config, fit, seed, |parameter, in_file| {
             let values = weights.numbers(in_file)?;
@@ -173,7 +178,7 @@ impl Parameters {
     }
 
     fn of(
-        config: &BertConfig,
+        config: &ModelConfig,
         fit: Fit,
         seed: u64,
         mut read: impl FnMut(&Parameter, &str) -> Result<Tensor, ModelError>,
@@ -197,7 +202,7 @@ impl Parameters {
     /// Whether every prefix in `freeze` begins a parameter's name, every word in `no_decay` is part of one, and the weights
     /// file, where there is one, fits the config; without reading a number. Gives what there is to say of the file.
     pub fn check(
-        config: &BertConfig,
+        config: &ModelConfig,
         labels: &Labels,
         weights: Option<&Weights>,
         freeze: &[String],
@@ -220,7 +225,7 @@ impl Parameters {
 
     /// Reads all numbers that a model would begin with, and refuses those that are NaN or infinite. Gives what of them is legal
     /// and probably a mistake.
-    pub fn check_numbers(config: &BertConfig, labels: &Labels, weights: &Weights) -> Result<Vec<Warning>, ModelError> {
+    pub fn check_numbers(config: &ModelConfig, labels: &Labels, weights: &Weights) -> Result<Vec<Warning>, ModelError> {
         let fit = Fit::of_file(config, labels, &config.names(), weights)?;
         let mut looked = Looked::default();
         for parameter in fit.spec.parameters() {
@@ -233,7 +238,7 @@ impl Parameters {
 
     /// Moves the weights to a device and makes variables of all that no prefix in `freeze` names.
     ///
-    /// Prefixes are matched against names without `bert.`; one that matches nothing is an error.
+    /// Prefixes are matched against names without the encoder's prefix (`bert.`); one that matches nothing is an error.
     pub fn prepare(mut self, freeze: &[String], device: &Device) -> Result<Self, ModelError> {
         check_freeze(&self.spec, freeze)?;
         for parameter in self.spec.parameters() {

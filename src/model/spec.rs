@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BertConfig, family};
+use super::{ModelConfig, family::Naming};
 
 /// A module of an encoder classifier, by what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,8 +20,8 @@ pub enum Module {
     EmbeddingNorm,
     /// A module of the encoder layer of this number, from 0 on.
     Layer(usize, LayerModule),
-    /// The dense layer of the head, before its tanh.
-    Pooler,
+    /// The dense layer of the head, before its activation: BERT's pooler.
+    HeadDense,
     /// The last layer of the head: a row for each label.
     Classifier,
 }
@@ -50,7 +50,7 @@ pub enum LayerModule {
 impl Module {
     /// Whether it belongs to the head: a checkpoint of the encoder alone does not have it.
     pub fn is_head(self) -> bool {
-        matches!(self, Self::Pooler | Self::Classifier)
+        matches!(self, Self::HeadDense | Self::Classifier)
     }
 }
 
@@ -186,23 +186,6 @@ impl Parameter {
     }
 }
 
-/// How files name a family's tensors.
-#[derive(Debug)]
-pub struct Naming {
-    /// What a model with a head puts before the names of the encoder; a file of the encoder alone does not.
-    pub prefix: &'static str,
-    /// What the encoder's names begin with after that.
-    pub groups: &'static [&'static str],
-    /// What precedes the number of a layer.
-    pub layers: &'static str,
-    /// Last parts of names in old files, and what they are called today.
-    pub renamed: &'static [(&'static str, &'static str)],
-    /// Tensors that every model of the family has and no file need hold.
-    pub counters: &'static [&'static str],
-    /// What names in `train.freeze` begin with, for messages.
-    pub freezable: &'static str,
-}
-
 /// All parameters of a classifier, in transformers' order.
 #[derive(Debug, Clone)]
 pub struct ModelSpec {
@@ -213,14 +196,13 @@ pub struct ModelSpec {
 
 impl ModelSpec {
     /// For a classifier of this shape with so many labels.
-    pub fn new(config: &BertConfig, labels: usize) -> Self {
-        let naming = &family::bert::NAMING;
-        let layers = (0..config.num_hidden_layers).flat_map(|layer| family::bert::layer(config, layer));
-        let modules = family::bert::embeddings(config).into_iter().chain(layers);
-        let modules = modules.chain(family::bert::head(config, labels));
+    pub fn new(config: &ModelConfig, labels: usize) -> Self {
+        let naming = &config.family.naming;
+        let layers = (0..config.num_hidden_layers).flat_map(|i| layer(config, i));
+        let modules = embeddings(config).into_iter().chain(layers).chain(head(config, labels));
         let parameters: Vec<Parameter> = modules
             .flat_map(|(module, kind)| {
-                let name = family::bert::name(module);
+                let name = (config.family.name)(module);
                 kind.parts().into_iter().map(move |(part, shape, init)| Parameter {
                     module,
                     part,
@@ -236,12 +218,11 @@ impl ModelSpec {
     }
 
     /// How many values the parameters of such a classifier have, without listing them: exact for sizes beyond all bounds.
-    pub fn count(config: &BertConfig, labels: usize) -> u128 {
+    pub fn count(config: &ModelConfig, labels: usize) -> u128 {
         let values = |modules: Vec<(Module, Kind)>| modules.into_iter().map(|(_, kind)| kind.values()).sum::<u128>();
-        let layer = values(family::bert::layer(config, 0));
-        values(family::bert::embeddings(config))
-            + layer * config.num_hidden_layers as u128
-            + values(family::bert::head(config, labels))
+        values(embeddings(config))
+            + values(layer(config, 0)) * config.num_hidden_layers as u128
+            + values(head(config, labels))
     }
 
     /// Every parameter, in transformers' order.
@@ -273,6 +254,41 @@ impl ModelSpec {
     }
 }
 
+/// The modules before the first layer.
+fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
+    let table = |rows, zero_row| Kind::Table { rows, width: c.hidden_size, zero_row };
+    vec![
+        (Module::Words, table(c.vocab_size, Some(c.pad_token_id))),
+        (Module::Positions, table(c.max_position_embeddings, None)),
+        (Module::TokenTypes, table(c.type_vocab_size, None)),
+        (Module::EmbeddingNorm, Kind::Norm { width: c.hidden_size }),
+    ]
+}
+
+/// The modules of a layer.
+fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
+    let (h, f) = (c.hidden_size, c.intermediate_size);
+    let (linear, norm) = (|out, width| Kind::Linear { out, width }, Kind::Norm { width: h });
+    [
+        (LayerModule::Query, linear(h, h)),
+        (LayerModule::Key, linear(h, h)),
+        (LayerModule::Value, linear(h, h)),
+        (LayerModule::AttentionOutput, linear(h, h)),
+        (LayerModule::AttentionNorm, norm),
+        (LayerModule::FfnUp, linear(f, h)),
+        (LayerModule::FfnDown, linear(h, f)),
+        (LayerModule::FfnNorm, norm),
+    ]
+    .map(|(module, kind)| (Module::Layer(i, module), kind))
+    .into()
+}
+
+/// The modules of the head.
+fn head(c: &ModelConfig, labels: usize) -> Vec<(Module, Kind)> {
+    let linear = |out| Kind::Linear { out, width: c.hidden_size };
+    vec![(Module::HeadDense, linear(c.hidden_size)), (Module::Classifier, linear(labels))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +297,7 @@ mod tests {
     #[test]
     fn the_count_is_that_of_the_listed_parameters() {
         for preset in Preset::ALL {
-            let config = BertConfig::preset(preset);
+            let config = ModelConfig::preset(preset);
             let listed: usize = ModelSpec::new(&config, 3).parameters().iter().map(Parameter::len).sum();
             assert_eq!(ModelSpec::count(&config, 3), listed as u128, "{preset:?}");
         }
@@ -290,17 +306,17 @@ mod tests {
     /// The published size of rbt3 is 38 million parameters; PyTorch counts 38,478,338 with two labels.
     #[test]
     fn parameters_are_those_of_the_published_model() {
-        let mut config = BertConfig::preset(Preset::Rbt3);
+        let mut config = ModelConfig::preset(Preset::Rbt3);
         config.vocab_size = 21128;
         assert_eq!(ModelSpec::count(&config, 2), 38_478_338);
     }
 
     #[test]
     fn each_role_and_each_name_is_there_once() {
-        let spec = ModelSpec::new(&BertConfig::preset(Preset::Tiny), 2);
+        let spec = ModelSpec::new(&ModelConfig::preset(Preset::Tiny), 2);
         let names: std::collections::BTreeSet<&str> = spec.parameters().iter().map(|p| p.name.as_str()).collect();
         assert_eq!((names.len(), spec.by_role.len()), (spec.parameters().len(), spec.parameters().len()));
-        // 3 tables and a norm; 6 linear maps and 2 norms in each of 2 layers; pooler and classifier.
+        // 3 tables and a norm; 6 linear maps and 2 norms in each of 2 layers; the head's dense layer and the classifier.
         assert_eq!(spec.parameters().len(), 3 + 2 + 2 * 16 + 4);
         assert_eq!(
             spec.get(Module::Layer(1, LayerModule::FfnUp), Part::Weight).name,
@@ -310,7 +326,7 @@ mod tests {
 
     #[test]
     fn freeze_matches_whole_parts_without_the_prefix() {
-        let spec = ModelSpec::new(&BertConfig::preset(Preset::Tiny), 2);
+        let spec = ModelSpec::new(&ModelConfig::preset(Preset::Tiny), 2);
         let query = spec.get(Module::Layer(1, LayerModule::Query), Part::Weight);
         for (prefix, expected) in [
             ("encoder", true),

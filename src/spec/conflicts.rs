@@ -82,14 +82,6 @@ fn recipe(spec: &Spec, found: &mut Vec<Conflict>) {
         let message = "`train.warmup_ratio` and `train.warmup_steps` cannot both be set";
         found.push(conflict(&["train.warmup_ratio", "train.warmup_steps"], message, "set one of them to 0"));
     }
-    for (i, prefix) in train.freeze.iter().enumerate() {
-        if let Some(rest) = prefix.strip_prefix("bert.") {
-            let message = format!("`train.freeze` takes parameter names without `bert.`; found `{prefix}`");
-            let mut conflict = conflict(&[], message, &format!("write \"{rest}\""));
-            conflict.keys.push(vec!["train".into(), "freeze".into(), i.to_string()]);
-            found.push(conflict);
-        }
-    }
 }
 
 fn labels(spec: &Spec, found: &mut Vec<Conflict>) {

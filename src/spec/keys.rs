@@ -152,7 +152,7 @@ pub const KEYS: &[Key] = &[
         "of `checkpoint.metric`", "An evaluation is progress if it improves on the best so far by more than this."),
         &["early_stopping_threshold", "min_delta"]),
     also(key("train.freeze", Kind::Texts, Is("[]"), "",
-        "Parameters not to train: those whose name (without `bert.`) begins with one of these strings, such as `embeddings` or `encoder.layer.0`."),
+        "Parameters not to train: those whose name (without the encoder's prefix, such as `bert.`) begins with one of these strings, such as `embeddings` or `encoder.layer.0`."),
         &["freeze_layers", "frozen"]),
 
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",

@@ -148,7 +148,7 @@ pub struct Train {
     pub early_stopping_patience: u64,
     /// Smallest change that counts as progress.
     pub early_stopping_min_delta: f64,
-    /// Parameters whose name (without `bert.`) begins with one of these stay as loaded (`embeddings`, `encoder.layer.0`).
+    /// Parameters whose name (without the encoder's prefix, such as `bert.`) begins with one of these stay as loaded (`embeddings`, `encoder.layer.0`).
     pub freeze: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use taper::{
     engine::{Autograd, Engine, Explicit, Recipe},
     kernels::Cpu,
-    model::{BertConfig, DropoutPlan, Parameters},
+    model::{DropoutPlan, ModelConfig, Parameters},
 };
 
 use candle_core::Device;
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub fn is_pytorchs<T: Tested>() {
-    let make = |config: &BertConfig, parameters: Parameters, recipe: &Recipe| -> pytorch::Result<Box<dyn Engine>> {
+    let make = |config: &ModelConfig, parameters: Parameters, recipe: &Recipe| -> pytorch::Result<Box<dyn Engine>> {
         let backend = T::backend().expect("a backend");
         Ok(Box::new(Explicit::new(backend, config, parameters, recipe)?))
     };

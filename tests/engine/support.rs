@@ -8,7 +8,7 @@ use proptest::{
 use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
-    model::{BertConfig, DropoutPlan, Parameters},
+    model::{DropoutPlan, ModelConfig, Parameters},
     random::{Purpose, Stream},
     train::CrossEntropy,
 };
@@ -53,8 +53,8 @@ impl Shape {
         seed: 1,
     };
 
-    pub fn config(&self) -> BertConfig {
-        let mut config = BertConfig::preset(taper::source::Preset::Tiny);
+    pub fn config(&self) -> ModelConfig {
+        let mut config = ModelConfig::preset(taper::source::Preset::Tiny);
         config.vocab_size = VOCAB;
         config.hidden_size = self.heads * self.d;
         config.num_attention_heads = self.heads;

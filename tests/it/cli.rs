@@ -347,6 +347,7 @@ fn bad_specs_and_bad_data_start_nothing() {
         (&["--set", "train.class_weights=[1.0,2.0,3.0]"], &["class_weights"]),
         (&["--set", "checkpoint.keep=best"], &["data.dev"]),
         (&["--set", "train.freeze=[\"encoder.layer.9\"]"], &["encoder.layer.9"]),
+        (&["--set", "train.freeze=[\"bert.embeddings\"]"], &["without `bert.`", "write \"embeddings\""]),
         // Whether for want of a driver, of so many devices, or of the feature.
         (&["--device", "cuda:99"], &["--device cpu"]),
         (&["--device", "cuda:99", "--set", "train.precision=bf16"], &["--device cpu"]),

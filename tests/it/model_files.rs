@@ -10,7 +10,7 @@ mod torch;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use candle_core::{Device, Tensor};
-use taper::model::{BertConfig, Loaded, ModelError, Parameters, Said, Weights, read_weights};
+use taper::model::{Loaded, ModelConfig, ModelError, Parameters, Said, Weights, read_weights};
 
 use crate::support::Sandbox;
 
@@ -19,7 +19,7 @@ fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny_bert.bin")
 }
 
-fn config(hidden: usize) -> BertConfig {
+fn config(hidden: usize) -> ModelConfig {
     let dir = tempfile::tempdir().expect("a folder");
     let json = serde_json::json!({
         "model_type": "bert", "vocab_size": 12, "hidden_size": hidden, "num_hidden_layers": 1,
@@ -28,14 +28,14 @@ fn config(hidden: usize) -> BertConfig {
     });
     let path = dir.path().join("config.json");
     fs::write(&path, json.to_string()).expect("a config");
-    BertConfig::read(&path).expect("a sound config")
+    ModelConfig::read(&path).expect("a sound config")
 }
 
 fn load(labels: usize, found: BTreeMap<String, Tensor>, seed: u64) -> Result<Loaded, ModelError> {
     Parameters::load(&config(4), labels, found, &file(), seed)
 }
 
-fn check(config: &BertConfig, labels: usize) -> Result<Said, ModelError> {
+fn check(config: &ModelConfig, labels: usize) -> Result<Said, ModelError> {
     Parameters::check(config, &labels.into(), Some(&Weights::open(&file())?), &[], &[])
 }
 

@@ -15,7 +15,7 @@ use taper::{
     engine::{Autograd, Engine, Explicit},
     event::{Event, Outcome, Split, StepCompleted, When},
     kernels::Cpu,
-    model::{BertConfig, DropoutPlan, Named, Parameters},
+    model::{DropoutPlan, ModelConfig, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
     train::{
         Claim, CrossEntropy, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches,
@@ -43,8 +43,8 @@ fn rows() -> (Dataset, Tokens, Splits) {
     )
 }
 
-fn shape() -> BertConfig {
-    let mut shape = BertConfig::preset(taper::source::Preset::Tiny);
+fn shape() -> ModelConfig {
+    let mut shape = ModelConfig::preset(taper::source::Preset::Tiny);
     (shape.vocab_size, shape.hidden_size, shape.num_attention_heads) = (20, 8, 2);
     (shape.intermediate_size, shape.max_position_embeddings, shape.initializer_range) = (16, 10, 0.3);
     shape

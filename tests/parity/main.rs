@@ -14,7 +14,7 @@ use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
     kernels::Cpu,
-    model::{BertConfig, DropoutPlan, Parameters},
+    model::{DropoutPlan, ModelConfig, Parameters},
 };
 
 use pytorch::*;
@@ -29,7 +29,7 @@ enum Kind {
 const KINDS: [Kind; 2] = [Kind::Explicit, Kind::Autograd];
 
 impl Kind {
-    fn engine(self, config: &BertConfig, parameters: Parameters, recipe: &Recipe) -> Result<Box<dyn Engine>> {
+    fn engine(self, config: &ModelConfig, parameters: Parameters, recipe: &Recipe) -> Result<Box<dyn Engine>> {
         Ok(match self {
             Self::Explicit => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
             Self::Autograd => Box::new(Autograd::new(config, parameters, recipe, &Device::Cpu)?),
@@ -43,20 +43,20 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
     assert!(!references.is_empty());
     for dir in references {
         for kind in KINDS {
-            let make = |config: &BertConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let make = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
             follows_pytorch(&dir, &format!("{kind:?}"), 1.0, &make)?;
         }
     }
     Ok(())
 }
 
-fn tiny() -> BertConfig {
-    let mut config = BertConfig::preset(taper::source::Preset::Tiny);
+fn tiny() -> ModelConfig {
+    let mut config = ModelConfig::preset(taper::source::Preset::Tiny);
     config.vocab_size = 50;
     config
 }
 
-fn fresh(kind: Kind, config: &BertConfig, freeze: &[&str]) -> Result<Box<dyn Engine>> {
+fn fresh(kind: Kind, config: &ModelConfig, freeze: &[&str]) -> Result<Box<dyn Engine>> {
     let freeze: Vec<String> = freeze.iter().map(|s| s.to_string()).collect();
     kind.engine(config, Parameters::fresh(config, 3, 5)?, &Recipe { freeze, ..recipe() })
 }

@@ -9,14 +9,14 @@ use candle_core::{Device, Tensor};
 use taper::{
     data::Batch,
     engine::{Engine, Recipe},
-    model::{BertConfig, DropoutPlan, Parameters, read_weights},
+    model::{DropoutPlan, ModelConfig, Parameters, read_weights},
     train::CrossEntropy,
 };
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Makes an engine.
-pub type Make<'a> = &'a dyn Fn(&BertConfig, Parameters, &Recipe) -> Result<Box<dyn Engine>>;
+pub type Make<'a> = &'a dyn Fn(&ModelConfig, Parameters, &Recipe) -> Result<Box<dyn Engine>>;
 
 /// The project's folder, or where the binary was carried to another machine, the folder it is run in.
 pub fn root() -> PathBuf {
@@ -68,7 +68,7 @@ pub fn numbers(tensor: &Tensor) -> Vec<f32> {
 }
 
 fn setup(dir: &Path, make: Make) -> Result<Box<dyn Engine>> {
-    let config = BertConfig::read(&dir.join("config.json"))?;
+    let config = ModelConfig::read(&dir.join("config.json"))?;
     let path = dir.join("model.safetensors");
     let weights = read_weights(&path)?;
     let labels = weights["classifier.bias"].elem_count();

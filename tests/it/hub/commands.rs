@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use taper::{
     data::Tokenizer,
-    model::{BertConfig, Named, Parameters, write_folder},
+    model::{ModelConfig, Named, Parameters, write_folder},
 };
 
 use crate::hub::{
@@ -32,7 +32,7 @@ impl Place {
         let rows: String = (0..20).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时\n")).collect();
         let model = tempfile::tempdir().expect("a folder");
         let tokenizer = Tokenizer::from_vocab(Tokenizer::build_vocab(rows.lines(), 300), true).expect("a tokenizer");
-        let mut shape = BertConfig::preset(taper::source::Preset::Tiny);
+        let mut shape = ModelConfig::preset(taper::source::Preset::Tiny);
         shape.vocab_size = tokenizer.vocab_size();
         let parameters = Parameters::fresh(&shape, 2, 7).expect("weights");
         let named: Vec<Named> = parameters.iter().map(|(name, tensor)| Named::of(name.into(), tensor)).collect();

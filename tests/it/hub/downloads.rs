@@ -52,7 +52,7 @@ fn a_model_of_another_kind_is_refused_before_its_weights() {
     let server = server();
     for from in ["hf", "modelscope"] {
         let home = Home::new(&server.url);
-        let look = |path: &std::path::Path| taper::model::BertConfig::check_kind(path).map_err(|e| e.to_string());
+        let look = |path: &std::path::Path| taper::model::ModelConfig::check_kind(path).map_err(|e| e.to_string());
         let found = home.library().with_look(look).model(&source(&format!("{from}:a/roberta")));
         let error = found.unwrap_err().to_string();
         assert!(error.contains("`model_type` is \"roberta\""), "{error}");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 use taper::{
-    model::{BertConfig, Label, Labels, Loaded, Named, Parameters, Weights, read_weights, write_tensors},
+    model::{Label, Labels, Loaded, ModelConfig, Named, Parameters, Weights, read_weights, write_tensors},
     warning::Warning,
 };
 
@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The shape of `tiny_bert.bin` with more keys.
-pub fn config(more: Value) -> BertConfig {
+pub fn config(more: Value) -> ModelConfig {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("config.json");
     fs::write(&path, shape(more).to_string()).expect("a config");
-    BertConfig::read(&path).expect("a sound config")
+    ModelConfig::read(&path).expect("a sound config")
 }
 
 pub fn shape(more: Value) -> Value {

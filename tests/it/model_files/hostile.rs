@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use taper::model::{BertConfig, Parameters, Weights, read_weights};
+use taper::model::{ModelConfig, Parameters, Weights, read_weights};
 
 /// A pickle that would run a command when Python's `pickle` loaded it: `os.system("touch FILE")`.
 fn malicious(witness: &Path) -> Vec<u8> {
@@ -53,7 +53,7 @@ fn refused(bytes: &[u8], what: &str) {
         }
     };
     assert!(error.is_empty() || error.contains("pytorch_model.bin"), "{what}: {error}");
-    let shape = BertConfig::preset(taper::source::Preset::Tiny);
+    let shape = ModelConfig::preset(taper::source::Preset::Tiny);
     let check = |weights: &Weights| Parameters::check(&shape, &2.into(), Some(weights), &[], &[]);
     let error = Weights::open(&path).and_then(|weights| check(&weights)).expect_err(what).to_string();
     assert!(error.contains("pytorch_model.bin"), "{what}: {error}");

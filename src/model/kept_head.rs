@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::config::Names;
+use super::label_names::Names;
 
 /// A label of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{BertConfig, LayerModule, ModelSpec, Module, Parameters, Part};
+use super::{LayerModule, ModelConfig, ModelSpec, Module, Parameters, Part};
 use crate::{
     data::Batch,
     kernels::{
@@ -75,7 +75,7 @@ struct Layer {
 
 /// transformers' `BertForSequenceClassification`.
 pub struct Classifier {
-    config: BertConfig,
+    config: ModelConfig,
     word: Tensor,
     position: Tensor,
     token_type: Tensor,
@@ -87,16 +87,16 @@ pub struct Classifier {
 
 impl Classifier {
     /// A classifier over these weights; it sees every later change of them.
-    pub fn new(config: &BertConfig, parameters: &Parameters) -> Self {
+    pub fn new(config: &ModelConfig, parameters: &Parameters) -> Self {
         Self::over(config, parameters.spec(), |name| parameters.get(name))
     }
 
     /// The same classifier over the same weights, without gradients: nothing is kept for a backward pass.
-    pub fn for_inference(config: &BertConfig, parameters: &Parameters) -> Self {
+    pub fn for_inference(config: &ModelConfig, parameters: &Parameters) -> Self {
         Self::over(config, parameters.spec(), |name| parameters.get(name).detach())
     }
 
-    fn over(config: &BertConfig, spec: &ModelSpec, get: impl Fn(&str) -> Tensor) -> Self {
+    fn over(config: &ModelConfig, spec: &ModelSpec, get: impl Fn(&str) -> Tensor) -> Self {
         let part = |module: Module, part: Part| get(&spec.get(module, part).name);
         let table = |module: Module| part(module, Part::Weight);
         let linear = |module: Module| Linear { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
@@ -120,14 +120,14 @@ impl Classifier {
             token_type: table(Module::TokenTypes),
             embedding_norm: norm(Module::EmbeddingNorm),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
-            pooler: linear(Module::Pooler),
+            pooler: linear(Module::HeadDense),
             head: linear(Module::Classifier),
             config: config.clone(),
         }
     }
 
     /// The model's shape.
-    pub fn config(&self) -> &BertConfig {
+    pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
