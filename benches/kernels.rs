@@ -20,8 +20,9 @@ use common::{
 };
 use criterion::{Criterion, Throughput};
 use taper::kernels::{
-    ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Buffer, Clip, Cpu,
-    Dropout, LayerNorm, Linear, LinearOps, Memory, Moments, NormOps, OptimizerOps, Queries, TokenStream,
+    Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
+    BiasActivation, Buffer, Clip, Cpu, Dropout, LayerNorm, Linear, LinearOps, Memory, Moments, NormOps, OptimizerOps,
+    Queries, TokenStream,
 };
 
 /// Tokens of a batch of 32 rows of 27.
@@ -86,9 +87,19 @@ fn all() -> Vec<Kernel> {
                 })
             })
         }),
-        ("bias_gelu", 3 * 4 * wide, 60 * wide, {
+        ("bias_activation", 3 * 4 * wide, 60 * wide, {
             let (mut y, mut x, p) = (normal(wide), normal(wide), parameters());
-            kernel(move |cpu| cpu.bias_gelu(&mut y, &mut x, TOKENS, &p, up, true))
+            kernel(move |cpu| {
+                cpu.bias_activation(BiasActivation {
+                    y: &mut y,
+                    x: &mut x,
+                    rows: TOKENS,
+                    parameters: &p,
+                    linear: up,
+                    activation: Activation::Gelu,
+                    derivative: true,
+                })
+            })
         }),
         ("add_norm", 4 * 4 * narrow, 10 * narrow, {
             let (mut y, mut x, mut stats) = (normal(narrow), normal(narrow), normal(2 * TOKENS));

@@ -20,9 +20,9 @@ use taper::{
     engine::{Engine, Explicit},
     execute::Workbench,
     kernels::{
-        ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Buffer, Cpu,
-        CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, Linear, LinearOps, LossOps, Memory, Moments, NormOps,
-        OptimizerOps, PoolingOps, Sums, Table, TokenStream,
+        Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
+        BiasActivation, Buffer, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, Linear, LinearOps, LossOps,
+        Memory, Moments, NormOps, OptimizerOps, PoolingOps, Sums, Table, TokenStream,
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
@@ -139,10 +139,11 @@ impl AttentionOps for Timed {
 
 impl ActivationOps for Timed {
     timed! {
-        bias_gelu(y: &mut Buffer, x: &mut Buffer, rows: usize, parameters: &Buffer, linear: Linear, derivative: bool);
+        bias_activation(args: BiasActivation<Buffer>);
         multiply(y: &mut Buffer, x: &Buffer, len: usize);
-        tanh(y: &mut Buffer, x: &mut Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
-        tanh_backward(dy: &mut Buffer, x: &Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
+        activate(y: &mut Buffer, x: &mut Buffer, shape: (usize, usize), activation: Activation, dropout: Option<Dropout>);
+        activate_backward(dy: &mut Buffer, x: &Buffer, shape: (usize, usize), dropout: Option<Dropout>);
+        dropout(x: &mut Buffer, shape: (usize, usize), dropout: Dropout);
     }
 }
 

@@ -35,7 +35,7 @@ impl<B: Backend> Explicit<B> {
         backend.linear_parameters(g, fresh, &ws.d_logits, &ws.dropped, sequences, head);
         backend.linear_input(&mut ws.d_row, false, &ws.d_logits, sequences, p, head);
         let dropout = sites.rows(1 + 3 * self.config.num_hidden_layers, self.config.classifier_dropout);
-        backend.tanh_backward(&mut ws.d_row, &ws.pooled, sequences, h, dropout);
+        backend.activate_backward(&mut ws.d_row, &ws.pooled, (sequences, h), dropout);
         backend.linear_parameters(g, fresh, &ws.d_row, &ws.output, sequences, pooler);
         // `dx` is the gradient of a layer's output: `[sequences, hidden]` of the last layer's, `[tokens, hidden]` of the others'.
         backend.linear_input(&mut ws.dx, false, &ws.d_row, sequences, p, pooler);
@@ -81,7 +81,7 @@ impl<B: Backend> Explicit<B> {
             backend.linear_parameters(g, fresh, &ws.d_dense, &kept.ffn_hidden, rows, layer.ffn_down);
         }
         backend.linear_input(&mut ws.d_ffn_hidden, false, &ws.d_dense, rows, p, layer.ffn_down);
-        backend.multiply(&mut ws.d_ffn_hidden, &kept.gelu_grad, rows * layer.ffn_up.out);
+        backend.multiply(&mut ws.d_ffn_hidden, &kept.activation_grad, rows * layer.ffn_up.out);
         if trained[0] {
             backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, &kept.ffn_input, rows, layer.ffn_up);
         }

@@ -3,7 +3,7 @@
 use super::{Explicit, workspace::Layer as Kept};
 use crate::{
     data::Batch,
-    kernels::{AddNorm, Attention, Backend, Dropout, Embed, Linear, Queries, TokenStream},
+    kernels::{Activation, AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, Linear, Queries, TokenStream},
     model::DropoutPlan,
 };
 
@@ -96,7 +96,8 @@ impl<B: Backend> Explicit<B> {
         self.backend.linear(&mut ws.pooled, &ws.output, sequences, &self.parameters, layout.pooler, true);
         let site = 1 + 3 * self.config.num_hidden_layers;
         let dropout = sites.rows(site, self.config.classifier_dropout);
-        self.backend.tanh(&mut ws.dropped, &mut ws.pooled, sequences, self.config.hidden_size, dropout);
+        let shape = (sequences, self.config.hidden_size);
+        self.backend.activate(&mut ws.dropped, &mut ws.pooled, shape, Activation::Tanh, dropout);
         self.backend.linear(&mut ws.logits, &ws.dropped, sequences, &self.parameters, layout.head, true);
     }
 
@@ -113,7 +114,7 @@ impl<B: Backend> Explicit<B> {
         let slot = if last || keep { slot } else { 0 };
         let kept = &mut ws.layers[slot];
         let Kept { query_rows, q, qkv, context, attention_sum, attention_stats, .. } = kept;
-        let Kept { ffn_input, gelu_grad, ffn_hidden, ffn_sum, ffn_stats, .. } = kept;
+        let Kept { ffn_input, activation_grad, ffn_hidden, ffn_sum, ffn_stats, .. } = kept;
         let (input, output) = match last {
             true => (&ws.inputs[from], &mut ws.output),
             false => {
@@ -147,8 +148,16 @@ impl<B: Backend> Explicit<B> {
             norm: layer.attention_norm,
             dropout: dropout(2 + 3 * i),
         });
-        backend.linear(gelu_grad, ffn_input, rows, p, layer.ffn_up, false);
-        backend.bias_gelu(ffn_hidden, gelu_grad, rows, p, layer.ffn_up, keep);
+        backend.linear(activation_grad, ffn_input, rows, p, layer.ffn_up, false);
+        backend.bias_activation(BiasActivation {
+            y: ffn_hidden,
+            x: activation_grad,
+            rows,
+            parameters: p,
+            linear: layer.ffn_up,
+            activation: Activation::Gelu,
+            derivative: keep,
+        });
         backend.linear(ffn_sum, ffn_hidden, rows, p, layer.ffn_down, false);
         backend.add_norm(AddNorm {
             y: output,

@@ -151,7 +151,7 @@ impl Layout {
         };
         Self {
             parameters: spec.parameters().iter().map(slot).collect(),
-            embedding: Embedding { word, position: Some(position), token_type: Some(token_type) },
+            embedding: Embedding { word, position: Some(position), token_type: Some(token_type), task: None },
             embedding_norm,
             layers,
             pooler,

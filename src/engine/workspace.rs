@@ -21,9 +21,9 @@ pub struct Layer<T> {
     pub attention_stats: T,
     /// That sum normalised: the input of the feed-forward network, `[queries, hidden]`.
     pub ffn_input: T,
-    /// The derivative of GELU at its input, `[queries, intermediate]`.
-    pub gelu_grad: T,
-    /// The hidden values of the feed-forward network, after GELU, `[queries, intermediate]`.
+    /// The derivative of the activation at its input, `[queries, intermediate]`.
+    pub activation_grad: T,
+    /// The hidden values of the feed-forward network, after the activation, `[queries, intermediate]`.
     pub ffn_hidden: T,
     /// The sum before the norm that follows the feed-forward network, `[queries, hidden]`.
     pub ffn_sum: T,
@@ -45,9 +45,9 @@ pub struct Workspace<T> {
     pub layers: Vec<Layer<T>>,
     /// The last layer's output for the first token of each sequence, `[sequences, hidden]`.
     pub output: T,
-    /// The pooler's output, after tanh, `[sequences, hidden]`.
+    /// The head's dense layer: the derivative of its activation, `[sequences, hidden]`.
     pub pooled: T,
-    /// The same after dropout: the classifier's input, `[sequences, hidden]`.
+    /// Its output after activation and dropout: the classifier's input, `[sequences, hidden]`.
     pub dropped: T,
     /// `[sequences, labels]`.
     pub logits: T,
@@ -135,7 +135,7 @@ impl<T> Workspace<T> {
                 attention_sum: rows(queries, h),
                 attention_stats: rows(queries, 2),
                 ffn_input: rows(queries, h),
-                gelu_grad: rows(queries, f),
+                activation_grad: rows(queries, f),
                 ffn_hidden: rows(queries, f),
                 ffn_sum: rows(queries, h),
                 ffn_stats: rows(queries, 2),

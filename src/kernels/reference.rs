@@ -7,7 +7,7 @@ use std::{ops::Range, sync::Arc};
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{Dropout, MASK_WIDTH};
+use super::{Activation, Dropout, MASK_WIDTH};
 
 /// Where sequences begin: sequence `s` has the rows `queries[s]..queries[s + 1]` of the queries and
 /// `keys[s]..keys[s + 1]` of the keys and values.
@@ -58,6 +58,17 @@ pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
     let mut factors = vec![0.0; rows * width];
     dropout.fill(dropout.index(0, width), &mut factors);
     x * Tensor::from_vec(factors, (rows, width), x.device())?
+}
+
+/// An activation of each value.
+pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x.silu(),
+        Activation::Tanh => x.tanh(),
+    }
 }
 
 /// softmax(Q·Kᵀ / √d)·V within each sequence and head.

@@ -1,7 +1,7 @@
 //! Affine maps, GELU, and the product number by number.
 
 use proptest::prelude::*;
-use taper::kernels::{Linear, reference};
+use taper::kernels::{Activation, BiasActivation, Linear, Memory, reference};
 
 use super::support::*;
 
@@ -121,41 +121,75 @@ pub fn a_part_of_a_map_gives_its_columns<T: Tested>() {
     );
 }
 
-/// x·Φ(x).
-fn gelu(x: f64) -> f64 {
-    0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x / std::f64::consts::SQRT_2))
+/// The functions in float64.
+pub fn exact(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Gelu => 0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x / std::f64::consts::SQRT_2)),
+        Activation::GeluTanh => {
+            0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Tanh => x.tanh(),
+    }
 }
 
-pub fn gelu_and_its_derivative<T: Tested>() {
+pub const ACTIVATIONS: [Activation; 5] =
+    [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu, Activation::Tanh];
+
+/// Values of an activation's input: in both tails too, and none where ReLU has no derivative.
+pub fn inputs_of_activation(random: &mut Numbers, n: usize) -> Vec<f32> {
+    let mut x = random.normal(n);
+    x.iter_mut().step_by(3).for_each(|x| *x *= 4.0);
+    x
+}
+
+pub fn activations_and_their_derivatives<T: Tested>() {
     for_all::<T, _>(edges(), shapes(), |backend, Shape { rows, out, seed, .. }| {
         let mut random = Numbers::new(seed);
-        let [mut x, b, dy] = [rows * out, out, rows * out].map(|n| random.normal(n));
-        // Both tails too.
-        x.iter_mut().step_by(3).for_each(|x| *x *= 4.0);
+        let activation = ACTIVATIONS[random.below(ACTIVATIONS.len())];
+        let (mut x, b, dy) =
+            (inputs_of_activation(&mut random, rows * out), random.normal(out), random.normal(rows * out));
+        // Differences across the point where ReLU bends say nothing.
+        for (x, b) in x.iter_mut().zip(b.iter().cycle()).filter(|(x, b)| (**x + **b).abs() < 1e-3) {
+            *x = 0.1 - b;
+        }
         let mut places = Places::default();
         let linear = Linear { weight: 0, bias: Some(places.put(&b)), out, width: 1, exact: false };
         let parameters = places.buffer(backend);
+        let run = |backend: &mut T::Backend,
+                   parameters: &<T::Backend as Memory>::Buffer,
+                   bias: Option<usize>,
+                   derivative: bool| {
+            let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
+            backend.bias_activation(BiasActivation {
+                y: &mut y,
+                x: &mut slope,
+                rows,
+                parameters,
+                linear: Linear { bias, ..linear },
+                activation,
+                derivative,
+            });
+            [y, slope]
+        };
 
-        let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
-        backend.bias_gelu(&mut y, &mut slope, rows, &parameters, linear, true);
+        let [y, slope] = run(backend, &parameters, linear.bias, true);
         let y = values(backend, &y, rows * out);
-        // The backward pass: dx = dy·slope; of the bias, it is the columns' sums, which `linear_parameters` makes.
+        // The backward pass: dx = dy·slope; the bias's is the sum of the columns, which `linear_parameters` computes.
         let mut dx = buffer(backend, &dy);
         backend.multiply(&mut dx, &slope, rows * out);
         values(backend, &slope, rows * out);
         let dx = values(backend, &dx, rows * out);
 
-        let (mut alone, mut unkept) = (unwritten(backend, rows * out), buffer(backend, &x));
-        backend.bias_gelu(&mut alone, &mut unkept, rows, &parameters, linear, false);
+        let [alone, unkept] = run(backend, &parameters, linear.bias, false);
         values(backend, &unkept, rows * out);
         close("without the derivative", &values(backend, &alone, rows * out), &wide(&y), tolerance::<T>());
 
         let zeros = places.put(&vec![0.0; out]);
         let parameters = places.buffer(backend);
         let of = |backend: &mut T::Backend, bias| {
-            let (mut y, mut slope) = (unwritten(backend, rows * out), buffer(backend, &x));
-            backend.bias_gelu(&mut y, &mut slope, rows, &parameters, Linear { bias, ..linear }, true);
-            [values(backend, &y, rows * out), values(backend, &slope, rows * out)]
+            run(backend, &parameters, bias, true).map(|values_of| values(backend, &values_of, rows * out))
         };
         assert_eq!(of(backend, None), of(backend, Some(zeros)), "without a bias");
 
@@ -163,8 +197,11 @@ pub fn gelu_and_its_derivative<T: Tested>() {
             Input { name: "x", values: &x, shape: &[rows, out], gradient: Some(&dx) },
             Input { name: "the bias", values: &b, shape: &[out], gradient: None },
         ];
-        let exact = |at: &[Vec<f64>]| at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| gelu(x + b)).collect();
-        check(&inputs, &y, &dy, tolerance::<T>(), exact, |t| t[0].broadcast_add(&t[1])?.gelu_erf());
+        let naive =
+            |at: &[Vec<f64>]| at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| exact(activation, x + b)).collect();
+        check(&inputs, &y, &dy, tolerance::<T>(), naive, |t| {
+            reference::activation(&t[0].broadcast_add(&t[1])?, activation)
+        });
     });
 }
 

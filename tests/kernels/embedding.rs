@@ -72,10 +72,11 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let stream = TokenStream { ids: &ids, positions: &positions, token_types: &types, offsets: &offsets };
         let batch = backend.batch(stream);
 
-        let [words, mut position, mut token_type] = [vocab, rows, token_types].map(|n| random.normal(n * width));
+        let [words, mut position, mut token_type, mut task] =
+            [vocab, rows, token_types, 3].map(|n| random.normal(n * width));
         // Models without one of the tables, or without the norm's bias: zeros in the oracles.
-        let (has_positions, has_types) = (vocab % 5 != 4, width % 3 != 2);
-        for (table, has) in [(&mut position, has_positions), (&mut token_type, has_types)] {
+        let (has_positions, has_types, has_task) = (vocab % 5 != 4, width % 3 != 2, vocab % 2 == 0);
+        for (table, has) in [(&mut position, has_positions), (&mut token_type, has_types), (&mut task, has_task)] {
             table.iter_mut().filter(|_| !has).for_each(|v| *v = 0.0);
         }
         let [weight, mut bias] = [width; 2].map(|n| random.normal(n));
@@ -85,12 +86,14 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let mut places = Places::default();
         let (weight_at, bias_at) = (places.put(&weight), places.put(&bias));
         let norm = LayerNorm { weight: weight_at, bias: has_bias.then_some(bias_at), width, eps: 1e-6 };
-        let [position_at, token_type_at, word_at] = [&position, &token_type, &words].map(|values| places.put(values));
+        let [position_at, token_type_at, task_at, word_at] =
+            [&position, &token_type, &task, &words].map(|values| places.put(values));
         let table = |offset: usize, rows: usize| Table { offset, rows, width };
         let embedding = Embedding {
             word: table(word_at, vocab),
             position: has_positions.then(|| table(position_at, rows)),
             token_type: has_types.then(|| table(token_type_at, token_types)),
+            task: has_task.then(|| table(task_at, 3)),
         };
         let parameters = places.buffer(backend);
         let touched: Vec<bool> = if decays { (0..vocab).map(|_| random.below(2) == 0).collect() } else { Vec::new() };
@@ -152,6 +155,7 @@ pub fn embed_and_its_gradients<T: Tested>() {
         }
         let d_position = has_positions.then(|| gradients.take(backend, position_at, position.len()));
         let d_type = has_types.then(|| gradients.take(backend, token_type_at, token_type.len()));
+        let d_task = has_task.then(|| gradients.take(backend, task_at, task.len()));
         let dw = gradients.take(backend, norm.weight, width);
         let db = norm.bias.map(|at| gradients.take(backend, at, width));
         gradients.check_rest(backend);
@@ -165,6 +169,7 @@ pub fn embed_and_its_gradients<T: Tested>() {
                 shape: &[token_types, width],
                 gradient: d_type.as_deref(),
             },
+            Input { name: "tasks", values: &task, shape: &[3, width], gradient: d_task.as_deref() },
             Input { name: "the norm's weight", values: &weight, shape: &[width], gradient: Some(&dw) },
             Input { name: "the norm's bias", values: &bias, shape: &[width], gradient: db.as_deref() },
         ];
@@ -172,15 +177,17 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let exact = |at: &[Vec<f64>]| -> Vec<f64> {
             let row = |table: usize, row: u32| at[table][row as usize * width..][..width].iter();
             let sum = ids.iter().zip(&positions).zip(&types).flat_map(|((id, position), kind)| {
-                row(0, *id).zip(row(1, *position)).zip(row(2, *kind)).map(|((word, position), t)| word + position + t)
+                let tables = row(0, *id).zip(row(1, *position)).zip(row(2, *kind)).zip(row(3, 0));
+                tables.map(|(((word, position), t), task)| word + position + t + task)
             });
-            let y = layer_norm(&sum.collect::<Vec<_>>(), &at[3], &at[4], 1e-6).0;
+            let y = layer_norm(&sum.collect::<Vec<_>>(), &at[4], &at[5], 1e-6).0;
             y.iter().zip(&factors).map(|(y, factor)| y * factor).collect()
         };
         check(&inputs, &values(backend, &out, n), &dy, norm_tolerance::<T>(), exact, |t| {
             let rows = |table: &Tensor, rows: &[u32]| table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0);
             let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &types)?)?;
-            reference::dropout(&reference::layer_norm(&sum, &t[3], &t[4], 1e-6)?, dropout(drop))
+            let sum = (sum + rows(&t[3], &vec![0; ids.len()])?)?;
+            reference::dropout(&reference::layer_norm(&sum, &t[4], &t[5], 1e-6)?, dropout(drop))
         });
     });
 }

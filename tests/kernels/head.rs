@@ -1,4 +1,4 @@
-//! What follows the encoder: the rows that are first, tanh with dropout, cross-entropy.
+//! What follows the encoder: the rows that are first, activations with dropout, cross-entropy.
 
 use candle_core::{D, Device, Tensor};
 use proptest::prelude::*;
@@ -6,6 +6,7 @@ use taper::kernels::reference;
 
 use super::{
     attention::{lengths, offsets},
+    dense::{ACTIVATIONS, exact, inputs_of_activation},
     support::*,
 };
 
@@ -35,24 +36,32 @@ pub fn first_rows_and_back<T: Tested>() {
     );
 }
 
-pub fn tanh_and_its_gradient<T: Tested>() {
-    let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4)];
+pub fn activations_with_dropout_and_their_gradients<T: Tested>() {
+    let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4), (3, 7, Some((0.2, 0)), 0)];
     for_all::<T, _>(edges, (1..40usize, 1..90usize, drops(), any::<u64>()), |backend, (rows, width, drop, seed)| {
         let mut random = Numbers::new(seed);
+        let activation = ACTIVATIONS[random.below(ACTIVATIONS.len())];
         let (n, factors) = (rows * width, factors(drop, rows, width));
-        let (x, dy) = (random.normal(n), random.normal(n));
+        let (mut x, dy) = (inputs_of_activation(&mut random, n), random.normal(n));
+        x.iter_mut().filter(|x| x.abs() < 1e-3).for_each(|x| *x = 0.1);
         let (mut y, mut kept) = (unwritten(backend, n), buffer(backend, &x));
-        backend.tanh(&mut y, &mut kept, rows, width, dropout(drop));
-        let tanh: Vec<f64> = x.iter().map(|x| f64::from(*x).tanh()).collect();
-        close("tanh before dropout", &values(backend, &kept, n), &tanh, tolerance::<T>());
+        backend.activate(&mut y, &mut kept, (rows, width), activation, dropout(drop));
         let mut dx = buffer(backend, &dy);
-        backend.tanh_backward(&mut dx, &kept, rows, width, dropout(drop));
+        backend.activate_backward(&mut dx, &kept, (rows, width), dropout(drop));
+        values(backend, &kept, n);
         let dx = values(backend, &dx, n);
         let inputs = [Input { name: "x", values: &x, shape: &[rows, width], gradient: Some(&dx) }];
-        let exact = |at: &[Vec<f64>]| at[0].iter().zip(&factors).map(|(x, factor)| x.tanh() * factor).collect();
-        check(&inputs, &values(backend, &y, n), &dy, tolerance::<T>(), exact, |t| {
-            reference::dropout(&t[0].tanh()?, dropout(drop))
+        let naive =
+            |at: &[Vec<f64>]| at[0].iter().zip(&factors).map(|(x, factor)| exact(activation, *x) * factor).collect();
+        check(&inputs, &values(backend, &y, n), &dy, tolerance::<T>(), naive, |t| {
+            reference::dropout(&reference::activation(&t[0], activation)?, dropout(drop))
         });
+        if let Some(drop) = dropout(drop) {
+            let mut dropped = buffer(backend, &x);
+            backend.dropout(&mut dropped, (rows, width), drop);
+            let want: Vec<f32> = x.iter().zip(&factors).map(|(x, factor)| (f64::from(*x) * factor) as f32).collect();
+            close("dropout alone", &values(backend, &dropped, n), &wide(&want), tolerance::<T>());
+        }
     });
 }
 

@@ -31,12 +31,12 @@ macro_rules! kernels_of {
         tests_of! { $name, $tested, kernels:
             attention { every_token_asks the_first_of_each_sequence_asks large_scores_neither_overflow_nor_vanish }
             dense {
-                linear_and_its_gradients a_part_of_a_map_gives_its_columns gelu_and_its_derivative
+                linear_and_its_gradients a_part_of_a_map_gives_its_columns activations_and_their_derivatives
                 multiply_number_by_number
             }
             embedding { embed_and_its_gradients }
             head {
-                first_rows_and_back tanh_and_its_gradient cross_entropy_and_its_gradient
+                first_rows_and_back activations_with_dropout_and_their_gradients cross_entropy_and_its_gradient
                 cross_entropy_of_logits_beyond_the_exponential
             }
             norm { add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias }

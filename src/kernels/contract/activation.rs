@@ -2,30 +2,63 @@
 
 use super::{super::Dropout, Linear, Memory};
 
+/// A function of single values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// The exact GELU (Hendrycks & Gimpel 2016), x·Φ(x).
+    Gelu,
+    /// GELU's approximation by tanh: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    GeluTanh,
+    /// max(x, 0); the derivative at 0 is 0.
+    Relu,
+    /// x·σ(x) (Elfwing et al. 2018), also called swish.
+    Silu,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+/// Arguments of [`ActivationOps::bias_activation`].
+#[derive(Debug)]
+pub struct BiasActivation<'a, B> {
+    /// Gets the values of the function, `[rows, linear.out]`.
+    pub y: &'a mut B,
+    /// The output of `linear` without its bias, `[rows, linear.out]`; becomes the derivative there if `derivative`.
+    pub x: &'a mut B,
+    /// Rows in use.
+    pub rows: usize,
+    /// All parameters.
+    pub parameters: &'a B,
+    /// Whose bias is added.
+    pub linear: Linear,
+    /// The function.
+    pub activation: Activation,
+    /// Whether the derivative is wanted.
+    pub derivative: bool,
+}
+
 /// Functions of single values.
 pub trait ActivationOps: Memory {
-    /// y = gelu(x + the bias of `linear`), the exact GELU (Hendrycks & Gimpel 2016); both `[rows, linear.out]`. If `derivative`,
-    /// x becomes the derivative there.
-    fn bias_gelu(
+    /// y = f(x + the bias of `linear`); x becomes f′ there, where that is wanted.
+    fn bias_activation(&mut self, args: BiasActivation<Self::Buffer>);
+    /// y ← y·x, value by value, for the first `len`.
+    fn multiply(&mut self, y: &mut Self::Buffer, x: &Self::Buffer, len: usize);
+    /// y = dropout(f(x)); x becomes f′ there; both of `shape` (rows, width).
+    fn activate(
         &mut self,
         y: &mut Self::Buffer,
         x: &mut Self::Buffer,
-        rows: usize,
-        parameters: &Self::Buffer,
-        linear: Linear,
-        derivative: bool,
+        shape: (usize, usize),
+        activation: Activation,
+        dropout: Option<Dropout>,
     );
-    /// y ← y·x, value by value, for the first `len`.
-    fn multiply(&mut self, y: &mut Self::Buffer, x: &Self::Buffer, len: usize);
-    /// x ← tanh(x); y = dropout(x); both `[rows, width]`.
-    fn tanh(&mut self, y: &mut Self::Buffer, x: &mut Self::Buffer, rows: usize, width: usize, dropout: Option<Dropout>);
-    /// The backward pass of [`Self::tanh`], `x` being what it left: dy becomes the gradient of the values before it.
-    fn tanh_backward(
+    /// The backward pass of [`Self::activate`], `x` being what it left: dy becomes the gradient of the values before it.
+    fn activate_backward(
         &mut self,
         dy: &mut Self::Buffer,
         x: &Self::Buffer,
-        rows: usize,
-        width: usize,
+        shape: (usize, usize),
         dropout: Option<Dropout>,
     );
+    /// x ← dropout(x), of `shape` (rows, width): forward and backward pass are the same.
+    fn dropout(&mut self, x: &mut Self::Buffer, shape: (usize, usize), dropout: Dropout);
 }

@@ -36,6 +36,8 @@ pub struct Embedding {
     pub position: Option<Table>,
     /// Token types, where the model has them.
     pub token_type: Option<Table>,
+    /// Task types, where the model has them (ERNIE 3): every token has the first row.
+    pub task: Option<Table>,
 }
 
 impl Embedding {
@@ -94,7 +96,7 @@ pub struct EmbedBackward<'a, B, T> {
     pub d_out: &'a mut B,
     /// The gradients of the step's words, `[words of the step, width]`: always added to.
     pub words: &'a mut B,
-    /// Gets the gradients of norm, positions and token types.
+    /// Gets the gradients of the norm and of all tables but the words.
     pub gradients: &'a mut B,
     /// Whether those are written or added.
     pub fresh: bool,
@@ -119,8 +121,8 @@ pub struct EmbedBackward<'a, B, T> {
 /// Lookup of a token's rows, and the gradients of the tables. The tables must have the rows of all tokens: a batch with others is a
 /// mistake of the caller, and panics.
 pub trait EmbeddingOps: Memory {
-    /// sum = word + position + token type of each token; out = dropout(norm(sum)).
+    /// sum = word + position + token type of each token + task; out = dropout(norm(sum)).
     fn embed(&mut self, args: Embed<Self::Buffer, Self::Batch>);
-    /// The backward pass of [`Self::embed`]. Gradients of all rows of the position and token type tables are written.
+    /// The backward pass of [`Self::embed`]. Gradients of all rows of the tables but the words' are written.
     fn embed_backward(&mut self, args: EmbedBackward<Self::Buffer, Self::Batch>);
 }

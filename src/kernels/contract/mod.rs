@@ -18,7 +18,7 @@ mod optimizer;
 mod pooling;
 mod support;
 
-pub use activation::ActivationOps;
+pub use activation::{Activation, ActivationOps, BiasActivation};
 pub use attention::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries};
 pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
 pub use linear::{Linear, LinearOps};

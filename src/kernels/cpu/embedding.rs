@@ -42,6 +42,9 @@ impl EmbeddingOps for Cpu {
                         for (((sum, w), p), t) in sum.iter_mut().zip(row(e.word, id)).zip(position).zip(token_type) {
                             *sum = w * decay + p + t;
                         }
+                        if let Some(table) = e.task {
+                            sum.iter_mut().zip(row(table, 0)).for_each(|(sum, task)| *sum += task);
+                        }
                         (stats[0], stats[1]) = normalise(out, sum, weight, &bias, norm.eps);
                         if let Some(dropout) = dropout {
                             dropout.fill(dropout.index(token, n), &mut factors);
@@ -61,7 +64,10 @@ impl EmbeddingOps for Cpu {
         let of_norm = norm_dropout_backward(d_out, sum, stats, weight, args.dropout);
         store_parameters(gradients, norm, of_norm, fresh);
         words_backward(words, d_out, n, args.occurrences);
-        for (table, rows_of_tokens) in [(e.position, &batch.positions), (e.token_type, &batch.token_types)] {
+        let first = vec![0; if e.task.is_some() { rows } else { 0 }];
+        for (table, rows_of_tokens) in
+            [(e.position, &batch.positions), (e.token_type, &batch.token_types), (e.task, &first)]
+        {
             let Some(table) = table else { continue };
             let table = &mut gradients[table.range()];
             if fresh {

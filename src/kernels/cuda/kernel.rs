@@ -25,6 +25,8 @@ macro_rules! kernels {
 }
 
 kernels! {
+    Activate = "activate",
+    ActivateBackward = "activate_backward",
     AdamW = "adamw",
     AdamWRows = "adamw_rows",
     AddBias = "add_bias",
@@ -38,16 +40,15 @@ kernels! {
     AttentionKeys64 = "attention_keys_64",
     AttentionQueries128 = "attention_queries_128",
     AttentionQueries64 = "attention_queries_64",
-    BiasGelu = "bias_gelu",
+    BiasActivation = "bias_activation",
     ColumnSums = "column_sums",
     Convert = "convert",
     CrossEntropy = "cross_entropy",
+    Dropout = "dropout",
     Embed = "embed",
     FirstRows = "first_rows",
     Multiply = "multiply",
     NormBackward = "norm_backward",
     ScaleRows = "scale_rows",
     Squares = "squares",
-    TanhBackward = "tanh_backward",
-    TanhForward = "tanh_forward",
 }

@@ -53,6 +53,7 @@ pub struct Embed {
     pub words: Address,
     pub positions: Address,
     pub token_types: Address,
+    pub task: Address,
     pub ids: Address,
     pub position_rows: Address,
     pub token_type_rows: Address,
@@ -103,17 +104,21 @@ pub struct AddBias {
     pub width: u64,
 }
 
-/// `bias_gelu`: `y` and `x` `[rows, width]` of `len` values, `bias` `[width]`; with `derivative` x becomes the derivative.
+/// `bias_activation`: `y` and `x` `[rows, width]` of `len` values, `bias` `[width]`; with `derivative` x becomes the derivative.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub struct BiasGelu {
+pub struct BiasActivation {
     pub y: Address,
     pub y_half: Address,
     pub x: Address,
     pub bias: Address,
     pub len: u64,
     pub width: u32,
+    /// The number of the function: [`super::super::Activation`] as an integer.
+    pub function: u32,
     pub derivative: u32,
+    /// Padding.
+    pub unused: u32,
 }
 
 /// `multiply`: `y` and `x` `[len]`.
@@ -126,15 +131,17 @@ pub struct Multiply {
     pub len: u64,
 }
 
-/// `tanh_forward` and `tanh_backward`: `y` and `x` `[rows, width]` of `len` values.
+/// `activate`, `activate_backward` and `dropout`: `y` and `x` `[rows, width]` of `len` values.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub struct Tanh {
+pub struct Activate {
     pub y: Address,
     pub x: Address,
     pub dropout: Dropout,
     pub len: u64,
-    pub width: u64,
+    pub width: u32,
+    /// The number of the function.
+    pub function: u32,
 }
 
 /// `first_rows` and `add_to_first_rows`: `x` `[tokens, width]`, `y` `[sequences, width]`, `offsets` `[sequences + 1]`.

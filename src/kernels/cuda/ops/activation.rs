@@ -1,24 +1,26 @@
 //! Activations.
 
 use super::super::{
-    super::{ActivationOps, Dropout, Linear},
+    super::{Activation, ActivationOps, BiasActivation, Dropout},
     Buffer, Cuda, Driver, Kernel, address, params,
 };
 
 impl<D: Driver> ActivationOps for Cuda<D> {
-    fn bias_gelu(
-        &mut self,
-        y: &mut Buffer<D>,
-        x: &mut Buffer<D>,
-        rows: usize,
-        parameters: &Buffer<D>,
-        l: Linear,
-        derivative: bool,
-    ) {
+    fn bias_activation(&mut self, args: BiasActivation<Buffer<D>>) {
+        let BiasActivation { y, x, rows, parameters, linear: l, activation, derivative } = args;
         let (y, y_half) = y.both(0);
-        let (len, width, derivative) = ((rows * l.out) as u64, l.out as u32, u32::from(derivative));
-        let p = params::BiasGelu { y, y_half, x: x.out(0), bias: address(parameters, l.bias), len, width, derivative };
-        self.each(Kernel::BiasGelu, rows * l.out, &p);
+        let p = params::BiasActivation {
+            y,
+            y_half,
+            x: x.out(0),
+            bias: address(parameters, l.bias),
+            len: (rows * l.out) as u64,
+            width: l.out as u32,
+            function: activation as u32,
+            derivative: derivative.into(),
+            unused: 0,
+        };
+        self.each(Kernel::BiasActivation, rows * l.out, &p);
     }
 
     fn multiply(&mut self, y: &mut Buffer<D>, x: &Buffer<D>, len: usize) {
@@ -26,22 +28,42 @@ impl<D: Driver> ActivationOps for Cuda<D> {
         self.each(Kernel::Multiply, len, &params::Multiply { y, y_half, x: x.at(0), len: len as u64 });
     }
 
-    fn tanh(&mut self, y: &mut Buffer<D>, x: &mut Buffer<D>, rows: usize, width: usize, dropout: Option<Dropout>) {
-        let (len, width) = ((rows * width) as u64, width as u64);
-        let p = params::Tanh { y: y.out(0), x: x.out(0), dropout: dropout.into(), len, width };
-        self.each(Kernel::TanhForward, len as usize, &p);
+    fn activate(
+        &mut self,
+        y: &mut Buffer<D>,
+        x: &mut Buffer<D>,
+        (rows, width): (usize, usize),
+        activation: Activation,
+        dropout: Option<Dropout>,
+    ) {
+        let (len, function) = (rows * width, activation as u32);
+        let p = params::Activate {
+            y: y.out(0),
+            x: x.out(0),
+            dropout: dropout.into(),
+            len: len as u64,
+            width: width as u32,
+            function,
+        };
+        self.each(Kernel::Activate, len, &p);
     }
 
-    fn tanh_backward(
+    fn activate_backward(
         &mut self,
         dy: &mut Buffer<D>,
         x: &Buffer<D>,
-        rows: usize,
-        width: usize,
+        (rows, width): (usize, usize),
         dropout: Option<Dropout>,
     ) {
-        let (len, width) = ((rows * width) as u64, width as u64);
-        let p = params::Tanh { y: dy.out(0), x: x.at(0), dropout: dropout.into(), len, width };
-        self.each(Kernel::TanhBackward, len as usize, &p);
+        let (len, width) = (rows * width, width as u32);
+        let (y, x) = (dy.out(0), x.at(0));
+        let p = params::Activate { y, x, dropout: dropout.into(), len: len as u64, width, function: 0 };
+        self.each(Kernel::ActivateBackward, len, &p);
+    }
+
+    fn dropout(&mut self, x: &mut Buffer<D>, (rows, width): (usize, usize), dropout: Dropout) {
+        let (len, width) = (rows * width, width as u32);
+        let (y, dropout) = (x.out(0), Some(dropout).into());
+        self.each(Kernel::Dropout, len, &params::Activate { y, x: y, dropout, len: len as u64, width, function: 0 });
     }
 }

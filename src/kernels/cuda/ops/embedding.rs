@@ -58,6 +58,7 @@ impl<D: Driver> EmbeddingOps for Cuda<D> {
             words: parameters.at(e.word.offset),
             positions: address(parameters, e.position.map(|table| table.offset)),
             token_types: address(parameters, e.token_type.map(|table| table.offset)),
+            task: address(parameters, e.task.map(|table| table.offset)),
             ids: batch.on_device[0],
             position_rows: batch.on_device[1],
             token_type_rows: batch.on_device[2],
@@ -82,7 +83,7 @@ impl<D: Driver> EmbeddingOps for Cuda<D> {
         };
         self.norm_backward(gradients, fresh, norm, p);
         self.add_rows(words.out(0), width, d_sum, args.occurrences);
-        for table in [e.position, e.token_type].into_iter().flatten().filter(|_| fresh) {
+        for table in [e.position, e.token_type, e.task].into_iter().flatten().filter(|_| fresh) {
             self.clear_table(gradients, table);
         }
         if let Some(table) = e.position {
@@ -95,6 +96,10 @@ impl<D: Driver> EmbeddingOps for Cuda<D> {
                 let sums = params::ColumnSums::of(to, d_sum, batch.tokens(), width, false);
                 self.column_sums(params::ColumnSums { kinds: batch.on_device[2], kind: row, ..sums });
             }
+        }
+        if let Some(table) = e.task {
+            let to = gradients.out(table.offset);
+            self.column_sums(params::ColumnSums::of(to, d_sum, batch.tokens(), width, false));
         }
     }
 }

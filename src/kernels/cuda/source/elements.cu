@@ -1,4 +1,4 @@
-// Number by number, row by row: bias, GELU, tanh, the rows that are first, conversions.
+// Number by number, row by row: biases, activations, the rows that are first, conversions.
 #include "common.h"
 
 // A loop over numbers, a thread taking every (blocks · threads)-th.
@@ -13,23 +13,55 @@ struct AddBias {
 
 KERNEL(add_bias, AddBias) { EACH(i, p.len) p.y[i] += p.bias[i % p.width]; }
 
-struct BiasGelu {
+// The functions of `Activation`, in its order.
+enum { GELU, GELU_TANH, RELU, SILU, TANH };
+
+// f(x); sets the derivative there.
+DEVICE float activation(u32 function, float x, float *derivative) {
+    float t, half;
+    switch (function) {
+    case GELU: // the exact one (Hendrycks & Gimpel 2016): x·Φ(x); its derivative is Φ(x) + x·φ(x)
+        t = 0.5f * (1.0f + erff(x * 0.70710678f));
+        *derivative = t + x * 0.39894228f * expf(-0.5f * x * x);
+        return x * t;
+    case GELU_TANH:
+        t = tanhf(0.79788456f * (x + 0.044715f * x * x * x));
+        half = 0.5f * (1.0f + t);
+        *derivative = half + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 3.0f * 0.044715f * x * x);
+        return x * half;
+    case RELU: // NaN stays NaN
+        *derivative = x <= 0.0f ? 0.0f : 1.0f;
+        return x <= 0.0f ? 0.0f : x;
+    case SILU:
+        t = 1.0f / (1.0f + expf(-x));
+        *derivative = t * (1.0f + x * (1.0f - t));
+        return x * t;
+    default:
+        t = tanhf(x);
+        *derivative = 1.0f - t * t;
+        return t;
+    }
+}
+
+struct BiasActivation {
     float *y;
     u16 *y_half;
     float *x;
     const float *bias; // may be none
     u64 len;
     u32 width;
+    u32 function;
     u32 derivative; // whether x becomes the derivative
+    u32 unused;
 };
 
-// The exact GELU (Hendrycks & Gimpel 2016): x·Φ(x); its derivative is Φ(x) + x·φ(x).
-KERNEL(bias_gelu, BiasGelu) {
+// y = f(x + bias).
+KERNEL(bias_activation, BiasActivation) {
     EACH(i, p.len) {
-        float x = p.x[i] + (p.bias == nullptr ? 0.0f : p.bias[i % p.width]);
-        float phi = 0.5f * (1.0f + erff(x * 0.70710678f));
-        put(p.y, p.y_half, i, x * phi);
-        if (p.derivative) p.x[i] = phi + x * 0.39894228f * expf(-0.5f * x * x);
+        float derivative;
+        float y = activation(p.function, p.x[i] + (p.bias == nullptr ? 0.0f : p.bias[i % p.width]), &derivative);
+        put(p.y, p.y_half, i, y);
+        if (p.derivative) p.x[i] = derivative;
     }
 }
 
@@ -42,29 +74,31 @@ struct Multiply {
 
 KERNEL(multiply, Multiply) { EACH(i, p.len) put(p.y, p.y_half, i, p.y[i] * p.x[i]); }
 
-struct Tanh {
+struct Activate {
     float *y;
     float *x;
     Dropout dropout;
     u64 len;
-    u64 width;
+    u32 width;
+    u32 function;
 };
 
-// x = tanh(x); y = dropout(x).
-KERNEL(tanh_forward, Tanh) {
+// y = dropout(f(x)); x becomes the derivative.
+KERNEL(activate, Activate) {
     EACH(i, p.len) {
-        float t = tanhf(p.x[i]);
-        p.x[i] = t;
-        p.y[i] = t * dropout_factor(p.dropout, p.dropout.first_row * p.width + i);
+        float y = activation(p.function, p.x[i], &p.x[i]);
+        p.y[i] = y * dropout_factor(p.dropout, p.dropout.first_row * p.width + i);
     }
 }
 
-// y, the gradient of what followed dropout, becomes that of what preceded tanh; x is what the forward pass left.
-KERNEL(tanh_backward, Tanh) {
-    EACH(i, p.len) {
-        float t = p.x[i];
-        p.y[i] *= dropout_factor(p.dropout, p.dropout.first_row * p.width + i) * (1.0f - t * t);
-    }
+// y, the gradient of what followed dropout, becomes that of what preceded the function; x is what the forward pass left.
+KERNEL(activate_backward, Activate) {
+    EACH(i, p.len) p.y[i] *= dropout_factor(p.dropout, p.dropout.first_row * p.width + i) * p.x[i];
+}
+
+// y = dropout(y).
+KERNEL(dropout, Activate) {
+    EACH(i, p.len) p.y[i] *= dropout_factor(p.dropout, p.dropout.first_row * p.width + i);
 }
 
 struct FirstRows {

@@ -44,13 +44,14 @@ struct Embed {
     const float *words;
     const float *positions;   // may be none
     const float *token_types; // may be none
+    const float *task;        // may be none
     const u32 *ids;
     const u32 *position_rows;
     const u32 *token_type_rows;
     const float *scales; // what the word's row is multiplied by
 };
 
-// sum = word + position + token type; out = dropout(norm(sum)).
+// sum = word + position + token type + task; out = dropout(norm(sum)).
 KERNEL(embed, Embed) {
     SHARED(float, shared, [WARP]);
     u32 row = BLOCK_X, width = p.norm.width;
@@ -60,7 +61,7 @@ KERNEL(embed, Embed) {
     float scale = p.scales[row], x[COLUMNS];
     EACH_COLUMN(i, c, width) {
         x[i] = word[c] * scale + (p.positions == nullptr ? 0.0f : position[c]) +
-               (p.token_types == nullptr ? 0.0f : type[c]);
+               (p.token_types == nullptr ? 0.0f : type[c]) + (p.task == nullptr ? 0.0f : p.task[c]);
         p.sum[(u64)row * width + c] = x[i];
     }
     normalise(p.norm, row, x, shared);

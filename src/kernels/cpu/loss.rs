@@ -1,41 +1,6 @@
-//! What follows the encoder: tanh with dropout, cross-entropy. A row for each sequence: little work, one thread.
+//! Cross-entropy on the CPU. A row for each sequence: little work, one thread.
 
-use super::{
-    super::{Dropout, LossOps, math::tanh},
-    Buffer, Cpu,
-    vector::vectorised,
-};
-
-/// x ← tanh(x), y = dropout(x); both `[rows, width]`.
-pub fn tanh_dropout(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<Dropout>) {
-    let mut factors = vec![1.0f32; width];
-    vectorised!({
-        for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact_mut(width)).enumerate() {
-            if let Some(dropout) = dropout {
-                dropout.fill(dropout.index(row, width), &mut factors);
-            }
-            for ((y, x), factor) in y.iter_mut().zip(x).zip(&factors) {
-                *x = tanh(*x);
-                *y = *x * factor;
-            }
-        }
-    });
-}
-
-/// The backward pass of [`tanh_dropout`]: dy ← dy·factor·(1 − x²); both `[rows, width]`.
-pub fn tanh_dropout_backward(dy: &mut [f32], x: &[f32], width: usize, dropout: Option<Dropout>) {
-    let mut factors = vec![1.0f32; width];
-    vectorised!({
-        for (row, (dy, x)) in dy.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
-            if let Some(dropout) = dropout {
-                dropout.fill(dropout.index(row, width), &mut factors);
-            }
-            for ((dy, x), factor) in dy.iter_mut().zip(x).zip(&factors) {
-                *dy *= factor * (1.0 - x * x);
-            }
-        }
-    });
-}
+use super::{super::LossOps, Buffer, Cpu};
 
 /// Returns −Σ targets·log softmax(logits), and writes its gradient softmax(logits)·Σ targets − targets; in float64 throughout. All
 /// `[rows, labels]`.
