@@ -29,17 +29,7 @@ impl<B: Backend> Explicit<B> {
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
-        let h = self.config.hidden_size;
-        let (head, pooler) = (self.layout.head, self.layout.pooler);
-        let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
-        backend.linear_parameters(g, fresh, &ws.d_logits, &ws.dropped, sequences, head);
-        backend.linear_input(&mut ws.d_row, false, &ws.d_logits, sequences, p, head);
-        let dropout = sites.rows(1 + 3 * self.config.num_hidden_layers, self.config.classifier_dropout);
-        backend.activate_backward(&mut ws.d_row, &ws.pooled, (sequences, h), dropout);
-        backend.linear_parameters(g, fresh, &ws.d_row, &ws.output, sequences, pooler);
-        // `dx` is the gradient of a layer's output: `[sequences, hidden]` of the last layer's, `[tokens, hidden]` of the others'.
-        backend.linear_input(&mut ws.dx, false, &ws.d_row, sequences, p, pooler);
-
+        self.head_backward(sequences, sites, fresh);
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
@@ -54,6 +44,7 @@ impl<B: Backend> Explicit<B> {
                 return;
             }
         }
+        self.projection_backward(tokens, fresh);
         self.embedding_backward(on_device, batch, sites, fresh);
     }
 
@@ -104,7 +95,8 @@ impl<B: Backend> Explicit<B> {
         let trained = [qkv, attention_output].map(|l| self.trains_linear(l));
         let last = attention.queries == Queries::First;
         let rows = if last { sequences } else { tokens };
-        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, self.config.hidden_dropout);
+        let drops = self.config.family.drops_attention_output;
+        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, self.config.hidden_dropout).filter(|_| drops);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
         let (kept, input) = (&ws.layers[i], &ws.inputs[i]);
         // The residual's gradient: in the last layer only the query rows have one.
@@ -161,11 +153,22 @@ impl<B: Backend> Explicit<B> {
         }
     }
 
+    /// From `dx`, the gradient of the first layer's input, to that of the embeddings, where they are projected.
+    fn projection_backward(&mut self, tokens: usize, fresh: bool) {
+        let Some(projection) = self.layout.projection else { return };
+        let is_trained = self.trains_linear(projection);
+        let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
+        if is_trained {
+            backend.linear_parameters(g, fresh, &ws.dx, &ws.unprojected, tokens, projection);
+        }
+        backend.linear_input(&mut ws.d_unprojected, false, &ws.dx, tokens, p, projection);
+    }
+
     fn embedding_backward(&mut self, on_device: &B::Batch, batch: &Batch, sites: Sites, fresh: bool) {
         let occurrences = if self.trains_words() { self.optimizer.occurrences(&batch.ids) } else { Vec::new() };
         let (layout, ws) = (&self.layout, &mut self.workspace);
         self.backend.embed_backward(EmbedBackward {
-            d_out: &mut ws.dx,
+            d_out: if layout.projection.is_some() { &mut ws.d_unprojected } else { &mut ws.dx },
             words: &mut ws.words,
             gradients: &mut self.gradients,
             fresh,

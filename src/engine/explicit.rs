@@ -44,7 +44,7 @@ impl<B: Backend> Explicit<B> {
     pub fn new(backend: B, config: &ModelConfig, parameters: Parameters, recipe: &Recipe) -> Result<Self, ModelError> {
         let layout = Layout::new(config, parameters.spec());
         parameters.check_frozen(&recipe.freeze)?;
-        let labels = layout.head.out;
+        let labels = layout.classifier.out;
         let mut buffer = backend.zeros_of_parameters(layout.len, layout.len);
         let mut tensors = parameters.into_tensors();
         for ParamSlot { parameter, offset } in &layout.parameters {
@@ -81,8 +81,9 @@ impl<B: Backend> Explicit<B> {
         self.backend.begin_step();
         self.optimizer.begin_step(batches);
         let words = self.optimizer.words.len();
-        self.workspace.reserve_words(&self.backend, words, self.config.hidden_size);
-        self.backend.clear(&mut self.workspace.words, words * self.config.hidden_size);
+        let width = self.layout.embedding.word.width;
+        self.workspace.reserve_words(&self.backend, words, width);
+        self.backend.clear(&mut self.workspace.words, words * width);
         for (i, (batch, targets)) in batches.iter().zip(targets).enumerate() {
             let on_device = self.enter(batch);
             self.forward(&on_device, batch, dropout, true);
@@ -102,7 +103,7 @@ impl<B: Backend> Explicit<B> {
         Named::lazy(parameter.name.clone(), &parameter.shape, move || {
             let mut words = self.backend.read(&self.parameters, slot.range()).into_owned();
             self.backend.health()?;
-            self.optimizer.apply_decay(&mut words, self.config.hidden_size);
+            self.optimizer.apply_decay(&mut words, self.layout.embedding.word.width);
             Ok(Cow::Owned(words))
         })
     }
@@ -203,7 +204,7 @@ impl<B: Backend> Engine for Explicit<B> {
         if slot.offset < self.layout.dense {
             return Ok(self.backend.read(&self.gradients, slot.range()).into_owned());
         }
-        let (width, words) = (self.config.hidden_size, &self.optimizer.words);
+        let (width, words) = (self.layout.embedding.word.width, &self.optimizer.words);
         let sparse = self.backend.read(&self.workspace.words, 0..words.len() * width);
         let mut dense = vec![0.0; slot.parameter.len()];
         for (row, word) in sparse.chunks_exact(width).zip(words) {

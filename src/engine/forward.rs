@@ -3,7 +3,7 @@
 use super::{Explicit, workspace::Layer as Kept};
 use crate::{
     data::Batch,
-    kernels::{Activation, AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, Linear, Queries, TokenStream},
+    kernels::{AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, Linear, Queries, TokenStream},
     model::DropoutPlan,
 };
 
@@ -79,7 +79,7 @@ impl<B: Backend> Explicit<B> {
         let (layout, norm) = (&self.layout, self.layout.embedding_norm);
         let ws = &mut self.workspace;
         self.backend.embed(Embed {
-            out: &mut ws.inputs[0],
+            out: if layout.projection.is_some() { &mut ws.unprojected } else { &mut ws.inputs[0] },
             sum: &mut ws.embedded,
             stats: &mut ws.embedded_stats,
             parameters: &self.parameters,
@@ -89,16 +89,13 @@ impl<B: Backend> Explicit<B> {
             batch: on_device,
             dropout: sites.tokens(0, hidden),
         });
+        if let Some(projection) = layout.projection {
+            self.backend.linear(&mut ws.inputs[0], &ws.unprojected, tokens, &self.parameters, projection, true);
+        }
         for i in 0..self.config.num_hidden_layers {
             self.layer(i, on_device, tokens, sequences, sites, keep);
         }
-        let (layout, ws) = (&self.layout, &mut self.workspace);
-        self.backend.linear(&mut ws.pooled, &ws.output, sequences, &self.parameters, layout.pooler, true);
-        let site = 1 + 3 * self.config.num_hidden_layers;
-        let dropout = sites.rows(site, self.config.classifier_dropout);
-        let shape = (sequences, self.config.hidden_size);
-        self.backend.activate(&mut ws.dropped, &mut ws.pooled, shape, Activation::Tanh, dropout);
-        self.backend.linear(&mut ws.logits, &ws.dropped, sequences, &self.parameters, layout.head, true);
+        self.head(sequences, sites);
     }
 
     fn layer(&mut self, i: usize, on_device: &B::Batch, tokens: usize, sequences: usize, sites: Sites, keep: bool) {
@@ -146,7 +143,7 @@ impl<B: Backend> Explicit<B> {
             parameters: p,
             bias: layer.attention_output.bias,
             norm: layer.attention_norm,
-            dropout: dropout(2 + 3 * i),
+            dropout: if self.config.family.drops_attention_output { dropout(2 + 3 * i) } else { None },
         });
         backend.linear(activation_grad, ffn_input, rows, p, layer.ffn_up, false);
         backend.bias_activation(BiasActivation {
@@ -155,7 +152,7 @@ impl<B: Backend> Explicit<B> {
             rows,
             parameters: p,
             linear: layer.ffn_up,
-            activation: Activation::Gelu,
+            activation: self.config.activation,
             derivative: keep,
         });
         backend.linear(ffn_sum, ffn_hidden, rows, p, layer.ffn_down, false);

@@ -57,12 +57,14 @@ pub struct Layout {
     pub embedding: Embedding,
     /// Their norm.
     pub embedding_norm: LayerNorm,
+    /// From the width of the embeddings to that of the layers, where the two differ: `[hidden, embedding size]`.
+    pub projection: Option<Linear>,
     /// The encoder.
     pub layers: Vec<Layer>,
-    /// The pooler.
-    pub pooler: Linear,
+    /// The head's dense layer.
+    pub head_dense: Linear,
     /// The classifier.
-    pub head: Linear,
+    pub classifier: Linear,
     /// Values before the word embedding.
     pub dense: usize,
     /// Values in all.
@@ -109,9 +111,10 @@ impl<'a> Allocator<'a> {
         Linear { weight, bias: self.take(modules, Part::Bias), out: rows * modules.len(), width, exact }
     }
 
-    fn table(&mut self, module: Module) -> Table {
+    fn table(&mut self, module: Module) -> Option<Table> {
+        self.spec.find(module, Part::Weight)?;
         let (rows, width) = self.shape(module);
-        Table { offset: self.weight(&[module]), rows, width }
+        Some(Table { offset: self.weight(&[module]), rows, width })
     }
 
     fn norm(&mut self, module: Module, eps: f64) -> LayerNorm {
@@ -125,9 +128,18 @@ impl Layout {
     /// For a classifier with these parameters.
     pub fn new(config: &ModelConfig, spec: &ModelSpec) -> Self {
         let mut a = Allocator { spec, offsets: BTreeMap::new(), end: 0 };
-        let (position, token_type) = (a.table(Module::Positions), a.table(Module::TokenTypes));
+        let [position, token_type, task] = [Module::Positions, Module::TokenTypes, Module::Tasks].map(|m| a.table(m));
+        // Rows before the first position are never read, and have no gradient.
+        let first = config.first_position();
+        let position = position.map(|table| Table {
+            offset: table.offset + first * table.width,
+            rows: table.rows - first,
+            ..table
+        });
         let eps = config.layer_norm_eps;
         let embedding_norm = a.norm(Module::EmbeddingNorm, eps);
+        let is_projected = spec.find(Module::EmbeddingProjection, Part::Weight).is_some();
+        let projection = is_projected.then(|| a.linear(&[Module::EmbeddingProjection], false));
         let layers = (0..config.num_hidden_layers).map(|i| {
             let of = |module: LayerModule| Module::Layer(i, module);
             Layer {
@@ -141,21 +153,22 @@ impl Layout {
             }
         });
         let layers = layers.collect();
-        let pooler = a.linear(&[Module::HeadDense], true);
-        let head = a.linear(&[Module::Classifier], true);
+        let head_dense = a.linear(&[Module::HeadDense], true);
+        let classifier = a.linear(&[Module::Classifier], true);
         let dense = a.end;
-        let word = a.table(Module::Words);
+        let word = a.table(Module::Words).expect("every model has words");
         let slot = |parameter: &Parameter| ParamSlot {
             offset: *a.offsets.get(parameter.name.as_str()).expect("every parameter has its offset"),
             parameter: parameter.clone(),
         };
         Self {
             parameters: spec.parameters().iter().map(slot).collect(),
-            embedding: Embedding { word, position: Some(position), token_type: Some(token_type), task: None },
+            embedding: Embedding { word, position, token_type, task },
             embedding_norm,
+            projection,
             layers,
-            pooler,
-            head,
+            head_dense,
+            classifier,
             dense,
             len: a.end,
         }

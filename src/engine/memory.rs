@@ -73,7 +73,7 @@ pub fn memory_bytes(
     match space {
         MemorySpace::Host => {
             // Weights; gradients of all but the words; two moments of all that has a gradient.
-            let state = all + 3 * dense + 2 * (workload.words * config.hidden_size) as u64;
+            let state = all + 3 * dense + 2 * (workload.words * config.embedding_size) as u64;
             let training = workload.training();
             // An evaluation fills the first layer's buffers and the last one's, as far as training does not.
             let mut shallow = config.clone();

@@ -8,6 +8,7 @@ mod autograd;
 mod backward;
 mod explicit;
 mod forward;
+mod head;
 mod layout;
 mod memory;
 mod optimizer;

@@ -140,7 +140,7 @@ impl<B: Backend> Explicit<B> {
             self.backend.add_squares(&self.gradients, span.range.clone());
         }
         if self.trains_words() {
-            let len = self.optimizer.words.len() * self.config.hidden_size;
+            let len = self.optimizer.words.len() * self.layout.embedding.word.width;
             self.backend.add_squares(&self.workspace.words, 0..len);
         }
     }

@@ -35,20 +35,24 @@ pub struct Layer<T> {
 pub struct Workspace<T> {
     tokens: usize,
     sequences: usize,
-    /// The sum of the embeddings, `[tokens, hidden]`.
+    /// The sum of the embeddings, `[tokens, embedding]`.
     pub embedded: T,
     /// Mean and reciprocal standard deviation of its rows, `[tokens, 2]`.
     pub embedded_stats: T,
+    /// Their norm, where it is projected to the hidden size, `[tokens, embedding]`.
+    pub unprojected: T,
+    /// Its gradient, `[tokens, embedding]`.
+    pub d_unprojected: T,
     /// The input of each layer, `[tokens, hidden]`.
     pub inputs: Vec<T>,
     /// One for each layer; in inference all but the last share the first.
     pub layers: Vec<Layer<T>>,
     /// The last layer's output for the first token of each sequence, `[sequences, hidden]`.
     pub output: T,
-    /// The head's dense layer: the derivative of its activation, `[sequences, hidden]`.
-    pub pooled: T,
-    /// Its output after activation and dropout: the classifier's input, `[sequences, hidden]`.
-    pub dropped: T,
+    /// The derivative of the head's activation, `[sequences, hidden]`.
+    pub head_grad: T,
+    /// The output of the head's dense layer after activation and dropout: the classifier's input, `[sequences, hidden]`.
+    pub head_hidden: T,
     /// `[sequences, labels]`.
     pub logits: T,
     /// Their gradient, `[sequences, labels]`.
@@ -66,7 +70,7 @@ pub struct Workspace<T> {
     /// That of the feed-forward network's hidden values, then of queries, keys and values,
     /// `[tokens, max(intermediate, 3 · hidden)]`.
     pub d_ffn_hidden: T,
-    /// Gradients of the word embeddings that occur in the step, `[words, hidden]`.
+    /// Gradients of the word embeddings that occur in the step, `[words, embedding]`.
     pub words: T,
     word_rows: usize,
 }
@@ -110,7 +114,7 @@ impl Workspace<()> {
     pub fn values(config: &ModelConfig, labels: usize, extent: Extent) -> usize {
         let sum = Cell::new(0);
         Self::sized(&|len| sum.set(sum.get() + len), config, labels, extent.tokens, extent.sequences);
-        sum.get() + extent.words * config.hidden_size
+        sum.get() + extent.words * config.embedding_size
     }
 }
 
@@ -121,7 +125,8 @@ impl<T> Workspace<T> {
     }
 
     fn sized(zeros: &impl Fn(usize) -> T, c: &ModelConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
-        let (h, f) = (c.hidden_size, c.intermediate_size);
+        let (h, f, e) = (c.hidden_size, c.intermediate_size, c.embedding_size);
+        let projected = if e == h { 0 } else { tokens };
         let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
             let last = i + 1 == c.num_hidden_layers;
@@ -144,13 +149,15 @@ impl<T> Workspace<T> {
         Self {
             tokens,
             sequences,
-            embedded: rows(tokens, h),
+            embedded: rows(tokens, e),
             embedded_stats: rows(tokens, 2),
+            unprojected: rows(projected, e),
+            d_unprojected: rows(projected, e),
             inputs: (0..c.num_hidden_layers.max(2)).map(|_| rows(tokens, h)).collect(),
             layers: (0..c.num_hidden_layers).map(layer).collect(),
             output: rows(sequences, h),
-            pooled: rows(sequences, h),
-            dropped: rows(sequences, h),
+            head_grad: rows(sequences, h),
+            head_hidden: rows(sequences, h),
             logits: rows(sequences, labels),
             d_logits: rows(sequences, labels),
             dx: rows(tokens, h),

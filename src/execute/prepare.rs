@@ -400,10 +400,10 @@ fn check(
     (steps, rows): (Steps, usize),
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
-    if config.data.max_length > shape.max_position_embeddings {
+    let (max_length, longest) = (config.data.max_length, shape.longest());
+    if max_length > longest {
         problems.push(format!(
-            "data.max_length is {}, but the model has {} positions: set it to {} or less",
-            config.data.max_length, shape.max_position_embeddings, shape.max_position_embeddings
+            "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
         ));
     }
     if tokenizer.vocab_size() > shape.vocab_size

@@ -38,7 +38,7 @@ impl Trained {
         Ok(Self {
             engine: engine(&config, parameters, &Recipe::default(), device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
-            max_length: max_length.min(config.max_position_embeddings),
+            max_length: max_length.min(config.longest()),
             rows: config.vocab_size,
             labels,
         })

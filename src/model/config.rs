@@ -10,7 +10,10 @@ use super::{
     family::{self, Family},
     label_names::{self, Names},
 };
-use crate::{kernels::Requirements, source::Preset};
+use crate::{
+    kernels::{Activation, Requirements},
+    source::Preset,
+};
 
 /// Family, shape and dropout of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +30,16 @@ pub struct ModelConfig {
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// Longest sequence.
+    /// Width of the embeddings.
+    pub embedding_size: usize,
+    /// Activation of the feed-forward layer.
+    pub activation: Activation,
+    /// Rows of the position embedding; see [`Self::longest`].
     pub max_position_embeddings: usize,
-    /// Rows of the token type embedding.
+    /// Rows of the token type embedding; 0: there is none.
     pub type_vocab_size: usize,
+    /// Rows of the task type embedding; 0: there is none.
+    pub task_types: usize,
     /// Epsilon of LayerNorm, inside the root.
     pub layer_norm_eps: f64,
     /// Standard deviation of new weights.
@@ -52,16 +61,17 @@ const MOST_PARAMETERS: u128 = 10_000_000_000;
 /// Labels at most.
 const MOST_LABELS: usize = 1_000_000;
 
-/// Keys of numbers with what they may be.
-const SIZES: [(&str, Option<u64>, u64, u64); 7] = [
-    // The default, where transformers has one; the least and the most.
-    ("vocab_size", None, 0, 1 << 24),
-    ("hidden_size", None, 1, 1 << 16),
-    ("num_hidden_layers", None, 1, 1000),
-    ("num_attention_heads", None, 1, 1 << 16),
-    ("intermediate_size", None, 1, 1 << 20),
-    ("max_position_embeddings", Some(512), 3, 1 << 20),
-    ("type_vocab_size", Some(2), 1, 1 << 16),
+/// Names of activations in config.json.
+const ACTIVATIONS: [(&str, Activation); 9] = [
+    ("gelu", Activation::Gelu),
+    ("gelu_python", Activation::Gelu),
+    ("gelu_new", Activation::GeluTanh),
+    ("gelu_pytorch_tanh", Activation::GeluTanh),
+    ("gelu_fast", Activation::GeluTanh),
+    ("relu", Activation::Relu),
+    ("silu", Activation::Silu),
+    ("swish", Activation::Silu),
+    ("tanh", Activation::Tanh),
 ];
 
 impl ModelConfig {
@@ -93,50 +103,65 @@ impl ModelConfig {
         Self::parse(&config.to_string()).expect("a preset is a sound config")
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// From the text of a config.json.
+    ///
+    /// # Errors
+    /// The key that is not as expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let raw = object(text)?;
         let keys = Keys(&raw);
         let family = family_of(&keys)?;
         let names = &family.keys;
-        let mut sizes = [0; SIZES.len()];
-        for (size, (key, default, least, most)) in sizes.iter_mut().zip(SIZES) {
-            *size = keys.whole(key, default, least, most)?;
-        }
-        let [vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, positions, types] =
-            sizes;
+        let vocab_size = keys.whole("vocab_size", None, 0, 1 << 24)?;
+        let hidden_size = keys.whole(names.hidden_size, None, 1, 1 << 16)?;
+        let num_attention_heads = keys.whole(names.heads, None, 1, 1 << 16)?;
         if !hidden_size.is_multiple_of(num_attention_heads) {
             return Err(format!(
-                "`hidden_size` {hidden_size} is not a multiple of `num_attention_heads` {num_attention_heads}"
+                "`{}` {hidden_size} is not a multiple of `{}` {num_attention_heads}",
+                names.hidden_size, names.heads
             ));
         }
         let hidden_dropout = keys.share(names.hidden_dropout, 0.1)?;
+        let (classifier_dropout, default) = names.classifier_dropout;
+        let pad_token_id = keys.whole("pad_token_id", Some(family.pad_token_id), 0, u32::MAX.into())?;
+        let reserved = if family.positions_follow_padding { pad_token_id as u64 + 1 } else { 0 };
+        // What float32 rounds to zero would divide by zero.
+        let is_epsilon = |eps: f64| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0;
         let config = Self {
             family,
             vocab_size,
             hidden_size,
-            num_hidden_layers,
+            num_hidden_layers: keys.whole(names.layers, None, 1, 1000)?,
             num_attention_heads,
-            intermediate_size,
-            max_position_embeddings: positions,
-            type_vocab_size: types,
-            // What float32 rounds to zero would divide by zero.
-            layer_norm_eps: keys.number(
-                "layer_norm_eps",
-                1e-12,
-                |eps| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0,
-                "a number above 0, at most 1 (1e-12, say)",
-            )?,
+            intermediate_size: keys.whole(names.intermediate_size, None, 1, 1 << 20)?,
+            embedding_size: match names.embedding_size {
+                Some((key, default)) => keys.whole(key, Some(default), 1, 1 << 16)?,
+                None => hidden_size,
+            },
+            activation: activation(&keys, names.activation)?,
+            max_position_embeddings: keys.whole("max_position_embeddings", Some(512), reserved + 3, 1 << 20)?,
+            type_vocab_size: match family.has_token_types {
+                true => keys.whole("type_vocab_size", Some(2), 1, 1 << 16)?,
+                false => 0,
+            },
+            task_types: match names.task_types {
+                Some((key, rows)) if keys.truth(key)? => keys.whole(rows, Some(3), 1, 1 << 16)?,
+                _ => 0,
+            },
+            layer_norm_eps: match family.fixed_eps {
+                Some(eps) => eps,
+                None => keys.number("layer_norm_eps", 1e-12, is_epsilon, "a number above 0, at most 1 (1e-12, say)")?,
+            },
             initializer_range: keys.number(
                 "initializer_range",
                 0.02,
                 |range| (0.0..=1.0).contains(&range),
                 "a number from 0 to 1 (0.02, say)",
             )?,
-            pad_token_id: keys.whole("pad_token_id", Some(0), 0, u32::MAX.into())?,
+            pad_token_id,
             hidden_dropout,
             attention_dropout: keys.share(names.attention_dropout, 0.1)?,
-            // transformers: that of the head where given, else the hidden one.
-            classifier_dropout: keys.share(names.classifier_dropout, hidden_dropout)?,
+            classifier_dropout: keys.share(classifier_dropout, default.unwrap_or(hidden_dropout))?,
             raw: raw.clone(),
         };
         let parameters = ModelSpec::count(&config, 0);
@@ -153,9 +178,23 @@ impl ModelConfig {
         }
     }
 
+    /// The position of the first token.
+    pub fn first_position(&self) -> usize {
+        if self.family.positions_follow_padding { self.pad_token_id + 1 } else { 0 }
+    }
+
+    /// Tokens of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.max_position_embeddings - self.first_position()
+    }
+
     /// The sizes that a device's kernels may have limits for, with sequences of up to `longest` tokens.
     pub fn requirements(&self, longest: usize) -> Requirements {
-        Requirements { norm_width: self.hidden_size, head_width: self.hidden_size / self.num_attention_heads, longest }
+        Requirements {
+            norm_width: self.hidden_size.max(self.embedding_size),
+            head_width: self.hidden_size / self.num_attention_heads,
+            longest,
+        }
     }
 
     /// Sets all three dropouts.
@@ -173,7 +212,7 @@ impl ModelConfig {
         raw.insert("vocab_size".into(), json!(self.vocab_size));
         raw.insert(keys.hidden_dropout.into(), json!(self.hidden_dropout));
         raw.insert(keys.attention_dropout.into(), json!(self.attention_dropout));
-        raw.insert(keys.classifier_dropout.into(), json!(self.classifier_dropout));
+        raw.insert(keys.classifier_dropout.0.into(), json!(self.classifier_dropout));
         raw.insert(
             "id2label".into(),
             ids.clone().map(|(i, l)| (i.to_string(), json!(l))).collect::<Map<_, _>>().into(),
@@ -207,7 +246,7 @@ impl ModelConfig {
 
 /// The family of a config.json. Refuses models of other kinds, before any key is asked for that only some have.
 fn family_of(keys: &Keys) -> Result<&'static Family, String> {
-    let supported = || family::ALL.map(|family| format!("{:?}", family.model_type)).join(", ");
+    let supported = || family::ALL.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ");
     // Old files have no `model_type`; they still say which class they are of.
     let class = keys.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
     let family = match (keys.text("model_type")?, class) {
@@ -217,17 +256,24 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
         (None, Some(class)) => family::of_class(class).ok_or_else(|| {
             format!("`architectures` names {class:?}; taper fine-tunes models of type {}", supported())
         })?,
-        (None, None) => &family::bert::BERT,
+        (None, None) => &family::ALL[0],
     };
-    for (key, wanted) in [("hidden_act", "gelu"), ("position_embedding_type", "absolute")] {
-        if let Some(value) = keys.text(key)?.filter(|value| *value != wanted) {
-            return Err(format!("`{key}` is {value:?}; taper fine-tunes models with \"{wanted}\""));
-        }
+    activation(keys, family.keys.activation)?;
+    if let Some(value) = keys.text("position_embedding_type")?.filter(|value| *value != "absolute") {
+        return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
     match keys.get("is_decoder") {
         Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes encoders".into()),
         _ => Ok(family),
     }
+}
+
+/// The activation that a key names; by default GELU.
+fn activation(keys: &Keys, key: &str) -> Result<Activation, String> {
+    let Some(name) = keys.text(key)? else { return Ok(Activation::Gelu) };
+    let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
+    let known = || ACTIVATIONS.map(|(name, _)| name).join(", ");
+    found.map(|(_, activation)| *activation).ok_or_else(|| format!("`{key}` is {name:?}; taper knows {}", known()))
 }
 
 #[cfg(test)]
@@ -243,8 +289,8 @@ mod tests {
     #[test]
     fn other_kinds_of_models_are_refused_by_name() {
         for (key, value) in [
-            ("model_type", json!("roberta")),
-            ("hidden_act", json!("gelu_new")),
+            ("model_type", json!("deberta-v2")),
+            ("hidden_act", json!("mish")),
             ("position_embedding_type", json!("relative_key")),
             ("is_decoder", json!(true)),
             ("num_attention_heads", json!(7)),
@@ -264,7 +310,11 @@ mod tests {
     fn other_models_are_refused_before_what_they_lack() {
         for (text, words) in [
             (r#"{"model_type": "llama", "hidden_size": 64}"#, "`model_type` is \"llama\""),
-            (r#"{"model_type": "roberta"}"#, "`model_type` is \"roberta\""),
+            (r#"{"model_type": "modernbert"}"#, "`model_type` is \"modernbert\""),
+            (
+                r#"{"model_type": "t5"}"#,
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra",
+            ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
             (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
             ("version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
@@ -273,6 +323,73 @@ mod tests {
         ] {
             let error = ModelConfig::parse(text).expect_err(words);
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    fn parsed(config: &Value) -> ModelConfig {
+        ModelConfig::parse(&config.to_string()).expect("a config")
+    }
+
+    /// Sizes and defaults as in the files of the hub, and as transformers 5.23 fills in.
+    #[test]
+    fn each_family_is_read_by_its_own_keys() {
+        let sizes = json!({"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 6});
+        let of = |model_type: &str, more: Value| {
+            let mut config = sizes.clone();
+            config["model_type"] = model_type.into();
+            more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+            parsed(&config)
+        };
+        for roberta in ["roberta", "xlm-roberta", "camembert"] {
+            let config = of(roberta, json!({"max_position_embeddings": 514, "type_vocab_size": 1}));
+            assert_eq!((config.longest(), config.first_position(), config.type_vocab_size), (512, 2, 1), "{roberta}");
+        }
+        let ernie = |more| of("ernie", more).task_types;
+        assert_eq!(ernie(json!({"task_type_vocab_size": 3})), 0);
+        assert_eq!(
+            (ernie(json!({"use_task_id": true})), ernie(json!({"use_task_id": true, "task_type_vocab_size": 16}))),
+            (3, 16)
+        );
+        assert_eq!(
+            (of("electra", json!({})).embedding_size, of("electra", json!({"embedding_size": 8})).embedding_size),
+            (128, 8)
+        );
+        assert_eq!(of("bert", json!({"embedding_size": 128})).embedding_size, 8);
+        let distilbert = json!({
+            "model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 3, "n_heads": 2, "hidden_dim": 6,
+            "activation": "relu", "dropout": 0.3, "attention_dropout": 0.4, "layer_norm_eps": 0.5,
+        });
+        let config = parsed(&distilbert);
+        assert_eq!(
+            (config.hidden_size, config.num_hidden_layers, config.intermediate_size, config.type_vocab_size),
+            (8, 3, 6, 0)
+        );
+        assert_eq!((config.hidden_dropout, config.attention_dropout, config.classifier_dropout), (0.3, 0.4, 0.2));
+        assert_eq!((config.layer_norm_eps, config.activation), (1e-12, Activation::Relu));
+        let written = config.to_json(&["a".into(), "b".into()]);
+        assert_eq!(written["architectures"], json!(["DistilBertForSequenceClassification"]));
+        assert_eq!((&written["dropout"], &written["seq_classif_dropout"]), (&json!(0.3), &json!(0.2)));
+        assert!(written.get("hidden_dropout_prob").is_none() && written.get("classifier_dropout").is_none());
+        assert_eq!(ModelConfig { raw: Map::new(), ..parsed(&written) }, ModelConfig { raw: Map::new(), ..config });
+    }
+
+    #[test]
+    fn old_files_without_a_model_type_are_of_the_family_of_their_class() {
+        for (class, family) in [
+            ("BertForMaskedLM", Some("bert")),
+            ("MyBertEncoder", Some("bert")),
+            ("RobertaForMaskedLM", Some("roberta")),
+            ("XLMRobertaModel", Some("xlm-roberta")),
+            ("CamembertForMaskedLM", Some("camembert")),
+            ("DistilBertModel", Some("distilbert")),
+            ("ElectraForPreTraining", Some("electra")),
+            ("ErnieModel", Some("ernie")),
+            ("AlbertModel", None),
+            ("DebertaV2Model", None),
+            ("RobertaPreLayerNormModel", None),
+            ("GPT2LMHeadModel", None),
+        ] {
+            assert_eq!(family::of_class(class).map(|family| family.model_type), family, "{class}");
         }
     }
 

@@ -38,6 +38,15 @@ impl Keys<'_> {
         }
     }
 
+    /// A truth; by default false.
+    pub fn truth(&self, key: &str) -> Result<bool, String> {
+        match self.get(key) {
+            None => Ok(false),
+            Some(Value::Bool(truth)) => Ok(*truth),
+            Some(_) => self.wrong(key, "true or false"),
+        }
+    }
+
     /// A whole number; also one that is written as `768.0`.
     pub fn whole(&self, key: &str, default: Option<u64>, least: u64, most: u64) -> Result<usize, String> {
         let whole = |value: &Value| match value.as_f64() {

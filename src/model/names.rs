@@ -66,6 +66,7 @@ pub(super) fn prefixes<'a>(
 mod tests {
     use super::*;
     use crate::model::family::bert::BERT;
+    const NAMING: Naming = BERT.naming;
 
     #[test]
     fn wrappers_are_looked_past_wherever_they_are() {
@@ -82,13 +83,13 @@ mod tests {
             ("bert.encoder.layer.0._orig_mod.output.dense.weight", 1),
             ("bert.encoder.layer.0._checkpoint_wrapped_module.output.dense.weight", 1),
         ] {
-            assert_eq!(canonical(&BERT.naming, written), (name.to_string(), steps), "{written}");
+            assert_eq!(canonical(&NAMING, written), (name.to_string(), steps), "{written}");
         }
         assert_eq!(
-            canonical(&BERT.naming, "module.embeddings.LayerNorm.gamma"),
+            canonical(&NAMING, "module.embeddings.LayerNorm.gamma"),
             ("bert.embeddings.LayerNorm.weight".into(), 3)
         );
-        assert_eq!(canonical(&BERT.naming, "my_module.classifier.bias"), ("my_module.classifier.bias".into(), 0));
+        assert_eq!(canonical(&NAMING, "my_module.classifier.bias"), ("my_module.classifier.bias".into(), 0));
     }
 
     #[test]
@@ -101,7 +102,7 @@ mod tests {
             "other.weight",
             "student.embeddings.LayerNorm.beta",
         ];
-        let found = prefixes(&BERT.naming, &missing, names.into_iter());
+        let found = prefixes(&NAMING, &missing, names.into_iter());
         let found: Vec<(&str, usize)> = found.iter().map(|(prefix, names)| (*prefix, names.len())).collect();
         assert_eq!(found, [("student.", 3), ("teacher.net.", 1)]);
     }

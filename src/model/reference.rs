@@ -73,16 +73,18 @@ struct Layer {
     output_norm: LayerNorm,
 }
 
-/// transformers' `BertForSequenceClassification`.
+/// transformers' `…ForSequenceClassification` of the config's family.
 pub struct Classifier {
     config: ModelConfig,
     word: Tensor,
     position: Tensor,
-    token_type: Tensor,
+    token_type: Option<Tensor>,
+    task: Option<Tensor>,
     embedding_norm: LayerNorm,
+    projection: Option<Linear>,
     layers: Vec<Layer>,
-    pooler: Linear,
-    head: Linear,
+    head_dense: Linear,
+    classifier: Linear,
 }
 
 impl Classifier {
@@ -98,7 +100,7 @@ impl Classifier {
 
     fn over(config: &ModelConfig, spec: &ModelSpec, get: impl Fn(&str) -> Tensor) -> Self {
         let part = |module: Module, part: Part| get(&spec.get(module, part).name);
-        let table = |module: Module| part(module, Part::Weight);
+        let table = |module: Module| spec.find(module, Part::Weight).map(|parameter| get(&parameter.name));
         let linear = |module: Module| Linear { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
         let norm = |module: Module| LayerNorm { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
         let layer = |i: usize| {
@@ -114,14 +116,17 @@ impl Classifier {
                 output_norm: norm(of(LayerModule::FfnNorm)),
             }
         };
+        let is_projected = spec.find(Module::EmbeddingProjection, Part::Weight).is_some();
         Self {
-            word: table(Module::Words),
-            position: table(Module::Positions),
+            word: part(Module::Words, Part::Weight),
+            position: part(Module::Positions, Part::Weight),
             token_type: table(Module::TokenTypes),
+            task: table(Module::Tasks),
             embedding_norm: norm(Module::EmbeddingNorm),
+            projection: is_projected.then(|| linear(Module::EmbeddingProjection)),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
-            pooler: linear(Module::HeadDense),
-            head: linear(Module::Classifier),
+            head_dense: linear(Module::HeadDense),
+            classifier: linear(Module::Classifier),
             config: config.clone(),
         }
     }
@@ -146,11 +151,19 @@ impl Classifier {
             plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, first_row))
         };
         let words = self.word.index_select(&input.ids, 0)?;
-        let positions = self.position.index_select(&input.positions, 0)?;
-        let token_types = self.token_type.index_select(&input.token_types, 0)?;
-        let x = ((words + positions)? + token_types)?;
-        let x = self.norm(&self.embedding_norm, &x)?;
-        let mut x = reference::dropout(&x, drop(0, c.hidden_dropout, input.first_token))?;
+        let positions = self.position.narrow(0, c.first_position(), c.longest())?;
+        let mut x = (words + positions.index_select(&input.positions, 0)?)?;
+        if let Some(table) = &self.token_type {
+            x = (x + table.index_select(&input.token_types, 0)?)?;
+        }
+        if let Some(table) = &self.task {
+            x = x.broadcast_add(&table.narrow(0, 0, 1)?)?;
+        }
+        x = self.norm(&self.embedding_norm, &x)?;
+        x = reference::dropout(&x, drop(0, c.hidden_dropout, input.first_token))?;
+        if let Some(projection) = &self.projection {
+            x = self.linear(projection, &x)?;
+        }
 
         for (i, layer) in self.layers.iter().enumerate() {
             let last = i + 1 == self.layers.len();
@@ -166,17 +179,21 @@ impl Classifier {
             let dropped = drop(site, c.attention_dropout, first_row);
             let context = reference::attention(&query, &key, &value, ragged, c.num_attention_heads, dropped)?;
             let attended = self.linear(&layer.attention_output, &context)?;
-            let attended = reference::dropout(&attended, drop(site + 1, c.hidden_dropout, first_row))?;
+            let dropped = drop(site + 1, c.hidden_dropout, first_row).filter(|_| c.family.drops_attention_output);
+            let attended = reference::dropout(&attended, dropped)?;
             let x1 = self.norm(&layer.attention_norm, &(attended + &x)?)?;
-            let wide = self.linear(&layer.intermediate, &x1)?.gelu_erf()?;
+            let wide = reference::activation(&self.linear(&layer.intermediate, &x1)?, c.activation)?;
             let narrow = self.linear(&layer.output, &wide)?;
             let narrow = reference::dropout(&narrow, drop(site + 2, c.hidden_dropout, first_row))?;
             x = self.norm(&layer.output_norm, &(narrow + x1)?)?;
         }
-        let pooled = self.linear(&self.pooler, &x)?.tanh()?;
-        let site = 1 + 3 * self.layers.len();
-        let pooled = reference::dropout(&pooled, drop(site, c.classifier_dropout, input.first_row))?;
-        self.linear(&self.head, &pooled)
+        let (site, head) = (1 + 3 * self.layers.len(), c.family.head);
+        if head.drops_input {
+            x = reference::dropout(&x, drop(site + 1, c.classifier_dropout, input.first_row))?;
+        }
+        let hidden = reference::activation(&self.linear(&self.head_dense, &x)?, head.activation)?;
+        let hidden = reference::dropout(&hidden, drop(site, c.classifier_dropout, input.first_row))?;
+        self.linear(&self.classifier, &hidden)
     }
 
     fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {

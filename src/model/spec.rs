@@ -16,8 +16,12 @@ pub enum Module {
     Positions,
     /// The embedding table of token types.
     TokenTypes,
+    /// The embedding table of task types.
+    Tasks,
     /// The norm of the sum of the embeddings.
     EmbeddingNorm,
+    /// The dense layer from the width of the embeddings to the hidden size.
+    EmbeddingProjection,
     /// A module of the encoder layer of this number, from 0 on.
     Layer(usize, LayerModule),
     /// The dense layer of the head, before its activation: BERT's pooler.
@@ -181,7 +185,8 @@ impl Parameter {
     /// Whether all of a text goes through it: where it is zero throughout, nothing of the text is left. Embeddings of positions
     /// and types may be zero, and the classifier may begin so.
     pub fn carries_the_text(&self) -> bool {
-        let is_one_of_several = matches!(self.module, Module::Positions | Module::TokenTypes | Module::Classifier);
+        let is_one_of_several =
+            matches!(self.module, Module::Positions | Module::TokenTypes | Module::Tasks | Module::Classifier);
         self.part == Part::Weight && !is_one_of_several && !self.is_empty()
     }
 }
@@ -256,13 +261,21 @@ impl ModelSpec {
 
 /// The modules before the first layer.
 fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
-    let table = |rows, zero_row| Kind::Table { rows, width: c.hidden_size, zero_row };
-    vec![
-        (Module::Words, table(c.vocab_size, Some(c.pad_token_id))),
-        (Module::Positions, table(c.max_position_embeddings, None)),
-        (Module::TokenTypes, table(c.type_vocab_size, None)),
-        (Module::EmbeddingNorm, Kind::Norm { width: c.hidden_size }),
-    ]
+    let table = |rows, zero_row| Kind::Table { rows, width: c.embedding_size, zero_row };
+    let tables = [
+        (Module::Words, c.vocab_size, Some(c.pad_token_id)),
+        (Module::Positions, c.max_position_embeddings, c.first_position().checked_sub(1)),
+        (Module::TokenTypes, c.type_vocab_size, None),
+        (Module::Tasks, c.task_types, None),
+    ];
+    // Only the words' table may be empty: it is until the vocabulary is known.
+    let tables = tables.into_iter().filter(|(module, rows, _)| *rows > 0 || *module == Module::Words);
+    let mut modules: Vec<_> = tables.map(|(module, rows, zero_row)| (module, table(rows, zero_row))).collect();
+    modules.push((Module::EmbeddingNorm, Kind::Norm { width: c.embedding_size }));
+    if c.embedding_size != c.hidden_size {
+        modules.push((Module::EmbeddingProjection, Kind::Linear { out: c.hidden_size, width: c.embedding_size }));
+    }
+    modules
 }
 
 /// The modules of a layer.

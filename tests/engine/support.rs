@@ -8,7 +8,7 @@ use proptest::{
 use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
-    model::{DropoutPlan, ModelConfig, Parameters},
+    model::{DropoutPlan, FAMILIES, ModelConfig, Parameters},
     random::{Purpose, Stream},
     train::CrossEntropy,
 };
@@ -35,6 +35,11 @@ pub struct Shape {
     pub dropout: f64,
     pub smoothing: f64,
     pub weighted: bool,
+    /// Index into the families.
+    pub family: usize,
+    /// Width of the embeddings, in families where it may differ from the layers'.
+    pub embedding: usize,
+    pub activation: &'static str,
     pub seed: u64,
 }
 
@@ -50,20 +55,37 @@ impl Shape {
         dropout: 0.1,
         smoothing: 0.1,
         weighted: true,
+        family: 0,
+        embedding: 9,
+        activation: "gelu",
         seed: 1,
     };
 
     pub fn config(&self) -> ModelConfig {
-        let mut config = ModelConfig::preset(taper::source::Preset::Tiny);
-        config.vocab_size = VOCAB;
-        config.hidden_size = self.heads * self.d;
-        config.num_attention_heads = self.heads;
-        config.num_hidden_layers = self.layers;
-        config.intermediate_size = self.intermediate;
-        config.type_vocab_size = self.token_types;
-        config.max_position_embeddings = self.lengths.iter().fold(90, |most, n| most.max(*n));
-        // Large enough to be seen beside variances of order 1.
-        config.layer_norm_eps = 0.05;
+        let family = &FAMILIES[self.family];
+        let keys = family.keys;
+        let mut json = serde_json::json!({
+            "model_type": family.model_type,
+            "vocab_size": VOCAB,
+            "type_vocab_size": self.token_types,
+            // Positions may follow the padding's.
+            "pad_token_id": 3,
+            "max_position_embeddings": self.lengths.iter().fold(90, |most, n| most.max(*n)) + 4,
+            // Large enough to be seen beside variances of order 1.
+            "layer_norm_eps": 0.05,
+        });
+        json[keys.hidden_size] = (self.heads * self.d).into();
+        json[keys.heads] = self.heads.into();
+        json[keys.layers] = self.layers.into();
+        json[keys.intermediate_size] = self.intermediate.into();
+        json[keys.activation] = self.activation.into();
+        if let Some((key, _)) = keys.embedding_size {
+            json[key] = self.embedding.into();
+        }
+        if let Some((key, _)) = keys.task_types {
+            json[key] = true.into();
+        }
+        let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
         // Three shares, so that none can stand for another.
         config.hidden_dropout = self.dropout;
         config.attention_dropout = 1.5 * self.dropout;
@@ -78,7 +100,7 @@ impl Shape {
         let tensors = (0..).zip(new.iter()).map(|(i, (name, tensor))| {
             let width = *tensor.dims().last().expect("a dimension") as f64;
             let (mean, deviation) = match name {
-                _ if name.ends_with("LayerNorm.weight") => (1.0, 0.3),
+                _ if name.ends_with("LayerNorm.weight") || name.ends_with("layer_norm.weight") => (1.0, 0.3),
                 _ if name.ends_with("bias") => (0.0, 0.3),
                 _ if name.contains("_embeddings") => (0.0, 0.6),
                 _ => (0.0, 1.0 / width.sqrt()),
@@ -151,11 +173,29 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
     let sizes = (1..=3usize, 1..=4usize, 2..=7usize, 1..40usize, 2..=20usize, 1..=2usize);
     let dropout = prop_oneof![Just(0.0), Just(0.1), Just(0.3)];
     let loss = (prop_oneof![Just(0.0), Just(0.2)], any::<bool>());
+    let activation = prop_oneof![Just("gelu"), Just("gelu_new"), Just("relu"), Just("silu"), Just("tanh")];
+    let family = (0..FAMILIES.len(), 5..20usize, activation);
     // A norm of two or three numbers magnifies rounding errors without bound.
     let sizes = sizes.prop_filter("a width of at least 5", |(_, heads, d, ..)| heads * d >= 5);
-    (sizes, lengths, dropout, loss, any::<u64>()).prop_map(
-        |((layers, heads, d, intermediate, labels, token_types), lengths, dropout, (smoothing, weighted), seed)| {
-            Shape { layers, heads, d, intermediate, labels, token_types, lengths, dropout, smoothing, weighted, seed }
+    (sizes, lengths, dropout, loss, family, any::<u64>()).prop_map(
+        |(sizes, lengths, dropout, (smoothing, weighted), (family, embedding, activation), seed)| {
+            let (layers, heads, d, intermediate, labels, token_types) = sizes;
+            Shape {
+                layers,
+                heads,
+                d,
+                intermediate,
+                labels,
+                token_types,
+                lengths,
+                dropout,
+                smoothing,
+                weighted,
+                family,
+                embedding,
+                activation,
+                seed,
+            }
         },
     )
 }
@@ -165,7 +205,10 @@ pub fn edges(longest: usize) -> Vec<Shape> {
     let forty = (0..40).map(|i| 1 + i * 7 % 11).collect();
     let lengths = [vec![1], vec![1; 40], vec![2, 2], vec![longest], vec![3, longest, 1], forty];
     let shapes = lengths.into_iter().zip([(1, 2), (3, 20), (2, 7), (2, 2), (3, 5), (1, 3)]);
-    shapes.map(|(lengths, (layers, labels))| Shape { lengths, layers, labels, ..Shape::SMALL }).collect()
+    let shapes = shapes.zip((0..FAMILIES.len()).cycle());
+    shapes
+        .map(|((lengths, (layers, labels)), family)| Shape { lengths, layers, labels, family, ..Shape::SMALL })
+        .collect()
 }
 
 /// Runs a check on the edges, then on random shapes, always the same.

@@ -50,6 +50,21 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
     Ok(())
 }
 
+/// Of every family, and of BERT with each activation, from one to four token types and other numbers of positions.
+#[test]
+fn models_of_each_family_are_pytorchs() -> Result<()> {
+    let references = families();
+    assert_eq!(references.len(), 11);
+    for dir in references {
+        for kind in KINDS {
+            let make = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
+            follows_pytorch(&dir, &name, 1.0, &make)?;
+        }
+    }
+    Ok(())
+}
+
 fn tiny() -> ModelConfig {
     let mut config = ModelConfig::preset(taper::source::Preset::Tiny);
     config.vocab_size = 50;
@@ -144,7 +159,7 @@ fn engines_agree_with_dropout_on() -> Result<()> {
 /// Which of four rows' sixteen values the dropout at one site keeps: a model made so that its logits show nothing else.
 fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let mut config = tiny();
-    (config.hidden_size, config.intermediate_size, config.num_hidden_layers) = (16, 32, 1);
+    (config.hidden_size, config.embedding_size, config.intermediate_size, config.num_hidden_layers) = (16, 16, 32, 1);
     config.attention_dropout = 0.0;
     (config.hidden_dropout, config.classifier_dropout) = if site == 4 { (0.0, 0.5) } else { (0.5, 0.0) };
     let ones: &[&str] = match site {

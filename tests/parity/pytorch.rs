@@ -24,6 +24,13 @@ pub fn root() -> PathBuf {
     if built.is_dir() { built } else { ".".into() }
 }
 
+/// Folders with PyTorch's numbers for tiny models of each family.
+pub fn families() -> Vec<PathBuf> {
+    let folder = root().join("tests/fixtures/families");
+    let entries = folder.read_dir().expect("the families").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
 /// Folders with PyTorch's numbers: a tiny model that stands here, and one more where it is at hand.
 pub fn references() -> Vec<PathBuf> {
     let folders = ["tests/fixtures/reference", "../shared/reference"].map(|folder| root().join(folder));
@@ -71,7 +78,8 @@ fn setup(dir: &Path, make: Make) -> Result<Box<dyn Engine>> {
     let config = ModelConfig::read(&dir.join("config.json"))?;
     let path = dir.join("model.safetensors");
     let weights = read_weights(&path)?;
-    let labels = weights["classifier.bias"].elem_count();
+    let bias = ["classifier.bias", "classifier.out_proj.bias"].into_iter().find_map(|name| weights.get(name));
+    let labels = bias.expect("a classifier").elem_count();
     let loaded = Parameters::load(&config, labels, weights, &path, 0)?;
     let list: Vec<String> = (0..labels).map(|id| format!("LABEL_{id}")).collect();
     assert_eq!(loaded.notes, [format!("kept the classifier head (labels {})", list.join(", "))]);
@@ -88,6 +96,11 @@ pub fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan:
 
 pub fn names(engine: &dyn Engine) -> Vec<String> {
     engine.state().1.into_iter().map(|t| t.name).filter(|name| !name.contains("_moment.")).collect()
+}
+
+/// Whether a parameter is the bias of keys.
+fn is_key_bias(name: &str) -> bool {
+    name.ends_with("key.bias") || name.ends_with("k_lin.bias")
 }
 
 /// Logits, loss and every gradient, then the parameters after 1 and 5 AdamW steps and the losses on the way.
@@ -121,7 +134,7 @@ pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, make: Make) -> Res
         engine.update(1e-3)?;
         if step == 1 || step == 5 {
             // The key's bias has an analytically zero gradient: Adam makes steps of its rounding noise.
-            for tensor in engine.parameters().iter().filter(|t| !t.name.ends_with("key.bias")) {
+            for tensor in engine.parameters().iter().filter(|t| !is_key_bias(&t.name)) {
                 let (name, got) = (&tensor.name, tensor.values().expect("values"));
                 let want = numbers(&want[&format!("param_after{step}.{name}")]);
                 let error = difference(&got, &want);

@@ -4,19 +4,35 @@
 //! first token, and a linear classifier.
 
 use super::{
-    super::spec::{LayerModule, Module},
+    super::{
+        heads::POOLER,
+        spec::{LayerModule, Module},
+    },
     registry::{ConfigKeys, Family, Naming},
 };
 
 /// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.
-pub static BERT: Family = Family {
+pub const BERT: Family = Family {
     model_type: "bert",
     class: "Bert",
     keys: ConfigKeys {
+        hidden_size: "hidden_size",
+        layers: "num_hidden_layers",
+        heads: "num_attention_heads",
+        intermediate_size: "intermediate_size",
+        activation: "hidden_act",
+        embedding_size: None,
+        task_types: None,
         hidden_dropout: "hidden_dropout_prob",
         attention_dropout: "attention_probs_dropout_prob",
-        classifier_dropout: "classifier_dropout",
+        classifier_dropout: ("classifier_dropout", None),
     },
+    pad_token_id: 0,
+    positions_follow_padding: false,
+    has_token_types: true,
+    drops_attention_output: true,
+    fixed_eps: None,
+    head: POOLER,
     naming: Naming {
         prefix: "bert.",
         groups: &["embeddings.", "encoder.", "pooler."],
@@ -28,13 +44,15 @@ pub static BERT: Family = Family {
     name,
 };
 
-/// What transformers calls a module.
-fn name(module: Module) -> String {
+/// What transformers calls a module of the encoder, after the family's prefix. The families that came after BERT kept its names.
+pub fn encoder_name(module: Module) -> String {
     match module {
-        Module::Words => "bert.embeddings.word_embeddings".into(),
-        Module::Positions => "bert.embeddings.position_embeddings".into(),
-        Module::TokenTypes => "bert.embeddings.token_type_embeddings".into(),
-        Module::EmbeddingNorm => "bert.embeddings.LayerNorm".into(),
+        Module::Words => "embeddings.word_embeddings".into(),
+        Module::Positions => "embeddings.position_embeddings".into(),
+        Module::TokenTypes => "embeddings.token_type_embeddings".into(),
+        Module::Tasks => "embeddings.task_type_embeddings".into(),
+        Module::EmbeddingNorm => "embeddings.LayerNorm".into(),
+        Module::EmbeddingProjection => "embeddings_project".into(),
         Module::Layer(i, module) => {
             let name = match module {
                 LayerModule::Query => "attention.self.query",
@@ -46,9 +64,16 @@ fn name(module: Module) -> String {
                 LayerModule::FfnDown => "output.dense",
                 LayerModule::FfnNorm => "output.LayerNorm",
             };
-            format!("bert.encoder.layer.{i}.{name}")
+            format!("encoder.layer.{i}.{name}")
         }
-        Module::HeadDense => "bert.pooler.dense".into(),
+        Module::HeadDense => "pooler.dense".into(),
         Module::Classifier => "classifier".into(),
+    }
+}
+
+fn name(module: Module) -> String {
+    match module {
+        Module::Classifier => encoder_name(module),
+        module => format!("bert.{}", encoder_name(module)),
     }
 }

@@ -1,7 +1,11 @@
-//! The encoder families: one file each, with what the family's files call things. To add a family, add its file and name it in
-//! [`registry`].
+//! The encoder families: one file each, with what the family's models are made of and what its files call things. To add a
+//! family of the same blocks, add its file and name it in [`registry::ALL`].
 
 pub mod bert;
+mod distilbert;
+mod electra;
+mod ernie;
 mod registry;
+mod roberta;
 
 pub use registry::{ALL, Family, Naming, of_class, of_model_type};

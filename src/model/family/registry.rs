@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::{super::spec::Module, bert::BERT};
+use super::{
+    super::{heads::Head, spec::Module},
+    bert, distilbert, electra, ernie, roberta,
+};
 
-/// A family of encoders: how its files are recognised, and what they call keys and tensors.
+/// A family of encoders: what its models are made of, and what its files call keys and tensors.
 pub struct Family {
     /// `model_type` in config.json.
     pub model_type: &'static str,
@@ -12,25 +15,51 @@ pub struct Family {
     pub class: &'static str,
     /// Keys of config.json.
     pub keys: ConfigKeys,
+    /// `pad_token_id` where config.json has none.
+    pub pad_token_id: u64,
+    /// Whether the first token has the position after `pad_token_id`, instead of position 0.
+    pub positions_follow_padding: bool,
+    /// Whether there is an embedding table of token types.
+    pub has_token_types: bool,
+    /// Whether dropout falls on attention's output.
+    pub drops_attention_output: bool,
+    /// The epsilon of the norms, where config.json has no key for it.
+    pub fixed_eps: Option<f64>,
+    /// The head of its classifiers.
+    pub head: Head,
     /// How weights files name tensors.
     pub naming: Naming,
     /// What transformers calls a module.
     pub name: fn(Module) -> String,
 }
 
-/// What a family's config.json calls the dropout probabilities.
-#[derive(Debug)]
+/// What a family's config.json calls sizes and dropout probabilities.
+#[derive(Debug, Clone, Copy)]
 pub struct ConfigKeys {
-    /// Of the embeddings and of each sublayer's output.
+    /// Width of a token.
+    pub hidden_size: &'static str,
+    /// Encoder layers.
+    pub layers: &'static str,
+    /// Attention heads of a layer.
+    pub heads: &'static str,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: &'static str,
+    /// Activation of the feed-forward layer.
+    pub activation: &'static str,
+    /// Width of the embeddings and its default; none: the hidden size.
+    pub embedding_size: Option<(&'static str, u64)>,
+    /// Whether there are task types, and how many; none: there are not.
+    pub task_types: Option<(&'static str, &'static str)>,
+    /// Dropout of the embeddings and of each sublayer's output.
     pub hidden_dropout: &'static str,
-    /// Of the attention probabilities.
+    /// Dropout of the attention probabilities.
     pub attention_dropout: &'static str,
-    /// Of the head.
-    pub classifier_dropout: &'static str,
+    /// Dropout of the head, and its default; none: the hidden dropout.
+    pub classifier_dropout: (&'static str, Option<f64>),
 }
 
 /// How files name a family's tensors.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Naming {
     /// What a model with a head puts before the names of the encoder; a file of the encoder alone does not.
     pub prefix: &'static str,
@@ -46,16 +75,24 @@ pub struct Naming {
     pub freezable: &'static str,
 }
 
-/// Every family that taper trains.
-pub static ALL: [&Family; 1] = [&BERT];
+/// Every family that taper trains; BERT is the first.
+pub static ALL: [Family; 7] = [
+    bert::BERT,
+    ernie::ERNIE,
+    roberta::ROBERTA,
+    roberta::XLM_ROBERTA,
+    roberta::CAMEMBERT,
+    distilbert::DISTILBERT,
+    electra::ELECTRA,
+];
 
 /// The family whose config.json has this `model_type`.
 pub fn of_model_type(model_type: &str) -> Option<&'static Family> {
-    ALL.into_iter().find(|family| family.model_type == model_type)
+    ALL.iter().find(|family| family.model_type == model_type)
 }
 
-/// The family of a class of transformers, for files without a `model_type`: they are old, and of BERT unless the class is named
-/// after another family.
+/// The family of a class of transformers, for old files without a `model_type`: the one whose classes begin like it, or BERT if
+/// the class is named after BERT and no other family.
 pub fn of_class(class: &str) -> Option<&'static Family> {
     const OTHERS: [&str; 9] = [
         "roberta",
@@ -68,8 +105,12 @@ pub fn of_class(class: &str) -> Option<&'static Family> {
         "squeezebert",
         "megatron",
     ];
-    let class = class.to_lowercase();
-    (class.contains("bert") && !OTHERS.iter().any(|other| class.contains(other))).then_some(&BERT)
+    let is_of = |family: &&Family| {
+        class.strip_prefix(family.class).is_some_and(|rest| rest.starts_with("For") || rest.starts_with("Model"))
+    };
+    let lower = class.to_lowercase();
+    let is_bert = lower.contains("bert") && !OTHERS.iter().any(|other| lower.contains(other));
+    ALL.iter().find(is_of).or_else(|| is_bert.then_some(&ALL[0]))
 }
 
 impl Family {

@@ -1,0 +1,71 @@
+//! DistilBERT: transformers' `DistilBertForSequenceClassification`.
+//!
+//! BERT's encoder without token types and without dropout on attention's output, under names of its own. The classifier has a
+//! dense layer with ReLU.
+
+use super::{
+    super::{
+        heads,
+        spec::{LayerModule, Module},
+    },
+    bert::BERT,
+    registry::{ConfigKeys, Family, Naming},
+};
+
+/// DistilBERT.
+pub const DISTILBERT: Family = Family {
+    model_type: "distilbert",
+    class: "DistilBert",
+    keys: ConfigKeys {
+        hidden_size: "dim",
+        layers: "n_layers",
+        heads: "n_heads",
+        intermediate_size: "hidden_dim",
+        activation: "activation",
+        hidden_dropout: "dropout",
+        attention_dropout: "attention_dropout",
+        classifier_dropout: ("seq_classif_dropout", Some(0.2)),
+        ..BERT.keys
+    },
+    has_token_types: false,
+    drops_attention_output: false,
+    fixed_eps: Some(1e-12),
+    head: heads::DISTILBERT,
+    naming: Naming {
+        prefix: "distilbert.",
+        groups: &["embeddings.", "transformer."],
+        layers: "distilbert.transformer.layer.",
+        counters: &["distilbert.embeddings.position_ids"],
+        freezable: "embeddings, transformer.layer.0, pre_classifier, classifier",
+        ..BERT.naming
+    },
+    name,
+    ..BERT
+};
+
+fn name(module: Module) -> String {
+    let of_the_encoder = match module {
+        Module::HeadDense => return "pre_classifier".into(),
+        Module::Classifier => return "classifier".into(),
+        Module::Words => "embeddings.word_embeddings".into(),
+        Module::Positions => "embeddings.position_embeddings".into(),
+        Module::EmbeddingNorm => "embeddings.LayerNorm".into(),
+        Module::TokenTypes | Module::Tasks | Module::EmbeddingProjection => {
+            unreachable!("DistilBERT has no {module:?}")
+        }
+        Module::Layer(i, module) => {
+            let name = match module {
+                LayerModule::Query => "attention.q_lin",
+                LayerModule::Key => "attention.k_lin",
+                LayerModule::Value => "attention.v_lin",
+                LayerModule::AttentionOutput => "attention.out_lin",
+                LayerModule::AttentionNorm => "sa_layer_norm",
+                LayerModule::FfnUp => "ffn.lin1",
+                LayerModule::FfnDown => "ffn.lin2",
+                LayerModule::FfnNorm => "output_layer_norm",
+            };
+            format!("transformer.layer.{i}.{name}")
+        }
+    };
+    format!("distilbert.{of_the_encoder}")
+}

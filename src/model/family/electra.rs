@@ -1,0 +1,36 @@
+//! ELECTRA: transformers' `ElectraForSequenceClassification`.
+//!
+//! BERT's encoder whose embeddings may be narrower than its layers; a dense layer projects them then. The classifier has its own
+//! dense layer with GELU, and there is no pooler.
+
+use super::{
+    super::{heads, spec::Module},
+    bert::{BERT, encoder_name},
+    registry::{ConfigKeys, Family, Naming},
+};
+
+/// ELECTRA. Files hold the discriminator's own head beside the encoder, which is not used.
+pub const ELECTRA: Family = Family {
+    model_type: "electra",
+    class: "Electra",
+    keys: ConfigKeys { embedding_size: Some(("embedding_size", 128)), ..BERT.keys },
+    head: heads::ELECTRA,
+    naming: Naming {
+        prefix: "electra.",
+        groups: &["embeddings.", "embeddings_project.", "encoder."],
+        layers: "electra.encoder.layer.",
+        counters: &["electra.embeddings.position_ids", "electra.embeddings.token_type_ids"],
+        freezable: "embeddings, embeddings_project, encoder.layer.0, classifier",
+        ..BERT.naming
+    },
+    name,
+    ..BERT
+};
+
+fn name(module: Module) -> String {
+    match module {
+        Module::HeadDense => "classifier.dense".into(),
+        Module::Classifier => "classifier.out_proj".into(),
+        module => format!("electra.{}", encoder_name(module)),
+    }
+}
