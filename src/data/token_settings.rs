@@ -176,6 +176,14 @@ const SAME_AS_BERT: &[&str] = &[
     "SqueezeBertTokenizer",
 ];
 
+/// Model types whose tokenizer's class is not BERT's where no file names one (transformers 5.23, `TOKENIZER_MAPPING_NAMES`).
+const OF_MODEL_TYPES: &[(&str, &str)] =
+    &[("roberta", "RobertaTokenizer"), ("xlm-roberta", "XLMRobertaTokenizer"), ("camembert", "CamembertTokenizer")];
+
+/// What is read instead of a class that is refused.
+const OTHERS: &str = "taper reads BERT's tokenizer (BertTokenizer), or any that tokenizer.json describes with the class \
+                      PreTrainedTokenizerFast";
+
 /// Classes that take tokenizer.json as it is.
 const OF_THE_FILE: &[&str] = &["PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"];
 
@@ -316,22 +324,30 @@ impl Settings {
             false => (CONFIG, own),
             true => ("config.json", &model["tokenizer_class"]),
         };
-        let name = match named {
-            Value::Null => return Ok(()),
-            Value::String(name) if name.is_empty() => return Ok(()),
-            Value::String(name) => name.as_str(),
+        let default = OF_MODEL_TYPES.iter().find(|(model_type, _)| model["model_type"] == *model_type);
+        let name = match (named, default) {
+            (Value::String(name), _) if !name.is_empty() => name.as_str(),
+            (Value::Null | Value::String(_), Some((model_type, class))) => {
+                return Err(unusable(
+                    dir,
+                    "config.json",
+                    format!(
+                        "no file names the tokenizer's class, and that of models of type `{model_type}` is {class}: its rules are \
+                         its own and not BERT's, with which the ids would be others; {OTHERS}"
+                    ),
+                ));
+            }
+            (Value::Null | Value::String(_), None) => return Ok(()),
             _ => return Err(malformed(dir, place, "tokenizer_class", "the name of a class")),
         };
         self.class_is_named = true;
         let plain = name.strip_suffix("Fast").unwrap_or(name);
         let refuse = |why: &str| Err(unusable(dir, place, format!("tokenizer_class is `{name}`: {why}")));
-        let others = "taper reads BERT's tokenizer (BertTokenizer), or any that tokenizer.json describes with the class \
-                      PreTrainedTokenizerFast";
         if SAME_AS_BERT.contains(&plain) {
             self.class = Class::Bert;
         } else if OF_ITS_OWN.contains(&plain) {
             return refuse(&format!(
-                "its rules are its own and not BERT's, with which the ids would be others; {others}"
+                "its rules are its own and not BERT's, with which the ids would be others; {OTHERS}"
             ));
         } else if file {
             // Those that transformers does not know are read like this too.
@@ -344,7 +360,7 @@ impl Settings {
             }
         } else {
             return refuse(&format!(
-                "from vocab.txt alone only BertTokenizer can be built, and there is no tokenizer.json; {others}"
+                "from vocab.txt alone only BertTokenizer can be built, and there is no tokenizer.json; {OTHERS}"
             ));
         }
         Ok(())

@@ -82,6 +82,16 @@ fn tokenizers_of_other_kinds_are_refused_by_name() {
         let text = refused(&[("vocab.txt", VOCAB), ("config.json", &model)]);
         assert!(text.starts_with(&format!("config.json: tokenizer_class is `{class}`: ")), "{text}");
     }
+    // Where no file names a class, the type of the model does.
+    for (model_type, class) in
+        [("roberta", "RobertaTokenizer"), ("xlm-roberta", "XLMRobertaTokenizer"), ("camembert", "CamembertTokenizer")]
+    {
+        let model = json!({ "model_type": model_type }).to_string();
+        for file in [("vocab.txt", VOCAB), ("tokenizer.json", tokenizer_json().as_str())] {
+            let text = refused(&[file, ("config.json", &model)]);
+            assert!(text.contains(&format!("models of type `{model_type}` is {class}")), "{text}");
+        }
+    }
     // A class that rebuilds what it reads is not its tokenizer.json.
     let japanese = json!({ "tokenizer_class": "BertJapaneseTokenizer" }).to_string();
     refused(&[("tokenizer.json", &tokenizer_json()), ("tokenizer_config.json", &japanese)]);
