@@ -11,7 +11,7 @@ use clap::Args;
 use taper::{
     assets::{Library, Lock, Settings, Use},
     event::FailureKind,
-    execute::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, check_precision, trial_scores},
+    execute::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, check_engine, trial_scores},
     format,
     metrics::Score,
     model::ModelConfig,
@@ -38,6 +38,9 @@ pub struct SpecArgs {
     /// Set a key, overriding all other layers; can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// What computes: taper's own kernels, or candle (the reference; slower). Short for --set train.engine=…
+    #[arg(long, value_name = "fused|candle", value_parser = ["fused", "candle"])]
+    pub engine: Option<String>,
     /// Apply the profile `[profile.NAME]`, which overrides the file.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
@@ -53,9 +56,15 @@ enum Refused {
 }
 
 impl SpecArgs {
+    /// What the command line sets, as `KEY=VALUE`.
+    fn sets(&self) -> impl Iterator<Item = String> {
+        let engine = self.engine.iter().map(|engine| format!("train.engine={engine}"));
+        self.sets.iter().cloned().chain(engine)
+    }
+
     /// Reads and checks the spec.
     pub fn load(&self) -> Result<LoadedSpec> {
-        let options = LoadOptions { profile: self.profile.clone(), sets: self.sets.clone(), env: variables()? };
+        let options = LoadOptions { profile: self.profile.clone(), sets: self.sets().collect(), env: variables()? };
         let spec = LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()))?;
         self.check_sets(&spec.spec().sweep)?;
         Ok(spec)
@@ -67,7 +76,8 @@ impl SpecArgs {
             let zipped = sweep.zip.iter().any(|table| table.contains_key(key));
             sweep.axes.contains_key(key) || zipped || (key == "train.seed" && !sweep.seeds.is_empty())
         };
-        let keys = self.sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
+        let sets: Vec<String> = self.sets().collect();
+        let keys = sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
         let problems: Vec<String> = keys
             .filter(|key| swept(key))
             .map(|key| {
@@ -100,8 +110,8 @@ impl SpecArgs {
 
     /// `lr=1e-4` for each `--set train.lr=1e-4` that changes runs; nothing where they were given a name.
     fn sets_in_names(&self) -> Vec<String> {
-        let parts =
-            self.sets.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
+        let sets: Vec<String> = self.sets().collect();
+        let parts = sets.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
         let parts: Vec<(&str, &str)> = parts.collect();
         if parts.iter().any(|(key, _)| *key == "name") {
             return Vec::new();
@@ -154,7 +164,7 @@ impl SpecArgs {
         };
         let mut environment: Vec<String> = variables().unwrap_or_default().into_iter().filter_map(variable).collect();
         environment.sort();
-        let sets = environment.into_iter().chain(self.sets.iter().cloned());
+        let sets = environment.into_iter().chain(self.sets());
         profile.chain(sets.flat_map(|set| ["--set".to_string(), set])).collect()
     }
 }
@@ -339,12 +349,15 @@ fn prepare(
     let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
     let mut prepared = Vec::new();
     for run in planned {
-        for e in devices.iter().filter_map(|device| check_precision(&run.config, *device).err()) {
+        for e in devices.iter().filter_map(|device| check_engine(&run.config, *device).err()) {
             note(&mut problems, e.to_string(), &run.name);
         }
         match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
             Ok(ready) => {
-                for e in devices.iter().filter_map(|device| device.supports(ready.requirements()).err()) {
+                for e in devices
+                    .iter()
+                    .filter_map(|device| device.supports(run.config.train.engine, ready.requirements()).err())
+                {
                     note(&mut problems, e.to_string(), &run.name);
                 }
                 prepared.push(ready);

@@ -31,7 +31,7 @@ use crate::{
         cuda::{self, Cuda, Factors},
     },
     model::{DropoutPlan, ModelConfig, ModelError, Named, Parameters},
-    plan::{Precision, TrainConfig},
+    plan::{EngineKind, Precision, TrainConfig},
 };
 
 /// A run's hyperparameters as far as the engine uses them. The default is for a model that is not trained.
@@ -51,6 +51,8 @@ pub struct Recipe {
     pub freeze: Vec<String>,
     /// Precision of the inputs of matrix products.
     pub precision: Precision,
+    /// What computes.
+    pub engine: EngineKind,
 }
 
 impl Recipe {
@@ -70,6 +72,7 @@ impl From<&TrainConfig> for Recipe {
             max_grad_norm: train.max_grad_norm,
             freeze: train.freeze.clone(),
             precision: train.precision,
+            engine: train.engine,
         }
     }
 }
@@ -154,8 +157,8 @@ pub enum Device {
     Cpu,
     /// The CUDA device of this number.
     Cuda(usize),
-    /// A device of candle's that has no kernels: its tape is used.
-    Tape(candle_core::Device),
+    /// Apple's GPU, which candle computes on: taper has no kernels for it.
+    Metal(candle_core::Device),
 }
 
 /// The engine for a device.
@@ -168,6 +171,9 @@ pub fn engine(
     recipe: &Recipe,
     device: &Device,
 ) -> Result<Box<dyn Engine>, ModelError> {
+    if recipe.engine == EngineKind::Candle {
+        return Ok(Box::new(Autograd::new(config, parameters, recipe, &candle_device(device, recipe.precision)?)?));
+    }
     Ok(match (device, recipe.precision) {
         (Device::Cuda(ordinal), precision) => {
             let factors = match precision {
@@ -178,15 +184,25 @@ pub fn engine(
             let backend = Cuda::new(cuda::Device::open(*ordinal, factors)?, factors)?;
             Box::new(Explicit::new(backend, config, parameters, recipe)?)
         }
-        (_, Precision::Tf32) => return Err(ModelError::NoTf32),
+        (Device::Metal(_), _) => return Err(ModelError::NoKernels),
+        (Device::Cpu, Precision::Tf32) => return Err(ModelError::NoTf32),
         (Device::Cpu, Precision::Fp32) => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
         (Device::Cpu, Precision::Bf16) => {
             let cpu = Cpu::bf16().ok_or(ModelError::NoBf16)?;
             Box::new(Explicit::new(cpu, config, parameters, recipe)?)
         }
-        (Device::Tape(_), Precision::Bf16) => return Err(ModelError::NoBf16),
-        (Device::Tape(device), Precision::Fp32) => Box::new(Autograd::new(config, parameters, recipe, device)?),
     })
+}
+
+/// Where candle computes; in float32 alone.
+fn candle_device(device: &Device, precision: Precision) -> Result<candle_core::Device, ModelError> {
+    match (precision, device) {
+        (Precision::Tf32, _) => Err(ModelError::NoTf32),
+        (Precision::Bf16, _) => Err(ModelError::NoBf16),
+        (Precision::Fp32, Device::Cpu) => Ok(candle_core::Device::Cpu),
+        (Precision::Fp32, Device::Metal(device)) => Ok(device.clone()),
+        (Precision::Fp32, Device::Cuda(ordinal)) => Ok(candle_core::Device::new_cuda(*ordinal)?),
+    }
 }
 
 /// A tensor of a state, of the size wanted.

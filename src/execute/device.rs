@@ -9,7 +9,7 @@ use crate::{
         CPU_LIMITS, Requirements,
         cuda::{self, DeviceError, DeviceInfo, Factors},
     },
-    plan::Precision,
+    plan::{EngineKind, Precision},
 };
 
 /// `--device`.
@@ -128,16 +128,17 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether the kernels for the device can compute a model of these sizes. Whether the device is here is not looked at.
+    /// Whether an engine on the device can compute a model of these sizes. Whether the device is here is not looked at.
     ///
     /// # Errors
     /// The size that is too large, and what to do.
-    pub fn supports(self, model: Requirements) -> Result<(), ExecuteError> {
-        let unsupported = match self.resolve() {
-            Self::Auto | Self::Cpu => model.within(CPU_LIMITS, "the CPU").map_err(|e| e.to_string()),
-            Self::Cuda(_) => model.within(cuda::LIMITS, "NVIDIA GPUs").map_err(|e| format!("{e}: use --device cpu")),
-            // Candle computes there.
-            Self::Metal => Ok(()),
+    pub fn supports(self, engine: EngineKind, model: Requirements) -> Result<(), ExecuteError> {
+        let unsupported = match (engine, self.resolve()) {
+            (EngineKind::Fused, Self::Cuda(_)) => {
+                model.within(cuda::LIMITS, "NVIDIA GPUs").map_err(|e| format!("{e}: use --device cpu"))
+            }
+            // candle's limits are those of dropout's masks, as the CPU's are.
+            _ => model.within(CPU_LIMITS, "the CPU").map_err(|e| e.to_string()),
         };
         unsupported.map_err(ExecuteError::Setting)
     }
@@ -164,7 +165,7 @@ impl DeviceChoice {
             )),
             Self::Metal => {
                 let refused = |e| ExecuteError::Device(format!("metal cannot be used: {e}; use --device cpu"));
-                Ok((Device::Tape(candle_core::Device::new_metal(0).map_err(refused)?), "metal".into()))
+                Ok((Device::Metal(candle_core::Device::new_metal(0).map_err(refused)?), "metal".into()))
             }
         }
     }
@@ -213,18 +214,19 @@ mod tests {
     fn models_that_a_gpus_kernels_cannot_compute_are_refused_for_gpus_only() {
         let gpu = DeviceChoice::Cuda(0);
         let fits = cuda::LIMITS;
-        assert!(gpu.supports(fits).is_ok());
+        assert!(gpu.supports(EngineKind::Fused, fits).is_ok());
         for (model, words) in [
             (Requirements { norm_width: fits.norm_width + 1, ..fits }, "the hidden size is 2049"),
             (Requirements { head_width: fits.head_width + 1, ..fits }, "the size of an attention head is 129"),
             (Requirements { longest: fits.longest + 1, ..fits }, "data.max_length is 8193"),
         ] {
-            let message = gpu.supports(model).expect_err("too large").to_string();
+            let message = gpu.supports(EngineKind::Fused, model).expect_err("too large").to_string();
             assert!(message.contains(words) && message.ends_with("use --device cpu"), "{message}");
-            assert!(DeviceChoice::Metal.supports(model).is_ok());
+            let by_candle = gpu.supports(EngineKind::Candle, model);
+            assert_eq!(by_candle.is_ok(), model.longest <= CPU_LIMITS.longest, "{by_candle:?}");
         }
         let wide = Requirements { norm_width: 1 << 16, head_width: 1 << 16, longest: 512 };
-        assert!(DeviceChoice::Cpu.supports(wide).is_ok());
+        assert!(DeviceChoice::Cpu.supports(EngineKind::Fused, wide).is_ok());
     }
 
     #[test]

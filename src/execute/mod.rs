@@ -39,7 +39,7 @@ pub use environment::{environment, processor};
 pub use folder::RunFolder;
 pub use kept::{Damaged, Kept, lost};
 pub use pool::Slot;
-pub use precision::check_precision;
+pub use precision::check_engine;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{Planning, remove_runs, run_bytes};

@@ -1,17 +1,40 @@
-//! Whether a run's precision can be had where it is to be made.
+//! Whether a run's engine and precision can be had on its device.
 
 use super::{DeviceChoice, ExecuteError};
 use crate::{
     kernels,
-    plan::{Precision, RunConfig},
+    plan::{EngineKind, Precision, RunConfig},
 };
 
-/// Refuses a run whose `train.precision` the device, or the processor, cannot compute in. Whether a
-/// device that is named is here is not looked at.
-pub fn check_precision(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
-    let precision = config.train.precision;
+/// Refuses a run whose `train.engine` or `train.precision` the device, or the processor, does not have. Whether a device that is
+/// named is here is not looked at.
+pub fn check_engine(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
+    let (engine, precision) = (config.train.engine, config.train.precision);
+    if let Some(why) = without_engine(engine, precision, device.resolve(), cfg!(feature = "candle-cuda")) {
+        return Err(ExecuteError::Setting(why));
+    }
     let refused = refused(precision, device.resolve(), kernels::bf16_instructions().is_some());
     refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
+}
+
+/// Why an engine does not do, on a device or in a precision.
+fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice, has_cuda: bool) -> Option<String> {
+    match (engine, device) {
+        (EngineKind::Fused, DeviceChoice::Metal) => Some(
+            "train.engine is `fused`, but taper has no kernels for metal: use --engine candle, or --device cpu".into(),
+        ),
+        (EngineKind::Fused, _) => None,
+        (EngineKind::Candle, _) if precision != Precision::Fp32 => Some(
+            "train.engine is `candle`, which computes in float32 only: set train.precision = \"fp32\", or use --engine fused"
+                .into(),
+        ),
+        (EngineKind::Candle, DeviceChoice::Cuda(_)) if !has_cuda => Some(
+            "train.engine is `candle`, but this build's candle has no CUDA: build taper with `--features candle-cuda`, or use \
+             --device cpu"
+                .into(),
+        ),
+        (EngineKind::Candle, _) => None,
+    }
 }
 
 /// Why a device, with a processor that can multiply bf16 or cannot, does not do.
@@ -57,6 +80,25 @@ mod tests {
         }
         let metal = message(Precision::Bf16, DeviceChoice::Metal, true);
         assert!(metal.contains("on metal") && metal.contains("--device cpu"), "{metal}");
+    }
+
+    #[test]
+    fn each_engine_has_its_devices_and_precisions() {
+        use DeviceChoice::{Cpu, Cuda, Metal};
+        for device in [Cpu, Cuda(0)] {
+            assert_eq!(without_engine(EngineKind::Fused, Precision::Bf16, device, false), None);
+            assert_eq!(without_engine(EngineKind::Candle, Precision::Fp32, device, true), None);
+        }
+        assert_eq!(without_engine(EngineKind::Candle, Precision::Fp32, Metal, false), None);
+        for (engine, precision, device, words) in [
+            (EngineKind::Fused, Precision::Fp32, Metal, "--engine candle"),
+            (EngineKind::Candle, Precision::Bf16, Cpu, "float32 only"),
+            (EngineKind::Candle, Precision::Tf32, Cuda(0), "float32 only"),
+            (EngineKind::Candle, Precision::Fp32, Cuda(0), "--features candle-cuda"),
+        ] {
+            let why = without_engine(engine, precision, device, false).expect("refused");
+            assert!(why.contains(words) && why.contains(engine.name()), "{why}");
+        }
     }
 
     #[test]

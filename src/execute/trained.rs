@@ -8,6 +8,7 @@ use crate::{
     engine::{Device, Engine, Recipe, engine},
     metrics::{Metrics, Scored, argmax, log_softmax},
     model::{ModelConfig, Parameters},
+    plan::EngineKind,
     train::BATCH_TOKENS,
 };
 
@@ -35,8 +36,10 @@ impl Trained {
         let labels = labels(&config, folder)?;
         let weights = folder.join("model.safetensors");
         let parameters = Parameters::restore(&config, &labels, &weights)?;
+        // Predictions need no gradients: where there are kernels, they compute, whatever trained the model.
+        let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
         Ok(Self {
-            engine: engine(&config, parameters, &Recipe::default(), device)?,
+            engine: engine(&config, parameters, &Recipe { engine: kind, ..Recipe::default() }, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.longest()),
             rows: config.vocab_size,

@@ -100,6 +100,9 @@ pub enum ModelError {
     /// A GPU failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A device that only candle computes on.
+    #[error("train.engine = \"fused\": taper has no kernels for this device; use \"candle\"")]
+    NoKernels,
     /// `train.precision` that only GPUs have.
     #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
     NoTf32,

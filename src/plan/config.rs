@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Source;
-pub use crate::spec::{ClassWeights, Delimiter, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler};
+pub use crate::spec::{
+    ClassWeights, Delimiter, EngineKind, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler,
+};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +89,9 @@ pub struct TrainConfig {
     // Runs of before this key were made in float32.
     #[serde(default)]
     pub precision: Precision,
+    // The default is not written, so that keys of runs from before it stay.
+    #[serde(default, skip_serializing_if = "EngineKind::is_default")]
+    pub engine: EngineKind,
     pub lr: f64,
     pub weight_decay: f64,
     pub no_decay: Vec<String>,
@@ -179,6 +184,19 @@ mod tests {
         assert_eq!(read.checkpoint.every_minutes, 0.0);
         let text = toml::to_string(&read).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
+    }
+
+    /// What is the default is not written, so that keys stay as they were.
+    #[test]
+    fn the_engine_is_part_of_a_run_where_it_is_not_the_default() {
+        let mut config = full_config();
+        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
+        let fused = key(&config);
+        assert!(!toml::to_string(&config).unwrap().contains("engine"));
+        config.train.engine = EngineKind::Candle;
+        assert_ne!(key(&config), fused);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 
     /// How a file is laid out decides which rows it has; what is the default is not written, so that keys stay as they were.

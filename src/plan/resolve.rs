@@ -46,6 +46,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
             micro_batch_tokens: size("train.micro_batch_tokens", train.micro_batch_tokens)?,
             gradient_accumulation_steps: size("train.gradient_accumulation_steps", train.gradient_accumulation_steps)?,
             precision: train.precision,
+            engine: train.engine,
             lr: train.lr,
             weight_decay: train.weight_decay,
             no_decay: train.no_decay.clone(),

@@ -6,8 +6,8 @@ use super::{Expansion, PlanError};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
-        Checkpoint, ClassWeights, Data, Format, Keep, Metric, Model, Precision, Probe, Quoting, Report, Scheduler,
-        Spec, Sweep, Train,
+        Checkpoint, ClassWeights, Data, EngineKind, Format, Keep, Metric, Model, Precision, Probe, Quoting, Report,
+        Scheduler, Spec, Sweep, Train,
     },
 };
 
@@ -40,6 +40,7 @@ pub fn spec() -> Spec {
             micro_batch_tokens: 2048,
             gradient_accumulation_steps: 1,
             precision: Precision::Fp32,
+            engine: EngineKind::Fused,
             lr: 1e-5,
             weight_decay: 0.01,
             no_decay: vec!["bias".into(), "LayerNorm.weight".into()],

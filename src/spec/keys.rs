@@ -111,6 +111,8 @@ pub const KEYS: &[Key] = &[
     also(key("train.precision", Kind::Choice(&["fp32", "tf32", "bf16"]), Is("\"fp32\""), "",
         "Input precision of matrix multiplications (`tf32`: NVIDIA GPUs only). Accumulation, weights and optimizer state are always float32."),
         &["tf32", "bf16", "mixed_precision", "torch_dtype", "dtype", "amp", "autocast"]),
+    key("train.engine", Kind::Choice(&["fused", "candle"]), Is("\"fused\""), "",
+        "What computes: taper's own kernels, or candle's operations and automatic differentiation (the reference: slower, float32 only). `--engine` sets it."),
     also(key("train.lr", Kind::Number(Excluded(0.0), Included(1.0)), Is("2e-5"), "", "Peak learning rate."),
         &["learning_rate", "learn_rate"]),
     also(key("train.weight_decay", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.01"), "",

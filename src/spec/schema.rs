@@ -110,6 +110,8 @@ pub struct Train {
     pub gradient_accumulation_steps: u64,
     /// Numbers in which matrix products are made.
     pub precision: Precision,
+    /// What computes.
+    pub engine: EngineKind,
     /// Peak learning rate.
     pub lr: f64,
     /// Decoupled weight decay.
@@ -175,6 +177,33 @@ pub enum Precision {
     Tf32,
     /// bfloat16 factors, float32 sums.
     Bf16,
+}
+
+/// What computes a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// taper's own kernels.
+    #[default]
+    Fused,
+    /// candle's operations and its automatic differentiation.
+    Candle,
+}
+
+impl EngineKind {
+    /// As it is written in a spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fused => "fused",
+            Self::Candle => "candle",
+        }
+    }
+
+    /// Whether it is the default.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `train.class_weights`: `"none"`, `"balanced"`, or one number for each label.

@@ -1,6 +1,6 @@
 //! Configs for the tests of this room: the defaults of the spec.
 
-use crate::plan::{CheckpointConfig, ClassWeights, Keep, Metric, Precision, Scheduler, TrainConfig};
+use crate::plan::{CheckpointConfig, ClassWeights, EngineKind, Keep, Metric, Precision, Scheduler, TrainConfig};
 
 pub fn train() -> TrainConfig {
     TrainConfig {
@@ -10,6 +10,7 @@ pub fn train() -> TrainConfig {
         micro_batch_tokens: 2048,
         gradient_accumulation_steps: 1,
         precision: Precision::Fp32,
+        engine: EngineKind::Fused,
         lr: 1e-3,
         weight_decay: 0.01,
         no_decay: Vec::new(),

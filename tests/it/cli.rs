@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, text};
 
+mod engines;
 mod listing;
 mod messages;
 mod names;

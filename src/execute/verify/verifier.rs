@@ -72,9 +72,9 @@ impl Verifier<'_> {
         let config = RunConfig { probes: Vec::new(), ..with_places(record, self.runs) };
         let planned = PlannedRun { trial: 0, name: record.name.clone(), point: Vec::new(), config };
         let device_choice: DeviceChoice = device_name.parse().unwrap_or_default();
-        super::super::check_precision(&planned.config, device_choice)?;
+        super::super::check_engine(&planned.config, device_choice)?;
         let mut run = Workbench::new(Library::new(Settings::from_env(self.offline)?)).prepare(&planned)?;
-        device_choice.supports(run.requirements())?;
+        device_choice.supports(run.config.train.engine, run.requirements())?;
         if let Some(tokens) = made_with.micro_batch_tokens {
             run.config.train.micro_batch_tokens = tokens;
         }

@@ -6,8 +6,8 @@ use taper::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Probabilities, Scored, argmax},
     plan::{
-        CheckpointConfig, ClassWeights, DataConfig, Keep, Metric, ModelConfig, Precision, Probe, Quoting, RunConfig,
-        Scheduler, Source, TrainConfig,
+        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Metric, ModelConfig, Precision, Probe, Quoting,
+        RunConfig, Scheduler, Source, TrainConfig,
     },
     random::{Purpose, Stream},
     report::{ReportInput, RunInput},
@@ -105,6 +105,7 @@ impl Recipe {
                 micro_batch_tokens: 2048,
                 gradient_accumulation_steps: 1,
                 precision: Precision::Fp32,
+                engine: EngineKind::Fused,
                 lr: self.lr,
                 weight_decay: 0.01,
                 no_decay: vec!["bias".into(), "LayerNorm.weight".into()],
