@@ -110,7 +110,8 @@ pub struct Train {
     pub gradient_accumulation_steps: u64,
     /// Numbers in which matrix products are made.
     pub precision: Precision,
-    /// What computes.
+    /// What computes. Not in the stored configs of earlier runs.
+    #[serde(default)]
     pub engine: EngineKind,
     /// Peak learning rate.
     pub lr: f64,

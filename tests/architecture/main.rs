@@ -17,7 +17,7 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
@@ -45,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "observe",
         ],
     ),
+    ("export", &["execute"]),
     ("report", &["store", "stats", "event", "metrics", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),

@@ -372,11 +372,15 @@ fn bad_specs_and_bad_data_start_nothing() {
     }
     assert_eq!(place.taper(&["run", "none.toml"]).status.code(), Some(2));
     // What the device cannot do is said by the plan for it, whether or not it is here.
-    let plan = ["plan", "small.toml", "--device", "metal"];
+    let metal = ["plan", "small.toml", "--device", "metal"];
+    let output = place.taper(&metal);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no kernels for metal"), "{}", text(&output.stderr));
+    let plan = [&metal[..], &["--engine", "candle"]].concat();
     assert_eq!(place.taper(&plan).status.code(), Some(0));
     let output = place.taper(&[&plan[..], &["--set", "train.precision=bf16"]].concat());
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("float32 on metal"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("float32 only"), "{}", text(&output.stderr));
     // Heads of 192 values: too wide for a GPU's attention.
     let wide = serde_json::json!({
         "model_type": "bert", "hidden_act": "gelu", "vocab_size": 100, "hidden_size": 384, "num_hidden_layers": 1,

@@ -8,7 +8,7 @@ use super::{
         heads::POOLER,
         spec::{LayerModule, Module},
     },
-    registry::{ConfigKeys, Family, Naming},
+    definition::{ConfigKeys, Family, Naming},
 };
 
 /// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.

@@ -9,7 +9,7 @@ use super::{
         spec::{LayerModule, Module},
     },
     bert::BERT,
-    registry::{ConfigKeys, Family, Naming},
+    definition::{ConfigKeys, Family, Naming},
 };
 
 /// DistilBERT.

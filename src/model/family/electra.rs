@@ -6,7 +6,7 @@
 use super::{
     super::{heads, spec::Module},
     bert::{BERT, encoder_name},
-    registry::{ConfigKeys, Family, Naming},
+    definition::{ConfigKeys, Family, Naming},
 };
 
 /// ELECTRA. Files hold the discriminator's own head beside the encoder, which is not used.

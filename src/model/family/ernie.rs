@@ -5,7 +5,7 @@
 use super::{
     super::spec::Module,
     bert::{BERT, encoder_name},
-    registry::{ConfigKeys, Family, Naming},
+    definition::{ConfigKeys, Family, Naming},
 };
 
 /// ERNIE.

@@ -7,7 +7,7 @@
 use super::{
     super::{heads, spec::Module},
     bert::{BERT, encoder_name},
-    registry::{Family, Naming},
+    definition::{Family, Naming},
 };
 
 /// RoBERTa.

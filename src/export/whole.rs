@@ -1,0 +1,108 @@
+//! A folder that is there whole or not at all.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{self, Path, PathBuf},
+};
+
+use super::Exporter;
+use crate::execute::{ExecuteError, Kept};
+
+/// Why a model is not exported.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Another folder will do: nothing was written.
+    #[error("{}: {}", path.display(), crate::format::io(error))]
+    Folder {
+        /// The folder, or the one above it.
+        path: PathBuf,
+        /// Why it cannot be used. Not a source: the message says it already.
+        error: io::Error,
+    },
+    /// Something is there.
+    #[error("{} is there already and not an empty folder; choose another", .0.display())]
+    Occupied(PathBuf),
+    /// Writing failed, or the model is damaged.
+    #[error(transparent)]
+    Failed(#[from] ExecuteError),
+}
+
+/// Writes a model in a format to a folder that is new or empty. Returns its files, sorted.
+///
+/// # Errors
+/// Where something is there, the model is not as its run kept it, or writing fails: then nothing is left.
+pub fn export(format: &dyn Exporter, model: &Kept, dir: &Path) -> Result<Vec<PathBuf>, Refused> {
+    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied || dir.is_file() {
+        return Err(Refused::Occupied(dir.to_path_buf()));
+    }
+    let mut files = fill(dir, |new| model.reading(|| format.write(model, new)))?;
+    files.sort();
+    Ok(files)
+}
+
+/// Has `write` fill a new folder. Returns the paths of the names that it returns.
+fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>) -> Result<Vec<PathBuf>, Refused> {
+    let refused = |path: &Path, error| Refused::Folder { path: path.to_path_buf(), error };
+    // An empty folder, which may be reached by a link, makes room for the new one.
+    let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, e))?;
+    let above = to.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(above).map_err(|e| refused(above, e))?;
+    // Its name follows from that of the folder: one that was cut short is found by the same command.
+    let digest =
+        to.file_name().unwrap_or_default().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    let new = above.join(format!(".taper-export-{digest:016x}"));
+    let clear = || match fs::remove_dir_all(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| refused(&new, e))?;
+    let written = write(&new).and_then(|names| {
+        let _ = fs::remove_dir(&to);
+        let at = |error| ExecuteError::Io { path: to.clone(), error };
+        fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(at)?;
+        Ok(names.into_iter().map(|name| dir.join(name)).collect())
+    });
+    if written.is_err() {
+        let _ = clear();
+    }
+    Ok(written?)
+}
+
+/// Puts the names in a folder on the disk, where the system can.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::hugging_face::copy_files, *};
+
+    #[test]
+    fn a_copy_that_was_cut_short_is_not_there_and_the_next_one_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("model"), dir.path().join("deep/er/out"));
+        fs::create_dir(&from).unwrap();
+        for name in ["config.json", "model.safetensors"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        // What is no file cannot be copied: the copy fails in the middle.
+        fs::create_dir(from.join("zz")).unwrap();
+        assert!(fill(&to, |new| copy_files(&from, new)).is_err());
+        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");
+        fs::remove_dir(from.join("zz")).unwrap();
+        // Left by a process that was killed.
+        fill(&to, |new| copy_files(&from, new)).unwrap();
+        let whole = fs::read_dir(&to).unwrap().count();
+        fs::remove_dir_all(&to).unwrap();
+        fs::create_dir(&to).unwrap();
+        let files = fill(&to, |new| copy_files(&from, new)).unwrap();
+        assert_eq!((files.len(), whole), (2, 2));
+        assert!(files.iter().all(|file| fs::read(file).unwrap() == file.file_name().unwrap().as_encoded_bytes()));
+        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! What a family of encoders is.
+
+use std::fmt;
+
+use super::super::{heads::Head, spec::Module};
+
+/// A family of encoders: what its models are made of, and what its files call keys and tensors.
+pub struct Family {
+    /// `model_type` in config.json.
+    pub model_type: &'static str,
+    /// What transformers' classes of the family begin with: `Bert` of `BertForSequenceClassification`.
+    pub class: &'static str,
+    /// Keys of config.json.
+    pub keys: ConfigKeys,
+    /// `pad_token_id` where config.json has none.
+    pub pad_token_id: u64,
+    /// Whether the first token has the position after `pad_token_id`, instead of position 0.
+    pub positions_follow_padding: bool,
+    /// Whether there is an embedding table of token types.
+    pub has_token_types: bool,
+    /// Whether dropout falls on attention's output.
+    pub drops_attention_output: bool,
+    /// The epsilon of the norms, where config.json has no key for it.
+    pub fixed_eps: Option<f64>,
+    /// The head of its classifiers.
+    pub head: Head,
+    /// How weights files name tensors.
+    pub naming: Naming,
+    /// What transformers calls a module.
+    pub name: fn(Module) -> String,
+}
+
+/// What a family's config.json calls sizes and dropout probabilities.
+#[derive(Debug, Clone, Copy)]
+pub struct ConfigKeys {
+    /// Width of a token.
+    pub hidden_size: &'static str,
+    /// Encoder layers.
+    pub layers: &'static str,
+    /// Attention heads of a layer.
+    pub heads: &'static str,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: &'static str,
+    /// Activation of the feed-forward layer.
+    pub activation: &'static str,
+    /// Width of the embeddings and its default; none: the hidden size.
+    pub embedding_size: Option<(&'static str, u64)>,
+    /// Whether there are task types, and how many; none: there are not.
+    pub task_types: Option<(&'static str, &'static str)>,
+    /// Dropout of the embeddings and of each sublayer's output.
+    pub hidden_dropout: &'static str,
+    /// Dropout of the attention probabilities.
+    pub attention_dropout: &'static str,
+    /// Dropout of the head, and its default; none: the hidden dropout.
+    pub classifier_dropout: (&'static str, Option<f64>),
+}
+
+/// How files name a family's tensors.
+#[derive(Debug, Clone, Copy)]
+pub struct Naming {
+    /// What a model with a head puts before the names of the encoder; a file of the encoder alone does not.
+    pub prefix: &'static str,
+    /// What the encoder's names begin with after that.
+    pub groups: &'static [&'static str],
+    /// What precedes the number of a layer.
+    pub layers: &'static str,
+    /// Last parts of names in old files, and what they are called today.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// Tensors that every model of the family has and no file need hold.
+    pub counters: &'static [&'static str],
+    /// What names in `train.freeze` begin with, for messages.
+    pub freezable: &'static str,
+}
+
+impl Family {
+    /// transformers' class of the family's classifiers.
+    pub fn classifier(&self) -> String {
+        format!("{}ForSequenceClassification", self.class)
+    }
+}
+
+impl fmt::Debug for Family {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.model_type)
+    }
+}
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        self.model_type == other.model_type
+    }
+}
