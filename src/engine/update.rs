@@ -7,23 +7,23 @@
 use std::ops::Range;
 
 use super::{
-    Explicit, OptimizerState, Recipe,
+    OptimizerState, Recipe,
     layout::{Layout, ParamSlot},
 };
 use crate::{
     data::Batch,
-    kernels::{AdamW, Backend, Clip, Moments, Occurrence, Untouched},
+    kernels::{AdamW, Clip, Occurrence, Untouched},
     model::Parameter,
 };
 
 /// AdamW's state beside parameters and moments.
 pub struct Optimizer {
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     updates: u64,
     /// Whether weight decay applies to the words.
-    decays_words: bool,
+    pub(super) decays_words: bool,
     /// Whether a word's row has had a gradient.
-    touched: Vec<bool>,
+    pub(super) touched: Vec<bool>,
     /// The factor by which the rows of all other words are multiplied when they are read.
     pub decay: f64,
     /// The words of the current step, ascending: row `i` of the workspace's `words` is the gradient of `words[i]`.
@@ -76,7 +76,7 @@ impl Optimizer {
     }
 
     /// The next update, without weight decay.
-    fn next_update(&mut self, lr: f64) -> AdamW {
+    pub(super) fn next_update(&mut self, lr: f64) -> AdamW {
         self.updates += 1;
         let (b1, b2) = self.recipe.betas;
         let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
@@ -131,54 +131,6 @@ pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
         Some(ParamSpan { range, decays: kind(&slot.first()?.parameter)? })
     };
     alike.filter_map(span).collect()
-}
-
-impl<B: Backend> Explicit<B> {
-    /// Adds the squares of all gradients to the step's sums.
-    pub(super) fn add_squares(&mut self) {
-        for span in &self.spans {
-            self.backend.add_squares(&self.gradients, span.range.clone());
-        }
-        if self.trains_words() {
-            let len = self.optimizer.words.len() * self.layout.embedding.word.width;
-            self.backend.add_squares(&self.workspace.words, 0..len);
-        }
-    }
-
-    /// One update.
-    pub(super) fn adamw(&mut self, lr: f64) {
-        let update = self.optimizer.next_update(lr);
-        let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
-        let [first, second] = &mut self.moments;
-        for span in &self.spans {
-            let update = AdamW { decay_factor: if span.decays { decay as f32 } else { 1.0 }, ..update };
-            let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
-            self.backend.adamw(moments, &self.gradients, span.range.clone(), update);
-        }
-        if self.trains_words() {
-            self.update_words(update, decay);
-        }
-    }
-
-    fn update_words(&mut self, update: AdamW, decay: f64) {
-        let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
-        let factor = if o.decays_words { decay } else { 1.0 };
-        let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
-        if o.decay != 1.0 {
-            self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
-        }
-        new.iter().for_each(|word| o.touched[*word as usize] = true);
-        // Both ascend, and the words of this step are among the touched ones.
-        let mut words = (0..).zip(&o.words).peekable();
-        let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
-        let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
-        let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
-        o.decay *= factor;
-        let [first, second] = &mut self.moments;
-        let moments = Moments { values: &mut self.parameters, first, second };
-        let update = AdamW { decay_factor: factor as f32, ..update };
-        self.backend.adamw_rows(moments, &self.workspace.words, table, &rows, update);
-    }
 }
 
 #[cfg(test)]

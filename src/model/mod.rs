@@ -4,12 +4,14 @@
 
 mod config;
 mod config_keys;
+mod config_text;
 mod family;
 mod fit;
 mod folder;
 mod heads;
 mod kept_head;
 mod label_names;
+mod module;
 mod names;
 mod parameters;
 mod reference;
@@ -25,10 +27,11 @@ pub use folder::write_folder;
 pub use heads::Head;
 pub use kept_head::{Label, Labels};
 pub use label_names::Names;
+pub use module::{LayerModule, Module};
 pub use parameters::{Loaded, Parameters};
 pub use reference::{Classifier, DropoutPlan, Input};
 pub use sealed::{Metadata, read_metadata, read_sealed, write_sealed};
-pub use spec::{Init, Kind as ModuleKind, LayerModule, ModelSpec, Module, Parameter, Part};
+pub use spec::{Init, Kind as ModuleKind, ModelSpec, Parameter, Part};
 pub use tensors::{Named, write_tensors};
 pub use weights::{Weights, read_weights};
 

@@ -6,9 +6,9 @@
 use super::{
     super::{
         heads::POOLER,
-        spec::{LayerModule, Module},
+        module::{LayerModule, Module},
     },
-    definition::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, Family, Naming},
 };
 
 /// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.

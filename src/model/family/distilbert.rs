@@ -6,10 +6,10 @@
 use super::{
     super::{
         heads,
-        spec::{LayerModule, Module},
+        module::{LayerModule, Module},
     },
     bert::BERT,
-    definition::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, Family, Naming},
 };
 
 /// DistilBERT.

@@ -4,9 +4,9 @@
 //! dense layer with GELU, and there is no pooler.
 
 use super::{
-    super::{heads, spec::Module},
+    super::{heads, module::Module},
     bert::{BERT, encoder_name},
-    definition::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, Family, Naming},
 };
 
 /// ELECTRA. Files hold the discriminator's own head beside the encoder, which is not used.

@@ -3,9 +3,9 @@
 //! BERT, and in ERNIE 3 (`use_task_id`) a table of task types, of which every token has the first row.
 
 use super::{
-    super::spec::Module,
+    super::module::Module,
     bert::{BERT, encoder_name},
-    definition::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, Family, Naming},
 };
 
 /// ERNIE.

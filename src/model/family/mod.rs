@@ -2,12 +2,12 @@
 //! family of the same blocks, add its file and name it in [`registry::ALL`].
 
 pub mod bert;
-mod definition;
 mod distilbert;
 mod electra;
 mod ernie;
+mod kind;
 mod registry;
 mod roberta;
 
-pub use definition::{Family, Naming};
+pub use kind::{Family, Naming};
 pub use registry::{ALL, of_class, of_model_type};

@@ -1,6 +1,6 @@
 //! Which families there are.
 
-use super::{bert, definition::Family, distilbert, electra, ernie, roberta};
+use super::{bert, distilbert, electra, ernie, kind::Family, roberta};
 
 /// Every family that taper trains; BERT is the first.
 pub static ALL: [Family; 7] = [

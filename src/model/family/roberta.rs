@@ -5,9 +5,9 @@
 //! classifier has its own dense layer, and there is no pooler.
 
 use super::{
-    super::{heads, spec::Module},
+    super::{heads, module::Module},
     bert::{BERT, encoder_name},
-    definition::{Family, Naming},
+    kind::{Family, Naming},
 };
 
 /// RoBERTa.

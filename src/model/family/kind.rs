@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::{heads::Head, spec::Module};
+use super::super::{heads::Head, module::Module};
 
 /// A family of encoders: what its models are made of, and what its files call keys and tensors.
 pub struct Family {

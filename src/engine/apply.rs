@@ -1,0 +1,52 @@
+//! One update of the explicit engine's parameters.
+
+use super::Explicit;
+use crate::kernels::{AdamW, Backend, Moments};
+
+impl<B: Backend> Explicit<B> {
+    /// Adds the squares of all gradients to the step's sums.
+    pub(super) fn add_squares(&mut self) {
+        for span in &self.spans {
+            self.backend.add_squares(&self.gradients, span.range.clone());
+        }
+        if self.trains_words() {
+            let len = self.optimizer.words.len() * self.layout.embedding.word.width;
+            self.backend.add_squares(&self.workspace.words, 0..len);
+        }
+    }
+
+    /// One update.
+    pub(super) fn adamw(&mut self, lr: f64) {
+        let update = self.optimizer.next_update(lr);
+        let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
+        let [first, second] = &mut self.moments;
+        for span in &self.spans {
+            let update = AdamW { decay_factor: if span.decays { decay as f32 } else { 1.0 }, ..update };
+            let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
+            self.backend.adamw(moments, &self.gradients, span.range.clone(), update);
+        }
+        if self.trains_words() {
+            self.update_words(update, decay);
+        }
+    }
+
+    fn update_words(&mut self, update: AdamW, decay: f64) {
+        let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
+        let factor = if o.decays_words { decay } else { 1.0 };
+        let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
+        if o.decay != 1.0 {
+            self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
+        }
+        new.iter().for_each(|word| o.touched[*word as usize] = true);
+        // Both ascend, and the words of this step are among the touched ones.
+        let mut words = (0..).zip(&o.words).peekable();
+        let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
+        let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
+        let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
+        o.decay *= factor;
+        let [first, second] = &mut self.moments;
+        let moments = Moments { values: &mut self.parameters, first, second };
+        let update = AdamW { decay_factor: factor as f32, ..update };
+        self.backend.adamw_rows(moments, &self.workspace.words, table, &rows, update);
+    }
+}

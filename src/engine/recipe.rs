@@ -1,0 +1,46 @@
+//! What the engine takes from a run's settings.
+
+use crate::plan::{EngineKind, Precision, TrainConfig};
+
+/// A run's hyperparameters as far as the engine uses them. The default is for a model that is not trained.
+#[derive(Debug, Clone, Default)]
+pub struct Recipe {
+    /// Decay rates of AdamW's moments.
+    pub betas: (f64, f64),
+    /// AdamW's epsilon, outside the root.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Parameters whose name contains one of these are not decayed.
+    pub no_decay: Vec<String>,
+    /// The gradient is clipped to this norm; 0 disables clipping.
+    pub max_grad_norm: f64,
+    /// Frozen parameters, as `train.freeze` names them.
+    pub freeze: Vec<String>,
+    /// Precision of the inputs of matrix products.
+    pub precision: Precision,
+    /// What computes.
+    pub engine: EngineKind,
+}
+
+impl Recipe {
+    /// Whether weight decay applies to a parameter.
+    pub(super) fn decays(&self, name: &str) -> bool {
+        !self.no_decay.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+impl From<&TrainConfig> for Recipe {
+    fn from(train: &TrainConfig) -> Self {
+        Self {
+            betas: train.betas,
+            eps: train.eps,
+            weight_decay: train.weight_decay,
+            no_decay: train.no_decay.clone(),
+            max_grad_norm: train.max_grad_norm,
+            freeze: train.freeze.clone(),
+            precision: train.precision,
+            engine: train.engine,
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The config of a model from the text of its config.json, checked.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{
+    ModelConfig, ModelError, ModelSpec,
+    config_keys::{Keys, object, text_of},
+    family::{self, Family},
+    label_names::Names,
+};
+use crate::{kernels::Activation, source::Preset};
+
+/// Parameters of a model at most; the largest encoders have a tenth.
+const MOST_PARAMETERS: u128 = 10_000_000_000;
+/// Labels at most.
+const MOST_LABELS: usize = 1_000_000;
+
+/// Names of activations in config.json.
+const ACTIVATIONS: [(&str, Activation); 9] = [
+    ("gelu", Activation::Gelu),
+    ("gelu_python", Activation::Gelu),
+    ("gelu_new", Activation::GeluTanh),
+    ("gelu_pytorch_tanh", Activation::GeluTanh),
+    ("gelu_fast", Activation::GeluTanh),
+    ("relu", Activation::Relu),
+    ("silu", Activation::Silu),
+    ("swish", Activation::Silu),
+    ("tanh", Activation::Tanh),
+];
+
+impl ModelConfig {
+    /// Reads a config.json.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
+    }
+
+    /// Refuses a config.json of a model of another kind, whatever else it lacks.
+    pub fn check_kind(path: &Path) -> Result<(), ModelError> {
+        let kind = |text: &str| family_of(&Keys(&object(text)?)).map(drop);
+        kind(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
+    }
+
+    /// A built-in shape for training from scratch.
+    pub fn preset(preset: Preset) -> Self {
+        let (layers, hidden, heads) = match preset {
+            Preset::Tiny => (2, 64, 2),
+            Preset::Small => (4, 256, 8),
+            Preset::Rbt3 => (3, 768, 12),
+        };
+        let config = json!({
+            "model_type": "bert", "hidden_act": "gelu", "vocab_size": 0, "hidden_size": hidden,
+            "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * hidden,
+            "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+            "initializer_range": 0.02, "pad_token_id": 0, "hidden_dropout_prob": 0.1,
+            "attention_probs_dropout_prob": 0.1,
+        });
+        Self::parse(&config.to_string()).expect("a preset is a sound config")
+    }
+
+    /// From the text of a config.json.
+    ///
+    /// # Errors
+    /// The key that is not as expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let raw = object(text)?;
+        let keys = Keys(&raw);
+        let family = family_of(&keys)?;
+        let names = &family.keys;
+        let vocab_size = keys.whole("vocab_size", None, 0, 1 << 24)?;
+        let hidden_size = keys.whole(names.hidden_size, None, 1, 1 << 16)?;
+        let num_attention_heads = keys.whole(names.heads, None, 1, 1 << 16)?;
+        if !hidden_size.is_multiple_of(num_attention_heads) {
+            return Err(format!(
+                "`{}` {hidden_size} is not a multiple of `{}` {num_attention_heads}",
+                names.hidden_size, names.heads
+            ));
+        }
+        let hidden_dropout = keys.share(names.hidden_dropout, 0.1)?;
+        let (classifier_dropout, default) = names.classifier_dropout;
+        let pad_token_id = keys.whole("pad_token_id", Some(family.pad_token_id), 0, u32::MAX.into())?;
+        let reserved = if family.positions_follow_padding { pad_token_id as u64 + 1 } else { 0 };
+        // What float32 rounds to zero would divide by zero.
+        let is_epsilon = |eps: f64| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0;
+        let config = Self {
+            family,
+            vocab_size,
+            hidden_size,
+            num_hidden_layers: keys.whole(names.layers, None, 1, 1000)?,
+            num_attention_heads,
+            intermediate_size: keys.whole(names.intermediate_size, None, 1, 1 << 20)?,
+            embedding_size: match names.embedding_size {
+                Some((key, default)) => keys.whole(key, Some(default), 1, 1 << 16)?,
+                None => hidden_size,
+            },
+            activation: activation(&keys, names.activation)?,
+            max_position_embeddings: keys.whole("max_position_embeddings", Some(512), reserved + 3, 1 << 20)?,
+            type_vocab_size: match family.has_token_types {
+                true => keys.whole("type_vocab_size", Some(2), 1, 1 << 16)?,
+                false => 0,
+            },
+            task_types: match names.task_types {
+                Some((key, rows)) if keys.truth(key)? => keys.whole(rows, Some(3), 1, 1 << 16)?,
+                _ => 0,
+            },
+            layer_norm_eps: match family.fixed_eps {
+                Some(eps) => eps,
+                None => keys.number("layer_norm_eps", 1e-12, is_epsilon, "a number above 0, at most 1 (1e-12, say)")?,
+            },
+            initializer_range: keys.number(
+                "initializer_range",
+                0.02,
+                |range| (0.0..=1.0).contains(&range),
+                "a number from 0 to 1 (0.02, say)",
+            )?,
+            pad_token_id,
+            hidden_dropout,
+            attention_dropout: keys.share(names.attention_dropout, 0.1)?,
+            classifier_dropout: keys.share(classifier_dropout, default.unwrap_or(hidden_dropout))?,
+            raw: raw.clone(),
+        };
+        let parameters = ModelSpec::count(&config, 0);
+        if parameters > MOST_PARAMETERS {
+            return Err(format!(
+                "its sizes are those of a model of {parameters} parameters; taper trains models of {MOST_PARAMETERS} at most"
+            ));
+        }
+        match config.names() {
+            Names::Given(names) if names.len() > MOST_LABELS => {
+                Err(format!("`id2label` has {} labels; expected {MOST_LABELS} at most", names.len()))
+            }
+            _ => Ok(config),
+        }
+    }
+}
+
+/// The family of a config.json. Refuses models of other kinds, before any key is asked for that only some have.
+fn family_of(keys: &Keys) -> Result<&'static Family, String> {
+    let supported = || family::ALL.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ");
+    // Old files have no `model_type`; they still say which class they are of.
+    let class = keys.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
+    let family = match (keys.text("model_type")?, class) {
+        (Some(model_type), _) => family::of_model_type(model_type).ok_or_else(|| {
+            format!("`model_type` is {model_type:?}; taper fine-tunes models of type {}", supported())
+        })?,
+        (None, Some(class)) => family::of_class(class).ok_or_else(|| {
+            format!("`architectures` names {class:?}; taper fine-tunes models of type {}", supported())
+        })?,
+        (None, None) => &family::ALL[0],
+    };
+    activation(keys, family.keys.activation)?;
+    if let Some(value) = keys.text("position_embedding_type")?.filter(|value| *value != "absolute") {
+        return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
+    }
+    match keys.get("is_decoder") {
+        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes encoders".into()),
+        _ => Ok(family),
+    }
+}
+
+/// The activation that a key names; by default GELU.
+fn activation(keys: &Keys, key: &str) -> Result<Activation, String> {
+    let Some(name) = keys.text(key)? else { return Ok(Activation::Gelu) };
+    let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
+    let known = || ACTIVATIONS.map(|(name, _)| name).join(", ");
+    found.map(|(_, activation)| *activation).ok_or_else(|| format!("`{key}` is {name:?}; taper knows {}", known()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+
+    fn with(key: &str, value: Value) -> Result<ModelConfig, String> {
+        let mut raw = ModelConfig::preset(Preset::Tiny).raw;
+        raw.insert(key.into(), value);
+        ModelConfig::parse(&Value::Object(raw).to_string())
+    }
+
+    #[test]
+    fn other_kinds_of_models_are_refused_by_name() {
+        for (key, value) in [
+            ("model_type", json!("deberta-v2")),
+            ("hidden_act", json!("mish")),
+            ("position_embedding_type", json!("relative_key")),
+            ("is_decoder", json!(true)),
+            ("num_attention_heads", json!(7)),
+            ("num_hidden_layers", json!(0)),
+            ("intermediate_size", json!(0)),
+            ("max_position_embeddings", json!(0)),
+            ("hidden_dropout_prob", json!(1.0)),
+        ] {
+            let error = with(key, value).expect_err(key);
+            assert!(error.contains(key), "{error}");
+        }
+        assert!(ModelConfig::parse("{}").expect_err("empty").contains("vocab_size"));
+        assert!(ModelConfig::parse("[").is_err());
+    }
+
+    #[test]
+    fn other_models_are_refused_before_what_they_lack() {
+        for (text, words) in [
+            (r#"{"model_type": "llama", "hidden_size": 64}"#, "`model_type` is \"llama\""),
+            (r#"{"model_type": "modernbert"}"#, "`model_type` is \"modernbert\""),
+            (
+                r#"{"model_type": "t5"}"#,
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra",
+            ),
+            (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
+            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
+            ("version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+            ("<!doctype html><html>", "an HTML page"),
+            (r#"{"error": "Repository not found"}"#, "`vocab_size` is missing; expected a whole number"),
+        ] {
+            let error = ModelConfig::parse(text).expect_err(words);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    fn parsed(config: &Value) -> ModelConfig {
+        ModelConfig::parse(&config.to_string()).expect("a config")
+    }
+
+    /// Sizes and defaults as in the files of the hub, and as transformers 5.23 fills in.
+    #[test]
+    fn each_family_is_read_by_its_own_keys() {
+        let sizes = json!({"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 6});
+        let of = |model_type: &str, more: Value| {
+            let mut config = sizes.clone();
+            config["model_type"] = model_type.into();
+            more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+            parsed(&config)
+        };
+        for roberta in ["roberta", "xlm-roberta", "camembert"] {
+            let config = of(roberta, json!({"max_position_embeddings": 514, "type_vocab_size": 1}));
+            assert_eq!((config.longest(), config.first_position(), config.type_vocab_size), (512, 2, 1), "{roberta}");
+        }
+        let ernie = |more| of("ernie", more).task_types;
+        assert_eq!(ernie(json!({"task_type_vocab_size": 3})), 0);
+        assert_eq!(
+            (ernie(json!({"use_task_id": true})), ernie(json!({"use_task_id": true, "task_type_vocab_size": 16}))),
+            (3, 16)
+        );
+        assert_eq!(
+            (of("electra", json!({})).embedding_size, of("electra", json!({"embedding_size": 8})).embedding_size),
+            (128, 8)
+        );
+        assert_eq!(of("bert", json!({"embedding_size": 128})).embedding_size, 8);
+        let distilbert = json!({
+            "model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 3, "n_heads": 2, "hidden_dim": 6,
+            "activation": "relu", "dropout": 0.3, "attention_dropout": 0.4, "layer_norm_eps": 0.5,
+        });
+        let config = parsed(&distilbert);
+        assert_eq!(
+            (config.hidden_size, config.num_hidden_layers, config.intermediate_size, config.type_vocab_size),
+            (8, 3, 6, 0)
+        );
+        assert_eq!((config.hidden_dropout, config.attention_dropout, config.classifier_dropout), (0.3, 0.4, 0.2));
+        assert_eq!((config.layer_norm_eps, config.activation), (1e-12, Activation::Relu));
+        let written = config.to_json(&["a".into(), "b".into()]);
+        assert_eq!(written["architectures"], json!(["DistilBertForSequenceClassification"]));
+        assert_eq!((&written["dropout"], &written["seq_classif_dropout"]), (&json!(0.3), &json!(0.2)));
+        assert!(written.get("hidden_dropout_prob").is_none() && written.get("classifier_dropout").is_none());
+        assert_eq!(ModelConfig { raw: Map::new(), ..parsed(&written) }, ModelConfig { raw: Map::new(), ..config });
+    }
+
+    #[test]
+    fn old_files_without_a_model_type_are_of_the_family_of_their_class() {
+        for (class, family) in [
+            ("BertForMaskedLM", Some("bert")),
+            ("MyBertEncoder", Some("bert")),
+            ("RobertaForMaskedLM", Some("roberta")),
+            ("XLMRobertaModel", Some("xlm-roberta")),
+            ("CamembertForMaskedLM", Some("camembert")),
+            ("DistilBertModel", Some("distilbert")),
+            ("ElectraForPreTraining", Some("electra")),
+            ("ErnieModel", Some("ernie")),
+            ("AlbertModel", None),
+            ("DebertaV2Model", None),
+            ("RobertaPreLayerNormModel", None),
+            ("GPT2LMHeadModel", None),
+        ] {
+            assert_eq!(family::of_class(class).map(|family| family.model_type), family, "{class}");
+        }
+    }
+
+    /// Each of them asked for hours, for all memory, or for numbers that are none.
+    #[test]
+    fn sizes_that_no_model_has_are_refused_by_their_key() {
+        for (key, value) in [
+            ("num_hidden_layers", json!(1_000_000)),
+            ("num_hidden_layers", json!(u64::MAX)),
+            ("num_hidden_layers", json!(1e300)),
+            ("num_hidden_layers", json!(-2)),
+            ("num_hidden_layers", json!(2.5)),
+            ("num_hidden_layers", json!("2")),
+            ("hidden_size", json!(1u64 << 62)),
+            ("hidden_size", json!(null)),
+            ("vocab_size", json!(1u64 << 40)),
+            ("intermediate_size", json!(1u64 << 40)),
+            ("max_position_embeddings", json!(1u64 << 40)),
+            ("type_vocab_size", json!(1u64 << 40)),
+            ("num_attention_heads", json!(0)),
+            ("pad_token_id", json!(-1)),
+            ("layer_norm_eps", json!(-1)),
+            ("layer_norm_eps", json!(0)),
+            ("layer_norm_eps", json!(1e-60)),
+            ("layer_norm_eps", json!(1e308)),
+            ("initializer_range", json!(-1)),
+            ("initializer_range", json!(1e308)),
+            ("hidden_dropout_prob", json!(-0.1)),
+            ("attention_probs_dropout_prob", json!(1)),
+            ("classifier_dropout", json!(7)),
+            ("classifier_dropout", json!("0.1")),
+        ] {
+            let error = with(key, value.clone()).expect_err(key);
+            assert!(error.contains(&format!("`{key}` is {value}")) && error.contains("expected"), "{error}");
+        }
+        let mut raw = ModelConfig::preset(Preset::Tiny).raw;
+        for (key, value) in [("hidden_size", 1 << 16), ("num_hidden_layers", 1000), ("intermediate_size", 1 << 20)] {
+            raw.insert(key.into(), json!(value));
+        }
+        let error = ModelConfig::parse(&Value::Object(raw).to_string()).expect_err("a model of 10^14 parameters");
+        assert!(error.contains("154") && error.contains("10000000000 at most"), "{error}");
+        assert_eq!(with("hidden_size", json!(64.0)).expect("a config").hidden_size, 64);
+    }
+
+    #[test]
+    fn deep_and_long_files_are_refused() {
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(ModelConfig::parse(&deep).expect_err("deep").contains("recursion limit"));
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("config.json");
+        std::fs::File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("a file");
+        assert!(ModelConfig::read(&path).expect_err("long").to_string().contains("more than 16.0 MiB"));
+    }
+
+    #[test]
+    fn names_of_labels_are_by_id() {
+        let names = |key: &str, value| with(key, value).expect("a config").names();
+        let given = |all: &[&str]| Names::Given(all.iter().map(|name| name.to_string()).collect());
+        assert_eq!(names("id2label", json!({"1": "b", "0": "a"})), given(&["a", "b"]));
+        assert_eq!(names("id2label", json!({"0": 0, "1": true})), given(&["0", "true"]));
+        assert_eq!(names("label2id", json!({"b": 1, "a": 0})), given(&["a", "b"]));
+        assert_eq!(names("id2label", json!({})), Names::Default);
+        assert_eq!(names("num_labels", json!(3)), Names::Default);
+        for odd in [json!({"1": "a"}), json!({"0": "a", "00": "b"}), json!({"0": ["a"]}), json!({"x": "a"}), json!([])]
+        {
+            assert!(matches!(names("id2label", odd.clone()), Names::Odd(_)), "{odd}");
+        }
+    }
+
+    #[test]
+    fn presets_are_what_their_names_say() {
+        let shape = |preset| {
+            let c = ModelConfig::preset(preset);
+            (c.num_hidden_layers, c.hidden_size, c.num_attention_heads, c.intermediate_size, c.max_position_embeddings)
+        };
+        assert_eq!(shape(Preset::Tiny), (2, 64, 2, 256, 512));
+        assert_eq!(shape(Preset::Small), (4, 256, 8, 1024, 512));
+        assert_eq!(shape(Preset::Rbt3), (3, 768, 12, 3072, 512));
+    }
+
+    #[test]
+    fn unknown_keys_go_out_as_they_came_in_and_labels_come_back() {
+        let config = with("pooler_type", json!("first_token_transform")).expect("a config");
+        let labels = vec!["负面".to_string(), "正面".to_string()];
+        let out = config.to_json(&labels);
+        assert_eq!(out["pooler_type"], "first_token_transform");
+        assert_eq!(out["label2id"]["正面"], 1);
+        let back = ModelConfig::parse(&out.to_string()).expect("its own output");
+        assert_eq!(back.labels(), Some(labels));
+        assert_eq!(with("classifier_dropout", json!(0.5)).expect("a config").classifier_dropout, 0.5);
+        assert_eq!(with("hidden_dropout_prob", json!(0.3)).expect("a config").classifier_dropout, 0.3);
+    }
+}
