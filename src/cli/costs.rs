@@ -8,9 +8,13 @@ use taper::{
     engine::{self, MemorySpace, Workload},
     execute::{DeviceChoice, Prepared, training_rate},
     model::ModelSpec,
-    plan::{Estimate, Lengths, Machine, ModelShape, Precision, estimate},
+    plan::{EngineKind, Estimate, Lengths, Machine, ModelShape, Precision, estimate},
     train::largest_part,
 };
+
+/// candle's speed as a share of the kernels', and its memory as a multiple of theirs, measured on rbt3. Small models are slower
+/// still: the tape costs the same for each operation.
+const CANDLE: (f64, u64) = (0.34, 2);
 
 /// Estimates for the runs of one plan, on one device.
 pub struct Costs {
@@ -54,7 +58,7 @@ impl Costs {
     /// What a run will cost.
     pub fn of(&mut self, run: &Prepared) -> Result<Estimate> {
         let rate = self.rate(run.config.train.precision);
-        self.at(run, Some(rate))
+        self.at(run, Some(if by_candle(run) { CANDLE.0 * rate } else { rate }))
     }
 
     /// Bytes of memory that the largest of these runs takes.
@@ -82,7 +86,7 @@ impl Costs {
         let rows = &self.rows[place];
         let [train, dev, test] = &rows.lengths;
         let lengths = Lengths { train, dev, test };
-        let memory_bytes = memory_bytes(run, self.space, rows, largest);
+        let memory_bytes = memory_bytes(run, self.space, rows, largest) * if by_candle(run) { CANDLE.1 } else { 1 };
         Ok(estimate(&run.config, &shape(run), lengths, Machine { rate, memory_bytes }))
     }
 
@@ -117,6 +121,10 @@ impl Costs {
         self.rows.push(Rows { of, lengths, words: words.len() });
         Ok(self.rows.len() - 1)
     }
+}
+
+fn by_candle(run: &Prepared) -> bool {
+    run.config.train.engine == EngineKind::Candle
 }
 
 /// Parameters of a run's model.
