@@ -1,23 +1,24 @@
-//! The execute room: from planned runs to trained ones.
+//! From planned runs to trained ones.
 //!
-//! [`Workbench`] reads and splits data and finds models, each once for all runs that share it, and checks everything that
-//! can be checked before training. [`run_all`] has what is not done made by worker processes, each of which serves one slot
-//! (a device, or a share of one and of the processor's cores) and makes one run after the other: [`serve`]. A worker that dies
-//! takes nothing with it but the steps since its last checkpoint; who owns the database is the command alone.
+//! [`Workbench`] reads and splits data and finds models, once for all runs that share them, and checks everything that can be checked
+//! before training. [`run_all`] submits the runs that are not done to an executor (`executor`): worker processes on this machine
+//! (`local`), each of which serves one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
+//! ([`serve`]). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
 //!
-//! Which run is next is decided in `sweep`, a function of what is known of all of them; `run` does what it says, `pool` keeps
-//! the processes, `protocol` is what they say to each other, and `make` is the making of one run.
+//! `sweep` decides which run is next, as a function of what is known of all runs; `run` carries that out; `protocol` is what the
+//! command and its workers say to each other; `make` trains one run.
 
 mod device;
 mod environment;
+mod executor;
 mod folder;
 mod judge;
 mod kept;
 mod line;
+mod local;
 mod logged;
 mod make;
 mod own;
-mod pool;
 mod precision;
 mod prepare;
 mod probes;
@@ -36,9 +37,9 @@ mod worker;
 
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::{environment, processor};
+pub use executor::Slot;
 pub use folder::RunFolder;
 pub use kept::{Damaged, Kept, lost};
-pub use pool::Slot;
 pub use precision::check_engine;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;

@@ -12,7 +12,8 @@ use std::{
 
 use super::{
     DeviceChoice, ExecuteError, Prepared,
-    pool::{News, Pool, Slot},
+    executor::{Executor, News, Slot},
+    local::LocalWorkers,
     protocol::{Order, Report},
     sweep::{Item, Standing, Sweep},
 };
@@ -147,7 +148,7 @@ struct Command<'a, 'b> {
     store: &'a mut Store,
     runs: &'a [Prepared],
     runner: &'a mut Runner<'b>,
-    pool: Pool,
+    executor: Box<dyn Executor>,
     sweep: Sweep,
     tries: Vec<Tries>,
     busy: Vec<Option<Busy>>,
@@ -170,12 +171,13 @@ impl<'a, 'b> Command<'a, 'b> {
         };
         let metric = runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let sweep = Sweep::new(runner.prune, metric, runs.iter().map(item).collect());
-        let pool = Pool::new(runner.program.clone(), &runner.slots);
-        let busy = (0..pool.slots()).map(|_| None).collect();
+        let executor = Box::new(LocalWorkers::new(runner.program.clone(), &runner.slots));
+        let busy = (0..executor.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
         let (most, others, halted, tally) = (Vec::new(), None, false, Tally::default());
-        let mut command = Self { store, runs, runner, pool, sweep, tries, busy, most, looked, others, halted, tally };
+        let mut command =
+            Self { store, runs, runner, executor, sweep, tries, busy, most, looked, others, halted, tally };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
             if command.runner.ended.contains(&run.key) {
@@ -247,7 +249,7 @@ impl<'a, 'b> Command<'a, 'b> {
                 }
                 self.say_that_it_waits();
             }
-            if let Some((slot, news)) = self.pool.next(TICK) {
+            if let Some((slot, news)) = self.executor.poll(TICK) {
                 match news {
                     News::Report(report) => self.take(slot, report)?,
                     News::Silence => self.died(slot)?,
@@ -291,11 +293,11 @@ impl<'a, 'b> Command<'a, 'b> {
             Report::Unusable(message) => return self.has_no_room(slot, message),
             Report::Started { environment, resumed_from } => {
                 self.store.start(&run.key, &environment, resumed_from)?;
-                self.pool.order(slot, &Order::Recorded)?;
+                self.executor.answer(slot, &Order::Recorded)?;
             }
             Report::Happened(Event::RunFinished(outcome)) => {
                 self.finished(slot, place, outcome)?;
-                self.pool.order(slot, &Order::Recorded)?;
+                self.executor.answer(slot, &Order::Recorded)?;
             }
             Report::Happened(event) => {
                 self.tell(place, &event)?;
@@ -307,17 +309,17 @@ impl<'a, 'b> Command<'a, 'b> {
                     _ => {}
                 }
                 if event.is_awaited() {
-                    self.pool.order(slot, &Order::Recorded)?;
+                    self.executor.answer(slot, &Order::Recorded)?;
                 }
             }
             Report::MayGoOn(step) => {
                 self.refresh_scores()?;
                 let answer = self.sweep.goes_on(place, step);
-                self.pool.order(slot, &Order::GoOn(answer))?;
+                self.executor.answer(slot, &Order::GoOn(answer))?;
             }
             Report::Finished => {
                 if self.busy[slot].as_ref().is_some_and(|busy| busy.last) {
-                    let _ = self.pool.bury(slot);
+                    let _ = self.executor.cancel(slot);
                 }
                 if self.busy[slot].as_ref().is_some_and(|busy| busy.then.is_none()) {
                     (self.runner.skipped)(run, "done; new probes scored");
@@ -377,7 +379,7 @@ impl<'a, 'b> Command<'a, 'b> {
         for slot in 0..self.busy.len() {
             if let Some(busy) = self.busy[slot].as_mut().filter(|busy| !busy.told_to_stop) {
                 busy.told_to_stop = true;
-                self.pool.order(slot, &Order::Stop)?;
+                self.executor.answer(slot, &Order::Stop)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::{
         ExecuteError, RunFolder, kept,
         logged::{self, Logged},
         probes,
-        protocol::{Job, Order, Task},
+        protocol::{Job, Task},
         sweep::Standing,
     },
     plan::Prune,
@@ -62,7 +62,7 @@ impl Command<'_, '_> {
             task,
         };
         let trains = matches!(job.task, Task::Train { .. });
-        self.pool.order(slot, &Order::Begin(Box::new(job)))?;
+        self.executor.submit(slot, job)?;
         let shared = self.share(slot);
         self.busy[slot] =
             Some(Busy { place, _lock: lock, trains, told_to_stop: false, then: None, last: false, shared });

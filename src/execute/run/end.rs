@@ -87,7 +87,7 @@ impl Command<'_, '_> {
             FailureKind::Oom if self.was_crowded_out(slot, place) => {
                 format!(
                     "{first_line}; other runs were on {} at the same time: tried again alone",
-                    self.pool.device(slot)
+                    self.executor.device(slot)
                 )
             }
             FailureKind::Oom => {
@@ -118,7 +118,7 @@ impl Command<'_, '_> {
 
     /// A worker fell silent.
     pub(super) fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
-        let (kind, message) = self.pool.bury(slot);
+        let (kind, message) = self.executor.cancel(slot);
         match &self.busy[slot] {
             Some(Busy { place, then: None, trains: true, .. }) => {
                 self.finished(slot, *place, Outcome::Failed { kind, message })?;

@@ -11,7 +11,7 @@ impl Command<'_, '_> {
     pub(super) fn next(&mut self) -> Option<(usize, usize)> {
         let room = self.may_begin();
         for slot in (0..self.busy.len()).filter(|&slot| self.busy[slot].is_none()).collect::<Vec<_>>() {
-            let device = self.pool.device(slot);
+            let device = self.executor.device(slot);
             let beside = self.beside(slot);
             let tries = &self.tries;
             if let Some(place) = self.sweep.next(|place| tries[place].alone_on == Some(device)) {
@@ -39,8 +39,8 @@ impl Command<'_, '_> {
 
     /// Busy slots on the device of this one, itself left out.
     fn beside(&self, slot: usize) -> Vec<usize> {
-        let device = self.pool.device(slot);
-        let others = (0..self.busy.len()).filter(|&other| other != slot && self.pool.device(other) == device);
+        let device = self.executor.device(slot);
+        let others = (0..self.busy.len()).filter(|&other| other != slot && self.executor.device(other) == device);
         others.filter(|&other| self.busy[other].is_some()).collect()
     }
 
@@ -59,7 +59,7 @@ impl Command<'_, '_> {
         if !shared || self.tries[place].alone_on.is_some() {
             return false;
         }
-        self.tries[place].alone_on = Some(self.pool.device(slot));
+        self.tries[place].alone_on = Some(self.executor.device(slot));
         self.narrow(slot);
         true
     }
@@ -70,9 +70,9 @@ impl Command<'_, '_> {
         if self.beside(slot).is_empty() {
             return Err(ExecuteError::Device(message));
         }
-        (self.runner.say)(&format!("one worker fewer on {}: {message}", self.pool.device(slot)));
+        (self.runner.say)(&format!("one worker fewer on {}: {message}", self.executor.device(slot)));
         self.narrow(slot);
-        self.pool.dismiss(slot);
+        self.executor.release(slot);
         if let Some(busy) = &mut self.busy[slot] {
             busy.then = Some(Standing::Open);
         }
@@ -82,7 +82,7 @@ impl Command<'_, '_> {
 
     /// One slot fewer of a device from now on than are busy there, but one at least.
     fn narrow(&mut self, slot: usize) {
-        let (device, most) = (self.pool.device(slot), self.beside(slot).len().max(1));
+        let (device, most) = (self.executor.device(slot), self.beside(slot).len().max(1));
         self.most.retain(|(other, _)| *other != device);
         self.most.push((device, most));
     }
@@ -94,8 +94,8 @@ impl Command<'_, '_> {
     /// Ends idle workers on a device: each of them holds some of its memory.
     fn clear(&mut self, device: DeviceChoice) {
         for slot in 0..self.busy.len() {
-            if self.busy[slot].is_none() && self.pool.device(slot) == device {
-                self.pool.dismiss(slot);
+            if self.busy[slot].is_none() && self.executor.device(slot) == device {
+                self.executor.release(slot);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The command's side: worker processes, one for each slot, started when they are needed.
+//! Runs on this machine: worker processes, one for each slot, started when they are needed.
 
 use std::{
     collections::VecDeque,
@@ -15,59 +15,16 @@ use std::{
 
 use super::{
     DeviceChoice, ExecuteError,
-    protocol::{Order, Report, encode, receive},
+    executor::{Executor, News, Slot},
+    protocol::{Job, Order, encode, receive},
 };
 use crate::event::FailureKind;
 
 /// Lines of a worker's standard error that are kept.
 const KEPT_LINES: usize = 8;
 
-/// Where a run can be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
-    /// The device.
-    pub device: DeviceChoice,
-    /// Threads of its arithmetic.
-    pub threads: usize,
-}
-
-impl Slot {
-    /// One slot for each device of the list, which may name one several times. Slots share the `cores`, each with at least one
-    /// thread; where some of them are on the CPU, those on GPUs have one thread.
-    pub fn share(devices: &[DeviceChoice], cores: usize) -> Vec<Self> {
-        let devices: Vec<DeviceChoice> = devices.iter().map(|device| device.resolve()).collect();
-        // Who computes on a GPU needs a core to feed it; who computes on the CPU shares the others.
-        let on_cpu = devices.iter().filter(|device| **device == DeviceChoice::Cpu).count();
-        let (sharing, free) = match on_cpu {
-            0 => (devices.len(), cores),
-            _ => (on_cpu, cores.saturating_sub(devices.len() - on_cpu)),
-        };
-        let free = free.max(sharing);
-        let mut place = 0;
-        let slot = |device: DeviceChoice| {
-            let threads = match on_cpu == 0 || device == DeviceChoice::Cpu {
-                true => {
-                    place += 1;
-                    free / sharing + usize::from(place <= free % sharing)
-                }
-                false => 1,
-            };
-            Self { device, threads }
-        };
-        devices.into_iter().map(slot).collect()
-    }
-}
-
-/// What comes from a worker.
-pub(super) enum News {
-    /// It reports.
-    Report(Report),
-    /// Nothing more comes.
-    Silence,
-}
-
-/// Workers by slot.
-pub(super) struct Pool {
+/// Worker processes by slot.
+pub(super) struct LocalWorkers {
     program: PathBuf,
     slots: Vec<(Slot, Option<Worker>)>,
     sender: Sender<(usize, u64, News)>,
@@ -84,7 +41,7 @@ struct Worker {
     kills_before: u64,
 }
 
-impl Pool {
+impl LocalWorkers {
     /// For these slots; no process yet. `program` is taper.
     pub fn new(program: PathBuf, slots: &[Slot]) -> Self {
         let (sender, receiver) = mpsc::channel();
@@ -92,47 +49,52 @@ impl Pool {
         Self { program, slots, sender, receiver, started: 0 }
     }
 
-    pub fn slots(&self) -> usize {
+    /// The worker at a slot, which is started if there is none.
+    fn worker(&mut self, slot: usize) -> Result<&mut Worker, ExecuteError> {
+        let (program, started, sender) = (&self.program, &mut self.started, &self.sender);
+        let (of, worker) = &mut self.slots[slot];
+        match worker {
+            Some(worker) => Ok(worker),
+            None => {
+                *started += 1;
+                let new = Worker::start(program, of, slot, *started, sender).map_err(|e| {
+                    ExecuteError::Worker(format!("a worker process cannot be started ({}): {e}", program.display()))
+                })?;
+                Ok(worker.insert(new))
+            }
+        }
+    }
+}
+
+impl Executor for LocalWorkers {
+    fn slots(&self) -> usize {
         self.slots.len()
     }
 
-    /// The device of a slot.
-    pub fn device(&self, slot: usize) -> DeviceChoice {
+    fn device(&self, slot: usize) -> DeviceChoice {
         self.slots[slot].0.device
     }
 
-    /// Ends the worker at a slot, if there is one, that has nothing to do: it gives back what it holds of its device.
-    pub fn dismiss(&mut self, slot: usize) {
-        self.slots[slot].1 = None;
+    fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError> {
+        self.worker(slot)?.kills_before = kills_for_memory();
+        self.answer(slot, &Order::Begin(Box::new(job)))
     }
 
-    /// Orders something of the worker at a slot, which is started if there is none.
-    pub fn order(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError> {
-        if self.slots[slot].1.is_none() {
-            self.started += 1;
-            let worker = Worker::start(&self.program, &self.slots[slot].0, slot, self.started, &self.sender);
-            self.slots[slot].1 = Some(worker.map_err(|e| {
-                ExecuteError::Worker(format!("a worker process cannot be started ({}): {e}", self.program.display()))
-            })?);
-        }
-        if let (Order::Begin(_), Some(worker)) = (order, &mut self.slots[slot].1) {
-            worker.kills_before = kills_for_memory();
-        }
+    fn answer(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError> {
         let order =
             encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
-        if let Some(orders) = self.slots[slot].1.as_mut().and_then(|worker| worker.orders.as_mut()) {
+        if let Some(orders) = &mut self.worker(slot)?.orders {
             // A worker that is gone is told of by its silence.
             let _ = orders.write_all(&order).and_then(|()| orders.flush());
         }
         Ok(())
     }
 
-    /// The next news, if there is some within that time: the slot it comes from, and what it is.
-    pub fn next(&mut self, within: Duration) -> Option<(usize, News)> {
+    fn poll(&mut self, within: Duration) -> Option<(usize, News)> {
         loop {
             match self.receiver.recv_timeout(within) {
                 Ok((slot, number, news)) => {
-                    // The last words of a worker that has been buried already.
+                    // The last words of a worker that was cancelled.
                     if self.slots[slot].1.as_ref().is_some_and(|worker| worker.number == number) {
                         return Some((slot, news));
                     }
@@ -142,12 +104,15 @@ impl Pool {
         }
     }
 
-    /// Ends the worker at a slot, which has fallen silent, and says what became of it.
-    pub fn bury(&mut self, slot: usize) -> (FailureKind, String) {
+    fn cancel(&mut self, slot: usize) -> (FailureKind, String) {
         match self.slots[slot].1.take() {
             Some(worker) => worker.end(),
             None => (FailureKind::Crashed, "its worker is gone".into()),
         }
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.slots[slot].1 = None;
     }
 }
 
@@ -289,22 +254,6 @@ fn kills_for_memory() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shares(devices: &[&str], cores: usize) -> Vec<usize> {
-        let devices: Vec<DeviceChoice> = devices.iter().map(|d| d.parse().unwrap()).collect();
-        Slot::share(&devices, cores).iter().map(|slot| slot.threads).collect()
-    }
-
-    #[test]
-    fn slots_on_the_cpu_share_its_cores() {
-        assert_eq!(shares(&["cpu"], 8), [8]);
-        assert_eq!(shares(&["cpu", "cpu", "cpu"], 8), [3, 3, 2]);
-        assert_eq!(shares(&["auto", "auto", "auto"], 2), [1, 1, 1]);
-        assert_eq!(shares(&["cuda:0", "cuda:1", "cpu"], 8), [1, 1, 6]);
-        assert_eq!(shares(&["cuda:0", "cpu"], 1), [1, 1]);
-        assert_eq!(shares(&["cuda:0", "cuda:0", "cuda:0"], 16), [6, 5, 5]);
-        assert_eq!(shares(&["cuda:0", "cuda:1"], 1), [1, 1]);
-    }
 
     #[cfg(unix)]
     #[test]
