@@ -556,12 +556,22 @@ pub fn request_stop() -> bool {
     STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
 }
 
+/// Raised when all work is done and only its result is still printed.
+static CONCLUDED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is left to stop: Ctrl-C is answered with no word.
+pub fn conclude() {
+    CONCLUDED.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// Makes Ctrl-C a request to stop; a second one ends the process. Each is answered by `say`, which is told whether it is not the
-/// first.
+/// first, as long as there is something to stop.
 pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
         let again = request_stop();
-        say(again);
+        if !CONCLUDED.load(std::sync::atomic::Ordering::Relaxed) {
+            say(again);
+        }
         if again {
             std::process::exit(130);
         }

@@ -27,15 +27,17 @@ const NAMED: usize = 4;
 pub fn conclude(
     store: &Store,
     experiment: &ExperimentRecord,
-    tally: Tally,
-    took: Duration,
+    (tally, took): (Tally, Duration),
+    undecided: &[(usize, usize)],
     out: &mut Output,
 ) -> Result<()> {
     let parts = [
         (tally.completed, "completed"),
         (tally.already_done, "completed before"),
         (tally.failed, "failed"),
+        (tally.diverged_before, "skipped: diverged before"),
         (tally.pruned, "pruned"),
+        (tally.pruned_before, "pruned before"),
         (tally.waiting, RunState::Waiting.word()),
         (tally.stopped, RunState::Interrupted.word()),
         (tally.not_started, RunState::Pending.word()),
@@ -70,6 +72,8 @@ pub fn conclude(
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
+        let metric = runs[0].config.checkpoint.metric;
+        undecided.iter().try_for_each(|rung| out.wrapped(&decided_nothing(*rung, metric)))?;
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
     if tally.stopped + tally.waiting + tally.not_started > 0 {
@@ -209,6 +213,20 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         [format!("warning: {} of {all} {what}", names.len()), format!("  {}", listed(names))]
     });
     Ok(lines.collect())
+}
+
+/// A rung (from 0) at which so many trials were compared, which have the same value of the metric.
+fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> String {
+    let or = match metric {
+        Metric::Loss => "",
+        _ => ", or choose checkpoint.metric = \"loss\"",
+    };
+    format!(
+        "warning: rung {} decided nothing: its {trials} trials have the same dev {}, and the first of the plan were promoted; evaluate \
+         later (a smaller sweep.rungs or sweep.reduction_factor){or}",
+        rung + 1,
+        metric.name()
+    )
 }
 
 /// What failed, grouped by why, and what to do.

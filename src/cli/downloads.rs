@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use taper::{
     assets::{Listener, Progress},
     format,
+    observe::wrap,
 };
 
 /// Shows downloads on standard error; nothing where `silent`.
@@ -76,7 +77,10 @@ impl Shown {
     fn say(&self, text: &str) {
         let text = format::visible(text);
         match self.terminal {
-            true => drop(self.bars.println(&*text)),
+            true => {
+                let width = usize::from(console::Term::stderr().size().1);
+                drop(self.bars.println(wrap(&text, width).join("\n")))
+            }
             false => drop(std::io::Write::write_all(&mut stderr(), format!("{text}\n").as_bytes())),
         }
     }

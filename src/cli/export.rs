@@ -45,7 +45,8 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     if let Some(kept) = Kept::of(store, runs, run)? {
         return Ok(kept);
     }
-    if run.config.checkpoint.keep == Keep::None {
+    let keeps_none = run.config.checkpoint.keep == Keep::None;
+    if keeps_none && run.state == RunState::Completed {
         let why = anyhow!(
             "run {} kept no model: its spec says checkpoint.keep = \"none\"; with \"last\" or \"best\", `taper run` trains it again and keeps one",
             format::short(&run.key)
@@ -64,7 +65,13 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         RunState::Completed => {
             anyhow!("run {key} is completed, but its model is not there; `taper run` trains it again")
         }
-        _ => anyhow!("run {key} has no model: it is {}{retry}", run.state_text()),
+        _ => {
+            let keep = match keeps_none {
+                true => "; checkpoint.keep = \"none\" keeps no model of it then either: set \"last\" or \"best\"",
+                false => "",
+            };
+            anyhow!("run {key} has no model: it is {}{retry}{keep}", run.state_text())
+        }
     };
     Err(Unusable(why).into())
 }

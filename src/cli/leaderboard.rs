@@ -42,10 +42,10 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     let (intervals, tested) = (detail == Detail::Full, tested && detail != Detail::Least);
     let figures = |trial: &Trial| {
         let test = tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
-        [Some(cell(trial.figure, board.metric, intervals)), test].into_iter().flatten()
+        [Some(figure(trial, board.metric, intervals)), test].into_iter().flatten()
     };
     let rest = |trial: &Trial| {
-        let seeds = seeds.then(|| trial.runs.len().to_string());
+        let seeds = seeds.then(|| of_seeds(trial));
         seeds.into_iter().chain(figures(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
     };
     let metric = match (detail, board.metric) {
@@ -83,8 +83,8 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         let more = board.trials.len() - shown.len();
         out.line(format!("… and {more} more: taper list {} --leaderboard", board.experiment))?;
     }
-    for note in footnotes(shown, tested && intervals, intervals) {
-        out.wrapped(note)?;
+    for note in footnotes(shown, board.metric, tested && intervals, intervals) {
+        out.wrapped(&note)?;
     }
     Ok(())
 }
@@ -107,7 +107,10 @@ fn has_room(
     let full = detail == Detail::Full;
     let heading = if full { "test accuracy" } else { "test acc" }.to_string();
     let figures = |figure: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(figure).chain([heading.clone()]));
-    let mut fixed = 4 + if seeds { "SEEDS ".len() } else { 0 } + figures(&|trial| cell(trial.figure, metric, full));
+    let mut fixed = 4 + figures(&|trial| figure(trial, metric, full));
+    if seeds {
+        fixed += widest(&mut shown.iter().map(of_seeds).chain(["seeds".to_string()]));
+    }
     if tested {
         fixed += figures(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
     }
@@ -118,15 +121,37 @@ fn has_room(
 }
 
 /// What the intervals of these trials are, and what is marked.
-fn footnotes(shown: &[Trial], tested: bool, intervals: bool) -> Vec<&'static str> {
-    let cells =
-        |trial: &Trial| [Some(trial.figure).filter(|_| intervals), Some(trial.test_accuracy).filter(|_| tested)];
-    let means: Vec<Mean> = shown.iter().flat_map(cells).flatten().flatten().collect();
-    let mut notes = interval_notes(means.iter());
+fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
+    let cells = |trial: &Trial| {
+        let figure = trial.figure.filter(|_| intervals && !trial.is_under_way()).map(|mean| (metric, mean));
+        let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
+        [figure, test]
+    };
+    let means: Vec<(Metric, Mean)> = shown.iter().flat_map(cells).flatten().collect();
+    let mut notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
+    if shown.iter().any(|trial| trial.is_under_way() && trial.figure.is_some()) {
+        notes.push("not final: of evaluations on the way, as none of its seeds is completed".into());
+    }
     if shown.iter().any(|trial| trial.warned > 0) {
-        notes.push("! predicts one class, or is no better than always answering the most common label");
+        notes.push("! predicts one class, or is no better than always answering the most common label".into());
     }
     notes
+}
+
+/// Seeds that the figure is the mean of, where only some are completed: `2 of 3`.
+fn of_seeds(trial: &Trial) -> String {
+    match trial.completed {
+        n if n > 0 && n < trial.runs.len() => format!("{n} of {}", trial.runs.len()),
+        _ => trial.runs.len().to_string(),
+    }
+}
+
+/// The figure of a trial, `91.3% (90.1–92.4)`; of one with no completed run `91.3% not final`.
+fn figure(trial: &Trial, metric: Metric, intervals: bool) -> String {
+    match trial.figure {
+        Some(figure) if trial.is_under_way() => format!("{} not final", metric.text(figure.mean)),
+        figure => cell(figure, metric, intervals),
+    }
 }
 
 /// `91.3% (90.1–92.4)`.

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, LengthStats},
+    event::FailureKind,
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     format, metrics,
     plan::Estimate,
@@ -68,7 +69,7 @@ impl Plan {
             let explanation = spec.explain(key).map_err(|e| Unusable(e.into()))?;
             match out.json {
                 true => out.document(&explanation)?,
-                false => out.line(&explanation)?,
+                false => explanation.to_string().lines().try_for_each(|line| out.wrapped(line))?,
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -133,10 +134,32 @@ impl Plan {
     }
 }
 
-/// Whether there is anything to do for a run, be it the evaluation after its last step alone.
+/// Whether `taper run` has anything to do for a run, be it the evaluation after its last step alone. It leaves out what was pruned and
+/// what diverged.
 fn is_open(line: &Line) -> bool {
-    let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned);
+    let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned) || diverged(record);
     line.standing.again || !line.standing.record.as_ref().is_some_and(done)
+}
+
+fn diverged(record: &RunRecord) -> bool {
+    record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged)
+}
+
+/// What is left out though it is not completed: `; 2 diverged and 3 pruned are left out (--retry trains them again)`.
+fn left_out(lines: &[&Line]) -> String {
+    let records = || lines.iter().filter(|line| !is_open(line)).filter_map(|line| line.standing.record.as_ref());
+    let count = |of: &dyn Fn(&RunRecord) -> bool| records().filter(|record| of(record)).count();
+    let parts = [
+        (count(&diverged), "diverged"),
+        (count(&|record: &RunRecord| record.state == RunState::Pruned), RunState::Pruned.word()),
+    ];
+    let (all, parts) = (parts[0].0 + parts[1].0, parts.iter().filter(|(n, _)| *n > 0));
+    let parts: Vec<String> = parts.map(|(n, what)| format!("{n} {what}")).collect();
+    let (are, them) = (format::by_number(all as u64, "is", "are"), format::by_number(all as u64, "it", "them"));
+    match all {
+        0 => String::new(),
+        _ => format!("; {} {are} left out (--retry trains {them} again)", parts.join(" and ")),
+    }
 }
 
 /// What is still to be spent on a run: nothing where it is done.
@@ -256,19 +279,20 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     };
     if open.is_empty() && to_come == 0 {
         let states = RunState::counted(lines.iter().filter_map(|line| Some(line.standing.record.as_ref()?.state)));
-        return format!("nothing to do: {} ({states})", format::counted(lines.len() as u64, "run"));
+        return format!("nothing to do: {} ({states}){}", format::counted(lines.len() as u64, "run"), left_out(&lines));
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     format!(
         "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. On disk, their \
-         results take {}, and a run while it trains {} more.",
+         results take {}, and a run while it trains {} more{}.",
         format::count((open.len() + to_come) as u64),
         format::counted((lines.len() + to_come) as u64, "run"),
         format::duration(low),
         format::duration(high),
         format::bytes(kept as u64),
-        format::bytes(training)
+        format::bytes(training),
+        left_out(&lines)
     )
 }
 

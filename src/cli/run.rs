@@ -142,6 +142,7 @@ impl Run {
             prune: Prune::of(sweep),
             budget: Budget::of(sweep),
             ended: HashSet::new(),
+            undecided: Vec::new(),
             waits: false,
             say: &say,
             skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
@@ -166,11 +167,13 @@ impl Run {
                 break Ok(experiment);
             }
         };
+        let undecided = std::mem::take(&mut runner.undecided);
         listeners.finish()?;
         let experiment = result?;
         store.check_is_there()?;
+        common::conclude();
         match reader.failure() {
-            None => match self.tell(&store, &experiment, &skipped, (tally, begin.elapsed()), global, out) {
+            None => match self.tell(&store, &experiment, &skipped, (tally, begin.elapsed()), &undecided, global, out) {
                 // What came of the runs is stored and in the exit code, whether or not anybody reads it.
                 Err(e) if !output::is_from_closed(&e) => return Err(e),
                 _ => {}
@@ -183,7 +186,7 @@ impl Run {
         }
         Ok(match tally {
             Tally { stopped: 1.., .. } | Tally { waiting: 1.., .. } => ExitCode::from(130),
-            Tally { failed: 1.., .. } => ExitCode::from(1),
+            Tally { failed: 1.., .. } | Tally { diverged_before: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
     }
@@ -195,6 +198,7 @@ impl Run {
         experiment: &ExperimentRecord,
         skipped: &[(String, String, String)],
         (tally, took): (Tally, Duration),
+        undecided: &[(usize, usize)],
         global: &Global,
         out: &mut Output,
     ) -> Result<()> {
@@ -212,7 +216,7 @@ impl Run {
                 false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
             }
         }
-        if out.json { Ok(()) } else { conclude(store, experiment, tally, took, out) }
+        if out.json { Ok(()) } else { conclude(store, experiment, (tally, took), undecided, out) }
     }
 
     /// Stores the plan as far as it is known.

@@ -52,8 +52,9 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         // The cursor stands below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-        let look = watch.look(&store, &runs, &planned(&runs, &trained, &sweep))?;
-        let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&runs))];
+        let plan = planned(&runs, &trained, &sweep);
+        let look = watch.look(&store, &runs, &plan)?;
+        let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&runs, plan.to_come))];
         lines.extend(look.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
         terminal.clear_last_lines(drawn)?;
         drawn = lines.len();
@@ -71,13 +72,15 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     }
 }
 
-fn sweep_name(runs: &[RunRecord]) -> String {
+/// `3 trials, 6 of 18 runs known so far`, where a search will propose 12 more.
+fn sweep_name(runs: &[RunRecord], to_come: usize) -> String {
     let trials = trial_numbers(runs.iter()).into_iter().max().map_or(0, |last| last + 1);
     let text = |n: usize, what: &str| format::counted(n as u64, what);
-    match trials == runs.len() {
-        true => text(runs.len(), "run"),
-        false => format!("{}, {}", text(trials, "trial"), text(runs.len(), "run")),
-    }
+    let known = match to_come {
+        0 => text(runs.len(), "run"),
+        _ => format!("{} of {} known so far", runs.len(), text(runs.len() + to_come, "run")),
+    };
+    if trials == runs.len() { known } else { format!("{}, {known}", text(trials, "trial")) }
 }
 
 /// The experiment of the run that is at work, or that was begun last.

@@ -36,10 +36,14 @@ pub struct Tally {
     pub completed: usize,
     /// Were done before.
     pub already_done: usize,
-    /// Ended by a failure, now or (diverged runs) before.
+    /// Ended by a failure now.
     pub failed: usize,
-    /// Ended before their time by the sweep's rule, now or before.
+    /// Diverged before, and left out.
+    pub diverged_before: usize,
+    /// Ended before their time by the sweep's rule now.
     pub pruned: usize,
+    /// Pruned before, or by another command, and left out.
+    pub pruned_before: usize,
     /// Not ended, because of a request to stop.
     pub stopped: usize,
     /// Waiting at a rung for the runs that they are compared with, because of a request to stop.
@@ -57,7 +61,9 @@ impl std::ops::AddAssign for Tally {
         self.completed += other.completed;
         self.already_done += other.already_done;
         self.failed += other.failed;
+        self.diverged_before += other.diverged_before;
         self.pruned += other.pruned;
+        self.pruned_before += other.pruned_before;
         self.stopped += other.stopped;
         self.waiting += other.waiting;
         self.not_started += other.not_started;
@@ -88,6 +94,8 @@ pub struct Runner<'a> {
     pub budget: Budget,
     /// Keys of runs that an earlier call with this runner brought to an end: they are not looked into again.
     pub ended: HashSet<String>,
+    /// Rungs (from 0) at which all trials have the same score, with the number of these trials: as the last call left it.
+    pub undecided: Vec<(usize, usize)>,
     /// Whether it was said that runs are waited for.
     pub waits: bool,
     /// Says something to the user at once.

@@ -116,6 +116,21 @@ impl Sweep {
         })
     }
 
+    /// With ASHA, the rungs (from 0) at which all trials that came there have the same score, each with the number of these trials: it
+    /// promoted them by their order alone.
+    pub fn undecided(&self) -> Vec<(usize, usize)> {
+        let Prune::Asha { .. } = self.prune else { return Vec::new() };
+        let scores = self.scores();
+        let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
+        let tied = |rung: usize| {
+            let known: Vec<Score> =
+                scores.iter().filter_map(|trial| trial.get(rung).copied().flatten()).map(Score::or_worst).collect();
+            let equal = known.len() > 1 && known[0] > Score::WORST && known.iter().all(|score| *score == known[0]);
+            equal.then_some((rung, known.len()))
+        };
+        rungs.filter_map(tied).collect()
+    }
+
     /// Lets a trial run whole.
     pub fn let_past(&mut self, trial: usize) {
         self.granted[trial] = self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
@@ -281,6 +296,21 @@ mod tests {
         assert!(reasons[7].starts_with("at step 1: rank 9 of 9 at rung 1 with dev accuracy"), "{}", reasons[7]);
         let steps: u64 = made.iter().map(|(_, from, end)| end - from).sum();
         assert_eq!(steps, 21, "of 81");
+    }
+
+    #[test]
+    fn a_rung_where_all_are_equal_has_decided_nothing() {
+        let played = |prune, trials, value: fn(usize, u64) -> f64| {
+            let mut sweep = sweep(prune, trials, 1);
+            play(&mut sweep, value, false);
+            sweep.undecided()
+        };
+        // At the second rung the three that were promoted differ.
+        assert_eq!(played(ASHA, 9, |place, step| if step == 1 { 0.5 } else { place as f64 }), [(0, 9)]);
+        assert_eq!(played(ASHA, 9, |_, _| 0.5), [(0, 9), (1, 3)]);
+        assert_eq!(played(ASHA, 9, |place, _| if place == 8 { 0.6 } else { 0.5 }), []);
+        assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
+        assert_eq!(played(Prune::Median { startup_trials: 1 }, 9, |_, _| 0.5), [], "none is pruned there");
     }
 
     #[test]

@@ -38,13 +38,13 @@ pub struct Row {
     pub total: u64,
     /// The evaluation that it is at, in words; stands in place of the steps.
     pub evaluating: Option<String>,
-    /// Training loss by now, smoothed.
+    /// Training loss by now, smoothed: of its seed at work (the mean of several), else the mean of all that have one.
     pub loss: Option<f64>,
     /// Its figure by now, in words.
     pub figure: Option<String>,
     /// Seconds of training by now, those of earlier commands included.
     pub trained_s: Option<f64>,
-    /// Seconds left of its runs at work.
+    /// Seconds until all its seeds are trained, while one is at work.
     pub left_s: Option<f64>,
     /// Why it ended as it did: stands in place of the figures.
     pub reason: Option<String>,
@@ -292,7 +292,7 @@ impl Column {
         match self {
             Self::Bar => String::new(),
             Self::Steps => "STEP".into(),
-            Self::Loss => "AVG LOSS".into(),
+            Self::Loss => "LOSS".into(),
             Self::Figure => board.figure.to_uppercase(),
             Self::Trained => "TRAINED".into(),
             Self::Left => "LEFT".into(),
@@ -375,15 +375,15 @@ mod tests {
     #[test]
     fn eighty_columns_hold_what_tells_trials_apart() {
         let want = "\
-BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP  AVG LOSS  DEV ACC   LEFT
-32          0        1e-3  3/3   completed   900/900    0.4312    91.3%      –
-16          0.1      3e-4  1/3   running     412/900    0.4312    91.3%  3m12s
+BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP    LOSS  DEV ACC   LEFT
+32          0        1e-3  3/3   completed   900/900  0.4312    91.3%      –
+16          0.1      3e-4  1/3   running     412/900  0.4312    91.3%  3m12s
 8           0        1     1/3   failed     out of memory: 3 GiB were asked for
 best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
 3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
         assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
         let narrower = board().lines(size(60, 24), false);
-        assert!(narrower[0].contains("BATC") && !narrower[0].contains("AVG LOSS"), "{narrower:#?}");
+        assert!(narrower[0].contains("BATC") && !narrower[0].contains("LOSS"), "{narrower:#?}");
         assert!(narrower[1].starts_with("32 ") && narrower[1].ends_with("900/900    91.3%"), "{narrower:#?}");
         assert!(board().lines(size(120, 24), false)[2].contains("━━━━╸─────"));
     }

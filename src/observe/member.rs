@@ -241,6 +241,25 @@ impl TrialView<'_> {
         Some(text)
     }
 
+    /// Seconds until all its seeds are trained: those at work know their own, and of the others each step takes what it does there. As many
+    /// as are at work now go on at a time.
+    fn left_s(&self) -> Option<f64> {
+        let at_work: Vec<&&Member> = self.members.iter().filter(|m| m.state == RunState::Running).collect();
+        let known: Vec<f64> = at_work.iter().filter_map(|m| m.view.left_s()).collect();
+        let longest = known.iter().copied().reduce(f64::max)?;
+        let steps_take = |m: &&&Member| Some(m.view.whole_s()? / m.view.total_steps.max(1) as f64);
+        let speeds: Vec<f64> = at_work.iter().filter_map(steps_take).collect();
+        let of_step = speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
+        let open = |m: &&&Member| match m.state {
+            RunState::Running => m.view.left_s().is_none(),
+            RunState::Pending | RunState::Waiting | RunState::Interrupted => true,
+            RunState::Completed | RunState::Pruned | RunState::Failed => false,
+        };
+        let steps: u64 = self.members.iter().filter(open).map(|m| m.view.total_steps.saturating_sub(m.view.step)).sum();
+        let all = known.iter().sum::<f64>() + steps as f64 * of_step;
+        Some(longest.max(all / at_work.len() as f64))
+    }
+
     /// Its row, with these values.
     pub fn row(&self, values: Vec<String>) -> Row {
         let at_work = || self.members.iter().filter(|m| m.state == RunState::Running);
@@ -265,7 +284,7 @@ impl TrialView<'_> {
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
             figure: self.judged().map(|(judged, _)| metric.text(metric.value(judged.score))),
             trained_s: Some(trained).filter(|s| *s > 0.0),
-            left_s: at_work().filter_map(|m| m.view.left_s()).reduce(f64::max),
+            left_s: self.left_s(),
             reason: match state {
                 RunState::Failed => self.members.iter().find_map(|m| m.reason.clone()),
                 _ => None,

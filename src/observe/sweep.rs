@@ -257,10 +257,14 @@ impl Sweep {
         let (done, failed, pruned) = (of(RunState::Completed), of(RunState::Failed), of(RunState::Pruned));
         let left = all - done - failed - pruned;
         let mut text = format!("{done} of {all} runs done");
-        for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left"), (of(RunState::Waiting), "waiting")] {
+        for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left")] {
             if n > 0 {
                 text += &format!(", {n} {what}");
             }
+        }
+        let waiting = of(RunState::Waiting);
+        if waiting > 0 {
+            text += &format!(" ({waiting} of them waiting)");
         }
         let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
         if trained > 0.0 {

@@ -6,6 +6,7 @@
 
 use super::{TrainConfig, schedule};
 use crate::{
+    format::counted,
     metrics::{Metric, Score},
     spec::{PruneRule, Sweep},
 };
@@ -110,7 +111,11 @@ pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], tri
                 1 => "the rung promotes the best 1".to_string(),
                 best => format!("the rung promotes the best {best}"),
             };
-            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}; {promoted}", all.len(), shown(own)))
+            let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
+                0 => String::new(),
+                others => format!(", tied with {}", counted(others as u64, "other")),
+            };
+            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}{tied}; {promoted}", all.len(), shown(own)))
         }
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
@@ -267,6 +272,13 @@ mod tests {
         assert_eq!(verdicts[1], Verdict::GoOn);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
+        // Equal ones are told apart by their numbers alone, and the reason says so.
+        let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
+        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; the rung promotes the best 1";
+        assert_eq!(tied[..2], [Verdict::GoOn, Verdict::Wait(reason.into())]);
+        let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
+        let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; the rung promotes the best 1";
+        assert_eq!(tied[2], Verdict::Wait(reason.into()));
         let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let early = verdict(&ASHA, Metric::Loss, &losses, 0, 0);
         assert_eq!(

@@ -42,7 +42,7 @@ pub struct Trial {
     pub state: RunState,
     /// What a run that is pruned or failed, or stopped, says of it.
     pub message: Option<String>,
-    /// The figure that it is compared by, as measured with the weights kept by now.
+    /// The figure that it is compared by: of its completed runs, or, where none is completed, as measured by now of those that are not.
     pub figure: Option<Mean>,
     /// Mean loss on the same rows, which decides between equal figures.
     pub loss: Option<f64>,
@@ -54,6 +54,13 @@ pub struct Trial {
     pub test_accuracy: Option<Mean>,
     /// Runs of it that were warned of: they predict one class, or are no better than the majority class.
     pub warned: usize,
+}
+
+impl Trial {
+    /// Whether its figure may still change: none of its runs is completed, and training goes on with the next command.
+    pub fn is_under_way(&self) -> bool {
+        self.completed == 0 && self.state != RunState::Pruned
+    }
 }
 
 /// A figure over the seeds of a trial.
@@ -78,9 +85,14 @@ pub struct Mean {
 
 impl Mean {
     /// The interval that tables and the report show beside the mean: of two seeds from the one to the other, else the 95% interval; or that
-    /// for the number of rows, where it is wider.
+    /// for the number of rows, where it is wider. Seeds that are all equal show no spread: of them there is only that for the rows.
     pub fn shown(&self) -> Option<(f64, f64)> {
-        let seeds = if self.n == 2 { Some(self.range) } else { self.low.zip(self.high) };
+        let seeds = match self.n {
+            1 => self.low.zip(self.high),
+            _ if self.range.0 == self.range.1 => None,
+            2 => Some(self.range),
+            _ => self.low.zip(self.high),
+        };
         let width = |(low, high): &(f64, f64)| high - low;
         seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
     }
@@ -94,22 +106,39 @@ impl Mean {
     }
 }
 
-/// What the shown intervals of these means are, a sentence for each kind.
-pub fn interval_notes<'a>(means: impl Iterator<Item = &'a Mean>) -> Vec<&'static str> {
-    let shown: Vec<usize> = means.filter(|mean| mean.shown().is_some()).map(|mean| mean.n).collect();
+/// What the shown intervals of these means are, a sentence for each kind. Only that of an accuracy is a share of rows, for which Wilson's
+/// interval holds.
+pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Vec<String> {
+    let shown: Vec<(Metric, usize)> =
+        means.filter(|(_, mean)| mean.shown().is_some()).map(|(metric, mean)| (metric, mean.n)).collect();
+    let mut others: Vec<Metric> = Vec::new();
+    for (metric, _) in shown.iter().filter(|(metric, _)| *metric != Metric::Accuracy) {
+        if !others.contains(metric) {
+            others.push(*metric);
+        }
+    }
+    let of_others = others.iter().map(|metric| {
+        format!(
+            "(…) of {}: from the seeds alone, of two the lower and the higher value, of more the 95% interval of their mean (Student's t); \
+             none where the seeds are equal",
+            metric.name()
+        )
+    });
+    let shown: Vec<usize> = shown.iter().filter(|(metric, _)| *metric == Metric::Accuracy).map(|(_, n)| *n).collect();
+    let what = if others.is_empty() { "(…)" } else { "(…) of accuracy" };
     let notes = [
-        (shown.contains(&1), "(…) for one seed: its 95% interval, which follows from the number of rows (Wilson)"),
+        (shown.contains(&1), "for one seed: its 95% interval, which follows from the number of rows (Wilson)"),
         (
             shown.contains(&2),
-            "(…) for two seeds: the lower and the higher value, or the 95% interval for the number of rows (Wilson) if that is wider; how \
+            "for two seeds: the lower and the higher value, or the 95% interval for the number of rows (Wilson) if that is wider; how \
              other seeds would do cannot be told from two",
         ),
         (
             shown.iter().any(|n| *n > 2),
-            "(…) for more seeds: the 95% interval of their mean (Student's t), or the one for the number of rows (Wilson) if that is wider",
+            "for more seeds: the 95% interval of their mean (Student's t), or the one for the number of rows (Wilson) if that is wider",
         ),
     ];
-    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
+    notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what} {note}")).chain(of_others).collect()
 }
 
 /// The leaderboard of an experiment's present plan.
@@ -167,10 +196,16 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
     let several = groups.len() > 1;
     let of_group = |group: Vec<usize>| {
         let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
-        let measured: Vec<&Metrics> = members.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
+        // Half-trained seeds are not averaged with finished ones.
+        let finished = |(run, evals): &&(&RunRecord, &[EvalRecord])| {
+            run.state == RunState::Completed && judge.measured(run, evals).is_some()
+        };
+        let has_finished = members.iter().any(|member| finished(&member));
+        let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
+        let measured: Vec<&Metrics> = counted.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
         let judged = judge.judged(&measured);
         let mut trial = one(&members, judge.metric, &measured, several);
-        let steps = members.iter().filter_map(|(run, evals)| judge.step(run, evals));
+        let steps = counted.iter().filter_map(|(run, evals)| judge.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
         trial.step = steps.min().map(|step| (step, total));
@@ -188,13 +223,19 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
     (judge, trials.into_iter().map(|(_, group, trial)| (group, trial)).collect())
 }
 
-/// What comes first: complete and measured, still to be completed, pruned, failed.
+/// What comes first: complete and measured, completed in some runs, in none, pruned, failed.
 fn place(trial: &Trial) -> usize {
     match trial.state {
         RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.runs.len()) => 0,
-        RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => 1,
-        RunState::Pruned => 2,
-        RunState::Failed => 3,
+        RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => {
+            if trial.completed > 0 {
+                1
+            } else {
+                2
+            }
+        }
+        RunState::Pruned => 3,
+        RunState::Failed => 4,
     }
 }
 
@@ -350,6 +391,59 @@ mod tests {
         assert_eq!(board.trials[3].test_accuracy, None);
         // How far it came is told by its steps, not by the evaluation that it is judged by.
         assert_eq!((board.trials[3].steps, board.trials[3].step), (3, Some((9, 9))));
+    }
+
+    #[test]
+    fn half_trained_seeds_are_not_averaged_with_finished_ones_and_come_after_them() {
+        let (done, stopped) = (Outcome::Completed, Outcome::Interrupted);
+        let board = board(
+            |_| (),
+            &[
+                (1e-1, 1, Some(4), stopped.clone()),
+                (1e-1, 2, None, stopped.clone()),
+                (1e-2, 1, Some(2), done.clone()),
+                (1e-2, 2, Some(4), stopped.clone()),
+                (1e-3, 1, Some(2), done.clone()),
+                (1e-3, 2, Some(3), done.clone()),
+                (1e-3, 3, Some(0), stopped.clone()),
+                (1e-4, 1, Some(1), done),
+            ],
+        );
+        let seen: Vec<_> = board
+            .trials
+            .iter()
+            .map(|t| (t.rank, t.runs[0].as_str(), t.completed, t.figure.map(|f| (f.n, f.mean)), t.is_under_way()))
+            .collect();
+        let want = [
+            // Complete, then by the mean of what is finished; what was measured on the way of none that is comes last.
+            (Some(1), "0.0001/1", 1, Some((1, 0.25)), false),
+            (None, "0.001/1", 2, Some((2, 0.625)), false),
+            (None, "0.01/1", 1, Some((1, 0.5)), false),
+            (None, "0.1/1", 0, Some((1, 1.0)), true),
+        ];
+        assert_eq!(seen, want);
+    }
+
+    #[test]
+    fn an_interval_note_is_of_the_metric_that_it_is_true_of() {
+        let of = |by: Metric, rights: &[usize]| {
+            let measured: Vec<Metrics> = rights.iter().map(|&right| testing::metrics(right)).collect();
+            mean(&measured.iter().collect::<Vec<_>>(), by).unwrap()
+        };
+        let accuracies = [of(Metric::Accuracy, &[2]), of(Metric::Accuracy, &[2, 3]), of(Metric::Accuracy, &[2, 2, 2])];
+        let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)));
+        assert_eq!(notes.len(), 3);
+        assert!(notes.iter().all(|note| note.starts_with("(…) for ") && note.contains("Wilson")), "{notes:?}");
+        // Equal seeds show no spread, and macro-F1 has no interval for the number of rows.
+        let equal = of(Metric::MacroF1, &[2, 2, 2]);
+        assert_eq!((equal.shown(), of(Metric::MacroF1, &[2]).shown()), (None, None));
+        assert!(!equal.text(Metric::MacroF1).contains('('));
+        let f1 = of(Metric::MacroF1, &[2, 3]);
+        let both = [(Metric::Accuracy, &accuracies[1]), (Metric::MacroF1, &f1), (Metric::MacroF1, &equal)];
+        let notes = interval_notes(both.into_iter());
+        assert_eq!(notes.len(), 2);
+        assert!(notes[0].starts_with("(…) of accuracy for two seeds: "), "{notes:?}");
+        assert!(notes[1].starts_with("(…) of macro-F1: from the seeds alone") && !notes[1].contains("Wilson"));
     }
 
     #[test]

@@ -18,7 +18,12 @@ impl Check<'_> {
         let key = keys::find("sweep.axes").expect("a key of the table");
         let Item::Table(axes) = &mut node.item else { return self.wrong_kind(key, node, "write `[sweep.axes]`") };
         self.flatten(axes);
+        let before = axes.len();
         axes.retain(|path, values| self.axis(path, values));
+        if axes.len() < before {
+            // What was meant is not known: nothing follows from the axes that are left.
+            self.spoilt.insert(key.path.to_string());
+        }
         true
     }
 
@@ -54,7 +59,10 @@ impl Check<'_> {
                     check.values(key, values, false);
                     true
                 }
-                None => false,
+                None => {
+                    check.spoilt.insert("sweep.zip".into());
+                    false
+                }
             });
         })
     }

@@ -24,7 +24,7 @@ pub enum RunState {
     Interrupted,
     /// Done.
     Completed,
-    /// Ended by its sweep before its time: others did better.
+    /// Ended before its last step by the rule of its sweep.
     Pruned,
     /// Ended by a failure.
     Failed,

@@ -333,7 +333,16 @@ fn a_diverged_run_says_where_and_the_sweep_goes_on() {
     assert!(message.contains("the loss is") && message.contains("at step 1 (lr 1e-3)"), "{message}");
     // It would diverge again: left alone unless asked for.
     let again = place.taper(&["run", "small.toml"]);
-    assert!(again.status.code() == Some(1) && text(&again.stdout).contains("--retry"), "{}", text(&again.stdout));
+    let said = text(&again.stdout);
+    assert!(again.status.code() == Some(1) && said.contains("--retry"), "{said}");
+    assert!(said.contains("small: 1 completed before, 1 skipped: diverged before\n"), "{said}");
+    // The plan says what the next command does.
+    let plan = place.ok(&["plan", "small.toml"]);
+    let nothing = "nothing to do: 2 runs (1 completed, 1 failed); 1 diverged is left out (--retry trains it again)";
+    assert!(plan.contains(nothing), "{plan}");
+    let more = ["plan", "small.toml", "--set", "sweep.axes.train.class_weights=[[1e308, 1e308], \"none\", [1, 2]]"];
+    let plan = place.ok(&more);
+    assert!(plan.contains("1 of 3 runs to do: about") && plan.contains("; 1 diverged is left out (--retry"), "{plan}");
 }
 
 #[test]

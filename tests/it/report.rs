@@ -142,7 +142,7 @@ fn a_pruned_run_is_no_failure() {
         "1 pruned",
         "<td class=\"pruned\">pruned</td>",
         "8th of 9 at step 75, where 3 go on",
-        "1 run was ended before the last step because others did better",
+        "1 run was ended before the last step by the rule of the sweep (pruned); the table says at which step and why.",
         &format!("{} runs have no result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");
@@ -175,6 +175,36 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
     input.runs[0].evals.clear();
     let md = String::from_utf8(files_of(&input)["report.md"].clone()).unwrap();
     assert!(!md.contains(&format!("(at step {step}, not final)")), "{md}");
+}
+
+/// Before any run has a result, the dev figures on the way have their column, in both tables.
+#[test]
+fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
+    let mut input = report_fixtures::dev_split();
+    for run in &mut input.runs {
+        run.evals.retain(|eval| eval.when != When::After);
+        (run.run.state, run.run.final_metrics) = (RunState::Interrupted, None);
+    }
+    let files = files_of(&input);
+    let md = text(&files, "report.md");
+    assert!(
+        md.contains("No run has a result yet: what was measured on the way is shown below, and is not final."),
+        "{md}"
+    );
+    assert!(md.contains("| Dev accuracy (chooses) |"), "{md}");
+    assert_eq!(md.matches(", not final)").count(), input.runs.len(), "{md}");
+    assert!(text(&files, "report.html").contains("Dev accuracy (chooses)"));
+    // Seeds of one configuration: neither an interval nor a finished seed.
+    let mut input = sweep();
+    for run in &mut input.runs {
+        (run.run.state, run.run.final_metrics) = (RunState::Interrupted, None);
+        run.run.config.data.dev = 0.1;
+        run.evals.retain(|eval| eval.when == When::During);
+        run.evals.iter_mut().for_each(|eval| eval.split = Split::Dev);
+    }
+    let md = text(&files_of(&input), "report.md").to_string();
+    let row = md.lines().find(|line| line.starts_with("| lr=1e-4 | 0 of 3 |")).unwrap_or_else(|| panic!("{md}"));
+    assert!(row.contains("% not final | – | – |"), "{row}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Command<'_, '_> {
             RunState::Failed if record.failure == Some(FailureKind::Diverged) && !self.runner.retry => {
                 (self.runner.skipped)(run, "diverged before and was skipped; --retry runs it again");
                 self.sweep.items[place].failed = true;
-                self.tally.failed += 1;
+                self.tally.diverged_before += 1;
             }
             // Another command pruned it since this one began.
             RunState::Pruned if self.runner.prune != Prune::None && !self.runner.retry => {
@@ -144,10 +144,10 @@ impl Command<'_, '_> {
 
     /// Leaves a run pruned that was pruned before.
     pub(super) fn was_pruned(&mut self, place: usize, record: &RunRecord) {
-        let reason = record.message.as_deref().unwrap_or("others did better");
+        let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
         let why = format!("pruned before and skipped; --retry runs it to its end ({reason})");
         (self.runner.skipped)(&self.runs[place], &why);
-        self.tally.pruned += 1;
+        self.tally.pruned_before += 1;
         self.end(place);
     }
 }

@@ -147,7 +147,7 @@ impl Command<'_, '_> {
         match self.store.run(&run.key)?.state {
             RunState::Completed => self.tally.already_done += 1,
             // Another command was quicker.
-            RunState::Pruned => self.tally.pruned += 1,
+            RunState::Pruned => self.tally.pruned_before += 1,
             _ => {
                 self.tell(place, &Event::RunFinished(Outcome::Pruned { reason }))?;
                 RunFolder::new(self.runner.runs, &run.key).forget_state()?;
@@ -162,7 +162,9 @@ impl Command<'_, '_> {
     pub(super) fn conclude(&mut self) -> Result<(), ExecuteError> {
         let stopped = self.is_stopped();
         let spent = self.budget_is_spent() || (!self.may_begin() && !self.all_begun());
+        self.runner.undecided.clear();
         if !stopped && !spent {
+            self.runner.undecided = self.sweep.undecided();
             for (place, reason) in self.sweep.waiting() {
                 self.prune(place, reason)?;
             }
@@ -172,7 +174,7 @@ impl Command<'_, '_> {
             let state = self.store.known(&self.runs[place].key)?.map(|record| record.state);
             *(match (state, stopped, spent) {
                 (Some(RunState::Completed), ..) => &mut self.tally.already_done,
-                (Some(RunState::Pruned), ..) => &mut self.tally.pruned,
+                (Some(RunState::Pruned), ..) => &mut self.tally.pruned_before,
                 (None | Some(RunState::Pending), true, _) => &mut self.tally.not_started,
                 (Some(RunState::Waiting), true, _) => &mut self.tally.waiting,
                 (_, true, _) => &mut self.tally.stopped,

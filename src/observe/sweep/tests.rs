@@ -179,6 +179,24 @@ fn seeds_are_one_row_with_the_mean_of_their_figures() {
 }
 
 #[test]
+fn the_time_left_of_a_trial_is_that_of_all_its_seeds() {
+    let mut sweep = Sweep::default();
+    let seed = |i: usize| PlannedInfo { name: format!("lr=1e-5 seed={i}"), trial: 1, ..planned(i, RunState::Pending) };
+    sweep.planned(&plan(&[1, 2, 3].map(seed), 0));
+    let steps = [1, 2, 3, 4].map(|i| step(i, 0.5));
+    tell(&mut sweep, 1, 0.0, &[started()]);
+    tell(&mut sweep, 1, 0.0, &steps);
+    // Two steps a second: 6 are left of the first seed, 10 of each of the others.
+    assert_eq!(sweep.board(2.0).rows[0].left_s, Some(13.0));
+    // Two at a time: 6, 6 and 10 steps in two slots.
+    tell(&mut sweep, 2, 0.0, &[started()]);
+    tell(&mut sweep, 2, 0.0, &steps);
+    assert_eq!(sweep.board(2.0).rows[0].left_s, Some(5.5));
+    tell(&mut sweep, 3, 0.0, &[started(), failed()]);
+    assert_eq!(sweep.board(2.0).rows[0].left_s, Some(3.0), "nothing is left of one that failed");
+}
+
+#[test]
 fn runs_may_come_mixed_wait_and_begin_again() {
     let mut sweep = Sweep::default();
     for i in [1, 2] {
@@ -189,7 +207,7 @@ fn runs_may_come_mixed_wait_and_begin_again() {
     let board = sweep.board(1.0);
     let state = |board: &Board| board.rows.iter().map(|row| (row.state, row.step)).collect::<Vec<_>>();
     assert_eq!(state(&board), [(RunState::Waiting, 2), (RunState::Failed, 1)]);
-    assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left, 1 waiting"), "{}", board.summary);
+    assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left (1 of them waiting)"), "{}", board.summary);
     // Another attempt takes the failure back, and a run goes on.
     tell(&mut sweep, 1, 2.0, &[begun(4, Some(2))]);
     tell(&mut sweep, 2, 2.0, &[started()]);

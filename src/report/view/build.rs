@@ -33,7 +33,8 @@ impl View {
         let experiment = &input.experiment;
         let best = analysis.best().map(|i| &input.runs[i]);
         let shown = best.or(input.runs.first());
-        let chosen_heading = (analysis.best().is_some() && !chosen_is_shown(input, analysis)).then(|| {
+        let has_chosen = analysis.best().is_some() || analysis.groups.iter().any(|group| group.chosen.is_some());
+        let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
             let metric = analysis.judge.metric.name();
             format!("{} {metric} (chooses)", format::capital(split_name(analysis.judge.split)))
         });
@@ -102,10 +103,9 @@ impl View {
     }
 }
 
-/// Whether the figure that chose the best run is the accuracy column itself.
-fn chosen_is_shown(input: &ReportInput, analysis: &Analysis) -> bool {
-    analysis.judge.metric == Metric::Accuracy
-        && analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.judge.split)
+/// Whether the figure that chooses is the accuracy column itself, which is that of `run`.
+fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
+    analysis.judge.metric == Metric::Accuracy && run.is_some_and(|run| run.measured_on() == analysis.judge.split)
 }
 
 fn states(runs: &[RunInput]) -> String {
@@ -159,7 +159,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         false => "",
     };
     if n == 0 && !input.runs.is_empty() {
-        out.push("No run has a result yet: what is there so far is shown below.".into());
+        out.push("No run has a result yet: what was measured on the way is shown below, and is not final.".into());
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
             "The best of {n} runs was chosen by the {on} split that it is measured on, so its figure is optimistic; \
@@ -175,7 +175,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if pruned > 0 {
         let was = if pruned == 1 { "was" } else { "were" };
         out.push(format!(
-            "{} {was} ended before the last step because others did better (pruned); the table says at what.",
+            "{} {was} ended before the last step by the rule of the sweep (pruned); the table says at which step and why.",
             format::plural(pruned, "run")
         ));
     }
@@ -256,9 +256,17 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
 
 /// What the intervals in the table over seeds are.
 fn seed_notes(analysis: &Analysis) -> String {
-    let means = |group: &Group| [group.chosen, group.accuracy, group.macro_f1];
-    let means: Vec<Mean> = analysis.groups.iter().flat_map(means).flatten().collect();
-    interval_notes(means.iter()).iter().map(|note| format!("{note}. ")).collect()
+    let means = |group: &Group| {
+        let finished = !group.finished.is_empty();
+        [
+            (analysis.judge.metric, group.chosen.filter(|_| finished)),
+            (Metric::Accuracy, group.accuracy),
+            (Metric::MacroF1, group.macro_f1),
+        ]
+    };
+    let means: Vec<(Metric, Mean)> =
+        analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
+    interval_notes(means.iter().map(|(metric, mean)| (*metric, mean))).iter().map(|note| format!("{note}. ")).collect()
 }
 
 fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
@@ -269,7 +277,12 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
             name: group.name.clone(),
             best: best == Some(index),
             n: format!("{} of {}", group.finished.len(), group.runs.len()),
-            chosen: mean_text(group.chosen, analysis.judge.metric),
+            chosen: match group.chosen {
+                Some(mean) if group.finished.is_empty() => {
+                    format!("{} not final", analysis.judge.metric.text(mean.mean))
+                }
+                chosen => mean_text(chosen, analysis.judge.metric),
+            },
             accuracy: mean_text(group.accuracy, Metric::Accuracy),
             sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
             macro_f1: mean_text(group.macro_f1, Metric::MacroF1),

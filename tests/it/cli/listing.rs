@@ -231,3 +231,35 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let grid = plan(&one, &[]);
     assert!(!grid.contains("by the end of its batch"), "{grid}");
 }
+
+#[test]
+fn a_trial_with_some_seeds_done_says_how_many_its_mean_is_of() {
+    let place = place("[sweep]\nseeds = [1, 2, 3]\nmax_runs = 2\n");
+    place.ok(&["run", "small.toml", "--quiet"]);
+    let said = place.ok(&["list", "small", "--leaderboard"]);
+    let row = said.split("2 of 3").collect::<Vec<_>>();
+    assert!(row.len() == 2 && said.contains("pending, 2 of 3 done") || row.len() == 3, "{said}");
+    assert!(!said.contains("not final"), "{said}");
+    let json = place.json(&["list", "small", "--leaderboard"]);
+    assert_eq!((&json[0]["completed"], &json[0]["figure"]["n"]), (&2.into(), &2.into()), "{json}");
+}
+
+#[test]
+fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
+    // At such rates no prediction changes.
+    let place = place("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
+    let run = ["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
+    let said = place.ok(&run);
+    assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
+    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first of the plan were promoted";
+    assert!(said.contains(warning) && said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
+    let runs = place.json(&["list", "small"]);
+    let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(
+        messages.iter().all(|why| why.contains(", tied with 2 others; the rung promotes the best 1")),
+        "{messages:?}"
+    );
+    let again = place.ok(&run);
+    assert!(again.contains("small: 1 completed before, 2 pruned before\n"), "{again}");
+}

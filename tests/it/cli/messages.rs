@@ -129,6 +129,13 @@ fn a_run_without_a_model_says_what_brings_one() {
             assert!(said(&place, 2, arguments).contains(wanted), "{arguments:?}: {}", said(&place, 2, arguments));
         }
     }
+    // What keeps a run that diverged from having a model is not what its spec keeps.
+    let both = ["run", "small.toml", "--quiet", "--set", "train.eps=1e-60", "--set", "checkpoint.keep=none"];
+    assert_eq!(place.taper(&[&both[..], &["--set", "name=both"]].concat()).status.code(), Some(1));
+    let why = said(&place, 2, &["predict", "both", "好"]);
+    let wanted = "it is failed (diverged); `taper run` leaves out what diverged, with --retry it trains it again; \
+                  checkpoint.keep = \"none\" keeps no model of it then either";
+    assert!(why.contains(wanted), "{why}");
     place.ok(&["rm", "nan", "--yes"]);
     let gone = said(&place, 2, &["show", "nan"]);
     assert!(!gone.contains("did you mean `nan`"), "{gone}");

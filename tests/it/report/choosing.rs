@@ -96,7 +96,7 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     );
     assert!(md.contains(&format!("| lr=2e-5 (best) | 2 of 2 | 89.5% (76.3–95.8) | {mean} | 1.4 |")), "{md}");
     // 0.7 and 0.8 are too; the notes say what the intervals are, and they are the leaderboard's.
-    assert!(md.contains("(…) for two seeds: the lower and the higher value") && !md.contains('±'), "{md}");
+    assert!(md.contains("(…) of accuracy for two seeds: the lower and the higher value") && !md.contains('±'), "{md}");
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
     for trial in Leaderboard::new("e", &records).trials {
         for (mean, metric) in [(trial.figure, Metric::Accuracy), (trial.test_accuracy, Metric::Accuracy)] {

@@ -75,6 +75,16 @@ when = { train.scheduler = "linear", "train.epochs" = 2 }
     assert_eq!(expand(&loaded).len(), 6);
 }
 
+/// What an unknown key was meant to vary is not known: nothing is said to be missing because of it.
+#[test]
+fn an_axis_with_an_unknown_key_is_one_problem() {
+    let tables = ["[sweep.axes]\ntrain.learning_rate = [1e-3]\n", "[[sweep.zip]]\ntrain.learning_rate = [1e-3]\n"];
+    for table in tables {
+        let found = problems(&format!("data.dev = 0.2\n[sweep]\nsearch = \"tpe\"\ntrials = 9\n{table}"));
+        assert!(found.len() == 1 && found[0].contains("unknown key `train.learning_rate`"), "{found:?}");
+    }
+}
+
 #[test]
 fn rules_and_what_belongs_to_them_go_together() {
     for (text, expected) in [
