@@ -130,12 +130,13 @@ impl Rm {
 impl Rm {
     /// What to say of a text that does not mean one run: how an experiment of that name or file is removed, where it is one.
     fn meant_as_an_experiment(&self, store: &Store, wanted: &str, error: StoreError) -> anyhow::Error {
+        let means_no_run = matches!(error, StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. });
         match common::experiment(store, wanted) {
-            Ok(name) => Unusable(anyhow!(
+            Ok(name) if means_no_run => Unusable(anyhow!(
                 "{error}\n`{name}` is an experiment: `taper rm --experiment {wanted}` removes it with its runs"
             ))
             .into(),
-            Err(_) => error.into(),
+            _ => error.into(),
         }
     }
 }

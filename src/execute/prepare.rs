@@ -13,7 +13,7 @@ use crate::{
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     format,
     kernels::Requirements,
-    model::{Label, Labels, ModelConfig, Parameters, Weights},
+    model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule},
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -373,11 +373,16 @@ fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) 
         shape.vocab_size = tokenizer.vocab_size();
         shape
     };
+    let scratch = |path: &Path| -> Result<ModelConfig, ExecuteError> {
+        let shape = ModelConfig::read(path)?;
+        shape.check_scratch().map_err(|message| ModelError::Config { path: path.into(), message })?;
+        Ok(shape)
+    };
     let mut shape = match (&config.model.source, files) {
         (_, Some(files)) => ModelConfig::read(&files.folder.join("config.json"))?,
-        (Source::Scratch(Scratch::Folder(folder)), None) => ModelConfig::read(&folder.join("config.json"))?,
+        (Source::Scratch(Scratch::Folder(folder)), None) => scratch(&folder.join("config.json"))?,
         (Source::Scratch(Scratch::Preset(preset)), None) => with_vocabulary(ModelConfig::preset(*preset)),
-        (Source::Scratch(Scratch::Config(path)), None) => with_vocabulary(ModelConfig::read(path)?),
+        (Source::Scratch(Scratch::Config(path)), None) => with_vocabulary(scratch(path)?),
         (source, None) => unreachable!("{source:?} has files"),
     };
     if let Some(p) = config.train.dropout {

@@ -44,13 +44,26 @@ pub struct ModelConfig {
     pub hidden_dropout: f64,
     /// Dropout of the attention probabilities.
     pub attention_dropout: f64,
-    /// Dropout before the head.
+    /// Dropout of the head: before the classifier and, in some heads, on its input.
     pub classifier_dropout: f64,
     /// Every key of the file, those of no concern here too: they go out as they came in.
     pub(super) raw: Map<String, Value>,
 }
 
 impl ModelConfig {
+    /// Whether taper can initialise such a model.
+    ///
+    /// # Errors
+    /// The key of what only a file of weights can hold.
+    pub fn check_scratch(&self) -> Result<(), String> {
+        match self.raw.get("sinusoidal_pos_embds") {
+            Some(Value::Bool(true)) => {
+                Err("`sinusoidal_pos_embds` is true; taper initialises learned positions: set it to false".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The position of the first token.
     pub fn first_position(&self) -> usize {
         if self.family.positions_follow_padding { self.pad_token_id + 1 } else { 0 }

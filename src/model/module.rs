@@ -45,6 +45,14 @@ pub enum LayerModule {
 }
 
 impl Module {
+    /// Whether it is a norm.
+    pub fn is_norm(self) -> bool {
+        matches!(
+            self,
+            Self::EmbeddingNorm | Self::Layer(_, LayerModule::AttentionNorm) | Self::Layer(_, LayerModule::FfnNorm)
+        )
+    }
+
     /// Whether it belongs to the head: a checkpoint of the encoder alone does not have it.
     pub fn is_head(self) -> bool {
         matches!(self, Self::HeadDense | Self::Classifier)

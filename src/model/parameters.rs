@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use candle_core::{Device, Tensor, Var};
 
 use super::{
-    Init, Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Weights,
+    Init, Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
     fit::{Entry, Fit, Said, some_lines},
     weights::not_finite,
 };
@@ -58,7 +58,8 @@ fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
     if let Some(unused) = freeze.iter().find(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix))) {
         let Naming { prefix, freezable, .. } = spec.naming();
         let unused = crate::format::bounded(unused, 200);
-        return refused(match unused.strip_prefix(prefix) {
+        let names_some = |rest: &&str| !rest.is_empty() && spec.parameters().iter().any(|p| p.begins_with(rest));
+        return refused(match unused.strip_prefix(prefix).filter(names_some) {
             Some(rest) => format!("parameter names are written without `{prefix}`; found `{unused}`, write \"{rest}\""),
             None => format!("`{unused}` names no parameter; they begin with {freezable}"),
         });
@@ -67,6 +68,24 @@ fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
         true => refused("every parameter is frozen: nothing is left to train".into()),
         false => Ok(()),
     }
+}
+
+/// Warns of a list that exempts the weights of some norms from decay and not of others: families name them in different ways.
+fn norms_that_decay(spec: &ModelSpec, no_decay: &[String]) -> Option<Warning> {
+    let is_exempt = |p: &&Parameter| no_decay.iter().any(|word| p.name.contains(word.as_str()));
+    let norms = spec.parameters().iter().filter(|p| p.module.is_norm() && p.part == Part::Weight);
+    let (exempt, others): (Vec<_>, Vec<_>) = norms.partition(is_exempt);
+    let (one, other) = (exempt.first()?, others.first()?);
+    Some(Warning::new(
+        Kind::Model,
+        format!(
+            "train.no_decay exempts the weight of a norm ({}), but weight decay applies to {} of the model's norms ({}, …): add a \
+             word that is part of their names",
+            one.name,
+            others.len(),
+            other.name
+        ),
+    ))
 }
 
 /// What the numbers of a file's tensors show.
@@ -208,7 +227,7 @@ impl Parameters {
         freeze: &[String],
         no_decay: &[String],
     ) -> Result<Said, ModelError> {
-        let (spec, said) = match weights {
+        let (spec, mut said) = match weights {
             Some(weights) => {
                 let fit = Fit::of_file(config, labels, &config.names(), weights)?;
                 (fit.spec, fit.said)
@@ -220,6 +239,7 @@ impl Parameters {
             return Err(ModelError::NoDecay { word: unused.clone() });
         }
         check_freeze(&spec, freeze)?;
+        said.warnings.extend(norms_that_decay(&spec, no_decay));
         Ok(said)
     }
 
@@ -286,5 +306,59 @@ impl Parameters {
     /// The weights that training changes.
     pub fn trainable(&self) -> &[(String, Var)] {
         &self.trainable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(config: &str, no_decay: &[&str]) -> Vec<String> {
+        let config = ModelConfig::parse(config).expect("a config");
+        let no_decay: Vec<String> = no_decay.iter().map(|word| word.to_string()).collect();
+        let said = Parameters::check(&config, &2.into(), None, &[], &no_decay).expect("it can be trained");
+        said.warnings.iter().map(|warning| warning.message.clone()).collect()
+    }
+
+    /// transformers' Trainer exempts all norms; a word that is in the names of some only is a mistake, most likely.
+    #[test]
+    fn norms_that_decay_beside_others_that_do_not_are_warned_of() {
+        let distilbert =
+            r#"{"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 3, "n_heads": 2, "hidden_dim": 6}"#;
+        let warned = said(distilbert, &["bias", "LayerNorm.weight"]);
+        assert!(warned.len() == 1 && warned[0].contains("6 of the model's norms"), "{warned:?}");
+        assert!(warned[0].contains("sa_layer_norm.weight"), "{warned:?}");
+        for words in [&["bias"][..], &[], &["LayerNorm.weight", "layer_norm.weight"]] {
+            assert!(said(distilbert, words).is_empty(), "{words:?}");
+        }
+        let bert = r#"{"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 6}"#;
+        assert!(said(bert, &["bias", "LayerNorm.weight"]).is_empty());
+        assert_eq!(said(bert, &["attention.output.LayerNorm"]).len(), 1);
+    }
+
+    #[test]
+    fn a_prefix_is_taken_off_only_where_the_rest_names_something() {
+        let config = ModelConfig::preset(crate::source::Preset::Tiny);
+        let refused = |freeze: &str| {
+            let refused = Parameters::check(&config, &2.into(), None, &[freeze.to_string()], &[]);
+            refused.expect_err("refused").to_string()
+        };
+        assert!(refused("bert.embeddings").ends_with("found `bert.embeddings`, write \"embeddings\""));
+        for freeze in ["bert.", "bert.foo"] {
+            assert!(refused(freeze).contains("names no parameter; they begin with embeddings"), "{}", refused(freeze));
+        }
+    }
+
+    #[test]
+    fn positions_that_only_a_file_can_hold_are_refused_from_scratch() {
+        let with = |value: bool| {
+            let config = format!(
+                r#"{{"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 6,
+                     "sinusoidal_pos_embds": {value}}}"#
+            );
+            ModelConfig::parse(&config).expect("a config").check_scratch()
+        };
+        assert!(with(true).expect_err("refused").contains("sinusoidal_pos_embds"));
+        assert_eq!(with(false), Ok(()));
     }
 }

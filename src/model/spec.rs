@@ -1,6 +1,6 @@
 //! The parameters of a model as one table: what each is for, what it is called, its shape, how it is initialised.
 //!
-//! A family (`family/`) lists its modules; everything else reads this table: the loader, the initialisation, `train.freeze`, the
+//! A config's sizes and its family's options say which modules there are, the family (`family/`) what they are called; everything else reads this table: the loader, the initialisation, `train.freeze`, the
 //! engine's layout, candle's reference and the cost model. Nothing outside a family knows a tensor's name.
 
 use std::collections::BTreeMap;

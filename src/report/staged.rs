@@ -67,12 +67,13 @@ impl<'a> Staged<'a> {
             fs::rename(self.waiting.join(name), &to).map_err(|error| ReportError::Write { path: to.clone(), error })?;
             landed.push(to);
         }
-        if !stale.is_empty() {
-            for name in &stale {
-                remove_file(&self.out.join(name))?;
-            }
-            // What gets one of these names from now on is somebody else's.
-            files::write(&self.out.join(LIST), list(&new).as_bytes())?;
+        // The report has landed: a file of the one before that cannot be removed stays in the list, for the next report.
+        let (left, removed): (Vec<String>, Vec<String>) =
+            stale.into_iter().partition(|name| remove_file(&self.out.join(name)).is_err());
+        if !removed.is_empty() {
+            // What gets one of the removed names from now on is somebody else's.
+            let known = new.into_iter().chain(left).collect();
+            let _ = files::write(&self.out.join(LIST), list(&known).as_bytes());
         }
         Ok(landed)
     }

@@ -5,6 +5,7 @@
 
 mod bf16;
 mod pytorch;
+mod sites;
 mod words;
 
 use std::collections::HashMap;
@@ -50,7 +51,7 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
     Ok(())
 }
 
-/// Of every family, and of BERT with each activation, from one to four token types and other numbers of positions.
+/// Of every family, and of BERT with other activations, from one to four token types and other numbers of positions.
 #[test]
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();

@@ -2,8 +2,9 @@
 
 use super::{super::Dropout, Linear, Memory};
 
-/// A function of single values.
+/// A function of single values. CUDA's kernels know it by its number: the order is that of the `enum` in `elements.cu`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Activation {
     /// The exact GELU (Hendrycks & Gimpel 2016), x·Φ(x).
     Gelu,

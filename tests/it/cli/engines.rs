@@ -44,13 +44,13 @@ fn candle_trains_what_the_kernels_train_under_a_key_of_its_own() {
 #[test]
 fn a_run_by_candle_resumes_to_the_same_numbers() {
     let place = place("[checkpoint]\nkeep = \"last\"\n");
-    let longer = ["run", "small.toml", "--set", "train.epochs=8", "--engine", "candle", "--json"];
+    let longer = ["run", "small.toml", "--set", "train.epochs=20", "--engine", "candle", "--json"];
     place.ok(&[&longer[..], &["--runs", "calm"]].concat());
     let mut child = place.command(&longer).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
-    if wait(&mut child, "steps", || stored_steps(&place.path("runs")) >= 5) {
-        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    }
-    child.wait().expect("its end");
+    assert!(wait(&mut child, "steps", || stored_steps(&place.path("runs")) >= 5));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    assert!(place.json(&["list"])[0]["checkpoint_step"].as_u64().is_some_and(|step| step > 0));
     place.ok(&longer);
     assert!(place.steps("runs") == place.steps("calm") && place.weights("runs") == place.weights("calm"));
 }
