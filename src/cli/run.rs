@@ -1,11 +1,6 @@
 //! `taper run`
 
-use std::{
-    collections::HashSet,
-    io,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, io, process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -173,11 +168,17 @@ impl Run {
         store.check_is_there()?;
         common::conclude();
         match reader.failure() {
-            None => match self.tell(&store, &experiment, &skipped, (tally, begin.elapsed()), &undecided, global, out) {
-                // What came of the runs is stored and in the exit code, whether or not anybody reads it.
-                Err(e) if !output::is_from_closed(&e) => return Err(e),
-                _ => {}
-            },
+            None => {
+                let told = say_skipped(&store, &skipped, global, out).and_then(|()| match out.json {
+                    true => Ok(()),
+                    false => conclude(&store, &experiment, (tally, begin.elapsed()), &undecided, out),
+                });
+                match told {
+                    // What came of the runs is stored and in the exit code, whether or not anybody reads it.
+                    Err(e) if !output::is_from_closed(&e) => return Err(e),
+                    _ => {}
+                }
+            }
             Some(e) if output::is_closed(e) => {}
             Some(e) => {
                 let why = format::io(e);
@@ -189,34 +190,6 @@ impl Run {
             Tally { failed: 1.., .. } | Tally { diverged_before: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
-    }
-
-    /// Says what came of the runs.
-    fn tell(
-        &self,
-        store: &Store,
-        experiment: &ExperimentRecord,
-        skipped: &[(String, String, String)],
-        (tally, took): (Tally, Duration),
-        undecided: &[(usize, usize)],
-        global: &Global,
-        out: &mut Output,
-    ) -> Result<()> {
-        for (key, name, why) in skipped {
-            match out.json {
-                true => {
-                    let record = store.run(key)?;
-                    out.line(json!({
-                        "run": key, "name": name, "event": "run_skipped", "why": why, "state": record.state,
-                        "metrics": record.final_metrics,
-                    }))?
-                }
-                // Of more the last line says how many there are.
-                false if global.quiet || skipped.len() > SKIPPED => {}
-                false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
-            }
-        }
-        if out.json { Ok(()) } else { conclude(store, experiment, (tally, took), undecided, out) }
     }
 
     /// Stores the plan as far as it is known.
@@ -336,4 +309,23 @@ fn planned(
         })
     };
     runs.iter().map(&mut info).collect()
+}
+
+/// Says which runs were left out, and why.
+fn say_skipped(store: &Store, skipped: &[(String, String, String)], global: &Global, out: &mut Output) -> Result<()> {
+    for (key, name, why) in skipped {
+        match out.json {
+            true => {
+                let record = store.run(key)?;
+                out.line(json!({
+                    "run": key, "name": name, "event": "run_skipped", "why": why, "state": record.state,
+                    "metrics": record.final_metrics,
+                }))?
+            }
+            // Of more the last line says how many there are.
+            false if global.quiet || skipped.len() > SKIPPED => {}
+            false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
+        }
+    }
+    Ok(())
 }

@@ -201,7 +201,6 @@ impl EngineKind {
     }
 
     /// Whether it is the default.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

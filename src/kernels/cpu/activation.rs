@@ -40,7 +40,7 @@ impl Function for GeluTanh {
     #[inline(always)]
     fn at(x: f32) -> (f32, f32) {
         /// √(2/π).
-        const SCALE: f32 = 0.797_884_56;
+        const SCALE: f32 = 0.797_884_6;
         const CUBE: f32 = 0.044_715;
         let t = tanh(SCALE * (x + CUBE * x * x * x));
         let half = 0.5 * (1.0 + t);
