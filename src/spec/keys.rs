@@ -225,6 +225,9 @@ impl Key {
     }
 }
 
+/// No key of a spec: it stands for axes that were left out because of a problem, so that nobody is told that there are none.
+pub const UNKNOWN_AXES: &str = "sweep.(unknown axes)";
+
 /// The key at a dotted path.
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     conflicts::{Conflict, KeyPath, key},
+    keys,
     schema::{Over, PruneRule, Search, Spec},
     suggest::choice_help,
 };
@@ -100,7 +101,7 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     }
     if spec.sweep.axes.is_empty() && spec.sweep.zip.is_empty() {
         found.push(Conflict {
-            keys: vec![key("sweep.search"), key("sweep.axes"), key("sweep.zip")],
+            keys: vec![key("sweep.search"), key("sweep.axes"), key("sweep.zip"), key(keys::UNKNOWN_AXES)],
             message: format!("`sweep.search` = \"{name}\" has no axes to draw from"),
             help: "name what is varied in `[sweep.axes]`, or remove `sweep.search`".into(),
         });

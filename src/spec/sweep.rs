@@ -21,8 +21,7 @@ impl Check<'_> {
         let before = axes.len();
         axes.retain(|path, values| self.axis(path, values));
         if axes.len() < before {
-            // What was meant is not known: nothing follows from the axes that are left.
-            self.spoilt.insert(key.path.to_string());
+            self.spoilt.insert(keys::UNKNOWN_AXES.into());
         }
         true
     }
@@ -60,7 +59,7 @@ impl Check<'_> {
                     true
                 }
                 None => {
-                    check.spoilt.insert("sweep.zip".into());
+                    check.spoilt.insert(keys::UNKNOWN_AXES.into());
                     false
                 }
             });
