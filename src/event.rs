@@ -23,7 +23,7 @@ pub enum Split {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// With the weights as loaded, before the first step.
+    /// Before the first step.
     Before,
     /// While training, after the step that stands beside it.
     During,

@@ -219,7 +219,7 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
 pub struct ProbePair<'a> {
     /// Its number, from 1.
     pub number: usize,
-    /// With the weights as loaded.
+    /// Before the first step.
     pub before: Option<&'a ProbeRecord>,
     /// With the weights that are kept, or as last scored.
     pub after: Option<&'a ProbeRecord>,

@@ -129,7 +129,7 @@ impl Desk<'_> {
             done.training.push(self.chart("loss", "Training loss by step", caption, figure, &fonts)?);
         }
         if let Some(figure) = &accuracy {
-            let caption = "Evaluations while training; the first is made with the weights as loaded.".to_string();
+            let caption = "Evaluations while training; the first is before the first step.".to_string();
             done.training.push(self.chart("accuracy", "Accuracy while training", caption, figure, &fonts)?);
         }
         if let Some((figure, left_out)) = &change {
@@ -144,13 +144,13 @@ impl Desk<'_> {
                 _ => "Best first.".into(),
             };
             let caption = format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}");
-            let alt = "Accuracy before and after fine-tuning";
+            let alt = "Accuracy before and after training";
             done.outcome.push(self.chart("before-after", alt, caption, figure, &fonts)?);
         }
         if let Some((figure, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
             let caption = format!("Probability of the expected label; the table below lists the sentences.{more}");
-            let alt = "Probability of the expected label of each probe before and after fine-tuning";
+            let alt = "Probability of the expected label of each probe before and after training";
             done.probes = Some(self.chart("probes", alt, caption, figure, &fonts)?);
         }
         if let Some(figure) = &confusion {

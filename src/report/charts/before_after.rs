@@ -1,4 +1,4 @@
-//! Accuracy before and after fine-tuning, with its 95% intervals.
+//! Accuracy before and after training, with its 95% intervals.
 
 use plotters::{prelude::DrawingBackend, style::RGBColor};
 
@@ -25,7 +25,7 @@ pub struct Change {
     pub name: String,
     /// Start of its key, which names it where its name cannot be drawn.
     pub key: String,
-    /// With the weights as loaded.
+    /// Before the first step.
     pub before: Option<(f64, Interval)>,
     /// With the weights that are kept.
     pub after: (f64, Interval),
@@ -45,7 +45,7 @@ impl Figure for BeforeAfterChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &format!("Accuracy on the {} split before and after fine-tuning", self.split))?;
+        pen::title(area, &format!("Accuracy on the {} split before and after training", self.split))?;
         let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
         let left = (longest * pen::SMALL + 60.0).clamp(160.0, 520.0);
         let right = f64::from(super::WIDTH) - 280.0;

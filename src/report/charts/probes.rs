@@ -1,4 +1,4 @@
-//! How sure the model is of each probe sentence, before and after fine-tuning.
+//! How sure the model is of each probe sentence, before and after training.
 
 use plotters::prelude::DrawingBackend;
 
@@ -78,7 +78,7 @@ impl Figure for ProbesChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Probe sentences before and after fine-tuning")?;
+        pen::title(area, "Probe sentences before and after training")?;
         let x = |share: f64| LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT);
         let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
         let mut y = TOP;

@@ -188,7 +188,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         late.contains("sweep.rungs = 2, but evaluations fall so that rungs 1 and 2 are at step 8 of 16: "),
         "{late}"
     );
-    let steps = one.ok(&[
+    let two_lengths = [
         "plan",
         "small.toml",
         "--set",
@@ -197,21 +197,13 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         "train.eval_steps=4",
         "--set",
         "sweep.axes.train.max_steps=[16, 32]",
-    ]);
+    ];
+    let steps = one.ok(&two_lengths);
     assert!(
         steps.contains("rung 1 (step 4 of 16 or step 8 of 32) and rung 2 (step 8 of 16 or step 16 of 32)"),
         "{steps}"
     );
-    let json = one.json(&[
-        "plan",
-        "small.toml",
-        "--set",
-        "data.dev=0.2",
-        "--set",
-        "train.eval_steps=4",
-        "--set",
-        "sweep.axes.train.max_steps=[16, 32]",
-    ]);
+    let json = one.json(&two_lengths);
     assert_eq!(json["sweep"]["rungs"], Value::Null, "runs differ");
     let of: Vec<&Value> = json["runs"].as_array().expect("runs").iter().map(|run| &run["rungs"]).collect();
     assert!(of.contains(&&serde_json::json!([4, 8])) && of.contains(&&serde_json::json!([8, 16])), "{of:?}");
