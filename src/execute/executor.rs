@@ -33,7 +33,7 @@ pub(super) trait Executor {
     /// Where nothing can be started there.
     fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError>;
 
-    /// Answers what a run at a slot waits for, or tells it to stop after its step.
+    /// Answers what a run at a slot waits for, or tells it to stop after its step. Does nothing where no run was begun.
     ///
     /// # Errors
     /// Where nothing can be sent. Whether it arrives is not known: a run that is gone falls silent.

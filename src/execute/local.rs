@@ -76,18 +76,14 @@ impl Executor for LocalWorkers {
     }
 
     fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError> {
-        self.worker(slot)?.kills_before = kills_for_memory();
-        self.answer(slot, &Order::Begin(Box::new(job)))
+        let worker = self.worker(slot)?;
+        worker.kills_before = kills_for_memory();
+        worker.send(&Order::Begin(Box::new(job)))
     }
 
     fn answer(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError> {
-        let order =
-            encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
-        if let Some(orders) = &mut self.worker(slot)?.orders {
-            // A worker that is gone is told of by its silence.
-            let _ = orders.write_all(&order).and_then(|()| orders.flush());
-        }
-        Ok(())
+        // Where there is no worker, nobody waits for an answer.
+        self.slots[slot].1.as_mut().map_or(Ok(()), |worker| worker.send(order))
     }
 
     fn poll(&mut self, within: Duration) -> Option<(usize, News)> {
@@ -155,6 +151,16 @@ impl Worker {
         });
         let orders = child.stdin.take();
         Ok(Self { number, child, orders, last_lines, readers: vec![keeper, reader], kills_before })
+    }
+
+    fn send(&mut self, order: &Order) -> Result<(), ExecuteError> {
+        let order =
+            encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
+        if let Some(orders) = &mut self.orders {
+            // A worker that is gone is told of by its silence.
+            let _ = orders.write_all(&order).and_then(|()| orders.flush());
+        }
+        Ok(())
     }
 
     /// Why it fell silent: the kind of failure, and a sentence with its last words.
@@ -254,6 +260,20 @@ fn kills_for_memory() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_starts_no_worker() {
+        // Whatever is started fails: there is no such program.
+        let slots = Slot::share(&[DeviceChoice::Cpu, DeviceChoice::Cpu], 2);
+        let mut workers = LocalWorkers::new("/no/such/taper".into(), &slots);
+        for order in [Order::Stop, Order::Recorded, Order::GoOn(true)] {
+            assert!(workers.answer(1, &order).is_ok());
+        }
+        assert_eq!(workers.started, 0);
+        assert!(workers.worker(1).is_err(), "a worker would have been started");
+        workers.release(0);
+        assert!(workers.answer(0, &Order::Stop).is_ok());
+    }
 
     #[cfg(unix)]
     #[test]
