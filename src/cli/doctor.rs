@@ -17,6 +17,8 @@ use super::{Global, Unusable, output::Output};
 
 /// Less room than this on a disk is worth a word: a model with its checkpoints takes that much.
 const LITTLE: u64 = 2 << 30;
+/// A mirror of the Hugging Face hub.
+const MIRROR: &str = "https://hf-mirror.com";
 
 /// Check this machine (servers, devices, threads, fonts, disk, database) and say how to fix problems.
 #[derive(Args)]
@@ -91,43 +93,124 @@ impl Doctor {
     }
 }
 
-/// The servers that models and data come from, asked all at once.
-fn servers(settings: &Settings) -> Vec<Check> {
-    let mirror = Endpoint { url: "https://hf-mirror.com".into(), token: None };
-    let mirror_help =
-        "HF_ENDPOINT=https://hf-mirror.com asks a mirror; modelscope: and path: need no hub; see also HTTPS_PROXY";
-    let mut asked = vec![
-        ("hub", &settings.hub, "/api/models?limit=1", mirror_help),
-        (
-            "modelscope",
-            &settings.modelscope,
-            "/api/v1/models/dienstag/rbt3",
-            "use hf: or path: instead; see also HTTPS_PROXY",
-        ),
-    ];
-    if settings.hub.url == "https://huggingface.co" {
-        asked.push(("mirror", &mirror, "/api/models?limit=1", "needed only where the hub does not answer"));
-    }
-    thread::scope(|scope| {
-        let answers: Vec<_> =
-            asked.iter().map(|(_, server, path, _)| scope.spawn(|| probe(settings, server, path))).collect();
-        let answers = answers.into_iter().map(|answer| answer.join().unwrap_or(Answering::Offline));
-        asked.iter().zip(answers).map(|((what, server, _, help), answer)| told(what, server, answer, help)).collect()
-    })
+/// A server that models and data come from.
+struct Server<'a> {
+    what: &'static str,
+    endpoint: &'a Endpoint,
+    /// What is asked of it.
+    page: &'static str,
+    /// Where what it gave is kept.
+    cache: Option<&'a Path>,
 }
 
-fn told(what: &'static str, server: &Endpoint, answer: Answering, help: &str) -> Check {
-    let url = server.shown();
-    let token = if server.token.is_some() { ", with a token" } else { "" };
+/// The servers that models and data come from, asked all at once.
+fn servers(settings: &Settings) -> Vec<Check> {
+    let mirror = Endpoint { url: MIRROR.into(), token: None };
+    let (hub_cache, modelscope_cache) = (settings.hub_cache.as_deref(), settings.modelscope_cache.as_deref());
+    let mut asked = vec![
+        Server { what: "hub", endpoint: &settings.hub, page: "/api/models?limit=1", cache: hub_cache },
+        Server {
+            what: "modelscope",
+            endpoint: &settings.modelscope,
+            page: "/api/v1/models/dienstag/rbt3",
+            cache: modelscope_cache,
+        },
+    ];
+    if settings.offline {
+        let nothing = asked.iter().all(|server| server.empty_cache().is_some());
+        return asked.iter().map(|server| not_asked(server, nothing)).collect();
+    }
+    if settings.hub.url == "https://huggingface.co" {
+        asked.push(Server { what: "mirror", endpoint: &mirror, page: "/api/models?limit=1", cache: hub_cache });
+    }
+    let answers: Vec<Answering> = thread::scope(|scope| {
+        let asked: Vec<_> =
+            asked.iter().map(|server| scope.spawn(|| probe(settings, server.endpoint, server.page))).collect();
+        asked.into_iter().map(|answer| answer.join().unwrap_or(Answering::Offline)).collect()
+    });
+    let up: Vec<&str> = asked
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| matches!(answer, Answering::Yes(_)))
+        .map(|(server, _)| server.what)
+        .collect();
+    asked.iter().zip(answers).map(|(server, answer)| told(server, answer, &up)).collect()
+}
+
+impl Server<'_> {
+    /// Its cache, where that holds nothing.
+    fn empty_cache(&self) -> Option<&Path> {
+        let is_visible = |name: std::ffi::OsString| !name.as_encoded_bytes().starts_with(b".");
+        let holds_something =
+            |cache: &Path| cache.read_dir().is_ok_and(|files| files.flatten().any(|file| is_visible(file.file_name())));
+        self.cache.filter(|cache| !holds_something(cache))
+    }
+}
+
+/// A server that is not asked, as no connection may be made: what there is without it, and what to do where there is `nothing` of any
+/// server.
+fn not_asked(server: &Server, nothing: bool) -> Check {
+    let url = server.endpoint.shown();
+    let found = match server.empty_cache() {
+        Some(cache) => format!("{url} was not asked: offline; its cache {} is empty", cache.display()),
+        None => format!("{url} was not asked: offline; what is in its cache works"),
+    };
+    let help = "only path: and scratch: work; for others copy the caches of another machine, or allow connections once (no --offline, \
+                HF_HUB_OFFLINE=0)";
+    if nothing && server.what == "hub" {
+        Check::remark(server.what, found, help)
+    } else {
+        Check::good(server.what, found)
+    }
+}
+
+/// How a server answered, where those are `up`; what to do names only servers that are.
+fn told(server: &Server, answer: Answering, up: &[&str]) -> Check {
+    let (what, url) = (server.what, server.endpoint.shown());
+    let token = if server.endpoint.token.is_some() { ", with a token" } else { "" };
     match answer {
         Answering::Yes(time) => {
             let seconds = time.as_secs_f64();
             let found = format!("{url} answers in {seconds:.2} s{token}");
             Check { seconds: Some(seconds), ..Check::good(what, found) }
         }
-        Answering::No(why) => Check::bad(what, format!("{url} does not answer ({why})"), help),
-        Answering::Offline => Check::good(what, format!("{url} was not asked: offline, what is in the cache works")),
+        Answering::No(why) => {
+            let found = format!("{url} does not answer ({why})");
+            match what {
+                "mirror" if up.contains(&"hub") => Check::good(what, format!("{found}; not needed, for the hub does")),
+                _ => Check::bad(what, found, &instead(server, up)),
+            }
+        }
+        Answering::Offline => not_asked(server, false),
     }
+}
+
+/// What to do without a server, where those are `up`.
+fn instead(server: &Server, up: &[&str]) -> String {
+    let own_endpoint = server.what == "hub" && server.endpoint.url != "https://huggingface.co";
+    let mut ways = Vec::new();
+    if up.contains(&"mirror") || own_endpoint {
+        ways.push(format!(
+            "HF_ENDPOINT={MIRROR} asks {}",
+            if own_endpoint { "a mirror" } else { "the mirror, which answers" }
+        ));
+    }
+    if up.contains(&"hub") {
+        ways.push("hf: works".into());
+    }
+    if up.contains(&"modelscope") {
+        ways.push("modelscope: works".into());
+    }
+    if up.is_empty() && server.what != "hub" {
+        ways.push("see the hub".into());
+    } else if up.is_empty() {
+        let nobody = "no server answers: is there a connection? (HTTPS_PROXY names a proxy); without one path: and what is in the \
+                      caches work, with --offline at once";
+        ways.push(nobody.into());
+    } else {
+        ways.push("path: needs no server; see also HTTPS_PROXY".into());
+    }
+    ways.join("; ")
 }
 
 fn devices(choice: DeviceChoice) -> Check {
@@ -172,5 +255,52 @@ fn database(runs: &Path) -> Check {
         Ok(n) => Check::good("database", format!("{path}: {}", format::counted(n as u64, "run"))),
         Err(StoreError::Missing { .. }) => Check::good("database", format!("{path}: none yet, the first run makes it")),
         Err(e) => Check::bad("database", e.to_string(), "the message says it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server<'a>(what: &'static str, endpoint: &'a Endpoint, cache: &'a Path) -> Server<'a> {
+        Server { what, endpoint, page: "/", cache: Some(cache) }
+    }
+
+    #[test]
+    fn what_to_do_without_a_server_names_only_those_that_answer() {
+        let endpoint = Endpoint { url: "https://huggingface.co".into(), token: None };
+        let no = || Answering::No("refused".into());
+        let help = |what, up: &[&str]| told(&server(what, &endpoint, Path::new("/nowhere")), no(), up);
+        assert!(help("hub", &["mirror"]).help.starts_with("HF_ENDPOINT=https://hf-mirror.com"));
+        assert!(help("hub", &["modelscope"]).help.starts_with("modelscope: works"));
+        assert!(help("modelscope", &["hub", "mirror"]).help.contains("hf: works"));
+        let nobody = help("hub", &[]).help;
+        assert!(nobody.starts_with("no server answers") && nobody.contains("HTTPS_PROXY"), "{nobody}");
+        for what in ["modelscope", "mirror"] {
+            assert_eq!((help(what, &[]).ok, help(what, &[]).help.as_str()), (false, "see the hub"));
+        }
+        assert!(["hf-mirror", "hf: works", "modelscope: works"].iter().all(|way| !nobody.contains(way)), "{nobody}");
+        let spare = help("mirror", &["hub"]);
+        assert!(spare.ok && spare.help.is_empty(), "{spare:?}");
+        let own = Endpoint { url: "http://nowhere.invalid".into(), token: None };
+        assert!(told(&server("hub", &own, Path::new("/nowhere")), no(), &["modelscope"]).help.contains(MIRROR));
+    }
+
+    #[test]
+    fn offline_an_empty_cache_is_said_to_be_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let endpoint = Endpoint { url: "https://huggingface.co".into(), token: None };
+        let check = |cache: &Path, nothing| not_asked(&server("hub", &endpoint, cache), nothing);
+        for empty in [folder.path().join("missing"), folder.path().to_path_buf()] {
+            let alone = check(&empty, true);
+            assert!(alone.ok && alone.found.ends_with("is empty"), "{alone:?}");
+            assert!(alone.help.starts_with("only path: and scratch: work"), "{alone:?}");
+            // Others have something: that is no reason to do anything.
+            assert!(check(&empty, false).help.is_empty());
+        }
+        std::fs::create_dir(folder.path().join(".locks")).unwrap();
+        assert!(check(folder.path(), true).found.ends_with("is empty"));
+        std::fs::create_dir(folder.path().join("models--hfl--rbt3")).unwrap();
+        assert!(check(folder.path(), false).found.ends_with("what is in its cache works"));
     }
 }
