@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use taper::{format, spec::key_meant};
 
 use super::{Cli, output};
@@ -53,6 +56,28 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["info", "env", "version", "diagnose"], "`taper doctor` says what works here, `taper --version` the version"),
 ];
 
+/// What to give where an argument is missing, as clap names it.
+const MISSING: &[(&str, &str)] = &[
+    ("<SPEC>", "SPEC is an experiment's TOML file, such as experiments/quickstart.toml; docs/spec.md has every key"),
+    ("<RUN>", "RUN is the key or the name of a run: `taper list` shows them"),
+    (
+        "<RUN>...",
+        "RUN is the key or the name of a run: `taper list` shows them; --experiment NAME and --state STATE mean several",
+    ),
+    ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
+    (
+        "<TEXTS>...",
+        "give the texts to classify, or --file FILE for the rows of a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` for the \
+         lines of standard input",
+    ),
+    (
+        "--file <FILE>",
+        "--file FILE names the labelled rows: a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` for standard input",
+    ),
+    ("<DIR>", "DIR is the folder to write the model to; taper creates it"),
+    ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),
+];
+
 /// The command line; where it is not one, or only help was wanted, that was said and this is the exit code.
 pub fn parse() -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse() {
@@ -71,6 +96,11 @@ pub fn parse() -> Result<Cli, ExitCode> {
     }
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let text = error.render().to_string();
+    let tips: Vec<String> = missing(&error).iter().map(|tip| format!("  tip: {tip}\n")).collect();
+    if let (false, Some(at)) = (tips.is_empty(), text.find("For more information")) {
+        output::error(&format!("{}{}\n{}", &text[..at], tips.concat(), text[at..].trim_end()));
+        return Err(code);
+    }
     match hint(error.kind(), &arguments) {
         Some(hint) => {
             // Its first paragraph says what is wrong; its own tips are guesses by spelling.
@@ -82,6 +112,15 @@ pub fn parse() -> Result<Cli, ExitCode> {
         None => output::error(text.trim_end()),
     }
     Err(code)
+}
+
+/// What to give for each argument that is missing.
+fn missing(error: &clap::Error) -> Vec<&'static str> {
+    let named = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(named))) => &named[..],
+        _ => &[],
+    };
+    named.iter().filter_map(|name| Some(MISSING.iter().find(|(known, _)| known == name)?.1)).collect()
 }
 
 /// What somebody meant who wrote this.
@@ -174,6 +213,28 @@ mod tests {
         for line in ["run x.toml y.toml", "run x.toml --set train.lr=1e-4 y", "run x.toml --zzzz"] {
             assert_eq!(set(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn every_missing_argument_is_explained() {
+        use clap::CommandFactory;
+        let line = |words: &[&str]| Cli::try_parse_from([&["taper"], words].concat()).err();
+        let command = Cli::command();
+        let mut asked = 0;
+        for name in command.get_subcommands().map(|command| command.get_name()) {
+            for more in [&[][..], &["x"], &["--leaderboard"]] {
+                let Some(error) = line(&[&[name], more].concat()) else { continue };
+                if error.kind() == ErrorKind::MissingRequiredArgument {
+                    let named = error.to_string().lines().filter(|line| line.starts_with("  ")).count();
+                    assert_eq!(missing(&error).len(), named, "{error}");
+                    asked += 1;
+                }
+            }
+        }
+        assert!(asked > 10, "{asked}");
+        assert!(missing(&line(&["predict", "x"]).expect("no texts"))[0].contains("--file FILE"));
+        assert!(missing(&line(&["rm"]).expect("no runs"))[0].contains("--experiment NAME"));
+        assert!(missing(&line(&["list", "--zzz"]).expect("unknown")).is_empty());
     }
 
     #[test]
