@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, count, duration, one_line, percent, short},
+    format::{brief, by_number, count, duration, one_line, percent, short},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -115,7 +115,7 @@ impl View {
                 }
                 let begin = match resumed_from {
                     Some(step) => format!("resumes from step {step} of {total_steps}"),
-                    None => format!("{total_steps} steps"),
+                    None => format!("{total_steps} {}", by_number(*total_steps, "step", "steps")),
                 };
                 let parameters = brief(*parameters as f64);
                 let first = format!("{} ({}): {begin}, {parameters} parameters", run.name, short(&run.key));
@@ -256,7 +256,10 @@ impl View {
     fn end(&self, run: &RunInfo, outcome: &Outcome) -> Vec<Line> {
         let (name, step, took) = (&run.name, self.step, duration(self.elapsed_s));
         let (tone, text) = match outcome {
-            Outcome::Completed => (Tone::Success, format!("{name}: completed, {step} steps in {took}")),
+            Outcome::Completed => {
+                let steps = by_number(step, "step", "steps");
+                (Tone::Success, format!("{name}: completed, {step} {steps} in {took}"))
+            }
             Outcome::Interrupted if step == 0 => {
                 (Tone::Warning, format!("{name}: interrupted before the first step; the same command starts it again"))
             }

@@ -203,9 +203,17 @@ impl TrialView<'_> {
         self.members.iter().filter(|m| m.state == state).count()
     }
 
-    /// Mean of what its runs were measured to have, and how many were.
+    /// The runs that count for what it was measured to have: those that are completed where there are some, or else all. What
+    /// is half trained is not averaged with what is finished, as on the leaderboard.
+    fn counted(&self) -> impl Iterator<Item = &Member> {
+        let finished = |m: &Member| m.state == RunState::Completed && m.judged.is_some();
+        let has_finished = self.members.iter().any(|m| finished(m));
+        self.members.iter().copied().filter(move |m| !has_finished || finished(m))
+    }
+
+    /// Mean of what the runs that count were measured to have, and how many were.
     pub fn judged(&self) -> Option<(Judged, usize)> {
-        let known = self.members.iter().filter_map(|m| m.judged).map(|(judged, _)| judged);
+        let known = self.counted().filter_map(|m| m.judged).map(|(judged, _)| judged);
         let known: Vec<Judged> = known.filter(|judged| judged.score.is_finite()).collect();
         Some((Judged::mean(&known)?, known.len()))
     }
@@ -220,15 +228,17 @@ impl TrialView<'_> {
         self.members.iter().find(|m| m.judged.is_some()).map(|m| heading(m.split, m.metric, m.keep))
     }
 
-    /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; of seeds that are not equally far `at steps 12–24 of 108`.
+    /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; of seeds that are not equally far `at steps 12–24 of 108`; where
+    /// some are finished `dev accuracy 91.0% (2 finished of 3 seeds)`.
     pub fn result(&self) -> Option<String> {
         let (judged, n) = self.judged()?;
         let first = self.members.iter().find(|m| m.judged.is_some())?;
         let metric = first.metric;
         let value = metric.text(metric.value(judged.score));
         let mut text = format!("{} {} {value}", split_name(first.split), metric.name());
-        if self.state() != RunState::Completed {
-            let steps = || self.members.iter().filter_map(|m| m.judged).map(|(_, step)| step);
+        let finished = self.counted().all(|m| m.state == RunState::Completed);
+        if !finished {
+            let steps = || self.counted().filter_map(|m| m.judged).map(|(_, step)| step);
             let (low, high) = (steps().min()?, steps().max()?);
             let at = if low == high { format!("step {low}") } else { format!("steps {low}–{high}") };
             text += &format!(" at {at} of {}", first.view.total_steps);
@@ -236,6 +246,7 @@ impl TrialView<'_> {
         match self.members.len() {
             1 => {}
             all if n == all => text += &format!(" (mean of {all} seeds)"),
+            all if finished => text += &format!(" ({n} finished of {all} seeds)"),
             all => text += &format!(" ({n} of {all} seeds)"),
         }
         Some(text)

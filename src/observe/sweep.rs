@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    format::{duration, names},
+    format::{by_number, duration, names},
     metrics::better_first,
     plan::{Budget, Prune},
     store::RunState,
@@ -256,7 +256,7 @@ impl Sweep {
         let all = self.all();
         let (done, failed, pruned) = (of(RunState::Completed), of(RunState::Failed), of(RunState::Pruned));
         let left = all - done - failed - pruned;
-        let mut text = format!("{done} of {all} runs done");
+        let mut text = format!("{done} of {all} {} done", by_number(all as u64, "run", "runs"));
         for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left")] {
             if n > 0 {
                 text += &format!(", {n} {what}");

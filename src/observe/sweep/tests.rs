@@ -170,12 +170,24 @@ fn seeds_are_one_row_with_the_mean_of_their_figures() {
     tell(&mut sweep, 2, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 3)]);
     let board = sweep.board(1.0);
     let row = &board.rows[0];
-    assert_eq!((row.seeds, row.step, row.total, row.figure.as_deref()), ((1, 2), 14, 20, Some("87.5%")));
-    assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the one at work");
     assert_eq!(
-        board.best.as_deref(),
-        Some("leads now: lr=1e-5  dev accuracy 87.5% at steps 4–10 of 10 (mean of 2 seeds)")
+        (row.seeds, row.step, row.total, row.figure.as_deref()),
+        ((1, 2), 14, 20, Some("100.0%")),
+        "of the finished one"
     );
+    assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the one at work");
+    assert_eq!(board.best.as_deref(), Some("leads now: lr=1e-5  dev accuracy 100.0% (1 finished of 2 seeds)"));
+    // Where none is finished, those at work are all there is.
+    tell(&mut sweep, 3, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 1)]);
+    tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
+    assert_eq!(
+        sweep.board(1.0).rows.iter().filter_map(|row| row.figure.as_deref()).collect::<Vec<_>>(),
+        ["50.0%", "100.0%"]
+    );
+    // The mean of both when the second is.
+    tell(&mut sweep, 2, 0.0, &[eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)]);
+    let text = sweep.board(1.0).rows.iter().find(|row| row.seeds.0 == 2).and_then(|row| row.figure.clone());
+    assert_eq!(text.as_deref(), Some("75.0%"));
 }
 
 #[test]
@@ -243,7 +255,7 @@ fn a_line_for_each_event_worth_one() {
         "[3/12] lr=3e-5: waiting at step 1 for the runs it is compared with",
         "[3/12] lr=3e-5: after training  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "[3/12] lr=3e-5: after training  test accuracy 50.0%  macro-F1 33.3%  loss 0.6250",
-        "[3/12] lr=3e-5: completed, 1 steps in 0.5s, test accuracy 50.0%",
+        "[3/12] lr=3e-5: completed, 1 step in 0.5s, test accuracy 50.0%",
     ];
     assert_eq!(tell(&mut sweep, 3, 0.0, &events), want);
     assert_eq!(sweep.repeated(), [""; 0], "once is no repetition");
