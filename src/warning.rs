@@ -23,6 +23,8 @@ pub enum Kind {
     Training,
     /// A sweep that cannot do what it says.
     Sweep,
+    /// What a sweep is expected to come to: of no interest once it is over.
+    Forecast,
     /// Two spec files that give their experiment one name.
     Name,
     /// What a trained model does: it predicts one class, it is no better than the majority class.

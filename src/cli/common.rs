@@ -231,6 +231,8 @@ pub struct Planner<'a> {
     undrawn: u64,
     /// Points that came out as the run of another point.
     repeats: u64,
+    /// Whether every run has come to its end, and none will follow.
+    over: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -243,14 +245,29 @@ impl<'a> Planner<'a> {
         store: Option<&Store>,
         bench: Workbench,
     ) -> Result<Self> {
-        let mut planner = Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0, repeats: 0 };
+        let mut planner =
+            Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0, repeats: 0, over: false };
         planner.take(&[])?;
         while let Some(store) = store {
             if !planner.extend(store)? {
                 break;
             }
         }
+        if let Some(store) = store {
+            planner.take_stock(store)?;
+        }
         Ok(planner)
+    }
+
+    /// Looks whether all runs have come to their end: from then on there is nothing to be expected of the sweep.
+    pub fn take_stock(&mut self, store: &Store) -> Result<()> {
+        let ended = |run: &Prepared| {
+            let state = store.known(&run.key)?.map(|record| record.state);
+            Ok(matches!(state, Some(RunState::Completed | RunState::Pruned | RunState::Failed)))
+        };
+        let ended = self.runs.iter().map(ended).collect::<Result<Vec<bool>>>()?;
+        self.over = !self.more && !ended.contains(&false);
+        Ok(())
     }
 
     /// Writes to the lock what was found of sources that it did not pin yet.
@@ -334,7 +351,8 @@ impl<'a> Planner<'a> {
             runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
         }
         let sweep = of_sweep(&self.spec.spec().sweep, &runs, self.trials());
-        self.spec.warnings().iter().cloned().chain(sweep).collect()
+        let all = self.spec.warnings().iter().cloned().chain(sweep);
+        all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
     }
 }
 

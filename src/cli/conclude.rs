@@ -28,7 +28,7 @@ pub fn conclude(
     store: &Store,
     experiment: &ExperimentRecord,
     (tally, took): (Tally, Duration),
-    undecided: &[(usize, usize)],
+    undecided: &[Warning],
     out: &mut Output,
 ) -> Result<()> {
     let parts = [
@@ -72,8 +72,7 @@ pub fn conclude(
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
-        let metric = runs[0].config.checkpoint.metric;
-        undecided.iter().try_for_each(|rung| out.wrapped(&decided_nothing(*rung, metric)))?;
+        undecided.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
     if tally.stopped + tally.waiting + tally.not_started > 0 {
@@ -203,30 +202,17 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         1 => advice.into_iter().collect(),
         _ => "try a smaller train.lr".to_string(),
     };
-    let astray_is = format!("end with a training loss far above that of guessing: training diverges; {advice}");
-    let groups = [
-        (names, "predict one class, or are no better than always answering the most common label"),
-        (astray, astray_is.as_str()),
-    ];
+    let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
+    let does_nothing = by_number(&names, "predicts one class, or is", "predict one class, or are")
+        + " no better than always answering the most common label";
+    let rose = by_number(&astray, "ends", "end")
+        + &format!(" with a training loss far above that of guessing: it rose instead of falling; {advice}");
+    let groups = [(names, does_nothing), (astray, rose)];
     let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
         let all = format::counted(completed().count() as u64, "completed run");
         [format!("warning: {} of {all} {what}", names.len()), format!("  {}", listed(names))]
     });
     Ok(lines.collect())
-}
-
-/// A rung (from 0) at which so many trials were compared, which have the same value of the metric.
-fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> String {
-    let or = match metric {
-        Metric::Loss => "",
-        _ => ", or choose checkpoint.metric = \"loss\"",
-    };
-    format!(
-        "warning: rung {} decided nothing: its {trials} trials have the same dev {}, and the first of the plan were promoted; evaluate \
-         later (a smaller sweep.rungs or sweep.reduction_factor){or}",
-        rung + 1,
-        metric.name()
-    )
 }
 
 /// What failed, grouped by why, and what to do.

@@ -23,6 +23,9 @@ enum Detail {
     Least,
 }
 
+/// What the mark beside a state means.
+pub const MARK: &str = "! predicts one class, or is no better than always answering the most common label";
+
 /// Prints the `most` best trials, all of them where it is absent: a table, or with `--json` an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
     let shown = &board.trials[..board.trials.len().min(most.unwrap_or(usize::MAX))];
@@ -133,7 +136,7 @@ fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> 
         notes.push("not final: of evaluations on the way, as none of its seeds is completed".into());
     }
     if shown.iter().any(|trial| trial.warned > 0) {
-        notes.push("! predicts one class, or is no better than always answering the most common label".into());
+        notes.push(MARK.into());
     }
     notes
 }

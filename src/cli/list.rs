@@ -15,6 +15,7 @@ use taper::{
     metrics::{Metric, Score},
     report::{Leaderboard, kept_at, leaderboard},
     store::{EvalRecord, RunRecord, RunState, Store},
+    warning::Kind,
 };
 
 use super::{
@@ -103,7 +104,7 @@ impl List {
         // Records as JSON show no accuracy on the dev split.
         let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy));
         let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
-        let seen = Seen { dev, seconds: store.training_seconds(keys())? };
+        let seen = Seen { dev, seconds: store.training_seconds(keys())?, warned: store.warned(Kind::Result)? };
         // The best is told of whole plans only.
         let tells_best = !out.json && self.state.is_empty();
         let best: Vec<Option<String>> =
@@ -140,12 +141,13 @@ impl List {
             return out.document(&runs);
         }
         let found = experiments.iter().zip(best).filter(|(listed, _)| listed.runs().next().is_some());
+        let mut marked = false;
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
             }
             out.wrapped(&heading(listed, best))?;
-            let rows = |runs: &[RunRecord], out: &mut Output| {
+            let mut rows = |runs: &[RunRecord], out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = match last {
                     true => format!("… and {more} earlier ones (--limit 0 shows all)"),
@@ -154,6 +156,7 @@ impl List {
                 if more > 0 && last {
                     out.line(&rest)?;
                 }
+                marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
                 seen.table(&runs[range], out)?;
                 if more > 0 && !last {
                     out.line(&rest)?;
@@ -170,6 +173,9 @@ impl List {
                 ))?;
                 rows(&listed.earlier, out)?;
             }
+        }
+        if marked {
+            out.wrapped(board::MARK)?;
         }
         if experiments.iter().all(|listed| listed.runs().next().is_none()) {
             output::error(&match (self.state.is_empty(), &self.experiment) {
@@ -267,6 +273,8 @@ struct Seen {
     dev: HashMap<String, Vec<EvalRecord>>,
     /// Seconds of training.
     seconds: HashMap<String, f64>,
+    /// Keys of runs whose model does nothing.
+    warned: HashSet<String>,
 }
 
 impl Seen {
@@ -334,6 +342,7 @@ impl Seen {
                 RunState::Pruned if usual => format!("{} at step {}", run.state_text(), run.steps),
                 _ => run.state_text(),
             };
+            let state = if self.warned.contains(&run.key) { format!("{state} !") } else { state };
             let mut row = vec![format::short(&run.key).to_string(), run.name.clone(), state];
             if wide {
                 row.push(format!("{}/{}", run.steps, run.total_steps));

@@ -182,7 +182,11 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
                 names.push(shown);
             }
         }
-        stays.push(format!("{shared} of its runs stay, for they also belong to {}", names.join(", ")));
+        let (stay, belong) = (
+            format::by_number(shared, "stays", "stay"),
+            format::by_number(shared, "it also belongs", "they also belong"),
+        );
+        stays.push(format!("{shared} of its runs {stay}, for {belong} to {}", names.join(", ")));
     }
     let mut namesakes: Vec<String> = Vec::new();
     for plan in others.iter().filter(|plan| plan.experiment == name) {

@@ -11,9 +11,10 @@ use taper::{
     },
     format,
     observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder, past},
-    plan::{Budget, Prune, prune::rungs},
+    plan::{Budget, Metric, Prune, prune::rungs, sanity::decided_nothing},
     spec::LoadedSpec,
     store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
+    warning::Warning,
 };
 
 use super::{
@@ -103,8 +104,9 @@ impl Run {
         let on_cpu = slots.iter().filter(|slot| slot.device == DeviceChoice::Cpu).count();
         if on_cpu > threads() {
             above.say(&format!(
-                "warning: {on_cpu} runs at a time share {0} threads of the CPU: more runs than threads take more memory and \
-                 no less time (--jobs {0})",
+                "warning: {on_cpu} runs at a time share {} of the CPU: more runs than threads take more memory and no less time \
+                 (--jobs {})",
+                format::counted(threads() as u64, "thread"),
                 threads()
             ));
         }
@@ -164,13 +166,21 @@ impl Run {
         };
         let undecided = std::mem::take(&mut runner.undecided);
         listeners.finish()?;
-        let experiment = result?;
+        let mut experiment = result?;
         store.check_is_there()?;
+        let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
+        let undecided: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
+        // What was expected of the sweep gives way to what came of it.
+        planner.take_stock(&store)?;
+        experiment.warnings = planner.sweep_warnings().into_iter().chain(undecided.iter().cloned()).collect();
+        store.save_experiment(&experiment)?;
         common::conclude();
         match reader.failure() {
             None => {
                 let told = say_skipped(&store, &skipped, global, out).and_then(|()| match out.json {
-                    true => Ok(()),
+                    true => {
+                        undecided.iter().try_for_each(|w| out.line(json!({ "event": "sweep_warned", "warning": w })))
+                    }
                     false => conclude(&store, &experiment, (tally, begin.elapsed()), &undecided, out),
                 });
                 match told {

@@ -33,8 +33,8 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     if train.max_steps.is_some() && total / per_epoch.max(1) >= MANY_PASSES {
         let passes = count(total / per_epoch.max(1));
         warn(format!(
-            "train.max_steps = {total} is {passes} passes over the {} training rows: set train.epochs instead, or lower it",
-            count(rows)
+            "train.max_steps = {total} is {passes} passes over the {}: set train.epochs instead, or lower it",
+            training_rows(rows)
         ));
     }
     let rows_per_step = train.batch_size as u64 * train.gradient_accumulation_steps as u64;
@@ -44,8 +44,8 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
             n => format!("train.batch_size = {} times train.gradient_accumulation_steps = {n}", train.batch_size),
         };
         warn(format!(
-            "{what} is more than the {} training rows: an epoch is a single step, and the run has {}",
-            count(rows),
+            "{what} is more than the {}: an epoch is a single step, and the run has {}",
+            training_rows(rows),
             steps(total)
         ));
     }
@@ -134,6 +134,10 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     }
 }
 
+fn training_rows(n: u64) -> String {
+    counted(n, "training row")
+}
+
 fn steps(n: u64) -> String {
     counted(n, "step")
 }
@@ -163,11 +167,13 @@ pub struct Trials {
 
 /// What is odd about a sweep.
 pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
-    let mut messages = Vec::new();
+    let (mut messages, mut expected) = (Vec::new(), None);
     match Prune::of(sweep) {
         Prune::None => {}
         prune @ Prune::Median { startup_trials } => median(&prune, startup_trials, runs, trials.all, &mut messages),
-        prune @ Prune::Asha { reduction_factor, .. } => asha(&prune, reduction_factor, runs, trials.all, &mut messages),
+        prune @ Prune::Asha { reduction_factor, .. } => {
+            expected = asha(&prune, reduction_factor, runs, trials.all, &mut messages);
+        }
     }
     let tpe = sweep.search == Search::Tpe;
     if tpe && trials.all <= sweep.startup_trials {
@@ -220,7 +226,23 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         ));
     }
     same_runs(runs, &mut messages);
-    messages.into_iter().map(|message| Warning::new(Kind::Sweep, message)).collect()
+    let expected = expected.map(|message| Warning::new(Kind::Forecast, message));
+    messages.into_iter().map(|message| Warning::new(Kind::Sweep, message)).chain(expected).collect()
+}
+
+/// That all trials which came to a rung (from 0) have the same value of the metric there.
+pub fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> Warning {
+    let or = match metric {
+        Metric::Loss => "",
+        _ => ", or choose checkpoint.metric = \"loss\"",
+    };
+    let message = format!(
+        "rung {} decided nothing: its {trials} trials have the same dev {}, and the first of the plan were promoted; evaluate later (a \
+         smaller sweep.rungs or sweep.reduction_factor){or}",
+        rung + 1,
+        metric.name()
+    );
+    Warning::new(Kind::Sweep, message)
 }
 
 fn are_trials(n: u64) -> String {
@@ -265,19 +287,20 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
     }
 }
 
-fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) {
-    let Prune::Asha { rungs: asked, .. } = *prune else { return };
+/// What is odd, and how many trials are expected to be trained to their end where that is but one.
+fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) -> Option<String> {
+    let Prune::Asha { rungs: asked, .. } = *prune else { return None };
     let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
     let never = all.iter().filter(|(steps, _)| steps.is_empty()).count();
     if trials < 2 {
         messages
             .push(format!("sweep.prune = \"asha\" stops no run: it compares trials, and there {}", are_trials(trials)));
-        return;
+        return None;
     }
     if never > 0 {
         messages.push(cannot_prune("asha", never, runs, Some((factor, asked))));
         if never == runs.len() {
-            return;
+            return None;
         }
     }
     let fewer = all.iter().find(|(steps, _)| {
@@ -297,13 +320,13 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
     }
     let rungs = all.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
     let (left, finish) = survivors(trials, factor, rungs);
-    if finish <= 1 {
-        messages.push(format!(
+    (finish <= 1).then(|| {
+        format!(
             "sweep.prune = \"asha\" is expected to train about 1 of {} trials to its end ({left}): for more, lower \
              sweep.reduction_factor = {factor} or sweep.rungs = {asked}, or have more trials",
             count(trials)
-        ));
-    }
+        )
+    })
 }
 
 /// Trials after each rung, and at the end: where the rule lets none pass, the best one does.

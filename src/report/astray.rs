@@ -25,7 +25,7 @@ pub fn astray(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
             Kind::Result,
             format!(
                 "the training loss ends at {} (mean of the last {of}), far above {}, that of guessing among {labels} labels: \
-                 training diverges; {}",
+                 it rose instead of falling; {}",
                 loss(mean),
                 loss(guessing),
                 run.config.train.calmer()
@@ -58,6 +58,10 @@ mod tests {
         assert!(
             text.starts_with("the training loss ends at 8.7000 (mean of the last 50 steps), far above 0.6931"),
             "{text}"
+        );
+        assert!(
+            text.contains("rose instead of falling") && !text.contains("diverge"),
+            "a failed state is called so: {text}"
         );
         // Two labels: ln 2 = 0.693, and twice that is 1.386.
         assert_eq!((said(&run, &[1.38; 60]), said(&run, &[])), (String::new(), String::new()));

@@ -1,7 +1,5 @@
 //! Which trial of an experiment is best: runs that differ in nothing but their seed, compared as one.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use super::trials::{Judge, common_name, grouped, trial};
@@ -154,18 +152,15 @@ pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, Store
 /// # Errors
 /// A database that cannot be read.
 pub fn leaderboard_of(store: &Store, experiment: &str, runs: &[RunRecord]) -> Result<Leaderboard, StoreError> {
-    let mut warned = HashSet::new();
+    let warned = store.warned(Kind::Result)?;
     let mut measured = Vec::with_capacity(runs.len());
     for run in runs {
-        if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
-            warned.insert(run.key.as_str());
-        }
         measured.push((run, store.evals(&run.key)?));
     }
     let runs: Vec<(&RunRecord, &[EvalRecord])> = measured.iter().map(|(run, evals)| (*run, &evals[..])).collect();
     let mut board = Leaderboard::new(experiment, &runs);
     for trial in &mut board.trials {
-        trial.warned = trial.runs.iter().filter(|key| warned.contains(key.as_str())).count();
+        trial.warned = trial.runs.iter().filter(|key| warned.contains(*key)).count();
     }
     Ok(board)
 }

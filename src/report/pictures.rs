@@ -75,7 +75,7 @@ impl Colours {
         }
         let others = series.len() - coloured.len();
         if others > 0 {
-            let name = format!("{others} others");
+            let name = format::plural(others, "other");
             legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, dashed: false });
         }
         if shown.len() < 2 {

@@ -1,6 +1,6 @@
 //! The reading half of the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, Params, Row, params};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities},
-    warning::Warning,
+    warning::{Kind, Warning},
 };
 
 /// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
@@ -322,6 +322,14 @@ impl Store {
                 Ok(Warning { kind, message: row.get("message")?, lines })
             })
         })
+    }
+
+    /// Keys of the runs that a warning of this kind is about.
+    pub fn warned(&self, kind: Kind) -> Result<HashSet<String>, StoreError> {
+        let runs = self.read(|tx| {
+            all(tx, "SELECT DISTINCT run FROM warnings WHERE kind = ?1", params![Tag(kind)], |row| row.get(0))
+        })?;
+        Ok(runs.into_iter().collect())
     }
 
     /// What the user should know about a run, in the order in which it was said.

@@ -4,6 +4,7 @@ use super::{Busy, Command};
 use crate::{
     event::{Event, FailureKind, Outcome},
     execute::{ExecuteError, RunFolder, make, sweep::Standing},
+    format::counted,
     plan::Prune,
     store::RunState,
     train::largest_part,
@@ -101,9 +102,9 @@ impl Command<'_, '_> {
                 self.tries[place].micro_batch_tokens = Some(now / 2);
                 format!(
                     "{first_line}; continues with batches computed in parts of at most {} tokens instead of {now}; the effective \
-                     batch stays {} rows",
+                     batch stays {}",
                     now / 2,
-                    train.batch_size * train.gradient_accumulation_steps
+                    counted((train.batch_size * train.gradient_accumulation_steps) as u64, "row")
                 )
             }
             FailureKind::Crashed if self.tries[place].made < self.runner.retries => {

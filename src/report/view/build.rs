@@ -337,10 +337,10 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             let difference =
                 paired.difference().map_or(String::new(), |(d, i)| differ("accuracies", d, i, "Agresti and Min's"));
             format!(
-                "“{first}” against “{second}” on the same {} rows: {} (exact McNemar test, {}). The first alone is right on \
+                "“{first}” against “{second}” on the same {}: {} (exact McNemar test, {}). The first alone is right on \
                  {}, the second alone on {}.{difference} This compares two trained models: with other seeds it may come out \
                  otherwise.",
-                format::count(paired.rows()),
+                format::plural(paired.rows() as usize, "row"),
                 verdict(p, paired.first_only > paired.second_only, " on these rows"),
                 format::p_value(p),
                 format::count(paired.first_only),

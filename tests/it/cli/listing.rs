@@ -241,6 +241,13 @@ fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
     // At such rates no prediction changes.
     let place = place("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
     let run = ["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
+    let expected = "is expected to train about 1 of 3 trials to its end";
+    let warns = |arguments: &[&str]| {
+        let output = place.taper(arguments);
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(place.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = place.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
     let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first of the plan were promoted";
@@ -254,4 +261,34 @@ fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
     );
     let again = place.ok(&run);
     assert!(again.contains("small: 1 completed before, 2 pruned before\n"), "{again}");
+    // It is also in the report, in the list and in the events.
+    let tied = "rung 1 decided nothing: its 3 trials have the same dev accuracy";
+    place.ok(&["report", "small"]);
+    let report = fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report");
+    let list = place.ok(&["list", "small"]);
+    let events = place.ok(&[&run[..], &["--json"]].concat());
+    let line = |line: &&str| line.contains("\"sweep_warned\"") && line.contains(tied);
+    assert_eq!(events.lines().filter(line).count(), 1, "{events}");
+    for text in [&report, &list] {
+        assert!(text.contains(tied), "{text}");
+    }
+    // What was expected is told before, and not when what came of it is known.
+    let plan = place.ok(&[&["plan"], &run[1..]].concat());
+    for text in [report, list, events, plan, warns(&run)] {
+        assert!(!text.contains("expected to train"), "{text}");
+    }
+}
+
+#[test]
+fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_explained() {
+    // At such rates nothing is learned.
+    let place = place("[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
+    place.ok(&["run", "small.toml", "--quiet"]);
+    for arguments in [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]] {
+        let said = place.ok(arguments);
+        assert_eq!(said.matches("completed !").count(), 2, "{said}");
+        assert_eq!(said.matches("\n! predicts one class, or is no better than").count(), 1, "{said}");
+    }
+    let failed = place.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
+    assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
 }

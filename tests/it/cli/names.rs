@@ -140,7 +140,7 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
     let said = place.ok(&["rm", "--experiment", "two", "--yes"]);
     assert!(
         said.contains("removed 0 runs")
-            && said.contains("1 of its runs stay, for they also belong to `small` (one.toml)"),
+            && said.contains("1 of its runs stays, for it also belongs to `small` (one.toml)"),
         "{said}"
     );
     assert!(exit(&place, &["report", "two"]).1.contains("no experiment is called `two`"));
