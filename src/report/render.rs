@@ -143,7 +143,13 @@ impl Desk<'_> {
                 ),
                 _ => "Best first.".into(),
             };
-            let caption = format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}");
+            let unmeasured = match input.runs.len() - analysis.ranked.len() {
+                0 => String::new(),
+                1 => " 1 run without a final evaluation is not drawn.".into(),
+                n => format!(" {n} runs without a final evaluation are not drawn."),
+            };
+            let caption =
+                format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}{unmeasured}");
             let alt = "Accuracy before and after training";
             done.outcome.push(self.chart("before-after", alt, caption, figure, &fonts)?);
         }

@@ -32,12 +32,32 @@ pub struct Change {
 }
 
 const TOP: f64 = 128.0;
-const ROW: f64 = 62.0;
 const FOOT: f64 = 92.0;
+/// Height of a run, which has room for two lines.
+const ROW: f64 = 62.0;
+
+impl BeforeAfterChart {
+    /// Where the names end and the chart begins.
+    fn left(&self) -> f64 {
+        let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
+        (longest * pen::SMALL + 60.0).clamp(160.0, 520.0)
+    }
+
+    /// A name in as many lines as it takes.
+    fn lines(&self, name: &str) -> Vec<String> {
+        format::wrap(name, (self.left() - 50.0) / pen::SMALL, pen::NAME_LINES)
+    }
+
+    /// Height of each run.
+    fn row(&self) -> f64 {
+        let most = self.changes.iter().map(|change| self.lines(&change.name).len()).max().unwrap_or(0);
+        ROW.max(most as f64 * pen::SMALL + 16.0)
+    }
+}
 
 impl Figure for BeforeAfterChart {
     fn height(&self) -> u32 {
-        (TOP + ROW * self.changes.len() as f64 + FOOT) as u32
+        (TOP + self.row() * self.changes.len() as f64 + FOOT) as u32
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -46,10 +66,9 @@ impl Figure for BeforeAfterChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &format!("Accuracy on the {} split before and after training", self.split))?;
-        let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
-        let left = (longest * pen::SMALL + 60.0).clamp(160.0, 520.0);
+        let (left, row) = (self.left(), self.row());
         let right = f64::from(super::WIDTH) - 280.0;
-        let bottom = TOP + ROW * self.changes.len() as f64;
+        let bottom = TOP + row * self.changes.len() as f64;
         let x = |share: f64| left + share.clamp(0.0, 1.0) * (right - left);
         for tick in 0..=5 {
             let share = f64::from(tick) / 5.0;
@@ -66,9 +85,9 @@ impl Figure for BeforeAfterChart {
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {
-            let y = TOP + ROW * (i as f64 + 0.5);
+            let y = TOP + row * (i as f64 + 0.5);
             let name = legible.or(&change.name, || change.key.clone());
-            let lines = format::wrap(&name, (left - 50.0) / pen::SMALL, 2);
+            let lines = self.lines(&name);
             let first = y - (lines.len() as f64 - 1.0) * pen::SMALL / 2.0;
             for (i, line) in lines.iter().enumerate() {
                 let y = first + i as f64 * pen::SMALL;
@@ -100,4 +119,35 @@ fn whisker<DB: DrawingBackend>(area: &Area<DB>, (low, high): (f64, f64), y: f64,
     pen::path(area, &[(low, y), (high, y)], style)?;
     pen::path(area, &[(low, y - 9.0), (low, y + 9.0)], style)?;
     pen::path(area, &[(high, y - 9.0), (high, y + 9.0)], style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_not_cut_to_the_same_label() {
+        let chart = |names: &[&str]| BeforeAfterChart {
+            changes: names
+                .iter()
+                .map(|name| Change {
+                    name: name.to_string(),
+                    key: String::new(),
+                    before: None,
+                    after: (0.5, Interval { low: 0.4, high: 0.6 }),
+                })
+                .collect(),
+            split: "test",
+            baseline: None,
+        };
+        let long = "lr=0.0003 batch_size=16 dropout=0.1 weight_decay=0.01 warmup_ratio=0.1 scheduler=cosine seed=";
+        let names = [1, 2].map(|seed| format!("{long}{seed}"));
+        let chart_of_long = chart(&names.each_ref().map(String::as_str));
+        let lines = names.each_ref().map(|name| chart_of_long.lines(name));
+        assert!(lines[0].len() > 2 && lines[0] != lines[1], "{lines:?}");
+        assert!(lines.iter().zip(&names).all(|(lines, name)| lines.join(" ") == **name), "{lines:?}");
+        // Each run has room for them, and short names none too many.
+        assert!(chart_of_long.row() >= lines[0].len() as f64 * pen::SMALL);
+        assert_eq!((chart(&["a", "b"]).row(), chart(&[]).row()), (ROW, ROW));
+    }
 }

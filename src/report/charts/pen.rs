@@ -111,8 +111,8 @@ pub fn dot<DB: DrawingBackend>(
     area.draw(&Circle::new((x.round() as i32, y.round() as i32), radius, style))
 }
 
-/// Lines that a long name in a legend is broken into.
-const LEGEND_LINES: usize = 2;
+/// Lines that a name may take: cut, two names may look alike.
+pub const NAME_LINES: usize = 12;
 
 /// An entry of a legend.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +143,7 @@ pub fn legend<DB: DrawingBackend>(
             false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
         }
         let name = legible.or(&entry.name, || entry.substitute.clone());
-        for line in format::wrap(&name, room, LEGEND_LINES) {
+        for line in format::wrap(&name, room, NAME_LINES) {
             text(area, (x + 46.0, y), &line, SMALL, MUTED, At::Left)?;
             y += SMALL + 4.0;
         }
@@ -154,7 +154,10 @@ pub fn legend<DB: DrawingBackend>(
 
 /// Height of a chart that has room for a legend at its right.
 pub fn height_beside(entries: &[LegendEntry]) -> u32 {
-    (140 + 65 * entries.len() as u32).max(840)
+    let room = (legend_width(entries) - 90.0) / SMALL;
+    let lines = |entry: &LegendEntry| format::wrap(&entry.name, room, NAME_LINES).len().max(2) as f64;
+    let height: f64 = entries.iter().map(|entry| lines(entry) * (SMALL + 4.0) + 11.0).sum();
+    (140.0 + height).max(840.0) as u32
 }
 
 /// Room that a legend needs at the right of a chart, in units.

@@ -214,3 +214,45 @@ fn what_the_chart_of_changes_is_sorted_by_is_said() {
     );
     assert!(text(&files_of(&sweep()), "report.md").contains("Best first."));
 }
+
+#[test]
+fn every_card_says_of_what_it_is_and_runs_that_are_not_drawn_are_counted() {
+    let cards = |input: &ReportInput| -> Vec<String> {
+        let files = files_of(input);
+        let html = text(&files, "report.html");
+        let cards = html.split("<div class=\"fact").skip(1).map(|card| card.split("</div>").next().unwrap_or_default());
+        cards.map(String::from).collect()
+    };
+    // Several seeds, one configuration of them the best.
+    let of_sweep = cards(&sweep());
+    assert_eq!(of_sweep.len(), 5, "{of_sweep:?}");
+    for (card, scope) in of_sweep.iter().zip([
+        "test accuracy of the best configuration, mean over",
+        "test accuracy of the best run, 95% interval",
+        "test accuracy of the best run before training",
+        "test accuracy by always saying",
+        "test macro-F1 of the best run",
+    ]) {
+        assert!(card.contains(scope), "{card}");
+    }
+    let of_one = cards(&single());
+    assert!(
+        of_one.len() == 4 && of_one.iter().all(|card| card.contains("test ") && !card.contains("best")),
+        "{of_one:?}"
+    );
+
+    let recipe = |name: &str, seed| Recipe { seed, ..Recipe::new(name, &["negative", "positive"]) };
+    let done = recipe("a", 1).completed();
+    for (others, said) in [
+        (vec![recipe("b", 2).broken_at(3)], " 1 run without a final evaluation is not drawn."),
+        (
+            vec![recipe("b", 2).pending(), recipe("c", 3).diverged()],
+            " 2 runs without a final evaluation are not drawn.",
+        ),
+    ] {
+        let input = experiment([vec![done.clone()], others].concat());
+        let files = files_of(&input);
+        assert!(text(&files, "report.md").contains(said) && text(&files, "report.html").contains(said), "{said}");
+    }
+    assert!(!text(&files_of(&single()), "report.md").contains("not drawn"));
+}
