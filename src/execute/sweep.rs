@@ -117,7 +117,7 @@ impl Sweep {
     }
 
     /// With ASHA, the rungs (from 0) at which all trials that came there have the same score, each with the number of these trials: it
-    /// promoted them by their order alone.
+    /// promoted them by their order alone. Where all of them are past the rung, nothing was to be decided.
     pub fn undecided(&self) -> Vec<(usize, usize)> {
         let Prune::Asha { .. } = self.prune else { return Vec::new() };
         let scores = self.scores();
@@ -126,7 +126,9 @@ impl Sweep {
             let known: Vec<Score> =
                 scores.iter().filter_map(|trial| trial.get(rung).copied().flatten()).map(Score::or_worst).collect();
             let equal = known.len() > 1 && known[0] > Score::WORST && known.iter().all(|score| *score == known[0]);
-            equal.then_some((rung, known.len()))
+            let held =
+                |trial: usize| scores[trial].get(rung).is_some_and(Option::is_some) && self.granted[trial] <= rung;
+            (equal && (0..scores.len()).any(held)).then_some((rung, known.len()))
         };
         rungs.filter_map(tied).collect()
     }
@@ -310,6 +312,12 @@ mod tests {
         assert_eq!(played(ASHA, 9, |_, _| 0.5), [(0, 9), (1, 3)]);
         assert_eq!(played(ASHA, 9, |place, _| if place == 8 { 0.6 } else { 0.5 }), []);
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
+        // All were trained to their end without a rule.
+        let mut whole = sweep(ASHA, 9, 1);
+        for item in &mut whole.items {
+            (item.steps, item.standing, item.scores) = (9, Standing::Ended, vec![Some(Metric::Accuracy.score(0.5)); 2]);
+        }
+        assert_eq!((whole.next(|_| true), whole.undecided()), (None, Vec::new()));
         assert_eq!(played(Prune::Median { startup_trials: 1 }, 9, |_, _| 0.5), [], "none is pruned there");
     }
 
