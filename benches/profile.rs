@@ -202,7 +202,8 @@ fn main() -> Result<()> {
     let options = spec::LoadOptions { sets, ..Default::default() };
     let loaded = spec::LoadedSpec::load(arguments[0].as_ref(), &options)?;
     let points = |point: &[_]| loaded.at(point).map_err(|e| Refused(e.to_string()));
-    let runs = plan::expand(loaded.spec(), points, &[]).map_err(|e| e.into_iter().map(|e| e.0).collect::<String>())?;
+    let runs = plan::expand(loaded.spec(), points, plan::Past::default())
+        .map_err(|e| e.into_iter().map(|e| e.0).collect::<String>())?;
     let run = Workbench::default().prepare(&runs.runs[0])?;
 
     let (labels, train) = (run.dataset.labels.len(), &run.config.train);

@@ -216,6 +216,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         report: serde_json::json!({}),
         warnings: Vec::new(),
         runs: (n * OF_EXPERIMENT..runs.min((n + 1) * OF_EXPERIMENT)).map(|i| (key(i), name(i))).collect(),
+        trials: Vec::new(),
     };
     for n in 0..runs.div_ceil(OF_EXPERIMENT) {
         store.save_experiment(&experiment(n)).expect("an experiment");

@@ -1,7 +1,6 @@
 //! What several commands do: load a spec, prepare its runs, open the store.
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -11,14 +10,10 @@ use clap::Args;
 use taper::{
     assets::{Library, Lock, Settings, Use},
     event::FailureKind,
-    execute::{DeviceChoice, ExecuteError, Prepared, RunFolder, Workbench, check_engine, trial_scores},
+    execute::RunFolder,
     format,
-    metrics::Score,
     model::ModelConfig,
-    plan::{
-        self, Expansion, PlanError, PlannedRun, RunConfig, Source,
-        sanity::{SweptRun, Trials, of_sweep},
-    },
+    plan::{self, Expansion, Past, PlanError, RunConfig, Source},
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, misspelt, sets_a_key},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
@@ -95,11 +90,11 @@ impl SpecArgs {
         }
     }
 
-    /// The runs that a spec means, given the scores of its trials. What `--set` says is part of their names, as what a sweep
+    /// The runs that a spec means, given what is known of its trials. What `--set` says is part of their names, as what a sweep
     /// says is; unless it says the name itself.
-    fn expand(&self, spec: &LoadedSpec, scores: &[Option<Score>]) -> Result<Expansion> {
+    pub fn expand(&self, spec: &LoadedSpec, past: Past<'_>) -> Result<Expansion> {
         let at = |point: &[(String, serde_json::Value)]| Ok::<_, Refused>(spec.at(point)?);
-        let mut expansion = plan::expand(spec.spec(), at, scores).map_err(refused)?;
+        let mut expansion = plan::expand(spec.spec(), at, past).map_err(refused)?;
         let sets = self.sets_in_names();
         for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
             let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
@@ -125,7 +120,8 @@ impl SpecArgs {
 
     /// All sources that the runs of a spec may have, each once; of a search, also those that it has not proposed yet.
     pub fn sources(&self, spec: &LoadedSpec) -> Result<Vec<Wanted>> {
-        let mut configs: Vec<RunConfig> = self.expand(spec, &[])?.runs.into_iter().map(|run| run.config).collect();
+        let mut configs: Vec<RunConfig> =
+            self.expand(spec, Past::default())?.runs.into_iter().map(|run| run.config).collect();
         let sweep = &spec.spec().sweep;
         for key in ["model.source", "data.source", "data.file"] {
             let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };
@@ -213,215 +209,6 @@ fn refused(errors: Vec<Refused>) -> anyhow::Error {
         }
     }
     Unusable(anyhow::anyhow!(problems.join("\n\n"))).into()
-}
-
-/// The runs of a spec, made ready.
-pub struct Planner<'a> {
-    /// The file and what is laid over it.
-    pub args: &'a SpecArgs,
-    /// What it says.
-    pub spec: &'a LoadedSpec,
-    devices: &'a [DeviceChoice],
-    bench: Workbench,
-    /// Those known so far, trial by trial.
-    pub runs: Vec<Prepared>,
-    /// Whether trials follow when those known have their results: a search that learns proposes in batches.
-    pub more: bool,
-    /// Trials that were asked for and that the axes do not have.
-    undrawn: u64,
-    /// Points that came out as the run of another point.
-    repeats: u64,
-    /// Whether every run has come to its end, and none will follow.
-    over: bool,
-}
-
-impl<'a> Planner<'a> {
-    /// The runs that are known from the spec and from what the store holds, where there is one. Reads data and models and
-    /// checks everything that can be checked; all problems at once. The runs are to be made on `devices`.
-    pub fn new(
-        args: &'a SpecArgs,
-        spec: &'a LoadedSpec,
-        devices: &'a [DeviceChoice],
-        store: Option<&Store>,
-        bench: Workbench,
-    ) -> Result<Self> {
-        let mut planner =
-            Self { args, spec, devices, bench, runs: Vec::new(), more: true, undrawn: 0, repeats: 0, over: false };
-        planner.take(&[])?;
-        while let Some(store) = store {
-            if !planner.extend(store)? {
-                break;
-            }
-        }
-        if let Some(store) = store {
-            planner.take_stock(store)?;
-        }
-        Ok(planner)
-    }
-
-    /// Looks whether all runs have come to their end: from then on there is nothing to be expected of the sweep.
-    pub fn take_stock(&mut self, store: &Store) -> Result<()> {
-        let ended = |run: &Prepared| {
-            let state = store.known(&run.key)?.map(|record| record.state);
-            Ok(matches!(state, Some(RunState::Completed | RunState::Pruned | RunState::Failed)))
-        };
-        let ended = self.runs.iter().map(ended).collect::<Result<Vec<bool>>>()?;
-        self.over = !self.more && !ended.contains(&false);
-        Ok(())
-    }
-
-    /// Writes to the lock what was found of sources that it did not pin yet.
-    pub fn save_lock(&mut self) -> Result<()> {
-        match self.bench.library().lock().map(|lock| lock.save()) {
-            Some(Err(e)) => Err(Unusable(e.into()).into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Adds the trials that follow from what is now stored; tells whether there are any.
-    pub fn extend(&mut self, store: &Store) -> Result<bool> {
-        let known = self.runs.len();
-        if self.more {
-            let scores = trial_scores(store, &self.runs)?;
-            self.take(&scores)?;
-        }
-        Ok(self.runs.len() > known)
-    }
-
-    fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
-        let expansion = self.args.expand(self.spec, scores)?;
-        // What another command makes again at this moment has no figure, and then less is known than was.
-        let Some((old, new)) = expansion.runs.split_at_checked(self.runs.len()) else { return Ok(()) };
-        anyhow::ensure!(
-            old.iter().zip(&self.runs).all(|(planned, run)| planned.config == run.config),
-            "results changed from which earlier trials of this search were proposed: run the same command again"
-        );
-        for (run, planned) in self.runs.iter_mut().zip(old) {
-            run.name.clone_from(&planned.name);
-        }
-        let all = expansion.runs.len();
-        self.runs.extend(prepare(&mut self.bench, self.spec, new, all, self.devices)?);
-        (self.more, self.undrawn, self.repeats) = (expansion.more, expansion.undrawn, expansion.repeats);
-        Ok(())
-    }
-
-    /// Trials that are known so far.
-    pub fn known_trials(&self) -> usize {
-        self.runs.iter().map(|run| run.trial + 1).max().unwrap_or(0)
-    }
-
-    /// How many trials there will be.
-    pub fn trials(&self) -> Trials {
-        let asked = match self.more {
-            true => self.spec.spec().sweep.trials.unwrap_or(0),
-            false => 0,
-        };
-        Trials { all: asked.max(self.known_trials() as u64), undrawn: self.undrawn, repeats: self.repeats }
-    }
-
-    /// Runs of trials that a search has yet to propose.
-    pub fn to_come(&self) -> usize {
-        let trials = self.trials().all as usize - self.known_trials();
-        trials * self.spec.spec().sweep.seeds.len().max(1)
-    }
-
-    /// What is odd about the sweep, and then the warnings of all runs, a line for each: with how many runs it is about, where those are
-    /// not all.
-    pub fn warning_lines(&self) -> Vec<String> {
-        let line = |warning: &Warning| format!("warning: {}", format::one_line(&warning.message));
-        let of_run = |warning: &Warning| {
-            let keys = |runs: &mut dyn Iterator<Item = &Prepared>| {
-                runs.map(|run| run.key.as_str()).collect::<HashSet<_>>().len()
-            };
-            let with = keys(&mut self.runs.iter().filter(|run| run.warnings.contains(warning)));
-            match (with, keys(&mut self.runs.iter())) {
-                (with, all) if with == all => line(warning),
-                (with, all) => format!("{} ({with} of {all} runs)", line(warning)),
-            }
-        };
-        let sweep = self.sweep_warnings();
-        sweep.iter().map(line).chain(warnings(&self.runs).into_iter().map(of_run)).collect()
-    }
-
-    /// What is odd about the spec as a whole: what has no effect, and its sweep.
-    pub fn sweep_warnings(&self) -> Vec<Warning> {
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for run in &self.runs {
-            let rows = run.splits.train.len() as u64;
-            runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
-        }
-        let sweep = of_sweep(&self.spec.spec().sweep, &runs, self.trials());
-        let all = self.spec.warnings().iter().cloned().chain(sweep);
-        all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
-    }
-}
-
-/// Makes runs ready, which are some of `all`.
-fn prepare(
-    bench: &mut Workbench,
-    spec: &LoadedSpec,
-    planned: &[PlannedRun],
-    all: usize,
-    devices: &[DeviceChoice],
-) -> Result<Vec<Prepared>> {
-    let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
-    let mut prepared = Vec::new();
-    for run in planned {
-        for e in devices.iter().filter_map(|device| check_engine(&run.config, *device).err()) {
-            note(&mut problems, e.to_string(), &run.name);
-        }
-        match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
-            Ok(ready) => {
-                for e in devices
-                    .iter()
-                    .filter_map(|device| device.supports(run.config.train.engine, ready.requirements()).err())
-                {
-                    note(&mut problems, e.to_string(), &run.name);
-                }
-                prepared.push(ready);
-            }
-            Err(e) => note(&mut problems, with_line(spec, run, &e), &run.name),
-        }
-    }
-    if problems.is_empty() {
-        return Ok(prepared);
-    }
-    let shared = |names: &[&str]| match names.len() == all {
-        true => String::new(),
-        false => format!(" (runs: {})", names.join("; ")),
-    };
-    let text: Vec<String> = problems.iter().map(|(message, names)| format!("{message}{}", shared(names))).collect();
-    Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
-}
-
-/// What is wrong with a run. A source that cannot be had is named with the line that sets it.
-fn with_line(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
-    let ExecuteError::Source { key, .. } = e else { return e.to_string() };
-    let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
-    match spec.written_at(key, swept) {
-        Some(place) => format!("{place}: {key}: {e}"),
-        None => format!("{key}: {e}"),
-    }
-}
-
-/// Keeps a message once, with the runs that have it.
-fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'a str) {
-    match problems.iter_mut().find(|(m, _)| *m == message) {
-        Some((_, names)) => names.push(run),
-        None => problems.push((message, vec![run])),
-    }
-}
-
-/// The warnings of all runs, each once, in the order of the runs.
-pub fn warnings<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a Warning> {
-    let mut seen = HashSet::new();
-    runs.into_iter().flat_map(|run| &run.warnings).filter(|warning| seen.insert(*warning)).collect()
-}
-
-/// What becomes of the tensors of all runs' weights files, each sentence once.
-pub fn notes<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a str> {
-    let mut seen = HashSet::new();
-    runs.into_iter().flat_map(|run| &run.notes).map(String::as_str).filter(|note| seen.insert(*note)).collect()
 }
 
 /// Whether there is a database to look into, or something else in its path that opening it complains of.

@@ -61,7 +61,7 @@ pub fn conclude(
         _ if measured => {
             out.line("")?;
             // The names come from the whole plan; what was not begun is counted above.
-            let mut board = report::leaderboard_of(store, &experiment.name, &runs)?;
+            let mut board = report::leaderboard_of(store, experiment, &runs)?;
             board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
             leaderboard::print(&board, Some(LEADERS), out)?;
             out.line("")?;

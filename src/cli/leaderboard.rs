@@ -35,7 +35,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     let split = word(&board.split);
     // Where the test split chooses, its accuracy is the figure itself.
     let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
-    let seeds = shown.iter().any(|trial| trial.runs.len() > 1);
+    let seeds = shown.iter().any(|trial| trial.planned() > 1);
     let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
     let whole: Vec<String> = all.iter().map(|name| name.to_string()).collect();
     let details = [Detail::Full, Detail::Short].into_iter();
@@ -89,7 +89,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     for note in footnotes(shown, board.metric, tested && intervals, intervals) {
         out.wrapped(&note)?;
     }
-    Ok(())
+    board.missing.iter().try_for_each(|note| out.wrapped(note))
 }
 
 /// Whether so much has room on a terminal of `width` columns, with no word of a name cut.
@@ -144,8 +144,8 @@ fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> 
 /// Seeds that the figure is the mean of, where only some are completed: `2 of 3`.
 fn of_seeds(trial: &Trial) -> String {
     match trial.completed {
-        n if n > 0 && n < trial.runs.len() => format!("{n} of {}", trial.runs.len()),
-        _ => trial.runs.len().to_string(),
+        n if n > 0 && n < trial.planned() => format!("{n} of {}", trial.planned()),
+        _ => trial.planned().to_string(),
     }
 }
 
@@ -167,7 +167,7 @@ pub fn cell(figure: Option<Mean>, metric: Metric, intervals: bool) -> String {
 /// its model does nothing.
 fn state(trial: &Trial, detail: Detail) -> String {
     let state = word(&trial.state);
-    let text = match (trial.runs.len(), trial.state, trial.step) {
+    let text = match (trial.planned(), trial.state, trial.step) {
         _ if detail != Detail::Full => state,
         (_, RunState::Pruned, Some((_, total))) => format!("{state} at step {} of {total}", trial.steps),
         (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),

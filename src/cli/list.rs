@@ -13,8 +13,8 @@ use taper::{
     event::Split,
     format,
     metrics::{Metric, Score},
-    report::{Leaderboard, kept_at, leaderboard},
-    store::{EvalRecord, RunRecord, RunState, Store},
+    report::{Leaderboard, Missing, kept_at, leaderboard},
+    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::Kind,
 };
 
@@ -166,6 +166,8 @@ impl List {
             if !listed.planned.is_empty() {
                 rows(&listed.planned, out)?;
             }
+            let missing = listed.missing.note().filter(|_| self.state.is_empty());
+            missing.iter().try_for_each(|note| out.wrapped(note))?;
             if !listed.earlier.is_empty() {
                 out.wrapped(&format!(
                     "not in the plan of the last `taper run`: {}",
@@ -202,6 +204,8 @@ struct Listed {
     earlier: Vec<RunRecord>,
     /// Runs of the plan that are stored, whatever is shown of them.
     stored: usize,
+    /// Those of the plan that have no record.
+    missing: Missing,
 }
 
 impl Listed {
@@ -221,32 +225,39 @@ struct InPlan<'a> {
 
 /// The runs of one experiment, under the names that its plan gives them.
 fn named(store: &Store, name: &str) -> Result<Listed> {
-    let planned = store.runs_of(name)?;
+    let (plan, planned) = (store.experiment(name)?, store.runs_of(name)?);
+    let missing = Missing::of(&plan, planned.iter().map(|run| run.key.as_str()));
     let keys: HashSet<&str> = planned.iter().map(|run| run.key.as_str()).collect();
     let mut earlier = store.runs_ever_of(name)?;
     earlier.retain(|run| !keys.contains(run.key.as_str()));
     let stored = planned.len();
-    Ok(Listed { name: name.into(), planned, earlier, stored })
+    Ok(Listed { name: name.into(), planned, earlier, stored, missing })
 }
 
 /// All runs, by the experiment that planned them first.
 fn all(store: &Store) -> Result<Vec<Listed>> {
     let present = store.experiments()?;
-    let plan = |name: &str| {
-        let experiment = present.iter().find(|e| e.name == name);
-        experiment.map(|e| e.runs.iter().map(|(key, _)| key.as_str()).collect::<HashSet<&str>>())
-    };
-    let mut plans: HashMap<String, (usize, Option<HashSet<&str>>)> = HashMap::new();
+    let plan = |name: &str| present.iter().find(|e| e.name == name);
+    let keys = |e: &ExperimentRecord| e.runs.iter().map(|(key, _)| key.clone()).collect::<HashSet<String>>();
+    let mut plans: HashMap<String, (usize, Option<HashSet<String>>)> = HashMap::new();
     let mut listed: Vec<Listed> = Vec::new();
-    for run in store.runs()? {
+    let runs = store.runs()?;
+    for run in &runs {
         let (place, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
-            let name = run.experiment.clone();
-            listed.push(Listed { name, planned: Vec::new(), earlier: Vec::new(), stored: 0 });
-            (listed.len() - 1, plan(&run.experiment))
+            let (name, plan) = (run.experiment.clone(), plan(&run.experiment));
+            let missing = plan.map(|e| Missing::of(e, runs.iter().map(|run| run.key.as_str())));
+            listed.push(Listed {
+                name,
+                planned: Vec::new(),
+                earlier: Vec::new(),
+                stored: 0,
+                missing: missing.unwrap_or_default(),
+            });
+            (listed.len() - 1, plan.map(keys))
         });
         let in_plan = keys.as_ref().is_none_or(|keys| keys.contains(run.key.as_str()));
         let listed = &mut listed[*place];
-        if in_plan { listed.planned.push(run) } else { listed.earlier.push(run) }
+        if in_plan { listed.planned.push(run.clone()) } else { listed.earlier.push(run.clone()) }
     }
     listed.iter_mut().for_each(|own| own.stored = own.planned.len());
     Ok(listed)
@@ -292,7 +303,7 @@ impl Seen {
         }
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
-        let board = Leaderboard::new(&listed.name, &runs);
+        let board = Leaderboard::new(&listed.name, &runs, &listed.missing);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.figure?;
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };

@@ -12,7 +12,7 @@ use taper::{
     spec::{Search, Sweep},
 };
 
-use super::common::Planner;
+use super::planner::Planner;
 
 /// A sweep's way, in numbers.
 pub struct Method<'a> {

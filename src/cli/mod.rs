@@ -22,6 +22,7 @@ mod method;
 mod order;
 mod output;
 mod plan;
+mod planner;
 mod predict;
 mod reader;
 mod report;

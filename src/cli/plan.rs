@@ -18,11 +18,12 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
-    common::{Planner, SpecArgs},
+    common::SpecArgs,
     costs::{self, Costs},
     method::Method,
     order,
     output::Output,
+    planner::{Planner, notes},
     standing::{LeftOver, Standing, Stored},
 };
 
@@ -205,7 +206,7 @@ fn print(
     for warning in planner.warning_lines() {
         out.wrapped(&warning)?;
     }
-    for note in common::notes(lines.iter().map(|line| line.run)) {
+    for note in notes(lines.iter().map(|line| line.run)) {
         out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;

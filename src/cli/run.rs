@@ -19,10 +19,11 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
-    common::{Planner, SpecArgs},
+    common::SpecArgs,
     conclude::conclude,
     costs::{self, Costs},
     output::{self, Output},
+    planner::Planner,
     reader::Reader,
 };
 
@@ -149,6 +150,7 @@ impl Run {
         let mut told = HashSet::new();
         let result = loop {
             planner.save_lock()?;
+            planner.record_proposals(&mut store)?;
             let experiment = self.register(&mut store, &spec, &planner)?;
             let runs = planned(&store, &planner.runs, &runner.prune, global, &mut told)?;
             let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
@@ -230,6 +232,7 @@ impl Run {
             report: serde_json::to_value(&spec.spec().report)?,
             warnings: planner.sweep_warnings(),
             runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
+            trials: runs.iter().map(|run| run.trial).collect(),
         };
         store.save_experiment(&experiment)?;
         Ok(experiment)

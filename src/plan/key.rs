@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Keep, Metric, RunConfig, Scratch, Source};
+use crate::spec::Spec;
 
 /// Digests of the files that a run reads. They stand in the key for the places where the files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +65,15 @@ pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_l
     key.insert("model".into(), digests.model.clone().into());
     key.insert("numerics".into(), numerics.into());
     hex(&fingerprint(&Value::Object(key)))
+}
+
+/// The identity of a search that learns: what decides which points it proposes, beside the scores. `runs` are the keys of its trials
+/// that are drawn at random, in order. A search that is given more trials, or another budget, is the same one.
+pub fn search_key(spec: &Spec, runs: &[&str]) -> String {
+    let mut sweep = serde_json::to_value(&spec.sweep).unwrap_or_default();
+    ["trials", "max_runs", "max_hours"].iter().for_each(|key| remove_key(&mut sweep, key));
+    let metric = spec.checkpoint.metric;
+    hex(&fingerprint(&serde_json::json!({ "sweep": sweep, "metric": metric, "runs": runs })))
 }
 
 /// The config without what changes no result.

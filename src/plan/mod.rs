@@ -27,11 +27,12 @@ pub use budget::Budget;
 pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
-pub use expand::{Expansion, MAX_POINTS, expand};
-pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key};
+pub use expand::{Expansion, MAX_POINTS, Past, expand};
+pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key, search_key};
 pub use planned::PlannedRun;
 pub use prune::Prune;
 pub use resolve::resolve;
+pub use search::Proposal;
 pub use shards::shards;
 
 pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};

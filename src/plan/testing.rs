@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Expansion, PlanError};
+use super::{Expansion, Past, PlanError, Proposal};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
@@ -105,7 +105,13 @@ pub fn swept(sweep: &Value) -> Spec {
 
 /// What a sweep comes to when its trials have these accuracies, or its first error.
 pub fn expand(sweep: &Value, accuracies: &[Option<f64>]) -> Result<Expansion, PlanError> {
+    expand_again(sweep, accuracies, &[])
+}
+
+/// The same where these points were proposed before.
+pub fn expand_again(sweep: &Value, accuracies: &[Option<f64>], proposed: &[Proposal]) -> Result<Expansion, PlanError> {
     let spec = swept(sweep);
     let scores: Vec<_> = accuracies.iter().map(|value| value.map(|value| Metric::Accuracy.score(value))).collect();
-    super::expand(&spec, |point| at(&spec, point), &scores).map_err(|mut errors| errors.remove(0))
+    let past = Past { scores: &scores, proposed };
+    super::expand(&spec, |point| at(&spec, point), past).map_err(|mut errors| errors.remove(0))
 }

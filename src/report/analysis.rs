@@ -4,6 +4,7 @@
 use super::{
     input::{ReportInput, RunInput},
     leaderboard::{Mean, mean, ranked},
+    missing::Missing,
     trials::Judge,
 };
 use crate::{
@@ -26,6 +27,8 @@ pub struct Analysis {
     pub order: Vec<usize>,
     /// The best configuration against the next.
     pub comparison: Option<Comparison>,
+    /// Planned runs that have no record.
+    pub missing: Missing,
 }
 
 /// A configuration: runs that are the same but for `train.seed`.
@@ -34,6 +37,8 @@ pub struct Group {
     pub name: String,
     /// The runs, in the plan's order.
     pub runs: Vec<usize>,
+    /// How many there are to be: those without a record too.
+    pub planned: usize,
     /// Those of them with a result, best first.
     pub finished: Vec<usize>,
     /// What ranks it.
@@ -71,7 +76,8 @@ impl Analysis {
     pub fn new(input: &ReportInput) -> Self {
         let runs = &input.runs;
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
-        let (judge, trials) = ranked(&records);
+        let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
+        let (judge, trials) = ranked(&records, &missing);
         let score = |run: &RunInput| judge.judged(&[judge.measured(&run.run, &run.evals)?]);
         let scores: Vec<Option<Judged>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
         let best_first = |mut some: Vec<usize>| {
@@ -86,6 +92,7 @@ impl Analysis {
                 .filter_map(|&i| runs[i].run.final_metrics.as_ref())
                 .collect();
             Group {
+                planned: trial.planned(),
                 name: trial.name,
                 finished: best_first(members.clone()),
                 runs: members,
@@ -103,7 +110,7 @@ impl Analysis {
         by_plan.sort_by_key(|(_, group)| group.runs.first().copied());
         let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
         let ranked = best_first((0..runs.len()).collect());
-        let mut analysis = Self { judge, ranked, scores, groups, order, comparison: None };
+        let mut analysis = Self { judge, ranked, scores, groups, order, comparison: None, missing };
         analysis.comparison = analysis.compare(runs);
         analysis
     }
@@ -130,7 +137,7 @@ impl Analysis {
 
     /// Whether any configuration was planned with more than one seed.
     pub fn has_seeds(&self) -> bool {
-        self.groups.iter().any(|g| g.runs.len() > 1)
+        self.groups.iter().any(|g| g.planned > 1)
     }
 
     /// Whether the rows that chose the best run are those it is measured on, among several.

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
-use super::trials::{Judge, common_name, grouped, trial};
+use super::{
+    missing::Missing,
+    trials::{Judge, common_name, grouped, trial},
+};
 use crate::{
     event::Split,
     format::names::distinct,
     metrics::{Metric, Metrics, Unit, better_first},
     stats::{Interval, Sample, wilson, wilson_of_share},
-    store::{EvalRecord, RunRecord, RunState, Store, StoreError},
+    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
 };
 
@@ -23,6 +26,8 @@ pub struct Leaderboard {
     pub metric: Metric,
     /// Complete trials in their order; then what is not complete, what was pruned, what failed.
     pub trials: Vec<Trial>,
+    /// What to say of planned runs that have no record, where there are some.
+    pub missing: Option<String>,
 }
 
 /// Runs that differ in nothing but their seed.
@@ -34,7 +39,9 @@ pub struct Trial {
     pub name: String,
     /// Keys of its runs, in the plan's order.
     pub runs: Vec<String>,
-    /// How many of them are complete.
+    /// Runs of it that are planned and have no record: they were removed.
+    pub missing: usize,
+    /// How many of its runs are complete.
     pub completed: usize,
     /// Completed, or what keeps it from being that.
     pub state: RunState,
@@ -55,6 +62,11 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// How many runs it is to have: its seeds.
+    pub fn planned(&self) -> usize {
+        self.runs.len() + self.missing
+    }
+
     /// Whether its figure may still change: none of its runs is completed, and training goes on with the next command.
     pub fn is_under_way(&self) -> bool {
         self.completed == 0 && self.state != RunState::Pruned
@@ -144,21 +156,26 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Ve
 /// # Errors
 /// An experiment that is not there; a database that cannot be read.
 pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, StoreError> {
-    leaderboard_of(store, experiment, &store.runs_of(experiment)?)
+    leaderboard_of(store, &store.experiment(experiment)?, &store.runs_of(experiment)?)
 }
 
 /// The leaderboard of these runs of an experiment, given in the plan's order.
 ///
 /// # Errors
 /// A database that cannot be read.
-pub fn leaderboard_of(store: &Store, experiment: &str, runs: &[RunRecord]) -> Result<Leaderboard, StoreError> {
+pub fn leaderboard_of(
+    store: &Store,
+    experiment: &ExperimentRecord,
+    runs: &[RunRecord],
+) -> Result<Leaderboard, StoreError> {
     let warned = store.warned(Kind::Result)?;
+    let missing = Missing::of(experiment, runs.iter().map(|run| run.key.as_str()));
     let mut measured = Vec::with_capacity(runs.len());
     for run in runs {
         measured.push((run, store.evals(&run.key)?));
     }
     let runs: Vec<(&RunRecord, &[EvalRecord])> = measured.iter().map(|(run, evals)| (*run, &evals[..])).collect();
-    let mut board = Leaderboard::new(experiment, &runs);
+    let mut board = Leaderboard::new(&experiment.name, &runs, &missing);
     for trial in &mut board.trials {
         trial.warned = trial.runs.iter().filter(|key| warned.contains(*key)).count();
     }
@@ -177,15 +194,16 @@ pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize
 
 impl Leaderboard {
     /// The leaderboard of these runs, given with their evaluations in the plan's order.
-    pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
-        let (judge, trials) = ranked(runs);
+    pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
+        let (judge, trials) = ranked(runs, missing);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
-        Self { experiment: experiment.into(), split: judge.split, metric: judge.metric, trials }
+        let (experiment, missing) = (experiment.into(), missing.note());
+        Self { experiment, split: judge.split, metric: judge.metric, trials, missing }
     }
 }
 
 /// The trials of these runs, best first, each with the positions of its runs; and who judged.
-pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<usize>, Trial)>) {
+pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> (Judge, Vec<(Vec<usize>, Trial)>) {
     let judge = Judge::of(runs);
     let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
     let several = groups.len() > 1;
@@ -199,7 +217,8 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
         let measured: Vec<&Metrics> = counted.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
         let judged = judge.judged(&measured);
-        let mut trial = one(&members, judge.metric, &measured, several);
+        let missing = missing.beside(members.iter().map(|(run, _)| run.key.as_str()));
+        let mut trial = one(&members, missing, judge.metric, &measured, several);
         let steps = counted.iter().filter_map(|(run, evals)| judge.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
@@ -221,7 +240,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])]) -> (Judge, Vec<(Vec<u
 /// What comes first: complete and measured, completed in some runs, in none, pruned, failed.
 fn place(trial: &Trial) -> usize {
     match trial.state {
-        RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.runs.len()) => 0,
+        RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.planned()) => 0,
         RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => {
             if trial.completed > 0 {
                 1
@@ -234,19 +253,28 @@ fn place(trial: &Trial) -> usize {
     }
 }
 
-fn one(members: &[(&RunRecord, &[EvalRecord])], metric: Metric, chosen: &[&Metrics], several: bool) -> Trial {
+fn one(
+    members: &[(&RunRecord, &[EvalRecord])],
+    missing: usize,
+    metric: Metric,
+    chosen: &[&Metrics],
+    several: bool,
+) -> Trial {
     let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
     let tested: Vec<&Metrics> = members
         .iter()
         .filter(|(run, _)| run.config.data.test > 0.0)
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
-    let state = RunState::of_several(members.iter().map(|(run, _)| run.state));
+    // Those without a record are still to come.
+    let to_come = std::iter::repeat_n(RunState::Pending, missing);
+    let state = RunState::of_several(members.iter().map(|(run, _)| run.state).chain(to_come));
     let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
     Trial {
         rank: None,
         name: common_name(&names, several),
         runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
+        missing,
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
         state,
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
@@ -320,7 +348,7 @@ mod tests {
             store.append(&key, &[Event::RunFinished(outcome.clone())]).unwrap();
             planned.push((key, name));
         }
-        let experiment = crate::store::ExperimentRecord {
+        let experiment = ExperimentRecord {
             name: "e".into(),
             description: String::new(),
             spec_path: "e.toml".into(),
@@ -329,6 +357,7 @@ mod tests {
             extends: Vec::new(),
             report: serde_json::json!({}),
             warnings: Vec::new(),
+            trials: trial_numbers(store.runs().unwrap().iter()),
             runs: planned,
         };
         store.save_experiment(&experiment).unwrap();

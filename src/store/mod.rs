@@ -16,6 +16,7 @@ mod fallback;
 mod lock;
 mod open;
 mod plans;
+mod proposals;
 mod read;
 mod records;
 mod remove;

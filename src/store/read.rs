@@ -79,8 +79,11 @@ impl Store {
         self.read(|tx| {
             let mut experiments = all(tx, "SELECT * FROM experiments ORDER BY id", [], experiment_record)?;
             for e in &mut experiments {
-                let runs = "SELECT run, name FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
-                e.runs = all(tx, runs, [&e.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let runs = "SELECT run, name, trial FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
+                let run = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get::<_, Option<Count>>(2)?));
+                let (runs, trials): (_, Vec<Option<Count>>) = all(tx, runs, [&e.name], run)?.into_iter().unzip();
+                let trials = trials.into_iter().map(|trial| Some(trial?.0 as usize));
+                (e.runs, e.trials) = (runs, trials.collect::<Option<_>>().unwrap_or_default());
             }
             Ok(experiments)
         })
@@ -440,6 +443,7 @@ fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
         report: row.get::<_, Json<_>>("report")?.0,
         warnings: row.get::<_, Json<_>>("warnings")?.0,
         runs: Vec::new(),
+        trials: Vec::new(),
     })
 }
 

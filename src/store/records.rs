@@ -243,8 +243,10 @@ pub struct ExperimentRecord {
     pub report: serde_json::Value,
     /// What was warned of the sweep; none in records of earlier versions.
     pub warnings: Vec<Warning>,
-    /// Key and name of each of its runs, in the plan's order.
+    /// Key and name of each of its runs, in the plan's order; of those too that were removed since.
     pub runs: Vec<(String, String)>,
+    /// The trial that each of these belongs to; none in plans of earlier versions.
+    pub trials: Vec<usize>,
 }
 
 /// A file that a spec extends.

@@ -3,26 +3,21 @@
 use super::{Store, StoreError};
 
 impl Store {
-    /// Removes runs with everything that was measured of them, in one transaction. They are taken out of the plans of all
-    /// experiments; the next `taper run` of one puts them in again. Unknown keys count as removed.
+    /// Removes runs with everything that was measured of them, in one transaction. They stay in the plans of experiments, whose views say
+    /// that they have no record; the next `taper run` of one trains them. Unknown keys count as removed.
     pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.write(|tx| {
-            // Plans have no index by run: they are gone through once for all keys, not once for each.
-            tx.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS removed (key TEXT PRIMARY KEY) WITHOUT ROWID; DELETE FROM removed",
-            )?;
-            let mut insert = tx.prepare("INSERT OR IGNORE INTO removed VALUES (?1)")?;
-            keys.iter().try_for_each(|key| insert.execute([key]).map(drop))?;
-            for table in ["experiment_runs WHERE run", "plans WHERE run", "runs WHERE key"] {
-                tx.execute(&format!("DELETE FROM {table} IN (SELECT key FROM removed)"), [])?;
-            }
-            tx.execute("DELETE FROM removed", []).map(drop)
+            let mut delete = tx.prepare("DELETE FROM runs WHERE key = ?1")?;
+            keys.iter().try_for_each(|key| delete.execute([key]).map(drop))
         })
     }
 
-    /// Removes an experiment's plan and text; its runs stay.
+    /// Removes an experiment's plan and text, and what its searches proposed; its runs stay.
     pub fn remove_experiment(&mut self, name: &str) -> Result<(), StoreError> {
-        self.write(|tx| tx.execute("DELETE FROM experiments WHERE name = ?1", [name]).map(drop))
+        self.write(|tx| {
+            tx.execute("DELETE FROM proposals WHERE experiment = ?1", [name])?;
+            tx.execute("DELETE FROM experiments WHERE name = ?1", [name]).map(drop)
+        })
     }
 }
 
@@ -48,6 +43,7 @@ mod tests {
             report: serde_json::Value::Null,
             warnings: Vec::new(),
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
+            trials: Vec::new(),
         }
     }
 
@@ -80,7 +76,8 @@ mod tests {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();
-        assert_eq!(plans, [1, 0]);
+        assert_eq!(plans, [2, 1], "what is planned is planned still");
+        assert_eq!(store.runs_of("e").unwrap().len(), 1);
         store.remove_experiment("e").unwrap();
         assert!(store.experiment("e").is_err() && store.run("b").is_ok() && store.experiment("f").is_ok());
     }

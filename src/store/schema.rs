@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/007.sql"),
     include_str!("migrations/008.sql"),
     include_str!("migrations/009.sql"),
+    include_str!("migrations/010.sql"),
 ];
 
 /// How many migrations a database has been through.
@@ -25,7 +26,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Every table that taper's database has.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 13] = [
     "evals",
     "experiment_runs",
     "experiments",
@@ -35,6 +36,7 @@ pub(super) const TABLES: [&str; 12] = [
     "plans",
     "predictions",
     "probes",
+    "proposals",
     "runs",
     "steps",
     "warnings",

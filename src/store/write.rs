@@ -58,10 +58,11 @@ impl Store {
             )?;
             tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
             let mut insert = tx.prepare(
-                "INSERT OR IGNORE INTO experiment_runs (experiment, position, run, name) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO experiment_runs (experiment, position, run, name, trial) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for (position, (key, name)) in experiment.runs.iter().enumerate() {
-                insert.execute(params![experiment.name, Count(position as u64), key, name])?;
+                let trial = experiment.trials.get(position).map(|trial| Count(*trial as u64));
+                insert.execute(params![experiment.name, Count(position as u64), key, name, trial])?;
             }
             Ok(())
         })

@@ -81,7 +81,7 @@ fn excluded_points_are_left_out_by_value_and_never_asked_for() {
         asked.push(point[0].1.clone());
         at(&spec, point)
     };
-    expand(&spec, ask, &[]).unwrap();
+    expand(&spec, ask, Past::default()).unwrap();
     assert_eq!(asked, [json!(2)]);
 }
 
@@ -130,7 +130,8 @@ fn a_sweep_too_large_is_refused_before_it_is_made() {
         ..spec()
     };
     let refused = |spec: &Spec| {
-        expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }, &[]).unwrap_err()[0].to_string()
+        expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }, Past::default()).unwrap_err()[0]
+            .to_string()
     };
     let message = refused(&spec(3));
     assert!(message.starts_with("sweep: 1,000,000 points are more than the 10,000 allowed; remove some"), "{message}");
@@ -219,7 +220,7 @@ fn a_thousand_points_are_made_at_once() {
         Ok(spec)
     };
     let start = std::time::Instant::now();
-    let runs = expand(&spec, set, &[]).unwrap().runs;
+    let runs = expand(&spec, set, Past::default()).unwrap().runs;
     assert_eq!((runs.len(), runs[1001].trial), (1002, 333));
     // Far above what it takes, far below what comparing every pair would.
     assert!(start.elapsed().as_secs_f64() < 0.5, "{:?}", start.elapsed());

@@ -17,7 +17,8 @@ mod tests;
 mod tpe;
 
 pub(super) use propose::propose;
-pub(super) use space::{Parts, Point, Space, said};
+pub use space::Proposal;
+pub(super) use space::{Point, Space, said};
 pub(super) use tpe::{Told, known, learns_from};
 
 /// Proposals looked at before a trial is given up.

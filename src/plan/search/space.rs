@@ -37,8 +37,8 @@ pub(super) enum Choices {
     Range(Range),
 }
 
-/// What a point has of each axis: the values of its keys; `None` where the axis does not count.
-pub(in crate::plan) type Parts = Vec<Option<Vec<Value>>>;
+/// A point that is proposed, by what it has of each axis: the values of its keys; `None` where the axis does not count.
+pub type Proposal = Vec<Option<Vec<Value>>>;
 
 impl Space {
     /// The axes of a sweep, then its zips.
@@ -114,7 +114,7 @@ impl Space {
 
     /// The grid's point with number `index`: its digits in the mixed radix of the axes' lengths, the last axis the lowest.
     /// `None` where an axis that does not count is beyond its first value: that point has been.
-    pub(in crate::plan) fn of_grid(&self, mut index: u64, base: &Value) -> Option<Parts> {
+    pub(in crate::plan) fn of_grid(&self, mut index: u64, base: &Value) -> Option<Proposal> {
         let mut digits = vec![0; self.axes.len()];
         for (axis, digit) in self.axes.iter().zip(&mut digits).rev() {
             *digit = (index % axis.len()) as usize;
@@ -129,22 +129,29 @@ impl Space {
     }
 
     /// The point at a place.
-    pub(in crate::plan) fn at(&self, place: &Place, base: &Value) -> Parts {
+    pub(in crate::plan) fn at(&self, place: &Place, base: &Value) -> Proposal {
         self.parts(base, |axis| match &self.axes[axis].over {
             Choices::Rows(rows) => rows[((place[axis] * rows.len() as f64) as usize).min(rows.len() - 1)].clone(),
             Choices::Range(range) => vec![range.number(place[axis])],
         })
     }
 
-    /// Parts as pairs of key and value.
-    pub(in crate::plan) fn point(&self, parts: &Parts) -> Point {
+    /// Whether these parts are such as the axes have.
+    pub(in crate::plan) fn takes(&self, parts: &Proposal) -> bool {
+        let fits =
+            |(axis, part): (&Axis, &Option<Vec<Value>>)| part.as_ref().is_none_or(|p| p.len() == axis.keys.len());
+        parts.len() == self.axes.len() && self.axes.iter().zip(parts).all(fits)
+    }
+
+    /// Proposal as pairs of key and value.
+    pub(in crate::plan) fn point(&self, parts: &Proposal) -> Point {
         let pairs = self.axes.iter().zip(parts).filter_map(|(axis, part)| Some((axis, part.as_ref()?)));
         pairs.flat_map(|(axis, part)| axis.keys.iter().cloned().zip(part.iter().cloned())).collect()
     }
 
     /// `choose` gives an axis its values; it is asked only for those that count. `base` is the spec as JSON.
-    fn parts(&self, base: &Value, choose: impl Fn(usize) -> Vec<Value>) -> Parts {
-        let mut parts: Parts = vec![None; self.axes.len()];
+    fn parts(&self, base: &Value, choose: impl Fn(usize) -> Vec<Value>) -> Proposal {
+        let mut parts: Proposal = vec![None; self.axes.len()];
         for &axis in &self.order {
             let value = |key: &str| match self.holder(key) {
                 Some((other, i)) if parts[other].is_some() => parts[other].as_ref().map(|part| &part[i]),

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Place, Space, sobol};
 use crate::plan::{
-    PlannedRun,
-    testing::{expand, swept},
+    Past, PlannedRun,
+    testing::{expand, expand_again, swept},
 };
 
 fn runs(sweep: &Value, figures: &[Option<f64>]) -> Vec<PlannedRun> {
@@ -225,6 +225,37 @@ fn tpe_proposes_by_batches_and_never_changes_what_it_proposed() {
 }
 
 #[test]
+fn what_was_proposed_is_proposed_again_whatever_the_scores_are_by_now() {
+    let sweep = with(&mixed("tpe"), json!({ "startup_trials": 4, "batch": 3, "trials": 10 }));
+    let figures = |trials: usize, of: fn(usize) -> f64| (0..trials).map(|t| Some(of(t))).collect::<Vec<_>>();
+    let mut first = expand(&sweep, &[]).unwrap();
+    while first.more {
+        first = expand_again(&sweep, &figures(first.runs.len() / 2, |t| (t as f64).sin()), &first.proposed).unwrap();
+    }
+    assert_eq!((first.runs.len(), first.proposed.len()), (20, 6));
+    // Other scores would lead it elsewhere; none at all, nowhere.
+    let other = figures(10, |t| (t as f64).cos());
+    assert_ne!(expand(&sweep, &other).unwrap().runs, first.runs);
+    for scores in [&other[..], &[], &[None; 10], &other[..5]] {
+        assert_eq!(expand_again(&sweep, scores, &first.proposed).unwrap(), first);
+    }
+    // Two more trials are proposed when all before them have scores, and those before stay.
+    let longer = with(&sweep, json!({ "trials": 12 }));
+    let waits = expand_again(&longer, &other[..9], &first.proposed).unwrap();
+    assert_eq!((&waits.runs[..], waits.more), (&first.runs[..], true));
+    let more = expand_again(&longer, &other, &first.proposed).unwrap();
+    assert_eq!((more.runs.len(), &more.runs[..20], &more.proposed[..6]), (24, &first.runs[..], &first.proposed[..]));
+    // What the axes do not have is proposed anew.
+    let foreign = vec![vec![Some(Vec::new())]; 6];
+    assert_eq!(expand_again(&sweep, &other, &foreign).unwrap().runs, expand(&sweep, &other).unwrap().runs);
+    let shorter = with(&sweep, json!({ "trials": 6 }));
+    assert_eq!(expand_again(&shorter, &[], &first.proposed).unwrap().runs, first.runs[..12]);
+    // Other searches propose nothing from results.
+    let random = with(&sweep, json!({ "search": "random" }));
+    assert_eq!(expand_again(&random, &[], &first.proposed).unwrap(), expand(&random, &[]).unwrap());
+}
+
+#[test]
 fn tpe_learns_from_figures_and_takes_failed_runs_for_the_worst() {
     let axes = json!({ "train.lr": { "log": [1e-6, 1e-2] }, "train.scheduler": ["constant", "linear", "cosine"] });
     let sweep = json!({ "axes": axes, "search": "tpe", "trials": 60, "startup_trials": 20, "batch": 40 });
@@ -294,6 +325,6 @@ fn what_later_trials_may_contradict_is_said_before_the_first_runs() {
             false => crate::plan::testing::at(&spec, point),
         }
     };
-    assert!(!crate::plan::expand(&spec, at, &[]).unwrap_err().is_empty());
+    assert!(!crate::plan::expand(&spec, at, Past::default()).unwrap_err().is_empty());
     assert_eq!(asked, 100);
 }

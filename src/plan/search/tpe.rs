@@ -8,7 +8,7 @@ use tpe::{TpeOptimizerBuilder, categorical_range, histogram_estimator, parzen_es
 
 use super::{
     Place, Space, random,
-    space::{Axis, Choices, Parts},
+    space::{Axis, Choices, Proposal},
 };
 use crate::{
     metrics::Score,
@@ -36,7 +36,7 @@ pub(in crate::plan) struct Told {
 }
 
 impl Told {
-    pub(in crate::plan) fn new(space: &Space, parts: &Parts, score: Score) -> Self {
+    pub(in crate::plan) fn new(space: &Space, parts: &Proposal, score: Score) -> Self {
         let places = space.axes().zip(parts).map(|(axis, part)| Some(axis.place(part.as_ref()?))).collect();
         Self { places, score: score.or_worst() }
     }

@@ -45,7 +45,7 @@ impl View {
             title: settings.title.clone().unwrap_or_else(|| experiment.name.clone()),
             description: experiment.description.clone(),
             experiment: experiment.name.clone(),
-            states: states(&input.runs),
+            states: states(&input.runs, analysis.missing.all),
             finished: last_finish(&input.runs),
             headline: best.and_then(|run| headline(run, analysis, input.runs.len() > 1)),
             caveats: caveats(input, analysis),
@@ -108,13 +108,16 @@ fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
     analysis.judge.metric == Metric::Accuracy && run.is_some_and(|run| run.measured_on() == analysis.judge.split)
 }
 
-fn states(runs: &[RunInput]) -> String {
+fn states(runs: &[RunInput], missing: usize) -> String {
     // An experiment is stored with its runs: where there are none, they were removed.
     if runs.is_empty() {
         return "no runs: they were removed".into();
     }
     let counts = RunState::counted(runs.iter().map(|r| r.run.state));
-    format!("{}: {counts}", format::plural(runs.len(), "run"))
+    match missing {
+        0 => format!("{}: {counts}", format::plural(runs.len(), "run")),
+        n => format!("{} of {}: {counts}; {n} without a record", runs.len(), format::plural(runs.len() + n, "run")),
+    }
 }
 
 fn last_finish(runs: &[RunInput]) -> Option<String> {
@@ -179,11 +182,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             format::plural(pruned, "run")
         ));
     }
-    let missing = input.runs.len() - n - pruned;
-    if missing > 0 && n > 0 {
-        let have = if missing == 1 { "has" } else { "have" };
-        out.push(format!("{} {have} no result; the table says why.", format::plural(missing, "run")));
+    let unmeasured = input.runs.len() - n - pruned;
+    if unmeasured > 0 && n > 0 {
+        let have = if unmeasured == 1 { "has" } else { "have" };
+        out.push(format!("{} {have} no result; the table says why.", format::plural(unmeasured, "run")));
     }
+    out.extend(analysis.missing.note().map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
         out.push("A run was still under way when this report was made.".into());
     }
@@ -276,7 +280,7 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
         SeedRow {
             name: group.name.clone(),
             best: best == Some(index),
-            n: format!("{} of {}", group.finished.len(), group.runs.len()),
+            n: format!("{} of {}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
                     format!("{} not final", analysis.judge.metric.text(mean.mean))

@@ -38,6 +38,7 @@ fn losses(store: &Store) -> Vec<(u64, f64)> {
 
 fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
     ExperimentRecord {
+        trials: Vec::new(),
         name: name.into(),
         description: "a sweep".into(),
         spec_path: "experiments/a.toml".into(),

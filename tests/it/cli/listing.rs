@@ -99,7 +99,7 @@ fn what_was_removed_is_told_in_lists_plans_and_reports() {
     assert!(place.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
     place.ok(&["report", "small"]);
     let page = |name: &str| fs::read_to_string(report.join(name)).expect("the report");
-    assert!(page("report.md").contains("2 runs: 2 completed"));
+    assert!(page("report.md").contains("2 of 4 runs: 2 completed; 2 without a record"));
     place.ok(&["rm", &keys[2], &keys[3], "--yes"]);
     place.ok(&["report", "small"]);
     assert!(page("report.md").contains("no runs: they were removed") && !page("report.html").contains("no runs yet"));
@@ -234,6 +234,48 @@ fn a_trial_with_some_seeds_done_says_how_many_its_mean_is_of() {
     assert!(!said.contains("not final"), "{said}");
     let json = place.json(&["list", "small", "--leaderboard"]);
     assert_eq!((&json[0]["completed"], &json[0]["figure"]["n"]), (&2.into(), &2.into()), "{json}");
+}
+
+#[test]
+fn a_planned_run_that_was_removed_is_missed_in_every_view() {
+    let place = place("[sweep]\nseeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-4]\n");
+    place.ok(&["run", "small.toml", "--quiet"]);
+    let keys = |lr: &str| -> Vec<String> {
+        let runs = place.json(&["list", "small"]);
+        let runs = runs.as_array().expect("runs").iter();
+        let of_lr = runs.filter(|run| run["name"].as_str().is_some_and(|name| name.contains(lr)));
+        of_lr.map(|run| run["key"].as_str().expect("a key").to_string()).collect()
+    };
+    let report = || {
+        place.ok(&["report", "small"]);
+        fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report")
+    };
+    let views = || {
+        let lists = [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]];
+        lists.map(|arguments| place.ok(arguments)).into_iter().chain([report()]).collect::<Vec<_>>()
+    };
+    let removed = &keys("lr=1e-3")[2];
+    place.ok(&["rm", removed, "--yes"]);
+    for said in views() {
+        let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it";
+        assert!(said.contains(note), "{said}");
+    }
+    let [.., board, report] = &views()[..] else { panic!("two views at least") };
+    assert!(board.contains("2 of 3") && board.contains("pending, 2 of 3 done"), "{board}");
+    assert!(report.contains("5 of 6 runs: 5 completed; 1 without a record"), "{report}");
+    assert_eq!((report.matches("| 2 of 3 |").count(), report.matches("| 3 of 3 |").count()), (1, 1), "{report}");
+    let trials = place.json(&["list", "small", "--leaderboard"]);
+    let counts =
+        |i: usize| (trials[i]["rank"].as_u64(), trials[i]["completed"].as_u64(), trials[i]["missing"].as_u64());
+    assert_eq!((counts(0), counts(1)), ((Some(1), Some(3), Some(0)), (None, Some(2), Some(1))), "{trials}");
+    // A trial of which nothing is left is not told from the names of others.
+    keys("lr=1e-4").iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
+    let note = "4 planned runs have no record, for they were removed: `taper run SPEC` trains them";
+    assert!(views().iter().all(|said| said.contains(note)));
+    // The same command trains what is missing and nothing else.
+    let said = place.ok(&["run", "small.toml"]);
+    assert!(said.contains("small: 4 completed, 2 completed before"), "{said}");
+    assert!(views().iter().all(|said| !said.contains("no record")));
 }
 
 #[test]

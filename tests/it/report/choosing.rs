@@ -3,7 +3,7 @@
 use taper::{
     event::{Split, When},
     plan::Metric,
-    report::{Leaderboard, ReportInput},
+    report::{Leaderboard, Missing, ReportInput},
     store::{EvalRecord, RunRecord},
 };
 
@@ -41,7 +41,7 @@ fn best(input: &ReportInput) -> (String, String, String) {
     let mistakes =
         csv::Reader::from_reader(&files["mistakes.csv"][..]).records().next().unwrap().unwrap()[0].to_string();
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
-    let board = Leaderboard::new("e", &records);
+    let board = Leaderboard::new("e", &records, &Missing::default());
     let md = text(&files, "report.md");
     assert!(md.contains(&format!("Best run {}: ", &chosen[0][name])), "{md}");
     (chosen[0][name].to_string(), mistakes, board.trials[0].name.clone())
@@ -98,7 +98,7 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     // 0.7 and 0.8 are too; the notes say what the intervals are, and they are the leaderboard's.
     assert!(md.contains("(…) of accuracy for two seeds: the lower and the higher value") && !md.contains('±'), "{md}");
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
-    for trial in Leaderboard::new("e", &records).trials {
+    for trial in Leaderboard::new("e", &records, &Missing::default()).trials {
         for (mean, metric) in [(trial.figure, Metric::Accuracy), (trial.test_accuracy, Metric::Accuracy)] {
             assert!(md.contains(&mean.unwrap().text(metric)), "{mean:?}: {md}");
         }
@@ -135,7 +135,7 @@ fn split_seeds_are_not_pooled() {
 fn intervals_of_shares_are_cut_in_the_leaderboard_too() {
     let input = runs(&[(1e-5, 1, (0.99, 0.3), (0.98, 0.5)), (1e-5, 2, (0.90, 0.3), (0.6, 0.5))]);
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
-    let board = serde_json::to_value(Leaderboard::new("e", &records)).unwrap();
+    let board = serde_json::to_value(Leaderboard::new("e", &records, &Missing::default())).unwrap();
     for figure in ["figure", "test_accuracy"] {
         let mean = &board["trials"][0][figure];
         let (low, high) = (mean["low"].as_f64().unwrap(), mean["high"].as_f64().unwrap());

@@ -142,6 +142,44 @@ fn tpe_proposes_from_results_and_the_same_after_an_interruption() {
 }
 
 #[test]
+fn a_finished_search_is_not_searched_anew_when_its_runs_were_trained_further() {
+    let place = place(
+        "search = \"tpe\"\ntrials = 8\nbatch = 2\nstartup_trials = 4\nprune = \"asha\"\nreduction_factor = 2\n[sweep.axes]\n\
+         train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
+    );
+    place.finish("runs", &[]);
+    // Their configs are those of the spec that had them last.
+    let facts = || -> Vec<_> {
+        let runs = store(&place, "runs").runs().expect("runs");
+        runs.into_iter().map(|run| (run.key, run.name, run.state, run.steps, run.message, run.finished_at)).collect()
+    };
+    let before = facts();
+    let pruned = before.iter().filter(|run| run.2 == RunState::Pruned).count();
+    assert!(before.len() == 8 && pruned > 0, "{pruned} of {}", before.len());
+    // Another spec trains what was pruned of the first trials to its end: their scores are others now.
+    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    let other = spec.replace("\"torture\"", "\"other\"").replace("prune = \"asha\"\nreduction_factor = 2\n", "");
+    fs::write(place.path("other.toml"), other.replace("trials = 8", "trials = 4")).expect("a spec");
+    let output = place.taper(&["run", "other.toml", "--runs", "runs", "--quiet"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let trained = facts();
+    assert!(trained.len() == 8 && trained != before, "the same runs");
+
+    let planned = plan(&place, "runs");
+    assert!(standings(&planned).iter().all(|word| ["completed", "pruned"].contains(word)), "{planned}");
+    assert_eq!((&planned["sweep"]["more"], planned["runs"].as_array().map(Vec::len)), (&false.into(), Some(8)));
+    place.finish("runs", &[]);
+    assert_eq!(facts(), trained, "nothing is done");
+    // More trials are proposed from what is known by now, and the others stay.
+    place.finish("runs", &["--set", "sweep.trials=10"]);
+    let more = facts();
+    assert!(more.len() == 10 && more[..8] == trained[..], "{} runs", more.len());
+    // Who removes the experiment begins anew.
+    assert!(place.taper(&["rm", "--experiment", "torture", "--yes", "--runs", "runs"]).status.success());
+    assert_eq!(plan(&place, "runs")["sweep"]["more"], true);
+}
+
+#[test]
 fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
     let axes = "seeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3, 3e-3, 1e-2]\n";
     let place = place(axes);

@@ -101,8 +101,11 @@ fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
             ))
             .expect("a column of version 7");
         }
-        db.execute_batch("DROP TABLE metrics; ALTER TABLE runs DROP COLUMN waits_at; PRAGMA user_version = 7")
-            .expect("an older schema");
+        db.execute_batch(
+            "DROP TABLE metrics; DROP TABLE proposals; ALTER TABLE runs DROP COLUMN waits_at;
+             ALTER TABLE experiment_runs DROP COLUMN trial; PRAGMA user_version = 7",
+        )
+        .expect("an older schema");
         version
     };
     let Some(_mount) = read_only(&place) else { return };

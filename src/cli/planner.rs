@@ -1,0 +1,261 @@
+//! The runs of a spec, made ready: trial by trial, as a search proposes them.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use taper::{
+    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_engine, trial_scores},
+    format,
+    metrics::Score,
+    plan::{
+        self, Expansion, Past, PlannedRun, Proposal,
+        sanity::{SweptRun, Trials, of_sweep},
+    },
+    spec::LoadedSpec,
+    store::{RunState, Store},
+    warning::{Kind, Warning},
+};
+
+use super::{Unusable, common::SpecArgs};
+
+/// The runs of a spec, made ready.
+pub struct Planner<'a> {
+    /// The file and what is laid over it.
+    pub args: &'a SpecArgs,
+    /// What it says.
+    pub spec: &'a LoadedSpec,
+    devices: &'a [DeviceChoice],
+    bench: Workbench,
+    /// Those known so far, trial by trial.
+    pub runs: Vec<Prepared>,
+    /// Whether trials follow when those known have their results: a search that learns proposes in batches.
+    pub more: bool,
+    /// Trials that were asked for and that the axes do not have.
+    undrawn: u64,
+    /// Points that came out as the run of another point.
+    repeats: u64,
+    /// Whether every run has come to its end, and none will follow.
+    over: bool,
+    /// The identity of the search, where it learns from results, and what it has proposed from them.
+    search: Option<String>,
+    proposed: Vec<Proposal>,
+}
+
+impl<'a> Planner<'a> {
+    /// The runs that are known from the spec and from what the store holds, where there is one. Reads data and models and
+    /// checks everything that can be checked; all problems at once. The runs are to be made on `devices`.
+    pub fn new(
+        args: &'a SpecArgs,
+        spec: &'a LoadedSpec,
+        devices: &'a [DeviceChoice],
+        store: Option<&Store>,
+        bench: Workbench,
+    ) -> Result<Self> {
+        let mut planner = Self {
+            args,
+            spec,
+            devices,
+            bench,
+            runs: Vec::new(),
+            more: true,
+            undrawn: 0,
+            repeats: 0,
+            over: false,
+            search: None,
+            proposed: Vec::new(),
+        };
+        planner.take(&[])?;
+        if planner.more {
+            let keys: Vec<&str> = planner.runs.iter().map(|run| run.key.as_str()).collect();
+            let search = plan::search_key(spec.spec(), &keys);
+            if let Some(store) = store {
+                planner.proposed = store.proposals(&spec.spec().name, &search)?;
+            }
+            planner.search = Some(search);
+        }
+        while let Some(store) = store {
+            if !planner.extend(store)? {
+                break;
+            }
+        }
+        if let Some(store) = store {
+            planner.take_stock(store)?;
+        }
+        Ok(planner)
+    }
+
+    /// Looks whether all runs have come to their end: from then on there is nothing to be expected of the sweep.
+    pub fn take_stock(&mut self, store: &Store) -> Result<()> {
+        let ended = |run: &Prepared| {
+            let state = store.known(&run.key)?.map(|record| record.state);
+            Ok(matches!(state, Some(RunState::Completed | RunState::Pruned | RunState::Failed)))
+        };
+        let ended = self.runs.iter().map(ended).collect::<Result<Vec<bool>>>()?;
+        self.over = !self.more && !ended.contains(&false);
+        Ok(())
+    }
+
+    /// Writes to the lock what was found of sources that it did not pin yet.
+    pub fn save_lock(&mut self) -> Result<()> {
+        match self.bench.library().lock().map(|lock| lock.save()) {
+            Some(Err(e)) => Err(Unusable(e.into()).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds the trials that follow from what is now stored; tells whether there are any.
+    pub fn extend(&mut self, store: &Store) -> Result<bool> {
+        let known = self.runs.len();
+        if self.more {
+            let scores = trial_scores(store, &self.runs)?;
+            self.take(&scores)?;
+        }
+        Ok(self.runs.len() > known)
+    }
+
+    /// Stores what the search has proposed, before any of it is trained. Of a trial for which another command was quicker the stored point
+    /// counts, and what was planned since is planned again.
+    pub fn record_proposals(&mut self, store: &mut Store) -> Result<()> {
+        let Some(search) = self.search.as_ref().filter(|_| !self.proposed.is_empty()) else { return Ok(()) };
+        let stored = store.propose(&self.spec.spec().name, search, &self.proposed)?;
+        let same = stored.iter().zip(&self.proposed).take_while(|(a, b)| a == b).count();
+        if same < self.proposed.len() {
+            let kept = self.spec.spec().sweep.startup_trials as usize + same;
+            self.runs.retain(|run| run.trial < kept);
+            self.proposed = stored;
+            self.take(&[])?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
+        let past = Past { scores, proposed: &self.proposed };
+        let Expansion { runs, more, undrawn, repeats, proposed } = self.args.expand(self.spec, past)?;
+        // What was planned stays: it was drawn at random, or is replayed.
+        for (run, planned) in self.runs.iter_mut().zip(&runs) {
+            run.name.clone_from(&planned.name);
+        }
+        let new = runs.get(self.runs.len()..).unwrap_or_default();
+        self.runs.extend(prepare(&mut self.bench, self.spec, new, runs.len(), self.devices)?);
+        (self.more, self.undrawn, self.repeats, self.proposed) = (more, undrawn, repeats, proposed);
+        Ok(())
+    }
+
+    /// Trials that are known so far.
+    pub fn known_trials(&self) -> usize {
+        self.runs.iter().map(|run| run.trial + 1).max().unwrap_or(0)
+    }
+
+    /// How many trials there will be.
+    pub fn trials(&self) -> Trials {
+        let asked = match self.more {
+            true => self.spec.spec().sweep.trials.unwrap_or(0),
+            false => 0,
+        };
+        Trials { all: asked.max(self.known_trials() as u64), undrawn: self.undrawn, repeats: self.repeats }
+    }
+
+    /// Runs of trials that a search has yet to propose.
+    pub fn to_come(&self) -> usize {
+        let trials = self.trials().all as usize - self.known_trials();
+        trials * self.spec.spec().sweep.seeds.len().max(1)
+    }
+
+    /// What is odd about the sweep, and then the warnings of all runs, a line for each: with how many runs it is about, where those are
+    /// not all.
+    pub fn warning_lines(&self) -> Vec<String> {
+        let line = |warning: &Warning| format!("warning: {}", format::one_line(&warning.message));
+        let of_run = |warning: &Warning| {
+            let keys = |runs: &mut dyn Iterator<Item = &Prepared>| {
+                runs.map(|run| run.key.as_str()).collect::<HashSet<_>>().len()
+            };
+            let with = keys(&mut self.runs.iter().filter(|run| run.warnings.contains(warning)));
+            match (with, keys(&mut self.runs.iter())) {
+                (with, all) if with == all => line(warning),
+                (with, all) => format!("{} ({with} of {all} runs)", line(warning)),
+            }
+        };
+        let sweep = self.sweep_warnings();
+        sweep.iter().map(line).chain(warnings(&self.runs).into_iter().map(of_run)).collect()
+    }
+
+    /// What is odd about the spec as a whole: what has no effect, and its sweep.
+    pub fn sweep_warnings(&self) -> Vec<Warning> {
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let rows = run.splits.train.len() as u64;
+            runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
+        }
+        let sweep = of_sweep(&self.spec.spec().sweep, &runs, self.trials());
+        let all = self.spec.warnings().iter().cloned().chain(sweep);
+        all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
+    }
+}
+
+/// Makes runs ready, which are some of `all`.
+fn prepare(
+    bench: &mut Workbench,
+    spec: &LoadedSpec,
+    planned: &[PlannedRun],
+    all: usize,
+    devices: &[DeviceChoice],
+) -> Result<Vec<Prepared>> {
+    let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut prepared = Vec::new();
+    for run in planned {
+        for e in devices.iter().filter_map(|device| check_engine(&run.config, *device).err()) {
+            note(&mut problems, e.to_string(), &run.name);
+        }
+        match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
+            Ok(ready) => {
+                for e in devices
+                    .iter()
+                    .filter_map(|device| device.supports(run.config.train.engine, ready.requirements()).err())
+                {
+                    note(&mut problems, e.to_string(), &run.name);
+                }
+                prepared.push(ready);
+            }
+            Err(e) => note(&mut problems, with_line(spec, run, &e), &run.name),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(prepared);
+    }
+    let shared = |names: &[&str]| match names.len() == all {
+        true => String::new(),
+        false => format!(" (runs: {})", names.join("; ")),
+    };
+    let text: Vec<String> = problems.iter().map(|(message, names)| format!("{message}{}", shared(names))).collect();
+    Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
+}
+
+/// What is wrong with a run. A source that cannot be had is named with the line that sets it.
+fn with_line(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
+    let ExecuteError::Source { key, .. } = e else { return e.to_string() };
+    let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
+    match spec.written_at(key, swept) {
+        Some(place) => format!("{place}: {key}: {e}"),
+        None => format!("{key}: {e}"),
+    }
+}
+
+/// Keeps a message once, with the runs that have it.
+fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'a str) {
+    match problems.iter_mut().find(|(m, _)| *m == message) {
+        Some((_, names)) => names.push(run),
+        None => problems.push((message, vec![run])),
+    }
+}
+
+/// The warnings of all runs, each once, in the order of the runs.
+pub fn warnings<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a Warning> {
+    let mut seen = HashSet::new();
+    runs.into_iter().flat_map(|run| &run.warnings).filter(|warning| seen.insert(*warning)).collect()
+}
+
+/// What becomes of the tensors of all runs' weights files, each sentence once.
+pub fn notes<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    runs.into_iter().flat_map(|run| &run.notes).map(String::as_str).filter(|note| seen.insert(*note)).collect()
+}
