@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{Device, Tensor, Var};
+use rayon::prelude::*;
 
 use super::{
     Init, Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
@@ -36,15 +37,21 @@ fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Values that a thread draws at once.
+const DRAWN_AT_ONCE: usize = 1 << 13;
+
 /// A new weight as transformers initialises it.
 fn fresh(c: &ModelConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
     let shape = parameter.shape.as_slice();
     let mut values = vec![if parameter.init == Init::Ones { 1.0f32 } else { 0.0 }; parameter.len()];
     if let Init::Normal { zero_row } = parameter.init {
         let stream = Stream::new(seed, Purpose::Init, hash(&parameter.name), 0);
-        for (i, v) in values.iter_mut().enumerate() {
-            *v = (c.initializer_range * stream.normal(i as u64)) as f32;
-        }
+        // A value depends on its index alone, and so not on the threads.
+        values.par_chunks_mut(DRAWN_AT_ONCE).enumerate().for_each(|(chunk, values)| {
+            for (i, v) in values.iter_mut().enumerate() {
+                *v = (c.initializer_range * stream.normal((chunk * DRAWN_AT_ONCE + i) as u64)) as f32;
+            }
+        });
         if let Some(row) = zero_row.filter(|row| *row < shape[0]) {
             values[row * shape[1]..][..shape[1]].fill(0.0);
         }
