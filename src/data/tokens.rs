@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
 };
@@ -133,25 +133,33 @@ impl Tokens {
         Ok(place.get_or_init(|| made))
     }
 
-    /// Tokenises rows in this order on a thread of its own, for as long as the value returned lives.
+    /// Tokenises rows in this order on `threads` threads of its own, for as long as the value returned lives.
     ///
-    /// The thread takes what processor time nobody else wants, where the system can do that. A row on which the
-    /// tokenizer fails is passed over: whoever needs it meets the error. Without a thread to be had, rows are made when
-    /// they are needed.
-    #[must_use = "dropping it ends the thread"]
-    pub fn ahead(self: &Arc<Self>, order: Vec<u32>) -> Ahead {
+    /// They take what processor time nobody else wants, where the system can do that. A row on which the tokenizer fails
+    /// is passed over: whoever needs it meets the error. Without a thread to be had, rows are made when they are needed.
+    #[must_use = "dropping it ends the threads"]
+    pub fn ahead(self: &Arc<Self>, order: Vec<u32>, threads: usize) -> Ahead {
         let stop = Arc::new(AtomicBool::new(false));
-        let (tokens, stopped) = (self.clone(), stop.clone());
-        let work = move || {
-            be_patient();
-            for row in order {
-                if stopped.load(Ordering::Relaxed) {
-                    break;
+        let (order, next) = (Arc::new(order), Arc::new(AtomicUsize::new(0)));
+        let start = |_| {
+            let (tokens, order, next, stopped) = (self.clone(), order.clone(), next.clone(), stop.clone());
+            let work = move || {
+                be_patient();
+                while !stopped.load(Ordering::Relaxed) {
+                    let begin = next.fetch_add(ROWS_AT_ONCE, Ordering::Relaxed).min(order.len());
+                    let rows = &order[begin..order.len().min(begin + ROWS_AT_ONCE)];
+                    if rows.is_empty() {
+                        break;
+                    }
+                    for &row in rows.iter().take_while(|_| !stopped.load(Ordering::Relaxed)) {
+                        let _ = tokens.encoded(row as usize);
+                    }
                 }
-                let _ = tokens.encoded(row as usize);
-            }
+            };
+            thread::Builder::new().name("tokenise".into()).spawn(work).ok()
         };
-        Ahead { stop, thread: thread::Builder::new().name("tokenise".into()).spawn(work).ok() }
+        let threads = (0..threads).filter_map(start).collect();
+        Ahead { stop, threads }
     }
 }
 
@@ -162,17 +170,17 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// The thread of [`Tokens::ahead`]. It ends after the row it is at when this is dropped.
+/// The threads of [`Tokens::ahead`]. When this is dropped, each ends after the few rows it is at.
 #[derive(Debug)]
 pub struct Ahead {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Ahead {
     fn join(&mut self) {
         // A panic in a tokenizer is that of the thread which needs the row.
-        let _ = self.thread.take().map(JoinHandle::join);
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
 }
 
@@ -193,7 +201,7 @@ fn be_patient() {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{atomic::AtomicUsize, mpsc};
+    use std::sync::mpsc;
 
     use super::*;
 
@@ -234,7 +242,7 @@ mod tests {
         let tokens =
             Arc::new(Tokens::new(50, move |row| send.send(row).map(|()| encoded(row)).map_err(|_| failure(row))));
         tokens.row(3).unwrap();
-        tokens.ahead(vec![5, 3, 2, 5, 49]).join();
+        tokens.ahead(vec![5, 3, 2, 5, 49], 1).join();
         assert_eq!(made.try_iter().collect::<Vec<_>>(), [3, 5, 2, 49]);
         assert_eq!(format!("{tokens:?}"), "Tokens(4 of 50 rows)");
     }
@@ -242,13 +250,26 @@ mod tests {
     #[test]
     fn a_row_that_fails_is_an_error_for_who_needs_it_and_for_nobody_else() {
         let tokens = Arc::new(Tokens::new(100, |row| if row == 60 { Err(failure(row)) } else { Ok(encoded(row)) }));
-        tokens.ahead((0..100).collect()).join();
+        tokens.ahead((0..100).collect(), 3).join();
         assert_eq!(tokens.row(61).unwrap(), [1, 61, 3]);
         let says = |error: DataError| assert_eq!(error.to_string(), r#"cannot tokenise "row 60": no"#);
         says(tokens.row(60).unwrap_err());
         says(tokens.row(60).unwrap_err());
         says(tokens.make_all().unwrap_err());
         says(tokens.lengths(&[1, 60]).unwrap_err());
+    }
+
+    #[test]
+    fn threads_ahead_share_the_rows_and_leave_none_out() {
+        for (rows, threads) in [(1000, 4), (3, 8), (0, 2), (8, 0)] {
+            let (tokens, made) = counted(rows);
+            tokens.ahead((0..rows as u32).collect(), threads).join();
+            assert_eq!(
+                made.load(Ordering::Relaxed),
+                if threads == 0 { 0 } else { rows },
+                "{rows} rows, {threads} threads"
+            );
+        }
     }
 
     /// A thread that is told to stop ends after its row: the drop returns though rows are left.
@@ -262,7 +283,7 @@ mod tests {
             let _ = wait.lock().unwrap().recv();
             Ok(encoded(row))
         }));
-        let ahead = tokens.ahead((0..1000).collect());
+        let ahead = tokens.ahead((0..1000).collect(), 1);
         assert_eq!(first.recv(), Ok(0));
         ahead.stop.store(true, Ordering::Relaxed);
         drop(go_on); // from now on nothing waits
@@ -271,11 +292,11 @@ mod tests {
         assert_eq!(Arc::strong_count(&tokens), 1);
     }
 
-    /// Many threads and the one ahead want the same rows: all get the same.
+    /// Many threads and those ahead want the same rows: all get the same.
     #[test]
     fn who_makes_a_row_does_not_matter() {
         let (tokens, _) = counted(2000);
-        let _ahead = tokens.ahead((0..2000).rev().collect());
+        let _ahead = tokens.ahead((0..2000).rev().collect(), 2);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| assert!((0..2000).all(|row| *tokens.row(row).unwrap() == *encoded(row).ids)));

@@ -10,37 +10,71 @@ use crate::{
     plan::{EngineKind, Precision},
 };
 
+/// What computes on a device at a precision, before there is a model to compute. A GPU takes a moment to open.
+pub struct Arithmetic(Kind);
+
+enum Kind {
+    Candle(candle_core::Device),
+    Cpu(Cpu),
+    Cuda(Box<cuda::Device>, Factors),
+}
+
+impl Arithmetic {
+    /// Opens what a recipe is computed with on a device.
+    ///
+    /// # Errors
+    /// A precision that the device does not have, a device that cannot be opened.
+    pub fn open(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
+        if recipe.engine == EngineKind::Candle {
+            return Ok(Self(Kind::Candle(candle_device(device, recipe.precision)?)));
+        }
+        Ok(Self(match (device, recipe.precision) {
+            (Device::Cuda(ordinal), precision) => {
+                let factors = match precision {
+                    Precision::Fp32 => Factors::F32,
+                    Precision::Tf32 => Factors::Tf32,
+                    Precision::Bf16 => Factors::Bf16,
+                };
+                Kind::Cuda(Box::new(cuda::Device::open(*ordinal, factors)?), factors)
+            }
+            (Device::Metal(_), _) => return Err(ModelError::NoKernels),
+            (Device::Cpu, Precision::Tf32) => return Err(ModelError::NoTf32),
+            (Device::Cpu, Precision::Fp32) => Kind::Cpu(Cpu::default()),
+            (Device::Cpu, Precision::Bf16) => Kind::Cpu(Cpu::bf16().ok_or(ModelError::NoBf16)?),
+        }))
+    }
+
+    /// The engine of a model.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn engine(
+        self,
+        config: &ModelConfig,
+        parameters: Parameters,
+        recipe: &Recipe,
+    ) -> Result<Box<dyn Engine>, ModelError> {
+        Ok(match self.0 {
+            Kind::Candle(device) => Box::new(Autograd::new(config, parameters, recipe, &device)?),
+            Kind::Cpu(cpu) => Box::new(Explicit::new(cpu, config, parameters, recipe)?),
+            Kind::Cuda(device, factors) => {
+                Box::new(Explicit::new(Cuda::new(*device, factors)?, config, parameters, recipe)?)
+            }
+        })
+    }
+}
+
 /// The engine for a device.
 ///
 /// # Errors
-/// A precision that the device does not have, a device that cannot be opened, no memory.
+/// As [`Arithmetic::open`] and [`Arithmetic::engine`].
 pub fn engine(
     config: &ModelConfig,
     parameters: Parameters,
     recipe: &Recipe,
     device: &Device,
 ) -> Result<Box<dyn Engine>, ModelError> {
-    if recipe.engine == EngineKind::Candle {
-        return Ok(Box::new(Autograd::new(config, parameters, recipe, &candle_device(device, recipe.precision)?)?));
-    }
-    Ok(match (device, recipe.precision) {
-        (Device::Cuda(ordinal), precision) => {
-            let factors = match precision {
-                Precision::Fp32 => Factors::F32,
-                Precision::Tf32 => Factors::Tf32,
-                Precision::Bf16 => Factors::Bf16,
-            };
-            let backend = Cuda::new(cuda::Device::open(*ordinal, factors)?, factors)?;
-            Box::new(Explicit::new(backend, config, parameters, recipe)?)
-        }
-        (Device::Metal(_), _) => return Err(ModelError::NoKernels),
-        (Device::Cpu, Precision::Tf32) => return Err(ModelError::NoTf32),
-        (Device::Cpu, Precision::Fp32) => Box::new(Explicit::new(Cpu::default(), config, parameters, recipe)?),
-        (Device::Cpu, Precision::Bf16) => {
-            let cpu = Cpu::bf16().ok_or(ModelError::NoBf16)?;
-            Box::new(Explicit::new(cpu, config, parameters, recipe)?)
-        }
-    })
+    Arithmetic::open(recipe, device)?.engine(config, parameters, recipe)
 }
 
 /// Where candle computes; in float32 alone.

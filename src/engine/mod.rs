@@ -20,7 +20,7 @@ mod update;
 mod workspace;
 
 pub use autograd::Autograd;
-pub use build::engine;
+pub use build::{Arithmetic, engine};
 pub use explicit::Explicit;
 pub use memory::{MemorySpace, Workload, memory_bytes};
 pub use optimizer::AdamW;
@@ -119,6 +119,17 @@ pub enum Device {
     Cuda(usize),
     /// Apple's GPU, which candle computes on: taper has no kernels for it.
     Metal(candle_core::Device),
+}
+
+impl Device {
+    /// Threads that do nothing while a step is computed here, of so many.
+    pub fn idle_threads(&self, threads: usize) -> usize {
+        match self {
+            // All of them compute: one takes what is left over.
+            Self::Cpu => 1,
+            Self::Cuda(_) | Self::Metal(_) => threads,
+        }
+    }
 }
 
 /// Names of the moments in a state.

@@ -1,6 +1,6 @@
 //! One run made, in a worker: from its checkpoint or from the beginning, to its end or to where it pauses.
 
-use std::{cell::RefCell, io, path::Path, thread, time::Duration};
+use std::{cell::RefCell, io, panic::resume_unwind, path::Path, thread, time::Duration};
 
 use super::{
     ExecuteError, Prepared, RunFolder, environment,
@@ -12,7 +12,7 @@ use super::{
     protocol::Report,
 };
 use crate::{
-    engine::{Device, Engine, engine},
+    engine::{Arithmetic, Device, Engine, Recipe},
     event::{Event, FailureKind, Outcome, When},
     model::{Loaded, Parameters, Weights},
     plan::Keep,
@@ -157,18 +157,26 @@ fn train(
 ) -> Result<Outcome, End> {
     let labels = &run.dataset.labels;
     let step = saved.as_ref().map_or(0, |saved| saved.state.step);
-    let _ahead = run.tokens.ahead(reading_order(&run.config.train, &run.splits, step));
+    let order = reading_order(&run.config.train, &run.splits, step);
+    let _ahead = run.tokens.ahead(order, device.idle_threads(super::threads()));
     for warning in &run.warnings {
         line.event(Event::Warned(warning.clone())).map_err(End::Gone)?;
     }
-    let loaded = load(run)?;
+    let recipe = Recipe::from(&run.config.train);
+    // A GPU opens while the weights are read.
+    let (loaded, arithmetic) = thread::scope(|scope| {
+        let opening = scope.spawn(|| Arithmetic::open(&recipe, device));
+        (load(run), opening.join())
+    });
+    let loaded = loaded?;
+    let arithmetic = arithmetic.unwrap_or_else(|panic| resume_unwind(panic))?;
     for warning in loaded.warnings {
         line.event(Event::Warned(warning)).map_err(End::Gone)?;
     }
     for message in loaded.notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;
     }
-    let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), device)?;
+    let mut engine = arithmetic.engine(&run.shape, loaded.parameters, &recipe)?;
     let write = |to: &Path, engine: &dyn Engine| {
         RunFolder::write_model(to, &run.shape, &engine.parameters(), labels, &run.tokenizer, run.config.data.max_length)
     };
@@ -260,7 +268,7 @@ mod tests {
         shape.vocab_size = tokenizer.vocab_size();
         let fresh = Parameters::fresh(&shape, 2, seed).unwrap();
         let train = config().train;
-        let engine = engine(&shape, fresh, &(&train).into(), &Device::Cpu).unwrap();
+        let engine = crate::engine::engine(&shape, fresh, &(&train).into(), &Device::Cpu).unwrap();
         let labels = ["0", "1"].map(String::from);
         RunFolder::write_model(folder, &shape, &engine.parameters(), &labels, &tokenizer, 16).unwrap();
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{DeviceChoice, ExecuteError, Kept, Prepared, RunFolder, Workbench, environment, make::load, own},
+    super::{DeviceChoice, ExecuteError, Kept, Prepared, RunFolder, Workbench, environment, make::load, own, threads},
     compare::{Comparison, Verification},
     grounds,
 };
@@ -83,7 +83,8 @@ impl Verifier<'_> {
 
         let folder = Folder::make(self.runs, &record.key)?;
         let mut comparison = Comparison::new(store, record, tolerance, self.steps)?;
-        let _ahead = run.tokens.ahead(reading_order(&run.config.train, &run.splits, 0));
+        let order = reading_order(&run.config.train, &run.splits, 0);
+        let _ahead = run.tokens.ahead(order, device.idle_threads(threads()));
         let loaded = load(&run)?;
         let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &device)?;
         let outcome = self.train(&run, &folder, engine.as_mut(), &mut comparison);

@@ -87,7 +87,7 @@ fn many_rows_come_in_order() {
     assert!(tokenizer.encode_all::<&str>(&[], 512).unwrap().is_empty());
     // One after the other, all at once, or ahead: the same rows.
     let (one, ahead) = (lazy(&tokenizer, &texts, 512), Arc::new(lazy(&tokenizer, &texts, 512)));
-    let _ahead = ahead.ahead((0..2000).rev().collect());
+    let _ahead = ahead.ahead((0..2000).rev().collect(), 2);
     assert!((0..2000).all(|i| all[i] == one.row(i).unwrap() && all[i] == ahead.row(i).unwrap()));
 }
 
