@@ -1,5 +1,5 @@
 // A driver of NVIDIA's and a cuBLAS, as far as taper calls them, whose device is the emulator: loaded in the place of
-// libcuda.so and libcublas.so, they let the whole program run on a "GPU" of any machine.
+// libcuda.so, libcublas.so and libcublasLt.so, they let the whole program run on a "GPU" of any machine.
 //
 // As on a real one nothing happens when it is asked for: copies, launches and products wait in the stream until somebody waits
 // for it, or asks whether an event is over. What a caller overwrites too early, or reads too early, is wrong here too.
@@ -9,6 +9,8 @@
 //   EMULATED_MEMORY      bytes of each (1 GiB)
 //   EMULATED_LAUNCH      a number: the launch that fails, and everything after it
 //   EMULATED_DOWNLOAD    the same of copies to the host that are waited for
+//   EMULATED_GEMM        0: cublasGemmEx fails
+//   EMULATED_LT          0: cuBLASLt has no algorithm for anything
 #include "kernels.cu"
 
 #include <dlfcn.h>
@@ -218,21 +220,15 @@ int cuLaunchKernel(void* function, u32 x, u32 y, u32 z, u32 threads, u32 threads
     });
 }
 
-int cublasCreate_v2(void** handle) { return *handle = (void*)1, SUCCESS; }
-int cublasDestroy_v2(void*) { return SUCCESS; }
-int cublasSetStream_v2(void*, void*) { return SUCCESS; }
-int cublasSetWorkspace_v2(void*, void* memory, u64 bytes) {
-    LOCKED;
-    return gpu().holds((u64)memory, bytes) ? SUCCESS : 7;
-}
-int cublasGemmEx(void*, int ta, int tb, int m, int n, int k, const float* alpha_at, const void* a, int a_type, int lda,
-                 const void* b, int b_type, int ldb, const float* beta_at, void* c, int c_type, int ldc, int compute, int) {
+const int NOT_SUPPORTED = 15; // cuBLAS's word
+
+static int product(int ta, int tb, int m, int n, int k, float alpha, const void* a, int a_type, int lda, const void* b, int b_type,
+                   int ldb, float beta, void* c, int c_type, int ldc, int compute) {
     LOCKED;
     const int FLOAT = 0, BF16 = 14, FLOAT_PRODUCTS = 68, TF32_PRODUCTS = 77;
     if (compute != FLOAT_PRODUCTS && (compute != TF32_PRODUCTS || a_type != FLOAT)) return 7;
     u32 mask = compute == TF32_PRODUCTS ? 0xffffe000u : ~0u;
     if (a_type != b_type || (a_type != FLOAT && a_type != BF16) || c_type != FLOAT) return 7;
-    float alpha = *alpha_at, beta = *beta_at;
     auto number = [=](const void* x, u64 at) {
         return a_type == FLOAT ? float_of(bits_of(((const float*)x)[at]) & mask) : float_of((u32)((const u16*)x)[at] << 16);
     };
@@ -246,6 +242,76 @@ int cublasGemmEx(void*, int ta, int tb, int m, int n, int k, const float* alpha_
             }
         return true;
     });
+}
+
+int cublasCreate_v2(void** handle) { return *handle = (void*)1, SUCCESS; }
+int cublasDestroy_v2(void*) { return SUCCESS; }
+int cublasGetProperty(int part, int* value) { return *value = part == 0 ? 13 : part, SUCCESS; }
+int cublasSetStream_v2(void*, void*) { return SUCCESS; }
+int cublasSetWorkspace_v2(void*, void* memory, u64 bytes) {
+    LOCKED;
+    return gpu().holds((u64)memory, bytes) ? SUCCESS : 7;
+}
+int cublasGemmEx(void*, int ta, int tb, int m, int n, int k, const float* alpha_at, const void* a, int a_type, int lda,
+                 const void* b, int b_type, int ldb, const float* beta_at, void* c, int c_type, int ldc, int compute, int) {
+    if (setting("EMULATED_GEMM", 1) == 0) return NOT_SUPPORTED;
+    return product(ta, tb, m, n, k, *alpha_at, a, a_type, lda, b, b_type, ldb, *beta_at, c, c_type, ldc, compute);
+}
+
+// cuBLASLt, as far as it is used. Each structure is checked wherever it is passed.
+struct Operation { int compute, scale, transposed[2]; };
+struct Layout { int type; u64 rows, columns; long long stride; };
+
+int cublasLtCreate(void** handle) { return *handle = (void*)2, SUCCESS; }
+int cublasLtDestroy(void*) { return SUCCESS; }
+int cublasLtMatmulPreferenceCreate(void** preference) { return *preference = (void*)3, SUCCESS; }
+int cublasLtMatmulPreferenceDestroy(void*) { return SUCCESS; }
+int cublasLtMatmulPreferenceSetAttribute(void*, int attribute, const void*, u64 bytes) {
+    const int MOST_WORKSPACE = 1;
+    return bytes == (attribute == MOST_WORKSPACE ? 8 : 4) ? SUCCESS : 7;
+}
+int cublasLtMatmulDescCreate(Operation** made, int compute, int scale) {
+    return *made = new Operation{compute, scale, {0, 0}}, SUCCESS;
+}
+int cublasLtMatmulDescDestroy(Operation* of) { return delete of, SUCCESS; }
+int cublasLtMatmulDescSetAttribute(Operation* of, int attribute, const void* value, u64 bytes) {
+    const int TRANSPOSED_A = 3, TRANSPOSED_B = 4;
+    if (bytes != 4 || (attribute != TRANSPOSED_A && attribute != TRANSPOSED_B)) return 7;
+    return of->transposed[attribute - TRANSPOSED_A] = *(const int*)value, SUCCESS;
+}
+int cublasLtMatrixLayoutCreate(Layout** made, int type, u64 rows, u64 columns, long long stride) {
+    return *made = new Layout{type, rows, columns, stride}, SUCCESS;
+}
+int cublasLtMatrixLayoutDestroy(Layout* of) { return delete of, SUCCESS; }
+
+// Whether the layouts are those of one product.
+static bool fit(const Operation* of, const Layout* a, const Layout* b, const Layout* c, const Layout* d) {
+    for (const Layout* each : {a, b, c, d})
+        if ((u64)each->stride < each->rows || each->rows == 0 || each->columns == 0) return false;
+    u64 m = of->transposed[0] ? a->columns : a->rows, k = of->transposed[0] ? a->rows : a->columns;
+    u64 n = of->transposed[1] ? b->rows : b->columns, same_k = of->transposed[1] ? b->columns : b->rows;
+    return k == same_k && c->rows == m && c->columns == n && d->rows == m && d->columns == n && c->type == d->type;
+}
+
+int cublasLtMatmulAlgoGetHeuristic(void*, Operation* of, Layout* a, Layout* b, Layout* c, Layout* d, void*, int, u64* found,
+                                   int* count) {
+    if (!fit(of, a, b, c, d)) return 7;
+    if (setting("EMULATED_LT", 1) == 0) return NOT_SUPPORTED;
+    memset(found, 0, 64 + 8 + 4 + 4 + 16);
+    found[0] = 42;
+    return *count = 1, SUCCESS;
+}
+int cublasLtMatmul(void*, Operation* of, const float* alpha, const void* at_a, Layout* a, const void* at_b, Layout* b,
+                   const float* beta, const void* at_c, Layout* c, void* at_d, Layout* d, const u64* algorithm, void* workspace,
+                   u64 bytes, void*) {
+    if (!fit(of, a, b, c, d) || at_c != at_d || algorithm == nullptr || algorithm[0] != 42) return 7;
+    {
+        LOCKED;
+        if (!gpu().holds((u64)workspace, bytes)) return 7;
+    }
+    return product(of->transposed[0], of->transposed[1], (int)d->rows, (int)d->columns,
+                   (int)(of->transposed[0] ? a->rows : a->columns), *alpha, at_a, a->type, (int)a->stride, at_b, b->type,
+                   (int)b->stride, *beta, at_d, d->type, (int)d->stride, of->compute);
 }
 
 } // extern "C"

@@ -26,6 +26,11 @@ pub fn find_cublas() -> Result<(), DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
+/// None.
+pub fn versions() -> String {
+    String::new()
+}
+
 /// There is none.
 ///
 /// # Errors

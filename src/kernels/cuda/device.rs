@@ -16,6 +16,7 @@ use super::{
     DeviceError, DeviceInfo, Driver, Factors, Product,
     context::{Context, usable},
     library::find_cublas,
+    products::Products,
     staging::{Copies, Staging},
 };
 
@@ -28,6 +29,7 @@ const WORKSPACE: usize = 32 << 20;
 pub struct Device {
     handle: blas_sys::cublasHandle_t,
     workspace: u64,
+    products: RefCell<Option<Products>>,
     module: sys::CUmodule,
     kernels: RefCell<HashMap<&'static str, sys::CUfunction>>,
     staging: RefCell<Staging>,
@@ -71,6 +73,7 @@ impl Device {
         Ok(Self {
             handle,
             workspace,
+            products: RefCell::new(Products::new((workspace, WORKSPACE), stream.cast())),
             module,
             kernels: RefCell::default(),
             staging: RefCell::new(staging),
@@ -85,9 +88,8 @@ impl Device {
         &self.context.info
     }
 
-    fn failed(&self, what: impl Into<String>) -> impl FnOnce(DriverError) -> DeviceError + '_ {
-        let what = what.into();
-        move |e| self.context.failed(&what, e)
+    fn failed(&self, what: &'static str) -> impl FnOnce(DriverError) -> DeviceError + '_ {
+        move |e| self.context.failed(what, e)
     }
 
     #[expect(unsafe_code, reason = "the driver's interface")]
@@ -99,7 +101,7 @@ impl Device {
         let symbol = CString::new(name).expect("no zero in a name");
         // SAFETY: the module is loaded.
         let found = unsafe { module::get_function(self.module, symbol) };
-        let kernel = found.map_err(self.failed(format!("finding the kernel {name}")))?;
+        let kernel = found.map_err(|e| self.context.failed(&format!("finding the kernel {name}"), e))?;
         kernels.insert(name, kernel);
         Ok(kernel)
     }
@@ -168,7 +170,7 @@ impl Driver for Device {
         let launched = unsafe {
             cuda::launch_kernel(function, (grid[0], grid[1], 1), (block, 1, 1), 0, self.stream, &mut arguments)
         };
-        launched.map_err(self.failed(format!("starting the kernel {kernel}")))
+        launched.map_err(|e| self.context.failed(&format!("starting the kernel {kernel}"), e))
     }
 
     fn product(&self, p: &Product) -> Result<(), DeviceError> {
@@ -177,6 +179,9 @@ impl Driver for Device {
             return Ok(());
         }
         self.context.enter()?;
+        if self.products.borrow_mut().as_mut().is_some_and(|products| products.begin(p)) {
+            return Ok(());
+        }
         let op = |transposed| if transposed { Op::CUBLAS_OP_T } else { Op::CUBLAS_OP_N };
         let (kind, compute) = match p.factors {
             Factors::F32 => (Type::CUDA_R_32F, Compute::CUBLAS_COMPUTE_32F),
@@ -220,6 +225,7 @@ impl Drop for Device {
         unsafe {
             _ = self.context.enter();
             _ = stream::synchronize(self.stream);
+            self.products.get_mut().iter_mut().for_each(Products::free);
             _ = blas::destroy_handle(self.handle);
             _ = cuda::free_sync(self.workspace);
             self.staging.get_mut().free();

@@ -19,7 +19,7 @@ pub struct DeviceInfo {
 }
 
 /// The precision of a product's inputs; sums and results are f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Factors {
     /// f32.
     F32,

@@ -8,6 +8,8 @@ use super::{Cuda, DeviceError, Driver, Kernel};
 pub const BLOCK: usize = 256;
 /// Threads of a warp.
 pub const WARP: usize = 32;
+/// Columns that a block of the kernel `column_sums` sums, as in `source/sums.cu`.
+pub const SUMMED_COLUMNS: usize = 8;
 /// The most blocks of a loop over values: several for each multiprocessor of a large device.
 const MOST_BLOCKS: usize = 8192;
 

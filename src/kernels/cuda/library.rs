@@ -51,6 +51,37 @@ pub fn find_cublas() -> Result<(), DeviceError> {
     }
 }
 
+/// Versions of the driver and of cuBLAS, as far as they can be told: `driver 580.159.04, cuBLAS 13.1.0`. Where they are the same,
+/// a device gives the same numbers.
+pub fn versions() -> String {
+    let driver = std::fs::read_to_string("/proc/driver/nvidia/version").ok().and_then(|text| driver_version(&text));
+    let parts = [
+        driver.map(|version| format!("driver {version}")),
+        cublas_version().map(|version| format!("cuBLAS {version}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// From `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.04  Tue …`.
+fn driver_version(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with("NVRM version:"))?;
+    let is_version = |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    line.split_whitespace().find(is_version).map(str::to_string)
+}
+
+#[expect(unsafe_code, reason = "cuBLAS's interface")]
+fn cublas_version() -> Option<String> {
+    use cudarc::cublas::sys::{cublasGetProperty, libraryPropertyType as Property};
+    find_cublas().ok()?;
+    let part = |property| {
+        let mut value = 0;
+        // SAFETY: the library is there; it writes an integer.
+        unsafe { cublasGetProperty(property, &raw mut value) }.result().ok().map(|()| value.to_string())
+    };
+    let parts = [Property::MAJOR_VERSION, Property::MINOR_VERSION, Property::PATCH_LEVEL].map(part);
+    Some(parts.into_iter().collect::<Option<Vec<_>>>()?.join("."))
+}
+
 /// Where it may lie.
 fn folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = env::var_os("TAPER_CUDA_LIBS").iter().flat_map(env::split_paths).collect();
@@ -59,4 +90,20 @@ fn folders() -> Vec<PathBuf> {
         folders.extend(["lib64", "lib", "targets/x86_64-linux/lib"].map(|part| home.join(part)));
     }
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drivers_version_is_read_from_what_it_says() {
+        let open = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (root@x)\nGCC version: 12.2.0\n";
+        assert_eq!(driver_version(open).as_deref(), Some("580.159.04"));
+        let closed = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023\n";
+        assert_eq!(driver_version(closed).as_deref(), Some("535.54.03"));
+        for other in ["", "GCC version: 12.2.0\n", "NVRM version: none\n"] {
+            assert_eq!(driver_version(other), None, "{other}");
+        }
+    }
 }

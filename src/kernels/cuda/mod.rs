@@ -23,24 +23,26 @@ mod memory;
 mod ops;
 pub(in crate::kernels) mod params;
 #[cfg(feature = "cuda")]
+mod products;
+#[cfg(feature = "cuda")]
 mod staging;
 
 pub use super::DeviceError;
 #[cfg(not(feature = "cuda"))]
-pub use absent::{Device, devices, find_cublas, free_memory, usable};
+pub use absent::{Device, devices, find_cublas, free_memory, usable, versions};
 #[cfg(feature = "cuda")]
 pub use context::{devices, free_memory, usable};
 #[cfg(feature = "cuda")]
 pub use device::Device;
 pub use driver::{DeviceInfo, Driver, Factors, Product};
 #[cfg(feature = "cuda")]
-pub use library::find_cublas;
+pub use library::{find_cublas, versions};
 
 use std::{cell::OnceCell, sync::Arc};
 
 use super::{MASK_WIDTH, Requirements};
 use kernel::Kernel;
-use launch::{BLOCK, WARP};
+use launch::{BLOCK, SUMMED_COLUMNS};
 use ledger::Ledger;
 use memory::{Arena, Memory, Shared};
 use params::Address;
@@ -125,7 +127,7 @@ impl<D: Driver> Cuda<D> {
 
     /// Sums of the columns of a matrix.
     fn column_sums(&self, sums: params::ColumnSums) {
-        self.launch(Kernel::ColumnSums, [(sums.width as usize).div_ceil(WARP), 1], BLOCK, &sums);
+        self.launch(Kernel::ColumnSums, [(sums.width as usize).div_ceil(SUMMED_COLUMNS), 1], BLOCK, &sums);
     }
 }
 

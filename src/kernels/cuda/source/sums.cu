@@ -14,27 +14,34 @@ struct ColumnSums {
     u32 unused;
 };
 
-// Sums of the columns of a matrix: a block takes 32 columns, its warps every eighth row.
+// Columns of a block: what the memory reads at once.
+#define COLUMNS 8
+
+// Sums of the columns of a matrix: a block takes 8 columns, each 8 of its threads every 32nd row. Few rows for a thread, and many
+// blocks: most of the time is spent waiting for memory.
 KERNEL(column_sums, ColumnSums) {
-    SHARED(float, shared, [BLOCK / WARP][WARP]);
-    u32 lane = THREAD % WARP, warp = THREAD / WARP, column = BLOCK_X * WARP + lane;
+    SHARED(float, shared, [BLOCK / WARP][COLUMNS]);
+    u32 lane = THREAD % COLUMNS, column = BLOCK_X * COLUMNS + lane;
     float sum = 0.0f;
     // Several loads on their way at a time.
     if (column < p.width && p.kinds == nullptr)
 #pragma unroll 8
-        for (u32 row = warp; row < p.rows; row += BLOCK / WARP) sum += p.x[(u64)row * p.width + column];
+        for (u32 row = THREAD / COLUMNS; row < p.rows; row += BLOCK / COLUMNS) sum += p.x[(u64)row * p.width + column];
     if (column < p.width && p.kinds != nullptr)
 #pragma unroll 8
-        for (u32 row = warp; row < p.rows; row += BLOCK / WARP)
+        for (u32 row = THREAD / COLUMNS; row < p.rows; row += BLOCK / COLUMNS)
             if (p.kinds[row] == p.kind) sum += p.x[(u64)row * p.width + column];
-    shared[warp][lane] = sum;
+    for (u32 mask = COLUMNS; mask < WARP; mask *= 2) sum += shuffle_xor(sum, mask);
+    if (THREAD % WARP < COLUMNS) shared[THREAD / WARP][lane] = sum;
     sync_block();
-    if (warp == 0 && column < p.width) {
+    if (THREAD < COLUMNS && column < p.width) {
         for (u32 other = 1; other < BLOCK / WARP; other++) sum += shared[other][lane];
         float *out = column < p.split ? p.first + column : p.second + (column - p.split);
         *out = p.fresh ? sum : *out + sum;
     }
 }
+
+#undef COLUMNS
 
 struct AddRows {
     float *to;          // rows of `width` values: added to
