@@ -77,7 +77,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
     out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
-        let device = if e.gpu.is_empty() { e.device.clone() } else { format!("{} ({})", e.device, e.gpu) };
+        let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
         out.wrapped(&format!("made with   taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
     }

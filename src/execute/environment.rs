@@ -22,6 +22,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         instructions: instructions(device, run.config.train.precision),
         device: device.into(),
         gpu: device.parse().ok().and_then(DeviceChoice::gpu_name).unwrap_or_default(),
+        gpu_libraries: if device.starts_with("cuda") { kernels::cuda::versions() } else { String::new() },
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
         model_digest: run.model_digest.clone(),

@@ -40,7 +40,9 @@ pub fn places(runs: &[RunInput]) -> Vec<Place> {
 /// Whether the arithmetic of the runs may differ in the last digits: something that can change it does.
 pub fn digits_may_differ(runs: &[RunInput]) -> bool {
     let arithmetic = |e: &Environment| {
-        (e.platform.clone(), e.cpu.clone(), e.device.clone(), e.gpu.clone(), e.numerics, e.micro_batch_tokens)
+        // Two GPUs of one kind give the same numbers.
+        let device = if e.gpu.is_empty() { e.device.clone() } else { e.gpu_with_libraries() };
+        (e.platform.clone(), e.cpu.clone(), device, e.numerics, e.micro_batch_tokens)
     };
     let mut found = runs.iter().filter_map(|run| run.run.environment.as_ref()).map(arithmetic);
     found.next().is_some_and(|first| found.any(|other| other != first))
@@ -63,7 +65,10 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
         ("commit", commits),
         ("platform", or_nothing(&e.platform)),
         ("processor", or_nothing(&e.cpu)),
-        ("device", if e.gpu.is_empty() { or_nothing(&e.device) } else { format!("{}: {}", e.device, e.gpu) }),
+        (
+            "device",
+            if e.gpu.is_empty() { or_nothing(&e.device) } else { format!("{}: {}", e.device, e.gpu_with_libraries()) },
+        ),
         ("threads", format!("{threads} (no result depends on them)")),
         ("data (SHA-256)", or_nothing(&e.data_digest)),
         (

@@ -86,6 +86,10 @@ pub struct Environment {
     /// its driver supports; empty for the CPU.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gpu: String,
+    /// Versions of the libraries that the GPU's numbers depend on: `driver 580.159.04, cuBLAS 13.1.0`; empty for the CPU, and in
+    /// records of earlier versions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub gpu_libraries: String,
     /// Threads used.
     pub threads: u32,
     /// SHA-256 of the data file.
@@ -103,6 +107,22 @@ pub struct Environment {
     pub micro_batch_tokens: Option<usize>,
     /// Version of the engine's arithmetic: runs of different versions are not compared bit for bit.
     pub numerics: u32,
+}
+
+impl Environment {
+    /// The GPU and the libraries that its numbers depend on, separated by commas; empty for the CPU.
+    pub fn gpu_with_libraries(&self) -> String {
+        let parts = [&self.gpu, &self.gpu_libraries].into_iter().filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `cpu`, or `cuda:0 (NVIDIA H200, …)`.
+    pub fn device_in_full(&self) -> String {
+        match self.gpu_with_libraries() {
+            gpu if gpu.is_empty() => self.device.clone(),
+            gpu => format!("{} ({gpu})", self.device),
+        }
+    }
 }
 
 /// What a run works on.

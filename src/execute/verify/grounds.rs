@@ -38,9 +38,12 @@ pub fn compare(
             ));
         }
     }
-    let bitwise = made_with.device == "cpu" && here.device == "cpu";
+    let on_the_cpu = made_with.device == "cpu" && here.device == "cpu";
+    let of_gpu = |e: &Environment| (e.gpu.clone(), e.gpu_libraries.clone());
+    let same_gpu = of_gpu(made_with) == of_gpu(here) && !here.gpu.is_empty() && !here.gpu_libraries.is_empty();
+    let bitwise = on_the_cpu || same_gpu;
     let instructions = kernels::instructions(precision == Precision::Bf16);
-    if bitwise && !has(made_with, &instructions) {
+    if on_the_cpu && !has(made_with, &instructions) {
         problems.push(format!(
             "it was made on a processor with other instructions ({}), which round elsewhere; here are {instructions}: verify \
              it on a processor like that one",
@@ -51,13 +54,13 @@ pub fn compare(
         return Err(ExecuteError::Setting(problems.join("\n")));
     }
     let mut notes = Vec::new();
-    if bitwise && made_with.cpu != here.cpu {
+    if on_the_cpu && made_with.cpu != here.cpu {
         notes.push(format!("made on another processor: {}; here is {}", made_with.cpu, here.cpu));
     }
     if !bitwise {
-        let (was, is, share) = (&made_with.device, &here.device, TOLERANCE * 100.0);
+        let (was, is, share) = (made_with.device_in_full(), here.device_in_full(), TOLERANCE * 100.0);
         notes.push(format!(
-            "made on {was}, verified on {is}: losses may differ by {share}%, and only they are compared"
+            "trained on {was}, verified on {is}: losses may differ by {share}%, and only they are compared"
         ));
     }
     if made_with.micro_batch_tokens.is_some() {
@@ -125,6 +128,20 @@ mod tests {
         let gpu = Environment { device: "cuda:0".into(), cpu: "Other CPU".into(), ..here() };
         let (tolerance, notes) = compare(&gpu, &here(), Precision::Fp32).unwrap();
         assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1%"), "{notes:?}");
+        // The same GPU with the same libraries gives the same bits, whatever number it has.
+        let h200 = |device: &str, libraries: &str| Environment {
+            device: device.into(),
+            gpu: "NVIDIA H200, compute capability 9.0, CUDA 13.0".into(),
+            gpu_libraries: libraries.into(),
+            ..here()
+        };
+        let of = |was: &str, is: &str| compare(&h200("cuda:0", was), &h200("cuda:1", is), Precision::Fp32).unwrap();
+        assert_eq!(of("cuBLAS 13.1.0", "cuBLAS 13.1.0"), (None, vec![]));
+        // Another cuBLAS, or a record of before: a tolerance, and the reason in the note.
+        for (was, is) in [("cuBLAS 13.1.0", "cuBLAS 13.2.0"), ("", "cuBLAS 13.1.0"), ("", "")] {
+            let (tolerance, notes) = of(was, is);
+            assert!(tolerance == Some(TOLERANCE) && notes[0].contains(was) && notes[0].contains(is), "{notes:?}");
+        }
         assert_eq!(device(DeviceChoice::Auto, &gpu).unwrap(), DeviceChoice::Cuda(0));
         assert_eq!(device(DeviceChoice::Cpu, &gpu).unwrap(), DeviceChoice::Cpu);
     }

@@ -366,6 +366,7 @@ fn environment() -> Environment {
         instructions: String::new(),
         device: "cpu".into(),
         gpu: String::new(),
+        gpu_libraries: String::new(),
         threads: 2,
         data_digest: "b8b5c11c00b51578d35937fca56e03a126b45381f1ea4b22893237cb377a26fe".into(),
         model_digest: "3b5b76c4aef48ecf8cb3abaafe960f093b5b76c4aef48ecf8cb3abaafe960f09".into(),
