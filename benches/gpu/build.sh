@@ -24,11 +24,12 @@ compare=$(cargo bench --no-run --bench compare 2>&1 | tee >(cat >&2) | program)
 
 out=target/gpu-check
 rm -rf "$out"
-mkdir -p "$out/rbt3"
+mkdir -p "$out/rbt3" "$out/tests/fixtures"
 strip -o "$out/taper" "${CARGO_TARGET_DIR:-target}/release/taper"
 strip -o "$out/cuda-tests" "$tests"
 strip -o "$out/compare" "$compare"
 cp benches/peer.py benches/gpu/gpu-check.sh experiments/rbt3-waimai.toml experiments/rbt3-waimai-sweep.toml "$out"
+cp -r tests/fixtures/{reference,families} "$out/tests/fixtures"  # where the tests look when the sources are not there
 git describe --always --dirty > "$out/commit" 2>/dev/null || echo unknown > "$out/commit"
 
 if [[ -n $rows ]]; then

@@ -2,20 +2,22 @@
 # Checks and measures taper on this machine's GPU. Needs nothing beside this folder but an NVIDIA driver (CUDA 12 or newer), cuBLAS,
 # and for PyTorch's figures a python3 with torch and transformers. What it prints is also in gpu-check.txt.
 #
-#   ./gpu-check.sh [--device cuda:0] [--python python3] [--rounds 3] [PART …]
+#   ./gpu-check.sh [--device cuda:0] [--python python3] [--rounds 3] [--workers "1 auto 2 3 4"] [PART …]
 #
-# Parts, all where none is named: tests (the kernels against the CPU), tutorial (three whole runs), bench (steps, beside PyTorch),
-# whole (whole runs, beside PyTorch), sweep (twelve runs, one after the other and side by side).
+# Parts, the first five where none is named: tests (the kernels against the CPU), tutorial (whole runs), bench (steps, beside
+# PyTorch), whole (whole runs, beside PyTorch), sweep (twelve runs, one after the other and side by side), sanitize (the kernels
+# under NVIDIA's compute-sanitizer; its racecheck takes minutes).
 set -uo pipefail
 cd "$(dirname "$0")"
-device=cuda:0 python=python3 rounds=3 parts=()
+device=cuda:0 python=python3 rounds=3 workers="1 auto 2 3 4" parts=()
 while (($#)); do
   case $1 in
     --device) device=$2; shift 2 ;;
     --python) python=$2; shift 2 ;;
     --rounds) rounds=$2; shift 2 ;;
-    tests|tutorial|bench|whole|sweep) parts+=("$1"); shift ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --workers) workers=$2; shift 2 ;;
+    tests|tutorial|bench|whole|sweep|sanitize) parts+=("$1"); shift ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 ((${#parts[@]})) || parts=(tests tutorial bench whole sweep)
@@ -64,7 +66,24 @@ if ! ./taper run check.toml --device "$device" --runs "$scratch/first" --set tra
   exit 1
 fi
 
-tests() { timed ./cuda-tests --test-threads 1 --nocapture; }
+# The tests on the GPU; those of the emulated GPU need the sources and no GPU.
+tests() { timed ./cuda-tests gpu_ --test-threads 1; }
+
+# The same kernels, watched: accesses outside of memory, reads of memory that nothing wrote, races, missing barriers.
+sanitize() {
+  local tool status=0
+  if ! command -v compute-sanitizer; then
+    echo "skipped: compute-sanitizer is not on PATH"
+    return 0
+  fi
+  for tool in memcheck initcheck synccheck racecheck; do
+    title "compute-sanitizer, $tool"
+    timed compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 20 ./cuda-tests gpu_kernels gpu_bf16_kernels \
+      --test-threads 1 2>&1 | grep -v '^test .* ok$' || true
+    ((PIPESTATUS[0])) && status=1
+  done
+  return $status
+}
 
 tutorial() {
   local precision
@@ -93,7 +112,7 @@ whole() {
 
 sweep() {
   local k status=0
-  for k in 1 auto 2 3 4; do
+  for k in $workers; do
     title "twelve runs, bf16, --runs-per-device $k"
     timed ./taper run check-sweep.toml --device "$device" --set train.precision=bf16 --runs-per-device "$k" \
       --runs "$scratch/sweep-$k" || status=1
@@ -108,6 +127,7 @@ sweep() {
 }
 
 part tests tests
+part sanitize sanitize
 part tutorial tutorial
 part bench bench
 part whole whole
