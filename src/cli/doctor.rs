@@ -217,7 +217,7 @@ fn devices(choice: DeviceChoice) -> Check {
     let cpu = processor();
     match choice.open() {
         Ok((_, name)) if name == "cpu" => {
-            let why = DeviceChoice::Cuda(0).open().err().map_or_else(String::new, |e| format!("; no GPU: {e}"));
+            let why = DeviceChoice::without_gpu().map_or_else(String::new, |why| format!("; {why}"));
             Check::good("devices", format!("cpu ({cpu}){why}"))
         }
         Ok((_, name)) => Check::good("devices", format!("{name}, cpu ({cpu})")),

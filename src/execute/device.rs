@@ -104,6 +104,17 @@ impl DeviceChoice {
         Some(format!("not on a GPU: {error}"))
     }
 
+    /// Why `auto` is no GPU, whatever the reason; none where it is one.
+    pub fn without_gpu() -> Option<String> {
+        match (Self::Auto.resolve(), cuda::devices()) {
+            (Self::Cuda(_), _) => None,
+            (_, Err(DeviceError::NotBuilt)) => Some("no GPU: this build of taper has no CUDA".into()),
+            (_, Err(DeviceError::NoDriver(why))) => Some(format!("no GPU: no NVIDIA driver was found ({why})")),
+            (_, Ok(devices)) if devices.is_empty() => Some("no GPU: the driver shows none".into()),
+            _ => Self::why_no_gpu(),
+        }
+    }
+
     /// Bytes of a GPU's memory that nobody uses; none where that is not known. Opens the GPU for a moment.
     pub fn free_memory(self) -> Option<u64> {
         match self.resolve() {

@@ -204,6 +204,10 @@ fn doctor_says_what_works_here() {
     let checks = json["checks"].as_array().expect("checks");
     let hub = checks.iter().find(|check| check["what"] == "hub").expect("the hub");
     assert_eq!((&hub["ok"], hub["seconds"].is_number()), (&true.into(), true), "{hub}");
+    // What is used already is not advised.
+    let devices = checks.iter().find(|check| check["what"] == "devices").expect("devices");
+    let found = devices["found"].as_str().expect("what was found");
+    assert!(devices["ok"] == true && !found.contains("--device cpu"), "{devices}");
     // A server that is not there is a finding with something to do, and offline nobody is asked.
     place.server.seen();
     let text = place.ok(&["doctor", "--offline"]);
