@@ -175,7 +175,7 @@ impl Run {
         // What was expected of the sweep gives way to what came of it.
         planner.take_stock(&store)?;
         experiment.warnings = planner.sweep_warnings().into_iter().chain(undecided.iter().cloned()).collect();
-        store.save_experiment(&experiment)?;
+        store.renew_warnings(&experiment)?;
         common::conclude();
         match reader.failure() {
             None => {

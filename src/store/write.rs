@@ -68,6 +68,18 @@ impl Store {
         })
     }
 
+    /// Renews the warnings of an experiment, unless another plan has taken its name since.
+    pub fn renew_warnings(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
+        let ExperimentRecord { name, spec_path, arguments, warnings, .. } = experiment;
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE experiments SET warnings = ?4 WHERE name = ?1 AND spec_path = ?2 AND arguments = ?3",
+                params![name, spec_path, Json(arguments), Json(warnings)],
+            )
+            .map(drop)
+        })
+    }
+
     /// Stores a run as pending. Of one that is known already only the config is renewed: what is in it and not in the key
     /// (probes, printing, what is kept) is as the latest spec says.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {

@@ -244,3 +244,19 @@ fn events_of_an_unknown_run_are_refused() {
         assert!(matches!(&error, StoreError::NotRegistered { key } if key == "nobody"), "{error}");
     }
 }
+
+#[test]
+fn warnings_are_renewed_of_the_plan_that_has_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let mut first = experiment("e", &["a"]);
+    let second = ExperimentRecord { arguments: vec!["--set".into(), "train.lr=1".into()], ..experiment("e", &["b"]) };
+    store.save_experiment(&first).unwrap();
+    first.warnings = vec![Warning::new(Kind::Sweep, "rung 1 decided nothing")];
+    store.renew_warnings(&first).unwrap();
+    assert_eq!(store.experiment("e").unwrap(), first);
+    // A command that ends after another has planned the same name changes nothing of that plan.
+    store.save_experiment(&second).unwrap();
+    store.renew_warnings(&first).unwrap();
+    assert_eq!(store.experiment("e").unwrap(), second);
+}
