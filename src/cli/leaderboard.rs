@@ -136,7 +136,8 @@ fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> 
         notes.push("not final: of evaluations on the way, as none of its seeds is completed".into());
     }
     if shown.iter().any(|trial| trial.warned > 0) {
-        notes.push(MARK.into());
+        let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
+        notes.push(if of_seeds { MARK.replacen("! ", "! a run of it ", 1) } else { MARK.into() });
     }
     notes
 }

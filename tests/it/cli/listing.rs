@@ -333,4 +333,9 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     }
     let failed = place.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
     assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
+    // Of a trial with several seeds it may be one of them.
+    let seeds = self::place("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
+    seeds.ok(&["run", "small.toml", "--quiet"]);
+    let said = seeds.ok(&["list", "small", "--leaderboard"]);
+    assert!(said.contains("\n! a run of it predicts one class, or is no better than"), "{said}");
 }
