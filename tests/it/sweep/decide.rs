@@ -180,6 +180,36 @@ fn a_finished_search_is_not_searched_anew_when_its_runs_were_trained_further() {
 }
 
 #[test]
+fn a_point_that_another_command_proposed_first_counts() {
+    let place = place(
+        "search = \"tpe\"\ntrials = 6\nbatch = 2\nstartup_trials = 2\n[sweep.axes]\n\
+         train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
+    );
+    let child = place.start("runs", &["--set", "train.epochs=40"]);
+    let begin = std::time::Instant::now();
+    // While it trains the second batch, somebody else proposes the first trial of the third.
+    loop {
+        assert!(begin.elapsed().as_secs() < 60, "no second batch");
+        let other = rusqlite::Connection::open(place.path("runs/taper.db")).and_then(|db| {
+            db.busy_timeout(std::time::Duration::from_secs(5))?;
+            db.execute(
+                "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE position = 1",
+                [],
+            )
+        });
+        if other == Ok(1) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().expect("its end");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names: Vec<String> = store(&place, "runs").runs().expect("runs").into_iter().map(|run| run.name).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(names[4].contains("dropout=0.123 lr=1.23e-3"), "{names:?}");
+}
+
+#[test]
 fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
     let axes = "seeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3, 3e-3, 1e-2]\n";
     let place = place(axes);
