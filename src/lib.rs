@@ -8,6 +8,7 @@ pub mod data;
 pub mod engine;
 pub mod event;
 pub mod execute;
+pub mod experiment;
 pub mod export;
 pub mod format;
 pub mod kernels;

@@ -8,21 +8,16 @@ use std::{
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    assets::{Library, Lock, Settings, Use},
     event::FailureKind,
-    execute::RunFolder,
+    execute::{DeviceChoice, RunFolder},
+    experiment::{Experiment, Options, environment},
     format,
-    model::ModelConfig,
-    plan::{self, Expansion, Past, PlanError, RunConfig, Source},
-    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, misspelt, sets_a_key},
+    spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
 };
 
 use super::{Global, Unusable, downloads, output};
-
-/// A source, what it is used as, and `data.file`.
-pub type Wanted = (Use, Source, Option<String>);
 
 /// A spec file and what stands above it.
 #[derive(Args, Clone)]
@@ -41,179 +36,28 @@ pub struct SpecArgs {
     pub profile: Option<String>,
 }
 
-/// Why a spec makes no runs.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Spec(#[from] SpecErrors),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-}
-
 impl SpecArgs {
-    /// What the command line sets, as `KEY=VALUE`.
-    fn sets(&self) -> impl Iterator<Item = String> {
+    /// Opens the spec for runs on `devices`.
+    pub fn open(&self, global: &Global, devices: Vec<DeviceChoice>) -> Result<Experiment> {
         let engine = self.engine.iter().map(|engine| format!("train.engine={engine}"));
-        self.sets.iter().cloned().chain(engine)
-    }
-
-    /// Reads and checks the spec.
-    pub fn load(&self) -> Result<LoadedSpec> {
-        let options = LoadOptions { profile: self.profile.clone(), sets: self.sets().collect(), env: variables()? };
-        let spec = LoadedSpec::load(&self.spec, &options).map_err(|e| Unusable(e.into()))?;
-        self.check_sets(&spec.spec().sweep)?;
-        Ok(spec)
-    }
-
-    /// Refuses `--set` of a key that the sweep varies: the sweep stands above every layer, so it would do nothing.
-    fn check_sets(&self, sweep: &Sweep) -> Result<()> {
-        let swept = |key: &str| {
-            let zipped = sweep.zip.iter().any(|table| table.contains_key(key));
-            sweep.axes.contains_key(key) || zipped || (key == "train.seed" && !sweep.seeds.is_empty())
+        let options = Options {
+            runs: global.runs.clone(),
+            devices,
+            sets: self.sets.iter().cloned().chain(engine).collect(),
+            profile: self.profile.clone(),
+            variables: environment()?,
+            offline: global.offline,
+            downloads: downloads::listener(global.quiet || global.json),
         };
-        let sets: Vec<String> = self.sets().collect();
-        let keys = sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
-        let problems: Vec<String> = keys
-            .filter(|key| swept(key))
-            .map(|key| {
-                let help = match key {
-                    "train.seed" => "--set sweep.seeds=[…]".to_string(),
-                    _ if sweep.axes.contains_key(key) => format!("--set 'sweep.axes.{key}=[…]'"),
-                    _ => "edit [[sweep.zip]]".to_string(),
-                };
-                format!("--set {key} would do nothing: the sweep varies it; to vary it over other values: {help}")
-            })
-            .collect();
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(Unusable(anyhow::anyhow!(problems.join("\nerror: "))).into()),
-        }
+        Ok(Experiment::open(&self.spec, options)?)
     }
-
-    /// The runs that a spec means, given what is known of its trials. What `--set` says is part of their names, as what a sweep
-    /// says is; unless it says the name itself.
-    pub fn expand(&self, spec: &LoadedSpec, past: Past<'_>) -> Result<Expansion> {
-        let at = |point: &[(String, serde_json::Value)]| Ok::<_, Refused>(spec.at(point)?);
-        let mut expansion = plan::expand(spec.spec(), at, past).map_err(refused)?;
-        let sets = self.sets_in_names();
-        for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
-            let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
-            run.name = sets.iter().map(String::as_str).chain(swept).collect::<Vec<_>>().join(" ");
-        }
-        Ok(expansion)
-    }
-
-    /// `lr=1e-4` for each `--set train.lr=1e-4` that changes runs; nothing where they were given a name.
-    fn sets_in_names(&self) -> Vec<String> {
-        let sets: Vec<String> = self.sets().collect();
-        let parts = sets.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
-        let parts: Vec<(&str, &str)> = parts.collect();
-        if parts.iter().any(|(key, _)| *key == "name") {
-            return Vec::new();
-        }
-        let changes_runs = |key: &str| ["model.", "data.", "train.", "checkpoint."].iter().any(|t| key.starts_with(t));
-        let short = |key: &str| key.split_once('.').map_or("", |(_, rest)| rest).to_string();
-        let one_word = |value: &str| value.split_whitespace().collect::<Vec<_>>().join("_");
-        let shown = parts.iter().filter(|(key, _)| changes_runs(key));
-        shown.map(|(key, value)| format!("{}={}", short(key), one_word(value))).collect()
-    }
-
-    /// All sources that the runs of a spec may have, each once; of a search, also those that it has not proposed yet.
-    pub fn sources(&self, spec: &LoadedSpec) -> Result<Vec<Wanted>> {
-        let mut configs: Vec<RunConfig> =
-            self.expand(spec, Past::default())?.runs.into_iter().map(|run| run.config).collect();
-        let sweep = &spec.spec().sweep;
-        for key in ["model.source", "data.source", "data.file"] {
-            let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };
-            for value in values {
-                let at = spec.at(&[(key.to_string(), value.clone())]).map_err(|e| Unusable(e.into()))?;
-                configs.push(plan::resolve(&at).map_err(|e| Unusable(e.into()))?);
-            }
-        }
-        let mut found: Vec<Wanted> = Vec::new();
-        for config in configs {
-            let data = (Use::Data, config.data.source, config.data.file);
-            for wanted in [(Use::Model, config.model.source, None), data] {
-                if !found.contains(&wanted) {
-                    found.push(wanted);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Where models and data come from, pinned by the lock beside the spec.
-    pub fn library(&self, global: &Global) -> Result<Library> {
-        let lock = Lock::beside(&self.spec).map_err(|e| Unusable(e.into()))?;
-        let library = Library::new(Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?).with_lock(lock);
-        let suits = |config: &Path| ModelConfig::check_kind(config).map_err(|e| e.to_string());
-        Ok(library.with_listener(downloads::listener(global.quiet || global.json)).with_look(suits))
-    }
-
-    /// What was laid over the file, as arguments that do it again: variables of the environment too.
-    pub fn arguments(&self) -> Vec<String> {
-        let profile = self.profile.iter().flat_map(|p| ["--profile".to_string(), p.clone()]);
-        let variable = |(name, value): (String, String)| {
-            let key = name.strip_prefix("TAPER_")?.replace("__", ".").to_lowercase();
-            let spec_key = key.contains('.') || key == "name" || key == "description";
-            spec_key.then(|| format!("{key}={value}"))
-        };
-        let mut environment: Vec<String> = variables().unwrap_or_default().into_iter().filter_map(variable).collect();
-        environment.sort();
-        let sets = environment.into_iter().chain(self.sets());
-        profile.chain(sets.flat_map(|set| ["--set".to_string(), set])).collect()
-    }
-}
-
-/// The variables of the environment. Those that are not UTF-8 are somebody else's, unless they set a key of the spec.
-fn variables() -> Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for (name, value) in std::env::vars_os() {
-        match (name.into_string(), value.into_string()) {
-            (Ok(name), Ok(value)) => found.push((name, value)),
-            (name, value) => {
-                let is_text = name.is_ok();
-                let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
-                if sets_a_key(&name) {
-                    let what = if is_text && value.is_err() { "its value" } else { "its name" };
-                    let why = format!(
-                        "environment variable {name}: {what} is not UTF-8; write it again in UTF-8, or unset it"
-                    );
-                    return Err(Unusable(anyhow::anyhow!(why)).into());
-                }
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Says on standard error which variables of the environment nobody reads.
 pub fn warn_of_variables() {
-    for warning in misspelt(&variables().unwrap_or_default()) {
+    for warning in misspelt(&environment().unwrap_or_default()) {
         output::error(&format!("warning: {warning}"));
     }
-}
-
-/// All problems of all sweep points, each once.
-fn refused(errors: Vec<Refused>) -> anyhow::Error {
-    let mut problems: Vec<String> = Vec::new();
-    for error in errors {
-        let texts = match error {
-            Refused::Spec(SpecErrors { problems, .. }) => problems.iter().map(|p| p.to_string()).collect(),
-            Refused::Plan(error) => vec![error.to_string()],
-        };
-        for text in texts {
-            if !problems.contains(&text) {
-                problems.push(text);
-            }
-        }
-    }
-    Unusable(anyhow::anyhow!(problems.join("\n\n"))).into()
-}
-
-/// Whether there is a database to look into, or something else in its path that opening it complains of.
-pub fn has_runs(global: &Global) -> bool {
-    global.runs.is_file() || global.runs.join("taper.db").symlink_metadata().is_ok()
 }
 
 /// Opens the store for looking; runs whose process is gone are put right first.
@@ -313,7 +157,7 @@ pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option
 
 /// The name that a spec file gives its experiment.
 fn named_by(spec: &Path) -> Result<String> {
-    let options = LoadOptions { env: variables()?, ..LoadOptions::default() };
+    let options = LoadOptions { env: environment()?, ..LoadOptions::default() };
     Ok(LoadedSpec::load(spec, &options).map_err(|e| Unusable(e.into()))?.spec().name.clone())
 }
 
@@ -340,12 +184,6 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
 /// The step that a run is resumed from: that of its newest checkpoint that can be used, if it has one.
 pub fn resumes_at(runs: &Path, run: &RunRecord) -> Option<u64> {
     RunFolder::new(runs, &run.key).resume_step(run.steps)
-}
-
-/// The program that runs, also where its file was replaced since it began (a build, an update).
-pub fn this_program() -> Result<PathBuf> {
-    let own = PathBuf::from("/proc/self/exe");
-    Ok(if own.exists() { own } else { std::env::current_exe()? })
 }
 
 /// Raised by the first Ctrl-C (or SIGTERM); the second ends the process.

@@ -1,11 +1,11 @@
 //! The end of `taper run`: what came of it, how much it is worth, what failed and what to do next.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use taper::{
     event::{FailureKind, Split, When},
-    execute::Tally,
+    experiment::Outcome,
     format::{self, names},
     metrics::{Metric, Metrics, majority, majority_words},
     report,
@@ -24,13 +24,8 @@ const LEADERS: usize = 10;
 const NAMED: usize = 4;
 
 /// Says what came of a command that took so long, and what to do next.
-pub fn conclude(
-    store: &Store,
-    experiment: &ExperimentRecord,
-    (tally, took): (Tally, Duration),
-    undecided: &[Warning],
-    out: &mut Output,
-) -> Result<()> {
+pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()> {
+    let Outcome { tally, experiment, undecided, elapsed, .. } = outcome;
     let parts = [
         (tally.completed, "completed"),
         (tally.already_done, "completed before"),
@@ -48,7 +43,7 @@ pub fn conclude(
     let runs = planned_runs(store, experiment)?;
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
     if tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting > 0 {
-        line += &format!("; took {}", format::duration(took.as_secs_f64()));
+        line += &format!("; took {}", format::duration(elapsed.as_secs_f64()));
         let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
         if runs.len() > 1 {
             line += &format!(" ({} of training in all runs, earlier commands included)", format::duration(trained));

@@ -1,6 +1,6 @@
 //! Errors of commands: which of them started nothing, and how all of them are said.
 
-use taper::{format, store::StoreError};
+use taper::{experiment::ExperimentError, format, store::StoreError};
 
 /// An error of which the exit code is 2: nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,9 @@ pub fn is_unusable(e: &anyhow::Error) -> bool {
     let names_nothing = |e: &StoreError| {
         matches!(e, UnknownRun { .. } | AmbiguousRun { .. } | UnknownExperiment { .. } | NoRuns { .. })
     };
-    e.is::<Unusable>() || e.downcast_ref().is_some_and(names_nothing)
+    e.is::<Unusable>()
+        || e.downcast_ref().is_some_and(ExperimentError::is_unusable)
+        || e.downcast_ref().is_some_and(names_nothing)
 }
 
 #[cfg(test)]

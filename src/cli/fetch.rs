@@ -32,9 +32,9 @@ pub struct Fetch {
 impl Fetch {
     /// Downloads and pins.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let spec = self.spec.load()?;
-        let wanted = self.spec.sources(&spec)?;
-        let mut library = self.spec.library(global)?;
+        let experiment = self.spec.open(global, Vec::new())?;
+        let wanted = experiment.layers().sources(experiment.spec())?;
+        let mut library = experiment.library()?;
         let before: Vec<Pin> = library.lock().map(|lock| lock.written().to_vec()).unwrap_or_default();
         if self.update {
             if library.settings().offline {

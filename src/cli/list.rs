@@ -78,7 +78,7 @@ impl List {
         if self.watch {
             return watch::watch(global, self.experiment.as_deref(), out);
         }
-        if self.experiment.is_none() && !common::has_runs(global) {
+        if self.experiment.is_none() && !Store::is_there(&global.runs) {
             match out.json {
                 true => out.document(&[(); 0])?,
                 false => {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use taper::{
     execute::Prepared,
+    experiment::Planner,
     format,
     plan::{
         Prune,
@@ -11,8 +12,6 @@ use taper::{
     },
     spec::{Search, Sweep},
 };
-
-use super::planner::Planner;
 
 /// A sweep's way, in numbers.
 pub struct Method<'a> {

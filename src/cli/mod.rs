@@ -22,7 +22,6 @@ mod method;
 mod order;
 mod output;
 mod plan;
-mod planner;
 mod predict;
 mod reader;
 mod report;

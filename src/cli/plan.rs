@@ -9,10 +9,11 @@ use taper::{
     data::{self, LengthStats},
     event::FailureKind,
     execute::{Prepared, RunsPerDevice, Workbench, threads},
+    experiment::{Planner, notes},
     format, metrics,
     plan::Estimate,
     spec::LoadedSpec,
-    store::{RunRecord, RunState},
+    store::{RunRecord, RunState, Store},
     warning,
 };
 
@@ -23,7 +24,6 @@ use super::{
     method::Method,
     order,
     output::Output,
-    planner::{Planner, notes},
     standing::{LeftOver, Standing, Stored},
 };
 
@@ -65,29 +65,28 @@ struct Line<'a> {
 impl Plan {
     /// Prints the plan.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let spec = self.spec.load()?;
+        let mut experiment = self.spec.open(global, vec![global.device])?;
         if let Some(key) = &self.explain {
-            let explanation = spec.explain(key).map_err(|e| Unusable(e.into()))?;
+            let explanation = experiment.spec().explain(key).map_err(|e| Unusable(e.into()))?;
             match out.json {
                 true => out.document(&explanation)?,
                 false => explanation.to_string().lines().try_for_each(|line| out.wrapped(line))?,
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let store = match common::has_runs(global) {
+        let store = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
-        let devices = [global.device];
         // Its lengths need the tokens of all rows anyway.
-        let bench = Workbench::new(self.spec.library(global)?).thorough();
-        let planner = Planner::new(&self.spec, &spec, &devices, store.as_ref(), bench)?;
-        let runs = &planner.runs;
+        let bench = Workbench::new(experiment.library()?).thorough();
+        let planner = experiment.plan_with(store.as_ref(), bench)?;
+        let (runs, spec) = (&planner.runs, &planner.spec);
         if let Some(path) = &self.order {
             order::write(&runs[0], path, self.force)?;
         }
         let stored = match &store {
-            Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &self.spec.arguments())?,
+            Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &planner.layers.arguments())?,
             None => Stored::default(),
         };
         let (standings, left_over) =
@@ -103,14 +102,14 @@ impl Plan {
         for (run, standing) in runs.iter().zip(standings) {
             lines.push(Line { run, standing, estimate: costs.of(run)? });
         }
-        let method = Method::new(&spec.spec().sweep, &planner);
+        let method = Method::new(&spec.spec().sweep, planner);
         let open = lines.iter().filter(|line| is_open(line)).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));
         let Ok(at_a_time) = asked.on(device, open, threads(), peak);
-        let range = time_range(&planner, &lines, &method, jobs);
+        let range = time_range(planner, &lines, &method, jobs);
         if out.json {
-            let mut document = document(&spec, &lines, &left_over, &method)?;
+            let mut document = document(spec, &lines, &left_over, &method)?;
             document["sweep"]["warnings"] = serde_json::to_value(planner.sweep_warnings())?;
             document["sweep"]["runs_to_come"] = planner.to_come().into();
             document["device"] = device.name().into();
@@ -120,7 +119,7 @@ impl Plan {
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(&planner, &lines, &left_over, &method, &total(&planner, &lines, &method, jobs, range), out)?;
+        print(planner, &lines, &left_over, &method, &total(planner, &lines, &method, jobs, range), out)?;
         if let Some(warning) = namesake {
             out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
@@ -180,8 +179,8 @@ fn print(
     total: &str,
     out: &mut Output,
 ) -> Result<()> {
-    let spec = planner.spec;
-    out.wrapped(&format!("{}  ({})", spec.spec().name, planner.args.spec.display()))?;
+    let spec = &planner.spec;
+    out.wrapped(&format!("{}  ({})", spec.spec().name, planner.layers.spec.display()))?;
     if !spec.spec().description.is_empty() {
         out.wrapped(&spec.spec().description)?;
     }

@@ -1,29 +1,24 @@
 //! `taper run`
 
-use std::{collections::HashSet, io, process::ExitCode, time::Instant};
+use std::{io, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{
-        DeviceChoice, Planning, Prepared, RunFolder, Runner, RunsPerDevice, Slot, Tally, Workbench, run_all, threads,
-    },
+    execute::{DeviceChoice, RunsPerDevice, Slot, Tally, Workbench, threads},
+    experiment::{Planner, RunOptions, Skipped},
     format,
-    observe::{JsonLines, Listener, Listeners, PlannedInfo, PlannedSweep, Progress, Recorder, past},
-    plan::{Budget, Metric, Prune, prune::rungs, sanity::decided_nothing},
-    spec::LoadedSpec,
-    store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
-    warning::Warning,
+    observe::{JsonLines, Listeners, Progress},
+    store::Store,
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
     conclude::conclude,
-    costs::{self, Costs},
+    costs::Costs,
     output::{self, Output},
-    planner::Planner,
     reader::Reader,
 };
 
@@ -59,20 +54,20 @@ pub struct Run {
 impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let spec = self.spec.load()?;
         let devices = self.devices(global);
-        let existing = match common::has_runs(global) {
+        let mut experiment = self.spec.open(global, devices.clone())?;
+        let existing = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
-        let mut planner =
-            Planner::new(&self.spec, &spec, &devices, existing.as_ref(), Workbench::new(self.spec.library(global)?))?;
+        let bench = Workbench::new(experiment.library()?);
+        let planner = experiment.plan_with(existing.as_ref(), bench)?;
         for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
-        let slots = self.slots(&devices, &planner)?;
-        let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
-        let namesake = common::namesake_warning(&store, &spec.spec().name, &self.spec.spec)?;
+        let slots = self.slots(&devices, planner)?;
+        let store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
+        let namesake = common::namesake_warning(&store, &planner.spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
         let say = {
@@ -120,70 +115,25 @@ impl Run {
             }
         })?;
 
-        // Nobody may remove a run that this command is yet to come to.
-        let _planning = Planning::begin(&global.runs, &spec.spec().name)?;
-        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&global.runs)?)?);
-        if let Some(lines) = lines {
-            listeners = listeners.with(lines);
-        }
-        let mut listeners = listeners.with(progress);
-        let mut skipped = Vec::new();
-        let sweep = &spec.spec().sweep;
-        let mut runner = Runner {
-            runs: &global.runs,
-            program: common::this_program()?,
+        let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(progress);
+        let options = RunOptions {
             slots,
-            listener: &mut listeners,
-            stop: &common::stop_requested,
             retry: self.retry,
             retries: self.retries,
-            prune: Prune::of(sweep),
-            budget: Budget::of(sweep),
-            ended: HashSet::new(),
-            undecided: Vec::new(),
-            waits: false,
+            stop: &common::stop_requested,
             say: &say,
-            skipped: &mut |run, why| skipped.push((run.key.clone(), run.name.clone(), why.to_string())),
+            program: None,
         };
-        let begin = Instant::now();
-        let mut tally = Tally::default();
-        let mut told = HashSet::new();
-        let result = loop {
-            planner.save_lock()?;
-            planner.record_proposals(&mut store)?;
-            let experiment = self.register(&mut store, &spec, &planner)?;
-            let runs = planned(&store, &planner.runs, &runner.prune, global, &mut told)?;
-            let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
-            runner.listener.planned(&PlannedSweep { runs, to_come, prune, budget });
-            match run_all(&mut store, &planner.runs, &mut runner) {
-                Ok(part) => tally += part,
-                Err(e) => break Err(e),
-            }
-            // A search that learns goes on with what these runs have shown.
-            if tally.stopped + tally.waiting + tally.not_started + tally.beyond_budget + tally.held > 0
-                || !planner.extend(&store)?
-            {
-                break Ok(experiment);
-            }
-        };
-        let undecided = std::mem::take(&mut runner.undecided);
-        listeners.finish()?;
-        let mut experiment = result?;
-        store.check_is_there()?;
-        let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
-        let undecided: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
-        // What was expected of the sweep gives way to what came of it.
-        planner.take_stock(&store)?;
-        experiment.warnings = planner.sweep_warnings().into_iter().chain(undecided.iter().cloned()).collect();
-        store.renew_warnings(&experiment)?;
+        let outcome = experiment.run(listeners, options)?;
         common::conclude();
         match reader.failure() {
             None => {
-                let told = say_skipped(&store, &skipped, global, out).and_then(|()| match out.json {
-                    true => {
-                        undecided.iter().try_for_each(|w| out.line(json!({ "event": "sweep_warned", "warning": w })))
-                    }
-                    false => conclude(&store, &experiment, (tally, begin.elapsed()), &undecided, out),
+                let told = say_skipped(&store, &outcome.skipped, global, out).and_then(|()| match out.json {
+                    true => outcome
+                        .undecided
+                        .iter()
+                        .try_for_each(|w| out.line(json!({ "event": "sweep_warned", "warning": w }))),
+                    false => conclude(&store, &outcome, out),
                 });
                 match told {
                     // What came of the runs is stored and in the exit code, whether or not anybody reads it.
@@ -197,45 +147,11 @@ impl Run {
                 anyhow::bail!("cannot write the JSON lines: {why}; the runs stopped with a checkpoint each");
             }
         }
-        Ok(match tally {
+        Ok(match outcome.tally {
             Tally { stopped: 1.., .. } | Tally { waiting: 1.., .. } => ExitCode::from(130),
             Tally { failed: 1.., .. } | Tally { diverged_before: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })
-    }
-
-    /// Stores the plan as far as it is known.
-    fn register(&self, store: &mut Store, spec: &LoadedSpec, planner: &Planner) -> Result<ExperimentRecord> {
-        let runs = &planner.runs;
-        let new: Vec<NewRun> = runs
-            .iter()
-            .map(|run| NewRun {
-                key: &run.key,
-                name: &run.name,
-                experiment: &run.config.name,
-                config: &run.config,
-                labels: &run.dataset.labels,
-                total_steps: run.steps.total,
-            })
-            .collect();
-        store.register_all(&new)?;
-        let experiment = ExperimentRecord {
-            name: spec.spec().name.clone(),
-            description: spec.spec().description.clone(),
-            spec_path: self.spec.spec.display().to_string(),
-            arguments: self.spec.arguments(),
-            spec_text: spec.text().to_string(),
-            extends: spec
-                .extends()
-                .map(|(path, text)| SpecFile { path: path.display().to_string(), text: text.into() })
-                .collect(),
-            report: serde_json::to_value(&spec.spec().report)?,
-            warnings: planner.sweep_warnings(),
-            runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
-            trials: runs.iter().map(|run| run.trial).collect(),
-        };
-        store.save_experiment(&experiment)?;
-        Ok(experiment)
     }
 
     /// The devices that runs are made on.
@@ -282,51 +198,9 @@ impl Run {
     }
 }
 
-/// What a step of a run costs beside those of others: the arithmetic of its rows, each taken to be of a usual length.
-fn step_cost(run: &Prepared) -> f64 {
-    const USUAL: usize = 64;
-    let train = &run.config.train;
-    let rows = (train.batch_size * train.gradient_accumulation_steps).min(run.splits.train.len().max(1));
-    rows as f64 * costs::shape(run).forward_flop(run.config.data.max_length.min(USUAL) as u64)
-}
-
-/// The runs as the live view wants to know them. Of those that it was not `told` of yet, with what earlier commands did.
-fn planned(
-    store: &Store,
-    runs: &[Prepared],
-    prune: &Prune,
-    global: &Global,
-    told: &mut HashSet<String>,
-) -> Result<Vec<PlannedInfo>> {
-    let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-    let mut info = |run: &Prepared| {
-        let record = store.run(&run.key)?;
-        let step = match record.state {
-            RunState::Completed | RunState::Pruned => record.steps,
-            _ => RunFolder::new(&global.runs, &run.key).resume_step(record.steps).unwrap_or(0),
-        };
-        Ok(PlannedInfo {
-            key: run.key.clone(),
-            name: run.name.clone(),
-            trial: run.trial,
-            state: record.state,
-            total_steps: run.steps.total,
-            step,
-            trained_s: trained.get(&run.key).copied().unwrap_or(0.0),
-            metric: run.config.checkpoint.metric,
-            keep: run.config.checkpoint.keep,
-            has_dev: !run.splits.dev.is_empty(),
-            rungs: rungs(prune, &run.config.train, run.splits.train.len() as u64),
-            step_cost: step_cost(run),
-            past: if told.insert(run.key.clone()) { past(store, &record)? } else { Vec::new() },
-        })
-    };
-    runs.iter().map(&mut info).collect()
-}
-
 /// Says which runs were left out, and why.
-fn say_skipped(store: &Store, skipped: &[(String, String, String)], global: &Global, out: &mut Output) -> Result<()> {
-    for (key, name, why) in skipped {
+fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Output) -> Result<()> {
+    for Skipped { key, name, why } in skipped {
         match out.json {
             true => {
                 let record = store.run(key)?;

@@ -56,6 +56,13 @@ pub struct Tally {
     pub held: usize,
 }
 
+impl Tally {
+    /// Whether none of the runs is left to be trained.
+    pub fn is_over(&self) -> bool {
+        self.stopped + self.waiting + self.not_started + self.beyond_budget + self.held == 0
+    }
+}
+
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.completed += other.completed;

@@ -30,6 +30,11 @@ impl Store {
         Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
+    /// Whether there is a database in the folder `runs`, or something else in its path that opening it complains of.
+    pub fn is_there(runs: &Path) -> bool {
+        runs.is_file() || runs.join(FILE).symlink_metadata().is_ok()
+    }
+
     /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; makes nothing. Where
     /// nothing can be written (a read-only folder, a full disk) it [cannot be written](Store::is_read_only) either.
     pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {

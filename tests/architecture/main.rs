@@ -17,7 +17,7 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
@@ -46,6 +46,8 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         ],
     ),
     ("export", &["execute"]),
+    // A spec from its file to its results.
+    ("experiment", &["spec", "plan", "metrics", "assets", "model", "store", "observe", "execute"]),
     ("report", &["store", "stats", "event", "metrics", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),

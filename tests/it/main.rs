@@ -7,6 +7,7 @@ mod cli;
 mod data;
 mod docs;
 mod hub;
+mod library;
 mod model_files;
 mod predict;
 mod report;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use anyhow::Result;
-use taper::{
+use super::{ExperimentError, Layers};
+use crate::{
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_engine, trial_scores},
     format,
     metrics::Score,
@@ -16,15 +16,13 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Unusable, common::SpecArgs};
-
 /// The runs of a spec, made ready.
-pub struct Planner<'a> {
-    /// The file and what is laid over it.
-    pub args: &'a SpecArgs,
+pub struct Planner {
+    /// The file and what lies over it.
+    pub layers: Layers,
     /// What it says.
-    pub spec: &'a LoadedSpec,
-    devices: &'a [DeviceChoice],
+    pub spec: LoadedSpec,
+    devices: Vec<DeviceChoice>,
     bench: Workbench,
     /// Those known so far, trial by trial.
     pub runs: Vec<Prepared>,
@@ -41,20 +39,25 @@ pub struct Planner<'a> {
     proposed: Vec<Proposal>,
 }
 
-impl<'a> Planner<'a> {
+type Result<T> = std::result::Result<T, ExperimentError>;
+
+impl Planner {
     /// The runs that are known from the spec and from what the store holds, where there is one. Reads data and models and
-    /// checks everything that can be checked; all problems at once. The runs are to be made on `devices`.
+    /// checks everything that can be checked. The runs are to be trained on `devices`.
+    ///
+    /// # Errors
+    /// All problems at once.
     pub fn new(
-        args: &'a SpecArgs,
-        spec: &'a LoadedSpec,
-        devices: &'a [DeviceChoice],
+        layers: Layers,
+        spec: LoadedSpec,
+        devices: &[DeviceChoice],
         store: Option<&Store>,
         bench: Workbench,
     ) -> Result<Self> {
         let mut planner = Self {
-            args,
+            layers,
             spec,
-            devices,
+            devices: devices.to_vec(),
             bench,
             runs: Vec::new(),
             more: true,
@@ -67,9 +70,9 @@ impl<'a> Planner<'a> {
         planner.take(&[])?;
         if planner.more {
             let keys: Vec<&str> = planner.runs.iter().map(|run| run.key.as_str()).collect();
-            let search = plan::search_key(spec.spec(), &keys);
+            let search = plan::search_key(planner.spec.spec(), &keys);
             if let Some(store) = store {
-                planner.proposed = store.proposals(&spec.spec().name, &search)?;
+                planner.proposed = store.proposals(&planner.spec.spec().name, &search)?;
             }
             planner.search = Some(search);
         }
@@ -85,6 +88,9 @@ impl<'a> Planner<'a> {
     }
 
     /// Looks whether all runs have come to their end: from then on there is nothing to be expected of the sweep.
+    ///
+    /// # Errors
+    /// The store.
     pub fn take_stock(&mut self, store: &Store) -> Result<()> {
         let ended = |run: &Prepared| {
             let state = store.known(&run.key)?.map(|record| record.state);
@@ -96,14 +102,20 @@ impl<'a> Planner<'a> {
     }
 
     /// Writes to the lock what was found of sources that it did not pin yet.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
     pub fn save_lock(&mut self) -> Result<()> {
         match self.bench.library().lock().map(|lock| lock.save()) {
-            Some(Err(e)) => Err(Unusable(e.into()).into()),
+            Some(Err(e)) => Err(e.into()),
             _ => Ok(()),
         }
     }
 
     /// Adds the trials that follow from what is now stored; tells whether there are any.
+    ///
+    /// # Errors
+    /// The store, and as [`Self::new`].
     pub fn extend(&mut self, store: &Store) -> Result<bool> {
         let known = self.runs.len();
         if self.more {
@@ -115,6 +127,9 @@ impl<'a> Planner<'a> {
 
     /// Stores what the search has proposed, before any of it is trained. Of a trial for which another command was quicker the stored point
     /// counts, and what was planned since is planned again.
+    ///
+    /// # Errors
+    /// The store, and as [`Self::new`].
     pub fn record_proposals(&mut self, store: &mut Store) -> Result<()> {
         let Some(search) = self.search.as_ref().filter(|_| !self.proposed.is_empty()) else { return Ok(()) };
         let stored = store.propose(&self.spec.spec().name, search, &self.proposed)?;
@@ -130,13 +145,13 @@ impl<'a> Planner<'a> {
 
     fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
         let past = Past { scores, proposed: &self.proposed };
-        let Expansion { runs, more, undrawn, repeats, proposed } = self.args.expand(self.spec, past)?;
+        let Expansion { runs, more, undrawn, repeats, proposed } = self.layers.expand(&self.spec, past)?;
         // What was planned stays: it was drawn at random, or is replayed.
         for (run, planned) in self.runs.iter_mut().zip(&runs) {
             run.name.clone_from(&planned.name);
         }
         let new = runs.get(self.runs.len()..).unwrap_or_default();
-        self.runs.extend(prepare(&mut self.bench, self.spec, new, runs.len(), self.devices)?);
+        self.runs.extend(prepare(&mut self.bench, &self.spec, new, runs.len(), &self.devices)?);
         (self.more, self.undrawn, self.repeats, self.proposed) = (more, undrawn, repeats, proposed);
         Ok(())
     }
@@ -227,7 +242,7 @@ fn prepare(
         false => format!(" (runs: {})", names.join("; ")),
     };
     let text: Vec<String> = problems.iter().map(|(message, names)| format!("{message}{}", shared(names))).collect();
-    Err(Unusable(anyhow::anyhow!(text.join("\nerror: "))).into())
+    Err(ExperimentError::refused(&text, "\nerror: "))
 }
 
 /// What is wrong with a run. A source that cannot be had is named with the line that sets it.

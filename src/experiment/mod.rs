@@ -1,0 +1,33 @@
+//! An experiment as a program sees it: a spec file is opened, planned and run. `taper plan` and `taper run` are this, with
+//! arguments and what a person reads around it.
+//!
+//! ```no_run
+//! use taper::experiment::{Experiment, Options, RunOptions, worker};
+//! use taper::observe::{Listener, Listeners};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! if let Some(code) = worker() {
+//!     std::process::exit(code); // this process was started by `run` below
+//! }
+//! let mut experiment = Experiment::open("experiments/quickstart.toml", Options::default())?;
+//! println!("{} runs", experiment.plan()?.len());
+//! let outcome = experiment.run(Listeners::new(), RunOptions::default())?;
+//! println!("{} completed", outcome.tally.completed);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod layers;
+mod open;
+mod planner;
+mod run;
+mod runs;
+mod worker;
+
+pub use error::ExperimentError;
+pub use layers::{Layers, Wanted, environment};
+pub use open::{Experiment, Options};
+pub use planner::{Planner, notes, warnings};
+pub use run::{Outcome, RunOptions, Skipped};
+pub use worker::worker;

@@ -1,0 +1,140 @@
+//! Running.
+
+use std::{collections::HashSet, path::PathBuf, time::Duration, time::Instant};
+
+use super::{
+    Experiment, ExperimentError,
+    runs::{planned, register},
+    worker::this_program,
+};
+use crate::{
+    execute::{ExecuteError, Planning, Prepared, Runner, Slot, Tally, run_all, threads},
+    observe::{Listener, Listeners, PlannedSweep, Recorder},
+    plan::{Budget, Metric, Prune, sanity::decided_nothing},
+    store::{ExperimentRecord, Store},
+    warning::Warning,
+};
+
+/// How the runs of an experiment are trained.
+pub struct RunOptions<'a> {
+    /// Where, each slot one run at a time; none: one run at a time on each of the experiment's devices.
+    pub slots: Vec<Slot>,
+    /// Whether diverged and pruned runs are trained again.
+    pub retry: bool,
+    /// How often a run is restarted whose process died.
+    pub retries: u32,
+    /// Whether to stop, with a checkpoint of each run: asked after every step.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Told of what concerns no run alone, in words.
+    pub say: &'a dyn Fn(&str),
+    /// The program whose `worker` command trains; none: this one, which calls [`worker`](super::worker).
+    pub program: Option<PathBuf>,
+}
+
+impl Default for RunOptions<'_> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), retry: false, retries: 2, stop: &|| false, say: &|_| {}, program: None }
+    }
+}
+
+/// A run that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its key.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What became of the runs of an experiment.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// How many ended how.
+    pub tally: Tally,
+    /// The experiment as it is stored.
+    pub experiment: ExperimentRecord,
+    /// Runs that were left out.
+    pub skipped: Vec<Skipped>,
+    /// Rungs of the sweep that decided nothing.
+    pub undecided: Vec<Warning>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Experiment {
+    /// Trains every run that is not done, resumes those that were interrupted, and stores what they measure. `listeners` hear of
+    /// every event once it is on its way to the store.
+    ///
+    /// # Errors
+    /// As [`Self::plan`]; and what would meet every run: the store, a listener, no worker process to be had. A run that fails is no
+    /// error: see [`Outcome::tally`].
+    pub fn run(&mut self, listeners: Listeners, options: RunOptions) -> Result<Outcome, ExperimentError> {
+        if self.planner.is_none() {
+            self.plan()?;
+        }
+        for device in &self.options.devices {
+            device.open().map_err(|e| ExperimentError::Refused(e.to_string()))?;
+        }
+        let folder = self.options.runs.clone();
+        let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
+        let planner = self.planner.as_mut().expect("planned above");
+        // Nobody may remove a run that this command is yet to come to.
+        let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
+        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?).with(listeners);
+        let mut skipped = Vec::new();
+        let sweep = planner.spec.spec().sweep.clone();
+        let program = options.program.map_or_else(this_program, Ok);
+        let slots =
+            if options.slots.is_empty() { Slot::share(&self.options.devices, threads()) } else { options.slots };
+        let mut runner = Runner {
+            runs: &folder,
+            program: program.map_err(|e| ExecuteError::Worker(format!("this program cannot be found: {e}")))?,
+            slots,
+            listener: &mut listeners,
+            stop: options.stop,
+            retry: options.retry,
+            retries: options.retries,
+            prune: Prune::of(&sweep),
+            budget: Budget::of(&sweep),
+            ended: HashSet::new(),
+            undecided: Vec::new(),
+            waits: false,
+            say: options.say,
+            skipped: &mut |run: &Prepared, why: &str| {
+                skipped.push(Skipped { key: run.key.clone(), name: run.name.clone(), why: why.into() });
+            },
+        };
+        let begin = Instant::now();
+        let mut tally = Tally::default();
+        let mut told = HashSet::new();
+        let result = loop {
+            planner.save_lock()?;
+            planner.record_proposals(&mut store)?;
+            let experiment = register(&mut store, planner)?;
+            let runs = planned(&store, &planner.runs, &runner.prune, &folder, &mut told)?;
+            let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
+            runner.listener.planned(&PlannedSweep { runs, to_come, prune, budget });
+            match run_all(&mut store, &planner.runs, &mut runner) {
+                Ok(part) => tally += part,
+                Err(e) => break Err(e),
+            }
+            // A search that learns goes on with what these runs have shown.
+            if !tally.is_over() || !planner.extend(&store)? {
+                break Ok(experiment);
+            }
+        };
+        let undecided = std::mem::take(&mut runner.undecided);
+        listeners.finish()?;
+        let mut experiment = result?;
+        store.check_is_there()?;
+        let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
+        let undecided: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
+        // What was expected of the sweep gives way to what came of it.
+        planner.take_stock(&store)?;
+        experiment.warnings = planner.sweep_warnings().into_iter().chain(undecided.iter().cloned()).collect();
+        store.renew_warnings(&experiment)?;
+        Ok(Outcome { tally, experiment, skipped, undecided, elapsed: begin.elapsed() })
+    }
+}
