@@ -62,7 +62,7 @@ pub enum AssetError {
         missing: Vec<String>,
     },
     /// A source that has no files.
-    #[error("`{0}` is made from scratch and has no files")]
+    #[error("`{0}` is created from scratch and has no files")]
     NoFiles(String),
     /// A model from a single file on the web.
     #[error("{0} is one file, and a model is several: use hf:, modelscope: or path:")]

@@ -104,7 +104,7 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     };
     let experiment = match store.experiment(&name) {
         Err(StoreError::UnknownExperiment { .. }) => {
-            let why = format!("the experiment `{name}` of {wanted} has no runs here; `taper run {wanted}` makes them");
+            let why = format!("the experiment `{name}` of {wanted} has no runs here; `taper run {wanted}` trains them");
             return Err(Unusable(anyhow::anyhow!(why)).into());
         }
         found => found?,
@@ -116,8 +116,8 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     match plan.filter(|plan| !plan.is_of(Path::new(wanted))) {
         Some(other) => {
             let why = format!(
-                "`{name}` is at present the plan of another spec file, {}: `taper run {wanted}` makes it that of {wanted} and \
-                 trains nothing twice; a `name` of its own in one of them tells them apart",
+                "`{name}` is currently the plan of another spec file, {}: `taper run {wanted}` replaces it by the plan of {wanted} and \
+                 trains nothing twice; give one of the two another `name` to keep both",
                 other.spec_from_here().display()
             );
             Err(Unusable(anyhow::anyhow!(why)).into())

@@ -253,7 +253,9 @@ fn database(runs: &Path) -> Check {
     let path = runs.join("taper.db").display().to_string();
     match Store::open_existing(runs).and_then(|store| Ok(store.runs()?.len())) {
         Ok(n) => Check::good("database", format!("{path}: {}", format::counted(n as u64, "run"))),
-        Err(StoreError::Missing { .. }) => Check::good("database", format!("{path}: none yet, the first run makes it")),
+        Err(StoreError::Missing { .. }) => {
+            Check::good("database", format!("{path}: none yet; the first run creates it"))
+        }
         Err(e) => Check::bad("database", e.to_string(), "the message says it"),
     }
 }

@@ -54,8 +54,8 @@ impl Gc {
         }
         if let Some(first) = unknown.first().filter(|_| !global.quiet) {
             out.line(format!(
-                "{} of runs that this database does not know {} left as {} (the first is {}): another database may know them; remove by \
-                 hand what nobody needs",
+                "{} of runs that this database does not know {} left as {} (the first is {}): another database may know them; remove \
+                 by hand what is not needed",
                 format::counted(unknown.len() as u64, "folder"),
                 format::by_number(unknown.len() as u64, "is", "are"),
                 format::by_number(unknown.len() as u64, "it is", "they are"),

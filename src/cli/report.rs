@@ -82,8 +82,8 @@ impl Report {
                 |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             let others = files.iter().filter(|file| !is_page(file) && !hidden(file)).count();
             if !global.quiet {
-                let lie = format::by_number(others as u64, "chart or table lies", "charts and tables lie");
-                out.line(format!("{others} {lie} beside them"))?;
+                let are = format::by_number(others as u64, "chart or table is", "charts and tables are");
+                out.line(format!("{others} {are} beside them"))?;
             }
             if earlier > 0 && !global.quiet {
                 out.line(format!(

@@ -79,7 +79,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
-        out.wrapped(&format!("made with   taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
+        out.wrapped(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
     }
     for note in &whole.notes {
         out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;

@@ -20,7 +20,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["logs", "log", "tail", "history", "metrics"],
         "`taper show KEY` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
-         `taper run SPEC --json` prints each step as it is made",
+         `taper run SPEC --json` prints each step as it is trained",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
@@ -39,7 +39,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["sweep", "search", "tune", "hpo", "optimize", "grid", "multirun", "agent"],
-        "`taper run SPEC` makes every run of a sweep: put a [sweep] table into the spec",
+        "`taper run SPEC` trains every run of a sweep: add a [sweep] table to the spec",
     ),
     (
         &["check", "lint", "config", "explain", "dry-run", "estimate"],

@@ -53,7 +53,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     };
     let none = labels(&|label| total(label) == 0);
     if !none.is_empty() {
-        say(format!("no row has {}: the model cannot learn to tell it", named(dataset, &none)), Vec::new());
+        say(format!("no row has {}: the model cannot learn it", named(dataset, &none)), Vec::new());
     }
     let untrained = labels(&|label| train[label] == 0 && total(label) > 0);
     if !untrained.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         );
         let (labels, where_) = (named(dataset, &untrained), lines_of(&at, at.len() as u64));
         let message = format!(
-            "no row of {labels} is in the train split, but {held_out} such a label ({where_}) and cannot be predicted rightly; {share_out}"
+            "no row of {labels} is in the train split, but {held_out} such a label ({where_}) and cannot be predicted correctly; {share_out}"
         );
         say(message, at);
     }
@@ -76,7 +76,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         let at = lines(&single, &mut splits.train.iter());
         let (labels, where_) = (named(dataset, &single), lines_of(&at, at.len() as u64));
         let message = format!(
-            "one row only of {labels} is there ({where_}): it is trained on and never measured; use more rows of it, or leave it out"
+            "only one row of {labels} exists ({where_}): it is used for training and never measured; add more rows of it, or leave it out"
         );
         say(message, at);
     }
@@ -85,7 +85,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         let at = lines(&thin, &mut splits.train.iter());
         say(
             format!(
-                "one row only of {} is in the train split: too few to learn from; {share_out}",
+                "only one row of {} is in the train split: too few to learn from; {share_out}",
                 named(dataset, &thin)
             ),
             at,
@@ -96,7 +96,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         if !missing.is_empty() {
             let labels = named(dataset, &missing);
             say(
-                format!("no row of {labels} is in the {name} split: nothing is measured of it there; {share_out}"),
+                format!("no row of {labels} is in the {name} split: it is not measured there; {share_out}"),
                 Vec::new(),
             );
         }

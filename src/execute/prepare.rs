@@ -429,7 +429,7 @@ fn check(
     let evaluations = schedule::evaluations(&config.train, rows as u64);
     if evaluations > MAX_EVALUATIONS {
         problems.push(format!(
-            "train.eval_steps = {} makes {} evaluations in {}, of at most {}: raise it",
+            "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
             config.train.eval_steps,
             format::count(evaluations),
             format::counted(steps.total, "step"),

@@ -80,7 +80,7 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
         let empty =
             runs.join(LOCKS).join(&name).symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0);
         if let Some(lock) = name.strip_suffix(".lock").filter(|lock| empty && is_free(runs, lock)) {
-            found.push(waste(runs.join(LOCKS).join(&name), "a lock that nobody holds", Owner::Lock(lock.into())));
+            found.push(waste(runs.join(LOCKS).join(&name), "a lock that no process holds", Owner::Lock(lock.into())));
         }
     }
     Ok(found)

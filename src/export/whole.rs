@@ -22,7 +22,7 @@ pub enum Refused {
         error: io::Error,
     },
     /// Something is there.
-    #[error("{} is there already and not an empty folder; choose another", .0.display())]
+    #[error("{} already exists and is not an empty folder: choose another", .0.display())]
     Occupied(PathBuf),
     /// Writing failed, or the model is damaged.
     #[error(transparent)]

@@ -261,10 +261,8 @@ fn same_runs(runs: &[SweptRun], messages: &mut Vec<String>) {
         0 => String::new(),
         more => format!(", and {} more", count(more as u64)),
     };
-    messages.push(format!(
-        "points that differ in nothing that changes a result are one run: `{a}` and `{b}`{more}; remove the axis that makes no \
-         difference"
-    ));
+    messages
+        .push(format!("these points give the same run: `{a}` and `{b}`{more}; remove the axis that changes no result"));
 }
 
 /// Decision steps of a run that come before its end.

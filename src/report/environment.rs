@@ -73,7 +73,7 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
         ("data (SHA-256)", or_nothing(&e.data_digest)),
         (
             "model (SHA-256)",
-            if e.model_digest.is_empty() { "none: made from scratch".into() } else { e.model_digest.clone() },
+            if e.model_digest.is_empty() { "none: trained from scratch".into() } else { e.model_digest.clone() },
         ),
     ];
     let sources = [("data from", &e.data_source), ("model from", &e.model_source)];

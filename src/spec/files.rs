@@ -47,7 +47,7 @@ impl Files {
             );
         }
         if self.read.len() >= MAX_FILES {
-            let message = format!("a spec is made of at most {MAX_FILES} files");
+            let message = format!("a spec consists of at most {MAX_FILES} files");
             return self.unreadable(named, message, Help::None);
         }
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());

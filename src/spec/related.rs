@@ -8,7 +8,7 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("train.max_steps", "train.early_stopping_patience", "early stopping may end training before train.max_steps"),
     ("train.batch_size", "train.gradient_accumulation_steps", "a step has batch_size × gradient_accumulation_steps rows"),
     ("train.batch_size", "train.micro_batch_tokens", "a batch of more tokens than micro_batch_tokens is computed in parts; the step is the same"),
-    ("train.lr", "train.scheduler", "train.scheduler says how the rate goes on from train.lr after the warmup"),
+    ("train.lr", "train.scheduler", "train.scheduler sets how the rate changes from train.lr after the warmup"),
     ("train.lr", "train.warmup_steps", "during the warmup the rate rises from 0 to train.lr"),
     ("train.lr", "train.warmup_ratio", "during the warmup the rate rises from 0 to train.lr"),
     ("train.warmup_steps", "train.warmup_ratio", "two ways to set the same: set one of them"),

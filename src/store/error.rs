@@ -20,7 +20,7 @@ pub enum StoreError {
     )]
     Folder { path: PathBuf, error: io::Error },
     #[error(
-        "{} was made by a newer taper (its schema is {found}, this taper knows up to {known}): update taper, or choose \
+        "{} was written by a newer taper (its schema is {found}, this taper knows up to {known}): update taper, or choose \
          another runs folder",
         path.display()
     )]

@@ -160,7 +160,7 @@ impl Comparison {
         self.made = now.step;
         let at = format!("step {}", now.step);
         let Ok(place) = self.steps.binary_search_by_key(&now.step, |step| step.step) else {
-            return self.differs(&at, "it", "not stored".into(), "made".into());
+            return self.differs(&at, "it", "not stored".into(), "computed".into());
         };
         let stored = self.steps[place].clone();
         self.result.steps += 1;

@@ -24,7 +24,7 @@ pub fn compare(
     let mut problems = Vec::new();
     if made_with.numerics != here.numerics {
         problems.push(format!(
-            "it was made by version {} of the engine's arithmetic, and this taper has version {}: verify it with taper {}",
+            "it was trained with version {} of the engine's arithmetic, and this taper has version {}: verify it with taper {}",
             made_with.numerics, here.numerics, made_with.taper
         ));
     }
@@ -34,7 +34,7 @@ pub fn compare(
     ] {
         if was != is {
             problems.push(format!(
-                "the {what} not what it was made from (SHA-256 was {was}, is {is}): put back what was there, then verify again"
+                "the {what} not what it was trained from (SHA-256 was {was}, is {is}): restore the original, then verify again"
             ));
         }
     }
@@ -45,8 +45,8 @@ pub fn compare(
     let instructions = kernels::instructions(precision == Precision::Bf16);
     if on_the_cpu && !has(made_with, &instructions) {
         problems.push(format!(
-            "it was made on a processor with other instructions ({}), which round elsewhere; here are {instructions}: verify \
-             it on a processor like that one",
+            "it was trained on a processor with other instructions ({}), which round differently; this one has {instructions}: \
+             verify it on a processor like that one",
             made_with.cpu
         ));
     }
@@ -55,7 +55,7 @@ pub fn compare(
     }
     let mut notes = Vec::new();
     if on_the_cpu && made_with.cpu != here.cpu {
-        notes.push(format!("made on another processor: {}; here is {}", made_with.cpu, here.cpu));
+        notes.push(format!("trained on another processor: {}; this one is {}", made_with.cpu, here.cpu));
     }
     if !bitwise {
         let (was, is, share) = (made_with.device_in_full(), here.device_in_full(), TOLERANCE * 100.0);
@@ -65,8 +65,7 @@ pub fn compare(
     }
     if made_with.micro_batch_tokens.is_some() {
         notes.push(
-            "memory ran out while it was made: batches are cut as at its end, and steps from before that may differ"
-                .into(),
+            "memory ran out while it trained: batches are split as at its end, and earlier steps may differ".into(),
         );
     }
     Ok(((!bitwise).then_some(TOLERANCE), notes))

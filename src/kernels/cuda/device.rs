@@ -54,7 +54,7 @@ impl Device {
         find_cublas()?;
         let context = Context::new(ordinal)?;
         let failed = |what: &str, e| context.failed(what, e);
-        let stream = stream::create(stream::StreamKind::NonBlocking).map_err(|e| failed("making a stream", e))?;
+        let stream = stream::create(stream::StreamKind::NonBlocking).map_err(|e| failed("creating a stream", e))?;
         let source = CString::new(KERNELS).expect("no zero in a text");
         // SAFETY: the text ends with a zero.
         let module =
@@ -69,7 +69,7 @@ impl Device {
             given.result().map_err(|e| blas_failed("giving cuBLAS a workspace", e))?;
             workspace
         };
-        let staging = Staging::new().map_err(|e| failed("making page-locked memory", e))?;
+        let staging = Staging::new().map_err(|e| failed("allocating page-locked memory", e))?;
         Ok(Self {
             handle,
             workspace,

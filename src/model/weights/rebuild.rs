@@ -115,11 +115,11 @@ pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Re
 fn ordered_dict(tables: &mut Tables, arguments: &[Value]) -> Result<Value, String> {
     let mut pairs = Vec::new();
     if let Some(list) = arguments.first() {
-        let items = tables.items(*list).ok_or("a dictionary in it is made of something that is not a list")?;
+        let items = tables.items(*list).ok_or("a dictionary in it is built from something that is not a list")?;
         for item in items {
             match tables.items(*item) {
                 Some([key, value]) => pairs.push((*key, *value)),
-                _ => return Err("a dictionary in it is made of what are no pairs".into()),
+                _ => return Err("a dictionary in it is built from items that are not pairs".into()),
             }
         }
     }

@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Header {
                     if key == "__metadata__" {
                         header.metadata = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default();
                     } else if let Some(twice) = header.tensors.insert(key.clone(), map.next_value()?) {
-                        return Err(A::Error::custom(format!("tensor {key} is there twice ({:?})", twice.shape)));
+                        return Err(A::Error::custom(format!("tensor {key} occurs twice ({:?})", twice.shape)));
                     }
                 }
                 Ok(header)

@@ -119,7 +119,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         let end = length.and_then(|length| length.checked_add(at + 8)).filter(|end| *end <= size);
         let end = end.ok_or_else(|| format!("the file is cut short, or the length of its storage {key} is wrong"))?;
         if places.insert(key.clone(), (at + 8, end - at - 8)).is_some() {
-            return Err(format!("its storage {key} is there twice"));
+            return Err(format!("its storage {key} occurs twice"));
         }
         at = end;
     }

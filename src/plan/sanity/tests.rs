@@ -151,7 +151,7 @@ fn runs_that_are_not_started_and_points_that_are_no_others_are_told() {
     let found: Vec<String> = of_sweep(&spec.sweep, &runs, trials).into_iter().map(|w| w.message).collect();
     assert_eq!(found[0], "sweep.trials asks for 6 points, but the axes have only 4 different ones");
     assert!(found[1].starts_with("1 point means the same run as another one"), "{found:?}");
-    assert!(found[2].contains("are one run: `log_steps=1` and `log_steps=2`, and 1 more"), "{found:?}");
+    assert!(found[2].contains("give the same run: `log_steps=1` and `log_steps=2`, and 1 more"), "{found:?}");
 }
 
 #[test]

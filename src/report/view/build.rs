@@ -189,7 +189,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     }
     out.extend(analysis.missing.note().map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
-        out.push("A run was still under way when this report was made.".into());
+        out.push("A run was still training when this report was written.".into());
     }
     out
 }

@@ -21,7 +21,7 @@ fn a_sweep_that_cannot_do_what_it_says_is_told() {
         (format!("data.dev = 0.2\ntrain.epochs = 1\n[sweep]\nprune = \"asha\"\n{axis}"), "\"asha\" stops no run"),
         (format!("data.dev = 0.2\n[sweep]\nprune = \"median\"\n{axis}"), "from trial 6 on"),
         (format!("[sweep]\nmax_runs = 3\n{axis}"), "sweep.max_runs = 3 leaves 1 of the 4 runs undone"),
-        ("[sweep.axes]\ntrain.log_steps = [1, 2]\n".into(), "are one run"),
+        ("[sweep.axes]\ntrain.log_steps = [1, 2]\n".into(), "give the same run"),
     ] {
         let place = place("");
         let base = fs::read_to_string(place.path("small.toml")).expect("the spec");

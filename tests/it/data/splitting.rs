@@ -167,7 +167,7 @@ fn labels_that_a_split_lacks_are_named_with_their_lines() {
         let config = DataConfig { seed, ..shares(0.3, 0.3) };
         let found = warned(&labels, &config);
         let trained = found.iter().any(|(m, lines)| {
-            m.starts_with("one row only of label `2` is there (line 102): it is trained on and never measured")
+            m.starts_with("only one row of label `2` exists (line 102): it is used for training and never measured")
                 && *lines == [102]
         });
         let held_out = found.iter().any(|(m, lines)| {
@@ -193,5 +193,5 @@ fn labels_that_a_split_lacks_are_named_with_their_lines() {
     let mut data = dataset(&[0, 1].repeat(60));
     data.labels.push("none".into());
     let warnings = split(&data, &shares(0.2, 0.0)).unwrap().warnings;
-    assert_eq!(warnings[0].message, "no row has label `none`: the model cannot learn to tell it");
+    assert_eq!(warnings[0].message, "no row has label `none`: the model cannot learn it");
 }

@@ -71,7 +71,7 @@ fn what_does_not_fit_to_the_byte_is_refused() {
     let twice =
         br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#;
     let twice = [&(twice.len() as u64).to_le_bytes()[..], twice, &[0]].concat();
-    assert!(opened(&path, &twice).err().expect("refused").contains("there twice"));
+    assert!(opened(&path, &twice).err().expect("refused").contains("occurs twice"));
     let deep = "[".repeat(100_000);
     let deep = [&(deep.len() as u64 + 5).to_le_bytes()[..], b"{\"a\":", deep.as_bytes()].concat();
     assert!(opened(&path, &deep).err().expect("refused").contains("its header"));

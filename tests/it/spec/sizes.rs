@@ -169,7 +169,7 @@ fn files_extend_a_hundred_others_at_most() {
         (0..300).map(|i| (format!("f{i}.toml"), format!("extends = [\"f{}.toml\"]\n", i + 1))).collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let text = Files::new(&files).problems("f0.toml", &LoadOptions::default());
-    assert!(text.contains("a spec is made of at most 100 files"), "{text}");
+    assert!(text.contains("a spec consists of at most 100 files"), "{text}");
 }
 
 #[cfg(unix)]
