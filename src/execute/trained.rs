@@ -6,7 +6,7 @@ use super::{ExecuteError, Kept};
 use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
-    metrics::{Metrics, Scored, argmax, log_softmax},
+    metrics::{Answer, Metrics},
     model::{ModelConfig, Parameters},
     plan::EngineKind,
     train::BATCH_TOKENS,
@@ -91,7 +91,11 @@ impl Trained {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
         let scores = self.scores(texts, progress)?;
-        Ok(scores.iter().map(|logits| (argmax(logits), probabilities(&log_softmax(logits)))).collect())
+        let answer = |logits: &Vec<f32>| {
+            let answer = Answer::of(logits);
+            (answer.label as usize, answer.into_probabilities())
+        };
+        Ok(scores.iter().map(answer).collect())
     }
 
     /// Figures of the model on texts whose label ids are known. `progress` is told the texts done, after every batch.
@@ -111,8 +115,7 @@ impl Trained {
         for (texts, labels) in texts.chunks(WINDOW).zip(labels.chunks(WINDOW)) {
             let before = rows.len();
             for (logits, &label) in self.scores(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
-                let log = log_softmax(logits);
-                rows.push(Scored::new(label, &probabilities(&log), -log[label as usize]));
+                rows.push(Answer::of(logits).scored(label));
             }
         }
         Ok(Metrics::new(&self.labels, rows))
@@ -142,10 +145,6 @@ impl Trained {
 fn labels(config: &ModelConfig, folder: &Path) -> Result<Vec<String>, ExecuteError> {
     let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
     config.labels().ok_or_else(no_labels)
-}
-
-fn probabilities(log: &[f64]) -> Vec<f32> {
-    log.iter().map(|v| v.exp() as f32).collect()
 }
 
 /// The beginning of a text, for a message.

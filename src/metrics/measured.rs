@@ -162,13 +162,6 @@ pub fn is_tied(counts: &[u64]) -> bool {
     counts.iter().filter(|rows| Some(*rows) == most).count() > 1
 }
 
-/// log softmax of a row of logits, in nats.
-pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|v| f64::from(v - max).exp()).sum();
-    logits.iter().map(|v| f64::from(v - max) - sum.ln()).collect()
-}
-
 /// Position of the largest value, the first of equals.
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
@@ -183,16 +176,6 @@ pub fn argmax(values: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn log_softmax_of_large_logits_is_finite_and_the_first_of_equals_is_chosen() {
-        for shift in [0.0, 1e4, -1e4] {
-            let got = log_softmax(&[shift, shift, shift - 2.0]);
-            let whole = (2.0 + (-2.0f64).exp()).ln();
-            assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
-        }
-        assert_eq!(argmax(&[0.1, 0.4, 0.4]), 1);
-    }
 
     /// Expected values: scikit-learn's classification_report on the same six rows.
     #[test]

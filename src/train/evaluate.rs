@@ -6,7 +6,7 @@ use crate::{
     data::{self, Dataset, Tokens},
     engine::Engine,
     event::{Prediction, ProbeScore},
-    metrics::{Metrics, Probabilities, Scored, argmax, log_softmax},
+    metrics::{Answer, Metrics, Scored},
 };
 
 use super::TrainError;
@@ -57,16 +57,15 @@ pub fn evaluate(
             let batch = data::batch(dataset, tokens, &now)?;
             for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
                 let row = &dataset.rows[id as usize];
-                let log_p = log_softmax(logits);
-                let probabilities: Vec<f32> = log_p.iter().map(|v| v.exp() as f32).collect();
-                let scored = Scored::new(row.label, &probabilities, -log_p[row.label as usize]);
+                let answer = Answer::of(logits);
+                let scored = answer.scored(row.label);
                 let prediction = Prediction {
                     row: id,
                     line: row.line,
                     text: row.text.clone(),
                     label: row.label,
-                    predicted: argmax(logits) as u32,
-                    probabilities: Probabilities::new(probabilities, Some(row.label)),
+                    predicted: answer.label,
+                    probabilities: answer.stored(Some(row.label)),
                 };
                 results.push((prediction, scored));
             }
@@ -88,15 +87,14 @@ pub fn score_probes(
     let mut scores = Vec::with_capacity(probes.len());
     for (position, probe) in probes.iter().enumerate() {
         let logits = engine.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
+        let answer = Answer::of(&logits);
+        let expected = probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name));
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),
             expect: probe.expect.clone(),
-            predicted: labels[argmax(&logits)].clone(),
-            probabilities: Probabilities::new(
-                log_softmax(&logits).iter().map(|v| v.exp() as f32).collect(),
-                probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name)).map(|id| id as u32),
-            ),
+            predicted: labels[answer.label as usize].clone(),
+            probabilities: answer.stored(expected.map(|id| id as u32)),
         });
     }
     Ok(scores)

@@ -1,0 +1,77 @@
+//! What a classifier says of a text to which one label belongs, from its logits.
+
+use super::{Probabilities, Scored, argmax};
+
+/// log softmax of a row of logits, in nats.
+pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|v| f64::from(v - max).exp()).sum();
+    logits.iter().map(|v| f64::from(v - max) - sum.ln()).collect()
+}
+
+/// The answer of a classifier of one label for each text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The label of the largest logit, the first of equals.
+    pub label: u32,
+    /// Logarithms of the probabilities, by label.
+    log: Vec<f64>,
+    /// The probabilities.
+    probabilities: Vec<f32>,
+}
+
+impl Answer {
+    /// From logits `[labels]`.
+    pub fn of(logits: &[f32]) -> Self {
+        let log = log_softmax(logits);
+        let probabilities = log.iter().map(|v| v.exp() as f32).collect();
+        Self { label: argmax(logits) as u32, log, probabilities }
+    }
+
+    /// How it is counted where `label` is right.
+    ///
+    /// # Panics
+    /// Where there is no such label.
+    pub fn scored(&self, label: u32) -> Scored {
+        Scored::new(label, &self.probabilities, -self.log[label as usize])
+    }
+
+    /// The probability of each label.
+    pub fn into_probabilities(self) -> Vec<f32> {
+        self.probabilities
+    }
+
+    /// The probabilities that are stored: of many labels the highest, and that of the right one.
+    pub fn stored(self, right: Option<u32>) -> Probabilities {
+        Probabilities::new(self.probabilities, right)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_softmax_of_large_logits_is_finite() {
+        for shift in [0.0, 1e4, -1e4] {
+            let got = log_softmax(&[shift, shift, shift - 2.0]);
+            let whole = (2.0 + (-2.0f64).exp()).ln();
+            assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
+        }
+    }
+
+    /// torch.softmax and cross_entropy of [1, 3, 2] in float64: 0.09003057, 0.66524096, 0.24472847; 0.40760596 for label 1.
+    #[test]
+    fn an_answer_is_softmaxs() {
+        let answer = Answer::of(&[1.0, 3.0, 2.0]);
+        assert_eq!(answer.label, 1);
+        let scored = answer.scored(1);
+        assert!((scored.loss - 0.407_605_96).abs() < 1e-7 && (scored.confidence - 0.665_240_96).abs() < 1e-6);
+        assert_eq!((scored.label, scored.predicted), (1, 1));
+        assert!((answer.scored(0).loss - 2.407_605_96).abs() < 1e-7);
+        assert_eq!(answer.clone().stored(Some(0)).argmax(), 1);
+        let p = answer.into_probabilities();
+        assert!((p[0] - 0.090_030_57).abs() < 1e-6 && (p[2] - 0.244_728_47).abs() < 1e-6, "{p:?}");
+        assert_eq!(Answer::of(&[0.5, 2.0, 2.0]).label, 1, "the first of equals");
+    }
+}
