@@ -276,7 +276,7 @@ impl View {
             Outcome::Paused { step } => {
                 (Tone::Aside, format!("{name}: waiting at step {step} for the runs it is compared with"))
             }
-            Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned after step {step}: {reason}")),
+            Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned ({reason})")),
             Outcome::Failed { kind, message } => {
                 (Tone::Failure, format!("{name}: failed ({}) after step {step}: {message}", kind.word()))
             }
