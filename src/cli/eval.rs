@@ -76,6 +76,9 @@ impl Eval {
             true => out.document(&document(&run, &input::name(&origin), &data, &metrics))?,
             false => print(&run, &input::name(&origin), &data, &metrics, out)?,
         }
+        if !global.quiet {
+            model.cut().iter().for_each(|note| input::note(note));
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -84,13 +84,14 @@ impl Predict {
         };
         let (device, _) = global.device.open()?;
         let mut model = Trained::load(&kept, config.max_length, &device)?;
-        let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, out) };
+        let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, global, out) };
 
         // Results that pass over the same terminal show by themselves how far it is.
         let progress = RowProgress::stderr(!out.terminal && !global.quiet, input::size(&origin));
         stream(&mut model, &mut rows, &progress, out)?;
         drop(progress);
         if !global.quiet {
+            model.cut().iter().for_each(|note| input::note(note));
             input::warn(&rows.warnings());
             if rows.columns().contains(&config.label_column) {
                 let key = format::short(&run.key);
@@ -110,7 +111,7 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn texts(&self, mut model: Trained, out: &mut Output) -> Result<ExitCode> {
+    fn texts(&self, mut model: Trained, global: &Global, out: &mut Output) -> Result<ExitCode> {
         if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
             let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
@@ -127,6 +128,9 @@ impl Predict {
             let rows = lines
                 .map(|(text, (id, p))| vec![model.labels()[*id].clone(), format::percent(p[*id].into()), text.clone()]);
             out.table(&["label", "confidence", "text"], rows)?;
+        }
+        if !global.quiet {
+            model.cut().iter().for_each(|note| input::note(note));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -148,19 +152,19 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
                     bytes += text.text.len();
                     window.push(text);
                 }
-                Some(Err(e)) => fault = Some(Unusable(e.into()).into()),
+                Some(Err(e)) => fault = Some(anyhow::Error::from(e)),
             }
         }
         // Rows without a text have nothing to classify.
         let mut texts: Vec<String> = window.iter().filter(|row| !row.is_blank).map(|row| row.text.clone()).collect();
         if let Some((at, why)) = model.refused(&texts) {
             let row = window.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
-            fault = Some(Unusable(anyhow::Error::from(why).context(format!("line {}", window[row].line))).into());
+            fault = Some(anyhow::Error::from(why).context(format!("line {}", window[row].line)));
             window.truncate(row);
             texts.truncate(at);
         }
         if window.is_empty() {
-            return fault.map_or(Ok(()), Err);
+            return fault.map_or(Ok(()), |e| Err(ended(e, rows_before)));
         }
         let (total, read) = (texts.len().max(1) as u64, rows.bytes_read() - bytes_before);
         let results = model.predict(&texts, &mut |done| {
@@ -172,8 +176,16 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
         let scored = window.iter().map(|row| (row, if row.is_blank { None } else { results.next() }));
         out.bytes(&written(model, scored, out.json)?)?;
         if let Some(e) = fault {
-            return Err(e);
+            return Err(ended(e, rows_before));
         }
+    }
+}
+
+/// A fault that ends the output: nothing was begun where no row is written.
+fn ended(fault: anyhow::Error, written: u64) -> anyhow::Error {
+    match written {
+        0 => Unusable(fault).into(),
+        rows => fault.context(format!("the output ends after {}", format::counted(rows, "row"))),
     }
 }
 

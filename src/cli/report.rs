@@ -78,15 +78,17 @@ impl Report {
         } else {
             let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
             files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
-            let hidden =
-                |file: &&PathBuf| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            let others = files.iter().filter(|file| !is_page(file) && !hidden(file)).count();
+            // The others are the folder's own: which fonts were used, and what a report wrote.
+            let shows = |file: &&PathBuf| {
+                file.extension().is_some_and(|ending| ["png", "svg", "csv"].iter().any(|e| ending == *e))
+            };
+            let others = files.iter().filter(|file| !is_page(file) && shows(file)).count();
             if !global.quiet {
                 let are = format::by_number(others as u64, "chart or table is", "charts and tables are");
                 out.line(format!("{others} {are} beside them"))?;
             }
             if earlier > 0 && !global.quiet {
-                out.line(format!(
+                out.wrapped(&format!(
                     "{} of this name, of earlier versions of the spec or variants of it, {} not in it: `taper list {name}` shows {}",
                     format::counted(earlier as u64, "other run"),
                     format::by_number(earlier as u64, "is", "are"),

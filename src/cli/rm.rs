@@ -73,9 +73,18 @@ impl Rm {
                 ))
                 .into());
             }
-            list(&chosen.runs, out)?;
-            chosen.stays.iter().try_for_each(|line| out.line(line))?;
-            if !ask::confirm(&format!("remove {many} with all that was measured, {} of disk?", format::bytes(bytes)))? {
+            if !chosen.runs.is_empty() {
+                list(&chosen.runs, out)?;
+            }
+            chosen.stays.iter().try_for_each(|line| out.wrapped(line))?;
+            let what = match (&chosen.experiment, chosen.runs.len()) {
+                (Some(name), 0) => format!("the experiment `{name}`, and no run"),
+                (Some(name), _) => {
+                    format!("the experiment `{name}` and {many} with all metrics, {} of disk", format::bytes(bytes))
+                }
+                (None, _) => format!("{many} with all metrics, {} of disk", format::bytes(bytes)),
+            };
+            if !ask::confirm(&format!("remove {what}?"))? {
                 out.line("nothing removed")?;
                 return Ok(ExitCode::from(1));
             }
@@ -98,7 +107,9 @@ impl Rm {
             let (experiment, stays) = (&chosen.experiment, &chosen.stays);
             out.document(&json!({ "removed": keys, "experiment": experiment, "bytes": bytes, "stays": stays }))?;
         } else if !global.quiet {
-            out.line(format!("removed {many}, {} of disk", format::bytes(bytes)))?;
+            let experiment =
+                chosen.experiment.as_ref().map_or(String::new(), |name| format!("the experiment `{name}` and "));
+            out.line(format!("removed {experiment}{many}, {} of disk", format::bytes(bytes)))?;
             if chosen.experiment.is_none() && !chosen.runs.is_empty() {
                 let them = format::by_number(chosen.runs.len() as u64, "it", "them");
                 out.line(format!("`taper run` with a spec that has {them} trains {them} again"))?;

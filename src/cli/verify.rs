@@ -68,7 +68,7 @@ impl Verify {
 fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<()> {
     let name = format!("{}  {}", format::short(&record.key), record.name);
     for note in &result.notes {
-        out.line(format!("note: {note}"))?;
+        out.wrapped(&format!("note: {note}"))?;
     }
     if let Some(d) = &result.difference {
         out.line(format!("{name}: differs at {}", d.at))?;
@@ -81,9 +81,9 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
     if let Some(tolerance) = result.tolerance {
         compared[0] = format!("{} (loss within {}%)", format::counted(result.steps, "step"), tolerance * 100.0);
     }
-    for (n, what) in [(result.evaluations, "evaluations"), (result.predictions, "predictions")] {
+    for (n, what) in [(result.evaluations, "evaluation"), (result.predictions, "prediction")] {
         if n > 0 {
-            compared.push(format!("{} {what}", format::count(n)));
+            compared.push(format::counted(n, what));
         }
     }
     if result.weights {
@@ -93,7 +93,7 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
         compared.push("the files of the kept model".into());
     }
     let how = if result.tolerance.is_some() { "the same within the tolerance" } else { "the same, bit for bit" };
-    out.line(format!("{name}: {how}: {}", compared.join(", ")))
+    out.wrapped(&format!("{name}: {how}: {}", compared.join(", ")))
 }
 
 /// Ctrl-C ends the verification and leaves nothing; a second one ends it at once, and leaves nothing either.

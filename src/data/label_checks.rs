@@ -99,7 +99,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
         let at = lines(&others);
         let message = format!(
             "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters, quotes, punctuation or the way \
-             they are written ({}); to make them one, give them one name in data.labels",
+             they are written ({}); to make them one, write them alike in the data file",
             shown.join(", "),
             ids.len(),
             lines_of(&at, others.iter().map(|id| counts[*id]).sum())
@@ -112,7 +112,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     for (rare, meant) in alike::misspelt(labels, &counts).into_iter().take(NAMED) {
         let at = lines(&[rare]);
         let message = format!(
-            "label {} ({}, {}) may be a misspelt {} ({}): to make them one, give them one name in data.labels",
+            "label {} ({}, {}) may be a misspelt {} ({}): to make them one, write them alike in the data file",
             quoted(&labels[rare]),
             counted(counts[rare], "row"),
             lines_of(&at, counts[rare]),

@@ -74,6 +74,14 @@ impl Tokenizer {
         Ok(self.encode_counted(text, max_length)?.ids)
     }
 
+    /// Whether a text has more tokens than that.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn is_longer(&self, text: &str, max_length: usize) -> Result<bool, DataError> {
+        Ok(self.encode_counted(text, max_length)?.whole > max_length)
+    }
+
     /// As [`Self::encode`], with the number of tokens that the text has when it is not cut.
     pub(super) fn encode_counted(&self, text: &str, max_length: usize) -> Result<Encoded, DataError> {
         let most = max_length.saturating_sub(2);

@@ -20,6 +20,8 @@ pub struct Trained {
     max_length: usize,
     /// Rows of the embedding.
     rows: usize,
+    /// Texts so far that were longer than `max_length`.
+    cut: u64,
 }
 
 impl Trained {
@@ -43,6 +45,7 @@ impl Trained {
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.longest()),
             rows: config.vocab_size,
+            cut: 0,
             labels,
         })
     }
@@ -82,6 +85,16 @@ impl Trained {
                 self.rows
             ))),
         }
+    }
+
+    /// What to say of texts so far that were cut; none where none was.
+    pub fn cut(&self) -> Option<String> {
+        let texts = crate::format::counted(self.cut, "text");
+        let (is, was) =
+            (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
+        let most = crate::format::count(self.max_length as u64);
+        (self.cut > 0)
+            .then(|| format!("{texts} {is} longer than {most} tokens (the run's data.max_length) and {was} cut"))
     }
 
     /// Label id and probabilities of each text. `progress` is told the texts done, after every batch.
@@ -128,6 +141,9 @@ impl Trained {
             self.check(text, ids)?;
         }
         let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
+        for (text, _) in texts.iter().zip(&lengths).filter(|(_, length)| **length >= self.max_length) {
+            self.cut += u64::from(self.tokenizer.is_longer(text, self.max_length)?);
+        }
         let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;
         for part in by_length(&lengths, BATCH_TOKENS) {

@@ -54,8 +54,14 @@ pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String
             let path = if table.is_empty() { rest.to_string() } else { format!("{table}.{rest}") };
             key_like(&path, |key| key.path.contains('.')).map(variable)
         };
+        // `TAPER_LR`: the last part of a key's name.
+        let by_last_part = || {
+            let last = |key: &&keys::Key| key.path.rsplit_once('.').is_some_and(|(_, last)| format!("{PREFIX}{last}").eq_ignore_ascii_case(name));
+            let mut found = keys::KEYS.iter().filter(last);
+            found.next().filter(|_| found.next().is_none()).map(|key| variable(key.path))
+        };
         let lower: Vec<String> = others().map(str::to_lowercase).collect();
-        let meant = closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase).or_else(by_name);
+        let meant = by_last_part().or_else(|| closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase)).or_else(by_name);
         let help = meant.map_or_else(
             || format!("taper reads {} and, for the keys of a spec, TAPER_TABLE__KEY", others().collect::<Vec<_>>().join(", ")),
             |meant| format!("did you mean {meant}?"),

@@ -92,6 +92,11 @@ fn verify_tells_the_same_from_what_differs_and_from_what_cannot_be_compared() {
     assert_ne!(json["difference"]["stored"], json["difference"]["now"]);
     let (code, said) = place.says(&["verify", &key, "--steps", "6"]);
     assert!(code == 0 && said.contains("6 steps") && !said.contains("weights"), "{said}");
+    let (_, one) = place.says(&["verify", &key, "--steps", "1"]);
+    assert!(one.contains("1 step (") && one.contains("2 evaluations") && !one.contains("1 steps"), "{one}");
+    // What is shown on the way are the steps that are trained here.
+    let shown = String::from_utf8_lossy(&place.taper(&["verify", &key, "--steps", "6"]).stderr).into_owned();
+    assert!(shown.contains("): 6 steps, ") && !shown.contains("10 steps") && !shown.contains("/10 "), "{shown}");
 
     let other = place.keys().remove(1);
     place

@@ -145,6 +145,14 @@ impl Verifier<'_> {
             let mut comparison = comparison.borrow_mut();
             comparison.take(&event);
             over.set(comparison.is_over());
+            // What is trained here is shown, and not what the run has.
+            let event = match event {
+                Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, train_labels } => {
+                    let total_steps = self.steps.unwrap_or(total_steps).min(total_steps);
+                    Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, train_labels }
+                }
+                event => event,
+            };
             self.listener.on(&info, &event).map_err(Into::into)
         };
         fit(&job, engine, None, &mut emit, &|| over.get() || (self.stop)())

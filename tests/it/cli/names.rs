@@ -90,7 +90,10 @@ fn two_spec_files_of_one_name_are_told_apart() {
     place.ok(&["report", "b/train.toml"]);
     // Only the runs of one of them are removed, and that is said.
     let said = place.ok(&["rm", "--experiment", "small", "--yes"]);
-    assert!(said.contains("removed 1 run") && said.contains("the runs of a/train.toml stay"), "{said}");
+    assert!(
+        said.contains("removed the experiment `small` and 1 run") && said.contains("the runs of a/train.toml stay"),
+        "{said}"
+    );
     assert_eq!(place.json(&["plan", "a/train.toml"])["runs"][0]["standing"], "completed");
     place.ok(&["rm", "--experiment", "a/train.toml", "--yes"]);
     assert_eq!(place.json(&["list"]).as_array().expect("runs").len(), 0);
@@ -139,7 +142,7 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
     place.ok(&["run", "two.toml", "--quiet"]);
     let said = place.ok(&["rm", "--experiment", "two", "--yes"]);
     assert!(
-        said.contains("removed 0 runs")
+        said.contains("removed the experiment `two` and 0 runs, 0 B of disk")
             && said.contains("1 of its runs stays, for it also belongs to `small` (one.toml)"),
         "{said}"
     );

@@ -65,6 +65,7 @@ fn variables_that_nobody_reads_are_warned_of() {
         loaded.warnings().iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()
     };
     for (name, help) in [
+        ("TAPER_LR", "did you mean TAPER_TRAIN__LR?"),
         ("TAPER_TRAIN_LR", "TAPER_TRAIN__LR sets train.lr (two underscores"),
         ("TAPER_DATA_MAX_LENGTH", "TAPER_DATA__MAX_LENGTH sets data.max_length"),
         ("TAPER_RUN", "did you mean TAPER_RUNS?"),
