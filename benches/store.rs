@@ -215,6 +215,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         spec_text: "name = \"sweep\"\n".repeat(40),
         report: serde_json::json!({}),
         warnings: Vec::new(),
+        prunes: false,
         runs: (n * OF_EXPERIMENT..runs.min((n + 1) * OF_EXPERIMENT)).map(|i| (key(i), name(i))).collect(),
         trials: Vec::new(),
     };

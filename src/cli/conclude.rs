@@ -25,7 +25,7 @@ const NAMED: usize = 4;
 
 /// Says what came of a command that took so long, and what to do next.
 pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()> {
-    let Outcome { tally, experiment, undecided, elapsed, .. } = outcome;
+    let Outcome { tally, experiment, warnings, elapsed, .. } = outcome;
     let parts = [
         (tally.completed, "completed"),
         (tally.already_done, "completed before"),
@@ -53,21 +53,26 @@ pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()
     let measured = runs.iter().any(|run| run.final_metrics.is_some());
     let lines = match &runs[..] {
         [run] if measured => one(store, run)?,
-        _ if measured => {
-            out.line("")?;
+        [] | [_] => Vec::new(),
+        _ => {
             // The names come from the whole plan; what was not begun is counted above.
             let mut board = report::leaderboard_of(store, experiment, &runs)?;
             board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
-            leaderboard::print(&board, Some(LEADERS), out)?;
-            out.line("")?;
-            best(store, &board, &runs)?
+            match measured || board.trials.iter().any(|trial| trial.figure.is_some()) {
+                true => {
+                    out.line("")?;
+                    leaderboard::print(&board, Some(LEADERS), out)?;
+                    out.line("")?;
+                    best(store, &board, &runs)?
+                }
+                false => Vec::new(),
+            }
         }
-        _ => Vec::new(),
     };
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
-        undecided.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
+        warnings.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
     if tally.stopped + tally.waiting + tally.not_started > 0 {

@@ -23,6 +23,9 @@ enum Detail {
     Least,
 }
 
+/// What the mark beside a value means.
+pub const NOT_FINAL: &str = "* not final: of the evaluation at the step after @, on the way";
+
 /// What the mark beside a state means.
 pub const MARK: &str = "! predicts one class, or is no better than always answering the most common label";
 
@@ -126,14 +129,14 @@ fn has_room(
 /// What the intervals of these trials are, and what is marked.
 fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
     let cells = |trial: &Trial| {
-        let figure = trial.figure.filter(|_| intervals && !trial.is_under_way()).map(|mean| (metric, mean));
+        let figure = trial.figure.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
         let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
         [figure, test]
     };
     let means: Vec<(Metric, Mean)> = shown.iter().flat_map(cells).flatten().collect();
     let mut notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
-    if shown.iter().any(|trial| trial.is_under_way() && trial.figure.is_some()) {
-        notes.push("not final: of evaluations on the way, as none of its seeds is completed".into());
+    if shown.iter().any(|trial| !trial.is_final && trial.figure.is_some()) {
+        notes.push(NOT_FINAL.into());
     }
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
@@ -150,12 +153,17 @@ fn of_seeds(trial: &Trial) -> String {
     }
 }
 
-/// The figure of a trial, `91.3% (90.1–92.4)`; of one with no completed run `91.3% not final`.
+/// The figure of a trial, `91.3% (90.1–92.4)`; of one with no completed run the value with its step, `91.3% @225*`.
 fn figure(trial: &Trial, metric: Metric, intervals: bool) -> String {
     match trial.figure {
-        Some(figure) if trial.is_under_way() => format!("{} not final", metric.text(figure.mean)),
+        Some(figure) if !trial.is_final => not_final(&metric.text(figure.mean), trial.on_the_way().as_deref()),
         figure => cell(figure, metric, intervals),
     }
+}
+
+/// A value of the evaluation at a step on the way: `91.3% @225*`.
+pub fn not_final(value: &str, step: Option<&str>) -> String {
+    format!("{value}{}*", step.map_or(String::new(), |step| format!(" @{step}")))
 }
 
 /// `91.3% (90.1–92.4)`.

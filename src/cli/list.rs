@@ -141,7 +141,7 @@ impl List {
             return out.document(&runs);
         }
         let found = experiments.iter().zip(best).filter(|(listed, _)| listed.runs().next().is_some());
-        let mut marked = false;
+        let (mut marked, mut on_the_way) = (false, false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
@@ -157,6 +157,7 @@ impl List {
                     out.line(&rest)?;
                 }
                 marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
+                on_the_way |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.dev(run).is_some());
                 seen.table(&runs[range], out)?;
                 if more > 0 && !last {
                     out.line(&rest)?;
@@ -175,6 +176,9 @@ impl List {
                 ))?;
                 rows(&listed.earlier, out)?;
             }
+        }
+        if on_the_way {
+            out.wrapped(board::NOT_FINAL)?;
         }
         if marked {
             out.wrapped(board::MARK)?;
@@ -291,9 +295,23 @@ struct Seen {
 impl Seen {
     /// Accuracy on the dev split of the weights that are kept, or would be by now: what the leaderboard shows of the run.
     fn dev(&self, run: &RunRecord) -> Option<f64> {
+        self.dev_at(run).map(|(accuracy, _)| accuracy)
+    }
+
+    /// The same with the step of its evaluation.
+    fn dev_at(&self, run: &RunRecord) -> Option<(f64, u64)> {
         let evals = self.dev.get(&run.key)?;
         let kept = kept_at(&run.config, evals, Split::Dev, run.config.checkpoint.metric)?;
-        Some(kept.metrics.get(Metric::Accuracy))
+        Some((kept.metrics.get(Metric::Accuracy), kept.step))
+    }
+
+    /// The same in words: of a run that is not completed with the step, marked as not final.
+    fn dev_text(&self, run: &RunRecord) -> String {
+        match self.dev_at(run) {
+            None => format::NOTHING.into(),
+            Some((accuracy, _)) if is_final(run) => format::percent(accuracy),
+            Some((accuracy, step)) => board::not_final(&format::percent(accuracy), Some(&step.to_string())),
+        }
     }
 
     /// The best trial of a plan, as the leaderboard has it.
@@ -359,7 +377,7 @@ impl Seen {
                 row.push(format!("{}/{}", run.steps, run.total_steps));
                 row.push(run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")));
             }
-            row.extend(has_dev.then(|| percent(self.dev(run))));
+            row.extend(has_dev.then(|| self.dev_text(run)));
             row.extend(has_test.then(|| percent(Self::test(run))));
             if usual {
                 row.push(run.started_at.map_or_else(dash, date));
@@ -379,6 +397,11 @@ impl Seen {
         let least = ["time", "started", "last step's loss", "steps", "test accuracy", "test", "state"];
         out.fitted(&header, rows, &least).map(drop)
     }
+}
+
+/// Whether what was measured of a run is its result.
+fn is_final(run: &RunRecord) -> bool {
+    run.state == RunState::Completed
 }
 
 /// Unix seconds as `03-01 12:00`, in this place's time.

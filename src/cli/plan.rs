@@ -11,7 +11,8 @@ use taper::{
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
     format, metrics,
-    plan::Estimate,
+    plan::{Estimate, Prune},
+    report,
     spec::LoadedSpec,
     store::{RunRecord, RunState, Store},
     warning,
@@ -229,6 +230,12 @@ fn print(
         // Names and what is to be done come first.
         &["disk", "memory", "time", "steps", "run"],
     )?;
+    let removed = lines.iter().filter(|line| line.standing.removed).count();
+    if removed > 0 && Prune::of(&spec.spec().sweep) != Prune::None {
+        let were = format::by_number(removed as u64, "was", "were");
+        let again = report::trained_again(removed, true);
+        out.wrapped(&format!("{} {were} removed: `taper run` {again}", format::counted(removed as u64, "run")))?;
+    }
     if !left_over.is_empty() {
         out.line("")?;
         out.wrapped("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use taper::{
     execute::{remove_runs, run_bytes},
-    format,
+    format, report,
     store::{ExperimentRecord, PlanRecord, RunRecord, Store, StoreError},
 };
 
@@ -89,6 +89,9 @@ impl Rm {
                 return Ok(ExitCode::from(1));
             }
         }
+        let removed: HashSet<&str> = chosen.runs.iter().map(|run| run.key.as_str()).collect();
+        let holds = |e: &ExperimentRecord| e.runs.iter().any(|(key, _)| removed.contains(key.as_str()));
+        let prunes = store.experiments()?.iter().any(|e| e.prunes && holds(e));
         let bar = progress(chosen.runs.len(), global);
         let left = remove_runs(&mut store, &global.runs, &chosen.runs, &mut |more| bar.inc(more as u64))?;
         bar.finish_and_clear();
@@ -112,7 +115,8 @@ impl Rm {
             out.line(format!("removed {experiment}{many}, {} of disk", format::bytes(bytes)))?;
             if chosen.experiment.is_none() && !chosen.runs.is_empty() {
                 let them = format::by_number(chosen.runs.len() as u64, "it", "them");
-                out.line(format!("`taper run` with a spec that has {them} trains {them} again"))?;
+                let again = report::trained_again(chosen.runs.len(), prunes);
+                out.wrapped(&format!("`taper run` with a spec that has {them} {again}"))?;
             }
             chosen.stays.iter().try_for_each(|line| out.line(line))?;
         }

@@ -130,7 +130,7 @@ impl Run {
             None => {
                 let told = say_skipped(&store, &outcome.skipped, global, out).and_then(|()| match out.json {
                     true => outcome
-                        .undecided
+                        .warnings
                         .iter()
                         .try_for_each(|w| out.line(json!({ "event": "sweep_warned", "warning": w }))),
                     false => conclude(&store, &outcome, out),

@@ -36,6 +36,8 @@ pub struct Standing {
     pub resumes: Option<u64>,
     /// Whether it is trained once more from its beginning: it is completed, but something of it is lost.
     pub again: bool,
+    /// Whether it was planned before and has no record, for it was removed.
+    pub removed: bool,
     /// Why it is so, where that is not plain.
     pub why: Option<String>,
 }
@@ -87,7 +89,11 @@ impl Stored {
                     let (old, _) = left.remove(place);
                     Standing { word: "changed".into(), why: Some(difference(old, run)), ..Standing::default() }
                 }
-                None => Standing { word: "new".into(), ..Standing::default() },
+                None => {
+                    let removed = self.last_plan.iter().any(|(key, _)| *key == run.key);
+                    let why = removed.then(|| "it was removed".to_string());
+                    Standing { word: "new".into(), removed, why, ..Standing::default() }
+                }
             }),
         });
         let standings = standings.collect::<Result<_>>()?;
@@ -105,6 +111,7 @@ fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Stan
             word: "completed, starts again".into(),
             resumes: None,
             again: true,
+            removed: false,
             why,
         };
     }
@@ -119,7 +126,7 @@ fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Stan
         _ => None,
     };
     let why = why.map(|message| message.lines().next().unwrap_or_default().into());
-    Standing { record: Some(record.clone()), word, resumes, again: false, why }
+    Standing { record: Some(record.clone()), word, resumes, again: false, removed: false, why }
 }
 
 /// What makes a run another one than the stored one of the same name.

@@ -1,6 +1,12 @@
 //! `taper list --watch`: the table of a sweep in another terminal, from the database alone.
 
-use std::{collections::HashMap, path::Path, process::ExitCode, thread, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Result, anyhow};
 use console::Term;
@@ -10,7 +16,7 @@ use taper::{
     plan::{Budget, Prune, prune::rungs},
     report::{leaderboard, trial_numbers},
     spec::{LoadOptions, LoadedSpec},
-    store::{RunRecord, RunState, Store},
+    store::{ExperimentRecord, RunRecord, RunState, Store},
 };
 
 use super::{Global, Unusable, common, leaderboard as board, output::Output};
@@ -52,9 +58,9 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         // The cursor stands below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-        let plan = planned(&runs, &trained, &sweep);
+        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
         let look = watch.look(&store, &runs, &plan)?;
-        let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&runs, plan.to_come))];
+        let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&plan))];
         lines.extend(look.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
         terminal.clear_last_lines(drawn)?;
         drawn = lines.len();
@@ -73,14 +79,15 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
 }
 
 /// `3 trials, 6 of 18 runs known so far`, where a search will propose 12 more.
-fn sweep_name(runs: &[RunRecord], to_come: usize) -> String {
-    let trials = trial_numbers(runs.iter()).into_iter().max().map_or(0, |last| last + 1);
+fn sweep_name(plan: &PlannedSweep) -> String {
+    let (runs, to_come) = (plan.runs.len(), plan.to_come);
+    let trials = plan.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
     let text = |n: usize, what: &str| format::counted(n as u64, what);
     let known = match to_come {
-        0 => text(runs.len(), "run"),
-        _ => format!("{} of {} known so far", runs.len(), text(runs.len() + to_come, "run")),
+        0 => text(runs, "run"),
+        _ => format!("{runs} of {} known so far", text(runs + to_come, "run")),
     };
-    if trials == runs.len() { known } else { format!("{}, {known}", text(trials, "trial")) }
+    if trials == runs { known } else { format!("{}, {known}", text(trials, "trial")) }
 }
 
 /// The experiment of the run that is at work, or that was begun last.
@@ -103,6 +110,43 @@ fn at_work(store: &Store) -> Result<Option<String>> {
     Ok(experiments.iter().rfind(|e| e.runs.iter().any(|(key, _)| *key == last.key)).map(|e| e.name.clone()))
 }
 
+/// The runs of a plan that were removed: they are still to be trained, and are taken to be as others of their trial, or else of the plan.
+fn removed(experiment: &ExperimentRecord, known: &[PlannedInfo]) -> Vec<PlannedInfo> {
+    let Some(first) = known.first() else { return Vec::new() };
+    let stored: HashMap<&str, &PlannedInfo> = known.iter().map(|run| (run.key.as_str(), run)).collect();
+    let trials = experiment.trials.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let planned: Vec<(&str, &str, Option<usize>)> =
+        experiment.runs.iter().zip(trials).map(|((key, name), trial)| (key.as_str(), name.as_str(), trial)).collect();
+    // Trials are numbered anew among the runs that are stored.
+    let mut numbers: HashMap<usize, usize> = HashMap::new();
+    for (key, _, trial) in &planned {
+        trial.zip(stored.get(key)).into_iter().for_each(|(trial, run)| _ = numbers.insert(trial, run.trial));
+    }
+    let mut next = known.iter().map(|run| run.trial + 1).max().unwrap_or(0);
+    let missing = planned.iter().filter(|(key, ..)| !stored.contains_key(key));
+    let info = |&(key, name, trial): &(&str, &str, Option<usize>)| {
+        let mut new = || {
+            next += 1;
+            next - 1
+        };
+        let number = match trial {
+            Some(trial) => *numbers.entry(trial).or_insert_with(new),
+            None => new(),
+        };
+        PlannedInfo {
+            key: key.into(),
+            name: name.into(),
+            trial: number,
+            state: RunState::Pending,
+            step: 0,
+            trained_s: 0.0,
+            past: Vec::new(),
+            ..known.iter().find(|run| run.trial == number).unwrap_or(first).clone()
+        }
+    };
+    missing.map(info).collect()
+}
+
 /// How the experiment's sweep goes about its runs, how many it means to make and what they may cost; where its spec is still there.
 fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     let none = (Prune::None, 0, Budget::default());
@@ -120,8 +164,9 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1), Budget::of(sweep))
 }
 
-/// The stored runs as the live view wants to know them.
+/// The runs of a plan as the live view wants to know them.
 fn planned(
+    experiment: &ExperimentRecord,
     runs: &[RunRecord],
     trained_s: &HashMap<String, f64>,
     (prune, asked, budget): &(Prune, usize, Budget),
@@ -147,8 +192,72 @@ fn planned(
             past: Vec::new(),
         }
     };
-    let known: Vec<PlannedInfo> = runs.iter().zip(trial_numbers(runs.iter())).map(info).collect();
+    let mut known: Vec<PlannedInfo> = runs.iter().zip(trial_numbers(runs.iter())).map(info).collect();
+    known.extend(removed(experiment, &known));
     let to_come = asked.saturating_sub(known.len());
     let over = runs.iter().all(|run| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed));
     PlannedSweep { runs: known, to_come: if over { 0 } else { to_come }, prune: *prune, budget: *budget }
+}
+
+#[cfg(test)]
+mod tests {
+    use taper::plan::{Keep, Metric};
+
+    use super::*;
+
+    fn info(key: &str, trial: usize, total_steps: u64) -> PlannedInfo {
+        PlannedInfo {
+            key: key.into(),
+            name: format!("run {key}"),
+            trial,
+            state: RunState::Completed,
+            total_steps,
+            step: total_steps,
+            trained_s: 1.0,
+            metric: Metric::Accuracy,
+            keep: Keep::Last,
+            has_dev: true,
+            rungs: Vec::new(),
+            step_cost: 1.0,
+            past: Vec::new(),
+        }
+    }
+
+    fn plan(runs: &[&str], trials: &[usize]) -> ExperimentRecord {
+        ExperimentRecord {
+            name: "e".into(),
+            description: String::new(),
+            spec_path: "e.toml".into(),
+            arguments: Vec::new(),
+            spec_text: String::new(),
+            extends: Vec::new(),
+            report: serde_json::Value::Null,
+            warnings: Vec::new(),
+            prunes: false,
+            runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
+            trials: trials.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_removed_run_is_still_to_come() {
+        // Trial 0 is gone, trial 1 lost a run: what is stored is numbered from 0.
+        let known = [info("c", 0, 40), info("e", 1, 20)];
+        let missing = removed(&plan(&["a", "b", "c", "d", "e"], &[0, 0, 1, 1, 2]), &known);
+        let seen: Vec<_> =
+            missing.iter().map(|run| (run.key.as_str(), run.trial, run.state, run.step, run.total_steps)).collect();
+        let pending = RunState::Pending;
+        assert_eq!(seen, [("a", 2, pending, 0, 40), ("b", 2, pending, 0, 40), ("d", 0, pending, 0, 40)]);
+        assert!(removed(&plan(&["c", "e"], &[0, 1]), &known).is_empty());
+        assert!(removed(&plan(&["a"], &[0]), &[]).is_empty());
+        // Plans of earlier versions do not tell trials.
+        assert_eq!(removed(&plan(&["a", "c", "e"], &[]), &known)[0].trial, 2);
+        let plan = PlannedSweep {
+            runs: known.iter().cloned().chain(missing).collect(),
+            to_come: 0,
+            prune: Prune::None,
+            budget: Budget::default(),
+        };
+        assert_eq!(sweep_name(&plan), "3 trials, 5 runs");
+    }
 }

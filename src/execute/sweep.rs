@@ -184,7 +184,7 @@ impl Sweep {
         let step = self.items[*self.trials[trial].first()?].rungs[rung];
         // Each trial may reach a rung at another step: runs of larger batches have fewer of them.
         let at = |reason: String| format!("at step {step}: {reason}");
-        Some(match verdict(&self.prune, self.metric, scores, trial, rung) {
+        Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
             Verdict::GoOn => Verdict::GoOn,
             Verdict::Wait(reason) => Verdict::Wait(at(reason)),
             Verdict::Out(reason) => Verdict::Out(at(reason)),
@@ -353,6 +353,11 @@ mod tests {
         assert_eq!(made[..6].iter().map(|(place, ..)| *place).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         assert!(rest.iter().all(|place| [4, 5].contains(place)), "{made:?}");
         assert!([4, 5].iter().all(|place| made.iter().any(|m| (m.0, m.2) == (*place, 9))), "{made:?}");
+        let (place, reason) = sweep.waiting().remove(0);
+        assert!(
+            reason.starts_with("at step 1: rank 3 of 3 at rung 1 with mean dev accuracy of 2 seeds "),
+            "{place}: {reason}"
+        );
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::{
     execute::{ExecuteError, Planning, Prepared, Runner, Slot, Tally, run_all, threads},
     observe::{Listener, Listeners, PlannedSweep, Recorder},
     plan::{Budget, Metric, Prune, sanity::decided_nothing},
-    store::{ExperimentRecord, Store},
-    warning::Warning,
+    store::{ExperimentRecord, RunState, Store},
+    warning::{Kind, Warning},
 };
 
 /// How the runs of an experiment are trained.
@@ -57,8 +57,8 @@ pub struct Outcome {
     pub experiment: ExperimentRecord,
     /// Runs that were left out.
     pub skipped: Vec<Skipped>,
-    /// Rungs of the sweep that decided nothing.
-    pub undecided: Vec<Warning>,
+    /// What came of the sweep and should be looked at: rungs that decided nothing, and that no run is completed.
+    pub warnings: Vec<Warning>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -130,11 +130,37 @@ impl Experiment {
         let mut experiment = result?;
         store.check_is_there()?;
         let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
-        let undecided: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
+        let mut warnings: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
+        if tally.is_over() {
+            warnings.extend(none_completed(&store, &experiment)?);
+        }
         // What was expected of the sweep gives way to what came of it.
         planner.take_stock(&store)?;
-        experiment.warnings = planner.sweep_warnings().into_iter().chain(undecided.iter().cloned()).collect();
+        experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
-        Ok(Outcome { tally, experiment, skipped, undecided, elapsed: begin.elapsed() })
+        Ok(Outcome { tally, experiment, skipped, warnings, elapsed: begin.elapsed() })
     }
+}
+
+/// That a sweep which is over has no completed run, and what to do.
+fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Result<Option<Warning>, ExperimentError> {
+    let mut states = Vec::with_capacity(experiment.runs.len());
+    for (key, _) in &experiment.runs {
+        states.push(store.run(key)?.state);
+    }
+    if states.len() < 2 || states.contains(&RunState::Completed) {
+        return Ok(None);
+    }
+    let advice = match (states.contains(&RunState::Pruned), states.contains(&RunState::Failed)) {
+        (true, false) => "the same command with --retry trains pruned runs to the end",
+        (true, true) => {
+            "the same command with --retry trains pruned runs to the end, and tries those again that failed"
+        }
+        (false, _) => {
+            "put right why they failed; the same command tries them again, with --retry those too that diverged"
+        }
+    };
+    let counts = RunState::counted(states.iter().copied());
+    let message = format!("no run of this sweep is completed ({counts}), so there is no best and no result: {advice}");
+    Ok(Some(Warning::new(Kind::Sweep, message)))
 }

@@ -35,6 +35,7 @@ pub fn register(store: &mut Store, planner: &Planner) -> Result<ExperimentRecord
         extends: spec.extends().map(file).collect(),
         report: serde_json::to_value(&spec.spec().report).expect("settings of a report are JSON"),
         warnings: planner.sweep_warnings(),
+        prunes: Prune::of(&spec.spec().sweep) != Prune::None,
         runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
         trials: runs.iter().map(|run| run.trial).collect(),
     };

@@ -79,15 +79,24 @@ pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
 }
 
 /// What becomes of `trial` at `rung` (from 0), where `scores[trial][rung]` is what is known. A trial without a score there
-/// waits for it. Reasons give the mean of `metric`.
+/// waits for it. Reasons give the value of `metric`, of a trial of several `seeds` as the mean that it is.
 ///
 /// ASHA: it goes on if it is among the best ⌊n / factor⌋ of the n trials known at the rung; of equals the one with the lower
 /// number is better. Median: it goes on unless its score is below the median of those that trials with lower numbers have
 /// at the rung, if these are at least as many as start up. A trial that failed is out by any rule but none.
-pub fn verdict(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>], trial: usize, rung: usize) -> Verdict {
+pub fn verdict(
+    prune: &Prune,
+    metric: Metric,
+    scores: &[Vec<Option<Score>>],
+    (trial, seeds): (usize, usize),
+    rung: usize,
+) -> Verdict {
     let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
     let value = |score: Score| metric.text(metric.value(score));
-    let shown = |score: Score| format!("dev {} {}", metric.name(), value(score));
+    let shown = |score: Score| match seeds {
+        0 | 1 => format!("dev {} {}", metric.name(), value(score)),
+        _ => format!("mean dev {} of {seeds} seeds {}", metric.name(), value(score)),
+    };
     if *prune == Prune::None {
         return Verdict::GoOn;
     }
@@ -147,7 +156,7 @@ pub fn last_hope(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -
         (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
     // Of equals the first.
     let (best, _) = alive(furthest).reduce(|best, other| if other.1 > best.1 { other } else { best })?;
-    matches!(verdict(prune, metric, scores, best, furthest), Verdict::Wait(_)).then_some(best)
+    matches!(verdict(prune, metric, scores, (best, 1), furthest), Verdict::Wait(_)).then_some(best)
 }
 
 #[cfg(test)]
@@ -179,7 +188,7 @@ mod tests {
 
     fn verdicts(prune: &Prune, accuracies: &[f64]) -> Vec<Verdict> {
         let all = at_one_rung(accuracies);
-        (0..accuracies.len()).map(|trial| verdict(prune, Metric::Accuracy, &all, trial, 0)).collect()
+        (0..accuracies.len()).map(|trial| verdict(prune, Metric::Accuracy, &all, (trial, 1), 0)).collect()
     }
 
     fn goers(prune: &Prune, accuracies: &[f64]) -> Vec<usize> {
@@ -263,7 +272,7 @@ mod tests {
         assert_eq!(goers(&ASHA, &[0.7, 0.8, 0.8]), [1]);
         // Of losses the lowest are best.
         let losses = [0.7, 0.2, 0.9].map(|loss| vec![Some(Metric::Loss.score(loss))]);
-        assert_eq!(verdict(&ASHA, Metric::Loss, &losses, 1, 0), Verdict::GoOn);
+        assert_eq!(verdict(&ASHA, Metric::Loss, &losses, (1, 1), 0), Verdict::GoOn);
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
         assert_eq!(
             verdicts[0],
@@ -280,7 +289,7 @@ mod tests {
         let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; the rung promotes the best 1";
         assert_eq!(tied[2], Verdict::Wait(reason.into()));
         let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
-        let early = verdict(&ASHA, Metric::Loss, &losses, 0, 0);
+        let early = verdict(&ASHA, Metric::Loss, &losses, (0, 1), 0);
         assert_eq!(
             early,
             Verdict::Wait(
@@ -300,12 +309,13 @@ mod tests {
             for arrival in (0..27).map(|i| i * step % 27) {
                 known[arrival][0] = Some(score(values[arrival]));
                 gone.extend(
-                    (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, *trial, 0) == Verdict::GoOn),
+                    (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::GoOn),
                 );
             }
             assert!(best.iter().all(|trial| gone.contains(trial)), "order {step}: {gone:?}");
-            let at_last: Vec<usize> =
-                (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, *trial, 0) == Verdict::GoOn).collect();
+            let at_last: Vec<usize> = (0..27)
+                .filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::GoOn)
+                .collect();
             assert_eq!(at_last, best, "order {step}");
         }
     }
@@ -315,7 +325,7 @@ mod tests {
         let of = |value: f64| Some(score(value));
         let scores =
             vec![vec![of(0.1), of(0.9)], vec![of(0.2), of(0.8)], vec![of(0.3), None], vec![of(0.4), of(0.7)], vec![]];
-        let at = |trial, rung| verdict(&ASHA, Metric::Accuracy, &scores, trial, rung);
+        let at = |trial, rung| verdict(&ASHA, Metric::Accuracy, &scores, (trial, 1), rung);
         assert_eq!((at(3, 0), at(0, 1)), (Verdict::GoOn, Verdict::GoOn));
         assert_eq!(
             at(3, 1),
@@ -343,15 +353,39 @@ mod tests {
         assert_eq!(goers(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
         let losses = [0.5, 0.4, 0.3, 0.45].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let reason = "dev loss 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
-        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 3, 0), Verdict::Out(reason.into()));
-        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, 7, 0), Verdict::Wait("no score yet at rung 1".into()));
-        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, 0, 0), Verdict::GoOn);
+        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (3, 1), 0), Verdict::Out(reason.into()));
+        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (7, 1), 0), Verdict::Wait("no score yet at rung 1".into()));
+        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, (0, 1), 0), Verdict::GoOn);
+    }
+
+    #[test]
+    fn a_reason_names_the_mean_of_a_trial_of_several_seeds_as_a_mean() {
+        let at = |prune: &Prune, metric: Metric, values: &[f64], trial: (usize, usize)| {
+            let scores: Vec<_> = values.iter().map(|value| vec![Some(metric.score(*value))]).collect();
+            match verdict(prune, metric, &scores, trial, 0) {
+                Verdict::Wait(reason) | Verdict::Out(reason) => reason,
+                Verdict::GoOn => String::new(),
+            }
+        };
+        let accuracies = [0.9, 0.811, 0.7];
+        assert_eq!(
+            at(&ASHA, Metric::Accuracy, &accuracies, (1, 3)),
+            "rank 2 of 3 at rung 1 with mean dev accuracy of 3 seeds 81.1%; the rung promotes the best 1"
+        );
+        assert_eq!(
+            at(&ASHA, Metric::Accuracy, &accuracies, (1, 1)),
+            "rank 2 of 3 at rung 1 with dev accuracy 81.1%; the rung promotes the best 1"
+        );
+        assert_eq!(
+            at(&MEDIAN, Metric::Loss, &[0.5, 0.4, 0.3, 0.45], (3, 2)),
+            "mean dev loss of 2 seeds 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there"
+        );
     }
 
     #[test]
     fn without_a_rule_everyone_goes_on() {
         assert_eq!(goers(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
-        assert_eq!(verdict(&Prune::None, Metric::Loss, &[], 3, 1), Verdict::GoOn);
+        assert_eq!(verdict(&Prune::None, Metric::Loss, &[], (3, 1), 1), Verdict::GoOn);
     }
 
     #[test]

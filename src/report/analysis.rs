@@ -41,8 +41,12 @@ pub struct Group {
     pub planned: usize,
     /// Those of them with a result, best first.
     pub finished: Vec<usize>,
+    /// Its rank on the leaderboard; none before all its seeds are completed.
+    pub rank: Option<usize>,
     /// What ranks it.
     pub chosen: Option<Mean>,
+    /// The steps that this is of, where it is not final.
+    pub on_the_way: Option<String>,
     /// Final accuracy of those with a result.
     pub accuracy: Option<Mean>,
     /// Final macro-F1 of those with a result.
@@ -93,6 +97,8 @@ impl Analysis {
                 .collect();
             Group {
                 planned: trial.planned(),
+                rank: trial.rank,
+                on_the_way: trial.on_the_way(),
                 name: trial.name,
                 finished: best_first(members.clone()),
                 runs: members,

@@ -51,8 +51,13 @@ pub struct Trial {
     pub figure: Option<Mean>,
     /// Mean loss on the same rows, which decides between equal figures.
     pub loss: Option<f64>,
+    /// Whether the figure is of completed runs; else it is of evaluations on the way.
+    #[serde(rename = "final")]
+    pub is_final: bool,
     /// The step that the figure is of, the earliest of its runs, and the steps of a whole run.
     pub step: Option<(u64, u64)>,
+    /// The latest of its runs' steps that the figure is of.
+    pub last_step: Option<u64>,
     /// The steps that each of its runs has made, at least.
     pub steps: u64,
     /// Accuracy on the test split.
@@ -67,9 +72,10 @@ impl Trial {
         self.runs.len() + self.missing
     }
 
-    /// Whether its figure may still change: none of its runs is completed, and training goes on with the next command.
-    pub fn is_under_way(&self) -> bool {
-        self.completed == 0 && self.state != RunState::Pruned
+    /// The steps that its figure is of, where that is not final: `225`, or of seeds whose steps differ `90–135`.
+    pub fn on_the_way(&self) -> Option<String> {
+        let ((first, _), last) = self.step.filter(|_| !self.is_final).zip(self.last_step)?;
+        Some(if first == last { first.to_string() } else { format!("{first}–{last}") })
     }
 }
 
@@ -206,7 +212,8 @@ impl Leaderboard {
 pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> (Judge, Vec<(Vec<usize>, Trial)>) {
     let judge = Judge::of(runs);
     let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
-    let several = groups.len() > 1;
+    let gone = missing.whole_trials();
+    let several = groups.len() + gone.len() > 1;
     let of_group = |group: Vec<usize>| {
         let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
         // Half-trained seeds are not averaged with finished ones.
@@ -217,18 +224,23 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
         let measured: Vec<&Metrics> = counted.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
         let judged = judge.judged(&measured);
-        let missing = missing.beside(members.iter().map(|(run, _)| run.key.as_str()));
-        let mut trial = one(&members, missing, judge.metric, &measured, several);
-        let steps = counted.iter().filter_map(|(run, evals)| judge.step(run, evals));
+        let keys = || members.iter().map(|(run, _)| run.key.as_str());
+        let mut trial = one(&members, missing.beside(keys()), judge.metric, &measured, several);
+        // The others of the plan name it, those that were removed among them.
+        trial.name = missing.name(keys(), several).unwrap_or(trial.name);
+        trial.is_final = has_finished;
+        let steps = || counted.iter().filter_map(|(run, evals)| judge.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
-        trial.step = steps.min().map(|step| (step, total));
+        trial.step = steps().min().map(|step| (step, total));
+        trial.last_step = steps().max();
         trial.loss = judged.map(|j| Metric::Loss.value(j.by_loss));
         (judged, group, trial)
     };
     let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
     // Every view names a trial by what tells it from the others of the plan.
-    let names = distinct(&trials.iter().map(|(_, _, trial)| trial.name.as_str()).collect::<Vec<_>>());
+    let all = trials.iter().map(|(_, _, trial)| &trial.name).chain(&gone).map(String::as_str);
+    let names = distinct(&all.collect::<Vec<_>>());
     trials.iter_mut().zip(names).for_each(|((_, _, trial), name)| trial.name = name);
     trials.sort_by(|(a, _, x), (b, _, y)| place(x).cmp(&place(y)).then(better_first(*a, *b)));
     for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| place(t) == 0) {
@@ -280,7 +292,9 @@ fn one(
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
         figure: mean(chosen, metric),
         loss: None,
+        is_final: false,
         step: None,
+        last_step: None,
         steps: 0,
         warned: 0,
         test_accuracy: mean(&tested, Metric::Accuracy),
@@ -357,6 +371,7 @@ mod tests {
             extends: Vec::new(),
             report: serde_json::json!({}),
             warnings: Vec::new(),
+            prunes: false,
             trials: trial_numbers(store.runs().unwrap().iter()),
             runs: planned,
         };
@@ -436,7 +451,7 @@ mod tests {
         let seen: Vec<_> = board
             .trials
             .iter()
-            .map(|t| (t.rank, t.runs[0].as_str(), t.completed, t.figure.map(|f| (f.n, f.mean)), t.is_under_way()))
+            .map(|t| (t.rank, t.runs[0].as_str(), t.completed, t.figure.map(|f| (f.n, f.mean)), !t.is_final))
             .collect();
         let want = [
             // Complete, then by the mean of what is finished; what was measured on the way of none that is comes last.

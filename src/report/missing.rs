@@ -1,9 +1,9 @@
 //! Runs of a plan that have no record: they were removed, and the next `taper run` trains them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::{
-    format::{by_number, counted},
+    format::{by_number, counted, names::common},
     store::ExperimentRecord,
 };
 
@@ -12,19 +12,24 @@ use crate::{
 pub struct Missing {
     /// How many there are.
     pub all: usize,
+    /// Whether the sweep of the plan prunes.
+    prunes: bool,
     /// How many there are of each trial that has some.
     of_trial: HashMap<usize, usize>,
     /// The trial of each run that has a record.
     trials: HashMap<String, usize>,
+    /// The names of all runs of each trial.
+    names: BTreeMap<usize, Vec<String>>,
 }
 
 impl Missing {
     /// Those of an experiment that are not among the keys that are `stored`.
     pub fn of<'a>(experiment: &ExperimentRecord, stored: impl Iterator<Item = &'a str>) -> Self {
         let stored: HashSet<&str> = stored.collect();
-        let mut missing = Self::default();
+        let mut missing = Self { prunes: experiment.prunes, ..Self::default() };
         let trials = experiment.trials.iter().copied().map(Some).chain(std::iter::repeat(None));
-        for ((key, _), trial) in experiment.runs.iter().zip(trials) {
+        for ((key, name), trial) in experiment.runs.iter().zip(trials) {
+            trial.into_iter().for_each(|trial| missing.names.entry(trial).or_default().push(name.clone()));
             match (stored.contains(key.as_str()), trial) {
                 (true, Some(trial)) => _ = missing.trials.insert(key.clone(), trial),
                 (true, None) => {}
@@ -37,23 +42,56 @@ impl Missing {
         missing
     }
 
+    /// The trials of the plan that these runs belong to.
+    fn trials<'a>(&self, keys: impl Iterator<Item = &'a str>) -> BTreeSet<usize> {
+        keys.filter_map(|key| self.trials.get(key).copied()).collect()
+    }
+
     /// How many runs are missing of the trial that these belong to.
     pub fn beside<'a>(&self, keys: impl Iterator<Item = &'a str>) -> usize {
-        let trials: BTreeSet<usize> = keys.filter_map(|key| self.trials.get(key).copied()).collect();
-        trials.iter().filter_map(|trial| self.of_trial.get(trial)).sum()
+        self.trials(keys).iter().filter_map(|trial| self.of_trial.get(trial)).sum()
+    }
+
+    /// What the trial that these runs belong to is called among all trials of the plan, where runs of it are missing.
+    pub(super) fn name<'a>(&self, keys: impl Iterator<Item = &'a str>, several: bool) -> Option<String> {
+        let trials = self.trials(keys);
+        let misses = trials.iter().any(|trial| self.of_trial.contains_key(trial));
+        let names: Vec<&str> =
+            trials.iter().filter_map(|trial| self.names.get(trial)).flatten().map(String::as_str).collect();
+        misses.then(|| common(&names, several))
+    }
+
+    /// The names of the trials of which no run has a record.
+    pub(super) fn whole_trials(&self) -> Vec<String> {
+        let several = self.names.len() > 1;
+        let gone = self.names.iter().filter(|(trial, names)| self.of_trial.get(trial) == Some(&names.len()));
+        gone.map(|(_, names)| common(&names.iter().map(String::as_str).collect::<Vec<_>>(), several)).collect()
     }
 
     /// The same in a sentence without a full stop; nothing where there is none.
     pub fn note(&self) -> Option<String> {
-        let n = self.all as u64;
+        let n = self.all;
         (n > 0).then(|| {
             format!(
-                "{} {} no record, for {} removed: `taper run SPEC` trains {}",
-                counted(n, "planned run"),
-                by_number(n, "has", "have"),
-                by_number(n, "it was", "they were"),
-                by_number(n, "it", "them")
+                "{} {} no record, for {} removed: `taper run SPEC` {}",
+                counted(n as u64, "planned run"),
+                by_number(n as u64, "has", "have"),
+                by_number(n as u64, "it was", "they were"),
+                trained_again(n, self.prunes)
             )
         })
+    }
+}
+
+/// What `taper run` does with `n` runs that were removed: `trains it again`. Where the sweep prunes, they are compared with the runs that
+/// are there by then, which the first time may have come later.
+pub fn trained_again(n: usize, prunes: bool) -> String {
+    let them = by_number(n as u64, "it", "them");
+    match prunes {
+        false => format!("trains {them} again"),
+        true => format!(
+            "trains {them} again, compares {them} anew with the runs that are there and may prune {them} (with --retry it trains pruned \
+             runs to the end)"
+        ),
     }
 }

@@ -29,6 +29,6 @@ pub use astray::{LAST_STEPS, astray};
 pub use error::ReportError;
 pub use input::{ReportInput, RunInput};
 pub use leaderboard::{Leaderboard, Mean, Trial, interval_notes, leaderboard, leaderboard_of, trial_numbers};
-pub use missing::Missing;
+pub use missing::{Missing, trained_again};
 pub use render::{draws_chinese, render, render_over, render_with_fonts};
 pub use trials::kept_at;

@@ -326,6 +326,37 @@ mod tests {
         assert_eq!(waits, [(Some(7), true), (None, false), (None, false)]);
     }
 
+    /// Before version 11 nothing told that a sweep prunes but the runs that it had pruned or held.
+    #[test]
+    fn a_sweep_that_pruned_or_held_a_run_prunes_after_the_migration() {
+        let folder = folder();
+        let old = Connection::open(folder.path().join(FILE)).unwrap();
+        MIGRATIONS[..10].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+        old.pragma_update(None, "user_version", 10).unwrap();
+        for (key, state, waits_at) in
+            [("a", "pruned", None), ("b", "interrupted", Some(7)), ("c", "interrupted", None), ("d", "completed", None)]
+        {
+            old.execute(
+                "INSERT INTO runs (key, name, experiment, state, waits_at, config, labels, total_steps, at_step, steps, created_at)
+                 VALUES (?1, ?1, ?1, ?2, ?3, ?4, '[]', 10, 0, 0, 1.5)",
+                rusqlite::params![key, state, waits_at, serde_json::to_string(&config()).unwrap()],
+            )
+            .unwrap();
+            old.execute(
+                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
+                 VALUES (?1, '', '', '[]', '', '{}', 1.5)",
+                [key],
+            )
+            .unwrap();
+            old.execute("INSERT INTO experiment_runs (experiment, position, run, name) VALUES (?1, 0, ?1, ?1)", [key])
+                .unwrap();
+        }
+        drop(old);
+        let store = Store::open(folder.path()).unwrap();
+        let prunes: Vec<bool> = store.experiments().unwrap().iter().map(|e| e.prunes).collect();
+        assert_eq!(prunes, [true, true, false, false]);
+    }
+
     #[test]
     fn each_migration_is_applied_once_and_whole() {
         let mut conn = Connection::open_in_memory().unwrap();

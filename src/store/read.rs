@@ -442,6 +442,7 @@ fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
         extends: row.get::<_, Json<_>>("extends")?.0,
         report: row.get::<_, Json<_>>("report")?.0,
         warnings: row.get::<_, Json<_>>("warnings")?.0,
+        prunes: row.get("prunes")?,
         runs: Vec::new(),
         trials: Vec::new(),
     })

@@ -263,6 +263,8 @@ pub struct ExperimentRecord {
     pub report: serde_json::Value,
     /// What was warned of the sweep; none in records of earlier versions.
     pub warnings: Vec<Warning>,
+    /// Whether its sweep prunes runs.
+    pub prunes: bool,
     /// Key and name of each of its runs, in the plan's order; of those too that were removed since.
     pub runs: Vec<(String, String)>,
     /// The trial that each of these belongs to; none in plans of earlier versions.

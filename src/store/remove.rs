@@ -42,6 +42,7 @@ mod tests {
             extends: Vec::new(),
             report: serde_json::Value::Null,
             warnings: Vec::new(),
+            prunes: false,
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
             trials: Vec::new(),
         }

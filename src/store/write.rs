@@ -39,11 +39,12 @@ impl Store {
             plans::save(tx, experiment, &spec)?;
             tx.execute(
                 "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends,
-                     warnings)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                     warnings, prunes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
                      arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
-                     saved_at = excluded.saved_at, extends = excluded.extends, warnings = excluded.warnings",
+                     saved_at = excluded.saved_at, extends = excluded.extends, warnings = excluded.warnings,
+                     prunes = excluded.prunes",
                 params![
                     experiment.name,
                     experiment.description,
@@ -54,6 +55,7 @@ impl Store {
                     unix_time(),
                     Json(&experiment.extends),
                     Json(&experiment.warnings),
+                    experiment.prunes,
                 ],
             )?;
             tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;

@@ -13,8 +13,8 @@ use report_fixtures::{all, experiment, single, sweep};
 use taper::{
     event::{Split, When},
     metrics::Metric,
-    report::{ReportInput, render, render_with_fonts},
-    store::{EvalRecord, RunState},
+    report::{Leaderboard, Missing, ReportInput, render, render_with_fonts},
+    store::{EvalRecord, RunRecord, RunState},
 };
 
 /// Every file of a report by name, drawn without a font of the machine.
@@ -171,6 +171,18 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
     assert_eq!(md.matches(", not final)").count(), input.runs.len() - done + 1, "only of runs without a result: {md}");
     let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
     assert!(html.contains(&format!("{share}<small>at step {step}, not final</small>")), "{share} {step}");
+    // The leaderboard has the same value, with the same step.
+    let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
+    let board = Leaderboard::new("e", &records, &Missing::default());
+    let trial = board.trials.iter().find(|trial| trial.runs.len() == 1 && trial.state == RunState::Pruned);
+    let pooled = board.trials.iter().find(|trial| trial.runs.len() > 1);
+    assert!(trial.is_none() && pooled.is_some_and(|trial| trial.is_final), "another seed of its trial is completed");
+    let alone = Leaderboard::new("e", &records[..1], &Missing::default()).trials.remove(0);
+    assert_eq!((alone.is_final, alone.on_the_way()), (false, Some(step.to_string())));
+    assert_eq!((alone.step.map(|(step, _)| step), alone.last_step), (Some(step), Some(step)));
+    assert_eq!(alone.figure.map(|mean| mean.mean), Some(value(&best)));
+    let json = serde_json::to_value(&alone).unwrap();
+    assert_eq!((&json["final"], &json["last_step"]), (&false.into(), &step.into()), "{json}");
     // Of one that was not evaluated there is nothing to show.
     input.runs[0].evals.clear();
     let md = String::from_utf8(files_of(&input)["report.md"].clone()).unwrap();
@@ -192,7 +204,8 @@ fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
         "{md}"
     );
     assert!(md.contains("| Dev accuracy (chooses) |"), "{md}");
-    assert_eq!(md.matches(", not final)").count(), input.runs.len(), "{md}");
+    // Both runs, and their configuration.
+    assert_eq!(md.matches(", not final)").count(), input.runs.len() + 1, "{md}");
     assert!(text(&files, "report.html").contains("Dev accuracy (chooses)"));
     // Seeds of one configuration: neither an interval nor a finished seed.
     let mut input = sweep();
@@ -203,8 +216,8 @@ fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
         run.evals.iter_mut().for_each(|eval| eval.split = Split::Dev);
     }
     let md = text(&files_of(&input), "report.md").to_string();
-    let row = md.lines().find(|line| line.starts_with("| lr=1e-4 | 0 of 3 |")).unwrap_or_else(|| panic!("{md}"));
-    assert!(row.contains("% not final | – | – |"), "{row}");
+    let row = md.lines().find(|line| line.starts_with("| – | lr=1e-4 | 0 of 3 |")).unwrap_or_else(|| panic!("{md}"));
+    assert!(row.contains("% (at step") && row.contains(", not final) | – | – |"), "{row}");
 }
 
 #[test]
@@ -215,6 +228,35 @@ fn a_dev_split_chooses_where_there_is_one() {
         html.contains("chosen by its accuracy on the dev split, then by its loss there, then by the plan&#39;s order")
     );
     assert!(html.contains("Dev accuracy (chooses)"));
+    // A loss is chosen by once; macro-F1 as accuracy.
+    for (metric, said) in [
+        (Metric::Loss, "chosen by its loss on the dev split, then by the plan's order"),
+        (Metric::MacroF1, "chosen by its macro-F1 on the dev split, then by its loss there, then by the plan's order"),
+    ] {
+        let mut input = report_fixtures::dev_split();
+        input.runs.iter_mut().for_each(|run| run.run.config.checkpoint.metric = metric);
+        let md = text(&files_of(&input), "report.md").to_string();
+        assert!(md.contains(said), "{said}: {md}");
+    }
+}
+
+/// The dev split ranks, and what is compared is what was measured at the end: each sentence says on which rows.
+#[test]
+fn the_comparison_says_on_which_split() {
+    let md = text(&files_of(&report_fixtures::two_rates()), "report.md").to_string();
+    assert!(md.contains("on the same 600 test rows: ") && md.contains(" The test accuracies differ by "), "{md}");
+    let seeds = text(&files_of(&sweep()), "report.md").to_string();
+    assert!(
+        seeds.contains(", by mean test accuracy: ") && seeds.contains(" The mean test accuracies differ by "),
+        "{seeds}"
+    );
+    // Without a test split the dev rows are compared.
+    let mut input = report_fixtures::two_rates();
+    for run in &mut input.runs {
+        run.run.config.data.test = 0.0;
+    }
+    let md = text(&files_of(&input), "report.md").to_string();
+    assert!(md.contains("on the same 600 dev rows: ") && md.contains(" The dev accuracies differ by "), "{md}");
 }
 
 /// A header and a separator of different lengths are no table for GitHub.
@@ -283,7 +325,7 @@ fn a_failed_run_is_never_best_and_equals_go_by_loss() {
 #[test]
 fn runs_are_compared_on_the_same_rows_or_not_at_all() {
     let mut input = report_fixtures::two_rates();
-    assert!(text(&files_of(&input), "report.md").contains("“lr=1e-5” against “lr=2e-5” on the same 600 rows: "));
+    assert!(text(&files_of(&input), "report.md").contains("“lr=1e-5” against “lr=2e-5” on the same 600 test rows: "));
     input.runs[0].predictions[0].line += 1;
     assert!(
         text(&files_of(&input), "report.md").contains("cannot be compared row by row: they were measured on different")

@@ -169,8 +169,10 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
              with a dev split (key data.dev) other rows would choose.{seeds}"
         ));
     } else if n > 1 {
+        // A loss is not chosen by twice.
+        let then = if analysis.judge.metric == Metric::Loss { "" } else { ", then by its loss there" };
         out.push(format!(
-            "The best of {n} runs was chosen by its {by} on the {on} split, then by its loss there, then by the plan's order; \
+            "The best of {n} runs was chosen by its {by} on the {on} split{then}, then by the plan's order; \
              the rows it is measured on had no part in that.{seeds}"
         ));
     }
@@ -278,12 +280,18 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
     let row = |&index: &usize| {
         let group: &Group = &analysis.groups[index];
         SeedRow {
+            rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
             best: best == Some(index),
             n: format!("{} of {}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
-                    format!("{} not final", analysis.judge.metric.text(mean.mean))
+                    let steps = group.on_the_way.as_ref().map(|steps| match steps.contains('–') {
+                        true => format!("at steps {steps}, "),
+                        false => format!("at step {steps}, "),
+                    });
+                    let value = analysis.judge.metric.text(mean.mean);
+                    format!("{value} ({}not final)", steps.unwrap_or_default())
                 }
                 chosen => mean_text(chosen, analysis.judge.metric),
             },
@@ -310,8 +318,16 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             format::points(i.high.min(1.0))
         )
     };
+    // The split that all runs are measured on; where they have several, a word for them.
+    let on = |runs: &[usize]| {
+        let mut splits = runs.iter().map(|&i| input.runs[i].measured_on());
+        let first = splits.next().filter(|first| splits.all(|other| other == *first));
+        first.map_or("final", split_name)
+    };
     match c {
         Comparison::Means { first, second, differ: means } => {
+            let (a, b) = (&analysis.groups[*first].finished, &analysis.groups[*second].finished);
+            let on = on(&[&a[..], &b[..]].concat());
             let group = |g: usize| {
                 let group = &analysis.groups[g];
                 format!("“{}” ({})", group.name, format::plural(group.finished.len(), "seed"))
@@ -319,32 +335,34 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             let (first, second) = (group(*first), group(*second));
             let Some(means) = means else {
                 return format!(
-                    "{first} against {second} cannot be tested: the seeds of neither differ in accuracy, so nothing is known \
+                    "{first} against {second} cannot be tested: the seeds of neither differ in {on} accuracy, so nothing is known \
                      of how others would."
                 );
             };
             format!(
-                "{first} against {second}: {} (Welch's t-test over seeds, {}).{}",
+                "{first} against {second}, by mean {on} accuracy: {} (Welch's t-test over seeds, {}).{}",
                 verdict(means.p, means.difference > 0.0, ""),
                 format::p_value(means.p),
-                differ("mean accuracies", means.difference, means.interval, "Welch")
+                differ(&format!("mean {on} accuracies"), means.difference, means.interval, "Welch")
             )
         }
         Comparison::Runs { first, second, paired } => {
             let name = |i: usize| input.runs[i].run.name.as_str();
+            let on = on(&[*first, *second]);
             let (first, second) = (name(*first), name(*second));
             let paired = match paired {
                 Ok(paired) => paired,
                 Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
             };
             let p = paired.mcnemar();
-            let difference =
-                paired.difference().map_or(String::new(), |(d, i)| differ("accuracies", d, i, "Agresti and Min's"));
+            let difference = paired
+                .difference()
+                .map_or(String::new(), |(d, i)| differ(&format!("{on} accuracies"), d, i, "Agresti and Min's"));
             format!(
                 "“{first}” against “{second}” on the same {}: {} (exact McNemar test, {}). The first alone is right on \
                  {}, the second alone on {}.{difference} This compares two trained models: with other seeds it may come out \
                  otherwise.",
-                format::plural(paired.rows() as usize, "row"),
+                format::plural(paired.rows() as usize, &format!("{on} row")),
                 verdict(p, paired.first_only > paired.second_only, " on these rows"),
                 format::p_value(p),
                 format::count(paired.first_only),

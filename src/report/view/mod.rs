@@ -152,6 +152,8 @@ pub struct RunRow {
 
 /// A configuration in the table over seeds.
 pub struct SeedRow {
+    /// Its rank, or a dash.
+    pub rank: String,
     /// What the runs' names have in common.
     pub name: String,
     /// Whether the best run is among them.

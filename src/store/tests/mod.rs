@@ -47,6 +47,7 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         extends: vec![SpecFile { path: "experiments/base.toml".into(), text: "[train]\nlr = 1e-5\n".into() }],
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
         warnings: vec![Warning::new(Kind::Sweep, "two points mean the same run")],
+        prunes: false,
         runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }
 }

@@ -257,9 +257,11 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     let removed = &keys("lr=1e-3")[2];
     place.ok(&["rm", removed, "--yes"]);
     for said in views() {
-        let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it";
-        assert!(said.contains(note), "{said}");
+        let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again";
+        assert!(said.contains(note) && !said.contains("prune"), "{said}");
     }
+    let plan = place.ok(&["plan", "small.toml"]);
+    assert!(plan.contains("new: it was removed") && !plan.contains("prune"), "{plan}");
     let [.., board, report] = &views()[..] else { panic!("two views at least") };
     assert!(board.contains("2 of 3") && board.contains("pending, 2 of 3 done"), "{board}");
     assert!(report.contains("5 of 6 runs: 5 completed; 1 without a record"), "{report}");
@@ -268,14 +270,117 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     let counts =
         |i: usize| (trials[i]["rank"].as_u64(), trials[i]["completed"].as_u64(), trials[i]["missing"].as_u64());
     assert_eq!((counts(0), counts(1)), ((Some(1), Some(3), Some(0)), (None, Some(2), Some(1))), "{trials}");
-    // A trial of which nothing is left is not told from the names of others.
-    keys("lr=1e-4").iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
-    let note = "4 planned runs have no record, for they were removed: `taper run SPEC` trains them";
+    // What is ranked and what is not is told in the report as well.
+    assert!(
+        report.contains("| 1 | lr=1e-4 (best) | 3 of 3 |") && report.contains("| – | lr=1e-3 | 2 of 3 |"),
+        "{report}"
+    );
+    // A trial keeps its name while one seed of it is left, and others keep theirs when none is.
+    let names = || {
+        let trials = place.json(&["list", "small", "--leaderboard"]);
+        let names =
+            trials.as_array().expect("trials").iter().map(|trial| trial["name"].as_str().unwrap_or("").to_string());
+        names.collect::<Vec<_>>()
+    };
+    place.ok(&["rm", &keys("lr=1e-3")[1], "--yes"]);
+    assert_eq!(names(), ["lr=1e-4", "lr=1e-3"]);
+    assert!(views()[3].contains("| – | lr=1e-3 | 1 of 3 |"), "{}", views()[3]);
+    place.ok(&["rm", &keys("lr=1e-3")[0], "--yes"]);
+    assert_eq!(names(), ["lr=1e-4"]);
+    assert!(place.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
+    keys("lr=1e-3")[1..].iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
+    keys("lr=1e-4")[..2].iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
+    let note = "4 planned runs have no record, for they were removed: `taper run SPEC` trains them again";
     assert!(views().iter().all(|said| said.contains(note)));
     // The same command trains what is missing and nothing else.
     let said = place.ok(&["run", "small.toml"]);
     assert!(said.contains("small: 4 completed, 2 completed before"), "{said}");
     assert!(views().iter().all(|said| !said.contains("no record")));
+}
+
+/// A sweep with pruning: of its three equal trials the first is completed.
+fn pruned() -> (Sandbox, Vec<&'static str>) {
+    let place = place("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
+    let run = vec!["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
+    let run = [run, vec!["--set", "checkpoint.keep=best"]].concat();
+    let said = place.ok(&run);
+    assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
+    (place, run)
+}
+
+#[test]
+fn a_removed_run_of_a_sweep_that_prunes_may_be_pruned_and_every_view_says_so() {
+    let (place, run) = pruned();
+    let key = |state: &str| {
+        let runs = place.json(&["list", "small", "--state", state]);
+        runs[0]["key"].as_str().expect("a key").to_string()
+    };
+    let plan = [&["plan"], &run[1..]].concat();
+    let may = "compares it anew with the runs that are there and may prune it (with --retry it trains pruned runs to the end)";
+    for state in ["completed", "pruned"] {
+        let said = place.ok(&["rm", &key(state), "--yes"]);
+        assert!(said.contains(&format!("\n`taper run` with a spec that has it trains it again, {may}\n")), "{said}");
+        place.ok(&["report", "small"]);
+        let report = fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report");
+        let lists = [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]].map(|list| place.ok(list));
+        for said in lists.into_iter().chain([report]) {
+            let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again, ";
+            assert!(said.contains(&format!("{note}{may}")), "{said}");
+        }
+        let said = place.ok(&plan);
+        assert!(said.contains(&format!("1 run was removed: `taper run` trains it again, {may}\n")), "{said}");
+        assert!(said.contains("new: it was removed"), "{said}");
+        place.ok(&run);
+        assert!(!place.ok(&plan).contains("removed"));
+    }
+}
+
+#[test]
+fn a_sweep_without_a_completed_run_says_so_and_shows_its_leaderboard() {
+    let (place, mut run) = pruned();
+    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    fs::write(place.path("small.toml"), spec.replace("[1e-9, 2e-9, 3e-9]", "[2e-9, 3e-9]")).expect("a spec");
+    let warning = "no run of this sweep is completed (2 pruned), so there is no best and no result: the same command with --retry \
+                   trains pruned runs to the end";
+    // Also where nothing was trained.
+    for _ in 0..2 {
+        let said = place.ok(&run);
+        assert!(said.contains("small: 2 pruned before\n") && said.contains(&format!("\nwarning: {warning}")), "{said}");
+        assert!(said.contains("TRIAL") || said.contains("LR"), "{said}");
+        assert!(said.contains("2e-9") && said.contains("pruned at step ") && said.contains("* not final"), "{said}");
+        assert!(!said.contains("\nbest: "), "{said}");
+    }
+    let events = place.ok(&[&run[..], &["--json"]].concat());
+    assert!(events.lines().any(|line| line.contains("\"sweep_warned\"") && line.contains(warning)), "{events}");
+    assert!(place.ok(&["list", "small"]).contains(warning));
+    run.push("--retry");
+    let said = place.ok(&run);
+    assert!(said.contains("small: 2 completed; took") && !said.contains("no run of this sweep"), "{said}");
+}
+
+#[test]
+fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view() {
+    let (place, _) = pruned();
+    let trials = place.json(&["list", "small", "--leaderboard"]);
+    let (list, board) = (place.ok(&["list", "small"]), place.ok(&["list", "small", "--leaderboard"]));
+    let mut marked = 0;
+    for trial in trials.as_array().expect("trials") {
+        let (value, step) = (trial["figure"]["mean"].as_f64().expect("a mean") * 100.0, trial["step"][0].as_u64());
+        let (is_final, last) = (trial["final"].as_bool().expect("a verdict"), trial["last_step"].as_u64());
+        assert_eq!((is_final, last), (trial["state"] == "completed", step), "{trial}");
+        let cell = format!("{value:.1}% @{}*", step.expect("a step"));
+        let lr = trial["name"].as_str().and_then(|name| name.strip_prefix("lr=")).expect("a rate");
+        for said in [&list, &board] {
+            // The line of the best in the list names it too.
+            let row = said.lines().rfind(|line| line.contains(lr)).expect("a row");
+            assert_eq!(row.contains(&cell), !is_final, "{cell}: {row}");
+            assert!(is_final || !row.contains('('), "no interval: {row}");
+        }
+        marked += usize::from(!is_final);
+    }
+    assert_eq!(marked, 2, "{trials}");
+    let note = "* not final: of the evaluation at the step after @, on the way";
+    assert!(list.contains(note) && board.contains(note), "{list}{board}");
 }
 
 #[test]

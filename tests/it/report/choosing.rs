@@ -104,7 +104,12 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
         }
     }
     // scipy: ttest_ind([.85, .87], [.8, .7], equal_var=False) gives p 0.2766, interval −0.4753 to 0.6953.
-    assert!(md.contains("“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds): not distinguishable at 5%"), "{md}");
+    assert!(
+        md.contains(
+            "“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds), by mean test accuracy: not distinguishable at 5%"
+        ),
+        "{md}"
+    );
     assert!(!md.contains("McNemar test, p\u{a0}=\u{a0}1") && md.contains("Welch"), "{md}");
 }
 
@@ -128,7 +133,7 @@ fn split_seeds_are_not_pooled() {
     let (higher, lower) = ("90.0% (76.9–96.0)", "80.0% (65.2–89.5)");
     assert!(md.contains(&format!("| data.seed=1 (best) | 2 of 2 | {higher} | {lower} | 0.0 |")), "{md}");
     assert!(md.contains(&format!("| data.seed=2 | 2 of 2 | {lower} | {higher} | 0.0 |")), "{md}");
-    assert!(md.contains("cannot be tested: the seeds of neither differ"), "{md}");
+    assert!(md.contains("cannot be tested: the seeds of neither differ in test accuracy"), "{md}");
 }
 
 #[test]

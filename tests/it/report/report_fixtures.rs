@@ -389,6 +389,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             spec_text: "name = \"rbt3-waimai\"\n\n[model]\nsource = \"hf:hfl/rbt3\" # ``` and </pre>\n".into(),
             report: serde_json::json!({"title": null, "smoothing": 0.9, "mistakes": 8}),
             warnings: Vec::new(),
+            prunes: false,
             runs: runs.iter().map(|r| (r.run.key.clone(), r.run.name.clone())).collect(),
             trials: Vec::new(),
         },
