@@ -20,7 +20,7 @@ use super::{
 use crate::{
     event::{Event, FailureKind, Split, When},
     metrics::Metric,
-    observe::{Listener, RunInfo},
+    observe::{Listener, RunInfo, past},
     plan::{Budget, Prune, prune::rungs},
     store::{RunLock, RunRecord, RunState, Store, is_locked, tidy_locks},
 };
@@ -175,6 +175,8 @@ struct Command<'a, 'b> {
     /// Whether a run was stopped from outside that others are compared with: nothing is decided without it.
     halted: bool,
     tally: Tally,
+    /// How each run was stored when the listener last heard of it, or began it.
+    told: Vec<(RunState, u64)>,
 }
 
 impl<'a, 'b> Command<'a, 'b> {
@@ -190,11 +192,12 @@ impl<'a, 'b> Command<'a, 'b> {
         let busy = (0..executor.slots()).map(|_| None).collect();
         let tries = runs.iter().map(|_| Tries::default()).collect();
         let looked = Instant::now();
-        let (most, others, halted, tally) = (Vec::new(), None, false, Tally::default());
+        let (most, others, halted, tally, told) = (Vec::new(), None, false, Tally::default(), Vec::new());
         let mut command =
-            Self { store, runs, runner, executor, sweep, tries, busy, most, looked, others, halted, tally };
+            Self { store, runs, runner, executor, sweep, tries, busy, most, looked, others, halted, tally, told };
         for (place, run) in runs.iter().enumerate() {
             let record = command.look(place)?;
+            command.told.push((record.state, record.steps));
             if command.runner.ended.contains(&run.key) {
                 let item = &mut command.sweep.items[place];
                 item.standing = Standing::Ended;
@@ -375,11 +378,22 @@ impl<'a, 'b> Command<'a, 'b> {
         }
         for (place, held) in places.into_iter().zip(held) {
             let record = self.look(place)?;
+            self.catch_up(place, &record)?;
             if record.state == RunState::Pruned && self.runner.prune != Prune::None && !self.runner.retry {
                 self.was_pruned(place, &record);
             } else {
                 self.sweep.items[place].standing = if held { Standing::Elsewhere } else { Standing::Open };
             }
+        }
+        Ok(())
+    }
+
+    /// Tells the listener what another process has made of a run since it was told last.
+    fn catch_up(&mut self, place: usize, record: &RunRecord) -> Result<(), ExecuteError> {
+        let now = (record.state, record.steps);
+        if std::mem::replace(&mut self.told[place], now) != now {
+            let (info, events) = (self.info(place), past(self.store, record)?);
+            self.runner.listener.caught_up(&info, now, &events);
         }
         Ok(())
     }
@@ -401,13 +415,16 @@ impl<'a, 'b> Command<'a, 'b> {
     }
 
     fn tell(&mut self, place: usize, event: &Event) -> Result<(), ExecuteError> {
+        Ok(self.runner.listener.on(&self.info(place), event)?)
+    }
+
+    fn info(&self, place: usize) -> RunInfo {
         let run = &self.runs[place];
-        let info = RunInfo {
+        RunInfo {
             key: run.key.clone(),
             name: run.name.clone(),
             log_steps: run.config.train.log_steps,
             position: (place + 1, self.runs.len()),
-        };
-        Ok(self.runner.listener.on(&info, event)?)
+        }
     }
 }

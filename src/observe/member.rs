@@ -91,6 +91,18 @@ impl Member {
         }
     }
 
+    /// Takes what another process has made of it by now.
+    pub fn caught_up(&mut self, key: &str, (state, steps): (RunState, u64), past: &[Event]) {
+        self.recall(key, past);
+        self.begun = true;
+        self.view.step = steps;
+        self.state = match state {
+            // To this command it is still to come.
+            RunState::Running => RunState::Pending,
+            state => state,
+        };
+    }
+
     /// The run in the eyes of a forecast.
     pub fn part(&self) -> Part {
         Part {

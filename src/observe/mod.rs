@@ -112,6 +112,13 @@ pub trait Listener: Send {
         let _ = sweep;
     }
 
+    /// Takes what another process has made of a run by now: its state and steps as they
+    /// are stored, and the events that brought it there. Who shows
+    /// no whole needs none of it.
+    fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
+        let _ = (run, now, past);
+    }
+
     /// Takes an event. An error means that the run has to stop: what was asked for cannot be delivered.
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError>;
 
@@ -169,6 +176,10 @@ impl Listeners {
 impl Listener for Listeners {
     fn planned(&mut self, sweep: &PlannedSweep) {
         self.0.iter_mut().for_each(|listener| listener.planned(sweep));
+    }
+
+    fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
+        self.0.iter_mut().for_each(|listener| listener.caught_up(run, now, past));
     }
 
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError> {

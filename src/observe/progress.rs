@@ -18,7 +18,7 @@ use super::{
     sweep::{Sweep, is_loud},
     text::wrap,
 };
-use crate::{event::Event, format::visible};
+use crate::{event::Event, format::visible, store::RunState};
 
 /// Between two pictures of the table.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -154,6 +154,12 @@ impl Listener for Progress {
             let info = RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1) };
             run.past.iter().for_each(|event| drop(view.tell(&info, event)));
             self.views.insert(run.key.clone(), view);
+        }
+    }
+
+    fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
+        if let Some(sweep) = &mut self.sweep {
+            sweep.caught_up(run, now, past);
         }
     }
 

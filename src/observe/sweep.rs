@@ -132,6 +132,13 @@ impl Sweep {
         }
     }
 
+    /// Takes what another process has made of a run that is planned.
+    pub fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
+        if let Some(member) = self.members.get_mut(&run.key) {
+            member.caught_up(&run.key, now, past);
+        }
+    }
+
     /// Whether its runs are judged on the dev split: all of them must have one.
     pub fn by_dev(&self) -> bool {
         self.by_dev

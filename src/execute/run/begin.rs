@@ -47,6 +47,9 @@ impl Command<'_, '_> {
         };
         // Only who holds the lock can trust what the store says.
         let record = self.look(place)?;
+        if self.others.is_some() {
+            self.catch_up(place, &record)?;
+        }
         let task = match self.task(place, &record)? {
             Some(task) => task,
             None => return Ok(()),

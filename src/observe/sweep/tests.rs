@@ -1,5 +1,7 @@
 //! Events of several runs in, lines and tables out.
 
+mod elsewhere;
+
 use super::*;
 use crate::{
     event::{FailureKind, Outcome, Split, When},
