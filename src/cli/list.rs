@@ -263,7 +263,10 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
         let listed = &mut listed[*place];
         if in_plan { listed.planned.push(run.clone()) } else { listed.earlier.push(run.clone()) }
     }
-    listed.iter_mut().for_each(|own| own.stored = own.planned.len());
+    // Of a plan that shares runs with another experiment, some are listed there: those that are here are so many of all.
+    let stored: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+    let of_plan = |e: &ExperimentRecord| e.runs.iter().filter(|(key, _)| stored.contains(key.as_str())).count();
+    listed.iter_mut().for_each(|own| own.stored = plan(&own.name).map_or(own.planned.len(), of_plan));
     Ok(listed)
 }
 

@@ -107,12 +107,17 @@ pub fn parse() -> Result<Cli, ExitCode> {
             let wrong = text.split("\n\n").next().unwrap_or_default();
             output::error(&format!("{wrong}\n\n  tip: {hint}\n\nFor more information, try '--help'."));
         }
-        // In its own colours where nothing in it steers the terminal.
-        None if format::visible(&text) == text => drop(error.print()),
+        // In its own colours where nothing in it steers the terminal, and no line of it has to be broken.
+        None if format::visible(&text) == text && text.lines().all(|line| line.chars().count() <= NARROW) => {
+            drop(error.print());
+        }
         None => output::error(text.trim_end()),
     }
     Err(code)
 }
+
+/// Columns of a narrow terminal.
+const NARROW: usize = 80;
 
 /// What to give for each argument that is missing.
 fn missing(error: &clap::Error) -> Vec<&'static str> {

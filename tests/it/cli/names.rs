@@ -132,6 +132,23 @@ fn variants_are_never_called_left_over_and_only_an_edit_leaves_runs_behind() {
     assert!(said.contains("no longer in the plan") && !said.contains("taper rm") && !said.contains("orphan"), "{said}");
 }
 
+/// Runs that two sweeps share are listed once, and the other one's heading does not pass its part for the whole.
+#[test]
+fn a_sweep_of_which_some_runs_are_listed_elsewhere_says_how_many_it_has() {
+    let place = place("");
+    write_spec(&place, "one.toml", "");
+    let spec = fs::read_to_string(place.path("one.toml")).expect("a spec");
+    fs::write(place.path("two.toml"), spec.replace("\"small\"", "\"two\"") + "[sweep]\nseeds = [42, 43]\n")
+        .expect("a spec");
+    place.ok(&["run", "one.toml", "--quiet"]);
+    place.ok(&["run", "two.toml", "--quiet"]);
+    for arguments in [&["list"][..], &["list", "--state", "completed"]] {
+        let said = place.ok(arguments);
+        assert!(said.contains("small: 1 run, 1 completed") && said.contains("two: 1 of 2 runs, 1 completed"), "{said}");
+    }
+    assert!(place.ok(&["list", "two"]).contains("two: 2 runs, 2 completed"));
+}
+
 #[test]
 fn removing_an_experiment_says_why_a_run_of_it_stays() {
     let place = place("");
