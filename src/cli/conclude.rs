@@ -58,7 +58,7 @@ pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()
             // The names come from the whole plan; what was not begun is counted above.
             let mut board = report::leaderboard_of(store, experiment, &runs)?;
             board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
-            match measured || board.trials.iter().any(|trial| trial.figure.is_some()) {
+            match measured || board.trials.iter().any(|trial| trial.value.is_some()) {
                 true => {
                     out.line("")?;
                     leaderboard::print(&board, Some(LEADERS), out)?;
@@ -123,7 +123,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.get(Metric::Accuracy))));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    let astray = report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
+    let astray = report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
     lines.extend(results.chain(astray).map(|w: Warning| format!("warning: {}", format::one_line(&w.message))));
     Ok(lines)
 }
@@ -132,7 +132,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut figure =
-        format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.figure, board.metric, true));
+        format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
     if board.split != Split::Test && trial.test_accuracy.is_some() {
         figure += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
     }
@@ -189,7 +189,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let (mut names, mut astray, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
     let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
     for run in completed() {
-        if report::astray(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
+        if report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             astray.push(run.name.as_str());
             advice.insert(run.config.train.calmer());
         }

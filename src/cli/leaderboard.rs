@@ -129,13 +129,13 @@ fn has_room(
 /// What the intervals of these trials are, and what is marked.
 fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
     let cells = |trial: &Trial| {
-        let figure = trial.figure.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
+        let figure = trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
         let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
         [figure, test]
     };
     let means: Vec<(Metric, Mean)> = shown.iter().flat_map(cells).flatten().collect();
     let mut notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
-    if shown.iter().any(|trial| !trial.is_final && trial.figure.is_some()) {
+    if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
         notes.push(NOT_FINAL.into());
     }
     if shown.iter().any(|trial| trial.warned > 0) {
@@ -155,8 +155,8 @@ fn of_seeds(trial: &Trial) -> String {
 
 /// The figure of a trial, `91.3% (90.1–92.4)`; of one with no completed run the value with its step, `91.3% @225*`.
 fn figure(trial: &Trial, metric: Metric, intervals: bool) -> String {
-    match trial.figure {
-        Some(figure) if !trial.is_final => not_final(&metric.text(figure.mean), trial.on_the_way().as_deref()),
+    match trial.value {
+        Some(figure) if !trial.is_final => not_final(&metric.text(figure.mean), trial.unfinished_at().as_deref()),
         figure => cell(figure, metric, intervals),
     }
 }

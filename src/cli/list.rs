@@ -326,7 +326,7 @@ impl Seen {
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
         let board = Leaderboard::new(&listed.name, &runs, &listed.missing);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
-        let mean = trial.figure?;
+        let mean = trial.value?;
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());

@@ -8,7 +8,7 @@ use serde::Serialize;
 use taper::{
     format,
     metrics::Metric,
-    report::{LAST_STEPS, astray},
+    report::{LAST_STEPS, high_loss},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::Warning,
@@ -59,13 +59,19 @@ impl Show {
         } else {
             let next = common::what_next(global, &run);
             let last = store.last_steps(&run.key, LAST_STEPS)?;
-            print(&whole, next, astray(&run, &last), self.config, out)?;
+            print(&whole, next, high_loss(&run, &last), self.config, out)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: bool, out: &mut Output) -> Result<()> {
+fn print(
+    whole: &Whole,
+    next: Option<String>,
+    high_loss: Option<Warning>,
+    config: bool,
+    out: &mut Output,
+) -> Result<()> {
     let run = whole.run;
     out.wrapped(&format!("{}  {}", run.name, run.state_text()))?;
     for line in run.message.iter().flat_map(|message| message.lines()).chain(next.as_deref()) {
@@ -142,7 +148,7 @@ fn print(whole: &Whole, next: Option<String>, astray: Option<Warning>, config: b
             format::counted(m.rows, "row")
         ))?;
     }
-    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)).chain(&astray) {
+    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)).chain(&high_loss) {
         out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {

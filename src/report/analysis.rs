@@ -1,11 +1,10 @@
-//! What the records say: which configuration and which run is best, by what, and whether the best is distinguishable from the
-//! next. Pure functions of the input.
+//! Ranks configurations and runs, and tests whether the best is distinguishable from the next. Pure functions of the input.
 
 use super::{
     input::{ReportInput, RunInput},
     leaderboard::{Mean, mean, ranked},
     missing::Missing,
-    trials::Judge,
+    trials::Criterion,
 };
 use crate::{
     metrics::{Judged, Metric, Metrics, better_first},
@@ -13,13 +12,13 @@ use crate::{
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
 
-/// What the records say. Runs are named by their position in the input, configurations by theirs in `groups`.
+/// The analysis of the records. Runs are identified by their position in the input, configurations by theirs in `groups`.
 pub struct Analysis {
-    /// By what runs and configurations are ranked.
-    pub judge: Judge,
+    /// The metric and split that rank runs and configurations.
+    pub criterion: Criterion,
     /// Completed runs with a result, best first.
     pub ranked: Vec<usize>,
-    /// How good each run is; none without a result.
+    /// The score of each run; `None` without a result.
     pub scores: Vec<Option<Judged>>,
     /// The configurations, which are the leaderboard's trials, in the plan's order.
     pub groups: Vec<Group>,
@@ -37,16 +36,16 @@ pub struct Group {
     pub name: String,
     /// The runs, in the plan's order.
     pub runs: Vec<usize>,
-    /// How many there are to be: those without a record too.
+    /// The number of planned runs, including those without a record.
     pub planned: usize,
     /// Those of them with a result, best first.
     pub finished: Vec<usize>,
-    /// Its rank on the leaderboard; none before all its seeds are completed.
+    /// Its rank on the leaderboard; `None` until all its seeds are completed.
     pub rank: Option<usize>,
-    /// What ranks it.
+    /// The value that ranks it.
     pub chosen: Option<Mean>,
-    /// The steps that this is of, where it is not final.
-    pub on_the_way: Option<String>,
+    /// The steps at which it was measured, if it is not final.
+    pub unfinished_at: Option<String>,
     /// Final accuracy of those with a result.
     pub accuracy: Option<Mean>,
     /// Final macro-F1 of those with a result.
@@ -55,34 +54,34 @@ pub struct Group {
 
 /// The best configuration against the next.
 pub enum Comparison {
-    /// Over the seeds of both.
+    /// Compares the seeds of both.
     Means {
         /// The better configuration.
         first: usize,
         /// The next.
         second: usize,
-        /// The difference of their mean accuracies; none where the seeds of neither differ.
+        /// The difference of their mean accuracies; `None` where the seeds of neither differ.
         differ: Option<MeansDiffer>,
     },
-    /// The best run of each, on the same rows.
+    /// Compares the best run of each on the same rows.
     Runs {
         /// The better run.
         first: usize,
         /// The other.
         second: usize,
-        /// Who was right on how many rows, or why that is not known.
+        /// How many rows each run was right on, or why this is not known.
         paired: Result<Paired, &'static str>,
     },
 }
 
 impl Analysis {
-    /// Looks at everything once.
+    /// Analyses the input.
     pub fn new(input: &ReportInput) -> Self {
         let runs = &input.runs;
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
         let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
-        let (judge, trials) = ranked(&records, &missing);
-        let score = |run: &RunInput| judge.judged(&[judge.measured(&run.run, &run.evals)?]);
+        let (criterion, trials) = ranked(&records, &missing);
+        let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
         let scores: Vec<Option<Judged>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
         let best_first = |mut some: Vec<usize>| {
             some.retain(|&i| has_result(&runs[i]));
@@ -98,17 +97,17 @@ impl Analysis {
             Group {
                 planned: trial.planned(),
                 rank: trial.rank,
-                on_the_way: trial.on_the_way(),
+                unfinished_at: trial.unfinished_at(),
                 name: trial.name,
                 finished: best_first(members.clone()),
                 runs: members,
-                chosen: trial.figure,
+                chosen: trial.value,
                 accuracy: mean(&results, Metric::Accuracy),
                 macro_f1: mean(&results, Metric::MacroF1),
             }
         };
         let groups: Vec<Group> = trials.into_iter().map(group).collect();
-        // From the leaderboard's order to the plan's, and back.
+        // Converts positions in the leaderboard's order to the plan's, and back.
         let mut planned: Vec<usize> = (0..groups.len()).collect();
         planned.sort_by_key(|&g| groups[g].runs.first().copied());
         let order = (0..groups.len()).map(|g| planned.iter().position(|&p| p == g).unwrap_or(g)).collect();
@@ -116,7 +115,7 @@ impl Analysis {
         by_plan.sort_by_key(|(_, group)| group.runs.first().copied());
         let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
         let ranked = best_first((0..runs.len()).collect());
-        let mut analysis = Self { judge, ranked, scores, groups, order, comparison: None, missing };
+        let mut analysis = Self { criterion, ranked, scores, groups, order, comparison: None, missing };
         analysis.comparison = analysis.compare(runs);
         analysis
     }
@@ -146,9 +145,9 @@ impl Analysis {
         self.groups.iter().any(|g| g.planned > 1)
     }
 
-    /// Whether the rows that chose the best run are those it is measured on, among several.
+    /// Whether the best run was chosen, from several, by the rows that it is evaluated on.
     pub fn is_optimistic(&self, runs: &[RunInput]) -> bool {
-        self.ranked.len() > 1 && self.best().is_some_and(|best| runs[best].measured_on() == self.judge.split)
+        self.ranked.len() > 1 && self.best().is_some_and(|best| runs[best].measured_on() == self.criterion.split)
     }
 
     fn compare(&self, runs: &[RunInput]) -> Option<Comparison> {
@@ -173,7 +172,7 @@ fn has_result(run: &RunInput) -> bool {
         && run.run.final_metrics.as_ref().is_some_and(|m| m.get(Metric::Accuracy).is_finite())
 }
 
-/// Who was right on the rows that both runs were measured on. They must be the same rows.
+/// How many rows each run was right on. Both must have been evaluated on the same rows.
 fn pair(a: &RunInput, b: &RunInput) -> Result<Paired, &'static str> {
     if a.predictions.is_empty() || b.predictions.is_empty() {
         return Err("the predictions of one of them are not stored");

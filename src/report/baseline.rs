@@ -1,4 +1,4 @@
-//! What a run would get by always giving one label, and whether it does better. Pure functions of records.
+//! The majority-class baseline of a run, and whether the run beats it. Pure functions of records.
 
 use super::{format, input::RunInput};
 use crate::{
@@ -7,13 +7,13 @@ use crate::{
     stats::Paired,
 };
 
-/// Always giving the most common label.
+/// A classifier that predicts the most common label for every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Baseline {
     /// Id of the label.
     pub label: u32,
-    /// Whether it is the most common one of the training rows. Runs of earlier versions did not store those: then it is that of the
-    /// rows that are measured.
+    /// Whether the label is the most common one of the training rows. Runs of earlier versions did not store training counts; for
+    /// those it is the most common label of the evaluated rows.
     pub of_training: bool,
     /// Whether another label is as common.
     pub tied: bool,
@@ -34,8 +34,8 @@ impl Baseline {
         metrics.right_by_always(self.label) as f64 / metrics.rows.max(1) as f64
     }
 
-    /// What it is, in a few words.
-    pub fn word(&self) -> &'static str {
+    /// A description of the label in a few words.
+    pub fn describe(&self) -> &'static str {
         match (self.of_training, self.tied) {
             (true, false) => "the most common training label",
             (true, true) => "one of the most common training labels",
@@ -44,7 +44,7 @@ impl Baseline {
         }
     }
 
-    /// The same in a chart's legend, where there is less room.
+    /// The description for a chart's legend, where space is short.
     pub fn legend(&self) -> &'static str {
         match (self.of_training, self.tied) {
             (_, true) => "tied majority label",
@@ -53,45 +53,45 @@ impl Baseline {
         }
     }
 
-    /// How a model compares with it on the same rows, by accuracy.
-    pub fn against(&self, metrics: &Metrics) -> Standing {
+    /// Compares a model's accuracy with the baseline's on the same rows.
+    pub fn against(&self, metrics: &Metrics) -> AgainstBaseline {
         let right = metrics.right_by_always(self.label);
         let both = metrics.confusion.get(self.label, self.label);
         let (first_only, second_only) = (metrics.right() - both, right - both);
         let paired = Paired { both, first_only, second_only, neither: metrics.rows - both - first_only - second_only };
         let difference = (metrics.right() as f64 - right as f64) / metrics.rows.max(1) as f64;
         match (metrics.no_result(self.label, Metric::Accuracy), paired.mcnemar()) {
-            (Some(NoResult::OneClass(label)), _) => Standing::OneClass(label),
-            (Some(NoResult::NoBetter { .. }), _) => Standing::NoBetter,
-            (None, p) if p < 0.05 => Standing::Better { difference },
-            (None, p) => Standing::Unsure { difference, p },
+            (Some(NoResult::OneClass(label)), _) => AgainstBaseline::OneClass(label),
+            (Some(NoResult::NoBetter { .. }), _) => AgainstBaseline::NoBetter,
+            (None, p) if p < 0.05 => AgainstBaseline::Better { difference },
+            (None, p) => AgainstBaseline::Unsure { difference, p },
         }
     }
 }
 
-/// A model beside always giving one label.
+/// The result of comparing a model with the baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Standing {
-    /// It gives all rows this label, though they have several.
+pub enum AgainstBaseline {
+    /// It predicts this one label for every row, though the rows have several.
     OneClass(u32),
-    /// It is right on no more rows.
+    /// It is right on at most as many rows.
     NoBetter,
-    /// It is right on more rows, but they may be chance.
+    /// It is right on more rows, but the difference may be chance.
     Unsure {
-        /// Its accuracy less the baseline's.
+        /// Its accuracy minus the baseline's.
         difference: f64,
         /// p-value of McNemar's exact test.
         p: f64,
     },
-    /// It is right on more rows.
+    /// It is right on significantly more rows.
     Better {
-        /// Its accuracy less the baseline's.
+        /// Its accuracy minus the baseline's.
         difference: f64,
     },
 }
 
-impl Standing {
-    /// In words, as a sentence about “it”. `label` names labels.
+impl AgainstBaseline {
+    /// The comparison as a sentence about “it”. `always` is the baseline's label; `label` gives the names of labels.
     pub fn sentence(&self, always: &str, label: impl Fn(u32) -> String) -> String {
         match self {
             Self::OneClass(id) => format!("It answers “{}” for every row.", label(*id)),
@@ -122,20 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_held_beside_always_giving_one_label() {
-        let always_a = Baseline { label: 0, of_training: true, tied: false };
-        // Of 10 rows of `a` and 8 of `b`, all taken for `a`; all for `b`.
-        assert_eq!(always_a.against(&metrics(&[(0, 0, 10), (1, 0, 8)])), Standing::OneClass(0));
-        assert_eq!(always_a.against(&metrics(&[(0, 1, 10), (1, 1, 8)])), Standing::OneClass(1));
-        // As many right, and fewer.
-        assert_eq!(always_a.against(&metrics(&[(0, 0, 8), (0, 1, 2), (1, 1, 2), (1, 0, 6)])), Standing::NoBetter);
-        assert_eq!(always_a.against(&metrics(&[(0, 0, 5), (0, 1, 5), (1, 1, 2), (1, 0, 6)])), Standing::NoBetter);
+    fn a_model_is_compared_with_the_majority_class() {
+        let baseline_a = Baseline { label: 0, of_training: true, tied: false };
+        // 10 rows of `a` and 8 of `b`: all predicted as `a`; all as `b`.
+        assert_eq!(baseline_a.against(&metrics(&[(0, 0, 10), (1, 0, 8)])), AgainstBaseline::OneClass(0));
+        assert_eq!(baseline_a.against(&metrics(&[(0, 1, 10), (1, 1, 8)])), AgainstBaseline::OneClass(1));
+        // As many right as the baseline, and fewer.
+        assert_eq!(
+            baseline_a.against(&metrics(&[(0, 0, 8), (0, 1, 2), (1, 1, 2), (1, 0, 6)])),
+            AgainstBaseline::NoBetter
+        );
+        assert_eq!(
+            baseline_a.against(&metrics(&[(0, 0, 5), (0, 1, 5), (1, 1, 2), (1, 0, 6)])),
+            AgainstBaseline::NoBetter
+        );
         // scipy: binomtest(0, 4).pvalue = 0.125, binomtest(1, 20).pvalue = 4.0e-5.
-        let few = always_a.against(&metrics(&[(0, 0, 10), (1, 1, 4), (1, 0, 4)]));
-        assert_eq!(few, Standing::Unsure { difference: 4.0 / 18.0, p: 0.125 });
-        let many = always_a.against(&metrics(&[(0, 0, 9), (0, 2, 1), (1, 1, 19), (1, 0, 1)]));
-        assert_eq!(many, Standing::Better { difference: 18.0 / 30.0 });
-        // The training rows' most common label need not be that of the rows measured.
+        let few = baseline_a.against(&metrics(&[(0, 0, 10), (1, 1, 4), (1, 0, 4)]));
+        assert_eq!(few, AgainstBaseline::Unsure { difference: 4.0 / 18.0, p: 0.125 });
+        let many = baseline_a.against(&metrics(&[(0, 0, 9), (0, 2, 1), (1, 1, 19), (1, 0, 1)]));
+        assert_eq!(many, AgainstBaseline::Better { difference: 18.0 / 30.0 });
+        // The most common training label need not be the most common of the evaluated rows.
         let always_c = Baseline { label: 2, of_training: true, tied: false };
         let measured = metrics(&[(0, 0, 3), (1, 0, 3), (2, 2, 1), (2, 0, 1)]);
         assert_eq!(always_c.accuracy(&measured), 0.25);

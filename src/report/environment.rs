@@ -1,19 +1,19 @@
-//! What the runs were made with, and how to make them again.
+//! The environments that the runs were trained in, and the commands that reproduce them.
 
 use super::{format, input::RunInput};
 use crate::store::{Environment, ExperimentRecord};
 
-/// An environment and the runs made in it.
-pub struct Place {
+/// An environment and the runs that were trained in it.
+pub struct SharedEnvironment {
     /// Names of the runs; empty where all share the environment.
     pub runs: String,
-    /// What and which.
+    /// (name, value) pairs.
     pub facts: Vec<(&'static str, String)>,
 }
 
-/// The environments of the runs, in the order they first appear. Runs on which nothing differs that can change a digit share
-/// one: threads and the working folder's commit cannot.
-pub fn places(runs: &[RunInput]) -> Vec<Place> {
+/// The environments of the runs, in the order they first appear. Environments that differ only in what cannot change a result
+/// (threads, the commit of the working folder) count as one.
+pub fn environments(runs: &[RunInput]) -> Vec<SharedEnvironment> {
     let mut found: Vec<(Environment, Vec<&RunInput>)> = Vec::new();
     for run in runs {
         let Some(environment) = &run.run.environment else { continue };
@@ -24,23 +24,26 @@ pub fn places(runs: &[RunInput]) -> Vec<Place> {
         }
     }
     let differ = found.len() > 1;
-    let place = |(e, of): (Environment, Vec<&RunInput>)| {
+    let shared = |(e, of): (Environment, Vec<&RunInput>)| {
         let names: Vec<&str> = of.iter().map(|run| run.run.name.as_str()).collect();
-        let environments = || of.iter().filter_map(|run| run.run.environment.as_ref());
-        let commits = distinct(environments().map(|e| match &e.git_commit {
+        let each = || of.iter().filter_map(|run| run.run.environment.as_ref());
+        let commits = distinct(each().map(|e| match &e.git_commit {
             Some(commit) => commit.clone(),
             None => "not a git repository".into(),
         }));
-        let threads = distinct(environments().map(|e| e.threads.to_string()));
-        Place { runs: if differ { names.join("; ") } else { String::new() }, facts: facts(&e, commits, threads) }
+        let threads = distinct(each().map(|e| e.threads.to_string()));
+        SharedEnvironment {
+            runs: if differ { names.join("; ") } else { String::new() },
+            facts: facts(&e, commits, threads),
+        }
     };
-    found.into_iter().map(place).collect()
+    found.into_iter().map(shared).collect()
 }
 
-/// Whether the arithmetic of the runs may differ in the last digits: something that can change it does.
+/// Whether the runs' environments differ in something that can change the last digits of a result.
 pub fn digits_may_differ(runs: &[RunInput]) -> bool {
     let arithmetic = |e: &Environment| {
-        // Two GPUs of one kind give the same numbers.
+        // Two GPUs of the same model give the same numbers.
         let device = if e.gpu.is_empty() { e.device.clone() } else { e.gpu_with_libraries() };
         (e.platform.clone(), e.cpu.clone(), device, e.numerics, e.micro_batch_tokens)
     };
@@ -83,7 +86,7 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
     facts
 }
 
-/// Commands that make the runs and the report, and that train the run `key` again to compare it bit for bit; for a POSIX shell.
+/// POSIX shell commands that run the experiment, write the report, and retrain the run `key` to compare it bit for bit.
 pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String> {
     let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
     let words: Vec<_> = words.map(format::shell_word).collect();
@@ -92,7 +95,7 @@ pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String>
     [run, report].into_iter().chain(key.map(|key| format!("taper verify {}", format::short(key)))).collect()
 }
 
-/// The files that the spec extends: path and text. Experiments of earlier versions stored their names alone, in the spec.
+/// The files that the spec extends: path and text. Earlier versions stored only their names, in the spec.
 pub fn extends(experiment: &ExperimentRecord) -> Vec<(String, String)> {
     if !experiment.extends.is_empty() {
         return experiment.extends.iter().map(|file| (file.path.clone(), file.text.clone())).collect();

@@ -1,16 +1,16 @@
-//! Why a report could not be made.
+//! Errors of writing a report.
 
 use std::{io, path::PathBuf};
 
-/// Why a report could not be made.
+/// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The folder could not be made.
+    /// The folder could not be created.
     #[error("folder {}: {}", path.display(), crate::format::io(error))]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why. No source of the error: the message says it already.
+        /// Why. Not a `source`: the message already contains it.
         error: io::Error,
     },
     /// A file could not be written.
@@ -18,10 +18,10 @@ pub enum ReportError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why. No source of the error: the message says it already.
+        /// Why. Not a `source`: the message already contains it.
         error: io::Error,
     },
-    /// Files of the report's names that no report wrote.
+    /// The folder holds files with the names of a report's files that no report wrote.
     #[error(
         "{} holds files that no report wrote, and a report would replace them: {names}; choose another folder with --out, or replace \
          them with --force",
@@ -36,17 +36,17 @@ pub enum ReportError {
     /// A chart could not be drawn.
     #[error("chart {name}: {reason}")]
     Chart {
-        /// Its file name without the ending.
+        /// Its file name without the extension.
         name: String,
-        /// What the drawing library says.
+        /// The message of the drawing library.
         reason: String,
     },
-    /// A table could not be made.
+    /// A table could not be written.
     #[error("table {name}: {error}")]
     Table {
         /// Its file name.
         name: String,
-        /// Why, which the message says already.
+        /// Why; already part of the message.
         error: csv::Error,
     },
     /// The resolved config could not be written as TOML.

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Writes files atomically.
 
 use std::{
     fs,
@@ -7,16 +7,16 @@ use std::{
 
 use super::ReportError;
 
-/// Writes `bytes` to a neighbour of `path` and puts that in its place.
+/// Writes `bytes` to a temporary file beside `path` and renames it to `path`.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     replace(path, |temporary| fs::write(temporary, bytes))
 }
 
-/// Lets `make` write a neighbour of `path` (of the same ending) and puts that in its place.
-pub fn replace(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), ReportError> {
+/// Calls `write_to` with a temporary path beside `path` (with the same extension) and renames the result to `path`.
+pub fn replace(path: &Path, write_to: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), ReportError> {
     let temporary = neighbour(path);
-    make(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
-        // What is half written is of no use; that it may be gone already is no error.
+    write_to(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
+        // An incomplete file is useless; it may not exist.
         let _ = fs::remove_file(&temporary);
         ReportError::Write { path: path.to_path_buf(), error }
     })

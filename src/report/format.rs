@@ -7,12 +7,12 @@ use jiff::Timestamp;
 pub use crate::format::{NOTHING, count, duration, loss, percent, short};
 use crate::stats::Interval;
 
-/// An interval of shares as `90.1–92.4%`, cut to what a share can be.
+/// An interval of shares as `90.1–92.4%`, clamped to 0–100%.
 pub fn percent_range(i: Interval) -> String {
     format!("{:.1}–{:.1}%", i.low.clamp(0.0, 1.0) * 100.0, i.high.clamp(0.0, 1.0) * 100.0)
 }
 
-/// With a capital letter at its beginning.
+/// The text with its first letter capitalised.
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -24,7 +24,7 @@ pub fn points(difference: f64) -> String {
     if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text.replace('-', "−") }
 }
 
-/// A p-value: three decimals, or `< 0.001`. Its spaces do not break.
+/// A p-value: three decimals, or `< 0.001`. Its spaces are non-breaking.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p\u{a0}<\u{a0}0.001".into() } else { format!("p\u{a0}=\u{a0}{p:.3}") }
 }
@@ -42,7 +42,7 @@ pub fn plural(n: usize, thing: &str) -> String {
     crate::format::counted(n as u64, thing)
 }
 
-/// A word for a POSIX shell: as it is where nothing in it has a meaning there, else in single quotes.
+/// A word for a POSIX shell, in single quotes if it contains anything with a meaning there.
 pub fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -52,7 +52,7 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Text inside a paragraph or table cell of Markdown: nothing in it is markup and it stays on its line.
+/// Text for a paragraph or table cell of Markdown: on one line, with all markup escaped.
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -69,10 +69,10 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
-/// Characters of a word up to which it is kept in one piece.
+/// Words of at most this many characters are not broken.
 const WORD: usize = 28;
 
-/// Text as HTML whose words are not broken at a hyphen or a dash, but for those that are longer than a column.
+/// Text as HTML whose words are not broken at a hyphen or a dash, except those longer than a column.
 pub fn unbroken_words(text: &str) -> String {
     let escaped = |word: &str| {
         word.replace('&', "&#38;")
@@ -96,7 +96,7 @@ pub fn fence(text: &str) -> String {
 
 /// Estimated width of a text in em: 1 for East Asian wide characters, 0.55 for others.
 ///
-/// An own estimate and no font's measure, so that a chart is the same on every machine.
+/// It is estimated, not measured with a font, so that charts are the same on every machine.
 pub fn width_em(text: &str) -> f64 {
     text.chars().map(char_em).sum()
 }
@@ -111,8 +111,8 @@ fn char_em(c: char) -> f64 {
     }
 }
 
-/// The text in at most `lines` lines of `em` width, an ellipsis at the end where it did not fit. Breaks at a space where
-/// the line has one past its first quarter, else anywhere, as Chinese does.
+/// Wraps text to at most `lines` lines of `em` width, with an ellipsis if it does not fit. Lines break at a space after their
+/// first quarter if there is one, else anywhere, as in Chinese.
 pub fn wrap(text: &str, em: f64, lines: usize) -> Vec<String> {
     let clean: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut rest = clean.as_str();
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures() {
+    fn numbers() {
         assert_eq!(percent(0.91349), "91.3%");
         assert_eq!(percent(f64::NAN), NOTHING);
         assert_eq!(percent_range(Interval { low: -0.1, high: 0.924 }), "0.0–92.4%");

@@ -1,4 +1,4 @@
-//! What a report is made of.
+//! The records that a report is computed from.
 
 use serde_json::Value;
 
@@ -31,12 +31,12 @@ pub struct RunInput {
     pub probes: Vec<ProbeRecord>,
     /// The rows of its final evaluation.
     pub predictions: Vec<PredictionRecord>,
-    /// What was warned of.
+    /// Warnings stored with it.
     pub warnings: Vec<Warning>,
 }
 
 impl RunInput {
-    /// The split that the final evaluation is made on.
+    /// The split of the final evaluation.
     pub(super) fn measured_on(&self) -> Split {
         self.run.measured_on()
     }
@@ -47,7 +47,7 @@ impl RunInput {
         self.evals.iter().find(|e| e.when == When::Before && e.split == split).map(|e| &e.metrics)
     }
 
-    /// Training seconds, breaks left out; wall-clock time where no step is stored.
+    /// Seconds of training without interruptions; wall-clock time where no step is stored.
     pub(super) fn seconds(&self) -> Option<f64> {
         let wall = || Some(self.run.finished_at? - self.run.started_at?);
         self.steps.last().map(|s| s.elapsed_s).or_else(wall)
@@ -75,8 +75,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The settings in the record; a key that is missing or of another type has its default (0.9, 20): a report of
-    /// what is stored is worth more than a refusal.
+    /// Reads the settings from the record. A key that is missing or has the wrong type gets its default (0.9, 20): a report
+    /// with default settings is better than an error.
     pub fn of(experiment: &ExperimentRecord) -> Self {
         let get = |key: &str| experiment.report.get(key).filter(|v| !v.is_null());
         Self {

@@ -1,10 +1,10 @@
-//! Which trial of an experiment is best: runs that differ in nothing but their seed, compared as one.
+//! Ranks the trials of an experiment. A trial is the runs that differ only in their seed.
 
 use serde::Serialize;
 
 use super::{
     missing::Missing,
-    trials::{Judge, common_name, grouped, trial},
+    trials::{Criterion, common_name, grouped, trial},
 };
 use crate::{
     event::Split,
@@ -20,88 +20,89 @@ use crate::{
 pub struct Leaderboard {
     /// The experiment.
     pub experiment: String,
-    /// The split that they are compared on: dev, or test where some have no dev split.
+    /// The split that they are compared on: dev, or test if any has no dev split.
     pub split: Split,
-    /// The figure that they are compared by.
+    /// The metric that they are compared by.
     pub metric: Metric,
-    /// Complete trials in their order; then what is not complete, what was pruned, what failed.
+    /// Complete trials by rank, then incomplete, pruned and failed ones.
     pub trials: Vec<Trial>,
-    /// What to say of planned runs that have no record, where there are some.
+    /// A sentence about planned runs without a record, if there are any.
     pub missing: Option<String>,
 }
 
-/// Runs that differ in nothing but their seed.
+/// Runs that differ only in their seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
-    /// Its place, from 1; none before all its runs are complete.
+    /// Its rank, from 1; `None` until all its runs are complete.
     pub rank: Option<usize>,
-    /// What the names of its runs share, without what all trials of the plan have in common.
+    /// What the names of its runs have in common, without what all trials of the plan have in common.
     pub name: String,
     /// Keys of its runs, in the plan's order.
     pub runs: Vec<String>,
-    /// Runs of it that are planned and have no record: they were removed.
+    /// How many of its planned runs have no record because they were removed.
     pub missing: usize,
     /// How many of its runs are complete.
     pub completed: usize,
-    /// Completed, or what keeps it from being that.
+    /// Completed, or the state that keeps it from being completed.
     pub state: RunState,
-    /// What a run that is pruned or failed, or stopped, says of it.
+    /// The message of one of its runs in that state.
     pub message: Option<String>,
-    /// The figure that it is compared by: of its completed runs, or, where none is completed, as measured by now of those that are not.
-    pub figure: Option<Mean>,
-    /// Mean loss on the same rows, which decides between equal figures.
+    /// The value of the metric: the mean over its completed runs, or if none is completed, over the latest evaluations of the others.
+    #[serde(rename = "figure")]
+    pub value: Option<Mean>,
+    /// Mean loss on the same rows, which breaks ties.
     pub loss: Option<f64>,
-    /// Whether the figure is of completed runs; else it is of evaluations on the way.
+    /// Whether the value is that of completed runs; otherwise it comes from evaluations during training.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// The step that the figure is of, the earliest of its runs, and the steps of a whole run.
+    /// The earliest step that `value` was measured at among its runs, and the steps of a complete run.
     pub step: Option<(u64, u64)>,
-    /// The latest of its runs' steps that the figure is of.
+    /// The latest step that `value` was measured at among its runs.
     pub last_step: Option<u64>,
-    /// The steps that each of its runs has made, at least.
+    /// The fewest steps that any of its runs has trained.
     pub steps: u64,
     /// Accuracy on the test split.
     pub test_accuracy: Option<Mean>,
-    /// Runs of it that were warned of: they predict one class, or are no better than the majority class.
+    /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
 }
 
 impl Trial {
-    /// How many runs it is to have: its seeds.
+    /// The number of runs that it has when complete: its seeds.
     pub fn planned(&self) -> usize {
         self.runs.len() + self.missing
     }
 
-    /// The steps that its figure is of, where that is not final: `225`, or of seeds whose steps differ `90–135`.
-    pub fn on_the_way(&self) -> Option<String> {
+    /// The steps at which a value that is not final was measured: `225`, or `90–135` where they differ between seeds.
+    pub fn unfinished_at(&self) -> Option<String> {
         let ((first, _), last) = self.step.filter(|_| !self.is_final).zip(self.last_step)?;
         Some(if first == last { first.to_string() } else { format!("{first}–{last}") })
     }
 }
 
-/// A figure over the seeds of a trial.
+/// The mean of a metric over the seeds of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Mean {
-    /// Runs that it was measured in.
+    /// The number of runs.
     pub n: usize,
     /// Their mean.
     pub mean: f64,
-    /// Their sample standard deviation; none of one run.
+    /// Their sample standard deviation; `None` for one run.
     pub sd: Option<f64>,
-    /// Lower end of the 95% interval: Student's for the mean of several runs, Wilson's for the accuracy of one; of
-    /// other figures of one run there is none. That of a share is cut to what a share can be.
+    /// Lower end of the 95% interval: Student's t for the mean of several runs, Wilson's for the accuracy of one run, `None` for
+    /// other metrics of one run. Intervals of shares are clamped to [0, 1].
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
-    /// The lowest and the highest of them.
+    /// The lowest and the highest value.
     pub range: (f64, f64),
-    /// Wilson's 95% interval of the mean accuracy for the number of rows of one run: more seeds do not make the rows more.
+    /// Wilson's 95% interval of the mean accuracy, for the rows of one run: more seeds do not add rows.
     pub rows: Option<(f64, f64)>,
 }
 
 impl Mean {
-    /// The interval that tables and the report show beside the mean: of two seeds from the one to the other, else the 95% interval; or that
-    /// for the number of rows, where it is wider. Seeds that are all equal show no spread: of them there is only that for the rows.
+    /// The interval that tables and the report show beside the mean. For two seeds it goes from one value to the other, otherwise it is the
+    /// 95% interval; the interval for the number of rows replaces it where that is wider, or where all seeds have the same value.
     pub fn shown(&self) -> Option<(f64, f64)> {
         let seeds = match self.n {
             1 => self.low.zip(self.high),
@@ -113,7 +114,7 @@ impl Mean {
         seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
     }
 
-    /// `91.3% (90.1–92.4)`: the mean with the interval that is shown.
+    /// `91.3% (90.1–92.4)`: the mean and the interval of [`Self::shown`].
     pub fn text(&self, metric: Metric) -> String {
         match self.shown() {
             None => metric.text(self.mean),
@@ -122,8 +123,8 @@ impl Mean {
     }
 }
 
-/// What the shown intervals of these means are, a sentence for each kind. Only that of an accuracy is a share of rows, for which Wilson's
-/// interval holds.
+/// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
+/// that is a share of rows.
 pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Vec<String> {
     let shown: Vec<(Metric, usize)> =
         means.filter(|(_, mean)| mean.shown().is_some()).map(|(metric, mean)| (metric, mean.n)).collect();
@@ -157,10 +158,10 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Ve
     notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what} {note}")).chain(of_others).collect()
 }
 
-/// The leaderboard of an experiment's present plan.
+/// The leaderboard of an experiment's current plan.
 ///
 /// # Errors
-/// An experiment that is not there; a database that cannot be read.
+/// The experiment does not exist, or the database cannot be read.
 pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, StoreError> {
     leaderboard_of(store, &store.experiment(experiment)?, &store.runs_of(experiment)?)
 }
@@ -168,7 +169,7 @@ pub fn leaderboard(store: &Store, experiment: &str) -> Result<Leaderboard, Store
 /// The leaderboard of these runs of an experiment, given in the plan's order.
 ///
 /// # Errors
-/// A database that cannot be read.
+/// The database cannot be read.
 pub fn leaderboard_of(
     store: &Store,
     experiment: &ExperimentRecord,
@@ -188,7 +189,7 @@ pub fn leaderboard_of(
     Ok(board)
 }
 
-/// For each of these runs the number of its trial: runs that differ in nothing but their seed have the same.
+/// The trial number of each run: runs that differ only in their seed have the same number.
 pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize> {
     let groups = grouped(runs.map(|run| trial(&run.config)));
     let mut numbers = vec![0; groups.iter().map(Vec::len).sum()];
@@ -201,35 +202,36 @@ pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize
 impl Leaderboard {
     /// The leaderboard of these runs, given with their evaluations in the plan's order.
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
-        let (judge, trials) = ranked(runs, missing);
+        let (criterion, trials) = ranked(runs, missing);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
         let (experiment, missing) = (experiment.into(), missing.note());
-        Self { experiment, split: judge.split, metric: judge.metric, trials, missing }
+        Self { experiment, split: criterion.split, metric: criterion.metric, trials, missing }
     }
 }
 
-/// The trials of these runs, best first, each with the positions of its runs; and who judged.
-pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> (Judge, Vec<(Vec<usize>, Trial)>) {
-    let judge = Judge::of(runs);
+/// The trials of these runs, best first, each with the positions of its runs; and the criterion that ranked them.
+pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> (Criterion, Vec<(Vec<usize>, Trial)>) {
+    let criterion = Criterion::of(runs);
     let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
     let gone = missing.whole_trials();
     let several = groups.len() + gone.len() > 1;
     let of_group = |group: Vec<usize>| {
         let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
-        // Half-trained seeds are not averaged with finished ones.
+        // Finished seeds are not averaged with half-trained ones.
         let finished = |(run, evals): &&(&RunRecord, &[EvalRecord])| {
-            run.state == RunState::Completed && judge.measured(run, evals).is_some()
+            run.state == RunState::Completed && criterion.measured(run, evals).is_some()
         };
         let has_finished = members.iter().any(|member| finished(&member));
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
-        let measured: Vec<&Metrics> = counted.iter().filter_map(|(run, evals)| judge.measured(run, evals)).collect();
-        let judged = judge.judged(&measured);
+        let measured: Vec<&Metrics> =
+            counted.iter().filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
+        let judged = criterion.mean(&measured);
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
-        let mut trial = one(&members, missing.beside(keys()), judge.metric, &measured, several);
-        // The others of the plan name it, those that were removed among them.
+        let mut trial = trial_of(&members, missing.beside(keys()), criterion.metric, &measured, several);
+        // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
-        let steps = || counted.iter().filter_map(|(run, evals)| judge.step(run, evals));
+        let steps = || counted.iter().filter_map(|(run, evals)| criterion.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
         trial.step = steps().min().map(|step| (step, total));
@@ -238,21 +240,21 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         (judged, group, trial)
     };
     let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
-    // Every view names a trial by what tells it from the others of the plan.
+    // A trial is named by what distinguishes it from all others of the plan.
     let all = trials.iter().map(|(_, _, trial)| &trial.name).chain(&gone).map(String::as_str);
     let names = distinct(&all.collect::<Vec<_>>());
     trials.iter_mut().zip(names).for_each(|((_, _, trial), name)| trial.name = name);
-    trials.sort_by(|(a, _, x), (b, _, y)| place(x).cmp(&place(y)).then(better_first(*a, *b)));
-    for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| place(t) == 0) {
+    trials.sort_by(|(a, _, x), (b, _, y)| sort_group(x).cmp(&sort_group(y)).then(better_first(*a, *b)));
+    for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| sort_group(t) == 0) {
         trial.rank = Some(i + 1);
     }
-    (judge, trials.into_iter().map(|(_, group, trial)| (group, trial)).collect())
+    (criterion, trials.into_iter().map(|(_, group, trial)| (group, trial)).collect())
 }
 
-/// What comes first: complete and measured, completed in some runs, in none, pruned, failed.
-fn place(trial: &Trial) -> usize {
+/// The primary sort key: complete and measured, some runs completed, none completed, pruned, failed.
+fn sort_group(trial: &Trial) -> usize {
     match trial.state {
-        RunState::Completed if trial.figure.is_some_and(|f| f.n == trial.planned()) => 0,
+        RunState::Completed if trial.value.is_some_and(|f| f.n == trial.planned()) => 0,
         RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => {
             if trial.completed > 0 {
                 1
@@ -265,7 +267,7 @@ fn place(trial: &Trial) -> usize {
     }
 }
 
-fn one(
+fn trial_of(
     members: &[(&RunRecord, &[EvalRecord])],
     missing: usize,
     metric: Metric,
@@ -278,7 +280,7 @@ fn one(
         .filter(|(run, _)| run.config.data.test > 0.0)
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
-    // Those without a record are still to come.
+    // Runs without a record are pending.
     let to_come = std::iter::repeat_n(RunState::Pending, missing);
     let state = RunState::of_several(members.iter().map(|(run, _)| run.state).chain(to_come));
     let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
@@ -290,7 +292,7 @@ fn one(
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
         state,
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
-        figure: mean(chosen, metric),
+        value: mean(chosen, metric),
         loss: None,
         is_final: false,
         step: None,
@@ -301,7 +303,7 @@ fn one(
     }
 }
 
-/// A figure over runs.
+/// The mean of a metric over runs.
 pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
     let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
     let sample = Sample::new(&values)?;
@@ -332,8 +334,8 @@ mod tests {
         store::{Environment, NewRun, testing},
     };
 
-    /// A store with the runs of one experiment: (learning rate, seed, rows of four right on dev and on test after training
-    /// or else while it trains, how it ended).
+    /// A store with the runs of one experiment: (learning rate, seed, rows out of four right on dev and on test after training,
+    /// or during training, outcome).
     fn board(change: fn(&mut RunConfig), runs: &[(f64, u64, Option<usize>, Outcome)]) -> Leaderboard {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn trials_stand_by_their_mean_and_what_is_not_complete_stands_below() {
+    fn trials_are_ranked_by_their_mean_and_incomplete_ones_come_last() {
         let done = Outcome::Completed;
         let board = board(
             |_| (),
@@ -419,16 +421,16 @@ mod tests {
         ];
         assert_eq!(seen, want);
         // Values 0.5 and 0.75: mean 0.625, sd 0.1768, Student's t of one degree 12.706, so 0.625 ± 1.588.
-        let second = board.trials[1].figure.unwrap();
+        let second = board.trials[1].value.unwrap();
         assert_eq!((second.n, second.mean), (2, 0.625));
-        assert_eq!((second.low, second.high), (Some(0.0), Some(1.0)), "cut to what a share can be");
+        assert_eq!((second.low, second.high), (Some(0.0), Some(1.0)), "clamped to [0, 1]");
         // One run with 4 of 4 rows right: Wilson.
-        let third = board.trials[2].figure.unwrap();
+        let third = board.trials[2].value.unwrap();
         assert_eq!((third.n, third.mean, third.high), (1, 1.0, Some(1.0)));
         assert!((third.low.unwrap() - 0.5101).abs() < 1e-4, "{third:?}");
         assert_eq!(board.trials[0].test_accuracy.unwrap().mean, 0.5);
         assert_eq!(board.trials[3].test_accuracy, None);
-        // How far it came is told by its steps, not by the evaluation that it is judged by.
+        // Its progress is its number of steps, not the step of the evaluation that ranks it.
         assert_eq!((board.trials[3].steps, board.trials[3].step), (3, Some((9, 9))));
     }
 
@@ -451,10 +453,10 @@ mod tests {
         let seen: Vec<_> = board
             .trials
             .iter()
-            .map(|t| (t.rank, t.runs[0].as_str(), t.completed, t.figure.map(|f| (f.n, f.mean)), !t.is_final))
+            .map(|t| (t.rank, t.runs[0].as_str(), t.completed, t.value.map(|f| (f.n, f.mean)), !t.is_final))
             .collect();
         let want = [
-            // Complete, then by the mean of what is finished; what was measured on the way of none that is comes last.
+            // Complete trials first, then by the mean of finished runs; trials with values from unfinished runs come last.
             (Some(1), "0.0001/1", 1, Some((1, 0.25)), false),
             (None, "0.001/1", 2, Some((2, 0.625)), false),
             (None, "0.01/1", 1, Some((1, 0.5)), false),
@@ -464,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_note_is_of_the_metric_that_it_is_true_of() {
+    fn interval_notes_name_the_metric_they_apply_to() {
         let of = |by: Metric, rights: &[usize]| {
             let measured: Vec<Metrics> = rights.iter().map(|&right| testing::metrics(right)).collect();
             mean(&measured.iter().collect::<Vec<_>>(), by).unwrap()
@@ -486,23 +488,23 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_ranks_from_below_and_without_a_dev_split_the_test_accuracy_chooses() {
+    fn a_lower_loss_ranks_first_and_without_a_dev_split_test_accuracy_decides() {
         let runs = [(1e-4, 1, Some(2), Outcome::Completed), (1e-5, 1, Some(3), Outcome::Completed)];
         let by_loss = board(|config| config.checkpoint.metric = Metric::Loss, &runs);
-        // Both have the same loss: the plan's order stays, and one run's loss has no interval.
+        // Both have the same loss, so they stay in the plan's order; the loss of one run has no interval.
         assert_eq!(by_loss.trials[0].name, "lr=0.0001");
         assert_eq!(
-            by_loss.trials[0].figure,
+            by_loss.trials[0].value,
             Some(Mean { n: 1, mean: 0.625, sd: None, low: None, high: None, range: (0.625, 0.625), rows: None })
         );
         let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
         assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));
-        assert_eq!(by_test.trials[1].figure.unwrap().mean, 0.5);
+        assert_eq!(by_test.trials[1].value.unwrap().mean, 0.5);
         let none = board(|_| (), &[]);
         assert!(none.trials.is_empty());
     }
 
-    /// Figures of many rows, `right` of them right.
+    /// Metrics of an evaluation of `rows` rows, `right` of which are right.
     fn rows(right: u64, rows: u64) -> Metrics {
         let mut metrics = testing::metrics(2);
         metrics.rows = rows;
@@ -512,7 +514,7 @@ mod tests {
 
     /// Expected: statsmodels 0.15 `proportion_confint(115, 120, method="wilson")`, scipy 1.17 `stats.t.interval`.
     #[test]
-    fn seeds_that_agree_leave_what_the_rows_leave_open() {
+    fn equal_seeds_show_the_interval_for_the_number_of_rows() {
         let shown = |rights: &[u64]| {
             let measured: Vec<Metrics> = rights.iter().map(|&right| rows(right, 120)).collect();
             mean(&measured.iter().collect::<Vec<_>>(), Metric::Accuracy).unwrap().shown().unwrap()
@@ -521,9 +523,9 @@ mod tests {
             |(low, high): (f64, f64), want: (f64, f64)| (low - want.0).abs() < 1e-5 && (high - want.1).abs() < 1e-5;
         let wilson = (0.906159, 0.982073);
         assert!(near(shown(&[115, 115, 115]), wilson) && near(shown(&[115, 115]), wilson));
-        // Seeds that differ more than rows do: Student's t, cut to what a share can be.
+        // Seeds that differ more than the rows explain: Student's t, clamped to [0, 1].
         assert!(near(shown(&[60, 90, 119]), (0.136509, 1.0)), "{:?}", shown(&[60, 90, 119]));
-        // Two seeds: from the one to the other.
+        // Two seeds: from one to the other.
         assert!(near(shown(&[110, 60]), (0.5, 110.0 / 120.0)));
     }
 }

@@ -1,4 +1,4 @@
-//! Runs of a plan that have no record: they were removed, and the next `taper run` trains them.
+//! Planned runs without a record: they were removed, and the next `taper run` trains them again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -7,23 +7,23 @@ use crate::{
     store::ExperimentRecord,
 };
 
-/// The runs of a plan that have no record.
+/// The planned runs that have no record.
 #[derive(Debug, Default)]
 pub struct Missing {
     /// How many there are.
     pub all: usize,
-    /// Whether the sweep of the plan prunes.
+    /// Whether the plan's sweep prunes.
     prunes: bool,
-    /// How many there are of each trial that has some.
+    /// How many there are in each trial that has some.
     of_trial: HashMap<usize, usize>,
-    /// The trial of each run that has a record.
+    /// The trial of each run with a record.
     trials: HashMap<String, usize>,
     /// The names of all runs of each trial.
     names: BTreeMap<usize, Vec<String>>,
 }
 
 impl Missing {
-    /// Those of an experiment that are not among the keys that are `stored`.
+    /// The planned runs of an experiment whose keys are not in `stored`.
     pub fn of<'a>(experiment: &ExperimentRecord, stored: impl Iterator<Item = &'a str>) -> Self {
         let stored: HashSet<&str> = stored.collect();
         let mut missing = Self { prunes: experiment.prunes, ..Self::default() };
@@ -42,17 +42,17 @@ impl Missing {
         missing
     }
 
-    /// The trials of the plan that these runs belong to.
+    /// The trials that these runs belong to.
     fn trials<'a>(&self, keys: impl Iterator<Item = &'a str>) -> BTreeSet<usize> {
         keys.filter_map(|key| self.trials.get(key).copied()).collect()
     }
 
-    /// How many runs are missing of the trial that these belong to.
+    /// How many runs are missing from the trial that these belong to.
     pub fn beside<'a>(&self, keys: impl Iterator<Item = &'a str>) -> usize {
         self.trials(keys).iter().filter_map(|trial| self.of_trial.get(trial)).sum()
     }
 
-    /// What the trial that these runs belong to is called among all trials of the plan, where runs of it are missing.
+    /// The name of the trial that these runs belong to, if runs of it are missing. `several`: the plan has more than one trial.
     pub(super) fn name<'a>(&self, keys: impl Iterator<Item = &'a str>, several: bool) -> Option<String> {
         let trials = self.trials(keys);
         let misses = trials.iter().any(|trial| self.of_trial.contains_key(trial));
@@ -61,14 +61,14 @@ impl Missing {
         misses.then(|| common(&names, several))
     }
 
-    /// The names of the trials of which no run has a record.
+    /// The names of the trials without any record.
     pub(super) fn whole_trials(&self) -> Vec<String> {
         let several = self.names.len() > 1;
         let gone = self.names.iter().filter(|(trial, names)| self.of_trial.get(trial) == Some(&names.len()));
         gone.map(|(_, names)| common(&names.iter().map(String::as_str).collect::<Vec<_>>(), several)).collect()
     }
 
-    /// The same in a sentence without a full stop; nothing where there is none.
+    /// A sentence about them, without a full stop; `None` if there are none.
     pub fn note(&self) -> Option<String> {
         let n = self.all;
         (n > 0).then(|| {
@@ -83,8 +83,8 @@ impl Missing {
     }
 }
 
-/// What `taper run` does with `n` runs that were removed: `trains it again`. Where the sweep prunes, they are compared with the runs that
-/// are there by then, which the first time may have come later.
+/// What `taper run` does with `n` removed runs: `trains it again`. If the sweep prunes, they are compared with all runs that exist by
+/// then, some of which may not have existed the first time.
 pub fn trained_again(n: usize, prunes: bool) -> String {
     let them = by_number(n as u64, "it", "them");
     match prunes {

@@ -1,18 +1,18 @@
 //! From records to a report: one self-contained HTML page, the same in Markdown, charts (SVG and PNG), CSV tables.
 //!
-//! [`render`] is the whole of it; [`leaderboard()`] is the part that a terminal shows. Inside, records ([`ReportInput`]) are looked at once (`analysis`), made into figures
-//! (`pictures`, drawn by `charts`) and ready strings (`view`), and placed by two templates. Nothing depends on a clock,
-//! a random number or the order of a map: the same records give the same bytes. The PNG files alone also depend on the
-//! fonts of the machine, since a browser is not there to find one; `png-fonts.txt` names those that were used.
+//! [`render`] writes a report; [`leaderboard()`] is the part that a terminal shows. Records ([`ReportInput`]) are analysed once (`analysis`),
+//! turned into charts (`pictures`, drawn by `charts`) and strings (`view`), and inserted into two templates. Nothing depends on a
+//! clock, a random number or the order of a map: the same records give the same bytes. Only the PNG files also depend on the
+//! fonts of the machine, since no browser chooses one; `png-fonts.txt` names those that were used.
 
 mod analysis;
-mod astray;
 mod baseline;
 mod charts;
 mod environment;
 mod error;
 mod files;
 mod format;
+mod high_loss;
 mod input;
 mod leaderboard;
 mod missing;
@@ -25,8 +25,8 @@ mod templates;
 mod trials;
 mod view;
 
-pub use astray::{LAST_STEPS, astray};
 pub use error::ReportError;
+pub use high_loss::{LAST_STEPS, high_loss};
 pub use input::{ReportInput, RunInput};
 pub use leaderboard::{Leaderboard, Mean, Trial, interval_notes, leaderboard, leaderboard_of, trial_numbers};
 pub use missing::{Missing, trained_again};

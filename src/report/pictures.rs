@@ -1,4 +1,4 @@
-//! From records to figures: what each chart shows, and in which colours.
+//! Turns records into charts: what each shows, and in which colours.
 
 use std::collections::BTreeMap;
 
@@ -21,15 +21,15 @@ use crate::{
     store::{EvalRecord, ProbeRecord, RunRecord, RunState},
 };
 
-/// Most runs drawn in the chart of accuracies before and after.
+/// At most this many runs are drawn in the chart of accuracies before and after training.
 const MOST_CHANGES: usize = 24;
-/// Most labels of which everything is shown; of more, what is worst.
+/// Up to this many labels, everything is shown; with more, only the worst.
 pub const MOST_LABELS: usize = 50;
-/// Most probes drawn.
+/// At most this many probes are drawn.
 const MOST_PROBES: usize = 12;
 
-/// Who gets which colour: one for each configuration, or one for each run where there is but one configuration. Past
-/// the palette the best few keep a colour and the rest is grey.
+/// Colours of the series: one for each configuration, or one for each run if there is only one configuration. Beyond the palette,
+/// the best few have a colour and the rest are grey.
 pub struct Colours {
     of_run: Vec<RGBColor>,
     legend: Vec<LegendEntry>,
@@ -52,7 +52,7 @@ impl Colours {
             groups.filter(|(_, runs)| !runs.is_empty()).collect()
         };
         distinguish(series.iter_mut().map(|(name, _)| name).collect());
-        // Configurations in the leaderboard's order, runs of the only one in theirs.
+        // Configurations in the leaderboard's order; runs of a single configuration in their own.
         let rank = |runs: &[usize]| match by_run {
             true => runs.iter().filter_map(|i| analysis.ranked.iter().position(|r| r == i)).min(),
             false => runs.first().and_then(|&i| analysis.order.iter().position(|&g| g == analysis.group_of(i))),
@@ -85,7 +85,7 @@ impl Colours {
     }
 }
 
-/// Takes out the words that all names share: in a chart there is room only for what tells them apart.
+/// Removes the words that all names share: a chart only has space for what distinguishes them.
 fn distinguish(mut names: Vec<&mut String>) {
     let words = |name: &str| name.split_whitespace().map(String::from).collect::<Vec<_>>();
     let all: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
@@ -101,7 +101,7 @@ fn distinguish(mut names: Vec<&mut String>) {
     }
 }
 
-/// Runs in drawing order: grey ones first, then from the worst to the best, so that the best lies on top.
+/// Runs in drawing order: grey ones first, then from worst to best, so that the best is on top.
 fn drawing_order(analysis: &Analysis, colours: &Colours, shown: &[usize]) -> Vec<usize> {
     let mut order = shown.to_vec();
     let rank = |i: usize| analysis.ranked.iter().position(|&r| r == i).unwrap_or(usize::MAX);
@@ -109,7 +109,7 @@ fn drawing_order(analysis: &Analysis, colours: &Colours, shown: &[usize]) -> Vec
     order
 }
 
-/// Loss curves of all runs with a step; none where no run has one.
+/// Loss curves of all runs with steps; `None` if no run has one.
 pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<LossChart> {
     let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| !input.runs[i].steps.is_empty()).collect();
     if shown.is_empty() {
@@ -120,15 +120,15 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
         let run = &input.runs[i];
         let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
         let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
-        let broken_off =
+        let ended_early =
             matches!(run.run.state, RunState::Failed | RunState::Interrupted | RunState::Waiting | RunState::Pruned);
-        Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), broken_off }
+        Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), ended_early }
     };
     let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
     Some(LossChart { curves, legend: colours.legend, smoothing })
 }
 
-/// Accuracies while training, on the split that was evaluated on the way: dev where there is one.
+/// Accuracies during training, on the split that was evaluated: dev if there is one.
 pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChart> {
     let reference = &input.runs[analysis.best().unwrap_or(0).min(input.runs.len().checked_sub(1)?)];
     let on_dev = |e: &EvalRecord| e.when == When::During && e.split == Split::Dev;
@@ -136,7 +136,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
         true => Split::Dev,
         false => reference.measured_on(),
     };
-    let evals = |i: usize, split: Split| -> Vec<&EvalRecord> { on_the_way(&input.runs[i].evals, split) };
+    let evals = |i: usize, split: Split| -> Vec<&EvalRecord> { during_training(&input.runs[i].evals, split) };
     let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| evals(i, split).len() > 1).collect();
     if shown.is_empty() {
         return None;
@@ -158,7 +158,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
         let order = drawing_order(analysis, &colours, &shown).into_iter();
         tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
     }
-    // Measured on the rows that are charted.
+    // The baseline must be of the rows that the chart shows.
     let charted =
         evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
     let label = Baseline::of(reference);
@@ -174,9 +174,9 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     })
 }
 
-/// Evaluations on one split up to the last step, one for each step: that with the kept weights only where its step has
-/// no other.
-fn on_the_way(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
+/// Evaluations on one split up to the last step, one for each step: the evaluation of the kept weights only if its step has no
+/// other.
+fn during_training(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
     let mut by_step: BTreeMap<u64, &EvalRecord> = BTreeMap::new();
     for eval in evals.iter().filter(|e| e.split == split) {
         match eval.when {
@@ -187,18 +187,18 @@ fn on_the_way(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
     by_step.into_values().collect()
 }
 
-/// Whether each evaluation but the first is at the end of an epoch of its own: an evaluation within an epoch is not at its end.
+/// Whether each evaluation but the first is at the end of a different epoch.
 fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
     let at_the_end = |e: &&EvalRecord| run.size.is_none_or(|size| e.step == u64::from(e.epoch) * size.steps_per_epoch);
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)
 }
 
-/// A share of rows predicted rightly, with its 95% interval.
+/// Accuracy with its 95% interval.
 pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
     (metrics.get(Metric::Accuracy), wilson(metrics.right(), metrics.rows))
 }
 
-/// Accuracies before and after, best run first, and how many runs there was no room for.
+/// Accuracies before and after training, best run first, and how many runs were left out.
 pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeAfterChart, usize)> {
     let best = &input.runs[analysis.best()?];
     let change = |&i: &usize| {
@@ -221,7 +221,7 @@ pub struct ProbePair<'a> {
     pub number: usize,
     /// Before the first step.
     pub before: Option<&'a ProbeRecord>,
-    /// With the weights that are kept, or as last scored.
+    /// With the kept weights, or the last score.
     pub after: Option<&'a ProbeRecord>,
 }
 
@@ -240,7 +240,7 @@ pub fn probe_pairs(run: &RunInput) -> Vec<ProbePair<'_>> {
     pairs.into_values().collect()
 }
 
-/// Bars for the first probes, and how many there was no room for.
+/// Bars for the first probes, and how many were left out.
 pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
     let labels = &run.run.labels;
     let id = |name: &str| labels.iter().position(|l| l == name);
@@ -270,7 +270,7 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
     if drawn.is_empty() { None } else { Some((ProbesChart { probes: drawn }, pairs.len().saturating_sub(MOST_PROBES))) }
 }
 
-/// The confusion matrix of a run with a result, if its labels are few enough to be drawn.
+/// The confusion matrix of a run with a result, unless it has too many labels to draw.
 pub fn confusion(run: &RunInput) -> Option<ConfusionChart> {
     let metrics = run.run.final_metrics.as_ref().filter(|m| m.per_class.len() <= MOST_LABELS)?;
     let labels = metrics.per_class.iter().map(|c| c.label.clone()).collect();
@@ -287,7 +287,7 @@ pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
     chart.bins.iter().any(|b: &Bin| b.rows > 0).then_some(chart)
 }
 
-/// A caption's words for runs that were left out for want of room.
+/// The part of a caption that says how many were left out.
 pub fn left_out(n: usize, thing: &str) -> String {
     if n == 0 { String::new() } else { format!(" {} more in the tables.", format::plural(n, thing)) }
 }

@@ -1,4 +1,4 @@
-//! Fills the folder of a report.
+//! Writes the folder of a report.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use fontdb::Database;
 use super::{
     ReportError, ReportInput,
     analysis::Analysis,
-    charts::{self, Figure, Fonts},
+    charts::{self, Chart, Fonts},
     files, format,
     input::{Settings, split_name},
     pictures,
@@ -17,18 +17,18 @@ use super::{
 };
 use crate::metrics::Metric;
 
-/// Writes the report into the folder `out`, which is made where it is missing, and returns the files written: all of them, or
-/// after an error none. Files that no report wrote are not replaced.
+/// Writes the report into the folder `out`, creating it if needed, and returns the files written. On error no file is written.
+/// Files that no report wrote are not replaced.
 ///
-/// Text in the PNG charts is drawn with a font of this machine that has its characters; where there is none, probes and
-/// labels are named by number, and the page lists them.
+/// Text in the PNG charts is drawn with a font of this machine that has its characters. If there is none, probes and labels are
+/// identified by number, and the page lists them.
 pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     render_with_fonts(input, out, system_fonts)
 }
 
-/// As [`render`], replacing files that no report wrote too.
+/// Like [`render`], but also replaces files that no report wrote.
 pub fn render_over(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    land(input, out, true, system_fonts)
+    write_report(input, out, true, system_fonts)
 }
 
 fn system_fonts() -> Database {
@@ -37,56 +37,56 @@ fn system_fonts() -> Database {
     database
 }
 
-/// Whether this machine has a font that PNG charts can draw Chinese text with.
+/// Whether this machine has a font with which PNG charts can show Chinese text.
 pub fn draws_chinese() -> bool {
     const SAMPLE: &str = "这家饭店真贴心";
     Fonts::for_texts([SAMPLE], system_fonts).is_some_and(|fonts| fonts.cover(SAMPLE))
 }
 
-/// As [`render`], with the fonts that `system` gives; it is asked only where a chart has more than Latin letters.
+/// Like [`render`], with the fonts that `system` returns; it is called only if a chart has characters other than Latin letters.
 pub fn render_with_fonts(
     input: &ReportInput,
     out: &Path,
     system: impl FnOnce() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    land(input, out, false, system)
+    write_report(input, out, false, system)
 }
 
-fn land(
+fn write_report(
     input: &ReportInput,
     out: &Path,
     force: bool,
     system: impl FnOnce() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    let desk = Staged::begin(out)?;
-    let written = fill(input, desk.path(), system)?;
-    desk.land(&written, force)
+    let staged = Staged::begin(out)?;
+    let written = fill(input, staged.path(), system)?;
+    staged.publish(&written, force)
 }
 
-/// Writes all files of the report into a folder; gives back their names.
+/// Writes all files of the report into a folder and returns their names.
 fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
-    let mut desk = Desk { out, written: Vec::new() };
-    let pictures = desk.draw(input, &settings, &analysis, system)?;
+    let mut folder = Folder { out, written: Vec::new() };
+    let pictures = folder.draw(input, &settings, &analysis, system)?;
     let view = View::new(input, &settings, &analysis, pictures)?;
     for (name, _) in tables::FILES {
-        tables::write(name, input, &analysis, &desk.file(name))?;
+        tables::write(name, input, &analysis, &folder.file(name))?;
     }
-    files::write(&desk.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
-    // The page last: where it is, the rest is too.
-    files::write(&desk.file("report.html"), templates::html(&view).map_err(ReportError::Page)?.as_bytes())?;
-    Ok(desk.written)
+    files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
+    // The page is written last: if it exists, so do the other files.
+    files::write(&folder.file("report.html"), templates::html(&view).map_err(ReportError::Page)?.as_bytes())?;
+    Ok(folder.written)
 }
 
-/// The folder being filled.
-struct Desk<'a> {
+/// The folder that is being written.
+struct Folder<'a> {
     out: &'a Path,
     written: Vec<String>,
 }
 
-impl Desk<'_> {
-    /// The path of a file that is about to be written.
+impl Folder<'_> {
+    /// Registers a file and returns its path.
     fn file(&mut self, name: &str) -> PathBuf {
         self.written.push(name.into());
         self.out.join(name)
@@ -108,17 +108,17 @@ impl Desk<'_> {
         let reliability = best.and_then(pictures::reliability);
 
         let mut texts: Vec<&str> = Vec::new();
-        texts.extend(loss.iter().flat_map(Figure::texts));
-        texts.extend(accuracy.iter().flat_map(Figure::texts));
-        texts.extend(change.iter().flat_map(|(figure, _)| figure.texts()));
-        texts.extend(probes.iter().flat_map(|(figure, _)| figure.texts()));
-        texts.extend(confusion.iter().flat_map(Figure::texts));
+        texts.extend(loss.iter().flat_map(Chart::texts));
+        texts.extend(accuracy.iter().flat_map(Chart::texts));
+        texts.extend(change.iter().flat_map(|(chart, _)| chart.texts()));
+        texts.extend(probes.iter().flat_map(|(chart, _)| chart.texts()));
+        texts.extend(confusion.iter().flat_map(Chart::texts));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
         files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
         let mut done = Pictures::default();
-        if let Some(figure) = &loss {
-            let cut = match figure.cut() {
+        if let Some(chart) = &loss {
+            let cut = match chart.cut() {
                 0 => String::new(),
                 n => format!(" {} above the axis drawn at its upper end.", format::plural(n, "value")),
             };
@@ -126,19 +126,19 @@ impl Desk<'_> {
                 "Mean loss of each step's rows before the update; bold: exponential moving average with the bias of its \
                  start taken out.{cut} A cross marks a run that ended before its last step."
             );
-            done.training.push(self.chart("loss", "Training loss by step", caption, figure, &fonts)?);
+            done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
         }
-        if let Some(figure) = &accuracy {
+        if let Some(chart) = &accuracy {
             let caption = "Evaluations while training; the first is before the first step.".to_string();
-            done.training.push(self.chart("accuracy", "Accuracy while training", caption, figure, &fonts)?);
+            done.training.push(self.chart("accuracy", "Accuracy while training", caption, chart, &fonts)?);
         }
-        if let Some((figure, left_out)) = &change {
+        if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
             let order = match best {
-                Some(run) if run.measured_on() != analysis.judge.split => format!(
+                Some(run) if run.measured_on() != analysis.criterion.split => format!(
                     "In the order of their {} {}, which chooses, best first; drawn is the {} accuracy.",
-                    split_name(analysis.judge.split),
-                    analysis.judge.metric.name(),
+                    split_name(analysis.criterion.split),
+                    analysis.criterion.metric.name(),
                     split_name(run.measured_on())
                 ),
                 _ => "Best first.".into(),
@@ -151,22 +151,22 @@ impl Desk<'_> {
             let caption =
                 format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}{unmeasured}");
             let alt = "Accuracy before and after training";
-            done.outcome.push(self.chart("before-after", alt, caption, figure, &fonts)?);
+            done.outcome.push(self.chart("before-after", alt, caption, chart, &fonts)?);
         }
-        if let Some((figure, left_out)) = &probes {
+        if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
             let caption = format!("Probability of the expected label; the table below lists the sentences.{more}");
             let alt = "Probability of the expected label of each probe before and after training";
-            done.probes = Some(self.chart("probes", alt, caption, figure, &fonts)?);
+            done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
-        if let Some(figure) = &confusion {
+        if let Some(chart) = &confusion {
             let split = best.map_or("", |run| split_name(run.measured_on()));
             let caption =
                 format!("Rows of the {split} split: their label, and what the best run said. Shares are of the row.");
             let alt = "Confusion matrix of the best run";
-            done.details.push(self.chart("confusion", alt, caption, figure, &fonts)?);
+            done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
-        if let Some(figure) = &reliability {
+        if let Some(chart) = &reliability {
             let error = best
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
@@ -175,24 +175,24 @@ impl Desk<'_> {
                 format::percent(error)
             );
             let alt = "Share predicted rightly by confidence";
-            done.details.push(self.chart("reliability", alt, caption, figure, &fonts)?);
+            done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         Ok(done)
     }
 
-    /// Draws one chart into its two files.
+    /// Writes the two files of one chart.
     fn chart(
         &mut self,
         name: &'static str,
         alt: &str,
         caption: String,
-        figure: &impl Figure,
+        chart: &impl Chart,
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
-        let svg = charts::svg(name, figure)?;
+        let svg = charts::svg(name, chart)?;
         let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
         files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
-        charts::png(name, figure, fonts, &self.file(&format!("{name}.png")))?;
+        charts::png(name, chart, fonts, &self.file(&format!("{name}.png")))?;
         Ok(Picture { name, alt: alt.into(), caption, svg })
     }
 }

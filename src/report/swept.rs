@@ -14,7 +14,7 @@ pub struct Swept {
 }
 
 impl Swept {
-    /// Of the runs of an experiment.
+    /// Finds the keys that differ between the runs of an experiment.
     pub fn of(input: &ReportInput) -> Self {
         let runs: Vec<BTreeMap<String, String>> = input
             .runs

@@ -1,7 +1,7 @@
-//! CSV tables: every figure of the report, to be computed with.
+//! CSV tables with every number of the report, for further computation.
 //!
-//! UTF-8 without a byte order mark, which most programs that read CSV would take for a part of the first column's name. Cells
-//! with text are inert: see [`inert`].
+//! UTF-8 without a byte order mark, which most CSV readers would take as part of the first column's name. Cells with text are
+//! inert: see [`inert`].
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -27,12 +27,12 @@ use crate::{
     store::PredictionRecord,
 };
 
-/// Labels whose probabilities are written where there are more than [`MOST_LABELS`].
+/// With more than [`MOST_LABELS`] labels, this many probabilities are written for each row.
 const MOST_RANKED: usize = 5;
 
 type Table = Writer<Vec<u8>>;
 
-/// Files and what they hold, in the order they are written.
+/// Files and their contents, in the order they are written.
 pub const FILES: [(&str, &str); 8] = [
     ("runs.csv", "one line a run: configuration, swept keys, state, dev and final metrics"),
     ("steps.csv", "every step: loss, learning rate, gradient norm"),
@@ -66,7 +66,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
     files::write(path, &bytes)
 }
 
-/// A text of a spec, of data or of a model, as a cell.
+/// Text from a spec, data or a model, as a cell.
 fn text(cell: &str) -> String {
     inert(cell).into_owned()
 }
@@ -169,32 +169,32 @@ fn all_labels(input: &ReportInput) -> Vec<&str> {
     input.runs.iter().flat_map(|r| &r.run.labels).map(String::as_str).filter(|label| seen.insert(*label)).collect()
 }
 
-/// Probabilities in the columns of all labels; empty for a label that the run does not have.
+/// Probabilities in the columns of all labels; empty for labels that the run does not have.
 fn by_label(run: &RunInput, labels: &[&str], probabilities: &Probabilities) -> Vec<String> {
     let name = |id: u32| run.run.labels.get(id as usize).map(String::as_str);
     let own: BTreeMap<&str, f32> = probabilities.iter().filter_map(|(id, p)| Some((name(id)?, p))).collect();
     labels.iter().map(|l| own.get(l).map(f32::to_string).unwrap_or_default()).collect()
 }
 
-/// The name of a label, or its number where the run has no such name.
+/// The name of a label, or its number if the run has no name for it.
 pub fn label_name(run: &RunInput, id: u32) -> String {
     run.run.labels.get(id as usize).cloned().unwrap_or_else(|| format!("label {id}"))
 }
 
-/// Probability of the label that a row was given; 0 where none is stored.
+/// Probability of the predicted label; 0 where none is stored.
 pub fn confidence(p: &PredictionRecord) -> f32 {
     p.probabilities.get(p.predicted).filter(|c| c.is_finite()).unwrap_or(0.0)
 }
 
-/// The rows that were given a wrong label, the most confident first; of equals, the first in the file.
+/// The rows with a wrong prediction, the most confident first; ties are in file order.
 pub fn mistakes_of(run: &RunInput) -> Vec<&PredictionRecord> {
     let mut wrong: Vec<_> = run.predictions.iter().filter(|p| p.label != p.predicted).collect();
     wrong.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)).then(a.row.cmp(&b.row)));
     wrong
 }
 
-/// Columns between what was predicted and the text: a probability for each label, or, where there are many, those of the most
-/// probable and that of the row's own.
+/// The columns between prediction and text: a probability for each label, or with many labels, those of the most probable
+/// labels and of the row's own.
 fn probability_head(labels: &[&str]) -> Vec<String> {
     if labels.len() <= MOST_LABELS {
         return labels.iter().map(|l| format!("p({l})")).collect();
@@ -299,7 +299,7 @@ fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv:
 fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let labels = all_labels(input);
     let fixed = ["run", "when", "step", "probe", "expected", "predicted", "right"].map(String::from);
-    // Of many labels, those that some probe expects or was given.
+    // With many labels, only those that some probe expects or was predicted as.
     let labels: Vec<&str> = match labels.len() > MOST_LABELS {
         false => labels,
         true => {

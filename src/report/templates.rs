@@ -1,4 +1,4 @@
-//! The two pages. HTML escapes every text by itself; Markdown escapes what the `md` filter is written behind.
+//! The two pages. The HTML template escapes every text; the Markdown template escapes only what passes the `md` filter.
 
 use askama::Template;
 
@@ -31,19 +31,19 @@ mod filters {
 
     use crate::report::format;
 
-    /// Text that is no markup.
+    /// Escapes text so that Markdown treats none of it as markup.
     #[askama::filter_fn]
     pub fn md(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(format::markdown(&text.to_string()))
     }
 
-    /// Text as HTML in which no word that holds a hyphen is broken, unless it is longer than a column: `2e-5` stays whole.
+    /// Text as HTML that never breaks a line at a hyphen (`2e-5` stays whole), except in words longer than a column.
     #[askama::filter_fn]
     pub fn words(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(format::unbroken_words(&text.to_string()))
     }
 
-    /// A block of code in which no text can end the block.
+    /// A fenced code block whose fence is longer than any in the text.
     #[askama::filter_fn]
     pub fn code(text: impl Display, _: &dyn askama::Values, language: &str) -> askama::Result<String> {
         let text = text.to_string();

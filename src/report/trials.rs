@@ -1,4 +1,4 @@
-//! Which runs belong together, and by what each is judged. Pure functions of records.
+//! Groups runs into trials, and chooses the metric that ranks them. Pure functions of records.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use crate::{
     store::{EvalRecord, RunRecord},
 };
 
-/// By what runs and trials are ranked, and on which split.
+/// The metric and the split that runs and trials are ranked by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judge {
+pub struct Criterion {
     /// The split.
     pub split: Split,
     /// The metric.
     pub metric: Metric,
 }
 
-impl Judge {
-    /// The judge of these runs: their checkpoint's metric on the dev split, if that can choose among all of them, or else the
+impl Criterion {
+    /// The criterion for these runs: the metric that chooses checkpoints, on the dev split, if all of them have it; otherwise
     /// accuracy on the test split.
     pub fn of(runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
         let by_test = Self { split: Split::Test, metric: Metric::Accuracy };
@@ -34,7 +34,7 @@ impl Judge {
         if runs.iter().all(can) { by_dev } else { by_test }
     }
 
-    /// What the kept weights of a run measured on its split.
+    /// The metrics of a run's kept weights on this split.
     pub fn measured<'a>(&self, run: &'a RunRecord, evals: &'a [EvalRecord]) -> Option<&'a Metrics> {
         match (self.split, &run.final_metrics) {
             (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.get(self.metric).is_finite()),
@@ -42,23 +42,23 @@ impl Judge {
         }
     }
 
-    /// The step that [`Self::measured`] is of.
+    /// The step at which [`Self::measured`] was evaluated.
     pub fn step(&self, run: &RunRecord, evals: &[EvalRecord]) -> Option<u64> {
         kept_at(&run.config, evals, self.split, self.metric).map(|e| e.step)
     }
 
-    /// The standing of some measurements: their means.
-    pub fn judged(&self, measured: &[&Metrics]) -> Option<Judged> {
+    /// The mean of several evaluations, for ranking.
+    pub fn mean(&self, measured: &[&Metrics]) -> Option<Judged> {
         Judged::mean(&measured.iter().map(|m| Judged::new(m, self.metric)).collect::<Vec<_>>())
     }
 }
 
-/// Positions of what is equal, in the order of the first of each.
+/// Groups equal keys: the positions of each, in order of first occurrence.
 pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut place: HashMap<K, usize> = HashMap::new();
+    let mut group_of: HashMap<K, usize> = HashMap::new();
     for (i, key) in keys.enumerate() {
-        let group = *place.entry(key).or_insert(groups.len());
+        let group = *group_of.entry(key).or_insert(groups.len());
         if group == groups.len() {
             groups.push(Vec::new());
         }
@@ -67,13 +67,13 @@ pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Ve
     groups
 }
 
-/// What the runs of one trial have in common: the resolved config without `train.seed` and what follows it, and without
-/// what changes no number, as text.
+/// What the runs of one trial have in common, as text: the resolved config without `train.seed`, the seeds that follow it, and
+/// keys that do not affect results.
 pub fn trial(config: &RunConfig) -> String {
     let train = &config.train;
     let mut seeds = vec!["train.seed"];
     let followers = [("train.init_seed", train.init_seed), ("train.order_seed", train.order_seed)];
-    // One that is set apart is what the sweep is about.
+    // A seed that differs from `train.seed` is an axis of the sweep.
     seeds.extend(followers.iter().filter(|(_, seed)| *seed == train.seed).map(|(key, _)| *key));
     let mut config = json!({
         "model": config.model,
@@ -85,12 +85,12 @@ pub fn trial(config: &RunConfig) -> String {
     config.to_string()
 }
 
-/// Metrics of the kept weights on `split`: as evaluated after training, or else as when they were kept.
+/// Metrics of the kept weights on `split`: from the evaluation after training, or else from the evaluation that chose them.
 pub fn kept<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a Metrics> {
     kept_at(config, evals, split, by).map(|e| &e.metrics)
 }
 
-/// The evaluation that [`kept`] gives the metrics of.
+/// The evaluation whose metrics [`kept`] returns.
 pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a EvalRecord> {
     let on_split = || evals.iter().filter(|e| e.split == split);
     let finite = |e: &&EvalRecord| e.metrics.get(by).is_finite();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_good_evaluations_the_first_is_kept() {
+    fn among_equal_evaluations_the_first_is_kept() {
         let eval = |step, right, loss| {
             let mut metrics = crate::store::testing::metrics(right);
             metrics.set(Metric::Loss, loss);

@@ -117,7 +117,7 @@ fn the_page_says_what_the_records_say() {
         "data row 17: label `maybe` is not in data.labels",
         "4 runs have no result",
         "failed (diverged)",
-        "The best of 5 runs was chosen by the test split that it is measured on, so its figure is optimistic",
+        "The best of 5 runs was chosen by the test split that it is measured on, so its accuracy is optimistic",
         "not all trained in the same environment",
         "taper run experiments/rbt3-waimai.toml --set &#39;probes=",
         "2 of 3",
@@ -178,9 +178,9 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
     let pooled = board.trials.iter().find(|trial| trial.runs.len() > 1);
     assert!(trial.is_none() && pooled.is_some_and(|trial| trial.is_final), "another seed of its trial is completed");
     let alone = Leaderboard::new("e", &records[..1], &Missing::default()).trials.remove(0);
-    assert_eq!((alone.is_final, alone.on_the_way()), (false, Some(step.to_string())));
+    assert_eq!((alone.is_final, alone.unfinished_at()), (false, Some(step.to_string())));
     assert_eq!((alone.step.map(|(step, _)| step), alone.last_step), (Some(step), Some(step)));
-    assert_eq!(alone.figure.map(|mean| mean.mean), Some(value(&best)));
+    assert_eq!(alone.value.map(|mean| mean.mean), Some(value(&best)));
     let json = serde_json::to_value(&alone).unwrap();
     assert_eq!((&json["final"], &json["last_step"]), (&false.into(), &step.into()), "{json}");
     // Of one that was not evaluated there is nothing to show.

@@ -1,4 +1,4 @@
-//! Accuracy while training.
+//! Accuracy during training.
 
 use plotters::{
     element::{Circle, PathElement},
@@ -7,7 +7,7 @@ use plotters::{
 };
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     axes::{Axis, plot, whole},
     pen::{self, LegendEntry},
     theme,
@@ -15,7 +15,7 @@ use super::{
 
 /// Accuracy of evaluations, by epoch or by step.
 pub struct AccuracyChart {
-    /// One for each run or split, those to be seen best last.
+    /// One for each run or split; later ones are drawn on top.
     pub tracks: Vec<Track>,
     /// What the colours mean.
     pub legend: Vec<LegendEntry>,
@@ -23,7 +23,7 @@ pub struct AccuracyChart {
     pub unit: &'static str,
     /// Name of the split in the title.
     pub split: &'static str,
-    /// Accuracy of always giving one label.
+    /// Accuracy of the majority-class baseline.
     pub baseline: Option<f64>,
 }
 
@@ -35,7 +35,7 @@ pub struct Track {
     pub points: Vec<(f64, f64)>,
 }
 
-impl Figure for AccuracyChart {
+impl Chart for AccuracyChart {
     fn height(&self) -> u32 {
         pen::height_beside(&self.legend)
     }
@@ -58,7 +58,7 @@ impl Figure for AccuracyChart {
         let mut chart = plot(
             area,
             right,
-            // A little room on both sides for the dots.
+            // Some space on both sides for the dots.
             Axis {
                 range: -0.02 * last..last * 1.02,
                 title: self.unit,

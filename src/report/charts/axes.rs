@@ -20,17 +20,17 @@ pub type Plot<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedC
 
 /// One axis.
 pub struct Axis<'a> {
-    /// From where to where.
+    /// First and last value.
     pub range: Range<f64>,
-    /// What it measures, with the unit.
+    /// Its title, with the unit.
     pub title: &'a str,
-    /// How many labels there is room for.
+    /// The largest number of labels.
     pub labels: usize,
-    /// How a number is written; an empty text leaves the label out.
+    /// Formats a number; an empty text omits the label.
     pub format: &'a dyn Fn(f64) -> String,
 }
 
-/// Draws axes, labels and horizontal grid lines, with `right` units left free beside them.
+/// Draws axes, labels and horizontal grid lines, leaving `right` units free at the right.
 pub fn plot<'a, DB: DrawingBackend>(
     area: &'a Area<DB>,
     right: f64,
@@ -65,7 +65,7 @@ pub fn plot<'a, DB: DrawingBackend>(
     Ok(chart)
 }
 
-/// A whole number, or nothing.
+/// A whole number, or an empty text for other numbers.
 pub fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { format!("{}", value.round()) } else { String::new() }
 }

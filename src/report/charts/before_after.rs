@@ -3,7 +3,7 @@
 use plotters::{prelude::DrawingBackend, style::RGBColor};
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     pen::{self, At},
     theme,
 };
@@ -15,7 +15,7 @@ pub struct BeforeAfterChart {
     pub changes: Vec<Change>,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy of always giving one label, and which one that is.
+    /// Accuracy of the majority-class baseline, and its description.
     pub baseline: Option<(f64, &'static str)>,
 }
 
@@ -23,27 +23,27 @@ pub struct BeforeAfterChart {
 pub struct Change {
     /// Name of the run.
     pub name: String,
-    /// Start of its key, which names it where its name cannot be drawn.
+    /// Start of its key, which identifies it if its name cannot be drawn.
     pub key: String,
     /// Before the first step.
     pub before: Option<(f64, Interval)>,
-    /// With the weights that are kept.
+    /// With the kept weights.
     pub after: (f64, Interval),
 }
 
 const TOP: f64 = 128.0;
 const FOOT: f64 = 92.0;
-/// Height of a run, which has room for two lines.
+/// Height of a run with two lines.
 const ROW: f64 = 62.0;
 
 impl BeforeAfterChart {
-    /// Where the names end and the chart begins.
+    /// Where the names end and the plot begins.
     fn left(&self) -> f64 {
         let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
         (longest * pen::SMALL + 60.0).clamp(160.0, 520.0)
     }
 
-    /// A name in as many lines as it takes.
+    /// A name, wrapped to as many lines as needed.
     fn lines(&self, name: &str) -> Vec<String> {
         format::wrap(name, (self.left() - 50.0) / pen::SMALL, pen::NAME_LINES)
     }
@@ -55,7 +55,7 @@ impl BeforeAfterChart {
     }
 }
 
-impl Figure for BeforeAfterChart {
+impl Chart for BeforeAfterChart {
     fn height(&self) -> u32 {
         (TOP + self.row() * self.changes.len() as f64 + FOOT) as u32
     }
@@ -146,7 +146,7 @@ mod tests {
         let lines = names.each_ref().map(|name| chart_of_long.lines(name));
         assert!(lines[0].len() > 2 && lines[0] != lines[1], "{lines:?}");
         assert!(lines.iter().zip(&names).all(|(lines, name)| lines.join(" ") == **name), "{lines:?}");
-        // Each run has room for them, and short names none too many.
+        // Each run is high enough for them, and short names need no more than two lines.
         assert!(chart_of_long.row() >= lines[0].len() as f64 * pen::SMALL);
         assert_eq!((chart(&["a", "b"]).row(), chart(&[]).row()), (ROW, ROW));
     }

@@ -1,8 +1,7 @@
 //! A plotters back end for PNG files with smooth lines and text in several fonts.
 //!
-//! plotters' own bitmap draws a thick zigzag with spikes at its corners, and takes one font a text, which has to live
-//! for the whole program. Here a stroke is the set of points near its path, and each character comes from the face that
-//! has it.
+//! plotters' own bitmap back end draws thick lines as zigzags with spikes at their corners, and takes one font per text, which must be
+//! `'static`. Here a stroke is the set of points near its path, and each character is drawn with the font that has it.
 
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use plotters_backend::{
 
 use super::fonts::Fonts;
 
-/// A PNG file in the making; it is written by `present`.
+/// A PNG file; `present` writes it.
 pub struct Bitmap<'a> {
     pixels: BitMapBackend<'a>,
     fonts: &'a Fonts,
@@ -29,7 +28,7 @@ impl<'a> Bitmap<'a> {
         Self { pixels: BitMapBackend::new(path, size), fonts }
     }
 
-    /// Puts a colour on a pixel; outside the picture nothing happens.
+    /// Blends a colour into a pixel; pixels outside the picture are ignored.
     fn blend(&mut self, (x, y): BackendCoord, colour: BackendColor, coverage: f64) -> Drawn<'a> {
         let (w, h) = self.pixels.get_size();
         if coverage <= 0.0 || x < 0 || y < 0 || x >= w as i32 || y >= h as i32 {
@@ -130,7 +129,7 @@ impl<'a> DrawingBackend for Bitmap<'a> {
                 style.color(),
             );
         }
-        // As in SVG, the far edges are not part of the box.
+        // As in SVG, the right and bottom edges are not part of the box.
         for y in y0..y1 {
             for x in x0..x1 {
                 self.blend((x, y), style.color(), 1.0)?;
@@ -167,7 +166,7 @@ impl<'a> DrawingBackend for Bitmap<'a> {
             HPos::Center => -width / 2.0,
             HPos::Right => -width,
         };
-        // Where the baseline lies, as in the SVG.
+        // The same baseline as in the SVG.
         let baseline = em as f32
             * match style.anchor().v_pos {
                 VPos::Top => 0.76,

@@ -1,15 +1,15 @@
-//! Confusion matrix: rows are the labels of the data, columns what the model said.
+//! Confusion matrix: rows are labels, columns are predictions.
 
 use plotters::prelude::DrawingBackend;
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     pen::{self, At},
     theme,
 };
 use crate::{metrics::Confusion, report::format};
 
-/// Counts and shares of each row.
+/// Counts, and shares of each row.
 pub struct ConfusionChart {
     /// Names of the labels, by id.
     pub labels: Vec<String>,
@@ -27,7 +27,7 @@ impl ConfusionChart {
     }
 }
 
-impl Figure for ConfusionChart {
+impl Chart for ConfusionChart {
     fn height(&self) -> u32 {
         (TOP + self.cell().1 * self.labels.len() as f64 + 40.0) as u32
     }
@@ -53,7 +53,7 @@ impl Figure for ConfusionChart {
             theme::MUTED,
             At::Middle,
         )?;
-        // Two lines of text fit in a high cell, one in a low one, none in one that is too narrow for five digits.
+        // Two lines of text fit into a high cell, one into a low cell, none into a cell too narrow for five digits.
         let (two_lines, any) = (height >= 84.0, width >= 5.0 * 0.55 * pen::SMALL);
         let supports = self.counts.supports();
         for (i, name) in names.iter().enumerate() {
@@ -71,7 +71,7 @@ impl Figure for ConfusionChart {
                 let (from, to) = ((x + 3.0, y + 3.0), (x + width - 3.0, y + height - 3.0));
                 let colour = if i == j { theme::PALETTE[0] } else { theme::BAD };
                 pen::fill(area, from, to, theme::GRID, 0.5)?;
-                // Pale enough that the ink on it stays readable, in the dark too.
+                // Pale enough that text on it is readable, in dark mode too.
                 pen::fill(area, from, to, colour, 0.55 * share)?;
                 let (cx, cy) = (x + width / 2.0, y + height / 2.0);
                 let count = format::count(count);

@@ -1,4 +1,4 @@
-//! Fonts. Latin letters come with the program; a font with the other characters needed is looked for on the machine.
+//! Fonts. A font for Latin letters is built in; others are searched for on the machine.
 
 use std::{collections::BTreeSet, sync::Once};
 
@@ -7,10 +7,10 @@ use fontdb::{Database, FaceInfo, Style};
 use plotters::style::{FontStyle, register_font};
 use sha2::{Digest, Sha256};
 
-/// What SVG text asks its viewer for, in this order: the viewer's own face for Latin letters, then one with Chinese.
+/// The font families of SVG text, in order of preference: the viewer's own for Latin letters, then those with Chinese.
 pub const FAMILY: &str = "system-ui, Noto Sans CJK SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, sans-serif";
 
-/// Families taken before others that have as many of the characters.
+/// Families preferred over others that have as many of the characters.
 const PREFERRED: [&str; 8] = [
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -22,28 +22,28 @@ const PREFERRED: [&str; 8] = [
     "Hiragino Sans GB",
 ];
 
-/// Lets plotters measure text under [`FAMILY`]'s name by the font that comes with the program, the same everywhere. The
-/// bitmap draws with [`Fonts`], the SVG with what its viewer has.
+/// Makes plotters measure [`FAMILY`] with the built-in font, so that measures are the same on every machine. The bitmap back end draws
+/// with [`Fonts`], an SVG viewer with its own fonts.
 pub fn register_measure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // The bytes are part of the program: a failure would be a fault of the build, and shows as a chart error.
+        // The font is part of the program, so a failure is a bug in the build; it is reported as a chart error.
         let _ = register_font(FAMILY, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     });
 }
 
-/// The faces that PNG text is drawn with.
+/// The fonts that draw PNG text.
 #[derive(Debug, Clone)]
 pub struct Fonts {
     latin: FontArc,
-    /// The face that has most of the other characters asked for.
+    /// The font with most of the required non-Latin characters.
     wide: Option<FontArc>,
-    /// Which one that is: PostScript name, and SHA-256 of its file.
+    /// Its PostScript name and the SHA-256 of its file.
     wide_is: Option<(String, String)>,
 }
 
 impl Fonts {
-    /// Faces for all the characters in `texts`. `system` is asked for its fonts only where Latin letters do not do.
+    /// Fonts for all characters in `texts`. `system` is called only if the built-in font does not have all of them.
     pub fn for_texts<'t>(texts: impl IntoIterator<Item = &'t str>, system: impl FnOnce() -> Database) -> Option<Self> {
         let latin = FontArc::from(FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT).ok()?);
         let missing: BTreeSet<char> =
@@ -52,7 +52,7 @@ impl Fonts {
         Some(Self { latin, wide, wide_is })
     }
 
-    /// Which fonts PNG text is drawn with: PNG files are byte for byte the same where these are.
+    /// Describes the fonts of PNG text: with the same fonts, PNG files are the same byte for byte.
     pub fn describe(&self) -> String {
         let others = match &self.wide_is {
             Some((name, sha256)) => {
@@ -68,7 +68,7 @@ impl Fonts {
         text.chars().all(|c| is_blank(c) || has(&self.latin, c) || self.wide.as_ref().is_some_and(|w| has(w, c)))
     }
 
-    /// The face for each character of `text`: one for all where one has them all, since faces differ in weight.
+    /// The font for each character of `text`: one font for all if it has all of them, since fonts differ in weight.
     pub fn face(&self, text: &str, c: char) -> &FontArc {
         match &self.wide {
             Some(wide) if !text.chars().all(|c| is_blank(c) || has(&self.latin, c)) => {
@@ -83,13 +83,13 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 
-/// Whether the face has an outline for the character (a bitmap or colour glyph cannot be drawn here).
+/// Whether the font has an outline for the character (bitmap and colour glyphs cannot be drawn here).
 fn has(font: &impl Font, c: char) -> bool {
     let id = font.glyph_id(c);
     id.0 != 0 && font.outline(id).is_some()
 }
 
-/// The face with most of the characters; of equals the preferred family, the regular weight, the first by name.
+/// The font with most of the characters; ties go to the preferred family, the regular weight, then the first by name.
 fn widest(database: &Database, missing: &BTreeSet<char>) -> Option<(FontArc, (String, String))> {
     let coverage = |face: &FaceInfo| {
         let count = |data: &[u8], index| {
@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn latin_alone_does_not_ask_the_system() {
+    fn latin_text_does_not_load_system_fonts() {
         let fonts = Fonts::for_texts(["plain"], || panic!("the system's fonts are not needed")).unwrap();
         assert!(fonts.cover("plain"));
     }
 
-    /// A collection (.ttc) works, and the face is the one with the characters, not the first of the machine.
+    /// Font collections (.ttc) work, and the chosen font is the one with the characters, not the machine's first.
     #[test]
     fn a_system_font_with_the_characters_is_found() {
         let mut database = Database::new();

@@ -1,9 +1,9 @@
-//! Training loss by step: each step thin, the moving average bold.
+//! Training loss by step: thin for each step, bold for the moving average.
 
 use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     axes::{Axis, plot, whole},
     pen::{self, At, LegendEntry},
     theme,
@@ -11,7 +11,7 @@ use super::{
 
 /// Loss curves of one or several runs.
 pub struct LossChart {
-    /// One for each run, those to be seen best last.
+    /// One for each run; later ones are drawn on top.
     pub curves: Vec<Curve>,
     /// What the colours mean; empty for one run.
     pub legend: Vec<LegendEntry>,
@@ -27,16 +27,16 @@ pub struct Curve {
     pub raw: Vec<(f64, f64)>,
     /// (step, moving average) of each step.
     pub smooth: Vec<(f64, f64)>,
-    /// Whether the run ended before its last step: a cross marks the place.
-    pub broken_off: bool,
+    /// Whether the run ended before its last step, which is marked with a cross.
+    pub ended_early: bool,
 }
 
-/// Points of a curve beyond which several share a pixel column: they are thinned to this many.
+/// Curves with more points than this share pixel columns, and are thinned to about this many.
 const POINTS: usize = 1400;
 
 impl LossChart {
-    /// Upper end of the loss axis. A run that diverges must not flatten the others, so it is no more than three times
-    /// what is usual: the median over the runs of each one's 90% quantile.
+    /// Upper end of the loss axis: at most three times the median over the runs of each run's 90% quantile, so that a diverging run
+    /// does not flatten the others.
     pub fn top(&self) -> f64 {
         let finite = |curve: &Curve| -> Vec<f64> {
             let mut values: Vec<f64> = curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();
@@ -52,14 +52,14 @@ impl LossChart {
         if top.is_finite() && top > 0.0 { top } else { 1.0 }
     }
 
-    /// Steps whose loss lies above the axis, over all runs.
+    /// The number of steps, over all runs, with a loss above the axis.
     pub fn cut(&self) -> usize {
         let top = self.top();
         self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite() && p.1 > top).count()
     }
 }
 
-impl Figure for LossChart {
+impl Chart for LossChart {
     fn height(&self) -> u32 {
         pen::height_beside(&self.legend)
     }
@@ -99,7 +99,7 @@ impl Figure for LossChart {
             ends.extend(end.map(|(x, y)| (curve, (f64::from(x), f64::from(y)))));
         }
         for (curve, (x, y)) in ends {
-            if curve.broken_off {
+            if curve.ended_early {
                 cross(area, (x, y))?;
             } else if curve.smooth.len() == 1 {
                 pen::dot(area, (x, y), 8, curve.colour, true)?;
@@ -111,25 +111,25 @@ impl Figure for LossChart {
     }
 }
 
-/// Marks where a run broke off.
+/// Marks where a run ended early.
 fn cross<DB: DrawingBackend>(area: &Area<DB>, (x, y): (f64, f64)) -> Drawn<DB> {
     let style = pen::stroke(theme::INK, 1.0, 4);
     pen::path(area, &[(x - 10.0, y - 10.0), (x + 10.0, y + 10.0)], style)?;
     pen::path(area, &[(x - 10.0, y + 10.0), (x + 10.0, y - 10.0)], style)
 }
 
-/// The stretches of a curve between values that are not finite.
+/// The parts of a curve between values that are not finite.
 fn parts(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
     points.split(|p| !p.1.is_finite()).filter(|part| !part.is_empty()).map(<[_]>::to_vec).collect()
 }
 
-/// At most [`POINTS`] points, evenly taken, the last among them.
+/// At most [`POINTS`] evenly spaced points, including the last.
 fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let every = points.len().div_ceil(POINTS).max(1);
     points.chunks(every).filter_map(|chunk| chunk.last().copied()).collect()
 }
 
-/// About [`POINTS`] points with the lowest and the highest value of each stretch, so that no peak is lost.
+/// About [`POINTS`] points: the lowest and the highest value of each section, so that peaks are kept.
 fn envelope(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= POINTS {
         return points.to_vec();
@@ -155,7 +155,7 @@ mod tests {
     fn chart(losses: &[&[f64]]) -> LossChart {
         let curve = |values: &&[f64]| {
             let raw: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, *v)).collect();
-            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, broken_off: false }
+            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, ended_early: false }
         };
         LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9 }
     }

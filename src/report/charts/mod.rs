@@ -1,8 +1,8 @@
-//! Charts: one a file, each drawn by the same code into an SVG file and a PNG file.
+//! Charts: one per file, each drawn by the same code as SVG and PNG.
 //!
-//! A [`Figure`] holds what is shown and draws it on any plotters back end, 1800 units wide. The SVG is shown at half
-//! that size ([`svg`]); the PNG has a pixel for each unit, so it stays sharp on a dense screen ([`png`]). SVG bytes
-//! depend on the figure alone: text is measured by an own estimate, never by a font that the machine happens to have.
+//! A [`Chart`] holds what is shown and draws it on any plotters back end, 1800 units wide. The SVG is shown at half that size
+//! ([`svg`]); the PNG has a pixel for each unit, so it is sharp on high-density screens ([`png`]). The bytes of the SVG depend only
+//! on the chart: text widths are estimated, not measured with a font of the machine.
 
 mod accuracy;
 mod axes;
@@ -36,25 +36,25 @@ pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
 
 use super::{ReportError, files};
 
-/// Width of every figure, in drawing units (two for each CSS pixel).
+/// Width of every chart, in drawing units (two per CSS pixel).
 pub const WIDTH: u32 = 1800;
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Something that can be drawn.
-pub trait Figure {
+pub trait Chart {
     /// Height in drawing units.
     fn height(&self) -> u32;
 
-    /// Texts of the user that stand in it: the PNG needs a font that has their characters.
+    /// Texts from the user that it contains: the PNG needs a font with their characters.
     fn texts(&self) -> Vec<&str>;
 
-    /// Draws it on `area`, which is [`WIDTH`] × [`Figure::height`].
+    /// Draws it on `area`, which is [`WIDTH`] × [`Chart::height`].
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB>;
 }
 
-/// Which texts can be read where they are drawn. What cannot is named by a number instead.
+/// Which texts can be drawn legibly. Others are replaced by a number.
 #[derive(Clone, Copy)]
 pub struct Legible<'a>(Option<&'a Fonts>);
 
@@ -64,7 +64,7 @@ impl Legible<'_> {
         self.0.is_none_or(|fonts| fonts.cover(text))
     }
 
-    /// The text itself, or the substitute where a font lacks a character of it.
+    /// The text itself, or the substitute if a font lacks one of its characters.
     pub fn or(&self, text: &str, substitute: impl FnOnce() -> String) -> String {
         if self.can(text) { text.to_string() } else { substitute() }
     }

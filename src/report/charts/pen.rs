@@ -1,4 +1,4 @@
-//! What all charts draw with: text by its place, lines, boxes, titles and legends.
+//! Drawing primitives for all charts: positioned text, lines, boxes, titles and legends.
 
 use plotters::{
     element::{Circle, PathElement, Rectangle},
@@ -22,14 +22,14 @@ pub const LABEL: f64 = 26.0;
 /// Ticks, axis titles and notes.
 pub const SMALL: f64 = 23.0;
 
-/// Where the given point lies in the text.
+/// Which point of the text is at the given position.
 #[derive(Clone, Copy)]
 pub enum At {
-    /// At its left end, half its height.
+    /// Its left end, at half its height.
     Left,
     /// In its middle.
     Middle,
-    /// At its right end, half its height.
+    /// Its right end, at half its height.
     Right,
 }
 
@@ -40,12 +40,12 @@ pub fn style(size: f64, colour: RGBColor, at: At) -> TextStyle<'static> {
         At::Middle => HPos::Center,
         At::Right => HPos::Right,
     };
-    // plotters takes an em to be size / 1.24.
+    // plotters uses an em of size / 1.24.
     let font = (fonts::FAMILY, size * 1.24).into_font();
     TextStyle { font, color: colour.to_backend_color(), pos: Pos::new(h, VPos::Center) }
 }
 
-/// Writes one line of text, with the middle of its height at the point.
+/// Draws one line of text, vertically centred at the point.
 pub fn text<DB: DrawingBackend>(
     area: &Area<DB>,
     (x, y): (f64, f64),
@@ -111,23 +111,23 @@ pub fn dot<DB: DrawingBackend>(
     area.draw(&Circle::new((x.round() as i32, y.round() as i32), radius, style))
 }
 
-/// Lines that a name may take: cut, two names may look alike.
+/// The most lines that a name may take: truncated names could look alike.
 pub const NAME_LINES: usize = 12;
 
 /// An entry of a legend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegendEntry {
-    /// What it says.
+    /// Its text.
     pub name: String,
-    /// What it says where the name cannot be drawn.
+    /// The text to use if the name cannot be drawn.
     pub substitute: String,
-    /// The colour it stands for.
+    /// Its colour.
     pub colour: RGBColor,
     /// Whether its lines are dashed.
     pub dashed: bool,
 }
 
-/// Writes a legend at the right of a chart, from `x` on, and fits its names into the room that is left.
+/// Draws a legend at the right of a chart, starting at `x`, with names wrapped to the remaining width.
 pub fn legend<DB: DrawingBackend>(
     area: &Area<DB>,
     (x, y): (f64, f64),
@@ -152,7 +152,7 @@ pub fn legend<DB: DrawingBackend>(
     Ok(())
 }
 
-/// Height of a chart that has room for a legend at its right.
+/// Height of a chart with a legend at its right.
 pub fn height_beside(entries: &[LegendEntry]) -> u32 {
     let room = (legend_width(entries) - 90.0) / SMALL;
     let lines = |entry: &LegendEntry| format::wrap(&entry.name, room, NAME_LINES).len().max(2) as f64;
@@ -160,7 +160,7 @@ pub fn height_beside(entries: &[LegendEntry]) -> u32 {
     (140.0 + height).max(840.0) as u32
 }
 
-/// Room that a legend needs at the right of a chart, in units.
+/// Width of a legend at the right of a chart, in drawing units.
 pub fn legend_width(entries: &[LegendEntry]) -> f64 {
     let longest = entries.iter().map(|e| format::width_em(&e.name)).fold(0.0, f64::max);
     if entries.is_empty() { 40.0 } else { (longest * SMALL + 100.0).clamp(160.0, 480.0) }

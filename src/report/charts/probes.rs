@@ -1,9 +1,9 @@
-//! How sure the model is of each probe sentence, before and after training.
+//! The model's confidence in each probe sentence before and after training.
 
 use plotters::prelude::DrawingBackend;
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     pen::{self, At},
     theme,
 };
@@ -23,9 +23,9 @@ pub struct ProbeBars {
     pub text: String,
     /// Name of the label whose probability the bars show.
     pub label: String,
-    /// The label's id, which names it where its name cannot be drawn.
+    /// The label's id, which identifies it if its name cannot be drawn.
     pub label_id: usize,
-    /// Whether it is the expected label, or only the one it was given.
+    /// Whether it is the expected label, or only the predicted one.
     pub expected: bool,
     /// Before, during or after training, in this order.
     pub bars: Vec<Bar>,
@@ -37,9 +37,9 @@ pub struct Bar {
     pub when: &'static str,
     /// Probability of the label.
     pub probability: f64,
-    /// Name and id of the label it was given.
+    /// Name and id of the predicted label.
     pub predicted: (String, usize),
-    /// Whether that was right, where a label is expected.
+    /// Whether that was right, if a label is expected.
     pub right: Option<bool>,
 }
 
@@ -50,7 +50,7 @@ const GAP: f64 = 34.0;
 const FOOT: f64 = 56.0;
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 1330.0;
-/// Room for a sentence, in em.
+/// Width available for a sentence, in em.
 const ROOM: f64 = 60.0;
 
 impl ProbesChart {
@@ -63,7 +63,7 @@ impl ProbesChart {
     }
 }
 
-impl Figure for ProbesChart {
+impl Chart for ProbesChart {
     fn height(&self) -> u32 {
         (TOP + self.probes.iter().map(Self::rows).sum::<f64>() + FOOT) as u32
     }
@@ -83,7 +83,7 @@ impl Figure for ProbesChart {
         let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
         let mut y = TOP;
         for probe in &self.probes {
-            // Where its characters cannot be drawn, the sentence is listed beside the chart under its number.
+            // A sentence whose characters cannot be drawn is identified by its number.
             let lines = match legible.can(&probe.text) {
                 true => Self::sentence(probe),
                 false => vec![format!("probe {}", probe.number)],

@@ -1,9 +1,9 @@
-//! Reliability diagram: how often the model is right when it says it is this sure (A. Niculescu-Mizil, R. Caruana 2005).
+//! Reliability diagram: accuracy by confidence (A. Niculescu-Mizil, R. Caruana 2005).
 
 use plotters::{element::Rectangle, prelude::Color, prelude::DrawingBackend};
 
 use super::{
-    Area, Drawn, Figure, Legible,
+    Area, Chart, Drawn, Legible,
     axes::{Axis, plot},
     pen::{self, At},
     theme,
@@ -21,14 +21,14 @@ pub struct ReliabilityChart {
 pub struct Bin {
     /// Rows in it.
     pub rows: u64,
-    /// Rows of them predicted rightly.
+    /// Correctly predicted rows.
     pub right: u64,
     /// Sum of their confidences.
     pub confidence: f64,
 }
 
 impl ReliabilityChart {
-    /// Ten bins, as those of [`crate::metrics::Metrics::calibration_error`]; `rows` are (confidence, right).
+    /// Ten bins, like those of [`crate::metrics::Metrics::calibration_error`]; `rows` are (confidence, right).
     pub fn new(rows: impl IntoIterator<Item = (f32, bool)>) -> Self {
         let mut bins = vec![Bin::default(); 10];
         for (confidence, right) in rows {
@@ -41,7 +41,7 @@ impl ReliabilityChart {
     }
 }
 
-impl Figure for ReliabilityChart {
+impl Chart for ReliabilityChart {
     fn height(&self) -> u32 {
         840
     }

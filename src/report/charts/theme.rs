@@ -1,5 +1,5 @@
 //! Colours. Data colours are those of M. Okabe and K. Ito ("Color Universal Design", 2008), which people with any kind
-//! of colour vision can tell apart; its black and yellow are left out, since one of them vanishes on each background.
+//! of colour vision can distinguish, without black and yellow: each is invisible on one of the backgrounds.
 
 use plotters::style::RGBColor;
 
@@ -9,10 +9,10 @@ pub const PAPER: RGBColor = RGBColor(255, 255, 255);
 pub const INK: RGBColor = RGBColor(31, 35, 40);
 /// Axis labels and notes.
 pub const MUTED: RGBColor = RGBColor(89, 99, 110);
-/// Grid lines, tracks of bars.
+/// Grid lines and the background of bars.
 pub const GRID: RGBColor = RGBColor(225, 228, 232);
 
-/// Colours of series, in the order they are given out.
+/// Colours of series, in the order they are used.
 pub const PALETTE: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -21,14 +21,14 @@ pub const PALETTE: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
 ];
-/// What is good, and what the model should say.
+/// Good values, and expected labels.
 pub const GOOD: RGBColor = PALETTE[2];
-/// What is not.
+/// Bad values.
 pub const BAD: RGBColor = PALETTE[1];
 /// Series beyond the palette.
 pub const OTHERS: RGBColor = RGBColor(160, 166, 174);
 
-/// Style of an SVG file of its own, for dark surroundings. The report's page holds the same rules in its own names.
+/// Style of a standalone SVG file, with dark mode. The report's page has the same rules for its own variables.
 pub const STANDALONE_STYLE: &str = r##"<style>
 @media (prefers-color-scheme: dark) {
 [fill="#FFFFFF"]{fill:#0d1117}[stroke="#FFFFFF"]{stroke:#0d1117}

@@ -35,12 +35,12 @@ impl View {
         let shown = best.or(input.runs.first());
         let has_chosen = analysis.best().is_some() || analysis.groups.iter().any(|group| group.chosen.is_some());
         let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
-            let metric = analysis.judge.metric.name();
-            format!("{} {metric} (chooses)", format::capital(split_name(analysis.judge.split)))
+            let metric = analysis.criterion.metric.name();
+            format!("{} {metric} (chooses)", format::capital(split_name(analysis.criterion.split)))
         });
         let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = best.map(mistakes_of).unwrap_or_default();
-        let places = environment::places(&input.runs);
+        let environments = environment::environments(&input.runs);
         let mut view = Self {
             title: settings.title.clone().unwrap_or_else(|| experiment.name.clone()),
             description: experiment.description.clone(),
@@ -60,8 +60,8 @@ impl View {
             seed_notes: seed_notes(analysis),
             ranked_by: format!(
                 "{} {}",
-                format::capital(split_name(analysis.judge.split)),
-                analysis.judge.metric.name()
+                format::capital(split_name(analysis.criterion.split)),
+                analysis.criterion.metric.name()
             ),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
@@ -75,7 +75,7 @@ impl View {
             mistakes_note: mistakes_note(best, mistakes.len(), settings.mistakes),
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
-            places,
+            environments,
             commands: environment::commands(experiment, best.map(|run| run.run.key.as_str())),
             config_of: shown.map(|run| run.run.name.clone()).unwrap_or_default(),
             config: match shown {
@@ -103,13 +103,14 @@ impl View {
     }
 }
 
-/// Whether the figure that chooses is the accuracy column itself, which is that of `run`.
+/// Whether the ranking metric is already shown in the accuracy column, which is that of `run`.
 fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
-    analysis.judge.metric == Metric::Accuracy && run.is_some_and(|run| run.measured_on() == analysis.judge.split)
+    analysis.criterion.metric == Metric::Accuracy
+        && run.is_some_and(|run| run.measured_on() == analysis.criterion.split)
 }
 
 fn states(runs: &[RunInput], missing: usize) -> String {
-    // An experiment is stored with its runs: where there are none, they were removed.
+    // An experiment is stored with its runs: if there are none, they were removed.
     if runs.is_empty() {
         return "no runs: they were removed".into();
     }
@@ -145,7 +146,7 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
         rows: format::count(metrics.rows),
         before: run.before().map(|m| format::percent(m.get(Metric::Accuracy))),
         baseline: format::percent(baseline.accuracy(metrics)),
-        baseline_of: baseline.word(),
+        baseline_of: baseline.describe(),
         baseline_label: name(baseline.label),
         macro_f1: format::percent(metrics.get(Metric::MacroF1)),
     })
@@ -153,7 +154,7 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
 
 fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let mut out = Vec::new();
-    let (on, by) = (split_name(analysis.judge.split), analysis.judge.metric.name());
+    let (on, by) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
     let n = analysis.ranked.len();
     let seeds = match analysis.has_seeds() && analysis.groups.len() > 1 {
         true => {
@@ -165,12 +166,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         out.push("No run has a result yet: what was measured on the way is shown below, and is not final.".into());
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
-            "The best of {n} runs was chosen by the {on} split that it is measured on, so its figure is optimistic; \
+            "The best of {n} runs was chosen by the {on} split that it is measured on, so its accuracy is optimistic; \
              with a dev split (key data.dev) other rows would choose.{seeds}"
         ));
     } else if n > 1 {
-        // A loss is not chosen by twice.
-        let then = if analysis.judge.metric == Metric::Loss { "" } else { ", then by its loss there" };
+        // Loss is also the tie-breaker, so it is not mentioned twice.
+        let then = if analysis.criterion.metric == Metric::Loss { "" } else { ", then by its loss there" };
         out.push(format!(
             "The best of {n} runs was chosen by its {by} on the {on} split{then}, then by the plan's order; \
              the rows it is measured on had no part in that.{seeds}"
@@ -201,18 +202,19 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let record = &run.run;
     let metrics = record.final_metrics.as_ref();
     let share = |f: fn(&Metrics) -> f64| metrics.map_or(format::NOTHING.into(), |m| format::percent(f(m)));
-    let metric = analysis.judge.metric;
-    // What was measured on the way, of a run that has not come to its end: no final figure, and marked as that.
-    let on_the_way = |split| {
+    let metric = analysis.criterion.metric;
+    // The latest evaluation of a run that has not ended, marked as not final.
+    let last_evaluation = |split| {
         let eval = kept_at(&record.config, &run.evals, split, metric).filter(|_| metrics.is_none())?;
         Some((&eval.metrics, format!("at step {}, not final", format::count(eval.step))))
     };
     let chosen = analysis.scores[i].map(|judged| (metric.text(metric.value(judged.score)), String::new()));
-    let chosen = chosen.or_else(|| on_the_way(analysis.judge.split).map(|(m, at)| (metric.text(m.get(metric)), at)));
+    let chosen =
+        chosen.or_else(|| last_evaluation(analysis.criterion.split).map(|(m, at)| (metric.text(m.get(metric)), at)));
     let (chosen, chosen_at) = chosen.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     let accuracy =
         metrics.map(|m| (format::percent(m.get(Metric::Accuracy)), format::percent_range(with_interval(m).1)));
-    let on_dev = || on_the_way(Split::Dev).filter(|_| run.measured_on() == Split::Dev);
+    let on_dev = || last_evaluation(Split::Dev).filter(|_| run.measured_on() == Split::Dev);
     let accuracy = accuracy.or_else(|| on_dev().map(|(m, at)| (format::percent(m.get(Metric::Accuracy)), at)));
     let (accuracy, interval) = accuracy.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     RunRow {
@@ -240,7 +242,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     }
 }
 
-/// Why a run has no result, in words; what it says itself where it says something.
+/// Why a run has no result: its message, if it has one.
 fn message(run: &RunInput) -> Option<String> {
     if let Some(own) = run.run.message.clone().filter(|m| !m.trim().is_empty()) {
         return Some(own);
@@ -260,12 +262,12 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
     mean.map_or(format::NOTHING.into(), |mean| mean.text(metric))
 }
 
-/// What the intervals in the table over seeds are.
+/// Explains the intervals in the table over seeds.
 fn seed_notes(analysis: &Analysis) -> String {
     let means = |group: &Group| {
         let finished = !group.finished.is_empty();
         [
-            (analysis.judge.metric, group.chosen.filter(|_| finished)),
+            (analysis.criterion.metric, group.chosen.filter(|_| finished)),
             (Metric::Accuracy, group.accuracy),
             (Metric::MacroF1, group.macro_f1),
         ]
@@ -286,14 +288,14 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
             n: format!("{} of {}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
-                    let steps = group.on_the_way.as_ref().map(|steps| match steps.contains('–') {
+                    let steps = group.unfinished_at.as_ref().map(|steps| match steps.contains('–') {
                         true => format!("at steps {steps}, "),
                         false => format!("at step {steps}, "),
                     });
-                    let value = analysis.judge.metric.text(mean.mean);
+                    let value = analysis.criterion.metric.text(mean.mean);
                     format!("{value} ({}not final)", steps.unwrap_or_default())
                 }
-                chosen => mean_text(chosen, analysis.judge.metric),
+                chosen => mean_text(chosen, analysis.criterion.metric),
             },
             accuracy: mean_text(group.accuracy, Metric::Accuracy),
             sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
@@ -303,7 +305,7 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
     analysis.order.iter().map(row).collect()
 }
 
-/// The best configuration and the next, in plain words.
+/// Compares the best configuration with the next, in words.
 fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> String {
     let verdict = |p: f64, first_is_better: bool, on: &str| match (p < 0.05, first_is_better) {
         (false, _) => "not distinguishable at 5%".to_string(),
@@ -318,7 +320,7 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             format::points(i.high.min(1.0))
         )
     };
-    // The split that all runs are measured on; where they have several, a word for them.
+    // The split that all runs are evaluated on, or a general word if they differ.
     let on = |runs: &[usize]| {
         let mut splits = runs.iter().map(|&i| input.runs[i].measured_on());
         let first = splits.next().filter(|first| splits.all(|other| other == *first));
@@ -400,10 +402,10 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
     probe_pairs(run).into_iter().filter_map(row).collect()
 }
 
-/// Classes and pairs that are listed where there are more than [`MOST_LABELS`] labels.
+/// Classes and pairs listed where there are more than [`MOST_LABELS`] labels.
 const MOST_LISTED: usize = 20;
 
-/// All classes, or the worst of many: of those that have rows, by F1 and then by rows.
+/// All classes, or with many, the worst: among classes with rows, by F1 and then by number of rows.
 fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
     let mut listed: Vec<(usize, &ClassMetrics)> = metrics.per_class.iter().enumerate().collect();
     if listed.len() > MOST_LABELS {
@@ -437,7 +439,7 @@ fn classes_note(metrics: &Metrics) -> Option<String> {
     })
 }
 
-/// The pairs that are confused most often; none where a chart shows them all.
+/// The most frequent confusions; empty if a chart shows all of them.
 fn confused_rows(run: &RunInput, metrics: &Metrics) -> Vec<ConfusedRow> {
     if metrics.per_class.len() <= MOST_LABELS {
         return Vec::new();

@@ -1,40 +1,40 @@
-//! What a reader sees, as ready strings: the templates only place them. HTML and Markdown show the same view.
+//! What the report shows, as strings: the templates only insert them. HTML and Markdown show the same view.
 
 mod build;
 mod warnings;
 
-use super::environment::Place;
+use super::environment::SharedEnvironment;
 pub use warnings::WarningGroup;
 
 /// A report.
 pub struct View {
     /// Title.
     pub title: String,
-    /// The experiment's sentence about itself.
+    /// The description of the experiment.
     pub description: String,
     /// The experiment's name.
     pub experiment: String,
-    /// How many runs there are in which state.
+    /// The number of runs in each state.
     pub states: String,
     /// When the last run ended.
     pub finished: Option<String>,
     /// The result.
     pub headline: Option<Headline>,
-    /// What a reader should keep in mind about the result.
+    /// Caveats about the result.
     pub caveats: Vec<String>,
     /// Heading of the accuracy column.
     pub accuracy_heading: String,
-    /// Heading of the column of the figure that chose, where it is not the accuracy itself.
+    /// Heading of the column of the ranking metric, if that is not the accuracy itself.
     pub chosen_heading: Option<String>,
-    /// One line a run.
+    /// One entry for each run.
     pub runs: Vec<RunRow>,
-    /// What was warned of, by kind.
+    /// Warnings, by kind.
     pub warnings: Vec<WarningGroup>,
-    /// One line a configuration, best first, where there are several seeds.
+    /// One entry for each configuration, best first, if there are several seeds.
     pub seeds: Vec<SeedRow>,
-    /// What the intervals there are.
+    /// Explains the intervals of `seeds`.
     pub seed_notes: String,
-    /// Heading of the column of what ranks the configurations.
+    /// Heading of the column of the ranking metric in `seeds`.
     pub ranked_by: String,
     /// Whether the best is distinguishable from the next.
     pub comparison: Option<String>,
@@ -48,21 +48,21 @@ pub struct View {
     pub probes: Vec<ProbeRow>,
     /// Charts of the best run's predictions.
     pub details: Vec<Picture>,
-    /// Figures of each class of the best run; of many, the worst.
+    /// Metrics of each class of the best run; with many classes, of the worst.
     pub classes: Vec<ClassRow>,
     /// How many classes are left out.
     pub classes_note: Option<String>,
-    /// The pairs that are taken for each other most often, where there are too many labels for a chart.
+    /// The most frequent confusions, if there are too many labels for a chart.
     pub confused: Vec<ConfusedRow>,
     /// Mistakes of the best run.
     pub mistakes: Vec<MistakeRow>,
     /// How many mistakes there are, and how many are listed.
     pub mistakes_note: String,
-    /// What the runs were made with.
-    pub places: Vec<Place>,
-    /// Whether something differs between the runs that can change a digit.
+    /// The environments that the runs were trained in.
+    pub environments: Vec<SharedEnvironment>,
+    /// Whether the environments differ in something that can change the last digits.
     pub digits_may_differ: bool,
-    /// Commands that make the runs and this report.
+    /// Commands that train the runs and write this report.
     pub commands: Vec<String>,
     /// Name of the run whose config is shown.
     pub config_of: String,
@@ -72,21 +72,21 @@ pub struct View {
     pub spec_path: String,
     /// The spec file's text.
     pub spec: String,
-    /// Files that the spec extends: path and text; no text where it is not stored.
+    /// Files that the spec extends: path and text; the text is missing if it is not stored.
     pub extends: Vec<(String, String)>,
-    /// Tables beside the report, and what they hold.
+    /// Tables beside the report, and their contents.
     pub files: Vec<(&'static str, &'static str)>,
 }
 
-/// The result in a few figures.
+/// The result in a few numbers.
 pub struct Headline {
     /// Name of the best run.
     pub run: String,
     /// Whether there were others.
     pub of_several: bool,
-    /// The configuration, where it has several seeds with a result.
+    /// The configuration, if it has several seeds with a result.
     pub seeds: Option<SeedsHeadline>,
-    /// How it stands beside always giving one label.
+    /// Comparison with the majority-class baseline.
     pub verdict: String,
     /// Name of the split.
     pub split: &'static str,
@@ -98,11 +98,11 @@ pub struct Headline {
     pub rows: String,
     /// Accuracy before training.
     pub before: Option<String>,
-    /// Accuracy of always giving the most common label.
+    /// Accuracy of the majority-class baseline.
     pub baseline: String,
-    /// What that label is, in a few words.
+    /// What the baseline's label is, in a few words.
     pub baseline_of: &'static str,
-    /// That label.
+    /// The baseline's label.
     pub baseline_label: String,
     /// Macro-F1.
     pub macro_f1: String,
@@ -130,15 +130,15 @@ pub struct RunRow {
     pub state: String,
     /// The state's name, for its colour.
     pub state_class: &'static str,
-    /// Steps made and planned.
+    /// Steps trained and planned.
     pub steps: String,
     /// Final accuracy.
     pub accuracy: String,
-    /// Its 95% interval; of a run without a final evaluation, the step that the accuracy is of.
+    /// Its 95% interval; for a run without a final evaluation, the step at which the accuracy was measured.
     pub interval: String,
-    /// The figure that chose.
+    /// The value that ranks it.
     pub chosen: String,
-    /// Of a run without a final evaluation, the step that the figure is of.
+    /// For a run without a final evaluation, the step at which that value was measured.
     pub chosen_at: String,
     /// Final macro-F1.
     pub macro_f1: String,
@@ -160,7 +160,7 @@ pub struct SeedRow {
     pub best: bool,
     /// Runs with a result, of those planned.
     pub n: String,
-    /// What ranks it: the mean with the interval that the leaderboard shows.
+    /// The value that ranks it: the mean with the interval that the leaderboard shows.
     pub chosen: String,
     /// Mean accuracy with its interval.
     pub accuracy: String,
@@ -170,13 +170,13 @@ pub struct SeedRow {
     pub macro_f1: String,
 }
 
-/// A chart and what is said about it.
+/// A chart and its caption.
 pub struct Picture {
     /// File name without its ending.
     pub name: &'static str,
-    /// What it shows, for those who do not see it.
+    /// Alternative text.
     pub alt: String,
-    /// What to know when reading it.
+    /// Caption.
     pub caption: String,
     /// The SVG document.
     pub svg: String,
@@ -190,17 +190,17 @@ pub struct ProbeRow {
     pub text: String,
     /// Expected label.
     pub expected: String,
-    /// What was said before training.
+    /// Prediction before training.
     pub before: String,
-    /// What is said after it.
+    /// Prediction after training.
     pub after: String,
-    /// Whether that is right, for its colour.
+    /// Whether the latter is right, for its colour.
     pub right: Option<bool>,
 }
 
-/// Figures of a class.
+/// Metrics of a class.
 pub struct ClassRow {
-    /// Id of the label, which names it in a PNG that cannot show its name.
+    /// Id of the label, which identifies it in a PNG that cannot show its name.
     pub id: usize,
     /// Name of the label.
     pub label: String,
@@ -214,29 +214,29 @@ pub struct ClassRow {
     pub support: String,
 }
 
-/// Two labels of which one is taken for the other.
+/// A pair of labels that the model confuses.
 pub struct ConfusedRow {
     /// The label of the rows.
     pub label: String,
-    /// The label they were given.
+    /// The predicted label.
     pub predicted: String,
-    /// How many they are.
+    /// The number of these rows.
     pub rows: String,
     /// Share of the label's rows.
     pub share: String,
 }
 
-/// A row that was given a wrong label.
+/// A row with a wrong prediction.
 pub struct MistakeRow {
     /// Line of the data file.
     pub line: u64,
     /// The text.
     pub text: String,
-    /// The label it has.
+    /// Its label.
     pub label: String,
-    /// The label it was given.
+    /// The predicted label.
     pub predicted: String,
-    /// How sure the model was of that.
+    /// The model's confidence in it.
     pub confidence: String,
 }
 

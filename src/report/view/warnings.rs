@@ -1,12 +1,11 @@
-//! What was warned of, and what the results themselves show, gathered over the runs.
+//! Stored warnings and those that follow from the results, grouped over the runs.
 
 use crate::{
     metrics::NoResult,
     plan::Metric,
     report::{
-        astray,
         baseline::Baseline,
-        format,
+        format, high_loss,
         input::{RunInput, split_name},
         tables::label_name,
     },
@@ -25,24 +24,24 @@ pub struct WarningGroup {
 pub struct WarningRow {
     /// What was found.
     pub message: String,
-    /// The lines of the data file; empty where no rows are meant.
+    /// The lines of the data file; empty if it is not about particular rows.
     pub lines: String,
     /// The runs that it is about.
     pub runs: String,
 }
 
-/// Runs that a warning names.
+/// A warning names at most this many runs.
 const MOST_RUNS: usize = 5;
 
-/// All warnings, of the sweep and of its runs, by kind, in the order in which kinds first appear; results last.
+/// All warnings of the sweep and its runs, by kind, in the order in which kinds first appear; those about results come last.
 pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
-    // Those of the sweep are about no run in particular.
+    // Those of the sweep are not about particular runs.
     let mut found: Vec<(Warning, Vec<&str>)> = sweep.iter().map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
-        // A result is judged here, from what is stored: also of runs of versions that did not warn.
+        // Results are checked here, from the records, so that runs of versions without these warnings get them too.
         let judged = of_result(run);
         let stored = run.warnings.iter().filter(|w| judged.is_none() || w.kind != Kind::Result).cloned();
-        for warning in stored.chain(judged.clone()).chain(astray(&run.run, &run.steps)) {
+        for warning in stored.chain(judged.clone()).chain(high_loss(&run.run, &run.steps)) {
             match found.iter_mut().find(|(known, _)| *known == warning) {
                 Some((_, names)) => names.push(&run.run.name),
                 None => found.push((warning, vec![&run.run.name])),
@@ -53,7 +52,7 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
     for (warning, names) in found {
         let row = WarningRow {
             lines: warning.lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
-            runs: who(&names, runs.len()),
+            runs: run_names(&names, runs.len()),
             message: warning.message,
         };
         match groups.iter_mut().find(|(kind, _)| *kind == warning.kind) {
@@ -65,7 +64,7 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// What the final evaluation shows that is probably no success.
+/// The warning for a final evaluation that is probably not a success.
 fn of_result(run: &RunInput) -> Option<Warning> {
     let (metrics, baseline) = (run.run.final_metrics.as_ref()?, Baseline::of(run)?);
     let split = split_name(run.measured_on());
@@ -87,8 +86,8 @@ fn heading(kind: Kind) -> String {
     format::capital(&tag.unwrap_or_default())
 }
 
-/// The runs that a warning is about, of so many.
-fn who(names: &[&str], of: usize) -> String {
+/// The names of the runs that a warning is about, out of `of`.
+fn run_names(names: &[&str], of: usize) -> String {
     match names.len() {
         0 => String::new(),
         _ if of == 1 => String::new(),

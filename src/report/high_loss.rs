@@ -1,4 +1,4 @@
-//! Training that came to its end and went astray: its loss is far above that of guessing.
+//! Warns of completed runs whose training loss ends far above that of guessing.
 
 use crate::{
     format::{counted, loss},
@@ -6,13 +6,13 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// Steps at the end of a run whose mean loss is looked at: one batch may be hard.
+/// The number of last steps whose mean loss counts: a single batch may be hard.
 pub const LAST_STEPS: u32 = 50;
-/// So many times the loss of guessing is far above it: class weights and label smoothing alone do not get there.
+/// A loss this many times that of guessing is far above it: class weights and label smoothing alone do not reach it.
 const FAR: f64 = 2.0;
 
-/// What to say of a completed run whose training loss ends far above ln(labels), given its last steps.
-pub fn astray(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
+/// The warning for a completed run whose training loss, over its last steps, is far above ln(labels).
+pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
     let last = &steps[steps.len().saturating_sub(LAST_STEPS as usize)..];
     if run.state != RunState::Completed || last.is_empty() || run.labels.len() < 2 {
         return None;
@@ -40,7 +40,7 @@ mod tests {
     use crate::store::testing;
 
     #[test]
-    fn a_loss_far_above_that_of_guessing_is_said_of_a_completed_run() {
+    fn a_completed_run_with_a_loss_far_above_guessing_gets_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let store = testing::store_with_run(folder.path());
         let mut run = store.run("k").unwrap();
@@ -51,7 +51,8 @@ mod tests {
             };
             (1..).zip(losses).map(step).collect()
         };
-        let said = |run: &RunRecord, losses: &[f64]| astray(run, &steps(losses)).map(|w| w.message).unwrap_or_default();
+        let said =
+            |run: &RunRecord, losses: &[f64]| high_loss(run, &steps(losses)).map(|w| w.message).unwrap_or_default();
         assert_eq!(said(&run, &[8.7; 60]), "", "it is not completed");
         run.state = RunState::Completed;
         let text = said(&run, &[8.7; 60]);
@@ -66,7 +67,7 @@ mod tests {
         // Two labels: ln 2 = 0.693, and twice that is 1.386.
         assert_eq!((said(&run, &[1.38; 60]), said(&run, &[])), (String::new(), String::new()));
         assert_ne!(said(&run, &[1.39]), "");
-        // What was long ago does not count, and one hard batch does not.
+        // Early steps do not count, and one hard batch does not.
         assert_eq!(said(&run, &[vec![90.0; 10], vec![0.5; 50]].concat()), "");
         assert_eq!(said(&run, &[vec![0.1; 49], vec![9.0]].concat()), "");
         // Four labels: twice 1.386.
