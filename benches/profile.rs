@@ -202,7 +202,7 @@ fn main() -> Result<()> {
     let options = spec::LoadOptions { sets, ..Default::default() };
     let loaded = spec::LoadedSpec::load(arguments[0].as_ref(), &options)?;
     let points = |point: &[_]| loaded.at(point).map_err(|e| Refused(e.to_string()));
-    let runs = plan::expand(loaded.spec(), points, plan::Past::default())
+    let runs = plan::expand(loaded.spec(), points, plan::SearchHistory::default())
         .map_err(|e| e.into_iter().map(|e| e.0).collect::<String>())?;
     let run = Workbench::default().prepare(&runs.runs[0])?;
 

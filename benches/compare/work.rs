@@ -39,7 +39,8 @@ impl Work {
     /// Prepares the spec's first run. The same options give the same rows.
     pub fn new(options: &Options, sets: &[String]) -> Result<Self> {
         let spec = load(&options.spec, sets)?;
-        let runs = plan::expand(spec.spec(), |point| Ok::<_, anyhow::Error>(spec.at(point)?), plan::Past::default());
+        let runs =
+            plan::expand(spec.spec(), |point| Ok::<_, anyhow::Error>(spec.at(point)?), plan::SearchHistory::default());
         let runs = runs.map_err(|mut errors| errors.swap_remove(0))?;
         let run = Workbench::default().prepare(&runs.runs[0])?;
         let train = &run.config.train;

@@ -59,18 +59,18 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
         let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
-        let look = watch.look(&store, &runs, &plan)?;
+        let reading = watch.read(&store, &runs, &plan)?;
         let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&plan))];
-        lines.extend(look.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
+        lines.extend(reading.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
         terminal.clear_last_lines(drawn)?;
         drawn = lines.len();
         for line in &lines {
             out.painted(&console::truncate_str(line, size.width, "…"))?;
         }
-        quiet = if look.running > 0 { 0 } else { quiet + 1 };
-        if look.open == 0 || quiet >= QUIET {
+        quiet = if reading.running > 0 { 0 } else { quiet + 1 };
+        if reading.open == 0 || quiet >= QUIET {
             terminal.clear_last_lines(drawn)?;
-            out.line(format!("{experiment}: {}", look.board.summary))?;
+            out.line(format!("{experiment}: {}", reading.board.summary))?;
             board::print(&leaderboard(&store, &experiment)?, Some(LEADERS), out)?;
             return Ok(ExitCode::SUCCESS);
         }

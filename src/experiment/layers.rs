@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::ExperimentError;
 use crate::{
     assets::Use,
-    plan::{self, Expansion, Past, PlanError, RunConfig, Source},
+    plan::{self, Expansion, PlanError, RunConfig, SearchHistory, Source},
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
 };
 
@@ -75,7 +75,7 @@ impl Layers {
     ///
     /// # Errors
     /// All problems of all sweep points, each once.
-    pub fn expand(&self, spec: &LoadedSpec, past: Past<'_>) -> Result<Expansion, ExperimentError> {
+    pub fn expand(&self, spec: &LoadedSpec, past: SearchHistory<'_>) -> Result<Expansion, ExperimentError> {
         let at = |point: &[(String, serde_json::Value)]| Ok::<_, Unexpanded>(spec.at(point)?);
         let mut expansion = plan::expand(spec.spec(), at, past).map_err(refused)?;
         let sets = self.sets_in_names();
@@ -106,7 +106,7 @@ impl Layers {
     /// As [`Self::expand`].
     pub fn sources(&self, spec: &LoadedSpec) -> Result<Vec<Wanted>, ExperimentError> {
         let mut configs: Vec<RunConfig> =
-            self.expand(spec, Past::default())?.runs.into_iter().map(|run| run.config).collect();
+            self.expand(spec, SearchHistory::default())?.runs.into_iter().map(|run| run.config).collect();
         let sweep = &spec.spec().sweep;
         for key in ["model.source", "data.source", "data.file"] {
             let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };

@@ -8,7 +8,7 @@ use crate::{
     format,
     metrics::Score,
     plan::{
-        self, Expansion, Past, PlannedRun, Proposal,
+        self, Expansion, PlannedRun, Proposal, SearchHistory,
         sanity::{SweptRun, Trials, of_sweep},
     },
     spec::LoadedSpec,
@@ -144,7 +144,7 @@ impl Planner {
     }
 
     fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
-        let past = Past { scores, proposed: &self.proposed };
+        let past = SearchHistory { scores, proposed: &self.proposed };
         let Expansion { runs, more, undrawn, repeats, proposed } = self.layers.expand(&self.spec, past)?;
         // What was planned stays: it was drawn at random, or is replayed.
         for (run, planned) in self.runs.iter_mut().zip(&runs) {

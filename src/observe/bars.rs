@@ -1,4 +1,4 @@
-//! The bars of a run on a terminal: its steps, and each evaluation while it goes.
+//! The progress bars of a run on a terminal: its steps, and each evaluation while it runs.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,18 @@ use console::{measure_text_width, style};
 use indicatif::{MultiProgress, ProgressBar};
 
 use super::{
-    RunInfo,
+    RunInfo, bar_style,
     lines::{View, split_name},
-    look,
     text::cut_start,
 };
 use crate::{event::Event, format::one_line};
 
 /// Characters of a bar.
 const BAR: usize = 10;
-/// A name that has to give way keeps so many columns, until there is nothing else to leave out.
+/// A shortened name keeps this many columns as long as anything else can be left out.
 const NAME: usize = 16;
 
-/// The bars of each run that is under way.
+/// The bars of each running run.
 #[derive(Default)]
 pub(super) struct AllBars(HashMap<String, Bars>);
 
@@ -28,7 +27,7 @@ struct Bars {
 }
 
 impl AllBars {
-    /// Brings the bars of a run up to date after an event, on a terminal of `width` columns.
+    /// Updates the bars of a run after an event, on a terminal of `width` columns.
     pub fn tell(
         &mut self,
         all: &MultiProgress,
@@ -55,7 +54,7 @@ impl AllBars {
                 let bars = self.entry(all, run);
                 let run_bar = &bars.run;
                 let bar = bars.eval.get_or_insert_with(|| {
-                    all.insert_after(run_bar, ProgressBar::new(0).with_style(look::style("{msg}")))
+                    all.insert_after(run_bar, ProgressBar::new(0).with_style(bar_style::style("{msg}")))
                 });
                 let line = format!(
                     "  evaluating {} {} {done}/{total} rows",
@@ -69,21 +68,21 @@ impl AllBars {
         }
     }
 
-    /// Takes all of them off the terminal.
+    /// Removes all bars from the terminal.
     pub fn clear(&mut self, all: &MultiProgress) {
         self.0.drain().for_each(|(_, bars)| bars.remove(all));
     }
 
-    /// Whether no run has any.
+    /// Whether no run has bars.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bars of a run, new ones where it has none.
+    /// The bars of a run; creates them if it has none.
     fn entry(&mut self, all: &MultiProgress, run: &RunInfo) -> &mut Bars {
         self.0.entry(run.key.clone()).or_insert_with(|| {
-            let bar = ProgressBar::new(0).with_style(look::style("{msg}"));
+            let bar = ProgressBar::new(0).with_style(bar_style::style("{msg}"));
             Bars { run: all.add(bar), eval: None }
         })
     }
@@ -109,26 +108,26 @@ fn painted(done: u64, total: u64, colour: bool) -> String {
     style(bar(done, total)).for_stderr().force_styling(colour).cyan().to_string()
 }
 
-/// One line for a run at work: its name, a bar, its steps, and what [`View::parts`] says, in `width` columns. What has no
-/// room is left out whole, or else of the name: its beginning.
+/// One line for a running run: its name, a bar, its steps, and [`View::parts`], in `width` columns. Parts that do not fit are left
+/// out; a name that does not fit loses its beginning.
 fn run_line(name: &str, view: &View, width: usize, colour: bool) -> String {
     let name = &one_line(name);
     let steps = format!("{}/{}", view.step, view.total_steps);
-    let [loss, figure, speed, left] = view.parts();
-    let (mut with_bar, mut loss, mut speed, mut figure) = (true, Some(loss), Some(speed), Some(figure));
-    let tail = |loss: &Option<String>, figure: &Option<String>, speed: &Option<String>| -> String {
-        let parts = [Some(&steps), loss.as_ref(), figure.as_ref(), speed.as_ref(), Some(&left)];
+    let [loss, metric, speed, left] = view.parts();
+    let (mut with_bar, mut loss, mut speed, mut metric) = (true, Some(loss), Some(speed), Some(metric));
+    let tail = |loss: &Option<String>, metric: &Option<String>, speed: &Option<String>| -> String {
+        let parts = [Some(&steps), loss.as_ref(), metric.as_ref(), speed.as_ref(), Some(&left)];
         parts.into_iter().flatten().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("  ")
     };
     let room = |tail: &str, with_bar: bool| {
         width.saturating_sub(measure_text_width(tail) + 1 + if with_bar { BAR + 1 } else { 0 })
     };
     let wanted = measure_text_width(name);
-    // In this order things give way: the speed, the name down to its end, the bar, the loss, the figure.
-    let mut text = tail(&loss, &figure, &speed);
+    // Parts are left out in this order: the speed, the name up to its end, the bar, the loss, the metric.
+    let mut text = tail(&loss, &metric, &speed);
     if room(&text, with_bar) < wanted {
         speed = None;
-        text = tail(&loss, &figure, &speed);
+        text = tail(&loss, &metric, &speed);
     }
     let least = wanted.min(NAME);
     if room(&text, with_bar) < least {
@@ -136,15 +135,15 @@ fn run_line(name: &str, view: &View, width: usize, colour: bool) -> String {
     }
     if room(&text, with_bar) < least {
         loss = None;
-        text = tail(&loss, &figure, &speed);
+        text = tail(&loss, &metric, &speed);
     }
     if width < measure_text_width(&text) {
-        figure = None;
-        text = tail(&loss, &figure, &speed);
+        metric = None;
+        text = tail(&loss, &metric, &speed);
     }
     let name = cut_start(name, room(&text, with_bar).min(wanted));
     let bar = if with_bar { format!("{} ", painted(view.step, view.total_steps, colour)) } else { String::new() };
-    // Of a name nothing that helps is left in a few columns.
+    // A name of a few columns is useless.
     let name = if measure_text_width(&name) < wanted.min(4) { String::new() } else { format!("{name} ") };
     format!("{name}{bar}{text}")
 }
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_left_out_and_no_number_is_cut() {
+    fn parts_that_do_not_fit_are_left_out_and_no_number_is_cut() {
         let (run, view) = view();
         let at = |width| run_line(&run.name, &view, width, false);
         let numbers = "412/1200  avg loss 0.5000  dev 75.0%";

@@ -1,4 +1,4 @@
-//! A table of trials that fits a terminal: rows as lines of text. Pure; nothing here knows where the figures come from.
+//! Renders a table of trials to fit a terminal: rows as lines of text. Pure; independent of where the values come from.
 
 use console::{StyledObject, measure_text_width, style};
 
@@ -11,7 +11,7 @@ use crate::{
     store::RunState,
 };
 
-/// A text in the colour of a state.
+/// Text in the colour of a state.
 fn paint(state: RunState, text: String, colour: bool) -> StyledObject<String> {
     let plain = style(text).for_stderr().force_styling(colour);
     match state {
@@ -23,53 +23,53 @@ fn paint(state: RunState, text: String, colour: bool) -> StyledObject<String> {
     }
 }
 
-/// What is shown of a trial: runs that differ in nothing but their seed.
+/// One row: a trial, the runs that differ only in their seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Its values, as many as the board has keys.
+    /// Values of the swept keys, one for each key of the board.
     pub values: Vec<String>,
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
     /// (Seeds done, seeds in all).
     pub seeds: (usize, usize),
-    /// Steps made by all its seeds.
+    /// Steps trained by all its seeds.
     pub step: u64,
-    /// Steps in all; 0 where that is not known.
+    /// Total steps; 0 if unknown.
     pub total: u64,
-    /// The evaluation that it is at, in words; stands in place of the steps.
+    /// The running evaluation, in words; shown instead of the steps.
     pub evaluating: Option<String>,
-    /// Training loss by now, smoothed: of its seed at work (the mean of several), else the mean of all that have one.
+    /// Current smoothed training loss: the mean over running seeds, else over all that have one.
     pub loss: Option<f64>,
-    /// Its figure by now, in words.
-    pub figure: Option<String>,
-    /// Seconds of training by now, those of earlier commands included.
+    /// Current value of the metric, as text.
+    pub value: Option<String>,
+    /// Seconds of training so far, including earlier commands.
     pub trained_s: Option<f64>,
-    /// Seconds until all its seeds are trained, while one is at work.
+    /// Seconds until all its seeds are trained, while one is running.
     pub left_s: Option<f64>,
-    /// Why it ended as it did: stands in place of the figures.
+    /// Why it ended; shown instead of the numbers.
     pub reason: Option<String>,
 }
 
 impl Row {
-    /// The row with texts of one line that steer no terminal.
+    /// The row with its texts on one line each, without control characters.
     fn visible(&self) -> Self {
         let values = self.values.iter().map(|value| one_line(value)).collect();
         Self { values, reason: self.reason.as_deref().map(one_line), ..self.clone() }
     }
 }
 
-/// A table: the trial that leads, those at work, the others by their figures; and how the whole stands.
+/// A table: the leading trial, running trials, the others by score, and a summary.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
-    /// Headings of the values that tell trials apart.
+    /// Headings of the values that distinguish trials.
     pub keys: Vec<String>,
-    /// What the figures are: `dev acc`.
-    pub figure: String,
-    /// Trials, those most worth showing first. Those that were pruned are only counted.
+    /// The metric and its split: `dev acc`.
+    pub metric: String,
+    /// Trials, the most interesting first. Pruned trials are only counted.
     pub rows: Vec<Row>,
-    /// The trial that leads by now, in words.
+    /// The trial that currently leads, as text.
     pub best: Option<String>,
-    /// One line for the whole.
+    /// The summary line.
     pub summary: String,
 }
 
@@ -82,21 +82,21 @@ pub struct Size {
     pub height: usize,
 }
 
-/// The column of states: that of most of them.
+/// Width of the column of states: fits most of them.
 const STATE: usize = "completed".len();
 /// Characters of a bar.
 const BAR: usize = 10;
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
-/// Narrowest column of a text, and of a heading that is cut.
+/// The narrowest columns of a text, and of a truncated heading.
 const TEXT: usize = 8;
 const HEADING: usize = 5;
 
 impl Board {
-    /// The table as lines, no more than `size.height` and none wider than `size.width`: a header, trials as far as there is
-    /// room, how many more there are, the one that leads, the summary.
+    /// The table as lines, at most `size.height` of them and none wider than `size.width`: a header, as many trials as fit, how many
+    /// more there are, the leading trial, the summary.
     pub fn lines(&self, size: Size, colour: bool) -> Vec<String> {
-        // What names and reasons say came from outside; the colours are added below.
+        // Names and reasons come from outside; colours are added below.
         let safe = Self {
             keys: self.keys.iter().map(|key| one_line(key)).collect(),
             rows: self.rows.iter().map(Row::visible).collect(),
@@ -124,7 +124,7 @@ impl Board {
             lines.push(cut_words(&self.more(shown), size.width));
         }
         lines.extend(below);
-        // On a terminal of one or two lines the summary says most.
+        // On a terminal of one or two lines the summary is the most useful line.
         lines.iter().skip(lines.len().saturating_sub(size.height)).map(|line| cut(line, size.width)).collect()
     }
 
@@ -143,28 +143,28 @@ impl Board {
     }
 }
 
-/// Columns right of the state, in their order.
+/// Columns to the right of the state, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Bar,
     Steps,
     Loss,
-    Figure,
+    Metric,
     Trained,
     Left,
 }
 
-const COLUMNS: [Column; 6] = [Column::Bar, Column::Steps, Column::Loss, Column::Figure, Column::Trained, Column::Left];
+const COLUMNS: [Column; 6] = [Column::Bar, Column::Steps, Column::Loss, Column::Metric, Column::Trained, Column::Left];
 
-/// What gives way first where there is no room.
+/// Columns in the order in which they are left out if there is not enough space.
 const LEAST_FIRST: [Column; 6] =
-    [Column::Bar, Column::Trained, Column::Loss, Column::Left, Column::Steps, Column::Figure];
+    [Column::Bar, Column::Trained, Column::Loss, Column::Left, Column::Steps, Column::Metric];
 
-/// The columns that there is room for, and their widths.
+/// The columns that fit, and their widths.
 struct Layout<'a> {
     board: &'a Board,
     width: usize,
-    /// Keys that are shown, with their widths; where some have no room, rows are numbered.
+    /// The shown keys with their widths; if some do not fit, rows are numbered.
     values: Vec<(usize, usize)>,
     numbers: usize,
     seeds: usize,
@@ -178,7 +178,7 @@ impl<'a> Layout<'a> {
         let value = |key: usize| {
             widest(&mut board.rows.iter().filter_map(|row| row.values.get(key)).map(|value| measure_text_width(value)))
         };
-        // Of each value's column: the least, which cuts no number; with all texts whole; with its heading whole too.
+        // For each value column: the smallest width that cuts no number, the width of its texts, and the width that includes its heading.
         let number = |text: &String| text.parse::<f64>().is_ok();
         let numbers = |key: usize| board.rows.iter().filter_map(|row| row.values.get(key)).all(number);
         let keys: Vec<[usize; 3]> = (0..board.keys.len())
@@ -206,7 +206,7 @@ impl<'a> Layout<'a> {
         };
         let wanted = |of: usize, from: usize| keys[from..].iter().map(|widths| widths[of] + GAP).sum::<usize>();
         for (i, column) in LEAST_FIRST.into_iter().enumerate() {
-            // A heading is worth more than the first two.
+            // Full headings are worth more than the two least important columns.
             if room(&shown) >= wanted(if i < 2 { 2 } else { 0 }, 0) {
                 break;
             }
@@ -219,7 +219,7 @@ impl<'a> Layout<'a> {
                 first += 1;
             }
         }
-        // What is free goes to the texts, then to the headings.
+        // Spare width goes to the texts, then to the headings.
         let mut free = room(&shown).saturating_sub(wanted(0, first) + if numbers > 0 { numbers + GAP } else { 0 });
         let mut values: Vec<(usize, usize)> = (first..keys.len()).map(|key| (key, keys[key][0])).collect();
         for goal in [1, 2] {
@@ -252,10 +252,10 @@ impl<'a> Layout<'a> {
         cut(text.trim_end(), self.width)
     }
 
-    fn row(&self, place: usize, row: &Row, colour: bool) -> String {
+    fn row(&self, index: usize, row: &Row, colour: bool) -> String {
         let mut text = String::new();
         if self.numbers > 0 {
-            text += &left(&(place + 1).to_string(), self.numbers + GAP);
+            text += &left(&(index + 1).to_string(), self.numbers + GAP);
         }
         for &(key, width) in &self.values {
             let value = row.values.get(key).map_or(NOTHING, String::as_str);
@@ -293,19 +293,19 @@ impl Column {
             Self::Bar => String::new(),
             Self::Steps => "STEP".into(),
             Self::Loss => "LOSS".into(),
-            Self::Figure => board.figure.to_uppercase(),
+            Self::Metric => board.metric.to_uppercase(),
             Self::Trained => "TRAINED".into(),
             Self::Left => "LEFT".into(),
         }
     }
 
-    /// Width of most of its cells: it has that from the beginning, so that columns move seldom.
+    /// Width of most of its cells. It is used from the start, so that columns rarely move.
     fn usual(self) -> usize {
         match self {
             Self::Bar => BAR,
             Self::Steps => "120/1200".len(),
             Self::Loss => "0.1234".len(),
-            Self::Figure => "91.3%".len(),
+            Self::Metric => "91.3%".len(),
             Self::Trained | Self::Left => "3m12s".len(),
         }
     }
@@ -320,13 +320,13 @@ impl Column {
                 (None, total) => format!("{}/{total}", row.step),
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| format!("{loss:.4}")),
-            Self::Figure => row.figure.clone().unwrap_or_else(|| NOTHING.into()),
+            Self::Metric => row.value.clone().unwrap_or_else(|| NOTHING.into()),
             Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),
         }
     }
 
-    /// Figures stand right, so that their digits stand below each other.
+    /// Numbers are right-aligned, so that their digits are below each other.
     fn align(self, cell: &str, width: usize) -> String {
         if self == Self::Bar { left(cell, width) } else { right(cell, width) }
     }
@@ -345,7 +345,7 @@ mod tests {
             total: 900,
             evaluating: None,
             loss: Some(0.43124),
-            figure: Some("91.3%".into()),
+            value: Some("91.3%".into()),
             trained_s: Some(161.0),
             left_s: Some(192.0),
             reason: None,
@@ -361,7 +361,7 @@ mod tests {
         let done = Row { step: 900, left_s: None, seeds: (3, 3), ..row(&["32", "0", "1e-3"], RunState::Completed) };
         Board {
             keys: ["batch_size", "dropout", "lr"].map(String::from).into(),
-            figure: "dev acc".into(),
+            metric: "dev acc".into(),
             rows: vec![done, running, failed],
             best: Some("best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
             summary: "3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s".into(),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn eighty_columns_hold_what_tells_trials_apart() {
+    fn eighty_columns_show_what_distinguishes_trials() {
         let want = "\
 BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP    LOSS  DEV ACC   LEFT
 32          0        1e-3  3/3   completed   900/900  0.4312    91.3%      –
@@ -423,7 +423,7 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
                 }
             }
         }
-        // Where not all values have room, rows are numbered, and the last values stay.
+        // If not all values fit, rows are numbered, and the last values stay.
         let lines = board.lines(size(40, 24), false);
         assert!(lines[0].starts_with('#') && lines[1].contains("completed"), "{lines:#?}");
     }
@@ -436,7 +436,7 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
     }
 
     #[test]
-    fn colour_only_where_it_is_wanted() {
+    fn colour_only_if_wanted() {
         let size = size(130, 24);
         assert!(!board().lines(size, false).concat().contains('\x1b'));
         let coloured = board().lines(size, true);

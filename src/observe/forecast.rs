@@ -1,34 +1,34 @@
-//! How long a sweep will take: a pure function of what its runs have done and of what they have left.
+//! Predicts how long a sweep will take: a pure function of what its runs have done and have left.
 //!
-//! Work is counted in *cost*: steps weighted by what one of them costs, so that runs of different batch sizes add up; and in
-//! *begins*: each begin of a run takes some time before its first step.
+//! Work is measured as *cost*, steps weighted by the cost of one, so that runs of different batch sizes add up; and as *begins*,
+//! since each start of a run takes some time before its first step.
 
 use crate::plan::Prune;
 
-/// What is left of a run, in the eyes of a forecast.
+/// What is left of a run, for a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// To be begun or gone on with.
+    /// To be started or continued.
     Open,
-    /// At work.
+    /// Running.
     Running,
-    /// At a rung, until it is let past or ended.
+    /// At a rung, until it is promoted or ended.
     Waiting,
     /// Nothing is left.
     Over,
 }
 
-/// A run, in the eyes of a forecast.
+/// A run, for a forecast.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
     pub stage: Stage,
-    /// Whether it ended before its time, by the sweep's rule.
+    /// Whether it was ended early by the sweep's rule.
     pub pruned: bool,
     /// Number of its trial.
     pub trial: usize,
     pub step: u64,
     pub total: u64,
-    /// Steps at which it is decided whether it goes on.
+    /// Steps at which the sweep decides whether it continues.
     pub rungs: Vec<u64>,
     /// Cost of one step.
     pub step_cost: f64,
@@ -40,7 +40,7 @@ impl Part {
         self.rungs.iter().copied().chain([self.total])
     }
 
-    /// The segment that it is in: that of the first rung it has not got beyond. At a rung it is still in the one before.
+    /// The segment that it is in: that of the first rung it has not passed. At a rung it is still in the segment before.
     fn segment(&self) -> usize {
         self.rungs.iter().filter(|rung| self.step > **rung).count()
     }
@@ -55,7 +55,7 @@ impl Part {
         self.cost(self.ends().nth(i).unwrap_or(self.total).saturating_sub(begin))
     }
 
-    /// Cost up to its next rung, or to its end.
+    /// Cost until its next rung, or its end.
     fn left_in_segment(&self) -> f64 {
         match self.stage {
             Stage::Over | Stage::Waiting => 0.0,
@@ -67,16 +67,16 @@ impl Part {
     }
 }
 
-/// What is left to do.
+/// Remaining work.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Left {
     /// Cost of the steps.
     pub cost: f64,
-    /// Runs that will begin, or go on after they waited.
+    /// Starts of runs, including those that continue after waiting.
     pub begins: f64,
 }
 
-/// What is expected of these runs and of `to_come` more like them.
+/// The expected remaining work of these runs and of `to_come` more like them.
 pub(super) fn remaining(prune: &Prune, parts: &[Part], to_come: usize) -> Left {
     let open = parts.iter().filter(|part| part.stage == Stage::Open).count() + to_come;
     let plain = |cost| Left { cost, begins: open as f64 };
@@ -94,8 +94,8 @@ pub(super) fn remaining(prune: &Prune, parts: &[Part], to_come: usize) -> Left {
     }
 }
 
-/// ASHA lets one in `factor` of the trials at a rung go on, and at least one: so many runs will get into each segment. Gives
-/// the cost that is left, and how often a run will be let past a rung.
+/// ASHA promotes one in `factor` of the trials at a rung, and at least one, which gives the number of runs in each segment. Returns
+/// the remaining cost, and how often a run will be promoted.
 fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
     let segments = parts.iter().map(|part| part.rungs.len() + 1).max().unwrap_or(1);
     let trials = parts.iter().map(|part| part.trial).collect::<std::collections::HashSet<_>>().len().max(1);
@@ -106,7 +106,7 @@ fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
     left += to_come as f64 * cost(0);
     let mut promotions = 0.0;
     for i in 1..segments {
-        // Whoever failed before counts among those who came to the rung, as the rule counts it.
+        // Runs that failed earlier count at the rung too, as in the rule.
         let entered = parts.iter().filter(|part| part.segment() >= i).count() as f64;
         let let_past = ((expected / seeds / factor.max(1) as f64).floor().max(1.0) * seeds).max(entered);
         left += (let_past - entered) * cost(i);
@@ -116,8 +116,8 @@ fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
     (left, promotions)
 }
 
-/// The median rule has no quota: of a trial that it may end is expected what the ended ones have come to, and before there
-/// are any, that half of them end at the first rung.
+/// The median rule has no quota: a trial that it may end is expected to train as long as the ended ones did on average; before
+/// there are any, half of the trials are expected to end at the first rung.
 fn median(parts: &[Part], to_come: usize, startup: usize) -> f64 {
     let first = |part: &Part| part.rungs.first().copied().unwrap_or(part.total).min(part.total) as f64;
     let share = |part: &Part| part.step as f64 / part.total.max(1) as f64;
@@ -130,7 +130,7 @@ fn median(parts: &[Part], to_come: usize, startup: usize) -> f64 {
     };
     let left = |part: &Part| match part.stage {
         Stage::Over => 0.0,
-        // Who got beyond the first rung most often gets to the end.
+        // A trial that passed the first rung usually completes.
         _ if part.trial < startup || part.segment() > 0 => part.cost(part.total.saturating_sub(part.step)),
         _ => (part.cost(part.total) * expected(part) - part.cost(part.step)).max(0.0),
     };
@@ -138,26 +138,26 @@ fn median(parts: &[Part], to_come: usize, startup: usize) -> f64 {
     parts.iter().map(left).sum::<f64>() + to_come as f64 * mean(parts.iter().map(new))
 }
 
-/// How fast the runs of a command have been so far.
+/// The speed of a command's runs so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pace {
-    /// Seconds of one run for a cost of 1, its evaluations among them.
+    /// Seconds of one run per unit of cost, including its evaluations.
     pub of_cost: f64,
-    /// Seconds of a begin, from the end of the run before to the first step.
+    /// Seconds of a start, from the end of the previous run to the first step.
     pub of_begin: f64,
     /// Runs at a time.
     pub slots: usize,
 }
 
 impl Pace {
-    /// Seconds until nothing is left. `longest` is the most cost that one run has left: the others cannot help it.
+    /// Seconds until nothing is left. `longest` is the largest cost that a single run has left, which cannot be shared between slots.
     pub fn left_s(&self, left: Left, longest: f64) -> f64 {
         let shared = (left.cost * self.of_cost + left.begins * self.of_begin) / self.slots.max(1) as f64;
         shared.max(longest * self.of_cost)
     }
 }
 
-/// The most that one run, at work or to be begun, has left before it is next decided about.
+/// The largest cost that one run has left before its next decision.
 pub(super) fn longest(parts: &[Part]) -> f64 {
     parts.iter().map(Part::left_in_segment).fold(0.0, f64::max)
 }
@@ -193,17 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn asha_is_expected_to_let_past_its_share() {
+    fn asha_is_expected_to_promote_its_share() {
         // 9 trials: 9 · 10 steps to the first rung, 3 · 20 to the second, 1 · 60 to the end.
         let begin: Vec<Part> = (0..9).map(|i| part(i, Stage::Open, 0)).collect();
         assert_eq!(remaining(&ASHA, &begin, 0), Left { cost: 90.0 + 60.0 + 60.0, begins: 9.0 + 3.0 + 1.0 });
         // 5 of them known so far.
         assert_eq!(cost(&ASHA, &begin[..5], 4), 210.0);
-        // All at the first rung, two of three gone past it, one of those at the second: one more to the second, one to the end.
+        // All at the first rung, two of three promoted, one of those at the second: one more to the second, one to the end.
         let mut later: Vec<Part> = (0..9).map(|i| part(i, Stage::Waiting, 10)).collect();
         (later[0], later[1]) = (part(0, Stage::Waiting, 30), part(1, Stage::Running, 20));
         assert_eq!(cost(&ASHA, &later, 0), 10.0 + 20.0 + 60.0);
-        // The last one at work, 15 steps from its end: nobody follows.
+        // The last one is running, 15 steps from its end; none follows.
         later.iter_mut().for_each(|part| part.stage = Stage::Waiting);
         (later[0], later[1], later[2]) =
             (part(0, Stage::Running, 75), part(1, Stage::Waiting, 30), part(2, Stage::Waiting, 30));
@@ -214,30 +214,30 @@ mod tests {
     }
 
     #[test]
-    fn seeds_of_a_trial_go_past_a_rung_together() {
-        // 4 trials of 3 seeds: one trial of 3 runs goes past each rung.
+    fn seeds_of_a_trial_are_promoted_together() {
+        // 4 trials of 3 seeds: one trial of 3 runs passes each rung.
         let parts: Vec<Part> = (0..12).map(|i| part(i / 3, Stage::Open, 0)).collect();
         assert_eq!(cost(&ASHA, &parts, 0), 120.0 + 3.0 * 20.0 + 3.0 * 60.0);
     }
 
     #[test]
-    fn fewer_trials_than_the_factor_let_one_past() {
+    fn fewer_trials_than_the_factor_promote_one() {
         let parts: Vec<Part> = (0..2).map(|i| part(i, Stage::Open, 0)).collect();
         assert_eq!(cost(&ASHA, &parts, 0), 20.0 + 20.0 + 60.0);
     }
 
     #[test]
-    fn the_median_rule_is_expected_to_do_as_it_did() {
+    fn the_median_rule_is_extrapolated() {
         let rule = Prune::Median { startup_trials: 1 };
         let open: Vec<Part> = (0..3).map(|i| part(i, Stage::Open, 0)).collect();
         // The first whole; of the others half end after 10 of 90 steps.
         assert_eq!(cost(&rule, &open, 0), 90.0 + 2.0 * 50.0);
-        // All that were judged ended at once: less is expected of the next.
+        // All decided trials ended at once, so less is expected of the next.
         let mut seen = open.clone();
         (seen[0].stage, seen[0].step) = (Stage::Over, 90);
         (seen[1].stage, seen[1].step, seen[1].pruned) = (Stage::Over, 10, true);
         assert!((cost(&rule, &seen, 0) - 30.0).abs() < 1e-9, "the mean of 50 and 10");
-        // One that got past its first rung is expected to go to the end.
+        // A trial that passed its first rung is expected to complete.
         (seen[2].stage, seen[2].step) = (Stage::Running, 40);
         assert_eq!(cost(&rule, &seen, 0), 50.0);
     }

@@ -1,4 +1,4 @@
-//! Events for programs: one JSON object a line.
+//! Events as JSON lines, for other programs.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::{event::Event, store::unix_time};
 
 /// Writes each event as one line, `{"run":KEY,"name":NAME,"time":UNIX_SECONDS,"event":…}`, and flushes it.
 ///
-/// [`Event::EvalProgress`] is left out: it is for progress bars only. JSON has no NaN or infinity: both are `null`.
+/// [`Event::EvalProgress`] is left out: it is for progress bars only. JSON has no NaN or infinity; both become `null`.
 #[derive(Debug)]
 pub struct JsonLines<W> {
     writer: W,
@@ -25,7 +25,7 @@ struct Line<'a> {
 }
 
 impl<W: Write + Send> JsonLines<W> {
-    /// Lines to `writer`, most often standard output.
+    /// Writes lines to `writer`, usually standard output.
     pub fn new(writer: W) -> Self {
         Self { writer }
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_an_error() {
+    fn a_closed_pipe_is_an_error() {
         let run = RunInfo::single("k", "n");
         let mut nowhere = [0u8; 4];
         let error = JsonLines::new(&mut nowhere[..]).on(&run, &Event::CheckpointSaved { step: 1 }).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a person is told of a run, line by line. Pure: events in, text out, times taken from the events.
+//! The lines printed about a run. Pure: events in, text out, times taken from the events.
 
 use std::collections::VecDeque;
 
@@ -16,18 +16,18 @@ const WINDOW: usize = 50;
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.95;
 
-/// How a line is meant.
+/// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// As any other.
+    /// An ordinary line.
     Plain,
-    /// Seldom of interest: not shown where there are bars.
+    /// Rarely of interest: not shown if there are bars.
     Aside,
-    /// To be seen also by who wants quiet.
+    /// Also shown in quiet mode.
     Warning,
-    /// A good end.
+    /// A successful end.
     Success,
-    /// A bad end; to be seen also by who wants quiet.
+    /// A failure; also shown in quiet mode.
     Failure,
 }
 
@@ -38,37 +38,37 @@ pub(super) struct Line {
     pub text: String,
 }
 
-/// What is known of a run by now.
+/// The current state of a run.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub total_steps: u64,
     pub step: u64,
     pub smoothed_loss: Option<f64>,
-    /// Whether there is a dev split: then nothing is said of the test split before the end.
+    /// Whether there is a dev split: then the test split is not mentioned before the end.
     has_dev: bool,
-    /// The metric that chooses the weights that are kept; none where those of the last evaluation are.
+    /// The metric that chooses the kept weights; `None` if those of the last evaluation are kept.
     best_by: Option<Metric>,
-    /// Of the evaluation of the weights that would be kept by now, on the split that chooses: the split, the accuracy, the score.
+    /// The evaluation of the weights that would be kept now, on the selecting split: the split, the accuracy, the score.
     kept: Option<(Split, f64, Score)>,
-    /// Evaluations that a line was given to: split and step.
+    /// Evaluations that had a line: split and step.
     told: Vec<(Split, u64)>,
     evaluations: Evaluations,
     checkpoint: Option<u64>,
-    /// Training seconds by now.
+    /// Seconds of training so far.
     pub elapsed_s: f64,
     /// The last steps: (elapsed seconds at its end, tokens).
     window: VecDeque<(f64, u64)>,
 }
 
-/// What evaluations cost beside the steps.
+/// The time that evaluations take in addition to steps.
 #[derive(Debug, Default)]
 struct Evaluations {
-    /// Steps between two: those of an epoch until two evaluations are known to be nearer.
+    /// Steps between two evaluations: those of an epoch until two evaluations are known to be closer.
     every: u64,
-    /// The last one: when it was, and the seconds that all its splits took.
+    /// The last evaluation: its moment, and the seconds of all its splits.
     last: Option<(When, u64)>,
     seconds: f64,
-    /// Seconds of all of them.
+    /// Seconds of all evaluations.
     spent: f64,
 }
 
@@ -84,7 +84,7 @@ impl Evaluations {
         self.spent += seconds;
     }
 
-    /// Seconds that those after `step` will take, of `total` steps.
+    /// Seconds of the evaluations after `step`, of `total` steps.
     fn left_s(&self, step: u64, total: u64) -> f64 {
         let every = if self.every == 0 { total.max(1) } else { self.every };
         (total.div_ceil(every).saturating_sub(step / every)) as f64 * self.seconds
@@ -92,7 +92,7 @@ impl Evaluations {
 }
 
 impl View {
-    /// Takes an event and gives back what to say of it.
+    /// Handles an event and returns the lines to print.
     pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
         let line = |tone, text| vec![Line { tone, text }];
         match event {
@@ -125,7 +125,7 @@ impl View {
                 [first, rows].map(|text| Line { tone: Tone::Plain, text }).into()
             }
             Event::Note { message } => line(Tone::Warning, format!("note: {}", one_line(message))),
-            // What was known before training was printed by the command, once for all runs. The others it prints with the
+            // Warnings from before training were printed by the command, once for all runs. It prints the others with the
             // result.
             Event::Warned(warning) if !warning.kind.is_known_before() => {
                 line(Tone::Aside, format!("warning: {}", one_line(&warning.message)))
@@ -137,14 +137,14 @@ impl View {
             }
             Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s } => {
                 self.evaluations.add(*when, *step, *elapsed_s);
-                // The test split has no say while there is a dev split: looking at it before the end misleads.
+                // With a dev split the test split is for the final evaluation only: showing it earlier misleads.
                 if self.has_dev && *split == Split::Test && *when != When::After {
                     return Vec::new();
                 }
                 if *when != When::Before && (*split != Split::Test || !self.has_dev) {
                     self.keep(*when, *split, metrics);
                 }
-                // The weights that are kept are often those of an evaluation that a line was given to.
+                // The kept weights are often those of an evaluation that already had a line.
                 if *when == When::After && self.told.contains(&(*split, *step)) {
                     return Vec::new();
                 }
@@ -182,7 +182,7 @@ impl View {
         }
     }
 
-    /// Of a run that keeps the weights of its best evaluation, or those of the last one.
+    /// The state of a run that keeps the weights of its best evaluation, or of the last one.
     pub fn keeping(keep: Keep, metric: Metric) -> Self {
         Self { best_by: (keep == Keep::Best).then_some(metric), ..Self::default() }
     }
@@ -206,7 +206,7 @@ impl View {
         }
     }
 
-    /// (Steps, tokens) per second over the window; none before there is a second point in time.
+    /// (Steps, tokens) per second over the window; `None` before there are two points in time.
     fn speed(&self) -> Option<(f64, f64)> {
         let (first, last) = (self.window.front()?, self.window.back()?);
         let seconds = last.0 - first.0;
@@ -214,14 +214,14 @@ impl View {
         (seconds > 0.0).then(|| ((self.window.len() - 1) as f64 / seconds, tokens as f64 / seconds))
     }
 
-    /// Seconds that the steps left will take at this speed, with the evaluations between them.
+    /// Seconds that the remaining steps will take at this speed, with their evaluations.
     pub fn left_s(&self) -> Option<f64> {
         let (steps, _) = self.speed()?;
         let training = self.total_steps.saturating_sub(self.step) as f64 / steps;
         Some(training + self.evaluations.left_s(self.step, self.total_steps))
     }
 
-    /// Seconds that the whole run takes at this speed, what it has behind it among them.
+    /// Seconds that the whole run takes at this speed, including the part already done.
     pub fn whole_s(&self) -> Option<f64> {
         Some(self.elapsed_s + self.evaluations.spent + self.left_s()?)
     }
@@ -233,9 +233,8 @@ impl View {
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
-    /// The text beside a bar: average loss of the last steps (exponentially weighted), accuracy of the weights that would be kept by
-    /// now on the split that chooses, speed, time left.
-    /// Each is empty while it is not known.
+    /// The text beside a bar: average loss of the last steps (exponentially weighted), accuracy of the weights that would be kept now on
+    /// the selecting split, speed, time left. Each is empty until it is known.
     pub fn parts(&self) -> [String; 4] {
         let speed = self.speed().map(|(_, tokens)| format!("{} tok/s", brief(tokens)));
         let best = if self.best_by.is_some() { "best " } else { "" };
@@ -377,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_test_split_nothing_is_said_before_the_end_where_a_dev_split_chooses() {
+    fn with_a_dev_split_the_test_split_is_not_shown_before_the_end() {
         let mut view = View::default();
         let rows = (8, 4, 4);
         let started = Event::RunStarted {
@@ -392,12 +391,12 @@ mod tests {
         tell(&mut view, &[started]);
         assert!(said(&mut view, When::Before, 0, Split::Test, 1).is_empty());
         assert_eq!(said(&mut view, When::Before, 0, Split::Dev, 1).len(), 1);
-        assert_eq!(view.parts()[1], "", "what untrained weights come to is no result");
+        assert_eq!(view.parts()[1], "", "the evaluation of untrained weights is not a result");
         assert_eq!(said(&mut view, When::During, 2, Split::Dev, 3).len(), 1);
         assert!(said(&mut view, When::During, 2, Split::Test, 4).is_empty());
         assert_eq!(view.parts()[1], "dev 75.0%");
         assert_eq!(said(&mut view, When::During, 4, Split::Dev, 2).len(), 1);
-        // The kept weights are those of step 4, which a line was given to; their test accuracy is new.
+        // The kept weights are those of step 4, which had a line; their test accuracy is new.
         assert!(said(&mut view, When::After, 4, Split::Dev, 2).is_empty(), "said twice");
         let last = said(&mut view, When::After, 4, Split::Test, 4);
         assert_eq!(last, ["after training  test accuracy 100.0%  macro-F1 100.0%  loss 0.6250"]);
@@ -405,18 +404,18 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_on_the_test_split_alone_is_not_said_twice() {
+    fn an_evaluation_on_the_test_split_only_is_not_printed_twice() {
         let mut view = View::default();
         tell(&mut view, &[started(None)]);
         let lines = tell(&mut view, &[eval(When::During, 9, Split::Test, 3), eval(When::After, 9, Split::Test, 3)]);
         assert_eq!(lines.len(), 1, "{lines:?}");
-        // The best weights are of an earlier step than the last: that step's line is there.
+        // The best weights are from an earlier step than the last, which had a line.
         let lines = tell(&mut view, &[eval(When::During, 18, Split::Test, 2), eval(When::After, 9, Split::Test, 3)]);
         assert_eq!(lines.len(), 1, "{lines:?}");
     }
 
     #[test]
-    fn a_run_that_the_command_begins_again_is_not_called_interrupted() {
+    fn a_restarted_run_is_not_called_interrupted() {
         let mut view = View { step: 62, checkpoint: Some(54), ..View::default() };
         let line = &view.tell(&run(), &Event::RunFinished(Outcome::Retried))[0];
         assert_eq!(
@@ -426,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_knows_no_speed_before_its_second_step() {
+    fn a_resumed_run_has_no_speed_before_its_second_step() {
         let mut view = View::default();
         let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
         assert!(lines[0].contains("resumes from step 3 of 900"), "{}", lines[0]);
@@ -447,13 +446,13 @@ mod tests {
         };
         tell(&mut view, &[slow(Split::Dev, 1.0), slow(Split::Test, 2.0), step(1, 0.5), step(2, 0.5)]);
         assert_eq!(view.left_s(), Some(449.0 + 9.0));
-        // They turn out to be every 2 steps, of 0.5 s each: 449 of them.
+        // Evaluations turn out to be every 2 steps, of 0.5 s each: 449 of them.
         tell(&mut view, &[eval(When::During, 2, Split::Test, 1)]);
         assert_eq!(view.left_s(), Some(449.0 + 449.0 * 0.5));
     }
 
     #[test]
-    fn the_last_step_is_always_told() {
+    fn the_last_step_always_has_a_line() {
         let mut view = View { total_steps: 3, ..View::default() };
         let quiet = RunInfo { log_steps: 0, ..run() };
         assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
@@ -466,7 +465,7 @@ mod tests {
         let mut view = View::default();
         tell(&mut view, &[started(None)]);
         for i in 1..=200u64 {
-            // The first hundred take a second each, the others a tenth.
+            // The first hundred steps take a second each, the others a tenth.
             let elapsed_s = i.min(100) as f64 + i.saturating_sub(100) as f64 / 10.0;
             view.add(&StepCompleted { step: i, epoch: 1, loss: 1.0, lr: 1e-5, grad_norm: 1.0, tokens: 50, elapsed_s });
         }
@@ -482,7 +481,7 @@ mod tests {
         tell(&mut view, &[step(1, 1.0)]);
         assert_eq!(parts(&view), "avg loss 1.0000|||");
         tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Test, 3)]);
-        // Eight steps at two a second, and an evaluation of half a second every two of them.
+        // Eight steps at two a second, and an evaluation of half a second every two steps.
         assert_eq!(parts(&view), "avg loss 0.9500|test 75.0%|200 tok/s|eta 6.0s");
     }
 

@@ -1,21 +1,21 @@
-//! The observe room: who listens to a run's events.
+//! Listeners: what receives a run's events.
 //!
-//! The trainer emits [events](crate::event) and knows nothing of who listens. [`Recorder`] puts them into the store and
-//! stops the run where it cannot; [`Progress`] shows them to a person, [`JsonLines`] to a program; [`Listeners`] hands
-//! each event to several of them. [`RowProgress`] shows work that is no run: a file being classified. [`Board`] is the table
-//! of runs that a sweep is watched on, from within its process or from another terminal.
+//! The trainer emits [events](crate::event) without knowing its listeners. [`Recorder`] writes them into the store and stops the run if it
+//! cannot; [`Progress`] shows them to people, [`JsonLines`] passes them to programs; [`Listeners`] forwards each event to several
+//! listeners. [`RowProgress`] shows the progress of work other than training, such as classifying a file. [`Board`] is the table of a
+//! sweep's trials, shown by the process that trains it or by another one.
 
+mod bar_style;
 mod bars;
 mod board;
 mod forecast;
 mod json_lines;
 mod lines;
-mod look;
-mod member;
 mod past;
 mod progress;
 mod recorder;
 mod rows;
+mod run_status;
 mod sweep;
 mod text;
 mod watch;
@@ -29,7 +29,7 @@ pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
 pub use text::{wrap, wrap_words};
-pub use watch::{Look, Watch};
+pub use watch::{Reading, Watch};
 
 use crate::{
     event::Event,
@@ -42,93 +42,92 @@ use crate::{
 pub struct RunInfo {
     /// Its key.
     pub key: String,
-    /// Its name for people.
+    /// Its name.
     pub name: String,
-    /// A line is printed every so many steps; 0: for none of them.
+    /// A line is printed every this many steps; 0: for none.
     pub log_steps: u64,
-    /// (which, of how many): its place among the runs of the command, from 1.
+    /// (position, count): its position among the runs of the command, from 1.
     pub position: (usize, usize),
 }
 
 #[cfg(test)]
 impl RunInfo {
-    /// The only run of a command, with no line for its steps.
+    /// A run that is the only one of a command, without lines for steps.
     pub(crate) fn single(key: &str, name: &str) -> Self {
         Self { key: key.into(), name: name.into(), log_steps: 0, position: (1, 1) }
     }
 }
 
-/// A run that the command means to make, or finds made.
+/// A run of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedInfo {
     /// Its key.
     pub key: String,
-    /// Its name for people.
+    /// Its name.
     pub name: String,
-    /// Number of its trial: runs of one trial differ in nothing but their seed.
+    /// Number of its trial: runs of a trial differ only in their seed.
     pub trial: usize,
-    /// Where it stands now.
+    /// Its current state.
     pub state: RunState,
     /// Optimiser steps of the whole run.
     pub total_steps: u64,
-    /// Steps that need not be made again.
+    /// Steps that are already trained.
     pub step: u64,
-    /// Seconds that it has trained so far.
+    /// Seconds of training so far.
     pub trained_s: f64,
-    /// The figure that chooses among its checkpoints.
+    /// The metric that chooses among its checkpoints.
     pub metric: Metric,
     /// Which weights it keeps: those of the best evaluation, or those of the last.
     pub keep: Keep,
     /// Whether it has a dev split.
     pub has_dev: bool,
-    /// Steps at which the sweep decides whether its trial goes on.
+    /// Steps at which the sweep decides whether its trial continues.
     pub rungs: Vec<u64>,
-    /// What a step costs beside those of the other runs: arithmetic in any unit.
+    /// The cost of a step relative to other runs, in any unit of arithmetic.
     pub step_cost: f64,
-    /// What earlier commands did with it ([`past`]); empty where the listener was told of it already.
+    /// Its events from earlier commands ([`past`]); empty if the listener has already received them.
     pub past: Vec<Event>,
 }
 
-/// What a command means to do.
+/// The plan of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedSweep {
     /// The runs that are known.
     pub runs: Vec<PlannedInfo>,
     /// Runs that a search will still propose.
     pub to_come: usize,
-    /// Which trials end before their time.
+    /// The rule that ends trials early.
     pub prune: Prune,
-    /// What the runs may cost.
+    /// The budget of the runs.
     pub budget: Budget,
 }
 
-/// Someone who is told what happens in runs.
+/// Receives the events of runs.
 ///
-/// The events of one run come in order; those of several runs may come mixed.
+/// The events of one run arrive in order; those of different runs may be interleaved.
 pub trait Listener: Send {
-    /// Takes what the command means to do, before any event. A search that proposes runs as it goes says so again with each
-    /// proposal. Who shows no whole needs none of it.
+    /// Called with the plan before any event, and again with each proposal of a search that proposes runs as it goes. Listeners without
+    /// an overview of all runs can ignore it.
     fn planned(&mut self, sweep: &PlannedSweep) {
         let _ = sweep;
     }
 
-    /// Takes what another process has made of a run by now: its state and steps as they
-    /// are stored, and the events that brought it there. Who shows
-    /// no whole needs none of it.
+    /// Called with the progress that another process has made with a run: its stored state and steps, and the events that led there.
+    /// Listeners without an overview of all runs can ignore it.
     fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
         let _ = (run, now, past);
     }
 
-    /// Takes an event. An error means that the run has to stop: what was asked for cannot be delivered.
+    /// Called with each event. An error stops the run: its results could not be delivered.
     fn on(&mut self, run: &RunInfo, event: &Event) -> Result<(), ObserveError>;
 
-    /// Brings to an end what is still under way. No event comes afterwards.
+    /// Finishes pending work. No event comes afterwards.
     fn finish(&mut self) -> Result<(), ObserveError> {
         Ok(())
     }
 }
 
-/// What keeps a listener from its work.
+/// Errors of listeners.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
     /// The store refused a measurement; every later event is refused with the same error.
@@ -140,7 +139,7 @@ pub enum ObserveError {
     /// The thread that owns the store is gone.
     #[error("the recorder ended before its time: measurements since then are lost; run the same command again")]
     Gone,
-    /// Nobody reads the JSON lines, or they cannot be written.
+    /// The JSON lines cannot be written, for example because their reader has exited.
     #[error("cannot write the JSON lines: {0}")]
     JsonLines(io::Error),
 }
@@ -150,20 +149,20 @@ pub enum ObserveError {
 pub struct Listeners(Vec<Box<dyn Listener>>);
 
 impl Listeners {
-    /// None yet.
+    /// No listeners.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more. Each is told in the order in which it was added: the recorder comes first, so that what is durable
-    /// before it is shown stays so.
+    /// Adds a listener. Listeners are called in the order in which they were added: the recorder comes first, so that everything shown
+    /// is already durable.
     #[must_use]
     pub fn with(mut self, listener: impl Listener + 'static) -> Self {
         self.0.push(Box::new(listener));
         self
     }
 
-    /// Tells all, also those after one that fails, and gives back the first error.
+    /// Calls all listeners, even after one fails, and returns the first error.
     fn tell(&mut self, mut f: impl FnMut(&mut dyn Listener) -> Result<(), ObserveError>) -> Result<(), ObserveError> {
         let mut result = Ok(());
         for listener in &mut self.0 {
@@ -197,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down what it is told, and fails at notes where it should.
+    /// Records what it receives, and fails at notes if it should.
     struct Witness(&'static str, bool, Arc<Mutex<Vec<String>>>);
 
     impl Listener for Witness {
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_told_and_the_first_error_counts() {
+    fn all_listeners_are_called_and_the_first_error_is_returned() {
         let told = Arc::default();
         let witness = |name, fails| Witness(name, fails, Arc::clone(&told));
         let mut listeners =

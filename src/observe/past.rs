@@ -1,18 +1,18 @@
-//! What is stored of a run, as the events that brought it there: a table that begins later catches up with them.
+//! The stored events of a run: a table that starts later catches up with them.
 
 use crate::{
     event::{Event, FailureKind, Outcome},
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-/// Steps of a run that are read: enough for its speed, and for its average loss, in which steps before them have no weight left.
+/// The number of steps that are read: enough for the speed, and for the average loss, in which earlier steps have no weight left.
 const STEPS: u32 = 200;
 
-/// The events of a stored run: its begin, its last steps, its evaluations, and its end if it has ended. None of a run that never
-/// began.
+/// The events of a stored run: its start, last steps, evaluations, and its end if it has ended. Empty for a run that never
+/// started.
 ///
 /// # Errors
-/// A database that cannot be read.
+/// The database cannot be read.
 pub fn past(store: &Store, run: &RunRecord) -> Result<Vec<Event>, StoreError> {
     if run.state == RunState::Pending {
         return Ok(Vec::new());
@@ -21,7 +21,7 @@ pub fn past(store: &Store, run: &RunRecord) -> Result<Vec<Event>, StoreError> {
     let mut events = vec![Event::RunStarted {
         total_steps: run.total_steps,
         steps_per_epoch: size.map_or(0, |size| size.steps_per_epoch),
-        // Its speed is that of the steps seen here.
+        // Its speed is that of the steps that follow.
         resumed_from: Some(run.steps),
         rows: size.map_or((0, 0, 0), |size| (size.train_rows, size.dev_rows, size.test_rows)),
         parameters: size.map_or(0, |size| size.parameters),

@@ -1,4 +1,4 @@
-//! Progress for a person: bars or a table on a terminal, plain lines elsewhere.
+//! Progress for people: bars or a table on a terminal, plain lines elsewhere.
 
 use std::{
     collections::HashMap,
@@ -12,34 +12,33 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::{
     Listener, ObserveError, PlannedSweep, RunInfo, Size,
+    bar_style::style,
     bars::AllBars,
     lines::{Line, Tone, View},
-    look::style,
-    sweep::{Sweep, is_loud},
+    sweep::{Sweep, always_shown},
     text::wrap,
 };
 use crate::{event::Event, format::visible, store::RunState};
 
-/// Between two pictures of the table.
+/// The time between two redraws of the table.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Lines of the table at most: what is printed above it has to be seen too.
+/// The most lines of the table: what is printed above it must stay visible.
 const MOST_LINES: usize = 16;
-/// Pictures a second that the terminal library lets pass: more than are made, so that none is lost.
+/// Redraws per second that the terminal library allows: more than there are, so that none is dropped.
 const MOST_HZ: u8 = 60;
 
-/// Shows runs as they go.
+/// Shows the progress of runs.
 ///
-/// A single run on a terminal has a bar (steps, average loss, accuracy of the weights that would be kept by now, tokens per
-/// second, time left), and each evaluation another while it goes; lines appear above. Several runs have a table: the trial that leads,
-/// those at work and how far, the others by their figures, and one line for the whole; above it appears only what needs
-/// attention.
+/// A single run on a terminal has a bar (steps, average loss, accuracy of the weights that would be kept now, tokens per second,
+/// time left), and another during each evaluation; lines appear above. Several runs have a table: the leading trial, running trials
+/// and their steps, the others by their scores, and a summary line; above it appears only what needs attention.
 ///
-/// Elsewhere there are only lines. Of a single run: one for every `log_steps`-th step, each evaluation, probe, note,
-/// checkpoint, start and end; of several: none for steps, probes and checkpoints. Whoever cannot see them because the
-/// terminal is gone does not lose the run: failed writes are ignored.
+/// Elsewhere there are only lines. For a single run: every `log_steps`-th step, each evaluation, probe, note, checkpoint, start and
+/// end. For several runs: the same without steps, probes and checkpoints. Failed writes are ignored: a run must not fail because its
+/// terminal is gone.
 pub struct Progress {
     views: HashMap<String, View>,
-    /// Known once there is more than one run.
+    /// Set once there is more than one run.
     sweep: Option<Sweep>,
     output: Output,
     colour: bool,
@@ -55,18 +54,18 @@ enum Output {
 struct Screen {
     all: MultiProgress,
     bars: AllBars,
-    /// The table, as one bar of several lines that has only a text.
+    /// The table: one bar with several lines of text.
     table: Option<ProgressBar>,
     size: fn() -> Size,
     drawn: Option<Instant>,
 }
 
-/// Prints lines above whatever is shown; for those who learn of something on another thread.
+/// Prints lines above the bars or the table, from other threads.
 #[derive(Clone)]
 pub struct Above(Option<(MultiProgress, fn() -> Size)>);
 
 impl Above {
-    /// Prints a line on standard error, where bars or a table are shown above them.
+    /// Prints a line on standard error, above the bars or the table if they are shown.
     pub fn say(&self, text: &str) {
         let text = &*visible(text);
         let printed = self
@@ -85,7 +84,7 @@ impl Above {
 }
 
 impl Above {
-    /// Takes away what is shown for good, for it is true no longer, and prints the last line.
+    /// Removes the bars or the table, which are no longer true, and prints a last line.
     pub fn end(&self, text: &str) {
         if let Some((all, _)) = &self.0 {
             let _ = all.clear();
@@ -96,8 +95,8 @@ impl Above {
 }
 
 impl Progress {
-    /// To standard error, as suits it. Quiet: only notes, interruptions and failures. In colour on a terminal, unless
-    /// the environment variable NO_COLOR is set (no-color.org).
+    /// Writes to standard error. Quiet: only notes, interruptions and failures. In colour on a terminal, unless the environment
+    /// variable NO_COLOR is set (no-color.org).
     pub fn stderr(quiet: bool) -> Self {
         let terminal = is_terminal();
         let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -108,12 +107,12 @@ impl Progress {
         }
     }
 
-    /// Lines to `writer`.
+    /// Writes lines to `writer`.
     pub fn lines(writer: impl Write + Send + 'static, quiet: bool, colour: bool) -> Self {
         Self::new(Output::Lines { writer: Box::new(writer), quiet }, colour)
     }
 
-    /// Bars or a table, and lines above them, to the terminal `target`, which is of that `size` when asked.
+    /// Shows bars or a table, and lines above them, on the terminal `target`; `size` returns its current size.
     pub fn screen(target: ProgressDrawTarget, size: fn() -> Size, colour: bool) -> Self {
         let all = MultiProgress::with_draw_target(target);
         let screen = Screen { all, bars: AllBars::default(), table: None, size, drawn: None };
@@ -124,7 +123,7 @@ impl Progress {
         Self { views: HashMap::new(), sweep: None, output, colour, begin: Instant::now() }
     }
 
-    /// A way to print lines above what is shown.
+    /// A handle that prints lines above what is shown.
     pub fn above(&self) -> Above {
         match &self.output {
             Output::Lines { .. } => Above(None),
@@ -136,7 +135,7 @@ impl Progress {
         self.begin.elapsed().as_secs_f64()
     }
 
-    /// The sweep, if it is one by now.
+    /// The sweep, if there is more than one run by now.
     fn sweep(&mut self, run: &RunInfo) -> Option<&mut Sweep> {
         if self.sweep.is_none() && run.position.1 > 1 {
             self.sweep = Some(Sweep::default());
@@ -170,13 +169,13 @@ impl Listener for Progress {
         let lines = of_several.unwrap_or_else(|| self.views.entry(run.key.clone()).or_default().tell(run, event));
         match &mut self.output {
             Output::Lines { writer, quiet } => {
-                for line in lines.iter().filter(|line| !*quiet || is_loud(line)) {
+                for line in lines.iter().filter(|line| !*quiet || always_shown(line)) {
                     let _ = writeln!(writer, "{}", paint(line.tone, line.text.clone(), colour));
                 }
                 let _ = writer.flush();
             }
             Output::Screen(screen) => {
-                let shown = |line: &&Line| if several { is_loud(line) } else { line.tone != Tone::Aside };
+                let shown = |line: &&Line| if several { always_shown(line) } else { line.tone != Tone::Aside };
                 for line in lines.iter().filter(shown) {
                     print(&screen.all, &line.text, (screen.size)(), |text| paint(line.tone, text, colour));
                 }
@@ -218,7 +217,7 @@ impl Listener for Progress {
 }
 
 impl Screen {
-    /// Draws the table where it is due: after a begin or an end of something at once, else some times a second.
+    /// Redraws the table: at once after a start or an end, otherwise at intervals.
     fn draw(&mut self, sweep: &Sweep, now_s: f64, colour: bool, event: &Event) {
         let turn = matches!(event, Event::RunStarted { .. } | Event::EvalCompleted { .. } | Event::RunFinished(_));
         if !turn && self.drawn.is_some_and(|at| at.elapsed() < REDRAW) {
@@ -229,11 +228,11 @@ impl Screen {
             self.bars.clear(&self.all);
             self.all.add(ProgressBar::new(0).with_style(style("{msg}")))
         });
-        // One line stays free: what is printed above needs it, or the table itself would scroll.
+        // One line stays free: printing above the table needs it, or the table itself would scroll.
         let Size { width, height } = (self.size)();
         let size = Size { width, height: height.saturating_sub(2).clamp(1, MOST_LINES) };
-        // The terminal library leaves the cursor at the right end of the last line, where the `^C` of a request to stop moves it
-        // a line down: one line of the table would stay for good. That is an empty one.
+        // The terminal library leaves the cursor at the right end of the last line, where a `^C` moves it one line down, so that one line of
+        // the table could not be removed again. The table therefore begins with an empty line.
         table.set_message(format!("\n{}", sweep.board(now_s).lines(size, colour).join("\n")));
     }
 }
@@ -243,20 +242,20 @@ fn terminal_size() -> Size {
     Size { width: width.into(), height: height.into() }
 }
 
-/// Prints a text above what is shown, broken between words: the terminal would break it anywhere, and what is below could not
-/// be taken away again.
+/// Prints a text above what is shown, wrapped between words: if the terminal wrapped it, the lines below could not be removed
+/// again.
 fn print(all: &MultiProgress, text: &str, size: Size, paint: impl Fn(String) -> String) {
     for line in text.lines().flat_map(|line| wrap(line, size.width)) {
         let _ = all.println(paint(line));
     }
 }
 
-/// Whether standard error is a terminal on which bars can move.
+/// Whether standard error is a terminal that can move bars.
 pub(super) fn is_terminal() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// A line as it is printed: in taper's own colour, and nothing that it says steers the terminal.
+/// A line as it is printed: in its colour, without control characters from its text.
 fn paint(tone: Tone, text: String, colour: bool) -> String {
     let text = visible(&text).into_owned();
     let code = match tone {

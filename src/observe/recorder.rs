@@ -1,4 +1,4 @@
-//! From events to rows, on a thread of its own.
+//! Writes events into the store, on a separate thread.
 
 use std::{
     sync::{
@@ -15,18 +15,18 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Longest time that an event waits for others to share its transaction.
+/// The longest time that an event waits for others to share its transaction.
 const LINGER: Duration = Duration::from_millis(200);
-/// Events of one transaction at most.
+/// The most events in one transaction.
 const BATCH: usize = 256;
-/// Events that may wait in all; beyond that training waits for the disk.
+/// The most events that may wait; beyond that training waits for the disk.
 const CAPACITY: usize = 4 * BATCH;
 
-/// Puts events into the store without making the trainer wait for the disk.
+/// Writes events into the store without blocking the trainer on the disk.
 ///
-/// Events gather for up to 200 ms or 256 of them and are written in one transaction. Evaluations, checkpoints (before
-/// and after) and the end of a run are written at once, with all that came before them, and are durable when
-/// [`Recorder::record`] returns. A write that fails ends the recording: the error is given back by every later call.
+/// Events are collected for up to 200 ms, at most 256 of them, and written in one transaction. Evaluations, checkpoints (before
+/// and after) and the end of a run are written at once, together with all earlier events, and are durable when
+/// [`Recorder::record`] returns. After a failed write nothing more is recorded: every later call returns the error.
 #[derive(Debug)]
 pub struct Recorder {
     sender: Option<SyncSender<Message>>,
@@ -37,12 +37,12 @@ pub struct Recorder {
 #[derive(Debug)]
 enum Message {
     Record(String, Event),
-    /// Write what came so far, then answer.
+    /// Write everything received so far, then reply.
     Flush(SyncSender<()>),
 }
 
 impl Recorder {
-    /// A recorder that writes to `store`.
+    /// Creates a recorder that writes to `store`.
     pub fn new(store: Store) -> Result<Self, ObserveError> {
         let (sender, receiver) = mpsc::sync_channel(CAPACITY);
         let failure = Arc::default();
@@ -54,10 +54,10 @@ impl Recorder {
         Ok(Self { sender: Some(sender), thread: Some(thread), failure })
     }
 
-    /// Takes an event of the run `key`.
+    /// Records an event of the run `key`.
     ///
     /// # Errors
-    /// The first write that failed, of this event or an earlier one.
+    /// The first write that failed, for this event or an earlier one.
     pub fn record(&mut self, key: &str, event: &Event) -> Result<(), ObserveError> {
         self.check()?;
         if matches!(event, Event::EvalProgress { .. }) {
@@ -99,7 +99,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let _ = self.end(); // Who wants to know of a failure calls `close`.
+        let _ = self.end(); // Callers that need the error use `close`.
     }
 }
 
@@ -113,21 +113,21 @@ impl Listener for Recorder {
     }
 }
 
-/// What is written next.
+/// The next transaction.
 struct Batch {
     /// Events by run.
     runs: Vec<(String, Vec<Event>)>,
-    /// Who waits for them.
+    /// Callers that wait for it.
     waiting: Option<SyncSender<()>>,
-    /// Whether this is the last.
+    /// Whether it is the last.
     last: bool,
 }
 
-/// The thread: gathers, writes, answers; until every sender is gone.
+/// The thread: collects, writes and replies until every sender is dropped.
 fn work(mut store: Store, receiver: &Receiver<Message>, failure: &OnceLock<Arc<StoreError>>) {
     loop {
         let batch = gather(receiver);
-        // After a failure nothing more is written: the log may end early, but it has no holes.
+        // After a failure nothing more is written: the record may end early, but it has no gaps.
         if failure.get().is_none() {
             let result = batch.runs.iter().try_for_each(|(key, events)| store.append(key, events));
             if let Err(error) = result {
@@ -135,7 +135,7 @@ fn work(mut store: Store, receiver: &Receiver<Message>, failure: &OnceLock<Arc<S
             }
         }
         if let Some(waiting) = batch.waiting {
-            let _ = waiting.send(()); // An answer that nobody waits for any more is none.
+            let _ = waiting.send(()); // The receiver may be gone.
         }
         if batch.last {
             return;
@@ -189,7 +189,7 @@ mod tests {
         Store::open_existing(folder).unwrap().steps("k").unwrap().len()
     }
 
-    /// A recorder whose store will refuse probes.
+    /// A recorder whose store refuses probes.
     fn broken(folder: &Path) -> Recorder {
         let store = store_with_run(folder);
         refuse_rows(folder, "probes");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_be_lost_is_durable_at_once() {
+    fn important_events_are_durable_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
         let at_once = [
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_gather_for_a_moment_and_are_written_without_being_asked() {
+    fn steps_are_collected_and_written_without_a_flush() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
         let began = Instant::now();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_may_come_mixed() {
+    fn events_of_runs_may_be_interleaved() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = store_with_run(folder.path());
         register(&mut store, "l", "lr=2e-5");
@@ -279,7 +279,7 @@ mod tests {
         let mut recorder = broken(folder.path());
         recorder.record("k", &step(1, 1.0)).unwrap();
         recorder.flush().unwrap();
-        recorder.record("k", &bad()).unwrap(); // nobody has waited for it yet
+        recorder.record("k", &bad()).unwrap(); // its failure is not known yet
         let began = Instant::now();
         let mut at = 2;
         let error = loop {
@@ -287,7 +287,7 @@ mod tests {
                 Err(error) => break error,
                 Ok(()) => at += 1,
             }
-            assert!(began.elapsed() < Duration::from_secs(10), "the failure never came up");
+            assert!(began.elapsed() < Duration::from_secs(10), "the failure was not reported");
             thread::sleep(Duration::from_millis(20));
         };
         assert!(error.to_string().contains("could not be stored") && error.to_string().contains("refused"), "{error}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_comes_up_at_the_flush_and_at_the_close() {
+    fn a_failure_is_returned_by_flush_and_close() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = broken(folder.path());
         recorder.record("k", &bad()).unwrap();
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_after_the_end() {
+    fn nothing_is_recorded_after_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(store_with_run(folder.path())).unwrap();
         recorder.finish().unwrap();

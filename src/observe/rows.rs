@@ -1,15 +1,15 @@
-//! Progress through the rows of a file, for a person.
+//! Progress through the rows of a file.
 
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use super::{look::style, progress::is_terminal};
+use super::{bar_style::style, progress::is_terminal};
 use crate::format;
 
-/// A bar for work on a file, row by row: rows done, rows per second, time left.
+/// A bar for work on a file row by row: rows done, rows per second, time left.
 ///
-/// How far the work is follows from the bytes read, where the file's size is known. Dropping it clears the bar.
+/// Progress is measured by the bytes read, if the file's size is known. Dropping it clears the bar.
 pub struct RowProgress {
     bar: ProgressBar,
     begin: Instant,
@@ -17,7 +17,7 @@ pub struct RowProgress {
 }
 
 impl RowProgress {
-    /// On standard error where that is a terminal and `shown`; nothing elsewhere. `size` is the file's, in bytes.
+    /// Shows the bar on standard error if that is a terminal and `shown` is set. `size` is the file's, in bytes.
     pub fn stderr(shown: bool, size: Option<u64>) -> Self {
         let target = match shown && is_terminal() {
             true => ProgressDrawTarget::stderr(),
@@ -32,7 +32,7 @@ impl RowProgress {
         Self { bar: bar.with_style(style(template)), begin: Instant::now(), sized: size.is_some() }
     }
 
-    /// Shows that so many rows are done, which stood in the first `bytes` of the file.
+    /// Updates the bar: `rows` rows are done, which were in the first `bytes` bytes of the file.
     pub fn tell(&self, rows: u64, bytes: u64) {
         let elapsed_s = self.begin.elapsed().as_secs_f64();
         self.bar.set_position(bytes);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_unknown_size_has_no_end() {
+    fn a_file_of_unknown_size_has_no_time_left() {
         for size in [None, Some(10)] {
             let progress = RowProgress::new(ProgressDrawTarget::hidden(), size);
             progress.tell(3, 7);

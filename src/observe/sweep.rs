@@ -1,5 +1,5 @@
-//! What is known of several runs at once: how each trial stands, which leads, and how long the whole will take. Pure: events
-//! and the time in, lines and a table out.
+//! The state of several runs: how far each trial is, which one leads, and how long all will take. Pure: events and the time in, lines
+//! and a table out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::{
     board::Board,
     forecast::{self, Pace, Part},
     lines::{Line, Tone},
-    member::{Member, TrialView},
+    run_status::{RunStatus, TrialView},
 };
 use crate::{
     event::Event,
@@ -18,23 +18,23 @@ use crate::{
     store::RunState,
 };
 
-/// Seconds, and steps of a run, before a speed means anything.
+/// Seconds, and steps of a run, before its speed is meaningful.
 const WARM_UP: (f64, u64) = (1.0, 5);
 
-/// What was done here so far.
+/// The time spent by this command so far.
 #[derive(Debug, Default)]
 struct Spent {
     /// Cost of the steps.
     cost: f64,
     /// Seconds of runs from their first step to their end.
     training_s: f64,
-    /// How often a run was begun here and came to its first step; seconds from the end of the one before it to there.
+    /// How many runs started here and reached their first step; seconds from the end of the run before each to that step.
     begins: f64,
     begin_s: f64,
-    /// Of runs that have begun: when the slot was free, and of those that have made a step: when the first one was.
+    /// For runs that have started: when their slot was free. For those that have a step: when the first one was.
     begun: HashMap<String, f64>,
     stepping: HashMap<String, f64>,
-    /// Ends of runs whose slots have not been taken again.
+    /// When slots that are free now became so.
     free: Vec<f64>,
 }
 
@@ -54,7 +54,7 @@ impl Spent {
                 }
             }
             Event::RunFinished(_) => {
-                // One that is ended while it waits has no slot.
+                // A run that ends while it waits has no slot.
                 let stepping = self.stepping.remove(run);
                 if self.begun.remove(run).is_some() || stepping.is_some() {
                     self.free.push(now_s);
@@ -78,7 +78,7 @@ impl Spent {
 /// The runs of one command.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    members: HashMap<String, Member>,
+    members: HashMap<String, RunStatus>,
     /// Their keys, in the order of the plan.
     order: Vec<String>,
     /// Runs that the search will still propose.
@@ -86,18 +86,18 @@ pub(super) struct Sweep {
     prune: Prune,
     budget: Budget,
     by_dev: bool,
-    /// Runs in all, as the events tell.
+    /// Number of runs, from the events.
     told_of: usize,
-    /// When the first run began here.
+    /// When the first run started here.
     began_s: Option<f64>,
     spent: Spent,
-    /// Whether a run has ended or paused here: from then on the pace is that of the whole.
+    /// Whether a run has ended or paused here: from then on the pace is measured, not extrapolated from steps.
     paced: bool,
-    /// Whether another process trains them.
+    /// Whether another process trains the runs.
     watched: bool,
-    /// Runs at work at the same time, at most.
+    /// The most runs that train at the same time.
     slots: usize,
-    /// Notes by what they say, numbers aside, with the runs that said so: those of one sweep have most of them in common.
+    /// Notes by their text without numbers, with the runs that reported them: most notes are the same in all runs of a sweep.
     said: Vec<(String, String, HashSet<String>)>,
 }
 
@@ -122,7 +122,7 @@ impl Default for Sweep {
 }
 
 impl Sweep {
-    /// Takes what the command means to do.
+    /// Handles the plan of the command.
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
         self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
@@ -132,26 +132,26 @@ impl Sweep {
         }
     }
 
-    /// Takes what another process has made of a run that is planned.
+    /// Handles the progress that another process made with a planned run.
     pub fn caught_up(&mut self, run: &RunInfo, now: (RunState, u64), past: &[Event]) {
         if let Some(member) = self.members.get_mut(&run.key) {
             member.caught_up(&run.key, now, past);
         }
     }
 
-    /// Whether its runs are judged on the dev split: all of them must have one.
+    /// Whether runs are compared on the dev split: only if all of them have one.
     pub fn by_dev(&self) -> bool {
         self.by_dev
     }
 
-    fn member(&mut self, key: &str, name: &str, trial: usize) -> &mut Member {
+    fn member(&mut self, key: &str, name: &str, trial: usize) -> &mut RunStatus {
         if !self.members.contains_key(key) {
             self.order.push(key.into());
         }
-        self.members.entry(key.into()).or_insert_with(|| Member::new(name, trial))
+        self.members.entry(key.into()).or_insert_with(|| RunStatus::new(name, trial))
     }
 
-    /// Takes an event at a time in seconds and gives back what to say of it: not of each step, and not of each probe.
+    /// Handles an event at a time in seconds and returns the lines to print: none for steps and probes.
     pub fn tell(&mut self, run: &RunInfo, event: &Event, now_s: f64) -> Vec<Line> {
         self.told_of = self.told_of.max(run.position.1);
         let alone = self.order.len();
@@ -170,7 +170,7 @@ impl Sweep {
         }
         self.slots = self.slots.max(self.members.values().filter(|m| m.state == RunState::Running).count());
         let (which, all) = (run.position.0, self.all());
-        // Lines of a begin and an end hold the run's name already.
+        // Lines about the start and the end already contain the run's name.
         let named = matches!(event, Event::RunStarted { .. } | Event::RunFinished(_));
         let prefix = match named {
             true => format!("[{which}/{all}] "),
@@ -180,37 +180,37 @@ impl Sweep {
         lines
     }
 
-    /// What several runs said: `in 12 runs: note: …`.
+    /// Notes that several runs reported: `in 12 runs: note: …`.
     pub fn repeated(&self) -> Vec<String> {
         let several = self.said.iter().filter(|(_, _, runs)| runs.len() > 1);
         several.map(|(_, text, runs)| format!("in {} runs: {text}", runs.len())).collect()
     }
 
-    /// Takes the runs as found `took_s` after the first look, steps of the cost `made` later, by so many at a time.
-    pub fn found(&mut self, made: f64, took_s: f64, slots: usize) {
-        (self.began_s, self.slots, self.paced, self.watched) = (Some(0.0), slots, made > 0.0, true);
-        self.spent.cost = made;
+    /// Sets the pace from stored runs: work of cost `cost` was done within `took_s`, with `slots` runs at a time.
+    pub fn set_pace(&mut self, cost: f64, took_s: f64, slots: usize) {
+        (self.began_s, self.slots, self.paced, self.watched) = (Some(0.0), slots, cost > 0.0, true);
+        self.spent.cost = cost;
         self.spent.training_s = took_s * slots as f64;
     }
 
-    /// One more run, as found.
-    pub fn add(&mut self, key: String, member: Member) {
+    /// Adds a stored run.
+    pub fn add(&mut self, key: String, member: RunStatus) {
         if !self.members.contains_key(&key) {
             self.order.push(key.clone());
         }
         self.members.insert(key, member);
     }
 
-    /// Runs in all: those known and those that the search will still propose.
+    /// Number of runs: those known and those that the search will still propose.
     fn all(&self) -> usize {
         (self.members.len() + self.to_come).max(self.told_of)
     }
 
     fn trials(&self) -> Vec<TrialView<'_>> {
         let mut trials: Vec<TrialView> = Vec::new();
-        let mut place: HashMap<usize, usize> = HashMap::new();
+        let mut position_of: HashMap<usize, usize> = HashMap::new();
         for member in self.order.iter().filter_map(|key| self.members.get(key)) {
-            let at = *place.entry(member.trial).or_insert_with(|| {
+            let at = *position_of.entry(member.trial).or_insert_with(|| {
                 trials.push(TrialView { number: member.trial, members: Vec::new() });
                 trials.len() - 1
             });
@@ -239,8 +239,8 @@ impl Sweep {
                 (_, RunState::Failed) => 3,
                 (_, RunState::Pending | RunState::Pruned) => 4,
             };
-            // What runs, failed or waits for its turn stays in the order of the plan.
-            (state, trials[i].judged().filter(|_| state == 2).map(|(judged, _)| judged))
+            // Running, failed and pending trials stay in the plan's order.
+            (state, trials[i].mean_score().filter(|_| state == 2).map(|(judged, _)| judged))
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].state() != RunState::Pruned).collect();
         shown.sort_by(|&a, &b| {
@@ -248,16 +248,16 @@ impl Sweep {
             let numbers = trials[a].number.cmp(&trials[b].number);
             state_a.cmp(&state_b).then(better_first(a_is, b_is)).then(numbers)
         });
-        let figure = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
-        // What a trial at work measured may fall again, and its next seed may be worse: best is what is completed.
+        let metric = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
+        // The score of a running trial may still fall, and its next seed may be worse: only a completed trial is called best.
         let what = |i: usize| if trials[i].state() == RunState::Completed { "best so far" } else { "leads now" };
         let best = leader.and_then(|i| Some(format!("{}: {}  {}", what(i), short[i], trials[i].result()?)));
         let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone())).collect();
-        Board { keys, figure, rows, best, summary: self.summary(now_s) }
+        Board { keys, metric, rows, best, summary: self.summary(now_s) }
     }
 
-    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: seconds of training of all runs and
-    /// commands, and those since the first run began here.
+    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all runs by all
+    /// commands, and the time since this command's first run started.
     fn summary(&self, now_s: f64) -> String {
         let of = |state| self.members.values().filter(|m| m.state == state).count();
         let all = self.all();
@@ -277,45 +277,45 @@ impl Sweep {
         if trained > 0.0 {
             text += &format!("  trained {}", duration(trained));
         }
-        // Who only watches has no time of its own to tell.
+        // A process that only watches has no time of its own.
         if let Some(began) = self.began_s.filter(|began| now_s > *began && !self.watched) {
             text += &format!("  this command {}", duration(now_s - began));
         }
         if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
-            // What pruning will stop, and what a search will propose, is only expected.
+            // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;
             text += &format!("  eta {}{}", if sure { "" } else { "~" }, duration(s));
         }
         text
     }
 
-    /// The runs that the budget still lets train, and how many more a search may propose.
+    /// The runs that the budget still allows, and how many more a search may propose.
     fn affordable(&self) -> (Vec<Part>, usize) {
-        let members: Vec<&Member> = self.order.iter().filter_map(|key| self.members.get(key)).collect();
+        let members: Vec<&RunStatus> = self.order.iter().filter_map(|key| self.members.get(key)).collect();
         let unknown = self.all().saturating_sub(members.len());
-        let Some(most) = self.budget.runs else { return (members.into_iter().map(Member::part).collect(), unknown) };
+        let Some(most) = self.budget.runs else { return (members.into_iter().map(RunStatus::part).collect(), unknown) };
         let begun = members.iter().filter(|member| member.begun).count();
         let mut room = (most as usize).saturating_sub(begun);
-        let mut affordable = |member: &&Member| {
+        let mut affordable = |member: &&RunStatus| {
             let fits = member.begun || room > 0;
             room -= usize::from(fits && !member.begun);
             fits
         };
-        let parts = members.into_iter().filter(&mut affordable).map(Member::part).collect();
+        let parts = members.into_iter().filter(&mut affordable).map(RunStatus::part).collect();
         (parts, unknown.min(room))
     }
 
-    /// Seconds until nothing is left or the budget is spent, and whether a run has ended that tells how long they take.
+    /// Seconds until nothing is left or the budget is spent, and whether this is measured: a run has ended.
     pub fn left_s(&self, now_s: f64) -> Option<(f64, bool)> {
         let (left, measured) = self.work_left_s(now_s)?;
         let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
-        // The budget counts the seconds of each run; those at work spend it together.
+        // The budget counts the seconds of each run; parallel runs spend it together.
         let bound = self.budget.seconds.map(|most| (most - trained).max(0.0) / self.slots.max(1) as f64);
         Some((bound.map_or(left, |bound| left.min(bound)), measured))
     }
 
-    /// Seconds until nothing is left, and whether a run has ended that tells how long they take. Before, each run at work
-    /// knows its own speed.
+    /// Seconds until nothing is left, and whether this is measured: a run has ended. Before that, it is extrapolated from the speed of
+    /// running runs.
     fn work_left_s(&self, now_s: f64) -> Option<(f64, bool)> {
         let (parts, unknown) = self.affordable();
         let remaining = forecast::remaining(&self.prune, &parts, unknown);
@@ -335,10 +335,10 @@ impl Sweep {
     }
 }
 
-/// The trial with the best score, those measured in all their seeds before others; not one that is out.
+/// The trial with the best score; trials with scores for all seeds come first, and pruned or failed trials do not count.
 fn leader(trials: &[TrialView]) -> Option<usize> {
     let score = |i: usize| {
-        let (judged, n) = trials[i].judged()?;
+        let (judged, n) = trials[i].mean_score()?;
         let out = matches!(trials[i].state(), RunState::Failed | RunState::Pruned);
         (!out).then_some((n == trials[i].members.len(), judged))
     };
@@ -349,8 +349,8 @@ fn leader(trials: &[TrialView]) -> Option<usize> {
     best.map(|(_, i)| i)
 }
 
-/// Keeps a message with the run that said it; tells whether none said it before. Messages that differ in a number (a seed, a
-/// step) are one.
+/// Records that a run reported a message, and returns whether it is the first. Messages that differ only in a number (a seed, a
+/// step) count as the same.
 fn is_new(said: &mut Vec<(String, String, HashSet<String>)>, text: &str, run: &str) -> bool {
     let kind = names::without_numbers(text);
     match said.iter_mut().find(|(known, _, _)| *known == kind) {
@@ -365,8 +365,8 @@ fn is_new(said: &mut Vec<(String, String, HashSet<String>)>, text: &str, run: &s
     }
 }
 
-/// What must be seen even above a table that shows the rest.
-pub(super) fn is_loud(line: &Line) -> bool {
+/// Whether a line must be shown even above a table.
+pub(super) fn always_shown(line: &Line) -> bool {
     matches!(line.tone, Tone::Warning | Tone::Failure)
 }
 

@@ -1,13 +1,13 @@
-//! Texts in a number of terminal columns, in which a Chinese character takes two.
+//! Texts measured in terminal columns: a Chinese character has two.
 
 use console::measure_text_width;
 
-/// The text and as many spaces as make it `width` columns wide.
+/// The text, padded with spaces at its end to `width` columns.
 pub(super) fn left(text: &str, width: usize) -> String {
     format!("{text}{}", space(text, width))
 }
 
-/// The same with the spaces before the text.
+/// The text, padded with spaces at its beginning to `width` columns.
 pub(super) fn right(text: &str, width: usize) -> String {
     format!("{}{text}", space(text, width))
 }
@@ -16,12 +16,12 @@ fn space(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(measure_text_width(text)))
 }
 
-/// The beginning of the text in `width` columns, an ellipsis at its end where something is missing.
+/// The text, cut to `width` columns with an ellipsis if needed.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { console::truncate_str(text, width, "…").into_owned() }
 }
 
-/// The same in whole words, so that no number loses a digit. A first word that is too long is cut.
+/// Like [`cut`], in whole words, so that no number loses a digit. A first word that is too long is cut.
 pub(super) fn cut_words(text: &str, width: usize) -> String {
     if measure_text_width(text) <= width {
         return text.into();
@@ -34,8 +34,8 @@ pub(super) fn cut_words(text: &str, width: usize) -> String {
     }
 }
 
-/// The end of the text in `width` columns: names of runs end in what tells them apart. It begins with a whole word where
-/// one fits.
+/// The end of the text in `width` columns, since names of runs differ at their end. It begins with a whole word if one
+/// fits.
 pub(super) fn cut_start(text: &str, width: usize) -> String {
     if measure_text_width(text) <= width {
         return text.into();
@@ -57,8 +57,8 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("…{}", &text[begin..]) }
 }
 
-/// The text in lines of `width` columns, broken between words; lines after the first begin with two spaces. A word that is
-/// wider than a line, as a Chinese sentence is, is broken between characters.
+/// Wraps text to lines of `width` columns between words; later lines are indented by two spaces. A word wider than a line, such as
+/// a Chinese sentence, is broken between characters.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     const INDENT: &str = "  ";
     if measure_text_width(text) <= width || width < 8 {
@@ -89,14 +89,14 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A message of several lines in lines of `width` columns, broken between words alone: a path or a command that is wider than a line
-/// stays whole. What a line continues is indented by two more than it begins. Lines of a quoted file (`12 | key = value`, and the
+/// Wraps a message of several lines to `width` columns, only between words: a path or command wider than a line stays whole.
+/// Continuation lines are indented by two more than the line they continue. Lines of a quoted file (`12 | key = value`, and the
 /// carets below) stay as they are.
 pub fn wrap_words(message: &str, width: usize) -> Vec<String> {
     message.split('\n').flat_map(|line| if is_quoted(line) { vec![line.into()] } else { words(line, width) }).collect()
 }
 
-/// Whether a line is of a quoted file: `12 | text`, or `   | ^^^^`.
+/// Whether a line quotes a file: `12 | text`, or `   | ^^^^`.
 fn is_quoted(line: &str) -> bool {
     line.split_once('|').is_some_and(|(before, _)| before.chars().all(|c| c == ' ' || c.is_ascii_digit()))
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_broken_between_words_and_quoted_lines_and_paths_are_not() {
+    fn messages_wrap_between_words_but_quoted_lines_and_paths_do_not() {
         let said = "error: spec.toml:25:1: unknown key `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \
                     ^^^^^^^^^\n   = did you mean `train.batch_size`?\n\n1 problem";
         let want = "error: spec.toml:25:1:\n  unknown key\n  `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \

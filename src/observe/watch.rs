@@ -1,42 +1,42 @@
-//! A sweep as another terminal sees it: the same table, made from what is stored.
+//! A sweep as another process sees it: the same table, from the stored records.
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{Board, PlannedSweep, member::Member, past, sweep::Sweep};
+use super::{Board, PlannedSweep, past, run_status::RunStatus, sweep::Sweep};
 use crate::{
     plan::Prune,
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-/// Looks at stored runs again and again, and measures how fast they get on between its looks.
+/// Reads stored runs repeatedly, and measures their speed between two readings.
 #[derive(Debug, Default)]
 pub struct Watch {
     sweep: Sweep,
-    /// State and steps of each run as it was seen last: one that has not changed is not read again.
+    /// State and steps of each run when it was last read: an unchanged run is not read again.
     seen: HashMap<String, (RunState, u64)>,
-    /// When it looked first, and the steps stored by then of each run.
+    /// The time of the first reading, and the steps of each run stored by then.
     first: Option<(Instant, HashMap<String, u64>)>,
 }
 
-/// What was seen.
+/// The result of a reading.
 #[derive(Debug)]
-pub struct Look {
+pub struct Reading {
     /// The table.
     pub board: Board,
-    /// Runs at work.
+    /// Running runs.
     pub running: usize,
-    /// Runs not ended, those at work among them.
+    /// Runs that have not ended, including running ones.
     pub open: usize,
 }
 
 impl Watch {
-    /// Looks at `runs`, as just read from `store`, which `plan` says more of.
-    pub fn look(&mut self, store: &Store, runs: &[RunRecord], plan: &PlannedSweep) -> Result<Look, StoreError> {
+    /// Updates the table from `runs`, as just read from `store`, and their `plan`.
+    pub fn read(&mut self, store: &Store, runs: &[RunRecord], plan: &PlannedSweep) -> Result<Reading, StoreError> {
         self.sweep.planned(plan);
         let now = || (Instant::now(), runs.iter().map(|run| (run.key.clone(), run.steps)).collect());
         let (begin, before) = self.first.get_or_insert_with(now);
         let took = begin.elapsed().as_secs_f64();
-        let made: f64 = runs
+        let trained: f64 = runs
             .iter()
             .map(|run| {
                 let cost = plan.runs.iter().find(|planned| planned.key == run.key).map_or(1.0, |p| p.step_cost);
@@ -49,7 +49,7 @@ impl Watch {
             if run.state != RunState::Running && self.seen.get(&run.key) == Some(&now) {
                 continue;
             }
-            let mut member = Member::new(&run.name, planned.map_or(usize::MAX, |p| p.trial));
+            let mut member = RunStatus::new(&run.name, planned.map_or(usize::MAX, |p| p.trial));
             if let Some(planned) = planned {
                 member.plan(planned, self.sweep.by_dev());
             }
@@ -58,13 +58,13 @@ impl Watch {
             self.seen.insert(run.key.clone(), now);
         }
         let running = runs.iter().filter(|run| run.state == RunState::Running).count();
-        // While nothing is at work nothing gets on, and of a sweep that prunes by a rule nobody knows no end can be told.
+        // While nothing is running there is no speed, and the end of a sweep that prunes cannot be predicted from outside.
         let ended_early =
             plan.prune == Prune::None && runs.iter().any(|r| matches!(r.state, RunState::Pruned | RunState::Waiting));
-        self.sweep.found(if running == 0 || ended_early { 0.0 } else { made }, took, running);
+        self.sweep.set_pace(if running == 0 || ended_early { 0.0 } else { trained }, took, running);
         let board = self.sweep.board(took);
         let over = |run: &&RunRecord| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed);
-        Ok(Look { board, running, open: runs.len() - runs.iter().filter(over).count() })
+        Ok(Reading { board, running, open: runs.len() - runs.iter().filter(over).count() })
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_seen_as_it_goes() {
+    fn stored_progress_is_shown() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         for (key, name) in [("a", "lr=1e-5"), ("b", "lr=2e-5"), ("c", "lr=3e-5"), ("d", "lr=4e-5"), ("e", "lr=5e-5")] {
@@ -131,26 +131,26 @@ mod tests {
         store.append("b", &[Event::RunFinished(failed)]).unwrap();
         let mut watch = Watch::default();
         let runs = store.runs().unwrap();
-        let Look { board, running, open } = watch.look(&store, &runs, &plan(&runs)).unwrap();
+        let Reading { board, running, open } = watch.read(&store, &runs, &plan(&runs)).unwrap();
         assert_eq!((running, open), (1, 3));
         let seen = |board: &Board| board.rows.iter().map(|row| row.values.concat()).collect::<Vec<_>>().join(" ");
-        // The one that leads, which is at work, then what is done, what failed, what is to come.
+        // The leader, which is running; then completed, failed and pending runs.
         assert_eq!(seen(&board), "3e-5 1e-5 2e-5 4e-5 5e-5");
-        assert_eq!((board.keys.join(" "), board.figure.as_str()), ("lr".into(), "dev acc"));
+        assert_eq!((board.keys.join(" "), board.metric.as_str()), ("lr".into(), "dev acc"));
         let row = &board.rows[0];
         // Eight steps left at two a second, and an evaluation of half a second every two of them.
-        assert_eq!((row.step, row.total, row.figure.as_deref(), row.left_s), (2, 10, Some("75.0%"), Some(6.0)));
+        assert_eq!((row.step, row.total, row.value.as_deref(), row.left_s), (2, 10, Some("75.0%"), Some(6.0)));
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
         assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
         assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 75.0% at step 2 of 10"));
-        // It gets on.
+        // It progresses.
         let more =
             [step(3, 0.25), eval(When::During, 3, Split::Dev, 1), Event::RunFinished(Outcome::Paused { step: 3 })];
         store.append("c", &more).unwrap();
         let runs = store.runs().unwrap();
         for _ in 0..2 {
-            let board = watch.look(&store, &runs, &plan(&runs)).unwrap().board;
+            let board = watch.read(&store, &runs, &plan(&runs)).unwrap().board;
             assert_eq!(seen(&board), "1e-5 3e-5 2e-5 4e-5 5e-5");
             assert_eq!((board.rows[1].state, board.rows[1].step), (RunState::Waiting, 3));
             assert!(!board.summary.contains("eta"), "{}", board.summary);

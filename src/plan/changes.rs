@@ -1,4 +1,4 @@
-//! What an edited spec changes of the runs that its last version meant.
+//! How an edited spec changed its runs.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{RunConfig, key::identity};
 
-/// Keys by which two configs mean different runs, each with both values: `train.lr 1e-5 → 2e-5`. Empty where only files or
-/// the engine can have made the difference.
+/// Keys in which two configs mean different runs, each with both values: `train.lr 1e-5 → 2e-5`. Empty if only files or the engine
+/// can explain the difference.
 pub fn changes(old: &RunConfig, new: &RunConfig) -> Vec<String> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     flatten(&identity(old), String::new(), &mut before);

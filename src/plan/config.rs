@@ -1,4 +1,4 @@
-//! One run as meant: nothing left to decide. This is all that the engine sees.
+//! A resolved run: all that training depends on.
 //!
 //! Field names are those of the spec, so that a stored `run.toml` is itself a spec that repeats the run.
 
@@ -11,24 +11,24 @@ pub use crate::spec::{
     ClassWeights, Delimiter, EngineKind, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler,
 };
 
-/// One run.
+/// A resolved run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// Name of the experiment.
     pub name: String,
-    /// What is fine-tuned.
+    /// The model that is fine-tuned.
     pub model: ModelConfig,
-    /// On what.
+    /// Its data.
     pub data: DataConfig,
-    /// How.
+    /// Its training.
     pub train: TrainConfig,
-    /// Which weights are kept.
+    /// Which weights it keeps.
     pub checkpoint: CheckpointConfig,
     /// Sentences classified before and after training.
     pub probes: Vec<Probe>,
 }
 
-/// What is fine-tuned.
+/// The model that is fine-tuned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// Where it comes from.
@@ -45,37 +45,37 @@ pub struct DataConfig {
     /// File inside a data set repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Layout; by the file's ending where absent.
+    /// Layout of the file; determined by its extension if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// What separates fields; as the layout has it where absent.
+    /// Field separator; the layout's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<Delimiter>,
-    /// What quotes mean. Stored runs of before this key were made with `minimal`, and keep their keys.
+    /// Handling of quotes. Runs stored before this key existed used `minimal`, and keep their keys.
     #[serde(default, skip_serializing_if = "Quoting::is_minimal")]
     pub quoting: Quoting,
     /// Column that holds the text.
     pub text_column: String,
     /// Column that holds the label.
     pub label_column: String,
-    /// Value in the file → name of the label. Empty: the values found.
+    /// Value in the file → name of the label. Empty: the values in the file.
     pub labels: BTreeMap<String, String>,
-    /// Share of the rows that is only measured.
+    /// Fraction of rows held out for testing.
     pub test: f64,
-    /// Share of the rows that chooses the checkpoint.
+    /// Fraction of rows held out for choosing the checkpoint.
     pub dev: f64,
     /// Seed of the split.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
     pub stratify: bool,
-    /// Tokens of a row at most, special tokens included.
+    /// The most tokens of a row, including special tokens.
     pub max_length: usize,
-    /// Rows kept; all where absent.
+    /// Rows to use; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }
 
-/// The recipe. Meanings and units as in the spec's `[train]`.
+/// Training settings. Meanings and units as in the spec's `[train]`.
 #[expect(missing_docs, reason = "each key is described in spec::schema::Train, of the same name")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
@@ -86,10 +86,10 @@ pub struct TrainConfig {
     #[serde(default = "uncut")]
     pub micro_batch_tokens: usize,
     pub gradient_accumulation_steps: usize,
-    // Runs of before this key were made in float32.
+    // Runs stored before this key existed used float32.
     #[serde(default)]
     pub precision: Precision,
-    // The default is not written, so that keys of runs from before it stay.
+    // The default is not written, so that keys of earlier runs stay the same.
     #[serde(default, skip_serializing_if = "EngineKind::is_default")]
     pub engine: EngineKind,
     pub lr: f64,
@@ -116,8 +116,8 @@ pub struct TrainConfig {
     pub freeze: Vec<String>,
 }
 
-/// More tokens than any batch has, and a number that TOML can hold: stored runs of before `micro_batch_tokens` computed
-/// each batch as a whole.
+/// More tokens than any batch has, but a number that fits into TOML: runs stored before `micro_batch_tokens` computed each batch as a
+/// whole.
 fn uncut() -> usize {
     usize::try_from(i64::MAX).unwrap_or(usize::MAX)
 }
@@ -125,19 +125,19 @@ fn uncut() -> usize {
 /// Which weights are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointConfig {
-    /// Which weights remain when the run is done.
+    /// Which weights remain after the run.
     pub keep: Keep,
-    /// What makes one checkpoint better than another.
+    /// The metric that chooses checkpoints.
     pub metric: Metric,
-    /// Steps between states for resuming; 0: after each epoch that took longer than writing it.
+    /// Steps between states for resuming; 0: after each epoch that took longer than writing the state.
     pub every_steps: u64,
-    /// Minutes between states for resuming, where they are not saved sooner; 0: time does not count.
+    /// Minutes after which a state for resuming is saved if none was saved by steps; 0: never.
     #[serde(default)]
     pub every_minutes: f64,
 }
 
 impl TrainConfig {
-    /// What may keep training from diverging, of what these settings do not do yet.
+    /// Advice against divergence that these settings do not follow yet.
     pub fn calmer(&self) -> String {
         let warmup = match self.warmup_steps > 0 || self.warmup_ratio > 0.0 {
             true => "a longer warmup",
@@ -157,7 +157,7 @@ mod tests {
     use super::{super::testing::full_config, *};
 
     #[test]
-    fn what_the_settings_do_already_is_not_advised() {
+    fn advice_skips_what_the_settings_already_do() {
         let mut train = full_config().train;
         let mut said = |steps, ratio, norm| {
             (train.warmup_steps, train.warmup_ratio, train.max_grad_norm) = (steps, ratio, norm);
@@ -170,9 +170,9 @@ mod tests {
         assert_eq!(said(0, 0.0, 1.0), "try a smaller train.lr or a warmup (train.warmup_ratio)");
     }
 
-    /// A config that the first release stored: what it lacks is read as what was done then, and can be written again.
+    /// A config stored by the first release: missing keys are read as what it did, and it can be written again.
     #[test]
-    fn a_config_from_before_a_key_is_read_as_what_was_done_then() {
+    fn a_config_without_a_key_is_read_as_the_earlier_behaviour() {
         let mut value = serde_json::to_value(full_config()).unwrap();
         let train = value["train"].as_object_mut().unwrap();
         for key in ["micro_batch_tokens", "precision"] {
@@ -186,9 +186,9 @@ mod tests {
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
     }
 
-    /// What is the default is not written, so that keys stay as they were.
+    /// The default is not written, so that keys stay the same.
     #[test]
-    fn the_engine_is_part_of_a_run_where_it_is_not_the_default() {
+    fn the_engine_is_part_of_a_run_if_it_is_not_the_default() {
         let mut config = full_config();
         let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
         let fused = key(&config);
@@ -199,9 +199,9 @@ mod tests {
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 
-    /// How a file is laid out decides which rows it has; what is the default is not written, so that keys stay as they were.
+    /// The layout of a file determines its rows; defaults are not written, so that keys stay the same.
     #[test]
-    fn delimiter_and_quoting_are_part_of_a_run_only_where_they_are_not_the_default() {
+    fn delimiter_and_quoting_are_part_of_a_run_only_if_not_the_default() {
         let mut config = full_config();
         let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
         let base = key(&config);

@@ -1,30 +1,30 @@
-//! What a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths alone. No size is too large for
-//! it: numbers that do not fit saturate.
+//! Estimates what a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths only. Numbers that do not
+//! fit saturate.
 //!
-//! The arithmetic follows the engine: no padding is computed, and the last layer makes keys and values for every token and
-//! everything else for the [CLS] row alone.
+//! The arithmetic follows the engine: no padding is computed, and the last layer computes keys and values for every token but
+//! everything else for the [CLS] row only.
 
 use super::{Keep, RunConfig, schedule};
 
-/// Sizes of a BERT classifier, as its config.json names them.
+/// Sizes of a BERT classifier, named as in config.json.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelShape {
-    /// Width of a token's state.
+    /// Hidden size.
     pub hidden: usize,
     /// Encoder layers.
     pub layers: usize,
-    /// Width inside the feed-forward part.
+    /// Feed-forward size.
     pub intermediate: usize,
-    /// Labels of the classifier.
+    /// Number of labels.
     pub labels: usize,
     /// Parameters of the whole classifier.
     pub parameters: u64,
 }
 
-/// Tokens of each row, special tokens included and `max_length` applied.
+/// Tokens of each row, including special tokens, truncated to `max_length`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lengths<'a> {
-    /// Rows that the model learns from.
+    /// Training rows.
     pub train: &'a [u32],
     /// Rows of the dev split.
     pub dev: &'a [u32],
@@ -32,50 +32,50 @@ pub struct Lengths<'a> {
     pub test: &'a [u32],
 }
 
-/// What is known of the machine that trains.
+/// The machine that trains.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Machine {
     /// Its measured speed on such a model in FLOP/s; without it no time is estimated.
     pub rate: Option<f64>,
-    /// Bytes of memory that the run takes there.
+    /// Bytes of memory that the run needs there.
     pub memory_bytes: u64,
 }
 
-/// What a run will cost when it is not stopped early.
+/// The cost of a run without early stopping.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// Parameters of the model.
     pub parameters: u64,
     /// Optimiser steps.
     pub steps: u64,
-    /// Tokens that pass through the model in training.
+    /// Tokens processed in training.
     pub tokens: u64,
-    /// Floating-point operations, those of all evaluations included.
+    /// Floating-point operations, including all evaluations.
     pub flop: f64,
-    /// Seconds at the rate given; none without a rate.
+    /// Seconds at the given rate; `None` without one.
     pub time_s: Option<f64>,
     /// Bytes of memory at the peak, as the engine counts them.
     pub memory_bytes: u64,
-    /// Bytes on disk at most, while the run goes on: model folders, states for resuming, best weights and database rows.
+    /// The most bytes on disk during the run: model folders, states for resuming, best weights and database rows.
     pub disk_bytes: u64,
-    /// Bytes on disk that remain when the run is done.
+    /// Bytes on disk after the run.
     pub kept_bytes: u64,
 }
 
-/// Bytes of a number.
+/// Bytes per number.
 const F32: u64 = 4;
-/// States for resuming, each the weights and two moments: the newest, the one before it, and one that is being written.
+/// States for resuming, each with the weights and two moments: the newest, the previous one, and one that is being written.
 const STATES: u64 = 3;
-/// Bytes that SQLite's log grows to before it is written into the database.
+/// The size at which SQLite writes its log into the database.
 const LOG_BYTES: u64 = 4 << 20;
 /// Bytes of a stored step with its share of the index, and of an evaluation.
 const STEP_BYTES: u64 = 80;
 const EVALUATION_BYTES: u64 = 1024;
-/// Bytes of a stored prediction beside its text, and of text for each token (a Chinese character in UTF-8).
+/// Bytes of a stored prediction without its text, and of text per token (a Chinese character in UTF-8).
 const PREDICTION_BYTES: u64 = 64;
 const TEXT_BYTES_PER_TOKEN: u64 = 3;
 
-/// What the run of `config` will cost for a model of `shape` on rows of `lengths`.
+/// The cost of the run of `config` for a model of `shape` on rows of `lengths`.
 ///
 /// There are evaluations before, during and after training, each on the dev and the test rows.
 pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, machine: Machine) -> Estimate {
@@ -87,14 +87,14 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, machin
     let evaluations = schedule::evaluations(train, rows);
 
     let forward = |rows: &[u32]| rows.iter().map(|s| shape.forward_flop(u64::from(*s))).sum::<f64>();
-    // The backward pass makes two products for each of the forward pass's: one gradient for each factor.
+    // The backward pass has two products for each one of the forward pass: one gradient for each factor.
     let training = 3.0 * passes * forward(lengths.train);
     let evaluating = (evaluations as f64 + 2.0) * (forward(lengths.dev) + forward(lengths.test));
     let flop = training + evaluating;
 
     let parameters = shape.parameters;
     let weights = parameters.saturating_mul(F32);
-    // While it goes on: models of evaluations and the best weights so far. When it is done: models.
+    // During the run: models of evaluations and the best weights so far. After it: models.
     let (held, kept) = match config.checkpoint.keep {
         Keep::None => (0, 0),
         Keep::Last => (0, 1),
@@ -112,7 +112,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, machin
         flop,
         time_s: machine.rate.filter(|rate| *rate > 0.0).map(|rate| flop / rate),
         memory_bytes: machine.memory_bytes,
-        // Training holds more than its end, when one state fewer lies beside the model that is being written.
+        // The peak is during training; at its end one state fewer is on disk while the model is written.
         disk_bytes: models(held.saturating_add(STATES * 3)).saturating_add(LOG_BYTES),
         kept_bytes: models(kept),
     }
@@ -151,9 +151,9 @@ mod tests {
         config
     }
 
-    /// By hand for one layer of width 2, feed-forward 3, one row of 5 tokens, 2 labels.
+    /// By hand for one layer of hidden size 2, feed-forward size 3, one row of 5 tokens, 2 labels.
     #[test]
-    fn the_last_layer_works_for_one_row_only() {
+    fn the_last_layer_is_computed_for_one_row_only() {
         let shape = ModelShape { hidden: 2, layers: 1, intermediate: 3, labels: 2, parameters: 0 };
         let keys_values = 2.0 * 5.0 * 8.0;
         let one_row = 2.0 * (8.0 + 12.0) + 4.0 * 2.0 * 5.0;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn costs_follow_rows_epochs_and_evaluations() {
+    fn costs_grow_with_rows_epochs_and_evaluations() {
         let lengths = Lengths { train: &[4, 6, 8], test: &[5], dev: &[] };
         let one = estimate(&config(1, Keep::Last), &RBT3, lengths, Machine { rate: Some(1e9), ..Machine::default() });
         assert_eq!((one.steps, one.tokens), (2, 18));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn disk_follows_what_is_kept() {
+    fn disk_depends_on_what_is_kept() {
         let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5] };
         let disk = |keep| {
             let e = estimate(&config(3, keep), &RBT3, lengths, Machine::default());
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(
             none - rows,
             9 * model + (4 << 20),
-            "three states of 12 bytes a parameter, all of them gone in the end"
+            "three states of 12 bytes a parameter, all of them removed at the end"
         );
         assert!(rows > 0 && rows < model);
         assert_eq!(disk(Keep::Last), (none, rows + model));

@@ -1,59 +1,59 @@
-//! A sweep → its runs: the points of a grid or of a search, without what is excluded, each config once.
+//! Expands a sweep into runs: the points of a grid or of a search, without excluded ones, each config once.
 
 use serde_json::Value;
 
 use super::{
     PlanError, PlannedRun,
     runs::Runs,
-    search::{self, ATTEMPTS, Proposal, Space, Told},
+    search::{self, ATTEMPTS, Observation, Proposal, Space},
 };
 use crate::{
     metrics::Score,
     spec::{Search, Spec, Sweep},
 };
 
-/// Points of a sweep at most, seeds included, before exclusion.
+/// The most points of a sweep, including seeds, before exclusion.
 pub const MAX_POINTS: u64 = 10_000;
 
-/// What a sweep comes to.
+/// The runs of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expansion {
     /// The runs of all trials known so far, trial by trial.
     pub runs: Vec<PlannedRun>,
-    /// Whether trials follow once those known have their scores: TPE proposes in batches.
+    /// Whether more trials follow once the known ones have scores: TPE proposes in batches.
     pub more: bool,
-    /// Trials that were asked for and that the axes do not have, all else being excluded or a repeat.
+    /// Requested trials for which the axes have no points, because all others are excluded or repeated.
     pub undrawn: u64,
-    /// Points of a grid that mean the same run as another point, and so are not in `runs`.
+    /// Points of a grid that mean the same run as another point, and are not in `runs`.
     pub repeats: u64,
-    /// What TPE proposed from results: the points of the trials after `sweep.startup_trials`, as far as they are known.
+    /// Proposals of TPE that depend on results: the points of the trials after `sweep.startup_trials`, as far as they are known.
     pub proposed: Vec<Proposal>,
 }
 
-/// What is known of a search from before.
+/// Results of earlier trials of a search.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Past<'a> {
-    /// Scores of the trials by number, as far as they are known: means over the seeds on the dev split, the worst where a run failed.
+pub struct SearchHistory<'a> {
+    /// Scores of the trials by number, as far as known: means over the seeds on the dev split, the worst if a run failed.
     pub scores: &'a [Option<Score>],
-    /// What it proposed from results before: [`Expansion::proposed`]. It is not proposed again, whatever the scores are by now.
+    /// Its earlier [`Expansion::proposed`]. They are kept even if scores have changed since.
     pub proposed: &'a [Proposal],
 }
 
-/// The runs that `spec` means, with its seeds innermost: of a grid its axes first, then its zips, the last changing fastest;
-/// of a search trial by trial.
+/// The runs that `spec` means, with seeds varying fastest. For a grid: its axes first, then its zips, the last one varying fastest; for
+/// a search: trial by trial.
 ///
-/// `at` gives the spec with some keys overridden, validated. Only TPE looks at what is known from before, and never at more scores than
-/// a trial's number allows: the trials proposed do not depend on when a score became known. Points that come out as equal configs are one run, that of the first. A point that is excluded is never asked for,
-/// so a sweep may exclude combinations that would be refused.
+/// `at` returns the spec with some keys overridden, validated. Only TPE reads `past`, and only the scores that a trial's number allows:
+/// proposals do not depend on when a score became known. Points with equal configs are one run, that of the first. `at` is never called
+/// for an excluded point, so a sweep may exclude combinations that would be refused.
 ///
 /// # Errors
-/// Those of `at` and of [`resolve()`](super::resolve()), of every point; a sweep with a key in two axes, an axis without values, a zip of
-/// uneven lengths, a range in a grid, a search without trials, more than [`MAX_POINTS`] points, or nothing left after
+/// Those of `at` and of [`resolve()`](super::resolve()), for every point; a key in two axes, an axis without values, a zip of uneven
+/// lengths, a range in a grid, a search without trials, more than [`MAX_POINTS`] points, or nothing left after
 /// exclusion.
 pub fn expand<E: From<PlanError>>(
     spec: &Spec,
     at: impl FnMut(&[(String, Value)]) -> Result<Spec, E>,
-    past: Past<'_>,
+    past: SearchHistory<'_>,
 ) -> Result<Expansion, Vec<E>> {
     let refused = |e: PlanError| vec![E::from(e)];
     let space = Space::new(&spec.sweep).map_err(refused)?;
@@ -69,9 +69,9 @@ pub fn expand<E: From<PlanError>>(
         }
     } else {
         let learns = spec.sweep.search == Search::Tpe;
-        let past = if learns { past } else { Past { proposed: &[], ..past } };
+        let past = if learns { past } else { SearchHistory { proposed: &[], ..past } };
         let before = spec.sweep.startup_trials.saturating_add(past.proposed.len() as u64).min(points);
-        let known = search::known(&spec.sweep, points, past.scores).max(if learns { before } else { 0 });
+        let known = search::proposable(&spec.sweep, points, past.scores).max(if learns { before } else { 0 });
         let mut drawn = draw(spec, &space, known, past, &mut runs);
         let all = drawn.len() as u64;
         (more, undrawn) = if all < known { (false, points - all) } else { (known < points, 0) };
@@ -79,7 +79,7 @@ pub fn expand<E: From<PlanError>>(
             proposed = drawn.split_off(drawn.len().min(spec.sweep.startup_trials as usize));
         }
         if more && past.scores.iter().all(Option::is_none) {
-            foresee(spec, &space, known..points, &mut runs);
+            check_later_trials(spec, &space, known..points, &mut runs);
         }
     }
     let repeats = if spec.sweep.search == Search::Grid { runs.repeats } else { 0 };
@@ -90,7 +90,7 @@ pub fn expand<E: From<PlanError>>(
     Ok(Expansion { runs, more, undrawn, repeats, proposed })
 }
 
-/// Points without regard to seeds: of the grid, or asked of the search.
+/// The number of points without regard to seeds: those of the grid, or those requested of the search.
 fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
     let points = match (spec.sweep.search, space.range(), spec.sweep.trials) {
         (Search::Grid, Some(key), _) => return Err(PlanError::RangeInGrid { key: key.into() }),
@@ -106,31 +106,31 @@ fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
     }
 }
 
-/// Adds the first `known` trials of a search; returns their points, as far as there are any. After the first for which nothing new is found
-/// the axes count as exhausted.
+/// Adds the first `known` trials of a search and returns their points. It stops at the first trial for which no new point is
+/// found: the axes are exhausted.
 fn draw<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
     spec: &Spec,
     space: &Space,
     known: u64,
-    past: Past<'_>,
+    past: SearchHistory<'_>,
     runs: &mut Runs<E, At>,
 ) -> Vec<Proposal> {
-    let mut looked_at = 0;
+    let mut proposals = 0;
     let mut drawn: Vec<Proposal> = Vec::new();
-    let mut told: Vec<Told> = Vec::new();
+    let mut observations: Vec<Observation> = Vec::new();
     for trial in 0..known {
         let before =
             if spec.sweep.search == Search::Tpe { search::learns_from(&spec.sweep, trial) as usize } else { 0 };
-        for (parts, score) in drawn.iter().zip(past.scores).take(before).skip(told.len()) {
-            told.push(Told::new(space, parts, score.unwrap_or(Score::WORST)));
+        for (parts, score) in drawn.iter().zip(past.scores).take(before).skip(observations.len()) {
+            observations.push(Observation::new(space, parts, score.unwrap_or(Score::WORST)));
         }
         let proposed = trial.checked_sub(spec.sweep.startup_trials).and_then(|at| past.proposed.get(at as usize));
-        let proposed = proposed.filter(|parts| space.takes(parts) && runs.add(space.point(parts), true));
+        let proposed = proposed.filter(|parts| space.fits(parts) && runs.add(space.point(parts), true));
         let found = proposed.cloned().or_else(|| {
             (0..ATTEMPTS).find_map(|attempt| {
-                let place = search::propose(&spec.sweep, space, trial, attempt, looked_at, &told)?;
-                looked_at += 1;
-                let parts = space.at(&place, runs.base);
+                let point = search::propose(&spec.sweep, space, trial, attempt, proposals, &observations)?;
+                proposals += 1;
+                let parts = space.at(&point, runs.base);
                 runs.add(space.point(&parts), true).then_some(parts)
             })
         });
@@ -142,8 +142,8 @@ fn draw<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
     drawn
 }
 
-/// Asks for points such as later trials may have: what they contradict is better said now than in the middle of the night.
-fn foresee<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
+/// Resolves points that later trials may have, so that their errors are reported now and not hours into the sweep.
+fn check_later_trials<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>(
     spec: &Spec,
     space: &Space,
     trials: std::ops::Range<u64>,
@@ -151,8 +151,8 @@ fn foresee<E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>>
 ) {
     let random = Sweep { search: Search::Random, ..spec.sweep.clone() };
     for trial in trials {
-        if let Some(place) = search::propose(&random, space, trial, 0, 0, &[]) {
-            runs.try_out(&space.point(&space.at(&place, runs.base)));
+        if let Some(point) = search::propose(&random, space, trial, 0, 0, &[]) {
+            runs.try_out(&space.point(&space.at(&point, runs.base)));
         }
     }
 }

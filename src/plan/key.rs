@@ -1,4 +1,4 @@
-//! The identity of a run: which configs mean the same run, and the key that says so.
+//! The identity of a run: which configs mean the same run, and the key computed from it.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -6,29 +6,29 @@ use sha2::{Digest, Sha256};
 use super::{Keep, Metric, RunConfig, Scratch, Source};
 use crate::spec::Spec;
 
-/// Digests of the files that a run reads. They stand in the key for the places where the files lie.
+/// Digests of the files that a run reads. The key contains them instead of the files' paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digests {
     /// SHA-256 of the data file, in hex.
     pub data: String,
-    /// SHA-256 over the model's files, in hex. Of the config file for `scratch:FILE.json`, of that and the tokenizer's files
-    /// for `scratch:DIR/`; empty for `scratch:tiny`, `scratch:small` and `scratch:rbt3`, which their names describe.
+    /// SHA-256 over the model's files, in hex: over the config file for `scratch:FILE.json`, over that and the tokenizer's files for
+    /// `scratch:DIR/`; empty for `scratch:tiny`, `scratch:small` and `scratch:rbt3`, which their names describe.
     pub model: String,
 }
 
-/// Keys that never change the weights or the figures of the kept ones.
+/// Keys that never change the weights or the metrics of the kept ones.
 ///
-/// Whatever is not listed here, or in [`identity`], counts: a field added to [`RunConfig`] is part of the key at once.
+/// Everything not listed here or in [`identity`] is part of the key, so a field added to [`RunConfig`] is included by default.
 const LEFT_OUT: [&str; 3] = [
-    // What an experiment is called: the same run may belong to several.
+    // The experiment's name: the same run may belong to several experiments.
     "name",
-    // They are read by the trained model and change nothing in it.
+    // Probes are only read by the trained model.
     "probes",
-    // Where the file lies: its digest counts.
+    // The file's path: its digest is in the key.
     "data.source",
 ];
 
-/// Keys that change no number at all. Like those above they are no part of a run's key; nor do they tell one trial from another.
+/// Keys that affect no result. They are not part of a run's key, and do not distinguish trials.
 pub const CHANGES_NO_NUMBER: [&str; 3] = [
     // How often a line is printed.
     "train.log_steps",
@@ -37,23 +37,23 @@ pub const CHANGES_NO_NUMBER: [&str; 3] = [
     "checkpoint.every_minutes",
 ];
 
-/// SHA-256, in hex, over what changes the result of a run: the same key is the same run.
+/// SHA-256, in hex, over everything that changes the result of a run: runs with the same key are the same run.
 ///
-/// It covers the resolved config but for the keys below, the digests of data and model, and `numerics`, the version of the
-/// engine's arithmetic. Numbers count by value (1e-5 is 0.00001) and the order of keys does not count. Left out:
+/// It covers the resolved config except the keys below, the digests of data and model, and `numerics`, the version of the
+/// engine's arithmetic. Numbers count by value (1e-5 is 0.00001); the order of keys does not matter. Excluded:
 /// - `name`, `probes`, `data.source`, `train.log_steps`, `checkpoint.every_steps` and `checkpoint.every_minutes`, which
 ///   change no result;
-/// - `model.source` of a folder or a repository and the paths of `scratch:FILE.json` and `scratch:DIR/`: the digest counts.
-///   The names `tiny`, `small` and `rbt3` do count, having no file;
+/// - `model.source` of a folder or a repository, and the paths of `scratch:FILE.json` and `scratch:DIR/`: the digest counts.
+/// The names `tiny`, `small` and `rbt3` are included, since they have no file;
 /// - `model.vocab_size` unless a vocabulary is built: a loaded model brings its own, and so does `scratch:DIR/`;
-/// - `checkpoint.keep` but for whether it is `best`: `last`, `all` and `none` end with the same weights;
-/// - `checkpoint.metric` and `train.eval_steps` where neither `keep = "best"` nor early stopping reads the evaluations.
+/// - `checkpoint.keep`, except whether it is `best`: `last`, `all` and `none` end with the same weights;
+/// - `checkpoint.metric` and `train.eval_steps`, if neither `keep = "best"` nor early stopping reads the evaluations.
 ///
-/// One thing counts that is no setting: from what early stopping measures `early_stopping_min_delta`. Runs that measured it
-/// from the last progress are not those that measure it from the best value.
+/// One part is not a setting: the reference value of `early_stopping_min_delta`. Runs that measured it from the last progress differ
+/// from those that measure it from the best value.
 ///
-/// `dev_lacks_labels`: no row of the dev split has some label. A macro-F1 over the labels that occur then is not what it was over
-/// all labels, as earlier versions had it, and may choose other weights: where it chooses, that is part of the key.
+/// `dev_lacks_labels`: some label does not occur in the dev split. Earlier versions averaged macro-F1 over all labels, now it is over
+/// the labels that occur, which may choose other weights: if macro-F1 chooses, this is part of the key.
 pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_labels: bool) -> String {
     let mut key = Map::new();
     let identity = identity(config);
@@ -67,8 +67,8 @@ pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_l
     hex(&fingerprint(&Value::Object(key)))
 }
 
-/// The identity of a search that learns: what decides which points it proposes, beside the scores. `runs` are the keys of its trials
-/// that are drawn at random, in order. A search that is given more trials, or another budget, is the same one.
+/// The identity of a search that learns: what determines its proposals, apart from the scores. `runs` are the keys of the trials that
+/// it draws at random, in order. More trials or another budget do not change it.
 pub fn search_key(spec: &Spec, runs: &[&str]) -> String {
     let mut sweep = serde_json::to_value(&spec.sweep).unwrap_or_default();
     ["trials", "max_runs", "max_hours"].iter().for_each(|key| remove_key(&mut sweep, key));
@@ -76,7 +76,7 @@ pub fn search_key(spec: &Spec, runs: &[&str]) -> String {
     hex(&fingerprint(&serde_json::json!({ "sweep": sweep, "metric": metric, "runs": runs })))
 }
 
-/// The config without what changes no result.
+/// The config without what affects no result.
 pub(super) fn identity(config: &RunConfig) -> Value {
     let mut value = to_value(config);
     for key in LEFT_OUT.into_iter().chain(CHANGES_NO_NUMBER) {
@@ -119,7 +119,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Takes a key of a config, such as `train.lr`, out of its JSON.
+/// Removes a key such as `train.lr` from the JSON of a config.
 pub fn remove_key(value: &mut Value, key: &str) {
     let (parent, last) = match key.split_once('.') {
         Some((section, last)) => (&mut value[section], last),
@@ -128,8 +128,8 @@ pub fn remove_key(value: &mut Value, key: &str) {
     parent.as_object_mut().and_then(|section| section.shift_remove(last));
 }
 
-/// JSON without spaces, keys sorted, one spelling for each number: whole ones without a point, others as the shortest
-/// digits that read back as the same double, with an exponent. It is spelt out here so that no library's taste is part of it.
+/// JSON without spaces, with sorted keys and a unique form of each number: whole numbers without a point, others as the shortest
+/// digits that read back as the same double, with an exponent. It is implemented here so that it depends on no library's choices.
 pub(super) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -140,7 +140,7 @@ pub(super) fn canonical(value: &Value) -> String {
             format!("{{{}}}", inner.join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        // Below 2^53 each whole number is one double; -0 becomes 0.
+        // Below 2^53 each whole number is exactly one double; -0 becomes 0.
         Value::Number(n) => match n.as_f64() {
             Some(x) if n.is_f64() && x.fract() == 0.0 && x.abs() < 9_007_199_254_740_992.0 => (x as i64).to_string(),
             Some(x) if n.is_f64() => format!("{x:e}"),
@@ -169,15 +169,15 @@ mod tests {
         serde_json::from_value(value.clone()).ok()
     }
 
-    /// Stored runs are found by this key: where it changes, everything done so far is done again. If that is meant, put
-    /// the new key here and say so in the changelog.
+    /// Stored runs are found by this key: if it changes, all earlier results are recomputed. If that is intended, put the new key
+    /// here and say so in the changelog.
     #[test]
     fn the_key_of_a_fixed_config_stays() {
         assert_eq!(key(&full_config()), "c4943b551acc506c04a231923d2708a70293e885078bddb012be244c88c69ad5");
     }
 
     #[test]
-    fn canonical_form_has_one_spelling() {
+    fn the_canonical_form_is_unique() {
         let a: Value = serde_json::from_str(r#"{"b": [1.0, 0.00001, -0.0], "a": "x\"é"}"#).unwrap();
         assert_eq!(canonical(&a), r#"{"a":"x\"é","b":[1,1e-5,0]}"#);
         assert_eq!(
@@ -186,13 +186,13 @@ mod tests {
         );
     }
 
-    /// Another value of the same kind, so that the result still reads as a config.
+    /// Other values of the same type, so that the result is still a config.
     fn other_values(value: &Value) -> Vec<Value> {
         match value {
             Value::Bool(b) => vec![(!b).into()],
             Value::Number(n) if n.is_f64() => vec![(n.as_f64().unwrap() + 0.125).into()],
             Value::Number(n) => vec![(n.as_u64().unwrap() + 1).into()],
-            // Text or one of an enum's names: one of these reads as a config.
+            // Text or an enum's name: one of these is valid.
             Value::String(s) => {
                 [&format!("{s}x"), "tsv", "bf16", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
                     .map(Value::from)
@@ -211,9 +211,9 @@ mod tests {
         }
     }
 
-    /// Goes through whatever fields there are: one added later is either in the key or named here.
+    /// Goes through all fields that exist: a new field is either in the key or named here.
     #[test]
-    fn every_field_counts_but_those_left_out() {
+    fn every_field_counts_except_those_left_out() {
         let config = full_config();
         let value = to_value(&config);
         let mut all = Vec::new();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn options_count_by_being_there() {
+    fn options_count_if_they_are_set() {
         let base = full_config();
         let value = to_value(&base);
         for key_ in ["/data/file", "/data/format", "/data/limit", "/train/max_steps", "/train/dropout"] {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn files_count_by_their_digests_and_engines_by_their_version() {
+    fn files_count_by_digest_and_engines_by_version() {
         let config = full_config();
         let base = key(&config);
         assert_ne!(run_key(&config, &Digests { data: "e".repeat(64), ..digests() }, 1, false), base);
@@ -270,9 +270,9 @@ mod tests {
         assert_ne!(run_key(&config, &digests(), 2, false), base);
     }
 
-    /// Runs of earlier versions keep their keys but where another macro-F1 may have chosen other weights.
+    /// Runs of earlier versions keep their keys, except if another macro-F1 may have chosen other weights.
     #[test]
-    fn what_macro_f1_is_over_counts_where_it_chooses_and_a_label_is_absent() {
+    fn the_labels_of_macro_f1_count_if_it_chooses_and_a_label_is_absent() {
         for (metric, keep, patience, counts) in [
             (Metric::MacroF1, Keep::Best, 0, true),
             (Metric::MacroF1, Keep::Last, 2, true),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_smallest_change_is_measured_from_counts_where_it_is_read() {
+    fn the_reference_of_min_delta_counts_if_early_stopping_is_on() {
         let marked = |patience, min_delta| {
             let mut config = full_config();
             (config.train.early_stopping_patience, config.train.early_stopping_min_delta) = (patience, min_delta);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn evaluations_count_only_where_something_depends_on_them() {
+    fn evaluations_count_only_if_something_depends_on_them() {
         let with = |keep, patience, metric, eval_steps| {
             let mut config = full_config();
             config.checkpoint.keep = keep;

@@ -1,9 +1,9 @@
-//! From a spec as written to runs as meant.
+//! Turns specs into runs.
 //!
-//! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]: the points of a grid, or
-//! those that a search proposes. [`prune`] says which of them go on. [`run_key`] says which configs mean the same run.
-//! [`schedule`] counts its steps, [`estimate()`] says what it will cost, and [`sanity`] what is odd about it. Everything here is a pure function: no file is opened
-//! and nothing is measured.
+//! [`expand()`] turns a spec and its sweep into [`PlannedRun`]s, each with a resolved [`RunConfig`]: the points of a grid, or those
+//! that a search proposes. [`prune`] decides which of them continue. [`run_key`] identifies equal runs. [`schedule`] counts steps,
+//! [`estimate()`] predicts costs, and [`sanity`] finds probable mistakes. Everything here is a pure function: no file is opened and
+//! nothing is measured.
 
 mod budget;
 mod changes;
@@ -27,7 +27,7 @@ pub use budget::Budget;
 pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
-pub use expand::{Expansion, MAX_POINTS, Past, expand};
+pub use expand::{Expansion, MAX_POINTS, SearchHistory, expand};
 pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key, search_key};
 pub use planned::PlannedRun;
 pub use prune::Prune;
@@ -37,34 +37,34 @@ pub use shards::shards;
 
 pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};
 
-/// Why a spec makes no plan.
+/// Why a spec cannot be turned into runs.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    /// A source that the key does not take.
+    /// A source that the key does not accept.
     #[error("{key}: {reason}")]
     Source {
         /// Key of the spec.
         key: &'static str,
-        /// What is wrong with it.
+        /// Why it is not accepted.
         reason: String,
     },
-    /// A number beyond what its type, or a TOML file, can hold.
+    /// A number that does not fit its type or a TOML file.
     #[error("{key} = {value} is too large; expected at most {max}")]
     TooLarge {
         /// Key of the spec.
         key: &'static str,
         /// Its value.
         value: u64,
-        /// The largest that is possible.
+        /// The largest possible value.
         max: u64,
     },
     /// AdamW has two moments, and so two decay rates.
     #[error("train.betas has {}; expected 2, such as [0.9, 0.999]", crate::format::counted(*found as u64, "number"))]
     Betas {
-        /// How many there are.
+        /// How many were given.
         found: usize,
     },
-    /// One key is in two axes of the sweep.
+    /// A key is in two axes of the sweep.
     #[error("sweep: `{key}` is swept more than once; keep it in one of axes, zip and seeds (seeds is `train.seed`)")]
     SweptTwice {
         /// The key.
@@ -76,28 +76,28 @@ pub enum PlanError {
         /// The axis, as the spec calls it.
         axis: String,
     },
-    /// The keys of a zip have different numbers of values.
+    /// The lists of a zip have different lengths.
     #[error("sweep.zip: the lists of a zip must have the same length; found {found}")]
     UnevenZip {
         /// Each key with the number of its values.
         found: String,
     },
-    /// A range where every value is to be taken.
+    /// A grid has a range.
     #[error("sweep: `{key}` is a range; a grid takes lists of values only: list them, or set sweep.search")]
     RangeInGrid {
         /// The key.
         key: String,
     },
-    /// A search that does not say how many points it tries.
+    /// A search does not set its number of points.
     #[error("sweep.search needs sweep.trials: how many points are tried")]
     NoTrials,
-    /// More points than anyone means.
+    /// More points than allowed.
     #[error(
         "sweep: {count} points are more than the {} allowed; remove some values, or draw some of the points (sweep.search)",
         crate::format::count(MAX_POINTS)
     )]
     TooManyPoints {
-        /// Points before exclusion, seeds included; "more than 2^64" where they cannot be counted.
+        /// Points before exclusion, including seeds; "more than 2^64" if they cannot be counted.
         count: String,
     },
     /// Every point is excluded.

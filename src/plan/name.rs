@@ -1,4 +1,4 @@
-//! Names for people: what tells a run from its siblings, such as `lr=2e-5 seed=3`.
+//! Names of runs: what distinguishes a run from its siblings, such as `lr=2e-5 seed=3`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// How swept keys and their values are written in names.
 pub(super) struct Names {
     keys: HashMap<String, String>,
-    /// Keys whose text values can be cut to what stands after the last `/`.
+    /// Keys whose text values can be shortened to the part after the last `/`.
     cut: HashSet<String>,
 }
 
@@ -19,7 +19,7 @@ impl Names {
         Self { keys, cut }
     }
 
-    /// The name of one point; empty for the point of no sweep.
+    /// The name of one point; empty without a sweep.
     pub(super) fn name(&self, point: &[(String, Value)]) -> String {
         let parts = point.iter().map(|(key, value)| {
             let shown = show(value);
@@ -37,7 +37,7 @@ fn shortest<'a>(key: &'a str, all: impl Iterator<Item = &'a &'a str> + Clone) ->
     starts.into_iter().find(|short| !ambiguous(short)).unwrap_or(key)
 }
 
-/// `path:models/rbt3` can be called `rbt3` where no other value of the axis ends so.
+/// `path:models/rbt3` can be called `rbt3` if no other value of the axis ends the same.
 fn can_cut(values: &[&Value]) -> bool {
     let texts: HashSet<&str> = values.iter().filter_map(|value| value.as_str()).collect();
     let tails: HashSet<&str> = texts.iter().map(|text| tail(text)).collect();
@@ -48,7 +48,7 @@ fn tail(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
 
-/// A value as short as it can be written without loss.
+/// The shortest lossless form of a value.
 fn show(value: &Value) -> String {
     match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join("_"),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_as_short_as_they_can_be_told_apart() {
+    fn keys_are_as_short_as_possible_but_distinct() {
         let axes = [("train.lr", json!([1e-5, 0.00002])), ("train.seed", json!([1, 2])), ("data.seed", json!([1]))];
         let point = [("train.lr", json!(0.00002)), ("data.seed", json!(1)), ("train.seed", json!(2))];
         assert_eq!(name(&axes, &point), "lr=2e-5 data.seed=1 train.seed=2");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_cut_to_their_end_where_that_tells_them_apart() {
+    fn paths_are_shortened_to_their_end_if_that_is_unique() {
         let values = json!(["path:a/rbt3", "hf:hfl/rbt4"]);
         assert_eq!(name(&[("model.source", values)], &[("model.source", json!("path:a/rbt3"))]), "source=rbt3");
         let values = json!(["path:a/m", "path:b/m"]);

@@ -11,12 +11,12 @@ pub(super) const SEED: &str = "train.seed";
 /// One run of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRun {
-    /// Number of its trial, from 0: runs of one trial differ in nothing but `train.seed`, and are compared as one.
+    /// Number of its trial, from 0: runs of a trial differ only in `train.seed`, and are compared as one.
     pub trial: usize,
-    /// Name for people, unique in the experiment: what is swept (`lr=2e-5 seed=3`), or the experiment's name.
+    /// Its name, unique in the experiment: what is swept (`lr=2e-5 seed=3`), or the experiment's name.
     pub name: String,
     /// Swept keys and their values, in the order of the axes.
     pub point: Vec<(String, Value)>,
-    /// The run as meant.
+    /// Its resolved config.
     pub config: RunConfig,
 }

@@ -1,8 +1,8 @@
-//! Which trials of a sweep go on: pure functions of the scores so far.
+//! Which trials of a sweep continue: pure functions of the scores so far.
 //!
-//! A *rung* is a step at which a sweep decides about a trial. Rungs fall on evaluations that a run makes anyway, so pruning
-//! never changes what a run is. A trial's [`Score`] at a rung is the mean over its seeds of `checkpoint.metric` on the
-//! dev split, [`Score::WORST`] where a run failed.
+//! A *rung* is a step at which a sweep decides about a trial. Rungs fall on evaluations that a run has anyway, so pruning never
+//! changes what a run is. A trial's [`Score`] at a rung is the mean over its seeds of `checkpoint.metric` on the dev split, or
+//! [`Score::WORST`] if a run failed.
 
 use super::{TrainConfig, schedule};
 use crate::{
@@ -11,34 +11,34 @@ use crate::{
     spec::{PruneRule, Sweep},
 };
 
-/// A rule by which trials end early.
+/// A rule that ends trials early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prune {
-    /// None does.
+    /// No trial ends early.
     None,
-    /// One that is worse than the median of the trials before it.
+    /// A trial ends if it is worse than the median of earlier trials.
     Median {
-        /// Trials that run whole, and scores that a median needs.
+        /// Trials that are never ended, and the number of scores that a median needs.
         startup_trials: u64,
     },
-    /// Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020): the
-    /// best part of those at a rung goes on; the others wait there, as later ones may make the part larger.
+    /// Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020): the best part of
+    /// the trials at a rung continues; the others wait, since the part grows with later trials.
     Asha {
-        /// One in so many goes on.
+        /// One in this many continues.
         reduction_factor: u64,
-        /// Rungs before the end.
+        /// Number of rungs before the end.
         rungs: u64,
     },
 }
 
-/// What becomes of a trial at a rung.
+/// The decision about a trial at a rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on.
+    /// It continues.
     GoOn,
-    /// It stays where it is unless scores to come change that; why.
+    /// It waits, since later scores may change the decision; the reason.
     Wait(String),
-    /// It ends here; why.
+    /// It ends; the reason.
     Out(String),
 }
 
@@ -53,11 +53,11 @@ impl Prune {
     }
 }
 
-/// The steps at which a rule decides about a run on `rows` training rows, the earliest first.
+/// The steps at which a rule decides about a run on `rows` training rows, in order.
 ///
-/// ASHA: after total / factor^rungs, …, total / factor steps, each rounded up to the run's next evaluation. There are always
-/// as many as the rule says: several may fall on one step, and on the last, where nothing is left to decide. Median: every
-/// evaluation before the last step. Without rows to train on all steps are 0, or there are none.
+/// ASHA: after total / factor^rungs, …, total / factor steps, each rounded up to the run's next evaluation. There are always as many
+/// as the rule has: several may fall on the same step, or on the last step, where nothing is left to decide. Median: every evaluation
+/// before the last step. Without training rows all steps are 0, or there are none.
 pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
     let total = schedule::total_steps(train, rows);
     let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
@@ -70,7 +70,7 @@ pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
             .rev()
             .map(|rung| {
                 let part = u128::from(*reduction_factor).saturating_pow(u32::try_from(rung).unwrap_or(u32::MAX));
-                // The first multiple of `every` that is no less than total / part.
+                // The first multiple of `every` that is at least total / part.
                 let evaluations = u128::from(total).div_ceil(part.saturating_mul(every.max(1).into()));
                 u64::try_from(evaluations * u128::from(every)).unwrap_or(u64::MAX).min(total)
             })
@@ -78,12 +78,12 @@ pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
     }
 }
 
-/// What becomes of `trial` at `rung` (from 0), where `scores[trial][rung]` is what is known. A trial without a score there
-/// waits for it. Reasons give the value of `metric`, of a trial of several `seeds` as the mean that it is.
+/// Decides about `trial` at `rung` (from 0), where `scores[trial][rung]` are the scores so far. A trial without a score at the rung
+/// waits. Reasons contain the value of `metric`, as a mean for trials of several `seeds`.
 ///
-/// ASHA: it goes on if it is among the best ⌊n / factor⌋ of the n trials known at the rung; of equals the one with the lower
-/// number is better. Median: it goes on unless its score is below the median of those that trials with lower numbers have
-/// at the rung, if these are at least as many as start up. A trial that failed is out by any rule but none.
+/// ASHA: it continues if it is among the best ⌊n / factor⌋ of the n trials with a score at the rung; ties go to the lower number.
+/// Median: it continues unless its score is below the median of the scores of trials with lower numbers at the rung, if there are at
+/// least `startup_trials` of them. A trial that failed ends under any rule.
 pub fn verdict(
     prune: &Prune,
     metric: Metric,
@@ -142,9 +142,9 @@ pub fn verdict(
     }
 }
 
-/// With ASHA, the trial that goes on though the rule lets none: where fewer trials come to a rung than the factor, the part
-/// that goes on is empty, and no trial would ever be trained to its end. To be asked when every trial is out, waits or has
-/// ended; it is the best of those at the furthest rung that any has reached, if none of them goes on.
+/// With ASHA, the trial that continues although the rule promotes none: if fewer trials reach a rung than the factor, the promoted
+/// part is empty, and no trial would complete. To be called when every trial has ended or waits. It is the best of the trials at the
+/// furthest rung that any has reached, unless one of them continues.
 pub fn last_hope(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -> Option<usize> {
     let Prune::Asha { rungs, .. } = *prune else { return None };
     let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
@@ -154,7 +154,7 @@ pub fn last_hope(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -
     };
     let furthest =
         (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
-    // Of equals the first.
+    // Ties go to the first.
     let (best, _) = alive(furthest).reduce(|best, other| if other.1 > best.1 { other } else { best })?;
     matches!(verdict(prune, metric, scores, (best, 1), furthest), Verdict::Wait(_)).then_some(best)
 }
@@ -191,13 +191,13 @@ mod tests {
         (0..accuracies.len()).map(|trial| verdict(prune, Metric::Accuracy, &all, (trial, 1), 0)).collect()
     }
 
-    fn goers(prune: &Prune, accuracies: &[f64]) -> Vec<usize> {
+    fn continuing(prune: &Prune, accuracies: &[f64]) -> Vec<usize> {
         let verdicts = verdicts(prune, accuracies);
         (0..accuracies.len()).filter(|trial| verdicts[*trial] == Verdict::GoOn).collect()
     }
 
     #[test]
-    fn rules_are_read_from_the_sweep() {
+    fn rules_come_from_the_sweep() {
         let sweep = |prune| Sweep { prune, startup_trials: 7, reduction_factor: 4, rungs: 3, ..Sweep::default() };
         assert_eq!(Prune::of(&sweep(PruneRule::None)), Prune::None);
         assert_eq!(Prune::of(&sweep(PruneRule::Median)), Prune::Median { startup_trials: 7 });
@@ -215,10 +215,10 @@ mod tests {
         assert_eq!(rungs(&ASHA, &train(9, Some(99), 11), 300), [11, 33]);
         // Three epochs: a ninth and a third both end with the first.
         assert_eq!(rungs(&ASHA, &train(3, None, 0), 300), [30, 30]);
-        // A run of one epoch, or whose evaluations are further apart than it is long: the last step, twice.
+        // A run of one epoch, or with evaluations further apart than its length: the last step, twice.
         assert_eq!(rungs(&ASHA, &train(1, None, 0), 300), [30, 30]);
         assert_eq!(rungs(&ASHA, &train(9, Some(50), 60), 300), [50, 50]);
-        // The last step is an evaluation too: 90 of 100 lies beyond 80, the next is 100.
+        // The last step is an evaluation too: 90 of 100 is beyond 80, the next is 100.
         let halving = Prune::Asha { reduction_factor: 2, rungs: 3 };
         assert_eq!(rungs(&halving, &train(9, Some(100), 40), 300), [40, 40, 80]);
         assert_eq!(rungs(&halving, &train(9, Some(1), 1), 300), [1, 1, 1]);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_rule_decides_at_every_evaluation_but_the_last() {
+    fn the_median_rule_decides_at_every_evaluation_except_the_last() {
         assert_eq!(rungs(&MEDIAN, &train(3, None, 0), 300), [30, 60]);
         assert_eq!(rungs(&MEDIAN, &train(3, None, 40), 300), [40, 80]);
         assert_eq!(rungs(&MEDIAN, &train(3, None, 45), 300), [45]);
@@ -257,20 +257,20 @@ mod tests {
     }
 
     #[test]
-    fn asha_lets_the_best_part_go_on_and_the_others_wait() {
+    fn asha_promotes_the_best_part_and_the_others_wait() {
         let unknown = f64::NAN;
-        assert_eq!(goers(&ASHA, &[0.5]), [0; 0]);
-        assert_eq!(goers(&ASHA, &[0.5, 0.6]), [0; 0]);
-        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4]), [1]);
-        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8]), [3]);
-        assert_eq!(goers(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8, 0.1]), [3, 4]);
-        // Unknown ones do not count; failed ones do, as the worst.
-        assert_eq!(goers(&ASHA, &[0.5, unknown, 0.4, unknown]), [0; 0]);
-        assert_eq!(goers(&ASHA, &[0.5, f64::NEG_INFINITY, 0.4]), [0]);
-        // Of equals the first.
-        assert_eq!(goers(&ASHA, &[0.7; 7]), [0, 1]);
-        assert_eq!(goers(&ASHA, &[0.7, 0.8, 0.8]), [1]);
-        // Of losses the lowest are best.
+        assert_eq!(continuing(&ASHA, &[0.5]), [0; 0]);
+        assert_eq!(continuing(&ASHA, &[0.5, 0.6]), [0; 0]);
+        assert_eq!(continuing(&ASHA, &[0.5, 0.6, 0.4]), [1]);
+        assert_eq!(continuing(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8]), [3]);
+        assert_eq!(continuing(&ASHA, &[0.5, 0.6, 0.4, 0.9, 0.8, 0.1]), [3, 4]);
+        // Missing scores do not count; failed runs count as the worst.
+        assert_eq!(continuing(&ASHA, &[0.5, unknown, 0.4, unknown]), [0; 0]);
+        assert_eq!(continuing(&ASHA, &[0.5, f64::NEG_INFINITY, 0.4]), [0]);
+        // Ties go to the first.
+        assert_eq!(continuing(&ASHA, &[0.7; 7]), [0, 1]);
+        assert_eq!(continuing(&ASHA, &[0.7, 0.8, 0.8]), [1]);
+        // A lower loss is better.
         let losses = [0.7, 0.2, 0.9].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         assert_eq!(verdict(&ASHA, Metric::Loss, &losses, (1, 1), 0), Verdict::GoOn);
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(verdicts[1], Verdict::GoOn);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
-        // Equal ones are told apart by their numbers alone, and the reason says so.
+        // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
         let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; the rung promotes the best 1";
         assert_eq!(tied[..2], [Verdict::GoOn, Verdict::Wait(reason.into())]);
@@ -298,9 +298,9 @@ mod tests {
         );
     }
 
-    /// Whoever has gone on stays among those who may: more scores only make the best part larger or push others down.
+    /// A trial that was promoted stays promoted: more scores only enlarge the promoted part or push others down.
     #[test]
-    fn asha_over_time_lets_at_least_its_part_go_on_in_any_order() {
+    fn asha_over_time_promotes_at_least_its_part_in_any_order() {
         let values: Vec<f64> = (0..27).map(|i| f64::from(i * 7 % 27)).collect();
         let best: Vec<usize> = (0..27).filter(|i| values[*i] >= 18.0).collect();
         for step in [1, 2, 4, 5, 7, 8] {
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rung_has_scores_of_its_own() {
+    fn rungs_are_decided_independently() {
         let of = |value: f64| Some(score(value));
         let scores =
             vec![vec![of(0.1), of(0.9)], vec![of(0.2), of(0.8)], vec![of(0.3), None], vec![of(0.4), of(0.7)], vec![]];
@@ -337,20 +337,20 @@ mod tests {
     }
 
     #[test]
-    fn the_median_rule_compares_with_lower_numbers_alone() {
+    fn the_median_rule_compares_with_lower_numbers_only() {
         let unknown = f64::NAN;
-        // The first three run whole, whatever they show.
-        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2]), [0, 1, 2]);
-        // The median of 0.5, 0.1, 0.2 is 0.2: as good goes on.
-        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.2]), [0, 1, 2, 3]);
-        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.199]), [0, 1, 2]);
-        // Of an even number the mean of the two in the middle: 0.35.
-        assert_eq!(goers(&MEDIAN, &[0.5, 0.1, 0.2, 0.6, 0.34, 0.36]), [0, 1, 2, 3, 5]);
-        // Later ones do not count, nor do unknown ones: with two scores before it a trial goes on.
-        assert_eq!(goers(&MEDIAN, &[0.5, unknown, 0.5, 0.1, 0.9]), [0, 2, 3, 4]);
-        // Failed ones count.
+        // The first three are never ended.
+        assert_eq!(continuing(&MEDIAN, &[0.5, 0.1, 0.2]), [0, 1, 2]);
+        // The median of 0.5, 0.1, 0.2 is 0.2: an equal score continues.
+        assert_eq!(continuing(&MEDIAN, &[0.5, 0.1, 0.2, 0.2]), [0, 1, 2, 3]);
+        assert_eq!(continuing(&MEDIAN, &[0.5, 0.1, 0.2, 0.199]), [0, 1, 2]);
+        // The median of an even number is the mean of the middle two: 0.35.
+        assert_eq!(continuing(&MEDIAN, &[0.5, 0.1, 0.2, 0.6, 0.34, 0.36]), [0, 1, 2, 3, 5]);
+        // Neither later nor missing scores count: with two earlier scores a trial continues.
+        assert_eq!(continuing(&MEDIAN, &[0.5, unknown, 0.5, 0.1, 0.9]), [0, 2, 3, 4]);
+        // Failed trials count.
         let failed = f64::NEG_INFINITY;
-        assert_eq!(goers(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
+        assert_eq!(continuing(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
         let losses = [0.5, 0.4, 0.3, 0.45].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let reason = "dev loss 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
         assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (3, 1), 0), Verdict::Out(reason.into()));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_names_the_mean_of_a_trial_of_several_seeds_as_a_mean() {
+    fn a_reason_says_mean_for_trials_of_several_seeds() {
         let at = |prune: &Prune, metric: Metric, values: &[f64], trial: (usize, usize)| {
             let scores: Vec<_> = values.iter().map(|value| vec![Some(metric.score(*value))]).collect();
             match verdict(prune, metric, &scores, trial, 0) {
@@ -383,13 +383,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rule_everyone_goes_on() {
-        assert_eq!(goers(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
+    fn without_a_rule_every_trial_continues() {
+        assert_eq!(continuing(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
         assert_eq!(verdict(&Prune::None, Metric::Loss, &[], (3, 1), 1), Verdict::GoOn);
     }
 
     #[test]
-    fn where_the_best_part_is_empty_the_best_goes_on_at_last() {
+    fn if_none_is_promoted_the_best_continues_at_last() {
         let hope = |scores: &[&[Option<Score>]]| {
             last_hope(&ASHA, Metric::Accuracy, &scores.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
         };
@@ -400,9 +400,9 @@ mod tests {
         assert_eq!(hope(&[&[high], &[high]]), Some(0));
         assert_eq!(hope(&[&[failed], &[failed]]), None);
         assert_eq!(hope(&[&[failed], &[low]]), Some(1));
-        // One of three goes on by the rule.
+        // One of three is promoted by the rule.
         assert_eq!(hope(&[&[low], &[high], &[low]]), None);
-        // It has come to the second rung, alone.
+        // It has reached the second rung, alone.
         assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
         assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
         assert_eq!(last_hope(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]]), None);

@@ -1,12 +1,12 @@
-//! One spec without its sweep → one run as meant: seeds filled in, sources read, sizes checked.
+//! Resolves a spec without its sweep into a run: fills in seeds, parses sources, checks sizes.
 
 use super::{CheckpointConfig, DataConfig, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
 use crate::spec::Spec;
 
-/// The run that `spec` means when its sweep is left aside.
+/// The run that `spec` means without its sweep.
 ///
-/// Seeds that the spec does not give are those of `train.seed`. Ranges and contradictions are the spec room's to check;
-/// what is refused here is what has no resolved form.
+/// Seeds that the spec does not set follow `train.seed`. The spec module checks ranges and contradictions; here only what cannot be
+/// resolved is refused.
 ///
 /// # Errors
 /// [`PlanError::Source`] for a data set from `scratch:`; [`PlanError::TooLarge`] for a number
@@ -78,7 +78,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
     })
 }
 
-/// An integer that TOML can hold.
+/// An integer that fits into TOML.
 fn integer(key: &'static str, value: u64) -> Result<u64, PlanError> {
     let max = i64::MAX as u64;
     if value > max { Err(PlanError::TooLarge { key, value, max }) } else { Ok(value) }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_resolved_form_is_refused_by_its_key() {
+    fn unresolvable_values_are_refused_with_their_key() {
         let refuse = |change: fn(&mut Spec), want: &str| {
             let mut spec = spec();
             change(&mut spec);
@@ -121,7 +121,7 @@ mod tests {
         refuse(|s| s.data.limit = Some(1 << 63), "data.limit = 9223372036854775808 is too large");
     }
 
-    /// `run.toml` repeats the run: its text, read as a spec, resolves to the same config, to the last bit of each number.
+    /// `run.toml` repeats the run: read as a spec, it resolves to the same config, to the last bit of each number.
     #[test]
     fn a_stored_run_is_a_spec_of_itself() {
         let mut config = full_config();
@@ -132,7 +132,7 @@ mod tests {
         config.data.labels.insert("1.0".into(), "好 评".into());
         for config in [config, resolve(&spec()).unwrap()] {
             let text = toml::to_string(&config).unwrap();
-            // The spec room fills in what a file does not say; nothing that changes a run may be among it.
+            // The spec module fills in defaults; none of them may change the run.
             let mut table: toml::Table = text.parse().unwrap();
             for key in ["description", "report", "sweep"] {
                 let default = toml::Value::try_from(spec()).unwrap()[key].clone();

@@ -1,4 +1,4 @@
-//! Points of a sweep → its runs, each config once, each with a name and the number of its trial.
+//! Turns points of a sweep into runs: each config once, with a name and the number of its trial.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::spec::Spec;
 
-/// Points that are refused, after which no more are asked for: they are mostly the same mistake.
+/// Invalid points after which no more are resolved: their mistakes are mostly the same.
 const MOST_ERRORS: usize = 100;
 
-/// Runs as they are found.
+/// The runs found so far.
 pub(super) struct Runs<'a, E, At> {
     spec: &'a Spec,
     /// The spec as JSON.
@@ -26,14 +26,14 @@ pub(super) struct Runs<'a, E, At> {
     at: At,
     runs: Vec<PlannedRun>,
     excluded: Excluded,
-    /// Points whose config another point has too.
+    /// Points with the config of another point.
     pub(super) repeats: u64,
     errors: Vec<E>,
-    /// Points looked at, seeds aside.
+    /// Points so far, without regard to seeds.
     points: HashSet<String>,
     /// Configs of the runs.
     seen: HashSet<[u8; 32]>,
-    /// Configs but for their seeds, each with its trial's number.
+    /// Configs without their seeds, each with its trial's number.
     trials: HashMap<[u8; 32], usize>,
 }
 
@@ -50,8 +50,8 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         Self { spec, base, names, at, runs: vec![], excluded, repeats: 0, errors: vec![], points, seen, trials }
     }
 
-    /// Adds the runs of a point, one for each seed; whether the point is used: it is new, or what is wrong with it has been
-    /// noted. Where a trial has to be `new`, one that is another's by its config adds nothing.
+    /// Adds the runs of a point, one for each seed. Returns whether the point is used: it is new, or its errors were recorded. If the trial
+    /// must be `new`, a point with the config of another trial adds nothing.
     pub(super) fn add(&mut self, point: Point, new: bool) -> bool {
         if self.errors.len() >= MOST_ERRORS {
             return true;
@@ -96,7 +96,7 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         used
     }
 
-    /// The number of the trial that a run of this config and spec belongs to.
+    /// The number of the trial that a run with this config and spec belongs to.
     fn trial(&mut self, print: [u8; 32], mut spec: Spec, point: &Point) -> usize {
         let seeded = point.iter().any(|(key, _)| key == SEED);
         spec.train.seed = 0;
@@ -108,7 +108,7 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         *self.trials.entry(print).or_insert(next)
     }
 
-    /// Asks for a point without adding it, and notes what is wrong with it.
+    /// Resolves a point without adding it, and records its errors.
     pub(super) fn try_out(&mut self, point: &Point) {
         if self.errors.len() < MOST_ERRORS
             && !self.excluded.has(point, self.base)
@@ -118,15 +118,15 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         }
     }
 
-    /// All runs, or what is wrong.
+    /// All runs, or the errors.
     pub(super) fn done(mut self) -> Result<Vec<PlannedRun>, Vec<E>> {
         number_namesakes(&mut self.runs);
         if self.errors.is_empty() { Ok(self.runs) } else { Err(self.errors) }
     }
 }
 
-/// The points that a sweep leaves out: for each set of keys that its tables name, the values that those name together. Each
-/// point is looked up, however many tables there are.
+/// The points that a sweep excludes: for each set of keys in its tables, the combinations of values that they name. Each point is
+/// looked up, so the number of tables does not matter.
 struct Excluded(Vec<(Vec<String>, HashSet<String>)>);
 
 impl Excluded {
@@ -139,11 +139,11 @@ impl Excluded {
         Self(groups.into_iter().collect())
     }
 
-    /// Whether every key of a table has its value: the point's, or the spec's where the key is not swept.
+    /// Whether every key of a table has its value: the point's, or the spec's if the key is not swept.
     fn has(&self, point: &[(String, Value)], base: &Value) -> bool {
         let value = |key: &String| match point.iter().find(|(swept, _)| swept == key) {
             Some((_, value)) => Some(canonical(value)),
-            None => search::said(base, key).map(canonical),
+            None => search::spec_value(base, key).map(canonical),
         };
         self.0.iter().any(|(keys, excluded)| {
             let values = keys.iter().map(value).collect::<Option<Vec<_>>>();
@@ -152,7 +152,7 @@ impl Excluded {
     }
 }
 
-/// Makes names unique where values are written alike (`1` and `"1"`).
+/// Makes names unique if values look alike (`1` and `"1"`).
 fn number_namesakes(runs: &mut [PlannedRun]) {
     let mut taken: HashMap<String, u32> = HashMap::new();
     for run in runs {

@@ -1,4 +1,4 @@
-//! Settings that are legal and probably not what was meant: of one run, and of a sweep.
+//! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
 use super::{Keep, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
 use crate::{
@@ -7,19 +7,19 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// A run that reads its training rows more often than this probably got its number of steps by mistake.
+/// A run with more passes over its training rows probably has the wrong number of steps.
 const MANY_PASSES: u64 = 1000;
 
-/// Below this, float32 tells epsilon from 0 hardly or not at all.
+/// Below this, epsilon is hardly or not distinguishable from 0 in float32.
 const LEAST_EPS: f64 = 1e-30;
-/// Above these, epsilon or the decay of weights decides and not the gradient.
+/// Above these, epsilon or weight decay dominates the gradient.
 const MOST_EPS: f64 = 0.1;
 const MOST_DECAY: f64 = 1.0;
-/// Below these nothing is learned: a step is smaller than what float32 tells apart, or a gradient than epsilon.
+/// Below these nothing is learned: updates vanish in float32, or gradients below epsilon.
 const LEAST_LR: f64 = 1e-12;
 const LEAST_NORM: f64 = 1e-8;
 
-/// What is odd about a run on so many training rows and dev rows.
+/// Warnings about a run on `rows` training rows and `dev` dev rows.
 pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let train = &config.train;
     let mut found = Vec::new();
@@ -101,7 +101,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     found
 }
 
-/// Values of AdamW far from what anybody trains with.
+/// AdamW settings far from usual values.
 fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     let TrainConfig { eps, weight_decay, lr, max_grad_norm, .. } = *train;
     if eps < LEAST_EPS {
@@ -142,7 +142,7 @@ fn steps(n: u64) -> String {
     counted(n, "step")
 }
 
-/// A run of a sweep, as far as the sweep's rules look at it.
+/// A run of a sweep, as far as the sweep's warnings need it.
 pub struct SweptRun<'a> {
     /// Its identity.
     pub key: &'a str,
@@ -157,15 +157,15 @@ pub struct SweptRun<'a> {
 /// How many trials a sweep has, and why not more.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trials {
-    /// All of them, those included that a search has yet to propose.
+    /// All of them, including those that a search has yet to propose.
     pub all: u64,
-    /// Those that were asked for and that the axes do not have.
+    /// Requested trials for which the axes have no points.
     pub undrawn: u64,
-    /// Points that came out as the run of another point.
+    /// Points that are the same run as another point.
     pub repeats: u64,
 }
 
-/// What is odd about a sweep.
+/// Warnings about a sweep.
 pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
     let (mut messages, mut expected) = (Vec::new(), None);
     match Prune::of(sweep) {
@@ -191,7 +191,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         (PruneRule::Asha, _) => Some("sweep.prune = \"asha\""),
     };
     let kept_last = |run: &&SweptRun| {
-        // Who keeps no model has chosen none to rank by.
+        // If no model is kept, none was chosen to rank by.
         !matches!(run.config.checkpoint.keep, Keep::Best | Keep::None)
             && schedule::evaluations(&run.config.train, run.rows) > 1
     };
@@ -230,7 +230,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     messages.into_iter().map(|message| Warning::new(Kind::Sweep, message)).chain(expected).collect()
 }
 
-/// That all trials which came to a rung (from 0) have the same value of the metric there.
+/// The warning that all trials which reached a rung (from 0) have the same value of the metric there.
 pub fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> Warning {
     let or = match metric {
         Metric::Loss => "",
@@ -249,7 +249,7 @@ fn are_trials(n: u64) -> String {
     format!("{} {}", by_number(n, "is", "are"), counted(n, "trial"))
 }
 
-/// Runs with the same key: what tells their points apart changes no result.
+/// Runs with the same key: their points differ in something that affects no result.
 fn same_runs(runs: &[SweptRun], messages: &mut Vec<String>) {
     let mut first = std::collections::HashMap::new();
     let mut same = runs.iter().filter_map(|run| {
@@ -265,7 +265,7 @@ fn same_runs(runs: &[SweptRun], messages: &mut Vec<String>) {
         .push(format!("these points give the same run: `{a}` and `{b}`{more}; remove the axis that changes no result"));
 }
 
-/// Decision steps of a run that come before its end.
+/// Steps of a run, before its end, at which the rule decides.
 fn decisions(prune: &Prune, run: &SweptRun) -> (Vec<u64>, u64) {
     let total = schedule::total_steps(&run.config.train, run.rows);
     (rungs(prune, &run.config.train, run.rows).into_iter().filter(|step| *step < total).collect(), total)
@@ -285,7 +285,7 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
     }
 }
 
-/// What is odd, and how many trials are expected to be trained to their end where that is but one.
+/// Adds warnings; returns the expected number of complete trials if it is only one.
 fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) -> Option<String> {
     let Prune::Asha { rungs: asked, .. } = *prune else { return None };
     let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
@@ -327,7 +327,7 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
     })
 }
 
-/// Trials after each rung, and at the end: where the rule lets none pass, the best one does.
+/// Trials after each rung and at the end: if the rule promotes none, the best one continues.
 pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
     let mut left = vec![trials];
     for _ in 0..rungs {
@@ -337,7 +337,7 @@ pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
     (text, left[left.len() - 1])
 }
 
-/// `rungs 1 and 2 are at step 20 of 81 and rung 3 is at the last step`: where the rungs asked for are, of which those at `steps` come before
+/// `rungs 1 and 2 are at step 20 of 81 and rung 3 is at the last step`: the steps of the rungs, of which those in `steps` come before
 /// the end.
 fn falls(steps: &[u64], asked: u64, total: u64) -> String {
     let at_the_end = (steps.len() as u64..asked).map(|_| total);
@@ -360,7 +360,7 @@ fn falls(steps: &[u64], asked: u64, total: u64) -> String {
     and(&parts)
 }
 
-/// Steps between evaluations so that each rung has one; none where there are not enough steps for so many rungs.
+/// Steps between evaluations so that each rung has one; `None` if there are fewer steps than rungs need.
 fn every(total: u64, factor: u64, rungs: u64) -> Option<u64> {
     let parts = factor.checked_pow(u32::try_from(rungs).ok()?)?.max(1);
     Some(total / parts).filter(|every| *every > 0)
@@ -373,7 +373,7 @@ fn set_eval_steps(most: u64) -> String {
     }
 }
 
-/// A rule that finds no evaluation before the end of some runs.
+/// The warning for a rule that finds no evaluation before the end of some runs.
 fn cannot_prune(rule: &str, never: usize, runs: &[SweptRun], asha: Option<(u64, u64)>) -> String {
     let which = match never == runs.len() {
         true => "no run".to_string(),

@@ -1,26 +1,26 @@
-//! How many optimiser steps a run takes.
+//! The number of optimiser steps of a run.
 
 use super::TrainConfig;
 
 /// Optimiser steps of one pass over `rows`: the last batch may be smaller, and the last step may have fewer batches.
 ///
-/// 0 where there are no rows. A batch size or an accumulation of 0 counts as 1.
+/// 0 without rows. A batch size or accumulation of 0 counts as 1.
 pub fn steps_per_epoch(rows: u64, batch_size: usize, gradient_accumulation_steps: usize) -> u64 {
     let rows_per_step = (batch_size.max(1) as u64).saturating_mul(gradient_accumulation_steps.max(1) as u64);
     rows.div_ceil(rows_per_step)
 }
 
-/// Optimiser steps of the whole run on `train_rows`: `max_steps` where given, else `epochs` passes. Early stopping aside.
+/// Optimiser steps of the whole run on `train_rows`: `max_steps` if given, else `epochs` passes, without early stopping.
 pub fn total_steps(train: &TrainConfig, train_rows: u64) -> u64 {
     let per_epoch = steps_per_epoch(train_rows, train.batch_size, train.gradient_accumulation_steps);
     match train.max_steps {
-        // Without rows no step can be made, whatever is asked for.
+        // Without rows there are no steps, whatever the settings.
         Some(steps) if per_epoch > 0 => steps,
         _ => per_epoch.saturating_mul(train.epochs.into()),
     }
 }
 
-/// Steps of a run of so many steps over which the learning rate rises.
+/// The warmup steps of a run of `total` steps.
 pub fn warmup_steps(train: &TrainConfig, total: u64) -> u64 {
     match train.warmup_ratio > 0.0 {
         true => (train.warmup_ratio * total as f64).ceil() as u64,
@@ -28,8 +28,8 @@ pub fn warmup_steps(train: &TrainConfig, total: u64) -> u64 {
     }
 }
 
-/// Evaluations while training: every `eval_steps` steps, or at the end of each epoch where that is 0. The end of training
-/// always counts as one.
+/// Evaluations during training: every `eval_steps` steps, or at the end of each epoch if that is 0. The end of training always has
+/// one.
 pub fn evaluations(train: &TrainConfig, train_rows: u64) -> u64 {
     let per_epoch = steps_per_epoch(train_rows, train.batch_size, train.gradient_accumulation_steps);
     let every = if train.eval_steps > 0 { train.eval_steps } else { per_epoch };

@@ -1,4 +1,4 @@
-//! The list of the files that weights are spread over: transformers' `model.safetensors.index.json`.
+//! The index of sharded weights: transformers' `model.safetensors.index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Names of the files, each once and sorted.
+/// Names of the files, sorted and without duplicates.
 ///
 /// # Errors
-/// What is wrong with the list: no JSON, no files, or a name that leads out of its folder.
+/// Why the index is invalid: not JSON, without files, or a name that leads out of its folder.
 pub fn shards(index: &str) -> Result<Vec<String>, String> {
     let index: Index = serde_json::from_str(index)
         .map_err(|e| format!("it is not a list of weight files: {}", sniff::not_json(index.as_bytes(), &e)))?;

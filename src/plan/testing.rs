@@ -1,8 +1,8 @@
-//! Specs and configs for this room's tests.
+//! Specs and configs for the tests of this module.
 
 use serde_json::Value;
 
-use super::{Expansion, Past, PlanError, Proposal};
+use super::{Expansion, PlanError, Proposal, SearchHistory};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// A spec that leaves out all that may be left out.
+/// A spec with only the required keys.
 pub fn spec() -> Spec {
     Spec {
         name: "demo".into(),
@@ -69,7 +69,7 @@ pub fn spec() -> Spec {
     }
 }
 
-/// A config in which every field has a value and every field matters.
+/// A config in which every field has a value and affects the run.
 pub fn full_config() -> RunConfig {
     let mut spec = spec();
     spec.data.file = Some("train.csv".into());
@@ -85,7 +85,7 @@ pub fn full_config() -> RunConfig {
     resolve(&spec).expect("the spec of the tests is sound")
 }
 
-/// The spec with keys overridden as the spec room does it, without its validation.
+/// The spec with keys overridden as the spec module does it, without its validation.
 pub fn at(spec: &Spec, point: &[(String, Value)]) -> Result<Spec, PlanError> {
     let mut value = serde_json::to_value(spec).expect("a spec is JSON");
     for (key, new) in point {
@@ -103,15 +103,15 @@ pub fn swept(sweep: &Value) -> Spec {
     Spec { sweep: serde_json::from_value(whole).expect("a sweep"), ..spec() }
 }
 
-/// What a sweep comes to when its trials have these accuracies, or its first error.
+/// The expansion of a sweep whose trials have these accuracies, or its first error.
 pub fn expand(sweep: &Value, accuracies: &[Option<f64>]) -> Result<Expansion, PlanError> {
     expand_again(sweep, accuracies, &[])
 }
 
-/// The same where these points were proposed before.
+/// The same, with points proposed earlier.
 pub fn expand_again(sweep: &Value, accuracies: &[Option<f64>], proposed: &[Proposal]) -> Result<Expansion, PlanError> {
     let spec = swept(sweep);
     let scores: Vec<_> = accuracies.iter().map(|value| value.map(|value| Metric::Accuracy.score(value))).collect();
-    let past = Past { scores: &scores, proposed };
+    let past = SearchHistory { scores: &scores, proposed };
     super::expand(&spec, |point| at(&spec, point), past).map_err(|mut errors| errors.remove(0))
 }

@@ -1,20 +1,20 @@
-//! Two means that were measured independently of each other.
+//! Compares two independent means.
 
 use super::{Interval, Sample};
 
-/// By how much two means differ, and how sure that is.
+/// The difference of two means, with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeansDiffer {
-    /// The first mean less the second.
+    /// The first mean minus the second.
     pub difference: f64,
-    /// 95% interval of that.
+    /// Its 95% interval.
     pub interval: Interval,
     /// Two-sided p-value of Welch's t-test.
     pub p: f64,
 }
 
-/// Welch's test of two samples, whose variances need not be alike (B. L. Welch, Biometrika 34, 1947). Nothing where one has
-/// fewer than two measurements, or where neither varies: then nothing is known of how they would.
+/// Welch's t-test of two samples, whose variances may differ (B. L. Welch, Biometrika 34, 1947). `None` if one has fewer than two
+/// measurements, or if neither varies: then their spread is unknown.
 pub fn welch(a: &Sample, b: &Sample) -> Option<MeansDiffer> {
     let part = |s: &Sample| s.sd.map(|sd| sd * sd / s.n as f64);
     let (va, vb) = (part(a)?, part(b)?);
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_means_whose_spread_is_unknown() {
+    fn means_of_unknown_spread_are_not_compared() {
         let [one, same, other] = [&[0.9][..], &[0.9, 0.9], &[0.8, 0.8]].map(|values| Sample::new(values).unwrap());
         assert_eq!(welch(&one, &same), None);
         assert_eq!(welch(&same, &other), None);
     }
 
     #[test]
-    fn the_quantile_is_that_of_whole_degrees() {
+    fn the_quantile_agrees_with_whole_degrees() {
         for degrees in [1, 2, 5, 30, 1000] {
             let (got, want) = (quantile_95(degrees as f64), student_t_95(degrees));
             assert!((got / want - 1.0).abs() < 1e-9, "{degrees}: {got} {want}");

@@ -1,7 +1,7 @@
-//! Statistics of a report: how sure a figure is, and whether two differ. Pure functions of numbers.
+//! Statistics of a report: confidence intervals and significance tests. Pure functions of numbers.
 //!
-//! [`wilson`] is for one share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for one figure over
-//! several seeds, [`welch`] for two of those, [`ema`] for curves.
+//! [`wilson`] is for a share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for a metric over
+//! several seeds, [`welch`] for two samples, [`ema`] for curves.
 
 mod means;
 mod paired;

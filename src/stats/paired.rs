@@ -1,22 +1,22 @@
-//! Two classifiers on the same rows.
+//! Compares two classifiers on the same rows.
 
 use super::{Interval, Z_95};
 
-/// On how many rows each of two classifiers was right.
+/// The number of rows that each of two classifiers was right on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Paired {
     /// Rows on which both were right.
     pub both: u64,
-    /// Rows on which the first alone was.
+    /// Rows on which only the first was.
     pub first_only: u64,
-    /// Rows on which the second alone was.
+    /// Rows on which only the second was.
     pub second_only: u64,
     /// Rows on which neither was.
     pub neither: u64,
 }
 
 impl Paired {
-    /// Counts (first right, second right) of each row.
+    /// Counts pairs (first right, second right), one for each row.
     pub fn count(rows: impl IntoIterator<Item = (bool, bool)>) -> Self {
         let mut counts = Self::default();
         for row in rows {
@@ -30,20 +30,20 @@ impl Paired {
         counts
     }
 
-    /// Rows counted.
+    /// Number of rows.
     pub fn rows(&self) -> u64 {
         self.both + self.first_only + self.second_only + self.neither
     }
 
-    /// Two-sided p-value of McNemar's exact test: how likely the rows on which they disagree would fall at least this
-    /// unevenly if both were equally good (a fair coin for each such row). 1 where they never disagree.
+    /// Two-sided p-value of McNemar's exact test: the probability that the rows on which they disagree split at least this
+    /// unevenly if both were equally good (a fair coin for each such row). 1 if they never disagree.
     ///
     /// Q. McNemar, Psychometrika 12, 1947; T. G. Dietterich, "Approximate Statistical Tests for Comparing Supervised
     /// Classification Learning Algorithms", 1998, recommends it for classifiers that were trained once.
     pub fn mcnemar(&self) -> f64 {
         let n = self.first_only + self.second_only;
         let k = self.first_only.min(self.second_only);
-        // The binomial's terms underflow from n ≈ 1075 on, so each is made from the logarithm of the one before.
+        // The binomial's terms underflow from n ≈ 1075 on, so each is computed from the logarithm of the previous one.
         let mut ln_term = -(n as f64) * std::f64::consts::LN_2;
         let mut tail = ln_term.exp();
         for i in 0..k {
@@ -53,10 +53,10 @@ impl Paired {
         (2.0 * tail).min(1.0)
     }
 
-    /// Accuracy of the first less that of the second, with a 95% interval; nothing where there are no rows.
+    /// Accuracy of the first minus that of the second, with a 95% interval; `None` without rows.
     ///
-    /// Wald's interval after half a row is added to each of the four counts, which keeps its coverage near the nominal
-    /// one for few disagreements (A. Agresti, Y. Min, Statistics in Medicine 24, 2005).
+    /// Wald's interval after half a row is added to each of the four counts, which keeps its coverage near the nominal one for few
+    /// disagreements (A. Agresti, Y. Min, Statistics in Medicine 24, 2005).
     pub fn difference(&self) -> Option<(f64, Interval)> {
         let rows = self.rows();
         if rows == 0 {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_by_who_was_right() {
+    fn rows_are_counted_by_which_was_right() {
         let rows = [(true, true), (true, false), (true, false), (false, true), (false, false)];
         assert_eq!(Paired::count(rows), Paired { both: 1, first_only: 2, second_only: 1, neither: 1 });
     }

@@ -1,4 +1,4 @@
-//! How sure a share of rows is.
+//! Confidence intervals of a share of rows.
 
 use super::Z_95;
 
@@ -12,14 +12,14 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The part of it that a share can have.
+    /// The interval clamped to [0, 1].
     #[must_use]
     pub fn of_share(self) -> Self {
         Self { low: self.low.clamp(0.0, 1.0), high: self.high.clamp(0.0, 1.0) }
     }
 }
 
-/// Wilson's 95% score interval for a share of `successes` among `n`: the whole of [0, 1] where `n` is 0.
+/// Wilson's 95% score interval for `successes` out of `n`; [0, 1] if `n` is 0.
 ///
 /// It stays inside [0, 1] and keeps its coverage near the ends, where `p ± 1.96·√(p(1−p)/n)` does not (E. B. Wilson,
 /// "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927; Brown, Cai, DasGupta 2001).
@@ -27,7 +27,7 @@ pub fn wilson(successes: u64, n: u64) -> Interval {
     wilson_of_share(successes as f64 / n.max(1) as f64, n)
 }
 
-/// The same for a share `p` of `n` that need not be a whole number of them: a mean of shares, say.
+/// Wilson's interval for a share `p` of `n` that need not be a whole number of them, such as a mean of shares.
 pub fn wilson_of_share(p: f64, n: u64) -> Interval {
     if n == 0 {
         return Interval { low: 0.0, high: 1.0 };
@@ -59,7 +59,7 @@ mod tests {
             let i = wilson(k, n);
             assert!((i.low - low).abs() < 1e-12 && (i.high - high).abs() < 1e-12, "{k}/{n}: {i:?}");
         }
-        // `count` may be broken there, too: the mean of two runs.
+        // `count` may be fractional there: the mean of two runs.
         for (k, n, low, high) in [
             (112.5, 120, 0.8791887726011073, 0.9686694567825272),
             (95.5, 120, 0.7150727239438633, 0.8582409359250703),

@@ -1,4 +1,4 @@
-//! One figure over several seeds.
+//! A metric over several seeds.
 
 use super::Interval;
 
@@ -9,15 +9,15 @@ pub struct Sample {
     pub n: usize,
     /// Their mean.
     pub mean: f64,
-    /// Sample standard deviation (n − 1); none for one measurement.
+    /// Sample standard deviation (n − 1); `None` for one measurement.
     pub sd: Option<f64>,
-    /// Student's 95% interval of the mean; none for one measurement, and none where all are equal: they do not tell how much
-    /// others would differ.
+    /// Student's 95% interval of the mean; `None` for one measurement, and if all are equal, since their spread is then
+    /// unknown.
     pub interval: Option<Interval>,
 }
 
 impl Sample {
-    /// Summary of `values`; nothing where there are none.
+    /// Summary of `values`; `None` if there are none.
     pub fn new(values: &[f64]) -> Option<Self> {
         let n = values.len();
         if n == 0 {

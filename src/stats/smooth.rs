@@ -1,10 +1,10 @@
-//! Curves that can be read.
+//! Smoothed curves.
 
-/// Exponential moving average with the bias of its start taken out, as TensorBoard and W&B draw it.
+/// Exponential moving average with bias correction, as in TensorBoard and W&B.
 ///
-/// `weight` is the share of the past, in [0, 1): 0 gives the values back. Dividing by 1 − weightᵗ makes the first values
-/// an average of what is there instead of a pull towards 0 (Kingma & Ba 2015, section 3). A value that is not finite
-/// gives itself and leaves the average as it was.
+/// `weight` is the weight of the past, in [0, 1); with 0 the values are returned unchanged. Dividing by 1 − weightᵗ makes the first
+/// values averages of the data instead of pulling them towards 0 (Kingma & Ba 2015, section 3). A value that is not finite is
+/// returned as it is and does not enter the average.
 pub fn ema(values: &[f64], weight: f64) -> Vec<f64> {
     let weight = if weight.is_finite() { weight.clamp(0.0, 0.999_999) } else { 0.0 };
     let (mut average, mut remaining) = (0.0, 1.0);

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Keeps what is written to it; also plays a terminal 120 columns wide.
+/// Stores what is written to it, and acts as a terminal of 120 columns.
 #[derive(Debug, Clone, Default)]
 struct Paper(Arc<Mutex<String>>);
 
@@ -101,7 +101,7 @@ fn shown(mut progress: Progress, paper: &Paper) -> String {
 }
 
 #[test]
-fn lines_where_there_is_no_terminal() {
+fn lines_without_a_terminal() {
     let paper = Paper::default();
     let text = shown(Progress::lines(paper.clone(), false, false), &paper);
     let want = "\
@@ -117,7 +117,7 @@ lr=1e-5: failed (oom) after step 2: no room
 }
 
 #[test]
-fn quiet_says_only_what_needs_attention() {
+fn quiet_prints_only_what_needs_attention() {
     let paper = Paper::default();
     let text = shown(Progress::lines(paper.clone(), true, true), &paper);
     let failure = "lr=1e-5: failed (oom) after step 2: no room";
@@ -145,7 +145,7 @@ fn bars_and_the_lines_above_them() {
 }
 
 #[test]
-fn a_run_that_is_done_leaves_no_bar() {
+fn a_finished_run_leaves_no_bar() {
     let mut progress = Progress::screen(ProgressDrawTarget::hidden(), size, false);
     events().iter().for_each(|event| progress.on(&run(), event).unwrap());
     let Output::Screen(screen) = &progress.output else { unreachable!() };
@@ -160,7 +160,7 @@ fn a_terminal_that_is_gone_does_not_stop_the_run() {
 
 /// Two runs of a sweep of four at once, one of them failing, on a terminal of twelve lines.
 #[test]
-fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
+fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
     let terminal = InMemoryTerm::new(12, 80);
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
     let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
@@ -193,7 +193,7 @@ fn a_sweep_has_a_table_and_what_needs_attention_stands_above_it() {
     progress.on(&run(2), &eval(When::During, 2, Split::Test, 3)).unwrap();
     let shown = || {
         let lines: Vec<String> = terminal.contents().lines().map(|line| line.trim_end().to_string()).collect();
-        // What is measured by the clock is not compared.
+        // Times are not compared.
         lines.iter().map(|line| line.split("  trained").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
     };
     let want = "\
@@ -230,9 +230,9 @@ LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
     assert_eq!(shown(), format!("{above}\nin 2 runs: note: the head is new"));
 }
 
-/// What is stopped at once leaves no table or bar that would say `running` for good.
+/// An immediate stop leaves no table or bar that would say `running` for good.
 #[test]
-fn what_ends_at_once_takes_what_is_shown_away() {
+fn an_immediate_stop_removes_bars_and_tables() {
     for all in [1, 2] {
         let terminal = InMemoryTerm::new(12, 80);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
@@ -243,7 +243,7 @@ fn what_ends_at_once_takes_what_is_shown_away() {
         }
         assert!(terminal.contents().contains("/3"), "{}", terminal.contents());
         progress.above().end("stopped at once");
-        // Another thread may still tell of steps.
+        // Another thread may still report steps.
         progress.on(&run, &eval(When::During, 2, Split::Test, 3)).unwrap();
         let left = terminal.contents();
         assert!(!left.contains("/3") && !left.contains("running"), "{left}");

@@ -64,15 +64,15 @@ fn failed() -> Event {
     finished(Outcome::Failed { kind: FailureKind::Crashed, message: "signal 9\nits last words".into() })
 }
 
-/// Tells the events of run `i` at a time, and gives back the texts of the lines.
+/// Handles events of run `i` at a time, and returns the texts of the lines.
 fn tell(sweep: &mut Sweep, i: usize, now_s: f64, events: &[Event]) -> Vec<String> {
     events.iter().flat_map(|event| sweep.tell(&run(i), event, now_s)).map(|line| line.text).collect()
 }
 
-/// Rows as (values, state, steps, figure).
+/// Rows as (values, state, steps, metric).
 fn rows(board: &Board) -> Vec<(String, RunState, u64, String)> {
     let row =
-        |row: &crate::observe::Row| (row.values.join(" "), row.state, row.step, row.figure.clone().unwrap_or_default());
+        |row: &crate::observe::Row| (row.values.join(" "), row.state, row.step, row.value.clone().unwrap_or_default());
     board.rows.iter().map(row).collect()
 }
 
@@ -83,7 +83,7 @@ fn the_whole_is_counted() {
     let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2));
     assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left  trained 4.0s");
-    // Of three seeds each, two trials: one of them pruned.
+    // Two trials of three seeds each; one is pruned.
     let mut sweep = Sweep::default();
     let seed = |i: usize| PlannedInfo {
         trial: i / 3,
@@ -100,7 +100,7 @@ fn the_whole_is_counted() {
 }
 
 #[test]
-fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() {
+fn the_leader_comes_first_then_running_trials_then_the_others_by_score() {
     let mut sweep = Sweep::default();
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, RunState::Pending)), 0));
     let at = |right| [started(), step(4, 0.5), eval(When::During, 4, Split::Dev, right)];
@@ -122,8 +122,8 @@ fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() 
     ];
     assert_eq!(rows(&board), want);
     assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
-    assert_eq!((board.figure.as_str(), board.rows[4].reason.as_deref()), ("dev acc", Some("signal 9")));
-    // One that is pruned leads no more.
+    assert_eq!((board.metric.as_str(), board.rows[4].reason.as_deref()), ("dev acc", Some("signal 9")));
+    // A pruned trial no longer leads.
     tell(&mut sweep, 3, 3.0, &[finished(Outcome::Pruned { reason: "late".into() })]);
     let best = sweep.board(3.0).best.unwrap();
     assert_eq!(best, "leads now: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
@@ -131,7 +131,7 @@ fn the_leader_comes_first_then_those_at_work_then_the_others_by_their_figures() 
 
 /// As on the leaderboard.
 #[test]
-fn of_equal_scores_the_one_with_the_better_loss_leads() {
+fn ties_are_broken_by_loss() {
     let with_loss = |loss: f64| {
         let Event::EvalCompleted { when, step, epoch, split, mut metrics, elapsed_s } =
             eval(When::During, 4, Split::Dev, 3)
@@ -160,7 +160,7 @@ fn of_equal_scores_the_one_with_the_better_loss_leads() {
 }
 
 #[test]
-fn seeds_are_one_row_with_the_mean_of_their_figures() {
+fn seeds_are_one_row_with_their_mean() {
     let mut sweep = Sweep::default();
     let seed = |i: usize| {
         let name = format!("lr={}e-5 seed={i}", i.div_ceil(2));
@@ -173,45 +173,45 @@ fn seeds_are_one_row_with_the_mean_of_their_figures() {
     let board = sweep.board(1.0);
     let row = &board.rows[0];
     assert_eq!(
-        (row.seeds, row.step, row.total, row.figure.as_deref()),
+        (row.seeds, row.step, row.total, row.value.as_deref()),
         ((1, 2), 14, 20, Some("100.0%")),
         "of the finished one"
     );
-    assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the one at work");
+    assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the running seed");
     assert_eq!(board.best.as_deref(), Some("leads now: lr=1e-5  dev accuracy 100.0% (1 finished of 2 seeds)"));
-    // Where none is finished, those at work are all there is.
+    // If none is finished, running seeds count.
     tell(&mut sweep, 3, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 1)]);
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
     assert_eq!(
-        sweep.board(1.0).rows.iter().filter_map(|row| row.figure.as_deref()).collect::<Vec<_>>(),
+        sweep.board(1.0).rows.iter().filter_map(|row| row.value.as_deref()).collect::<Vec<_>>(),
         ["50.0%", "100.0%"]
     );
-    // The mean of both when the second is.
+    // The mean of both once the second is finished.
     tell(&mut sweep, 2, 0.0, &[eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)]);
-    let text = sweep.board(1.0).rows.iter().find(|row| row.seeds.0 == 2).and_then(|row| row.figure.clone());
+    let text = sweep.board(1.0).rows.iter().find(|row| row.seeds.0 == 2).and_then(|row| row.value.clone());
     assert_eq!(text.as_deref(), Some("75.0%"));
 }
 
 #[test]
-fn the_time_left_of_a_trial_is_that_of_all_its_seeds() {
+fn the_time_left_of_a_trial_includes_all_its_seeds() {
     let mut sweep = Sweep::default();
     let seed = |i: usize| PlannedInfo { name: format!("lr=1e-5 seed={i}"), trial: 1, ..planned(i, RunState::Pending) };
     sweep.planned(&plan(&[1, 2, 3].map(seed), 0));
     let steps = [1, 2, 3, 4].map(|i| step(i, 0.5));
     tell(&mut sweep, 1, 0.0, &[started()]);
     tell(&mut sweep, 1, 0.0, &steps);
-    // Two steps a second: 6 are left of the first seed, 10 of each of the others.
+    // Two steps per second: the first seed has 6 left, the others 10 each.
     assert_eq!(sweep.board(2.0).rows[0].left_s, Some(13.0));
     // Two at a time: 6, 6 and 10 steps in two slots.
     tell(&mut sweep, 2, 0.0, &[started()]);
     tell(&mut sweep, 2, 0.0, &steps);
     assert_eq!(sweep.board(2.0).rows[0].left_s, Some(5.5));
     tell(&mut sweep, 3, 0.0, &[started(), failed()]);
-    assert_eq!(sweep.board(2.0).rows[0].left_s, Some(3.0), "nothing is left of one that failed");
+    assert_eq!(sweep.board(2.0).rows[0].left_s, Some(3.0), "a failed run has nothing left");
 }
 
 #[test]
-fn runs_may_come_mixed_wait_and_begin_again() {
+fn runs_may_be_interleaved_wait_and_restart() {
     let mut sweep = Sweep::default();
     for i in [1, 2] {
         tell(&mut sweep, i, 0.0, &[started(), step(1, i as f64)]);
@@ -222,20 +222,20 @@ fn runs_may_come_mixed_wait_and_begin_again() {
     let state = |board: &Board| board.rows.iter().map(|row| (row.state, row.step)).collect::<Vec<_>>();
     assert_eq!(state(&board), [(RunState::Waiting, 2), (RunState::Failed, 1)]);
     assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left (1 of them waiting)"), "{}", board.summary);
-    // Another attempt takes the failure back, and a run goes on.
+    // Another attempt removes the failure, and a paused run continues.
     tell(&mut sweep, 1, 2.0, &[begun(4, Some(2))]);
     tell(&mut sweep, 2, 2.0, &[started()]);
     let board = sweep.board(2.0);
     assert_eq!(state(&board), [(RunState::Running, 2), (RunState::Running, 0)]);
     assert!(board.summary.starts_with("0 of 12 runs done, 12 left"), "{}", board.summary);
-    // One that the command itself begins again is to come, and is not called interrupted.
+    // A run that the command itself restarts is pending, not interrupted.
     let lines = sweep.tell(&run(1), &finished(Outcome::Retried), 3.0);
     assert_eq!(lines[0].text, "[1/12] lr=1e-5: failed after step 2; retrying now from step 2");
     assert_eq!(state(&sweep.board(3.0)), [(RunState::Running, 0), (RunState::Pending, 2)]);
 }
 
 #[test]
-fn a_line_for_each_event_worth_one() {
+fn important_events_have_a_line() {
     let mut sweep = Sweep::default();
     let note = |seed| Event::Note { message: format!("the head is new, from seed {seed}") };
     let events = [
@@ -260,17 +260,17 @@ fn a_line_for_each_event_worth_one() {
         "[3/12] lr=3e-5: completed, 1 step in 0.5s, test accuracy 50.0%",
     ];
     assert_eq!(tell(&mut sweep, 3, 0.0, &events), want);
-    assert_eq!(sweep.repeated(), [""; 0], "once is no repetition");
-    // What every run would say is said once, whatever its seed, and counted.
+    assert_eq!(sweep.repeated(), [""; 0], "reported once");
+    // A note that every run reports is printed once, whatever its seed, and counted.
     assert!(tell(&mut sweep, 4, 0.0, &[note(2)]).is_empty());
     assert!(tell(&mut sweep, 5, 0.0, &[note(3), note(3)]).is_empty());
     let warned = Event::Warned(Warning::new(Kind::Result, "all 4 test rows are predicted as `a` (accuracy 25.0%)"));
-    assert_eq!(sweep.tell(&run(4), &warned, 0.0)[0].tone, Tone::Aside, "the end of the command tells of it");
+    assert_eq!(sweep.tell(&run(4), &warned, 0.0)[0].tone, Tone::Aside, "printed at the end of the command");
     assert_eq!(sweep.repeated(), ["in 3 runs: note: the head is new, from seed 1"]);
 }
 
 #[test]
-fn runs_are_numbered_among_all_that_were_asked_for() {
+fn runs_are_numbered_among_all_requested_runs() {
     let mut sweep = Sweep::default();
     sweep.planned(&plan(&[1, 2, 3, 4, 5].map(|i| planned(i, RunState::Pending)), 7));
     let second = RunInfo { position: (2, 5), ..run(2) };
@@ -280,10 +280,10 @@ fn runs_are_numbered_among_all_that_were_asked_for() {
 }
 
 #[test]
-fn the_figure_is_that_of_the_kept_weights_on_the_split_that_chooses() {
+fn the_value_is_that_of_the_kept_weights_on_the_selecting_split() {
     let seen = |sweep: &Sweep| {
         let board = sweep.board(0.0);
-        (board.figure, board.rows[0].figure.clone().unwrap_or_default())
+        (board.metric, board.rows[0].value.clone().unwrap_or_default())
     };
     let at = |step, split, right| eval(When::During, step, split, right);
     let evals = [
@@ -298,23 +298,23 @@ fn the_figure_is_that_of_the_kept_weights_on_the_split_that_chooses() {
         let has_dev = dev > 0;
         sweep.planned(&plan(&[PlannedInfo { keep, metric, has_dev, ..planned(1, RunState::Running) }], 0));
         tell(&mut sweep, 1, 0.0, &[begun(dev, None), eval(When::Before, 0, Split::Dev, 4)]);
-        assert_eq!(seen(&sweep), ("dev".into(), String::new()), "what was before training is no result");
+        assert_eq!(seen(&sweep), ("dev".into(), String::new()), "an evaluation before training is not a result");
         tell(&mut sweep, 1, 0.0, &evals);
         seen(&sweep)
     };
-    // The last weights are kept: an earlier evaluation that was better would promise too much.
+    // The last weights are kept, so a better earlier evaluation does not count.
     assert_eq!(with(Keep::Last, Metric::Accuracy, 4), ("dev acc".into(), "25.0%".into()));
     assert_eq!(with(Keep::Best, Metric::Accuracy, 4), ("best dev acc".into(), "75.0%".into()));
     assert_eq!(with(Keep::None, Metric::Loss, 4), ("dev loss".into(), "0.6250".into()));
     // Without a dev split it is the test split's.
     assert_eq!(with(Keep::Last, Metric::Accuracy, 0), ("test acc".into(), "100.0%".into()));
-    // There it is the accuracy, as on the leaderboard, whatever chooses where there is one.
+    // There it is the accuracy, as on the leaderboard, whatever the metric is.
     assert_eq!(with(Keep::Last, Metric::Loss, 0), ("test acc".into(), "100.0%".into()));
 }
 
-/// Where the command begins, others have worked before it.
+/// Other commands worked on the sweep before this one.
 #[test]
-fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
+fn earlier_commands_are_in_the_table_from_the_start() {
     let events = |right, end: Outcome| {
         vec![begun(4, Some(4)), step(3, 0.5), step(4, 0.5), eval(When::During, 4, Split::Dev, right), finished(end)]
     };
@@ -346,8 +346,8 @@ fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
     assert_eq!(rows(&board), want);
     assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
     assert_eq!((board.rows[3].reason.as_deref(), board.rows[0].loss), (Some("no room"), Some(0.25)));
-    assert_eq!(sweep.left_s(0.0), None, "what was done before tells nothing of the pace here");
-    // A plan that is extended says nothing again of what the listener was told.
+    assert_eq!(sweep.left_s(0.0), None, "earlier work says nothing about the pace of this command");
+    // When a plan is extended, earlier events are not repeated.
     tell(&mut sweep, 2, 1.0, &[begun(4, Some(4)), step(5, 0.5), eval(When::During, 5, Split::Dev, 4)]);
     sweep.planned(&plan(&runs.clone().map(|run| PlannedInfo { past: Vec::new(), ..run }), 0));
     let board = sweep.board(1.0);
@@ -356,7 +356,7 @@ fn what_earlier_commands_did_is_in_the_table_from_the_beginning() {
 }
 
 #[test]
-fn what_a_run_keeps_decides_what_its_figures_are_called() {
+fn the_heading_says_which_weights_are_kept() {
     for (keep, metric, heading) in [
         (Keep::Best, Metric::Accuracy, "best dev acc"),
         (Keep::Last, Metric::Accuracy, "dev acc"),
@@ -366,8 +366,8 @@ fn what_a_run_keeps_decides_what_its_figures_are_called() {
         let mut sweep = Sweep::default();
         sweep.planned(&plan(&[1, 2].map(|i| PlannedInfo { keep, metric, ..planned(i, RunState::Pending) }), 0));
         tell(&mut sweep, 1, 1.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 3)]);
-        assert_eq!(sweep.board(2.0).figure, heading, "{keep:?} {metric:?}");
-        // The bar of a single run says the same.
+        assert_eq!(sweep.board(2.0).metric, heading, "{keep:?} {metric:?}");
+        // The bar of a single run has the same heading.
         let mut view = View::keeping(keep, metric);
         [started(), eval(When::During, 4, Split::Dev, 3), eval(When::During, 5, Split::Dev, 2)]
             .iter()
@@ -379,9 +379,9 @@ fn what_a_run_keeps_decides_what_its_figures_are_called() {
     }
 }
 
-/// Times of a row and of the whole are of all commands; that of this command is called so, and who watches has none.
+/// Times of rows and of the summary include all commands; this command's own time is shown separately, and a watcher has none.
 #[test]
-fn seconds_of_training_count_earlier_commands_and_those_of_this_one_are_told_apart() {
+fn training_time_includes_earlier_commands_and_shows_this_one_separately() {
     let runs = [
         PlannedInfo { trained_s: 40.0, step: 4, ..planned(1, RunState::Interrupted) },
         PlannedInfo { trained_s: 20.0, ..planned(2, RunState::Completed) },
@@ -396,13 +396,13 @@ fn seconds_of_training_count_earlier_commands_and_those_of_this_one_are_told_apa
     assert_eq!(trained.iter().flatten().sum::<f64>(), 60.0, "{trained:?}");
     let mut watched = Sweep::default();
     watched.planned(&plan(&runs, 0));
-    watched.found(0.0, 6.0, 0);
+    watched.set_pace(0.0, 6.0, 0);
     assert!(watched.board(6.0).summary.ends_with("  trained 1m00s"), "{}", watched.board(6.0).summary);
 }
 
-/// Best is what is completed: what is at work, or kept as it was last, may still get worse.
+/// Only completed trials are called best: others may still get worse.
 #[test]
-fn the_best_so_far_never_falls() {
+fn the_best_so_far_never_gets_worse() {
     for keep in [Keep::Best, Keep::Last] {
         let mut sweep = Sweep::default();
         let infos = [1, 2, 3].map(|i| PlannedInfo { keep, ..planned(i, RunState::Pending) });
@@ -436,7 +436,7 @@ fn the_best_so_far_never_falls() {
 }
 
 #[test]
-fn an_evaluation_is_seen_while_it_goes() {
+fn a_running_evaluation_is_shown() {
     let mut sweep = Sweep::default();
     tell(&mut sweep, 1, 0.0, &[started(), step(1, 0.5), Event::EvalProgress { split: Split::Dev, done: 2, total: 5 }]);
     assert_eq!(sweep.board(0.0).rows[0].evaluating.as_deref(), Some("dev 40%"));
@@ -444,9 +444,9 @@ fn an_evaluation_is_seen_while_it_goes() {
     assert_eq!(sweep.board(0.0).rows[0].evaluating, None);
 }
 
-/// A sweep played by the clock of its events: runs of these (steps, seconds of a step, cost of a step), `slots` at a time, each
-/// with two seconds before its first step and an evaluation at each ninth of its steps that takes a fiftieth of all of them. `ends` says where run `i` ends
-/// before its time. Gives back each moment at which something was said, with what was told to be left, and the end.
+/// Simulates a sweep: runs given as (steps, seconds per step, cost per step), `slots` at a time, each with two seconds before its
+/// first step and an evaluation, a fiftieth of all steps long, at each ninth of its steps. `ends` says where run `i` ends early. Returns
+/// each moment at which time left was reported with its value, and the end.
 fn play(
     prune: Prune,
     runs: &[(u64, f64, f64)],
@@ -462,7 +462,7 @@ fn play(
     });
     let infos: Vec<PlannedInfo> = infos.collect();
     sweep.planned(&PlannedSweep { runs: infos, to_come: 0, prune, budget: Budget::default() });
-    // Every event with its time, as the slots get to it.
+    // Every event with its time, as the slots reach it.
     let mut free = vec![0.0; slots];
     let mut events: Vec<(f64, usize, Event)> = Vec::new();
     for (i, (steps, seconds, _)) in runs.iter().enumerate() {
@@ -505,7 +505,7 @@ fn play(
     (told, end)
 }
 
-/// How far off what was told is, at worst, from the end of the first run until a twentieth of the time is left.
+/// The largest relative error of the time left, from the end of the first run until a twentieth of the time is left.
 fn worst((told, end): &(Vec<(f64, f64, bool)>, f64)) -> f64 {
     let measured: Vec<_> = told.iter().filter(|(now, _, measured)| *measured && *now < end * 0.95).collect();
     assert!(measured.len() > 20, "it is told");
@@ -520,16 +520,16 @@ fn after_the_first_run_the_time_left_is_within_a_half() {
         let played = play(Prune::None, &alike, slots, |_| None);
         assert!(worst(&played) < 1.5, "{slots} at a time: {}", worst(&played));
     }
-    // Batches of 8, 16 and 32 rows: fewer steps, each of which costs more.
+    // Batches of 8, 16 and 32 rows: fewer steps, each with a higher cost.
     let batches: Vec<_> = (0..12).map(|i| [(200, 0.05, 8.0), (100, 0.1, 16.0), (50, 0.2, 32.0)][i / 4]).collect();
     assert!(worst(&play(Prune::None, &batches, 2, |_| None)) < 1.5);
-    // Of one run, 20 times as long as the others, nobody can take a share.
+    // A single run 20 times as long as the others cannot be shared between slots.
     let long: Vec<_> = (0..6).map(|i| if i == 5 { (1000, 0.1, 1.0) } else { (50, 0.1, 1.0) }).collect();
     assert!(worst(&play(Prune::None, &long, 2, |_| None)) < 1.5);
 }
 
 #[test]
-fn what_is_told_before_the_first_run_has_ended_is_marked() {
+fn estimates_before_the_end_of_the_first_run_are_marked() {
     let (told, end) = play(Prune::None, &[(100, 0.1, 1.0); 12], 2, |_| None);
     let early: Vec<_> = told.iter().filter(|(_, _, measured)| !measured).collect();
     assert!(!early.is_empty() && early[0].0 >= 2.0, "not before there is a speed");
@@ -560,15 +560,15 @@ fn the_time_left_foresees_pruning() {
 
 #[test]
 fn the_time_left_ends_where_the_budget_does() {
-    // Two of six runs are done; one is at work, two of its ten steps made at a second each.
+    // Two of six runs are done; one is running, two of its ten steps trained at a second each.
     let left = |budget: Budget| {
         let mut sweep = Sweep::default();
         let state = |i: usize| if i < 2 { RunState::Completed } else { RunState::Pending };
         let infos: Vec<PlannedInfo> = (0..6).map(|i| planned(i, state(i))).collect();
         sweep.planned(&PlannedSweep { budget, ..plan(&infos, 6) });
         tell(&mut sweep, 2, 0.0, &[started()]);
-        for made in 1..=10 {
-            tell(&mut sweep, 2, f64::from(made), &[step(u64::from(made as u32), 0.5)]);
+        for trained in 1..=10 {
+            tell(&mut sweep, 2, f64::from(trained), &[step(u64::from(trained as u32), 0.5)]);
         }
         tell(&mut sweep, 2, 10.0, &[finished(Outcome::Completed)]);
         sweep.left_s(10.0).map(|(left, _)| left.round())

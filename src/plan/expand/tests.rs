@@ -49,7 +49,7 @@ fn axes_combine_with_seeds_innermost() {
 }
 
 #[test]
-fn zipped_keys_go_in_step() {
+fn zipped_keys_vary_together() {
     let got = names(json!({
         "axes": { "data.max_length": [64] },
         "zip": [{ "train.lr": [1e-4, 1e-5], "train.epochs": [1, 3] }, { "train.batch_size": [8, 16] }],
@@ -60,7 +60,7 @@ fn zipped_keys_go_in_step() {
 }
 
 #[test]
-fn excluded_points_are_left_out_by_value_and_never_asked_for() {
+fn excluded_points_are_compared_by_value_and_never_resolved() {
     let axes = json!({ "train.lr": [1e-5, 2e-5], "train.batch_size": [16, 32] });
     let exclude = json!([{ "train.lr": 0.00001, "train.batch_size": 32.0 }, { "train.lr": 9.0 }]);
     assert_eq!(names(json!({ "axes": axes, "exclude": exclude })).len(), 3);
@@ -81,12 +81,12 @@ fn excluded_points_are_left_out_by_value_and_never_asked_for() {
         asked.push(point[0].1.clone());
         at(&spec, point)
     };
-    expand(&spec, ask, Past::default()).unwrap();
+    expand(&spec, ask, SearchHistory::default()).unwrap();
     assert_eq!(asked, [json!(2)]);
 }
 
 #[test]
-fn points_that_mean_the_same_run_count_once() {
+fn points_with_the_same_config_are_one_run() {
     assert_eq!(
         names(json!({ "axes": { "train.lr": [1e-5, 0.00001, 1e-4] }, "seeds": [3, 3] })),
         ["lr=1e-5 seed=3", "lr=1e-4 seed=3"]
@@ -95,7 +95,7 @@ fn points_that_mean_the_same_run_count_once() {
 }
 
 #[test]
-fn names_are_unique_even_where_values_are_written_alike() {
+fn names_are_unique_even_if_values_look_alike() {
     let got = names(json!({ "axes": { "train.freeze": [["a,b"], ["a", "b"]] } }));
     assert_eq!(got, ["freeze=[a,b]", "freeze=[a,b] #2"]);
 }
@@ -119,7 +119,7 @@ fn sweeps_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn a_sweep_too_large_is_refused_before_it_is_made() {
+fn a_sweep_too_large_is_refused_before_it_is_expanded() {
     let hundred: Vec<u64> = (1..=100).collect();
     let mut axes: BTreeMap<String, Axis> = BTreeMap::new();
     for i in 0..12 {
@@ -130,7 +130,8 @@ fn a_sweep_too_large_is_refused_before_it_is_made() {
         ..spec()
     };
     let refused = |spec: &Spec| {
-        expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be made") }, Past::default()).unwrap_err()[0]
+        expand(spec, |_| -> Result<Spec, PlanError> { panic!("no point may be resolved") }, SearchHistory::default())
+            .unwrap_err()[0]
             .to_string()
     };
     let message = refused(&spec(3));
@@ -138,8 +139,8 @@ fn a_sweep_too_large_is_refused_before_it_is_made() {
     assert!(refused(&spec(12)).contains("more than 2^64 points"));
 }
 #[test]
-fn an_axis_counts_only_where_its_condition_holds() {
-    // The spec says "linear": that is what a condition reads of a key that is not swept, or not here.
+fn an_axis_applies_only_if_its_condition_holds() {
+    // The spec says "linear": conditions on a key that is not swept, or not for this point, read that.
     let warmup = json!({ "values": [0.0, 0.1, 0.2], "when": { "train.scheduler": "linear" } });
     let got = names(json!({
         "axes": { "train.scheduler": ["constant", "linear"], "train.warmup_ratio": warmup, "train.lr": [1e-5, 1e-4] },
@@ -164,7 +165,7 @@ fn an_axis_counts_only_where_its_condition_holds() {
 
 #[test]
 fn conditions_follow_one_another_and_zips_whatever_the_order_of_the_axes() {
-    // a.. depends on m.., which depends on w..: the names are in the reverse order of what decides.
+    // a.. depends on m.., which depends on w..: names are in the reverse order of dependency.
     let got = names(json!({ "axes": {
         "train.batch_size": { "values": [8, 16], "when": { "train.epochs": 5 } },
         "train.epochs": { "values": [4, 5], "when": { "train.weight_decay": 0, "train.lr": 2e-5 } },
@@ -181,7 +182,7 @@ fn conditions_follow_one_another_and_zips_whatever_the_order_of_the_axes() {
 }
 
 #[test]
-fn exclusion_reads_the_spec_where_an_axis_does_not_count() {
+fn exclusion_reads_the_spec_if_an_axis_does_not_apply() {
     let axes = json!({
         "train.scheduler": ["constant", "linear"],
         "train.warmup_ratio": { "values": [0.1, 0.2], "when": { "train.scheduler": "linear" } },
@@ -193,24 +194,24 @@ fn exclusion_reads_the_spec_where_an_axis_does_not_count() {
 }
 
 #[test]
-fn trials_are_configs_but_for_their_seed() {
+fn trials_are_configs_without_their_seed() {
     let trials = |sweep_: Value| sweep(sweep_).unwrap().iter().map(|run| run.trial).collect::<Vec<_>>();
     assert_eq!(trials(json!({ "axes": { "train.lr": [1e-5, 1e-4] }, "seeds": [1, 2] })), [0, 0, 1, 1]);
     assert_eq!(trials(json!({ "axes": { "train.seed": [1, 2], "train.weight_decay": [0.1, 0.2] } })), [0, 1, 0, 1]);
     assert_eq!(trials(json!({})), [0]);
-    // What is excluded for one seed only does not tear a trial apart, nor do two ways to write a number.
+    // Excluding a point for one seed does not split a trial, nor do two notations of a number.
     let exclude = json!([{ "train.lr": 1e-5, "train.seed": 1 }]);
     let axes = json!({ "train.lr": [1e-5, 1e-4] });
     assert_eq!(trials(json!({ "axes": axes, "seeds": [1, 2], "exclude": exclude })), [0, 1, 1]);
     let axes = json!({ "train.weight_decay": [0, 0.0, 0.5] });
     assert_eq!(trials(json!({ "axes": axes, "seeds": [1, 2] })), [0, 0, 1, 1]);
-    // Seeds of their own are axes like others.
+    // Other seeds are axes like any other.
     assert_eq!(trials(json!({ "axes": { "train.init_seed": [1, 2] }, "seeds": [1, 2] })), [0, 0, 1, 1]);
 }
 
-/// All of a large sweep, the spec room's part aside: that has its own bound.
+/// A large sweep, without the spec module's part, which has its own limit.
 #[test]
-fn a_thousand_points_are_made_at_once() {
+fn a_thousand_points_are_expanded_quickly() {
     let lrs: Vec<f64> = (1..=334).map(|i| f64::from(i) * 1e-6).collect();
     let spec = swept(&json!({ "axes": { "train.lr": lrs }, "seeds": [1, 2, 3] }));
     let plain = Spec { sweep: Sweep::default(), ..spec.clone() };
@@ -220,8 +221,8 @@ fn a_thousand_points_are_made_at_once() {
         Ok(spec)
     };
     let start = std::time::Instant::now();
-    let runs = expand(&spec, set, Past::default()).unwrap().runs;
+    let runs = expand(&spec, set, SearchHistory::default()).unwrap().runs;
     assert_eq!((runs.len(), runs[1001].trial), (1002, 333));
-    // Far above what it takes, far below what comparing every pair would.
+    // Far above what it takes, far below what comparing all pairs would.
     assert!(start.elapsed().as_secs_f64() < 0.5, "{:?}", start.elapsed());
 }

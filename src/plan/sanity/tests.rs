@@ -4,7 +4,7 @@ use crate::{
     spec::Spec,
 };
 
-/// Of a run on 288 training rows (9 steps an epoch) and 40 dev rows.
+/// Warnings of a run on 288 training rows (9 steps an epoch) and 40 dev rows.
 fn of(change: impl Fn(&mut Spec)) -> Vec<String> {
     let mut spec = spec();
     change(&mut spec);
@@ -30,7 +30,7 @@ fn a_sound_run_has_no_warning() {
 }
 
 #[test]
-fn steps_that_do_not_fit_together_are_told() {
+fn inconsistent_steps_give_a_warning() {
     let one = |change: &dyn Fn(&mut Spec), expected: &str| {
         let found = of(change);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -58,7 +58,7 @@ fn steps_that_do_not_fit_together_are_told() {
     );
 }
 
-/// Warnings of a sweep of that many trials, each on 288 rows.
+/// Warnings of a sweep of `trials` trials, each on 288 rows.
 fn swept(trials: u64, change: impl Fn(&mut Spec)) -> Vec<String> {
     let mut spec = spec();
     spec.checkpoint.keep = Keep::Best;
@@ -77,7 +77,7 @@ fn asha(spec: &mut Spec) {
 }
 
 #[test]
-fn a_sweep_that_does_what_it_says_has_no_warning() {
+fn a_sound_sweep_has_no_warning() {
     assert_eq!(swept(2, |_| {}), [""; 0]);
     assert_eq!(swept(27, asha), [""; 0]);
     assert_eq!(swept(12, |spec| spec.sweep.prune = PruneRule::Median), [""; 0]);
@@ -86,7 +86,7 @@ fn a_sweep_that_does_what_it_says_has_no_warning() {
 }
 
 #[test]
-fn a_rule_that_stops_no_run_is_told() {
+fn a_rule_that_stops_no_run_gives_a_warning() {
     let alone = |found: Vec<String>, expected: &str| {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains(expected), "{}", found[0]);
@@ -106,12 +106,12 @@ fn a_rule_that_stops_no_run_is_told() {
 }
 
 #[test]
-fn a_rule_that_stops_almost_all_is_told() {
+fn a_rule_that_stops_almost_all_gives_a_warning() {
     let found = swept(12, asha);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("about 1 of 12 trials to its end (12 → 4 → 1)"), "{}", found[0]);
     assert!(swept(2, asha)[0].contains("(2 → 1 → 1)"));
-    // Of three rungs two fall on the first evaluation.
+    // Of three rungs, two fall on the first evaluation.
     let found = swept(200, |spec| {
         asha(spec);
         spec.sweep.rungs = 3;
@@ -124,7 +124,7 @@ fn a_rule_that_stops_almost_all_is_told() {
 }
 
 #[test]
-fn what_is_compared_on_the_way_and_kept_at_the_end_is_told() {
+fn comparing_evaluations_but_keeping_the_last_gives_a_warning() {
     for rule in [PruneRule::Asha, PruneRule::Median] {
         let found = swept(27, |spec| {
             asha(spec);
@@ -138,7 +138,7 @@ fn what_is_compared_on_the_way_and_kept_at_the_end_is_told() {
 }
 
 #[test]
-fn runs_that_are_not_started_and_points_that_are_no_others_are_told() {
+fn unstarted_runs_and_duplicate_points_give_a_warning() {
     let found = swept(12, |spec| (spec.sweep.seeds, spec.sweep.max_runs) = (vec![1, 2], Some(20)));
     assert_eq!(found, ["sweep.max_runs = 20 leaves 4 of the 24 runs undone"]);
     assert_eq!(swept(12, |spec| spec.sweep.max_runs = Some(12)), [""; 0]);
@@ -155,7 +155,7 @@ fn runs_that_are_not_started_and_points_that_are_no_others_are_told() {
 }
 
 #[test]
-fn optimizer_settings_that_nobody_trains_with_are_told() {
+fn unusual_optimizer_settings_give_a_warning() {
     let one = |change: &dyn Fn(&mut Spec), expected: &str| {
         let found = of(change);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -174,7 +174,7 @@ fn optimizer_settings_that_nobody_trains_with_are_told() {
     };
     one(&delta(Metric::Accuracy), "train.early_stopping_min_delta = 5: no evaluation is better");
     one(&delta(Metric::MacroF1), "the whole range of macro-F1");
-    // A loss has no upper end; and these are used.
+    // A loss has no upper bound; and these values are useful.
     assert_eq!(of(delta(Metric::Loss)), [""; 0]);
     for (eps, decay) in [(1e-12, 0.0), (1e-3, 0.1), (0.1, 1.0)] {
         assert_eq!(of(|spec| (spec.train.eps, spec.train.weight_decay) = (eps, decay)), [""; 0]);
@@ -182,7 +182,7 @@ fn optimizer_settings_that_nobody_trains_with_are_told() {
 }
 
 #[test]
-fn rates_and_norms_that_change_nothing_are_told() {
+fn rates_and_norms_without_effect_give_a_warning() {
     for (lr, norm, said) in [
         (1e-13, 0.0, "train.lr = 1e-13 changes no weight in float32, or hardly one; usual are 1e-5 to 1e-3"),
         (9.9e-13, 0.0, "train.lr = 9.9e-13 changes no weight"),
@@ -192,7 +192,7 @@ fn rates_and_norms_that_change_nothing_are_told() {
         let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));
         assert!(found.len() == 1 && found[0].starts_with(said), "{lr} {norm}: {found:?}");
     }
-    // At the limits, and without clipping, there is nothing to say.
+    // At the limits, and without clipping, there is no warning.
     for (lr, norm) in [(1e-12, 0.0), (1e-5, 1e-8), (1e-5, 0.0), (1e-5, 1.0)] {
         let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));
         assert_eq!(found, [""; 0], "{lr} {norm}");
@@ -200,7 +200,7 @@ fn rates_and_norms_that_change_nothing_are_told() {
 }
 
 #[test]
-fn advice_for_more_rungs_than_steps_names_no_number_that_there_is_not() {
+fn advice_for_more_rungs_than_steps_names_no_impossible_number() {
     assert_eq!((every(27, 3, 2), every(27, 3, 3), every(27, 3, 4)), (Some(3), Some(1), None));
     assert_eq!((every(u64::MAX, 100, 10), every(10, 2, u64::MAX), every(10, 1, 50)), (None, None, Some(10)));
 }

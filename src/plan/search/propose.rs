@@ -1,27 +1,27 @@
-//! The place that a search proposes.
+//! The point that a search proposes.
 
-use super::{Place, Told, random, sobol, space::Space, tpe};
+use super::{Observation, UnitPoint, random, sobol, space::Space, tpe};
 use crate::spec::{Search, Sweep};
 
-/// Proposals of TPE for one trial before it is drawn at random: where it is sure of itself it would repeat a point for ever.
+/// TPE proposals for one trial before it is drawn at random: once TPE is certain it would repeat the same point.
 const TPE_ATTEMPTS: u64 = 10;
 
-/// The place that a search proposes for `trial` at its `attempt`; `looked_at` counts all proposals of the sweep before this
-/// one. `told` are the earlier trials from whose scores TPE learns. `None` where a sequence is at its end.
+/// The point that a search proposes for `trial` at its `attempt`. `proposals` counts all earlier proposals of the sweep;
+/// `observations` are the earlier trials that TPE learns from. `None` if a sequence has ended.
 pub(in crate::plan) fn propose(
     sweep: &Sweep,
     space: &Space,
     trial: u64,
     attempt: u64,
-    looked_at: u64,
-    told: &[Told],
-) -> Option<Place> {
+    proposals: u64,
+    observations: &[Observation],
+) -> Option<UnitPoint> {
     let seed = sweep.search_seed;
     match sweep.search {
-        Search::Sobol => sobol::place(space, seed, looked_at),
+        Search::Sobol => sobol::sample(space, seed, proposals),
         Search::Tpe if trial >= sweep.startup_trials && attempt < TPE_ATTEMPTS => {
-            Some(tpe::place(space, seed, trial, attempt, told))
+            Some(tpe::sample(space, seed, trial, attempt, observations))
         }
-        Search::Tpe | Search::Random | Search::Grid => Some(random::place(space, seed, trial, attempt)),
+        Search::Tpe | Search::Random | Search::Grid => Some(random::sample(space, seed, trial, attempt)),
     }
 }

@@ -1,8 +1,8 @@
-//! From a place between 0 and 1 to a number of a range, and back.
+//! Maps positions in [0, 1) to the numbers of a range, and back.
 
 use serde_json::Value;
 
-/// Significant digits of a drawn number: enough for any tuning, short in names, exact in TOML.
+/// Significant digits of a drawn number: enough for tuning, short in names, exact in TOML.
 const DIGITS: i32 = 4;
 
 /// A range of numbers.
@@ -16,36 +16,36 @@ pub(in crate::plan) enum Range {
 }
 
 impl Range {
-    /// The number at a place from 0 to below 1.
-    pub(super) fn number(self, place: f64) -> Value {
+    /// The number at a position in [0, 1).
+    pub(super) fn number(self, position: f64) -> Value {
         match self {
             Self::Log(low, high) => {
-                let exact = (low.ln() + place * (high.ln() - low.ln())).exp();
+                let exact = (low.ln() + position * (high.ln() - low.ln())).exp();
                 rounded(exact, low, high).into()
             }
-            // Not low + place · (high − low): the difference of two finite numbers may not be one.
-            Self::Uniform(low, high) => rounded(low * (1.0 - place) + high * place, low, high).into(),
+            // Not low + position · (high − low): the difference of two finite numbers may overflow.
+            Self::Uniform(low, high) => rounded(low * (1.0 - position) + high * position, low, high).into(),
             Self::Int(low, high) => {
-                let steps = (place * (high - low + 1) as f64) as u64;
+                let steps = (position * (high - low + 1) as f64) as u64;
                 (low + steps.min(high - low)).into()
             }
         }
     }
 
-    /// The place of a number: of a whole one the middle of its part. From 0 to below 1.
-    pub(super) fn place(self, number: &Value) -> f64 {
+    /// The position in [0, 1) of a number; for whole numbers, the middle of its interval.
+    pub(super) fn position(self, number: &Value) -> f64 {
         let number = number.as_f64().unwrap_or_default();
-        let place = match self {
+        let position = match self {
             Self::Log(low, high) => (number.ln() - low.ln()) / (high.ln() - low.ln()),
             Self::Uniform(low, high) => (number / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0),
             Self::Int(low, high) => (number - low as f64 + 0.5) / (high - low + 1) as f64,
         };
-        place.clamp(0.0, 1.0 - f64::EPSILON)
+        position.clamp(0.0, 1.0 - f64::EPSILON)
     }
 }
 
-/// To [`DIGITS`] significant digits, more where the range is so narrow that they would tell no numbers in it apart. Never
-/// outside the range: its ends are as they are written.
+/// Rounds to [`DIGITS`] significant digits, or more if the range is so narrow that its numbers would coincide. The result is never
+/// outside the range: its ends are kept as written.
 fn rounded(number: f64, low: f64, high: f64) -> f64 {
     let narrow = (low.abs().max(high.abs()) / (high - low)).log10().floor().clamp(0.0, 12.0) as i32;
     let digits = (DIGITS - 1 + narrow) as usize;
@@ -56,12 +56,12 @@ fn rounded(number: f64, low: f64, high: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn number(range: Range, place: f64) -> f64 {
-        range.number(place).as_f64().unwrap()
+    fn number(range: Range, position: f64) -> f64 {
+        range.number(position).as_f64().unwrap()
     }
 
     #[test]
-    fn places_become_numbers_of_four_digits() {
+    fn positions_become_numbers_of_four_digits() {
         let lr = Range::Log(1e-6, 1e-3);
         assert_eq!(number(lr, 0.0), 1e-6);
         assert_eq!(number(lr, 1.0 / 3.0), 1e-5);
@@ -94,16 +94,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_their_places() {
+    fn numbers_map_back_to_their_positions() {
         for range in [Range::Log(1e-6, 1e-3), Range::Uniform(-1.0, 7.0), Range::Int(0, 9999)] {
             for i in 0..100 {
-                let place = f64::from(i) / 100.0 + 0.003;
-                let back = range.place(&range.number(place));
-                assert!((back - place).abs() < 1e-3, "{range:?} {place} {back}");
+                let position = f64::from(i) / 100.0 + 0.003;
+                let back = range.position(&range.number(position));
+                assert!((back - position).abs() < 1e-3, "{range:?} {position} {back}");
             }
         }
-        assert!(Range::Log(1e-6, 1e-3).place(&1e-3.into()) < 1.0);
-        assert_eq!(Range::Int(5, 6).place(&6.into()), 0.75);
-        assert_eq!(Range::Uniform(-f64::MAX, f64::MAX).place(&0.0.into()), 0.5);
+        assert!(Range::Log(1e-6, 1e-3).position(&1e-3.into()) < 1.0);
+        assert_eq!(Range::Int(5, 6).position(&6.into()), 0.75);
+        assert_eq!(Range::Uniform(-f64::MAX, f64::MAX).position(&0.0.into()), 0.5);
     }
 }

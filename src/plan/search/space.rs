@@ -1,10 +1,10 @@
-//! What a sweep varies: axes, some of which count only where others have a certain value.
+//! The axes of a sweep, some of which apply only if others have a certain value.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::{Place, ranges::Range};
+use super::{UnitPoint, ranges::Range};
 use crate::{
     plan::{PlanError, planned::SEED},
     spec::{Over, Sweep},
@@ -13,35 +13,35 @@ use crate::{
 /// Swept keys and their values, in the order of the axes.
 pub(in crate::plan) type Point = Vec<(String, Value)>;
 
-/// The axes of a sweep but its seeds, the outermost first.
+/// The axes of a sweep, without its seeds, the outermost first.
 pub(in crate::plan) struct Space {
     axes: Vec<Axis>,
-    /// The axes once more, those on which others depend before them.
+    /// The axes ordered so that each comes after those it depends on.
     order: Vec<usize>,
 }
 
-/// Keys that change together.
+/// Keys that vary together.
 pub(super) struct Axis {
     name: String,
     keys: Vec<String>,
     pub(super) over: Choices,
-    /// Keys and the values they need to have.
+    /// Keys and the values that they must have for the axis to apply.
     when: Vec<(String, Value)>,
 }
 
-/// What an axis can be.
+/// The values of an axis.
 pub(super) enum Choices {
-    /// One of these rows, with a value in a row for each key.
+    /// One of these rows, each with a value for each key.
     Rows(Vec<Vec<Value>>),
-    /// A number, of the one key.
+    /// A number, for the axis' only key.
     Range(Range),
 }
 
-/// A point that is proposed, by what it has of each axis: the values of its keys; `None` where the axis does not count.
+/// A proposed point: for each axis the values of its keys, or `None` if the axis does not apply.
 pub type Proposal = Vec<Option<Vec<Value>>>;
 
 impl Space {
-    /// The axes of a sweep, then its zips.
+    /// The axes of a sweep, followed by its zips.
     pub(in crate::plan) fn new(sweep: &Sweep) -> Result<Self, PlanError> {
         let mut axes = Vec::new();
         for (key, axis) in &sweep.axes {
@@ -87,7 +87,7 @@ impl Space {
         self.axes.iter().map(|axis| axis.name.as_str())
     }
 
-    /// Every key with its values; without any where it has a range.
+    /// Every key with its values; empty for a range.
     pub(in crate::plan) fn values_by_key(&self) -> BTreeMap<&str, Vec<&Value>> {
         let mut by_key = BTreeMap::new();
         for axis in &self.axes {
@@ -102,18 +102,18 @@ impl Space {
         by_key
     }
 
-    /// The first key with a range: a grid has none.
+    /// The first key with a range; a grid must not have one.
     pub(in crate::plan) fn range(&self) -> Option<&str> {
         self.axes.iter().find(|axis| matches!(axis.over, Choices::Range(_))).map(|axis| axis.name.as_str())
     }
 
-    /// Points of the grid, those included that mean the same because of conditions; `None` beyond 2^64.
+    /// The number of points of the grid, including points that are the same because of conditions; `None` beyond 2^64.
     pub(in crate::plan) fn count(&self) -> Option<u64> {
         self.axes.iter().try_fold(1u64, |count, axis| count.checked_mul(axis.len()))
     }
 
-    /// The grid's point with number `index`: its digits in the mixed radix of the axes' lengths, the last axis the lowest.
-    /// `None` where an axis that does not count is beyond its first value: that point has been.
+    /// Point number `index` of the grid: the digits of `index` in the mixed radix of the axes' lengths, the last axis varying fastest.
+    /// `None` if an axis that does not apply is beyond its first value, since that point repeats an earlier one.
     pub(in crate::plan) fn of_grid(&self, mut index: u64, base: &Value) -> Option<Proposal> {
         let mut digits = vec![0; self.axes.len()];
         for (axis, digit) in self.axes.iter().zip(&mut digits).rev() {
@@ -128,34 +128,34 @@ impl Space {
         first.then_some(parts)
     }
 
-    /// The point at a place.
-    pub(in crate::plan) fn at(&self, place: &Place, base: &Value) -> Proposal {
+    /// The proposal at a point of the unit cube.
+    pub(in crate::plan) fn at(&self, point: &UnitPoint, base: &Value) -> Proposal {
         self.parts(base, |axis| match &self.axes[axis].over {
-            Choices::Rows(rows) => rows[((place[axis] * rows.len() as f64) as usize).min(rows.len() - 1)].clone(),
-            Choices::Range(range) => vec![range.number(place[axis])],
+            Choices::Rows(rows) => rows[((point[axis] * rows.len() as f64) as usize).min(rows.len() - 1)].clone(),
+            Choices::Range(range) => vec![range.number(point[axis])],
         })
     }
 
-    /// Whether these parts are such as the axes have.
-    pub(in crate::plan) fn takes(&self, parts: &Proposal) -> bool {
+    /// Whether a proposal fits the axes.
+    pub(in crate::plan) fn fits(&self, parts: &Proposal) -> bool {
         let fits =
             |(axis, part): (&Axis, &Option<Vec<Value>>)| part.as_ref().is_none_or(|p| p.len() == axis.keys.len());
         parts.len() == self.axes.len() && self.axes.iter().zip(parts).all(fits)
     }
 
-    /// Proposal as pairs of key and value.
+    /// A proposal as pairs of key and value.
     pub(in crate::plan) fn point(&self, parts: &Proposal) -> Point {
         let pairs = self.axes.iter().zip(parts).filter_map(|(axis, part)| Some((axis, part.as_ref()?)));
         pairs.flat_map(|(axis, part)| axis.keys.iter().cloned().zip(part.iter().cloned())).collect()
     }
 
-    /// `choose` gives an axis its values; it is asked only for those that count. `base` is the spec as JSON.
+    /// Builds a proposal. `choose` returns the values of an axis and is called only for axes that apply. `base` is the spec as JSON.
     fn parts(&self, base: &Value, choose: impl Fn(usize) -> Vec<Value>) -> Proposal {
         let mut parts: Proposal = vec![None; self.axes.len()];
         for &axis in &self.order {
             let value = |key: &str| match self.holder(key) {
                 Some((other, i)) if parts[other].is_some() => parts[other].as_ref().map(|part| &part[i]),
-                _ => said(base, key),
+                _ => spec_value(base, key),
             };
             let holds = |(key, wanted): &(String, Value)| value(key).is_some_and(|found| same(found, wanted));
             if self.axes[axis].when.iter().all(holds) {
@@ -165,7 +165,7 @@ impl Space {
         parts
     }
 
-    /// The axis of a key, and which of its keys it is.
+    /// The axis of a key, and the key's index in it.
     fn holder(&self, key: &str) -> Option<(usize, usize)> {
         self.axes.iter().enumerate().find_map(|(i, axis)| Some((i, axis.keys.iter().position(|other| other == key)?)))
     }
@@ -179,17 +179,17 @@ impl Axis {
         }
     }
 
-    /// Where a part lies: a row's number, or the place of a number in its range.
-    pub(super) fn place(&self, part: &[Value]) -> f64 {
+    /// A row's index, or the position of a number in its range.
+    pub(super) fn coordinate(&self, part: &[Value]) -> f64 {
         match &self.over {
             Choices::Rows(rows) => rows.iter().position(|row| row == part).unwrap_or(0) as f64,
-            Choices::Range(range) => range.place(&part[0]),
+            Choices::Range(range) => range.position(&part[0]),
         }
     }
 }
 
-/// The axes in an order in which each comes after those its conditions name. Conditions in a circle, which the spec room
-/// refuses, are taken as the axes stand.
+/// The axes in an order in which each comes after those its conditions name. Circular conditions, which the spec module refuses, are
+/// kept in the given order.
 fn order(axes: &[Axis]) -> Vec<usize> {
     let depends = |axis: &Axis, other: usize| axis.when.iter().any(|(key, _)| axes[other].keys.contains(key));
     let mut order: Vec<usize> = Vec::new();
@@ -202,12 +202,12 @@ fn order(axes: &[Axis]) -> Vec<usize> {
     order
 }
 
-/// What the spec says of a key outside its sweep.
-pub(in crate::plan) fn said<'a>(base: &'a Value, key: &str) -> Option<&'a Value> {
+/// The spec's value of a key.
+pub(in crate::plan) fn spec_value<'a>(base: &'a Value, key: &str) -> Option<&'a Value> {
     key.split('.').try_fold(base, |value, part| value.get(part))
 }
 
-/// Equality in which 1 is 1.0.
+/// Equality that treats 1 and 1.0 as the same.
 pub(in crate::plan) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || (x.is_f64() || y.is_f64()) && x.as_f64() == y.as_f64(),

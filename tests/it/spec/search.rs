@@ -19,7 +19,8 @@ enum Refused {
 
 /// The runs of a spec, as the command line gets them.
 pub(super) fn expand(loaded: &LoadedSpec) -> Vec<PlannedRun> {
-    let expansion = plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), plan::Past::default());
+    let expansion =
+        plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), plan::SearchHistory::default());
     expansion.unwrap_or_else(|e| panic!("{}: {}", loaded.path().display(), e[0])).runs
 }
 
@@ -268,8 +269,9 @@ fn what_a_drawn_number_contradicts_is_shown_at_its_range() {
     let text = "[sweep]\nsearch = \"random\"\ntrials = 50\n[sweep.axes]\n\
         data.dev = { uniform = [0.1, 0.9] }\ntrain.scheduler = [\"linear\"]\n";
     let loaded = one(text).load("a.toml").unwrap();
-    let refused = plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), plan::Past::default())
-        .unwrap_err();
+    let refused =
+        plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), plan::SearchHistory::default())
+            .unwrap_err();
     let Refused::Spec(errors) = &refused[0] else { panic!("{refused:?}") };
     let place = errors.problems[0].place.as_ref().unwrap();
     assert_eq!((place.position, &place.text[place.underline.clone()]), (Some((7, 24)), "[0.1, 0.9]"));

@@ -92,7 +92,7 @@ fn the_most_points_that_a_sweep_can_have_are_expanded_and_more_are_refused() {
         let at = |point: &[(String, serde_json::Value)]| {
             loaded.at(point).map_err(|e| PlanError::NothingLeft { points: e.problems.len() as u64 })
         };
-        plan::expand(loaded.spec(), at, plan::Past::default())
+        plan::expand(loaded.spec(), at, plan::SearchHistory::default())
     };
     let lr = |n: usize| list(n, |i| format!("{:e}", 1e-6 + i as f64 * 1e-9));
     // Points, and tables that exclude as many others.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Two commands at one sweep: each shows what the other has made of it.
+/// Two commands train the same sweep: each shows the other's progress.
 #[test]
 fn what_another_process_trains_counts_too() {
     let mut sweep = Sweep::default();
@@ -15,11 +15,11 @@ fn what_another_process_trains_counts_too() {
             .rows
             .iter()
             .find(|row| row.values == [info.name.trim_start_matches("lr=")])
-            .map(|row| (row.state, row.step, row.figure.clone()));
+            .map(|row| (row.state, row.step, row.value.clone()));
         (row, board.best)
     };
     let (row, best) = elsewhere(1, RunState::Running, 4, &[started(), step(4, 0.5)]);
-    assert!(row.is_none_or(|row| row.0 == RunState::Pending) && best.is_none(), "to this command it is still to come");
+    assert!(row.is_none_or(|row| row.0 == RunState::Pending) && best.is_none(), "pending for this command");
     let whole = [started(), step(10, 0.5), eval(When::After, 10, Split::Dev, 3), finished(Outcome::Completed)];
     let (row, best) = elsewhere(1, RunState::Completed, 10, &whole);
     let row = row.expect("a row");

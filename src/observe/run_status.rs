@@ -1,4 +1,4 @@
-//! What is known of one run of a sweep, and of the runs of one trial together.
+//! The state of one run of a sweep, and of the runs of a trial together.
 
 use super::{
     PlannedInfo, RunInfo,
@@ -16,31 +16,31 @@ use crate::{
 
 /// One run.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct RunStatus {
     pub name: String,
     pub trial: usize,
     pub view: View,
     pub state: RunState,
-    /// What it is judged by: this metric, on this split.
+    /// The split and metric that it is compared by.
     split: Split,
     metric: Metric,
     keep: Keep,
     rungs: Vec<u64>,
     pub step_cost: f64,
-    /// Whether it was ever begun.
+    /// Whether it was ever started.
     pub begun: bool,
     /// Seconds that it has trained.
     pub trained_s: f64,
-    /// How good the kept weights are by now, and the step that they are of.
+    /// The score of the current kept weights, and their step.
     judged: Option<(Judged, u64)>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
-    /// An evaluation under way: part of the data, share done.
+    /// The running evaluation: its split, and the share done.
     evaluating: Option<(Split, f64)>,
     pub reason: Option<String>,
 }
 
-impl Member {
+impl RunStatus {
     pub fn new(name: &str, trial: usize) -> Self {
         Self {
             name: name.into(),
@@ -61,14 +61,14 @@ impl Member {
         }
     }
 
-    /// Takes what happened to it before, without saying anything of it.
+    /// Applies earlier events without printing lines.
     pub fn recall(&mut self, key: &str, past: &[Event]) {
         let info = RunInfo { key: key.into(), name: self.name.clone(), log_steps: 0, position: (1, 1) };
         past.iter().for_each(|event| drop(self.tell(&info, event)));
     }
 
-    /// Takes what is planned; of a run that is at work here no steps and no state. It is judged `by_dev`: by its checkpoint's
-    /// metric on the dev split, or else by its accuracy on the test split.
+    /// Applies the plan, but neither steps nor state if the run is training here. Runs are compared `by_dev`: by their checkpoint's
+    /// metric on the dev split, otherwise by accuracy on the test split.
     pub fn plan(&mut self, run: &PlannedInfo, by_dev: bool) {
         (self.name, self.trial) = (run.name.clone(), run.trial);
         (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, Metric::Accuracy) };
@@ -84,26 +84,26 @@ impl Member {
             self.view.total_steps = run.total_steps;
             self.view.step = run.step;
             self.state = match run.state {
-                // By another process: to this command it is still to come.
+                // It is running in another process; for this command it is pending.
                 RunState::Running => RunState::Pending,
                 state => state,
             };
         }
     }
 
-    /// Takes what another process has made of it by now.
+    /// Applies the progress that another process has made.
     pub fn caught_up(&mut self, key: &str, (state, steps): (RunState, u64), past: &[Event]) {
         self.recall(key, past);
         self.begun = true;
         self.view.step = steps;
         self.state = match state {
-            // To this command it is still to come.
+            // For this command it is pending.
             RunState::Running => RunState::Pending,
             state => state,
         };
     }
 
-    /// The run in the eyes of a forecast.
+    /// The run, for a forecast.
     pub fn part(&self) -> Part {
         Part {
             stage: match self.state {
@@ -121,7 +121,7 @@ impl Member {
         }
     }
 
-    /// Takes an event and gives back what is worth a line where several runs are told of.
+    /// Handles an event and returns the lines to print if there are several runs.
     pub fn tell(&mut self, run: &RunInfo, event: &Event) -> Vec<Line> {
         let mut lines = self.view.tell(run, event);
         if let Event::StepCompleted(step) = event {
@@ -159,7 +159,7 @@ impl Member {
             _ => {}
         }
         let worth_a_line = match event {
-            // What the untrained weights make of the data is much the same for all.
+            // Evaluations of untrained weights are much the same for all runs.
             Event::EvalCompleted { when, .. } => *when != When::Before,
             Event::RunStarted { .. } | Event::Note { .. } | Event::Warned(_) | Event::RunFinished(_) => true,
             _ => false,
@@ -176,7 +176,7 @@ impl Member {
             return;
         }
         let judged = Judged::new(metrics, self.metric);
-        // The last weights are kept unless the best are asked for: a better score of earlier ones would promise too much.
+        // Unless the best weights are kept, the last ones are: earlier, better scores do not count.
         let kept = when == When::After
             || self.keep != Keep::Best
             || is_new_best(self.judged.map(|(best, _)| best.score), judged.score);
@@ -197,16 +197,16 @@ pub(super) struct TrialView<'a> {
     /// Its number.
     pub number: usize,
     /// Its runs, in the order of the plan.
-    pub members: Vec<&'a Member>,
+    pub members: Vec<&'a RunStatus>,
 }
 
 impl TrialView<'_> {
-    /// What the names of its runs share.
+    /// What the names of its runs have in common.
     pub fn name(&self, several: bool) -> String {
         names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
     }
 
-    /// The state that it is shown in.
+    /// The state that is shown for it.
     pub fn state(&self) -> RunState {
         RunState::of_several(self.members.iter().map(|m| m.state))
     }
@@ -215,16 +215,16 @@ impl TrialView<'_> {
         self.members.iter().filter(|m| m.state == state).count()
     }
 
-    /// The runs that count for what it was measured to have: those that are completed where there are some, or else all. What
-    /// is half trained is not averaged with what is finished, as on the leaderboard.
-    fn counted(&self) -> impl Iterator<Item = &Member> {
-        let finished = |m: &Member| m.state == RunState::Completed && m.judged.is_some();
+    /// The runs that count for its score: the completed ones, or all if there are none. As on the leaderboard, finished seeds are not
+    /// averaged with half-trained ones.
+    fn counted(&self) -> impl Iterator<Item = &RunStatus> {
+        let finished = |m: &RunStatus| m.state == RunState::Completed && m.judged.is_some();
         let has_finished = self.members.iter().any(|m| finished(m));
         self.members.iter().copied().filter(move |m| !has_finished || finished(m))
     }
 
-    /// Mean of what the runs that count were measured to have, and how many were.
-    pub fn judged(&self) -> Option<(Judged, usize)> {
+    /// The mean score of the runs that count, and the number of those that have one.
+    pub fn mean_score(&self) -> Option<(Judged, usize)> {
         let known = self.counted().filter_map(|m| m.judged).map(|(judged, _)| judged);
         let known: Vec<Judged> = known.filter(|judged| judged.score.is_finite()).collect();
         Some((Judged::mean(&known)?, known.len()))
@@ -235,15 +235,15 @@ impl TrialView<'_> {
         self.members.first().map_or(Metric::Accuracy, |m| m.metric)
     }
 
-    /// What its values are called.
+    /// The heading of its values.
     pub fn heading(&self) -> Option<String> {
         self.members.iter().find(|m| m.judged.is_some()).map(|m| heading(m.split, m.metric, m.keep))
     }
 
-    /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; of seeds that are not equally far `at steps 12–24 of 108`; where
-    /// some are finished `dev accuracy 91.0% (2 finished of 3 seeds)`.
+    /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; `at steps 12–24 of 108` if seeds are at different steps;
+    /// `dev accuracy 91.0% (2 finished of 3 seeds)` if some are finished.
     pub fn result(&self) -> Option<String> {
-        let (judged, n) = self.judged()?;
+        let (judged, n) = self.mean_score()?;
         let first = self.members.iter().find(|m| m.judged.is_some())?;
         let metric = first.metric;
         let value = metric.text(metric.value(judged.score));
@@ -264,16 +264,16 @@ impl TrialView<'_> {
         Some(text)
     }
 
-    /// Seconds until all its seeds are trained: those at work know their own, and of the others each step takes what it does there. As many
-    /// as are at work now go on at a time.
+    /// Seconds until all its seeds are trained: running seeds know their own time, and the steps of others are expected to take the same.
+    /// As many as are running now continue to run in parallel.
     fn left_s(&self) -> Option<f64> {
-        let at_work: Vec<&&Member> = self.members.iter().filter(|m| m.state == RunState::Running).collect();
+        let at_work: Vec<&&RunStatus> = self.members.iter().filter(|m| m.state == RunState::Running).collect();
         let known: Vec<f64> = at_work.iter().filter_map(|m| m.view.left_s()).collect();
         let longest = known.iter().copied().reduce(f64::max)?;
-        let steps_take = |m: &&&Member| Some(m.view.whole_s()? / m.view.total_steps.max(1) as f64);
+        let steps_take = |m: &&&RunStatus| Some(m.view.whole_s()? / m.view.total_steps.max(1) as f64);
         let speeds: Vec<f64> = at_work.iter().filter_map(steps_take).collect();
         let of_step = speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
-        let open = |m: &&&Member| match m.state {
+        let open = |m: &&&RunStatus| match m.state {
             RunState::Running => m.view.left_s().is_none(),
             RunState::Pending | RunState::Waiting | RunState::Interrupted => true,
             RunState::Completed | RunState::Pruned | RunState::Failed => false,
@@ -283,12 +283,13 @@ impl TrialView<'_> {
         Some(longest.max(all / at_work.len() as f64))
     }
 
-    /// Its row, with these values.
+    /// Its row, with the given values of the swept keys.
     pub fn row(&self, values: Vec<String>) -> Row {
         let at_work = || self.members.iter().filter(|m| m.state == RunState::Running);
         let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-        let loss =
-            |members: &mut dyn Iterator<Item = &&Member>| mean(members.filter_map(|m| m.view.smoothed_loss).collect());
+        let loss = |members: &mut dyn Iterator<Item = &&RunStatus>| {
+            mean(members.filter_map(|m| m.view.smoothed_loss).collect())
+        };
         let trained: f64 = self.members.iter().map(|m| m.trained_s).sum();
         let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
@@ -302,10 +303,10 @@ impl TrialView<'_> {
             seeds: (self.count(RunState::Completed), self.members.len()),
             step: self.members.iter().map(|m| m.view.step).sum(),
             total: self.members.iter().map(|m| m.view.total_steps).sum(),
-            // Of an evaluation of all its steps the state is told, unless others of its seeds are still to come.
+            // An evaluation after the last step is shown as a state, unless other seeds are still pending.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            figure: self.judged().map(|(judged, _)| metric.text(metric.value(judged.score))),
+            value: self.mean_score().map(|(judged, _)| metric.text(metric.value(judged.score))),
             trained_s: Some(trained).filter(|s| *s > 0.0),
             left_s: self.left_s(),
             reason: match state {
