@@ -17,7 +17,7 @@ use std::{
 
 use taper::{
     data,
-    engine::{Engine, Explicit},
+    engine::{Engine, Explicit, Recipe},
     execute::Workbench,
     kernels::{
         Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
@@ -26,7 +26,7 @@ use taper::{
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
-    train::{CrossEntropy, step_batches},
+    train::step_batches,
 };
 
 /// Name → (calls, time, floating-point operations).
@@ -220,8 +220,8 @@ fn main() -> Result<()> {
         plan::Precision::Bf16 => Cpu::bf16().ok_or("this processor has no bf16 products")?,
     };
     let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };
-    let mut engine = Explicit::new(cpu, &run.shape, parameters, &train.into())?;
-    let loss = CrossEntropy::new(None, 0.0);
+    let mut engine = Explicit::new(cpu, &run.shape, parameters, &Recipe::new(run.config.data.task(), train))?;
+    let objective = run.config.data.task().objective(None, 0.0);
     let order = data::epoch_order(&run.splits.train, train.order_seed, 1);
     let (mut wall, mut tokens) = (Duration::ZERO, 0);
     const WARM: u64 = 2;
@@ -231,9 +231,9 @@ fn main() -> Result<()> {
             (wall, tokens) = (Duration::ZERO, 0);
         }
         let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch)?;
-        let rows = loss.denominator(batches.iter().flat_map(|b| &b.labels));
+        let rows = objective.denominator(batches.iter().flat_map(|b| &b.targets));
         let begin = Instant::now();
-        let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, rows)).collect();
+        let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, labels, rows)).collect();
         engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }), train.lr)?;
         engine.finished(false)?;
         wall += begin.elapsed();

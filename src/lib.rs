@@ -24,5 +24,6 @@ pub mod source;
 pub mod spec;
 pub mod stats;
 pub mod store;
+pub mod task;
 pub mod train;
 pub mod warning;

@@ -3,11 +3,12 @@
 use anyhow::Result;
 use taper::{
     data::epoch_order,
-    engine::{self, Engine},
+    engine::{self, Engine, Recipe},
     execute::{DeviceChoice, Prepared},
     metrics::Metric,
     model::{DropoutPlan, Parameters, read_weights},
-    train::{self, CrossEntropy, step_batches},
+    task::Objective,
+    train::{self, step_batches},
 };
 
 /// The weights that the run begins with.
@@ -24,14 +25,14 @@ pub fn parameters(run: &Prepared) -> Result<Parameters> {
 /// The engine that the run is made with.
 pub fn engine(run: &Prepared, device: DeviceChoice) -> Result<Box<dyn Engine>> {
     let (device, _) = device.open()?;
-    Ok(engine::engine(&run.shape, parameters(run)?, &(&run.config.train).into(), &device)?)
+    Ok(engine::engine(&run.shape, parameters(run)?, &Recipe::new(run.config.data.task(), &run.config.train), &device)?)
 }
 
 /// The steps of a run's first epoch, one after the other, at its peak learning rate.
 pub struct Trainer<'a> {
     run: &'a Prepared,
     engine: Box<dyn Engine>,
-    loss: CrossEntropy,
+    objective: Objective,
     order: Vec<u32>,
     /// Steps begun.
     steps: u64,
@@ -42,7 +43,7 @@ impl<'a> Trainer<'a> {
     pub fn new(run: &'a Prepared, device: DeviceChoice) -> Result<Self> {
         let engine = engine(run, device)?;
         let order = epoch_order(&run.splits.train, run.config.train.order_seed, 1);
-        Ok(Self { run, engine, loss: CrossEntropy::new(None, 0.0), order, steps: 0 })
+        Ok(Self { run, engine, objective: run.config.data.task().objective(None, 0.0), order, steps: 0 })
     }
 
     /// Begins the next step; tells its rows and tokens.
@@ -50,9 +51,10 @@ impl<'a> Trainer<'a> {
         let train = &self.run.config.train;
         let batches = step_batches(train, &self.run.dataset, &self.run.tokens, &self.order, self.steps)?;
         self.steps += 1;
-        let rows = self.loss.denominator(batches.iter().flat_map(|batch| &batch.labels));
+        let rows = self.objective.denominator(batches.iter().flat_map(|batch| &batch.targets));
         let labels = self.run.dataset.labels.len();
-        let targets: Vec<_> = batches.iter().map(|batch| self.loss.targets(&batch.labels, labels, rows)).collect();
+        let targets: Vec<_> =
+            batches.iter().map(|batch| self.objective.targets(&batch.targets, labels, rows)).collect();
         self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: self.steps }), train.lr)?;
         let tokens = batches.iter().map(|batch| batch.ids.len() as u64).sum();
         Ok((batches.iter().map(|batch| batch.rows.len() as u64).sum(), tokens))
@@ -66,9 +68,9 @@ impl<'a> Trainer<'a> {
 
 /// A function that evaluates rows and gives their mean loss.
 pub fn evaluator(run: &Prepared, device: DeviceChoice) -> Result<impl FnMut(&[u32]) -> Result<f64>> {
-    let mut engine = engine(run, device)?;
+    let (task, mut engine) = (run.config.data.task(), engine(run, device)?);
     Ok(move |rows: &[u32]| {
-        Ok(train::evaluate(engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?
+        Ok(train::evaluate(task, engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?
             .metrics
             .get(Metric::Loss))
     })

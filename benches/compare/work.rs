@@ -123,7 +123,7 @@ impl Work {
                 *numbers.entry(*row).or_insert_with(|| {
                     let row = &self.run.dataset.rows[*row as usize];
                     texts.push(row.text.as_str());
-                    labels.push(row.label);
+                    labels.push(row.label());
                     texts.len() - 1
                 })
             };
@@ -161,6 +161,7 @@ impl Work {
         let (labels, max_length) = (&self.run.dataset.labels, self.run.config.data.max_length);
         RunFolder::write_model(
             &folder,
+            self.run.config.data.task(),
             &self.run.shape,
             &engine.parameters(),
             labels,

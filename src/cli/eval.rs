@@ -62,7 +62,7 @@ impl Eval {
 
         let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
         let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
-        let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label as usize]).collect();
+        let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label() as usize]).collect();
         let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
         let (device, _) = global.device.open()?;
         let mut model = Trained::load(&kept, config.max_length, &device)?;

@@ -54,8 +54,8 @@ impl LengthStats {
 pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Result<Batch, DataError> {
     tokens.make(rows)?;
     let texts = rows.iter().map(|&row| tokens.row(row as usize)).collect::<Result<Vec<_>, _>>()?;
-    let labels = rows.iter().map(|&row| dataset.rows[row as usize].label).collect();
-    Ok(Batch { labels, rows: rows.to_vec(), ..Batch::of_texts(&texts) })
+    let targets = rows.iter().map(|&row| dataset.rows[row as usize].target).collect();
+    Ok(Batch { targets, rows: rows.to_vec(), ..Batch::of_texts(&texts) })
 }
 
 impl Batch {
@@ -73,7 +73,7 @@ impl Batch {
             positions: Vec::with_capacity(total),
             token_types: vec![0; total],
             offsets: Vec::with_capacity(texts.len() + 1),
-            labels: Vec::new(),
+            targets: Vec::new(),
             rows: Vec::new(),
             first_row: 0,
             first_token: 0,

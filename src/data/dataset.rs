@@ -1,6 +1,7 @@
 //! What is asked of a data set.
 
 use super::{Dataset, Row, invisible::escaped};
+use crate::task::Target;
 
 impl Dataset {
     /// The names of the labels for a message: the first few, with what nobody sees written out.
@@ -20,9 +21,17 @@ impl Dataset {
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         let mut counts = vec![0; self.labels.len()];
         for &row in rows {
-            counts[self.rows[row as usize].label as usize] += 1;
+            counts[self.rows[row as usize].label() as usize] += 1;
         }
         counts
+    }
+}
+
+impl Row {
+    /// The id of its label.
+    pub fn label(&self) -> u32 {
+        let Target::Label(id) = self.target;
+        id
     }
 }
 

@@ -24,12 +24,12 @@ const NAMED: usize = 10;
 /// What looks wrong with the labels of a column; `named`: data.labels names them.
 pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) -> Vec<Warning> {
     let mut counts = vec![0u64; labels.len()];
-    rows.iter().for_each(|row| counts[row.label as usize] += 1);
+    rows.iter().for_each(|row| counts[row.label() as usize] += 1);
     let mut found = Vec::new();
     let mut say_at = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Labels, message).at(lines));
     let mut say = |message: String| say_at(message, Vec::new());
     let lines = |ids: &[usize]| -> Vec<u64> {
-        let of_them = rows.iter().filter(|row| ids.contains(&(row.label as usize)));
+        let of_them = rows.iter().filter(|row| ids.contains(&(row.label() as usize)));
         of_them.take(Warning::MAX_LINES).map(|row| row.line).collect()
     };
     let name = Wording::Keys.name("label_column");
@@ -175,11 +175,16 @@ fn list<'a>(labels: impl Iterator<Item = &'a String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Target;
 
     /// The beginnings of the messages about labels with as many rows each.
     fn says(labels: &[&str], rows: u64) -> Vec<String> {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
-        let row = |line: u64| Row { line: line + 2, text: "t".into(), label: (line % labels.len() as u64) as u32 };
+        let row = |line: u64| Row {
+            line: line + 2,
+            text: "t".into(),
+            target: Target::Label((line % labels.len() as u64) as u32),
+        };
         let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();
         check(&labels, &rows, "label", false).into_iter().map(|warning| warning.message).collect()
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::Row;
+use crate::task::Target;
 
 /// The labels of a data set while it is read.
 pub(super) struct Labels {
@@ -66,7 +67,7 @@ impl Labels {
                 sorted_id[provisional] = id as u32;
             }
             for row in rows {
-                row.label = sorted_id[row.label as usize];
+                row.target = Target::Label(sorted_id[row.label() as usize]);
             }
             self.names.sort_by(|a, b| by_value(a, b));
         }

@@ -58,6 +58,7 @@ pub use tokens::{Ahead, Tokens};
 
 use crate::{
     plan::{DataConfig, Format},
+    task::Target,
     warning::Warning,
 };
 
@@ -68,8 +69,8 @@ pub struct Row {
     pub line: u64,
     /// The text.
     pub text: String,
-    /// Id of its label.
-    pub label: u32,
+    /// What a model should predict for it.
+    pub target: Target,
 }
 
 /// What reading dropped or noticed; for `taper plan` and the report.
@@ -130,8 +131,8 @@ pub struct Batch {
     pub token_types: Vec<u32>,
     /// Row `i` is tokens `offsets[i]..offsets[i + 1]`; `[rows + 1]`.
     pub offsets: Vec<u32>,
-    /// Label ids, `[rows]`.
-    pub labels: Vec<u32>,
+    /// Targets, `[rows]`; empty for texts that are only predicted.
+    pub targets: Vec<Target>,
     /// Row ids, `[rows]`.
     pub rows: Vec<u32>,
     /// Place of the first row in the optimiser step's rows (0 but for gradient accumulation).

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     format::{by_number, counted},
     random::{Purpose, Stream},
+    task::Target,
     warning::{Kind, Warning, lines, lines_of},
 };
 
@@ -51,9 +52,9 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         sample(&mut data.rows, limit, config.seed);
     }
     if let Some(first) = data.rows.first()
-        && data.rows.iter().all(|row| row.label == first.label)
+        && data.rows.iter().all(|row| row.target == first.target)
     {
-        let label = data.labels[first.label as usize].clone();
+        let label = first.target.shown(&data.labels).to_owned();
         return Err(DataError::OneClass { path: path.to_owned(), label });
     }
     let repeats = Repeats::of(&data.rows);
@@ -118,7 +119,7 @@ fn labelled(
             if let Some(read_as) = mojibake.read_as(&cells.text) {
                 misread.entry(read_as).or_default().add(line);
             }
-            rows.push(Row { line, text: mem::take(&mut cells.text), label });
+            rows.push(Row { line, text: mem::take(&mut cells.text), target: Target::Label(label) });
         } else {
             problems.push(Problem::new(line, unknown_label(&cells.label, given, layout.wording)));
         }

@@ -37,12 +37,12 @@ impl Repeats {
             seen.entry(&row.text)
                 .and_modify(|(label, contradicts)| {
                     found.duplicates += 1;
-                    if *label != row.label && !*contradicts {
+                    if *label != row.label() && !*contradicts {
                         *contradicts = true;
                         found.contradicting += 1;
                     }
                 })
-                .or_insert((row.label, false));
+                .or_insert((row.label(), false));
         }
         found.texts = seen.len() as u64;
         if found.contradicting == 0 {
@@ -54,7 +54,7 @@ impl Repeats {
             if found.lines.len() < Warning::MAX_LINES {
                 found.lines.push(row.line);
             }
-            *counts.entry(&row.text).or_default().entry(row.label).or_default() += 1;
+            *counts.entry(&row.text).or_default().entry(row.label()).or_default() += 1;
         }
         found.right = counts.values().filter_map(|labels| labels.values().max()).sum();
         found
@@ -87,9 +87,13 @@ impl Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Target;
 
     fn rows(of: &[(&str, u32)]) -> Vec<Row> {
-        of.iter().zip(2..).map(|((text, label), line)| Row { line, text: (*text).into(), label: *label }).collect()
+        of.iter()
+            .zip(2..)
+            .map(|((text, label), line)| Row { line, text: (*text).into(), target: Target::Label(*label) })
+            .collect()
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
     }
 
     // A plain split is a stratified one with a single stratum.
-    let stratum = |row: u32| if config.stratify { dataset.rows[row as usize].label as usize } else { 0 };
+    let stratum = |row: u32| if config.stratify { dataset.rows[row as usize].label() as usize } else { 0 };
     let order = Stream::new(config.seed, Purpose::Split, 0, 0).permutation(n);
     let mut left = vec![0; if config.stratify { dataset.labels.len() } else { 1 }];
     for &row in &order {

@@ -46,7 +46,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
 
     let mut say = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Split, message).at(lines));
     let lines = |of: &[usize], rows: &mut dyn Iterator<Item = &u32>| {
-        let rows = rows.map(|row| &dataset.rows[*row as usize]).filter(|row| of.contains(&(row.label as usize)));
+        let rows = rows.map(|row| &dataset.rows[*row as usize]).filter(|row| of.contains(&(row.label() as usize)));
         let mut lines: Vec<u64> = rows.map(|row| row.line).collect();
         lines.sort_unstable();
         lines

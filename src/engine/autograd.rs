@@ -9,6 +9,7 @@ use crate::{
     data::Batch,
     kernels::Sums,
     model::{Classifier, DropoutPlan, Input, ModelConfig, ModelError, Named, Parameters},
+    task::Task,
 };
 
 /// A classifier whose gradients come from candle's tape.
@@ -20,6 +21,7 @@ pub struct Autograd {
     optimizer: AdamW,
     gradients: Gradients,
     finished: Vec<Sums>,
+    task: Task,
 }
 
 impl Autograd {
@@ -39,15 +41,20 @@ impl Autograd {
             optimizer,
             parameters,
             finished: Vec::new(),
+            task: recipe.task,
         })
     }
 
-    /// −Σ targets·log softmax(logits), a scalar.
+    /// The loss of a batch, a scalar.
     fn loss(&self, batch: &Batch, targets: &[f32], dropout: Option<DropoutPlan>) -> Result<Tensor, ModelError> {
         let logits = self.model.logits(&Input::new(batch, self.model.device())?, dropout)?;
         let targets = Tensor::from_slice(targets, logits.shape(), logits.device())?;
-        let log_p = candle_nn::ops::log_softmax(&logits, candle_core::D::Minus1)?;
-        Ok((log_p * targets)?.sum_all()?.neg()?)
+        match self.task {
+            Task::SingleLabel => {
+                let log_p = candle_nn::ops::log_softmax(&logits, candle_core::D::Minus1)?;
+                Ok((log_p * targets)?.sum_all()?.neg()?)
+            }
+        }
     }
 }
 

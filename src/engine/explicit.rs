@@ -17,6 +17,7 @@ use crate::{
     data::Batch,
     kernels::{Backend, Sums},
     model::{DropoutPlan, ModelConfig, ModelError, Named, Parameters},
+    task::Task,
 };
 
 /// A classifier with a forward and a backward pass written out.
@@ -88,7 +89,11 @@ impl<B: Backend> Explicit<B> {
             let on_device = self.enter(batch);
             self.forward(&on_device, batch, dropout, true);
             let (ws, rows) = (&mut self.workspace, batch.offsets.len() - 1);
-            self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels);
+            match self.optimizer.recipe.task {
+                Task::SingleLabel => {
+                    self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels)
+                }
+            }
             self.backward(&on_device, batch, dropout, i == 0);
         }
         self.add_squares();

@@ -58,9 +58,9 @@ pub trait Engine {
         self.logits(batch, None)
     }
 
-    /// The loss of one optimiser step, −Σ targets·log softmax(logits) over the batches, and its gradients, which stay in the
+    /// The loss of one optimiser step, over the batches, and its gradients, which stay in the
     /// engine until the next step: [`Self::logits`] may be called between this and [`Self::update`]. `targets[i]` is
-    /// `[rows, labels]` of batch `i`. Without a dropout plan there is no dropout.
+    /// `[rows, outputs]` of batch `i`, as [`crate::task::Objective::targets`] gives them: the loss is −Σ targets·log softmax(logits). Without a dropout plan there is no dropout.
     fn gradients(
         &mut self,
         batches: &[Batch],

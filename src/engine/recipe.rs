@@ -1,6 +1,9 @@
 //! What the engine takes from a run's settings.
 
-use crate::plan::{EngineKind, Precision, TrainConfig};
+use crate::{
+    plan::{EngineKind, Precision, TrainConfig},
+    task::Task,
+};
 
 /// A run's hyperparameters as far as the engine uses them. The default is for a model that is not trained.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,8 @@ pub struct Recipe {
     pub precision: Precision,
     /// What computes.
     pub engine: EngineKind,
+    /// What the model is trained to do: it decides the loss.
+    pub task: Task,
 }
 
 impl Recipe {
@@ -28,10 +33,9 @@ impl Recipe {
     pub(super) fn decays(&self, name: &str) -> bool {
         !self.no_decay.iter().any(|part| name.contains(part.as_str()))
     }
-}
 
-impl From<&TrainConfig> for Recipe {
-    fn from(train: &TrainConfig) -> Self {
+    /// For a task, with a run's hyperparameters.
+    pub fn new(task: Task, train: &TrainConfig) -> Self {
         Self {
             betas: train.betas,
             eps: train.eps,
@@ -41,6 +45,7 @@ impl From<&TrainConfig> for Recipe {
             freeze: train.freeze.clone(),
             precision: train.precision,
             engine: train.engine,
+            task,
         }
     }
 }

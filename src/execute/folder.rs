@@ -12,6 +12,7 @@ use crate::{
     format::short,
     model::{ModelConfig, Named, write_folder},
     plan::{Keep, RunConfig},
+    task::Task,
     train::{Claim, Resumed, previous, resume, resume_step},
 };
 
@@ -98,6 +99,7 @@ impl RunFolder {
     /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
     pub fn write_model(
         to: &Path,
+        task: Task,
         shape: &ModelConfig,
         parameters: &[Named],
         labels: &[String],
@@ -109,7 +111,7 @@ impl RunFolder {
         // under a name made up anew each time.
         let new = to.with_extension("new");
         remove(&new).map_err(io)?;
-        let written = write_folder(shape, parameters, labels, &new)
+        let written = write_folder(task, shape, parameters, labels, &new)
             .map_err(ExecuteError::from)
             .and_then(|()| Ok(tokenizer.save(&new, max_length)?))
             .and_then(|()| sync(&new).map_err(io));

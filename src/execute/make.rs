@@ -137,7 +137,7 @@ fn begin(run: &Prepared, folder: &RunFolder, logged: &Logged, line: &Line) -> Re
 pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
     let (labels, seed) = (run.labels(), run.config.train.init_seed);
     let Some((files, known)) = run.files.as_ref().zip(run.known.as_ref()) else {
-        let parameters = Parameters::fresh(&run.shape, labels.len(), seed)?;
+        let parameters = Parameters::fresh(&run.shape, run.config.data.task().outputs(labels.len()), seed)?;
         return Ok(Loaded { parameters, notes: Vec::new(), warnings: Vec::new() });
     };
     known.reading(
@@ -155,14 +155,14 @@ fn train(
     line: &Line,
     stop: &dyn Fn() -> bool,
 ) -> Result<Outcome, End> {
-    let labels = &run.dataset.labels;
+    let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let step = saved.as_ref().map_or(0, |saved| saved.state.step);
     let order = reading_order(&run.config.train, &run.splits, step);
     let _ahead = run.tokens.ahead(order, device.idle_threads(super::threads()));
     for warning in &run.warnings {
         line.event(Event::Warned(warning.clone())).map_err(End::Gone)?;
     }
-    let recipe = Recipe::from(&run.config.train);
+    let recipe = Recipe::new(task, &run.config.train);
     // A GPU opens while the weights are read.
     let (loaded, arithmetic) = thread::scope(|scope| {
         let opening = scope.spawn(|| Arithmetic::open(&recipe, device));
@@ -178,7 +178,15 @@ fn train(
     }
     let mut engine = arithmetic.engine(&run.shape, loaded.parameters, &recipe)?;
     let write = |to: &Path, engine: &dyn Engine| {
-        RunFolder::write_model(to, &run.shape, &engine.parameters(), labels, &run.tokenizer, run.config.data.max_length)
+        RunFolder::write_model(
+            to,
+            task,
+            &run.shape,
+            &engine.parameters(),
+            labels,
+            &run.tokenizer,
+            run.config.data.max_length,
+        )
     };
     let export = |step: u64, engine: &dyn Engine| {
         write(&folder.step_model(step), engine).map_err(|e| TrainError::Export(Box::new(e)))
@@ -193,6 +201,7 @@ fn train(
             })
     };
     let job = Job {
+        task,
         train: &run.config.train,
         checkpoint: &run.config.checkpoint,
         dataset: &run.dataset,
@@ -237,6 +246,7 @@ mod tests {
     use std::fs::{self, File};
 
     use super::*;
+    use crate::task::Task;
     use crate::{
         data::Tokenizer,
         execute::Workbench,
@@ -268,9 +278,11 @@ mod tests {
         shape.vocab_size = tokenizer.vocab_size();
         let fresh = Parameters::fresh(&shape, 2, seed).unwrap();
         let train = config().train;
-        let engine = crate::engine::engine(&shape, fresh, &(&train).into(), &Device::Cpu).unwrap();
+        let engine =
+            crate::engine::engine(&shape, fresh, &Recipe::new(Task::SingleLabel, &train), &Device::Cpu).unwrap();
         let labels = ["0", "1"].map(String::from);
-        RunFolder::write_model(folder, &shape, &engine.parameters(), &labels, &tokenizer, 16).unwrap();
+        RunFolder::write_model(folder, Task::SingleLabel, &shape, &engine.parameters(), &labels, &tokenizer, 16)
+            .unwrap();
     }
 
     /// Puts another file of the same size in the place of one, with the same time of writing.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{ExecuteError, Prepared, RunFolder, line::Line, make::load};
 use crate::{
-    engine::{Device, engine},
+    engine::{Device, Recipe, engine},
     event::{Event, When},
     model::Parameters,
     store::{ProbeRecord, Store},
@@ -28,11 +28,11 @@ pub(super) fn score(
     device: &Device,
     line: &Line,
 ) -> Result<(), ExecuteError> {
-    let labels = &run.dataset.labels;
+    let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let kept = Parameters::restore(&run.shape, labels, &weights(runs, run))?;
     for (when, step, parameters) in [(When::Before, 0, load(run)?.parameters), (When::After, last_step, kept)] {
-        let mut engine = engine(&run.shape, parameters, &(&run.config.train).into(), device)?;
-        let scores = score_probes(engine.as_mut(), &run.probes, labels)?;
+        let mut engine = engine(&run.shape, parameters, &Recipe::new(task, &run.config.train), device)?;
+        let scores = score_probes(task, engine.as_mut(), &run.probes, labels)?;
         let told = line.event(Event::ProbesScored { when, step, scores });
         told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
     }

@@ -6,14 +6,16 @@ use super::{ExecuteError, Kept};
 use crate::{
     data::{Batch, Tokenizer, by_length},
     engine::{Device, Engine, Recipe, engine},
-    metrics::{Answer, Metrics},
+    metrics::Metrics,
     model::{ModelConfig, Parameters},
     plan::EngineKind,
+    task::{Target, Task},
     train::BATCH_TOKENS,
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
 pub struct Trained {
+    task: Task,
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
@@ -36,17 +38,24 @@ impl Trained {
     fn read(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
+        let task = config.task().ok_or_else(|| {
+            ExecuteError::Setting(format!(
+                "{}: the problem_type in config.json is none that taper trains",
+                folder.display()
+            ))
+        })?;
         let weights = folder.join("model.safetensors");
         let parameters = Parameters::restore(&config, &labels, &weights)?;
         // Predictions need no gradients: where there are kernels, they compute, whatever trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
         Ok(Self {
-            engine: engine(&config, parameters, &Recipe { engine: kind, ..Recipe::default() }, device)?,
+            engine: engine(&config, parameters, &Recipe { engine: kind, task, ..Recipe::default() }, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             max_length: max_length.min(config.longest()),
             rows: config.vocab_size,
             cut: 0,
             labels,
+            task,
         })
     }
 
@@ -105,7 +114,7 @@ impl Trained {
     ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
         let scores = self.scores(texts, progress)?;
         let answer = |logits: &Vec<f32>| {
-            let answer = Answer::of(logits);
+            let answer = self.task.answer(logits);
             (answer.label as usize, answer.into_probabilities())
         };
         Ok(scores.iter().map(answer).collect())
@@ -128,10 +137,10 @@ impl Trained {
         for (texts, labels) in texts.chunks(WINDOW).zip(labels.chunks(WINDOW)) {
             let before = rows.len();
             for (logits, &label) in self.scores(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
-                rows.push(Answer::of(logits).scored(label));
+                rows.push(self.task.answer(logits).scored(Target::Label(label)));
             }
         }
-        Ok(Metrics::new(&self.labels, rows))
+        Ok(self.task.measure(&self.labels, rows))
     }
 
     /// The logits of each text.

@@ -63,9 +63,6 @@ impl Metric {
     /// All of them, in the order of tables.
     pub const ALL: [Self; 4] = [Self::Loss, Self::Accuracy, Self::MacroF1, Self::CalibrationError];
 
-    /// Ids of those that a checkpoint can be chosen by (`checkpoint.metric`).
-    pub const CHOOSING: [&str; 3] = [Self::Accuracy.info().id, Self::MacroF1.info().id, Self::Loss.info().id];
-
     /// What is known of it.
     pub const fn info(self) -> MetricInfo {
         match self {

@@ -1,7 +1,6 @@
 //! Metrics of a classifier's predictions. Pure functions of labels, predictions and probabilities.
 
 mod always;
-mod answer;
 mod confusion;
 mod measured;
 mod metric;
@@ -10,7 +9,6 @@ mod rank;
 mod wire;
 
 pub use always::NoResult;
-pub use answer::{Answer, log_softmax};
 pub use confusion::Confusion;
 pub use measured::{ClassMetrics, Metrics, Scored, argmax, is_tied, majority, majority_words};
 pub use metric::{Better, Metric, MetricInfo, Score, Unit};

@@ -7,7 +7,10 @@ use super::{
     family::Family,
     label_names::{self, Names},
 };
-use crate::kernels::{Activation, Requirements};
+use crate::{
+    kernels::{Activation, Requirements},
+    task::Task,
+};
 
 /// Family, shape and dropout of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,13 +91,21 @@ impl ModelConfig {
         (self.hidden_dropout, self.attention_dropout, self.classifier_dropout) = (p, p, p);
     }
 
-    /// The config.json of a classifier with these labels, as transformers reads it.
-    pub fn to_json(&self, labels: &[String]) -> Value {
+    /// What the model was trained to do, by its `problem_type` (absent: one label for each text); `None` if taper has no such task.
+    pub fn task(&self) -> Option<Task> {
+        match self.raw.get("problem_type") {
+            None | Some(Value::Null) => Some(Task::default()),
+            Some(name) => Task::from_problem_type(name.as_str()?),
+        }
+    }
+
+    /// The config.json of a model of this task with these labels, as transformers reads it.
+    pub fn to_json(&self, task: Task, labels: &[String]) -> Value {
         let mut raw = self.raw.clone();
         let (keys, ids) = (&self.family.keys, labels.iter().enumerate());
         raw.insert("architectures".into(), json!([self.family.classifier()]));
         raw.insert("model_type".into(), json!(self.family.model_type));
-        raw.insert("problem_type".into(), json!("single_label_classification"));
+        raw.insert("problem_type".into(), json!(task.problem_type()));
         raw.insert("vocab_size".into(), json!(self.vocab_size));
         raw.insert(keys.hidden_dropout.into(), json!(self.hidden_dropout));
         raw.insert(keys.attention_dropout.into(), json!(self.attention_dropout));

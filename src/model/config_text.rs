@@ -172,6 +172,7 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::task::Task;
 
     fn with(key: &str, value: Value) -> Result<ModelConfig, String> {
         let mut raw = ModelConfig::preset(Preset::Tiny).raw;
@@ -259,7 +260,7 @@ mod tests {
         );
         assert_eq!((config.hidden_dropout, config.attention_dropout, config.classifier_dropout), (0.3, 0.4, 0.2));
         assert_eq!((config.layer_norm_eps, config.activation), (1e-12, Activation::Relu));
-        let written = config.to_json(&["a".into(), "b".into()]);
+        let written = config.to_json(Task::SingleLabel, &["a".into(), "b".into()]);
         assert_eq!(written["architectures"], json!(["DistilBertForSequenceClassification"]));
         assert_eq!((&written["dropout"], &written["seq_classif_dropout"]), (&json!(0.3), &json!(0.2)));
         assert!(written.get("hidden_dropout_prob").is_none() && written.get("classifier_dropout").is_none());
@@ -367,7 +368,7 @@ mod tests {
     fn unknown_keys_go_out_as_they_came_in_and_labels_come_back() {
         let config = with("pooler_type", json!("first_token_transform")).expect("a config");
         let labels = vec!["负面".to_string(), "正面".to_string()];
-        let out = config.to_json(&labels);
+        let out = config.to_json(Task::SingleLabel, &labels);
         assert_eq!(out["pooler_type"], "first_token_transform");
         assert_eq!(out["label2id"]["正面"], 1);
         let back = ModelConfig::parse(&out.to_string()).expect("its own output");

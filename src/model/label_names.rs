@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::config_keys::Keys;
+use crate::task::Task;
 
 /// Names of a model's labels, as its file gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     }
     let trained = match keys.get("problem_type") {
         None => None,
-        Some(Value::String(kind)) if kind == "single_label_classification" => None,
+        Some(Value::String(kind)) if Task::from_problem_type(kind).is_some() => None,
         Some(Value::String(kind)) if kind == "multi_label_classification" => {
             Some((kind.clone(), "the head was trained to give each text any number of labels"))
         }
@@ -84,8 +85,9 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     doubts.extend(trained.map(|(kind, what)| {
         format!(
             "config.json's problem_type is `{}`: {what}; taper keeps its rows, trains them to give each text one label, and \
-             writes single_label_classification",
-            kind.escape_debug()
+             writes {}",
+            kind.escape_debug(),
+            Task::SingleLabel.problem_type()
         )
     }));
     doubts

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::Source;
 pub use crate::spec::{
     ClassWeights, Delimiter, EngineKind, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler,
 };
+use crate::{source::Source, task::Task};
 
 /// A resolved run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,13 @@ pub struct DataConfig {
     /// Rows to use; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+}
+
+impl DataConfig {
+    /// What the model is trained to do.
+    pub fn task(&self) -> Task {
+        Task::SingleLabel
+    }
 }
 
 /// Training settings. Meanings and units as in the spec's `[train]`.

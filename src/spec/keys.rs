@@ -2,8 +2,8 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use super::{Kind, schema::Metric};
-use crate::source::Scheme;
+use super::Kind;
+use crate::{source::Scheme, task::Task};
 
 /// A key of a spec.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +160,7 @@ pub const KEYS: &[Key] = &[
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",
         "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
-    also(key("checkpoint.metric", Kind::Choice(&Metric::CHOOSING), Is("\"accuracy\""), "",
+    also(key("checkpoint.metric", Kind::Choice(Task::SingleLabel.choosing()), Is("\"accuracy\""), "",
         "Dev metric that compares checkpoints and trials. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions."),
         &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",

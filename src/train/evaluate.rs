@@ -6,7 +6,8 @@ use crate::{
     data::{self, Dataset, Tokens},
     engine::Engine,
     event::{Prediction, ProbeScore},
-    metrics::{Answer, Metrics, Scored},
+    metrics::{Metrics, Scored},
+    task::{Target, Task},
 };
 
 use super::TrainError;
@@ -41,6 +42,7 @@ pub struct Evaluation {
 
 /// Classifies `rows`; `progress` is told the rows done and may end it with an error.
 pub fn evaluate(
+    task: Task,
     engine: &mut dyn Engine,
     dataset: &Dataset,
     tokens: &Tokens,
@@ -57,15 +59,15 @@ pub fn evaluate(
             let batch = data::batch(dataset, tokens, &now)?;
             for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
                 let row = &dataset.rows[id as usize];
-                let answer = Answer::of(logits);
-                let scored = answer.scored(row.label);
+                let answer = task.answer(logits);
+                let scored = answer.scored(row.target);
                 let prediction = Prediction {
                     row: id,
                     line: row.line,
                     text: row.text.clone(),
-                    label: row.label,
+                    label: row.label(),
                     predicted: answer.label,
-                    probabilities: answer.stored(Some(row.label)),
+                    probabilities: answer.stored(Some(row.target)),
                 };
                 results.push((prediction, scored));
             }
@@ -74,12 +76,13 @@ pub fn evaluate(
     }
     results.sort_by_key(|(p, _)| p.row);
     let (predictions, scored): (Vec<Prediction>, Vec<Scored>) = results.into_iter().unzip();
-    let metrics = Metrics::new(&dataset.labels, scored);
+    let metrics = task.measure(&dataset.labels, scored);
     Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
 }
 
 /// Classifies the probe sentences.
 pub fn score_probes(
+    task: Task,
     engine: &mut dyn Engine,
     probes: &[ProbeText],
     labels: &[String],
@@ -87,14 +90,14 @@ pub fn score_probes(
     let mut scores = Vec::with_capacity(probes.len());
     for (position, probe) in probes.iter().enumerate() {
         let logits = engine.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
-        let answer = Answer::of(&logits);
+        let answer = task.answer(&logits);
         let expected = probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name));
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),
             expect: probe.expect.clone(),
-            predicted: labels[answer.label as usize].clone(),
-            probabilities: answer.stored(expected.map(|id| id as u32)),
+            predicted: answer.predicted().shown(labels).to_owned(),
+            probabilities: answer.stored(expected.map(|id| Target::Label(id as u32))),
         });
     }
     Ok(scores)

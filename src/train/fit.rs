@@ -5,7 +5,7 @@ use std::{collections::VecDeque, path::PathBuf, time::Instant};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CrossEntropy, Evaluation, ProbeText, Saved, State, TrainError, checkpoint, class_weights, disk, evaluate, policy,
+    Evaluation, ProbeText, Saved, State, TrainError, checkpoint, disk, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes, step_batches,
 };
@@ -15,7 +15,8 @@ use crate::{
     event::{Event, Outcome, Split, StepCompleted, When},
     metrics::Metric,
     model::{DropoutPlan, Named},
-    plan::{CheckpointConfig, Keep, TrainConfig},
+    plan::{CheckpointConfig, ClassWeights, Keep, TrainConfig},
+    task::{Objective, Task},
 };
 
 /// Where a run leaves files while it trains.
@@ -32,6 +33,8 @@ pub struct Outputs<'a> {
 
 /// All that a run trains with.
 pub struct Job<'a> {
+    /// What the model is trained to do.
+    pub task: Task,
     /// The recipe.
     pub train: &'a TrainConfig,
     /// Which weights are kept.
@@ -136,14 +139,7 @@ impl Fit<'_> {
         if self.state.step == 0 {
             self.measure(When::Before)?;
         }
-        let loss = CrossEntropy::new(
-            class_weights(
-                &self.job.train.class_weights,
-                self.job.dataset.labels.len(),
-                self.job.splits.train.iter().map(|&r| self.job.dataset.rows[r as usize].label),
-            ),
-            self.job.train.label_smoothing,
-        );
+        let objective = self.objective();
         let mut order = (0, Vec::new());
         loop {
             let step = self.state.step;
@@ -169,7 +165,7 @@ impl Fit<'_> {
             if (self.stop)() {
                 return Err(TrainError::StopRequested);
             }
-            self.step(&loss, &mut order)?;
+            self.step(&objective, &mut order)?;
         }
         if self.job.checkpoint.keep == Keep::Best && self.state.best.score.is_some() {
             self.take_best()?;
@@ -180,8 +176,19 @@ impl Fit<'_> {
         Ok(Outcome::Completed)
     }
 
+    fn objective(&self) -> Objective {
+        let Job { task, train, dataset, splits, .. } = self.job;
+        let targets = splits.train.iter().map(|&row| dataset.rows[row as usize].target);
+        let weights = match &train.class_weights {
+            ClassWeights::None => None,
+            ClassWeights::Balanced => Some(task.balanced_weights(dataset.labels.len(), targets)),
+            ClassWeights::Given(weights) => Some(weights.clone()),
+        };
+        task.objective(weights, train.label_smoothing)
+    }
+
     /// One optimiser step.
-    fn step(&mut self, loss: &CrossEntropy, order: &mut (u32, Vec<u32>)) -> Result<(), TrainError> {
+    fn step(&mut self, objective: &Objective, order: &mut (u32, Vec<u32>)) -> Result<(), TrainError> {
         let begin = Instant::now();
         let (train, step) = (self.job.train, self.state.step + 1);
         let (epoch, place) = self.steps.place(step);
@@ -190,9 +197,9 @@ impl Fit<'_> {
         }
         let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place)?;
         let lr = learning_rate(train, self.steps, step);
-        let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
-        let classes = self.job.dataset.labels.len();
-        let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, classes, denominator)).collect();
+        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+        let outputs = self.job.task.outputs(self.job.dataset.labels.len());
+        let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, outputs, denominator)).collect();
         let tokens = batches.iter().map(|b| b.ids.len() as u64).sum();
         self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }), lr)?;
         self.open.push_back(Open { step, epoch, lr, tokens });
@@ -230,7 +237,7 @@ impl Fit<'_> {
         let job = self.job;
         let rows = rows_of(job.splits, split);
         let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
-        let evaluation = evaluate(engine, job.dataset, job.tokens, rows, &mut |done| {
+        let evaluation = evaluate(job.task, engine, job.dataset, job.tokens, rows, &mut |done| {
             if stop() {
                 return Err(TrainError::StopRequested);
             }
@@ -272,7 +279,7 @@ impl Fit<'_> {
             }
         }
         if !self.job.probes.is_empty() {
-            let scores = score_probes(self.engine, self.job.probes, &self.job.dataset.labels)?;
+            let scores = score_probes(self.job.task, self.engine, self.job.probes, &self.job.dataset.labels)?;
             self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())

@@ -8,7 +8,6 @@ mod disk;
 mod error;
 mod evaluate;
 mod fit;
-mod loss;
 mod order;
 pub mod policy;
 mod resume;
@@ -21,7 +20,6 @@ pub use disk::free_bytes;
 pub use error::{TrainError, model_failure};
 pub use evaluate::{BATCH_TOKENS, Evaluation, ProbeText, evaluate, score_probes};
 pub use fit::{Job, Outputs, fit, weights_digest};
-pub use loss::{CrossEntropy, class_weights};
 pub use order::{largest_part, reading_order, step_batches};
 pub use resume::{Claim, Resumed, resume, resume_step};
 

@@ -17,32 +17,33 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 24] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
     ("warning", &[]),
     ("sniff", &[]),
     ("source", &[]),
-    ("spec", &["source", "metrics"]),
-    ("plan", &["source", "spec", "metrics"]),
+    ("spec", &["source", "metrics", "task"]),
+    ("plan", &["source", "spec", "metrics", "task"]),
     ("assets", &["source", "plan"]),
-    ("data", &["plan"]),
+    ("data", &["plan", "task"]),
     ("kernels", &[]),
-    ("model", &["source", "kernels", "data", "plan"]),
-    ("engine", &["kernels", "model", "data", "plan"]),
+    ("model", &["source", "kernels", "data", "plan", "task"]),
+    ("engine", &["kernels", "model", "data", "plan", "task"]),
     ("metrics", &[]),
+    ("task", &["metrics"]),
     ("stats", &[]),
     ("event", &["metrics"]),
-    ("train", &["engine", "model", "data", "metrics", "event", "plan"]),
+    ("train", &["engine", "model", "data", "metrics", "task", "event", "plan"]),
     ("store", &["event", "metrics", "plan"]),
     ("observe", &["event", "metrics", "store", "plan"]),
     // What builds a run and hands it to the engine.
     (
         "execute",
         &[
-            "source", "plan", "event", "metrics", "assets", "data", "kernels", "model", "engine", "train", "store",
-            "observe",
+            "source", "plan", "event", "metrics", "task", "assets", "data", "kernels", "model", "engine", "train",
+            "store", "observe",
         ],
     ),
     ("export", &["execute"]),

@@ -71,7 +71,7 @@ pub fn an_evaluation_between_gradients_and_update_changes_nothing<T: Tested>() {
 pub fn a_step_in_parts_is_the_whole_step<T: Tested>() {
     for_all::<T>(16, |shape| {
         let whole = shape.batch();
-        let rows = whole.labels.len();
+        let rows = whole.targets.len();
         let mut engine = shape.explicit::<T>(&recipe());
         let want = shape.step(engine.as_mut(), std::slice::from_ref(&whole));
         let names = names(engine.as_ref());
@@ -87,7 +87,7 @@ pub fn a_step_in_parts_is_the_whole_step<T: Tested>() {
                     let tokens = whole.offsets[from] as usize..whole.offsets[to] as usize;
                     let part = part.placed(from, tokens.start);
                     let token_types = whole.token_types[tokens].to_vec();
-                    Batch { labels: whole.labels[from..to].to_vec(), token_types, ..part }
+                    Batch { targets: whole.targets[from..to].to_vec(), token_types, ..part }
                 })
                 .collect();
             let got = shape.step(engine.as_mut(), &parts);

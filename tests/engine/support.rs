@@ -10,7 +10,7 @@ use taper::{
     engine::{Autograd, Engine, Explicit, Recipe},
     model::{DropoutPlan, FAMILIES, ModelConfig, Parameters},
     random::{Purpose, Stream},
-    train::CrossEntropy,
+    task::{Objective, Target, Task},
 };
 
 pub use crate::tested::Tested;
@@ -142,19 +142,19 @@ impl Shape {
         let mut at = 0..;
         let mut below = |n: usize| stream.below(at.next().expect("numbers"), n as u64) as u32;
         let rows: Vec<Vec<u32>> = lengths.iter().map(|n| (0..*n).map(|_| below(VOCAB)).collect()).collect();
-        Batch { labels: lengths.iter().map(|_| below(self.labels)).collect(), ..Batch::of_texts(&rows) }
+        Batch { targets: lengths.iter().map(|_| Target::Label(below(self.labels))).collect(), ..Batch::of_texts(&rows) }
     }
 
-    pub fn loss(&self) -> CrossEntropy {
+    pub fn objective(&self) -> Objective {
         let weights = self.weighted.then(|| (0..self.labels).map(|label| 0.5 + label as f64 / 4.0).collect());
-        CrossEntropy::new(weights, self.smoothing)
+        Task::SingleLabel.objective(weights, self.smoothing)
     }
 
     /// Targets of the batches of one step.
     pub fn targets(&self, batches: &[Batch]) -> Vec<Vec<f32>> {
-        let loss = self.loss();
-        let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
-        batches.iter().map(|b| loss.targets(&b.labels, self.labels, denominator)).collect()
+        let objective = self.objective();
+        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+        batches.iter().map(|b| objective.targets(&b.targets, self.labels, denominator)).collect()
     }
 
     pub fn plan(&self) -> Option<DropoutPlan> {

@@ -12,14 +12,13 @@ use std::{
 use candle_core::Device;
 use taper::{
     data::{self, Cleaning, Dataset, Row, Splits, Tokens},
-    engine::{Autograd, Engine, Explicit},
+    engine::{Autograd, Engine, Explicit, Recipe},
     event::{Event, Outcome, Split, StepCompleted, When},
     kernels::Cpu,
     model::{DropoutPlan, ModelConfig, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
-    train::{
-        Claim, CrossEntropy, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches,
-    },
+    task::{Target, Task},
+    train::{Claim, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -32,7 +31,7 @@ fn rows() -> (Dataset, Tokens, Splits) {
         let told = if (15..19).contains(&i) { (label + 1) % 3 } else { label };
         let ids = [2, 5 + told].into_iter().chain((0..i % 7).map(|j| 8 + (3 * i + j) % 12)).chain([3]);
         tokens.push(ids.collect());
-        rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), label });
+        rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), target: Target::Label(label) });
     }
     let labels = ["a", "b", "c"].map(String::from).to_vec();
     let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };
@@ -130,7 +129,8 @@ fn go_on(
     if let Some(p) = train.dropout {
         shape.set_dropout(p);
     }
-    let mut engine = Explicit::new(Cpu::default(), &shape, fresh, &train.into()).expect("parameters");
+    let mut engine =
+        Explicit::new(Cpu::default(), &shape, fresh, &Recipe::new(Task::SingleLabel, train)).expect("parameters");
     let exported = RefCell::new(Vec::new());
     let export = |step, _: &dyn Engine| {
         exported.borrow_mut().push(step);
@@ -140,7 +140,17 @@ fn go_on(
     let outputs = Outputs { run: RUN, state: Some(state), best, export: &export };
     let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
     let pauses = |step| matches!(end, End::AtPause(at) if at == step);
-    let job = Job { train, checkpoint, dataset, tokens, splits, probes: &[], outputs, pauses: &pauses };
+    let job = Job {
+        task: Task::SingleLabel,
+        train,
+        checkpoint,
+        dataset,
+        tokens,
+        splits,
+        probes: &[],
+        outputs,
+        pauses: &pauses,
+    };
     let mut events = Vec::new();
     let mut emit = |event| {
         events.push(event);
@@ -208,16 +218,16 @@ fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn
     let made = whole(&train, &keep(Keep::Last));
     let (dataset, tokens, splits) = rows();
     let parameters = Parameters::fresh(&shape(), 3, train.init_seed)?;
-    let mut engine = Autograd::new(&shape(), parameters, &(&train).into(), &Device::Cpu)?;
+    let mut engine = Autograd::new(&shape(), parameters, &Recipe::new(Task::SingleLabel, &train), &Device::Cpu)?;
     let steps = schedule::Steps::new(&train, 15);
     // Of the training rows 8, 4 and 3 have labels a, b and c.
-    let loss = CrossEntropy::new(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
+    let objective = Task::SingleLabel.objective(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
     assert_eq!(made.steps().len(), 5);
     for (i, got) in made.steps().into_iter().enumerate() {
         let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
         let order = data::epoch_order(&splits.train, train.order_seed, epoch);
         let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"))?;
-        let targets = loss.targets(&batch.labels, 3, loss.denominator(batch.labels.iter()));
+        let targets = objective.targets(&batch.targets, 3, objective.denominator(batch.targets.iter()));
         let plan = Some(DropoutPlan { seed: train.seed, step });
         let want = engine.gradients(std::slice::from_ref(&batch), &[targets], plan)?;
         let norm = engine.norm()?;

@@ -245,7 +245,8 @@ fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
     use candle_nn::VarBuilder;
     use candle_transformers::models::bert;
     let parameters = Parameters::fresh(&tiny(), 3, 5)?;
-    let config: bert::Config = serde_json::from_value(tiny().to_json(&["a".into(), "b".into(), "c".into()]))?;
+    let config: bert::Config =
+        serde_json::from_value(tiny().to_json(taper::task::Task::SingleLabel, &["a".into(), "b".into(), "c".into()]))?;
     let tensors: HashMap<String, Tensor> = parameters.iter().map(|(n, t)| (n.to_string(), t.clone())).collect();
     let weights = VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu);
     let oracle = bert::BertModel::load(weights.pp("bert"), &config)?;

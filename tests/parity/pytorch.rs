@@ -10,7 +10,7 @@ use taper::{
     data::Batch,
     engine::{Engine, Recipe},
     model::{DropoutPlan, ModelConfig, Parameters, read_weights},
-    train::CrossEntropy,
+    task::{Target, Task},
 };
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -40,7 +40,7 @@ pub fn references() -> Vec<PathBuf> {
 }
 
 pub fn batch(rows: &[Vec<u32>], labels: &[u32]) -> Batch {
-    Batch { labels: labels.to_vec(), ..Batch::of_texts(rows) }
+    Batch { targets: labels.iter().map(|&label| Target::Label(label)).collect(), ..Batch::of_texts(rows) }
 }
 
 /// The reference's batch, without its padding.
@@ -88,9 +88,9 @@ fn setup(dir: &Path, make: Make) -> Result<Box<dyn Engine>> {
 
 /// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
 pub fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan: Option<DropoutPlan>) -> Result<f64> {
-    let loss = CrossEntropy::new(None, 0.0);
-    let denominator = loss.denominator(batches.iter().flat_map(|b| &b.labels));
-    let targets: Vec<_> = batches.iter().map(|b| loss.targets(&b.labels, labels, denominator)).collect();
+    let objective = Task::SingleLabel.objective(None, 0.0);
+    let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+    let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, labels, denominator)).collect();
     Ok(engine.gradients(batches, &targets, plan)?)
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     assets::{Library, Settings},
-    engine::engine,
+    engine::{Recipe, engine},
     event::{Event, FailureKind, Outcome},
     format::short,
     observe::{Listener, RunInfo},
@@ -86,7 +86,8 @@ impl Verifier<'_> {
         let order = reading_order(&run.config.train, &run.splits, 0);
         let _ahead = run.tokens.ahead(order, device.idle_threads(threads()));
         let loaded = load(&run)?;
-        let mut engine = engine(&run.shape, loaded.parameters, &(&run.config.train).into(), &device)?;
+        let mut engine =
+            engine(&run.shape, loaded.parameters, &Recipe::new(run.config.data.task(), &run.config.train), &device)?;
         let outcome = self.train(&run, &folder, engine.as_mut(), &mut comparison);
         match outcome {
             Ok(Outcome::Completed) => comparison.completed(),
@@ -125,6 +126,7 @@ impl Verifier<'_> {
             position: (1, 1),
         };
         let job = Job {
+            task: run.config.data.task(),
             train: &run.config.train,
             checkpoint: &run.config.checkpoint,
             dataset: &run.dataset,

@@ -1,6 +1,9 @@
 //! Token streams and batches.
 
-use taper::data::{Cleaning, Dataset, LengthStats, Row, Tokens, batch, by_length, by_tokens};
+use taper::{
+    data::{Cleaning, Dataset, LengthStats, Row, Tokens, batch, by_length, by_tokens},
+    task::Target,
+};
 
 /// Rows of these lengths: row i is 10i, 10i + 1, …
 fn tokens(lengths: &[u32]) -> Tokens {
@@ -10,7 +13,7 @@ fn tokens(lengths: &[u32]) -> Tokens {
 
 #[test]
 fn a_batch_is_one_stream() {
-    let row = |label| Row { line: 1, text: String::new(), label };
+    let row = |label| Row { line: 1, text: String::new(), target: Target::Label(label) };
     let data = Dataset {
         rows: vec![row(0), row(1), row(2)],
         labels: ["a", "b", "c"].map(String::from).into(),
@@ -22,7 +25,10 @@ fn a_batch_is_one_stream() {
     assert_eq!(made.ids, [20, 21, 22, 23, 0, 1, 2]);
     assert_eq!(made.positions, [0, 1, 2, 3, 0, 1, 2]);
     assert_eq!(made.offsets, [0, 4, 7]);
-    assert_eq!((made.labels.as_slice(), made.rows.as_slice()), ([2, 0].as_slice(), [2, 0].as_slice()));
+    assert_eq!(
+        (made.targets.as_slice(), made.rows.as_slice()),
+        ([2, 0].map(Target::Label).as_slice(), [2, 0].as_slice())
+    );
     assert_eq!((made.first_row, made.first_token), (0, 0));
     let placed = made.clone().placed(2, 7);
     assert_eq!((placed.first_row, placed.first_token, placed.ids), (2, 7, made.ids));

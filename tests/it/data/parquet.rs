@@ -63,7 +63,7 @@ mod with {
             let (_dir2, csv) = file("rows.csv", "review,label\n很好吃,1\n,0\n太慢了,0\n  还行  ,1\n");
             let (found, expected) = (read(&path, &config()).unwrap(), read(&csv, &config()).unwrap());
             let texts =
-                |rows: &[taper::data::Row]| -> Vec<_> { rows.iter().map(|r| (r.text.clone(), r.label)).collect() };
+                |rows: &[taper::data::Row]| -> Vec<_> { rows.iter().map(|r| (r.text.clone(), r.label())).collect() };
             assert_eq!(texts(&found.rows), texts(&expected.rows));
             // Rows are counted as rows, not as lines.
             let cleaning = Cleaning { missing_text_lines: vec![2], ..expected.cleaning };

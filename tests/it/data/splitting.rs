@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use taper::{
     data::{Cleaning, Dataset, Row, Splits, epoch_order, leaked, split},
     plan::DataConfig,
+    task::Target,
 };
 
 use crate::data::config;
 
 /// Rows `t0`, `t1`, … with these labels.
 fn dataset(labels: &[u32]) -> Dataset {
-    let row = |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), label };
+    let row = |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), target: Target::Label(label) };
     let classes = labels.iter().max().map_or(0, |max| max + 1);
     Dataset {
         rows: labels.iter().enumerate().map(row).collect(),

@@ -3,7 +3,10 @@
 use std::{fs, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use taper::data::{Cleaning, Dataset, LengthStats, Row, Tokenizer, Tokens, read};
+use taper::{
+    data::{Cleaning, Dataset, LengthStats, Row, Tokenizer, Tokens, read},
+    task::Target,
+};
 use tempfile::TempDir;
 
 use crate::data::{config, shared};
@@ -71,7 +74,7 @@ fn long_texts_are_cut_before_sep() {
 
 /// Texts as the rows of a data set, tokenised when they are looked at.
 pub fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
-    let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), label: 0 };
+    let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), target: Target::Label(0) };
     let rows = texts.iter().map(row).collect();
     let dataset =
         Dataset { rows, labels: vec![], digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };

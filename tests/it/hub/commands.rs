@@ -36,7 +36,8 @@ impl Place {
         shape.vocab_size = tokenizer.vocab_size();
         let parameters = Parameters::fresh(&shape, 2, 7).expect("weights");
         let named: Vec<Named> = parameters.iter().map(|(name, tensor)| Named::of(name.into(), tensor)).collect();
-        write_folder(&shape, &named, &["0".into(), "1".into()], model.path()).expect("a model");
+        write_folder(taper::task::Task::SingleLabel, &shape, &named, &["0".into(), "1".into()], model.path())
+            .expect("a model");
         tokenizer.save(model.path(), 32).expect("a tokenizer's files");
 
         let server = Server::start(&[]);

@@ -1,6 +1,7 @@
 //! What a classifier says of a text to which one label belongs, from its logits.
 
-use super::{Probabilities, Scored, argmax};
+use super::Target;
+use crate::metrics::{Probabilities, Scored, argmax};
 
 /// log softmax of a row of logits, in nats.
 pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
@@ -28,11 +29,12 @@ impl Answer {
         Self { label: argmax(logits) as u32, log, probabilities }
     }
 
-    /// How it is counted where `label` is right.
+    /// How it is counted for a row with this target.
     ///
     /// # Panics
-    /// Where there is no such label.
-    pub fn scored(&self, label: u32) -> Scored {
+    /// If the target is a label that there is no logit for.
+    pub fn scored(&self, target: Target) -> Scored {
+        let Target::Label(label) = target;
         Scored::new(label, &self.probabilities, -self.log[label as usize])
     }
 
@@ -41,9 +43,14 @@ impl Answer {
         self.probabilities
     }
 
-    /// The probabilities that are stored: of many labels the highest, and that of the right one.
-    pub fn stored(self, right: Option<u32>) -> Probabilities {
-        Probabilities::new(self.probabilities, right)
+    /// The label as a target, to show it.
+    pub fn predicted(&self) -> Target {
+        Target::Label(self.label)
+    }
+
+    /// The probabilities that are stored: of many labels the highest, and that of the row's target.
+    pub fn stored(self, target: Option<Target>) -> Probabilities {
+        Probabilities::new(self.probabilities, target.map(|Target::Label(label)| label))
     }
 }
 
@@ -65,11 +72,11 @@ mod tests {
     fn an_answer_is_softmaxs() {
         let answer = Answer::of(&[1.0, 3.0, 2.0]);
         assert_eq!(answer.label, 1);
-        let scored = answer.scored(1);
+        let scored = answer.scored(Target::Label(1));
         assert!((scored.loss - 0.407_605_96).abs() < 1e-7 && (scored.confidence - 0.665_240_96).abs() < 1e-6);
         assert_eq!((scored.label, scored.predicted), (1, 1));
-        assert!((answer.scored(0).loss - 2.407_605_96).abs() < 1e-7);
-        assert_eq!(answer.clone().stored(Some(0)).argmax(), 1);
+        assert!((answer.scored(Target::Label(0)).loss - 2.407_605_96).abs() < 1e-7);
+        assert_eq!(answer.clone().stored(Some(Target::Label(0))).argmax(), 1);
         let p = answer.into_probabilities();
         assert!((p[0] - 0.090_030_57).abs() < 1e-6 && (p[2] - 0.244_728_47).abs() < 1e-6, "{p:?}");
         assert_eq!(Answer::of(&[0.5, 2.0, 2.0]).label, 1, "the first of equals");

@@ -1,0 +1,12 @@
+//! What a model is trained to do: [`Task`], Hugging Face's `problem_type`. A task says what target a row has ([`Target`]), what
+//! training minimises ([`Objective`]), what logits predict ([`Answer`]), and which metrics apply.
+
+mod answer;
+mod kind;
+mod objective;
+mod target;
+
+pub use answer::{Answer, log_softmax};
+pub use kind::Task;
+pub use objective::Objective;
+pub use target::Target;
