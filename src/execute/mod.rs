@@ -5,8 +5,8 @@
 //! (`local`), each of which serves one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
 //! ([`serve`]). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
 //!
-//! `sweep` decides which run is next, as a function of what is known of all runs; `run` carries that out; `protocol` is what the
-//! command and its workers say to each other; `make` trains one run.
+//! `schedule` decides which run is next and what follows from how it ended; `run` connects it with the workers of this machine;
+//! `protocol` is what the command and its workers say to each other; `make` trains one run.
 
 mod device;
 mod environment;
@@ -26,9 +26,9 @@ mod protocol;
 mod rate;
 mod remove;
 mod run;
+mod schedule;
 mod scores;
 mod side_by_side;
-mod sweep;
 mod trained;
 mod trained_on;
 mod verify;
@@ -44,7 +44,8 @@ pub use precision::check_engine;
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{Planning, remove_runs, run_bytes};
-pub use run::{Runner, Tally, run_all};
+pub use run::{Workers, run_all};
+pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally};
 pub use scores::trial_scores;
 pub use side_by_side::RunsPerDevice;
 pub use trained::Trained;

@@ -25,9 +25,10 @@ mod run;
 mod runs;
 mod worker;
 
+pub use crate::execute::Skipped;
 pub use error::ExperimentError;
 pub use layers::{Layers, Wanted, environment};
 pub use open::{Experiment, Options};
 pub use planner::{Planner, notes, warnings};
-pub use run::{Outcome, RunOptions, Skipped};
+pub use run::{Outcome, RunOptions};
 pub use worker::worker;

@@ -8,7 +8,7 @@ use super::{
     worker::this_program,
 };
 use crate::{
-    execute::{ExecuteError, Planning, Prepared, Runner, Slot, Tally, run_all, threads},
+    execute::{self, ExecuteError, Planning, SchedulerOptions, Skipped, Slot, Tally, Workers, run_all, threads},
     observe::{Listener, Listeners, PlannedSweep, Recorder},
     plan::{Budget, Metric, Prune, sanity::decided_nothing},
     store::{ExperimentRecord, RunState, Store},
@@ -35,17 +35,6 @@ impl Default for RunOptions<'_> {
     fn default() -> Self {
         Self { slots: Vec::new(), retry: false, retries: 2, stop: &|| false, say: &|_| {}, program: None }
     }
-}
-
-/// A run that was left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Its key.
-    pub key: String,
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub why: String,
 }
 
 /// What became of the runs of an experiment.
@@ -83,51 +72,43 @@ impl Experiment {
         // Nobody may remove a run that this command is yet to come to.
         let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?).with(listeners);
-        let mut skipped = Vec::new();
-        let sweep = planner.spec.spec().sweep.clone();
+        let sweep = &planner.spec.spec().sweep;
+        let (prune, budget) = (Prune::of(sweep), Budget::of(sweep));
         let program = options.program.map_or_else(this_program, Ok);
-        let slots =
-            if options.slots.is_empty() { Slot::share(&self.options.devices, threads()) } else { options.slots };
-        let mut runner = Runner {
-            runs: &folder,
+        let workers = Workers {
             program: program.map_err(|e| ExecuteError::Worker(format!("this program cannot be found: {e}")))?,
-            slots,
-            listener: &mut listeners,
+            slots: if options.slots.is_empty() { Slot::share(&self.options.devices, threads()) } else { options.slots },
+        };
+        let schedule = SchedulerOptions {
+            runs: &folder,
             stop: options.stop,
+            say: options.say,
             retry: options.retry,
             retries: options.retries,
-            prune: Prune::of(&sweep),
-            budget: Budget::of(&sweep),
-            ended: HashSet::new(),
-            undecided: Vec::new(),
-            waits: false,
-            say: options.say,
-            skipped: &mut |run: &Prepared, why: &str| {
-                skipped.push(Skipped { key: run.key.clone(), name: run.name.clone(), why: why.into() });
-            },
+            prune,
+            budget,
         };
         let begin = Instant::now();
-        let mut tally = Tally::default();
+        let mut outcome = execute::Outcome::default();
         let mut told = HashSet::new();
         let result = loop {
             planner.save_lock()?;
             planner.record_proposals(&mut store)?;
             let experiment = register(&mut store, planner)?;
-            let runs = planned(&store, &planner.runs, &runner.prune, &folder, &mut told)?;
-            let (to_come, prune, budget) = (planner.to_come(), runner.prune, runner.budget);
-            runner.listener.planned(&PlannedSweep { runs, to_come, prune, budget });
-            match run_all(&mut store, &planner.runs, &mut runner) {
-                Ok(part) => tally += part,
+            let runs = planned(&store, &planner.runs, &prune, &folder, &mut told)?;
+            let to_come = planner.to_come();
+            listeners.planned(&PlannedSweep { runs, to_come, prune, budget });
+            match run_all(&mut store, &planner.runs, &workers, &schedule, &mut listeners, outcome) {
+                Ok(so_far) => outcome = so_far,
                 Err(e) => break Err(e),
             }
             // A search that learns goes on with what these runs have shown.
-            if !tally.is_over() || !planner.extend(&store)? {
-                break Ok(experiment);
+            if !outcome.tally.is_over() || !planner.extend(&store)? {
+                break Ok((experiment, outcome));
             }
         };
-        let undecided = std::mem::take(&mut runner.undecided);
         listeners.finish()?;
-        let mut experiment = result?;
+        let (mut experiment, execute::Outcome { tally, skipped, undecided, .. }) = result?;
         store.check_is_there()?;
         let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let mut warnings: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
