@@ -6,11 +6,39 @@ use libloading::Library;
 
 use super::DeviceError;
 
+/// Whether the libraries are there, looked for at run time.
+#[cfg(not(feature = "candle-cuda"))]
+mod present {
+    pub use cudarc::{
+        cublas::sys::is_culib_present as cublas, cublaslt::sys::is_culib_present as cublas_lt,
+        driver::sys::is_culib_present as driver,
+    };
+}
+
+/// candle links them: a program that runs has them.
+#[cfg(feature = "candle-cuda")]
+#[expect(unsafe_code, reason = "the functions of the module above are unsafe")]
+mod present {
+    pub unsafe fn driver() -> bool {
+        true
+    }
+
+    pub unsafe fn cublas() -> bool {
+        true
+    }
+
+    pub unsafe fn cublas_lt() -> bool {
+        true
+    }
+}
+
+pub use present::cublas_lt as has_cublas_lt;
+
 /// Whether the driver's library is there.
 #[expect(unsafe_code, reason = "loading a library runs its code")]
 pub fn find_driver() -> Result<(), DeviceError> {
     // SAFETY: the driver's library expects to be loaded by any process.
-    match unsafe { cudarc::driver::sys::is_culib_present() } {
+    match unsafe { present::driver() } {
         true => Ok(()),
         false => Err(DeviceError::NoDriver("its library, libcuda.so.1, is not there".into())),
     }
@@ -25,7 +53,7 @@ pub fn find_cublas() -> Result<(), DeviceError> {
     // A library that is loaded is what its name means from then on; kept for ever.
     static LOADED: OnceLock<Vec<Library>> = OnceLock::new();
     // SAFETY: cuBLAS expects to be loaded by any process.
-    let present = || unsafe { cudarc::cublas::sys::is_culib_present() };
+    let present = || unsafe { present::cublas() };
     if present() {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use lt_sys::{
     cublasLtMatmulPreferenceAttributes_t as PreferenceAttribute, cudaDataType_t as Type,
 };
 
-use super::{Factors, Product};
+use super::{Factors, Product, library::has_cublas_lt};
 
 /// From so many columns on a size stands for all up to the next multiple; below, for those up to the next power of two.
 const STEP: usize = 64;
@@ -111,7 +111,7 @@ impl Products {
     pub fn new(workspace: (u64, usize), stream: *mut c_void) -> Option<Self> {
         // SAFETY: the library expects to be loaded by any process; the attribute is as large as it says.
         unsafe {
-            if !lt_sys::is_culib_present() {
+            if !has_cublas_lt() {
                 return None;
             }
             let (handle, preference) = (lt::create_handle().ok()?, lt::create_matmul_pref().ok()?);
