@@ -364,19 +364,8 @@ mod tests {
             store.append(&key, &[Event::RunFinished(outcome.clone())]).unwrap();
             planned.push((key, name));
         }
-        let experiment = ExperimentRecord {
-            name: "e".into(),
-            description: String::new(),
-            spec_path: "e.toml".into(),
-            arguments: Vec::new(),
-            spec_text: String::new(),
-            extends: Vec::new(),
-            report: serde_json::json!({}),
-            warnings: Vec::new(),
-            prunes: false,
-            trials: trial_numbers(store.runs().unwrap().iter()),
-            runs: planned,
-        };
+        let trials = trial_numbers(store.runs().unwrap().iter());
+        let experiment = ExperimentRecord { trials, runs: planned, ..testing::experiment("e", &[]) };
         store.save_experiment(&experiment).unwrap();
         leaderboard(&store, "e").unwrap()
     }

@@ -135,21 +135,11 @@ fn relative(folder: &Path, path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing;
 
     fn experiment(spec: &Path, arguments: &[&str], runs: &[&str]) -> ExperimentRecord {
-        ExperimentRecord {
-            name: "e".into(),
-            description: String::new(),
-            spec_path: spec.display().to_string(),
-            arguments: arguments.iter().map(|a| a.to_string()).collect(),
-            spec_text: String::new(),
-            extends: Vec::new(),
-            report: serde_json::Value::Null,
-            warnings: Vec::new(),
-            prunes: false,
-            runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
-            trials: Vec::new(),
-        }
+        let arguments = arguments.iter().map(|a| a.to_string()).collect();
+        ExperimentRecord { spec_path: spec.display().to_string(), arguments, ..testing::experiment("e", runs) }
     }
 
     #[test]

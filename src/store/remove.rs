@@ -26,27 +26,11 @@ mod tests {
     use crate::{
         event::{Event, Split, When},
         store::{
-            ExperimentRecord, Store, StoreError,
-            testing::{eval, prediction, probe, register, step},
+            Store, StoreError,
+            testing::{eval, experiment, prediction, probe, register, step},
         },
         warning::{Kind, Warning},
     };
-
-    fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
-        ExperimentRecord {
-            name: name.into(),
-            description: String::new(),
-            spec_path: String::new(),
-            arguments: Vec::new(),
-            spec_text: String::new(),
-            extends: Vec::new(),
-            report: serde_json::Value::Null,
-            warnings: Vec::new(),
-            prunes: false,
-            runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
-            trials: Vec::new(),
-        }
-    }
 
     #[test]
     fn a_removed_run_leaves_no_row_and_the_others_all_of_theirs() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{NewRun, Store};
+use super::{ExperimentRecord, NewRun, Store};
 use crate::{
     event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Scored},
@@ -12,6 +12,23 @@ use crate::{
 /// The tutorial's config.
 pub(crate) fn config() -> RunConfig {
     serde_json::from_str(include_str!("../../tests/fixtures/store_config.json")).unwrap()
+}
+
+/// An experiment of these runs, one a trial, planned by the spec `e.toml`.
+pub(crate) fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
+    ExperimentRecord {
+        name: name.into(),
+        description: String::new(),
+        spec_path: "e.toml".into(),
+        arguments: Vec::new(),
+        spec_text: String::new(),
+        extends: Vec::new(),
+        report: serde_json::Value::Null,
+        warnings: Vec::new(),
+        prunes: false,
+        runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
+        trials: Vec::new(),
+    }
 }
 
 /// Registers a run of 10 steps called `name`.

@@ -22,17 +22,12 @@ use std::{
     process::Output,
 };
 
-use support::{Sandbox, words};
+use support::{Sandbox, tiny_spec, words};
 use taper::store::Store;
 
-const SPEC: &str = r#"
-name = "small"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.25
+const SPEC: &str = tiny_spec!(
+    "small",
+    r#"test = 0.25
 max_length = 24
 [train]
 epochs = 1
@@ -42,7 +37,8 @@ lr = 1e-3
 [[probes]]
 text = "很快"
 expect = "1"
-"#;
+"#
+);
 
 /// A folder with a spec, its rows, and the libraries of the driver.
 struct Place(Sandbox);

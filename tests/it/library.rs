@@ -11,7 +11,7 @@ use taper::{
     store::{RunState, Store},
 };
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, tiny_spec};
 
 /// Sends the names of events.
 struct Events(std::sync::mpsc::Sender<String>);
@@ -25,14 +25,9 @@ impl Listener for Events {
     }
 }
 
-const SWEEP: &str = r#"
-name = "small"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.25
+const SWEEP: &str = tiny_spec!(
+    "small",
+    r#"test = 0.25
 max_length = 24
 [train]
 epochs = 1
@@ -41,7 +36,8 @@ batch_size = 8
 seeds = [1, 2]
 [sweep.axes]
 train.lr = [1e-3, 3e-3]
-"#;
+"#
+);
 
 fn place() -> Sandbox {
     let place = Sandbox::new();

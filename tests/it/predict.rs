@@ -7,22 +7,18 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, tiny_spec};
 
-const SPEC: &str = r#"
-name = "small"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.2
+const SPEC: &str = tiny_spec!(
+    "small",
+    r#"test = 0.2
 max_length = 32
 [train]
 max_steps = 2
 batch_size = 4
 lr = 1e-3
-"#;
+"#
+);
 
 /// A folder with a spec, its rows and a run of it, whose model is in `model` too.
 fn trained() -> Sandbox {

@@ -11,6 +11,19 @@ use std::{
 use serde_json::Value;
 use taper::{execute::RunFolder, store::Store};
 
+/// A spec of a tiny model that is trained on `rows.csv`: its name, and the lines from the rest of `[data]` on.
+macro_rules! tiny_spec {
+    ($name:literal, $rest:literal) => {
+        concat!(
+            "name = \"",
+            $name,
+            "\"\n[model]\nsource = \"scratch:tiny\"\n[data]\nsource = \"path:rows.csv\"\ntext_column = \"review\"\n",
+            $rest
+        )
+    };
+}
+pub(crate) use tiny_spec;
+
 /// A temporary folder in which `taper` runs; it is removed with the value.
 pub struct Sandbox {
     dir: tempfile::TempDir,

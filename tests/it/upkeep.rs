@@ -10,19 +10,14 @@ use std::{
 use serde_json::Value;
 use taper::store::{RunLock, Store};
 
-use crate::support::{Sandbox, text};
+use crate::support::{Sandbox, text, tiny_spec};
 
 mod own;
 mod unwritable;
 
-const SPEC: &str = r#"
-name = "small"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.4
+const SPEC: &str = tiny_spec!(
+    "small",
+    r#"test = 0.4
 dev = 0.1
 max_length = 32
 [train]
@@ -33,7 +28,8 @@ lr = 1e-3
 keep = "best"
 [sweep]
 seeds = [1, 2]
-"#;
+"#
+);
 
 /// A folder with the runs of an experiment of two seeds, each of 12 steps.
 fn trained() -> Sandbox {

@@ -13,18 +13,13 @@ use taper::{
 };
 
 use super::twelve::*;
-use crate::support::{store, words as text};
+use crate::support::{store, tiny_spec, words as text};
 
 /// A single run of some seconds, whose checkpoints come often, and which stops for want of time after its first steps with
 /// [`STOPPED`].
-const ONE: &str = r#"
-name = "one"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.2
+const ONE: &str = tiny_spec!(
+    "one",
+    r#"test = 0.2
 dev = 0.2
 max_length = 32
 [train]
@@ -35,7 +30,8 @@ eval_steps = 5
 keep = "best"
 metric = "loss"
 every_steps = 3
-"#;
+"#
+);
 
 const STOPPED: [&str; 2] = ["--set", "sweep.max_hours=1e-12"];
 

@@ -9,18 +9,13 @@ use std::{
 
 use taper::execute::RunFolder;
 
-use crate::support::store;
 pub use crate::support::{Sandbox, Steps, steps};
+use crate::support::{store, tiny_spec};
 
 /// Twelve runs of 40 steps, some seconds of work in all, with a dev split that chooses the weights.
-pub const SPEC: &str = r#"
-name = "torture"
-[model]
-source = "scratch:tiny"
-[data]
-source = "path:rows.csv"
-text_column = "review"
-test = 0.2
+pub const SPEC: &str = tiny_spec!(
+    "torture",
+    r#"test = 0.2
 dev = 0.2
 max_length = 32
 [train]
@@ -37,7 +32,8 @@ seeds = [1, 2, 3]
 [sweep.axes]
 train.lr = [3e-4, 1e-3]
 train.dropout = [0.1, 0.3]
-"#;
+"#
+);
 
 pub const RUNS: usize = 12;
 
