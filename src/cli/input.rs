@@ -51,13 +51,8 @@ impl FileArgs {
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(["csv", "tsv", "jsonl", "json", "parquet"]).map(|name| match name.as_str() {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "jsonl" => Format::Jsonl,
-        "json" => Format::Json,
-        _ => Format::Parquet,
-    })
+    PossibleValuesParser::new(Format::NAMES)
+        .map(|name| Format::ALL.into_iter().find(|format| format.name() == name).expect("one of the names"))
 }
 
 fn quotings() -> impl TypedValueParser<Value = Quoting> {

@@ -13,8 +13,8 @@ use crate::{
 /// Bytes of a value, and of one in bf16.
 const F32: u64 = 4;
 const BF16: u64 = 2;
-/// Tokens of a batch of an evaluation.
-const EVALUATION_TOKENS: usize = 2048;
+/// Tokens of a batch of an evaluation: large enough for full speed, small enough for the caches and any memory.
+pub const EVALUATION_TOKENS: usize = 2048;
 /// What the program takes beside the engine on the CPU: itself, its libraries, tokenizer and rows.
 const PROGRAM: u64 = 72 << 20;
 

@@ -22,7 +22,7 @@ mod workspace;
 pub use autograd::Autograd;
 pub use build::{Arithmetic, engine};
 pub use explicit::Explicit;
-pub use memory::{MemorySpace, Workload, memory_bytes};
+pub use memory::{EVALUATION_TOKENS, MemorySpace, Workload, memory_bytes};
 pub use optimizer::AdamW;
 pub use recipe::Recipe;
 use saved::found;

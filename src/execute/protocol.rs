@@ -26,12 +26,12 @@ pub struct Job {
     #[serde(with = "crate::format::path")]
     pub runs: PathBuf,
     /// What is to be done.
-    pub task: Task,
+    pub work: Work,
 }
 
 /// What is to be done with a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Task {
+pub enum Work {
     /// Train it.
     Train {
         /// Steps after whose evaluation the worker asks whether it may go on.
@@ -141,14 +141,14 @@ mod tests {
             send(&mut bytes, &Report::Happened(event.clone())).unwrap();
         }
         send(&mut bytes, &Report::Happened(step(f64::NAN))).unwrap();
-        let task = Task::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512), logged: Logged::default() };
+        let work = Work::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512), logged: Logged::default() };
         // Also a folder whose name is no text.
         #[cfg(unix)]
         let runs: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(b"runs\xff".to_vec());
         #[cfg(not(unix))]
         let runs = std::ffi::OsString::from("runs");
         let (key, name, runs) = ("k".into(), "n".into(), PathBuf::from(runs));
-        let job = Job { key, name, config: config(), located: Vec::new(), runs, task };
+        let job = Job { key, name, config: config(), located: Vec::new(), runs, work };
         let order = Order::Begin(Box::new(job));
         send(&mut bytes, &order).unwrap();
         let mut input = &bytes[..];

@@ -5,12 +5,11 @@ use std::path::Path;
 use super::{ExecuteError, Kept};
 use crate::{
     data::{Batch, Tokenizer, by_length},
-    engine::{Device, Engine, Recipe, engine},
+    engine::{Device, EVALUATION_TOKENS, Engine, Recipe, engine},
     metrics::Metrics,
     model::{ModelConfig, Parameters},
     plan::EngineKind,
     task::{Target, Task},
-    train::BATCH_TOKENS,
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
@@ -155,7 +154,7 @@ impl Trained {
         }
         let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;
-        for part in by_length(&lengths, BATCH_TOKENS) {
+        for part in by_length(&lengths, EVALUATION_TOKENS) {
             let batch: Vec<&[u32]> = part.iter().map(|&row| ids[row].as_slice()).collect();
             for (&row, logits) in part.iter().zip(self.engine.scores(&Batch::of_texts(&batch))?) {
                 results[row] = logits;

@@ -17,7 +17,7 @@ use super::{
     DeviceChoice, ExecuteError, Workbench,
     line::Line,
     make, probes,
-    protocol::{Job, Order, Report, Task, receive},
+    protocol::{Job, Order, Report, Work, receive},
 };
 use crate::engine::Device;
 use crate::{
@@ -94,17 +94,17 @@ fn work(
             "its data or model changed since the command began; run the same command again".into(),
         )),
     });
-    match (prepared, &job.task) {
-        (Ok(run), Task::Train { rungs, micro_batch_tokens, logged }) => {
+    match (prepared, &job.work) {
+        (Ok(run), Work::Train { rungs, micro_batch_tokens, logged }) => {
             let assignment =
                 make::Assignment { runs: &job.runs, logged, rungs, micro_batch_tokens: *micro_batch_tokens };
             make::make(run, &assignment, device, line, stop)?;
         }
-        (Err(e), Task::Train { .. }) => {
+        (Err(e), Work::Train { .. }) => {
             let failed = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };
             line.event(Event::RunFinished(failed))?;
         }
-        (run, Task::Probes { last_step }) => {
+        (run, Work::Probes { last_step }) => {
             // Scores that cannot be made are no reason to call a done run failed.
             if let Err(e) = run.and_then(|run| probes::score(&run, &job.runs, *last_step, &device.0, line)) {
                 line.event(Event::Note { message: format!("the new probes could not be scored: {e}") })?;

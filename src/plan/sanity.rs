@@ -90,7 +90,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
         warn(format!(
             "train.early_stopping_min_delta = {delta}: no evaluation is better than another by more than 1, the whole range of {}, so \
              that every one after the first is without progress; one point is 0.01",
-            if metric == Metric::Accuracy { "an accuracy" } else { "macro-F1" }
+            metric.name()
         ));
     }
     if config.checkpoint.keep == Keep::Best && dev > 0 && evaluations == 1 {

@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use super::Kind;
+use super::{Format, Kind};
 use crate::{source::Scheme, task::Task};
 
 /// A key of a spec.
@@ -71,7 +71,7 @@ pub const KEYS: &[Key] = &[
         &["dataset_name", "dataset", "data_files", "data.path", "data.name", "data.file_path"]),
     key("data.file", Kind::Text, Absent("the only one"), "",
         "The file to use of an `hf:` or `modelscope:` data set. Required if it has several files and `data.source` does not name one."),
-    key("data.format", Kind::Choice(&["csv", "tsv", "jsonl", "json", "parquet"]), Absent("from the file's extension"), "",
+    key("data.format", Kind::Choice(&Format::NAMES), Absent("from the file's extension"), "",
         "Format of the file. `jsonl`: one JSON object per line; `json`: one array of objects."),
     also(key("data.delimiter", Kind::Delimiter, Absent("a comma; a tab in TSV"), "",
         "Field separator of a CSV or TSV file."), &["sep", "separator", "field_delimiter", "column_delimiter"]),

@@ -4,16 +4,13 @@ use std::time::Instant;
 
 use crate::{
     data::{self, Dataset, Tokens},
-    engine::Engine,
+    engine::{EVALUATION_TOKENS, Engine},
     event::{Prediction, ProbeScore},
     metrics::{Metrics, Scored},
     task::{Target, Task},
 };
 
 use super::TrainError;
-
-/// Tokens of an evaluation batch: large enough for full speed, small enough for the caches and any memory.
-pub const BATCH_TOKENS: usize = 2048;
 
 /// Rows that are looked at together to make batches of: the first batch does not wait for the tokens of the last.
 const WINDOW_ROWS: usize = 4096;
@@ -54,7 +51,7 @@ pub fn evaluate(
     rows.sort_unstable();
     let mut results: Vec<(Prediction, Scored)> = Vec::with_capacity(rows.len());
     for window in rows.chunks(WINDOW_ROWS) {
-        for part in data::by_length(&tokens.lengths(window)?, BATCH_TOKENS) {
+        for part in data::by_length(&tokens.lengths(window)?, EVALUATION_TOKENS) {
             let now: Vec<u32> = part.into_iter().map(|place| window[place]).collect();
             let batch = data::batch(dataset, tokens, &now)?;
             for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {

@@ -18,7 +18,7 @@ mod testing;
 pub use checkpoint::{Saved, State, previous, read_state, write_state};
 pub use disk::free_bytes;
 pub use error::{TrainError, model_failure};
-pub use evaluate::{BATCH_TOKENS, Evaluation, ProbeText, evaluate, score_probes};
+pub use evaluate::{Evaluation, ProbeText, evaluate, score_probes};
 pub use fit::{Job, Outputs, fit, weights_digest};
 pub use order::{largest_part, reading_order, step_batches};
 pub use resume::{Claim, Resumed, resume, resume_step};

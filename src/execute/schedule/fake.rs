@@ -15,7 +15,7 @@ use crate::{
     execute::{
         DeviceChoice, ExecuteError, Prepared, Workbench,
         executor::{Executor, News},
-        protocol::{Job, Order, Report, Task},
+        protocol::{Job, Order, Report, Work},
     },
     observe::{Listener, ObserveError, RunInfo},
     plan::{Budget, Keep, PlannedRun, Prune, RunConfig, Scratch, Source},
@@ -128,7 +128,7 @@ impl Executor for Fake<'_> {
     fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError> {
         let worker = &mut self.workers[slot];
         assert!(worker.acts.is_empty(), "slot {slot} is occupied");
-        let Task::Train { micro_batch_tokens, logged, .. } = &job.task else { panic!("{:?}", job.task) };
+        let Work::Train { micro_batch_tokens, logged, .. } = &job.work else { panic!("{:?}", job.work) };
         let stored = serde_json::to_value(logged).unwrap()["steps"].as_u64().unwrap();
         let from = if stored > 0 { format!(" from {stored}") } else { String::new() };
         let parts = micro_batch_tokens.map_or(String::new(), |tokens| format!(" in parts of {tokens}"));

@@ -7,7 +7,7 @@ use crate::{
         ExecuteError, Prepared, RunFolder, kept,
         logged::{self, Logged},
         make, probes,
-        protocol::{Job, Task},
+        protocol::{Job, Work},
     },
     metrics::Score,
     observe::{Listener, RunInfo, past},
@@ -142,7 +142,7 @@ impl<'a> Records<'a> {
     }
 
     /// The order to a worker to do this.
-    pub fn job(&self, run: usize, task: Task) -> Job {
+    pub fn job(&self, run: usize, work: Work) -> Job {
         let run = &self.runs[run];
         Job {
             key: run.key.clone(),
@@ -150,7 +150,7 @@ impl<'a> Records<'a> {
             config: run.config.clone(),
             located: run.located.clone(),
             runs: self.options.runs.into(),
-            task,
+            work,
         }
     }
 

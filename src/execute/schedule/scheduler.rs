@@ -18,7 +18,7 @@ use crate::{
     execute::{
         ExecuteError,
         executor::{Executor, News},
-        protocol::{Order, Report, Task},
+        protocol::{Order, Report, Work},
     },
     metrics::Metric,
     plan::{Prune, prune::rungs},
@@ -212,21 +212,21 @@ impl<'a> Scheduler<'a> {
         if self.others.were_seen() {
             self.records.catch_up(run, &record)?;
         }
-        let (task, trains) = match self.records.todo(run, &record)? {
+        let (work, trains) = match self.records.todo(run, &record)? {
             Todo::Nothing(end) => {
                 self.leave_out(run, end, &record);
                 return Ok(());
             }
-            Todo::Probes { last_step } => (Task::Probes { last_step }, false),
+            Todo::Probes { last_step } => (Work::Probes { last_step }, false),
             Todo::Train(logged) => {
                 let rungs = self.sweep.rungs(run).to_vec();
                 let micro_batch_tokens = self.attempts[run].micro_batch_tokens;
-                (Task::Train { rungs, micro_batch_tokens, logged }, true)
+                (Work::Train { rungs, micro_batch_tokens, logged }, true)
             }
         };
         self.board.begin(run, slot);
         self.spending.set_begun(run, true);
-        self.executor.submit(slot, self.records.job(run, task))?;
+        self.executor.submit(slot, self.records.job(run, work))?;
         self.slots.occupy(slot, run, trains);
         self.locks.insert(run, lock);
         Ok(())
