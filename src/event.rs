@@ -1,4 +1,4 @@
-//! What a run reports while it trains: plain serialisable data, no tensors. The trainer emits, listeners decide.
+//! Events of a run: plain serialisable data without tensors. The trainer emits them; listeners act on them.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,21 +13,21 @@ use crate::{
 pub enum Split {
     /// Rows the model learns from.
     Train,
-    /// Rows that choose the checkpoint and stop early.
+    /// Rows for checkpoint selection and early stopping.
     Dev,
-    /// Rows that are only ever measured.
+    /// Rows for testing only.
     Test,
 }
 
-/// When an evaluation or a probe was made, relative to training.
+/// When an evaluation or probe took place, relative to training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// Before the first step.
     Before,
-    /// While training, after the step that stands beside it.
+    /// During training, after the step that is given with it.
     During,
-    /// With the weights that are kept.
+    /// With the kept weights.
     After,
 }
 
@@ -36,7 +36,7 @@ pub enum When {
 pub struct StepCompleted {
     /// Number of the step, from 1.
     pub step: u64,
-    /// Number of the epoch that the step belongs to, from 1.
+    /// Epoch of the step, from 1.
     pub epoch: u32,
     /// Training loss of the step's rows (mean), before the update.
     pub loss: f64,
@@ -46,11 +46,11 @@ pub struct StepCompleted {
     pub grad_norm: f64,
     /// Real tokens in the step's rows.
     pub tokens: u64,
-    /// Training seconds since the run began, those before a resumption included.
+    /// Seconds of training since the run began, including those before it was resumed.
     pub elapsed_s: f64,
 }
 
-/// One row as the model sees it.
+/// A row and its prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// Index of the row after cleaning, from 0.
@@ -59,40 +59,40 @@ pub struct Prediction {
     pub line: u64,
     /// Text of the row.
     pub text: String,
-    /// Id of the label it has.
+    /// Id of its label.
     pub label: u32,
-    /// Id of the label it was given.
+    /// Id of the predicted label.
     pub predicted: u32,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
 }
 
-/// A probe sentence as the model sees it.
+/// A probe sentence and its prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeScore {
     /// Position among the probes of the spec, from 0.
     pub position: u32,
     /// The sentence.
     pub text: String,
-    /// Name of the expected label, where the spec gives one.
+    /// Name of the expected label, if the spec has one.
     pub expect: Option<String>,
-    /// Name of the label it was given.
+    /// Name of the predicted label.
     pub predicted: String,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
 }
 
-/// A file of a model as it was written.
+/// A file of a kept model, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFile {
     /// Its name in the model's folder.
     pub name: String,
     /// Its bytes.
     pub bytes: u64,
-    /// SHA-256 of them, in hex.
+    /// Their SHA-256, in hex.
     pub sha256: String,
-    /// When it was last written to, in nanoseconds of Unix time: while this and the size are the same, `taper run` takes the
-    /// file for what it was without reading it. None where the file system does not tell.
+    /// When it was last modified, in nanoseconds of Unix time: while this and the size are unchanged, `taper run` does not read the file
+    /// again. `None` if the file system does not provide it.
     pub modified_ns: Option<i64>,
 }
 
@@ -100,18 +100,18 @@ pub struct KeptFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// An error with a message of its own.
+    /// An error with its own message.
     Error,
     /// Memory ran out.
     Oom,
     /// The loss or the gradient was no longer finite.
     Diverged,
-    /// The process ended without a word.
+    /// The process exited without an error message.
     Crashed,
 }
 
 impl FailureKind {
-    /// The word for it, in every view and in JSON.
+    /// Its name in every view and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -126,42 +126,42 @@ impl FailureKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Everything planned was done.
+    /// The run completed.
     Completed,
-    /// Stopped on request; goes on from its checkpoint.
+    /// Stopped on request; it can continue from its checkpoint.
     Interrupted,
-    /// Broken off by something that may not happen again: the command tries it again at once, from its checkpoint.
+    /// Stopped by something that may not happen again: the command retries it at once, from its checkpoint.
     Retried,
-    /// Reached a step at which its sweep decides who goes on; waits there with a checkpoint.
+    /// Reached a step at which its sweep decides which trials continue; waits there with a checkpoint.
     Paused {
-        /// That step.
+        /// The step.
         step: u64,
     },
-    /// Ended by its sweep before its time.
+    /// Ended early by its sweep.
     Pruned {
-        /// Why, in one sentence.
+        /// The reason, in one sentence.
         reason: String,
     },
     /// Stopped by a failure.
     Failed {
-        /// Of what kind.
+        /// The kind of failure.
         kind: FailureKind,
-        /// What to tell the user.
+        /// The message for the user.
         message: String,
     },
 }
 
-/// What happened in a run.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// Training is about to begin, or to go on.
+    /// Training starts or resumes.
     RunStarted {
         /// Optimiser steps of the whole run.
         total_steps: u64,
         /// Optimiser steps of one epoch.
         steps_per_epoch: u64,
-        /// Step of the checkpoint the run goes on from.
+        /// Step of the checkpoint that the run resumes from.
         resumed_from: Option<u64>,
         /// Rows of (train, dev, test).
         rows: (u64, u64, u64),
@@ -171,16 +171,16 @@ pub enum Event {
         #[serde(default)]
         train_labels: Vec<u64>,
     },
-    /// Something the user should know (a head that had to be initialised, say).
+    /// Something the user should know, such as a head that had to be initialised.
     Note {
         /// One sentence.
         message: String,
     },
-    /// Something legal that is probably a mistake.
+    /// Legal input that is probably a mistake.
     Warned(Warning),
-    /// An optimiser step was made.
+    /// An optimiser step was completed.
     StepCompleted(StepCompleted),
-    /// An evaluation goes on: for progress bars only.
+    /// Progress of an evaluation, for progress bars only.
     EvalProgress {
         /// Part of the data.
         split: Split,
@@ -189,22 +189,22 @@ pub enum Event {
         /// Rows in all.
         total: u64,
     },
-    /// An evaluation was made.
+    /// An evaluation was completed.
     EvalCompleted {
         /// Before, during or after training.
         when: When,
-        /// Steps made so far.
+        /// Steps completed so far.
         step: u64,
         /// Epoch of that step; 0 before training.
         epoch: u32,
         /// Part of the data.
         split: Split,
-        /// Its figures.
+        /// Its metrics.
         metrics: Metrics,
         /// Seconds it took.
         elapsed_s: f64,
     },
-    /// The final evaluation row by row.
+    /// The predictions of the final evaluation, row by row.
     Predicted {
         /// Part of the data.
         split: Split,
@@ -215,38 +215,38 @@ pub enum Event {
     ProbesScored {
         /// Before, during or after training.
         when: When,
-        /// Steps made so far.
+        /// Steps completed so far.
         step: u64,
         /// One for each probe.
         scores: Vec<ProbeScore>,
     },
-    /// Training is over and these weights are what remains of it.
+    /// Training has ended, with these weights.
     WeightsKept {
         /// SHA-256 over names, shapes and values of all parameters, in hex.
         sha256: String,
     },
-    /// The state of training is about to be written. Listeners first make durable what they hold, so that a checkpoint
-    /// never knows of a step that the log has lost.
+    /// The state of training is about to be written. Listeners first make everything they have received durable, so that a checkpoint never
+    /// depends on a step that the database has lost.
     CheckpointStarted {
-        /// Steps made so far.
+        /// Steps completed so far.
         step: u64,
     },
-    /// The state of training is on disk: everything up to this step survives.
+    /// The state of training is on disk: everything up to this step can be resumed.
     CheckpointSaved {
-        /// Steps made so far.
+        /// Steps completed so far.
         step: u64,
     },
-    /// The model is written: what its files were then.
+    /// The kept model was written; its files.
     ModelKept {
         /// Each of them.
         files: Vec<KeptFile>,
     },
-    /// Nothing more comes.
+    /// The run has ended; no event follows.
     RunFinished(Outcome),
 }
 
 impl Event {
-    /// Whether training has to wait until the event is on disk: what comes next builds on its being there.
+    /// Whether training must wait until the event is on disk, because later steps rely on it.
     pub fn is_awaited(&self) -> bool {
         matches!(
             self,

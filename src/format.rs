@@ -1,16 +1,16 @@
-//! Figures as people read them, alike in the terminal and in reports. Pure functions.
+//! Formats numbers for people, in the terminal and in reports. Pure functions.
 
 pub mod names;
 
 use std::borrow::Cow;
 
-/// What stands where there is nothing.
+/// Shown for a missing value.
 pub const NOTHING: &str = "–";
 
-/// Digits of a run's key that name it: its folder, and every table.
+/// Hex digits of a run's key that name it, in folders and tables.
 pub const KEY_DIGITS: usize = 12;
 
-/// The first digits of a key or digest, enough to tell two apart.
+/// The first digits of a key or digest, enough to distinguish them.
 pub fn short(digest: &str) -> &str {
     digest.char_indices().nth(KEY_DIGITS).map_or(digest, |(end, _)| &digest[..end])
 }
@@ -20,7 +20,7 @@ pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
 }
 
-/// A loss with four decimals, or in powers of ten where that says nothing.
+/// A loss with four decimals, or in scientific notation if those would be zeros.
 pub fn loss(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "NaN".into() } else { format!("{value}").replace('-', "−") };
@@ -28,7 +28,7 @@ pub fn loss(value: f64) -> String {
     if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 
-/// A learning rate, or another setting that was computed, with four digits at most: `0.8333`, `2.5e-5`, `1`.
+/// A learning rate or another computed setting, with at most four digits: `0.8333`, `2.5e-5`, `1`.
 pub fn rate(value: f64) -> String {
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
     match rounded.abs() {
@@ -52,7 +52,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A whole number with its thousands apart: `12,345`.
+/// A whole number with thousands separators: `12,345`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -65,7 +65,7 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// So many of something: `1 row`, `12,345 rows`. The plural is the noun with an `s`.
+/// A count with its noun: `1 row`, `12,345 rows`. The plural is the noun with an `s`.
 pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), by_number(n, "", "s"))
 }
@@ -79,14 +79,14 @@ pub fn and(parts: &[String]) -> String {
     }
 }
 
-/// The word for one of something, or for any other number of it: `is` and `are`, `this row` and `these rows`.
+/// `one` if the number is 1, else `many`: `is` and `are`, `this row` and `these rows`.
 pub fn by_number<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
     if n == 1 { one } else { many }
 }
 
 /// A number in few characters: `950`, `12.3k`, `38.5M`, `1.2G`.
 pub fn brief(n: f64) -> String {
-    // Chosen by the rounded figure, so that 999,950 is 1.0M and not 1000.0k.
+    // Chosen by the rounded number, so that 999,950 is 1.0M and not 1000.0k.
     match n {
         ..999.5 => format!("{n:.0}"),
         ..999_950.0 => format!("{:.1}k", n / 1e3),
@@ -105,24 +105,24 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
-/// Text for a cell of a CSV table that a spreadsheet shows as it is. A spreadsheet runs a cell that begins with `=`, `+`, `-`, `@`
-/// (in any width), a tab or a line break as a formula, so such a text gets a `'` in front, which spreadsheets take for "this is
-/// text". A number keeps its sign.
+/// Text for a cell of a CSV table that spreadsheets show as it is. Spreadsheets evaluate a cell that begins with `=`, `+`, `-`, `@`
+/// (of any width), a tab or a line break as a formula, so such text gets a `'` in front, which they read as "this is text". Numbers
+/// keep their sign.
 pub fn inert(cell: &str) -> Cow<'_, str> {
     let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let is_number = || cell.parse::<f64>().is_ok_and(f64::is_finite);
     if begins && !is_number() { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 
-/// Text that a terminal shows and never obeys: line breaks and tabs stay, every other control character becomes its picture
-/// (`␛`), and C1 controls, bidirectional marks and exotic line breaks become `�`. Each is one column wide, so that carets
-/// below a quoted line keep their positions.
+/// Text that is safe to print on a terminal: line breaks and tabs stay, other control characters are replaced by their symbol (`␛`),
+/// and C1 controls, bidirectional marks and Unicode line breaks by `�`. Each is one column wide, so that carets below a quoted line stay
+/// aligned.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('�'),
         '\x7f' => '␡',
-        c if steers(c) => '�',
+        c if is_control(c) => '�',
         c => c,
     };
     match text.chars().any(|c| shown(c) != c) {
@@ -131,17 +131,17 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a character beyond ASCII steers a terminal or the order of what is around it.
-fn steers(c: char) -> bool {
+/// Whether a character beyond ASCII controls a terminal or the direction of text.
+fn is_control(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// [`visible`] text on one line: every run of white space becomes one space.
+/// [`visible`] text on one line: every sequence of white space becomes one space.
 pub fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// Each line in `most` characters or fewer, the middle of longer ones left out: a message may quote what it was given.
+/// Limits each line to `most` characters by omitting its middle, since messages may quote input.
 pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return text.into();
@@ -159,7 +159,7 @@ pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     text.split('\n').map(cut).collect::<Vec<_>>().join("\n").into()
 }
 
-/// What went wrong with a file or folder, and what to do about it. Errors that did not come from the system say it in their own words.
+/// An I/O error, with what to do about it. Errors that do not come from the system are shown with their own message.
 pub fn io(error: &std::io::Error) -> String {
     use std::io::ErrorKind::*;
     if error.get_ref().is_some() {
@@ -201,7 +201,7 @@ pub fn io(error: &std::io::Error) -> String {
     said.into()
 }
 
-/// A path in a message between processes: its bytes, for it need not be text.
+/// Serialises a path between processes as bytes, since it need not be valid UTF-8.
 pub mod path {
     use std::path::{Path, PathBuf};
 
@@ -210,7 +210,7 @@ pub mod path {
     /// For `#[serde(with)]`.
     ///
     /// # Errors
-    /// Where the format cannot hold bytes.
+    /// If the format cannot hold bytes.
     pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
         path.as_os_str().as_encoded_bytes().serialize(serializer)
     }
@@ -218,7 +218,7 @@ pub mod path {
     /// For `#[serde(with)]`.
     ///
     /// # Errors
-    /// Where the message holds no bytes, or on some systems none that are a path.
+    /// If the message holds no bytes or, on some systems, none that are a valid path.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
         let bytes = Vec::<u8>::deserialize(deserializer)?;
         #[cfg(unix)]
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_have_as_many_digits_as_say_something() {
+    fn rates_have_only_significant_digits() {
         let rates =
             [0.8333333333333334, 2.5e-5, 8.333333333333333e-6, 1.0, 0.0, 1.23456e7, 0.010004, f64::NAN].map(rate);
         assert_eq!(rates, ["0.8333", "2.5e-5", "8.333e-6", "1", "0", "1.235e7", "0.01", "NaN"]);
@@ -274,7 +274,7 @@ mod tests {
         ] {
             assert_eq!(inert(text), format!("'{text}"));
         }
-        // What is a number, or begins with anything else, stays as it is.
+        // Numbers, and text that begins with anything else, stay as they are.
         for text in ["", "-1", "+2.5e-3", "很好", "a=1", "'=1", " x"] {
             assert_eq!(inert(text), text);
         }
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_character_of_a_text_steers_a_terminal() {
+    fn no_character_of_a_text_controls_a_terminal() {
         assert_eq!(visible("\x1b]0;x\x07\x1b[31mred\r\0\x7f"), "␛]0;x␇␛[31mred␍␀␡");
         assert_eq!(visible("\u{9b}31m \u{202e}gnp.exe\u{2066}\u{2028}"), "�31m �gnp.exe��");
         for kept in ["好吃\t\n", "é 👨\u{200d}👩 a\u{301}", "\u{a0}"] {
@@ -309,7 +309,7 @@ mod tests {
         }
         assert_eq!(one_line("a\n\tb\r\nc \x1b"), "a b c ␛");
         let every: String = (0..0x3000).filter_map(char::from_u32).collect();
-        assert!(visible(&every).chars().all(|c| c == '\n' || c == '\t' || !(c.is_control() || steers(c))));
+        assert!(visible(&every).chars().all(|c| c == '\n' || c == '\t' || !(c.is_control() || is_control(c))));
     }
 
     #[test]

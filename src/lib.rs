@@ -1,7 +1,7 @@
 //! taper: a declarative experiment runner for fine-tuning text classifiers.
 //!
-//! Data flows one way: a TOML file becomes a [`spec`] (as written), a [`plan`] (as meant), training [`event`]s, rows in
-//! a [`store`], and a [`report`]. Each module says what it holds; `tests/architecture` checks who may import whom.
+//! Data flows one way: a TOML file becomes a [`spec`] (as written), a [`plan`] (resolved runs), training [`event`]s, rows in a
+//! [`store`], and a [`report`]. Each module documents its job; `tests/architecture` enforces the allowed imports.
 
 pub mod assets;
 pub mod data;

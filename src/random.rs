@@ -4,7 +4,7 @@
 //! PyTorch and cuRAND use on GPUs. Because nothing is carried from one draw to the next, a resumed run, another thread
 //! count and another device see the same numbers.
 
-/// What the numbers are for: each purpose is a stream of its own under the same seed.
+/// The purpose of the numbers: each has its own stream under the same seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
@@ -22,9 +22,9 @@ pub enum Purpose {
     Search = 6,
 }
 
-/// What the key grows by in each round.
+/// Weyl constants: added to the key in each round.
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-/// What two words of the counter are multiplied by in each round.
+/// Multipliers of two words of the counter in each round.
 const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 
 /// Philox4x32 with ten rounds: 128 random bits for each (key, counter).
@@ -49,15 +49,15 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream for `purpose` under `seed`; `a` and `b` tell its siblings apart (epoch; step and site; …).
+    /// The stream for `purpose` under `seed`; `a` and `b` select a substream (epoch; step and site; …).
     pub fn new(seed: u64, purpose: Purpose, a: u64, b: u32) -> Self {
-        // Seed, purpose, a and b are 64 + 32 + 64 + 32 bits and the counter has room for half of that:
+        // Seed, purpose, a and b are 64 + 32 + 64 + 32 bits, twice as many as the counter has:
         // one Philox call folds them into a key and the counter's high words.
         let folded = philox([seed as u32, (seed >> 32) as u32], [a as u32, (a >> 32) as u32, b, purpose as u32]);
         Self { key: [folded[0], folded[1]], high: [folded[2], folded[3]] }
     }
 
-    /// Philox's key, and the high words of its counter: the low ones are the index.
+    /// Philox's key, and the high words of its counter; the low words are the index.
     pub fn words(&self) -> ([u32; 2], [u32; 2]) {
         (self.key, self.high)
     }
@@ -68,8 +68,8 @@ impl Stream {
         philox(self.key, [index as u32, (index >> 32) as u32, self.high[0], self.high[1]])
     }
 
-    /// What [`Self::at4`] gives at the sixteen indices from `16 · group` on, the first words of all side by side, then the
-    /// second, third and fourth: what a loop needs to become vector instructions.
+    /// The results of [`Self::at4`] at the sixteen indices from `16 · group` on: first the first words of all, then the second, third and
+    /// fourth. This layout lets loops be vectorised.
     #[inline(always)]
     pub fn at4x16(&self, group: u64) -> [[u32; 16]; 4] {
         let mut key = self.key;
@@ -146,11 +146,11 @@ mod tests {
         );
     }
 
-    /// Splits, orders, weights and masks come from these; expected values: the same formulas in Python. Where one
-    /// changes, a run gives other numbers under the same key: if that is meant, raise `train::NUMERICS` and put the new
-    /// numbers here.
+    /// Splits, orders, weights and masks come from these; expected values: the same formulas in Python. If one changes, a run gets
+    /// other numbers under the same key: if that is intended, raise `train::NUMERICS` and put the new numbers
+    /// here.
     #[test]
-    fn the_numbers_of_a_stream_stay() {
+    fn the_numbers_of_a_stream_do_not_change() {
         let stream = Stream::new(42, Purpose::Order, 1 << 40, 7);
         assert_eq!(stream.permutation(8), [4, 3, 1, 0, 7, 2, 5, 6]);
         assert_eq!((stream.below(3, 1000), stream.uniform(4)), (19, 0.475_531_032_788_481_5));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_at_once_are_those_one_by_one() {
+    fn sixteen_at_once_equal_those_one_by_one() {
         let stream = Stream::new(42, Purpose::Dropout, 3, 7);
         for group in [0, 5, (1 << 28) - 1, 1 << 28, 1 << 40] {
             let many = stream.at4x16(group);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_differ_by_each_part_of_their_name() {
+    fn streams_differ_in_each_of_their_parameters() {
         let base = Stream::new(1, Purpose::Order, 2, 3).at4(0);
         for other in [
             Stream::new(2, Purpose::Order, 2, 3),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn permutation_is_one_and_normal_has_its_moments() {
+    fn permutations_are_valid_and_normal_numbers_have_their_moments() {
         let stream = Stream::new(7, Purpose::Order, 0, 0);
         let mut order = stream.permutation(1000);
         assert_ne!(order, (0..1000).collect::<Vec<u32>>());

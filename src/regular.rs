@@ -1,7 +1,7 @@
-//! Opening files that somebody names: a regular file at once, anything else not at all.
+//! Opens only regular files, without ever blocking.
 //!
-//! A named pipe blocks whoever opens it until somebody writes, and a device such as `/dev/zero` never ends. Both look like
-//! files to [`std::fs::read`].
+//! Opening a named pipe blocks until something writes to it, and a device such as `/dev/zero` never ends. To [`std::fs::read`] both look
+//! like files.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -11,13 +11,13 @@ use std::{
 
 use crate::format::bytes;
 
-/// What a path leads to when it is no regular file.
+/// What a path leads to if it is not a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRegular {
     /// A folder.
     #[error("it is a folder; expected a file")]
     Folder,
-    /// A named pipe (FIFO), also one behind `<(COMMAND)` of a shell.
+    /// A named pipe (FIFO), including one from a shell's `<(COMMAND)`.
     #[error("it is a pipe; expected a regular file: write what comes out of it to a file first")]
     Pipe,
     /// A socket.
@@ -26,12 +26,12 @@ pub enum NotRegular {
     /// A device.
     #[error("it is a device; expected a regular file")]
     Device,
-    /// None of these.
+    /// Something else.
     #[error("it is not a regular file")]
     Other,
 }
 
-/// A file that holds more than its reader takes.
+/// A file larger than its reader accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it has more than {}, the most that is read of such a file", bytes(*.0))]
 pub struct TooLarge(pub u64);
@@ -39,10 +39,10 @@ pub struct TooLarge(pub u64);
 /// Opens a regular file for reading. Never waits for a writer.
 ///
 /// # Errors
-/// Those of [`File::open`]; an [`io::Error`] that holds a [`NotRegular`] for anything but a regular file (of kind
+/// Those of [`File::open`]; an [`io::Error`] that holds a [`NotRegular`] for anything other than a regular file (of kind
 /// `IsADirectory` for a folder, `InvalidInput` for the rest).
 pub fn open(path: &Path) -> io::Result<File> {
-    // Opening a device may do something to it: it is looked at first. What it is in the end only the open file tells.
+    // Opening a device may have side effects, so the path is checked first. Only the open file is reliable, so it is checked again.
     refuse(&path.metadata()?)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -56,13 +56,13 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What a regular file holds, if that is no more than `most` bytes.
+/// The content of a regular file of at most `most` bytes.
 ///
 /// # Errors
 /// Those of [`open`] and of reading; an [`io::Error`] of kind `FileTooLarge` that holds [`TooLarge`].
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
-    // A file may grow while it is read: its size is not believed.
+    // A file may grow while it is read, so its size is not relied on.
     open(path)?.take(most.saturating_add(1)).read_to_end(&mut all)?;
     match all.len() as u64 > most {
         true => Err(io::Error::new(io::ErrorKind::FileTooLarge, TooLarge(most))),
@@ -128,8 +128,8 @@ mod tests {
     fn anything_else_is_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-        assert!(made.success());
+        let status = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(status.success());
         assert_eq!(refused(&pipe), Some(NotRegular::Pipe));
         assert_eq!(refused(folder.path()), Some(NotRegular::Folder));
         assert_eq!(refused(Path::new("/dev/zero")), Some(NotRegular::Device));

@@ -1,7 +1,7 @@
-//! What a file is by its first bytes: for messages about files that are not what their names say.
+//! Recognises files by their first bytes, for messages about files that are not what their names say.
 //!
-//! A file that was not downloaded, a page in its place or an archive around it fails in some parser's words. Whoever reads
-//! files of users asks here once their own reader has failed, and says both.
+//! A file that was not downloaded, an HTML page in its place or an archive around it makes a parser fail with its own message. Readers
+//! of user files call this after such a failure, and report both.
 
 use std::{
     fmt,
@@ -11,35 +11,35 @@ use std::{
 
 use crate::regular;
 
-/// Bytes from the start of a file that [`kind_of`] looks at; more are no use to it.
+/// The number of bytes from the start of a file that [`kind_of`] reads.
 pub const HEAD: usize = 4096;
 
-/// What a file is. Shown as a noun with its article: "it is {kind}".
+/// What a file is. Displayed as a noun with its article: "it is {kind}".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
-    /// Nothing at all.
+    /// Empty.
     Empty,
-    /// Zero bytes only, as far as looked at: room that was reserved and never written.
+    /// Zero bytes only: space that was reserved and never written.
     Zeros,
-    /// What a clone without git-lfs holds in place of a large file.
+    /// What a clone without git-lfs has instead of a large file.
     LfsPointer,
-    /// A page, most likely one that says why there is no file.
+    /// An HTML page, usually an error or login page.
     Html,
-    /// XML that is no page: an object store's error, most likely.
+    /// XML other than HTML, usually an error of an object store.
     Xml,
     /// A JSON object or array.
     Json,
-    /// A zip archive that is nothing more special.
+    /// A zip archive that is none of the following.
     Zip,
-    /// A zip archive, or a bare pickle, as `torch.save` writes it.
+    /// A zip archive, or a bare pickle, written by `torch.save`.
     Torch,
     /// An Excel workbook.
     Xlsx,
-    /// A spreadsheet of LibreOffice.
+    /// A LibreOffice spreadsheet.
     Ods,
     /// A Word document.
     Docx,
-    /// A file of old Office programs.
+    /// A file of an old Office program.
     Ole,
     /// gzip.
     Gzip,
@@ -65,15 +65,15 @@ pub enum FileKind {
     Pdf,
     /// PNG, JPEG or GIF.
     Image,
-    /// Python's pickle, other than `torch.save` writes it.
+    /// A Python pickle that was not written by `torch.save`.
     Pickle,
-    /// Weights of Hugging Face's format.
+    /// Weights in the safetensors format.
     Safetensors,
-    /// Weights of llama.cpp.
+    /// Weights in llama.cpp's format.
     Gguf,
-    /// HDF5, the weights of Keras among them.
+    /// HDF5, such as Keras weights.
     Hdf5,
-    /// An array of NumPy.
+    /// A NumPy array.
     Numpy,
     /// Text in UTF-16.
     Utf16,
@@ -146,20 +146,20 @@ const MAGIC: [(&[u8], FileKind); 29] = [
     (b"GGUF", FileKind::Gguf),
     (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
     (b"\x93NUMPY", FileKind::Numpy),
-    // Its mark begins with that of UTF-16.
+    // Its byte order mark begins with that of UTF-16.
     (b"\xff\xfe\0\0", FileKind::Utf32),
     (b"\0\0\xfe\xff", FileKind::Utf32),
     (b"\xff\xfe", FileKind::Utf16),
     (b"\xfe\xff", FileKind::Utf16),
 ];
 
-/// The number with which `torch.save` began its files before version 1.6, as a pickle writes it.
+/// The magic number with which `torch.save` began files before version 1.6, as pickled.
 const TORCH: &[u8] = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
 
-/// What a file is that begins with `bytes`; none where they say nothing, as those of most texts do.
+/// What a file that begins with `bytes` is; `None` if they are not recognised, as in most text files.
 ///
-/// [`HEAD`] bytes are enough. A text is told as [`FileKind::Json`] where it begins with a brace or a bracket, whatever
-/// follows: ask only about files that were expected to be something else.
+/// [`HEAD`] bytes are enough. Text that begins with a brace or a bracket is [`FileKind::Json`], whatever follows, so call this only for
+/// files that were expected to be something else.
 pub fn kind_of(bytes: &[u8]) -> Option<FileKind> {
     let head = &bytes[..bytes.len().min(HEAD)];
     if head.is_empty() {
@@ -189,10 +189,10 @@ pub fn kind_of(bytes: &[u8]) -> Option<FileKind> {
     text(head)
 }
 
-/// What the file at `path` is; none where its first bytes say nothing.
+/// What the file at `path` is; `None` if its first bytes are not recognised.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn kind_of_file(path: &Path) -> io::Result<Option<FileKind>> {
     let mut head = Vec::with_capacity(HEAD);
     regular::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
@@ -202,7 +202,7 @@ pub fn kind_of_file(path: &Path) -> io::Result<Option<FileKind>> {
 /// The byte order mark of UTF-8.
 pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a file that should be a JSON object is none, and what to do: `error` is what the parser says of it.
+/// Why a file that should be a JSON object is not, and what to do. `error` is the parser's.
 pub fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
     match kind_of(bytes) {
         Some(kind) if kind != FileKind::Json => format!("it is {kind}, expected JSON"),
@@ -221,28 +221,28 @@ pub fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// The number of Python's that is no number of JSON, where the parser stopped at one.
+/// The Python number without a JSON equivalent at which the parser stopped, if any.
 fn word_at(bytes: &[u8], error: &serde_json::Error) -> Option<&'static str> {
     const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
     if error.is_data() {
         return None;
     }
     let line = bytes.split(|byte| *byte == b'\n').nth(error.line().checked_sub(1)?)?;
-    // The parser names a column at the word's beginning or just behind its first letters.
+    // The parser's column is at the beginning of the word or just behind its first letters.
     let starts = error.column().saturating_sub(3)..=error.column();
     starts
         .filter_map(|start| line.get(start..))
         .find_map(|rest| WORDS.into_iter().find(|word| rest.starts_with(word.as_bytes())))
 }
 
-/// What a zip archive holds, by the names that are in its first bytes.
+/// What a zip archive contains, by the names in its first bytes.
 fn zip(head: &[u8]) -> FileKind {
     let has = |words: &[u8]| head.windows(words.len()).any(|window| window == words);
     let name = match head.get(26..28) {
         Some(length) => head.get(30..30 + usize::from(u16::from_le_bytes([length[0], length[1]]))).unwrap_or_default(),
         None => b"",
     };
-    // torch.save writes data.pkl first, below a folder of the file's name; newer versions the folder's format version.
+    // torch.save writes data.pkl first, in a folder named after the file; newer versions write the folder's format version first.
     if [b"/data.pkl".as_slice(), b"/.format_version", b"/byteorder", b"/version"].iter().any(|end| name.ends_with(end))
     {
         return FileKind::Torch;
@@ -259,7 +259,7 @@ fn zip(head: &[u8]) -> FileKind {
 
 /// What a text is.
 fn text(head: &[u8]) -> Option<FileKind> {
-    // Latin letters in UTF-16 without its mark: every other byte is zero.
+    // Latin letters in UTF-16 without a byte order mark: every other byte is zero.
     let pairs = head.as_chunks::<2>().0;
     let latin = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     if pairs.len() >= 8
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_told_by_their_first_bytes() {
+    fn files_are_recognised_by_their_first_bytes() {
         let mut tar = vec![b'a'; 257];
         tar.extend(b"ustar\0");
         let utf32 = |text: &str| text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<u8>>();
@@ -352,7 +352,7 @@ mod tests {
             (&utf32("label,review"), Some(FileKind::Utf32)),
             (b"\0\0\xfe\xff\0\0\0a", Some(FileKind::Utf32)),
             (b"\0\0\0a\0\0\0b\0\0\0,\0\0\0c", Some(FileKind::Utf32)),
-            // Texts as they should be.
+            // Valid text files.
             ("label,review\n1,很快\n".as_bytes(), None),
             ("[PAD]\n[UNK]\n".as_bytes(), None),
             ("{我},1\n".as_bytes(), None),
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_almost_json_says_what_to_change() {
+    fn almost_valid_json_says_what_to_change() {
         let why = |text: &str| {
             let error = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_err();
             not_json(text.as_bytes(), &error)
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_looked_at_from_its_start() {
+    fn a_file_is_recognised_by_its_start() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.csv");
         std::fs::write(&path, [b"PAR1".as_slice(), &[7; 9000]].concat()).unwrap();

@@ -1,65 +1,65 @@
-//! Warnings: what is legal and probably a mistake.
+//! Warnings: legal input that is probably a mistake.
 //!
-//! `taper plan` and `taper run` print them before anything is trained, `--json` carries them, the store keeps them with the
-//! run and the report shows them. Programs go by [`Warning::kind`]; messages may be reworded at any time.
+//! `taper plan` and `taper run` print them before training, `--json` contains them, the store keeps them with the run and the report
+//! shows them. Programs should use [`Warning::kind`]; messages may change at any time.
 
 use serde::{Deserialize, Serialize};
 
-/// What a warning is about.
+/// The subject of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// How the data file is written: quotes that span lines, rows that are empty once cleaned.
+    /// The data file: quotes that span lines, rows that are empty after cleaning.
     DataFile,
-    /// Label values that look like one and the same, or like no labels at all.
+    /// Label values that look equal, or that do not look like labels.
     Labels,
-    /// Splits: too few rows of a class, labels that training never sees, rows in two splits.
+    /// Splits: too few rows of a class, labels missing from training, rows in two splits.
     Split,
-    /// Tokens: unknown words, texts that are cut.
+    /// Tokens: unknown words, truncated texts.
     Tokens,
-    /// The model's files: a head that was not kept, tensors that stand under two names.
+    /// The model's files: a head that was not loaded, duplicate tensors.
     Model,
-    /// How long and how a run trains: warm-up, evaluations, early stopping.
+    /// Training settings: warmup, evaluations, early stopping.
     Training,
-    /// A sweep that cannot do what it says.
+    /// A sweep that cannot work as intended.
     Sweep,
-    /// What a sweep is expected to come to: of no interest once it is over.
+    /// Predictions about a sweep, which are irrelevant once it is over.
     Forecast,
-    /// Two spec files that give their experiment one name.
+    /// Two spec files with the same experiment name.
     Name,
-    /// What a trained model does: it predicts one class, it is no better than the majority class.
+    /// Results: a model that predicts one class, or is no better than the majority class.
     Result,
 }
 
 impl Kind {
-    /// Whether warnings of this kind are found before anything is trained.
+    /// Whether warnings of this kind are found before training.
     pub fn is_known_before(self) -> bool {
         self != Self::Result
     }
 }
 
-/// Something the user should look at.
+/// Something that the user should check.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Warning {
-    /// What it is about.
+    /// Its subject.
     pub kind: Kind,
-    /// What was found and what to do, without a full stop. Names the first lines itself.
+    /// What was found and what to do, without a full stop. It includes the first lines.
     pub message: String,
-    /// Lines of the data file, from 1: the first [`Warning::MAX_LINES`]; empty where no rows are meant.
+    /// Lines of the data file, from 1: the first [`Warning::MAX_LINES`]; empty if it is not about particular rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<u64>,
 }
 
 impl Warning {
-    /// Lines that a warning names at most.
+    /// The most lines that a warning keeps.
     pub const MAX_LINES: usize = 20;
 
-    /// A warning about no rows in particular.
+    /// A warning that is not about particular rows.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), lines: Vec::new() }
     }
 
-    /// The same, naming lines of the data file; those past [`Self::MAX_LINES`] are left out.
+    /// Adds lines of the data file; those beyond [`Self::MAX_LINES`] are omitted.
     #[must_use]
     pub fn at(mut self, lines: impl IntoIterator<Item = u64>) -> Self {
         self.lines = lines.into_iter().take(Self::MAX_LINES).collect();
@@ -72,7 +72,7 @@ pub fn lines(numbers: &[u64]) -> String {
     lines_of(numbers, numbers.len() as u64)
 }
 
-/// The same for `all` lines, of which the first are known.
+/// The same for `all` lines, of which only the first are given.
 pub fn lines_of(first: &[u64], all: u64) -> String {
     const SHOWN: usize = 5;
     let texts: Vec<String> = first.iter().take(SHOWN).map(u64::to_string).collect();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_lines_are_kept_than_can_be_read() {
+    fn only_the_first_lines_are_kept() {
         assert_eq!(Warning::new(Kind::Labels, "x").at(1..100).lines.len(), Warning::MAX_LINES);
     }
 }

@@ -1,6 +1,6 @@
-//! Names of runs, such as `lr=2e-5 batch_size=16 seed=3`: what several of them share, and their values as columns.
+//! Names of runs, such as `lr=2e-5 batch_size=16 seed=3`: what they have in common, and their values as columns.
 
-/// The words that all names of a group share. `several`: there are other groups.
+/// The words that all names of a group have in common. `several`: there are other groups.
 pub fn common(names: &[&str], several: bool) -> String {
     let Some((first, rest)) = names.split_first() else { return String::new() };
     if rest.is_empty() {
@@ -15,7 +15,7 @@ pub fn common(names: &[&str], several: bool) -> String {
     }
 }
 
-/// A message with its numbers left out: messages that differ in a seed, a step or a loss are one.
+/// A message without its numbers: messages that differ in a seed, a step or a loss become equal.
 pub fn without_numbers(message: &str) -> String {
     let mut text = String::new();
     for c in message.chars() {
@@ -28,17 +28,17 @@ pub fn without_numbers(message: &str) -> String {
     text
 }
 
-/// The values of names as a table: a column for each key whose value differs.
+/// The values in names as a table: a column for each key whose value differs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
-    /// Headings: the keys as the names have them, which is as short as they can be told apart.
+    /// Headings: the keys, as short as they are in the names.
     pub keys: Vec<String>,
-    /// Values by name, in the order of the names; as many as there are keys.
+    /// Values of each name, in the order of the keys.
     pub values: Vec<Vec<String>>,
 }
 
-/// Splits names into columns; none where they are not all made of the same keys, or differ in no value. A single name has
-/// all its keys.
+/// Splits names into columns; `None` if they do not all have the same keys, or differ in no value. A single name keeps all its
+/// keys.
 pub fn columns(names: &[&str]) -> Option<Columns> {
     let split = |name: &&str| -> Option<Vec<(String, String)>> {
         name.split_whitespace().map(|word| word.split_once('=').map(|(k, v)| (k.to_string(), v.to_string()))).collect()
@@ -59,7 +59,7 @@ pub fn columns(names: &[&str]) -> Option<Columns> {
     Some(Columns { keys, values })
 }
 
-/// Names without what all of them have in common; as they are where they are not made of the same keys.
+/// Names without what all of them have in common; unchanged if they do not all have the same keys.
 pub fn distinct(names: &[&str]) -> Vec<String> {
     match columns(names) {
         None => names.iter().map(|name| name.to_string()).collect(),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_called_by_what_its_names_share() {
+    fn a_group_is_named_by_what_its_names_share() {
         assert_eq!(common(&["lr=1e-5 seed=1", "lr=1e-5 seed=2"], true), "lr=1e-5");
         assert_eq!(common(&["seed=1", "seed=2"], false), "all seeds");
         assert_eq!(common(&["a", "b"], true), "a and its other seeds");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_differ_in_numbers_are_one() {
+    fn messages_that_differ_in_numbers_are_equal() {
         let said = ["initialised from seed 2", "initialised from seed 12"].map(without_numbers);
         assert_eq!(said, ["initialised from seed #", "initialised from seed #"]);
         assert_ne!(without_numbers("the loss is NaN at step 3"), without_numbers("the gradient is NaN at step 3"));

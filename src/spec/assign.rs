@@ -1,21 +1,21 @@
 //! Single values: environment variables and `--set` arguments.
 //!
-//! figment's own environment provider reads the process's environment itself and its values in a syntax of its own, in
-//! which `2e-5` is a string. Here both come as text and are TOML.
+//! figment's own environment provider reads the process's environment itself and parses values in its own syntax, in which `2e-5` is a
+//! string. Here variables are passed in, and values are TOML.
 
 use toml::de::{DeTable, DeValue};
 
 use super::{
     keys,
-    layer::{Layer, Writer},
+    layer::{Layer, Origin},
     node::{Item, Node, Span, Table, table_from_toml},
-    problem::{Fault, Place, Problem},
+    problem::{Fault, Location, Problem},
     suggest::key_like,
     variables::{PREFIX, sets_a_key},
 };
 
-/// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the
-/// two keys outside every table. Others that begin with `TAPER_` belong to somebody else.
+/// The layers of all variables that set keys, sorted by name: `TAPER_` and a path with `__` between its parts, and the two keys
+/// outside every table. Other variables are ignored.
 pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>, Vec<Problem>) {
     let mut variables: Vec<_> = environment
         .iter()
@@ -29,7 +29,7 @@ pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>,
     for (name, path, value) in variables {
         let text = format!("{name}={value}");
         let path: Vec<_> = path.split("__").map(str::to_lowercase).collect();
-        let writer = Writer::Variable(name.clone());
+        let writer = Origin::Variable(name.clone());
         if path.iter().any(String::is_empty) {
             let layer = Layer::new(writer, text, Table::new());
             let fault = Fault::new(0..name.len(), "a part of the key is empty; expected `TAPER_SECTION__KEY`");
@@ -43,12 +43,12 @@ pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>,
     (layers, problems)
 }
 
-/// The layers of `--set KEY=VALUE` arguments, in their order.
+/// The layers of `--set KEY=VALUE` arguments, in order.
 pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
     let (mut layers, mut problems) = (Vec::new(), Vec::new());
     for text in sets {
         let refuse = |span: Span, message: &str| Problem {
-            place: Some(Place::new("--set".into(), text, span, false)),
+            location: Some(Location::new("--set".into(), text, span, false)),
             message: message.into(),
             help: Some(usage(text)),
         };
@@ -59,7 +59,7 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
         match dotted(key) {
             Some(path) => {
                 let root = assign(&path, value, key.len() + 1);
-                layers.push(Layer::new(Writer::Set(text.clone()), text.clone(), root));
+                layers.push(Layer::new(Origin::Set(text.clone()), text.clone(), root));
             }
             None => problems.push(refuse(0..key.len(), &format!("`{key}` is not a key"))),
         }
@@ -67,7 +67,7 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
     (layers, problems)
 }
 
-/// How an argument is written, with its own key where there is that key.
+/// How to write an argument, with its own key if that exists.
 fn usage(text: &str) -> String {
     let name = text.split(['=', ':', ' ']).next().unwrap_or_default();
     let close = || key_like(name, |key| key.section() != "probes").filter(|_| !name.is_empty());
@@ -96,8 +96,8 @@ fn dotted(key: &str) -> Option<Vec<(String, Span)>> {
     Some(path)
 }
 
-/// The tables down to one value. The value is TOML; where the key takes strings alone, or it is no TOML, it is a string
-/// as it stands.
+/// The nested tables of one value. The value is TOML; if the key takes only strings, or it is not valid TOML, it is the string
+/// itself.
 fn assign(path: &[(String, Span)], value: &str, offset: usize) -> Table {
     let names: Vec<_> = path.iter().map(|(name, _)| name.as_str()).collect();
     let kind = keys::find(&names.join(".")).map(|key| key.kind);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_variables_with_a_section_and_the_two_top_keys_are_ours() {
+    fn only_variables_of_tables_and_the_two_top_keys_are_read() {
         let pairs = [
             ("TAPER_TRAIN__LR", "2e-5"),
             ("TAPER_RUNS", "x"),

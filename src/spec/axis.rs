@@ -1,7 +1,7 @@
-//! One axis of `[sweep.axes]`: a list of values, or a table that says them or a range, and when.
+//! One axis of `[sweep.axes]`: a list of values, or a table with values or a range and an optional condition.
 //!
-//! A table becomes a list that holds the table alone: over several layers a list is replaced as a whole, where tables would
-//! be merged key by key, and `log` of one file would stand beside `uniform` of another.
+//! A table is stored as a list of that one table: lists are replaced as a whole when layers are merged, whereas tables would be merged
+//! key by key, so that `log` from one file and `uniform` from another would end up in the same axis.
 
 use super::{
     Kind,
@@ -13,10 +13,10 @@ use super::{
     value::twice,
 };
 
-/// What an axis can be, of which its table has one.
+/// The forms of an axis, of which its table has exactly one.
 const FORMS: &[&str] = &["values", "choice", "log", "uniform", "int"];
 
-/// What other tools call them.
+/// Names of the forms in other tools.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("value", "values"),
     ("choices", "choice"),
@@ -35,7 +35,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 impl Check<'_> {
-    /// One key and what it is varied over. What is wrong is taken out; whether the axis stays.
+    /// Checks one axis. Invalid values are removed; returns whether the axis remains.
     pub(super) fn axis(&mut self, path: &str, node: &mut Node) -> bool {
         let Some(key) = self.swept(path, node) else { return false };
         match &mut node.item {
@@ -65,7 +65,7 @@ impl Check<'_> {
         }
     }
 
-    /// The key stays swept, without values: what names it elsewhere is not wrong as well.
+    /// The key remains swept, without values, so that other references to it are not reported as well.
     fn no_list(&mut self, path: &str, node: &mut Node) {
         let message = format!("the axis `{path}` is {}; expected a list of values", node.found());
         let help = match &node.item {
@@ -121,7 +121,7 @@ impl Check<'_> {
         }
     }
 
-    /// `[low, high]` of a form; whether it is one that the key can be drawn from.
+    /// `[low, high]` of a form; returns whether the key can be drawn from it.
     fn range(&mut self, key: &Key, form: &str, node: &mut Node) -> bool {
         let (path, before) = (key.path, self.faults.len());
         let help = match (form, key.kind) {
@@ -170,7 +170,7 @@ impl Check<'_> {
         self.faults.len() == before
     }
 
-    /// `when = { KEY = VALUE, … }`; whether a condition remains.
+    /// `when = { KEY = VALUE, … }`; returns whether a condition remains.
     fn when(&mut self, key: &Key, node: &mut Node) -> bool {
         let (path, found) = (key.path, node.found());
         let table = match &mut node.item {
@@ -207,12 +207,12 @@ impl Check<'_> {
     }
 }
 
-/// What a form gives, in words.
+/// What a form draws, in words.
 fn draws(form: &str) -> &'static str {
     if form == "int" { "whole numbers" } else { "numbers of any kind" }
 }
 
-/// A key that no axis has.
+/// An unknown key of an axis.
 fn unknown(path: &str, name: &str, node: &Node) -> Fault {
     let known = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, form)| *form);
     let help: String = match (name, known.or_else(|| closest(name, FORMS.iter().copied().chain(["when"])))) {
@@ -225,7 +225,7 @@ fn unknown(path: &str, name: &str, node: &Node) -> Fault {
     Fault::new(node.key.clone(), format!("the axis `{path}` has no `{}`", quoted_key(name))).help(help)
 }
 
-/// Whether a table is an axis, rather than keys further down a dotted path.
+/// Whether a table is an axis, rather than the rest of a dotted path.
 pub(super) fn is_axis(table: &Table) -> bool {
     table.keys().any(|name| name == "when" || FORMS.contains(&name.as_str()))
 }
@@ -239,7 +239,7 @@ impl Node {
         }
     }
 
-    /// Whether both are numbers of one kind and this is the smaller.
+    /// Whether both are numbers of the same kind and this one is smaller.
     fn is_below(&self, other: &Node) -> bool {
         match (&self.item, &other.item) {
             (Item::Integer(a), Item::Integer(b)) => a < b,

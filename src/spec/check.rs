@@ -1,4 +1,4 @@
-//! One layer against the table of keys: unknown keys, wrong types, values out of range.
+//! Checks one layer against the table of keys: unknown keys, wrong types, values out of range.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -10,16 +10,16 @@ use super::{
     suggest::{key_like, section_like},
 };
 
-/// The check of one layer. Wrong values are taken out of the tree, so that what remains has the types of the schema.
+/// The check of one layer. Invalid values are removed from the tree, so that the rest has the types of the schema.
 pub(super) struct Check<'a> {
-    /// What the paths of sources are relative to.
+    /// The folder that paths of sources are relative to.
     pub folder: Option<&'a Path>,
     /// How the layer writes a key: `train.lr`, `TAPER_TRAIN__LR`.
     pub spell: fn(&str) -> String,
-    /// What is wrong.
+    /// The problems found.
     pub faults: Vec<Fault>,
-    /// Keys whose value was taken out: what the merged spec says about them is not what was meant.
-    pub spoilt: BTreeSet<String>,
+    /// Keys whose value was removed: contradictions of the merged spec that involve them are not reported.
+    pub invalid: BTreeSet<String>,
 }
 
 impl Check<'_> {
@@ -46,7 +46,7 @@ impl Check<'_> {
                     };
                     let message = format!("`{name}` is {}; expected a table", node.found());
                     self.faults.push(Fault::new(node.span.clone(), message).help(help));
-                    self.spoilt.extend(keys::KEYS.iter().filter(|k| k.section() == name).map(|k| k.path.to_string()));
+                    self.invalid.extend(keys::KEYS.iter().filter(|k| k.section() == name).map(|k| k.path.to_string()));
                     false
                 }
             }
@@ -66,7 +66,7 @@ impl Check<'_> {
         });
     }
 
-    /// Whether the value stays.
+    /// Returns whether the value stays.
     fn key(&mut self, key: &'static Key, node: &mut Node) -> bool {
         let fine = match key.kind {
             Kind::Labels => self.labels(key, node),
@@ -82,12 +82,12 @@ impl Check<'_> {
             }
         };
         if !fine {
-            self.spoilt.insert(key.path.to_string());
+            self.invalid.insert(key.path.to_string());
         }
         fine
     }
 
-    /// Two ways to say how long training lasts, by the same hand.
+    /// Both ways to set the length of training in one layer.
     fn max_steps_or_epochs(&mut self, section: &str, table: &Table) {
         if let ("train", Some(steps), Some(_)) = (section, table.get("max_steps"), table.get("epochs")) {
             self.faults.push(Fault::new(steps.key.clone(), STEPS_AND_EPOCHS).help(STEPS_OR_EPOCHS));
@@ -110,7 +110,7 @@ impl Check<'_> {
             fine
         });
         if self.faults.len() > before {
-            self.spoilt.insert(key.path.to_string());
+            self.invalid.insert(key.path.to_string());
         }
         true
     }
@@ -141,15 +141,15 @@ impl Check<'_> {
         true
     }
 
-    /// A fault for a key whose value does not even have the right shape.
+    /// Adds a fault for a value of the wrong type.
     pub(super) fn wrong_kind(&mut self, key: &Key, node: &Node, help: &str) -> bool {
         let message = format!("`{}` is {}; expected {}", key.path, node.found(), key.kind.expects());
         self.faults.push(Fault::new(node.span.clone(), message).help(help));
         false
     }
 
-    /// An unknown key above every table. A table with a single key is named with it: of `TAPER_TRIAN__LR` that is the
-    /// whole name.
+    /// An unknown top-level key. A table with a single key is reported together with it: for `TAPER_TRIAN__LR` that is the whole
+    /// name.
     fn unknown_table(&self, name: &str, node: &Node) -> Fault {
         let Item::Table(table) = &node.item else {
             return self.unknown(name.to_string(), node, |path| key_like(path, |_| true));
@@ -168,20 +168,20 @@ impl Check<'_> {
         }
     }
 
-    /// An unknown key, and by `close` what may have been meant.
+    /// An unknown key; `close` finds a suggestion.
     fn unknown(&self, path: String, node: &Node, close: impl Fn(&str) -> Option<&'static str> + 'static) -> Fault {
         let spell = self.spell;
         let message = format!("unknown key `{}`", spell(&path));
         Fault::new(node.key.clone(), message).help(Help::later(move || {
             Some(hint::unsupported(&path).unwrap_or_else(|| match close(&path) {
                 Some(close) => did_you_mean(spell, close),
-                None => there_are(&path),
+                None => available_keys(&path),
             }))
         }))
     }
 }
 
-/// What both ways to say how long training lasts come to where one hand wrote both.
+/// The message if both are set in one layer.
 pub(super) const STEPS_AND_EPOCHS: &str = "`train.max_steps` and `train.epochs` cannot both be set";
 pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` would take precedence";
 
@@ -189,8 +189,8 @@ fn did_you_mean(spell: fn(&str) -> String, path: &str) -> String {
     format!("did you mean `{}`?", spell(path))
 }
 
-/// All keys that can stand where an unknown one does.
-fn there_are(path: &str) -> String {
+/// All keys that are valid in the position of an unknown one.
+fn available_keys(path: &str) -> String {
     let section = path.rsplit_once('.').map_or("", |(section, _)| section);
     let within = if keys::is_section(section) { section } else { "" };
     let names = || keys::KEYS.iter().filter(|key| key.section() == within && key.path != within).map(Key::name);

@@ -1,21 +1,21 @@
-//! The likest of some names.
+//! Finds the most similar of several names.
 
-/// Below this likeness (0 to 1) a guess confuses more than it helps.
+/// Below this similarity (0 to 1) a suggestion confuses more than it helps.
 const LIKE: f64 = 0.6;
 
-/// Characters of a name that somebody may have mistyped, and names that are compared with it, at most: the work grows with
-/// the product of all three.
+/// Longest name that is compared, and most names that it is compared with: the cost grows with the product of the lengths and the
+/// number.
 pub(super) const LONGEST: usize = 100;
 const MOST: usize = 1000;
 
-/// The likest of `names`, if any is like enough.
+/// The most similar of `names`, if it is similar enough.
 pub(super) fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = wanted.chars().take(LONGEST + 1).count();
     if length > LONGEST {
         return None;
     }
     let wanted = wanted.to_lowercase();
-    // Names of which one is that much longer are not alike, whatever they share.
+    // Names of very different lengths are not similar, whatever they share.
     let possible = |name: &&str| {
         let other = name.chars().take(2 * LONGEST).count();
         length.min(other) as f64 >= LIKE * length.max(other) as f64

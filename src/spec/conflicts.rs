@@ -1,4 +1,4 @@
-//! The merged spec against itself: keys that contradict each other.
+//! Finds keys of the merged spec that contradict each other.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::format::counted;
 
-/// The parts of a key's path; elements of lists by their index.
+/// The parts of a key's path; list elements by index.
 pub(super) type KeyPath = Vec<String>;
 
 /// Keys that contradict each other.
 #[derive(Debug, Clone)]
 pub(super) struct Conflict {
-    /// All that take part; the problem is shown at the first that somebody wrote.
+    /// All keys involved; the problem is shown at the first that was set explicitly.
     pub keys: Vec<KeyPath>,
     pub message: String,
     pub help: Help,
@@ -33,7 +33,7 @@ fn conflict(keys: &[&str], message: impl Into<String>, help: &str) -> Conflict {
     Conflict { keys: keys.iter().map(|path| key(path)).collect(), message: message.into(), help: help.into() }
 }
 
-/// Every contradiction within one run.
+/// All contradictions within one run.
 pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let mut found = Vec::new();
     split(spec, &mut found);
@@ -44,7 +44,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
 
 fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     let data = &spec.data;
-    // Shares are decimal fractions: 0.7 + 0.3 has to count as everything.
+    // Fractions are decimal: 0.7 + 0.3 must count as 1.
     if data.test + data.dev > 1.0 - 1e-9 {
         let message = format!("`data.dev` = {} and `data.test` = {} leave no rows to train on", data.dev, data.test);
         found.push(conflict(&["data.dev", "data.test"], message, "together they have to stay below 1"));

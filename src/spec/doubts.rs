@@ -4,7 +4,7 @@
 use super::{
     Over,
     conflicts::key,
-    layer::Writer,
+    layer::Origin,
     merged::Merged,
     node::Node,
     schema::{Spec, Sweep},
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::warning::{Kind, Warning};
 
-/// Everything of this kind: about the variables of the environment, about keys that another one overrides, about points left out.
+/// All warnings of this kind: about environment variables, overridden keys, and exclusions.
 pub(super) fn of_spec(merged: &Merged, spec: &Spec, environment: &[(String, String)]) -> Vec<Warning> {
     let mut found: Vec<Warning> = misspelt(environment).map(|message| Warning::new(Kind::Training, message)).collect();
     found.extend(overridden(merged, spec).into_iter().map(|message| Warning::new(Kind::Training, message)));
@@ -20,13 +20,13 @@ pub(super) fn of_spec(merged: &Merged, spec: &Spec, environment: &[(String, Stri
     found
 }
 
-/// Keys that have no effect beside another. Where a sweep varies one of the two, it may have one in some runs.
+/// Keys without effect beside another. If a sweep varies one of the two, it may have an effect in some runs.
 fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
     let swept = |path: &str| merged.is_swept(path);
     let written = |path: &str| merged.written(path).filter(|_| !swept(path));
     let train = &spec.train;
     let mut found = Vec::new();
-    // By the same hand both are refused; where the steps are above, they are meant to override what is below.
+    // Within one layer both are refused; steps in a higher layer are meant to override epochs in a lower one.
     if let (Some(steps), Some(epochs), Some(max)) =
         (written("train.max_steps"), written("train.epochs"), train.max_steps)
         && merged.rank("train.epochs") > merged.rank("train.max_steps")
@@ -55,7 +55,7 @@ fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
     found
 }
 
-/// Exclusions that no point meets: a value that its key does not have.
+/// Exclusions that match no point because their key never has the value.
 fn excluded(sweep: &Sweep) -> Vec<String> {
     let mut found = Vec::new();
     for exclude in &sweep.exclude {
@@ -79,7 +79,7 @@ fn excluded(sweep: &Sweep) -> Vec<String> {
     found
 }
 
-/// The values that a sweep gives a key; none for a range.
+/// The values of a swept key; `None` for a range.
 fn values_of(sweep: &Sweep, path: &str) -> Option<Vec<serde_json::Value>> {
     if let Some(axis) = sweep.axes.get(path) {
         return match &axis.over {
@@ -94,17 +94,17 @@ fn values_of(sweep: &Sweep, path: &str) -> Option<Vec<serde_json::Value>> {
 }
 
 impl Merged {
-    /// Where somebody wrote the value that holds, as they can find it: `a.toml:7`, `--set train.lr=1e-4`, a variable's name. None
-    /// for built-in defaults.
+    /// Where the effective value was written, as users can find it: `a.toml:7`, `--set train.lr=1e-4`, a variable's name. `None` for
+    /// built-in defaults.
     pub(super) fn written(&self, path: &str) -> Option<String> {
         let path = key(path);
         let (layer, profile) = self.layer(self.value(&path)?)?;
         let node = layer.find(profile, &path)?;
-        match &layer.writer {
-            Writer::Default => None,
-            Writer::File(_) => Some(layer.place(node.span.clone()).line()),
-            Writer::Variable(name) => Some(name.clone()),
-            Writer::Set(argument) => Some(format!("--set {argument}")),
+        match &layer.origin {
+            Origin::Default => None,
+            Origin::File(_) => Some(layer.location(node.span.clone()).line()),
+            Origin::Variable(name) => Some(name.clone()),
+            Origin::Set(argument) => Some(format!("--set {argument}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `--explain`: what a key is, which layer decided it, and what the layers below had said.
+//! `--explain`: what a key means, which layer sets it, and the values of the lower layers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     keys::{self, Fallback, Key},
-    layer::{Layer, Writer},
+    layer::{Layer, Origin},
     load::LoadedSpec,
     node::{Item, Node},
     problem::{Problem, SpecErrors},
@@ -15,50 +15,52 @@ use super::{
     suggest::key_like,
 };
 
-/// Why a key has its value.
+/// The origin of a key's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// Dotted path.
     pub key: String,
-    /// One line on what it is.
+    /// One line of documentation.
     pub doc: &'static str,
-    /// What it takes, with its unit.
+    /// What values it takes, with its unit.
     pub expects: String,
-    /// The value that holds, in TOML with paths resolved; `None` where the key is absent, and where a sweep gives each point its own.
+    /// The effective value, in TOML with resolved paths; `None` if the key is absent, or if a sweep varies it.
     pub value: Option<String>,
-    /// What absence means, where the key may be absent.
+    /// The meaning of absence, if the key may be absent.
     pub absent: Option<&'static str>,
-    /// What each layer says, highest first. Empty where none says anything.
-    pub said: Vec<Said>,
-    /// The values that a sweep puts above all layers, and where they stand.
-    pub swept: Option<Said>,
-    /// Keys that change what this one does, or that it changes.
+    /// The value in each layer that sets it, highest first.
+    #[serde(rename = "said")]
+    pub layers: Vec<LayerValue>,
+    /// The values of a sweep, which override all layers, and their location.
+    pub swept: Option<LayerValue>,
+    /// Keys that affect this one, or are affected by it.
     pub related: Vec<Related>,
 }
 
-/// A key that another one has to do with.
+/// A related key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// Its dotted path.
     pub key: &'static str,
-    /// Its value now; `None` where it is absent, and where it is swept.
+    /// Its current value; `None` if it is absent or swept.
     pub value: Option<String>,
     /// Whether a sweep varies it.
     pub swept: bool,
-    /// What the two have to do with each other, a sentence about both.
+    /// How the two keys are related: a sentence about both.
     pub how: &'static str,
 }
 
-/// What one layer says about a key.
+/// The value of a key in one layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Said {
+pub struct LayerValue {
     /// `built-in default`, `file`, ``profile `fast` ``, `environment`, `--set`, `sweep`.
     pub layer: String,
     /// `FILE:LINE`, the variable's name, or the argument; empty for defaults.
-    pub place: String,
+    #[serde(rename = "place")]
+    pub location: String,
     /// As it is written there.
     pub value: String,
-    /// Whether this is what holds. Of a table, every layer holds that is not overridden key by key.
+    /// Whether this value is effective. Tables are merged key by key, so several layers may be.
     pub holds: bool,
 }
 
@@ -66,30 +68,30 @@ impl LoadedSpec {
     /// Where the value of a dotted key comes from.
     ///
     /// # Errors
-    /// A key that there is not, with what may have been meant.
+    /// An unknown key, with suggestions.
     pub fn explain(&self, key: &str) -> Result<Explanation, SpecErrors> {
         let (row, path) = locate(key)?;
         let merged = &self.merged;
         let value = merged.value(&path);
         let deciding = value.and_then(|value| merged.layer(value));
         let is_table = value.is_some_and(|value| matches!(value, Value::Dict(..)));
-        // What stands in for a required key that is only swept is nobody's word.
-        let stand_in = |layer: &Layer| layer.writer == Writer::Default && row.default == Fallback::Required;
+        // The stand-in for a required key that is only swept comes from no layer.
+        let stand_in = |layer: &Layer| layer.origin == Origin::Default && row.default == Fallback::Required;
         let swept = merged.swept_values(row.path).filter(|_| row.path == key);
-        // Where an axis has a condition, the points that do not meet it have the value of the layers.
-        let always = swept.is_some_and(|(.., node)| node.unboxed().find(&["when"]).is_none());
-        let mut said = Vec::new();
-        // As figment puts them: arguments and variables above profiles, and those above what files say outside them.
+        // If an axis has a condition, points that do not meet it have the value of the layers.
+        let swept_everywhere = swept.is_some_and(|(.., node)| node.unboxed().find(&["when"]).is_none());
+        let mut layers = Vec::new();
+        // In figment's order: arguments and variables override profiles, which override files.
         for profile in [true, false] {
             for layer in merged.layers.iter().rev().filter(|layer| !stand_in(layer)) {
                 if let Some(node) = layer.find(profile, &path).filter(|node| !node.is_empty_table()) {
-                    let decides = is_table || deciding.is_some_and(|(by, p)| by.writer == layer.writer && p == profile);
-                    let holds = decides && !always;
-                    said.push((rank(layer, profile), layer.said(profile, node, holds)));
+                    let decides = is_table || deciding.is_some_and(|(by, p)| by.origin == layer.origin && p == profile);
+                    let holds = decides && !swept_everywhere;
+                    layers.push((rank(layer, profile), layer.value_of(profile, node, holds)));
                 }
             }
         }
-        said.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        layers.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         Ok(Explanation {
             key: key.to_string(),
             doc: row.doc,
@@ -106,10 +108,12 @@ impl LoadedSpec {
                 Fallback::Absent(meaning) => Some(meaning),
                 Fallback::Is(_) | Fallback::Required => None,
             },
-            said: said.into_iter().map(|(_, said)| said).collect(),
+            layers: layers.into_iter().map(|(_, value)| value).collect(),
             related: related::of(row.path).map(|(key, how)| self.related(key, how)).collect(),
-            swept: swept
-                .map(|(layer, profile, node)| Said { layer: "sweep".into(), ..layer.said(profile, node, true) }),
+            swept: swept.map(|(layer, profile, node)| LayerValue {
+                layer: "sweep".into(),
+                ..layer.value_of(profile, node, true)
+            }),
         })
     }
 }
@@ -124,7 +128,7 @@ impl LoadedSpec {
     }
 }
 
-/// A value of the merged spec, with axes that layers hold as lists of one table as those tables.
+/// A value of the merged spec; axes, which layers hold as lists of one table, as those tables.
 fn as_written(row: &Key, mut node: Node) -> Node {
     if row.path == "sweep.axes" {
         match &mut node.item {
@@ -135,18 +139,18 @@ fn as_written(row: &Key, mut node: Node) -> Node {
     node
 }
 
-/// Precedence of what a layer says in or outside its profile. Layers of one rank keep their order.
+/// Precedence of a layer's values inside or outside its profile. Layers of equal rank keep their order.
 fn rank(layer: &Layer, profile: bool) -> u8 {
-    match layer.writer {
-        Writer::Default => 0,
-        Writer::File(_) => 1 + u8::from(profile),
-        Writer::Variable(_) => 3,
-        Writer::Set(_) => 4,
+    match layer.origin {
+        Origin::Default => 0,
+        Origin::File(_) => 1 + u8::from(profile),
+        Origin::Variable(_) => 3,
+        Origin::Set(_) => 4,
     }
 }
 
-/// The row of the table for a key, and the parts of its path. What stands below `data.labels` and `sweep.axes` is one
-/// part, whatever dots it has.
+/// The row of a key in the table of keys, and the parts of its path. The part below `data.labels` and `sweep.axes` is a single one, even
+/// if it contains dots.
 fn locate(key: &str) -> Result<(&'static Key, Vec<String>), SpecErrors> {
     let refuse = |message: String, help: Option<String>| Err(SpecErrors::new([Problem::new(message, help)]));
     if let Some(row) = keys::find(key).filter(|row| row.section() != "probes" || row.path == "probes") {
@@ -173,27 +177,27 @@ fn locate(key: &str) -> Result<(&'static Key, Vec<String>), SpecErrors> {
 }
 
 impl Layer {
-    fn said(&self, profile: bool, node: &Node, holds: bool) -> Said {
-        let place = self.place(node.span.clone());
-        let (layer, place) = match (&self.writer, &self.chosen) {
-            (Writer::Default, _) => ("built-in default".to_string(), String::new()),
-            (Writer::File(_), Some(name)) if profile => (format!("profile `{name}`"), place.line()),
-            (Writer::File(_), _) => ("file".into(), place.line()),
-            (Writer::Variable(name), _) => ("environment".into(), name.clone()),
-            (Writer::Set(argument), _) => ("--set".into(), argument.clone()),
+    fn value_of(&self, profile: bool, node: &Node, holds: bool) -> LayerValue {
+        let location = self.location(node.span.clone());
+        let (layer, location) = match (&self.origin, &self.chosen) {
+            (Origin::Default, _) => ("built-in default".to_string(), String::new()),
+            (Origin::File(_), Some(name)) if profile => (format!("profile `{name}`"), location.line()),
+            (Origin::File(_), _) => ("file".into(), location.line()),
+            (Origin::Variable(name), _) => ("environment".into(), name.clone()),
+            (Origin::Set(argument), _) => ("--set".into(), argument.clone()),
         };
         let node = node.unboxed();
-        // As written, paths unresolved; a table has no text of its own unless it stands on one line.
+        // As written, with unresolved paths; a table has its own text only if it is on one line.
         let own = |text: &&str| !matches!(node.item, Item::Table(_)) || text.starts_with('{');
         let written = self.text.get(node.span.clone()).filter(own);
         let value =
             written.map_or_else(|| node.to_string(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-        Said { layer, place, value, holds }
+        LayerValue { layer, location, value, holds }
     }
 }
 
 impl Node {
-    /// The one table of a list that holds nothing else: an axis that is more than a list.
+    /// The table in a list of one table: an axis that is more than a list of values.
     fn unboxed(&self) -> &Self {
         match &self.item {
             Item::List(list) if matches!(list[..], [Self { item: Item::Table(_), .. }]) => &list[0],
@@ -206,7 +210,7 @@ impl Node {
     }
 }
 
-/// On several lines, for a terminal.
+/// Formatted for a terminal.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (&self.swept, &self.value, self.absent) {
@@ -217,10 +221,10 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "  {}", self.doc)?;
         write!(f, "  takes {}", self.expects)?;
-        for said in self.swept.iter().chain(&self.said) {
-            let mark = if said.holds { "→" } else { " " };
-            let place = if said.place.is_empty() { String::new() } else { format!(" ({})", said.place) };
-            write!(f, "\n{mark} {}{place}: {}", said.layer, said.value)?;
+        for value in self.swept.iter().chain(&self.layers) {
+            let mark = if value.holds { "→" } else { " " };
+            let location = if value.location.is_empty() { String::new() } else { format!(" ({})", value.location) };
+            write!(f, "\n{mark} {}{location}: {}", value.layer, value.value)?;
         }
         for Related { key, value, swept, how } in &self.related {
             let value = match (swept, value) {

@@ -1,4 +1,4 @@
-//! Reading a file and those it extends.
+//! Reads a spec file and the files it extends.
 
 use std::{
     collections::BTreeMap,
@@ -10,33 +10,33 @@ use toml::de::DeTable;
 
 use super::{
     hint,
-    layer::{Layer, Writer},
+    layer::{Layer, Origin},
     limits::{self, MAX_BYTES, MAX_FILES},
     node::{Item, Node, Span, Table, quoted_key, table_from_toml},
-    problem::{Fault, Help, Place, Problem, Problems},
+    problem::{Fault, Help, Location, Problem, Problems},
 };
 use crate::{regular, source::beside};
 
-/// Names that figment keeps for itself, in whatever case.
+/// Profile names that figment reserves, in any case.
 const RESERVED: &[&str] = &["default", "global"];
 
-/// Files read so far. A file that several others extend counts once, where it is lowest.
+/// The files read so far. A file that several others extend counts once, at its lowest position.
 #[derive(Default)]
 pub(super) struct Files {
     /// Lowest first.
     pub layers: Vec<Layer>,
     pub problems: Problems,
-    /// Whether a file is missing in whole or in part: then nothing can be said about keys.
+    /// Whether a file is missing or incomplete: then missing keys are not reported.
     pub incomplete: bool,
     /// Real paths of the files that were read.
     read: Vec<PathBuf>,
-    /// Real paths of those whose extended files are being read, and how each is called.
+    /// Real paths of the files whose `extends` is being followed, with the paths they were named by.
     open: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Files {
-    /// Reads `path` and, before it, all that it extends. `named` is where another file names it.
-    pub fn read(&mut self, path: &Path, named: Option<Place>) {
+    /// Reads `path` and, before it, all files that it extends. `named` is the location that names it.
+    pub fn read(&mut self, path: &Path, named: Option<Location>) {
         if path.to_str().is_none() {
             // Paths of data and models are resolved against it, as text.
             let message = format!("the path `{}` is not valid UTF-8", path.display());
@@ -65,7 +65,7 @@ impl Files {
             return;
         };
         let (document, errors) = DeTable::parse_recoverable(&text);
-        let mut layer = Layer::new(Writer::File(path.to_path_buf()), String::new(), Table::new());
+        let mut layer = Layer::new(Origin::File(path.to_path_buf()), String::new(), Table::new());
         let mut faults: Vec<_> = errors
             .iter()
             .map(|error| {
@@ -77,7 +77,7 @@ impl Files {
                 }
             })
             .collect();
-        // After an error the tree is a guess; what it says would only confuse.
+        // After a syntax error the tree is a guess, and its other errors would only confuse.
         if faults.is_empty() {
             layer.root = table_from_toml(document.get_ref(), 0);
             faults = limits::too_large(&layer.root);
@@ -97,21 +97,21 @@ impl Files {
 
         self.open.push((real, path.to_path_buf()));
         for (name, span) in extends {
-            self.read(&beside(path.parent().unwrap_or(Path::new("")), Path::new(&name)), Some(layer.place(span)));
+            self.read(&beside(path.parent().unwrap_or(Path::new("")), Path::new(&name)), Some(layer.location(span)));
         }
         self.open.pop();
         self.layers.push(layer);
     }
 
-    /// What the file says.
-    fn text(&mut self, path: &Path, named: Option<Place>) -> Option<String> {
+    /// The text of the file.
+    fn text(&mut self, path: &Path, named: Option<Location>) -> Option<String> {
         match regular::read(path, MAX_BYTES).map(String::from_utf8) {
             Ok(Ok(text)) => return Some(text),
             Ok(Err(error)) => {
                 let at = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes());
-                let place = Place::new(path.display().to_string(), &text, at..at + 1, true);
-                self.unreadable(Some(place), "is not valid UTF-8".into(), "save the file as UTF-8".into());
+                let location = Location::new(path.display().to_string(), &text, at..at + 1, true);
+                self.unreadable(Some(location), "is not valid UTF-8".into(), "save the file as UTF-8".into());
             }
             Err(error) => {
                 let what = if named.is_some() { "" } else { "the spec " };
@@ -122,10 +122,10 @@ impl Files {
         None
     }
 
-    /// A file that is not read.
-    fn unreadable(&mut self, place: Option<Place>, message: String, help: Help) {
+    /// Records a file that could not be read.
+    fn unreadable(&mut self, location: Option<Location>, message: String, help: Help) {
         self.incomplete = true;
-        self.problems.add(|| Problem { place, message, help: help.text() });
+        self.problems.add(|| Problem { location, message, help: help.text() });
     }
 }
 
@@ -137,7 +137,7 @@ fn why_unreadable(error: &io::Error) -> String {
     }
 }
 
-/// Takes `extends = ["FILE", …]` out of the tree.
+/// Removes `extends = ["FILE", …]` from the tree.
 fn take_extends(root: &mut Table) -> (Vec<(String, Span)>, Vec<Fault>) {
     let expected = |node: &Node| {
         let message = format!("`extends` is {}; expected a list of files", node.found());
@@ -159,7 +159,7 @@ fn take_extends(root: &mut Table) -> (Vec<(String, Span)>, Vec<Fault>) {
     (files, faults)
 }
 
-/// Takes `[profile.NAME]` out of the tree.
+/// Removes `[profile.NAME]` from the tree.
 fn take_profiles(root: &mut Table) -> (BTreeMap<String, Node>, Vec<Fault>) {
     let Some(node) = root.remove("profile") else { return Default::default() };
     let help = "write `[profile.NAME.train]` and below it keys";

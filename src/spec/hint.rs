@@ -1,4 +1,4 @@
-//! What to write instead of a value that a key does not take, or of a key that taper has nothing like.
+//! Suggestions for values that a key does not take, and for settings of other tools that taper does not have.
 
 use std::ops::{Bound, Range};
 
@@ -10,7 +10,7 @@ use super::{
     suggest::choice_like,
 };
 
-/// Keys by which other tools name files of their own for training, validation and testing.
+/// Keys that name separate files for training, validation and testing in other tools.
 const SPLIT_FILES: [&str; 12] = [
     "train_file",
     "validation_file",
@@ -30,7 +30,7 @@ const ONE_FILE: &str = "all rows come from one file, `data.source`; `data.test` 
                         held out. Separate files for training, development and testing are not supported: join them, or \
                         evaluate a trained model on another file with `taper eval`";
 
-/// What an unknown key comes to that no key of a spec can be: by its dotted path.
+/// The suggestion for an unknown key, by its dotted path, that corresponds to no key of a spec.
 pub(super) fn unsupported(path: &str) -> Option<String> {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let names_a_file = SPLIT_FILES.contains(&name) || (section == "data" && name == "train");
@@ -62,8 +62,8 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
     }
 }
 
-/// What a word without quotes comes to where TOML expects a value, which begins at or before `at`: its span, what is wrong with it, and
-/// what to write.
+/// For an unquoted word where TOML expects a value (beginning at or before `at`): its span, the message, and the
+/// suggestion.
 pub(super) fn bare_word(text: &str, at: usize) -> Option<(Range<usize>, String, String)> {
     let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | ':' | '.');
@@ -91,7 +91,7 @@ pub(super) fn bare_word(text: &str, at: usize) -> Option<(Range<usize>, String, 
 
 const NO_FP16: &str = "there is no fp16: write \"bf16\" where the device has it, or \"fp32\"";
 
-/// What to write instead of the value of a key.
+/// The suggestion for an invalid value of a key.
 pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
     let key = keys::find(path);
     if let Some(values) = several(path, kind, node) {
@@ -165,7 +165,7 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
     }
 }
 
-/// The boolean that a word of other languages means.
+/// The boolean that a word of another language means.
 pub(super) fn boolean(word: &str) -> Option<bool> {
     match word {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -174,7 +174,7 @@ pub(super) fn boolean(word: &str) -> Option<bool> {
     }
 }
 
-/// The values of a list that a sweep could take, where it is given to a key that has one value: `1e-4,1e-5` as well as
+/// The values of a list given to a key that takes a single value, which a sweep could vary: `1e-4,1e-5` as well as
 /// `[1e-4, 1e-5]`.
 fn several(path: &str, kind: &Kind, node: &Node) -> Option<String> {
     keys::find(path).filter(|key| key.sweepable())?;
@@ -194,7 +194,7 @@ fn several(path: &str, kind: &Kind, node: &Node) -> Option<String> {
         }
         _ => return None,
     };
-    // Each by itself: a list of such lists is none that the key could have.
+    // Values that are lists themselves do not count, unless each fits the key.
     let fits =
         |part: &Node| !matches!(part.item, Item::List(_)) && kind.check(path, &mut part.clone(), None).is_empty();
     (parts.len() > 1 && parts.iter().all(fits)).then(|| written.join(", "))
@@ -209,7 +209,7 @@ fn share(percent: f64) -> Option<String> {
     })
 }
 
-/// The value that the key has by itself.
+/// The default of a key, in words.
 fn default(key: Option<&keys::Key>) -> Option<String> {
     match key?.default {
         Fallback::Is(value) => Some(format!("the default is {value}")),

@@ -10,30 +10,30 @@ use crate::{source::Scheme, task::Task};
 pub struct Key {
     /// Dotted path. Keys of each `[[probes]]` table are written `probes.text`.
     pub path: &'static str,
-    /// What it takes.
+    /// What values it takes.
     pub kind: Kind,
     /// The value if no layer sets it.
     pub default: Fallback,
     /// Unit; empty where there is none.
     pub unit: &'static str,
-    /// One line.
+    /// One line of documentation.
     pub doc: &'static str,
-    /// What other tools call it, for "did you mean": a name in whatever table, or with its table.
+    /// Its names in other tools, for "did you mean": with or without a table.
     pub elsewhere: &'static [&'static str],
 }
 
 /// The value of a key that no layer sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
-    /// This, in TOML.
+    /// This value, in TOML.
     Is(&'static str),
-    /// None: the key is absent, which means this.
+    /// None: the key is absent, which has this meaning.
     Absent(&'static str),
-    /// A layer has to set it.
+    /// A layer must set it.
     Required,
 }
 
-/// Tables of a spec, in the order of the documentation. The first stands for the keys outside every table.
+/// Tables of a spec, in the order of the documentation. The first is for keys outside every table.
 pub const SECTIONS: &[&str] = &["", "model", "data", "train", "checkpoint", "probes", "report", "sweep"];
 
 /// Whole numbers that TOML can write: up to 2⁶³ − 1.
@@ -209,23 +209,23 @@ pub const KEYS: &[Key] = &[
 ];
 
 impl Key {
-    /// Its table; empty for keys outside every table.
+    /// The table it is in; empty for keys outside every table.
     pub fn section(&self) -> &'static str {
         if self.path == "probes" { "probes" } else { self.path.split_once('.').map_or("", |(section, _)| section) }
     }
 
-    /// Its name within its table.
+    /// Its name within the table.
     pub fn name(&self) -> &'static str {
         self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// Whether a sweep may vary it: everything that changes the result of a run.
+    /// Whether a sweep may vary it: only keys that change the result of a run.
     pub fn sweepable(&self) -> bool {
         matches!(self.section(), "model" | "data" | "train" | "checkpoint") && !matches!(self.kind, Kind::Labels)
     }
 }
 
-/// No key of a spec: it stands for axes that were left out because of a problem, so that nobody is told that there are none.
+/// Not a real key: it stands for axes that were removed because of a problem, so that they are not reported as missing.
 pub const UNKNOWN_AXES: &str = "sweep.(unknown axes)";
 
 /// The key at a dotted path.
@@ -238,7 +238,7 @@ pub(super) fn is_section(path: &str) -> bool {
     !path.is_empty() && SECTIONS.contains(&path)
 }
 
-/// The defaults as a TOML document: the lowest layer. `name` is the file's stem.
+/// The defaults as a TOML document, the lowest layer. `name` is the file's stem.
 pub(super) fn defaults(name: &str) -> String {
     let lines = KEYS.iter().filter_map(|key| match key.default {
         Is(value) => Some(format!("{} = {value}\n", key.path)),

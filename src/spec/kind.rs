@@ -1,17 +1,17 @@
-//! What a key takes, and what is said to be expected.
+//! The kinds of values that keys take, and how messages describe them.
 
 use std::ops::Bound;
 
 use super::{Delimiter, source};
 use crate::source::{Scheme, Source};
 
-/// Bytes of a name at most: a folder's name has 255, of which files beside it need some.
+/// The most bytes of a name: folder names have 255, and files beside it need some of them.
 pub(super) const LONGEST_NAME: usize = 200;
 
-/// What a key takes.
+/// The kind of value that a key takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
-    /// A string that is not empty.
+    /// A non-empty string.
     Text,
     /// A string that can be the name of a folder.
     Name,
@@ -19,21 +19,21 @@ pub enum Kind {
     Prose,
     /// One of these strings.
     Choice(&'static [&'static str]),
-    /// A source of one of these schemes.
+    /// A source with one of these schemes.
     Source(&'static [Scheme]),
     /// `data.delimiter`.
     Delimiter,
     /// `true` or `false`.
     Boolean,
-    /// A whole number from the first to the second, both included.
+    /// A whole number between these bounds, both included.
     Whole(u64, u64),
-    /// A number between these bounds; a whole one is taken too.
+    /// A number between these bounds; whole numbers are accepted.
     Number(Bound<f64>, Bound<f64>),
     /// Two numbers between these bounds.
     Pair(Bound<f64>, Bound<f64>),
-    /// Strings that are not empty, none twice.
+    /// Distinct non-empty strings.
     Texts,
-    /// Whole numbers from 0 to this, none twice.
+    /// Distinct whole numbers from 0 to this.
     Seeds(u64),
     /// `train.class_weights`.
     ClassWeights,
@@ -50,8 +50,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a required key holds where nothing gives it, so that the rest of the spec can be checked: `first`, what its axis begins
-    /// with, where that can be read.
+    /// The stand-in for a required key that no layer sets, so that the rest of the spec can be checked: `first`, the first value of its axis,
+    /// if that is valid.
     pub(super) fn stand_in(&self, first: Option<&str>) -> String {
         match self {
             Self::Source(_) => first.filter(|text| text.parse::<Source>().is_ok()).unwrap_or("path:.").into(),
@@ -59,51 +59,59 @@ impl Kind {
         }
     }
 
-    /// What is expected, for messages and the documentation: `a whole number from 1 to 65536`.
+    /// A description of valid values for messages and the documentation: `a whole number from 1 to 65536`.
     pub fn expects(&self) -> String {
         match self {
-            Self::Text => "a string that is not empty".into(),
+            Self::Text => "a non-empty string".into(),
             Self::Name => format!(
                 "a name of at most {LONGEST_NAME} bytes without `/`, `\\`, control characters and marks of text direction, not beginning \
                  with `.` or `-`, without blanks at its ends"
             ),
             Self::Prose => "a string".into(),
-            Self::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
+            Self::Choice(values) => either(&values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>()),
             Self::Source(schemes) => source::forms(schemes),
             Self::Delimiter => Delimiter::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
-            Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number, {least} or more"),
+            Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number of at least {least}"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number(low, high) => format!("a number {}", between(low, high)),
             Self::Pair(low, high) => format!("two numbers {}", between(low, high)),
             Self::Texts => "a list of strings".into(),
-            Self::Seeds(_) => "a list of whole numbers, 0 or more".into(),
+            Self::Seeds(_) => "a list of whole numbers of at least 0".into(),
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
-            Self::Labels => "a table of strings".into(),
+            Self::Labels => "a table of label names".into(),
             Self::Probes => "`[[probes]]` tables".into(),
-            Self::Axes => "a table of lists and ranges".into(),
-            Self::Zip => "`[[sweep.zip]]` tables of lists".into(),
-            Self::Exclude => "`[[sweep.exclude]]` tables".into(),
+            Self::Axes => "a table of keys, each with a list of values or a range".into(),
+            Self::Zip => "`[[sweep.zip]]` tables with lists of values".into(),
+            Self::Exclude => "`[[sweep.exclude]]` tables with values".into(),
         }
     }
 
-    /// Whether a value given as bare text on the command line or in the environment can be meant as a string.
+    /// Whether bare text on the command line or in the environment is meant as a string.
     pub(super) fn takes_only_strings(&self) -> bool {
         matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_) | Self::Delimiter)
     }
 }
 
-/// `above 0, at most 1`.
+/// `a`, `a or b`, `a, b or c`.
+pub(super) fn either(parts: &[String]) -> String {
+    match parts {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
+/// Describes bounds: `above 0 and at most 1`.
 pub(super) fn between(low: &Bound<f64>, high: &Bound<f64>) -> String {
     use Bound::{Excluded, Included, Unbounded};
     match (low, high) {
         (Included(low), Included(high)) => format!("from {low} to {high}"),
-        (Included(low), Excluded(high)) => format!("from {low} to below {high}"),
-        (Excluded(low), Included(high)) => format!("above {low}, at most {high}"),
+        (Included(low), Excluded(high)) => format!("of at least {low} and below {high}"),
+        (Excluded(low), Included(high)) => format!("above {low} and at most {high}"),
         (Excluded(low), Excluded(high)) => format!("above {low} and below {high}"),
-        (Included(low), Unbounded) => format!("from {low}"),
+        (Included(low), Unbounded) => format!("of at least {low}"),
         (Excluded(low), Unbounded) => format!("above {low}"),
-        (Unbounded, Included(high)) => format!("at most {high}"),
+        (Unbounded, Included(high)) => format!("of at most {high}"),
         (Unbounded, Excluded(high)) => format!("below {high}"),
         (Unbounded, Unbounded) => "of any size".into(),
     }

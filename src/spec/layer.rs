@@ -1,4 +1,4 @@
-//! One layer: what it says, where, and how figment gets it.
+//! One layer: its values with their positions, and its interface to figment.
 
 use std::{
     collections::BTreeMap,
@@ -13,15 +13,15 @@ use figment::{
 use super::{
     check::Check,
     node::{Item, Node, Span, Table, table_to_figment},
-    problem::{Fault, Place, Problem},
+    problem::{Fault, Location, Problem},
 };
 
-/// Who wrote a layer. In the order of precedence.
+/// The origin of a layer, in order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Writer {
+pub(super) enum Origin {
     /// The table of keys.
     Default,
-    /// A file, by the path it is called from the current folder.
+    /// A file, by its path from the current folder.
     File(PathBuf),
     /// An environment variable.
     Variable(String),
@@ -29,58 +29,58 @@ pub(super) enum Writer {
     Set(String),
 }
 
-/// What figment calls the profile that was chosen, whatever its name in the files.
+/// figment's name for the chosen profile, whatever its name in the files.
 pub(super) const CHOSEN: &str = "chosen";
 
-/// What one writer says.
+/// The settings from one origin.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
-    pub writer: Writer,
-    /// What was parsed; all spans point into it.
+    pub origin: Origin,
+    /// The parsed text; all spans refer to it.
     pub text: String,
     pub root: Table,
     /// `[profile.NAME]` tables of a file.
     pub profiles: BTreeMap<String, Node>,
-    /// The profile that counts; its values stand above those of every file.
+    /// The chosen profile, whose values override those of every file.
     pub chosen: Option<String>,
 }
 
 impl Layer {
     /// A layer without profiles.
-    pub fn new(writer: Writer, text: String, root: Table) -> Self {
-        Self { writer, text, root, profiles: BTreeMap::new(), chosen: None }
+    pub fn new(origin: Origin, text: String, root: Table) -> Self {
+        Self { origin, text, root, profiles: BTreeMap::new(), chosen: None }
     }
 
-    /// Where `span` stands.
-    pub fn place(&self, span: Span) -> Place {
-        Place::new(self.source(), &self.text, span, matches!(self.writer, Writer::File(_)))
+    /// The location of `span`.
+    pub fn location(&self, span: Span) -> Location {
+        Location::new(self.source(), &self.text, span, matches!(self.origin, Origin::File(_)))
     }
 
-    /// The layer by name.
+    /// The name of the layer.
     pub fn source(&self) -> String {
-        match &self.writer {
-            Writer::Default => "built-in default".into(),
-            Writer::File(path) => path.display().to_string(),
-            Writer::Variable(name) => format!("environment variable {name}"),
-            Writer::Set(_) => "--set".into(),
+        match &self.origin {
+            Origin::Default => "built-in default".into(),
+            Origin::File(path) => path.display().to_string(),
+            Origin::Variable(name) => format!("environment variable {name}"),
+            Origin::Set(_) => "--set".into(),
         }
     }
 
-    /// A fault of this layer, with its place.
+    /// A fault of this layer as a problem with its location.
     pub fn problem(&self, fault: Fault) -> Problem {
-        Problem { place: Some(self.place(fault.span)), message: fault.message, help: fault.help.text() }
+        Problem { location: Some(self.location(fault.span)), message: fault.message, help: fault.help.text() }
     }
 
-    /// Checks all that the layer says, profiles that are not chosen too, and takes out what is wrong. Returns the
-    /// faults and the keys that lost their value.
+    /// Checks everything in the layer, including profiles that are not chosen, and removes invalid values. Returns the faults, and the
+    /// keys that lost their value.
     pub fn check(&mut self) -> (Vec<Fault>, Vec<String>) {
-        let (folder, spell): (_, fn(&str) -> String) = match &self.writer {
-            Writer::Default => (None, str::to_string),
-            Writer::File(path) => (path.parent().map(Path::to_path_buf), str::to_string),
-            Writer::Variable(_) => (None, super::variables::variable),
-            Writer::Set(_) => (None, str::to_string),
+        let (folder, spell): (_, fn(&str) -> String) = match &self.origin {
+            Origin::Default => (None, str::to_string),
+            Origin::File(path) => (path.parent().map(Path::to_path_buf), str::to_string),
+            Origin::Variable(_) => (None, super::variables::variable),
+            Origin::Set(_) => (None, str::to_string),
         };
-        let mut check = Check { folder: folder.as_deref(), spell, faults: Vec::new(), spoilt: Default::default() };
+        let mut check = Check { folder: folder.as_deref(), spell, faults: Vec::new(), invalid: Default::default() };
         check.root(&mut self.root);
         for node in self.profiles.values_mut() {
             if let Item::Table(table) = &mut node.item {
@@ -88,10 +88,10 @@ impl Layer {
             }
         }
         check.faults.sort_by_key(|fault| fault.span.start);
-        (check.faults, check.spoilt.into_iter().collect())
+        (check.faults, check.invalid.into_iter().collect())
     }
 
-    /// The tables that count, lowest first, and whether each is a profile's.
+    /// The effective tables, lowest first, and whether each belongs to a profile.
     pub fn tables(&self) -> impl DoubleEndedIterator<Item = (bool, &Table)> {
         let profile = self.chosen.as_ref().and_then(|name| self.profiles.get(name)).and_then(|node| match &node.item {
             Item::Table(table) => Some((true, table)),
@@ -107,33 +107,33 @@ impl Layer {
         table.get(first.as_ref())?.find(rest)
     }
 
-    /// What figment knows it by: each layer's is its own.
+    /// Whether figment's metadata is this layer's: each layer has unique metadata.
     fn is(&self, metadata: &Metadata) -> bool {
         *metadata == self.metadata()
     }
 
-    /// The layer that figment's metadata stand for.
+    /// The layer with this figment metadata.
     pub fn by_metadata<'a>(layers: &'a [Layer], metadata: &Metadata) -> Option<&'a Layer> {
         layers.iter().find(|layer| layer.is(metadata))
     }
 }
 
-/// Files and defaults speak for figment's default profile; `[profile.NAME]` for the one that is selected, which figment
-/// puts above it; variables and arguments for the global one, which it puts above both.
+/// Files and defaults belong to figment's default profile; `[profile.NAME]` to the selected profile, which overrides it; variables and
+/// arguments to the global profile, which overrides both.
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
-        match &self.writer {
-            Writer::Default => Metadata::named("default"),
-            Writer::File(path) => Metadata::from("file", path.as_path()),
-            Writer::Variable(name) => Metadata::from("environment variable", name.clone()),
-            Writer::Set(argument) => Metadata::from("--set", argument.clone()),
+        match &self.origin {
+            Origin::Default => Metadata::named("default"),
+            Origin::File(path) => Metadata::from("file", path.as_path()),
+            Origin::Variable(name) => Metadata::from("environment variable", name.clone()),
+            Origin::Set(argument) => Metadata::from("--set", argument.clone()),
         }
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let outside = match self.writer {
-            Writer::Default | Writer::File(_) => Profile::Default,
-            Writer::Variable(_) | Writer::Set(_) => Profile::Global,
+        let outside = match self.origin {
+            Origin::Default | Origin::File(_) => Profile::Default,
+            Origin::Variable(_) | Origin::Set(_) => Profile::Global,
         };
         let profile = |is_profile| if is_profile { CHOSEN.into() } else { outside.clone() };
         Ok(self.tables().map(|(is_profile, table)| (profile(is_profile), table_to_figment(table))).collect())

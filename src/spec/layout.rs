@@ -1,17 +1,17 @@
-//! How the fields of a CSV or TSV file are told apart.
+//! How the fields of a CSV or TSV file are separated.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// `data.quoting`: what quotes mean.
+/// `data.quoting`: the meaning of quotes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quoting {
-    /// A field may stand in quotes and then hold delimiters, line breaks and doubled quotes.
+    /// A quoted field may contain delimiters, line breaks and doubled quotes.
     #[default]
     Minimal,
-    /// Quotes are characters like others; each line is a row.
+    /// Quotes are ordinary characters; each line is a row.
     None,
 }
 
@@ -28,12 +28,12 @@ impl Quoting {
 pub struct Delimiter(u8);
 
 impl Delimiter {
-    /// What separates the fields of CSV.
+    /// The delimiter of CSV.
     pub const COMMA: Self = Self(b',');
-    /// What separates the fields of TSV.
+    /// The delimiter of TSV.
     pub const TAB: Self = Self(b'\t');
 
-    /// What can be one, for messages.
+    /// Valid delimiters, for messages.
     pub(super) const EXPECTS: &str = "one ASCII character that is not a letter, digit, quote or line break, or `tab`";
 
     /// The character.

@@ -1,4 +1,4 @@
-//! How large a spec may be: far beyond what anybody writes, and small enough for every check to be quick.
+//! Limits on the size of a spec: far above real specs, and small enough for every check to be fast.
 
 use super::{
     node::{Item, Node, Table, quoted_key},
@@ -6,27 +6,27 @@ use super::{
 };
 use crate::format::count;
 
-/// Bytes of a file.
+/// Largest file, in bytes.
 pub(super) const MAX_BYTES: u64 = 4 << 20;
-/// Files that a spec extends, directly or not.
+/// The most files that a spec may extend, directly or indirectly.
 pub(super) const MAX_FILES: usize = 100;
-/// Entries of a list or a table.
+/// The most entries of a list or table.
 const MAX_ENTRIES: usize = 10_000;
-/// Values of a file, those within lists and tables included.
+/// The most values of a file, including those in lists and tables.
 const MAX_VALUES: usize = 200_000;
 
-/// What is larger than it may be.
+/// The faults for everything that is too large.
 pub(super) fn too_large(root: &Table) -> Vec<Fault> {
     let mut size = Size { values: 0, faults: Vec::new() };
     if root.len() > MAX_ENTRIES {
-        // A table without a header begins where its first key does.
+        // A table without a header begins at its first key.
         let first = root.values().map(|node| node.key.clone()).min_by_key(|span| span.start).unwrap_or(0..0);
         let message =
             format!("the file has {} keys above every table; at most {} are read", n(root.len()), n(MAX_ENTRIES));
         size.faults.push(Fault::new(first, message));
         return size.faults;
     }
-    root.iter().for_each(|(name, node)| size.look(&mut vec![name.clone()], node));
+    root.iter().for_each(|(name, node)| size.visit(&mut vec![name.clone()], node));
     if size.faults.is_empty() && size.values > MAX_VALUES {
         let message = format!("the file has {} values; at most {} are read", n(size.values), n(MAX_VALUES));
         size.faults.push(Fault::new(0..0, message));
@@ -44,7 +44,7 @@ struct Size {
 }
 
 impl Size {
-    fn look(&mut self, path: &mut Vec<String>, node: &Node) {
+    fn visit(&mut self, path: &mut Vec<String>, node: &Node) {
         self.values += 1;
         let entries = match &node.item {
             Item::List(nodes) => nodes.len(),
@@ -59,11 +59,11 @@ impl Size {
             return;
         }
         match &node.item {
-            Item::List(nodes) => nodes.iter().for_each(|node| self.look(path, node)),
+            Item::List(nodes) => nodes.iter().for_each(|node| self.visit(path, node)),
             Item::Table(table) => {
                 for (name, node) in table {
                     path.push(name.clone());
-                    self.look(path, node);
+                    self.visit(path, node);
                     path.pop();
                 }
             }

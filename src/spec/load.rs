@@ -1,4 +1,4 @@
-//! From layers to a checked [`Spec`], and from there to each point of its sweep.
+//! Loads the layers into a checked [`Spec`], and resolves the points of its sweep.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,10 +10,10 @@ use super::{
     files::Files,
     keys,
     kind::Kind,
-    layer::{Layer, Writer},
+    layer::{Layer, Origin},
     merged::{Merged, internal},
     node::{Node, table_from_toml},
-    problem::{Place, Problem, Problems, SpecErrors},
+    problem::{Location, Problem, Problems, SpecErrors},
     schema::{Spec, Sweep},
     search,
     suggest::{choice_help, key_like},
@@ -21,39 +21,39 @@ use super::{
 };
 use crate::warning::Warning;
 
-/// What an experiment is called while it has no name.
+/// The stand-in for a missing name.
 const NAMELESS: &str = "unnamed";
 
-/// What there is besides the file.
+/// Settings other than the file.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// The `[profile.NAME]` that counts.
+    /// The chosen `[profile.NAME]`.
     pub profile: Option<String>,
-    /// `KEY=VALUE` of each `--set`, in their order.
+    /// `KEY=VALUE` of each `--set`, in order.
     pub sets: Vec<String>,
-    /// All environment variables; those that set no key are passed over.
+    /// All environment variables; those that set no key are ignored.
     pub env: Vec<(String, String)>,
 }
 
-/// A spec without a known problem, which still knows where each value comes from.
+/// A valid spec that still knows where each value comes from.
 #[derive(Debug, Clone)]
 pub struct LoadedSpec {
     path: PathBuf,
     pub(super) merged: Merged,
     spec: Spec,
-    /// The spec without what is swept: what points start from.
+    /// The spec without swept values: the base of every point.
     ground: Spec,
-    /// Its tables that can be swept, as JSON.
+    /// Its sweepable tables, as JSON.
     tables: serde_json::Value,
     warnings: Vec<Warning>,
 }
 
 impl LoadedSpec {
-    /// Reads the file and all that it extends, puts profile, environment and arguments above, and checks everything.
+    /// Reads the file and all files that it extends, applies profile, environment and arguments, and checks everything.
     ///
     /// # Errors
-    /// All problems at once, of many the first: unreadable files, invalid TOML, unknown keys, wrong types, values out of range, keys that
-    /// contradict each other. Whether the files and models that a spec names exist is not looked at.
+    /// All problems at once (if there are many, the first): unreadable files, invalid TOML, unknown keys, wrong types, values out of range,
+    /// contradicting keys. Whether the files and models that a spec names exist is not checked.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, SpecErrors> {
         let mut files = Files::default();
         files.read(path, None);
@@ -95,47 +95,47 @@ impl LoadedSpec {
         Ok(Self { path: path.to_path_buf(), merged, spec, ground, tables, warnings })
     }
 
-    /// The spec, without regard to its sweep. Where a required key is only swept, it has the first of its values.
+    /// The spec without regard to its sweep. A required key that is only swept has its first value.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// What is legal and probably a mistake, as far as the spec itself shows it.
+    /// Settings that are legal but probably a mistake, as far as the spec itself shows.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// The file, as it was called.
+    /// The file's path, as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the file says.
+    /// The file's text.
     pub fn text(&self) -> &str {
-        let file = self.merged.layers.iter().find(|layer| layer.writer == Writer::File(self.path.clone()));
+        let file = self.merged.layers.iter().find(|layer| layer.origin == Origin::File(self.path.clone()));
         file.map_or("", |layer| &layer.text)
     }
 
-    /// Path and text of each file that it extends, those of others among them, in the order in which they count.
+    /// Path and text of each file that it extends, directly or indirectly, in order of precedence.
     pub fn extends(&self) -> impl Iterator<Item = (&Path, &str)> {
-        self.merged.layers.iter().filter_map(|layer| match &layer.writer {
-            Writer::File(path) if *path != self.path => Some((path.as_path(), layer.text.as_str())),
+        self.merged.layers.iter().filter_map(|layer| match &layer.origin {
+            Origin::File(path) if *path != self.path => Some((path.as_path(), layer.text.as_str())),
             _ => None,
         })
     }
 
-    /// Where somebody wrote the value of a key, or the value that a sweep gives it, as they can find it: `a.toml:7`,
-    /// `--set train.lr=1e-4`, a variable's name. None for built-in defaults.
+    /// Where the value of a key, or the value that a sweep gives it, was written: `a.toml:7`, `--set train.lr=1e-4`, a variable's name.
+    /// `None` for built-in defaults.
     pub fn written_at(&self, path: &str, swept: Option<&serde_json::Value>) -> Option<String> {
         let swept = swept.and_then(|value| self.merged.swept_at(path, value));
-        swept.map(|place| place.line()).or_else(|| self.merged.written(path))
+        swept.map(|location| location.line()).or_else(|| self.merged.written(path))
     }
 
-    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, take precedence over all layers. Its
-    /// own sweep is empty: axes, zips, exclusions and seeds are those of the whole.
+    /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, take precedence over all layers. Its own `sweep` has no
+    /// axes, zips, exclusions or seeds.
     ///
     /// # Errors
-    /// Keys and values that the table of keys refuses, and contradictions, each where the swept value is in the file.
+    /// Unknown keys, invalid values and contradictions, each at the location of the swept value.
     pub fn at(&self, overrides: &[(String, serde_json::Value)]) -> Result<Spec, SpecErrors> {
         let point = || {
             let toml = |value| Node::from_json(value).map_or_else(|| value.to_string(), |node| node.to_string());
@@ -145,9 +145,9 @@ impl LoadedSpec {
         let mut problems = Problems::default();
         let mut changed: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
         for (path, value) in overrides {
-            let place = || self.merged.swept_at(path, value);
+            let location = || self.merged.swept_at(path, value);
             let problem =
-                |message: &str, help| Problem { place: place(), message: format!("{message}{}", point()), help };
+                |message: &str, help| Problem { location: location(), message: format!("{message}{}", point()), help };
             match (keys::find(path).filter(|key| key.sweepable()), Node::from_json(value)) {
                 (None, _) => {
                     let help = key_like(path, keys::Key::sweepable).map(|close| format!("did you mean `{close}`?"));
@@ -178,22 +178,22 @@ impl LoadedSpec {
         }
         for conflict in conflicts::of_run(&spec) {
             let swept = overrides.iter().find(|(path, _)| conflict.touches(&BTreeSet::from([path.clone()])));
-            let place = swept.and_then(|(path, value)| self.merged.swept_at(path, value));
+            let location = swept.and_then(|(path, value)| self.merged.swept_at(path, value));
             let mut problem = self.merged.problem(conflict);
             problem.message.push_str(&point());
-            problem.place = place.or(problem.place);
+            problem.location = location.or(problem.location);
             problems.add(|| problem);
         }
         if problems.is_empty() { Ok(spec) } else { Err(problems.into_errors()) }
     }
 }
 
-/// The file's name without its ending: the experiment's name where none is given and this can be one.
+/// The file's name without its extension: the default name of the experiment, if it is valid.
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// What to say where nobody gives a name and the file's own cannot be one.
+/// The problem if no name is set and the file's own is not valid.
 fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
     let stem = stem(path);
     let is_written = merged.rank("name") > Some((0, 0));
@@ -203,8 +203,8 @@ fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
             format!("the experiment has no name: `{stem}`, from the file's name, cannot be one; expected {expected}");
         let help = "write name = \"…\" at the top of the file, or rename the file".to_string();
         let source = path.display().to_string();
-        let place = Place { position: None, text: String::new(), ..Place::new(source, "", 0..0, true) };
-        Problem { place: Some(place), message, help: Some(help) }
+        let location = Location { position: None, text: String::new(), ..Location::new(source, "", 0..0, true) };
+        Problem { location: Some(location), message, help: Some(help) }
     })
 }
 
@@ -213,10 +213,10 @@ fn defaults(path: &Path) -> Layer {
     let stem = Some(stem(path)).filter(|stem| is_name(stem)).unwrap_or_else(|| NAMELESS.into());
     let text = keys::defaults(&stem);
     let root = toml::de::DeTable::parse(&text).map(|table| table_from_toml(table.get_ref(), 0));
-    Layer::new(Writer::Default, text.clone(), root.unwrap_or_default())
+    Layer::new(Origin::Default, text.clone(), root.unwrap_or_default())
 }
 
-/// Marks the profile in every file that has it, or says that none has.
+/// Chooses the profile in every file that has it, or reports that none has.
 fn choose_profile(layers: &mut [Layer], wanted: Option<&str>) -> Option<Problem> {
     let wanted = wanted?;
     let mut names = BTreeSet::new();

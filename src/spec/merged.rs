@@ -1,4 +1,4 @@
-//! The layers, merged by figment, with the way back from each value to where it was written.
+//! The layers merged by figment, with the location of each value.
 
 use std::collections::BTreeSet;
 
@@ -8,39 +8,39 @@ use super::{
     check::{STEPS_AND_EPOCHS, STEPS_OR_EPOCHS},
     conflicts::{Conflict, KeyPath, key},
     keys,
-    layer::{CHOSEN, Layer, Writer},
+    layer::{CHOSEN, Layer, Origin},
     node::{Item, Node},
-    problem::{Place, Problem, Problems, SpecErrors},
+    problem::{Location, Problem, Problems, SpecErrors},
     schema::Spec,
     search,
 };
 
-/// A key of the sweep.
+/// A swept key.
 struct Swept {
     key: String,
-    /// What it is varied over.
-    place: KeyPath,
-    /// The list of its values, or of the ends of its range.
+    /// The path of its axis.
+    axis: KeyPath,
+    /// The path of its list of values, or of the ends of its range.
     list: KeyPath,
-    /// Its values; none for a range.
+    /// Its values; empty for a range.
     values: Vec<Value>,
 }
 
 impl Swept {
-    /// From an axis as layers hold it: a list of values, or a list of the one table that says more.
-    fn new(key: String, place: KeyPath, value: &Value) -> Self {
+    /// From an axis as layers hold it: a list of values, or a list with a single table.
+    fn new(key: String, axis: KeyPath, value: &Value) -> Self {
         let list = value.as_array().unwrap_or_default();
         let form = match list {
             [Value::Dict(_, table)] => table.iter().find(|(form, _)| *form != "when"),
             _ => None,
         };
-        let Some((form, inner)) = form else { return Self { key, list: place.clone(), place, values: list.to_vec() } };
+        let Some((form, inner)) = form else { return Self { key, list: axis.clone(), axis, values: list.to_vec() } };
         let values = if form == "values" { inner.as_array().unwrap_or_default().to_vec() } else { Vec::new() };
-        Self { key, list: [place.clone(), vec!["0".into(), form.clone()]].concat(), place, values }
+        Self { key, list: [axis.clone(), vec!["0".into(), form.clone()]].concat(), axis, values }
     }
 }
 
-/// All layers, and what figment makes of them.
+/// All layers, and their merged values.
 #[derive(Debug, Clone)]
 pub(super) struct Merged {
     /// Lowest first.
@@ -70,7 +70,7 @@ impl Merged {
         })
     }
 
-    /// The layer that the value comes from, and whether from its profile: figment's tag of the value says so.
+    /// The layer that the value comes from (by figment's tag), and whether it comes from the layer's profile.
     pub fn layer(&self, value: &Value) -> Option<(&Layer, bool)> {
         let metadata = self.figment.get_metadata(value.tag())?;
         Some((Layer::by_metadata(&self.layers, metadata)?, value.tag().profile().is_none()))
@@ -83,23 +83,23 @@ impl Merged {
     }
 
     /// Where the value was written; `None` for built-in defaults.
-    pub fn place(&self, path: &[String]) -> Option<Place> {
+    pub fn location(&self, path: &[String]) -> Option<Location> {
         let (layer, node) = self.node(path)?;
-        (layer.writer != Writer::Default).then(|| layer.place(node.span.clone()))
+        (layer.origin != Origin::Default).then(|| layer.location(node.span.clone()))
     }
 
-    /// In the order in which people read: layer by layer, line by line; what has no position comes last.
+    /// Sorts problems by layer and line; those without a position come last.
     pub fn sort(&self, problems: &mut [Problem]) {
         let sources: Vec<_> = self.layers.iter().map(Layer::source).collect();
-        problems.sort_by_key(|problem| match &problem.place {
-            Some(place) => (sources.iter().position(|source| *source == place.source), place.position),
+        problems.sort_by_key(|problem| match &problem.location {
+            Some(location) => (sources.iter().position(|source| *source == location.source), location.position),
             None => (Some(usize::MAX), None),
         });
     }
 
     pub fn problem(&self, conflict: Conflict) -> Problem {
-        let place = conflict.keys.iter().find_map(|path| self.place(path));
-        Problem { place, message: conflict.message, help: conflict.help.text() }
+        let location = conflict.keys.iter().find_map(|path| self.location(path));
+        Problem { location, message: conflict.message, help: conflict.help.text() }
     }
 
     /// The same order for conflicts, of which not all may be shown.
@@ -107,15 +107,15 @@ impl Merged {
         let position = |path: &KeyPath| {
             let (layer, node) = self.node(path)?;
             let index = self.layers.iter().position(|other| std::ptr::eq(other, layer))?;
-            (layer.writer != Writer::Default).then_some((index, node.span.start))
+            (layer.origin != Origin::Default).then_some((index, node.span.start))
         };
         let first = |conflict: &Conflict| conflict.keys.iter().find_map(position).unwrap_or((usize::MAX, 0));
         conflicts.sort_by_cached_key(first);
         conflicts
     }
 
-    /// Required keys that no layer gives take the first value of their axis, or are reported and take a stand-in.
-    /// Returns the swept keys.
+    /// Required keys that no layer sets get the first value of their axis; others are reported and get a stand-in. Returns the swept
+    /// keys.
     pub fn fill_required(
         &mut self,
         problems: &mut Problems,
@@ -132,7 +132,7 @@ impl Merged {
             let first = swept.iter().find(|swept| swept.key == missing.path).and_then(|swept| swept.values.first());
             if first.is_none() && !spoilt.contains(missing.path) {
                 let message = format!("`{}` is missing; expected {}", missing.path, missing.kind.expects());
-                problems.add(|| Problem { place: self.header(missing.section()), message, help: None });
+                problems.add(|| Problem { location: self.header(missing.section()), message, help: None });
             }
             if first.is_none() {
                 spoilt.insert(missing.path.into());
@@ -161,44 +161,45 @@ impl Merged {
         });
         let seeds = sweep("seeds").map(|values| ("train.seed".to_string(), key("sweep.seeds"), values));
         let seeds = seeds.filter(|(.., values)| values.as_array().is_some_and(|values| !values.is_empty()));
-        tables.chain(seeds).map(|(key, place, value)| Swept::new(key, place, value)).collect()
+        tables.chain(seeds).map(|(key, axis, value)| Swept::new(key, axis, value)).collect()
     }
 
-    /// What a key is varied over: its layer, whether it is that layer's profile's, and the list or table.
+    /// The values of a swept key: their layer, whether they are in its profile, and the list or table.
     pub fn swept_values(&self, path: &str) -> Option<(&Layer, bool, &Node)> {
         let swept = self.swept().into_iter().find(|swept| swept.key == path)?;
-        let (layer, profile) = self.layer(self.value(&swept.place)?)?;
-        Some((layer, profile, layer.find(profile, &swept.place)?))
+        let (layer, profile) = self.layer(self.value(&swept.axis)?)?;
+        Some((layer, profile, layer.find(profile, &swept.axis)?))
     }
 
-    /// The place of `value` among the swept values of a key; of the range where it was drawn from one.
-    pub fn swept_at(&self, path: &str, value: &serde_json::Value) -> Option<Place> {
+    /// The location of `value` among the swept values of a key, or of the range that it was drawn from.
+    pub fn swept_at(&self, path: &str, value: &serde_json::Value) -> Option<Location> {
         let wanted = Node::from_json(value)?;
         let swept = self.swept().into_iter().find(|swept| swept.key == path)?;
         let found = (0..swept.values.len()).map(|i| [swept.list.clone(), vec![i.to_string()]].concat());
-        let value = found.filter_map(|place| self.node(&place)).find(|(_, node)| node.same(&wanted));
+        let value = found.filter_map(|path| self.node(&path)).find(|(_, node)| node.same(&wanted));
         let (layer, node) = value.or_else(|| self.node(&swept.list))?;
-        Some(layer.place(node.span.clone()))
+        Some(layer.location(node.span.clone()))
     }
 
-    /// The header of a table in the highest file that has one, or that file.
-    fn header(&self, section: &str) -> Option<Place> {
-        let files = || self.layers.iter().rev().filter(|layer| matches!(layer.writer, Writer::File(_)));
-        let header = files().find_map(|layer| layer.root.get(section).map(|node| layer.place(node.key.clone())));
-        header
-            .or_else(|| files().next().map(|layer| Place { position: None, text: String::new(), ..layer.place(0..0) }))
+    /// The header of a table in the highest file that has one, or the file.
+    fn header(&self, section: &str) -> Option<Location> {
+        let files = || self.layers.iter().rev().filter(|layer| matches!(layer.origin, Origin::File(_)));
+        let header = files().find_map(|layer| layer.root.get(section).map(|node| layer.location(node.key.clone())));
+        header.or_else(|| {
+            files().next().map(|layer| Location { position: None, text: String::new(), ..layer.location(0..0) })
+        })
     }
 
-    /// How high the layer is that the value of a key comes from: a profile above files, of which one counts more than those that it
-    /// extends; variables and arguments above both. The lowest are built-in defaults.
+    /// The rank of the layer that sets a key: profiles rank above files, a file above the files that it extends, variables and arguments above
+    /// both. Built-in defaults are lowest.
     pub fn rank(&self, path: &str) -> Option<(u8, usize)> {
         let (layer, profile) = self.layer(self.value(&key(path))?)?;
-        Some(match &layer.writer {
-            Writer::Default => (0, 0),
-            Writer::File(_) if profile => (2, 0),
-            Writer::File(_) => (1, self.layers.iter().position(|other| other.writer == layer.writer).unwrap_or(0)),
-            Writer::Variable(_) => (3, 0),
-            Writer::Set(_) => (4, 0),
+        Some(match &layer.origin {
+            Origin::Default => (0, 0),
+            Origin::File(_) if profile => (2, 0),
+            Origin::File(_) => (1, self.layers.iter().position(|other| other.origin == layer.origin).unwrap_or(0)),
+            Origin::Variable(_) => (3, 0),
+            Origin::Set(_) => (4, 0),
         })
     }
 
@@ -207,11 +208,11 @@ impl Merged {
         self.swept().iter().any(|swept| swept.key == path)
     }
 
-    /// Contradictions that depend on who wrote what.
+    /// Contradictions that depend on which layer set which key.
     pub fn of_layers(&self, spec: &Spec) -> Vec<Conflict> {
         let mut found = Vec::new();
         let rank = |path: &str| self.rank(path);
-        // A vocabulary's size in a layer below that of the source belongs to a source that was overridden.
+        // A vocabulary size in a lower layer than the source belongs to a source that was overridden.
         let (size, source) = (rank("model.vocab_size"), rank("model.source"));
         let swept = self.is_swept("model.source");
         if !spec.model.source.builds_vocabulary() && size > Some((0, 0)) && size >= source && !swept {
@@ -224,7 +225,7 @@ impl Merged {
                 help: "remove it: a pretrained model comes with its vocabulary".into(),
             });
         }
-        // Nor is a key read whose rule a layer above has replaced.
+        // Likewise a key whose rule was replaced in a higher layer.
         let said = |owned: &search::Owned| {
             let said = rank(owned.key);
             said > Some((0, 0)) && owned.rules.iter().all(|rule| said >= rank(rule))
@@ -234,7 +235,7 @@ impl Merged {
             message: owned.message,
             help: "remove it, or choose the rule".into(),
         }));
-        // Within one table of one file `check` has seen it.
+        // Within one table of one file `check` has already reported it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
         if steps == epochs && steps >= Some((3, 0)) {
             found.push(Conflict {
@@ -248,7 +249,7 @@ impl Merged {
 }
 
 impl Conflict {
-    /// Whether one of the dotted keys takes part.
+    /// Whether one of the dotted keys is involved.
     pub fn touches(&self, keys: &BTreeSet<String>) -> bool {
         self.keys.iter().any(|path| {
             let dotted = path.join(".");
@@ -258,7 +259,7 @@ impl Conflict {
     }
 }
 
-/// A refusal that the checks should have foreseen.
+/// An error that the checks should have prevented.
 pub(super) fn internal(error: &dyn std::error::Error) -> SpecErrors {
     SpecErrors::new([Problem::new(format!("the spec does not fit together: {error}"), None)])
 }

@@ -1,4 +1,4 @@
-//! TOML as users write it becomes one checked [`Spec`].
+//! Turns TOML files into a checked [`Spec`].
 //!
 //! ```text
 //! files, variables, --set ─► node (values with spans) ─► check (against the table of keys) ─► figment ─► Spec
@@ -6,12 +6,12 @@
 //! ```
 //!
 //! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
-//! - [`keys`]: the one table of keys; defaults, checks, `--explain` and `docs/spec.md` all come from it.
-//! - `node`, `layer`, `files`, `assign`, `variables`: what each layer says, with the position of every value. `limits`: how large it may be.
-//! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: one layer against the table.
-//! - `closest`, `suggest`, `hint`: what somebody may have meant, and what to write instead.
-//! - `conflicts`, `search`: the merged spec, and its sweep, against itself.
-//! - `merged`: all layers as one. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and how they look.
+//! - [`keys`]: the table of keys; defaults, checks, `--explain` and `docs/spec.md` come from it.
+//! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
+//! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
+//! - `closest`, `suggest`, `hint`: suggestions for mistakes.
+//! - `conflicts`, `search`: contradictions within the merged spec and its sweep.
+//! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
 mod axis;
@@ -41,11 +41,11 @@ mod sweep;
 mod value;
 mod variables;
 
-pub use explain::{Explanation, Said};
+pub use explain::{Explanation, LayerValue};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};
 pub use load::{LoadOptions, LoadedSpec};
-pub use problem::{Place, Problem, SpecErrors};
+pub use problem::{Location, Problem, SpecErrors};
 pub use schema::*;
 pub use suggest::key_meant;
 pub use variables::{OTHER_VARIABLES, misspelt, sets_a_key};

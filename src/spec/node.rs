@@ -1,4 +1,4 @@
-//! Values with their positions: a TOML document as a tree in which every key and value knows its span.
+//! Values with positions: a TOML document as a tree in which every key and value has its span.
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
@@ -8,46 +8,46 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// Bytes of a layer's text.
+/// A range of bytes in a layer's text.
 pub(super) type Span = Range<usize>;
 
-/// Keys of a table, sorted.
+/// Entries of a table, sorted by key.
 pub(super) type Table = BTreeMap<String, Node>;
 
-/// Characters of a string that a message repeats at most.
+/// Characters of a string that a message quotes at most.
 const LONGEST_FOUND: usize = 200;
 
 /// A value with its span.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Its key; for an element of a list, the element itself.
+    /// Span of its key; for an element of a list, that of the element itself.
     pub key: Span,
-    /// The value. A table that has a header spans the header.
+    /// Span of the value. The span of a table with a header is that of the header.
     pub span: Span,
     pub item: Item,
 }
 
-/// What a value is.
+/// A value.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     Text(String),
-    /// Saturates where TOML allows more than 128 bits.
+    /// Saturates if TOML has more than 128 bits.
     Integer(i128),
     Float(f64),
     Boolean(bool),
-    /// A date or time. No key takes one.
+    /// A date or time, which no key takes.
     Datetime(String),
     List(Vec<Node>),
     Table(Table),
 }
 
 impl Node {
-    /// A value that somebody else has the place of.
+    /// A value with a given span.
     pub fn new(span: Span, item: Item) -> Self {
         Self { key: span.clone(), span, item }
     }
 
-    /// From TOML's own tree. `offset` is added to every span.
+    /// Converts TOML's tree. `offset` is added to every span.
     pub fn from_toml(value: &Spanned<DeValue>, offset: usize) -> Self {
         let span = value.span();
         let item = match value.get_ref() {
@@ -65,7 +65,7 @@ impl Node {
         Self::new(span.start + offset..span.end + offset, item)
     }
 
-    /// From JSON, without places; `None` where a `null` stands, for which TOML has nothing.
+    /// Converts JSON, without positions; `None` for `null`, which TOML does not have.
     pub fn from_json(value: &serde_json::Value) -> Option<Self> {
         use serde_json::Value as Json;
         let item = match value {
@@ -86,7 +86,7 @@ impl Node {
         Some(Self::new(0..0, item))
     }
 
-    /// To JSON.
+    /// Converts to JSON.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.item {
             Item::Text(text) | Item::Datetime(text) => text.as_str().into(),
@@ -101,7 +101,7 @@ impl Node {
         }
     }
 
-    /// As figment takes it.
+    /// Converts to figment's value.
     pub fn to_figment(&self) -> Value {
         match &self.item {
             Item::Text(text) | Item::Datetime(text) => Value::from(text.as_str()),
@@ -126,7 +126,7 @@ impl Node {
         }
     }
 
-    /// What it is, for "… is {this}; expected …".
+    /// A description of the value, for "… is {this}; expected …".
     pub fn found(&self) -> String {
         match &self.item {
             Item::Text(text) if text.is_empty() => "an empty string".into(),
@@ -147,10 +147,10 @@ impl Node {
         }
     }
 
-    /// A text that two values share if they are the [same](Self::same).
+    /// A text that is equal for two values if they are the [same](Self::same).
     pub fn identity(&self) -> String {
         match &self.item {
-            // -0.0 is 0.0.
+            // -0.0 equals 0.0.
             Item::Float(number) => format!("{:?}", number + 0.0),
             Item::List(nodes) => format!("[{}]", nodes.iter().map(Self::identity).collect::<Vec<_>>().join(",")),
             Item::Datetime(text) => format!("d{text}"),
@@ -158,7 +158,7 @@ impl Node {
         }
     }
 
-    /// Whether both say the same, wherever they stand.
+    /// Whether both values are equal, regardless of their positions.
     pub fn same(&self, other: &Node) -> bool {
         match (&self.item, &other.item) {
             (Item::Text(a), Item::Text(b)) | (Item::Datetime(a), Item::Datetime(b)) => a == b,
@@ -178,7 +178,7 @@ impl Node {
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.item {
-            // JSON's escapes are TOML's.
+            // JSON's escapes are valid in TOML.
             Item::Text(text) => write!(f, "{}", serde_json::Value::from(text.as_str())),
             Item::Datetime(text) => f.write_str(text),
             Item::Integer(number) => write!(f, "{number}"),
@@ -203,13 +203,13 @@ impl fmt::Display for Node {
     }
 }
 
-/// A key as TOML writes it.
+/// A key as written in TOML.
 pub(super) fn quoted_key(key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { key.to_string() } else { serde_json::Value::from(key).to_string() }
 }
 
-/// A document's or an inline table's entries.
+/// The entries of a document or an inline table.
 pub(super) fn table_from_toml(table: &DeTable, offset: usize) -> Table {
     let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
         let mut node = Node::from_toml(value, offset);
@@ -219,7 +219,7 @@ pub(super) fn table_from_toml(table: &DeTable, offset: usize) -> Table {
     table.iter().map(entry).collect()
 }
 
-/// As figment takes it.
+/// Converts a table to figment's.
 pub(super) fn table_to_figment(table: &Table) -> figment::value::Dict {
     table.iter().map(|(key, node)| (key.clone(), node.to_figment())).collect()
 }

@@ -1,47 +1,47 @@
-//! What is wrong with a spec, where, and how to say it.
+//! Problems of a spec, with their location and how they are shown.
 
 use std::{borrow::Cow, fmt, ops::Range, rc::Rc};
 
 use super::node::Span;
 
-/// A position in a source of settings.
+/// A location in a source of settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// A file's path, `environment variable TAPER_…`, `--set`, or `built-in default`.
     pub source: String,
-    /// Line and column, in characters and from 1; only files have them.
+    /// Line and column (in characters), from 1; only for files.
     pub position: Option<(usize, usize)>,
-    /// The line itself; of a long one the part around what is meant, with `…` where it is cut.
+    /// The line itself; for a long line the part around the location, with `…` where it is cut.
     pub text: String,
-    /// Characters of `text` that are meant.
+    /// The characters of `text` to underline.
     pub underline: Range<usize>,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where; nowhere for what the command line got wrong.
-    pub place: Option<Place>,
+    /// Its location; `None` for problems that have none, such as a missing profile.
+    pub location: Option<Location>,
     /// What is wrong, and what was expected.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
 }
 
-/// Everything that is wrong with a spec, in the order of the layers.
+/// All problems of a spec, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SpecErrors {
     /// The first [`SpecErrors::SHOWN`] of them.
     pub problems: Vec<Problem>,
-    /// How many there are besides.
+    /// How many more there are.
     pub more: usize,
 }
 
 impl SpecErrors {
-    /// Problems that are shown at most: nobody reads more of them at a time.
+    /// The most problems that are shown.
     pub const SHOWN: usize = 100;
 
-    /// The first of all problems.
+    /// Collects problems, of which the first are shown.
     pub(super) fn new(problems: impl IntoIterator<Item = Problem>) -> Self {
         let mut all = Problems::default();
         problems.into_iter().for_each(|problem| all.add(|| problem));
@@ -49,7 +49,7 @@ impl SpecErrors {
     }
 }
 
-/// Problems as they are found. What is wrong with those that are not shown is only counted.
+/// Collects problems. Those that are not shown are only counted.
 #[derive(Default)]
 pub(super) struct Problems {
     pub shown: Vec<Problem>,
@@ -57,7 +57,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// Adds a problem, worked out only if it is shown.
+    /// Adds a problem; `problem` is called only if it will be shown.
     pub fn add(&mut self, problem: impl FnOnce() -> Problem) {
         match self.shown.len() < SpecErrors::SHOWN {
             true => self.shown.push(problem()),
@@ -74,7 +74,7 @@ impl Problems {
     }
 }
 
-/// A problem of one layer, before its place is looked up.
+/// A problem within one layer, without its resolved location.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     pub span: Span,
@@ -82,26 +82,26 @@ pub(super) struct Fault {
     pub help: Help,
 }
 
-/// What to do about a problem.
+/// A suggestion for a problem.
 #[derive(Clone, Default)]
 pub(super) enum Help {
-    /// Nothing more than the message says.
+    /// No suggestion.
     #[default]
     None,
-    /// This.
+    /// This text.
     Text(String),
-    /// What this gives. To look for a like name among all keys takes longer than to find the fault: it is done only for
+    /// The result of this function. Searching for a similar name among all keys is slower than detecting the problem, so it is done only for
     /// problems that are shown.
     Later(Rc<dyn Fn() -> Option<String>>),
 }
 
 impl Help {
-    /// Worked out when the problem is shown.
+    /// A suggestion computed when the problem is shown.
     pub fn later(help: impl Fn() -> Option<String> + 'static) -> Self {
         Self::Later(Rc::new(help))
     }
 
-    /// The text.
+    /// The text of the suggestion.
     pub fn text(&self) -> Option<String> {
         match self {
             Self::None => None,
@@ -146,19 +146,19 @@ impl Fault {
 }
 
 impl Problem {
-    /// A problem without a place.
+    /// A problem without a location.
     pub(super) fn new(message: impl Into<String>, help: Option<String>) -> Self {
-        Self { place: None, message: message.into(), help }
+        Self { location: None, message: message.into(), help }
     }
 }
 
-impl Place {
-    /// `FILE:LINE`; the source alone where it has no position.
+impl Location {
+    /// `FILE:LINE`, or the source alone if there is no line.
     pub(super) fn line(&self) -> String {
         self.position.map_or(self.source.clone(), |(line, _)| format!("{}:{line}", self.source))
     }
 
-    /// The place of `span` in `text`. Only the first line of a longer span is underlined.
+    /// The location of `span` in `text`. Only the first line of a longer span is underlined.
     pub(super) fn new(source: String, text: &str, span: Span, numbered: bool) -> Self {
         let floor = |at: usize| (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
         let (start, end) = (floor(span.start), floor(span.end));
@@ -176,16 +176,16 @@ impl Place {
     }
 }
 
-/// Characters of a line that are quoted at most, and those before what is meant.
+/// The most characters of a line that are quoted, and how many of them before the location.
 const QUOTED: usize = 160;
 const BEFORE: usize = 60;
 
-/// The part of a line around some of its characters, and where these are in it.
+/// The part of a line around the given characters, and their position in it.
 fn around(line: &str, meant: Range<usize>) -> (String, Range<usize>) {
     if line.chars().nth(QUOTED).is_none() {
         return (line.to_string(), meant);
     }
-    // What lies wholly within the first part needs no cut before it.
+    // If the characters are within the first part of the line, its beginning is kept.
     let begin = if meant.end <= QUOTED - 20 { 0 } else { meant.start.saturating_sub(BEFORE) };
     let mut rest = line.chars().skip(begin);
     let mut text = String::from(if begin > 0 { "…" } else { "" });
@@ -198,10 +198,10 @@ fn around(line: &str, meant: Range<usize>) -> (String, Range<usize>) {
     (text, underline)
 }
 
-/// Characters of a message that are shown at most: a value of a megabyte says no more than its beginning.
+/// The most characters of a message that are shown: the rest of a very long value would not help.
 const SHOWN: usize = 1000;
 
-/// A message, without its middle where it is too long.
+/// The message, with its middle omitted if it is too long.
 fn shortened(message: &str) -> Cow<'_, str> {
     let Some((cut, _)) = message.char_indices().nth(SHOWN) else { return message.into() };
     let (first, last) = (SHOWN * 3 / 4, SHOWN / 8);
@@ -211,7 +211,7 @@ fn shortened(message: &str) -> Cow<'_, str> {
     format!("{begin} … ({} characters) … {end}", crate::format::count((count - first - last) as u64)).into()
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.position {
             Some((line, column)) => write!(f, "{}:{line}:{column}", self.source),
@@ -222,22 +222,22 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let number = match &self.place {
+        let number = match &self.location {
             None => String::new(),
-            Some(place) => {
-                write!(f, "{place}: ")?;
-                place.position.map_or(String::new(), |(line, _)| line.to_string())
+            Some(location) => {
+                write!(f, "{location}: ")?;
+                location.position.map_or(String::new(), |(line, _)| line.to_string())
             }
         };
         f.write_str(&shortened(&self.message))?;
         let gutter = " ".repeat(number.len());
-        if let Some(place) = self.place.as_ref().filter(|place| !place.text.is_empty()) {
+        if let Some(location) = self.location.as_ref().filter(|location| !location.text.is_empty()) {
             let columns = |range: Range<usize>| {
-                place.text.chars().skip(range.start).take(range.len()).map(columns_of).sum::<usize>()
+                location.text.chars().skip(range.start).take(range.len()).map(columns_of).sum::<usize>()
             };
-            let text = place.text.replace('\t', " ");
-            let blank = " ".repeat(columns(0..place.underline.start));
-            let carets = "^".repeat(columns(place.underline.clone()).max(1));
+            let text = location.text.replace('\t', " ");
+            let blank = " ".repeat(columns(0..location.underline.start));
+            let carets = "^".repeat(columns(location.underline.clone()).max(1));
             write!(f, "\n{gutter} |\n{number} | {text}\n{gutter} | {blank}{carets}")?;
         }
         match &self.help {
@@ -247,7 +247,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Those that are shown, with an empty line between, and the number of all.
+/// The shown problems, separated by empty lines, and the number of others.
 impl fmt::Display for SpecErrors {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for problem in &self.problems {
@@ -263,7 +263,7 @@ impl fmt::Display for SpecErrors {
     }
 }
 
-/// Columns of a terminal that a character fills: two for East Asian wide ones and emoji, so that carets stand under
+/// Terminal columns of a character: two for East Asian wide characters and emoji, so that carets are below the right characters in
 /// Chinese text too.
 fn columns_of(c: char) -> usize {
     match c {
@@ -286,12 +286,12 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, span: Span) -> String {
-        let place = Place::new("x.toml".into(), text, span, true);
-        Problem { place: Some(place), message: "is wrong".into(), help: None }.to_string()
+        let location = Location::new("x.toml".into(), text, span, true);
+        Problem { location: Some(location), message: "is wrong".into(), help: None }.to_string()
     }
 
     #[test]
-    fn carets_stand_under_the_span() {
+    fn carets_are_below_the_span() {
         let text = "a = 1\r\nbb = \"x\"\r\n";
         assert_eq!(shown(text, 7..9), "x.toml:2:1: is wrong\n  |\n2 | bb = \"x\"\n  | ^^");
         assert_eq!(shown(text, 12..15), "x.toml:2:6: is wrong\n  |\n2 | bb = \"x\"\n  |      ^^^");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_quoted_around_what_is_meant() {
+    fn a_long_line_is_quoted_around_the_location() {
         let text = format!("a = \"{}\" # {}\n", "长".repeat(5000), "y".repeat(1_000_000));
         let at = text.find('#').unwrap();
         let shown = shown(&text, at..at + 1);
@@ -315,10 +315,10 @@ mod tests {
         assert!(lines[2].starts_with("1 | …长") && lines[2].ends_with("y…") && shown.len() < 1000, "{shown}");
         let column = lines[2].split('#').next().unwrap().chars().map(columns_of).sum::<usize>();
         assert_eq!(lines[3].chars().count(), column + 1, "{shown}");
-        // What is meant may itself be longer than what is quoted.
-        let place = Place::new("x".into(), &text, 4..15_000, true);
-        assert!(place.text.chars().count() <= QUOTED + 2 && place.underline.end <= QUOTED + 2);
-        assert!(place.text.starts_with("a = \"长"));
+        // The location may itself be longer than the quoted part.
+        let location = Location::new("x".into(), &text, 4..15_000, true);
+        assert!(location.text.chars().count() <= QUOTED + 2 && location.underline.end <= QUOTED + 2);
+        assert!(location.text.starts_with("a = \"长"));
     }
 
     #[test]
@@ -341,6 +341,6 @@ mod tests {
         assert_eq!(shown("a = [\n1,\n]", 4..10), "x.toml:1:5: is wrong\n  |\n1 | a = [\n  |     ^");
         assert_eq!(shown("a = ", 4..4), "x.toml:1:5: is wrong\n  |\n1 | a = \n  |     ^");
         assert_eq!(shown("a =\n", 99..120), "x.toml:2:1: is wrong");
-        assert_eq!(Place::new("x".into(), "好", 1..2, true).underline, 0..1);
+        assert_eq!(Location::new("x".into(), "好", 1..2, true).underline, 0..1);
     }
 }

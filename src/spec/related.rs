@@ -1,6 +1,6 @@
-//! Keys that change what another one does, for `--explain`: each pair with a sentence about both.
+//! Related keys, for `--explain`: pairs of keys with a sentence about both.
 
-/// Pairs of keys, and what they have to do with each other.
+/// Pairs of keys, and how they are related.
 #[rustfmt::skip]
 const PAIRS: &[(&str, &str, &str)] = &[
     ("train.epochs", "train.max_steps", "train.max_steps, where it is set, decides the number of steps, and train.epochs has no effect"),
@@ -45,7 +45,7 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("sweep.max_runs", "sweep.max_hours", "the sweep ends with whichever is spent first"),
 ];
 
-/// The keys that `key` has to do with, and how.
+/// The keys related to `key`, and how.
 pub(super) fn of(key: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     PAIRS.iter().filter_map(move |&(a, b, how)| match key {
         _ if key == a => Some((b, how)),
@@ -59,7 +59,7 @@ mod tests {
     use super::{super::keys, *};
 
     #[test]
-    fn pairs_are_of_keys_that_there_are_and_each_names_the_other() {
+    fn pairs_name_existing_keys_and_are_symmetric() {
         for (a, b, how) in PAIRS {
             assert!(keys::find(a).is_some() && keys::find(b).is_some() && a != b, "{a}, {b}");
             assert!(of(a).any(|(key, said)| key == *b && said == *how) && of(b).any(|(key, _)| key == *a), "{a}, {b}");

@@ -1,4 +1,4 @@
-//! A spec as written: what the TOML layers say once merged. Every key has its row in [`super::keys`].
+//! The spec as merged from its TOML layers. Every key has a row in [`super::keys`].
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,13 +9,13 @@ use super::{Delimiter, Quoting};
 pub use crate::metrics::Metric;
 use crate::source::Source;
 
-/// One experiment.
+/// An experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Name of the experiment; the file's stem where it says none.
+    /// Name of the experiment; the file's stem by default.
     pub name: String,
-    /// One sentence for the report.
+    /// A sentence for the report.
     pub description: String,
     /// `[model]`.
     pub model: Model,
@@ -33,13 +33,13 @@ pub struct Spec {
     pub sweep: Sweep,
 }
 
-/// `[model]`: what is fine-tuned.
+/// `[model]`: the model to fine-tune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// `path:DIR`, `scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
     pub source: Source,
-    /// Largest vocabulary built from the training texts (`scratch:` only), special tokens included.
+    /// Largest vocabulary built from the training texts (`scratch:` only), including special tokens.
     pub vocab_size: u64,
 }
 
@@ -49,36 +49,36 @@ pub struct Model {
 pub struct Data {
     /// `path:FILE`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
     pub source: Source,
-    /// File inside an `hf:` data set; needed where it holds several.
+    /// File inside an `hf:` data set; required if it has several.
     pub file: Option<String>,
-    /// `csv`, `tsv`, `jsonl`, `json` or `parquet`; by the file's ending where absent.
+    /// `csv`, `tsv`, `jsonl`, `json` or `parquet`; determined by the file's extension if absent.
     pub format: Option<Format>,
-    /// What separates the fields of a CSV or TSV file; a comma or a tab, as the format says, where absent.
+    /// Field separator of a CSV or TSV file; a comma or a tab, depending on the format, if absent.
     pub delimiter: Option<Delimiter>,
-    /// What quotes mean in a CSV or TSV file.
+    /// Meaning of quotes in a CSV or TSV file.
     #[serde(default)]
     pub quoting: Quoting,
     /// Column (or JSON field) that holds the text.
     pub text_column: String,
     /// Column (or JSON field) that holds the label.
     pub label_column: String,
-    /// Value in the file → name of the label. Empty: the values found, each its own name. Ids follow the sorted values.
+    /// Value in the file → name of the label. Empty: the values are the names. Ids follow the sorted values.
     pub labels: BTreeMap<String, String>,
-    /// Share of the rows that is only measured.
+    /// Fraction of rows held out for testing.
     pub test: f64,
-    /// Share of the rows that chooses the checkpoint and stops early.
+    /// Fraction of rows held out for checkpoint selection and early stopping.
     pub dev: f64,
     /// Seed of the split and of `limit`.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
     pub stratify: bool,
-    /// Tokens of a row at most, `[CLS]` and `[SEP]` included; longer rows are cut.
+    /// Maximum tokens of a row, including `[CLS]` and `[SEP]`; longer rows are truncated.
     pub max_length: u64,
-    /// Rows kept, drawn by `seed`; all where absent.
+    /// Number of rows to use, drawn with `seed`; all if absent.
     pub limit: Option<u64>,
 }
 
-/// How a data file is laid out.
+/// The layout of a data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -86,11 +86,11 @@ pub enum Format {
     Csv,
     /// Tab-separated with a header line.
     Tsv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
     /// One JSON array of objects.
     Json,
-    /// Parquet; a build with the feature `parquet` reads it.
+    /// Parquet; requires the feature `parquet`.
     Parquet,
 }
 
@@ -127,83 +127,83 @@ impl Format {
 pub struct Train {
     /// Passes over the training rows.
     pub epochs: u64,
-    /// Optimiser steps; overrides `epochs` where given.
+    /// Optimiser steps; overrides `epochs` if set.
     pub max_steps: Option<u64>,
-    /// Rows of a batch.
+    /// Rows per batch.
     pub batch_size: u64,
-    /// Tokens computed at a time: a batch with more is cut into parts whose gradients add up to the same step.
+    /// Maximum tokens computed at a time: larger batches are split into parts whose gradients are summed.
     pub micro_batch_tokens: u64,
-    /// Batches whose gradients make one optimiser step.
+    /// Batches per optimiser step.
     pub gradient_accumulation_steps: u64,
-    /// Numbers in which matrix products are made.
+    /// Input precision of matrix multiplications.
     pub precision: Precision,
-    /// What computes. Not in the stored configs of earlier runs.
+    /// What computes the run. Not in the stored configs of earlier runs.
     #[serde(default)]
     pub engine: EngineKind,
     /// Peak learning rate.
     pub lr: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Parameters whose name contains one of these are not decayed (`bias`, `LayerNorm.weight`).
+    /// Parameters whose name contains one of these have no weight decay (`bias`, `LayerNorm.weight`).
     pub no_decay: Vec<String>,
-    /// AdamW's decay rates of the two moments.
+    /// AdamW's decay rates for the two moments.
     pub betas: Vec<f64>,
-    /// AdamW's epsilon, outside the root.
+    /// AdamW's epsilon, added outside the square root.
     pub eps: f64,
-    /// How the learning rate changes.
+    /// The learning rate schedule.
     pub scheduler: Scheduler,
     /// Steps over which the learning rate rises from 0.
     pub warmup_steps: u64,
-    /// The same as a share of all steps; at most one of the two.
+    /// Warmup as a fraction of all steps; either this or `warmup_steps`.
     pub warmup_ratio: f64,
-    /// The gradient's norm is cut to this; 0: not cut.
+    /// Clip the global gradient norm to this value; 0 disables clipping.
     pub max_grad_norm: f64,
-    /// Dropout of the embeddings, the attention and the head; as the model says where absent.
+    /// Dropout of the embeddings, attention, hidden layers and the head; the model's config if absent.
     pub dropout: Option<f64>,
-    /// Share of the target that is spread over all labels.
+    /// Share of each target that is spread over all labels.
     pub label_smoothing: f64,
-    /// Weights of the classes in the loss.
+    /// Class weights in the loss.
     pub class_weights: ClassWeights,
-    /// Seed of everything in training that has none of its own.
+    /// Seed of dropout, and default of the other two.
     pub seed: u64,
-    /// Seed of weights that are not loaded; `seed` where absent.
+    /// Seed of weights that are not loaded; `seed` if absent.
     pub init_seed: Option<u64>,
-    /// Seed of the order of the rows; `seed` where absent.
+    /// Seed of the order of the rows; `seed` if absent.
     pub order_seed: Option<u64>,
-    /// A line is printed every so many steps (each step is stored).
+    /// Steps between printed lines (every step is stored).
     pub log_steps: u64,
-    /// An evaluation is made every so many steps; 0: after each epoch.
+    /// Steps between evaluations; 0: after each epoch.
     pub eval_steps: u64,
-    /// Evaluations on the dev split without progress after which training stops; 0: never.
+    /// Dev evaluations without an improvement after which training stops; 0: never.
     pub early_stopping_patience: u64,
-    /// Smallest change that counts as progress.
+    /// Smallest change that counts as an improvement.
     pub early_stopping_min_delta: f64,
-    /// Parameters whose name (without the encoder's prefix, such as `bert.`) begins with one of these stay as loaded (`embeddings`, `encoder.layer.0`).
+    /// Parameters whose name (without the encoder's prefix, such as `bert.`) begins with one of these are not trained (`embeddings`, `encoder.layer.0`).
     pub freeze: Vec<String>,
 }
 
-/// How the learning rate changes after warm-up.
+/// The learning rate schedule after warmup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheduler {
-    /// Not at all.
+    /// Constant.
     Constant,
-    /// In a line to 0 at the last step.
+    /// Linear decay to 0 at the last step.
     Linear,
-    /// In half a cosine to 0 at the last step.
+    /// Half-cosine decay to 0 at the last step.
     Cosine,
 }
 
-/// Numbers in which matrix products are made. Weights and moments are float32 whichever it is.
+/// Input precision of matrix multiplications. Weights and optimizer state are always float32.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// float32.
     #[default]
     Fp32,
-    /// float32 of which products see ten bits of the fraction, float32 sums: NVIDIA's GPUs alone have it.
+    /// float32 with 10-bit mantissas as inputs, accumulated in float32: NVIDIA GPUs only.
     Tf32,
-    /// bfloat16 factors, float32 sums.
+    /// bfloat16 inputs, accumulated in float32.
     Bf16,
 }
 
@@ -214,12 +214,12 @@ pub enum EngineKind {
     /// taper's own kernels.
     #[default]
     Fused,
-    /// candle's operations and its automatic differentiation.
+    /// candle's operations and automatic differentiation.
     Candle,
 }
 
 impl EngineKind {
-    /// As it is written in a spec.
+    /// Its name in a spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fused => "fused",
@@ -233,14 +233,14 @@ impl EngineKind {
     }
 }
 
-/// `train.class_weights`: `"none"`, `"balanced"`, or one number for each label.
+/// `train.class_weights`: `"none"`, `"balanced"`, or one number per label.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClassWeights {
-    /// All alike.
+    /// Equal weights.
     None,
     /// rows / (labels × rows of the label), as scikit-learn's `balanced`.
     Balanced,
-    /// As given, in the order of the labels' ids.
+    /// These weights, in the order of the labels' ids.
     Given(Vec<f64>),
 }
 
@@ -285,17 +285,17 @@ impl<'de> Deserialize<'de> for ClassWeights {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// Which weights remain when the run is done.
+    /// Which weights remain after the run.
     pub keep: Keep,
-    /// What makes one checkpoint better than another on the dev split.
+    /// The metric that compares checkpoints on the dev split.
     pub metric: Metric,
-    /// State for going on after an interruption, every so many steps; 0: after each epoch that took longer than writing it.
+    /// Steps between checkpoints for resuming; 0: after each epoch that took longer than writing one.
     pub every_steps: u64,
-    /// The same, also whenever so many minutes have passed since the last one; 0: time does not count.
+    /// Also save a checkpoint for resuming this many minutes after the last one; 0: no limit.
     pub every_minutes: f64,
 }
 
-/// Which weights remain when the run is done.
+/// Which weights remain after the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
@@ -303,7 +303,7 @@ pub enum Keep {
     Best,
     /// Those of the last step.
     Last,
-    /// Those of every evaluation; the run's own are those of the last step.
+    /// Those of every evaluation; the run's model is that of the last step.
     All,
     /// None.
     None,
@@ -315,18 +315,18 @@ pub enum Keep {
 pub struct Probe {
     /// The sentence.
     pub text: String,
-    /// Name of the label it should be given.
+    /// Name of the expected label.
     pub expect: Option<String>,
 }
 
-/// `[report]`: how the report looks. Changes no run.
+/// `[report]`: settings of the report, which do not affect runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// Title; the experiment's name where absent.
+    /// Title; the experiment's name by default.
     pub title: Option<String>,
-    /// Weight of the past in the smoothed loss curve.
+    /// Weight of the previous value in the smoothed loss curve.
     pub smoothing: f64,
-    /// Most confident mistakes listed.
+    /// Number of mistakes listed.
     pub mistakes: u64,
 }

@@ -1,45 +1,45 @@
-//! `[sweep]` as written: what is varied, how its points are chosen, which runs are stopped early.
+//! `[sweep]` as written: what varies, how points are chosen, which runs are stopped early.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-/// `[sweep]`: values that turn one spec into several runs.
+/// `[sweep]`: varies keys, so that one spec has several runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
-    /// Key → what it is varied over.
+    /// Key → the values that it takes.
     pub axes: BTreeMap<String, Axis>,
     /// Keys that vary together: each table is one axis, read row by row.
     pub zip: Vec<BTreeMap<String, Vec<Value>>>,
-    /// Points left out: those where every key of a table has the value given.
+    /// Excluded points: those at which every key of a table has the given value.
     pub exclude: Vec<BTreeMap<String, Value>>,
     /// Values of `train.seed`: the innermost axis, over which results are averaged.
     pub seeds: Vec<u64>,
     /// How points are chosen.
     pub search: Search,
-    /// Points to be tried; all of them where absent, which is for a grid alone.
+    /// Number of points to draw; a grid has none and takes all points.
     pub trials: Option<u64>,
     /// Seed of the points.
     pub search_seed: u64,
-    /// Trials that TPE proposes at a time.
+    /// Number of trials that TPE proposes at a time.
     pub batch: u64,
-    /// Trials that TPE draws at random, and that the median rule trains to the end.
+    /// Number of first trials that TPE draws at random, and that the median rule trains to the end.
     pub startup_trials: u64,
     /// Which runs are stopped early.
     pub prune: PruneRule,
     /// At each rung the best 1/reduction_factor of the trials are promoted (ASHA).
     pub reduction_factor: u64,
-    /// Rungs before the end (ASHA).
+    /// Number of rungs before the end (ASHA).
     pub rungs: u64,
     /// Maximum number of runs of the experiment to start.
     pub max_runs: Option<u64>,
-    /// Hours of training at most, of all runs of the experiment together.
+    /// Hours of training of all runs of the experiment together, after which no run is started.
     pub max_hours: Option<f64>,
 }
 
-/// As the table of keys has it.
+/// The defaults of the table of keys.
 impl Default for Sweep {
     fn default() -> Self {
         Self {
@@ -71,12 +71,12 @@ pub enum Search {
     Random,
     /// A Sobol sequence: spread more evenly than independent draws.
     Sobol,
-    /// Tree-structured Parzen estimator: near what did well.
+    /// Tree-structured Parzen estimator: near the best trials.
     Tpe,
 }
 
 impl Search {
-    /// As a spec writes it.
+    /// The name in a spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Grid => "grid",
@@ -87,42 +87,42 @@ impl Search {
     }
 }
 
-/// By which rule runs are stopped early.
+/// The rule that stops runs early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PruneRule {
-    /// By none.
+    /// No rule.
     None,
-    /// Worse than the median of the trials before it.
+    /// Runs worse than the median of earlier trials are stopped.
     Median,
     /// Asynchronous successive halving.
     Asha,
 }
 
-/// What one key is varied over. Written as a list, or as a table such as `{ log = [1e-6, 1e-3], when = { … } }`.
+/// The values of one key. Written as a list, or as a table such as `{ log = [1e-6, 1e-3], when = { … } }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// The values it can have.
+    /// The values that it can have.
     pub over: Over,
-    /// Other keys and the values they need to have; elsewhere the key is not varied.
+    /// The axis applies only if these other keys have these values.
     pub when: BTreeMap<String, Value>,
 }
 
-/// The values an axis can have.
+/// The values of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Over {
-    /// These: `[…]`, `values = […]`, `choice = […]`.
+    /// A list: `[…]`, `values = […]`, `choice = […]`.
     Values(Vec<Value>),
-    /// Numbers from the first to the second, their logarithms equally likely.
+    /// Numbers between two ends, with uniformly distributed logarithms.
     Log(f64, f64),
-    /// Numbers from the first to the second, all equally likely.
+    /// Numbers between two ends, uniformly distributed.
     Uniform(f64, f64),
-    /// Whole numbers from the first to the second, both included, all equally likely.
+    /// Whole numbers between two ends, both included, uniformly distributed.
     Int(u64, u64),
 }
 
 impl Axis {
-    /// These values, whatever other keys have.
+    /// An axis with these values and no condition.
     pub fn values(values: Vec<Value>) -> Self {
         Self { over: Over::Values(values), when: BTreeMap::new() }
     }
@@ -148,7 +148,7 @@ impl<'de> Deserialize<'de> for Axis {
         let refuse = |what: &str| Err(de::Error::custom(format!("{what}; expected a list or a table of one range")));
         let table = match Value::deserialize(d)? {
             Value::Object(table) => table,
-            // Layers hold a table in a list of its own: lists are replaced as a whole, tables key by key.
+            // Layers hold a table in a list of its own: lists are replaced as a whole, tables merged key by key.
             Value::Array(mut values) if matches!(values[..], [Value::Object(_)]) => match values.remove(0) {
                 Value::Object(table) => table,
                 _ => unreachable!("looked at above"),

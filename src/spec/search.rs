@@ -1,4 +1,4 @@
-//! The merged `[sweep]` against itself: its axes against each other, its rules against what belongs to them.
+//! Checks the merged `[sweep]` for contradictions: between its axes, and between its rules and their settings.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{
     suggest::choice_help,
 };
 
-/// Every contradiction within the sweep.
+/// All contradictions within the sweep.
 pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
     let mut found = Vec::new();
     let axes = axes(spec, &mut found);
@@ -25,7 +25,7 @@ fn sweep(parts: &[&str]) -> KeyPath {
     ["sweep"].iter().chain(parts).map(|part| part.to_string()).collect()
 }
 
-/// Every swept key with its place, in the order of the axes.
+/// Every swept key with the path of its axis, in the order of the axes.
 fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)> {
     let mut axes: Vec<(&str, KeyPath)> = Vec::new();
     let zipped = spec.sweep.zip.iter().enumerate();
@@ -35,14 +35,14 @@ fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)
                 zip.keys().map(move |path| (path.as_str(), sweep(&["zip", &i.to_string(), path])))
             }))
             .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))));
-    for (path, place) in all {
+    for (path, axis) in all {
         match axes.iter().find(|(other, _)| *other == path) {
             Some((_, first)) => found.push(Conflict {
-                keys: vec![place, first.clone()],
+                keys: vec![axis, first.clone()],
                 message: format!("`{path}` is swept twice; it is also listed in `{}`", table_of(first)),
                 help: "remove one of the two".into(),
             }),
-            None => axes.push((path, place)),
+            None => axes.push((path, axis)),
         }
     }
     axes
@@ -64,13 +64,13 @@ fn excluded(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     }
 }
 
-fn place(axes: &[(&str, KeyPath)], path: &str) -> Option<KeyPath> {
-    axes.iter().find(|(swept, _)| *swept == path).map(|(_, place)| place.clone())
+fn axis_path(axes: &[(&str, KeyPath)], path: &str) -> Option<KeyPath> {
+    axes.iter().find(|(swept, _)| *swept == path).map(|(_, axis)| axis.clone())
 }
 
 fn lengths(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
-    let steps = place(axes, "train.max_steps").or(spec.train.max_steps.map(|_| key("train.max_steps")));
-    if let (Some(epochs), Some(steps)) = (place(axes, "train.epochs"), steps) {
+    let steps = axis_path(axes, "train.max_steps").or(spec.train.max_steps.map(|_| key("train.max_steps")));
+    if let (Some(epochs), Some(steps)) = (axis_path(axes, "train.epochs"), steps) {
         found.push(Conflict {
             keys: vec![epochs, steps],
             message: "`train.epochs` is swept, but `train.max_steps` overrides it in every run".into(),
@@ -79,7 +79,7 @@ fn lengths(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     }
 }
 
-/// What the way of searching needs, and what it cannot do.
+/// Requirements and limits of the search.
 fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     let search = spec.sweep.search;
     let name = search.name();
@@ -106,32 +106,32 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
             help: "name what is varied in `[sweep.axes]`, or remove `sweep.search`".into(),
         });
     }
-    if let Some(place) = place(axes, "train.seed").filter(|place| *place != sweep(&["seeds"])) {
+    if let Some(axis) = axis_path(axes, "train.seed").filter(|axis| *axis != sweep(&["seeds"])) {
         found.push(Conflict {
-            keys: vec![place, key("sweep.search")],
+            keys: vec![axis, key("sweep.search")],
             message: format!("`train.seed` is an axis, but \"{name}\" compares points by their mean over seeds"),
             help: "list them as `sweep.seeds`".into(),
         });
     }
 }
 
-/// Trials that are compared by a figure need to have the same one.
+/// Trials are compared by a metric, so all must have the same one.
 fn compared(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     let rule = match (spec.sweep.search, spec.sweep.prune) {
         (Search::Tpe, _) => "sweep.search",
         (_, PruneRule::Median | PruneRule::Asha) => "sweep.prune",
         _ => return,
     };
-    if let Some(place) = place(axes, "checkpoint.metric") {
+    if let Some(axis) = axis_path(axes, "checkpoint.metric") {
         found.push(Conflict {
-            keys: vec![place, key(rule)],
+            keys: vec![axis, key(rule)],
             message: format!("`checkpoint.metric` is swept, but `{rule}` compares trials by it"),
             help: "set it to one metric".into(),
         });
     }
 }
 
-/// Conditions that go in a circle, and those that no point fulfils.
+/// Circular conditions, and conditions that no point fulfils.
 fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
     let axes = &spec.sweep.axes;
     if axes.values().all(|axis| axis.when.is_empty()) {
@@ -151,11 +151,11 @@ fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
             let swept = axes.contains_key(other) || spec.sweep.zip.iter().any(|zip| zip.contains_key(other));
             let why = match swept {
                 true => "which it never has".to_string(),
-                false => format!("but it is {} and not swept", said(value_of(&base, other))),
+                false => format!("but it is {} and not swept", shown(value_of(&base, other))),
             };
             found.push(Conflict {
                 keys: vec![sweep(&["axes", path]), key(other)],
-                message: format!("`{path}` is varied only when `{other}` = {}, {why}", said(wanted)),
+                message: format!("`{path}` is varied only when `{other}` = {}, {why}", shown(wanted)),
                 help: format!("give `{other}` that value, or remove the condition").into(),
             });
         }
@@ -192,7 +192,7 @@ fn possible(spec: &Spec, base: &Value, path: &str, wanted: &Value) -> bool {
     let drawn = |over: &Over| match over {
         Over::Values(values) => values.contains(wanted),
         Over::Int(low, high) => wanted.as_u64().is_some_and(|wanted| (*low..=*high).contains(&wanted)),
-        // One number among all of a range: nobody waits for it.
+        // A single number out of a range will practically not be drawn.
         Over::Log(..) | Over::Uniform(..) => false,
     };
     match (spec.sweep.axes.get(path), of_zip) {
@@ -202,12 +202,12 @@ fn possible(spec: &Spec, base: &Value, path: &str, wanted: &Value) -> bool {
     }
 }
 
-/// What the spec says of a key outside its sweep.
+/// The spec's value of a key outside its sweep.
 fn value_of<'a>(base: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(base, |value, part| &value[part])
 }
 
-fn said(value: &Value) -> String {
+fn shown(value: &Value) -> String {
     if value.is_null() { "not set".into() } else { value.to_string() }
 }
 
@@ -219,7 +219,7 @@ pub(super) struct Owned {
     pub message: String,
 }
 
-/// Keys that the rules chosen do not read. Whether somebody said them, the layers know.
+/// Keys that the chosen rules do not read. The layers know whether they were set explicitly.
 pub(super) fn unread(spec: &Spec) -> Vec<Owned> {
     let (search, prune) = (spec.sweep.search, spec.sweep.prune);
     const SEARCH: &[&str] = &["sweep.search"];

@@ -1,22 +1,22 @@
-//! What a source in a spec means: which schemes its key takes, what its path is relative to, and what to write instead of one
-//! that is refused. The text itself is parsed by [`Source`].
+//! Resolves a source in a spec: which schemes its key takes, what its path is relative to, and what to write instead of an invalid
+//! one. [`Source`] parses the text itself.
 
 use std::path::Path;
 
-use super::closest::closest;
+use super::{closest::closest, kind};
 use crate::source::{Fault, Preset, Scheme, Source};
 
-/// Why a source is refused: what is wrong, and what to do.
+/// Why a source is refused, and what to do.
 pub(super) type Refusal = (String, Option<String>);
 
-/// The source with its path resolved, or why it is refused. `schemes` are those that the key takes; `folder` is what
-/// relative paths start from (`None`: they are left as they are).
+/// The source with its path resolved, or why it is refused. `schemes` are those that the key takes; relative paths are resolved against
+/// `folder` (`None`: they stay as they are).
 pub(super) fn resolve(text: &str, schemes: &[Scheme], folder: Option<&Path>) -> Result<Source, Refusal> {
     let (name, rest) = text.split_once(':').unwrap_or_default();
     let parsed = text.parse::<Source>();
     let fault = match (parsed.map_err(|error| error.fault), Scheme::named(name)) {
         (Err(Fault::NoScheme), _) => Fault::NoScheme,
-        // Whatever else is wrong with it, the key does not take it.
+        // The scheme comes first: other errors do not matter if the key does not take it.
         (_, scheme) if scheme.is_none_or(|scheme| !schemes.contains(&scheme)) => Fault::UnknownScheme,
         (Ok(source), _) => return Ok(folder.map_or(source.clone(), |folder| source.beside(folder))),
         (Err(fault), _) => fault,
@@ -66,7 +66,7 @@ fn with_scheme(text: &str, schemes: &[Scheme]) -> String {
     }
 }
 
-/// The owner on the Hugging Face hub of a model that people call by its name alone, as it was called there once.
+/// The owner on the Hugging Face hub of models that used to have a name without one.
 fn owner(name: &str) -> Option<&'static str> {
     let bert = ["bert-base-", "bert-large-"].iter().any(|family| name.starts_with(family));
     bert.then_some("google-bert")
@@ -75,13 +75,15 @@ fn owner(name: &str) -> Option<&'static str> {
 /// How each scheme is written.
 pub(super) fn forms(schemes: &[Scheme]) -> String {
     let form = |scheme: &Scheme| match scheme {
-        Scheme::Path => "`path:PATH`",
-        Scheme::Scratch => "`scratch:tiny`, `scratch:small`, `scratch:rbt3`, `scratch:FILE.json`, `scratch:DIR/`",
-        Scheme::ModelScope => "`modelscope:OWNER/NAME[@REVISION][/FILE]`",
-        Scheme::Web => "`https://HOST/FILE[#sha256=…]`",
-        Scheme::Hub => "`hf:OWNER/NAME[@REVISION][/FILE]`",
+        Scheme::Path => &["`path:PATH`"][..],
+        Scheme::Scratch => {
+            &["`scratch:tiny`", "`scratch:small`", "`scratch:rbt3`", "`scratch:FILE.json`", "`scratch:DIR/`"]
+        }
+        Scheme::ModelScope => &["`modelscope:OWNER/NAME[@REVISION][/FILE]`"],
+        Scheme::Web => &["`https://HOST/FILE[#sha256=…]`"],
+        Scheme::Hub => &["`hf:OWNER/NAME[@REVISION][/FILE]`"],
     };
-    schemes.iter().map(form).collect::<Vec<_>>().join(", ")
+    kind::either(&schemes.iter().flat_map(form).map(|form| form.to_string()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! "did you mean": what somebody may have wanted to write.
+//! "did you mean": suggestions for unknown names.
 
 use super::{
     closest::{LONGEST, closest},
     keys::{KEYS, Key, SECTIONS},
 };
 
-/// The name that `wanted` may have meant, or what names there are.
+/// The name that `wanted` may have meant, or a list of the names.
 pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     const LISTED: usize = 20;
     if let Some(close) = closest(wanted, names.clone()) {
@@ -18,7 +18,7 @@ pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str>
     }
 }
 
-/// Which of `values` the word may have meant: the same thing under another tool's name, or a like word.
+/// Which of `values` the word may have meant: the same setting in another tool, or a similar word.
 pub(super) fn choice_like<'a>(wanted: &str, values: &[&'a str]) -> Option<&'a str> {
     let known = [
         ("bayes", "tpe"),
@@ -66,8 +66,8 @@ pub(super) fn choice_like<'a>(wanted: &str, values: &[&'a str]) -> Option<&'a st
     meant.next().or_else(|| closest(wanted, values.iter().copied()))
 }
 
-/// What the unknown dotted `path` may have meant: the same thing under another tool's name, the same name in another
-/// table, or a like name. `allowed` says which keys are possible there.
+/// The key that the unknown dotted `path` may have meant: another tool's name for it, the same name in another table, or a similar
+/// name. Only keys accepted by `allowed` are suggested.
 pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'static str> {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let keys = || KEYS.iter().filter(|key| allowed(key));
@@ -84,11 +84,11 @@ pub(super) fn key_like(path: &str, allowed: impl Fn(&Key) -> bool) -> Option<&'s
         .or_else(|| keys().find(|key| key.name() == name))
         .or_else(likest)
         .map(|key| key.path)
-        // A table that is right would make all its keys look alike.
+        // Comparing whole paths would make all keys of the right table look similar.
         .or_else(|| (!SECTIONS.contains(&section)).then(|| closest(path, keys().map(|key| key.path))).flatten())
 }
 
-/// The key that somebody means by a word: its whole path, its name alone, or what other tools call it; never by mere likeness.
+/// The key that a word means: its path, its name, or another tool's name; never a merely similar one.
 pub fn key_meant(word: &str) -> Option<&'static str> {
     let (section, name) = word.rsplit_once('.').unwrap_or(("", word));
     let of = |wanted: &dyn Fn(&Key) -> bool| KEYS.iter().find(|key| wanted(key)).map(|key| key.path);
@@ -97,7 +97,7 @@ pub fn key_meant(word: &str) -> Option<&'static str> {
     })
 }
 
-/// What the unknown table `name` may have meant.
+/// The table that the unknown `name` may have meant.
 pub(super) fn section_like(name: &str) -> Option<&'static str> {
     let known = [("training", "train"), ("trainer", "train"), ("dataset", "data")];
     let known = known.iter().find(|(other, _)| *other == name).map(|(_, section)| *section);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn no_foreign_name_means_two_keys() {
+    fn no_name_of_another_tool_means_two_keys() {
         for (i, key) in KEYS.iter().enumerate() {
             for other in &KEYS[i + 1..] {
                 let shared = key.elsewhere.iter().find(|name| other.elsewhere.contains(name));

@@ -1,4 +1,4 @@
-//! `[sweep]` of one layer: each key has to be one that a run can vary, each value one that this key takes.
+//! Checks the `[sweep]` table of one layer: keys must be sweepable, and values valid for their key.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ impl Check<'_> {
         let before = axes.len();
         axes.retain(|path, values| self.axis(path, values));
         if axes.len() < before {
-            self.spoilt.insert(keys::UNKNOWN_AXES.into());
+            self.invalid.insert(keys::UNKNOWN_AXES.into());
         }
         true
     }
@@ -38,7 +38,7 @@ impl Check<'_> {
                     );
                     check.faults.push(Fault::new(zip[*path].span.clone(), message));
                 }
-                // Where a list is shorter, its rows are no rows; that was said above.
+                // In a shorter list there are no complete rows to compare; its length was already reported.
                 let row = |i: usize| {
                     let values = zip.values().map(|node| node.list().and_then(|list| Some(list.get(i)?.identity())));
                     values.collect::<Option<Vec<_>>>()
@@ -59,7 +59,7 @@ impl Check<'_> {
                     true
                 }
                 None => {
-                    check.spoilt.insert(keys::UNKNOWN_AXES.into());
+                    check.invalid.insert(keys::UNKNOWN_AXES.into());
                     false
                 }
             });
@@ -81,7 +81,7 @@ impl Check<'_> {
         })
     }
 
-    /// A list of tables, each with its dotted keys made flat.
+    /// A list of tables, each with its dotted keys flattened.
     fn tables(&mut self, path: &str, node: &mut Node, mut each: impl FnMut(&mut Self, &mut Table)) -> bool {
         let key = keys::find(path).expect("a key of the table");
         let help = format!("write `[[{path}]]`");
@@ -129,7 +129,7 @@ impl Check<'_> {
         None
     }
 
-    /// `train.lr = […]`, which TOML reads as a table `train`, becomes the key `train.lr`. The table of an axis stays.
+    /// `train.lr = […]`, which TOML parses as a table `train`, becomes the key `train.lr`. The table of an axis stays a table.
     pub(super) fn flatten(&mut self, table: &mut Table) {
         let mut flat = Table::new();
         let mut rest: Vec<_> = std::mem::take(table).into_iter().collect();

@@ -1,4 +1,4 @@
-//! One value against the kind of its key.
+//! Checks one value against the kind of its key.
 
 use std::{
     collections::HashSet,
@@ -16,8 +16,8 @@ use super::{
 use crate::format;
 
 impl Kind {
-    /// Checks a value that holds no keys of its own and brings it into its final form: whole numbers where a number
-    /// is wanted become numbers, paths are resolved against `folder`. `path` is the key's, for messages.
+    /// Checks a value that has no keys of its own, and normalises it: whole numbers become floats if the key takes numbers, and paths are
+    /// resolved against `folder`. `path` is the key's, for messages.
     pub(super) fn check(&self, path: &str, node: &mut Node, folder: Option<&Path>) -> Vec<Fault> {
         let span = node.span.clone();
         if let Self::Number(low, high) = self
@@ -40,7 +40,7 @@ impl Kind {
                     Err((why, help)) => vec![Fault::new(span, format!("`{path}` {why}")).help(help)],
                 }
             }
-            // One spelling each, whichever was written: it is part of a run's identity.
+            // Normalised, since it is part of a run's identity.
             (Self::Delimiter, Item::Text(text)) if text.parse::<Delimiter>().is_ok() => {
                 *text =
                     text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
@@ -57,7 +57,7 @@ impl Kind {
             }
             (Self::Texts, Item::List(nodes)) => {
                 let text = |node: &mut Node| matches!(&node.item, Item::Text(text) if !text.trim().is_empty());
-                each(path, nodes, text, "strings that are not empty").into_iter().chain(twice(path, nodes)).collect()
+                each(path, nodes, text, "non-empty strings").into_iter().chain(twice(path, nodes)).collect()
             }
             (Self::Seeds(most), Item::List(nodes)) => {
                 let seed =
@@ -69,7 +69,7 @@ impl Kind {
             (Self::ClassWeights, Item::List(nodes)) if !nodes.is_empty() => {
                 each(path, nodes, |node| number_within(node, Bound::Excluded(0.0), Bound::Unbounded), "numbers above 0")
             }
-            // What it expects names no upper end, for nobody comes near it.
+            // `expects` names no upper bound here, since it is far beyond useful values.
             (Self::Whole(least, most), Item::Integer(number)) if *number > i128::from(*most) => {
                 let message = format!("`{path}` is {}; expected a whole number from {least} to {most}", node.found());
                 vec![Fault::new(span, message).help(hint::instead(path, self, node))]
@@ -82,10 +82,10 @@ impl Kind {
     }
 }
 
-/// Whether a folder can have this name wherever runs and reports are written.
+/// Whether this can be the name of a folder on every platform.
 pub(super) fn is_name(text: &str) -> bool {
     let allowed = |c: char| !c.is_control() && c != '/' && c != '\\';
-    // What steers a terminal would show another name than it is.
+    // Control characters would make a terminal show another name.
     let shown = format::visible(text) == text;
     !text.is_empty()
         && text.len() <= LONGEST_NAME
@@ -105,30 +105,30 @@ fn is_within(node: &Node, low: Bound<f64>, high: Bound<f64>) -> bool {
     number.is_finite() && (low, high).contains(&number)
 }
 
-/// A whole number where any number is taken becomes a float.
+/// Turns a whole number into a float.
 fn whole_to_float(node: &mut Node) {
     if let Item::Integer(number) = node.item {
         node.item = Item::Float(number as f64);
     }
 }
 
-/// Both.
+/// Both checks above.
 fn number_within(node: &mut Node, low: Bound<f64>, high: Bound<f64>) -> bool {
     let within = is_within(node, low, high);
     whole_to_float(node);
     within
 }
 
-/// A fault for each element that is not `right`.
-fn each(path: &str, nodes: &mut [Node], right: impl Fn(&mut Node) -> bool, expected: &str) -> Vec<Fault> {
+/// A fault for each element that is not `valid`.
+fn each(path: &str, nodes: &mut [Node], valid: impl Fn(&mut Node) -> bool, expected: &str) -> Vec<Fault> {
     let wrong = |node: &mut Node| {
         let found = node.found();
-        (!right(node)).then(|| Fault::new(node.span.clone(), format!("`{path}` contains {found}; expected {expected}")))
+        (!valid(node)).then(|| Fault::new(node.span.clone(), format!("`{path}` contains {found}; expected {expected}")))
     };
     nodes.iter_mut().filter_map(wrong).collect()
 }
 
-/// A fault for each element that the list has before.
+/// A fault for each element that occurs earlier in the list.
 pub(super) fn twice(path: &str, nodes: &[Node]) -> Vec<Fault> {
     let mut seen = HashSet::new();
     let again = |node: &&Node| !seen.insert(node.identity());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_take_whole_ones_but_not_the_reverse() {
+    fn numbers_accept_whole_numbers_but_not_the_reverse() {
         assert_eq!(check("train.lr", "1").unwrap(), "1.0");
         assert_eq!(check("train.betas", "[0, 0.5]").unwrap(), "[0.0, 0.5]");
         assert_eq!(check("train.class_weights", "[1, 2.5]").unwrap(), "[1.0, 2.5]");
@@ -217,9 +217,9 @@ mod tests {
         }
     }
 
-    /// What is meant by common mistakes, and what to write.
+    /// Common mistakes, and what the message suggests.
     #[test]
-    fn mistakes_come_with_what_to_write() {
+    fn mistakes_get_a_suggestion() {
         for (key, value, help) in [
             ("data.test", "20", "for 20% write 0.2"),
             ("data.dev", "30", "for 30% write 0.3"),
@@ -270,13 +270,17 @@ mod tests {
             "train.scheduler",
             "\"linaer\"",
             "\"linaer\": `train.scheduler` is the string \"linaer\"; expected \
-            `constant`, `linear`, `cosine` did you mean \"linear\"?",
+            `constant`, `linear` or `cosine` did you mean \"linear\"?",
         );
-        lacks("train.betas", "[0.9, 1.0]", "1.0: `train.betas` contains 1.0; expected numbers from 0 to below 1");
+        lacks(
+            "train.betas",
+            "[0.9, 1.0]",
+            "1.0: `train.betas` contains 1.0; expected numbers of at least 0 and below 1",
+        );
         lacks(
             "train.betas",
             "[0.9]",
-            "[0.9]: `train.betas` is a list; expected two numbers from 0 to below 1 the default is [0.9, 0.999]",
+            "[0.9]: `train.betas` is a list; expected two numbers of at least 0 and below 1 the default is [0.9, 0.999]",
         );
         lacks(
             "train.freeze",
@@ -287,13 +291,13 @@ mod tests {
         lacks(
             "train.no_decay",
             "[\"bias\", \"\"]",
-            "\"\": `train.no_decay` contains an empty string; expected strings that are not empty",
+            "\"\": `train.no_decay` contains an empty string; expected non-empty strings",
         );
         lacks("train.no_decay", "[\"bias\", \"bias\"]", "\"bias\": `train.no_decay` lists \"bias\" twice");
         lacks(
             "train.lr",
             "\"2e-5\"",
-            "\"2e-5\": `train.lr` is the string \"2e-5\"; expected a number above 0, at most 1 \
+            "\"2e-5\": `train.lr` is the string \"2e-5\"; expected a number above 0 and at most 1 \
             write 2e-5 without quotes",
         );
         lacks(
@@ -306,7 +310,7 @@ mod tests {
             "train.seed",
             "2026-01-02",
             "2026-01-02: `train.seed` is the date or time 2026-01-02; expected a whole \
-            number, 0 or more",
+            number of at least 0",
         );
         lacks(
             "train.class_weights",

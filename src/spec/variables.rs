@@ -1,4 +1,4 @@
-//! Names of environment variables: those that set a key, those that are for something else, and those that set nothing.
+//! Environment variables: those that set keys, those with another purpose, and misspelt ones.
 
 use super::{closest::closest, keys, suggest::key_like};
 
@@ -9,12 +9,12 @@ pub(super) fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
 }
 
-/// Whether a variable of this name is meant for a key of the spec.
+/// Whether a variable of this name sets a key of the spec.
 pub fn sets_a_key(variable: &str) -> bool {
     variable.strip_prefix(PREFIX).is_some_and(|path| path.contains("__") || ["NAME", "DESCRIPTION"].contains(&path))
 }
 
-/// Variables of taper that set no key of a spec, each with what it is.
+/// taper's other variables, with their purpose.
 pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("TAPER_RUNS", "the runs folder"),
     ("TAPER_CACHE", "the folder of files from https: sources"),
@@ -24,13 +24,13 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("TAPER_CUDA_LIBS", "folders of cuBLAS"),
 ];
 
-/// Whether a variable is for taper's own tests: `TAPER_TEST_…`, and what they take from whoever runs them.
+/// Whether a variable belongs to taper's own tests: `TAPER_TEST_…` and their settings.
 fn is_of_the_tests(name: &str) -> bool {
     name.starts_with("TAPER_TEST_") || ["TAPER_TORTURE", "TAPER_REPORTS"].contains(&name)
 }
 
-/// What to say of variables that begin as taper's do and set nothing: those that are a key's but for their underscores, as
-/// `TAPER_TRAIN_LR`, and those that nobody reads.
+/// Messages about variables with taper's prefix that have no effect: those that match a key except for their underscores, such as
+/// `TAPER_TRAIN_LR`, and unknown ones.
 pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
     let is_read = |name: &str| {
         sets_a_key(name) || OTHER_VARIABLES.iter().any(|(known, _)| *known == name) || is_of_the_tests(name)

@@ -362,7 +362,7 @@ fn bad_specs_and_bad_data_start_nothing() {
         (&["--device", "cuda:99"], &["--device cpu"]),
         (&["--device", "cuda:99", "--set", "train.precision=bf16"], &["--device cpu"]),
         (&["--device", "cpu", "--set", "train.precision=tf32"], &["train.precision", "TF32", "--device cuda"]),
-        (&["--set", "train.precision=bf17"], &["`fp32`, `tf32`, `bf16`", "did you mean \"bf16\""]),
+        (&["--set", "train.precision=bf17"], &["`fp32`, `tf32` or `bf16`", "did you mean \"bf16\""]),
         (&["--set", "train.bf16=true"], &["did you mean `train.precision`"]),
     ];
     for (arguments, wanted) in cases {

@@ -100,7 +100,7 @@ fn a_swept_key_is_explained_as_one() {
         let text = explained.to_string();
         assert!(text.starts_with(&format!("{key} {over}")), "{text}");
         assert_eq!((explained.value, explained.swept.map(|said| said.holds)), (None, Some(true)));
-        assert!(explained.said.iter().all(|said| said.holds == base_holds), "{text}");
+        assert!(explained.layers.iter().all(|said| said.holds == base_holds), "{text}");
     }
     let explained = loaded.explain("train.epochs").unwrap();
     assert_eq!((explained.value.as_deref(), explained.swept), (Some("3"), None));

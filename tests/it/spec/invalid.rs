@@ -156,9 +156,9 @@ fn no_damage_to_a_file_breaks_the_loader() {
             };
             std::fs::write(files.path("a.toml"), &damaged).unwrap();
             let Err(errors) = files.load("a.toml") else { continue };
-            for place in errors.problems.iter().filter_map(|problem| problem.place.as_ref()) {
-                assert!(place.position.is_none_or(|(line, _)| line <= lines), "{place} of {damaged}");
-                assert!(place.underline.start <= place.text.chars().count(), "{place} of {damaged}");
+            for location in errors.problems.iter().filter_map(|problem| problem.location.as_ref()) {
+                assert!(location.position.is_none_or(|(line, _)| line <= lines), "{location} of {damaged}");
+                assert!(location.underline.start <= location.text.chars().count(), "{location} of {damaged}");
             }
             // What the types would refuse, the checks have refused before.
             assert!(!errors.to_string().contains("does not fit together"), "{errors}\n{damaged}");

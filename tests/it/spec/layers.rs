@@ -47,11 +47,11 @@ fn each_layer_stands_above_those_before_it() {
         // `explain` knows all that were overridden, highest first, and exactly one that holds: the first.
         let explained = loaded.explain("train.batch_size").unwrap();
         assert_eq!(explained.value.as_deref(), Some(expected.to_string().as_str()), "{layer}");
-        let values: Vec<_> = explained.said.iter().map(|said| said.value.clone()).collect();
+        let values: Vec<_> = explained.layers.iter().map(|said| said.value.clone()).collect();
         let below: Vec<_> = layers[..=count].iter().rev().map(|(_, value)| value.to_string()).collect();
         // Without the profile chosen its table says nothing; chosen, it speaks at once for both files that have it.
         assert_eq!(values, below, "{layer}");
-        assert_eq!(explained.said.iter().map(|said| said.holds).collect::<Vec<_>>(), {
+        assert_eq!(explained.layers.iter().map(|said| said.holds).collect::<Vec<_>>(), {
             let mut holds = vec![false; values.len()];
             holds[0] = true;
             holds
@@ -151,7 +151,7 @@ fn a_file_that_two_others_extend_counts_once_at_its_lowest_place() {
     let loaded = files.load("a.toml").unwrap();
     let train = &loaded.spec().train;
     assert_eq!((train.lr, train.epochs, train.weight_decay), (2e-3, 9, 0.5));
-    assert_eq!(loaded.explain("train.lr").unwrap().said.len(), 3);
+    assert_eq!(loaded.explain("train.lr").unwrap().layers.len(), 3);
 }
 
 #[test]

@@ -24,13 +24,13 @@ pub(super) fn expand(loaded: &LoadedSpec) -> Vec<PlannedRun> {
     expansion.unwrap_or_else(|e| panic!("{}: {}", loaded.path().display(), e[0])).runs
 }
 
-/// The problems of a sweep, each on one line, without its place.
+/// The problems of a sweep, each on one line, without its location.
 fn problems(rest: &str) -> Vec<String> {
     let Err(SpecErrors { problems, .. }) = one(rest).load("a.toml") else { return vec![] };
-    let line = |place: taper::spec::Place| place.position.map_or(0, |(line, _)| line);
+    let line = |location: taper::spec::Location| location.position.map_or(0, |(line, _)| line);
     problems
         .into_iter()
-        .map(|p| format!("{}: {} | {}", p.place.map_or(0, line), p.message, p.help.unwrap_or_default()))
+        .map(|p| format!("{}: {} | {}", p.location.map_or(0, line), p.message, p.help.unwrap_or_default()))
         .collect()
 }
 
@@ -131,13 +131,13 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "search = \"bayes\"\ntrials = 9",
             vec![
-                "4: `sweep.search` is the string \"bayes\"; expected `grid`, `random`, `sobol`, `tpe` | did you mean \"tpe\"?",
+                "4: `sweep.search` is the string \"bayes\"; expected `grid`, `random`, `sobol` or `tpe` | did you mean \"tpe\"?",
             ],
         ),
         (
             "prune = \"hyperband\"\nrungs = 2",
             vec![
-                "4: `sweep.prune` is the string \"hyperband\"; expected `none`, `median`, `asha` | did you mean \"asha\"?",
+                "4: `sweep.prune` is the string \"hyperband\"; expected `none`, `median` or `asha` | did you mean \"asha\"?",
             ],
         ),
         (
@@ -151,7 +151,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "max_runs = 0\nmax_hours = 0",
             vec![
-                "4: `sweep.max_runs` is 0; expected a whole number, 1 or more | leave it out for the default: no limit",
+                "4: `sweep.max_runs` is 0; expected a whole number of at least 1 | leave it out for the default: no limit",
                 "5: `sweep.max_hours` is 0; expected a number above 0 | leave it out for the default: no limit",
             ],
         ),
@@ -181,7 +181,7 @@ fn what_was_said_for_a_rule_that_is_overridden_is_no_mistake() {
     let files = one(text);
     assert_eq!(expand(&files.load("a.toml").unwrap()).len(), 2);
     assert_eq!(expand(&files.load_with("a.toml", &options(Some("all"), &[], &[])).unwrap()).len(), 2);
-    // Said above the rule that replaces it, it is.
+    // It counts if it is set in a layer above the rule.
     let sets = options(Some("all"), &["sweep.batch=3"], &[]);
     assert!(files.problems("a.toml", &sets).starts_with("--set: `sweep.batch` is for"));
     let sets = options(None, &["sweep.search=random", "sweep.trials=1"], &[]);
@@ -258,7 +258,7 @@ fn a_higher_layer_replaces_an_axis_as_a_whole() {
     assert_eq!(loaded.spec().sweep.axes["train.lr"], Axis::values(vec![json!(0.5)]));
     let explained = files.load("a.toml").unwrap().explain("sweep.axes.train.lr").unwrap();
     assert_eq!(explained.value.as_deref(), Some("{ uniform = [0.0001, 0.001] }"));
-    assert_eq!(explained.said[0].value, "{ uniform = [1e-4, 1e-3] }");
+    assert_eq!(explained.layers[0].value, "{ uniform = [1e-4, 1e-3] }");
     let swept = files.load("a.toml").unwrap().explain("train.lr").unwrap().swept.unwrap();
     assert_eq!(swept.value, "{ uniform = [1e-4, 1e-3] }");
 }
@@ -273,8 +273,8 @@ fn what_a_drawn_number_contradicts_is_shown_at_its_range() {
         plan::expand(loaded.spec(), |point| loaded.at(point).map_err(Refused::Spec), plan::SearchHistory::default())
             .unwrap_err();
     let Refused::Spec(errors) = &refused[0] else { panic!("{refused:?}") };
-    let place = errors.problems[0].place.as_ref().unwrap();
-    assert_eq!((place.position, &place.text[place.underline.clone()]), (Some((7, 24)), "[0.1, 0.9]"));
+    let location = errors.problems[0].location.as_ref().unwrap();
+    assert_eq!((location.position, &location.text[location.underline.clone()]), (Some((7, 24)), "[0.1, 0.9]"));
     assert!(
         errors.problems[0].message.contains("leave no rows to train on (in the sweep point data.dev=0."),
         "{errors}"

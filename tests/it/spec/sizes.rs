@@ -338,7 +338,7 @@ proptest! {
                 for problem in &errors.problems {
                     let mut text = String::new();
                     write!(text, "{problem}").unwrap();
-                    prop_assert!(problem.place.is_some() || problem.message.contains('`'), "{text}");
+                    prop_assert!(problem.location.is_some() || problem.message.contains('`'), "{text}");
                     prop_assert!(!problem.message.trim().is_empty() && text.len() < 10_000, "{text}");
                     prop_assert!(!problem.message.contains("does not fit together"), "{text}");
                 }
