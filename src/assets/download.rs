@@ -1,4 +1,4 @@
-//! One file: downloaded in as many pieces as it takes, checked, and only then given its name.
+//! Downloads one file: in as many pieces as needed, verified, and only then renamed to its final name.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -22,41 +22,41 @@ use super::{
 };
 use crate::regular;
 
-/// Files downloaded at a time.
+/// The most files that are downloaded in parallel.
 const PARALLEL: usize = 4;
 /// Bytes read at a time.
 const PIECE: usize = 1 << 16;
 
-/// Downloads, with all the patience that the settings allow.
+/// Downloads files, with the retries that the settings allow.
 pub(super) struct Downloader {
     client: Client,
     patience: Patience,
     listener: Listener,
-    /// Bytes that a file may have at most.
+    /// The largest file that is downloaded, in bytes.
     most: u64,
 }
 
-/// A file to be downloaded.
+/// A file to download.
 pub(super) struct Wanted<'a> {
-    /// Its name, for people.
+    /// Its name, for messages.
     pub name: &'a str,
     pub url: &'a str,
     pub token: Option<&'a Token>,
-    /// Its bytes, where the server states them.
+    /// Its size, if the server states it.
     pub size: Option<u64>,
-    /// Its digest, where that is known.
+    /// Its digest, if known.
     pub check: Option<&'a Check>,
-    /// What an earlier attempt left is gone on from only if the file still has this entity tag.
+    /// An earlier partial download is continued only if the file still has this entity tag.
     pub tag: Option<&'a str>,
-    /// Whether a part that is there can only be of this file, or is found out by its check.
+    /// Whether a partial download can only be of this file, or is verified by `check`.
     pub resume: bool,
-    /// Whether a file that is already there gives way, unless it has the digest wanted.
+    /// Whether an existing file is replaced, unless it has the wanted digest.
     pub replace: bool,
-    /// Where it lies until it is whole. Two files never have the same.
+    /// Path of the partial download, unique to the file.
     pub part: PathBuf,
-    /// Where it lies then.
+    /// Final path.
     pub to: PathBuf,
-    /// Held while it is downloaded.
+    /// Path of the lock held during the download.
     pub lock: PathBuf,
 }
 
@@ -65,7 +65,7 @@ impl Downloader {
         Self { client: Client::new(settings), patience: settings.patience, listener, most: settings.max_download }
     }
 
-    /// An answer, after as many attempts as it takes; `what` is asked about, for the listener.
+    /// Sends a request, with retries; `what` is its subject, for the listener.
     pub fn ask<T>(
         &self,
         what: &str,
@@ -87,7 +87,7 @@ impl Downloader {
         }
     }
 
-    /// Downloads a file, unless another process did so while we waited for it.
+    /// Downloads a file, unless another process did so while this one waited for it.
     pub fn fetch(&self, wanted: &Wanted, stop: &AtomicBool) -> Result<(), Failure> {
         for path in [&wanted.part, &wanted.to, &wanted.lock] {
             let folder = path.parent().unwrap_or(Path::new("."));
@@ -110,7 +110,7 @@ impl Downloader {
                 kept: 0,
                 done: 0,
             };
-            let failure = match attempt.make() {
+            let failure = match attempt.run() {
                 Ok(()) => {
                     (self.listener)(Progress::Ended { file: wanted.name });
                     return Ok(());
@@ -118,7 +118,7 @@ impl Downloader {
                 Err(failure) => failure,
             };
             if attempt.done > most {
-                // A slow link that breaks again and again still gets there.
+                // As long as there is progress, a slow or unreliable connection gets there.
                 (most, failed, reached) = (attempt.done, 0, true);
             }
             reached |= matches!(failure, Failure::Status { .. });
@@ -128,7 +128,7 @@ impl Downloader {
             }
             if let Failure::Differs { .. } = failure {
                 let _ = fs::remove_file(&wanted.part);
-                // What was kept from before may have been wrong; what came in one piece was not.
+                // An earlier partial download may have been wrong; one that came in one piece was not.
                 if attempt.kept > 0 && !begun_anew {
                     begun_anew = true;
                     continue;
@@ -146,8 +146,8 @@ impl Downloader {
         }
     }
 
-    /// The lock on a file, for which a process waits that another one downloads it. The kernel gives it back however its
-    /// holder ends. It is the one that Python's huggingface_hub takes.
+    /// The lock on a file, which makes a process wait while another one downloads it. The kernel releases it however its holder ends.
+    /// Python's huggingface_hub uses the same one.
     fn lock(&self, wanted: &Wanted) -> Result<Option<File>, Failure> {
         let path = &wanted.lock;
         loop {
@@ -162,10 +162,10 @@ impl Downloader {
                 Ok(()) => Ok(()),
             };
             match locked {
-                // Its holder may have removed it: a lock without a name locks nobody out.
+                // Its holder may have removed the file: a lock on an unnamed file excludes no one.
                 Ok(()) if !is_at(&file, path) => {}
                 Ok(()) => return Ok(Some(file)),
-                // A file system without locks: the part may be written twice, and its check finds that out.
+                // A file system without locks: two processes may write to the same partial file, which verification detects.
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
                 Err(error) => return Err(Failure::Io { path: path.clone(), error }),
             }
@@ -173,7 +173,7 @@ impl Downloader {
     }
 }
 
-/// Whether the file that is there has the digest wanted.
+/// Whether the existing file has the wanted digest.
 fn is_wanted(wanted: &Wanted) -> Result<bool, Failure> {
     match wanted.check {
         Some(check) => holds(&wanted.to, wanted.size, Some(check)).map_err(io_at(&wanted.to)),
@@ -181,7 +181,7 @@ fn is_wanted(wanted: &Wanted) -> Result<bool, Failure> {
     }
 }
 
-/// Whether a file has the size and the digest that are known; true where nothing is.
+/// Whether a file has the known size and digest; true if neither is known.
 pub(super) fn holds(path: &Path, size: Option<u64>, check: Option<&Check>) -> io::Result<bool> {
     let mut file = regular::open(path)?;
     let length = file.metadata()?.len();
@@ -194,8 +194,8 @@ pub(super) fn holds(path: &Path, size: Option<u64>, check: Option<&Check>) -> io
     Ok(hasher.found(check) == check.digest())
 }
 
-/// Opens a part to go on with it. Anything but a file of its own, such as a link to another one, is taken away first: it must
-/// not be written through.
+/// Opens a partial download to continue it. Anything but a regular file with a single name, such as a link to another file, is removed
+/// first: it must not be written through.
 fn open_part(part: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).read(true).append(true);
@@ -210,7 +210,7 @@ fn open_part(part: &Path) -> io::Result<File> {
     options.open(part)
 }
 
-/// Whether a file has another name besides.
+/// Whether a file has another name as well.
 #[cfg(unix)]
 fn has_other_names(facts: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(facts) > 1
@@ -221,22 +221,22 @@ fn has_other_names(_: &fs::Metadata) -> bool {
     false
 }
 
-/// One attempt at a file.
+/// One attempt to download a file.
 struct Attempt<'a> {
     client: &'a Client,
     listener: &'a Listener,
     wanted: &'a Wanted<'a>,
     stop: &'a AtomicBool,
-    /// Bytes that a file may have at most.
+    /// The largest file that is downloaded, in bytes.
     most: u64,
-    /// Bytes of earlier attempts that were gone on from.
+    /// Bytes of an earlier partial download that is continued.
     kept: u64,
-    /// Bytes that are here.
+    /// Bytes received so far.
     done: u64,
 }
 
 impl Attempt<'_> {
-    fn make(&mut self) -> Result<(), Failure> {
+    fn run(&mut self) -> Result<(), Failure> {
         let Wanted { part, to, size, check, .. } = self.wanted;
         let io = io_at(part);
         let mut file = open_part(part).map_err(&io)?;
@@ -257,7 +257,7 @@ impl Attempt<'_> {
         file.sync_all().map_err(&io)?;
         let len = file.metadata().map_err(&io)?.len();
         if len != self.done {
-            // Where a file system has no locks, another process may have written to the same part.
+            // On a file system without locks, another process may have written to the same partial file.
             return Err(differs(format!("{} bytes long", self.done), len.to_string()));
         }
         if let Some(check) = check {
@@ -272,7 +272,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Appends what is missing.
+    /// Appends the missing bytes.
     fn receive(&mut self, file: &mut File, hasher: &mut Hasher) -> Result<(), Failure> {
         let Wanted { name, part, url, token, tag, .. } = self.wanted;
         let io = io_at(part);
@@ -355,7 +355,7 @@ fn differs(stated: String, found: String) -> Failure {
     Failure::Differs { stated, found }
 }
 
-/// Where a part begins and how long the whole is: `bytes 5-9/10`.
+/// The start of a range, and the total size: `bytes 5-9/10`.
 fn range(text: &str) -> Option<(u64, Option<u64>)> {
     let (part, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     Some((part.split_once('-')?.0.parse().ok()?, total.parse().ok()))
@@ -366,14 +366,14 @@ pub(super) fn io_at(path: &Path) -> impl Fn(io::Error) -> Failure + '_ {
     |error| Failure::Io { path: path.into(), error }
 }
 
-/// Puts the folder of a new name on the disk, as far as the system lets us.
+/// Makes a new name durable, as far as the system allows.
 pub(super) fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
         let _ = folder.sync_all();
     }
 }
 
-/// Whether the open file is the one that has this name.
+/// Whether the open file is still the one at this path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -386,7 +386,7 @@ fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
-/// Does `work` for each item, several at a time. After the first failure nothing new is begun, and what goes on is told to
+/// Calls `work` for each item, several at a time. After the first failure no new item is started, and running ones are told to
 /// stop.
 pub(super) fn in_parallel<T: Sync>(
     items: &[T],
@@ -400,7 +400,7 @@ pub(super) fn in_parallel<T: Sync>(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { return };
                     if let Err(failure) = work(item, &stop) {
-                        // Before others are told to give up: theirs is not the failure to tell of.
+                        // Recorded before the others are stopped: their failures are consequences.
                         first.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert((at, failure));
                         stop.store(true, Ordering::Relaxed);
                     }

@@ -1,19 +1,19 @@
-//! The address of a server, and the secret that it gets.
+//! The address of a server, and its token.
 
 use std::fmt;
 
-/// A secret that no message, log or debug output shows.
+/// A secret that no message, log or debug output contains.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A token; surrounding white space is no part of it.
+    /// A token, without surrounding white space.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.into()))
     }
 
-    /// The secret itself, for the one header that carries it.
+    /// The secret, for the header that carries it.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -25,12 +25,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A server and what tells it who asks.
+/// A server, with the token that it is sent.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Without a slash at the end.
     pub url: String,
-    /// Sent to this server and to no other.
+    /// Sent only to this server.
     pub token: Option<Token>,
 }
 
@@ -41,7 +41,7 @@ impl Endpoint {
         Self { url, token: token.as_deref().and_then(Token::new) }
     }
 
-    /// The address without a user name and password.
+    /// The address without user name and password.
     pub fn shown(&self) -> String {
         match (self.url.split_once("://"), self.url.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),

@@ -1,38 +1,38 @@
-//! Why a request or a download did not succeed, and whether to try again.
+//! Failures of requests and downloads, and whether to retry.
 
 use std::{io, path::PathBuf, time::Duration};
 
 use super::settings::Patience;
 
-/// Why it did not succeed.
+/// Why a request or download failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The server refuses or fails.
+    /// The server refuses the request or fails.
     Status { status: u16, code: Option<String>, retry_after: Option<Duration> },
-    /// No connection, or one that broke.
+    /// There is no connection, or it broke.
     Network(String),
-    /// Nothing came for too long.
+    /// Nothing was received for too long.
     Timeout,
-    /// The body ended before the file did.
+    /// The response ended before the file was complete.
     Cut { done: u64, total: u64 },
-    /// A web page where a file or JSON was asked for.
+    /// A web page instead of a file or JSON.
     WebPage,
-    /// Something that no server should do.
+    /// An invalid response.
     Odd(String),
-    /// What came is not what it should be; both sides in words.
+    /// The content is not as expected; both sides in words.
     Differs { stated: String, found: String },
-    /// The file is larger than one may be.
+    /// The file is larger than allowed.
     TooLarge { most: u64 },
-    /// A file here.
+    /// A local file could not be read or written.
     Io { path: PathBuf, error: io::Error },
-    /// No connection may be made.
+    /// Connections are not allowed.
     Offline,
-    /// Somebody else's download failed while this one went on.
+    /// A parallel download failed.
     GivenUp,
 }
 
 impl Failure {
-    /// In a few words.
+    /// A short description.
     pub fn brief(&self) -> String {
         match self {
             Self::Status { status, .. } => format!("status {status}"),
@@ -51,8 +51,8 @@ impl Failure {
         }
     }
 
-    /// How long to wait before trying again after `failed` attempts in a row; none where that is of no use. `reached` says
-    /// whether the server has answered before: where it has not, there is likely no network.
+    /// How long to wait before the next attempt after `failed` attempts in a row; `None` if a retry is useless. `reached`: the server has
+    /// answered before; if not, there is probably no network.
     pub fn wait(&self, failed: u32, reached: bool, patience: &Patience) -> Option<Duration> {
         let attempts = match self {
             Self::Status { status: 408 | 425 | 429 | 500 | 502..=599, .. } | Self::Cut { .. } => patience.attempts,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_and_end() {
+    fn waits_double_up_to_a_limit() {
         let waits = |failure: Failure, reached: bool| -> Vec<u64> {
             (1..9).map_while(|n| failure.wait(n, reached, &PATIENCE)).map(|wait| wait.as_secs()).collect()
         };

@@ -1,4 +1,4 @@
-//! Which files make a model, and which file a data set; their digests.
+//! Which files a model and a data set consist of; their digests.
 
 use std::{
     fs,
@@ -15,16 +15,16 @@ use super::{
 };
 use crate::{plan::shards, regular};
 
-/// Weights, the preferred first.
+/// Weights, in order of preference.
 const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];
-/// What lists pickles.
+/// The index of sharded pickles.
 const PICKLES: &str = "pytorch_model.bin.index.json";
-/// What a tokenizer is read from, the preferred first.
+/// Tokenizer files, in order of preference.
 const TOKENIZER: [&str; 2] = ["tokenizer.json", "vocab.txt"];
-/// What refines a tokenizer, where present.
+/// Optional files that refine a tokenizer.
 const TOKENIZER_EXTRAS: [&str; 3] = ["tokenizer_config.json", SPECIAL_MAP, "added_tokens.json"];
 const SPECIAL_MAP: &str = "special_tokens_map.json";
-/// What special_tokens_map.json says of a BERT: nothing that is not so without it.
+/// The usual special_tokens_map.json of a BERT: the same as without the file.
 const SPECIAL: [(&str, &str); 5] = [
     ("unk_token", "[UNK]"),
     ("sep_token", "[SEP]"),
@@ -32,15 +32,15 @@ const SPECIAL: [(&str, &str); 5] = [
     ("cls_token", "[CLS]"),
     ("mask_token", "[MASK]"),
 ];
-/// Bytes of a file of settings at most.
+/// Largest settings file, in bytes.
 const SMALL: u64 = 64 << 20;
-/// Small files that a model is read from, where present.
+/// Small files that a model is read from, if present.
 pub const SMALL_FILES: [&str; 6] =
     ["config.json", TOKENIZER[0], TOKENIZER[1], TOKENIZER_EXTRAS[0], TOKENIZER_EXTRAS[1], TOKENIZER_EXTRAS[2]];
-/// What can be read as data.
+/// Extensions of data files.
 const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "ndjson", "parquet"];
 
-/// A file as it was found.
+/// A file with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilePin {
@@ -68,29 +68,29 @@ impl FilePin {
 /// The names of a model's files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The folder they lie in, empty or with a slash at the end. Part of no name below.
+    /// Their folder, empty or with a slash at the end. It is not part of the names below.
     pub folder: String,
-    /// All small files that are there.
+    /// All small files that exist.
     pub small: Vec<String>,
-    /// The weights, or the list of their files.
+    /// The weights, or their index.
     pub weights: String,
 }
 
 impl Choice {
-    /// Whether other files of the repository would hardly be chosen instead: these are the weights that are looked for first, or
-    /// those that were named, with the tokenizer's settings.
+    /// Whether other files of the repository would hardly be chosen instead: these are the preferred or the named weights, together with the
+    /// tokenizer's settings.
     pub fn is_the_first(&self, part: Option<&str>) -> bool {
         let named = part.is_some_and(|part| part.ends_with(&self.weights));
         (named || self.weights == WEIGHTS[0])
             && self.small.iter().any(|name| TOKENIZER_EXTRAS[..2].contains(&name.as_str()))
     }
 
-    /// Whether the weights are in several files, which another one lists.
+    /// Whether the weights are sharded, with an index.
     pub fn is_sharded(&self) -> bool {
         self.weights.ends_with(".index.json")
     }
 
-    /// The files of the weights as the list in `folder` names them; none where there is no list.
+    /// The files of the weights in the index in `folder`; empty if there is no index.
     pub fn shards(&self, folder: &Path) -> Result<Vec<String>, AssetError> {
         if !self.is_sharded() {
             return Ok(Vec::new());
@@ -106,12 +106,12 @@ impl Choice {
     }
 }
 
-/// Chooses a model's files in `place` (for messages), where `has` tells which names are there. `part` is a folder in it, or
-/// the file of its weights.
+/// Chooses a model's files in `source` (for messages); `has` says which names exist. `part` is a folder in it, or the file of its
+/// weights.
 ///
 /// # Errors
-/// [`AssetError::Sharded`]; [`AssetError::Incomplete`] with all that is missing.
-pub(super) fn choose(place: &str, part: Option<&str>, has: impl Fn(&str) -> bool) -> Result<Choice, AssetError> {
+/// [`AssetError::Sharded`]; [`AssetError::Incomplete`] with everything that is missing.
+pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> bool) -> Result<Choice, AssetError> {
     let is_weights = |part: &str| [".safetensors", ".bin", ".safetensors.index.json"].iter().any(|e| part.ends_with(e));
     let (folder, named) = match part {
         Some(part) if is_weights(part) => {
@@ -126,7 +126,7 @@ pub(super) fn choose(place: &str, part: Option<&str>, has: impl Fn(&str) -> bool
         None => WEIGHTS.into_iter().find(|name| has(name)),
     };
     if weights.is_none() && has(PICKLES) {
-        return Err(AssetError::Sharded { place: place.into(), index: format!("{folder}{PICKLES}") });
+        return Err(AssetError::Sharded { source_: source.into(), index: format!("{folder}{PICKLES}") });
     }
     let mut missing = Vec::new();
     if !has("config.json") {
@@ -140,15 +140,15 @@ pub(super) fn choose(place: &str, part: Option<&str>, has: impl Fn(&str) -> bool
             let small = ["config.json"].into_iter().chain(TOKENIZER).chain(TOKENIZER_EXTRAS).filter(|name| has(name));
             Ok(Choice { small: small.map(String::from).collect(), folder, weights })
         }
-        Some(_) => Err(AssetError::Incomplete { place: place.into(), missing }),
+        Some(_) => Err(AssetError::Incomplete { source_: source.into(), missing }),
         None => {
             missing.push("weights (model.safetensors, one or several, or pytorch_model.bin)");
-            Err(AssetError::Incomplete { place: place.into(), missing })
+            Err(AssetError::Incomplete { source_: source.into(), missing })
         }
     }
 }
 
-/// The model whose files lie in `root`, or in a folder of it. Those in `known` need not be read again.
+/// The model in `root`, or in a folder of it. Files in `known` need not be read again.
 pub(super) fn collect(
     root: &Path,
     choice: &Choice,
@@ -189,14 +189,14 @@ pub(super) fn collect(
     })
 }
 
-/// Those of the files that refine a folder's tokenizer which count in a model's digest: all that decide about tokens.
+/// Those of a folder's tokenizer extras that count in a model's digest: all that affect tokens.
 pub fn extras_that_count(folder: &Path, has: impl Fn(&str) -> bool) -> Vec<&'static str> {
     let counts = |name: &&str| has(name) && (*name != SPECIAL_MAP || special_map_counts(folder));
     TOKENIZER_EXTRAS.into_iter().filter(counts).collect()
 }
 
-/// Whether special_tokens_map.json says anything: it does not where tokenizer_config.json names all added tokens, nor where it
-/// says what is so for every BERT, as nearly all do. What is no JSON is not read either, or refused when it is.
+/// Whether special_tokens_map.json affects tokens: not if tokenizer_config.json names all added tokens, nor if it has only the values of
+/// every BERT, as nearly all do. Invalid JSON counts; it is refused when it is read.
 fn special_map_counts(folder: &Path) -> bool {
     let read = |name: &str| -> Option<Map<String, Value>> {
         serde_json::from_slice(&regular::read(&folder.join(name), SMALL).ok()?).ok()
@@ -214,32 +214,32 @@ fn special_map_counts(folder: &Path) -> bool {
         && !map.iter().all(usual)
 }
 
-/// Whether a file's ending says that it can be read as data.
+/// Whether a file's extension is that of a data file.
 pub(super) fn is_data(name: &str) -> bool {
     let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     name.contains('.') && DATA.contains(&ending.as_str())
 }
 
 /// The data file of a repository: `wanted`, or the only one of its `files`.
-pub(super) fn choose_data(place: &str, files: &[String], wanted: Option<&str>) -> Result<String, AssetError> {
-    let place = place.to_string();
+pub(super) fn choose_data(source: &str, files: &[String], wanted: Option<&str>) -> Result<String, AssetError> {
+    let source_ = source.to_string();
     let mut readable: Vec<String> = files.iter().filter(|name| is_data(name)).cloned().collect();
     readable.sort_unstable();
     match wanted {
         Some(file) if files.iter().any(|name| name == file) => Ok(file.to_string()),
-        Some(file) => Err(AssetError::NoSuchFile { place, file: file.to_string(), files: readable }),
-        None if readable.len() > 1 => Err(AssetError::SeveralDataFiles { place, files: readable }),
-        None => readable.pop().ok_or(AssetError::NoDataFile { place }),
+        Some(file) => Err(AssetError::NoSuchFile { source_, file: file.to_string(), files: readable }),
+        None if readable.len() > 1 => Err(AssetError::SeveralDataFiles { source_, files: readable }),
+        None => readable.pop().ok_or(AssetError::NoDataFile { source_ }),
     }
 }
 
-/// The path of a repository's file below `folder`; none where its name would lead out of it.
+/// The path of a repository's file below `folder`; `None` if its name would lead out of it.
 pub(super) fn below(folder: &Path, name: &str) -> Option<PathBuf> {
     let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     (plain && !name.is_empty() && !name.contains('\\')).then(|| folder.join(name))
 }
 
-/// Files below a folder, named from it with `/`.
+/// Files below a folder, with paths relative to it.
 pub(super) fn list(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

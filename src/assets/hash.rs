@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 
 use super::AssetError;
 
-/// What a file's content has to be.
+/// The expected digest of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Check {
     /// SHA-256 of its bytes, in hex.
     Sha256(String),
-    /// git's name of it: SHA-1 of `blob`, its size and its bytes. What the hub states of files that are not large.
+    /// git's object name: SHA-1 of `blob`, its size and its bytes. The hub states it for small files.
     Git(String),
 }
 
@@ -39,20 +39,20 @@ impl fmt::Display for Check {
     }
 }
 
-/// Takes a file's bytes as they come.
+/// Digests a file's bytes incrementally.
 pub(super) struct Hasher {
     sha256: Sha256,
     git: Option<Sha1>,
 }
 
 impl Hasher {
-    /// For a file of that many bytes, where that is known: git's name begins with it.
+    /// For a file of that size, if known: git's object name begins with it.
     pub fn new(size: Option<u64>) -> Self {
         let git = size.map(|size| Sha1::new_with_prefix(format!("blob {size}\0")));
         Self { sha256: Sha256::new(), git }
     }
 
-    /// The next bytes.
+    /// Adds bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
         if let Some(git) = &mut self.git {
@@ -60,11 +60,11 @@ impl Hasher {
         }
     }
 
-    /// The digest that `check` asks for, in hex.
+    /// The digest of the same kind as `check`, in hex.
     pub fn found(self, check: &Check) -> String {
         match (check, self.git) {
             (Check::Git(_), Some(git)) => hex(&git.finalize()),
-            // Without a size there is nothing to compare with.
+            // Without a size there is no git object name to compare.
             (Check::Git(digest), None) => digest.clone(),
             (Check::Sha256(_), _) => hex(&self.sha256.finalize()),
         }

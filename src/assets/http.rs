@@ -1,4 +1,4 @@
-//! One request: redirects followed by hand, so that a token goes to the server it is for and to no other.
+//! A single request, with redirects followed manually, so that a token is only sent to its own server.
 
 use std::{
     io::{self, Read},
@@ -9,41 +9,41 @@ use ureq::{Agent, Body, Error, http::HeaderMap};
 
 use super::{endpoint::Token, failure::Failure, settings::Settings};
 
-/// Redirects followed at most.
+/// The most redirects that are followed.
 const REDIRECTS: usize = 8;
-/// Bytes of an answer that is no file.
+/// Largest response other than a file, in bytes.
 const LIST: usize = 64 << 20;
-/// Such an answer has to be here after this many times as long as a server may send nothing.
+/// Such a response must be complete within this many times the read timeout.
 const WAITS: u32 = 10;
 
-/// Asks servers.
+/// Sends requests to servers.
 pub(super) struct Client {
     agent: Agent,
     offline: bool,
-    /// How long an answer that is no file may take in all.
+    /// The time limit for a response other than a file.
     whole: Duration,
 }
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Request<'a> {
     pub url: &'a str,
-    /// Sent to the server of `url` and to no other.
+    /// Sent only to the server of `url`.
     pub token: Option<&'a Token>,
     /// Only the headers.
     pub head: bool,
     /// From this byte on, and only if the file still has this entity tag.
     pub from: Option<(u64, Option<&'a str>)>,
-    /// A web page is no answer: what is asked for is none.
+    /// A web page is not a valid response.
     pub no_page: bool,
 }
 
-/// What a server answers.
+/// A server's response.
 pub(super) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Body,
-    /// Until when an answer that is no file has to be here.
+    /// The deadline of a response other than a file.
     until: Instant,
 }
 
@@ -53,7 +53,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Bytes of the body, where that is said.
+    /// Length of the body, if stated.
     pub fn length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()
     }
@@ -69,8 +69,8 @@ impl Answer {
 }
 
 impl Answer {
-    /// The body as text: of no more than [`LIST`] bytes, and in no more time than [`Client::ask`] gave it. A server that sends a
-    /// byte now and then would otherwise be waited for without end.
+    /// The body as text, of at most [`LIST`] bytes and within the deadline set by [`Client::ask`]. Otherwise a server that sends a byte now and
+    /// then would be read forever.
     fn text(self) -> Result<String, Failure> {
         let mut body = self.body.into_with_config().limit(u64::MAX).reader();
         let (mut all, mut piece) = (Vec::new(), vec![0; 1 << 16]);
@@ -93,7 +93,7 @@ impl Answer {
 }
 
 impl Client {
-    /// A client with the timeouts of `settings`, and the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`, …).
+    /// A client with the timeouts of `settings`, and the proxy of the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
     pub fn new(settings: &Settings) -> Self {
         let patience = settings.patience;
         let config = Agent::config_builder()
@@ -108,10 +108,10 @@ impl Client {
         Self { agent: config.into(), offline: settings.offline, whole: patience.read * WAITS }
     }
 
-    /// The answer, which is a success (2xx).
+    /// Sends a request and returns a successful response (2xx).
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other response.
     pub fn ask(&self, request: Request) -> Result<Answer, Failure> {
         let mut url = request.url.to_string();
         for _ in 0..REDIRECTS {
@@ -122,7 +122,7 @@ impl Client {
                     return if page && request.no_page { Err(Failure::WebPage) } else { Ok(answer) };
                 }
                 301 | 302 | 303 | 307 | 308 => {
-                    // What the hub says of a file stands on its own answer, not on that of the store it sends us to.
+                    // The hub states a file's properties in its own response, not in that of the storage it redirects to.
                     if request.head && answer.header("x-linked-etag").is_some() {
                         return Ok(answer);
                     }
@@ -150,7 +150,7 @@ impl Client {
         Err(Failure::Odd(format!("it redirects more than {REDIRECTS} times")))
     }
 
-    /// One request without following anything.
+    /// One request, without following redirects.
     fn once(&self, request: &Request, url: &str) -> Result<Answer, Failure> {
         if self.offline {
             return Err(Failure::Offline);
@@ -162,7 +162,7 @@ impl Client {
             true => self.agent.head(url),
             false => self.agent.get(url),
         };
-        // A compressed answer has another length than the file.
+        // A compressed response has another length than the file.
         call = call.header("accept-encoding", "identity");
         if let Some(token) = request.token.filter(|_| origin(url) == origin(request.url)) {
             call = call.header("authorization", format!("Bearer {}", token.reveal()));
@@ -179,7 +179,7 @@ impl Client {
     }
 }
 
-/// What went wrong below HTTP. No text of it can hold a token: headers and addresses are no part of it.
+/// A transport error. It never contains a token: neither headers nor addresses are part of it.
 pub(super) fn failure(error: Error) -> Failure {
     match error {
         Error::Timeout(_) => Failure::Timeout,
@@ -195,9 +195,9 @@ pub(super) fn failure(error: Error) -> Failure {
     }
 }
 
-/// What went wrong with a connection.
+/// An I/O error of a connection.
 pub(super) fn broken(error: &io::Error) -> Failure {
-    // The HTTP library hands on its own errors inside of those of reading.
+    // The HTTP library wraps its own errors in I/O errors.
     if let Some(Error::Timeout(_)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
         return Failure::Timeout;
     }
@@ -207,7 +207,7 @@ pub(super) fn broken(error: &io::Error) -> Failure {
     }
 }
 
-/// `http`, `https` or another scheme; none where the text does not begin with one.
+/// `http`, `https` or another scheme; `None` if the text has none.
 fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once("://")?;
     let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -219,7 +219,7 @@ fn scheme(url: &str) -> Option<&str> {
     })
 }
 
-/// Scheme, host and port of an address: who a token is for.
+/// Scheme, host and port of an address, which a token belongs to.
 fn origin(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
@@ -228,7 +228,7 @@ fn origin(url: &str) -> Option<(String, String)> {
     Some((scheme, authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase()))
 }
 
-/// The address that `location` means where it stands in an answer from `base`.
+/// Resolves `location` in a response from `base`.
 fn join(base: &str, location: &str) -> String {
     let (same, rest) = base.split_once("://").unwrap_or(("https", base));
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -241,7 +241,7 @@ fn join(base: &str, location: &str) -> String {
     }
 }
 
-/// A text as it stands in an address; the characters in `keep` stay too.
+/// Percent-encodes a text; characters in `keep` are kept.
 pub(super) fn encode(text: &str, keep: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || keep.as_bytes().contains(&byte);
     text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()

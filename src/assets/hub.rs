@@ -1,9 +1,9 @@
-//! The Hugging Face hub, or a mirror that speaks its language, and its cache.
+//! The Hugging Face hub, or a compatible mirror, and its cache.
 //!
-//! The cache is laid out as Python's huggingface_hub lays it out, and each finds what the other downloaded: contents lie in
-//! `blobs` under their entity tags, `snapshots/COMMIT/FILE` link to them, `refs/BRANCH` holds the commit that a branch stood
-//! for. The hf-hub crate knows the names of those folders; it is not used for downloads, because it has no offline mode, takes
-//! no notice of the digests that the hub states, leaves parts that it cannot go on from, and sends no `Retry-After` on.
+//! The cache has the layout of Python's huggingface_hub, and each finds what the other downloaded: contents are in `blobs` under their
+//! entity tags, `snapshots/COMMIT/FILE` link to them, `refs/BRANCH` holds the commit that a branch pointed to. The hf-hub crate provides
+//! the names of those folders; it is not used for downloads, because it has no offline mode, ignores the digests that the hub states,
+//! leaves partial files that it cannot continue, and does not report `Retry-After`.
 
 use std::{
     fs,
@@ -39,16 +39,16 @@ pub(super) struct Hub<'a> {
     revision: &'a str,
 }
 
-/// What the hub says of a file before it is downloaded.
+/// What the hub states about a file before it is downloaded.
 struct Facts {
-    /// The entity tag: the file's name in the cache.
+    /// The entity tag, which is the file's name in the cache.
     tag: String,
     size: Option<u64>,
 }
 
 impl<'a> Hub<'a> {
-    pub fn new(settings: &'a Settings, used_as: Use, place: &'a plan::Repository) -> Result<Self, AssetError> {
-        let shown = plan::Source::Hub(place.clone()).to_string();
+    pub fn new(settings: &'a Settings, used_as: Use, repository: &'a plan::Repository) -> Result<Self, AssetError> {
+        let shown = plan::Source::Hub(repository.clone()).to_string();
         Ok(Self {
             endpoint: &settings.hub,
             server: Server::new(Kind::Hub, &settings.hub, shown),
@@ -57,8 +57,8 @@ impl<'a> Hub<'a> {
                 Use::Model => RepoType::Model,
                 Use::Data => RepoType::Dataset,
             },
-            repo: &place.repo,
-            revision: place.revision.as_deref().unwrap_or("main"),
+            repo: &repository.repo,
+            revision: repository.revision.as_deref().unwrap_or("main"),
         })
     }
 
@@ -83,7 +83,7 @@ impl<'a> Hub<'a> {
         format!("{}/{kind}{}/resolve/{}/{}", self.endpoint.url, self.repo, encode(commit, ""), encode(name, "/"))
     }
 
-    /// Asks for what is said of a file.
+    /// Requests what the hub states about a file.
     fn facts(&self, net: &Downloader, commit: &str, file: &Remote) -> Result<Facts, Failure> {
         let url = self.url(commit, &file.name);
         let token = self.endpoint.token.as_ref();
@@ -111,7 +111,7 @@ impl<'a> Hub<'a> {
         file: &Remote,
         stop: &AtomicBool,
     ) -> Result<(), Failure> {
-        // What is there may be cut or other content, whoever put it there.
+        // An existing file may be truncated or have other content, whatever wrote it.
         if pointer.is_file() && holds(pointer, file.size, file.check.as_ref()).map_err(io_at(pointer))? {
             return Ok(());
         }
@@ -122,14 +122,14 @@ impl<'a> Hub<'a> {
             return Err(Failure::Differs { stated: format!("{listed} bytes long"), found: size.to_string() });
         }
         let size = file.size.or(size);
-        // Large files are named by their SHA-256; of others only the list says git's name.
+        // Large files are named by their SHA-256; for others only the list states git's object name.
         let named = is_hex(&tag, 64).then(|| Check::Sha256(tag.clone()));
         let check = match (&file.check, named) {
             (Some(check @ Check::Sha256(_)), _) => Some(check.clone()),
             (_, Some(named)) => Some(named),
             (check, None) => check.clone().filter(|_| size.is_some()),
         };
-        // By the digest, where it is known: a server may give all its files one tag.
+        // By its digest, if known: a server may give all its files the same tag.
         let tag = file.check.as_ref().map_or(tag, |check| check.digest().to_string());
         let blob = self.home().join("blobs").join(&tag);
         let whole = blob.is_file() && holds(&blob, size, check.as_ref()).map_err(io_at(&blob))?;
@@ -141,7 +141,7 @@ impl<'a> Hub<'a> {
                     token: self.endpoint.token.as_ref(),
                     size,
                     check: check.as_ref(),
-                    // The part is named by the tag, so it is of this very file.
+                    // The partial file is named by the tag, so it is of this file.
                     tag: None,
                     resume: true,
                     replace: blob.exists(),
@@ -188,7 +188,7 @@ impl Repository for Hub<'_> {
     }
 
     fn list(&self, net: &Downloader) -> Result<Listing, Failure> {
-        // With `blobs` it says sizes and digests too.
+        // With `blobs`, sizes and digests are included.
         let url = format!("{}/api/{}?blobs=true", self.endpoint.url, api(self.kind, self.repo, self.revision));
         let request = Request { url: &url, token: self.endpoint.token.as_ref(), ..Request::default() };
         let info = net.ask(self.repo, request, Answer::json)?;
@@ -214,13 +214,13 @@ impl Repository for Hub<'_> {
             return Ok(());
         }
         let path = self.home().join("refs").join(self.revision);
-        // As it is already, perhaps in a cache that only others may write to.
+        // Unchanged, perhaps in a cache that only others may write to.
         if fs::read_to_string(&path).is_ok_and(|known| known.trim() == commit) {
             return Ok(());
         }
         let temporary = self.home().join(format!("refs.{}.tmp", std::process::id()));
         let noted = fs::create_dir_all(path.parent().unwrap_or(&path))
-            // A link of that name is not written through.
+            // A link of that name must not be written through.
             .and_then(|()| fs::remove_file(&temporary).or(Ok(())))
             .and_then(|()| fs::OpenOptions::new().write(true).create_new(true).open(&temporary))
             .and_then(|mut file| file.write_all(commit.as_bytes()))
@@ -241,7 +241,7 @@ impl Repository for Hub<'_> {
     }
 }
 
-/// The address of what the hub says of a revision, below `api/`.
+/// The address of a revision's metadata, below `api/`.
 fn api(kind: RepoType, repo: &str, revision: &str) -> String {
     let kind = match kind {
         RepoType::Dataset => "datasets",
@@ -250,13 +250,13 @@ fn api(kind: RepoType, repo: &str, revision: &str) -> String {
     format!("{kind}/{repo}/revision/{}", encode(revision, ""))
 }
 
-/// Whether an entity tag can be a file's name.
+/// Whether an entity tag is valid as a file name.
 fn is_name(tag: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=128).contains(&tag.len()) && tag.bytes().all(plain) && !tag.starts_with('.')
 }
 
-/// Makes `pointer` a relative link to `blob`; a copy where there are no links.
+/// Creates a relative link from `pointer` to `blob`, or a copy if links are not supported.
 fn link(blob: &Path, pointer: &Path) -> Result<(), Failure> {
     let folder = pointer.parent().unwrap_or(pointer);
     let io = io_at(pointer);
@@ -265,16 +265,16 @@ fn link(blob: &Path, pointer: &Path) -> Result<(), Failure> {
     let depth = folder.strip_prefix(home).map_or(2, |below| below.components().count());
     let mut target = PathBuf::from("../".repeat(depth));
     target.extend(["blobs".as_ref(), blob.file_name().unwrap_or_default()]);
-    // By the pointer's own name: two files of the same content have one blob.
+    // By the pointer's own name: two files with the same content share a blob.
     let temporary =
         folder.join(format!(".{}.{}.tmp", pointer.file_name().unwrap_or_default().display(), std::process::id()));
     let _ = fs::remove_file(&temporary);
     #[cfg(unix)]
-    let made = std::os::unix::fs::symlink(&target, &temporary);
+    let linked = std::os::unix::fs::symlink(&target, &temporary);
     #[cfg(not(unix))]
-    let made = fs::copy(blob, &temporary).map(drop);
-    // Renamed into place: a link that points nowhere any more gives way.
-    let done = made.and_then(|()| fs::rename(&temporary, pointer));
+    let linked = fs::copy(blob, &temporary).map(drop);
+    // Renamed into place, which also replaces a dangling link.
+    let done = linked.and_then(|()| fs::rename(&temporary, pointer));
     done.map_err(|error| {
         let _ = fs::remove_file(&temporary);
         io(error)

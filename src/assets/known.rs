@@ -1,8 +1,8 @@
-//! Files whose digests are known, and what was read from them: a run is stored under the digest of its files, so what it reads
-//! has to be what was digested.
+//! Files with known digests, and what is read from them: a run is stored under the digests of its files, so the files that it reads must be
+//! the digested ones.
 //!
-//! Readers open files by their paths, whenever they like. [`KnownFiles::reading`] holds the files against their digests after
-//! they were read, and makes sure that none of them changed since before: then what was read has that digest.
+//! Readers open files by path at any time. [`KnownFiles::reading`] compares the digests after reading, and checks that no file has changed
+//! since before: then what was read has those digests.
 
 use std::{
     fs::{self, Metadata},
@@ -18,7 +18,7 @@ use super::{AssetError, ModelFiles, digest_file};
 #[derive(Debug)]
 pub struct KnownFiles {
     files: Vec<Known>,
-    /// Files that a reader would open if they were there, and that were not.
+    /// Files that a reader would open if they existed, and that did not exist.
     absent: Vec<PathBuf>,
 }
 
@@ -26,24 +26,24 @@ pub struct KnownFiles {
 struct Known {
     path: PathBuf,
     sha256: String,
-    /// The file that was last found to have this digest: it is not read again.
+    /// The identity of the file when it last had this digest: while it is unchanged, the file is not digested again.
     found: Mutex<Option<Identity>>,
 }
 
-/// A file that is not what it was.
+/// A file that has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Unlike {
-    /// It has another digest than the one that is known.
+    /// It has another digest than the known one.
     #[error("{}: its SHA-256 was {was} and is {is}", path.display())]
     Content {
         /// Which.
         path: PathBuf,
-        /// The digest that it had.
+        /// Its known digest.
         was: String,
-        /// The digest that it has.
+        /// Its current digest.
         is: String,
     },
-    /// It was written to, replaced, made or removed while it was read.
+    /// It was modified, replaced, created or removed while it was read.
     #[error("{} changed while it was read", path.display())]
     Moving {
         /// Which.
@@ -54,20 +54,20 @@ pub enum Unlike {
     Unreadable(#[from] AssetError),
 }
 
-/// What is different about a file as soon as it is written to or replaced.
+/// Properties of a file that change whenever it is written or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     size: u64,
     modified: Option<SystemTime>,
-    /// Device, inode, and seconds and nanoseconds of its last change of any kind, which no program can set back.
+    /// Device, inode, and time of the last change of any kind in seconds and nanoseconds, which programs cannot reset.
     inode: (u64, u64, i64, i64),
 }
 
-/// File systems keep times in steps of a few milliseconds: a file that changed just now may change once more and keep its time.
+/// The resolution of file times is a few milliseconds: a file that has just changed may change again without a new time.
 const STEP: Duration = Duration::from_millis(50);
 
 impl Identity {
-    /// Of the file at a path, once its times are old enough to tell a later change.
+    /// The identity of the file at a path, once its times are old enough to reveal a later change.
     fn settled(path: &Path) -> Result<Self, AssetError> {
         let io = |error| AssetError::Io { path: path.into(), error };
         let metadata = path.metadata().map_err(io)?;
@@ -93,7 +93,7 @@ fn inode(_: &Metadata) -> (u64, u64, i64, i64) {
     (0, 0, 0, 0)
 }
 
-/// How long ago a file changed; none where that lies in the future or is not told.
+/// How long ago a file changed; `None` if that is in the future or unknown.
 fn changed(metadata: &Metadata) -> Option<Duration> {
     let (_, _, seconds, nanoseconds) = inode(metadata);
     let since_1970 = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
@@ -101,15 +101,15 @@ fn changed(metadata: &Metadata) -> Option<Duration> {
 }
 
 impl KnownFiles {
-    /// Files by their paths, each with its SHA-256 in hex; and files that are not there.
+    /// Files by path, each with its SHA-256 in hex; and files that do not exist.
     pub fn new(files: impl IntoIterator<Item = (PathBuf, String)>, absent: Vec<PathBuf>) -> Self {
         let known = |(path, sha256)| Known { path, sha256, found: Mutex::new(None) };
         Self { files: files.into_iter().map(known).collect(), absent }
     }
 
-    /// Those of a model: everything that was digested, and what a tokenizer would be read from besides.
+    /// The files of a model: all that were digested, and those that a tokenizer would read if they existed.
     pub fn of_model(model: &ModelFiles) -> Self {
-        // Names of pins begin where the repository does, paths of files in the model's folder.
+        // Names of pins are relative to the repository, paths of files to the model's folder.
         let name = model.weights.strip_prefix(&model.folder).unwrap_or(&model.weights).to_string_lossy();
         let prefix = model.files.iter().find_map(|pin| pin.name.strip_suffix(name.as_ref()));
         let prefix = prefix.filter(|prefix| prefix.is_empty() || prefix.ends_with('/')).unwrap_or("");
@@ -121,10 +121,10 @@ impl KnownFiles {
         known
     }
 
-    /// Digests the files of these names that are in a folder; the others are taken to be absent.
+    /// Digests those of these files that exist in a folder; the others are recorded as absent.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn in_folder(folder: &Path, names: &[&str]) -> Result<Self, AssetError> {
         let (there, absent): (Vec<_>, Vec<_>) =
             names.iter().map(|name| folder.join(name)).partition(|path| path.is_file());
@@ -138,10 +138,10 @@ impl KnownFiles {
         self.files.iter().map(|file| (file.path.as_path(), file.sha256.as_str()))
     }
 
-    /// Gives what `read` reads from those of the files that `which` picks, if they are what they are known to be.
+    /// Calls `read`, which reads the files selected by `which`, and returns its result if they have their known digests.
     ///
     /// # Errors
-    /// Those of `read`; [`Unlike`] where a file has another digest, or changed while it was read.
+    /// Those of `read`; [`Unlike`] if a file has another digest, or changed while it was read.
     pub fn reading<T, E: From<Unlike>>(
         &self,
         which: impl Fn(&Path) -> bool,
@@ -165,17 +165,17 @@ impl KnownFiles {
         Ok(value)
     }
 
-    /// Whether all files are what they are known to be.
+    /// Checks that all files have their known digests.
     ///
     /// # Errors
-    /// [`Unlike`] for the first that is not.
+    /// [`Unlike`] for the first that does not.
     pub fn check(&self) -> Result<(), Unlike> {
         self.reading(|_| true, || Ok(()))
     }
 }
 
 impl Known {
-    /// Whether the file is still the one of this identity, and has the digest.
+    /// Checks that the file still has this identity, and the digest.
     fn check(&self, identity: Identity) -> Result<(), Unlike> {
         let moving = || Unlike::Moving { path: self.path.clone() };
         let still = || self.path.metadata().is_ok_and(|metadata| Identity::of(&metadata) == identity);
@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with `a` and `b`, both known, and without `c`.
+    /// A folder with the known files `a` and `b`, and without `c`.
     fn known() -> (tempfile::TempDir, KnownFiles) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "first").unwrap();
@@ -213,7 +213,7 @@ mod tests {
         (dir, known)
     }
 
-    /// Reads `a`; `before` and `after` happen around it.
+    /// Reads `a`; `before` and `after` are called around it.
     fn read(dir: &Path, known: &KnownFiles, before: impl Fn(), after: impl Fn()) -> Result<String, Unlike> {
         known.reading(
             |_| true,
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_changed_is_read_as_often_as_one_likes() {
+    fn unchanged_files_can_be_read_repeatedly() {
         let (dir, known) = known();
         for _ in 0..3 {
             assert_eq!(read(dir.path(), &known, || {}, || {}).unwrap(), "first");
@@ -235,12 +235,12 @@ mod tests {
         assert_eq!(known.files().map(|(path, _)| path.file_name().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
     }
 
-    /// Replaced, written over and put back: each before it is read, and after.
+    /// Replaced, overwritten and restored, each before and after reading.
     #[test]
-    fn no_change_around_the_reading_passes() {
+    fn any_change_around_reading_is_detected() {
         let put = |path: PathBuf, text: &'static str| {
             move || {
-                // Of the same size and with the same time of writing.
+                // With the same size and modification time.
                 let time = path.metadata().unwrap().modified().unwrap();
                 fs::write(&path, text).unwrap();
                 File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
@@ -253,7 +253,7 @@ mod tests {
                 fs::rename(&new, &path).unwrap();
             }
         };
-        // The other text is read, and the known one is there again when the file is digested.
+        // The other text is read, and the known one is back when the file is digested.
         for checked_before in [false, true] {
             let (dir, known) = known();
             if checked_before {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_not_there_may_not_come() {
+    fn a_file_that_did_not_exist_may_not_appear() {
         let (dir, known) = known();
         let c = dir.path().join("c");
         let result = read(dir.path(), &known, || fs::write(&c, "third").unwrap(), || {});
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_files_that_are_read_count() {
+    fn only_files_that_are_read_count() {
         let (dir, known) = known();
         fs::write(dir.path().join("b"), "other").unwrap();
         assert!(known.reading(|path| path.ends_with("a"), || Ok::<_, Unlike>(())).is_ok());

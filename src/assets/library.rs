@@ -1,4 +1,4 @@
-//! All sources, under one roof.
+//! Finds the files of all kinds of sources.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,17 +19,17 @@ use super::{
 };
 use crate::plan::Source;
 
-/// Where a source's files were found, and what they were: enough to find them again without asking anybody.
+/// Where a source's files were found, and their state: enough to find them again without any request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Located {
-    /// What they were.
+    /// Their state.
     pub pin: Pin,
-    /// The folder that the names in it start from.
+    /// The folder that names in the pin are relative to.
     #[serde(with = "crate::format::path")]
     pub folder: PathBuf,
 }
 
-/// What a source is used as, the source, and `data.file`.
+/// How a source is used, the source, and `data.file`.
 type Wanted = (Use, String, Option<String>);
 
 /// Finds the files of sources.
@@ -39,14 +39,14 @@ pub struct Library {
     update: bool,
     listener: Listener,
     suits: Suits,
-    /// Sources whose files are known already.
+    /// Sources whose files are already known.
     located: Vec<Located>,
-    /// Sources that could not be had, and why: a sweep asks for the same ones again and again.
+    /// Sources that are unavailable, and why: a sweep requests the same ones repeatedly.
     refused: Vec<(Wanted, String)>,
 }
 
 impl Library {
-    /// A library that downloads as the settings say.
+    /// A library with the given settings.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -59,28 +59,28 @@ impl Library {
         }
     }
 
-    /// With a lock: what it pins is used as it is pinned, and what it does not pin is added to it.
+    /// Adds a lock: its pins are used, and newly resolved sources are added to it.
     #[must_use]
     pub fn with_lock(mut self, lock: Lock) -> Self {
         self.lock = Some(lock);
         self
     }
 
-    /// With a listener, which hears of downloads.
+    /// Adds a listener, which receives the progress of downloads.
     #[must_use]
     pub fn with_listener(mut self, listener: Listener) -> Self {
         self.listener = listener;
         self
     }
 
-    /// With a look at a model's config.json once it is downloaded: what it refuses ends the download before the weights.
+    /// Adds a check of a model's config.json after it is downloaded: if refused, the weights are not downloaded.
     #[must_use]
-    pub fn with_look(mut self, suits: Suits) -> Self {
+    pub fn with_check(mut self, suits: Suits) -> Self {
         self.suits = suits;
         self
     }
 
-    /// Looks up everything anew, whatever the lock pins and the cache holds.
+    /// Resolves everything again, regardless of the lock and the cache.
     #[must_use]
     pub fn updating(mut self) -> Self {
         self.update = true;
@@ -90,12 +90,12 @@ impl Library {
         self
     }
 
-    /// The lock, with what was pinned since it was read.
+    /// The lock, with pins added since it was read.
     pub fn lock(&mut self) -> Option<&mut Lock> {
         self.lock.as_mut()
     }
 
-    /// What the environment says of downloads.
+    /// The download settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -105,7 +105,7 @@ impl Library {
         &self.located
     }
 
-    /// Makes known where files lie that another process found.
+    /// Adds sources that another process has found.
     pub fn know(&mut self, located: &[Located]) {
         for one in located {
             let pin = &one.pin;
@@ -114,11 +114,11 @@ impl Library {
         }
     }
 
-    /// The files of the model that `source` names, downloaded where needed.
+    /// The files of the model that `source` names, downloaded if needed.
     ///
     /// # Errors
-    /// Whatever is missing, refused, unreachable or not what it should be; see [`AssetError`]. [`AssetError::NoFiles`] for
-    /// `scratch:`, which is made and not loaded.
+    /// Anything missing, refused, unreachable or not as expected; see [`AssetError`]. [`AssetError::NoFiles`] for `scratch:`, which has no
+    /// files.
     pub fn model(&mut self, source: &Source) -> Result<ModelFiles, AssetError> {
         self.once(Use::Model, source, None, |library| library.find_model(source))
     }
@@ -126,12 +126,12 @@ impl Library {
     /// The data file that `source` names; `file` chooses among those of a repository.
     ///
     /// # Errors
-    /// As for [`Self::model`]; [`AssetError::SeveralDataFiles`] where a repository holds several and none is chosen.
+    /// As for [`Self::model`]; [`AssetError::SeveralDataFiles`] if a repository has several and none is chosen.
     pub fn data(&mut self, source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
         self.once(Use::Data, source, file, |library| library.find_data(source, file))
     }
 
-    /// Looks a source up, unless that was in vain before.
+    /// Looks a source up, unless it is already known to be unavailable.
     fn once<T>(
         &mut self,
         used_as: Use,
@@ -156,9 +156,11 @@ impl Library {
             Source::Path(folder) => return local::model(folder),
             Source::Scratch(_) => return Err(AssetError::NoFiles(source.shown())),
             Source::Web(_) => return Err(AssetError::NoModel(source.shown())),
-            Source::Hub(place) => (Box::new(Hub::new(&self.settings, Use::Model, place)?), place.file.as_deref()),
-            Source::ModelScope(place) => {
-                (Box::new(ModelScope::new(&self.settings, Use::Model, place)?), place.file.as_deref())
+            Source::Hub(repository) => {
+                (Box::new(Hub::new(&self.settings, Use::Model, repository)?), repository.file.as_deref())
+            }
+            Source::ModelScope(repository) => {
+                (Box::new(ModelScope::new(&self.settings, Use::Model, repository)?), repository.file.as_deref())
             }
         };
         if let Some(known) = self.known(Use::Model, source, None)? {
@@ -177,11 +179,11 @@ impl Library {
     }
 
     fn find_data(&mut self, source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
-        let place = match source {
-            Source::Hub(place) | Source::ModelScope(place) => Some(place),
+        let repository = match source {
+            Source::Hub(repository) | Source::ModelScope(repository) => Some(repository),
             _ => None,
         };
-        let wanted = match (place.and_then(|place| place.file.as_deref()), file, place) {
+        let wanted = match (repository.and_then(|repository| repository.file.as_deref()), file, repository) {
             (Some(named), Some(file), _) if named != file => {
                 return Err(AssetError::TwoFiles { file: file.into(), source_: source.shown() });
             }
@@ -203,8 +205,8 @@ impl Library {
         let net = self.net();
         let pinned = self.pinned(Use::Data, source, file);
         let repository: Option<Box<dyn Repository + '_>> = match source {
-            Source::Hub(place) => Some(Box::new(Hub::new(&self.settings, Use::Data, place)?)),
-            Source::ModelScope(place) => Some(Box::new(ModelScope::new(&self.settings, Use::Data, place)?)),
+            Source::Hub(repository) => Some(Box::new(Hub::new(&self.settings, Use::Data, repository)?)),
+            Source::ModelScope(repository) => Some(Box::new(ModelScope::new(&self.settings, Use::Data, repository)?)),
             _ => None,
         };
         let data = match (&repository, source) {
@@ -220,7 +222,7 @@ impl Library {
         Ok(data)
     }
 
-    /// None: no connection may be made.
+    /// `None` if connections are not allowed.
     fn net(&self) -> Option<Downloader> {
         (!self.settings.offline).then(|| Downloader::new(&self.settings, self.listener.clone()))
     }
@@ -239,7 +241,7 @@ impl Library {
         Some((lock.find(used_as, &source.shown(), file)?, lock.path()))
     }
 
-    /// Where a source's files lie, if that is known, and if they are what they were.
+    /// Where a source's files are, if they are known and unchanged.
     fn known(&self, used_as: Use, source: &Source, file: Option<&str>) -> Result<Option<&Located>, AssetError> {
         let source = source.shown();
         let Some(known) = self.located.iter().find(|known| known.pin.is_of(used_as, &source, file)) else {
@@ -262,7 +264,7 @@ impl Library {
 }
 
 impl Default for Library {
-    /// As the environment says, without a lock.
+    /// With the settings of the environment, without a lock.
     fn default() -> Self {
         Self::new(Settings::unchecked())
     }
@@ -272,7 +274,7 @@ fn pin(used_as: Use, source: &Source, file: Option<&str>, revision: Option<Strin
     Pin { used_as, source: source.shown(), file: file.map(String::from), revision, files }
 }
 
-/// The folder that a file's name in its repository starts from, given the one that the file lies in.
+/// The folder that a file's name in its repository is relative to, given the folder of the file.
 fn root(folder: &Path, name: &str) -> PathBuf {
     let depth = name.matches('/').count();
     folder.ancestors().nth(depth).unwrap_or(folder).to_path_buf()

@@ -1,4 +1,4 @@
-//! `path:` sources: files that are already here.
+//! `path:` sources: local files.
 
 use std::path::Path;
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_follows_what_is_read_and_nothing_else() {
+    fn the_digest_covers_exactly_what_is_read() {
         let base = model(folder(&WHOLE).path()).unwrap().digest;
         let changed = |name: &str, text: &str| {
             let dir = folder(&WHOLE);
@@ -90,9 +90,9 @@ mod tests {
         }
     }
 
-    /// What decides about tokens counts; what says nothing new does not, so that digests of older folders stay.
+    /// Files that affect tokens count; those that add nothing do not, so that digests of older folders stay the same.
     #[test]
-    fn the_digest_follows_added_and_special_tokens() {
+    fn the_digest_covers_added_and_special_tokens() {
         let digest = |files: &[(&str, &str)]| model(folder(&[&WHOLE, files].concat()).path()).unwrap().digest;
         let base = digest(&[]);
         let usual =
@@ -111,7 +111,7 @@ mod tests {
             assert!(!found.contains(&digest), "{files:?}");
             found.push(digest);
         }
-        // Where the config names all added tokens, the map is not read.
+        // If the config names all added tokens, the map is not read.
         let all = |map: &str| {
             let config = ("tokenizer_config.json", r#"{"added_tokens_decoder": {}}"#);
             let files = [&WHOLE[..3], &[config, ("special_tokens_map.json", map)]].concat();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_are_something_else_are_refused() {
+    fn paths_of_the_wrong_type_are_refused() {
         let dir = folder(&[("data.csv", "label,review\n")]);
         let file = dir.path().join("data.csv");
         let message = |result: Result<(), AssetError>| result.unwrap_err().to_string();
@@ -174,7 +174,7 @@ mod tests {
         assert!(message(model_of(&"scratch:tiny".parse().unwrap()).map(drop)).contains("`scratch:tiny`"));
     }
 
-    /// The published answer for a million times `a` (FIPS 180-2), which is no whole number of buffers.
+    /// The published digest of a million `a`s (FIPS 180-2), which is not a whole number of buffers.
     #[test]
     fn digests_are_those_of_sha256() {
         let dir = folder(&[("a", &"a".repeat(1_000_000)), ("aa", &"a".repeat((1 << 20) + 1)), ("none", "")]);

@@ -1,8 +1,8 @@
-//! The lock beside a spec: what its sources were found to be, so that they mean the same on every machine and every day.
+//! The lock file beside a spec: the resolved sources, so that they are the same on every machine and at any time.
 //!
-//! It is named like the spec with `.lock` after it, because two specs in one folder may mean different revisions of one
-//! source, and goes into version control with the spec. Only what comes from elsewhere is pinned: files behind `path:` are
-//! the user's own, change when the user changes them, and count in a run's key by their digests anyway.
+//! It is named like the spec with `.lock` appended, since two specs in one folder may use different revisions of the same source, and is
+//! meant for version control. Only remote sources are pinned: files of `path:` sources are the user's own, and count in a run's key by
+//! their digests anyway.
 
 use std::{
     fs::{self, File},
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{AssetError, FilePin, files::below, hash::is_hex};
 use crate::{plan::Source, regular};
 
-/// What a source is used as.
+/// How a source is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
@@ -25,33 +25,33 @@ pub enum Use {
     Data,
 }
 
-/// What a source was found to be.
+/// A resolved source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// What it is used as.
+    /// How it is used.
     #[serde(rename = "use")]
     pub used_as: Use,
-    /// The source, as the spec writes it.
+    /// The source as written in the spec.
     pub source: String,
-    /// `data.file`, where the spec says it.
+    /// `data.file`, if the spec sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The commit that the source's revision stood for; on servers that name none, the revision itself.
+    /// The resolved commit; on servers without commits, the revision itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Every file that is used.
+    /// All files that are used.
     pub files: Vec<FilePin>,
 }
 
 impl Pin {
-    /// Whether both are about the same source.
+    /// Whether it pins this source.
     pub(super) fn is_of(&self, used_as: Use, source: &str, file: Option<&str>) -> bool {
         self.used_as == used_as && self.source == source && self.file.as_deref() == file
     }
 }
 
-/// A lock as it stands in its file.
+/// The content of a lock file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -65,16 +65,16 @@ struct Written {
 pub struct Lock {
     path: PathBuf,
     pins: Vec<Pin>,
-    /// What the file held when it was read or written; none where there is no file.
+    /// The content of the file when it was read or written; `None` if there is no file.
     written: Option<Vec<Pin>>,
-    /// What was pinned since.
+    /// Pins added since then.
     new: Vec<Pin>,
-    /// Whether only what was pinned since counts.
+    /// Whether only those pins count.
     renewing: bool,
 }
 
 const VERSION: u32 = 1;
-/// Bytes of a lock at most: it names some hundred files.
+/// Largest lock file in bytes: it names some hundred files.
 const LONGEST: u64 = 16 << 20;
 
 const HEAD: &str = "\
@@ -83,10 +83,10 @@ const HEAD: &str = "\
 ";
 
 impl Lock {
-    /// The lock of a spec: what its file holds, where there is one.
+    /// Reads the lock of a spec, if it has one.
     ///
     /// # Errors
-    /// [`AssetError::Lock`] for a file that is no lock; [`AssetError::Io`] for one that cannot be read.
+    /// [`AssetError::Lock`] for an invalid file; [`AssetError::Io`] for one that cannot be read.
     pub fn beside(spec: &Path) -> Result<Self, AssetError> {
         let mut name = spec.file_name().unwrap_or_default().to_os_string();
         name.push(".lock");
@@ -102,7 +102,7 @@ impl Lock {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path, pins: Vec::new(), written: None, new: Vec::new(), renewing: false });
             }
-            // Too large, no file at all, or a link in a circle.
+            // Too large, not a regular file, or a circular link.
             Err(error) => {
                 let kind = error.get_ref().and_then(|inner| inner.downcast_ref::<regular::NotRegular>());
                 let what = match kind {
@@ -117,11 +117,11 @@ impl Lock {
             return Err(refuse(format!("it is of version {}; this taper knows {VERSION}", lock.version)));
         }
         for pin in &mut lock.pins {
-            // Written by an older version, or by hand: what may be a secret goes when the lock is written again.
+            // Written by an older version, or by hand: anything that may be a secret is dropped when the lock is written again.
             if let Ok(source @ Source::Web(_)) = Source::try_from(pin.source.clone()) {
                 pin.source = source.shown();
             }
-            // Names become paths, and the lock may come from anybody.
+            // Names become paths, and the lock is untrusted.
             let plain = |name: &str| below(Path::new(""), name).is_some();
             if let Some(odd) = pin.files.iter().find(|file| !plain(&file.name) || !is_digest(&file.sha256)) {
                 return Err(refuse(format!("it pins a file `{}` of {} that can be none", odd.name, pin.source)));
@@ -133,22 +133,22 @@ impl Lock {
         Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins, new: Vec::new(), renewing: false })
     }
 
-    /// Where it lies, or will.
+    /// Its path, whether or not the file exists.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// All that is pinned.
+    /// All pins.
     pub fn pins(&self) -> &[Pin] {
         &self.pins
     }
 
-    /// What the file holds, whatever was pinned since.
+    /// The pins in the file, without those added since.
     pub fn written(&self) -> &[Pin] {
         self.written.as_deref().unwrap_or_default()
     }
 
-    /// From now on sources are looked up anew. Pins of sources that nobody looks up stay.
+    /// From now on sources are resolved again. Pins of sources that are not used stay.
     pub fn renew(&mut self) {
         self.renewing = true;
     }
@@ -163,11 +163,11 @@ impl Lock {
         put(&mut self.pins, pin);
     }
 
-    /// Writes what was pinned since, whole or not at all, beside what the file holds by now; tells whether there was anything to
+    /// Writes the new pins atomically, together with the current content of the file; returns whether there was anything to
     /// write.
     ///
     /// # Errors
-    /// [`AssetError::Io`] where it cannot be written; [`AssetError::Lock`] where another command has pinned something else
+    /// [`AssetError::Io`] if it cannot be written; [`AssetError::Lock`] if another command has pinned something else
     /// meanwhile.
     pub fn save(&mut self) -> Result<bool, AssetError> {
         if self.new.is_empty() {
@@ -204,7 +204,7 @@ impl Lock {
     }
 }
 
-/// Adds a pin, in the place of an older one of the same source.
+/// Adds a pin, replacing an older one of the same source.
 fn put(pins: &mut Vec<Pin>, pin: Pin) {
     match pins.iter_mut().find(|old| old.is_of(pin.used_as, &pin.source, pin.file.as_deref())) {
         Some(old) => *old = pin,
@@ -212,12 +212,12 @@ fn put(pins: &mut Vec<Pin>, pin: Pin) {
     }
 }
 
-/// 64 hex digits as they are written here.
+/// 64 hex digits in lower case.
 fn is_digest(text: &str) -> bool {
     is_hex(text, 64) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// What a source means now and meant before, one sentence for each difference; empty where nothing changed.
+/// The differences between two pins of a source, one sentence each; empty if nothing changed.
 pub fn differences(before: &Pin, now: &Pin) -> Vec<String> {
     let mut found = Vec::new();
     if before.revision != now.revision {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_and_odd_files_are_refused() {
+    fn locks_are_read_back_and_invalid_files_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let spec = dir.path().join("a.toml");
         let mut lock = Lock::beside(&spec).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_pinned_stays() {
+    fn pins_of_other_commands_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let lock = || Lock::beside(&dir.path().join("a.toml")).unwrap();
         let (mut one, mut two) = (lock(), lock());
@@ -288,14 +288,14 @@ mod tests {
         two.add(pin("hf:a/two", "22"));
         assert!(one.save().unwrap() && two.save().unwrap());
         assert_eq!(lock().pins(), [pin("hf:a/one", "11"), pin("hf:a/two", "22")]);
-        // Looking one source up anew leaves the other alone.
+        // Resolving one source again does not change the other.
         let mut update = lock();
         update.renew();
         assert!(update.find(Use::Data, "hf:a/one", None).is_none());
         update.add(pin("hf:a/one", "33"));
         assert!(update.save().unwrap());
         assert_eq!(lock().pins(), [pin("hf:a/one", "33"), pin("hf:a/two", "22")]);
-        // Who found something else under the same name has used what is not pinned.
+        // A command that resolved the same source differently has used files that are not pinned.
         let mut late = one;
         late.add(pin("hf:a/two", "44"));
         let error = late.save().unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! The assets room: where models and data come from.
+//! Finds and downloads models and data.
 //!
-//! A [`Library`] turns a [`Source`] into files on this machine: those of a folder as they are (`local`), those of a repository
-//! (`repository`; the Hugging Face `hub` or `modelscope`) or of the `web` from a cache or by download. Which files make a model
-//! is said once, in `files`; the [`Lock`] beside a spec pins them.
+//! A [`Library`] turns a [`Source`] into local files: those of a folder (`local`), of a repository (`repository`; the Hugging Face `hub`
+//! or `modelscope`) or of the `web`, from a cache or by download. `files` decides which files a model consists of; the [`Lock`] beside a
+//! spec pins them.
 //!
 //! ```text
 //! settings ─► Library ─► repository ─► hub, modelscope ─┐
@@ -49,32 +49,32 @@ pub use settings::{Patience, Settings};
 #[cfg(doc)]
 use crate::plan::Source;
 
-/// A model's files on this machine.
+/// A model's local files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// Folder that holds config.json, the weights and the tokenizer's files.
+    /// Folder with config.json, the weights and the tokenizer's files.
     pub folder: PathBuf,
     /// `model.safetensors`, `pytorch_model.bin`, or `model.safetensors.index.json`, in that folder.
     pub weights: PathBuf,
-    /// The files that the latter lists.
+    /// The files in that index.
     pub shards: Vec<PathBuf>,
-    /// SHA-256, in hex, over names and digests of the files that are read: config.json, the weights, tokenizer.json (else
-    /// vocab.txt) and those that refine the tokenizer where they say anything: tokenizer_config.json, special_tokens_map.json,
-    /// added_tokens.json.
+    /// SHA-256, in hex, over names and digests of the files that are read: config.json, the weights, tokenizer.json (else vocab.txt) and those
+    /// of tokenizer_config.json, special_tokens_map.json and added_tokens.json that affect
+    /// tokens.
     pub digest: String,
-    /// Commit of the repository it came from; none for a folder.
+    /// Commit of the repository; `None` for a folder.
     pub revision: Option<String>,
     /// Every file, by its name in the repository or folder.
     pub files: Vec<FilePin>,
 }
 
-/// A data file on this machine.
+/// A local data file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// Commit of the repository it came from; none for others.
+    /// Commit of the repository; `None` for other sources.
     pub revision: Option<String>,
-    /// What it was found to be; none for a path.
+    /// Its resolved state; `None` for a path.
     pub pin: Option<FilePin>,
 }

@@ -1,9 +1,9 @@
 //! ModelScope and its cache.
 //!
-//! Addresses and folders are those of ModelScope's own Python package: files are listed at `/api/v1/models/OWNER/NAME/repo/files`
-//! (data sets: `/repo/tree`, in pages) and given at `/repo?Revision=…&FilePath=…`; they lie in
-//! `models/OWNER--NAME/snapshots/REVISION/`, where the revision is as it was asked for. Packages up to 1.37 kept them in
-//! `hub/models/OWNER/NAME`; what lies there is used too.
+//! Addresses and folders follow ModelScope's own Python package: files are listed at `/api/v1/models/OWNER/NAME/repo/files` (data sets:
+//! `/repo/tree`, in pages) and downloaded from `/repo?Revision=…&FilePath=…`; they are stored in
+//! `models/OWNER--NAME/snapshots/REVISION/`, where the revision is as requested. Packages up to 1.37 stored them in
+//! `hub/models/OWNER/NAME`, which is also read.
 
 use std::{
     path::{Path, PathBuf},
@@ -26,12 +26,12 @@ use super::{
 };
 use crate::plan;
 
-/// The branch that is meant where none is said.
+/// The default branch.
 const BRANCH: &str = "master";
 
-/// Files of a page of a data set's list.
+/// Files per page of a data set's list.
 const PAGE: usize = 200;
-/// Pages that are read at most.
+/// The most pages that are read.
 const PAGES: usize = 100;
 
 /// A repository of ModelScope.
@@ -45,15 +45,15 @@ pub(super) struct ModelScope<'a> {
 }
 
 impl<'a> ModelScope<'a> {
-    pub fn new(settings: &'a Settings, used_as: Use, place: &'a plan::Repository) -> Result<Self, AssetError> {
-        let shown = plan::Source::ModelScope(place.clone()).to_string();
+    pub fn new(settings: &'a Settings, used_as: Use, repository: &'a plan::Repository) -> Result<Self, AssetError> {
+        let shown = plan::Source::ModelScope(repository.clone()).to_string();
         Ok(Self {
             endpoint: &settings.modelscope,
             server: Server::new(Kind::ModelScope, &settings.modelscope, shown),
             cache: settings.modelscope_cache.clone().ok_or(AssetError::NoCache("MODELSCOPE_CACHE"))?,
             used_as,
-            repo: &place.repo,
-            revision: place.revision.as_deref().unwrap_or(BRANCH),
+            repo: &repository.repo,
+            revision: repository.revision.as_deref().unwrap_or(BRANCH),
         })
     }
 
@@ -74,7 +74,7 @@ impl<'a> ModelScope<'a> {
         self.cache.join(self.segment()).join(repo).join("snapshots").join(revision)
     }
 
-    /// Where packages up to 1.37 kept the repository.
+    /// Where packages up to 1.37 stored the repository.
     fn old_folders(&self) -> impl Iterator<Item = PathBuf> {
         let (owner, name) = self.repo.split_once('/').unwrap_or((self.repo, ""));
         let below = PathBuf::from(self.segment()).join(owner).join(name.replace('.', "___"));
@@ -84,7 +84,7 @@ impl<'a> ModelScope<'a> {
     fn page(&self, net: &Downloader, url: &str) -> Result<Value, Failure> {
         let request = Request { url, token: self.endpoint.token.as_ref(), ..Request::default() };
         let answer = net.ask(self.repo, request, Answer::json)?;
-        // Some refusals come as a success whose body says otherwise.
+        // Some refusals are sent as a success whose body says otherwise.
         match answer["Code"].as_u64().unwrap_or(200) {
             200 => Ok(answer["Data"].clone()),
             code @ (401 | 403 | 404) => Err(Failure::Status { status: code as u16, code: None, retry_after: None }),
@@ -115,9 +115,9 @@ impl<'a> ModelScope<'a> {
             size: file.size,
             check: file.check.as_ref(),
             tag: None,
-            // Without a digest nothing tells of which version a part is.
+            // Without a digest nothing identifies the version of a partial download.
             resume: file.check.is_some(),
-            // A branch's folder may hold files of earlier commits.
+            // A branch's folder may contain files of earlier commits.
             replace: true,
             part: to.with_file_name(format!(".{name}.{digest}.incomplete")),
             lock: self.cache.join(".lock").join(lock),
@@ -142,7 +142,7 @@ impl Repository for ModelScope<'_> {
 
     fn cached(&self) -> Vec<Snapshot> {
         let revision = self.revision.to_string();
-        // Which revision lies in an old folder is not said there: it can be taken for the default branch alone.
+        // An old folder does not say which revision it holds, so it is only used for the default branch.
         let old = self.old_folders().filter(|_| self.revision == BRANCH);
         let folders = std::iter::once(self.snapshot(self.revision)).chain(old);
         folders.filter(|folder| folder.is_dir()).map(|folder| Snapshot { revision: revision.clone(), folder }).collect()
@@ -172,7 +172,7 @@ impl Repository for ModelScope<'_> {
             let Some(files) = data["Files"].as_array() else {
                 return Err(Failure::Odd("its answer lists no files".into()));
             };
-            // Not every answer names the commit.
+            // Not every response names the commit.
             let commit = data["LatestCommitter"]["Id"].as_str().filter(|commit| is_hex(commit, 40));
             revision = revision.or(commit.map(String::from));
             entries.extend(files.iter().cloned());

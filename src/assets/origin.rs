@@ -1,11 +1,11 @@
-//! What a failure of a server means for people.
+//! Explains failures of a server to users.
 
 use std::path::Path;
 
 use super::{AssetError, failure::Failure, server::Server};
 
 impl Server {
-    /// What a failure means. `file` is what was asked for where it was one; `cached` says whether there is a copy.
+    /// The error for a failure. `file` is the requested file, if any; `cached` says whether there is a copy.
     pub(super) fn explain(&self, failure: Failure, file: Option<&str>, cached: bool, cache: &Path) -> AssetError {
         let (server, name) = (Box::new(self.clone()), file.map(plain));
         match failure {
@@ -25,7 +25,7 @@ impl Server {
                 AssetError::Unreachable { server, cause: plain(&failure.brief()), cached }
             }
             Failure::WebPage => AssetError::WebPage { server },
-            // It may hold what the server wrote.
+            // It may contain text from the server.
             Failure::Odd(cause) => AssetError::Server { server, file: name, cause: plain(&cause) },
             failure @ Failure::TooLarge { .. } => {
                 let cause =
@@ -40,13 +40,13 @@ impl Server {
             }
             Failure::Io { path, error } => AssetError::Io { path, error },
             Failure::Offline | Failure::GivenUp => {
-                AssetError::NotCached { place: self.place.clone(), cache: cache.into() }
+                AssetError::NotCached { source_: self.source.clone(), cache: cache.into() }
             }
         }
     }
 }
 
-/// A server's words without what would steer a terminal.
+/// A server's text without control characters.
 pub(super) fn plain(text: &str) -> String {
     let steers = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -61,7 +61,7 @@ mod tests {
     use super::{super::server::Kind, *};
 
     fn explained(failure: Failure) -> String {
-        let server = Server { kind: Kind::Hub, endpoint: "https://h".into(), place: "hf:a/b".into(), token: false };
+        let server = Server { kind: Kind::Hub, endpoint: "https://h".into(), source: "hf:a/b".into(), token: false };
         server.explain(failure, Some("x\u{1b}[2J.csv"), false, Path::new("/cache")).to_string()
     }
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_words_do_not_steer_the_terminal() {
+    fn a_servers_text_does_not_control_the_terminal() {
         for words in ["it says 500: \u{1b}]0;x\u{7}", "\u{9b}31m", "a\u{202e}b", "one\ntwo"] {
             let text = explained(Failure::Odd(words.into()));
             assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}') && text.contains("\\u{"), "{text:?}");

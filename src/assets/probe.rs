@@ -1,4 +1,4 @@
-//! Whether a server answers, and how fast: for `taper doctor`.
+//! Checks whether a server answers, and how fast, for `taper doctor`.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +9,23 @@ use super::{
     http::{Client, Request},
 };
 
-/// How a server answers.
+/// The result of the check.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answering {
-    /// It does, after this time.
+    /// It answers, after this time.
     Yes(Duration),
-    /// It does not, or not as it should; why.
+    /// It does not answer, or not as it should; why.
     No(String),
-    /// No connection may be made.
+    /// Connections are not allowed.
     Offline,
 }
 
-/// Asks a server for one small page. The token is not sent.
+/// Requests one small page from a server. The token is not sent.
 pub fn probe(settings: &Settings, endpoint: &Endpoint, path: &str) -> Answering {
     let start = Instant::now();
     let url = format!("{}{path}", endpoint.url);
     match Client::new(settings).ask(Request { url: &url, no_page: true, ..Request::default() }) {
-        // Any answer of its own shows that it is there.
+        // Any response of its own shows that it is reachable.
         Ok(_) | Err(Failure::Status { status: 400..=499, .. }) => Answering::Yes(start.elapsed()),
         Err(Failure::Offline) => Answering::Offline,
         Err(failure) => Answering::No(failure.brief()),

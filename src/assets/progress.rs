@@ -1,41 +1,41 @@
-//! What a listener hears of downloads.
+//! Progress of downloads, for listeners.
 
 use std::{sync::Arc, time::Duration};
 
-/// What happens to a file on its way.
+/// Progress of a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress<'a> {
-    /// It begins, or goes on from what an earlier attempt left.
+    /// Its download starts or continues.
     Began {
         /// The file's name.
         file: &'a str,
-        /// Bytes that are here.
+        /// Bytes received so far.
         done: u64,
-        /// Bytes in all, where that is known.
+        /// Total bytes, if known.
         total: Option<u64>,
     },
-    /// More of it is here.
+    /// More bytes were received.
     Advanced {
         /// The file's name.
         file: &'a str,
-        /// Bytes that are here.
+        /// Bytes received so far.
         done: u64,
     },
-    /// It is tried again, or another process is at it.
+    /// It will be retried, or another process is downloading it.
     Waits {
         /// The file's name, or that of the repository.
         file: &'a str,
         /// Why.
         why: &'a str,
-        /// Until the next attempt; none where another process decides.
+        /// Time until the next attempt; `None` if it depends on another process.
         wait: Option<Duration>,
     },
-    /// It is whole and checked.
+    /// It is complete and verified.
     Ended {
         /// The file's name.
         file: &'a str,
     },
 }
 
-/// Hears of downloads, from several threads.
+/// Receives progress of downloads, from several threads.
 pub type Listener = Arc<dyn Fn(Progress) + Send + Sync>;

@@ -1,7 +1,7 @@
-//! Models and data sets in repositories, whoever keeps those: found in the cache, pinned by a lock, or downloaded.
+//! Models and data sets in repositories of any server: found in the cache, pinned by a lock, or downloaded.
 //!
-//! Everything of a source is taken from one commit, so files never mix. Small files are downloaded before the weights: where
-//! the weights are in the cache, all files of their commit are.
+//! All files of a source come from one commit, so versions never mix. Small files are downloaded before the weights: if the weights are in
+//! the cache, all files of their commit are.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use super::{
 /// Whether a config.json is that of a model that can be trained; if not, why.
 pub type Suits = fn(&Path) -> Result<(), String>;
 
-/// A file as its server lists it.
+/// A file as listed by its server.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub name: String,
@@ -32,9 +32,9 @@ impl From<&FilePin> for Remote {
     }
 }
 
-/// What a server says of a revision.
+/// A server's listing of a revision.
 pub(super) struct Listing {
-    /// The commit it stands for; the revision itself on servers that name none.
+    /// The commit; on servers without commits, the revision itself.
     pub revision: String,
     pub files: Vec<Remote>,
 }
@@ -45,27 +45,27 @@ pub(super) struct Snapshot {
     pub folder: PathBuf,
 }
 
-/// A repository at the revision that a source asks for.
+/// A repository at the revision of a source.
 pub(super) trait Repository {
-    /// Who is asked.
+    /// Its server.
     fn server(&self) -> &Server;
-    /// Where its files are kept.
+    /// The folder where its files are cached.
     fn cache(&self) -> &Path;
-    /// Whether the revision asked for can never mean something else.
+    /// Whether the revision can never mean something else.
     fn is_fixed(&self) -> bool;
-    /// What the cache holds of the revision asked for, the best first.
+    /// Cached snapshots of the revision, the best first.
     fn cached(&self) -> Vec<Snapshot>;
-    /// Where files of a pinned revision may lie.
+    /// Folders that may hold the files of a pinned revision.
     fn folders(&self, revision: &str) -> Vec<PathBuf>;
-    /// Where files of a revision are downloaded to: the one that the lock pins, or the one that was asked for now.
+    /// The folder that files of a revision are downloaded to: one pinned by the lock, or the requested one.
     fn target(&self, revision: &str, pinned: bool) -> PathBuf;
-    /// What the server has.
+    /// Lists the files on the server.
     fn list(&self, net: &Downloader) -> Result<Listing, Failure>;
-    /// Downloads files of a revision into a folder, those that are not there.
+    /// Downloads files of a revision into a folder, except existing ones.
     fn fetch(&self, net: &Downloader, revision: &str, folder: &Path, files: &[Remote]) -> Result<(), (usize, Failure)>;
-    /// Notes what the revision asked for stands for, for use offline.
+    /// Stores what the revision resolved to, for use offline.
     fn remember(&self, revision: &str) -> Result<(), AssetError>;
-    /// The digest that a file's place in the cache says it has.
+    /// The digest that a file's name in the cache states.
     fn stated(&self, _: &Path) -> Option<(PathBuf, Check)> {
         None
     }
@@ -74,25 +74,25 @@ pub(super) trait Repository {
 /// How a source is looked up.
 pub(super) struct Lookup<'a> {
     pub repository: &'a dyn Repository,
-    /// None: offline.
+    /// `None`: offline.
     pub net: Option<&'a Downloader>,
-    /// What the lock says, and where it lies.
+    /// The pin in the lock, and the lock's path.
     pub pin: Option<(&'a Pin, &'a Path)>,
-    /// Looks at a model's config.json before its weights are downloaded.
+    /// Checks a model's config.json before its weights are downloaded.
     pub suits: Suits,
 }
 
 impl Lookup<'_> {
     /// The model in `part` of the repository.
     pub fn model(&self, part: Option<&str>) -> Result<ModelFiles, AssetError> {
-        let place = &self.repository.server().place;
+        let source = &self.repository.server().source;
         if let Some((pin, _)) = self.pin {
             let root = self.pinned(&pin.files)?;
-            let choice = files::choose(place, part, |name| pin.files.iter().any(|file| file.name == name))?;
+            let choice = files::choose(source, part, |name| pin.files.iter().any(|file| file.name == name))?;
             return files::collect(&root, &choice, pin.revision.clone(), &pin.files);
         }
         let whole = |snapshot: &Snapshot| {
-            let choice = files::choose(place, part, |name| snapshot.folder.join(name).is_file()).ok()?;
+            let choice = files::choose(source, part, |name| snapshot.folder.join(name).is_file()).ok()?;
             let shards = choice.shards(&snapshot.folder.join(&choice.folder)).ok()?;
             shards.iter().all(|name| snapshot.folder.join(choice.full(name)).is_file()).then_some(choice)
         };
@@ -114,7 +114,7 @@ impl Lookup<'_> {
                     _ => model,
                 }
             }
-            // What lies in the cache need not be all that the repository has, even of a commit: others choose files too.
+            // The cache may hold only some files of a commit, since other programs choose other files.
             (cached, Some(net)) => match (self.download_model(net, part, cached.is_some()), cached) {
                 (Err(AssetError::Unreachable { .. }), Some(cached)) if self.repository.is_fixed() => here(cached)?,
                 (downloaded, _) => downloaded?,
@@ -127,7 +127,7 @@ impl Lookup<'_> {
     fn download_model(&self, net: &Downloader, part: Option<&str>, cached: bool) -> Result<ModelFiles, AssetError> {
         let listing = self.list(net, cached)?;
         let has = |name: &str| listing.files.iter().any(|file| file.name == name);
-        let choice = files::choose(&self.repository.server().place, part, has)?;
+        let choice = files::choose(&self.repository.server().source, part, has)?;
         let root = self.repository.target(&listing.revision, false);
         let mut first: Vec<String> = choice.small.clone();
         if choice.is_sharded() {
@@ -142,13 +142,13 @@ impl Lookup<'_> {
         files::collect(&root, &choice, Some(listing.revision), &[])
     }
 
-    /// A data file: `wanted`, or the only one there is (offline: in the cache).
+    /// A data file: `wanted`, or the only one (offline: the only one in the cache).
     pub fn data(&self, wanted: Option<&str>) -> Result<DataFile, AssetError> {
-        let place = &self.repository.server().place;
+        let source = &self.repository.server().source;
         if let Some((pin, lock)) = self.pin {
             let root = self.pinned(&pin.files)?;
             let Some(file) = pin.files.first() else {
-                return Err(AssetError::Lock { path: lock.into(), what: format!("it pins no file of {place}") });
+                return Err(AssetError::Lock { path: lock.into(), what: format!("it pins no file of {source}") });
             };
             return Ok(DataFile {
                 path: root.join(&file.name),
@@ -156,7 +156,7 @@ impl Lookup<'_> {
                 pin: Some(file.clone()),
             });
         }
-        let found = |snapshot: &Snapshot| match files::choose_data(place, &files::list(&snapshot.folder), wanted) {
+        let found = |snapshot: &Snapshot| match files::choose_data(source, &files::list(&snapshot.folder), wanted) {
             Ok(name) => Some(Ok((name, snapshot.folder.clone(), snapshot.revision.clone()))),
             Err(error @ AssetError::SeveralDataFiles { .. }) => Some(Err(error)),
             Err(_) => None,
@@ -170,14 +170,14 @@ impl Lookup<'_> {
             Err(_) => true,
         };
         let (name, folder, revision) = match (cached, self.net) {
-            // A data file that is the only one in the cache need not be the only one there is.
+            // The only data file in the cache need not be the only one in the repository.
             (Some(found), None) => found?,
             (Some(found), _) if self.repository.is_fixed() && wanted.is_some() && sound(&found) => found?,
             (_, None) => return Err(self.not_cached(wanted)),
             (cached, Some(net)) => {
                 let listing = self.list(net, matches!(cached, Some(Ok(_))))?;
                 let names: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();
-                let name = files::choose_data(place, &names, wanted)?;
+                let name = files::choose_data(source, &names, wanted)?;
                 let whole = Choice { folder: String::new(), small: Vec::new(), weights: String::new() };
                 self.fetch(net, &listing, &whole, std::slice::from_ref(&name))?;
                 self.repository.remember(&listing.revision)?;
@@ -190,7 +190,7 @@ impl Lookup<'_> {
         Ok(DataFile { path, revision: Some(revision), pin: Some(pin) })
     }
 
-    /// The folder that holds exactly the files that are pinned, downloaded where they are not there.
+    /// The folder that holds exactly the pinned files, downloaded if needed.
     fn pinned(&self, pins: &[FilePin]) -> Result<PathBuf, AssetError> {
         let Some((pin, lock)) = self.pin else { return Err(self.not_cached(None)) };
         let server = self.repository.server();
@@ -198,7 +198,7 @@ impl Lookup<'_> {
         let changed = |folder: &Path, (file, pinned, found): (String, String, String)| {
             let path = Some(folder.join(&file).into());
             let difference = format!("{pinned} there, {found} here");
-            AssetError::Changed { what: format!("{file} of {}", server.place), lock: lock.into(), difference, path }
+            AssetError::Changed { what: format!("{file} of {}", server.source), lock: lock.into(), difference, path }
         };
         let target = self.repository.target(revision, true);
         let mut odd = None;
@@ -206,8 +206,8 @@ impl Lookup<'_> {
             match compare(&folder, pins)? {
                 Compared::Same => return Ok(folder),
                 Compared::Missing => {}
-                // Another folder, of a branch that went on since, does not stand in the way of the pinned one.
-                // Nor does what was damaged: the pinned one is downloaded again.
+                // A folder of a branch that has moved on, or one with damaged files, does not matter: the pinned files are downloaded
+                // again.
                 Compared::Differs(..) if self.net.is_some() => {}
                 Compared::Differs(name, pinned, found) => odd = Some(changed(&folder, (name, pinned, found))),
             }
@@ -219,14 +219,14 @@ impl Lookup<'_> {
         let wanted: Vec<Remote> = pins.iter().map(Remote::from).collect();
         self.repository.fetch(net, revision, &target, &wanted).map_err(|(at, failure)| match failure {
             Failure::Differs { stated, found } => AssetError::Changed {
-                what: format!("{} of {}", pins[at].name, server.place),
+                what: format!("{} of {}", pins[at].name, server.source),
                 lock: lock.into(),
                 difference: format!("{stated} there, {found} from {}", server.endpoint),
                 path: None,
             },
             failure => server.explain(failure, Some(&pins[at].name), false, self.repository.cache()),
         })?;
-        // What was there already has not been looked at.
+        // Existing files have not been verified yet.
         match compare(&target, pins)? {
             Compared::Same => Ok(target),
             Compared::Missing => Err(self.not_cached(None)),
@@ -266,12 +266,12 @@ impl Lookup<'_> {
         })
     }
 
-    /// Refuses a file whose place in the cache says another digest than it has.
+    /// Refuses a file whose name in the cache states another digest than it has.
     fn undamaged(&self, path: &Path, found: &str) -> Result<(), AssetError> {
         match self.repository.stated(path) {
             Some((path, stated)) => {
                 let io = |error| AssetError::Io { path: path.clone(), error };
-                // git's name of a file is another digest than the one at hand.
+                // git's object name is another digest than the computed one.
                 let whole = match &stated {
                     Check::Sha256(digest) => digest == found,
                     Check::Git(_) => holds(&path, None, Some(&stated)).map_err(io)?,
@@ -287,21 +287,21 @@ impl Lookup<'_> {
 
     fn not_cached(&self, file: Option<&str>) -> AssetError {
         let file = file.map(|file| format!("{file} of ")).unwrap_or_default();
-        let place = format!("{file}{}", self.repository.server().place);
-        AssetError::NotCached { place, cache: self.repository.cache().into() }
+        let source_ = format!("{file}{}", self.repository.server().source);
+        AssetError::NotCached { source_, cache: self.repository.cache().into() }
     }
 }
 
-/// How the files in a folder stand to those that are pinned.
+/// Result of comparing a folder with pinned files.
 pub(super) enum Compared {
     Same,
-    /// At least one is not there.
+    /// At least one file is missing.
     Missing,
-    /// A file's name, what is pinned of it, and what it is.
+    /// A file's name, its pinned state, and its actual state.
     Differs(String, String, String),
 }
 
-/// Compares the files in a folder with those that are pinned, byte for byte by their digests.
+/// Compares the files in a folder with pinned ones, by their digests.
 pub(super) fn compare(folder: &Path, pins: &[FilePin]) -> Result<Compared, AssetError> {
     let path = |pin: &FilePin| files::below(folder, &pin.name);
     if !pins.iter().all(|pin| path(pin).is_some_and(|path| path.is_file())) {

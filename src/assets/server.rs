@@ -1,8 +1,8 @@
-//! Which server is asked for what.
+//! Servers, and what messages say about them.
 
 use super::endpoint::Endpoint;
 
-/// What kind of server it is.
+/// The kind of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The Hugging Face hub or a mirror.
@@ -21,7 +21,7 @@ impl Kind {
         }
     }
 
-    /// Where else to get it.
+    /// Alternatives to this server.
     pub(super) fn elsewhere(self) -> &'static str {
         match self {
             Self::Hub => "name a mirror in HF_ENDPOINT (such as https://hf-mirror.com), use modelscope:",
@@ -30,7 +30,7 @@ impl Kind {
         }
     }
 
-    /// What it may be other than such a server.
+    /// What else it may be if it does not answer like such a server.
     pub(super) fn no_server(self) -> &'static str {
         match self {
             Self::Hub => "HF_ENDPOINT names no hub",
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// What says where downloads are kept.
+    /// The variable that sets the folder of downloads.
     pub(super) fn cache_variable(self) -> &'static str {
         match self {
             Self::Hub => "HF_HOME",
@@ -49,22 +49,22 @@ impl Kind {
     }
 }
 
-/// A server and what it is asked for, as messages show them.
+/// A server and the requested source, as messages show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// What kind of server it is.
+    /// The kind of server.
     pub kind: Kind,
     /// Its address, without a user name and password.
     pub endpoint: String,
     /// The source, as the user wrote it.
-    pub place: String,
-    /// Whether it is told who asks.
+    pub source: String,
+    /// Whether a token is sent to it.
     pub token: bool,
 }
 
 impl Server {
-    pub(super) fn new(kind: Kind, endpoint: &Endpoint, place: String) -> Self {
-        Self { kind, endpoint: endpoint.shown(), place, token: endpoint.token.is_some() }
+    pub(super) fn new(kind: Kind, endpoint: &Endpoint, source: String) -> Self {
+        Self { kind, endpoint: endpoint.shown(), source, token: endpoint.token.is_some() }
     }
 
     pub(super) fn denied(&self, status: u16, gated: bool) -> String {
@@ -75,7 +75,7 @@ impl Server {
         };
         let file = if self.kind == Kind::Hub { " (else the file `token` in HF_HOME)" } else { "" };
         let login = if self.kind == Kind::Hub { ", or run `hf auth login`" } else { "" };
-        let web = format!("{}/{}", self.endpoint, self.place.split_once(':').map_or("", |(_, name)| name));
+        let web = format!("{}/{}", self.endpoint, self.source.split_once(':').map_or("", |(_, name)| name));
         match (gated, status, self.token) {
             (true, _, true) => format!(
                 "it is gated: accept its terms in a browser ({web}) with the account of the token in {variable}"

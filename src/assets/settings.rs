@@ -1,4 +1,4 @@
-//! What the environment says of downloads: where from, where to, who asks, how patiently.
+//! Download settings from the environment: servers, caches, tokens, timeouts.
 
 use std::{
     env,
@@ -9,16 +9,16 @@ use std::{
 
 use super::{AssetError, endpoint::Endpoint};
 
-/// How often and how long something is tried.
+/// Retries and timeouts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Patience {
-    /// Attempts in a row without a byte of progress.
+    /// Attempts in a row without any progress.
     pub attempts: u32,
-    /// Before the second attempt; twice as long before each further one, up to [`Self::LONGEST`].
+    /// Wait before the second attempt; doubled for each further one, up to [`Self::LONGEST`].
     pub first_wait: Duration,
-    /// Until a connection stands.
+    /// Timeout for connecting.
     pub connect: Duration,
-    /// Until the next bytes arrive.
+    /// Timeout for receiving the next bytes.
     pub read: Duration,
 }
 
@@ -27,34 +27,34 @@ impl Patience {
     pub const LONGEST: Duration = Duration::from_secs(60);
 }
 
-/// What the environment says of downloads.
+/// Download settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whether no connection may be made at all.
+    /// Whether connections are forbidden.
     pub offline: bool,
     /// The Hugging Face hub, or a mirror of it.
     pub hub: Endpoint,
-    /// Its cache; none without a home folder.
+    /// Its cache; `None` without a home folder.
     pub hub_cache: Option<PathBuf>,
     /// ModelScope.
     pub modelscope: Endpoint,
-    /// Its cache; none without a home folder.
+    /// Its cache; `None` without a home folder.
     pub modelscope_cache: Option<PathBuf>,
-    /// Files of `https:` sources; none without a home folder.
+    /// Files of `https:` sources; `None` without a home folder.
     pub web_cache: Option<PathBuf>,
-    /// Bytes that one file may have at most.
+    /// Largest file that is downloaded, in bytes.
     pub max_download: u64,
-    /// How often and how long something is tried.
+    /// Retries and timeouts.
     pub patience: Patience,
 }
 
-/// Bytes that one file may have at most, where the environment says nothing.
+/// Default of the largest file, in bytes.
 const MAX_DOWNLOAD: u64 = 64 << 30;
 
-/// Seconds that something may be waited for.
+/// Valid wait times in seconds.
 const SECONDS: std::ops::RangeInclusive<f64> = 0.001..=86_400.0;
 
-/// A path as Python's `expandvars(expanduser(…))` reads it: names that mean nothing stay as they are.
+/// Expands a path like Python's `expandvars(expanduser(…))`: unknown names stay as they are.
 fn expanded(text: &str, var: &impl Fn(&str) -> Option<String>, home: Option<&Path>) -> String {
     let mut rest = match (text.strip_prefix('~'), home) {
         (Some(below), Some(home)) if below.is_empty() || below.starts_with('/') => format!("{}{below}", home.display()),
@@ -68,7 +68,7 @@ fn expanded(text: &str, var: &impl Fn(&str) -> Option<String>, home: Option<&Pat
             Some((name, _)) => (name, name.len() + 3),
             None => (&after[1..1 + word(&after[1..])], 1 + word(&after[1..])),
         };
-        // The home folder is one, though tests may not set it.
+        // The home folder counts as HOME, which tests may not set.
         let value = var(name).or_else(|| home.filter(|_| name == "HOME").map(|home| home.display().to_string()));
         done.push_str(before);
         done.push_str(value.as_deref().unwrap_or(&after[..end]));
@@ -78,8 +78,8 @@ fn expanded(text: &str, var: &impl Fn(&str) -> Option<String>, home: Option<&Pat
 }
 
 impl Settings {
-    /// From the environment, read as Python's huggingface_hub and modelscope read it; `offline` forbids connections whatever
-    /// it says.
+    /// Reads the environment like Python's huggingface_hub and modelscope; `offline` forbids connections in any
+    /// case.
     ///
     /// - `HF_ENDPOINT`, `HF_TOKEN` (else `HUGGING_FACE_HUB_TOKEN`, else the file `token` in `HF_HOME`, or `HF_TOKEN_PATH`),
     ///   `HF_HUB_CACHE` (else `HUGGINGFACE_HUB_CACHE`, else `hub` in `HF_HOME`, else in `~/.cache/huggingface`),
@@ -88,11 +88,11 @@ impl Settings {
     /// - `TAPER_CACHE` (else `~/.cache/taper`), `TAPER_DOWNLOAD_ATTEMPTS`, `TAPER_DOWNLOAD_WAIT_S`, `TAPER_MAX_DOWNLOAD` (bytes
     ///   of one file).
     ///
-    /// In folders and files `~`, `$NAME` and `${NAME}` stand for what Python's `expanduser` and `expandvars` make of them. A folder
-    /// whose name is not UTF-8 is taken as it is.
+    /// In folders and files, `~`, `$NAME` and `${NAME}` are expanded like Python's `expanduser` and `expandvars`. A folder whose name is not
+    /// UTF-8 is used as it is.
     ///
     /// # Errors
-    /// [`AssetError::Variable`] for a variable that cannot be meant so: not UTF-8 where it is no folder, or no number.
+    /// [`AssetError::Variable`] for an invalid variable: not UTF-8 (except for folders), or not a number.
     pub fn from_env(offline: bool) -> Result<Self, AssetError> {
         Self::check(|name| env::var_os(name))?;
         let mut settings = Self::unchecked();
@@ -100,12 +100,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// From the environment; what cannot be meant so counts as not set.
+    /// Reads the environment; invalid values count as not set.
     pub(super) fn unchecked() -> Self {
         Self::from_os_vars(|name| env::var_os(name), env::home_dir())
     }
 
-    /// Refuses what would be passed over.
+    /// Refuses values that would be ignored.
     fn check(var: impl Fn(&str) -> Option<OsString>) -> Result<(), AssetError> {
         for (name, expected) in [
             ("HF_ENDPOINT", "an address"),
@@ -142,7 +142,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The same from any source of variables.
+    /// Like [`Self::from_env`], from any source of variables.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>, home: Option<PathBuf>) -> Self {
         Self::from_os_vars(|name| var(name).map(OsString::from), home)
     }
@@ -169,7 +169,7 @@ impl Settings {
             Duration::from_secs_f64(given.unwrap_or(default))
         };
         Self {
-            // The older name counts where the newer one is not set, even to 0.
+            // The older name counts only if the newer one is not set; a value of 0 is set.
             offline: var("HF_HUB_OFFLINE").or_else(|| var("TRANSFORMERS_OFFLINE")).is_some_and(|text| yes(&text)),
             hub: Endpoint::new(&var("HF_ENDPOINT").unwrap_or("https://huggingface.co".into()), token),
             hub_cache: path("HF_HUB_CACHE")
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_read_as_by_the_hubs_own_libraries() {
+    fn the_environment_is_read_like_the_hubs_own_libraries() {
         let plain = vars(&[("HF_ENDPOINT", ""), ("HF_HUB_OFFLINE", "0")]);
         assert_eq!((plain.hub.url.as_str(), plain.offline), ("https://huggingface.co", false));
         assert_eq!(plain.hub_cache, Some("/home/me/.cache/huggingface/hub".into()));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_expanded_as_by_python() {
+    fn folders_are_expanded_like_in_python() {
         for (text, expected) in [
             ("~/c", "/home/me/c"),
             ("~", "/home/me"),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn older_names_count_where_newer_ones_are_not_set() {
+    fn older_names_count_if_newer_ones_are_not_set() {
         let older = vars(&[
             ("HUGGING_FACE_HUB_TOKEN", "old"),
             ("HUGGINGFACE_HUB_CACHE", "/old"),
@@ -292,7 +292,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn folders_that_are_not_utf8_are_taken_as_they_are() {
+    fn folders_that_are_not_utf8_are_used_as_they_are() {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(b"/c/\xff".to_vec());
         for name in
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_are_refused() {
+    fn invalid_numbers_are_refused() {
         let check = |name: &str, value: &str| Settings::check(|asked| (asked == name).then(|| value.into()));
         for (name, wrong) in [
             ("TAPER_MAX_DOWNLOAD", "10G"),

@@ -1,4 +1,4 @@
-//! `https:` sources: one data file, kept below `TAPER_CACHE` under its address.
+//! `https:` sources: one data file, cached in `TAPER_CACHE` by its address.
 
 use std::{
     fs, io,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::plan::WebFile;
 
-/// The data file at an address. `net` is none offline; `update` asks the server although the cache holds a copy.
+/// The data file at an address. `net` is `None` offline; `update` asks the server even if the cache has a copy.
 pub(super) fn data(
     settings: &Settings,
     file: &WebFile,
@@ -31,15 +31,15 @@ pub(super) fn data(
 ) -> Result<DataFile, AssetError> {
     let cache = settings.web_cache.clone().ok_or(AssetError::NoCache("TAPER_CACHE"))?;
     let folder = cache.join("files").join(&hex(&Sha256::digest(&file.url))[..16]);
-    let place = file.url.split('?').next().unwrap_or_default();
-    let (scheme, rest) = place.split_once("://").unwrap_or(("https", place));
+    let address = file.url.split('?').next().unwrap_or_default();
+    let (scheme, rest) = address.split_once("://").unwrap_or(("https", address));
     let host = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
-    let server = Server::new(Kind::Web, &Endpoint { url: host, token: None }, place.into());
+    let server = Server::new(Kind::Web, &Endpoint { url: host, token: None }, address.into());
     let fetch = Fetch { file, server, to: folder.join(file.name()), cache };
 
     let pinned = pin.and_then(|(pin, lock)| Some((pin.files.first()?, lock)));
     let expected = file.sha256.clone().or(pinned.map(|(pin, _)| pin.sha256.clone())).map(Check::Sha256);
-    // Every version that was ever found stays under its digest: another spec may have it pinned.
+    // Every version that was ever found is kept under its digest, since another spec may have pinned it.
     let version = |digest: &str| folder.join(&digest[..16]).join(file.name());
     let kept = expected.as_ref().map(|check| version(check.digest())).filter(|path| path.is_file());
     let place_of = kept.as_ref().unwrap_or(&fetch.to);
@@ -49,9 +49,9 @@ pub(super) fn data(
         (Some(here), _) if fits(&here) && (expected.is_some() || !update) => (here, place_of),
         (_, Some(net)) => {
             match (fetch.download(net, expected.as_ref()), pinned) {
-                // Nobody but the lock says what it should be.
+                // Only the lock says what it should be.
                 (Err(AssetError::Mismatch { stated, found, .. }), Some((_, lock))) if file.sha256.is_none() => {
-                    let (what, difference) = (fetch.server.place, format!("{stated} there, {found} from its server"));
+                    let (what, difference) = (fetch.server.source, format!("{stated} there, {found} from its server"));
                     return Err(AssetError::Changed { what, lock: lock.into(), difference, path: None });
                 }
                 (downloaded, _) => downloaded?,
@@ -59,11 +59,11 @@ pub(super) fn data(
             (FilePin::of(file.name(), &fetch.to)?, &fetch.to)
         }
         (Some(here), None) => (here, place_of),
-        (None, None) => return Err(AssetError::NotCached { place: fetch.server.place, cache: fetch.cache }),
+        (None, None) => return Err(AssetError::NotCached { source_: fetch.server.source, cache: fetch.cache }),
     };
     if let Some((pin, lock)) = pinned.filter(|(pin, _)| pin.sha256 != found.sha256) {
         return Err(AssetError::Changed {
-            what: fetch.server.place,
+            what: fetch.server.source,
             lock: lock.into(),
             difference: format!("{} there, {} here", pin.shown(), found.shown()),
             path: None,
@@ -80,7 +80,7 @@ pub(super) fn data(
             let path = version(&found.sha256);
             if *lies != path {
                 keep(lies, &path).map_err(|error| AssetError::Io { path: path.clone(), error })?;
-                // Another process may have put another version in its place a moment ago.
+                // Another process may just have replaced it with another version.
                 let kept = FilePin::of(file.name(), &path)?;
                 if kept != found {
                     let failure = Failure::Differs { stated: found.sha256, found: kept.sha256 };
@@ -92,7 +92,7 @@ pub(super) fn data(
     }
 }
 
-/// Gives a file a second name, or makes a copy where that cannot be.
+/// Gives a file a second name, or copies it if that is impossible.
 fn keep(file: &Path, name: &Path) -> io::Result<()> {
     fs::create_dir_all(name.parent().unwrap_or(name))?;
     let temporary = name.with_file_name(format!(".{}.tmp", std::process::id()));
@@ -105,7 +105,7 @@ fn fits_digest(check: &Check, found: &FilePin) -> bool {
     check.digest() == found.sha256
 }
 
-/// A download to be made.
+/// A download.
 struct Fetch<'a> {
     file: &'a WebFile,
     server: Server,
@@ -116,7 +116,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     fn download(&self, net: &Downloader, check: Option<&Check>) -> Result<(), AssetError> {
         let name = self.file.name();
-        // Which version a part is of says its digest, or else the entity tag.
+        // A partial download is identified by the version's digest, or else by the entity tag.
         let (tag, size) = match check {
             Some(_) => (None, None),
             None => self.facts(net)?,
@@ -143,7 +143,7 @@ impl Fetch<'_> {
         fetched.map_err(|failure| self.server.explain(failure, Some(name), self.to.is_file(), &self.cache))
     }
 
-    /// The entity tag, if it is one to rely on, and the size.
+    /// The entity tag, if it is a strong one, and the size.
     fn facts(&self, net: &Downloader) -> Result<(Option<String>, Option<u64>), AssetError> {
         let request = Request { url: &self.file.url, head: true, no_page: true, ..Request::default() };
         let facts = net.ask(self.file.name(), request, |answer| {
@@ -151,7 +151,7 @@ impl Fetch<'_> {
             Ok((tag, answer.length()))
         });
         match facts {
-            // Some servers and signed addresses know no HEAD.
+            // Some servers and signed addresses do not support HEAD.
             Err(Failure::Status { status: 400 | 403 | 405 | 501, .. }) => Ok((None, None)),
             facts => facts.map_err(|failure| self.server.explain(failure, None, self.to.is_file(), &self.cache)),
         }

@@ -1,15 +1,15 @@
-//! Asking before something is removed.
+//! Asks before something is removed.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::Result;
 
-/// Whether somebody is there who can be asked.
+/// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on the terminal; anything but yes is no.
+/// Asks on the terminal; any answer but yes is no.
 pub fn confirm(question: &str) -> Result<bool> {
     let mut terminal = io::stderr();
     write!(terminal, "{} [y/N] ", taper::format::visible(question))?;

@@ -1,4 +1,4 @@
-//! What several commands do: load a spec, prepare its runs, open the store.
+//! Shared by several commands: loading specs, opening the store, signals.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use taper::{
 
 use super::{Global, Unusable, downloads, output};
 
-/// A spec file and what stands above it.
+/// A spec file and what overrides it.
 #[derive(Args, Clone)]
 pub struct SpecArgs {
     /// The experiment's TOML file.
@@ -53,31 +53,31 @@ impl SpecArgs {
     }
 }
 
-/// Says on standard error which variables of the environment nobody reads.
+/// Warns on standard error of environment variables that have no effect.
 pub fn warn_of_variables() {
     for warning in misspelt(&environment().unwrap_or_default()) {
         output::error(&format!("warning: {warning}"));
     }
 }
 
-/// Opens the store for looking; runs whose process is gone are put right first.
+/// Opens the store for reading; runs whose process is gone are first marked as interrupted.
 pub fn open_existing(global: &Global) -> Result<Store> {
-    // Nothing was started yet, whatever is wrong with it.
+    // Nothing was started yet, whatever the error is.
     let mut store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
-    settle(&mut store, global)?;
+    mark_interrupted(&mut store, global)?;
     Ok(store)
 }
 
-/// Marks runs whose process is gone as interrupted, as far as that can be written.
-pub fn settle(store: &mut Store, global: &Global) -> Result<()> {
+/// Marks runs whose process is gone as interrupted, if the store can be written.
+pub fn mark_interrupted(store: &mut Store, global: &Global) -> Result<()> {
     match store.interrupt_dead(|key| is_locked(&global.runs, key)) {
         Err(e) if !e.is_about_writing() => Err(e.into()),
         _ => Ok(()),
     }
 }
 
-/// The run that is meant: by its key or the beginning of it, by its name, or as the one run of an experiment, which is named or
-/// whose spec file is.
+/// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
+/// file.
 pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
     match store.find(wanted) {
         Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
@@ -96,7 +96,7 @@ pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
     }
 }
 
-/// The experiment that is meant: by its name, or by the path of its spec file.
+/// The experiment given by its name, or by the path of its spec file.
 pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     let name = match store.experiment(wanted) {
         Err(StoreError::UnknownExperiment { .. }) if is_file(wanted) => named_by(Path::new(wanted))?,
@@ -126,11 +126,11 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     }
 }
 
-/// Other spec files that give their experiment this name, as far as their runs are stored.
+/// Other spec files whose experiment has this name, and whose runs are stored.
 pub fn namesakes<'a>(plans: &'a [PlanRecord], name: &str, spec: &Path) -> Vec<&'a PlanRecord> {
     let mut found: Vec<&PlanRecord> = Vec::new();
     for plan in plans.iter().filter(|plan| plan.experiment == name && plan.spec.is_file() && !plan.is_of(spec)) {
-        // One that was renamed since is none any more.
+        // A file that was renamed since no longer counts.
         let set = plan.arguments.iter().any(|argument| argument.starts_with("name="));
         let still = set || named_by(&plan.spec).is_ok_and(|now| now == name);
         if still && found.iter().all(|other| !other.is_of(&plan.spec)) {
@@ -140,7 +140,7 @@ pub fn namesakes<'a>(plans: &'a [PlanRecord], name: &str, spec: &Path) -> Vec<&'
     found
 }
 
-/// What to say where other spec files give their experiment the same name.
+/// The warning if other spec files give their experiment the same name.
 pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option<Warning>> {
     let plans = store.plans()?;
     let others = namesakes(&plans, name, spec);
@@ -165,7 +165,7 @@ fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 
-/// What the next command makes of a run that is not completed, in words: from which step it is resumed, if from any.
+/// What the next command does with a run that is not completed, and from which step it resumes.
 pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
     let again = match resumes_at(&global.runs, run) {
         Some(step) => format!("resumes it from step {step}"),
@@ -181,38 +181,38 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
     }
 }
 
-/// The step that a run is resumed from: that of its newest checkpoint that can be used, if it has one.
+/// The step that a run resumes from: that of its newest usable checkpoint, if it has one.
 pub fn resumes_at(runs: &Path, run: &RunRecord) -> Option<u64> {
     RunFolder::new(runs, &run.key).resume_step(run.steps)
 }
 
-/// Raised by the first Ctrl-C (or SIGTERM); the second ends the process.
+/// Set by the first Ctrl-C (or SIGTERM); the second ends the process.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Whether the user asked to stop.
+/// Whether the user has asked to stop.
 pub fn stop_requested() -> bool {
     STOP.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Asks to stop; tells whether that was asked before.
+/// Requests a stop; returns whether one was already requested.
 pub fn request_stop() -> bool {
     STOP.swap(true, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Raised when all work is done and only its result is still printed.
-static CONCLUDED: AtomicBool = AtomicBool::new(false);
+/// Set when all work is done and only its result is left to print.
+static WORK_DONE: AtomicBool = AtomicBool::new(false);
 
-/// From now on nothing is left to stop: Ctrl-C is answered with no word.
-pub fn conclude() {
-    CONCLUDED.store(true, std::sync::atomic::Ordering::Relaxed);
+/// From now on there is nothing left to stop: Ctrl-C prints no message.
+pub fn work_is_done() {
+    WORK_DONE.store(true, std::sync::atomic::Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C a request to stop; a second one ends the process. Each is answered by `say`, which is told whether it is not the
-/// first, as long as there is something to stop.
+/// Turns Ctrl-C into a request to stop; a second one ends the process. `say` is called for each, with whether it is a repeated one, as long
+/// as there is something to stop.
 pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
         let again = request_stop();
-        if !CONCLUDED.load(std::sync::atomic::Ordering::Relaxed) {
+        if !WORK_DONE.load(std::sync::atomic::Ordering::Relaxed) {
             say(again);
         }
         if again {

@@ -1,4 +1,4 @@
-//! What runs will cost: estimates, with what runs share measured once.
+//! Estimates of what runs will cost; measurements shared by runs are computed once.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -12,29 +12,29 @@ use taper::{
     train::largest_part,
 };
 
-/// candle's speed as a share of the kernels', and its memory as a multiple of theirs, measured on rbt3. Small models are slower
-/// still: the tape costs the same for each operation.
+/// candle's speed as a fraction of the kernels', and its memory as a multiple of theirs, measured on rbt3. Small models are slower still:
+/// the tape has a fixed cost per operation.
 const CANDLE: (f64, u64) = (0.34, 2);
 
 /// Estimates for the runs of one plan, on one device.
 pub struct Costs {
     space: MemorySpace,
-    /// Threads of each run; all there are where it is absent.
+    /// Threads of each run; all if absent.
     threads: Option<usize>,
     rates: Vec<(Precision, f64)>,
     rows: Vec<Rows>,
     largest: Vec<(LargestOf, u64)>,
 }
 
-/// Lengths of the rows of one split, and the different words of its training rows.
+/// Lengths of the rows of each split, and the distinct words of the training rows.
 struct Rows {
     of: (Arc<Tokens>, Arc<Splits>),
     lengths: [Vec<u32>; 3],
     words: usize,
 }
 
-/// What the largest part of a batch depends on. The order of the rows is left out: it moves the figure by a little, and a sweep
-/// over a thousand seeds would have to shuffle them all.
+/// The settings that determine the largest part of a batch. The order of the rows is left out: its effect is small, and a sweep over a
+/// thousand seeds would have to shuffle them all.
 #[derive(PartialEq)]
 struct LargestOf {
     rows: usize,
@@ -50,7 +50,7 @@ impl Costs {
         Self { space, threads: None, rates: Vec::new(), rows: Vec::new(), largest: Vec::new() }
     }
 
-    /// Of runs that compute on so many threads each.
+    /// For runs with this many threads each.
     pub fn with_threads(self, threads: usize) -> Self {
         Self { threads: Some(threads), ..self }
     }
@@ -61,16 +61,16 @@ impl Costs {
         self.at(run, Some(if by_candle(run) { CANDLE.0 * rate } else { rate }))
     }
 
-    /// Bytes of memory that the largest of these runs takes.
+    /// Bytes of memory that the largest of these runs needs.
     pub fn largest_memory(&mut self, runs: &[Prepared]) -> Result<u64> {
         runs.iter().try_fold(0, |most, run| Ok(most.max(self.at(run, None)?.memory_bytes)))
     }
 
     fn at(&mut self, run: &Prepared, rate: Option<f64>) -> Result<Estimate> {
-        let place = self.rows(run)?;
+        let index = self.rows(run)?;
         let train = &run.config.train;
         let of = LargestOf {
-            rows: place,
+            rows: index,
             batch_size: train.batch_size,
             micro_batch_tokens: train.micro_batch_tokens,
             steps: run.steps.total.min(10 * run.steps.per_epoch),
@@ -83,7 +83,7 @@ impl Costs {
                 largest
             }
         };
-        let rows = &self.rows[place];
+        let rows = &self.rows[index];
         let [train, dev, test] = &rows.lengths;
         let lengths = Lengths { train, dev, test };
         let memory_bytes = memory_bytes(run, self.space, rows, largest) * if by_candle(run) { CANDLE.1 } else { 1 };
@@ -101,13 +101,13 @@ impl Costs {
         rate
     }
 
-    /// Where the measures of a run's rows stand.
+    /// The index in `rows` of the measurements of a run's rows.
     fn rows(&mut self, run: &Prepared) -> Result<usize> {
         let same = |(tokens, splits): &(Arc<Tokens>, Arc<Splits>)| {
             Arc::ptr_eq(tokens, &run.tokens) && Arc::ptr_eq(splits, &run.splits)
         };
-        if let Some(place) = self.rows.iter().position(|rows| same(&rows.of)) {
-            return Ok(place);
+        if let Some(index) = self.rows.iter().position(|rows| same(&rows.of)) {
+            return Ok(index);
         }
         let lengths = |rows: &[u32]| -> Result<Vec<u32>> {
             Ok(run.tokens.lengths(rows)?.into_iter().map(|length| length as u32).collect())
@@ -143,13 +143,13 @@ pub fn shape(run: &Prepared) -> ModelShape {
     }
 }
 
-/// Bytes of memory that a run takes. `largest` is the largest part of a batch, in tokens.
+/// Bytes of memory that a run needs. `largest` is the largest part of a batch, in tokens.
 fn memory_bytes(run: &Prepared, space: MemorySpace, rows: &Rows, largest: u64) -> u64 {
     let train = &run.config.train;
     let [trained, dev, test] = &rows.lengths;
     let tokens = |rows: &[u32]| rows.iter().map(|length| u64::from(*length)).sum::<u64>();
     let in_part = train.batch_size.min(trained.len());
-    // No step has more different words than tokens.
+    // No step has more distinct words than tokens.
     let in_step = (train.batch_size * train.gradient_accumulation_steps).min(trained.len());
     let longest = trained.iter().copied().max().unwrap_or(0) as usize;
     let workload = Workload {

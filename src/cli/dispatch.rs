@@ -1,4 +1,4 @@
-//! From the arguments of the program to its exit code.
+//! Runs the command and returns the exit code.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub fn main() -> ExitCode {
     };
     let result = global.threads.map_or(Ok(()), |n| Ok(taper::execute::set_threads(n.into())?));
     if let (Ok(()), Command::Worker) = (&result, &command) {
-        // Its standard output belongs to the one who started it.
+        // A worker's standard output belongs to the process that started it.
         return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
     }
     if !global.quiet && !command.loads_a_spec() {
@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(code) => code,
-        // Whoever read the output has seen enough (`taper list | head`).
+        // The reader has closed the pipe (`taper list | head`).
         Err(e) if output::is_from_closed(&e) => ExitCode::SUCCESS,
         Err(e) => {
             output::error(&format!("error: {}", sentence(&e)));

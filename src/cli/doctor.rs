@@ -15,7 +15,7 @@ use taper::{
 
 use super::{Global, Unusable, output::Output};
 
-/// Less room than this on a disk is worth a word: a model with its checkpoints takes that much.
+/// Less free disk space than this is reported: a model with its checkpoints takes that much.
 const LITTLE: u64 = 2 << 30;
 /// A mirror of the Hugging Face hub.
 const MIRROR: &str = "https://hf-mirror.com";
@@ -27,7 +27,7 @@ const MIRROR: &str = "https://hf-mirror.com";
 )]
 pub struct Doctor {}
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Check {
     what: &'static str,
@@ -37,7 +37,7 @@ struct Check {
     /// What to do about it.
     #[serde(skip_serializing_if = "String::is_empty")]
     help: String,
-    /// How long a server took to answer.
+    /// The response time of a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
 }
@@ -47,7 +47,7 @@ impl Check {
         Self { what, ok: true, found, help: String::new(), seconds: None }
     }
 
-    /// What works but could be better.
+    /// Something that works but could be better.
     fn remark(what: &'static str, found: String, help: &str) -> Self {
         Self { help: help.into(), ..Self::good(what, found) }
     }
@@ -58,7 +58,7 @@ impl Check {
 }
 
 impl Doctor {
-    /// Looks at everything.
+    /// Runs all checks.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let settings = Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?;
         let mut checks = servers(&settings);
@@ -93,17 +93,17 @@ impl Doctor {
     }
 }
 
-/// A server that models and data come from.
+/// A server for models and data.
 struct Server<'a> {
     what: &'static str,
     endpoint: &'a Endpoint,
-    /// What is asked of it.
+    /// The requested page.
     page: &'static str,
-    /// Where what it gave is kept.
+    /// The cache of its downloads.
     cache: Option<&'a Path>,
 }
 
-/// The servers that models and data come from, asked all at once.
+/// Checks the servers for models and data, all at once.
 fn servers(settings: &Settings) -> Vec<Check> {
     let mirror = Endpoint { url: MIRROR.into(), token: None };
     let (hub_cache, modelscope_cache) = (settings.hub_cache.as_deref(), settings.modelscope_cache.as_deref());
@@ -138,7 +138,7 @@ fn servers(settings: &Settings) -> Vec<Check> {
 }
 
 impl Server<'_> {
-    /// Its cache, where that holds nothing.
+    /// Its cache, if that is empty.
     fn empty_cache(&self) -> Option<&Path> {
         let is_visible = |name: std::ffi::OsString| !name.as_encoded_bytes().starts_with(b".");
         let holds_something =
@@ -147,7 +147,7 @@ impl Server<'_> {
     }
 }
 
-/// A server that is not asked, as no connection may be made: what there is without it, and what to do where there is `nothing` of any
+/// The result for a server when offline: what is available without it, and what to do if there is `nothing` from any
 /// server.
 fn not_asked(server: &Server, nothing: bool) -> Check {
     let url = server.endpoint.shown();
@@ -164,7 +164,7 @@ fn not_asked(server: &Server, nothing: bool) -> Check {
     }
 }
 
-/// How a server answered, where those are `up`; what to do names only servers that are.
+/// The result for a server, given those that are `up`; advice only names servers that are.
 fn told(server: &Server, answer: Answering, up: &[&str]) -> Check {
     let (what, url) = (server.what, server.endpoint.shown());
     let token = if server.endpoint.token.is_some() { ", with a token" } else { "" };
@@ -185,7 +185,7 @@ fn told(server: &Server, answer: Answering, up: &[&str]) -> Check {
     }
 }
 
-/// What to do without a server, where those are `up`.
+/// What to do without a server, given those that are `up`.
 fn instead(server: &Server, up: &[&str]) -> String {
     let own_endpoint = server.what == "hub" && server.endpoint.url != "https://huggingface.co";
     let mut ways = Vec::new();
@@ -204,9 +204,9 @@ fn instead(server: &Server, up: &[&str]) -> String {
     if up.is_empty() && server.what != "hub" {
         ways.push("see the hub".into());
     } else if up.is_empty() {
-        let nobody = "no server answers: is there a connection? (HTTPS_PROXY names a proxy); without one path: and what is in the \
+        let advice = "no server answers: is there a connection? (HTTPS_PROXY names a proxy); without one path: and what is in the \
                       caches work, with --offline at once";
-        ways.push(nobody.into());
+        ways.push(advice.into());
     } else {
         ways.push("path: needs no server; see also HTTPS_PROXY".into());
     }
@@ -236,7 +236,7 @@ fn font() -> Check {
     }
 }
 
-/// How full the disk is that a folder is on, or will be.
+/// The free space on the disk of a folder, whether or not it exists yet.
 fn disk(what: &'static str, folder: &Path, help: &str) -> Check {
     let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
     let free = whole.ancestors().find(|folder| folder.is_dir()).and_then(free_bytes);
@@ -269,19 +269,19 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do_without_a_server_names_only_those_that_answer() {
+    fn advice_names_only_servers_that_answer() {
         let endpoint = Endpoint { url: "https://huggingface.co".into(), token: None };
         let no = || Answering::No("refused".into());
         let help = |what, up: &[&str]| told(&server(what, &endpoint, Path::new("/nowhere")), no(), up);
         assert!(help("hub", &["mirror"]).help.starts_with("HF_ENDPOINT=https://hf-mirror.com"));
         assert!(help("hub", &["modelscope"]).help.starts_with("modelscope: works"));
         assert!(help("modelscope", &["hub", "mirror"]).help.contains("hf: works"));
-        let nobody = help("hub", &[]).help;
-        assert!(nobody.starts_with("no server answers") && nobody.contains("HTTPS_PROXY"), "{nobody}");
+        let advice = help("hub", &[]).help;
+        assert!(advice.starts_with("no server answers") && advice.contains("HTTPS_PROXY"), "{advice}");
         for what in ["modelscope", "mirror"] {
             assert_eq!((help(what, &[]).ok, help(what, &[]).help.as_str()), (false, "see the hub"));
         }
-        assert!(["hf-mirror", "hf: works", "modelscope: works"].iter().all(|way| !nobody.contains(way)), "{nobody}");
+        assert!(["hf-mirror", "hf: works", "modelscope: works"].iter().all(|way| !advice.contains(way)), "{advice}");
         let spare = help("mirror", &["hub"]);
         assert!(spare.ok && spare.help.is_empty(), "{spare:?}");
         let own = Endpoint { url: "http://nowhere.invalid".into(), token: None };
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn offline_an_empty_cache_is_said_to_be_empty() {
+    fn an_empty_cache_is_reported_when_offline() {
         let folder = tempfile::tempdir().unwrap();
         let endpoint = Endpoint { url: "https://huggingface.co".into(), token: None };
         let check = |cache: &Path, nothing| not_asked(&server("hub", &endpoint, cache), nothing);
@@ -297,7 +297,7 @@ mod tests {
             let alone = check(&empty, true);
             assert!(alone.ok && alone.found.ends_with("is empty"), "{alone:?}");
             assert!(alone.help.starts_with("only path: and scratch: work"), "{alone:?}");
-            // Others have something: that is no reason to do anything.
+            // Other caches have something, so nothing needs to be done.
             assert!(check(&empty, false).help.is_empty());
         }
         std::fs::create_dir(folder.path().join(".locks")).unwrap();

@@ -1,4 +1,4 @@
-//! Downloads on a terminal: a bar for each file with size and time left; elsewhere a line when one begins or waits.
+//! Progress of downloads: on a terminal a bar for each file with size and time left; elsewhere a line when one starts or waits.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use taper::{
     observe::wrap,
 };
 
-/// Shows downloads on standard error; nothing where `silent`.
+/// Shows downloads on standard error; nothing if `silent`.
 pub fn listener(silent: bool) -> Listener {
     if silent {
         return Arc::new(|_| {});
@@ -26,7 +26,7 @@ pub fn listener(silent: bool) -> Listener {
 struct Shown {
     bars: MultiProgress,
     terminal: bool,
-    /// The bar of each file that is on its way.
+    /// The bar of each file that is being downloaded.
     files: Mutex<HashMap<String, ProgressBar>>,
 }
 
@@ -49,7 +49,7 @@ impl Shown {
                 }
                 bar.set_position(done);
                 bar.set_message("");
-                // What was here before was not downloaded now: it would make the rate look better.
+                // Bytes of an earlier partial download do not count for the rate.
                 bar.reset_eta();
             }
             Progress::Advanced { file, done } => {

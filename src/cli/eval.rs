@@ -42,7 +42,7 @@ pub struct Eval {
 }
 
 impl Eval {
-    /// Loads the model and measures it.
+    /// Loads the model and evaluates it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let run = common::find(&store, &self.run)?;
@@ -83,14 +83,14 @@ impl Eval {
     }
 }
 
-/// What a label column may hold, and the name it stands for: the run's values, and the names themselves.
+/// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
 fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
     let known = given.iter().filter(|(_, name)| names.contains(name));
     let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
     own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
 }
 
-/// A warning where the model was trained on some of the texts that it is measured on.
+/// The warning if the model was trained on some of the texts.
 fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
     let known = training_texts(run, &global.runs)?;
     let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&row.text)).map(|row| row.line).collect();

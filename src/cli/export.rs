@@ -35,12 +35,12 @@ pub struct Export {
     format: String,
 }
 
-/// The formats, as values of `--format`.
+/// The values of `--format`.
 fn formats() -> PossibleValuesParser {
     FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())).collect::<Vec<_>>().into()
 }
 
-/// The model of a run; why there is none, where there is none.
+/// The model of a run, or why it has none.
 pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     if let Some(kept) = Kept::of(store, runs, run)? {
         return Ok(kept);

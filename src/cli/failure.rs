@@ -1,13 +1,13 @@
-//! Errors of commands: which of them started nothing, and how all of them are said.
+//! Errors of commands: their exit codes, and how they are printed.
 
 use taper::{experiment::ExperimentError, format, store::StoreError};
 
-/// An error of which the exit code is 2: nothing was started.
+/// An error with exit code 2: nothing was started.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unusable(pub anyhow::Error);
 
-/// An error with its causes, in one line: here alone are they put together. No message holds what its cause says.
+/// An error with its causes, in one line. Only here are they joined; no message contains its cause.
 pub fn sentence(e: &anyhow::Error) -> String {
     let words = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), format::io)
@@ -15,7 +15,7 @@ pub fn sentence(e: &anyhow::Error) -> String {
     e.chain().map(words).collect::<Vec<_>>().join(": ").trim_end().to_string()
 }
 
-/// Whether nothing was started: the command itself, its spec or its data cannot be used, or it names what is not there.
+/// Whether nothing was started: the command, its spec or its data cannot be used, or it names something that does not exist.
 pub fn is_unusable(e: &anyhow::Error) -> bool {
     use StoreError::{AmbiguousRun, NoRuns, UnknownExperiment, UnknownRun};
     let names_nothing = |e: &StoreError| {
@@ -35,19 +35,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_follow_their_errors_whatever_they_repeat() {
+    fn causes_follow_their_errors_even_if_they_repeat_them() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         let written = Error::from(full()).context("it cannot be written");
         let said = "it cannot be written: its disk is full: free some room, then run the same command again";
         assert_eq!(sentence(&written), said);
         assert_eq!(sentence(&Error::from(Unusable(written))), said, "what is unusable has the causes that it had");
-        // A cause that is part of what was said before it is said too.
+        // A cause that is part of the message before it is printed too.
         assert_eq!(sentence(&anyhow!("line 3").context("the file has no line 3")), "the file has no line 3: line 3");
         assert!(is_unusable(&Error::from(Unusable(anyhow!("x")))) && !is_unusable(&anyhow!("x")));
     }
 
     #[test]
-    fn no_error_of_the_library_has_a_cause_that_its_message_holds() {
+    fn no_message_of_the_library_contains_its_cause() {
         use std::error::Error as _;
         let asset = taper::assets::AssetError::Io { path: "x".into(), error: io::ErrorKind::StorageFull.into() };
         let report = taper::report::ReportError::Write { path: "x".into(), error: io::ErrorKind::StorageFull.into() };

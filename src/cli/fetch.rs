@@ -55,7 +55,7 @@ impl Fetch {
                 problems.push(e);
             }
         }
-        // Half an update would leave a lock that nobody asked for; half a first fetch is as good as it is.
+        // Half an update would leave an inconsistent lock; half a first fetch is still useful.
         let keep = problems.is_empty() || !self.update;
         let written = match library.lock() {
             Some(lock) if keep => lock.save().map_err(|e| Unusable(e.into()))?,
@@ -67,7 +67,7 @@ impl Fetch {
             true => {
                 out.document(&json!({ "lock": path, "written": written, "sources": located, "problems": problems }))?
             }
-            // Where nothing came there is nothing to show but why.
+            // If nothing was found there is only the error to show.
             false if located.is_empty() && !problems.is_empty() => {}
             false => print(&located, &before, self.update, (&path, written), global, out)?,
         }

@@ -22,7 +22,7 @@ pub struct Gc {
 }
 
 impl Gc {
-    /// Shows, asks, removes.
+    /// Lists, asks, removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let found = find_waste(&store, &global.runs)?;

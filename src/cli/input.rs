@@ -1,4 +1,4 @@
-//! Files of texts that a command is given: their options, and what is said about them on standard error.
+//! Options of commands that read files with texts, and their messages on standard error.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ pub struct FileArgs {
 }
 
 impl FileArgs {
-    /// Refuses them where there is no file.
+    /// Refuses these options without a file.
     pub fn refuse(&self) -> Result<(), Unusable> {
         let Self { text_column, format, delimiter, quoting } = self;
         match (text_column, format, delimiter, quoting) {
@@ -41,8 +41,8 @@ impl FileArgs {
         }
     }
 
-    /// What the options say, for a file whose columns are those of a run unless an option names others. `label`: whether that of
-    /// the labels is the run's.
+    /// The layout given by the options; columns are those of the run unless an option names others. `label`: whether the label column is the
+    /// run's.
     pub fn layout(&self, label: bool) -> Layout {
         let Self { format, delimiter, quoting, .. } = *self;
         let wording = Wording::Run { text: self.text_column.is_none(), label };
@@ -66,13 +66,13 @@ fn delimiter(text: &str) -> Result<Delimiter, String> {
     Delimiter::try_from(text.to_string())
 }
 
-/// The size of a file, where it has one.
+/// The size of a file, if it has one.
 pub fn size(origin: &Origin) -> Option<u64> {
     let Origin::File(path) = origin else { return None };
     fs::metadata(path).ok().map(|file| file.len())
 }
 
-/// What a file is called on the command line.
+/// The name of a file on the command line.
 pub fn name(origin: &Origin) -> String {
     match origin {
         Origin::File(path) | Origin::Descriptor(path) => path.display().to_string(),
@@ -80,14 +80,14 @@ pub fn name(origin: &Origin) -> String {
     }
 }
 
-/// Says on standard error what is probably a mistake.
+/// Prints warnings on standard error.
 pub fn warn(warnings: &[Warning]) {
     for warning in warnings {
         output::error(&format!("warning: {}", taper::format::one_line(&warning.message)));
     }
 }
 
-/// Says something on standard error.
+/// Prints a note on standard error.
 pub fn note(text: &str) {
     output::error(&format!("note: {text}"));
 }

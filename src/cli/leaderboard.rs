@@ -1,4 +1,4 @@
-//! A leaderboard on standard output.
+//! Prints a leaderboard.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -12,31 +12,31 @@ use taper::{
 
 use super::output::Output;
 
-/// How much of a trial is shown: what gives way first where there is no room.
+/// How much of a trial is shown, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// Figures with their intervals, states in words.
+    /// Values with intervals, full states.
     Full,
-    /// Figures alone, states in a word.
+    /// Values only, states in one word.
     Short,
     /// The same without the test split.
     Least,
 }
 
-/// What the mark beside a value means.
+/// Explains the mark beside a value.
 pub const NOT_FINAL: &str = "* not final: of the evaluation at the step after @, on the way";
 
-/// What the mark beside a state means.
+/// Explains the mark beside a state.
 pub const MARK: &str = "! predicts one class, or is no better than always answering the most common label";
 
-/// Prints the `most` best trials, all of them where it is absent: a table, or with `--json` an array.
+/// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
     let shown = &board.trials[..board.trials.len().min(most.unwrap_or(usize::MAX))];
     if out.json {
         return out.document(&shown);
     }
     let split = word(&board.split);
-    // Where the test split chooses, its accuracy is the figure itself.
+    // If the test split ranks, its accuracy is the ranking value itself.
     let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
     let seeds = shown.iter().any(|trial| trial.planned() > 1);
     let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
@@ -46,13 +46,13 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         details.into_iter().find(|detail| has_room(shown, &whole, *detail, tested, seeds, board.metric, out.width()));
     let detail = detail.unwrap_or(Detail::Least);
     let (intervals, tested) = (detail == Detail::Full, tested && detail != Detail::Least);
-    let figures = |trial: &Trial| {
+    let values = |trial: &Trial| {
         let test = tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
-        [Some(figure(trial, board.metric, intervals)), test].into_iter().flatten()
+        [Some(value_text(trial, board.metric, intervals)), test].into_iter().flatten()
     };
     let rest = |trial: &Trial| {
         let seeds = seeds.then(|| of_seeds(trial));
-        seeds.into_iter().chain(figures(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
+        seeds.into_iter().chain(values(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
     };
     let metric = match (detail, board.metric) {
         (Detail::Full, metric) => metric.name(),
@@ -64,7 +64,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
         seeds.then(|| "seeds".to_string()).into_iter().chain(heads.into_iter().flatten()).collect();
     header.push("state".into());
     let rows: Vec<Vec<String>> = shown.iter().map(rest).collect();
-    // A column for each value where there is room for all of them: else the names, in as many lines as they take.
+    // A column for each swept key if they all fit; otherwise names, wrapped as needed.
     let fits = |columns: &names::Columns| {
         let widest = |i: usize, heads: &[String], cells: &[Vec<String>]| {
             let cells = cells.iter().map(|row| console::measure_text_width(&row[i]));
@@ -95,7 +95,7 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     board.missing.iter().try_for_each(|note| out.wrapped(note))
 }
 
-/// Whether so much has room on a terminal of `width` columns, with no word of a name cut.
+/// Whether this fits a terminal of `width` columns without breaking a word of a name.
 fn has_room(
     shown: &[Trial],
     names: &[String],
@@ -112,26 +112,26 @@ fn has_room(
     let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
     let full = detail == Detail::Full;
     let heading = if full { "test accuracy" } else { "test acc" }.to_string();
-    let figures = |figure: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(figure).chain([heading.clone()]));
-    let mut fixed = 4 + figures(&|trial| figure(trial, metric, full));
+    let values = |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(value).chain([heading.clone()]));
+    let mut fixed = 4 + values(&|trial| value_text(trial, metric, full));
     if seeds {
         fixed += widest(&mut shown.iter().map(of_seeds).chain(["seeds".to_string()]));
     }
     if tested {
-        fixed += figures(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
+        fixed += values(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
     }
     let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
     let left = width.saturating_sub(fixed);
-    // A long state is broken into lines as a name is: they share what is left.
+    // Long states are wrapped like names: they share the remaining width.
     left >= word + state || full && left / 2 > word.max("completed".len())
 }
 
-/// What the intervals of these trials are, and what is marked.
+/// Explains the intervals of these trials, and the marks.
 fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
     let cells = |trial: &Trial| {
-        let figure = trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
+        let value = trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
         let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
-        [figure, test]
+        [value, test]
     };
     let means: Vec<(Metric, Mean)> = shown.iter().flat_map(cells).flatten().collect();
     let mut notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
@@ -145,7 +145,7 @@ fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> 
     notes
 }
 
-/// Seeds that the figure is the mean of, where only some are completed: `2 of 3`.
+/// The number of seeds that the mean is over, if only some are completed: `2 of 3`.
 fn of_seeds(trial: &Trial) -> String {
     match trial.completed {
         n if n > 0 && n < trial.planned() => format!("{n} of {}", trial.planned()),
@@ -153,27 +153,27 @@ fn of_seeds(trial: &Trial) -> String {
     }
 }
 
-/// The figure of a trial, `91.3% (90.1–92.4)`; of one with no completed run the value with its step, `91.3% @225*`.
-fn figure(trial: &Trial, metric: Metric, intervals: bool) -> String {
+/// The value of a trial, `91.3% (90.1–92.4)`; without a completed run the value with its step, `91.3% @225*`.
+fn value_text(trial: &Trial, metric: Metric, intervals: bool) -> String {
     match trial.value {
-        Some(figure) if !trial.is_final => not_final(&metric.text(figure.mean), trial.unfinished_at().as_deref()),
-        figure => cell(figure, metric, intervals),
+        Some(value) if !trial.is_final => not_final(&metric.text(value.mean), trial.unfinished_at().as_deref()),
+        value => cell(value, metric, intervals),
     }
 }
 
-/// A value of the evaluation at a step on the way: `91.3% @225*`.
+/// A value of an evaluation during training: `91.3% @225*`.
 pub fn not_final(value: &str, step: Option<&str>) -> String {
     format!("{value}{}*", step.map_or(String::new(), |step| format!(" @{step}")))
 }
 
 /// `91.3% (90.1–92.4)`.
-pub fn cell(figure: Option<Mean>, metric: Metric, intervals: bool) -> String {
-    let Some(figure) = figure else { return format::NOTHING.into() };
-    if intervals { figure.text(metric) } else { metric.text(figure.mean) }
+pub fn cell(value: Option<Mean>, metric: Metric, intervals: bool) -> String {
+    let Some(value) = value else { return format::NOTHING.into() };
+    if intervals { value.text(metric) } else { metric.text(value.mean) }
 }
 
-/// `completed`; `failed`; `pruned at step 12 of 36`; of several seeds with what is done: `running, 2 of 3 done`. Marked where
-/// its model does nothing.
+/// `completed`; `failed`; `pruned at step 12 of 36`; for several seeds with the number done: `running, 2 of 3 done`. Marked if its model
+/// does nothing useful.
 fn state(trial: &Trial, detail: Detail) -> String {
     let state = word(&trial.state);
     let text = match (trial.planned(), trial.state, trial.step) {
@@ -185,7 +185,7 @@ fn state(trial: &Trial, detail: Detail) -> String {
     if trial.warned > 0 { format!("{text} !") } else { text }
 }
 
-/// The word that an enumeration is stored as.
+/// The name that an enumeration is stored as.
 pub fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,

@@ -24,10 +24,10 @@ use super::{
     states, watch,
 };
 
-/// Runs of an experiment that a terminal shows unless it is asked for more: of one that is named, and of each of several.
+/// Runs shown on a terminal by default: for a named experiment, and for each of several.
 const NAMED: usize = 40;
 const EACH: usize = 6;
-/// Columns of a terminal from which steps and losses are shown too; dates and times; the test split.
+/// Terminal widths from which more is shown: steps and losses; dates and times; the test split.
 const WIDE: usize = 110;
 const USUAL: usize = 76;
 const NARROW: usize = 50;
@@ -62,7 +62,7 @@ pub struct List {
     leaderboard: bool,
 }
 
-/// What runs are listed by.
+/// The order of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
     Date,
@@ -101,11 +101,11 @@ impl List {
 
     fn print(&self, store: &Store, mut experiments: Vec<Listed>, out: &mut Output) -> Result<()> {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
-        // Records as JSON show no accuracy on the dev split.
+        // JSON records do not include dev accuracy.
         let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy));
         let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
         let seen = Seen { dev, seconds: store.training_seconds(keys())?, warned: store.warned(Kind::Result)? };
-        // The best is told of whole plans only.
+        // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
         let best: Vec<Option<String>> =
             experiments.iter().map(|listed| if tells_best { seen.best(listed) } else { None }).collect();
@@ -117,7 +117,7 @@ impl List {
                 }
             }
         }
-        // By date those at the end are of interest, else those at the beginning.
+        // By date the last ones are of interest, otherwise the first ones.
         let last = matches!(self.sort, None | Some(Sort::Date));
         let limit = match (self.limit, out.terminal && !out.json) {
             (Some(0), _) | (None, false) => usize::MAX,
@@ -141,7 +141,7 @@ impl List {
             return out.document(&runs);
         }
         let found = experiments.iter().zip(best).filter(|(listed, _)| listed.runs().next().is_some());
-        let (mut marked, mut on_the_way) = (false, false);
+        let (mut marked, mut unfinished) = (false, false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
@@ -157,7 +157,7 @@ impl List {
                     out.line(&rest)?;
                 }
                 marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
-                on_the_way |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.dev(run).is_some());
+                unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.dev(run).is_some());
                 seen.table(&runs[range], out)?;
                 if more > 0 && !last {
                     out.line(&rest)?;
@@ -177,7 +177,7 @@ impl List {
                 rows(&listed.earlier, out)?;
             }
         }
-        if on_the_way {
+        if unfinished {
             out.wrapped(board::NOT_FINAL)?;
         }
         if marked {
@@ -199,16 +199,16 @@ impl List {
     }
 }
 
-/// The runs of an experiment.
+/// The listed runs of an experiment.
 struct Listed {
     name: String,
-    /// Those of the plan that was run last.
+    /// Those of the last plan.
     planned: Vec<RunRecord>,
-    /// Those of earlier plans, and of its variants, that are not in it.
+    /// Those of earlier plans and variants that are not in it.
     earlier: Vec<RunRecord>,
-    /// Runs of the plan that are stored, whatever is shown of them.
+    /// Number of stored runs of the plan, whether listed or not.
     stored: usize,
-    /// Those of the plan that have no record.
+    /// The planned runs without a record.
     missing: Missing,
 }
 
@@ -218,16 +218,16 @@ impl Listed {
     }
 }
 
-/// A run, for machines.
+/// A run as JSON.
 #[derive(Serialize)]
 struct InPlan<'a> {
     #[serde(flatten)]
     run: &'a RunRecord,
-    /// Whether it is in the plan of its experiment that was run last.
+    /// Whether it is in the last plan of its experiment.
     in_plan: bool,
 }
 
-/// The runs of one experiment, under the names that its plan gives them.
+/// The runs of one experiment, with the names of its plan.
 fn named(store: &Store, name: &str) -> Result<Listed> {
     let (plan, planned) = (store.experiment(name)?, store.runs_of(name)?);
     let missing = Missing::of(&plan, planned.iter().map(|run| run.key.as_str()));
@@ -247,7 +247,7 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
     let mut listed: Vec<Listed> = Vec::new();
     let runs = store.runs()?;
     for run in &runs {
-        let (place, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
+        let (index, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
             let (name, plan) = (run.experiment.clone(), plan(&run.experiment));
             let missing = plan.map(|e| Missing::of(e, runs.iter().map(|run| run.key.as_str())));
             listed.push(Listed {
@@ -260,20 +260,20 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
             (listed.len() - 1, plan.map(keys))
         });
         let in_plan = keys.as_ref().is_none_or(|keys| keys.contains(run.key.as_str()));
-        let listed = &mut listed[*place];
+        let listed = &mut listed[*index];
         if in_plan { listed.planned.push(run.clone()) } else { listed.earlier.push(run.clone()) }
     }
-    // Of a plan that shares runs with another experiment, some are listed there: those that are here are so many of all.
+    // If a plan shares runs with another experiment, some are listed there: the rest is shown as so many of all.
     let stored: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
     let of_plan = |e: &ExperimentRecord| e.runs.iter().filter(|(key, _)| stored.contains(key.as_str())).count();
     listed.iter_mut().for_each(|own| own.stored = plan(&own.name).map_or(own.planned.len(), of_plan));
     Ok(listed)
 }
 
-/// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`; where only some of the
-/// runs are shown, `quickstart-search: 75 of 81 runs, 75 pruned`.
+/// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`; if only some of the runs
+/// are shown, `quickstart-search: 75 of 81 runs, 75 pruned`.
 fn heading(listed: &Listed, best: Option<String>) -> String {
-    // Where only earlier plans have runs in the states asked for, they are what is counted.
+    // If only earlier plans have runs in the requested states, those are counted.
     let of_plan = !listed.planned.is_empty();
     let runs = if of_plan { &listed.planned } else { &listed.earlier };
     let counts = RunState::counted(runs.iter().map(|run| run.state));
@@ -285,30 +285,30 @@ fn heading(listed: &Listed, best: Option<String>) -> String {
     format!("{}: {many}, {counts}{best}", listed.name)
 }
 
-/// What is known of runs beside their records.
+/// Data about runs in addition to their records.
 struct Seen {
-    /// Their evaluations on the dev split, as far as they choose the weights that are kept.
+    /// Their evaluations on the dev split, if these choose the kept weights.
     dev: HashMap<String, Vec<EvalRecord>>,
     /// Seconds of training.
     seconds: HashMap<String, f64>,
-    /// Keys of runs whose model does nothing.
+    /// Keys of runs whose model does nothing useful.
     warned: HashSet<String>,
 }
 
 impl Seen {
-    /// Accuracy on the dev split of the weights that are kept, or would be by now: what the leaderboard shows of the run.
+    /// Dev accuracy of the weights that are kept, or would be now: what the leaderboard shows for the run.
     fn dev(&self, run: &RunRecord) -> Option<f64> {
         self.dev_at(run).map(|(accuracy, _)| accuracy)
     }
 
-    /// The same with the step of its evaluation.
+    /// The same, with the step of its evaluation.
     fn dev_at(&self, run: &RunRecord) -> Option<(f64, u64)> {
         let evals = self.dev.get(&run.key)?;
         let kept = kept_at(&run.config, evals, Split::Dev, run.config.checkpoint.metric)?;
         Some((kept.metrics.get(Metric::Accuracy), kept.step))
     }
 
-    /// The same in words: of a run that is not completed with the step, marked as not final.
+    /// The same as text; for a run that is not completed, with the step and marked as not final.
     fn dev_text(&self, run: &RunRecord) -> String {
         match self.dev_at(run) {
             None => format::NOTHING.into(),
@@ -317,7 +317,7 @@ impl Seen {
         }
     }
 
-    /// The best trial of a plan, as the leaderboard has it.
+    /// The best trial of a plan, as on the leaderboard.
     fn best(&self, listed: &Listed) -> Option<String> {
         if listed.planned.len() < 2 {
             return None;
@@ -337,7 +337,7 @@ impl Seen {
         run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.get(Metric::Accuracy))
     }
 
-    /// The accuracy that runs are compared by: that on the dev split where there is one.
+    /// The accuracy that runs are compared by: on the dev split if there is one.
     fn accuracy(&self, run: &RunRecord) -> Option<f64> {
         if run.config.data.dev > 0.0 { self.dev(run) } else { Self::test(run) }
     }
@@ -347,7 +347,7 @@ impl Seen {
             value.map(|value| metric.score(value)).filter(|score| score.is_finite()).unwrap_or(Score::WORST)
         };
         let accuracy = |run: &RunRecord| score(Metric::Accuracy, self.accuracy(run));
-        // Loss on the rows measured at the end, the last step's where there is none.
+        // The final evaluation's loss, or without one the last step's.
         let loss = |run: &RunRecord| {
             score(Metric::Loss, run.final_metrics.as_ref().map(|m| m.get(Metric::Loss)).or(run.last_loss))
         };
@@ -369,7 +369,7 @@ impl Seen {
         let dash = || format::NOTHING.to_string();
         let percent = |value: Option<f64>| value.map_or_else(dash, format::percent);
         let rows = runs.iter().map(|run| {
-            // Its figure is of that step.
+            // The value was measured at that step.
             let state = match run.state {
                 RunState::Pruned if usual => format!("{} at step {}", run.state_text(), run.steps),
                 _ => run.state_text(),
@@ -402,12 +402,12 @@ impl Seen {
     }
 }
 
-/// Whether what was measured of a run is its result.
+/// Whether a run's value is its final result.
 fn is_final(run: &RunRecord) -> bool {
     run.state == RunState::Completed
 }
 
-/// Unix seconds as `03-01 12:00`, in this place's time.
+/// Unix seconds as `03-01 12:00`, in local time.
 fn date(unix: f64) -> String {
     match jiff::Timestamp::from_second(unix as i64) {
         Ok(moment) => moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d %H:%M").to_string(),

@@ -1,4 +1,4 @@
-//! How a sweep goes about its runs, for the plan: what proposes them, at which steps it compares them, what it may cost.
+//! How a sweep works, for the plan: what proposes its runs, when it compares them, and its budget.
 
 use serde_json::{Value, json};
 use taper::{
@@ -13,22 +13,22 @@ use taper::{
     spec::{Search, Sweep},
 };
 
-/// A sweep's way, in numbers.
+/// The method of a sweep, in numbers.
 pub struct Method<'a> {
     sweep: &'a Sweep,
-    /// Trials known so far, and all there will be.
+    /// Trials known so far, and all that there will be.
     known: usize,
     trials: Trials,
     more: bool,
     prune: Prune,
-    /// Decision steps before the end, and steps in all: each combination that a run has, once.
+    /// Decision steps before the end, and total steps: each combination that occurs, once.
     rungs: Vec<(Vec<u64>, u64)>,
-    /// Share of the steps of all runs that pruning leaves, if each rung lets through just what it may.
+    /// The share of all steps that pruning leaves, if each rung promotes exactly its part.
     share: Option<f64>,
 }
 
 impl<'a> Method<'a> {
-    /// Of the runs planned so far.
+    /// For the runs planned so far.
     pub fn new(sweep: &'a Sweep, planner: &Planner) -> Self {
         let prune = Prune::of(sweep);
         let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.splits.train.len() as u64);
@@ -56,7 +56,7 @@ impl<'a> Method<'a> {
         Self { sweep, known, trials, more: planner.more, prune, rungs: all, share }
     }
 
-    /// Lines for people; none for a plain grid.
+    /// Lines of text; none for a plain grid.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let name = self.sweep.search.name();
@@ -83,7 +83,7 @@ impl<'a> Method<'a> {
                 let share = format::percent(self.share.unwrap_or(1.0));
                 let deepest = self.rungs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
                 let (left, _) = survivors(self.trials.all, reduction_factor, deepest);
-                // A batch is proposed from the results of those before it, so that none of them may still wait.
+                // A batch is proposed from the results of earlier ones, so none of their runs may still wait.
                 let batches = match self.more {
                     true => "; a trial that is not promoted by the end of its batch is pruned for good",
                     false => "",
@@ -116,17 +116,17 @@ impl<'a> Method<'a> {
         lines
     }
 
-    /// Share of the steps of all runs that is trained.
+    /// The share of all steps that is trained.
     pub fn share(&self) -> f64 {
         self.share.unwrap_or(1.0)
     }
 
-    /// The steps of the rungs of a run, rung 1 first: those before its end.
+    /// The steps of a run's rungs before its end.
     pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
         before_end(&self.prune, run)
     }
 
-    /// The same for machines. `rungs`: those that all runs have; where runs differ, each has its own.
+    /// The same as JSON. `rungs`: those that all runs have in common; if runs differ, each has its own.
     pub fn document(&self) -> Value {
         let rungs = match &self.rungs[..] {
             [first, rest @ ..] if rest.iter().all(|(steps, _)| *steps == first.0) => Some(&first.0),
@@ -140,7 +140,7 @@ impl<'a> Method<'a> {
     }
 }
 
-/// The decision steps of a run that come before its end.
+/// The decision steps of a run before its end.
 fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
     let steps = rungs(prune, &run.config.train, run.splits.train.len() as u64);
     steps.into_iter().filter(|step| *step < run.steps.total).collect()
@@ -246,14 +246,14 @@ mod tests {
             of(&[(&[10, 30], 90)], 3, 30),
             "rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials"
         );
-        // On one step they decide one after the other; one passes in any case.
+        // On the same step they decide one after the other; one trial is always promoted.
         assert_eq!(of(&[(&[9, 9], 60)], 3, 30), "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials");
         assert_eq!(of(&[(&[1; 10], 60)], 100, 6), "rungs 1 to 10 (step 1 of 60) the best 1 in 6 trials");
         assert_eq!(
             of(&[(&[9, 9, 18], 60)], 3, 30),
             "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials, and at rung 3 (step 18 of 60) the best 1 in 3 trials"
         );
-        // Of epochs that are swept.
+        // With swept epochs.
         assert_eq!(
             of(&[(&[10, 30], 90), (&[20, 60], 180)], 3, 30),
             "rung 1 (step 10 of 90 or step 20 of 180) and rung 2 (step 30 of 90 or step 60 of 180) the best 1 in 3 trials"

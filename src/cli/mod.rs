@@ -1,11 +1,10 @@
-//! The command line: arguments, one file for each command, errors turned into exit codes.
+//! The command line: arguments, one file per command, and exit codes.
 //!
-//! Exit codes: 0 done; 1 something failed while it was worked on; 2 nothing was started, because somebody has to change something
-//! first: the command, the spec, its data, a path; 130 stopped on request.
+//! Exit codes: 0 done; 1 something failed during the work; 2 nothing was started, because the user must change something first: the
+//! command, the spec, its data, a path; 130 stopped on request.
 
 mod ask;
 mod common;
-mod conclude;
 mod costs;
 mod dispatch;
 mod doctor;
@@ -20,6 +19,7 @@ mod leaderboard;
 mod list;
 mod method;
 mod order;
+mod outcome;
 mod output;
 mod plan;
 mod predict;
@@ -28,8 +28,8 @@ mod report;
 mod rm;
 mod run;
 mod show;
-mod standing;
 mod states;
+mod stored;
 mod usage;
 mod verify;
 mod watch;
@@ -124,16 +124,16 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it reads a spec, whose warnings name what is wrong with variables of the environment, or is for programs.
+    /// Whether it reads a spec, whose warnings cover environment variables, or is internal.
     fn loads_a_spec(&self) -> bool {
         matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
     }
 }
 
-/// A number of threads of which so many are of any use.
+/// Parses a number of threads, up to a useful limit.
 fn threads(text: &str) -> Result<u16, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // A few more than cores do no harm; thousands take minutes to start and wait for each other.
+    // A few more threads than cores do no harm; thousands take minutes to start and wait for each other.
     let most = u16::try_from(4 * cores).unwrap_or(u16::MAX).max(64);
     let number = text.parse().ok().filter(|n| (1..=most).contains(n));
     number.ok_or_else(|| format!("this machine has {cores} cores; expected a number from 1 to {most}"))

@@ -1,4 +1,4 @@
-//! `taper plan --order`: the rows of each step, for other frameworks.
+//! `taper plan --order`: writes the rows of each step, for other frameworks.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use taper::{assets::Use, data, execute::Prepared, format, plan::Source, train::s
 
 use super::Unusable;
 
-/// What the file holds. Rows count from 0 after cleaning and `data.limit`.
+/// The content of the file. Rows are numbered from 0 after cleaning and `data.limit`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
@@ -20,14 +20,14 @@ struct Order {
     train: Vec<Vec<u32>>,
     dev: Vec<u32>,
     test: Vec<u32>,
-    /// The data file; in orders of the version before neither it nor the lines are named.
+    /// The data file; orders of earlier versions have neither this nor the lines.
     file: Option<PathBuf>,
     /// The line on which each row begins, from 1.
     lines: Option<Vec<u64>>,
 }
 
-/// Writes the order of a run's rows to a file, whole or not at all. A file that is there already is replaced only where it holds
-/// such an order, or by `force`.
+/// Writes the order of a run's rows to a file, atomically. An existing file is replaced only if it contains such an order, or with
+/// `force`.
 pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
     let failed = |e: std::io::Error| {
         let folder = path.parent().filter(|folder| e.kind() == NotFound && !folder.as_os_str().is_empty());
@@ -48,7 +48,7 @@ pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
         return Err(Unusable(anyhow!(why)).into());
     }
     let json = serde_json::to_string(&order(run)?)?;
-    // Into a pipe or a device there is nothing to replace.
+    // A pipe or a device cannot be replaced.
     if path.exists() && !path.is_file() {
         return fs::write(path, json).map_err(failed);
     }
@@ -60,7 +60,7 @@ pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
     })
 }
 
-/// Whether a file holds what this command writes, and nothing else.
+/// Whether a file contains the output of this command, and nothing else.
 fn is_order(path: &Path) -> bool {
     taper::regular::open(path)
         .is_ok_and(|file| serde_json::from_reader::<_, Order>(std::io::BufReader::new(file)).is_ok())
@@ -82,7 +82,7 @@ fn order(run: &Prepared) -> Result<Order> {
     Ok(Order { train, dev, test, file: Some(data_file(run)), lines: Some(lines) })
 }
 
-/// The file that a run's rows are read from.
+/// The file with a run's rows.
 fn data_file(run: &Prepared) -> PathBuf {
     if let Source::Path(path) = &run.config.data.source {
         return path.clone();

@@ -1,4 +1,4 @@
-//! Standard output: plain text, tables that fit the terminal, or JSON.
+//! Standard output as plain text, tables that fit the terminal, or JSON.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -12,28 +12,28 @@ use taper::{
 
 use super::Global;
 
-/// Where a command's result goes.
+/// Writes a command's result.
 pub struct Output {
     writer: io::StdoutLock<'static>,
     /// Whether it is a terminal.
     pub terminal: bool,
-    /// Whether machines read it.
+    /// Whether the output is JSON.
     pub json: bool,
 }
 
 impl Output {
-    /// Standard output as the options want it.
+    /// Standard output with the given options.
     pub fn new(global: &Global) -> Self {
         let stdout = io::stdout();
         Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
     }
 
-    /// Columns of the terminal; none where it is none.
+    /// Width of the terminal; `None` if standard output is not one.
     pub fn width(&self) -> Option<usize> {
         self.terminal.then(|| columns(&console::Term::stdout()))
     }
 
-    /// A text, on a terminal in as many lines as it takes.
+    /// A text, wrapped on a terminal.
     pub fn wrapped(&mut self, text: &str) -> Result<()> {
         match self.width() {
             None => self.line(text),
@@ -41,17 +41,17 @@ impl Output {
         }
     }
 
-    /// One line, or several. Whatever names and texts hold, nothing in it steers a terminal.
+    /// One or more lines, with control characters made visible.
     pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
         writeln!(self.writer, "{}", format::visible(&text.to_string())).map_err(unwritten)
     }
 
-    /// A line that holds taper's own colours; what came from outside was made [`format::visible`] before they were added.
+    /// A line with taper's own colours; text from outside must be made [`format::visible`] before colours are added.
     pub fn painted(&mut self, text: &str) -> Result<()> {
         writeln!(self.writer, "{text}").map_err(unwritten)
     }
 
-    /// Whole lines for a program, byte for byte; on a terminal nothing in them steers it.
+    /// Complete lines for a program, byte for byte; on a terminal, control characters are made visible.
     pub fn bytes(&mut self, lines: &[u8]) -> Result<()> {
         match self.terminal {
             true => self.writer.write_all(format::visible(&String::from_utf8_lossy(lines)).as_bytes()),
@@ -62,19 +62,19 @@ impl Output {
 
     /// A JSON document.
     pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
-        // Standard output writes each line by itself: thousands of them go in larger pieces.
+        // Standard output writes each line separately, so large documents are buffered.
         let mut writer = BufWriter::new(&mut self.writer);
         let written = serde_json::to_writer_pretty(&mut writer, value).map_err(io::Error::from);
         written.and_then(|()| writeln!(writer)).and_then(|()| writer.flush()).map_err(unwritten)
     }
 
-    /// A table under a header; columns of texts shrink to the terminal's width.
+    /// A table with a header; text columns shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         self.fitted(header, rows, &[]).map(drop)
     }
 
-    /// A table under a header. On a terminal where not every word of every cell has room, columns are left out: those with the headings
-    /// `least`, the first of them first. Gives back the headings of those that were.
+    /// A table with a header. On a terminal too narrow for every word of every cell, the columns with the headings `least` are left out, the
+    /// first of them first. Returns the headings of those that were left out.
     pub fn fitted(
         &mut self,
         header: &[&str],
@@ -106,24 +106,24 @@ impl Output {
 
     fn print(&mut self, mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
         table.load_style(presets::NOTHING);
-        // A row is one line in a pipe, and a cell cannot begin another row.
+        // In a pipe every row is one line, so a cell must not contain line breaks.
         let rows: Vec<Vec<String>> =
             rows.into_iter().map(|row| row.iter().map(|cell| cell_text(cell)).collect()).collect();
-        // A pipe gets each row on a line of its own, however long.
+        // In a pipe each row is on one line, however long.
         if self.terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             let heading: Vec<String> =
                 table.header().map(|h| h.cell_iter().map(|cell| cell.content()).collect()).unwrap_or_default();
             let least = least_widths(std::iter::once(&heading).chain(&rows));
             table.add_rows(rows);
-            // One space between columns is enough where there are few of them.
+            // One space between columns is enough if there are few of them.
             for column in table.column_iter_mut() {
                 column.set_padding((0, 1));
             }
             let width = self.width().unwrap_or(80);
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX).max(20));
-            // Only what can be read in pieces is broken: names and texts, not keys, states and numbers; and those between words where
-            // there is room for the words.
+            // Only names and texts are wrapped, not keys, states and numbers; they are wrapped between words if the words
+            // fit.
             let widths = table.column_max_content_widths();
             let room = least.iter().map(|least| least + 1).sum::<usize>() <= width;
             for ((column, width), least) in table.column_iter_mut().zip(widths).zip(least) {
@@ -145,10 +145,10 @@ impl Output {
     }
 }
 
-/// Columns up to this width are not broken.
+/// Columns up to this width are not wrapped.
 const UNBROKEN: usize = 14;
 
-/// The width that each column needs: all of one that is not broken, the longest word of the others.
+/// The width that each column needs: all of it if it is not wrapped, otherwise its longest word.
 fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone) -> Vec<usize> {
     let columns = rows.clone().map(Vec::len).max().unwrap_or(0);
     let widest = |column: usize, width: &dyn Fn(&str) -> usize| {
@@ -161,8 +161,8 @@ fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone) -> Vec<
     (0..columns).map(least).collect()
 }
 
-/// Columns of the longest part of a word that is not broken: Chinese is broken between any two characters, as long as a few of them
-/// stay together.
+/// Columns of the longest part of a word that is not broken: Chinese is broken between any two characters, as long as a few of them stay
+/// together.
 fn unbroken(word: &str) -> usize {
     const TOGETHER: usize = 16;
     let wide = |c: char| console::measure_text_width(c.encode_utf8(&mut [0; 4])) > 1;
@@ -170,8 +170,8 @@ fn unbroken(word: &str) -> usize {
     if word.contains(wide) { latin.max(console::measure_text_width(word).min(TOGETHER)) } else { latin }
 }
 
-/// The rows, of which the first is the header, without the columns of these headings as far as their words have no room; the first
-/// of the headings goes first.
+/// The rows (the first is the header) without those columns named by `least` whose words do not fit; the first of them is left out
+/// first.
 fn leave_out(mut rows: Vec<Vec<String>>, least: &[String], width: usize) -> Vec<Vec<String>> {
     for heading in least {
         if least_widths(rows.iter()).iter().map(|least| least + 1).sum::<usize>() <= width {
@@ -184,15 +184,15 @@ fn leave_out(mut rows: Vec<Vec<String>>, least: &[String], width: usize) -> Vec<
     rows
 }
 
-/// A cell's text: visible, and on one line; spaces stay as they are.
+/// A cell's text on one line, with control characters made visible; spaces are kept.
 fn cell_text(cell: &str) -> String {
     format::visible(cell).replace(['\n', '\t'], " ")
 }
 
-/// An error for people on standard error, as far as anybody reads it: nothing in it steers a terminal, no line is longer than can be
-/// read, and on a terminal lines are broken between words.
+/// Prints an error on standard error, if it is still open: control characters are made visible, very long lines shortened, and on a
+/// terminal lines are wrapped between words.
 pub fn error(text: &str) {
-    /// Characters of a line: the longest lists of keys are shorter.
+    /// The longest line: the longest lists of keys are shorter.
     const MOST: usize = 2000;
     let bounded = format::bounded(text, MOST);
     let mut text = format::visible(&bounded);
@@ -203,14 +203,14 @@ pub fn error(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Columns of a terminal. One that does not tell its size has those of `COLUMNS`, or else 80.
+/// Width of a terminal. If its size is unknown, it is that of `COLUMNS`, or 80.
 fn columns(terminal: &console::Term) -> usize {
     let told = terminal.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0);
     let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
     told.or_else(set).unwrap_or(80)
 }
 
-/// Standard output that takes nothing more.
+/// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written")]
 struct Unwritten(#[source] io::Error);
@@ -219,12 +219,12 @@ fn unwritten(e: io::Error) -> anyhow::Error {
     Unwritten(e).into()
 }
 
-/// Whether nobody reads any more.
+/// Whether the reader has closed the pipe.
 pub fn is_closed(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// Whether an error says that nobody reads any more.
+/// Whether an error means that the reader has closed the pipe.
 pub fn is_from_closed(e: &anyhow::Error) -> bool {
     e.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
 }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn chinese_needs_no_more_than_a_few_characters_in_a_line() {
+    fn chinese_needs_only_a_few_characters_per_line() {
         let row = |cells: [&str; 2]| cells.map(String::from).to_vec();
         let sentence = "这家饭店真贴心，知道我吃不饱还特地在里面放蟑螂";
         let rows = vec![row(["PROBE", "EXPECTED"]), row([sentence, "negative"])];

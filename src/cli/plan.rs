@@ -25,7 +25,7 @@ use super::{
     method::Method,
     order,
     output::Output,
-    standing::{LeftOver, Standing, Stored},
+    stored::{LeftOver, PlannedState, Stored},
 };
 
 /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
@@ -53,13 +53,13 @@ pub struct Plan {
     force: bool,
 }
 
-/// Labels of a data set that are listed.
+/// The most labels of a data set that are listed.
 const LABELS_SHOWN: usize = 50;
 
-/// A planned run with what is known of it.
+/// A planned run and its state.
 struct Line<'a> {
     run: &'a Prepared,
-    standing: Standing,
+    state: PlannedState,
     estimate: Estimate,
 }
 
@@ -90,8 +90,7 @@ impl Plan {
             Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &planner.layers.arguments())?,
             None => Stored::default(),
         };
-        let (standings, left_over) =
-            stored.compare(runs, store.as_ref().map(|store| (store, global.runs.as_path())))?;
+        let (states, left_over) = stored.compare(runs, store.as_ref().map(|store| (store, global.runs.as_path())))?;
         let namesake = match &store {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,
@@ -100,8 +99,8 @@ impl Plan {
         let device = global.device.resolve();
         let mut costs = Costs::on(device).with_threads((threads() / jobs).max(1));
         let mut lines = Vec::with_capacity(runs.len());
-        for (run, standing) in runs.iter().zip(standings) {
-            lines.push(Line { run, standing, estimate: costs.of(run)? });
+        for (run, state) in runs.iter().zip(states) {
+            lines.push(Line { run, state, estimate: costs.of(run)? });
         }
         let method = Method::new(&spec.spec().sweep, planner);
         let open = lines.iter().filter(|line| is_open(line)).count();
@@ -135,20 +134,20 @@ impl Plan {
     }
 }
 
-/// Whether `taper run` has anything to do for a run, be it the evaluation after its last step alone. It leaves out what was pruned and
-/// what diverged.
+/// Whether `taper run` has anything left to do for a run, even if only the evaluation after its last step. Pruned and diverged runs are left
+/// out.
 fn is_open(line: &Line) -> bool {
     let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned) || diverged(record);
-    line.standing.again || !line.standing.record.as_ref().is_some_and(done)
+    line.state.again || !line.state.record.as_ref().is_some_and(done)
 }
 
 fn diverged(record: &RunRecord) -> bool {
     record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged)
 }
 
-/// What is left out though it is not completed: `; 2 diverged and 3 pruned are left out (--retry trains them again)`.
+/// Runs that are left out although they are not completed: `; 2 diverged and 3 pruned are left out (--retry trains them again)`.
 fn left_out(lines: &[&Line]) -> String {
-    let records = || lines.iter().filter(|line| !is_open(line)).filter_map(|line| line.standing.record.as_ref());
+    let records = || lines.iter().filter(|line| !is_open(line)).filter_map(|line| line.state.record.as_ref());
     let count = |of: &dyn Fn(&RunRecord) -> bool| records().filter(|record| of(record)).count();
     let parts = [
         (count(&diverged), "diverged"),
@@ -163,12 +162,12 @@ fn left_out(lines: &[&Line]) -> String {
     }
 }
 
-/// What is still to be spent on a run: nothing where it is done.
+/// The share of a run that is left; 0 if it is done.
 fn left(line: &Line) -> f64 {
     match is_open(line) {
         false => 0.0,
-        true if line.standing.again => 1.0,
-        true => 1.0 - line.standing.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
+        true if line.state.again => 1.0,
+        true => 1.0 - line.state.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
     }
 }
 
@@ -217,9 +216,9 @@ fn print(
             vec![
                 format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
-                match &line.standing.why {
-                    Some(why) => format!("{}: {why}", line.standing.word),
-                    None => line.standing.word.clone(),
+                match &line.state.why {
+                    Some(why) => format!("{}: {why}", line.state.word),
+                    None => line.state.word.clone(),
                 },
                 format::count(e.steps),
                 e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
@@ -227,10 +226,10 @@ fn print(
                 format!("~{}", format::bytes(e.disk_bytes)),
             ]
         }),
-        // Names and what is to be done come first.
+        // Names and states come first.
         &["disk", "memory", "time", "steps", "run"],
     )?;
-    let removed = lines.iter().filter(|line| line.standing.removed).count();
+    let removed = lines.iter().filter(|line| line.state.removed).count();
     if removed > 0 && Prune::of(&spec.spec().sweep) != Prune::None {
         let were = format::by_number(removed as u64, "was", "were");
         let again = report::trained_again(removed, true);
@@ -247,8 +246,8 @@ fn print(
     out.wrapped(total)
 }
 
-/// Seconds that the runs left will take, at least and at most: small models and short rows keep the processor less busy than what its
-/// speed is measured by, and evaluations come on top.
+/// Bounds in seconds for the remaining runs: small models and short rows use the processor less well than the measured speed, and
+/// evaluations come on top.
 fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> (f64, f64) {
     const MOST: f64 = 2.0;
     let mut seen = HashSet::new();
@@ -259,14 +258,14 @@ fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -
         .collect();
     let mean = each.iter().map(|(time, _)| time).sum::<f64>() / each.len().max(1) as f64;
     let known: f64 = each.iter().map(|(time, left)| time * left).sum();
-    // More runs at a time than threads share these.
+    // If there are more parallel runs than threads, they share the threads.
     let slots = jobs.min(threads()).max(1) as f64;
     let longest = each.iter().map(|(time, left)| time * left).fold(0.0, f64::max);
     let low = ((known + mean * planner.to_come() as f64) * method.share() / slots).max(longest);
     (low, MOST * low)
 }
 
-/// What is left to do, trials included that a search has yet to propose: they are taken to cost what the known ones do.
+/// The remaining work, including trials that a search has yet to propose: they are assumed to cost the same as the known ones.
 fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, high): (f64, f64)) -> String {
     let to_come = planner.to_come();
     // Points that mean the same run are trained once.
@@ -275,7 +274,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     let open: Vec<&Line> = lines.iter().copied().filter(|line| is_open(line)).collect();
     let mean =
         |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
-    // What runs keep adds up; what one takes while it trains does so for one after the other.
+    // The files that runs keep add up; the files during training exist for one run at a time.
     let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
     let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
     let training = lines.iter().filter(|line| to_come > 0 || is_open(line)).map(|line| &line.estimate);
@@ -285,7 +284,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         _ => format!(" ({} known so far)", lines.len()),
     };
     if open.is_empty() && to_come == 0 {
-        let states = RunState::counted(lines.iter().filter_map(|line| Some(line.standing.record.as_ref()?.state)));
+        let states = RunState::counted(lines.iter().filter_map(|line| Some(line.state.record.as_ref()?.state)));
         return format!("nothing to do: {} ({states}){}", format::counted(lines.len() as u64, "run"), left_out(&lines));
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
@@ -303,7 +302,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     )
 }
 
-/// The data block: what was read, how it is split, how long the rows are.
+/// The data section: rows read, splits, lengths.
 fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let (dataset, splits) = (&run.dataset, &run.splits);
     let c = &dataset.cleaning;
@@ -399,7 +398,7 @@ fn document(
         let c = &run.dataset.cleaning;
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
-            "key": run.key, "name": run.name, "standing": line.standing.word, "why": line.standing.why, "config": run.config,
+            "key": run.key, "name": run.name, "state": line.state.word, "why": line.state.why, "config": run.config,
             "rungs": method.rungs_of(run),
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,

@@ -18,8 +18,8 @@ use super::{
     output::Output,
 };
 
-/// Rows looked at together, to be batched by length: enough for full speed, few enough that the first results come soon.
-/// They are fewer where their texts have more bytes in all than the second figure.
+/// Rows that are read ahead to be batched by length: enough for full speed, few enough that the first results come soon. There are fewer if
+/// their texts have more bytes in total than the second number.
 const WINDOW: (usize, usize) = (1024, 1 << 20);
 
 /// Classify texts with a trained model.
@@ -50,7 +50,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     text: &'a str,
-    /// None of these where there is no text.
+    /// All of these are absent for rows without a text.
     label: Option<&'a str>,
     confidence: Option<f32>,
     probabilities: Option<serde_json::Map<String, serde_json::Value>>,
@@ -69,7 +69,7 @@ impl Predict {
         let run = common::find(&store, &self.run)?;
         let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
-        // Opened before the model is: what is wrong with it is said at once.
+        // Opened before the model is loaded, so that its errors are reported at once.
         let origin = match &self.file {
             Some(file) => Some(Origin::of(file)),
             None => (self.texts == ["-"]).then_some(Origin::StandardInput),
@@ -86,7 +86,7 @@ impl Predict {
         let mut model = Trained::load(&kept, config.max_length, &device)?;
         let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, global, out) };
 
-        // Results that pass over the same terminal show by themselves how far it is.
+        // Results printed on the same terminal already show progress.
         let progress = RowProgress::stderr(!out.terminal && !global.quiet, input::size(&origin));
         stream(&mut model, &mut rows, &progress, out)?;
         drop(progress);
@@ -95,7 +95,7 @@ impl Predict {
             input::warn(&rows.warnings());
             if rows.columns().contains(&config.label_column) {
                 let key = format::short(&run.key);
-                // What came through a pipe is spent.
+                // Input from a pipe cannot be read again.
                 let (what, file, of) = match &origin {
                     Origin::File(path) => (path.display().to_string(), path.display().to_string(), ""),
                     Origin::StandardInput | Origin::Descriptor(_) => {
@@ -136,7 +136,7 @@ impl Predict {
     }
 }
 
-/// Classifies rows as they come and writes them in their order, window by window, in constant memory.
+/// Classifies rows as they are read and writes them in order, in constant memory.
 fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
     if !out.json {
         out.line("line,label,confidence,text")?;
@@ -181,7 +181,7 @@ fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &m
     }
 }
 
-/// A fault that ends the output: nothing was begun where no row is written.
+/// An error that ends the output; if no row was written, nothing was started.
 fn ended(fault: anyhow::Error, written: u64) -> anyhow::Error {
     match written {
         0 => Unusable(fault).into(),

@@ -1,4 +1,4 @@
-//! Who reads the JSON lines of `taper run`, and what happens when they are gone.
+//! Handles a reader of `taper run`'s JSON lines that goes away.
 
 use std::{
     io::{self, Write},
@@ -9,18 +9,18 @@ use taper::{format, observe::Above};
 
 use super::{common, output};
 
-/// What became of the other end of standard output.
+/// The state of standard output's reader.
 #[derive(Default)]
 pub struct Reader(Arc<OnceLock<io::Error>>);
 
 impl Reader {
-    /// `out` for lines. Where it cannot be written any more the runs are no worse for it: the command stops as after Ctrl-C,
-    /// after the step at hand and with a checkpoint, and says so through `above`.
+    /// Wraps `out` for lines. If it can no longer be written, runs do not fail: the command stops as after Ctrl-C, after the current step and
+    /// with a checkpoint, and says so through `above`.
     pub fn lines<W: Write>(&self, out: W, above: Above) -> Lines<W> {
         Lines { out, failure: Arc::clone(&self.0), above }
     }
 
-    /// Why nothing more could be written.
+    /// Why lines could no longer be written.
     pub fn failure(&self) -> Option<&io::Error> {
         self.0.get()
     }

@@ -25,7 +25,7 @@ pub struct Report {
     force: bool,
 }
 
-/// Whether a folder cannot be written that another one could stand for.
+/// Whether a folder cannot be written, so that another one may help.
 fn is_elsewhere(e: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(
@@ -41,7 +41,7 @@ fn is_elsewhere(e: &io::Error) -> bool {
 }
 
 impl Report {
-    /// Writes the report and names its files.
+    /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
@@ -78,7 +78,7 @@ impl Report {
         } else {
             let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
             files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
-            // The others are the folder's own: which fonts were used, and what a report wrote.
+            // The others are internal: the fonts used, and the list of files.
             let shows = |file: &&PathBuf| {
                 file.extension().is_some_and(|ending| ["png", "svg", "csv"].iter().any(|e| ending == *e))
             };

@@ -43,15 +43,15 @@ pub struct Rm {
 #[derive(Default)]
 struct Chosen {
     runs: Vec<RunRecord>,
-    /// The experiment, where its present plan goes too.
+    /// The experiment, if its current plan is removed too.
     experiment: Option<String>,
     plans: Vec<PlanRecord>,
-    /// What stays although one may expect otherwise, a sentence each.
+    /// Sentences about what is kept although users may expect otherwise.
     stays: Vec<String>,
 }
 
 impl Rm {
-    /// Asks and removes.
+    /// Asks for confirmation and removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut store = common::open_existing(global)?;
         let mut chosen = match &self.experiment {
@@ -123,13 +123,13 @@ impl Rm {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Those of these runs that are in a state that is asked for; what planned them stays.
+    /// Those of these runs that are in a requested state; plans are kept.
     fn in_states(&self, mut runs: Vec<RunRecord>) -> Chosen {
         runs.retain(|run| states::any(&self.state, run));
         Chosen { runs, ..Chosen::default() }
     }
 
-    /// The runs meant, each once.
+    /// The requested runs, without duplicates.
     fn runs(&self, store: &Store) -> Result<Vec<RunRecord>> {
         let mut records: Vec<RunRecord> = Vec::new();
         for wanted in &self.wanted {
@@ -143,7 +143,7 @@ impl Rm {
 }
 
 impl Rm {
-    /// What to say of a text that does not mean one run: how an experiment of that name or file is removed, where it is one.
+    /// The error for a text that does not name one run; if it names an experiment, how to remove that.
     fn meant_as_an_experiment(&self, store: &Store, wanted: &str, error: StoreError) -> anyhow::Error {
         let means_no_run = matches!(error, StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. });
         match common::experiment(store, wanted) {
@@ -156,7 +156,7 @@ impl Rm {
     }
 }
 
-/// A bar on a terminal, where there is enough to remove that it takes a while.
+/// A progress bar on a terminal, if removal takes a while.
 fn progress(runs: usize, global: &Global) -> ProgressBar {
     const MANY: usize = 200;
     if runs < MANY || global.quiet || global.json {
@@ -166,13 +166,13 @@ fn progress(runs: usize, global: &Global) -> ProgressBar {
     ProgressBar::new(runs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// An experiment with its runs, those of its variants (`--set`) among them, as far as no other experiment and no other spec file
-/// has them.
+/// An experiment with its runs, including those of its variants (`--set`), except runs that other experiments or spec files
+/// plan.
 fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     let plans = store.plans()?;
     let (name, spec) = meant(store, &plans, wanted)?;
     let present = store.experiments()?.into_iter().find(|e| e.name == name);
-    // Runs whose plan was stored by no file that is known: of the experiment alone.
+    // Runs of the experiment whose plan was not stored by any known file.
     let is_own = |plan: &&PlanRecord| plan.experiment == name && spec.as_ref().is_none_or(|spec| plan.is_of(spec));
     let (own, others): (Vec<&PlanRecord>, Vec<&PlanRecord>) = plans.iter().partition(is_own);
     let is_present = |e: &ExperimentRecord| own.iter().any(|plan| plan.arguments == e.arguments && plan.runs == e.runs);
@@ -228,7 +228,7 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     Ok(Chosen { runs, experiment: present.map(|e| e.name), plans, stays })
 }
 
-/// The name of the experiment, and the spec file that is meant: the one that was run last, where the name is given.
+/// The name of the experiment and its spec file: the last one that was run, if only the name is given.
 fn meant(store: &Store, plans: &[PlanRecord], wanted: &str) -> Result<(String, Option<std::path::PathBuf>)> {
     if let Ok(experiment) = store.experiment(wanted) {
         let present = |p: &&PlanRecord| {
@@ -240,7 +240,7 @@ fn meant(store: &Store, plans: &[PlanRecord], wanted: &str) -> Result<(String, O
     let path = Path::new(wanted);
     match plans.iter().find(|plan| path.is_file() && plan.is_of(path)) {
         Some(plan) => Ok((plan.experiment.clone(), Some(plan.spec.clone()))),
-        // Says what is wrong.
+        // Reports the error.
         None => Ok((common::experiment(store, wanted)?, None)),
     }
 }

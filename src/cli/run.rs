@@ -16,13 +16,13 @@ use taper::{
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
-    conclude::conclude,
     costs::Costs,
+    outcome::print_outcome,
     output::{self, Output},
     reader::Reader,
 };
 
-/// Runs up to which each that is not run again has a line of its own.
+/// Up to this many runs that are left out have a line each.
 const SKIPPED: usize = 10;
 
 /// Train the runs of a spec that are not done yet; resume interrupted ones.
@@ -78,13 +78,13 @@ impl Run {
                 }
             }
         };
-        for line in self.places(&slots, global) {
+        for line in self.device_lines(&slots, global) {
             say(&line);
         }
         if !out.json {
             planner.warning_lines().iter().for_each(|line| above.say(line));
         } else {
-            // Those of runs come with their events.
+            // Warnings about single runs come with their events.
             for warning in planner.sweep_warnings() {
                 out.line(json!({ "event": "sweep_warned", "warning": warning }))?;
             }
@@ -125,7 +125,7 @@ impl Run {
             program: None,
         };
         let outcome = experiment.run(listeners, options)?;
-        common::conclude();
+        common::work_is_done();
         match reader.failure() {
             None => {
                 let told = say_skipped(&store, &outcome.skipped, global, out).and_then(|()| match out.json {
@@ -133,10 +133,10 @@ impl Run {
                         .warnings
                         .iter()
                         .try_for_each(|w| out.line(json!({ "event": "sweep_warned", "warning": w }))),
-                    false => conclude(&store, &outcome, out),
+                    false => print_outcome(&store, &outcome, out),
                 });
                 match told {
-                    // What came of the runs is stored and in the exit code, whether or not anybody reads it.
+                    // The results are stored and in the exit code, whether or not the output is read.
                     Err(e) if !output::is_from_closed(&e) => return Err(e),
                     _ => {}
                 }
@@ -154,16 +154,16 @@ impl Run {
         })
     }
 
-    /// The devices that runs are made on.
+    /// The devices to train on.
     fn devices(&self, global: &Global) -> Vec<DeviceChoice> {
         let asked = if self.devices.is_empty() { std::slice::from_ref(&global.device) } else { &self.devices };
         asked.iter().map(|device| device.resolve()).collect()
     }
 
-    /// Where the runs are made: the first slot of each device before the second of any.
+    /// The slots: the first of each device before the second of any.
     fn slots(&self, devices: &[DeviceChoice], planner: &Planner) -> Result<Vec<Slot>> {
         let asked = self.jobs.map_or(self.runs_per_device, |jobs| RunsPerDevice::Exactly(jobs.into()));
-        // Those that a search has yet to propose are like those that are known.
+        // Runs that a search has yet to propose are like the known ones.
         let runs = if planner.more { usize::MAX } else { planner.runs.len() };
         let each = devices.iter().map(|device| {
             let peak = || Costs::on(*device).largest_memory(&planner.runs);
@@ -175,8 +175,8 @@ impl Run {
         Ok(Slot::share(&turns.flat_map(at).collect::<Vec<_>>(), threads()))
     }
 
-    /// Where runs are made, a line for each device; and why not on a GPU, where that was left open and there is a driver.
-    fn places(&self, slots: &[Slot], global: &Global) -> Vec<String> {
+    /// A line for each device; and why no GPU is used, if the choice was automatic and there is a driver.
+    fn device_lines(&self, slots: &[Slot], global: &Global) -> Vec<String> {
         let mut devices: Vec<DeviceChoice> = Vec::new();
         for slot in slots {
             if !devices.contains(&slot.device) {
@@ -185,7 +185,7 @@ impl Run {
         }
         let line = |device: &DeviceChoice| {
             let there: Vec<&Slot> = slots.iter().filter(|slot| slot.device == *device).collect();
-            // Each has one at least, however few there are.
+            // Each has at least one thread.
             let all = there.iter().map(|slot| slot.threads).sum::<usize>();
             let threads = if *device == DeviceChoice::Cpu { all.min(threads()) } else { all };
             let side_by_side =
@@ -198,7 +198,7 @@ impl Run {
     }
 }
 
-/// Says which runs were left out, and why.
+/// Prints which runs were left out, and why.
 fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Output) -> Result<()> {
     for Skipped { key, name, why } in skipped {
         match out.json {
@@ -209,7 +209,7 @@ fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Ou
                     "metrics": record.final_metrics,
                 }))?
             }
-            // Of more the last line says how many there are.
+            // If there are more, the last line says how many.
             false if global.quiet || skipped.len() > SKIPPED => {}
             false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
         }

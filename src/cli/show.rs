@@ -28,7 +28,7 @@ pub struct Show {
     config: bool,
 }
 
-/// A run with what was measured of it.
+/// A run with its measurements.
 #[derive(Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
@@ -41,7 +41,7 @@ struct Whole<'a> {
 }
 
 impl Show {
-    /// Prints what is stored of the run.
+    /// Prints the stored data of the run.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let run = common::find(&store, &self.run)?;
@@ -157,7 +157,7 @@ fn print(
     Ok(())
 }
 
-/// Names of enumerations as they are stored.
+/// Names of enumerations as stored.
 mod erased {
     pub trait Tag {
         fn tag(&self) -> String;

@@ -1,21 +1,21 @@
-//! States of runs as the options of several commands name them.
+//! States of runs in the options of several commands.
 
 use taper::{
     event::FailureKind,
     store::{RunRecord, RunState},
 };
 
-/// Runs that an option means by their state, or by why they failed.
+/// Runs selected by their state, or by why they failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chosen {
-    /// Those in this state.
+    /// Runs in this state.
     State(RunState),
-    /// Those that failed for this reason.
+    /// Runs that failed for this reason.
     Failure(FailureKind),
 }
 
 impl Chosen {
-    /// Whether a run is meant.
+    /// Whether a run is selected.
     pub fn means(self, run: &RunRecord) -> bool {
         match self {
             Self::State(state) => run.state == state,
@@ -24,7 +24,7 @@ impl Chosen {
     }
 }
 
-/// A state, or a kind of failure, by the word that it is stored as and shown by.
+/// Parses a state or a kind of failure, by its stored name.
 pub fn parse(word: &str) -> Result<Chosen, String> {
     if let Ok(state) = serde_json::from_value(word.into()) {
         return Ok(Chosen::State(state));
@@ -36,7 +36,7 @@ pub fn parse(word: &str) -> Result<Chosen, String> {
     })
 }
 
-/// Whether a run is in one of these states; any is where none is named.
+/// Whether a run is selected by one of these; all are if there are none.
 pub fn any(chosen: &[Chosen], run: &RunRecord) -> bool {
     chosen.is_empty() || chosen.iter().any(|chosen| chosen.means(run))
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_and_kinds_of_failure_are_named_by_one_option() {
+    fn one_option_takes_states_and_kinds_of_failure() {
         assert_eq!(parse("failed"), Ok(Chosen::State(RunState::Failed)));
         assert_eq!(parse("interrupted"), Ok(Chosen::State(RunState::Interrupted)));
         assert_eq!(parse("waiting"), Ok(Chosen::State(RunState::Waiting)));

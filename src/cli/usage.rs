@@ -1,4 +1,4 @@
-//! Reading the command line, and what to say where it cannot be read: hints for words that other tools use.
+//! Parses the command line; errors include hints for other tools' words.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use taper::{format, spec::key_meant};
 
 use super::{Cli, output};
 
-/// Words that are commands of other tools, and what does that here.
+/// Commands of other tools, and their equivalent here.
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["compare", "diff", "leaderboard", "best", "rank"],
@@ -56,7 +56,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["info", "env", "version", "diagnose"], "`taper doctor` says what works here, `taper --version` the version"),
 ];
 
-/// What to give where an argument is missing, as clap names it.
+/// Hints for missing arguments, by clap's name.
 const MISSING: &[(&str, &str)] = &[
     ("<SPEC>", "SPEC is an experiment's TOML file, such as experiments/quickstart.toml; docs/spec.md has every key"),
     ("<RUN>", "RUN is the key or the name of a run: `taper list` shows them"),
@@ -78,7 +78,7 @@ const MISSING: &[(&str, &str)] = &[
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),
 ];
 
-/// The command line; where it is not one, or only help was wanted, that was said and this is the exit code.
+/// Parses the command line. If it is invalid, or only help was requested, the message has been printed and this is the exit code.
 pub fn parse() -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse() {
         Ok(cli) => return Ok(cli),
@@ -86,7 +86,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
     };
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     if !error.use_stderr() {
-        // Help and the version; that nobody reads them is no failure.
+        // Help and version; a closed output is not an error.
         let _ = error.print();
         return Err(code);
     }
@@ -103,11 +103,11 @@ pub fn parse() -> Result<Cli, ExitCode> {
     }
     match hint(error.kind(), &arguments) {
         Some(hint) => {
-            // Its first paragraph says what is wrong; its own tips are guesses by spelling.
+            // The first paragraph is the error; clap's own tips are guesses by spelling.
             let wrong = text.split("\n\n").next().unwrap_or_default();
             output::error(&format!("{wrong}\n\n  tip: {hint}\n\nFor more information, try '--help'."));
         }
-        // In its own colours where nothing in it steers the terminal, and no line of it has to be broken.
+        // clap's own colours, if nothing needs escaping or wrapping.
         None if format::visible(&text) == text && text.lines().all(|line| line.chars().count() <= NARROW) => {
             drop(error.print());
         }
@@ -116,10 +116,10 @@ pub fn parse() -> Result<Cli, ExitCode> {
     Err(code)
 }
 
-/// Columns of a narrow terminal.
+/// Width of a narrow terminal.
 const NARROW: usize = 80;
 
-/// What to give for each argument that is missing.
+/// Hints for all missing arguments.
 fn missing(error: &clap::Error) -> Vec<&'static str> {
     let named = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(named))) => &named[..],
@@ -128,7 +128,7 @@ fn missing(error: &clap::Error) -> Vec<&'static str> {
     named.iter().filter_map(|name| Some(MISSING.iter().find(|(known, _)| known == name)?.1)).collect()
 }
 
-/// What somebody meant who wrote this.
+/// What the user probably meant.
 fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
     match kind {
         ErrorKind::InvalidSubcommand => {
@@ -144,14 +144,14 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
     }
 }
 
-/// The option before a negative number, which clap takes for an option of its own.
+/// The option before a negative number, which clap takes for an option.
 fn negative(arguments: &[String]) -> Option<&str> {
     let is_negative = |argument: &str| argument.strip_prefix('-').is_some_and(|rest| rest.parse::<f64>().is_ok());
     let at = arguments.iter().position(|argument| is_negative(argument))?;
     arguments.get(at.checked_sub(1)?).map(String::as_str).filter(|option| option.starts_with('-') && *option != "--set")
 }
 
-/// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4` as taper takes it.
+/// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4`, as taper takes it.
 fn setting(arguments: &[String]) -> Option<String> {
     let shown = |key: &str, value: &str| match value.contains(char::is_whitespace) || value.contains(['[', '{', '"']) {
         true => format!("--set '{key}={value}'"),
@@ -160,7 +160,7 @@ fn setting(arguments: &[String]) -> Option<String> {
     for (i, argument) in arguments.iter().enumerate() {
         let next = arguments.get(i + 1).filter(|next| !next.starts_with('-'));
         if argument == "--set" {
-            // Its value is the next one: it is looked at here and not as an argument of its own.
+            // Its value is the next argument, which is handled here.
             if let (Some(key), Some(value)) = (next.filter(|next| !next.contains('=')), arguments.get(i + 2))
                 && let Some(key) = key_of(key)
             {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_written_as_other_tools_do_are_shown_as_they_are_set_here() {
+    fn settings_in_other_tools_syntax_get_the_right_syntax() {
         for line in [
             "run x.toml train.lr=1e-4",
             "run x.toml --set train.lr 1e-4",
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_of_another_tool_has_one_hint_and_is_no_command_here() {
+    fn every_command_of_another_tool_has_one_hint() {
         use clap::CommandFactory;
         let mut seen = std::collections::HashSet::new();
         for word in ELSEWHERE.iter().flat_map(|(words, _)| *words) {

@@ -27,7 +27,7 @@ pub struct Verify {
     steps: Option<u64>,
 }
 
-/// The result with the run that it is of.
+/// The result and its run.
 #[derive(Serialize)]
 struct Whole<'a> {
     run: &'a str,
@@ -37,7 +37,7 @@ struct Whole<'a> {
 }
 
 impl Verify {
-    /// Makes the run again and says whether it came out the same.
+    /// Trains the run again and reports whether the result is the same.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let record = common::find(&store, &self.run)?;
@@ -96,7 +96,7 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
     out.wrapped(&format!("{name}: {how}: {}", compared.join(", ")))
 }
 
-/// Ctrl-C ends the verification and leaves nothing; a second one ends it at once, and leaves nothing either.
+/// Ctrl-C ends the verification without leaving files; so does a second one, immediately.
 fn catch_signals(folder: PathBuf) -> Result<()> {
     Ok(ctrlc::set_handler(move || {
         if common::request_stop() {

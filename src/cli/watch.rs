@@ -1,4 +1,4 @@
-//! `taper list --watch`: the table of a sweep in another terminal, from the database alone.
+//! `taper list --watch`: the table of a sweep in another terminal, from the database only.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,18 +21,18 @@ use taper::{
 
 use super::{Global, Unusable, common, leaderboard as board, output::Output};
 
-/// Between two looks.
+/// Time between two readings.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Looks in a row that find nothing at work before it ends: between two runs there may be none for a moment.
+/// Readings in a row without a running run after which it ends: between two runs there may briefly be none.
 const QUIET: u32 = 4;
-/// Trials of the leaderboard at the end.
+/// Trials shown in the leaderboard at the end.
 const LEADERS: usize = 10;
 
-/// Redraws the table of an experiment until no run is at work and none will follow, then prints its leaderboard. Without a
-/// name it is the experiment that is at work, or was last.
+/// Redraws the table of an experiment until no run is running and none will follow, then prints its leaderboard. Without a name, it is the
+/// experiment that is running or ran last.
 ///
 /// # Errors
-/// Where standard output is no terminal; a database that is not there or cannot be read.
+/// Standard output is not a terminal, or the database does not exist or cannot be read.
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
         let why = anyhow!(
@@ -45,17 +45,17 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let terminal = Term::stdout();
     let mut store = common::open_existing(global)?;
     let named = experiment.map(|wanted| common::experiment(&store, wanted)).transpose()?;
-    let Some(experiment) = named.or(at_work(&store)?) else {
+    let Some(experiment) = named.or(running_experiment(&store)?) else {
         return Err(Unusable(anyhow!("there is no run to watch yet: start one with `taper run SPEC`")).into());
     };
     let sweep = sweep(&store, &experiment);
     let mut watch = Watch::default();
     let (mut drawn, mut quiet) = (0, 0);
     loop {
-        common::settle(&mut store, global)?;
+        common::mark_interrupted(&mut store, global)?;
         let runs = store.runs_of(&experiment)?;
         let (height, width) = terminal.size();
-        // The cursor stands below the table.
+        // The cursor is below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
         let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
@@ -78,7 +78,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     }
 }
 
-/// `3 trials, 6 of 18 runs known so far`, where a search will propose 12 more.
+/// `3 trials, 6 of 18 runs known so far` if a search will propose 12 more.
 fn sweep_name(plan: &PlannedSweep) -> String {
     let (runs, to_come) = (plan.runs.len(), plan.to_come);
     let trials = plan.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
@@ -90,8 +90,8 @@ fn sweep_name(plan: &PlannedSweep) -> String {
     if trials == runs { known } else { format!("{}, {known}", text(trials, "trial")) }
 }
 
-/// The experiment of the run that is at work, or that was begun last.
-fn at_work(store: &Store) -> Result<Option<String>> {
+/// The experiment of the run that is running, or was started last.
+fn running_experiment(store: &Store) -> Result<Option<String>> {
     let runs = store.runs()?;
     let begun = |run: &&RunRecord| run.started_at.is_some();
     let order = |run: &&RunRecord| (run.state == RunState::Running, run.started_at.unwrap_or(0.0));
@@ -100,7 +100,7 @@ fn at_work(store: &Store) -> Result<Option<String>> {
         a_works.cmp(&b_works).then(a.total_cmp(&b))
     });
     let Some(last) = last else { return Ok(None) };
-    // A run belongs to the experiment that planned it first; another one may be using it now.
+    // A run belongs to the experiment that planned it first; another one may be training it now.
     let experiments = store.experiments()?;
     let holds =
         |name: &str| experiments.iter().any(|e| e.name == name && e.runs.iter().any(|(key, _)| *key == last.key));
@@ -110,14 +110,14 @@ fn at_work(store: &Store) -> Result<Option<String>> {
     Ok(experiments.iter().rfind(|e| e.runs.iter().any(|(key, _)| *key == last.key)).map(|e| e.name.clone()))
 }
 
-/// The runs of a plan that were removed: they are still to be trained, and are taken to be as others of their trial, or else of the plan.
+/// The removed runs of a plan: they are pending, and assumed to be like others of their trial, or of the plan.
 fn removed(experiment: &ExperimentRecord, known: &[PlannedInfo]) -> Vec<PlannedInfo> {
     let Some(first) = known.first() else { return Vec::new() };
     let stored: HashMap<&str, &PlannedInfo> = known.iter().map(|run| (run.key.as_str(), run)).collect();
     let trials = experiment.trials.iter().copied().map(Some).chain(std::iter::repeat(None));
     let planned: Vec<(&str, &str, Option<usize>)> =
         experiment.runs.iter().zip(trials).map(|((key, name), trial)| (key.as_str(), name.as_str(), trial)).collect();
-    // Trials are numbered anew among the runs that are stored.
+    // Trials are renumbered among the stored runs.
     let mut numbers: HashMap<usize, usize> = HashMap::new();
     for (key, _, trial) in &planned {
         trial.zip(stored.get(key)).into_iter().for_each(|(trial, run)| _ = numbers.insert(trial, run.trial));
@@ -147,7 +147,7 @@ fn removed(experiment: &ExperimentRecord, known: &[PlannedInfo]) -> Vec<PlannedI
     missing.map(info).collect()
 }
 
-/// How the experiment's sweep goes about its runs, how many it means to make and what they may cost; where its spec is still there.
+/// The pruning rule, number of runs to come and budget of the experiment's sweep, if its spec still exists.
 fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     let none = (Prune::None, 0, Budget::default());
     let Ok(record) = store.experiment(experiment) else { return none };
@@ -164,14 +164,14 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1), Budget::of(sweep))
 }
 
-/// The runs of a plan as the live view wants to know them.
+/// The runs of a plan, for the live view.
 fn planned(
     experiment: &ExperimentRecord,
     runs: &[RunRecord],
     trained_s: &HashMap<String, f64>,
     (prune, asked, budget): &(Prune, usize, Budget),
 ) -> PlannedSweep {
-    // A run that has not begun has as many rows as those that have.
+    // A run that has not started is assumed to have as many rows as those that have.
     let rows = runs.iter().find_map(|run| Some(run.size?.train_rows)).unwrap_or(0);
     let info = |(run, trial): (&RunRecord, usize)| {
         let train = &run.config.train;
@@ -188,7 +188,7 @@ fn planned(
             has_dev: run.config.data.dev > 0.0,
             rungs: rungs(prune, train, run.size.map_or(rows, |size| size.train_rows)),
             step_cost: (train.batch_size * train.gradient_accumulation_steps) as f64,
-            // The watch reads it where a run has changed since its last look.
+            // The watch reads its events itself if it has changed since the last reading.
             past: Vec::new(),
         }
     };
@@ -240,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_run_is_still_to_come() {
-        // Trial 0 is gone, trial 1 lost a run: what is stored is numbered from 0.
+    fn a_removed_run_is_pending() {
+        // Trial 0 is gone, trial 1 lost a run: stored runs are numbered from 0.
         let known = [info("c", 0, 40), info("e", 1, 20)];
         let missing = removed(&plan(&["a", "b", "c", "d", "e"], &[0, 0, 1, 1, 2]), &known);
         let seen: Vec<_> =
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(seen, [("a", 2, pending, 0, 40), ("b", 2, pending, 0, 40), ("d", 0, pending, 0, 40)]);
         assert!(removed(&plan(&["c", "e"], &[0, 1]), &known).is_empty());
         assert!(removed(&plan(&["a"], &[0]), &[]).is_empty());
-        // Plans of earlier versions do not tell trials.
+        // Plans of earlier versions do not store trials.
         assert_eq!(removed(&plan(&["a", "c", "e"], &[]), &known)[0].trial, 2);
         let plan = PlannedSweep {
             runs: known.iter().cloned().chain(missing).collect(),

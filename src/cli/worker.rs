@@ -1,4 +1,4 @@
-//! `taper worker`: what `taper run` starts for each slot. No command for people.
+//! `taper worker`: an internal command, which `taper run` starts for each slot.
 
 use std::{io, process::ExitCode};
 
@@ -7,12 +7,12 @@ use taper::execute::serve;
 
 use super::{Global, common};
 
-/// Makes the runs that come in on standard input, until it ends.
+/// Trains the runs received on standard input, until it ends.
 pub fn execute(global: &Global) -> Result<ExitCode> {
     // Ctrl-C in a terminal reaches every process of the command.
     common::catch_signals(|_| {})?;
     // Not locked: locks of standard output are bound to a thread.
     let result = serve(io::stdin(), io::stdout(), global.device, &common::stop_requested);
-    // Who gave the orders is gone: so is who would read an error.
+    // The parent process is gone, so nothing would read an error.
     Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,43 +1,43 @@
-//! What keeps an experiment from its plan or its runs.
+//! Errors of planning and running experiments.
 
 use crate::{
     assets::AssetError, execute::ExecuteError, observe::ObserveError, plan::PlanError, spec::SpecErrors,
     store::StoreError,
 };
 
-/// What keeps an experiment from its plan or its runs.
+/// An error of planning or running an experiment.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
-    /// The spec.
+    /// The spec is invalid.
     #[error(transparent)]
     Spec(#[from] SpecErrors),
-    /// What the spec says of runs, their data and models, all of it: nothing was trained, and nothing stored.
+    /// All problems with runs, their data and models: nothing was trained or stored.
     #[error("{0}")]
     Refused(String),
-    /// The lock of its sources, or the settings for downloads.
+    /// The lock or the download settings are invalid.
     #[error(transparent)]
     Asset(#[from] AssetError),
     /// The store cannot be opened.
     #[error(transparent)]
     NoStore(StoreError),
-    /// The store, while it was in use.
+    /// The store failed during use.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Around a run.
+    /// Executing runs failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    /// A listener.
+    /// A listener failed.
     #[error(transparent)]
     Observe(#[from] ObserveError),
 }
 
 impl ExperimentError {
-    /// Whether nothing was begun: the spec, its data or the store cannot be used.
+    /// Whether nothing was started: the spec, its data or the store cannot be used.
     pub fn is_unusable(&self) -> bool {
         matches!(self, Self::Spec(_) | Self::Refused(_) | Self::Asset(_) | Self::NoStore(_))
     }
 
-    /// Problems that are each other's equals, one a paragraph.
+    /// Joins problems, each in its own paragraph.
     pub(super) fn refused(problems: &[String], between: &str) -> Self {
         Self::Refused(problems.join(between))
     }

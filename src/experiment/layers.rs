@@ -1,4 +1,4 @@
-//! A spec file and what lies over it.
+//! A spec file and what overrides it.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,23 @@ use crate::{
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
 };
 
-/// A source, what it is used as, and `data.file`.
+/// A source, how it is used, and `data.file`.
 pub type Wanted = (Use, Source, Option<String>);
 
-/// A spec file and what lies over it.
+/// A spec file and what overrides it.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     /// The file.
     pub spec: PathBuf,
-    /// Keys that are set above all, each `KEY=VALUE`.
+    /// Keys that override all other layers, each `KEY=VALUE`.
     pub sets: Vec<String>,
-    /// The profile of the file that applies.
+    /// The profile to apply.
     pub profile: Option<String>,
-    /// Variables of the environment; `TAPER_TRAIN__LR=1e-4` sets a key. See [`environment`].
+    /// Environment variables; `TAPER_TRAIN__LR=1e-4` sets a key. See [`environment`].
     pub variables: Vec<(String, String)>,
 }
 
-/// Why a spec makes no runs.
+/// Why a spec cannot be expanded into runs.
 #[derive(Debug, thiserror::Error)]
 enum Unexpanded {
     #[error(transparent)]
@@ -46,7 +46,7 @@ impl Layers {
         Ok(spec)
     }
 
-    /// Refuses to set a key that the sweep varies: the sweep is above every layer, so it would do nothing.
+    /// Refuses to set a swept key: the sweep overrides every layer, so it would have no effect.
     fn check_sets(&self, sweep: &Sweep) -> Result<(), ExperimentError> {
         let swept = |key: &str| {
             let zipped = sweep.zip.iter().any(|table| table.contains_key(key));
@@ -70,8 +70,8 @@ impl Layers {
         }
     }
 
-    /// The runs that a spec means, given what is known of its trials. What [`Self::sets`] say is part of their names, as what a
-    /// sweep says is; unless they say the name itself.
+    /// The runs of a spec, given earlier results of its trials. Keys in [`Self::sets`] become part of their names, like swept keys, unless
+    /// they set the name itself.
     ///
     /// # Errors
     /// All problems of all sweep points, each once.
@@ -86,7 +86,7 @@ impl Layers {
         Ok(expansion)
     }
 
-    /// `lr=1e-4` for each `train.lr=1e-4` that changes runs; nothing where they were given a name.
+    /// `lr=1e-4` for each `train.lr=1e-4` that changes runs; empty if the name is set.
     fn sets_in_names(&self) -> Vec<String> {
         let parts = self.sets.iter().filter_map(|set| set.split_once('='));
         let parts: Vec<(&str, &str)> = parts.map(|(key, value)| (key.trim(), value.trim())).collect();
@@ -100,7 +100,7 @@ impl Layers {
         shown.map(|(key, value)| format!("{}={}", short(key), one_word(value))).collect()
     }
 
-    /// All sources that the runs of a spec may have, each once; of a search, also those that it has not proposed yet.
+    /// All sources that the runs of a spec may have, without duplicates; for a search, including those not proposed yet.
     ///
     /// # Errors
     /// As [`Self::expand`].
@@ -126,7 +126,7 @@ impl Layers {
         Ok(found)
     }
 
-    /// What lies over the file, as arguments of `taper` that do it again: variables of the environment too.
+    /// Everything that overrides the file, as arguments of `taper`, including environment variables.
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.profile.iter().flat_map(|p| ["--profile".to_string(), p.clone()]);
         let variable = |(name, value): &(String, String)| {
@@ -141,10 +141,10 @@ impl Layers {
     }
 }
 
-/// The variables of this process's environment. Those that are not UTF-8 are somebody else's, unless they set a key of the spec.
+/// This process's environment variables. Those that are not UTF-8 are ignored, unless they set a key of the spec.
 ///
 /// # Errors
-/// Such a one.
+/// A variable that sets a key is not UTF-8.
 pub fn environment() -> Result<Vec<(String, String)>, ExperimentError> {
     let mut found = Vec::new();
     for (name, value) in std::env::vars_os() {
@@ -165,7 +165,7 @@ pub fn environment() -> Result<Vec<(String, String)>, ExperimentError> {
     Ok(found)
 }
 
-/// All problems of all sweep points, each once.
+/// All problems of all sweep points, without duplicates.
 fn refused(errors: Vec<Unexpanded>) -> ExperimentError {
     let mut problems: Vec<String> = Vec::new();
     for error in errors {

@@ -1,5 +1,4 @@
-//! An experiment as a program sees it: a spec file is opened, planned and run. `taper plan` and `taper run` are this, with
-//! arguments and what a person reads around it.
+//! Experiments as a library: a spec file is opened, planned and run. `taper plan` and `taper run` add arguments and output.
 //!
 //! ```no_run
 //! use taper::experiment::{Experiment, Options, RunOptions, worker};

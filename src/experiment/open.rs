@@ -1,4 +1,4 @@
-//! Opening and planning.
+//! Opens and plans experiments.
 
 use std::path::{Path, PathBuf};
 
@@ -11,27 +11,27 @@ use crate::{
     store::{Store, is_locked},
 };
 
-/// How an experiment is opened.
+/// Options for opening an experiment.
 #[derive(Clone)]
 pub struct Options {
     /// Folder of the database, the models and the reports.
     pub runs: PathBuf,
-    /// Where runs are trained.
+    /// Devices to train on.
     pub devices: Vec<DeviceChoice>,
-    /// Keys that are set above the file, each `KEY=VALUE`.
+    /// Keys that override the file, each `KEY=VALUE`.
     pub sets: Vec<String>,
-    /// The profile of the file that applies.
+    /// The profile to apply.
     pub profile: Option<String>,
-    /// Variables that set keys too, such as [`environment`](super::environment)'s.
+    /// Environment variables that may set keys, such as [`environment`](super::environment)'s.
     pub variables: Vec<(String, String)>,
-    /// Whether models and data come from the cache alone.
+    /// Whether models and data are read from the cache only.
     pub offline: bool,
-    /// Who hears of downloads.
+    /// Receives the progress of downloads.
     pub downloads: Listener,
 }
 
 impl Default for Options {
-    /// As `taper` without options, but that no variable of the environment sets a key, and nobody hears of downloads.
+    /// Like `taper` without options, except that environment variables set no keys, and the progress of downloads is not reported.
     fn default() -> Self {
         Self {
             runs: "runs".into(),
@@ -45,12 +45,12 @@ impl Default for Options {
     }
 }
 
-/// A spec file, opened.
+/// An opened spec file.
 pub struct Experiment {
     pub(super) options: Options,
     layers: Layers,
     spec: LoadedSpec,
-    /// What it means, once that was asked for.
+    /// Its runs, once planned.
     pub(super) planner: Option<Planner>,
 }
 
@@ -66,29 +66,29 @@ impl Experiment {
         Ok(Self { options, layers, spec, planner: None })
     }
 
-    /// The spec, all layers together.
+    /// The merged spec.
     pub fn spec(&self) -> &LoadedSpec {
         &self.spec
     }
 
-    /// The file and what lies over it.
+    /// The file and what overrides it.
     pub fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    /// Where models and data come from, pinned by the lock beside the spec.
+    /// Finds models and data, pinned by the lock beside the spec.
     ///
     /// # Errors
-    /// A lock or settings that cannot be used.
+    /// The lock or the settings are invalid.
     pub fn library(&self) -> Result<Library, ExperimentError> {
         let lock = Lock::beside(&self.layers.spec)?;
         let suits = |config: &Path| ModelConfig::check_kind(config).map_err(|e| e.to_string());
         let library = Library::new(Settings::from_env(self.options.offline)?).with_lock(lock);
-        Ok(library.with_listener(self.options.downloads.clone()).with_look(suits))
+        Ok(library.with_listener(self.options.downloads.clone()).with_check(suits))
     }
 
-    /// The runs of the experiment, trial by trial, as far as they are known: a search that learns proposes more when these have
-    /// results. Downloads and reads data and models, and checks everything that can be checked before training.
+    /// The runs of the experiment, trial by trial, as far as they are known: a search that learns proposes more when these have results.
+    /// Downloads and reads data and models, and checks everything that can be checked before training.
     ///
     /// # Errors
     /// All problems of all runs.
@@ -99,7 +99,7 @@ impl Experiment {
             false => None,
         };
         if let Some(store) = &mut store {
-            // Runs whose process is gone, as far as that can be written.
+            // Marks runs whose process is gone, if the store can be written.
             match store.interrupt_dead(|key| is_locked(runs, key)) {
                 Err(e) if !e.is_about_writing() => return Err(e.into()),
                 _ => {}
@@ -109,7 +109,7 @@ impl Experiment {
         Ok(&self.plan_with(store.as_ref(), bench)?.runs)
     }
 
-    /// The same from what a store holds, with a workbench.
+    /// Like [`Self::plan`], with the records of a store and a given workbench.
     ///
     /// # Errors
     /// As [`Self::plan`].

@@ -1,4 +1,4 @@
-//! The runs of a spec, made ready: trial by trial, as a search proposes them.
+//! Prepares the runs of a spec, trial by trial as a search proposes them.
 
 use std::collections::HashSet;
 
@@ -16,25 +16,25 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// The runs of a spec, made ready.
+/// The prepared runs of a spec.
 pub struct Planner {
-    /// The file and what lies over it.
+    /// The file and what overrides it.
     pub layers: Layers,
-    /// What it says.
+    /// The merged spec.
     pub spec: LoadedSpec,
     devices: Vec<DeviceChoice>,
     bench: Workbench,
-    /// Those known so far, trial by trial.
+    /// The runs known so far, trial by trial.
     pub runs: Vec<Prepared>,
-    /// Whether trials follow when those known have their results: a search that learns proposes in batches.
+    /// Whether more trials follow once the known ones have results: a search that learns proposes in batches.
     pub more: bool,
-    /// Trials that were asked for and that the axes do not have.
+    /// Requested trials for which the axes have no points.
     undrawn: u64,
-    /// Points that came out as the run of another point.
+    /// Points that mean the same run as another point.
     repeats: u64,
-    /// Whether every run has come to its end, and none will follow.
+    /// Whether every run has ended, and none will follow.
     over: bool,
-    /// The identity of the search, where it learns from results, and what it has proposed from them.
+    /// The identity of a search that learns from results, and its proposals.
     search: Option<String>,
     proposed: Vec<Proposal>,
 }
@@ -42,8 +42,8 @@ pub struct Planner {
 type Result<T> = std::result::Result<T, ExperimentError>;
 
 impl Planner {
-    /// The runs that are known from the spec and from what the store holds, where there is one. Reads data and models and
-    /// checks everything that can be checked. The runs are to be trained on `devices`.
+    /// Prepares the runs that are known from the spec and the records of the store, if there is one. Reads data and models and checks everything
+    /// that can be checked. The runs are to be trained on `devices`.
     ///
     /// # Errors
     /// All problems at once.
@@ -87,10 +87,10 @@ impl Planner {
         Ok(planner)
     }
 
-    /// Looks whether all runs have come to their end: from then on there is nothing to be expected of the sweep.
+    /// Checks whether all runs have ended: from then on nothing more is expected of the sweep.
     ///
     /// # Errors
-    /// The store.
+    /// The store fails.
     pub fn take_stock(&mut self, store: &Store) -> Result<()> {
         let ended = |run: &Prepared| {
             let state = store.known(&run.key)?.map(|record| record.state);
@@ -101,10 +101,10 @@ impl Planner {
         Ok(())
     }
 
-    /// Writes to the lock what was found of sources that it did not pin yet.
+    /// Adds newly resolved sources to the lock file.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// It cannot be written.
     pub fn save_lock(&mut self) -> Result<()> {
         match self.bench.library().lock().map(|lock| lock.save()) {
             Some(Err(e)) => Err(e.into()),
@@ -112,10 +112,10 @@ impl Planner {
         }
     }
 
-    /// Adds the trials that follow from what is now stored; tells whether there are any.
+    /// Adds the trials that follow from the results stored by now; returns whether there are any.
     ///
     /// # Errors
-    /// The store, and as [`Self::new`].
+    /// The store fails; otherwise as [`Self::new`].
     pub fn extend(&mut self, store: &Store) -> Result<bool> {
         let known = self.runs.len();
         if self.more {
@@ -125,11 +125,11 @@ impl Planner {
         Ok(self.runs.len() > known)
     }
 
-    /// Stores what the search has proposed, before any of it is trained. Of a trial for which another command was quicker the stored point
-    /// counts, and what was planned since is planned again.
+    /// Stores the search's proposals before any of them is trained. If another command stored a trial's point first, that point counts, and
+    /// the trial is planned again.
     ///
     /// # Errors
-    /// The store, and as [`Self::new`].
+    /// The store fails; otherwise as [`Self::new`].
     pub fn record_proposals(&mut self, store: &mut Store) -> Result<()> {
         let Some(search) = self.search.as_ref().filter(|_| !self.proposed.is_empty()) else { return Ok(()) };
         let stored = store.propose(&self.spec.spec().name, search, &self.proposed)?;
@@ -146,7 +146,7 @@ impl Planner {
     fn take(&mut self, scores: &[Option<Score>]) -> Result<()> {
         let past = SearchHistory { scores, proposed: &self.proposed };
         let Expansion { runs, more, undrawn, repeats, proposed } = self.layers.expand(&self.spec, past)?;
-        // What was planned stays: it was drawn at random, or is replayed.
+        // Planned trials stay: they were drawn at random, or are replayed.
         for (run, planned) in self.runs.iter_mut().zip(&runs) {
             run.name.clone_from(&planned.name);
         }
@@ -156,12 +156,12 @@ impl Planner {
         Ok(())
     }
 
-    /// Trials that are known so far.
+    /// The number of trials known so far.
     pub fn known_trials(&self) -> usize {
         self.runs.iter().map(|run| run.trial + 1).max().unwrap_or(0)
     }
 
-    /// How many trials there will be.
+    /// The number of trials there will be.
     pub fn trials(&self) -> Trials {
         let asked = match self.more {
             true => self.spec.spec().sweep.trials.unwrap_or(0),
@@ -170,14 +170,14 @@ impl Planner {
         Trials { all: asked.max(self.known_trials() as u64), undrawn: self.undrawn, repeats: self.repeats }
     }
 
-    /// Runs of trials that a search has yet to propose.
+    /// The number of runs of trials that a search has yet to propose.
     pub fn to_come(&self) -> usize {
         let trials = self.trials().all as usize - self.known_trials();
         trials * self.spec.spec().sweep.seeds.len().max(1)
     }
 
-    /// What is odd about the sweep, and then the warnings of all runs, a line for each: with how many runs it is about, where those are
-    /// not all.
+    /// Warnings about the sweep, then those of all runs, a line each, with the number of runs if they do not apply to
+    /// all.
     pub fn warning_lines(&self) -> Vec<String> {
         let line = |warning: &Warning| format!("warning: {}", format::one_line(&warning.message));
         let of_run = |warning: &Warning| {
@@ -194,7 +194,7 @@ impl Planner {
         sweep.iter().map(line).chain(warnings(&self.runs).into_iter().map(of_run)).collect()
     }
 
-    /// What is odd about the spec as a whole: what has no effect, and its sweep.
+    /// Warnings about the spec as a whole: settings without effect, and its sweep.
     pub fn sweep_warnings(&self) -> Vec<Warning> {
         let mut runs = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
@@ -207,7 +207,7 @@ impl Planner {
     }
 }
 
-/// Makes runs ready, which are some of `all`.
+/// Prepares runs, which are some of `all`.
 fn prepare(
     bench: &mut Workbench,
     spec: &LoadedSpec,
@@ -245,17 +245,17 @@ fn prepare(
     Err(ExperimentError::refused(&text, "\nerror: "))
 }
 
-/// What is wrong with a run. A source that cannot be had is named with the line that sets it.
+/// The error of a run. An unavailable source is reported with the line that sets it.
 fn with_line(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
     let ExecuteError::Source { key, .. } = e else { return e.to_string() };
     let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
     match spec.written_at(key, swept) {
-        Some(place) => format!("{place}: {key}: {e}"),
+        Some(location) => format!("{location}: {key}: {e}"),
         None => format!("{key}: {e}"),
     }
 }
 
-/// Keeps a message once, with the runs that have it.
+/// Records a message once, with its runs.
 fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'a str) {
     match problems.iter_mut().find(|(m, _)| *m == message) {
         Some((_, names)) => names.push(run),
@@ -263,13 +263,13 @@ fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'
     }
 }
 
-/// The warnings of all runs, each once, in the order of the runs.
+/// The warnings of all runs, without duplicates, in the order of the runs.
 pub fn warnings<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a Warning> {
     let mut seen = HashSet::new();
     runs.into_iter().flat_map(|run| &run.warnings).filter(|warning| seen.insert(*warning)).collect()
 }
 
-/// What becomes of the tensors of all runs' weights files, each sentence once.
+/// Notes about unused and missing tensors in all runs' weights files, without duplicates.
 pub fn notes<'a>(runs: impl IntoIterator<Item = &'a Prepared>) -> Vec<&'a str> {
     let mut seen = HashSet::new();
     runs.into_iter().flat_map(|run| &run.notes).map(String::as_str).filter(|note| seen.insert(*note)).collect()

@@ -1,4 +1,4 @@
-//! Running.
+//! Runs experiments.
 
 use std::{collections::HashSet, path::PathBuf, time::Duration, time::Instant};
 
@@ -15,19 +15,19 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// How the runs of an experiment are trained.
+/// Options for running an experiment.
 pub struct RunOptions<'a> {
-    /// Where, each slot one run at a time; none: one run at a time on each of the experiment's devices.
+    /// Slots, each with one run at a time; if empty, one run at a time on each of the experiment's devices.
     pub slots: Vec<Slot>,
     /// Whether diverged and pruned runs are trained again.
     pub retry: bool,
-    /// How often a run is restarted whose process died.
+    /// How often a run is restarted after its process died.
     pub retries: u32,
-    /// Whether to stop, with a checkpoint of each run: asked after every step.
+    /// Whether to stop, with a checkpoint of each run: called after every step.
     pub stop: &'a dyn Fn() -> bool,
-    /// Told of what concerns no run alone, in words.
+    /// Receives messages that are not about a single run.
     pub say: &'a dyn Fn(&str),
-    /// The program whose `worker` command trains; none: this one, which calls [`worker`](super::worker).
+    /// The program whose `worker` command trains; by default this one, which must call [`worker`](super::worker).
     pub program: Option<PathBuf>,
 }
 
@@ -37,27 +37,27 @@ impl Default for RunOptions<'_> {
     }
 }
 
-/// What became of the runs of an experiment.
+/// The outcome of an experiment.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// How many ended how.
+    /// The number of runs by how they ended.
     pub tally: Tally,
-    /// The experiment as it is stored.
+    /// The experiment as stored.
     pub experiment: ExperimentRecord,
     /// Runs that were left out.
     pub skipped: Vec<Skipped>,
-    /// What came of the sweep and should be looked at: rungs that decided nothing, and that no run is completed.
+    /// Warnings from the sweep: rungs that decided nothing, and that no run is completed.
     pub warnings: Vec<Warning>,
-    /// How long it took.
+    /// Elapsed time.
     pub elapsed: Duration,
 }
 
 impl Experiment {
-    /// Trains every run that is not done, resumes those that were interrupted, and stores what they measure. `listeners` hear of
-    /// every event once it is on its way to the store.
+    /// Trains every run that is not done, resumes interrupted ones, and stores their measurements. `listeners` receive every event after it was
+    /// passed to the store.
     ///
     /// # Errors
-    /// As [`Self::plan`]; and what would meet every run: the store, a listener, no worker process to be had. A run that fails is no
+    /// As [`Self::plan`]; and errors that affect every run: the store, a listener, or no available worker process. A failed run is not an
     /// error: see [`Outcome::tally`].
     pub fn run(&mut self, listeners: Listeners, options: RunOptions) -> Result<Outcome, ExperimentError> {
         if self.planner.is_none() {
@@ -69,7 +69,7 @@ impl Experiment {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
         let planner = self.planner.as_mut().expect("planned above");
-        // Nobody may remove a run that this command is yet to come to.
+        // No other command may remove runs that this one has yet to train.
         let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?).with(listeners);
         let sweep = &planner.spec.spec().sweep;
@@ -102,7 +102,7 @@ impl Experiment {
                 Ok(so_far) => outcome = so_far,
                 Err(e) => break Err(e),
             }
-            // A search that learns goes on with what these runs have shown.
+            // A search that learns continues with the results of these runs.
             if !outcome.tally.is_over() || !planner.extend(&store)? {
                 break Ok((experiment, outcome));
             }
@@ -115,7 +115,7 @@ impl Experiment {
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);
         }
-        // What was expected of the sweep gives way to what came of it.
+        // Predictions about the sweep are replaced by its results.
         planner.take_stock(&store)?;
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
@@ -123,7 +123,7 @@ impl Experiment {
     }
 }
 
-/// That a sweep which is over has no completed run, and what to do.
+/// The warning that a finished sweep has no completed run, and what to do.
 fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Result<Option<Warning>, ExperimentError> {
     let mut states = Vec::with_capacity(experiment.runs.len());
     for (key, _) in &experiment.runs {

@@ -1,4 +1,4 @@
-//! The runs of a plan for the store, and for whoever shows them.
+//! Records of a plan's runs for the store and for listeners.
 
 use std::{collections::HashSet, path::Path};
 
@@ -43,7 +43,7 @@ pub fn register(store: &mut Store, planner: &Planner) -> Result<ExperimentRecord
     Ok(experiment)
 }
 
-/// The runs as a live view wants to know them. Of those that it was not `told` of yet, with what earlier commands did.
+/// The runs for a live view. Those that have not been `told` yet include their events from earlier commands.
 pub fn planned(
     store: &Store,
     runs: &[Prepared],
@@ -77,7 +77,7 @@ pub fn planned(
     runs.iter().map(&mut info).collect()
 }
 
-/// What a step of a run costs beside those of others: the arithmetic of its rows, each taken to be of a usual length.
+/// The cost of a step of a run relative to others: the arithmetic of its rows, assuming a typical length.
 fn step_cost(run: &Prepared) -> f64 {
     const USUAL: usize = 64;
     let train = &run.config.train;
@@ -87,7 +87,7 @@ fn step_cost(run: &Prepared) -> f64 {
         layers: run.shape.num_hidden_layers,
         intermediate: run.shape.intermediate_size,
         labels: run.dataset.labels.len(),
-        parameters: 0, // no matter for a pass through the layers
+        parameters: 0, // irrelevant for a pass through the layers
     };
     rows as f64 * shape.forward_flop(run.config.data.max_length.min(USUAL) as u64)
 }

@@ -1,4 +1,4 @@
-//! How values that SQLite has no type for stand in a column.
+//! Conversions for values that SQLite has no type for.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,7 +21,7 @@ impl FromSql for Count {
     }
 }
 
-/// A measurement as REAL. NaN is NULL, as SQLite will have it; infinities stay what they are.
+/// A measurement as REAL. SQLite stores NaN as NULL; infinities are kept.
 pub(super) struct Real(pub f64);
 
 impl ToSql for Real {
@@ -39,7 +39,7 @@ impl FromSql for Real {
     }
 }
 
-/// A variant without fields as TEXT, under its serde name.
+/// A variant without fields as TEXT: its serde name.
 pub(super) struct Tag<T>(pub T);
 
 impl<T: Serialize> ToSql for Tag<T> {

@@ -1,4 +1,4 @@
-//! What can go wrong with the store, in words for the user.
+//! Errors of the store, with messages for the user.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-/// What can go wrong with the store. Each message is whole: there is no chain of causes behind it.
+/// An error of the store. Each message is complete; there is no chain of causes.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
@@ -138,11 +138,11 @@ pub enum StoreError {
     UnknownExperiment { wanted: String, hint: String },
 }
 
-/// Seconds a connection waits for another one's transaction.
+/// Seconds that a connection waits for another one's transaction.
 pub(super) const BUSY_S: u64 = 30;
 
 impl StoreError {
-    /// Whether it may be that only writing fails: the folder is read-only, or its disk is full.
+    /// Whether only writing may have failed: the folder is read-only, or its disk is full.
     pub fn is_about_writing(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::ReadOnly { .. } | Self::CannotOpen { .. } | Self::Disk { .. })
     }
@@ -155,7 +155,7 @@ impl StoreError {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::InvalidColumnType(..) => Self::Value { path, message: error.to_string() },
-                // Not with the statement, which is no use to anybody but its writer.
+                // Without the SQL statement, which does not help users.
                 rusqlite::Error::SqlInputError { msg, .. } => Self::Changed { path, message: msg },
                 _ => Self::Sql { path, error },
             };
@@ -165,7 +165,7 @@ impl StoreError {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, message },
             ErrorCode::DiskFull => Self::Full { path },
-            // The index of the log finds no room.
+            // There is no space for the index of the log.
             _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Self::Full { path },
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { path, message },
             ErrorCode::CannotOpen => Self::CannotOpen { path, message },
@@ -177,11 +177,11 @@ impl StoreError {
     }
 }
 
-/// `, did you mean …?` where one of `names` is near `wanted`.
+/// `, did you mean …?` if one of `names` is similar to `wanted`.
 pub(super) fn hint<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     names
         .into_iter()
-        // What has this very name is of no use to whoever asked for it.
+        // An identical name is no suggestion.
         .filter(|name| *name != wanted)
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(distance, name)| *distance <= wanted.chars().count().max(name.chars().count()) / 3)

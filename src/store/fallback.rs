@@ -1,4 +1,4 @@
-//! Opening a database for looking where nothing can be written: somebody else's folder, a read-only disk, a full one.
+//! Opens a database for reading if it cannot be written: another user's folder, a read-only or a full disk.
 
 use std::{
     env, fs, io,
@@ -14,12 +14,12 @@ use super::{
     schema::{MIGRATIONS, check_tables, check_version, migrate},
 };
 
-/// How a database was opened that cannot be written.
+/// How a read-only database was opened.
 #[derive(Debug)]
 pub(super) enum Fallback {
-    /// As it is.
+    /// The file itself.
     Immutable,
-    /// A copy of it, which is removed with this.
+    /// A copy, which is removed with this value.
     Copy {
         /// Held until the store is dropped.
         _held: Copy,
@@ -28,9 +28,9 @@ pub(super) enum Fallback {
 
 /// Opens the database at `path` without writing anything beside it.
 ///
-/// SQLite keeps an index beside a database that has a write-ahead log, even for one who only reads. Where there is no log
-/// (the last process has ended in good order) the file alone holds everything and is read as it is. Where there is one, or where the
-/// schema is an older one, a copy in the folder for temporary files is opened, and brought up to date.
+/// SQLite keeps an index beside a database with a write-ahead log, even for readers. Without a log (the last process closed the
+/// database properly) the file alone is complete and is read directly. With a log, or with an older schema, a copy in the temporary folder
+/// is opened and migrated.
 pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
     let sql = |error| StoreError::sql(path, error);
     if !has_log(path) {
@@ -53,12 +53,12 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
 fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(uri(path), flags)?;
-    // What does not fit into memory has no other place here.
+    // Temporary data that does not fit into memory cannot be stored elsewhere.
     conn.pragma_update(None, "temp_store", "memory")?;
     Ok(conn)
 }
 
-/// `file:` and the path, with what means something in an address written as its bytes.
+/// `file:` and the path, with special characters of URIs percent-encoded.
 fn uri(path: &Path) -> PathBuf {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -70,7 +70,7 @@ fn uri(path: &Path) -> PathBuf {
     (uri + "?immutable=1").into()
 }
 
-/// Whether transactions lie in a log beside the database that are not in it yet.
+/// Whether a log beside the database has transactions that are not in it yet.
 fn has_log(path: &Path) -> bool {
     log_of(path).metadata().is_ok_and(|facts| facts.len() > 0)
 }
@@ -94,14 +94,14 @@ impl Copy {
         let number = COPIES.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("taper-{}-{number}", process::id()));
         let mut builder = fs::DirBuilder::new();
-        // Others may not be allowed to see what the folder of the runs keeps from them.
+        // Only the owner may read the copy, as other users may not be allowed to read the runs folder.
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
         let copy = Self(folder);
         let files = [(path.to_path_buf(), NAME.to_string()), (log_of(path), format!("{NAME}-wal"))];
         for (from, name) in files.iter().filter(|(from, _)| from.exists()) {
-            // Not `fs::copy`: that would keep a file read-only.
+            // Not `fs::copy`, which would keep a file read-only.
             io::copy(&mut crate::regular::open(from)?, &mut fs::File::create(copy.0.join(name))?)?;
         }
         Ok(copy)
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_read_as_it_is_and_nothing_is_written_beside_it() {
+    fn a_database_is_read_without_writing_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path().join("a?b#c%20 好/runs");
         let mut store = Store::open(&runs).unwrap();
@@ -146,19 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_log_is_read_too() {
+    fn transactions_in_the_log_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         register(&mut store, "k", "n");
         store.append("k", &[step(1, 0.5), step(2, 0.25)]).unwrap();
-        // Another process is in the middle of it.
+        // Another process has it open.
         let (conn, how) = open(&folder.path().join("taper.db")).unwrap();
         let Fallback::Copy { _held: copy } = how else { panic!("the log was passed over") };
         assert_eq!(conn.query_row("SELECT count(*) FROM steps", [], |row| row.get::<_, i64>(0)).unwrap(), 2);
-        let place = copy.0.clone();
-        assert!(place.is_dir());
+        let folder_of_copy = copy.0.clone();
+        assert!(folder_of_copy.is_dir());
         drop((conn, copy));
-        assert!(!place.exists());
+        assert!(!folder_of_copy.exists());
     }
 
     #[test]

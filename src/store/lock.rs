@@ -1,4 +1,4 @@
-//! Who owns a run: a lock on a file, which the kernel gives back however its process ends.
+//! Ownership of runs: file locks, which the kernel releases however a process ends.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -10,8 +10,8 @@ use std::{
 
 use super::StoreError;
 
-/// The right to make a run, held as long as this lives. A process that is killed loses it at once; a process id that is
-/// used again means nothing.
+/// The right to train a run, held as long as this value lives. A killed process loses it at once, and reused process ids do not
+/// matter.
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
@@ -19,12 +19,12 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of the run `key` in the folder `runs`; `None` where another holder has it.
+    /// Acquires the lock of the run `key` in the folder `runs`; `None` if another holder has it.
     pub fn acquire(runs: &Path, key: &str) -> Result<Option<Self>, StoreError> {
         Self::take(runs, key, File::try_lock)
     }
 
-    /// Takes a lock that any number may share; `None` where somebody has it alone.
+    /// Acquires a shared lock; `None` if another holder has it exclusively.
     pub fn share(runs: &Path, name: &str) -> Result<Option<Self>, StoreError> {
         Self::take(runs, name, File::try_lock_shared)
     }
@@ -43,11 +43,11 @@ impl RunLock {
         }
         let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed);
         let mut file = open()?;
-        // A look by `is_locked` holds the lock for an instant; an owner holds it for longer than these tries.
+        // `is_locked` holds the lock for an instant; an owner holds it for longer than these attempts.
         let mut attempt = 0;
         loop {
             match try_lock(&file) {
-                // Between opening and locking its owner may have removed it: a lock without a name locks nobody out.
+                // Its owner may have removed the file between opening and locking: a lock on an unnamed file excludes no one.
                 Ok(()) if is_at(&file, &path) => return Ok(Some(Self { file, path })),
                 Ok(()) => file = open()?,
                 Err(TryLockError::WouldBlock) if attempt < 40 => {
@@ -61,7 +61,7 @@ impl RunLock {
     }
 }
 
-/// Removes what killed processes left of their locks: files that nobody holds. As far as that goes.
+/// Removes lock files left by killed processes, as far as possible.
 pub fn tidy_locks(runs: &Path) {
     for entry in fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -76,9 +76,9 @@ pub fn tidy_locks(runs: &Path) {
 }
 
 impl Drop for RunLock {
-    /// Leaves no file behind. It is removed while the lock is still held: whoever waits for it finds out that it has no name.
+    /// Removes the file, while the lock is still held: waiting processes notice that it has no name.
     fn drop(&mut self) {
-        // One that others share stays: its file is removed by the last of them.
+        // A shared lock's file is removed by its last holder.
         let alone = self.file.try_lock().is_ok();
         if alone && is_at(&self.file, &self.path) && CAN_REMOVE {
             let _ = fs::remove_file(&self.path);
@@ -86,10 +86,10 @@ impl Drop for RunLock {
     }
 }
 
-/// Whether files can be told apart, so that one may be removed while others have it open.
+/// Whether files have ids, so that one may be removed while others have it open.
 const CAN_REMOVE: bool = cfg!(unix);
 
-/// Whether the open file is the one that has this name.
+/// Whether the open file is still the one at this path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -102,24 +102,24 @@ fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
-/// Whether a living process holds the lock of the run `key`.
+/// Whether a live process holds the lock of the run `key`.
 ///
-/// Where that cannot be found out the answer is yes: showing a dead run as alive can be put right later, calling a
-/// living one dead cannot.
+/// If this cannot be determined, the answer is yes: showing a dead run as alive can be corrected later, marking a live one as dead
+/// cannot.
 pub fn is_locked(runs: &Path, key: &str) -> bool {
     let path = path(runs, key);
     if !is_plain(&path) {
-        // Nobody can hold it.
+        // It cannot be locked.
         return false;
     }
     match File::open(path) {
         Ok(file) => file.try_lock_shared().is_err(),
-        // Where there is no folder of locks nobody can hold one.
+        // Without a folder of locks nothing is locked.
         Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
     }
 }
 
-/// Whether nobody has a lock of this name, neither alone nor shared.
+/// Whether no process holds this lock, neither exclusively nor shared.
 pub fn is_free(runs: &Path, name: &str) -> bool {
     let path = path(runs, name);
     if !is_plain(&path) {
@@ -131,12 +131,12 @@ pub fn is_free(runs: &Path, name: &str) -> bool {
     }
 }
 
-/// Whether the path leads to a plain file, or nowhere: a pipe would be waited for.
+/// Whether the path is a regular file, or does not exist: opening a pipe would block.
 fn is_plain(path: &Path) -> bool {
     path.metadata().map_or(true, |facts| facts.is_file())
 }
 
-/// The process on this machine that has the lock `key`, where the system tells: its id, and whether it is stopped.
+/// The process on this machine that holds the lock `key`, if the system provides it: its id, and whether it is stopped.
 pub fn holder(runs: &Path, key: &str) -> Option<(u32, bool)> {
     let inode = format!(":{}", inode(&path(runs, key))?);
     // `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_never_takes_the_lock_from_who_wants_it() {
+    fn checking_never_prevents_acquiring() {
         let folder = tempfile::tempdir().unwrap();
         drop(RunLock::acquire(folder.path(), "a").unwrap());
         thread::scope(|scope| {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_tidied_and_what_is_held_is_not() {
+    fn only_locks_of_killed_processes_are_tidied() {
         let folder = tempfile::tempdir().unwrap();
         let held = RunLock::acquire(folder.path(), "held").unwrap().expect("free");
         fs::write(path(folder.path(), "left"), "").unwrap();
@@ -209,9 +209,9 @@ mod tests {
         tidy_locks(&folder.path().join("nothing here"));
     }
 
-    /// Many that take the lock and give it back, removing its file: never two at a time.
+    /// Many threads acquire and release the lock, removing its file: never two at a time.
     #[test]
-    fn removing_the_file_lets_nobody_in_twice() {
+    fn removing_the_file_keeps_the_lock_exclusive() {
         use std::sync::atomic::{AtomicU32, Ordering};
         let folder = tempfile::tempdir().unwrap();
         let (inside, times) = (AtomicU32::new(0), AtomicU32::new(0));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_lock_keeps_out_who_wants_it_alone() {
+    fn a_shared_lock_excludes_an_exclusive_one() {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path();
         let share = || RunLock::share(runs, "a").unwrap();
@@ -249,10 +249,10 @@ mod tests {
         assert!(is_free(runs, "a") && share().is_some());
     }
 
-    /// A pipe would be waited for.
+    /// Opening a pipe would block.
     #[cfg(unix)]
     #[test]
-    fn what_is_no_file_is_no_lock() {
+    fn what_is_not_a_file_is_not_a_lock() {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path();
         fs::create_dir(runs.join(FOLDER)).unwrap();
@@ -268,21 +268,21 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_holder_is_known() {
+    fn the_holder_is_found() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(holder(folder.path(), "a"), None);
         let _lock = RunLock::acquire(folder.path(), "a").unwrap().expect("free");
-        // Not every system shows locks.
+        // Not every system lists locks.
         if let Some(found) = holder(folder.path(), "a") {
             assert_eq!(found, (std::process::id(), false));
         }
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_named() {
+    fn a_folder_that_cannot_be_created_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("locks"), "in the way").unwrap();
-        assert!(!is_locked(folder.path(), "a"), "nobody can hold it");
+        assert!(!is_locked(folder.path(), "a"), "it cannot be locked");
         let error = RunLock::acquire(folder.path(), "a").unwrap_err().to_string();
         assert!(error.contains("locks") && error.contains("cannot create the folder"), "{error}");
     }

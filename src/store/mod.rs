@@ -1,14 +1,14 @@
-//! The store room: one type that owns all SQL, and read-only records.
+//! The store: one type that owns all SQL, and read-only records.
 //!
-//! `<runs>/taper.db` holds everything that was measured. [`Store::open`] brings the schema up to date (its
-//! migrations are append-only), [`Store::append`] turns a run's events into rows, and the reading half gives back
-//! [records](RunRecord) that know nothing of SQL. [`RunLock`] says which process owns a run.
+//! `<runs>/taper.db` holds all measurements. [`Store::open`] migrates the schema (migrations are append-only), [`Store::append`] turns a
+//! run's events into rows, and the reading half returns [records](RunRecord) without SQL. A [`RunLock`] marks the process that owns a
+//! run.
 //!
-//! Three promises:
-//! - Every write is one transaction, on disk when the call returns.
-//! - What a run logs stays visible until it is replaced: a run that goes on from a checkpoint makes the steps after it
-//!   again, and each takes the place of its elder. When the run completes, nothing beyond its last step remains.
-//! - Any number of processes may read and write at once; each waits for its turn.
+//! Guarantees:
+//! - Every write is one transaction, durable when the call returns.
+//! - A run's rows stay visible until they are replaced: a run that resumes from a checkpoint trains the steps after it again, and each
+//!   replaces the earlier one. When the run completes, nothing beyond its last step remains.
+//! - Any number of processes may read and write concurrently; writers wait for each other.
 
 mod columns;
 mod error;
@@ -44,11 +44,11 @@ pub struct Store {
     conn: rusqlite::Connection,
     path: PathBuf,
     opened: open::Opened,
-    /// How it was opened where nothing can be written; after the connection, which is closed before a copy is removed.
+    /// How it was opened if it cannot be written; declared after the connection, which must be closed before a copy is removed.
     fallback: Option<fallback::Fallback>,
 }
 
-/// Unix time in seconds; 0 where the clock stands before 1970.
+/// Unix time in seconds; 0 if the clock is before 1970.
 pub fn unix_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }

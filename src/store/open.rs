@@ -1,4 +1,4 @@
-//! Opening the database: its folder, its schema, its settings.
+//! Opens the database: its folder, schema and settings.
 
 use std::{
     fs,
@@ -17,12 +17,11 @@ use super::{
 };
 use crate::format::KEY_DIGITS;
 
-/// Name of the database in the runs folder.
+/// File name of the database in the runs folder.
 const FILE: &str = "taper.db";
 
 impl Store {
-    /// Opens the database of the folder `runs`; makes both where they do not exist, and brings an old schema up to
-    /// date.
+    /// Opens the database of the folder `runs`; creates both if they do not exist, and migrates an older schema.
     pub fn open(runs: &Path) -> Result<Self, StoreError> {
         refuse_file(runs)?;
         fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
@@ -30,13 +29,13 @@ impl Store {
         Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Whether there is a database in the folder `runs`, or something else in its path that opening it complains of.
+    /// Whether the folder `runs` has a database, or something else at its path that opening would report.
     pub fn is_there(runs: &Path) -> bool {
         runs.is_file() || runs.join(FILE).symlink_metadata().is_ok()
     }
 
-    /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; makes nothing. Where
-    /// nothing can be written (a read-only folder, a full disk) it [cannot be written](Store::is_read_only) either.
+    /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; creates nothing. If the folder is
+    /// not writable (read-only, full disk), neither is the [store](Store::is_read_only).
     pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {
         refuse_file(runs)?;
         let path = runs.join(FILE);
@@ -54,12 +53,12 @@ impl Store {
         }
     }
 
-    /// Whether it was opened for reading because nothing could be written.
+    /// Whether it was opened for reading because it could not be written.
     pub fn is_read_only(&self) -> bool {
         self.fallback.is_some()
     }
 
-    /// Opens it again for writing, where it could not be written before: a full disk has room once something was removed.
+    /// Reopens it for writing, if it could not be written before: a full disk has space again after files were removed.
     pub fn make_writable(&mut self) -> Result<(), StoreError> {
         if self.is_read_only() {
             *self = Self::connect(self.path.clone(), OpenFlags::empty())?;
@@ -70,7 +69,7 @@ impl Store {
     fn connect(path: PathBuf, extra: OpenFlags) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let sql = |error| StoreError::sql(&path, error);
-        // A pipe of this name would be waited for.
+        // Opening a pipe would block.
         if let Ok(facts) = path.metadata()
             && !facts.is_file()
         {
@@ -81,25 +80,25 @@ impl Store {
         conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
         check_version(&conn, &path)?;
         use_wal(&conn).map_err(sql)?;
-        // A migration that rebuilds a table drops the old one: that must not cascade to its children.
+        // A migration that rebuilds a table drops the old one, which must not cascade to its children.
         conn.pragma_update(None, "foreign_keys", false).map_err(sql)?;
         migrate(&mut conn, MIGRATIONS).map_err(sql)?;
         check_tables(&conn, &path)?;
         conn.pragma_update(None, "foreign_keys", true).map_err(sql)?;
-        // FULL, not NORMAL: with WAL neither is corrupted by a loss of power, but under NORMAL the last transactions
-        // may be gone, and then a checkpoint would know of steps that the log does not. The price: one fsync each.
+        // FULL, not NORMAL: with WAL neither is corrupted by a power failure, but NORMAL may lose the last transactions, and then a
+        // checkpoint would be ahead of the stored steps. The cost is one fsync per transaction.
         conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
         let opened = Opened::of(&path);
         Ok(Self { conn, path, opened, fallback: None })
     }
 
-    /// Whether the database is still the file that was opened, and has the log that was written since.
+    /// Checks that the database is still the file that was opened, with its current write-ahead log.
     ///
-    /// SQLite goes on with files that were removed, moved or replaced, as if nothing had happened; what it writes is then
-    /// nowhere.
+    /// SQLite continues with files that were removed, moved or replaced as if nothing had happened, and what it writes then is
+    /// lost.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] where it is not.
+    /// [`StoreError::Gone`] if it is not.
     pub fn check_is_there(&self) -> Result<(), StoreError> {
         match self.opened.is_there(&self.path) {
             true => Ok(()),
@@ -107,8 +106,8 @@ impl Store {
         }
     }
 
-    /// Runs `f` in one transaction that holds the write lock from its beginning, so that it can wait for the lock but
-    /// never fail halfway for want of it.
+    /// Runs `f` in a transaction that takes the write lock at its start, so that it may wait for the lock but never fails halfway for lack
+    /// of it.
     pub(super) fn write<T>(
         &mut self,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -127,20 +126,20 @@ impl Store {
         let result = in_transaction();
         let value = result.map_err(|error| StoreError::sql(&self.path, error))?;
         self.opened.note_log(&self.path);
-        // Also afterwards: whoever is told that something is stored builds on it.
+        // Checked again afterwards, since callers rely on what is stored.
         self.check_is_there()?;
         Ok(value)
     }
 
-    /// Runs `f`, which only reads, on one unchanging view of the database.
+    /// Runs `f`, which only reads, on a consistent snapshot of the database.
     pub(super) fn read<T>(&self, f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let in_transaction = || f(&self.conn.unchecked_transaction()?);
         in_transaction().map_err(|error| StoreError::sql(&self.path, error))
     }
 }
 
-/// Refuses a database of no bytes beside folders of runs: it was cut or replaced, and taking it for a new one would make those
-/// folders nobody's.
+/// Refuses an empty database file beside run folders: it was truncated or replaced, and treating it as a new one would orphan those
+/// folders.
 fn refuse_emptied(runs: &Path) -> Result<(), StoreError> {
     let path = runs.join(FILE);
     if !path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0) || log_has_bytes(&path) {
@@ -155,20 +154,20 @@ fn refuse_emptied(runs: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Whether the first transactions of a new database are in its log alone.
+/// Whether the first transactions of a new database are only in its write-ahead log.
 fn log_has_bytes(path: &Path) -> bool {
     log_of(path).metadata().is_ok_and(|facts| facts.len() > 0)
 }
 
-/// Which files a connection works on.
+/// The files that a connection uses.
 #[derive(Debug)]
 pub(super) struct Opened {
     database: Option<FileId>,
-    /// The write-ahead log: there from the first write until the last connection is closed, where the file system allows one.
+    /// The write-ahead log: it exists from the first write until the last connection is closed, if the file system supports it.
     log: Option<FileId>,
 }
 
-/// What tells a file from another that gets its name.
+/// Identifies a file, even if another gets its name.
 type FileId = (u64, u64);
 
 impl Opened {
@@ -176,7 +175,7 @@ impl Opened {
         Self { database: id(path), log: id(&log_of(path)) }
     }
 
-    /// Takes note of the log, once there is one.
+    /// Remembers the log, once it exists.
     fn note_log(&mut self, path: &Path) {
         self.log = self.log.or_else(|| id(&log_of(path)));
     }
@@ -198,13 +197,13 @@ fn id(path: &Path) -> Option<FileId> {
     path.metadata().ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
-/// Where files cannot be told apart, an open one can be neither removed nor replaced.
+/// On systems without file ids, an open file can be neither removed nor replaced.
 #[cfg(not(unix))]
 fn id(_: &Path) -> Option<FileId> {
     None
 }
 
-/// Refuses a file where the runs folder is expected.
+/// Refuses a file in place of the runs folder.
 fn refuse_file(runs: &Path) -> Result<(), StoreError> {
     match runs.metadata() {
         Ok(facts) if !facts.is_dir() => Err(StoreError::NotAFolder { path: runs.into() }),
@@ -212,10 +211,10 @@ fn refuse_file(runs: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Write-ahead log: readers and the writer do not wait for each other. The setting stays with the file.
+/// Write-ahead log: readers and the writer do not block each other. The setting is stored in the file.
 ///
-/// Changing it needs the file alone and does not heed the busy timeout, so processes that open a new database at the
-/// same moment take turns here.
+/// Changing it needs exclusive access and ignores the busy timeout, so processes that open a new database at the same time take turns
+/// here.
 fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(BUSY_S);
     loop {
@@ -227,7 +226,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(10));
             }
-            // A file system that cannot share memory stays with the rollback journal: slower, as safe.
+            // File systems that cannot share memory keep the rollback journal: slower, but as safe.
             result => return result,
         }
     }
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_as_promised() {
+    fn settings_are_as_documented() {
         let folder = folder();
         let store = Store::open(&folder.path().join("a/b")).unwrap();
         let pragma = |name| store.conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
@@ -263,7 +262,7 @@ mod tests {
         assert_eq!(mode, "wal");
     }
 
-    /// A database of version 1, as the first release left it, is read by this version with all that it held.
+    /// A database of version 1, as the first release left it, is read with all its data.
     #[test]
     fn version_1_is_brought_up_to_date_with_its_data() {
         let folder = folder();
@@ -294,14 +293,14 @@ mod tests {
         let eval = &store.evals("k").unwrap()[0];
         assert_eq!((eval.when, eval.split, eval.metrics.get(Metric::Accuracy)), (When::After, Split::Dev, 0.75));
         assert_eq!(run.train_labels, None);
-        // Stored as 0.5 once; of the matrix it is the mean of 6/7 and 0.
+        // Stored as 0.5; recomputed from the matrix it is the mean of 6/7 and 0.
         assert_eq!(eval.metrics.get(Metric::MacroF1), 3.0 / 7.0);
         assert_eq!(store.notes("k").unwrap().len(), 1);
     }
 
-    /// Before version 9 the message alone told that a run waits for others.
+    /// Before version 9 only the message told that a run waits.
     #[test]
-    fn a_run_that_waited_waits_after_the_migration() {
+    fn a_waiting_run_waits_after_the_migration() {
         let folder = folder();
         let old = Connection::open(folder.path().join(FILE)).unwrap();
         MIGRATIONS[..8].iter().for_each(|migration| old.execute_batch(migration).unwrap());
@@ -326,7 +325,7 @@ mod tests {
         assert_eq!(waits, [(Some(7), true), (None, false), (None, false)]);
     }
 
-    /// Before version 11 nothing told that a sweep prunes but the runs that it had pruned or held.
+    /// Before version 11 only pruned or held runs told that a sweep prunes.
     #[test]
     fn a_sweep_that_pruned_or_held_a_run_prunes_after_the_migration() {
         let folder = folder();
@@ -366,7 +365,7 @@ mod tests {
         steps.push("ALTER TABLE t ADD COLUMN b DEFAULT 7;");
         steps.push("INSERT INTO t VALUES (2, 8); INSERT INTO nowhere VALUES (1);");
         assert!(migrate(&mut conn, &steps).is_err());
-        // The second stayed, the third left nothing.
+        // The second was kept, the third was rolled back.
         assert_eq!(version(&conn).unwrap(), 2);
         let rows = |conn: &Connection| {
             let mut rows = conn.prepare("SELECT a, b FROM t").unwrap();
@@ -391,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_makes_nothing() {
+    fn reading_creates_nothing() {
         let folder = folder();
         let runs = folder.path().join("runs");
         let error = Store::open_existing(&runs).unwrap_err().to_string();
@@ -400,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_of_no_bytes_is_new_only_where_no_run_was_made() {
+    fn an_empty_database_is_new_only_without_run_folders() {
         let folder = folder();
         let runs = folder.path();
         fs::write(runs.join(FILE), "").unwrap();
@@ -420,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_database_is_named() {
+    fn what_is_not_a_database_is_named() {
         let folder = folder();
         let runs = folder.path();
         fs::write(runs.join(FILE), "label,review\n".repeat(100)).unwrap();
@@ -445,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_of_others_and_damaged_ones_are_named_without_a_statement() {
+    fn foreign_and_damaged_databases_are_reported_without_sql() {
         type Change = (&'static str, &'static str);
         let foreign: [Change; 3] = [
             ("CREATE TABLE songs (a); CREATE TABLE albums (b);", "another program (with the tables albums, songs)"),
@@ -486,10 +485,10 @@ mod tests {
         assert!(!error.contains("SELECT") && error.contains("put back a copy"), "{error}");
     }
 
-    /// What is written to a file without a name is nowhere.
+    /// Writes to a file without a name are lost.
     #[cfg(unix)]
     #[test]
-    fn a_database_that_is_gone_is_written_to_no_more() {
+    fn a_removed_database_is_not_written_to() {
         let changes: [fn(&Path); 4] = [
             |file| fs::remove_file(file).unwrap(),
             |file| fs::rename(file, file.with_extension("old")).unwrap(),
@@ -513,7 +512,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_is_no_database() {
+    fn a_pipe_is_not_a_database() {
         let folder = folder();
         assert!(std::process::Command::new("mkfifo").arg(folder.path().join(FILE)).status().unwrap().success());
         let error = Store::open(folder.path()).unwrap_err().to_string();
@@ -521,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_named() {
+    fn damage_is_reported() {
         let folder = folder();
         let path = folder.path().join(FILE);
         let mut store = Store::open(folder.path()).unwrap();
@@ -537,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn many_may_open_a_new_database_at_once() {
+    fn many_processes_may_open_a_new_database_at_once() {
         let folder = folder();
         thread::scope(|scope| {
             let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(folder.path()).map(drop))).collect();

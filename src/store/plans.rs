@@ -1,5 +1,5 @@
-//! What each spec file planned last, once for everything that was laid over it. A spec is its file: two files that give their
-//! experiment one name are two specs, and `--set lr=1e-4` over a file is a variant of it.
+//! The latest plan of each spec file and arguments. A plan belongs to a file: two files whose experiments have the same name have two
+//! plans, and `--set lr=1e-4` over a file is a variant with its own plan.
 
 use std::{
     env, fs,
@@ -13,18 +13,18 @@ use super::{
     columns::{Count, Json},
 };
 
-/// The plan of a spec file with certain arguments, as it was last run.
+/// The latest plan of a spec file with certain arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanRecord {
     /// Name of the experiment.
     pub experiment: String,
-    /// The spec file, where it is expected now.
+    /// The path of the spec file.
     pub spec: PathBuf,
-    /// What was laid over the file: `--set`, `--profile`, variables of the environment.
+    /// The settings in addition to the file: `--set`, `--profile`, environment variables.
     pub arguments: Vec<String>,
     /// Key and name of each of its runs, in the plan's order.
     pub runs: Vec<(String, String)>,
-    /// The path as it is stored.
+    /// The path as stored.
     stored: String,
 }
 
@@ -40,7 +40,7 @@ impl PlanRecord {
         self.runs.iter().any(|(run, _)| run == key)
     }
 
-    /// The spec file as it can be typed in the current folder.
+    /// The path of the spec file relative to the current folder.
     pub fn spec_from_here(&self) -> PathBuf {
         let below = |folder: PathBuf| Some(self.spec.canonicalize().ok()?.strip_prefix(folder).ok()?.to_path_buf());
         env::current_dir().and_then(fs::canonicalize).ok().and_then(below).unwrap_or_else(|| self.spec.clone())
@@ -48,7 +48,7 @@ impl PlanRecord {
 }
 
 impl Store {
-    /// Every stored plan: by experiment, file and arguments.
+    /// All stored plans, by experiment, file and arguments.
     pub fn plans(&self) -> Result<Vec<PlanRecord>, StoreError> {
         let sql =
             "SELECT experiment, spec, arguments, run, name FROM plans ORDER BY experiment, spec, arguments, position";
@@ -75,7 +75,7 @@ impl Store {
         })
     }
 
-    /// Forgets plans; their runs stay.
+    /// Removes plans; their runs stay.
     pub fn remove_plans(&mut self, plans: &[PlanRecord]) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut delete = tx.prepare("DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3")?;
@@ -88,7 +88,7 @@ impl Store {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// The path of a spec file as it is stored.
+    /// The path of a spec file as stored.
     pub(super) fn stored_spec(&self, spec: &str) -> String {
         let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
         let from_folder = || relative(&real(self.folder())?, &real(Path::new(spec))?);
@@ -96,10 +96,10 @@ impl Store {
     }
 }
 
-/// Puts an experiment's plan in the place of the last one of the same file and arguments.
+/// Replaces an experiment's latest plan with the same file and arguments.
 pub(super) fn save(tx: &Transaction<'_>, experiment: &ExperimentRecord, stored: &str) -> rusqlite::Result<()> {
     let arguments = Json(&experiment.arguments);
-    // As typed is how the version before kept it: it is the same file's.
+    // Earlier versions stored the path as typed: it is the same file.
     for spec in [stored, &experiment.spec_path] {
         tx.execute(
             "DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3",
@@ -115,8 +115,8 @@ pub(super) fn save(tx: &Transaction<'_>, experiment: &ExperimentRecord, stored: 
     Ok(())
 }
 
-/// Where a stored path leads: from the runs folder; what the version before kept was typed in the folder of the project, which
-/// most often is the current one or the one above the runs.
+/// Resolves a stored path from the runs folder. Earlier versions stored paths as typed, relative to the project folder, which is usually
+/// the current one or the parent of the runs folder.
 fn found(runs: &Path, stored: &str) -> PathBuf {
     let from_runs = runs.join(stored);
     let above = runs.canonicalize().ok().and_then(|runs| Some(runs.parent()?.join(stored)));
@@ -124,7 +124,7 @@ fn found(runs: &Path, stored: &str) -> PathBuf {
     if from_runs.is_file() { from_runs } else { others.find(|path| path.is_file()).unwrap_or(from_runs) }
 }
 
-/// The way from a folder to a path, both absolute; none between two disks of Windows.
+/// The relative path from a folder to a path, both absolute; `None` between two drives of Windows.
 fn relative(folder: &Path, path: &Path) -> Option<PathBuf> {
     let (from, to): (Vec<Component<'_>>, Vec<_>) = (folder.components().collect(), path.components().collect());
     let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_and_every_variant_has_a_plan_of_its_own() {
+    fn every_file_and_every_variant_has_its_own_plan() {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a/train.toml"), folder.path().join("b/train.toml"));
         for spec in [&a, &b] {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_between_folders() {
+    fn relative_paths_between_folders() {
         let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to)).unwrap();
         assert_eq!(way("/a/runs", "/a/x.toml"), Path::new("../x.toml"));
         assert_eq!(way("/a/runs", "/a/runs/k/run.toml"), Path::new("k/run.toml"));

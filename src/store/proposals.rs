@@ -1,5 +1,5 @@
-//! What searches proposed from results. Results may change afterwards, where another spec trains the same runs further: a search that is
-//! run again has the trials that it had.
+//! Proposals of searches that depend on results. Results may change later, if another spec trains the same runs further; the stored
+//! proposals keep a search's trials the same when it is run again.
 
 use rusqlite::{Connection, params};
 
@@ -10,12 +10,12 @@ use super::{
 use crate::plan::Proposal;
 
 impl Store {
-    /// What a search of an experiment has proposed, trial by trial.
+    /// The proposals of a search of an experiment, trial by trial.
     pub fn proposals(&self, experiment: &str, search: &str) -> Result<Vec<Proposal>, StoreError> {
         self.read(|tx| stored(tx, experiment, search))
     }
 
-    /// Stores what a search proposes; of a trial that has a point already that one stays. Gives back all that is stored.
+    /// Stores a search's proposals; a trial that already has a point keeps it. Returns all that are stored.
     pub fn propose(
         &mut self,
         experiment: &str,
@@ -50,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_point_of_a_trial_stays_and_an_experiment_takes_its_own_with_it() {
+    fn the_first_point_of_a_trial_is_kept_until_its_experiment_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         let point = |lr: f64, rows: u64| vec![Some(vec![json!(lr)]), None, Some(vec![json!(rows), json!("a")])];
         let (a, b, c) = (point(0.1 + 0.2, 1), point(3e-5, 2), point(1e-300, 3));
         assert_eq!(store.proposals("e", "s").unwrap(), Vec::<Proposal>::new());
         assert_eq!(store.propose("e", "s", from_ref(&a)).unwrap(), from_ref(&a));
-        // Another command proposes otherwise: what was first stays, what is new is added.
+        // Another command has other proposals: the first ones are kept, new ones are added.
         assert_eq!(store.propose("e", "s", &[b.clone(), c.clone()]).unwrap(), [a.clone(), c.clone()]);
         assert_eq!(store.propose("e", "s", &[]).unwrap(), [a.clone(), c.clone()]);
         store.propose("f", "s", from_ref(&b)).unwrap();

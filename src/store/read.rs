@@ -1,4 +1,4 @@
-//! The reading half of the store.
+//! Reading from the store.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,8 +16,8 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// Every column of a run, and of its final evaluation: that of the test split, or that of the dev split where the run has no test
-/// rows (and not where they are yet to be measured). Reads one row of `evals` and its metrics for each run, and none of the other tables.
+/// All columns of a run and its final evaluation: that of the test split, or of the dev split if the run has no test rows (not while they
+/// are still to be evaluated). Reads one row of `evals` and its metrics for each run, and no other table.
 pub(super) const RUN: &str = "
     SELECT r.*, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion
     FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
@@ -25,31 +25,31 @@ pub(super) const RUN: &str = "
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
 
-/// Candidates listed when a text means several runs.
+/// The most candidates listed if a text matches several runs.
 const CANDIDATES: usize = 10;
 
-/// What a text may mean: runs, by their index among all that are known.
+/// The runs that a text may mean, by index.
 struct Meanings {
     /// Key and name of each run.
     known: Vec<(String, String)>,
     experiments: Vec<ExperimentRecord>,
-    /// It is the key.
+    /// Runs whose key it is.
     key: Vec<usize>,
-    /// It is the name.
+    /// Runs whose name it is.
     name: Vec<usize>,
-    /// It is the name of an experiment that plans them.
+    /// Runs of the experiment whose name it is.
     experiment: Vec<usize>,
-    /// It is how the key begins.
+    /// Runs whose key begins with it.
     beginning: Vec<usize>,
 }
 
 impl Store {
-    /// All runs, in the order in which they were registered.
+    /// All runs, in order of registration.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], |row| run_record(tx, row)))
     }
 
-    /// The runs of an experiment, in its plan's order; those not registered yet are left out.
+    /// The runs of an experiment, in the plan's order, without those that are not registered yet.
     pub fn runs_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let experiment = self.experiment(experiment)?.name;
         let sql = format!("{RUN} JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = ?1 ORDER BY x.position");
@@ -65,8 +65,8 @@ impl Store {
         })
     }
 
-    /// The runs of an experiment's plan and those that it planned first, its earlier plans' among them, in the order in
-    /// which they were registered.
+    /// The runs of an experiment's plan and those that it planned first, including its earlier plans', in order of
+    /// registration.
     pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let experiment = self.experiment(experiment)?.name;
         let planned = "SELECT run FROM experiment_runs WHERE experiment = ?1";
@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// The experiment of this name; an unknown one is an error that names the nearest.
+    /// The experiment of this name; an unknown name is an error that suggests the most similar one.
     pub fn experiment(&self, name: &str) -> Result<ExperimentRecord, StoreError> {
         let mut experiments = self.experiments()?;
         match experiments.iter().position(|e| e.name == name) {
@@ -101,15 +101,16 @@ impl Store {
         }
     }
 
-    /// The run that `wanted` means: a whole key; else the name of just one run; else an experiment of just one run; else the
-    /// beginning of just one key. A name that happens to be how another run's key begins is the name.
+    /// The run that `wanted` means: a whole key; else the name of exactly one run; else an experiment of exactly one run; else the beginning
+    /// of exactly one key. A name takes precedence over the beginning of another run's key.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
         let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
         let found = [key, name, experiment, beginning].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
         self.only(wanted, found, &known, &experiments)
     }
 
-    /// The same for what cannot be undone: a text that means several runs, in whatever way, is ambiguous unless it is a whole key.
+    /// Like [`Self::find`], for operations that cannot be undone: a text that matches several runs in any way is ambiguous, unless it is a
+    /// whole key.
     pub fn find_surely(&self, wanted: &str) -> Result<RunRecord, StoreError> {
         let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
         let mut found = key;
@@ -142,7 +143,7 @@ impl Store {
         })
     }
 
-    /// The run, where just one is meant.
+    /// The run, if exactly one matches.
     fn only(
         &self,
         wanted: &str,
@@ -176,13 +177,13 @@ impl Store {
         }
     }
 
-    /// The run of this whole key, if there is one.
+    /// The run with this key, if it exists.
     pub fn known(&self, key: &str) -> Result<Option<RunRecord>, StoreError> {
         let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], |row| run_record(tx, row)))?;
         Ok(found.into_iter().next())
     }
 
-    /// The run of this whole key.
+    /// The run with this key.
     pub fn run(&self, key: &str) -> Result<RunRecord, StoreError> {
         self.known(key)?.ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new() })
     }
@@ -192,7 +193,7 @@ impl Store {
         self.read(|tx| all(tx, "SELECT * FROM steps WHERE run = ?1 ORDER BY step", [key], step_record))
     }
 
-    /// The last step of a run before which none is missing: steps 1 to that one are stored. 0 where the first is missing.
+    /// The last step before the first gap: steps 1 to that one are stored. 0 if step 1 is missing.
     pub fn unbroken_steps(&self, key: &str) -> Result<u64, StoreError> {
         self.read(|tx| {
             let (Count(stored), first, last): (Count, Option<i64>, Option<i64>) = tx
@@ -210,7 +211,7 @@ impl Store {
         })
     }
 
-    /// The files of the model that a run kept, by name; none where no version wrote down what they were.
+    /// The files of the kept model, by name; empty for runs of versions that did not record them.
     pub fn kept_files(&self, key: &str) -> Result<Vec<KeptFile>, StoreError> {
         self.read(|tx| {
             all(tx, "SELECT * FROM kept_files WHERE run = ?1 ORDER BY name", [key], |row| {
@@ -224,12 +225,12 @@ impl Store {
         })
     }
 
-    /// Seconds of training that each of these runs has behind it, of those that have made a step.
+    /// Seconds of training of each of these runs that has a step.
     pub fn training_seconds<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
     ) -> Result<HashMap<String, f64>, StoreError> {
-        // One step is looked up for each run: a database may hold millions of them.
+        // One lookup for each run: a database may hold millions of steps.
         let sql = "SELECT elapsed_s FROM steps WHERE run = ?1 AND step = (SELECT at_step FROM runs WHERE key = ?1)";
         self.each(keys, |tx, key| Ok(all(tx, sql, [key], |row| real(row, "elapsed_s"))?.pop()))
     }
@@ -261,8 +262,8 @@ impl Store {
         Ok(evals)
     }
 
-    /// For each of these runs that was evaluated on a split since training began: the evaluation after training, or else all
-    /// during it, by step.
+    /// For each of these runs with an evaluation on the split since training began: the one after training, or else all during it, by
+    /// step.
     pub fn evals_on<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -292,7 +293,7 @@ impl Store {
         })
     }
 
-    /// What `find` finds of each of these runs, read at one moment.
+    /// The result of `find` for each of these runs, from one snapshot.
     fn each<'a, T>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -304,7 +305,7 @@ impl Store {
         })
     }
 
-    /// The rows of a split as the kept weights see them, by row.
+    /// The kept weights' predictions on a split, by row.
     pub fn predictions(&self, key: &str, split: Split) -> Result<Vec<PredictionRecord>, StoreError> {
         let sql = "SELECT * FROM predictions WHERE run = ?1 AND split = ?2 ORDER BY row";
         self.read(|tx| all(tx, sql, params![key, Tag(split)], prediction_record))
@@ -317,7 +318,7 @@ impl Store {
         Ok(probes)
     }
 
-    /// The warnings of a run, in the order in which they were given.
+    /// The warnings of a run, in the order in which they were stored.
     pub fn warnings(&self, key: &str) -> Result<Vec<Warning>, StoreError> {
         self.read(|tx| {
             all(tx, "SELECT kind, message, lines FROM warnings WHERE run = ?1 ORDER BY id", [key], |row| {
@@ -327,7 +328,7 @@ impl Store {
         })
     }
 
-    /// Keys of the runs that a warning of this kind is about.
+    /// Keys of the runs with a warning of this kind.
     pub fn warned(&self, kind: Kind) -> Result<HashSet<String>, StoreError> {
         let runs = self.read(|tx| {
             all(tx, "SELECT DISTINCT run FROM warnings WHERE kind = ?1", params![Tag(kind)], |row| row.get(0))
@@ -335,7 +336,7 @@ impl Store {
         Ok(runs.into_iter().collect())
     }
 
-    /// What the user should know about a run, in the order in which it was said.
+    /// Notes about a run, in the order in which they were stored.
     pub fn notes(&self, key: &str) -> Result<Vec<NoteRecord>, StoreError> {
         self.read(|tx| {
             all(tx, "SELECT at, message FROM notes WHERE run = ?1 ORDER BY id", [key], |row| {
@@ -398,7 +399,7 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         size,
         steps,
         at_step: count(row, "at_step")?,
-        // NULL is a NaN once there are steps.
+        // NULL is NaN once there are steps.
         last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
         checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),
         waits_at,
@@ -410,7 +411,7 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     })
 }
 
-/// The metrics of the evaluation that a row of [`RUN`] holds.
+/// The metrics of the evaluation in a row of [`RUN`].
 fn final_values(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Values> {
     let of = params![
         row.get::<_, String>("key")?,
@@ -422,10 +423,10 @@ fn final_values(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<Values> {
     all(tx, sql, of, |row| Ok((row.get::<_, Tag<_>>("metric")?.0, real(row, "value")?)))
 }
 
-/// The evaluation that a row holds, with its metrics.
+/// The evaluation in a row, with its metrics.
 fn metrics(row: &Row<'_>, values: Values) -> rusqlite::Result<Metrics> {
     let Json(confusion) = row.get::<_, Json<Confusion>>("confusion")?;
-    // Earlier versions counted a class that does not occur as 0: the matrix has what the mean is over.
+    // Earlier versions counted a class that does not occur as 0; macro-F1 is recomputed from the matrix.
     let macro_f1 = (confusion.rows() > 0).then(|| (Metric::MacroF1, confusion.macro_f1()));
     let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
     values.into_iter().chain(macro_f1).for_each(|(metric, value)| metrics.set(metric, value));
@@ -463,7 +464,7 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepCompleted> {
 /// Metrics of one evaluation.
 type Values = Vec<(Metric, f64)>;
 
-/// Which evaluation of its run a row is of.
+/// The evaluation that a row belongs to.
 fn evaluation(row: &Row<'_>) -> rusqlite::Result<(When, u64, Split)> {
     Ok((row.get::<_, Tag<_>>("phase")?.0, count(row, "step")?, row.get::<_, Tag<_>>("split")?.0))
 }
@@ -488,7 +489,7 @@ fn prediction_record(row: &Row<'_>) -> rusqlite::Result<Prediction> {
         text: row.get("text")?,
         label,
         predicted: row.get("predicted")?,
-        // Earlier versions stored all of them, of however many labels.
+        // Earlier versions stored all probabilities, for any number of labels.
         probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0.bounded(label),
     })
 }

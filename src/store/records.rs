@@ -1,4 +1,4 @@
-//! Read-only records of what is stored. They know nothing of SQL.
+//! Read-only records of the store, without SQL.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,20 +9,20 @@ use crate::{
     warning::Warning,
 };
 
-/// How a run stands. Every view has the same word for it, [`RunState::word`], which is also its name in JSON.
+/// The state of a run. Every view uses the same name for it, [`RunState::word`], which is also its name in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Planned, not begun.
+    /// Planned, not started.
     Pending,
     /// Its process is alive.
     Running,
-    /// Held by its sweep at a rung, with a checkpoint, until the runs that it is compared with are there. The database has it as
-    /// interrupted with the step of the rung.
+    /// Held by its sweep at a rung, with a checkpoint, until the runs that it is compared with get there. The database stores it as
+    /// interrupted, with the step of the rung.
     Waiting,
-    /// Stopped on request or with its process; goes on from its checkpoint.
+    /// Stopped on request or with its process; can be resumed from its checkpoint.
     Interrupted,
-    /// Done.
+    /// Completed.
     Completed,
     /// Ended before its last step by the rule of its sweep.
     Pruned,
@@ -31,11 +31,11 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// All of them, in the order in which counts of them are listed.
+    /// All states, in the order in which counts are listed.
     pub const ALL: [Self; 7] =
         [Self::Completed, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Running, Self::Pending];
 
-    /// The word for it.
+    /// Its name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -48,14 +48,14 @@ impl RunState {
         }
     }
 
-    /// The state of runs that are shown as one, such as the seeds of a trial: what goes on before what has ended it, and a failure
-    /// before a pruning.
+    /// The state of runs that are shown as one, such as the seeds of a trial: states that continue take precedence over final ones, and a
+    /// failure over pruning.
     pub fn of_several(states: impl Iterator<Item = Self> + Clone) -> Self {
         let order = [Self::Running, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Pending];
         order.into_iter().find(|state| states.clone().any(|other| other == *state)).unwrap_or(Self::Completed)
     }
 
-    /// `12 completed, 3 waiting`: how many of these there are of each.
+    /// `12 completed, 3 waiting`: the number of runs in each state.
     pub fn counted(states: impl Iterator<Item = Self> + Clone) -> String {
         let of = |state: Self| states.clone().filter(|other| *other == state).count();
         let parts: Vec<String> =
@@ -64,30 +64,30 @@ impl RunState {
     }
 }
 
-/// What a run was made with.
+/// The environment that a run was trained in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Environment {
     /// Version of taper.
     pub taper: String,
-    /// Commit of the working folder's git repository, with `-dirty` where files differ from it.
+    /// Commit of the working folder's git repository, with `-dirty` if files differ from it.
     pub git_commit: Option<String>,
     /// Operating system and architecture.
     pub platform: String,
-    /// Processor and, where it did the arithmetic, the instructions used: `AMD EPYC 9654, avx512`.
+    /// Processor and, for runs on the CPU, the instructions used: `AMD EPYC 9654, avx512`.
     pub cpu: String,
-    /// The instructions that did the arithmetic on the CPU; empty on other devices, and in records of earlier versions, which
-    /// have them at the end of `cpu` alone.
+    /// The instructions used on the CPU; empty on other devices, and in records of earlier versions, which have them only at the end of
+    /// `cpu`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub instructions: String,
     /// `cpu`, `cuda:0`, …
     pub device: String,
-    /// The GPU that did the arithmetic: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version that
-    /// its driver supports; empty for the CPU.
+    /// The GPU: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version that its driver supports; empty for the
+    /// CPU.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gpu: String,
-    /// Versions of the libraries that the GPU's numbers depend on: `driver 580.159.04, cuBLAS 13.1.0`; empty for the CPU, and in
-    /// records of earlier versions.
+    /// Versions of the libraries that affect the GPU's results: `driver 580.159.04, cuBLAS 13.1.0`; empty for the CPU, and in records of
+    /// earlier versions.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gpu_libraries: String,
     /// Threads used.
@@ -96,13 +96,13 @@ pub struct Environment {
     pub data_digest: String,
     /// SHA-256 over the model's files; empty for `scratch:`.
     pub model_digest: String,
-    /// Where the data came from, as it was found: with the revision or digest. Empty in records of before.
+    /// The data source with its revision or digest. Empty in records of earlier versions.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub data_source: String,
-    /// The same of the model.
+    /// The same for the model.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub model_source: String,
-    /// `train.micro_batch_tokens` where memory ran out and the run went on with less than its config says.
+    /// `train.micro_batch_tokens` if memory ran out and the run continued with less than its config says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_tokens: Option<usize>,
     /// Version of the engine's arithmetic: runs of different versions are not compared bit for bit.
@@ -110,7 +110,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The GPU and the libraries that its numbers depend on, separated by commas; empty for the CPU.
+    /// The GPU and the libraries that affect its results, separated by commas; empty for the CPU.
     pub fn gpu_with_libraries(&self) -> String {
         let parts = [&self.gpu, &self.gpu_libraries].into_iter().filter(|part| !part.is_empty());
         parts.map(String::as_str).collect::<Vec<_>>().join(", ")
@@ -125,16 +125,16 @@ impl Environment {
     }
 }
 
-/// What a run works on.
+/// The size of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunSize {
     /// Optimiser steps of one epoch.
     pub steps_per_epoch: u64,
-    /// Rows the model learns from.
+    /// Training rows.
     pub train_rows: u64,
-    /// Rows that choose the checkpoint.
+    /// Dev rows.
     pub dev_rows: u64,
-    /// Rows that are only measured.
+    /// Test rows.
     pub test_rows: u64,
     /// Trainable parameters.
     pub parameters: u64,
@@ -145,41 +145,41 @@ pub struct RunSize {
 pub struct RunRecord {
     /// Identity: SHA-256 in hex.
     pub key: String,
-    /// Name for people: what tells it from its siblings.
+    /// Its name: what distinguishes it from its siblings.
     pub name: String,
     /// Experiment that planned it first.
     pub experiment: String,
-    /// Where it stands.
+    /// Its state.
     pub state: RunState,
     /// Kind of failure.
     pub failure: Option<FailureKind>,
-    /// What to tell the user of a failure.
+    /// The message of a failure.
     pub message: Option<String>,
     /// The resolved config.
     pub config: RunConfig,
     /// Names of the labels, by id.
     pub labels: Vec<String>,
-    /// Training rows of each label, by id; none before it began, and in records of earlier versions.
+    /// Training rows of each label, by id; `None` before it started, and in records of earlier versions.
     pub train_labels: Option<Vec<u64>>,
-    /// What it was made with; none before it began.
+    /// The environment it was trained in; `None` before it started.
     pub environment: Option<Environment>,
     /// Optimiser steps planned.
     pub total_steps: u64,
-    /// What it works on; none before it began.
+    /// Its size; `None` before it started.
     pub size: Option<RunSize>,
     /// Steps stored.
     pub steps: u64,
-    /// The step that training got to: of a completed run its last one. Behind `steps` while steps are made again.
+    /// The step that training reached: for a completed run its last one. Less than `steps` while steps are trained again.
     #[serde(skip)]
     pub at_step: u64,
-    /// Loss of the step stored last.
+    /// Loss of the last stored step.
     pub last_loss: Option<f64>,
-    /// Step of the checkpoint that it would go on from.
+    /// Step of the checkpoint that it would resume from.
     pub checkpoint_step: Option<u64>,
-    /// Step at which its sweep holds it until the runs that it is compared with are there.
+    /// Step at which its sweep holds it until the runs that it is compared with get there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_at: Option<u64>,
-    /// SHA-256 over the weights that were kept, in hex; none before it completed.
+    /// SHA-256 over the kept weights, in hex; `None` before it completed.
     pub weights_sha256: Option<String>,
     /// Unix time, in seconds.
     pub created_at: f64,
@@ -187,12 +187,12 @@ pub struct RunRecord {
     pub started_at: Option<f64>,
     /// Unix time, in seconds.
     pub finished_at: Option<f64>,
-    /// Evaluation with the kept weights on the test split, or on the dev split where there is no test split.
+    /// Evaluation of the kept weights on the test split, or on the dev split if there is no test split.
     pub final_metrics: Option<Metrics>,
 }
 
 impl RunRecord {
-    /// Its state in words, with the kind of a failure: `failed (oom)`.
+    /// Its state, with the kind of a failure: `failed (oom)`.
     pub fn state_text(&self) -> String {
         match self.failure {
             Some(kind) if self.state == RunState::Failed => format!("{} ({})", self.state.word(), kind.word()),
@@ -200,7 +200,7 @@ impl RunRecord {
         }
     }
 
-    /// The split that its final evaluation is made on: test where there is one, else dev.
+    /// The split of its final evaluation: test if there is one, else dev.
     pub fn measured_on(&self) -> Split {
         if self.config.data.test > 0.0 { Split::Test } else { Split::Dev }
     }
@@ -211,31 +211,31 @@ impl RunRecord {
 pub struct EvalRecord {
     /// Before, during or after training.
     pub when: When,
-    /// Steps made by then.
+    /// Steps completed by then.
     pub step: u64,
     /// Epoch of that step.
     pub epoch: u32,
     /// Part of the data.
     pub split: Split,
-    /// Its figures.
+    /// Its metrics.
     pub metrics: Metrics,
     /// Seconds it took.
     pub elapsed_s: f64,
 }
 
-/// The probes at one moment.
+/// A probe's score at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProbeRecord {
     /// Before, during or after training.
     pub when: When,
-    /// Steps made by then.
+    /// Steps completed by then.
     pub step: u64,
     /// The probe's score.
     #[serde(flatten)]
     pub score: ProbeScore,
 }
 
-/// Something the user should know about a run.
+/// A note about a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NoteRecord {
     /// Unix time, in seconds.
@@ -253,28 +253,28 @@ pub struct ExperimentRecord {
     pub description: String,
     /// The spec file, as given on the command line.
     pub spec_path: String,
-    /// Command-line overrides it was last run with (`--set`, `--profile`), as typed.
+    /// Command-line overrides of its last run (`--set`, `--profile`), as typed.
     pub arguments: Vec<String>,
     /// Text of the spec file.
     pub spec_text: String,
-    /// The files that it extends, as they were read; none in records of earlier versions.
+    /// The files that it extends, as they were read; empty in records of earlier versions.
     pub extends: Vec<SpecFile>,
     /// `[report]`, as JSON.
     pub report: serde_json::Value,
-    /// What was warned of the sweep; none in records of earlier versions.
+    /// Warnings about its sweep; empty in records of earlier versions.
     pub warnings: Vec<Warning>,
     /// Whether its sweep prunes runs.
     pub prunes: bool,
-    /// Key and name of each of its runs, in the plan's order; of those too that were removed since.
+    /// Key and name of each of its planned runs, in the plan's order, including removed ones.
     pub runs: Vec<(String, String)>,
-    /// The trial that each of these belongs to; none in plans of earlier versions.
+    /// The trial of each of these runs; empty in plans of earlier versions.
     pub trials: Vec<usize>,
 }
 
 /// A file that a spec extends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpecFile {
-    /// Its path, as the spec means it from the working folder.
+    /// Its path from the working folder.
     pub path: String,
     /// Its text.
     pub text: String,

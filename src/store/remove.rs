@@ -1,10 +1,10 @@
-//! Taking runs out of the store.
+//! Removes runs and experiments.
 
 use super::{Store, StoreError};
 
 impl Store {
-    /// Removes runs with everything that was measured of them, in one transaction. They stay in the plans of experiments, whose views say
-    /// that they have no record; the next `taper run` of one trains them. Unknown keys count as removed.
+    /// Removes runs with all their measurements, in one transaction. They stay in the plans of experiments, whose views say that they have no
+    /// record; the next `taper run` trains them. Unknown keys are ignored.
     pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut delete = tx.prepare("DELETE FROM runs WHERE key = ?1")?;
@@ -12,7 +12,7 @@ impl Store {
         })
     }
 
-    /// Removes an experiment's plan and text, and what its searches proposed; its runs stay.
+    /// Removes an experiment's plan and text, and its searches' proposals; its runs stay.
     pub fn remove_experiment(&mut self, name: &str) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute("DELETE FROM proposals WHERE experiment = ?1", [name])?;
@@ -33,7 +33,7 @@ mod tests {
     };
 
     #[test]
-    fn a_removed_run_leaves_no_row_and_the_others_all_of_theirs() {
+    fn removing_a_run_removes_all_its_rows_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         for key in ["a", "b"] {
@@ -61,7 +61,7 @@ mod tests {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();
-        assert_eq!(plans, [2, 1], "what is planned is planned still");
+        assert_eq!(plans, [2, 1], "plans are unchanged");
         assert_eq!(store.runs_of("e").unwrap().len(), 1);
         store.remove_experiment("e").unwrap();
         assert!(store.experiment("e").is_err() && store.run("b").is_ok() && store.experiment("f").is_ok());

@@ -1,4 +1,4 @@
-//! The schema of the database: its versions, its tables, and how an older one is brought up to date.
+//! The schema of the database: its versions, its tables, and migrations.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
 
-/// The schema's history: `user_version` counts how many of these a database has been through. Append only.
+/// The schema's history: `user_version` is the number of applied migrations. Append only.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001.sql"),
     include_str!("migrations/002.sql"),
@@ -21,12 +21,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/011.sql"),
 ];
 
-/// How many migrations a database has been through.
+/// The number of applied migrations.
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Every table that taper's database has.
+/// All tables of taper's database.
 pub(super) const TABLES: [&str; 13] = [
     "evals",
     "experiment_runs",
@@ -43,7 +43,7 @@ pub(super) const TABLES: [&str; 13] = [
     "warnings",
 ];
 
-/// Names of the tables that there are.
+/// Names of the existing tables.
 pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut names =
         conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1")?;
@@ -51,16 +51,16 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     names.collect()
 }
 
-/// Refuses a database that this taper cannot bring up to date: of a newer one, or of another program. Tells the version.
+/// Refuses a database that cannot be migrated because it is of a newer version or of another program. Returns the version.
 pub(super) fn check_version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
     let sql = |error| StoreError::sql(path, error);
-    // Both at one moment: another process may be creating the tables.
+    // Both are read in one transaction: another process may be creating the tables.
     let moment = conn.unchecked_transaction().map_err(sql)?;
     let (found, known) = (version(&moment).map_err(sql)?, MIGRATIONS.len() as i64);
     if found > known {
         return Err(StoreError::Newer { path: path.into(), found, known });
     }
-    // A version counts migrations, each of which is applied with its number or not at all.
+    // A version counts migrations; each is applied together with its number or not at all.
     let tables = if found > 0 { Vec::new() } else { tables(&moment).map_err(sql)? };
     match found < 0 || !tables.is_empty() {
         true => Err(StoreError::Foreign { path: path.into(), tables }),
@@ -68,7 +68,7 @@ pub(super) fn check_version(conn: &Connection, path: &Path) -> Result<i64, Store
     }
 }
 
-/// Refuses a database that lacks a table, though it is up to date.
+/// Refuses a database that is up to date but lacks a table.
 pub(super) fn check_tables(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let found = tables(conn).map_err(|error| StoreError::sql(path, error))?;
     let missing = TABLES.iter().filter(|table| found.iter().all(|name| name != *table));
@@ -79,11 +79,11 @@ pub(super) fn check_tables(conn: &Connection, path: &Path) -> Result<(), StoreEr
     }
 }
 
-/// Applies what is missing of `migrations`, each in a transaction of its own.
+/// Applies the missing `migrations`, each in its own transaction.
 pub(super) fn migrate(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
     while (version(conn)? as usize) < migrations.len() {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Read again under the lock: another process may have been quicker.
+        // Read again under the lock: another process may have been faster.
         let done = version(&transaction)? as usize;
         if let Some(migration) = migrations.get(done) {
             transaction.execute_batch(migration)?;

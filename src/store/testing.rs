@@ -1,4 +1,4 @@
-//! What the tests of the store and of its listeners have in common.
+//! Helpers for tests of the store and its listeners.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ pub(crate) fn store_with_run(folder: &Path) -> Store {
     store
 }
 
-/// Has the database refuse rows of a table, behind the store's back.
+/// Makes the database refuse rows of a table.
 pub(crate) fn refuse_rows(folder: &Path, table: &str) {
     let other = rusqlite::Connection::open(folder.join("taper.db")).unwrap();
     let refuse = format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END");
@@ -65,7 +65,7 @@ pub(crate) fn step(step: u64, loss: f64) -> Event {
     })
 }
 
-/// Figures of four rows, `right` of which are right.
+/// Metrics of four rows, `right` of which are right.
 pub(crate) fn metrics(right: usize) -> Metrics {
     let names = ["negative", "positive"].map(String::from);
     let rows = [0.25, 0.5, 0.75, 1.0].into_iter().enumerate();
@@ -90,7 +90,7 @@ pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
     }
 }
 
-/// A probe, said to be negative with this probability.
+/// A probe, predicted as negative with this probability.
 pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
     ProbeScore {
         position,

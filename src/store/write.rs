@@ -1,4 +1,4 @@
-//! The writing half of the store: plans, states, and events as rows.
+//! Writing to the store: plans, states, and events as rows.
 
 use rusqlite::{Connection, Transaction, named_params, params};
 
@@ -13,12 +13,12 @@ use crate::{
     plan::RunConfig,
 };
 
-/// A run as planned.
+/// A planned run.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRun<'a> {
     /// Identity: SHA-256 in hex.
     pub key: &'a str,
-    /// Name for people.
+    /// Its name.
     pub name: &'a str,
     /// Experiment that plans it.
     pub experiment: &'a str,
@@ -31,8 +31,8 @@ pub struct NewRun<'a> {
 }
 
 impl Store {
-    /// Stores an experiment in place of the one of the same name. Its runs need not be registered yet; a key that
-    /// stands in the plan twice counts once.
+    /// Stores an experiment, replacing the one of the same name. Its runs need not be registered yet; a key that is in the plan twice counts
+    /// once.
     pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
         let spec = self.stored_spec(&experiment.spec_path);
         self.write(|tx| {
@@ -70,7 +70,7 @@ impl Store {
         })
     }
 
-    /// Renews the warnings of an experiment, unless another plan has taken its name since.
+    /// Updates the warnings of an experiment, unless another plan has taken its name since.
     pub fn renew_warnings(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
         let ExperimentRecord { name, spec_path, arguments, warnings, .. } = experiment;
         self.write(|tx| {
@@ -82,13 +82,13 @@ impl Store {
         })
     }
 
-    /// Stores a run as pending. Of one that is known already only the config is renewed: what is in it and not in the key
-    /// (probes, printing, what is kept) is as the latest spec says.
+    /// Stores a run as pending. If it is already stored, only its config is updated: keys that are not part of its identity (probes, printing,
+    /// what is kept) follow the latest spec.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.register_all(std::slice::from_ref(run))
     }
 
-    /// The same for many runs: all of them or, after an error, none.
+    /// Like [`Self::register`] for many runs: all of them or, on error, none.
     pub fn register_all(&mut self, runs: &[NewRun<'_>]) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut insert = tx.prepare(
@@ -111,8 +111,8 @@ impl Store {
         })
     }
 
-    /// Marks a run as running, from the step `resumed_from` of its checkpoint or else from the beginning. What it
-    /// logged beyond that step stays until it is made again.
+    /// Marks a run as running, from the step `resumed_from` of its checkpoint or from the beginning. Later steps stay until they are trained
+    /// again.
     pub fn start(&mut self, key: &str, environment: &Environment, resumed_from: Option<u64>) -> Result<(), StoreError> {
         self.write_run(key, |tx| {
             tx.execute(
@@ -132,12 +132,12 @@ impl Store {
         })
     }
 
-    /// Stores what happened in a run, in one transaction: all of it or, after an error, nothing.
+    /// Stores events of a run, in one transaction: all of them or, on error, none.
     pub fn append(&mut self, key: &str, events: &[Event]) -> Result<(), StoreError> {
         self.write_run(key, |tx| events.iter().try_for_each(|event| append_event(tx, key, event)))
     }
 
-    /// Sets a run's state by hand: for what ends without an event of its own.
+    /// Sets a run's state directly, if it ends without an event.
     pub fn mark(
         &mut self,
         key: &str,
@@ -148,14 +148,13 @@ impl Store {
         self.write_run(key, |tx| set_state(tx, key, state, failure, message))
     }
 
-    /// Marks as interrupted every run that is shown as running but whose owner is gone, as `is_alive` tells of a key.
-    /// Gives back their keys, oldest first.
+    /// Marks as interrupted every running run whose owner is gone, according to `is_alive`. Returns their keys, oldest first.
     pub fn interrupt_dead(&mut self, is_alive: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
-        // Most often there is none, and then a command that only reads needs no write lock.
+        // Usually there are none, and then a command that only reads needs no write lock.
         if self.is_read_only() || self.read(|tx| running(tx))?.iter().all(|key| is_alive(key)) {
             return Ok(Vec::new());
         }
-        // Owners are asked under the write lock: one that comes to life after its answer can only say so afterwards.
+        // `is_alive` is called under the write lock: a process that starts afterwards can only write afterwards.
         self.write(|tx| {
             let dead: Vec<String> = running(tx)?.into_iter().filter(|key| !is_alive(key)).collect();
             for key in &dead {
@@ -166,7 +165,7 @@ impl Store {
         })
     }
 
-    /// [`Store::write`] for a run that has to be known.
+    /// [`Store::write`] for a run that must be registered.
     fn write_run(
         &mut self,
         key: &str,
@@ -256,7 +255,7 @@ fn insert_step(tx: &Transaction<'_>, key: &str, s: &StepCompleted) -> rusqlite::
         Count(s.tokens),
         Real(s.elapsed_s)
     ];
-    // Two statements instead of one upsert: only the first tells whether there is a row more.
+    // Two statements instead of one upsert: only the first tells whether a row was added.
     let new = tx
         .prepare_cached(
             "INSERT INTO steps (run, step, epoch, loss, lr, grad_norm, tokens, elapsed_s)
@@ -312,7 +311,7 @@ fn insert_predictions(
     split: Split,
     predictions: &[Prediction],
 ) -> rusqlite::Result<()> {
-    // They belong together: no row of an earlier evaluation may stand among them.
+    // Rows of an earlier evaluation must not remain among them.
     tx.execute("DELETE FROM predictions WHERE run = ?1 AND split = ?2", params![key, Tag(split)])?;
     let mut insert = tx.prepare_cached(
         "INSERT INTO predictions (run, split, row, line, text, label, predicted, probabilities)
@@ -353,7 +352,7 @@ fn insert_probes(
 }
 
 fn insert_kept_files(tx: &Transaction<'_>, key: &str, files: &[KeptFile]) -> rusqlite::Result<()> {
-    // They belong together: no file of an earlier model may be among them.
+    // Files of an earlier model must not remain among them.
     tx.execute("DELETE FROM kept_files WHERE run = ?1", [key])?;
     let mut insert = tx
         .prepare_cached("INSERT INTO kept_files (run, name, bytes, sha256, modified_ns) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -381,7 +380,7 @@ fn set_state(
     Ok(())
 }
 
-/// Removes what lies beyond the step where a completed run ended: left from an earlier attempt that went further.
+/// Removes rows beyond the last step of a completed run, left by an earlier attempt that trained longer.
 fn trim(tx: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
     let beyond = "step > (SELECT at_step FROM runs WHERE key = ?1)";
     let removed = tx.execute(&format!("DELETE FROM steps WHERE run = ?1 AND {beyond}"), [key])?;

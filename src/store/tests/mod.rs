@@ -1,4 +1,4 @@
-//! What goes in comes out; what is made again takes the place of what was.
+//! What is stored is read back, and newer rows replace older ones.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What is found again, and what happens when the file or its user misbehaves.
+//! Reading, and errors of the file or its user.
 
 use super::*;
 use crate::{
@@ -51,9 +51,9 @@ fn runs_are_found_by_key_prefix_and_name() {
     assert!(matches!(store.find("é"), Err(StoreError::UnknownRun { .. })));
 }
 
-/// The runs `4d27` and `cafe` by name, and others whose keys begin so.
+/// The runs `4d27` and `cafe` by name, and others whose keys begin like that.
 #[test]
-fn a_name_counts_before_the_beginning_of_a_key_and_what_is_removed_has_to_be_sure() {
+fn a_name_takes_precedence_over_a_key_prefix_except_for_removal() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     let keys = ["4d27aaaa", "11110000", "cafe0000", "cafe1111", "22220000", "33330000"];
@@ -78,7 +78,7 @@ fn a_name_counts_before_the_beginning_of_a_key_and_what_is_removed_has_to_be_sur
 }
 
 #[test]
-fn many_candidates_are_cut_short() {
+fn only_some_of_many_candidates_are_listed() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     (0..12).for_each(|i| register(&mut store, &format!("a{i:02}"), "n"));
@@ -121,7 +121,7 @@ fn listing_reads_no_steps_and_searches_the_rest_by_index() {
 }
 
 #[test]
-fn a_full_disk_and_a_file_that_may_not_be_written_are_named() {
+fn a_full_disk_and_a_read_only_file_are_reported() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let pages: i64 = store.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
@@ -138,7 +138,7 @@ fn a_full_disk_and_a_file_that_may_not_be_written_are_named() {
 }
 
 #[test]
-fn a_transaction_that_dies_leaves_nothing() {
+fn an_aborted_transaction_leaves_nothing() {
     let folder = folder();
     let store = store_with_run(folder.path());
     let other = Connection::open(folder.path().join("taper.db")).unwrap();
@@ -149,7 +149,7 @@ fn a_transaction_that_dies_leaves_nothing() {
 }
 
 #[test]
-fn a_value_changed_by_hand_is_named() {
+fn a_value_changed_by_hand_is_reported() {
     let folder = folder();
     let store = store_with_run(folder.path());
     store.conn.execute("UPDATE runs SET state = 'asleep'", []).unwrap();
@@ -177,13 +177,13 @@ fn writers_wait_for_each_other() {
     let store = Store::open_existing(path).unwrap();
     assert_eq!(store.runs().unwrap().iter().map(|run| run.steps).collect::<Vec<_>>(), [25; 4]);
     drop(store);
-    // The last to close leaves one file behind: it can be copied as it is.
+    // The last connection to close leaves one file, which can be copied.
     let files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files, ["taper.db"]);
 }
 
 #[test]
-fn runs_of_earlier_plans_are_listed_with_those_of_the_present_one() {
+fn runs_of_earlier_plans_are_listed_with_those_of_the_current_one() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     register(&mut store, "l", "lr=2e-5");
@@ -205,9 +205,9 @@ fn the_last_steps_come_in_order() {
     assert_eq!((last(2), last(9)), (vec![4, 5], vec![1, 2, 3, 4, 5]));
 }
 
-/// Earlier versions averaged over all labels, those that do not occur among them.
+/// Earlier versions averaged over all labels, including those that do not occur.
 #[test]
-fn macro_f1_of_earlier_versions_is_read_as_it_is_defined_now() {
+fn macro_f1_of_earlier_versions_is_recomputed() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     store.append("k", &[eval(When::After, 1, Split::Test, 3)]).unwrap();
@@ -227,7 +227,7 @@ fn macro_f1_of_earlier_versions_is_read_as_it_is_defined_now() {
 
 /// 5,000 labels: 25 million cells, of which 300 are not 0, and 300 rows with 5,000 probabilities each.
 #[test]
-fn many_labels_take_the_room_of_their_rows() {
+fn storage_of_many_labels_is_proportional_to_rows() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let names: Vec<String> = (0..5000).map(|id| format!("label {id}")).collect();
@@ -271,7 +271,7 @@ fn steps_without_a_gap_are_counted() {
 }
 
 #[test]
-fn the_files_of_a_kept_model_are_those_written_last() {
+fn the_files_of_a_kept_model_are_the_last_written_ones() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     register(&mut store, "a", "a");
@@ -294,7 +294,7 @@ fn the_files_of_a_kept_model_are_those_written_last() {
 }
 
 #[test]
-fn evaluations_on_a_split_and_the_seconds_are_of_the_runs_asked_for() {
+fn evaluations_and_seconds_are_those_of_the_requested_runs() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let brief = |store: &Store, split| -> Vec<(When, u64, f64, f64, u64)> {
@@ -311,7 +311,7 @@ fn evaluations_on_a_split_and_the_seconds_are_of_the_runs_asked_for() {
         eval(When::During, 2, Split::Dev, 3),
     );
     store.append("k", &[before]).unwrap();
-    assert!(brief(&store, Split::Dev).is_empty(), "what was measured before training does not count");
+    assert!(brief(&store, Split::Dev).is_empty(), "evaluations before training do not count");
     assert!(store.training_seconds(["k", "none"]).unwrap().is_empty());
     store.append("k", &[step(1, 0.5), second, first, step(2, 0.5)]).unwrap();
     let during = [(When::During, 1, 0.5, 0.625, 4), (When::During, 2, 0.75, 0.625, 4)];
@@ -326,7 +326,7 @@ fn evaluations_on_a_split_and_the_seconds_are_of_the_runs_asked_for() {
 }
 
 #[test]
-fn a_state_has_one_word_in_views_and_in_json_and_several_are_shown_as_one() {
+fn a_state_has_one_name_everywhere_and_several_are_combined() {
     use RunState::*;
     for state in RunState::ALL {
         assert_eq!(serde_json::to_value(state).unwrap(), state.word(), "{state:?}");

@@ -1,4 +1,4 @@
-//! What is stored, and what takes whose place.
+//! Writing, and what replaces what.
 
 use super::*;
 use crate::metrics::Metric;
@@ -103,7 +103,7 @@ fn what_is_not_finite_is_stored_and_read_back() {
 }
 
 #[test]
-fn steps_made_again_replace_their_elders_one_by_one() {
+fn retrained_steps_replace_earlier_ones_one_by_one() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     store.start("k", &environment(), None).unwrap();
@@ -133,7 +133,7 @@ fn steps_made_again_replace_their_elders_one_by_one() {
 }
 
 #[test]
-fn completing_removes_what_lies_beyond_the_end() {
+fn completing_removes_everything_beyond_the_end() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let mut first: Vec<Event> = (1..=6).map(|i| step(i, i as f64)).collect();
@@ -144,7 +144,7 @@ fn completing_removes_what_lies_beyond_the_end() {
     first.push(eval(When::After, 6, Split::Test, 1));
     store.append("k", &first).unwrap();
 
-    // The second time it stops early, after step 4; an interruption on the way removes nothing.
+    // The second time it stops early, after step 4; an interruption in between removes nothing.
     store.start("k", &environment(), Some(3)).unwrap();
     store.append("k", &[started(10, Some(3)), Event::RunFinished(Outcome::Interrupted)]).unwrap();
     assert_eq!(losses(&store).len(), 6);
@@ -176,7 +176,7 @@ fn a_run_that_resumes_at_its_last_step_keeps_it() {
 }
 
 #[test]
-fn starting_again_clears_the_failure_and_keeps_notes_single() {
+fn restarting_clears_the_failure_and_does_not_repeat_notes() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let note = Event::Note { message: "the head is new".into() };
@@ -202,14 +202,14 @@ fn the_final_metrics_are_of_test_else_of_dev() {
     assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(2)));
     store.append("k", &[eval(When::After, 9, Split::Test, 3)]).unwrap();
     assert_eq!(store.run("k").unwrap().final_metrics, Some(metrics(3)));
-    // Test rows that are yet to be measured have no figure: that of the dev split is not theirs.
+    // Test rows that are still to be evaluated have no metrics: those of the dev split do not replace them.
     register(&mut store, "l", "n");
     store.append("l", &[started(10, None), eval(When::After, 10, Split::Dev, 2)]).unwrap();
     assert_eq!(store.run("l").unwrap().final_metrics, None);
 }
 
 #[test]
-fn predictions_replace_all_those_of_their_split() {
+fn predictions_replace_all_of_their_split() {
     let folder = folder();
     let mut store = store_with_run(folder.path());
     let of = |rows: &[u32], split| Event::Predicted {
@@ -237,16 +237,16 @@ fn events_of_an_unknown_run_are_refused() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     for error in [
-        store.append("nobody", &[step(1, 1.0)]).unwrap_err(),
-        store.start("nobody", &environment(), None).unwrap_err(),
-        store.mark("nobody", RunState::Failed, None, None).unwrap_err(),
+        store.append("unknown", &[step(1, 1.0)]).unwrap_err(),
+        store.start("unknown", &environment(), None).unwrap_err(),
+        store.mark("unknown", RunState::Failed, None, None).unwrap_err(),
     ] {
-        assert!(matches!(&error, StoreError::NotRegistered { key } if key == "nobody"), "{error}");
+        assert!(matches!(&error, StoreError::NotRegistered { key } if key == "unknown"), "{error}");
     }
 }
 
 #[test]
-fn warnings_are_renewed_of_the_plan_that_has_the_name() {
+fn warnings_are_updated_only_for_the_current_plan_of_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path()).unwrap();
     let mut first = experiment("e", &["a"]);
@@ -255,7 +255,7 @@ fn warnings_are_renewed_of_the_plan_that_has_the_name() {
     first.warnings = vec![Warning::new(Kind::Sweep, "rung 1 decided nothing")];
     store.renew_warnings(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), first);
-    // A command that ends after another has planned the same name changes nothing of that plan.
+    // A command that ends after another has planned the same name does not change that plan.
     store.save_experiment(&second).unwrap();
     store.renew_warnings(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), second);

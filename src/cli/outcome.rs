@@ -1,4 +1,4 @@
-//! The end of `taper run`: what came of it, how much it is worth, what failed and what to do next.
+//! The end of `taper run`: the results, their significance, failures, and what to do next.
 
 use std::collections::HashSet;
 
@@ -18,13 +18,13 @@ use super::{
     output::Output,
 };
 
-/// Trials of the leaderboard after a sweep.
+/// Trials shown in the leaderboard after a sweep.
 const LEADERS: usize = 10;
-/// Names that are listed of runs that share something.
+/// The most names listed for runs with something in common.
 const NAMED: usize = 4;
 
-/// Says what came of a command that took so long, and what to do next.
-pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()> {
+/// Prints the outcome of a command, and what to do next.
+pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()> {
     let Outcome { tally, experiment, warnings, elapsed, .. } = outcome;
     let parts = [
         (tally.completed, "completed"),
@@ -55,7 +55,7 @@ pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()
         [run] if measured => one(store, run)?,
         [] | [_] => Vec::new(),
         _ => {
-            // The names come from the whole plan; what was not begun is counted above.
+            // Names come from the whole plan; runs that were not started are counted above.
             let mut board = report::leaderboard_of(store, experiment, &runs)?;
             board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
             match measured || board.trials.iter().any(|trial| trial.value.is_some()) {
@@ -83,7 +83,7 @@ pub fn conclude(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()
     Ok(())
 }
 
-/// The runs of this command's plan, whatever other command has planned under the same name since.
+/// The runs of this command's plan, even if another command has since planned others under the same name.
 fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
     let of_plan = |(key, name): &(String, String)| {
         let record = store.known(key).transpose()?;
@@ -92,7 +92,7 @@ fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunR
     Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
 }
 
-/// The result of the only run.
+/// The result of a single run.
 fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     let Some(m) = &run.final_metrics else { return Ok(Vec::new()) };
     let evals = store.evals(&run.key)?;
@@ -123,21 +123,20 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.get(Metric::Accuracy))));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    let astray = report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
-    lines.extend(results.chain(astray).map(|w: Warning| format!("warning: {}", format::one_line(&w.message))));
+    let high_loss = report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
+    lines.extend(results.chain(high_loss).map(|w: Warning| format!("warning: {}", format::one_line(&w.message))));
     Ok(lines)
 }
 
-/// The best trial of a sweep, and what it gains.
+/// The best trial of a sweep, and its gain.
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
-    let mut figure =
-        format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
+    let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
     if board.split != Split::Test && trial.test_accuracy.is_some() {
-        figure += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
+        value += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
     }
-    let mut lines = vec![format!("best: {}", trial.name), format!("  {figure}")];
-    // What it gains is told on rows that had no part in choosing it.
+    let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
+    // The gain is measured on rows that were not used for selection.
     let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
         let Some(m) = &run.final_metrics else { continue };
@@ -172,7 +171,7 @@ fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {
     evals.iter().rfind(|e| e.when == when && e.split == split).map(|e| &e.metrics)
 }
 
-/// The label that most training rows have, and its share of the rows measured.
+/// The most common training label, and its share of the evaluated rows.
 fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, f64)> {
     let label = majority(run.train_labels.as_deref()?)?;
     let share = measured.right_by_always(label) as f64 / measured.rows.max(1) as f64;
@@ -184,20 +183,20 @@ fn points(difference: f64) -> String {
     format!("{:+.1} points", difference * 100.0).replace('-', "−")
 }
 
-/// Runs that were warned of, in a sentence for each reason.
+/// Runs with warnings, a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
-    let (mut names, mut astray, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut names, mut high_loss, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
     let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
     for run in completed() {
         if report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
-            astray.push(run.name.as_str());
+            high_loss.push(run.name.as_str());
             advice.insert(run.config.train.calmer());
         }
         if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
         }
     }
-    // What helps them all: settings that some have already are no advice.
+    // Advice that applies to all of them: settings that some already have are left out.
     let advice = match advice.len() {
         1 => advice.into_iter().collect(),
         _ => "try a smaller train.lr".to_string(),
@@ -205,9 +204,9 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
     let does_nothing = by_number(&names, "predicts one class, or is", "predict one class, or are")
         + " no better than always answering the most common label";
-    let rose = by_number(&astray, "ends", "end")
+    let rose = by_number(&high_loss, "ends", "end")
         + &format!(" with a training loss far above that of guessing: it rose instead of falling; {advice}");
-    let groups = [(names, does_nothing), (astray, rose)];
+    let groups = [(names, does_nothing), (high_loss, rose)];
     let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
         let all = format::counted(completed().count() as u64, "completed run");
         [format!("warning: {} of {all} {what}", names.len()), format!("  {}", listed(names))]
@@ -215,7 +214,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     Ok(lines.collect())
 }
 
-/// What failed, grouped by why, and what to do.
+/// The failures, grouped by reason, and what to do.
 fn failures(runs: &[RunRecord]) -> Vec<String> {
     let first_line =
         |run: &RunRecord| run.message.as_deref().unwrap_or_default().lines().next().unwrap_or_default().to_string();
@@ -230,7 +229,7 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
     let lines = groups.into_iter().flat_map(|(kind, _, failed)| {
         let what_to_do = match kind {
             Some(FailureKind::Diverged) => {
-                // Its message says what to try.
+                // The message contains the advice.
                 "the same command leaves it out; with --retry it is trained again"
             }
             Some(FailureKind::Oom) => {

@@ -1,4 +1,4 @@
-//! How the runs of a spec stand beside what is stored: new, completed, changed, no longer in the plan, and why.
+//! Compares the runs of a spec with what is stored: new, completed, changed, no longer in the plan, and why.
 
 use std::{collections::HashSet, path::Path};
 
@@ -12,39 +12,39 @@ use taper::{
 
 use super::common;
 
-/// A run of the last plan that this one no longer has, with its name there.
+/// A run of the last plan that is not in this one, with its name there.
 pub type LeftOver<'a> = (&'a RunRecord, String);
 
-/// What the store knows of a spec's runs.
+/// The stored state of a spec's runs.
 #[derive(Default)]
 pub struct Stored {
     runs: Vec<RunRecord>,
-    /// Key and name of each run of the same spec file with the same arguments, as it was last run.
+    /// Key and name of each run of the last plan of the same spec file and arguments.
     last_plan: Vec<(String, String)>,
-    /// Keys of runs that another plan holds: of another spec, or of a variant of this one.
+    /// Keys of runs in another plan: of another spec, or of a variant of this one.
     elsewhere: HashSet<String>,
 }
 
-/// A planned run beside what is stored.
+/// The stored state of a planned run.
 #[derive(Default)]
-pub struct Standing {
-    /// Its record, where it is known.
+pub struct PlannedState {
+    /// Its record, if it is stored.
     pub record: Option<RunRecord>,
-    /// Its state, or `new` or `changed`, with what the next command does with it: `interrupted, resumes at step 30`.
+    /// Its state, or `new` or `changed`, and what the next command does: `interrupted, resumes at step 30`.
     pub word: String,
-    /// The step that it is resumed from.
+    /// The step that it resumes from.
     pub resumes: Option<u64>,
-    /// Whether it is trained once more from its beginning: it is completed, but something of it is lost.
+    /// Whether it is trained again from the beginning: it is completed, but some of its files are lost.
     pub again: bool,
-    /// Whether it was planned before and has no record, for it was removed.
+    /// Whether it was planned before and was removed.
     pub removed: bool,
-    /// Why it is so, where that is not plain.
+    /// The reason, if it is not obvious.
     pub why: Option<String>,
 }
 
 impl Stored {
-    /// Reads the store. A plan is that of a file with certain arguments: variants run with `--set`, and other files whose
-    /// experiment has the same name, have plans of their own.
+    /// Reads the store. A plan belongs to a file with certain arguments: variants run with `--set`, and other files whose experiment has the
+    /// same name, have their own plans.
     pub fn read(store: &Store, experiment: &str, spec: &Path, arguments: &[String]) -> Result<Self> {
         let (mut last_plan, mut elsewhere) = (Vec::new(), HashSet::new());
         for plan in store.plans()? {
@@ -57,16 +57,16 @@ impl Stored {
         Ok(Self { runs: store.runs()?, last_plan, elsewhere })
     }
 
-    /// How each run stands, and the runs of the last plan that are in this one no more. What a completed run kept is looked for in
-    /// the folder `at`, where there is a store.
+    /// The state of each run, and the runs of the last plan that are no longer in this one. The files of completed runs are looked for in the
+    /// folder `at`, if there is a store.
     pub fn compare(
         &self,
         runs: &[Prepared],
         at: Option<(&Store, &Path)>,
-    ) -> Result<(Vec<Standing>, Vec<LeftOver<'_>>)> {
+    ) -> Result<(Vec<PlannedState>, Vec<LeftOver<'_>>)> {
         let planned: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
         let record = |key: &str| self.runs.iter().find(|record| record.key == key);
-        // Of the last plan, what this one does not hold: each is either what a changed run was, or left over.
+        // Runs of the last plan that are not in this one: each was either changed or left over.
         let mut left: Vec<(&RunRecord, &str)> = self
             .last_plan
             .iter()
@@ -79,34 +79,34 @@ impl Stored {
             }
             _ => Ok(None),
         };
-        let standings = runs.iter().map(|run| match record(&run.key) {
+        let states = runs.iter().map(|run| match record(&run.key) {
             Some(record) => {
                 let resumes = at.and_then(|(_, folder)| common::resumes_at(folder, record));
-                Ok(known(record, lost(run, record)?, resumes))
+                Ok(of_record(record, lost(run, record)?, resumes))
             }
             None => Ok(match left.iter().position(|(_, name)| *name == run.name) {
-                Some(place) => {
-                    let (old, _) = left.remove(place);
-                    Standing { word: "changed".into(), why: Some(difference(old, run)), ..Standing::default() }
+                Some(position) => {
+                    let (old, _) = left.remove(position);
+                    PlannedState { word: "changed".into(), why: Some(difference(old, run)), ..PlannedState::default() }
                 }
                 None => {
                     let removed = self.last_plan.iter().any(|(key, _)| *key == run.key);
                     let why = removed.then(|| "it was removed".to_string());
-                    Standing { word: "new".into(), removed, why, ..Standing::default() }
+                    PlannedState { word: "new".into(), removed, why, ..PlannedState::default() }
                 }
             }),
         });
-        let standings = standings.collect::<Result<_>>()?;
+        let states = states.collect::<Result<_>>()?;
         left.retain(|(record, _)| !self.elsewhere.contains(&record.key));
-        Ok((standings, left.into_iter().map(|(record, name)| (record, name.to_string())).collect()))
+        Ok((states, left.into_iter().map(|(record, name)| (record, name.to_string())).collect()))
     }
 }
 
-/// How a stored run stands, of which something may be lost, and which may be resumed from a checkpoint.
-fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Standing {
+/// The state of a stored run, whose files may be lost, and which may resume from a checkpoint.
+fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> PlannedState {
     if let Some(lost) = lost {
         let why = Some(lost);
-        return Standing {
+        return PlannedState {
             record: Some(record.clone()),
             word: "completed, starts again".into(),
             resumes: None,
@@ -126,10 +126,10 @@ fn known(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> Stan
         _ => None,
     };
     let why = why.map(|message| message.lines().next().unwrap_or_default().into());
-    Standing { record: Some(record.clone()), word, resumes, again: false, removed: false, why }
+    PlannedState { record: Some(record.clone()), word, resumes, again: false, removed: false, why }
 }
 
-/// What makes a run another one than the stored one of the same name.
+/// How a run differs from the stored one of the same name.
 fn difference(old: &RunRecord, run: &Prepared) -> String {
     let mut told = changes(&old.config, &run.config);
     if let Some(environment) = &old.environment {
