@@ -6,7 +6,7 @@
 //! holds its best call against the faster of two bounds: memory traffic of as many bytes, and multiply-adds in registers.
 //! What fits into the caches moves as fast as they do, so that bound is measured for each size.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 #[path = "common/mod.rs"]
 #[expect(dead_code, reason = "shared with the comparison")]

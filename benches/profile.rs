@@ -5,7 +5,7 @@
 //! Trains the first steps of a spec's first run in this process and prints, for each kernel, its milliseconds a step, its
 //! share, and for products the GFLOP/s.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::{
     borrow::Cow,

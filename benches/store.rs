@@ -5,7 +5,7 @@
 //! Fills a database in a temporary folder (or in DIR, which stays and is used again) with runs of 250 an experiment, then
 //! times reading it through the library and through the command line, and what recording takes from training.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 #[path = "common/mod.rs"]
 #[expect(dead_code, reason = "shared with the comparison")]
@@ -34,7 +34,7 @@ use taper::{
 const OF_EXPERIMENT: usize = 250;
 /// Seeds of one trial.
 const SEEDS: usize = 5;
-/// Times that each reading is made; the fastest counts.
+/// Times that each read is repeated; the fastest counts.
 const ROUNDS: usize = 5;
 
 fn main() {
@@ -133,7 +133,7 @@ fn recording(folder: &Path) {
     if let (Some(idle), Some(busy)) = (idle, busy) {
         println!("{:44} {:>10.0}", "a step: processor time of both threads", busy - idle);
     }
-    println!("{:44} {:>10.0}", "an evaluation, durable before training goes on", us(evaluated));
+    println!("{:44} {:>10.0}", "an evaluation, durable before training continues", us(evaluated));
     let mut store = Store::open_existing(folder).expect("a store");
     store.mark(&last.key, taper::store::RunState::Interrupted, None, None).expect("a mark");
 }

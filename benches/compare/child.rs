@@ -9,7 +9,7 @@ use crate::{
     Options,
     common::machine::{cpu_seconds, load, peak_rss_mib},
     engine::{self, Trainer},
-    figures::Figures,
+    measurements::Measurements,
     modes::{Mode, Task},
     products::ceiling,
     work::Work,
@@ -36,7 +36,7 @@ impl Moment {
 }
 
 /// Measures one of taper's modes.
-pub fn measure(options: &Options, mode: &Mode) -> Result<Figures> {
+pub fn measure(options: &Options, mode: &Mode) -> Result<Measurements> {
     let work = Work::new(options, &options.sets)?;
     let cpu = options.device == DeviceChoice::Cpu;
     // What a GPU's products reach, the peer measures.
@@ -54,7 +54,7 @@ pub fn measure(options: &Options, mode: &Mode) -> Result<Figures> {
     let Measured { steps, rows, mean_loss, seconds, cpu_s, median_ms, peak_rss_mib, free_after } = measured;
     let (samples, tokens) = (rows.len() as u64, work.tokens(&rows));
     let after = ceiling();
-    Ok(Figures {
+    Ok(Measurements {
         mode: mode.name.into(),
         threads: options.threads() as u64,
         steps,
@@ -85,7 +85,7 @@ struct Measured {
     cpu_s: Option<f64>,
     median_ms: Option<f64>,
     peak_rss_mib: Option<f64>,
-    /// Bytes of the device's memory that nobody used when it was done.
+    /// Bytes of the device's memory that were free at the end.
     free_after: Option<u64>,
 }
 

@@ -22,7 +22,7 @@ pub fn parameters(run: &Prepared) -> Result<Parameters> {
     })
 }
 
-/// The engine that the run is made with.
+/// The engine that computes the run.
 pub fn engine(run: &Prepared, device: DeviceChoice) -> Result<Box<dyn Engine>> {
     let (device, _) = device.open()?;
     Ok(engine::engine(&run.shape, parameters(run)?, &Recipe::new(run.config.data.task(), &run.config.train), &device)?)

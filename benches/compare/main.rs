@@ -6,7 +6,7 @@
 //! rows are those of the spec's own first steps, and of its test split; with `--whole` those of the whole run, which is
 //! measured from the start of a process to its end. PyTorch runs `peer.py`; without it taper is measured alone.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its measurements")]
 
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "shared with the kernels' benchmark")]
@@ -14,7 +14,7 @@ mod common;
 
 mod child;
 mod engine;
-mod figures;
+mod measurements;
 mod modes;
 mod products;
 mod table;
@@ -30,7 +30,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use common::machine;
-use figures::{Figures, Measured};
+use measurements::{Measured, Measurements};
 use modes::{MODES, Mode, Task};
 use taper::{execute::DeviceChoice, plan::Precision};
 use work::Work;
@@ -82,10 +82,10 @@ pub struct Options {
     /// Put the table into docs/performance.md of the current folder.
     #[arg(long)]
     write: bool,
-    /// Write the figures of every process to a file, a line of JSON each.
+    /// Write the measurements of every process to a file, as JSON lines.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Measure this mode of taper here, and print its figures.
+    /// Measure this mode of taper here, and print the measurements.
     #[arg(long, hide = true, value_parser = Mode::find)]
     child: Option<&'static Mode>,
     /// Given by cargo.
@@ -141,7 +141,7 @@ fn main() -> Result<()> {
 fn compare(options: &Options) -> Result<()> {
     let load = machine::load();
     if let Some(load) = load.filter(|load| *load > 0.5) {
-        eprintln!("the machine is busy (load {load:.1}): neither the figures nor their ratios will be sound");
+        eprintln!("the machine is busy (load {load:.1}): neither the measurements nor their ratios will be sound");
     }
     let work = Work::new(options, &options.sets)?;
     let scratch = tempfile::tempdir()?;
@@ -162,15 +162,15 @@ fn compare(options: &Options) -> Result<()> {
         for i in order {
             let mode = all[i].mode;
             let begin = Instant::now();
-            let figures = match (mode.task, mode.peer) {
+            let measurements = match (mode.task, mode.peer) {
                 (Task::Run, false) => whole::taper(options, &work, mode),
                 (Task::Run, true) => whole::peer(options, &work, mode, &rows),
                 _ => measure(options, mode, &rows),
             };
-            let figures = figures.with_context(|| mode.label)?;
-            let (speed, seconds) = (figures.samples_per_s, begin.elapsed().as_secs_f64());
+            let measurements = measurements.with_context(|| mode.label)?;
+            let (speed, seconds) = (measurements.samples_per_s, begin.elapsed().as_secs_f64());
             eprintln!("round {round}/{}  {:<20}  {speed:8.1} samples/s  ({seconds:.0} s)", options.rounds, mode.label);
-            all[i].rounds.push(figures);
+            all[i].rounds.push(measurements);
         }
     }
     if let Some(path) = &options.json {
@@ -255,7 +255,7 @@ fn flop(options: &Options, work: &Work, mode: &Mode) -> f64 {
 }
 
 /// Measures a mode in a process of its own.
-fn measure(options: &Options, mode: &Mode, rows: &Path) -> Result<Figures> {
+fn measure(options: &Options, mode: &Mode, rows: &Path) -> Result<Measurements> {
     let mut command;
     if mode.peer {
         command = Command::new(&options.peer_python);
@@ -268,7 +268,7 @@ fn measure(options: &Options, mode: &Mode, rows: &Path) -> Result<Figures> {
         command.args(["--eval-rows", &options.eval_rows.to_string()]).args(sets(options, mode));
     }
     let text = output(options, &mut command)?;
-    serde_json::from_str(text.lines().last().unwrap_or_default()).context("its figures cannot be read")
+    serde_json::from_str(text.lines().last().unwrap_or_default()).context("its measurements cannot be read")
 }
 
 /// What a program on the device and threads of the options prints.

@@ -10,27 +10,27 @@ use taper::{execute::DeviceChoice, plan::Precision};
 use crate::{
     Options,
     common::machine,
-    figures::Measured,
+    measurements::Measured,
     modes::{Mode, Task},
     work::Work,
 };
 
-/// What stands around the table in the page.
+/// The marks around the table in the page.
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
 const HEADER: [&str; 11] =
     ["", "ms/step", "samples/s", "per CPU-s", "GFLOP/s", "ceiling", "%", "MiB", "device", "fp32 ×", "bf16 ×"];
 
-/// What the columns say.
+/// Explains the columns.
 pub const LEGEND: &str = "\
 Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic
-that is necessary (no padding; the last layer for [CLS] alone but for keys and values). ceiling:
-GFLOP/s of the model's own matrix products in the same process and precision, before and after;
-%: the share of it. MiB: peak memory. device: MiB of the GPU, for taper with its context and
-libraries, for PyTorch its tensors at their peak. fp32 ×, bf16 ×: taper's samples/s in that precision over those
-of the row. PyTorch: padded to max_length as in the tutorial; dynamic, to the longest row of the
-batch; grouped, batches of like length; eval, sorted by length. Tokenising is in all times.";
+without padding (in the last layer, everything but keys and values only for [CLS]). ceiling:
+GFLOP/s of the model's matrix products alone, measured in the same process and precision before and after;
+%: GFLOP/s as a share of the ceiling. MiB: peak memory. device: GPU memory in MiB, for taper with its context and
+libraries, for PyTorch the peak of its tensors. fp32 ×, bf16 ×: taper's samples/s in that precision divided by those
+of the row. PyTorch: padded to max_length as in the tutorial; dynamic: padded to the longest row of the
+batch; grouped: batches of similar length; eval: sorted by length. All times include tokenising.";
 
 /// The cells of each mode.
 fn cells(all: &[Measured]) -> Vec<Vec<String>> {
@@ -88,7 +88,7 @@ pub fn plain(all: &[Measured]) -> String {
     lines
 }
 
-/// Where, with what and on what the figures were measured.
+/// The machine, the versions and the work that were measured.
 pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f64>) -> Vec<String> {
     let environment = taper::execute::environment(&work.run, &options.device.name());
     let show = |value: Option<f64>| value.map_or("unknown".to_string(), |v| format!("{v:.1}"));
@@ -137,9 +137,9 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
 /// Puts setting, table and legend between the marks of a Markdown page.
 pub fn write(page: &Path, setting: &[String], all: &[Measured]) -> Result<()> {
     let text = std::fs::read_to_string(page).with_context(|| page.display().to_string())?;
-    let place = || format!("{}: expected {BEGIN} and, after it, {END}", page.display());
-    let (head, rest) = text.split_once(BEGIN).with_context(place)?;
-    let (_, tail) = rest.split_once(END).with_context(place)?;
+    let missing_marks = || format!("{}: expected {BEGIN} and, after it, {END}", page.display());
+    let (head, rest) = text.split_once(BEGIN).with_context(missing_marks)?;
+    let (_, tail) = rest.split_once(END).with_context(missing_marks)?;
     let table = table(all, presets::ASCII_MARKDOWN);
     let setting: Vec<String> = setting.iter().map(|line| format!("- {line}")).collect();
     let new = format!("{head}{BEGIN}\n{}\n\n{table}\n\n{LEGEND}\n{END}{tail}", setting.join("\n"));

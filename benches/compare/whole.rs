@@ -8,20 +8,20 @@ use taper::{metrics::Metric, plan::Precision, store::Store};
 
 use crate::{
     Options,
-    figures::{Figures, Measured},
+    measurements::{Measured, Measurements},
     modes::Mode,
     output, sets,
     work::Work,
 };
 
-/// What the columns say.
+/// Explains the columns.
 pub const LEGEND: &str = "\
-Medians of the rounds. wall: seconds from the start of the process to its end: imports, reading, tokenising, all
-epochs, an evaluation on the test split before and after each epoch, the model written. accuracy: of the last one. device MiB:
-PyTorch's peak by its own count. fp32 ×, bf16 ×: the row's seconds over taper's in that precision.";
+Medians of the rounds. wall: seconds from the start of the process to its end, including imports, reading, tokenising, all
+epochs, evaluations on the test split before training and after each epoch, and writing the model. accuracy: of the last evaluation. device MiB:
+PyTorch's own peak count. fp32 ×, bf16 ×: the row's seconds divided by taper's in that precision.";
 
 /// `taper run` into a new folder.
-pub fn taper(options: &Options, work: &Work, mode: &Mode) -> Result<Figures> {
+pub fn taper(options: &Options, work: &Work, mode: &Mode) -> Result<Measurements> {
     let runs = tempfile::tempdir()?;
     let mut command = Command::new(options.taper()?);
     command.arg("run").arg(&options.spec).args(sets(options, mode)).arg("--quiet").arg("--runs").arg(runs.path());
@@ -29,12 +29,12 @@ pub fn taper(options: &Options, work: &Work, mode: &Mode) -> Result<Figures> {
     output(options, &mut command).with_context(|| format!("{}", command.get_program().display()))?;
     let wall_s = begin.elapsed().as_secs_f64();
     let store = Store::open_existing(runs.path())?;
-    let run = store.runs()?.into_iter().next().context("it made no run")?;
+    let run = store.runs()?.into_iter().next().context("there is no run")?;
     let last = run.final_metrics.context("it measured nothing")?;
     let steps = work.run.steps.total;
-    ensure!(run.steps == steps, "it made {} steps of {steps}", run.steps);
+    ensure!(run.steps == steps, "it trained {} steps of {steps}", run.steps);
     let samples = work.run.config.train.epochs as u64 * work.run.splits.train.len() as u64;
-    Ok(Figures {
+    Ok(Measurements {
         mode: mode.name.into(),
         threads: options.threads() as u64,
         steps,
@@ -58,17 +58,17 @@ pub fn taper(options: &Options, work: &Work, mode: &Mode) -> Result<Figures> {
 }
 
 /// The same by PyTorch.
-pub fn peer(options: &Options, work: &Work, mode: &Mode, rows: &Path) -> Result<Figures> {
+pub fn peer(options: &Options, work: &Work, mode: &Mode, rows: &Path) -> Result<Measurements> {
     let mut command = Command::new(&options.peer_python);
     command.arg(options.peer()?).arg(rows).args(["--mode", mode.name]);
     let begin = Instant::now();
     let text = output(options, &mut command)?;
     let wall_s = begin.elapsed().as_secs_f64();
-    let figures: Figures =
-        serde_json::from_str(text.lines().last().unwrap_or_default()).context("its figures cannot be read")?;
+    let measurements: Measurements =
+        serde_json::from_str(text.lines().last().unwrap_or_default()).context("its measurements cannot be read")?;
     let steps = work.run.steps.total;
-    ensure!(figures.steps == steps, "it made {} steps of {steps}", figures.steps);
-    Ok(Figures { seconds: wall_s, samples_per_s: figures.samples as f64 / wall_s, ..figures })
+    ensure!(measurements.steps == steps, "it trained {} steps of {steps}", measurements.steps);
+    Ok(Measurements { seconds: wall_s, samples_per_s: measurements.samples as f64 / wall_s, ..measurements })
 }
 
 /// Necessary floating-point operations.

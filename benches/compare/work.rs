@@ -53,8 +53,8 @@ impl Work {
             run.steps.per_epoch
         );
         let order = epoch_order(&run.splits.train, train.order_seed, 1);
-        let rows = |place| -> Result<Vec<u32>> {
-            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place)?;
+        let rows = |index| -> Result<Vec<u32>> {
+            let batches = step_batches(train, &run.dataset, &run.tokens, &order, index)?;
             Ok(batches.into_iter().flat_map(|batch| batch.rows).collect())
         };
         let mut steps = (0..warmup + count).map(rows).collect::<Result<Vec<_>>>()?;
@@ -69,7 +69,7 @@ impl Work {
     }
 
     fn lengths(&self, rows: &[u32]) -> Vec<usize> {
-        self.run.tokens.lengths(rows).expect("they have been made")
+        self.run.tokens.lengths(rows).expect("they were tokenised")
     }
 
     /// Tokens of these rows.
@@ -101,11 +101,11 @@ impl Work {
         let (run, train) = (&self.run, &self.run.config.train);
         let (mut epoch, mut order) = (0, Vec::new());
         let step = |step| {
-            let (at, place) = run.steps.place(step);
+            let (at, index) = run.steps.place(step);
             if epoch != at {
                 (epoch, order) = (at, epoch_order(&run.splits.train, train.order_seed, at));
             }
-            let batches = step_batches(train, &run.dataset, &run.tokens, &order, place)?;
+            let batches = step_batches(train, &run.dataset, &run.tokens, &order, index)?;
             Ok(batches.into_iter().flat_map(|batch| batch.rows).collect())
         };
         (1..=run.steps.total).map(step).collect()
@@ -151,7 +151,7 @@ impl Work {
         std::fs::write(path, document.to_string()).with_context(|| path.display().to_string())
     }
 
-    /// A folder with the model for transformers; that of a model made from scratch is written into `scratch`.
+    /// A folder with the model for transformers; a model from `scratch:` is written into `scratch`.
     pub fn model_folder(&self, scratch: &Path) -> Result<PathBuf> {
         if let Some(files) = &self.run.files {
             return Ok(std::path::absolute(&files.folder)?);

@@ -1,4 +1,4 @@
-//! A folder that is there whole or not at all.
+//! Creates folders atomically.
 
 use std::{
     ffi::OsString,
@@ -46,7 +46,7 @@ pub fn export(format: &dyn Exporter, model: &Kept, dir: &Path) -> Result<Vec<Pat
 /// Has `write` fill a new folder. Returns the paths of the names that it returns.
 fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>) -> Result<Vec<PathBuf>, Refused> {
     let refused = |path: &Path, error| Refused::Folder { path: path.to_path_buf(), error };
-    // An empty folder, which may be reached by a link, makes room for the new one.
+    // An empty folder, possibly reached by a link, is replaced by the new one.
     let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, e))?;
     let above = to.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|e| refused(above, e))?;
@@ -90,7 +90,7 @@ mod tests {
         for name in ["config.json", "model.safetensors"] {
             fs::write(from.join(name), name).unwrap();
         }
-        // What is no file cannot be copied: the copy fails in the middle.
+        // A directory entry that is not a file cannot be copied: the copy fails halfway.
         fs::create_dir(from.join("zz")).unwrap();
         assert!(fill(&to, |new| copy_files(&from, new)).is_err());
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");

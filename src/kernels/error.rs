@@ -2,26 +2,26 @@
 
 use crate::format::bytes;
 
-/// What can go wrong with a device.
+/// Errors of a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
-    /// This build has nothing for such devices.
+    /// This build does not support such devices.
     #[error(
         "this build of taper has no CUDA: build it with the feature `cuda`, which is on by default, or use --device cpu"
     )]
     NotBuilt,
-    /// There is no driver.
+    /// No driver is installed.
     #[error("no NVIDIA driver was found ({0}): install it, or use --device cpu")]
     NoDriver(String),
-    /// There is a driver, but no device of this number.
+    /// There is no device with this number.
     #[error(
         "there is no cuda:{ordinal}: the driver shows {}; `nvidia-smi -L` lists them (CUDA_VISIBLE_DEVICES hides some), and \
          --device cpu works everywhere", match count { 0 => "no device".into(), 1 => "one device, cuda:0".into(), n => format!("{n} devices") }
     )]
     NoDevice {
-        /// The number asked for.
+        /// The requested number.
         ordinal: usize,
-        /// How many there are.
+        /// The number of devices.
         count: usize,
     },
     /// The device is too old.
@@ -34,16 +34,16 @@ pub enum DeviceError {
         ordinal: usize,
         /// Its name.
         name: String,
-        /// What it has.
+        /// Its compute capability.
         has: (u32, u32),
-        /// What was asked of it.
+        /// What was requested.
         what: &'static str,
-        /// What that takes.
+        /// The compute capability that this needs.
         needs: (u32, u32),
-        /// What else can be done.
+        /// The alternative.
         else_: &'static str,
     },
-    /// The library of matrix products is missing.
+    /// cuBLAS is missing.
     #[error(
         "{0} was not found: it comes with the CUDA toolkit and with PyTorch's packages (nvidia-cublas); name its folder in \
          TAPER_CUDA_LIBS or LD_LIBRARY_PATH, or use --device cpu"
@@ -57,32 +57,32 @@ pub enum DeviceError {
     OutOfMemory {
         /// `cuda:N`.
         device: String,
-        /// Bytes asked for.
+        /// Requested bytes.
         needed: u64,
         /// Bytes free.
         free: u64,
-        /// Bytes of the device.
+        /// Total bytes of the device.
         total: u64,
     },
-    /// The model's shape is beyond the kernels.
+    /// The model's shape exceeds the kernels' limits.
     #[error("{0}: use --device cpu")]
     Shape(String),
-    /// Anything else.
+    /// Any other error.
     #[error("{device}: {what} failed: {cause}")]
     Failed {
         /// `cuda:N`.
         device: String,
-        /// What was tried.
+        /// The failed operation.
         what: String,
-        /// The driver's words.
+        /// The driver's message.
         cause: String,
-        /// Whether its code says that memory ran out.
+        /// Whether its code means that memory ran out.
         for_want_of_memory: bool,
     },
 }
 
 impl DeviceError {
-    /// Whether memory ran out, as far as can be told: less at a time may do.
+    /// Whether memory ran out, as far as is known: smaller micro-batches may help.
     pub fn is_out_of_memory(&self) -> bool {
         match self {
             Self::OutOfMemory { .. } => true,

@@ -1,4 +1,4 @@
-//! The arithmetic of the model, on a stream of real tokens, `[tokens, features]`; attention is told where sequences begin.
+//! The arithmetic of the model, on a stream of real tokens, `[tokens, features]`; attention knows where sequences begin.
 //!
 //! [`Backend`] is what the engine needs of a device: every layer's forward and backward, and the optimiser. It is a trait for
 //! each group of operations (`contract`, one file each); [`Cpu`] implements them for processors and [`cuda::Cuda`] for NVIDIA

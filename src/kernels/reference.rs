@@ -1,5 +1,5 @@
-//! The model's operations composed of candle's own differentiable ones: they run on every device, and are what the kernels are
-//! tested against.
+//! The model's operations in candle's differentiable tensors. They run on every device; the kernels are tested against
+//! them.
 //!
 //! candle's fast LayerNorm and softmax have no backward and cut the graph silently; nothing here uses them.
 
@@ -9,10 +9,10 @@ use candle_core::{Result, Tensor, bail};
 
 use super::{Activation, Dropout, MASK_WIDTH};
 
-/// Where sequences begin: sequence `s` has the rows `queries[s]..queries[s + 1]` of the queries and
+/// Offsets of sequences: sequence `s` has the rows `queries[s]..queries[s + 1]` of the queries and
 /// `keys[s]..keys[s + 1]` of the keys and values.
 ///
-/// The two differ in the last layer, whose queries are the `[CLS]` row of each sequence alone.
+/// The two differ in the last layer, which only computes the query of each sequence's `[CLS]` row.
 #[derive(Debug, Clone)]
 pub struct Ragged {
     /// Offsets into the queries, `[sequences + 1]`.
@@ -51,7 +51,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     centred.broadcast_div(&(variance + eps)?.sqrt()?)?.broadcast_mul(weight)?.broadcast_add(bias)
 }
 
-/// Drops values of x `[rows, features]` and scales the others by 1/(1−p); x itself where `dropout` is none.
+/// Zeroes values of x `[rows, features]` at random and scales the others by 1/(1−p); returns x unchanged without `dropout`.
 pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
     let Some(dropout) = dropout else { return Ok(x.clone()) };
     let (rows, width) = x.dims2()?;
@@ -60,7 +60,7 @@ pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
     x * Tensor::from_vec(factors, (rows, width), x.device())?
 }
 
-/// An activation of each value.
+/// Applies an activation to each value.
 pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Gelu => x.gelu_erf(),
@@ -73,7 +73,7 @@ pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
 
 /// softmax(Q·Kᵀ / √d)·V within each sequence and head.
 ///
-/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` falls on the probabilities.
+/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,

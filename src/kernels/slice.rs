@@ -1,4 +1,4 @@
-//! Between candle's tensors and plain slices.
+//! Access to the values of candle's tensors as slices.
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
@@ -8,7 +8,7 @@ pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a 
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
 
-/// Calls `f` with the values of a contiguous f32 tensor that lies on the CPU, without copying them.
+/// Calls `f` with the values of a contiguous f32 tensor on the CPU, without copying them.
 pub fn with_f32<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {

@@ -41,7 +41,7 @@ pub struct ModelConfig {
     pub layer_norm_eps: f64,
     /// Standard deviation of new weights.
     pub initializer_range: f64,
-    /// Token whose embedding begins as zeros in a new model.
+    /// Token whose embedding is initialised to zeros in a new model.
     pub pad_token_id: usize,
     /// Dropout of the embeddings and of each sublayer's output.
     pub hidden_dropout: f64,
@@ -121,7 +121,7 @@ impl ModelConfig {
         Value::Object(raw)
     }
 
-    /// Names of the labels that the file gives, by id; none where it gives none.
+    /// Names of the labels in the file, by id; `None` if it has none.
     pub fn labels(&self) -> Option<Vec<String>> {
         match self.names() {
             Names::Given(names) => Some(names),

@@ -223,7 +223,7 @@ impl Fit {
         }
     }
 
-    /// Decides on the classifier: it is kept whole or not at all.
+    /// Decides on the classifier, which is kept as a whole or not.
     fn take_head(&mut self, config: &ModelConfig, labels: &Labels, names: &Names, found: &Found) {
         let [weight_name, bias_name] =
             [Part::Weight, Part::Bias].map(|part| self.spec.get(Module::Classifier, part).name.clone());
@@ -236,7 +236,7 @@ impl Fit {
             said.unused.extend(there);
         };
         let Some((weight, shape)) = weight else {
-            // A bias alone is no head.
+            // A bias alone is not a head.
             return not_used(&mut self.said);
         };
         let kept = match shape {
@@ -276,7 +276,7 @@ impl Fit {
         }
     }
 
-    /// The file's name of a parameter; none where it is initialised.
+    /// The file's name of a parameter; `None` if it is initialised.
     pub fn source(&self, name: &str) -> Option<&str> {
         self.written.get(name).map(String::as_str)
     }

@@ -40,7 +40,7 @@ impl From<usize> for Labels {
     }
 }
 
-/// Labels whose values in the data are their names.
+/// Labels named by their values in the data.
 impl From<&[String]> for Labels {
     fn from(names: &[String]) -> Self {
         Self(names.iter().map(|name| Label { name: name.clone(), values: Vec::new() }).collect())

@@ -12,7 +12,7 @@ pub enum Names {
     Default,
     /// By id.
     Given(Vec<String>),
-    /// Something that is no list of names: what is wrong with it.
+    /// Why it is not a list of names.
     Odd(String),
 }
 

@@ -177,7 +177,7 @@ impl Parameters {
         Ok(Loaded { warnings: looked.judge(path)?, ..loaded })
     }
 
-    /// The same, from a file whose tensors are read one by one.
+    /// Like the above, from a file whose tensors are read one by one.
     pub fn read(config: &ModelConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
         Self::read_as(config, Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
     }
@@ -263,7 +263,7 @@ impl Parameters {
         looked.judge(weights.path())
     }
 
-    /// Moves the weights to a device and makes variables of all that no prefix in `freeze` names.
+    /// Moves the weights to a device and turns all into variables, except those named by a prefix in `freeze`.
     ///
     /// Prefixes are matched against names without the encoder's prefix (`bert.`); one that matches nothing is an error.
     pub fn prepare(mut self, freeze: &[String], device: &Device) -> Result<Self, ModelError> {

@@ -188,7 +188,7 @@ impl ModelSpec {
         &self.parameters
     }
 
-    /// A module's weight or bias; none where the family has none.
+    /// A module's weight or bias; `None` if the family has none.
     pub fn find(&self, module: Module, part: Part) -> Option<&Parameter> {
         self.by_role.get(&(module, part)).map(|&i| &self.parameters[i])
     }

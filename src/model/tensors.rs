@@ -1,4 +1,4 @@
-//! Tensors as a safetensors file: written whole or not at all.
+//! Writes tensors as safetensors files, atomically.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::ModelError;
 
-/// A tensor with its name, whose numbers are made when they are written: no second copy of all weights.
+/// A tensor with its name, whose values are produced when they are written, so that there is no second copy of all weights.
 pub struct Named<'a> {
     /// Its name.
     pub name: String,
@@ -22,7 +22,7 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    /// Of values that are made when they are asked for.
+    /// With values that are produced on request.
     pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Result<Cow<'a, [f32]>, ModelError> + 'a) -> Self {
         Self { name, shape: shape.to_vec(), values: Box::new(values) }
     }
@@ -52,7 +52,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Numbers as they stand in a file: little-endian.
+/// Values as stored in a file: little-endian.
 pub(super) fn bytes(values: &[f32]) -> Cow<'_, [u8]> {
     if cfg!(target_endian = "little") {
         return Cow::Borrowed(bytemuck::cast_slice(values));
@@ -60,7 +60,7 @@ pub(super) fn bytes(values: &[f32]) -> Cow<'_, [u8]> {
     Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
-/// Writes f32 tensors as one safetensors file: whole or not at all, and on the disk when this returns.
+/// Writes f32 tensors as a safetensors file, atomically; the file is durable when this returns.
 ///
 /// # Errors
 /// Where a file cannot be written; what was at `path` before is untouched then.

@@ -168,21 +168,21 @@ mod tests {
         assert!(shown(&format!("https://a.example/x.csv?k=s#sha256={digest}")).ends_with(&format!("#sha256={digest}")));
     }
 
-    fn place(repo: &str, revision: Option<&str>, file: Option<&str>) -> Repository {
+    fn repository(repo: &str, revision: Option<&str>, file: Option<&str>) -> Repository {
         Repository { repo: repo.into(), revision: revision.map(String::from), file: file.map(String::from) }
     }
 
     #[test]
     fn places_are_taken_apart_and_put_together() {
         for (text, expected) in [
-            ("hfl/rbt3", place("hfl/rbt3", None, None)),
-            ("hfl/rbt3@main", place("hfl/rbt3", Some("main"), None)),
-            ("a/b/data/x.csv", place("a/b", None, Some("data/x.csv"))),
-            ("a/b@v1/data/x.csv", place("a/b", Some("v1"), Some("data/x.csv"))),
-            ("a/b@refs/pr/3/x.csv", place("a/b", Some("refs/pr/3"), Some("x.csv"))),
-            ("a/b@refs/convert/parquet", place("a/b", Some("refs/convert/parquet"), None)),
-            ("a/b@feature%2Fnew/x.csv", place("a/b", Some("feature/new"), Some("x.csv"))),
-            ("a/b/部分/数据 1.csv", place("a/b", None, Some("部分/数据 1.csv"))),
+            ("hfl/rbt3", repository("hfl/rbt3", None, None)),
+            ("hfl/rbt3@main", repository("hfl/rbt3", Some("main"), None)),
+            ("a/b/data/x.csv", repository("a/b", None, Some("data/x.csv"))),
+            ("a/b@v1/data/x.csv", repository("a/b", Some("v1"), Some("data/x.csv"))),
+            ("a/b@refs/pr/3/x.csv", repository("a/b", Some("refs/pr/3"), Some("x.csv"))),
+            ("a/b@refs/convert/parquet", repository("a/b", Some("refs/convert/parquet"), None)),
+            ("a/b@feature%2Fnew/x.csv", repository("a/b", Some("feature/new"), Some("x.csv"))),
+            ("a/b/部分/数据 1.csv", repository("a/b", None, Some("部分/数据 1.csv"))),
         ] {
             assert_eq!(Repository::parse(text).as_ref(), Ok(&expected), "{text}");
             assert_eq!(expected.to_string(), text);

@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// The repository that it is, or lies in.
+    /// The repository that it is, or is in.
     pub fn repository(&self) -> Option<&Repository> {
         match self {
             Self::Hub(repository) | Self::ModelScope(repository) => Some(repository),

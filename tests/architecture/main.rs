@@ -54,7 +54,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("cli", &["*"]),
 ];
 
-/// Imported by whoever likes: they need nothing themselves, or one of these.
+/// May be imported by every module: they import nothing, or one of these.
 const FOR_ALL: [&str; 5] = ["random", "format", "regular", "warning", "sniff"];
 
 /// Room → crates whose names (or beginnings of names) it may not hold, tests included.

@@ -85,18 +85,18 @@ impl Allocation {
     }
 
     /// Panics where someone has written outside of the bytes.
-    fn check(&self, who: &str) {
+    fn check(&self, kernel: &str) {
         let outside = [0..self.bytes.start, self.bytes.end..self.memory.len()];
         let written = outside.into_iter().find(|range| !is_guard(&self.memory[range.clone()], range.start));
         if let Some(mut range) = written {
             let at = range.find(|at| self.memory[*at] != GUARD[at % GUARD.len()]).expect("a byte");
             let (at, len) = (at as i64 - self.bytes.start as i64, self.bytes.len());
-            panic!("{who} wrote outside of an allocation of {len} bytes, at byte {at}");
+            panic!("{kernel} wrote outside of an allocation of {len} bytes, at byte {at}");
         }
     }
 }
 
-/// Whether the bytes, which begin at a place of this number, are a guard as it was.
+/// Whether the bytes, starting at this offset, are an intact guard.
 fn is_guard(bytes: &[u8], from: usize) -> bool {
     const PATTERN: [u8; 3 * ALIGNMENT] = {
         let mut pattern = [0; 3 * ALIGNMENT];
@@ -123,8 +123,8 @@ impl State {
         &mut of.memory[from..from + len]
     }
 
-    fn check(&self, who: &str) {
-        self.memory.values().for_each(|allocation| allocation.check(who));
+    fn check(&self, kernel: &str) {
+        self.memory.values().for_each(|allocation| allocation.check(kernel));
     }
 }
 

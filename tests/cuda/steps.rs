@@ -31,7 +31,7 @@ fn step(engine: &mut dyn Engine, step: u64) {
 #[test]
 fn no_order_of_threads_changes_a_bit() {
     for factors in [Factors::F32, Factors::Bf16] {
-        let made = [Order::Forward, Order::Backward, Order::Shuffled(1), Order::Shuffled(2)].map(|order| {
+        let results = [Order::Forward, Order::Backward, Order::Shuffled(1), Order::Shuffled(2)].map(|order| {
             let mut engine = engine(&emulated()?.in_order(order), factors);
             step(&mut engine, 0);
             step(&mut engine, 1);
@@ -44,7 +44,7 @@ fn no_order_of_threads_changes_a_bit() {
             let gradients = gradients(&engine);
             Some((sums, gradients, state(&engine), logits(&mut engine, &shape().batch())))
         });
-        assert!(made.iter().all(|other| *other == made[0]), "{factors:?}: another order gives other bytes");
+        assert!(results.iter().all(|other| *other == results[0]), "{factors:?}: another order gives other bytes");
     }
 }
 

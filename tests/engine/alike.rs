@@ -14,7 +14,7 @@ pub fn an_engine_that_was_used_makes_the_same_step_as_a_new_one<T: Tested>() {
         let want_logits = logits(new.as_mut(), &small);
         let want = shape.step(new.as_mut(), std::slice::from_ref(&small));
 
-        // More rows though fewer tokens, more tokens though fewer rows: room is made for both, and only as much as is needed.
+        // More rows but fewer tokens, then more tokens but fewer rows: buffers are large enough for both, and no larger than needed.
         for earlier in [&few_long, &many_short] {
             let mut grown = shape.explicit::<T>(&recipe());
             logits(grown.as_mut(), earlier);

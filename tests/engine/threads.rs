@@ -17,16 +17,16 @@ fn no_number_of_threads_changes_a_bit() {
         pool.install(|| {
             let shape = large();
             let mut engine = shape.explicit::<Cpu>(&Recipe { max_grad_norm: 0.5, ..recipe() });
-            let mut made = Vec::new();
+            let mut results = Vec::new();
             for step in 0..2 {
                 let batch = shape.batch_of(&shape.lengths, step);
-                made.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
+                results.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
                 let norm = engine.norm().expect("a norm");
-                made.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
+                results.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
                 engine.update(1e-2).expect("an update");
-                made.extend([state(engine.as_ref()), logits(engine.as_mut(), &batch)]);
+                results.extend([state(engine.as_ref()), logits(engine.as_mut(), &batch)]);
             }
-            made
+            results
         })
     };
     let tokens: usize = large().lengths.iter().sum();

@@ -41,24 +41,24 @@ expect = "1"
 );
 
 /// A folder with a spec, its rows, and the libraries of the driver.
-struct Place(Sandbox);
+struct GpuSandbox(Sandbox);
 
-impl Place {
+impl GpuSandbox {
     /// None, with a word, where there is no C++ compiler.
     fn new() -> Option<Self> {
         let Some(driver) = compiled::driver() else {
             eprintln!("skipped: no C++ compiler");
             return None;
         };
-        let place = Self(Sandbox::new());
-        fs::create_dir(place.path("lib")).expect("a folder");
+        let sandbox = Self(Sandbox::new());
+        fs::create_dir(sandbox.path("lib")).expect("a folder");
         for name in ["libcuda.so", "libcublas.so", "libcublasLt.so"] {
-            symlink(&driver, place.path("lib").join(name)).expect("a link");
+            symlink(&driver, sandbox.path("lib").join(name)).expect("a link");
         }
         let rows = (0..12).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时 差评\n"));
-        place.0.write("rows.csv", format!("label,review\n{}", rows.collect::<String>()));
-        place.0.write("small.toml", SPEC);
-        Some(place)
+        sandbox.0.write("rows.csv", format!("label,review\n{}", rows.collect::<String>()));
+        sandbox.0.write("small.toml", SPEC);
+        Some(sandbox)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -95,17 +95,17 @@ fn difference(a: &[Vec<(f64, f64)>], b: &[Vec<(f64, f64)>]) -> f64 {
     a.iter().zip(&b).map(|(a, b)| (a - b).abs() / a.abs().max(b.abs())).fold(0.0, f64::max)
 }
 
-/// Every step's loss and norm comes to the host, in order, and is the CPU's.
+/// Every step's loss and norm arrive on the host, in order, and equal the CPU's.
 #[test]
 fn a_run_on_the_gpu_is_the_cpus() {
-    let Some(place) = Place::new() else { return };
-    let (cpu, gpu) = (place.run("cpu", &["--device", "cpu"]), place.run("gpu", &["--device", "cuda:0"]));
+    let Some(sandbox) = GpuSandbox::new() else { return };
+    let (cpu, gpu) = (sandbox.run("cpu", &["--device", "cpu"]), sandbox.run("gpu", &["--device", "cuda:0"]));
     assert!(difference(&cpu, &gpu) < 1e-5, "{cpu:?} {gpu:?}");
-    assert!(cpu != gpu, "both were made by the same arithmetic");
-    assert_eq!(gpu, place.run("again", &["--device", "cuda"]), "another time the same");
+    assert!(cpu != gpu, "both used the same arithmetic");
+    assert_eq!(gpu, sandbox.run("again", &["--device", "cuda"]), "another time the same");
     for precision in ["bf16", "tf32"] {
         let set = format!("train.precision={precision}");
-        let rounded = place.run(precision, &["--device", "cuda:0", "--set", &set]);
+        let rounded = sandbox.run(precision, &["--device", "cuda:0", "--set", &set]);
         let apart = difference(&cpu, &rounded);
         assert!((1e-6..3e-2).contains(&apart), "{precision}: {apart}");
     }
@@ -114,11 +114,11 @@ fn a_run_on_the_gpu_is_the_cpus() {
 /// Products are cuBLASLt's; where it has no algorithm they are cuBLAS's, and the numbers are the same here.
 #[test]
 fn products_find_another_way_where_the_first_fails() {
-    let Some(place) = Place::new() else { return };
+    let Some(sandbox) = GpuSandbox::new() else { return };
     for precision in ["fp32", "bf16"] {
         let set = format!("train.precision={precision}");
         let train = |name: &str, vars: &[(&str, &str)]| {
-            let output = place.taper(name, vars, &["run", "small.toml", "--device", "cuda:0", "--set", &set]);
+            let output = sandbox.taper(name, vars, &["run", "small.toml", "--device", "cuda:0", "--set", &set]);
             (output.status.success(), words(&output))
         };
         for (vars, succeeds) in [
@@ -131,7 +131,7 @@ fn products_find_another_way_where_the_first_fails() {
             assert_eq!(success, succeeds, "{precision} {vars:?}: {says}");
         }
         let digest = |name: &str| {
-            let store = Store::open(&place.path(name)).expect("a database");
+            let store = Store::open(&sandbox.path(name)).expect("a database");
             store.runs().expect("runs")[0].weights_sha256.clone().expect("weights")
         };
         let of = |name: &str| digest(&format!("{precision}-{name}1"));
@@ -142,53 +142,53 @@ fn products_find_another_way_where_the_first_fails() {
 /// Where there is a GPU it is used, and said so.
 #[test]
 fn the_gpu_is_used_where_there_is_one() {
-    let Some(place) = Place::new() else { return };
-    let output = place.taper("runs", &[], &["run", "small.toml", "--set", "train.max_steps=1"]);
+    let Some(sandbox) = GpuSandbox::new() else { return };
+    let output = sandbox.taper("runs", &[], &["run", "small.toml", "--set", "train.max_steps=1"]);
     assert!(output.status.success() && words(&output).contains("cuda:0"), "{}", words(&output));
-    let store = Store::open(&place.path("runs")).expect("a database");
+    let store = Store::open(&sandbox.path("runs")).expect("a database");
     let run = &store.runs().expect("runs")[0];
-    let shown = words(&place.taper("runs", &[], &["show", &run.key]));
+    let shown = words(&sandbox.taper("runs", &[], &["show", &run.key]));
     assert!(shown.contains("cuda:0") && shown.contains("Emulated GPU") && shown.contains("cuBLAS 13.1.2"), "{shown}");
     for (arguments, expected) in [
         (["predict", &run.key, "很快", "--device", "cuda:0"], "很快"),
         (["verify", &run.key, "--device", "cuda:0", "--json"], "\"equal\": true"),
     ] {
-        let output = place.taper("runs", &[], &arguments);
+        let output = sandbox.taper("runs", &[], &arguments);
         assert!(output.status.success() && words(&output).contains(expected), "{}", words(&output));
     }
     // The same device is held to the last bit, another one within a tolerance.
     for (device, says) in [("cuda:0", "the same, bit for bit"), ("cpu", "the same within the tolerance")] {
-        let output = place.taper("runs", &[], &["verify", &run.key, "--device", device]);
+        let output = sandbox.taper("runs", &[], &["verify", &run.key, "--device", device]);
         assert!(output.status.success() && words(&output).contains(says), "{device}: {}", words(&output));
     }
 }
 
 #[test]
 fn several_runs_share_a_device() {
-    let Some(place) = Place::new() else { return };
+    let Some(sandbox) = GpuSandbox::new() else { return };
     let sweep = ["--device", "cuda:0", "--set", "sweep.seeds=[1,2,3]", "--runs-per-device", "2"];
-    let together = place.run("together", &sweep);
+    let together = sandbox.run("together", &sweep);
     assert_eq!(together.len(), 3);
-    let one_by_one = place.run("apart", &[&sweep[..5], &["1"]].concat());
+    let one_by_one = sandbox.run("apart", &[&sweep[..5], &["1"]].concat());
     assert_eq!(together, one_by_one);
 }
 
-/// A step whose batch finds no room is computed in parts, and the run ends with the figures that it would have had.
+/// A step whose batch does not fit is computed in parts, and the run has the metrics it would have had.
 #[test]
 fn a_batch_too_large_for_the_memory_is_computed_in_parts() {
-    let Some(place) = Place::new() else { return };
+    let Some(sandbox) = GpuSandbox::new() else { return };
     let arguments = ["--device", "cuda:0", "--set", "train.batch_size=18"];
-    let whole = place.run("whole", &arguments);
+    let whole = sandbox.run("whole", &arguments);
     // Weights, moments, gradients and cuBLAS's workspace fit; the batch does not.
     let mut met = false;
     for half_mib in 72..=76 {
         let (runs, memory) = (format!("runs{half_mib}"), (half_mib << 19).to_string());
         let run = [&["run", "small.toml"][..], &arguments].concat();
-        let output = place.taper(&runs, &[("EMULATED_MEMORY", &memory)], &run);
+        let output = sandbox.taper(&runs, &[("EMULATED_MEMORY", &memory)], &run);
         let said = words(&output);
         if output.status.success() && said.contains("batches computed in parts") {
             assert!(said.contains("out of memory on cuda:0") && said.contains("more are needed"), "{said}");
-            assert!(difference(&whole, &trail(&place.path(&runs))) < 1e-5);
+            assert!(difference(&whole, &trail(&sandbox.path(&runs))) < 1e-5);
             met = true;
         } else if !output.status.success() {
             assert!(said.contains("out of memory on cuda:0"), "{said}");
@@ -197,10 +197,10 @@ fn a_batch_too_large_for_the_memory_is_computed_in_parts() {
     assert!(met, "no size of memory was between too small and large enough");
 }
 
-/// What cannot be is said before any run is made.
+/// Unsupported settings are refused before any run is trained.
 #[test]
 fn what_cannot_be_is_refused_before_training() {
-    let Some(place) = Place::new() else { return };
+    let Some(sandbox) = GpuSandbox::new() else { return };
     let old = [("EMULATED_CAPABILITY", "7.0")];
     let turing = [("EMULATED_CAPABILITY", "7.5")];
     let none = [("EMULATED_DEVICES", "0")];
@@ -216,20 +216,20 @@ fn what_cannot_be_is_refused_before_training() {
         (&turing, &bf16, &["compute capability 7.5", "bf16", "8.0 or newer", "fp32"]),
     ];
     for (vars, arguments, expected) in cases {
-        let output = place.taper("runs", vars, arguments);
+        let output = sandbox.taper("runs", vars, arguments);
         let said = words(&output);
         assert!(!output.status.success(), "{said}");
         expected.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in: {said}"));
         assert!(!said.contains("before training"), "{said}");
-        assert!(!place.path("runs").join("taper.db").exists() || trail(&place.path("runs")).is_empty(), "{said}");
+        assert!(!sandbox.path("runs").join("taper.db").exists() || trail(&sandbox.path("runs")).is_empty(), "{said}");
     }
 }
 
 /// A kernel that fails ends its run with the driver's words, and no other.
 #[test]
 fn a_failing_kernel_is_named() {
-    let Some(place) = Place::new() else { return };
-    let output = place.taper("runs", &[("EMULATED_LAUNCH", "100")], &["run", "small.toml", "--device", "cuda:0"]);
+    let Some(sandbox) = GpuSandbox::new() else { return };
+    let output = sandbox.taper("runs", &[("EMULATED_LAUNCH", "100")], &["run", "small.toml", "--device", "cuda:0"]);
     let said = words(&output);
     assert!(!output.status.success() && said.contains("cuda:0: starting the kernel"), "{said}");
     assert!(said.contains("unspecified launch failure"), "{said}");
@@ -238,23 +238,23 @@ fn a_failing_kernel_is_named() {
 /// Weights that could not be read are written nowhere: neither as a checkpoint nor as a model.
 #[test]
 fn what_cannot_be_read_from_the_device_is_not_kept() {
-    let Some(place) = Place::new() else { return };
-    let whole = place.run("whole", &["--device", "cuda:0"]);
+    let Some(sandbox) = GpuSandbox::new() else { return };
+    let whole = sandbox.run("whole", &["--device", "cuda:0"]);
     let digest = |runs: &str| {
-        let runs = Store::open(&place.path(runs)).expect("a database").runs().expect("runs");
+        let runs = Store::open(&sandbox.path(runs)).expect("a database").runs().expect("runs");
         runs[0].weights_sha256.clone()
     };
     let mut failed = 0;
     for download in [2, 6, 20, 45, 70, 95] {
         let (runs, number) = (format!("runs{download}"), download.to_string());
         let run = ["run", "small.toml", "--device", "cuda:0", "--retries", "0"];
-        let output = place.taper(&runs, &[("EMULATED_DOWNLOAD", &number)], &run);
+        let output = sandbox.taper(&runs, &[("EMULATED_DOWNLOAD", &number)], &run);
         let said = words(&output);
         if !output.status.success() {
             assert!(said.contains("(crashed)") && said.contains("cuda:0: copying from it failed"), "{said}");
             failed += 1;
         }
-        assert_eq!(place.run(&runs, &["--device", "cuda:0"]), whole, "after download {download}");
+        assert_eq!(sandbox.run(&runs, &["--device", "cuda:0"]), whole, "after download {download}");
         assert_eq!(digest(&runs), digest("whole"), "after download {download}");
     }
     assert!(failed > 4, "{failed}");
@@ -263,11 +263,11 @@ fn what_cannot_be_read_from_the_device_is_not_kept() {
 /// A device that has failed once does nothing more for its process: what comes next gets another one.
 #[test]
 fn a_run_whose_device_failed_is_made_again_by_another_process() {
-    let Some(place) = Place::new() else { return };
+    let Some(sandbox) = GpuSandbox::new() else { return };
     let runs = ["run", "small.toml", "--device", "cuda:0", "--set", "sweep.seeds=[1,2]", "--runs-per-device", "1"];
-    let output = place.taper("runs", &[("EMULATED_LAUNCH", "300")], &runs);
+    let output = sandbox.taper("runs", &[("EMULATED_LAUNCH", "300")], &runs);
     let said = words(&output);
     // 300 launches are enough for one run but not for two: the second fails in the first's process, and succeeds in its own.
     assert!(output.status.success() && said.contains("tried again"), "{said}");
-    assert_eq!(trail(&place.path("runs")).len(), 2);
+    assert_eq!(trail(&sandbox.path("runs")).len(), 2);
 }

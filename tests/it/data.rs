@@ -1,4 +1,4 @@
-//! The data room: reading, splitting, tokenising and batching, on small files made here and, where it is at hand, on
+//! Reading, splitting, tokenising and batching, on small files and, if it is available, on
 //! the real data set.
 
 mod batching;

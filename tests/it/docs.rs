@@ -62,7 +62,7 @@ fn the_chinese_readme_is_in_step() {
     assert_eq!(own.code, other.code, "commands and specs");
     assert_eq!(own.inline, other.inline, "names in the text");
     assert_eq!(own.links, other.links, "links");
-    assert_eq!(own.numbers, other.numbers, "figures in tables");
+    assert_eq!(own.numbers, other.numbers, "numbers in tables");
     assert_eq!(own.points, other.points, "points of lists");
     assert!(english.contains("](README.zh-CN.md)") && chinese.contains("](README.md)"), "each names the other");
     // Written in Chinese, not copied.

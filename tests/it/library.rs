@@ -39,15 +39,15 @@ train.lr = [1e-3, 3e-3]
 "#
 );
 
-fn place() -> Sandbox {
-    let place = Sandbox::new();
-    place.write_rows();
-    place.write("small.toml", SWEEP);
-    place
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write_rows();
+    sandbox.write("small.toml", SWEEP);
+    sandbox
 }
 
-fn options(place: &Sandbox, sets: &[&str]) -> Options {
-    Options { runs: place.path("runs"), sets: sets.iter().map(|s| s.to_string()).collect(), ..Options::default() }
+fn options(sandbox: &Sandbox, sets: &[&str]) -> Options {
+    Options { runs: sandbox.path("runs"), sets: sets.iter().map(|s| s.to_string()).collect(), ..Options::default() }
 }
 
 fn how() -> RunOptions<'static> {
@@ -57,11 +57,11 @@ fn how() -> RunOptions<'static> {
 /// What the library trains is what the command knows, to the last key.
 #[test]
 fn a_sweep_is_opened_planned_and_run() {
-    let place = place();
-    let mut experiment = Experiment::open(place.path("small.toml"), options(&place, &[])).expect("a spec");
+    let sandbox = sandbox();
+    let mut experiment = Experiment::open(sandbox.path("small.toml"), options(&sandbox, &[])).expect("a spec");
     let planned: Vec<String> = experiment.plan().expect("a plan").iter().map(|run| run.key.clone()).collect();
     assert_eq!(planned.len(), 4);
-    assert!(!place.path("runs").exists(), "a plan stores nothing");
+    assert!(!sandbox.path("runs").exists(), "a plan stores nothing");
     let (send, events) = std::sync::mpsc::channel();
     let outcome = experiment.run(Listeners::new().with(Events(send)), how()).expect("runs");
     assert_eq!((outcome.tally.completed, outcome.tally.failed, outcome.skipped.len()), (4, 0, 0));
@@ -69,14 +69,17 @@ fn a_sweep_is_opened_planned_and_run() {
     told.sort();
     let names = ["lr=1e-3 seed=1", "lr=1e-3 seed=2", "lr=3e-3 seed=1", "lr=3e-3 seed=2"];
     assert_eq!(told, names.map(|name| format!("{name}: Completed")));
-    let store = Store::open_existing(&place.path("runs")).expect("a database");
+    let store = Store::open_existing(&sandbox.path("runs")).expect("a database");
     let stored = store.runs().expect("runs");
     assert!(
         stored.iter().all(|run| run.state == RunState::Completed && planned.contains(&run.key)) && stored.len() == 4
     );
     // The command has nothing left to do, and the library neither.
-    let output =
-        place.command(&["run", "small.toml", "--json"]).env("TAPER_RUNS", place.path("runs")).output().expect("taper");
+    let output = sandbox
+        .command(&["run", "small.toml", "--json"])
+        .env("TAPER_RUNS", sandbox.path("runs"))
+        .output()
+        .expect("taper");
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout).matches("\"event\":\"run_skipped\"").count(), 4);
     let again = experiment.run(Listeners::new(), how()).expect("runs");
@@ -86,8 +89,8 @@ fn a_sweep_is_opened_planned_and_run() {
 /// Everything that is wrong is an error of the call that can know it, and nothing is stored.
 #[test]
 fn what_is_wrong_is_an_error_before_anything_is_stored() {
-    let place = place();
-    let open = |sets: &[&str]| Experiment::open(place.path("small.toml"), options(&place, sets));
+    let sandbox = sandbox();
+    let open = |sets: &[&str]| Experiment::open(sandbox.path("small.toml"), options(&sandbox, sets));
     let Err(ExperimentError::Spec(error)) = open(&["train.epochz=1", "data.tests=1"]) else {
         panic!("a spec with two mistakes")
     };
@@ -101,14 +104,14 @@ fn what_is_wrong_is_an_error_before_anything_is_stored() {
     ] {
         assert!(error.is_unusable() && error.to_string().contains("none.csv"), "{error}");
     }
-    assert!(!place.path("runs").exists());
+    assert!(!sandbox.path("runs").exists());
 }
 
-/// A request to stop ends it after a step, with what is left counted; the next call goes on.
+/// A request to stop ends it after a step, with the remaining runs counted; the next call continues.
 #[test]
 fn a_request_to_stop_leaves_the_rest_for_the_next_call() {
-    let place = place();
-    let mut experiment = Experiment::open(place.path("small.toml"), options(&place, &[])).expect("a spec");
+    let sandbox = sandbox();
+    let mut experiment = Experiment::open(sandbox.path("small.toml"), options(&sandbox, &[])).expect("a spec");
     let stopped = experiment.run(Listeners::new(), RunOptions { stop: &|| true, ..how() }).expect("stopped");
     assert_eq!((stopped.tally.completed, stopped.tally.not_started), (0, 4));
     assert_eq!(experiment.run(Listeners::new(), how()).expect("runs").tally.completed, 4);
@@ -122,10 +125,11 @@ fn the_example_trains_a_sweep_with_its_own_processes() {
         eprintln!("skipped: the example was not built (`cargo test` builds it)");
         return;
     }
-    let place = place();
+    let sandbox = sandbox();
     let spec = SWEEP.split("[sweep]").next().expect("what precedes the sweep");
-    place.write("one.toml", spec);
-    let output = Command::new(program).arg(place.path("one.toml")).arg(place.path("runs")).output().expect("it runs");
+    sandbox.write("one.toml", spec);
+    let output =
+        Command::new(program).arg(sandbox.path("one.toml")).arg(sandbox.path("runs")).output().expect("it runs");
     let says = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{says}{}", String::from_utf8_lossy(&output.stderr));
     assert!(says.starts_with("6 runs of ") && says.ends_with("6 completed, 0 were done before\n"), "{says}");

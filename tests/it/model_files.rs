@@ -1,4 +1,4 @@
-//! Weights that come from elsewhere, and weights that are made anew.
+//! Weights from other programs, and newly initialised weights.
 
 mod fits;
 mod heads;
@@ -125,7 +125,7 @@ fn a_new_model_is_as_transformers_makes_one() {
 }
 
 /// A folder with a model, data and a spec of two steps. `more` is TOML of `[train]` and below.
-fn place(more: &str) -> Sandbox {
+fn sandbox(more: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let shape = r#"{"model_type": "bert", "vocab_size": 12, "hidden_size": 4, "num_hidden_layers": 1,
         "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8}"#;
@@ -144,7 +144,7 @@ fn place(more: &str) -> Sandbox {
 
 #[test]
 fn a_folder_becomes_a_run_whose_frozen_part_goes_out_as_it_came_in() {
-    let dir = place("freeze = [\"embeddings\"]\ninit_seed = 7\ndropout = 0.25\n");
+    let dir = sandbox("freeze = [\"embeddings\"]\ninit_seed = 7\ndropout = 0.25\n");
     let key = dir.json(&["plan", "it.toml"])["runs"][0]["key"].as_str().expect("a key").to_string();
     let folder = dir.path("runs").join(&key[..12]);
     // What a process left behind that was killed while it wrote the model.
@@ -177,7 +177,7 @@ fn a_folder_becomes_a_run_whose_frozen_part_goes_out_as_it_came_in() {
 
 #[test]
 fn a_run_that_keeps_no_model_says_so() {
-    let dir = place("[checkpoint]\nkeep = \"none\"\n");
+    let dir = sandbox("[checkpoint]\nkeep = \"none\"\n");
     assert!(dir.taper(&["run", "it.toml"]).status.success());
     let key = dir.json(&["list"])[0]["key"].as_str().expect("a key").to_string();
     assert!(!dir.path("runs").join(&key[..12]).join("model").exists());
@@ -187,7 +187,7 @@ fn a_run_that_keeps_no_model_says_so() {
 
 #[test]
 fn a_model_that_cannot_be_written_fails_its_run_and_no_other() {
-    let dir = place("[checkpoint]\nkeep = \"all\"\n[sweep]\nseeds = [1, 2]\n");
+    let dir = sandbox("[checkpoint]\nkeep = \"all\"\n[sweep]\nseeds = [1, 2]\n");
     let key = dir.json(&["plan", "it.toml"])["runs"][0]["key"].as_str().expect("a key").to_string();
     let folder = dir.path("runs").join(&key[..12]);
     fs::create_dir_all(&folder).expect("a folder");
@@ -201,7 +201,7 @@ fn a_model_that_cannot_be_written_fails_its_run_and_no_other() {
 /// The only text with 快 is a probe, and the model's vocabulary ends before it.
 #[test]
 fn a_probe_beyond_the_models_vocabulary_starts_nothing() {
-    let dir = place("[[probes]]\ntext = \"快\"\n");
+    let dir = sandbox("[[probes]]\ntext = \"快\"\n");
     let vocabulary = fs::read_to_string(dir.path("model/vocab.txt")).expect("a vocabulary");
     fs::write(dir.path("model/vocab.txt"), vocabulary.replace("快\n", "") + "快\n").expect("a vocabulary");
     let shape = fs::read_to_string(dir.path("model/config.json")).expect("a config");
@@ -213,11 +213,11 @@ fn a_probe_beyond_the_models_vocabulary_starts_nothing() {
     assert!(output.status.code() == Some(2) && error.contains("gives token id 11"), "{error}");
 }
 
-/// A program that reads the events and goes away: the run stops, and nothing claims that it goes on.
+/// A program that reads the events and exits: the run stops, and nothing claims that it continues.
 #[cfg(unix)]
 #[test]
 fn a_run_whose_listener_is_gone_is_not_left_running() {
-    let dir = place("");
+    let dir = sandbox("");
     let mut command = dir.command(&["run", "it.toml", "--json"]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

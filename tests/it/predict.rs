@@ -31,14 +31,14 @@ fn trained() -> Sandbox {
     sandbox
 }
 
-/// Rows of many lengths, more than are looked at together: each comes at its place, as if it were alone.
+/// Rows of many lengths, more than one window: results are in order, and each as if it were alone.
 #[test]
 fn a_large_file_comes_back_in_its_order() {
-    let place = trained();
+    let sandbox = trained();
     let text = |i: usize| format!("{} 第{i}次，{}", "味道很好".repeat(i % 7), "送得慢".repeat(i * i % 5));
     let rows: String = (0..2500).map(|i| format!("\"{}\"\n", text(i))).collect();
-    place.write("large.csv", format!("review\n{rows}"));
-    let csv = place.ok(&["predict", "small", "--file", "large.csv"]);
+    sandbox.write("large.csv", format!("review\n{rows}"));
+    let csv = sandbox.ok(&["predict", "small", "--file", "large.csv"]);
     let mut lines = csv::Reader::from_reader(csv.as_bytes());
     let records: Vec<csv::StringRecord> = lines.records().collect::<Result<_, _>>().expect("CSV");
     assert_eq!(records.len(), 2500);
@@ -46,7 +46,7 @@ fn a_large_file_comes_back_in_its_order() {
         assert_eq!((&record[0], &record[3]), ((i + 2).to_string().as_str(), text(i).as_str()));
     }
     for i in [0, 1023, 1024, 2499] {
-        let alone = place.ok(&["predict", "small", &text(i), "--json"]);
+        let alone = sandbox.ok(&["predict", "small", &text(i), "--json"]);
         let alone: serde_json::Value = serde_json::from_str(&alone).expect("JSON");
         let (confidence, stored) = (alone[0]["confidence"].as_f64().expect("a number"), &records[i][2]);
         assert_eq!(alone[0]["label"], records[i][1]);
@@ -55,16 +55,16 @@ fn a_large_file_comes_back_in_its_order() {
             "row {i}: {confidence}, {stored}"
         );
     }
-    let json = place.ok(&["predict", "small", "--file", "large.csv", "--json"]);
+    let json = sandbox.ok(&["predict", "small", "--file", "large.csv", "--json"]);
     let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["line"].as_u64();
     assert!(json.lines().map(line).eq((2..2502).map(Some)));
 }
 
 #[test]
 fn a_bad_row_ends_it_after_the_rows_before() {
-    let place = trained();
-    place.write("bad.csv", "id,review\n1,好\n2,慢\n3\n4,好\n");
-    let output = place.taper(&["predict", "small", "--file", "bad.csv"]);
+    let sandbox = trained();
+    sandbox.write("bad.csv", "id,review\n1,好\n2,慢\n3\n4,好\n");
+    let output = sandbox.taper(&["predict", "small", "--file", "bad.csv"]);
     // Something was written, and the code says that something is missing.
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
@@ -72,8 +72,8 @@ fn a_bad_row_ends_it_after_the_rows_before() {
     assert!(error.starts_with("error: the output ends after 2 rows: "), "{error}");
     assert!(error.contains("bad.csv") && error.contains("line 4: the row has 1 field, expected 2"), "{error}");
     // Nothing was classified where the first row is bad.
-    place.write("bad.csv", "id,review\n3\n4,好\n");
-    let output = place.taper(&["predict", "small", "--file", "bad.csv"]);
+    sandbox.write("bad.csv", "id,review\n3\n4,好\n");
+    let output = sandbox.taper(&["predict", "small", "--file", "bad.csv"]);
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with("error: bad.csv") && error.contains("line 2: the row has 1 field"), "{error}");
@@ -82,11 +82,11 @@ fn a_bad_row_ends_it_after_the_rows_before() {
 /// A text that is longer than the run's texts is cut, and that is said, once for all of them.
 #[test]
 fn texts_that_are_cut_are_counted() {
-    let place = trained();
+    let sandbox = trained();
     let long = "好".repeat(2000);
-    place.write("some.csv", format!("id,review,label\n1,{long},1\n2,慢,0\n3,{long},1\n"));
+    sandbox.write("some.csv", format!("id,review,label\n1,{long},1\n2,慢,0\n3,{long},1\n"));
     let says = |arguments: &[&str]| {
-        let output = place.taper(arguments);
+        let output = sandbox.taper(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -107,11 +107,11 @@ fn texts_that_are_cut_are_counted() {
 
 #[test]
 fn who_has_read_enough_may_leave() {
-    let place = trained();
-    place.write("large.csv", format!("review\n{}", "味道很好\n".repeat(20_000)));
+    let sandbox = trained();
+    sandbox.write("large.csv", format!("review\n{}", "味道很好\n".repeat(20_000)));
     let arguments = ["predict", "small", "--file", "large.csv"];
     let mut child =
-        place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
+        sandbox.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
     let mut first = String::new();
     BufReader::new(child.stdout.take().expect("its output")).read_line(&mut first).expect("a line");
     let output = child.wait_with_output().expect("its end");
@@ -123,33 +123,33 @@ fn who_has_read_enough_may_leave() {
 /// a text that a tokenizer of another kind cannot take.
 #[test]
 fn what_only_tokens_show_is_said_before_training() {
-    let place = trained();
+    let sandbox = trained();
     let folder = ["--set", "model.source=path:model", "--set", "data.source=path:odd.csv", "--runs", "odd"];
     let of = |command| [&[command, "small.toml"], &folder[..]].concat();
-    let file = place.path("model/tokenizer.json");
+    let file = sandbox.path("model/tokenizer.json");
     let json = fs::read_to_string(&file).expect("the tokenizer");
     let mut tokenizer: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let vocabulary = tokenizer["model"]["vocab"].as_object_mut().expect("a vocabulary");
     let size = vocabulary.len();
     vocabulary.insert("龘".into(), size.into());
-    place.write("model/tokenizer.json", tokenizer.to_string());
-    place.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃\n1,快\n");
-    place.ok(&of("plan"));
-    place.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃龘\n1,快\n");
+    sandbox.write("model/tokenizer.json", tokenizer.to_string());
+    sandbox.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃\n1,快\n");
+    sandbox.ok(&of("plan"));
+    sandbox.write("odd.csv", "label,review\n1,很好\n0,难吃\n1,很好\n0,难吃龘\n1,快\n");
     for command in ["plan", "run"] {
-        let output = place.taper(&of(command));
+        let output = sandbox.taper(&of(command));
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(&format!("token id {size}, but the model's vocabulary has {size}")), "{error}");
     }
 
-    place.write("model/tokenizer.json", json.replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#));
-    place.write("model/tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
-    let output = place.taper(&of("run"));
+    sandbox.write("model/tokenizer.json", json.replace(r#""unk_token": "[UNK]""#, r#""unk_token": "<?>""#));
+    sandbox.write("model/tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
+    let output = sandbox.taper(&of("run"));
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("cannot tokenise \"难吃龘\""), "{error}");
-    assert!(!place.path("odd").exists(), "something was begun");
+    assert!(!sandbox.path("odd").exists(), "something was begun");
 }
 
 /// Line and text of each row of predict's CSV.
@@ -160,7 +160,7 @@ fn rows(csv: &[u8]) -> Vec<(String, String)> {
 
 #[test]
 fn predict_reads_every_layout_and_standard_input() {
-    let place = trained();
+    let sandbox = trained();
     let texts = |lines: [u64; 3]| -> Vec<(String, String)> {
         lines.iter().zip(["好", "慢 ", "快"]).map(|(line, text)| (line.to_string(), text.to_string())).collect()
     };
@@ -175,26 +175,26 @@ fn predict_reads_every_layout_and_standard_input() {
         ("array.json", format!("[{}]", lines.trim().replace('\n', ",\n")), &[], [1, 2, 3]),
         ("d.csv", csv.replace("好", "\"好").replace("快", "\"快"), &["--quoting", "none"], [2, 3, 4]),
     ] {
-        place.write(name, &text);
+        sandbox.write(name, &text);
         let unquote = |rows: Vec<(String, String)>| -> Vec<(String, String)> {
             rows.into_iter().map(|(line, text)| (line, text.replace('"', ""))).collect()
         };
-        let found = place.taper(&[&["predict", "small", "--file", name], options].concat());
+        let found = sandbox.taper(&[&["predict", "small", "--file", name], options].concat());
         assert!(found.status.success(), "{name}: {}", String::from_utf8_lossy(&found.stderr));
         assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name}");
         for input in ["-", "/dev/stdin"] {
-            let found = place.fed(&[&["predict", "small", "--file", input], options].concat(), &text);
+            let found = sandbox.fed(&[&["predict", "small", "--file", input], options].concat(), &text);
             assert!(found.status.success(), "{name}: {}", String::from_utf8_lossy(&found.stderr));
             assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name} on {input}");
         }
     }
     // What a shell puts in the place of `<(COMMAND)`.
     let shell = format!("{} predict small --file <(cat a.csv)", env!("CARGO_BIN_EXE_taper"));
-    let found = Command::new("bash").args(["-c", &shell]).current_dir(place.root()).output().expect("bash starts");
+    let found = Command::new("bash").args(["-c", &shell]).current_dir(sandbox.root()).output().expect("bash starts");
     assert_eq!(rows(&found.stdout), texts([2, 3, 4]), "{}", String::from_utf8_lossy(&found.stderr));
-    let found = place.fed(&["predict", "small", "-"], "好\n慢 \n快");
+    let found = sandbox.fed(&["predict", "small", "-"], "好\n慢 \n快");
     assert_eq!(rows(&found.stdout), texts([1, 2, 3]));
-    let found = place.fed(&["predict", "small", "-", "--json"], "好\n\n");
+    let found = sandbox.fed(&["predict", "small", "-", "--json"], "好\n\n");
     let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["text"].to_string();
     assert_eq!(String::from_utf8_lossy(&found.stdout).lines().map(line).collect::<Vec<_>>(), ["\"好\"", "\"\""]);
 }
@@ -202,7 +202,7 @@ fn predict_reads_every_layout_and_standard_input() {
 /// A row without a text has no label, whatever the format; one without the field is an error, as a column that is not there is.
 #[test]
 fn rows_without_a_text_get_no_label() {
-    let place = trained();
+    let sandbox = trained();
     let csv = "review,x\n好,1\n,2\n\" \t\",3\n慢,4\n";
     let lines = "{\"review\":\"好\"}\n{\"review\":null}\n{\"review\":\" \\u200b\"}\n{\"review\":\"慢\"}\n";
     let warns = |output: &Output, at: &str| {
@@ -219,17 +219,17 @@ fn rows_without_a_text_get_no_label() {
         ("e.jsonl", lines.to_string(), "2 and 3"),
         ("e.json", format!("[{}]", lines.trim().replace('\n', ",\n")), "2 and 3"),
     ] {
-        place.write(name, &text);
+        sandbox.write(name, &text);
         let format = name.split_once('.').expect("an ending").1;
         let arguments = ["predict", "small", "--file", "-", "--format", format];
-        for output in [place.taper(&["predict", "small", "--file", name]), place.fed(&arguments, &text)] {
+        for output in [sandbox.taper(&["predict", "small", "--file", name]), sandbox.fed(&arguments, &text)] {
             warns(&output, at);
             let found = labels(&output.stdout);
             let empty = (String::new(), String::new());
             assert!(found.len() == 4 && found[1] == empty && found[2] == empty, "{name}: {found:?}");
             assert!(!found[0].0.is_empty() && !found[3].0.is_empty(), "{name}: {found:?}");
         }
-        let output = place.taper(&["predict", "small", "--file", name, "--json"]);
+        let output = sandbox.taper(&["predict", "small", "--file", name, "--json"]);
         warns(&output, at);
         let found: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
             .lines()
@@ -240,20 +240,20 @@ fn rows_without_a_text_get_no_label() {
             assert!(parts.iter().all(|part| row[part].is_null() == is_blank), "{name}: {row}");
         }
     }
-    let output = place.fed(&["predict", "small", "-"], "好\n\n   \n慢\n");
+    let output = sandbox.fed(&["predict", "small", "-"], "好\n\n   \n慢\n");
     warns(&output, "2 and 3");
     assert_eq!(labels(&output.stdout).iter().filter(|(label, _)| label.is_empty()).count(), 2);
-    let output = place.fed(&["predict", "small", "-"], "\n");
+    let output = sandbox.fed(&["predict", "small", "-"], "\n");
     assert!(output.status.success() && labels(&output.stdout).len() == 1, "nothing but a blank line");
     for text in ["", " ", "\u{200b}"] {
-        let output = place.taper(&["predict", "small", "好", text]);
+        let output = sandbox.taper(&["predict", "small", "好", text]);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && error.contains("text 2 is empty"), "{error}");
     }
 
-    place.write("miss.jsonl", "{\"review\":\"好\"}\n{\"reveiw\":\"慢\",\"id\":3}\n");
-    place.write("none.json", "{\"a\":1}");
-    place.write("misses.json", "[{\"review\":\"好\"},\n{\"text\":\"慢\"}]");
+    sandbox.write("miss.jsonl", "{\"review\":\"好\"}\n{\"reveiw\":\"慢\",\"id\":3}\n");
+    sandbox.write("none.json", "{\"a\":1}");
+    sandbox.write("misses.json", "[{\"review\":\"好\"},\n{\"text\":\"慢\"}]");
     for (name, want) in [
         (
             "miss.jsonl",
@@ -268,7 +268,7 @@ fn rows_without_a_text_get_no_label() {
             "line 2: no field `review`, which the run's spec (--text-column overrides it) names; fields found: text",
         ),
     ] {
-        let output = place.taper(&["predict", "small", "--file", name]);
+        let output = sandbox.taper(&["predict", "small", "--file", name]);
         let error = String::from_utf8_lossy(&output.stderr);
         // Of an array all objects are read first.
         let code = if name == "none.json" { 2 } else { 1 };
@@ -278,11 +278,11 @@ fn rows_without_a_text_get_no_label() {
 
 #[test]
 fn what_predict_cannot_read_it_says_in_its_own_terms() {
-    let place = trained();
-    place.write("x.csv", "a;review\n1;好\n");
-    place.write("x.dat", "好 1\n");
-    place.write("x.gz", "\x1f\u{8b}");
-    fs::write(place.path("x.gz"), b"\x1f\x8b\x08\0").expect("a file");
+    let sandbox = trained();
+    sandbox.write("x.csv", "a;review\n1;好\n");
+    sandbox.write("x.dat", "好 1\n");
+    sandbox.write("x.gz", "\x1f\u{8b}");
+    fs::write(sandbox.path("x.gz"), b"\x1f\x8b\x08\0").expect("a file");
     for (arguments, want) in [
         (&["--file", "nope.csv"][..], "error: nope.csv: there is no such file or folder"),
         (&["--file", "."], "error: .: it is a folder; expected a file"),
@@ -298,7 +298,7 @@ fn what_predict_cannot_read_it_says_in_its_own_terms() {
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
         (&["好", "--format", "csv"], "error: --text-column, --format, --delimiter and --quoting go with --file"),
     ] {
-        let output = place.taper(&[&["predict", "small"], arguments].concat());
+        let output = sandbox.taper(&[&["predict", "small"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
         assert!(error.starts_with(want) && !error.contains("data."), "{arguments:?}: {error}");
@@ -308,21 +308,21 @@ fn what_predict_cannot_read_it_says_in_its_own_terms() {
 
 #[test]
 fn a_spreadsheet_runs_nothing_of_what_predict_writes() {
-    let place = trained();
-    place.write("f.csv", "review\n=1+1\n\"@x\"\n-2\n好=1\n\"\t=2\"\n");
+    let sandbox = trained();
+    sandbox.write("f.csv", "review\n=1+1\n\"@x\"\n-2\n好=1\n\"\t=2\"\n");
     let texts: Vec<String> =
-        rows(place.ok(&["predict", "small", "--file", "f.csv"]).as_bytes()).into_iter().map(|row| row.1).collect();
+        rows(sandbox.ok(&["predict", "small", "--file", "f.csv"]).as_bytes()).into_iter().map(|row| row.1).collect();
     assert_eq!(texts, ["'=1+1", "'@x", "-2", "好=1", "'\t=2"]);
-    let json = place.ok(&["predict", "small", "--file", "f.csv", "--json"]);
+    let json = sandbox.ok(&["predict", "small", "--file", "f.csv", "--json"]);
     assert!(json.lines().next().expect("a line").contains("\"text\":\"=1+1\""), "{json}");
 }
 
-/// The test rows of a run, measured again from a file, give the figures that the run has stored.
+/// The test rows of a run, evaluated again from a file, have the metrics stored for the run.
 #[test]
 fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
-    let place = trained();
-    place.ok(&["plan", "small.toml", "--order", "order.json"]);
-    let read = |name: &str| fs::read_to_string(place.path(name)).expect("a file");
+    let sandbox = trained();
+    sandbox.ok(&["plan", "small.toml", "--order", "order.json"]);
+    let read = |name: &str| fs::read_to_string(sandbox.path(name)).expect("a file");
     let order: serde_json::Value = serde_json::from_str(&read("order.json")).expect("JSON");
     let file = order["file"].as_str().expect("a path").to_string();
     assert!(file.ends_with("rows.csv"), "{file}");
@@ -334,19 +334,19 @@ fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
     };
     let test: Vec<&str> = order["test"].as_array().expect("rows").iter().map(line).collect();
     assert_eq!(test.len(), 8);
-    place.write("test.csv", format!("label,review\n{}\n", test.join("\n")));
-    let stored: serde_json::Value = serde_json::from_str(&place.ok(&["show", "small", "--json"])).expect("JSON");
+    sandbox.write("test.csv", format!("label,review\n{}\n", test.join("\n")));
+    let stored: serde_json::Value = serde_json::from_str(&sandbox.ok(&["show", "small", "--json"])).expect("JSON");
     let evals = stored["evaluations"].as_array().unwrap_or_else(|| panic!("{stored:#}"));
     let last = &evals.iter().rfind(|eval| eval["split"] == "test").expect("an evaluation")["metrics"];
     let found: serde_json::Value =
-        serde_json::from_str(&place.ok(&["eval", "small", "--file", "test.csv", "--json"])).expect("JSON");
-    for figure in ["accuracy", "macro_f1"] {
-        assert_eq!(found["metrics"][figure], last[figure], "{figure}");
+        serde_json::from_str(&sandbox.ok(&["eval", "small", "--file", "test.csv", "--json"])).expect("JSON");
+    for key in ["accuracy", "macro_f1"] {
+        assert_eq!(found["metrics"][key], last[key], "{key}");
     }
     let loss = |of: &serde_json::Value| of["loss"].as_f64().expect("a number");
     assert!((loss(&found["metrics"]) - loss(last)).abs() < 1e-6, "{found:#} {last:#}");
     assert_eq!(found["metrics"]["rows"], 8);
-    let text = place.ok(&["eval", "small", "--file", "test.csv"]);
+    let text = sandbox.ok(&["eval", "small", "--file", "test.csv"]);
     for part in ["rows      8 of test.csv", "accuracy  ", "(95% interval ", "macro-F1  ", "loss      ", "PRECISION"] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -354,18 +354,18 @@ fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
 
 #[test]
 fn eval_warns_of_rows_that_the_run_was_trained_on() {
-    let place = trained();
+    let sandbox = trained();
     let order: serde_json::Value = {
-        place.ok(&["plan", "small.toml", "--order", "order.json"]);
-        serde_json::from_str(&fs::read_to_string(place.path("order.json")).expect("a file")).expect("JSON")
+        sandbox.ok(&["plan", "small.toml", "--order", "order.json"]);
+        serde_json::from_str(&fs::read_to_string(sandbox.path("order.json")).expect("a file")).expect("JSON")
     };
-    let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
+    let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
     let lines: Vec<&str> = rows.lines().collect();
     let text = |row: &serde_json::Value| lines[1 + row.as_u64().expect("a row") as usize];
     let train = order["train"][0][0].as_u64().expect("a row") as usize;
     let held_out: Vec<&str> = order["test"].as_array().expect("rows").iter().map(text).collect();
     let warned = |file: &str, column: &[&str]| {
-        let output = place.taper(&[&["eval", "small", "--file", file], column].concat());
+        let output = sandbox.taper(&[&["eval", "small", "--file", file], column].concat());
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -373,34 +373,34 @@ fn eval_warns_of_rows_that_the_run_was_trained_on() {
     let of_all = format!("warning: {} of the {all} rows (lines ", all - held_out.len());
     let said = warned("rows.csv", &[]);
     assert!(said.contains(&of_all) && said.contains("have a text that the run was trained on"), "{said}");
-    place.write("test.csv", format!("label,review\n{}\n", held_out.join("\n")));
+    sandbox.write("test.csv", format!("label,review\n{}\n", held_out.join("\n")));
     assert!(!warned("test.csv", &[]).contains("trained on"));
     // The same text in another column is the same text.
     let (label, review) = lines[1 + train].split_once(',').expect("two fields");
-    place.write("one.csv", format!("text,label\n{review},{label}\n没有见过,{label}\n"));
+    sandbox.write("one.csv", format!("text,label\n{review},{label}\n没有见过,{label}\n"));
     let said = warned("one.csv", &["--text-column", "text"]);
     assert!(said.contains("warning: 1 of the 2 rows (line 2) has a text that the run was trained on"), "{said}");
     // Where the data is not what the run was trained on, nothing is known.
-    place.write("rows.csv", format!("{rows}1,新的\n"));
+    sandbox.write("rows.csv", format!("{rows}1,新的\n"));
     assert!(!warned("one.csv", &["--text-column", "text"]).contains("trained on"));
 }
 
 #[test]
 fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
-    let place = trained();
-    place.write("other.tsv", "stars\ttext\n1\t好\n0\t慢\n\t快\n1\t\n");
+    let sandbox = trained();
+    sandbox.write("other.tsv", "stars\ttext\n1\t好\n0\t慢\n\t快\n1\t\n");
     let arguments = ["eval", "small", "--file", "other.tsv", "--text-column", "text", "--label-column", "stars"];
-    let text = place.ok(&arguments);
+    let text = sandbox.ok(&arguments);
     assert!(
         text.contains(
             "rows      2 of other.tsv; 1 without a text left out (line 5); 1 without a label left out (line 4)"
         ),
         "{text}"
     );
-    let found = place.fed(&["eval", "small", "--file", "-", "--format", "csv"], "label,review\n1,好\n1,快\n");
+    let found = sandbox.fed(&["eval", "small", "--file", "-", "--format", "csv"], "label,review\n1,好\n1,快\n");
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
-    place.write("odd.csv", "label,review\n1,好\n2,慢\n0,慢\n2,慢\n");
-    let output = place.taper(&["eval", "small", "--file", "odd.csv"]);
+    sandbox.write("odd.csv", "label,review\n1,好\n2,慢\n0,慢\n2,慢\n");
+    let output = sandbox.taper(&["eval", "small", "--file", "odd.csv"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -408,7 +408,7 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
         "{error}"
     );
     // predict says that there is something to be measured.
-    let output = place.taper(&["predict", "small", "--file", "odd.csv"]);
+    let output = sandbox.taper(&["predict", "small", "--file", "odd.csv"]);
     assert!(output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -420,8 +420,8 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
 
 #[test]
 fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
-    let place = trained();
-    place.write("other.csv", "text,stars\n好,1\n");
+    let sandbox = trained();
+    sandbox.write("other.csv", "text,stars\n好,1\n");
     for (arguments, want) in [
         (
             &["eval", "small", "--file", "other.csv"][..],
@@ -444,7 +444,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
             "no column `texts`, which --text-column names",
         ),
     ] {
-        let output = place.taper(arguments);
+        let output = sandbox.taper(arguments);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && error.contains(want), "{arguments:?}: {error}");
     }
@@ -453,9 +453,9 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
 /// What came through a pipe is spent: the note names no file that there is not.
 #[test]
 fn labelled_rows_on_standard_input_are_told_of_without_a_file() {
-    let place = trained();
+    let sandbox = trained();
     let said = |input: &str, arguments: &[&str]| {
-        let output = place.fed(arguments, input);
+        let output = sandbox.fed(arguments, input);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -470,34 +470,34 @@ fn labelled_rows_on_standard_input_are_told_of_without_a_file() {
 
 #[test]
 fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
-    let place = trained();
+    let sandbox = trained();
     let rows: String = (0..10).map(|i| format!("{}{i}\tx\n", if i == 1 || i == 5 { "\"好" } else { "慢" })).collect();
-    place.write("q.tsv", format!("review\tid\n{rows}"));
-    let output = place.taper(&["predict", "small", "--file", "q.tsv"]);
+    sandbox.write("q.tsv", format!("review\tid\n{rows}"));
+    let output = sandbox.taper(&["predict", "small", "--file", "q.tsv"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("warning: a quoted field (line 3) spans") && said.contains("write --quoting none"), "{said}");
-    let output = place.taper(&["predict", "small", "--file", "q.tsv", "--quoting", "none"]);
+    let output = sandbox.taper(&["predict", "small", "--file", "q.tsv", "--quoting", "none"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A text with a token that the model has no row for: named, after the rows before it.
 #[test]
 fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
-    let place = trained();
-    let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
+    let sandbox = trained();
+    let vocab = fs::read_to_string(sandbox.path("model/vocab.txt")).expect("a vocabulary");
     let size = vocab.lines().count();
-    fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
-    place.write("model/vocab.txt", format!("{vocab}龘\n"));
-    place.write("wider.toml", SPEC.replace("\"small\"", "\"wider\"").replace("scratch:tiny", "path:model"));
-    let output = place.taper(&["run", "wider.toml"]);
+    fs::remove_file(sandbox.path("model/tokenizer.json")).expect("a file");
+    sandbox.write("model/vocab.txt", format!("{vocab}龘\n"));
+    sandbox.write("wider.toml", SPEC.replace("\"small\"", "\"wider\"").replace("scratch:tiny", "path:model"));
+    let output = sandbox.taper(&["run", "wider.toml"]);
     let error = String::from_utf8_lossy(&output.stderr);
     let sizes = format!("the tokenizer has {} token ids, but the model's vocabulary has {size}", size + 1);
     assert!(output.status.success() && error.contains("warning: ") && error.contains(&sizes), "{error}");
 
-    place.ok(&["predict", "wider", "很好"]);
+    sandbox.ok(&["predict", "wider", "很好"]);
     let words = format!("has the token `龘` with the id {size}, but the model's vocabulary has {size}");
     let refused = |arguments: &[&str], lines: usize| {
-        let output = place.taper(&[&["predict", "wider"], arguments].concat());
+        let output = sandbox.taper(&[&["predict", "wider"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         // 1 where rows are written, below the names of the columns.
         let code = if lines > 1 { 1 } else { 2 };
@@ -506,7 +506,7 @@ fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
         error
     };
     assert!(refused(&["很好", "难吃龘"], 0).contains("the text \"难吃龘\""));
-    place.write("p.csv", "review\n很快\n难吃\n很好龘\n漏了油\n");
+    sandbox.write("p.csv", "review\n很快\n难吃\n很好龘\n漏了油\n");
     for arguments in [&["--file", "p.csv"][..], &["--file", "p.csv", "--json"]] {
         let lines = if arguments.len() > 2 { 2 } else { 3 };
         assert!(refused(arguments, lines).contains("line 4"));
@@ -516,11 +516,11 @@ fn a_text_whose_tokens_the_model_does_not_have_is_refused_by_name() {
 /// What the tokens of the rows say is said by `plan` of all rows and by `run` of the first.
 #[test]
 fn tokens_that_do_not_fit_the_texts_are_warned_about() {
-    let place = trained();
+    let sandbox = trained();
     let warnings = |command: &str, data: &str| {
         let set = format!("data.source=path:{data}");
         let arguments = [command, "small.toml", "--set", "model.source=path:model", "--set", &set, "--set", "name=w"];
-        let output = place.taper(&arguments);
+        let output = sandbox.taper(&arguments);
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(output.status.success(), "{text}");
         text.lines().filter(|line| line.starts_with("warning: ")).collect::<Vec<_>>().join("\n")
@@ -529,10 +529,10 @@ fn tokens_that_do_not_fit_the_texts_are_warned_about() {
         let rows: String = (0..10).map(|i| format!("1,味道很好 第{i}次点\n0,难吃 {i}小时 差评\n")).collect();
         format!("label,review\n{rows}{}", format!("1,{odd}\n").repeat(n))
     };
-    place.write("plain.csv", rows("很好", 1));
+    sandbox.write("plain.csv", rows("很好", 1));
     assert_eq!(warnings("plan", "plain.csv").matches("tokens").count(), 0);
-    place.write("unknown.csv", rows("龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘", 2));
-    place.write("nothing.csv", rows("\u{fffd}\u{e000}", 2));
+    sandbox.write("unknown.csv", rows("龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘龘", 2));
+    sandbox.write("nothing.csv", rows("\u{fffd}\u{e000}", 2));
     for command in ["plan", "run"] {
         let said = warnings(command, "unknown.csv");
         assert!(said.contains("of the tokens are [UNK]: ") && said.contains("of 22 rows"), "{said}");
@@ -540,19 +540,19 @@ fn tokens_that_do_not_fit_the_texts_are_warned_about() {
         let said = warnings(command, "nothing.csv");
         assert!(said.contains("2 rows are texts without a single token") && said.contains("lines 22 and 23"), "{said}");
     }
-    // Far behind, unknown words are found by who looks at all rows; a row of nothing is found by everybody.
+    // Unknown words far behind are found if all rows are checked; an empty row is always found.
     let many = |odd: &str| format!("{}{}", rows("很好", 3000), format!("0,{odd}\n").repeat(2000));
-    place.write("late.csv", many("龘龘龘龘"));
+    sandbox.write("late.csv", many("龘龘龘龘"));
     assert!(warnings("plan", "late.csv").contains("of 5,020 rows have words that the vocabulary lacks"));
     assert!(!warnings("run", "late.csv").contains("[UNK]"));
-    place.write("early.csv", format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
+    sandbox.write("early.csv", format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
     assert!(warnings("run", "early.csv").contains("[UNK]: 500 of the first 2,000 rows"));
 
     // A vocabulary that was cut short.
-    let vocab = fs::read_to_string(place.path("model/vocab.txt")).expect("a vocabulary");
+    let vocab = fs::read_to_string(sandbox.path("model/vocab.txt")).expect("a vocabulary");
     let (all, some) = (vocab.lines().count(), vocab.lines().count() / 2);
-    fs::remove_file(place.path("model/tokenizer.json")).expect("a file");
-    place.write("model/vocab.txt", vocab.lines().take(some).map(|line| format!("{line}\n")).collect::<String>());
+    fs::remove_file(sandbox.path("model/tokenizer.json")).expect("a file");
+    sandbox.write("model/vocab.txt", vocab.lines().take(some).map(|line| format!("{line}\n")).collect::<String>());
     let said = warnings("plan", "plain.csv");
     assert!(said.contains(&format!("the tokenizer has {some} token ids and the model's vocabulary {all}")), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Renders made-up experiments and looks at what comes out.
+//! Renders synthetic experiments and checks the output.
 //!
 //! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
 
@@ -152,7 +152,7 @@ fn a_pruned_run_is_no_failure() {
     assert!(text(&files, "loss.svg") == text(&files_of(&sweep()), "loss.svg"));
 }
 
-/// What a run that was pruned, or is under way, was measured to have on the dev split is shown, and marked as no final figure.
+/// The dev evaluation of a pruned or running run is shown, and marked as not final.
 #[test]
 fn what_was_measured_on_the_way_is_shown_and_marked() {
     let mut input = report_fixtures::dev_split();
@@ -189,7 +189,7 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
     assert!(!md.contains(&format!("(at step {step}, not final)")), "{md}");
 }
 
-/// Before any run has a result, the dev figures on the way have their column, in both tables.
+/// Before any run has a result, dev evaluations during training have a column in both tables.
 #[test]
 fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
     let mut input = report_fixtures::dev_split();
@@ -334,7 +334,7 @@ fn runs_are_compared_on_the_same_rows_or_not_at_all() {
     assert!(text(&files_of(&input), "report.md").contains("row by row: the predictions of one of them are not stored"));
 }
 
-/// The words and figures of a whole report. Charts are looked at by eye.
+/// The text and numbers of a whole report. Charts are checked by eye.
 #[test]
 fn markdown_of_a_sweep() {
     insta::assert_snapshot!(text(&files_of(&sweep()), "report.md"));

@@ -1,4 +1,4 @@
-//! The training loop: what it makes of a recipe, which weights it keeps, and that it goes on as if nothing had happened.
+//! The training loop: its results, which weights it keeps, and that resuming changes nothing.
 
 mod crash;
 mod mutations;
@@ -109,7 +109,7 @@ fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: 
 fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
     let best = folder.join("best.safetensors");
     let best = (checkpoint.keep == Keep::Best).then_some(best.as_path());
-    let resumed = resume(&folder.join("state.safetensors"), best, ALL_STORED).expect("what it goes on from");
+    let resumed = resume(&folder.join("state.safetensors"), best, ALL_STORED).expect("the state it resumes from");
     assert!(resumed.notes.is_empty(), "{:?}", resumed.notes);
     go_on(fresh, resumed, rows().2, folder, train, checkpoint, end)
 }
@@ -170,9 +170,9 @@ fn go_on(
 
 /// A run from beginning to end in a folder of its own.
 fn whole(train: &TrainConfig, checkpoint: &CheckpointConfig) -> Made {
-    let made = make(memory().path(), train, checkpoint, End::Its);
-    assert!(matches!(made.outcome, Ok(Outcome::Completed)), "{:?}", made.outcome);
-    made
+    let run = make(memory().path(), train, checkpoint, End::Its);
+    assert!(matches!(run.outcome, Ok(Outcome::Completed)), "{:?}", run.outcome);
+    run
 }
 
 impl Made {
@@ -193,7 +193,7 @@ impl Made {
     }
 }
 
-/// Every step against the same step made by hand: one batch without accumulation, order, masks, weights and rate from the
+/// Every step against the same step computed by hand: one batch without accumulation, order, masks, weights and rate from the
 /// recipe's own keys. Two epochs are begun, the second is not finished. Parts of 10 tokens, and of one row, are the same step.
 #[test]
 fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>> {
@@ -215,15 +215,15 @@ fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn
         class_weights: ClassWeights::Balanced,
         ..recipe()
     };
-    let made = whole(&train, &keep(Keep::Last));
+    let run = whole(&train, &keep(Keep::Last));
     let (dataset, tokens, splits) = rows();
     let parameters = Parameters::fresh(&shape(), 3, train.init_seed)?;
     let mut engine = Autograd::new(&shape(), parameters, &Recipe::new(Task::SingleLabel, &train), &Device::Cpu)?;
     let steps = schedule::Steps::new(&train, 15);
     // Of the training rows 8, 4 and 3 have labels a, b and c.
     let objective = Task::SingleLabel.objective(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
-    assert_eq!(made.steps().len(), 5);
-    for (i, got) in made.steps().into_iter().enumerate() {
+    assert_eq!(run.steps().len(), 5);
+    for (i, got) in run.steps().into_iter().enumerate() {
         let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
         let order = data::epoch_order(&splits.train, train.order_seed, epoch);
         let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"))?;
@@ -237,7 +237,7 @@ fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn
         assert!((got.grad_norm - norm).abs() < 1e-4, "step {step}: norm {}, wanted {norm}", got.grad_norm);
         assert_eq!((got.step, got.epoch, got.lr, got.tokens), (step, epoch, lr, batch.ids.len() as u64));
     }
-    let ends: Vec<_> = made.evaluations().iter().map(|(at, _)| *at).filter(|at| at.0 == When::During).collect();
+    let ends: Vec<_> = run.evaluations().iter().map(|(at, _)| *at).filter(|at| at.0 == When::During).collect();
     assert_eq!(ends, [(When::During, 3, Split::Dev), (When::During, 5, Split::Dev)]);
     Ok(())
 }
@@ -322,9 +322,9 @@ fn the_best_weights_by_the_dev_rows_are_kept_and_measured() {
 #[test]
 fn training_stops_early_where_the_dev_rows_get_no_better() {
     let train = TrainConfig { epochs: 9, early_stopping_patience: 2, ..recipe() };
-    let made = whole(&train, &keep(Keep::Last));
-    assert_eq!(made.steps().len(), 9, "three epochs of nine");
-    assert!(made.weights == whole(&recipe(), &keep(Keep::Last)).weights);
+    let run = whole(&train, &keep(Keep::Last));
+    assert_eq!(run.steps().len(), 9, "three epochs of nine");
+    assert!(run.weights == whole(&recipe(), &keep(Keep::Last)).weights);
 }
 
 #[test]
@@ -333,10 +333,10 @@ fn every_evaluated_model_is_exported_where_all_are_kept() {
     assert!(whole(&recipe(), &keep(Keep::Best)).exported.is_empty());
 }
 
-/// What was measured, without times: floats bit for bit. A measurement made again must come out the same.
+/// All measurements without times, floats bit for bit. A repeated measurement must be equal.
 fn log(parts: &[&Made]) -> BTreeMap<String, String> {
     let mut log = BTreeMap::new();
-    for event in parts.iter().flat_map(|made| &made.events) {
+    for event in parts.iter().flat_map(|run| &run.events) {
         let (at, facts) = match event {
             Event::StepCompleted(s) => {
                 (format!("step {}", s.step), format!("{:?}", (s.epoch, s.loss, s.lr, s.grad_norm, s.tokens)))
@@ -377,10 +377,10 @@ fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
             assert!(matches!(rest.outcome, Ok(Outcome::Completed)), "{:?}", rest.outcome);
             assert!(rest.weights == calm.weights, "other weights after moment {n}");
             assert_eq!(log(&[&first, &rest]), log(&[&calm]), "moment {n}");
-            // Training time goes on from where the rest begins.
+            // Training time continues where the rest begins.
             let resumed = rest.steps().first().map_or(0, |s| s.step);
-            let made = first.steps().into_iter().filter(|s| s.step < resumed).chain(rest.steps());
-            let times: Vec<f64> = made.map(|s| s.elapsed_s).collect();
+            let run = first.steps().into_iter().filter(|s| s.step < resumed).chain(rest.steps());
+            let times: Vec<f64> = run.map(|s| s.elapsed_s).collect();
             assert!(times.is_sorted_by(|a, b| a < b), "moment {n}: {times:?}");
         }
     }
@@ -406,11 +406,11 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
         loaded.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect();
     let train = TrainConfig { batch_size: 1, ..recipe() };
     let folder = memory();
-    let made = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
-    let error = made.outcome.as_ref().expect_err("it cannot go on").to_string();
+    let run = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
+    let error = run.outcome.as_ref().expect_err("it cannot go on").to_string();
     assert!(error.starts_with("the gradient's norm is") && error.contains(" at step 1 (lr 1e-3)"), "{error}");
-    assert!(made.weights == before, "a weight was changed");
-    assert!(made.steps()[0].loss.is_finite(), "the step is logged");
+    assert!(run.weights == before, "a weight was changed");
+    assert!(run.steps()[0].loss.is_finite(), "the step is logged");
 }
 
 /// The last step has no next one that would show it.
@@ -418,7 +418,7 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
 fn weights_that_the_last_step_spoilt_are_no_result() {
     let train = TrainConfig { max_steps: Some(1), lr: 1e38, ..recipe() };
     let folder = memory();
-    let made = make(folder.path(), &train, &keep(Keep::Last), End::Its);
-    let error = made.outcome.expect_err("no result").to_string();
+    let run = make(folder.path(), &train, &keep(Keep::Last), End::Its);
+    let error = run.outcome.expect_err("no result").to_string();
     assert!(error.contains("the loss on held-out rows is NaN at step 1 (lr 1e38)"), "{error}");
 }

@@ -67,129 +67,132 @@ impl Sandbox {
 
 #[test]
 fn verify_tells_the_same_from_what_differs_and_from_what_cannot_be_compared() {
-    let place = trained();
-    let key = place.keys().remove(0);
-    let lies = place.lies();
-    let said = place.ok(&["verify", &key[..8], "--threads", "3"]);
+    let sandbox = trained();
+    let key = sandbox.keys().remove(0);
+    let lies = sandbox.lies();
+    let said = sandbox.ok(&["verify", &key[..8], "--threads", "3"]);
     for words in ["the same, bit for bit", "10 steps", "6 evaluations", "20 predictions", "the kept weights"] {
         assert!(said.contains(words), "no `{words}` in {said}");
     }
-    assert_eq!(place.lies(), lies, "it leaves nothing");
+    assert_eq!(sandbox.lies(), lies, "it leaves nothing");
     // From another folder the data is found by the path that the run's folder keeps.
-    let mut elsewhere = place.command(&["verify", &key, "--steps", "1", "--quiet", "--runs"]);
-    elsewhere.arg(place.path("runs")).current_dir("/");
+    let mut elsewhere = sandbox.command(&["verify", &key, "--steps", "1", "--quiet", "--runs"]);
+    elsewhere.arg(sandbox.path("runs")).current_dir("/");
     assert!(elsewhere.stdout(Stdio::null()).status().expect("taper").success());
 
-    place.sql(&format!("UPDATE steps SET grad_norm = grad_norm * 1.000000000000001 WHERE run = '{key}' AND step = 7"));
-    let (code, said) = place.says(&["verify", &key]);
+    sandbox
+        .sql(&format!("UPDATE steps SET grad_norm = grad_norm * 1.000000000000001 WHERE run = '{key}' AND step = 7"));
+    let (code, said) = sandbox.says(&["verify", &key]);
     assert!(code == 1 && said.contains("differs at step 7") && said.contains("gradient norm stored"), "{said}");
-    let json: Value = serde_json::from_str(&text(&place.taper(&["verify", &key, "--json"]).stdout)).expect("JSON");
+    let json: Value = serde_json::from_str(&text(&sandbox.taper(&["verify", &key, "--json"]).stdout)).expect("JSON");
     assert_eq!((&json["equal"], &json["difference"]["step"], &json["steps"]), (&false.into(), &7.into(), &7.into()));
     assert_ne!(json["difference"]["stored"], json["difference"]["now"]);
-    let (code, said) = place.says(&["verify", &key, "--steps", "6"]);
+    let (code, said) = sandbox.says(&["verify", &key, "--steps", "6"]);
     assert!(code == 0 && said.contains("6 steps") && !said.contains("weights"), "{said}");
-    let (_, one) = place.says(&["verify", &key, "--steps", "1"]);
+    let (_, one) = sandbox.says(&["verify", &key, "--steps", "1"]);
     assert!(one.contains("1 step (") && one.contains("2 evaluations") && !one.contains("1 steps"), "{one}");
     // What is shown on the way are the steps that are trained here.
-    let shown = String::from_utf8_lossy(&place.taper(&["verify", &key, "--steps", "6"]).stderr).into_owned();
+    let shown = String::from_utf8_lossy(&sandbox.taper(&["verify", &key, "--steps", "6"]).stderr).into_owned();
     assert!(shown.contains("): 6 steps, ") && !shown.contains("10 steps") && !shown.contains("/10 "), "{shown}");
 
-    let other = place.keys().remove(1);
-    place
+    let other = sandbox.keys().remove(1);
+    sandbox
         .sql(&format!("UPDATE predictions SET probabilities = '[0.25,0.75]' WHERE run = '{other}' AND split = 'test'"));
-    let (code, said) = place.says(&["verify", &other]);
+    let (code, said) = sandbox.says(&["verify", &other]);
     assert!(code == 1 && said.contains("the prediction of row") && said.contains("[0.25, 0.75]"), "{said}");
-    place.sql(&format!("DELETE FROM predictions WHERE run = '{other}'"));
-    place.sql(&format!("UPDATE runs SET weights_sha256 = 'x' WHERE key = '{other}'"));
-    let (code, said) = place.says(&["verify", &other]);
+    sandbox.sql(&format!("DELETE FROM predictions WHERE run = '{other}'"));
+    sandbox.sql(&format!("UPDATE runs SET weights_sha256 = 'x' WHERE key = '{other}'"));
+    let (code, said) = sandbox.says(&["verify", &other]);
     assert!(code == 1 && said.contains("the kept weights"), "{said}");
 
-    let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
-    fs::write(place.path("rows.csv"), rows.replacen('快', "慢", 1)).expect("other rows");
-    place.sql("UPDATE runs SET environment = json_set(environment, '$.numerics', 1, '$.cpu', 'Abacus, beads', '$.instructions', 'beads')");
-    let (code, said) = place.says(&["verify", &other]);
+    let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
+    fs::write(sandbox.path("rows.csv"), rows.replacen('快', "慢", 1)).expect("other rows");
+    sandbox.sql("UPDATE runs SET environment = json_set(environment, '$.numerics', 1, '$.cpu', 'Abacus, beads', '$.instructions', 'beads')");
+    let (code, said) = sandbox.says(&["verify", &other]);
     assert_eq!(code, 2, "{said}");
     for words in ["version 1 of the engine's arithmetic", "the data file is not what it was", "Abacus, beads"] {
         assert!(said.contains(words), "no `{words}` in {said}");
     }
-    assert_eq!(place.says(&["verify", "nothing"]).0, 2);
-    assert_eq!(place.lies(), lies);
+    assert_eq!(sandbox.says(&["verify", "nothing"]).0, 2);
+    assert_eq!(sandbox.lies(), lies);
 }
 
 #[test]
 fn rm_asks_and_removes_rows_and_folders_of_runs_that_nobody_is_at() {
-    let place = trained();
-    let [a, b] = place.keys().try_into().expect("two runs");
-    let (code, said) = place.says(&["rm", &a]);
-    assert!(code == 2 && said.contains("--yes") && place.keys().len() == 2, "{said}");
+    let sandbox = trained();
+    let [a, b] = sandbox.keys().try_into().expect("two runs");
+    let (code, said) = sandbox.says(&["rm", &a]);
+    assert!(code == 2 && said.contains("--yes") && sandbox.keys().len() == 2, "{said}");
     for lock in [a.clone(), format!("{a}.worker")] {
-        let _lock = RunLock::acquire(&place.path("runs"), &lock).expect("a lock").expect("free");
-        let (code, said) = place.says(&["rm", &b, &a, "--yes"]);
-        assert!(code == 1 && said.contains("running at this moment: seed=1") && place.keys().len() == 2, "{said}");
+        let _lock = RunLock::acquire(&sandbox.path("runs"), &lock).expect("a lock").expect("free");
+        let (code, said) = sandbox.says(&["rm", &b, &a, "--yes"]);
+        assert!(code == 1 && said.contains("running at this moment: seed=1") && sandbox.keys().len() == 2, "{said}");
     }
     // A run that another experiment has too stays with it.
     let other = SPEC.replace("\"small\"", "\"other\"").replace("[1, 2]", "[2]");
-    fs::write(place.path("other.toml"), other).expect("a spec");
-    place.ok(&["run", "other.toml", "--quiet"]);
-    place.ok(&["rm", "--experiment", "small", "--yes"]);
-    assert_eq!(place.keys(), [b.as_str()]);
-    assert!(!place.folder(&a).exists() && place.folder(&b).join("model").is_dir());
-    assert!(place.says(&["report", "small"]).1.contains("no experiment is called `small`"));
+    fs::write(sandbox.path("other.toml"), other).expect("a spec");
+    sandbox.ok(&["run", "other.toml", "--quiet"]);
+    sandbox.ok(&["rm", "--experiment", "small", "--yes"]);
+    assert_eq!(sandbox.keys(), [b.as_str()]);
+    assert!(!sandbox.folder(&a).exists() && sandbox.folder(&b).join("model").is_dir());
+    assert!(sandbox.says(&["report", "small"]).1.contains("no experiment is called `small`"));
 
-    // What was removed is made again.
-    let json: Value = serde_json::from_str(&place.ok(&["rm", &b[..6], "--yes", "--json"])).expect("JSON");
+    // Removed runs are trained again.
+    let json: Value = serde_json::from_str(&sandbox.ok(&["rm", &b[..6], "--yes", "--json"])).expect("JSON");
     assert_eq!(json["removed"], serde_json::json!([b]));
-    assert!(json["bytes"].as_u64().is_some_and(|n| n > 100_000) && place.keys().is_empty() && place.lies().is_empty());
-    assert!(place.ok(&["run", "other.toml"]).contains("1 completed"));
-    assert_eq!(place.says(&["rm", "nothing", "--yes"]).0, 2);
+    assert!(
+        json["bytes"].as_u64().is_some_and(|n| n > 100_000) && sandbox.keys().is_empty() && sandbox.lies().is_empty()
+    );
+    assert!(sandbox.ok(&["run", "other.toml"]).contains("1 completed"));
+    assert_eq!(sandbox.says(&["rm", "nothing", "--yes"]).0, 2);
 }
 
 #[test]
 fn gc_removes_what_no_run_needs_and_nothing_else() {
-    let place = trained();
-    let [a, b] = place.keys().try_into().expect("two runs");
-    place.sql(&format!("UPDATE runs SET state = 'interrupted' WHERE key = '{b}'"));
+    let sandbox = trained();
+    let [a, b] = sandbox.keys().try_into().expect("two runs");
+    sandbox.sql(&format!("UPDATE runs SET state = 'interrupted' WHERE key = '{b}'"));
     let put = |path: PathBuf| {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, "left").expect("a file");
     };
-    put(place.folder(&b).join("state.safetensors"));
-    put(place.folder(&b).join("best.safetensors"));
-    put(place.path("runs/reports/small/report.md"));
-    put(place.path("runs/notes/of-mine.tmp"));
+    put(sandbox.folder(&b).join("state.safetensors"));
+    put(sandbox.folder(&b).join("best.safetensors"));
+    put(sandbox.path("runs/reports/small/report.md"));
+    put(sandbox.path("runs/notes/of-mine.tmp"));
     // Folders of runs that another database may know.
-    put(place.path("runs/0123456789ab/model/model.safetensors"));
-    let stays = place.lies();
+    put(sandbox.path("runs/0123456789ab/model/model.safetensors"));
+    let stays = sandbox.lies();
 
     let waste = [
-        place.folder(&a).join("state.safetensors"),
-        place.folder(&a).join("state.previous.safetensors"),
-        place.folder(&a).join("best.safetensors"),
-        place.folder(&b).join("state.tmp"),
-        place.folder(&b).join("model.new/model.tmp"),
-        place.folder(&b).join("models/step-3.new/config.json"),
-        place.path("runs").join(format!("verify-{}/best.safetensors", &a[..12])),
-        place.path("runs/0123456789ac.gone/run.toml"),
+        sandbox.folder(&a).join("state.safetensors"),
+        sandbox.folder(&a).join("state.previous.safetensors"),
+        sandbox.folder(&a).join("best.safetensors"),
+        sandbox.folder(&b).join("state.tmp"),
+        sandbox.folder(&b).join("model.new/model.tmp"),
+        sandbox.folder(&b).join("models/step-3.new/config.json"),
+        sandbox.path("runs").join(format!("verify-{}/best.safetensors", &a[..12])),
+        sandbox.path("runs/0123456789ac.gone/run.toml"),
     ];
     waste.iter().cloned().for_each(put);
     // What belongs to a process stays.
     let locks = [format!("{}.worker", a), format!("verify-{}", &a[..12])]
-        .map(|name| RunLock::acquire(&place.path("runs"), &name).expect("a lock").expect("free"));
-    let before = place.lies();
-    let json: Value = serde_json::from_str(&place.ok(&["gc", "--yes", "--json"])).expect("JSON");
+        .map(|name| RunLock::acquire(&sandbox.path("runs"), &name).expect("a lock").expect("free"));
+    let before = sandbox.lies();
+    let json: Value = serde_json::from_str(&sandbox.ok(&["gc", "--yes", "--json"])).expect("JSON");
     let removed = |json: &Value| json["removed"].as_array().expect("a list").iter().filter(|w| w["bytes"] != 0).count();
     assert_eq!(removed(&json), 4, "{json}");
     assert_eq!(json["unknown"].as_array().expect("a list").len(), 1, "{json}");
-    assert_eq!(before.difference(&place.lies()).count(), 7);
+    assert_eq!(before.difference(&sandbox.lies()).count(), 7);
     drop(locks);
 
-    let said = place.ok(&["gc"]);
+    let said = sandbox.ok(&["gc"]);
     assert!(said.contains("the state of a run that is done") && said.contains("`taper gc --yes` does it"), "{said}");
-    let json: Value = serde_json::from_str(&place.ok(&["gc", "--yes", "--json"])).expect("JSON");
+    let json: Value = serde_json::from_str(&sandbox.ok(&["gc", "--yes", "--json"])).expect("JSON");
     assert_eq!(removed(&json), 4, "{json}");
     let mut expected = stays.clone();
     expected.insert(format!("{}/models", &b[..12]));
-    assert_eq!(place.lies(), expected);
-    assert!(Store::open_existing(&place.path("runs")).expect("a store").runs().expect("runs").len() == 2);
-    place.ok(&["verify", &a, "--quiet"]);
+    assert_eq!(sandbox.lies(), expected);
+    assert!(Store::open_existing(&sandbox.path("runs")).expect("a store").runs().expect("runs").len() == 2);
+    sandbox.ok(&["verify", &a, "--quiet"]);
 }

@@ -99,7 +99,7 @@ impl Case {
         out
     }
 
-    /// Dropout of one row of probabilities: each head has 8192 places in a query's row of the mask.
+    /// Dropout of one row of probabilities: each head has 8192 positions in a query's row of the mask.
     fn factors(&self, query: usize, head: usize, keys: usize) -> Vec<f64> {
         let mut factors = vec![1.0f32; keys];
         if let Some(dropout) = dropout(self.drop) {

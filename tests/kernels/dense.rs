@@ -51,9 +51,10 @@ pub fn linear_and_its_gradients<T: Tested>() {
         let mut random = Numbers::new(seed);
         let [x, w, b, dy, before] =
             [rows * width, out * width, out, rows * out, rows * width].map(|n| random.normal(n));
-        let mut places = Places::default();
-        let linear = Linear { weight: places.put(&w), bias: Some(places.put(&b)), out, width, exact: false };
-        let parameters = places.buffer(backend);
+        let mut parameters_at = ParameterBuffer::default();
+        let linear =
+            Linear { weight: parameters_at.put(&w), bias: Some(parameters_at.put(&b)), out, width, exact: false };
+        let parameters = parameters_at.buffer(backend);
         let (x_buffer, dy_buffer) = (buffer(backend, &x), buffer(backend, &dy));
 
         let forward = |backend: &mut T::Backend, biased: bool| {
@@ -69,7 +70,7 @@ pub fn linear_and_its_gradients<T: Tested>() {
         let without = Linear { bias: None, ..linear };
         backend.linear(&mut y_without, &x_buffer, rows, &parameters, without, true);
         assert_eq!(values(backend, &y_without, rows * out), forward(backend, false), "a map without a bias");
-        let mut gradients = places.gradients(backend, true, &mut random);
+        let mut gradients = parameters_at.gradients(backend, true, &mut random);
         backend.linear_parameters(&mut gradients.buffer, true, &dy_buffer, &x_buffer, rows, without);
         gradients.take(backend, without.weight, out * width);
         gradients.check_rest(backend);
@@ -83,7 +84,7 @@ pub fn linear_and_its_gradients<T: Tested>() {
         close("input's gradient, added", &values(backend, &added, rows * width), &sum, product_tolerance::<T>());
 
         for fresh in [true, false] {
-            let mut gradients = places.gradients(backend, fresh, &mut random);
+            let mut gradients = parameters_at.gradients(backend, fresh, &mut random);
             backend.linear_parameters(&mut gradients.buffer, fresh, &dy_buffer, &x_buffer, rows, linear);
             let (dw, db) = (
                 gradients.take(backend, linear.weight, out * width),
@@ -110,10 +111,23 @@ pub fn a_part_of_a_map_gives_its_columns<T: Tested>() {
             let mut random = Numbers::new(seed);
             let [x, w, b_values] = [rows * width, out * width, out].map(|n| random.normal(n));
             let (from, to) = ((a.min(b) * out as f64) as usize, (a.max(b) * out as f64) as usize + 1);
-            let mut places = Places::default();
-            let linear = Linear { weight: places.put(&w), bias: Some(places.put(&b_values)), out, width, exact: false };
+            let mut parameters_at = ParameterBuffer::default();
+            let linear = Linear {
+                weight: parameters_at.put(&w),
+                bias: Some(parameters_at.put(&b_values)),
+                out,
+                width,
+                exact: false,
+            };
             let mut y = unwritten(backend, rows * (to - from));
-            backend.linear(&mut y, &buffer(backend, &x), rows, &places.buffer(backend), linear.part(from..to), true);
+            backend.linear(
+                &mut y,
+                &buffer(backend, &x),
+                rows,
+                &parameters_at.buffer(backend),
+                linear.part(from..to),
+                true,
+            );
             let whole = affine(&wide(&x), &wide(&w), &wide(&b_values), width);
             let want: Vec<f64> = whole.chunks_exact(out).flat_map(|row| &row[from..to]).copied().collect();
             close("columns", &values(backend, &y, want.len()), &want, product_tolerance::<T>());
@@ -154,9 +168,9 @@ pub fn activations_and_their_derivatives<T: Tested>() {
         for (x, b) in x.iter_mut().zip(b.iter().cycle()).filter(|(x, b)| (**x + **b).abs() < 1e-3) {
             *x = 0.1 - b;
         }
-        let mut places = Places::default();
-        let linear = Linear { weight: 0, bias: Some(places.put(&b)), out, width: 1, exact: false };
-        let parameters = places.buffer(backend);
+        let mut parameters_at = ParameterBuffer::default();
+        let linear = Linear { weight: 0, bias: Some(parameters_at.put(&b)), out, width: 1, exact: false };
+        let parameters = parameters_at.buffer(backend);
         let run = |backend: &mut T::Backend,
                    parameters: &<T::Backend as Memory>::Buffer,
                    bias: Option<usize>,
@@ -186,8 +200,8 @@ pub fn activations_and_their_derivatives<T: Tested>() {
         values(backend, &unkept, rows * out);
         close("without the derivative", &values(backend, &alone, rows * out), &wide(&y), tolerance::<T>());
 
-        let zeros = places.put(&vec![0.0; out]);
-        let parameters = places.buffer(backend);
+        let zeros = parameters_at.put(&vec![0.0; out]);
+        let parameters = parameters_at.buffer(backend);
         let of = |backend: &mut T::Backend, bias| {
             run(backend, &parameters, bias, true).map(|values_of| values(backend, &values_of, rows * out))
         };

@@ -83,11 +83,11 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let has_bias = tokens % 4 != 3;
         bias.iter_mut().filter(|_| !has_bias).for_each(|v| *v = 0.0);
         let dy = random.normal(tokens * width);
-        let mut places = Places::default();
-        let (weight_at, bias_at) = (places.put(&weight), places.put(&bias));
+        let mut parameters_at = ParameterBuffer::default();
+        let (weight_at, bias_at) = (parameters_at.put(&weight), parameters_at.put(&bias));
         let norm = LayerNorm { weight: weight_at, bias: has_bias.then_some(bias_at), width, eps: 1e-6 };
         let [position_at, token_type_at, task_at, word_at] =
-            [&position, &token_type, &task, &words].map(|values| places.put(values));
+            [&position, &token_type, &task, &words].map(|values| parameters_at.put(values));
         let table = |offset: usize, rows: usize| Table { offset, rows, width };
         let embedding = Embedding {
             word: table(word_at, vocab),
@@ -95,7 +95,7 @@ pub fn embed_and_its_gradients<T: Tested>() {
             token_type: has_types.then(|| table(token_type_at, token_types)),
             task: has_task.then(|| table(task_at, 3)),
         };
-        let parameters = places.buffer(backend);
+        let parameters = parameters_at.buffer(backend);
         let touched: Vec<bool> = if decays { (0..vocab).map(|_| random.below(2) == 0).collect() } else { Vec::new() };
         let untouched = Untouched { touched: &touched, decay: 0.5 };
         // What the layer reads is the decayed table, and gradients are those of its values.
@@ -125,12 +125,12 @@ pub fn embed_and_its_gradients<T: Tested>() {
         let used: std::collections::BTreeSet<u32> = ids.iter().copied().collect();
         let spare = random.below(4);
         let row_of = |i: usize| (used.len() - 1 - i + spare) as u32;
-        let place = |id: u32| (0..).zip(&ids).filter(|(_, other)| **other == id).map(|(place, _)| place).collect();
+        let tokens_of = |id: u32| (0..).zip(&ids).filter(|(_, other)| **other == id).map(|(index, _)| index).collect();
         let occurrences: Vec<Occurrence> =
-            used.iter().enumerate().map(|(i, id)| Occurrence { row: row_of(i), tokens: place(*id) }).collect();
+            used.iter().enumerate().map(|(i, id)| Occurrence { row: row_of(i), tokens: tokens_of(*id) }).collect();
         let before = random.normal((used.len() + spare) * width);
         let mut word_rows = buffer(backend, &before);
-        let (mut d_sum, mut gradients) = (buffer(backend, &dy), places.gradients(backend, fresh, &mut random));
+        let (mut d_sum, mut gradients) = (buffer(backend, &dy), parameters_at.gradients(backend, fresh, &mut random));
         backend.embed_backward(EmbedBackward {
             d_out: &mut d_sum,
             words: &mut word_rows,

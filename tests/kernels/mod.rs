@@ -8,7 +8,7 @@
 //!
 //! Nothing but the methods of the contract is used. Buffers are longer than what is in use and their rest holds a NaN that
 //! must come back as it was; what a kernel is to write holds that NaN too, so that anything read before it is written, or
-//! read past the end, spoils the result. Parameters stand at odd places with NaNs between them.
+//! read past the end, spoils the result. Parameters are at odd offsets with NaNs between them.
 //!
 //! # Tolerances
 //! Errors are relative to the largest number of a tensor (at least 1e-3, for gradients that vanish). Products, norms and

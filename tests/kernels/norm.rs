@@ -62,10 +62,10 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
         let [dense_bias, weight, bias] = [width; 3].map(|n| random.normal(n));
         // A mean that is not near zero.
         residual.iter_mut().for_each(|v| *v += 2.0);
-        let mut places = Places::default();
-        let dense_bias_at = places.put(&dense_bias);
-        let norm = LayerNorm { weight: places.put(&weight), bias: Some(places.put(&bias)), width, eps };
-        let parameters = places.buffer(backend);
+        let mut parameters_at = ParameterBuffer::default();
+        let dense_bias_at = parameters_at.put(&dense_bias);
+        let norm = LayerNorm { weight: parameters_at.put(&weight), bias: Some(parameters_at.put(&bias)), width, eps };
+        let parameters = parameters_at.buffer(backend);
         let (n, factors) = (rows * width, factors(drop, rows, width));
 
         let (mut y, mut sum, mut stats) = (unwritten(backend, n), buffer(backend, &x), unwritten(backend, 2 * rows));
@@ -94,7 +94,7 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
         }
 
         let (mut d_residual, mut dx) = (unwritten(backend, n), unwritten(backend, n));
-        let mut gradients = places.gradients(backend, fresh, &mut random);
+        let mut gradients = parameters_at.gradients(backend, fresh, &mut random);
         backend.add_norm_backward(AddNormBackward {
             d_residual: &mut d_residual,
             dx: &mut dx,
@@ -135,9 +135,14 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
 pub fn constant_rows_are_normalised_to_the_bias<T: Tested>() {
     with::<T>(|backend| {
         let (rows, width) = (3, 20);
-        let mut places = Places::default();
+        let mut parameters_at = ParameterBuffer::default();
         let bias = Numbers::new(1).normal(width);
-        let norm = LayerNorm { weight: places.put(&[2.0; 20]), bias: Some(places.put(&bias)), width, eps: 1e-12 };
+        let norm = LayerNorm {
+            weight: parameters_at.put(&[2.0; 20]),
+            bias: Some(parameters_at.put(&bias)),
+            width,
+            eps: 1e-12,
+        };
         for (norm, want) in [(norm, bias.clone()), (LayerNorm { bias: None, ..norm }, vec![0.0; width])] {
             let (mut y, mut x, mut stats) =
                 (unwritten(backend, 60), buffer(backend, &[1.5; 60]), unwritten(backend, 6));
@@ -147,7 +152,7 @@ pub fn constant_rows_are_normalised_to_the_bias<T: Tested>() {
                 stats: &mut stats,
                 residual: &buffer(backend, &[0.0; 60]),
                 rows,
-                parameters: &places.buffer(backend),
+                parameters: &parameters_at.buffer(backend),
                 bias: None,
                 norm,
                 dropout: None,
@@ -164,9 +169,9 @@ pub fn a_norm_without_a_bias<T: Tested>() {
         let (rows, width) = (37, 21);
         let mut random = Numbers::new(5);
         let [x, residual, dy] = [rows * width; 3].map(|n| random.normal(n));
-        let mut places = Places::default();
-        let weight = places.put(&random.normal(width));
-        let bias = places.put(&vec![0.0; width]);
+        let mut parameters_at = ParameterBuffer::default();
+        let weight = parameters_at.put(&random.normal(width));
+        let bias = parameters_at.put(&vec![0.0; width]);
         let of = |backend: &mut T::Backend, dense_bias: Option<usize>, bias: Option<usize>| {
             let norm = LayerNorm { weight, bias, width, eps: 1e-5 };
             let n = rows * width;
@@ -178,13 +183,13 @@ pub fn a_norm_without_a_bias<T: Tested>() {
                 stats: &mut stats,
                 residual: &buffer(backend, &residual),
                 rows,
-                parameters: &places.buffer(backend),
+                parameters: &parameters_at.buffer(backend),
                 bias: dense_bias,
                 norm,
                 dropout: dropout(Some((0.1, 3))),
             });
             let (mut d_residual, mut dx) = (unwritten(backend, n), unwritten(backend, n));
-            let mut gradients = places.gradients(backend, true, &mut Numbers::new(1));
+            let mut gradients = parameters_at.gradients(backend, true, &mut Numbers::new(1));
             backend.add_norm_backward(AddNormBackward {
                 d_residual: &mut d_residual,
                 dx: &mut dx,
@@ -194,7 +199,7 @@ pub fn a_norm_without_a_bias<T: Tested>() {
                 x: &sum,
                 stats: &stats,
                 rows,
-                parameters: &places.buffer(backend),
+                parameters: &parameters_at.buffer(backend),
                 norm,
                 dropout: dropout(Some((0.1, 3))),
             });

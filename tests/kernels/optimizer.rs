@@ -1,4 +1,4 @@
-//! AdamW, dense and of rows of a table, and the squares that the norm is made of; against the formula in float64.
+//! AdamW, dense and for rows of a table, and the squares of the norm, against the formula in float64.
 
 use proptest::prelude::*;
 use taper::kernels::{AdamW, Clip, Moments, Table};

@@ -32,7 +32,7 @@ pub fn product_tolerance<T: Tested>() -> f64 {
     T::PRODUCTS.unwrap_or(tolerance::<T>())
 }
 
-/// Numbers of a buffer that nobody asked for.
+/// Values of a buffer that must not be touched.
 const REST: usize = 37;
 
 /// A NaN that no arithmetic gives.
@@ -64,7 +64,7 @@ pub fn for_all<T: Tested, S: Strategy>(
     done.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Share that is dropped, and the place of the first row in its step.
+/// Share that is dropped, and the index of the first row in its step.
 pub type Drop = Option<(f64, usize)>;
 
 pub fn drops() -> impl Strategy<Value = Drop> {
@@ -145,15 +145,15 @@ pub fn batch<B: Backend>(backend: &mut B, tokens: usize, offsets: &[u32]) -> B::
     backend.batch(TokenStream { ids: &none, positions: &none, token_types: &none, offsets })
 }
 
-/// Parameters at odd places, with guards between them.
+/// Parameters at odd offsets, with guards between them.
 #[derive(Default)]
-pub struct Places {
+pub struct ParameterBuffer {
     numbers: Vec<f32>,
     ranges: Vec<std::ops::Range<usize>>,
 }
 
-impl Places {
-    /// Finds a place; tells where it is.
+impl ParameterBuffer {
+    /// Appends values; returns their offset.
     pub fn put(&mut self, values: &[f32]) -> usize {
         self.numbers.extend(std::iter::repeat_n(guard(), 3 + 5 * self.ranges.len()));
         let at = self.numbers.len();
@@ -166,7 +166,7 @@ impl Places {
         buffer(backend, &self.numbers)
     }
 
-    /// What gradients of the same places begin as: guards where they are fresh, else random numbers.
+    /// Initial values of gradients at the same offsets: guards if they are fresh, else random numbers.
     pub fn gradients<B: Backend>(&self, backend: &B, fresh: bool, numbers: &mut Numbers) -> Gradients<B> {
         let mut before = vec![guard(); self.numbers.len()];
         for range in self.ranges.iter().filter(|_| !fresh) {
@@ -238,10 +238,10 @@ pub fn check(
 
     let vars: Vec<Var> = inputs.iter().map(|i| var(i.values, i.shape).expect("a tensor")).collect();
     let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
-    let made = reference(&tensors).expect("the reference");
-    close("output beside the reference", output, &numbers(&made), tolerance);
-    let sum =
-        (&made * Tensor::from_slice(weighting, made.shape(), &Device::Cpu).expect("a tensor")).expect("a product");
+    let expected = reference(&tensors).expect("the reference");
+    close("output beside the reference", output, &numbers(&expected), tolerance);
+    let sum = (&expected * Tensor::from_slice(weighting, expected.shape(), &Device::Cpu).expect("a tensor"))
+        .expect("a product");
     let gradients = sum.sum_all().and_then(|sum| sum.backward()).expect("gradients");
 
     let mut random = Numbers::new(at.iter().map(Vec::len).sum::<usize>() as u64);

@@ -23,7 +23,7 @@ fn bf16_products_stay_near_float32() -> Result<()> {
     let plan = Some(DropoutPlan { seed: 3, step: 1 });
     let train = |threads: usize| -> Result<Trained> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let made = pool.install(|| -> std::result::Result<_, String> {
+        let result = pool.install(|| -> std::result::Result<_, String> {
             let run = || -> Result<_> {
                 let cpu = Cpu::bf16().expect("bf16 products");
                 let mut engine = Explicit::new(cpu, &config, Parameters::fresh(&config, 3, 5)?, &recipe())?;
@@ -40,7 +40,7 @@ fn bf16_products_stay_near_float32() -> Result<()> {
             };
             run().map_err(|e| e.to_string())
         });
-        Ok(made?)
+        Ok(result?)
     };
     let (logits, gradients, loss) = train(1)?;
     for threads in [2, 3] {

@@ -157,7 +157,7 @@ fn engines_agree_with_dropout_on() -> Result<()> {
     Ok(())
 }
 
-/// Which of four rows' sixteen values the dropout at one site keeps: a model made so that its logits show nothing else.
+/// Which of four rows' sixteen values the dropout at one site keeps, in a model whose logits show nothing else.
 fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let mut config = tiny();
     (config.hidden_size, config.embedding_size, config.intermediate_size, config.num_hidden_layers) = (16, 16, 32, 1);
@@ -234,7 +234,7 @@ fn accumulated_batches_make_the_same_step() -> Result<()> {
         assert!((whole.0 - parts.0).abs() < 1e-6 && (whole.1 - parts.1).abs() < 1e-5, "{kind:?}");
         assert!(difference(&whole.2, &parts.2) < 1e-6, "{kind:?}: other gradients");
         let misplaced = step(&[first, rest.placed(0, 0)])?;
-        assert!((whole.1 - misplaced.1).abs() > 1e-5, "{kind:?}: the masks do not depend on the place");
+        assert!((whole.1 - misplaced.1).abs() > 1e-5, "{kind:?}: the masks do not depend on the position");
     }
     Ok(())
 }

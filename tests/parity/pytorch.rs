@@ -31,7 +31,7 @@ pub fn families() -> Vec<PathBuf> {
     entries.filter(|path| path.is_dir()).collect()
 }
 
-/// Folders with PyTorch's numbers: a tiny model that stands here, and one more where it is at hand.
+/// Folders with PyTorch's results: a tiny model in this repository, and another one if it is available.
 pub fn references() -> Vec<PathBuf> {
     let folders = ["tests/fixtures/reference", "../shared/reference"].map(|folder| root().join(folder));
     let (here, missing): (Vec<_>, Vec<_>) = folders.into_iter().partition(|folder| folder.is_dir());

@@ -20,7 +20,7 @@ fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
             engine.update(1e-2)?;
         }
         if step == 10 {
-            // A resumed engine goes on bit for bit.
+            // A resumed engine continues bit for bit.
             let mut resumed = make(Kind::Explicit)?;
             {
                 let (state, tensors) = sparse.state();

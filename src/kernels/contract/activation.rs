@@ -21,7 +21,7 @@ pub enum Activation {
 /// Arguments of [`ActivationOps::bias_activation`].
 #[derive(Debug)]
 pub struct BiasActivation<'a, B> {
-    /// Gets the values of the function, `[rows, linear.out]`.
+    /// Receives the values of the function, `[rows, linear.out]`.
     pub y: &'a mut B,
     /// The output of `linear` without its bias, `[rows, linear.out]`; becomes the derivative there if `derivative`.
     pub x: &'a mut B,

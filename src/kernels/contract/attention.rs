@@ -8,7 +8,7 @@ pub const MASK_WIDTH: usize = 8192;
 /// Which query positions are computed. Keys and values are always those of the whole sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queries {
-    /// Every token. Queries, keys and values lie side by side: `[tokens, 3 · width]`.
+    /// Every token. Queries, keys and values are side by side: `[tokens, 3 · width]`.
     All,
     /// The first of each sequence. Queries: `[sequences, width]`; keys and values side by side: `[tokens, 2 · width]`.
     First,
@@ -23,26 +23,26 @@ pub struct Attention {
     pub width: usize,
     /// Which queries are computed.
     pub queries: Queries,
-    /// Falls on the probabilities.
+    /// Applied to the probabilities.
     pub dropout: Option<Dropout>,
 }
 
 /// Arguments of [`AttentionOps::attention_backward`].
 #[derive(Debug)]
 pub struct AttentionBackward<'a, B, T> {
-    /// Gets the gradient of the queries with [`Queries::First`]; untouched otherwise.
+    /// Receives the gradient of the queries with [`Queries::First`]; untouched otherwise.
     pub dq: &'a mut B,
-    /// Gets the gradients of keys and values; with [`Queries::All`] also that of the queries, laid out as `kv` is.
+    /// Receives the gradients of keys and values; with [`Queries::All`] also that of the queries, laid out as `kv` is.
     pub dkv: &'a mut B,
     /// The gradient of the context.
     pub d_context: &'a B,
-    /// That of the forward pass.
+    /// The queries of the forward pass.
     pub q: &'a B,
-    /// That of the forward pass.
+    /// The keys and values of the forward pass.
     pub kv: &'a B,
     /// The tokens.
     pub batch: &'a T,
-    /// That of the forward pass.
+    /// The parameters of the forward pass.
     pub attention: Attention,
 }
 

@@ -69,11 +69,11 @@ pub struct Occurrence {
 /// Arguments of [`EmbeddingOps::embed`].
 #[derive(Debug)]
 pub struct Embed<'a, B, T> {
-    /// Gets the embedded tokens, `[tokens, width]`.
+    /// Receives the embedded tokens, `[tokens, width]`.
     pub out: &'a mut B,
-    /// Gets the sums of the tables' rows, `[tokens, width]`.
+    /// Receives the sums of the tables' rows, `[tokens, width]`.
     pub sum: &'a mut B,
-    /// Gets mean and reciprocal standard deviation of each row, `[tokens, 2]`.
+    /// Receives mean and reciprocal standard deviation of each row, `[tokens, 2]`.
     pub stats: &'a mut B,
     /// All parameters.
     pub parameters: &'a B,
@@ -85,7 +85,7 @@ pub struct Embed<'a, B, T> {
     pub untouched: Untouched<'a>,
     /// The tokens.
     pub batch: &'a T,
-    /// Falls on the result.
+    /// Applied to the result.
     pub dropout: Option<Dropout>,
 }
 
@@ -94,11 +94,11 @@ pub struct Embed<'a, B, T> {
 pub struct EmbedBackward<'a, B, T> {
     /// The gradient of the embedded tokens, `[tokens, width]`; becomes that of the sums.
     pub d_out: &'a mut B,
-    /// The gradients of the step's words, `[words of the step, width]`: always added to.
+    /// The gradients of the step's words, `[words of the step, width]`; always accumulated.
     pub words: &'a mut B,
-    /// Gets the gradients of the norm and of all tables but the words.
+    /// Receives the gradients of the norm and of all tables except the words'.
     pub gradients: &'a mut B,
-    /// Whether those are written or added.
+    /// Whether those are overwritten or accumulated.
     pub fresh: bool,
     /// What [`EmbeddingOps::embed`] left in its `sum`.
     pub sum: &'a B,
@@ -112,9 +112,9 @@ pub struct EmbedBackward<'a, B, T> {
     pub norm: LayerNorm,
     /// The tokens.
     pub batch: &'a T,
-    /// Where the words of the step occur; empty: their gradients are not wanted.
+    /// Where the words of the step occur; empty if their gradients are not needed.
     pub occurrences: &'a [Occurrence],
-    /// That of the forward pass.
+    /// The dropout of the forward pass.
     pub dropout: Option<Dropout>,
 }
 

@@ -24,14 +24,14 @@ pub trait Memory: Send {
     /// The tokens of a batch on the device.
     type Batch;
 
-    /// Runs work that calls many kernels, from where that costs least.
+    /// Runs work that calls many kernels, on the thread where that is cheapest.
     fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         work()
     }
 
     /// A buffer of `len` zeros.
     fn zeros(&self, len: usize) -> Self::Buffer;
-    /// The same for parameters, gradients or moments: the first `dense` values are used in every step, the rest may never be
+    /// Like [`Self::zeros`], for parameters, gradients or moments: the first `dense` values are used in every step, the rest may never be
     /// touched.
     fn zeros_of_parameters(&self, len: usize, dense: usize) -> Self::Buffer;
     /// Copies `values` into a buffer, from offset `at` on.
@@ -42,8 +42,8 @@ pub trait Memory: Send {
     fn clear(&self, buffer: &mut Self::Buffer, len: usize);
     /// Copies a batch to the device.
     fn batch(&mut self, tokens: TokenStream) -> Self::Batch;
-    /// Tells that parameters were written with [`Self::write`], so that values derived from them are out of date. Updates need
-    /// no such call.
+    /// Announces that parameters were written with [`Self::write`], so that values derived from them are out of date. Not needed after
+    /// updates.
     fn parameters_written(&mut self);
     /// The first failure of the device, after which none of its results can be used.
     ///

@@ -4,8 +4,8 @@
 //! values are f32, all matrices row-major; `rows` is the number of rows of a buffer in use. Arguments that are written come
 //! first; `fresh` gradients are written, others are added to what is there. The order of sums depends on shapes alone.
 //!
-//! Parameters lie in one buffer: [`Linear`], [`LayerNorm`] and [`Table`] hold offsets into it, counted in values. Gradients
-//! and moments lie at the same offsets of their buffers.
+//! Parameters are in one buffer: [`Linear`], [`LayerNorm`] and [`Table`] hold offsets into it, counted in values. Gradients and moments
+//! are at the same offsets of their buffers.
 
 mod activation;
 mod attention;

@@ -19,13 +19,13 @@ pub struct LayerNorm {
 /// Arguments of [`NormOps::add_norm`]; `x`, `y` and `residual`: `[rows, width]`.
 #[derive(Debug)]
 pub struct AddNorm<'a, B> {
-    /// Gets the normalised rows.
+    /// Receives the normalised rows.
     pub y: &'a mut B,
     /// The output of a dense layer without its bias; becomes the sum that is normalised.
     pub x: &'a mut B,
-    /// Gets mean and reciprocal standard deviation of each row, `[rows, 2]`.
+    /// Receives mean and reciprocal standard deviation of each row, `[rows, 2]`.
     pub stats: &'a mut B,
-    /// What dropout does not fall on.
+    /// The residual, to which dropout is not applied.
     pub residual: &'a B,
     /// Rows in use.
     pub rows: usize,
@@ -35,20 +35,20 @@ pub struct AddNorm<'a, B> {
     pub bias: Option<usize>,
     /// The norm.
     pub norm: LayerNorm,
-    /// Falls on the dense layer's output.
+    /// Applied to the dense layer's output.
     pub dropout: Option<Dropout>,
 }
 
 /// Arguments of [`NormOps::add_norm_backward`]; all but `stats` and parameters: `[rows, width]`.
 #[derive(Debug)]
 pub struct AddNormBackward<'a, B> {
-    /// Gets the gradient of the residual.
+    /// Receives the gradient of the residual.
     pub d_residual: &'a mut B,
-    /// Gets the gradient of the dense layer's output.
+    /// Receives the gradient of the dense layer's output.
     pub dx: &'a mut B,
-    /// Gets the gradients of the norm's parameters.
+    /// Receives the gradients of the norm's parameters.
     pub gradients: &'a mut B,
-    /// Whether those are written or added.
+    /// Whether those are overwritten or accumulated.
     pub fresh: bool,
     /// The gradient of the normalised rows.
     pub dy: &'a B,
@@ -62,7 +62,7 @@ pub struct AddNormBackward<'a, B> {
     pub parameters: &'a B,
     /// The norm.
     pub norm: LayerNorm,
-    /// That of the forward pass.
+    /// The dropout of the forward pass.
     pub dropout: Option<Dropout>,
 }
 

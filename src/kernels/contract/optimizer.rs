@@ -15,7 +15,7 @@ pub enum Clip {
 }
 
 impl Clip {
-    /// The factor in a step with these sums; none: nothing may change.
+    /// The factor in a step with these sums; `None` if nothing may change.
     pub fn factor(self, sums: Sums) -> Option<f64> {
         match self {
             Self::By(factor) => Some(factor),
@@ -34,7 +34,7 @@ pub struct AdamW {
     pub betas: (f32, f32),
     /// 1 − β₁ and 1 − β₂.
     pub one_minus_betas: (f64, f64),
-    /// Falls on the gradient.
+    /// Applied to the gradient.
     pub clip: Clip,
     /// 1 − lr·weight_decay.
     pub decay_factor: f32,

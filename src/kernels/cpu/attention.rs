@@ -1,4 +1,4 @@
-//! Scaled dot-product attention (Vaswani et al. 2017) over sequences of different lengths that lie one after the other.
+//! Scaled dot-product attention (Vaswani et al. 2017) over consecutive sequences of different lengths.
 //!
 //! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors.
 
@@ -22,7 +22,7 @@ struct Head {
     keys: Range<usize>,
 }
 
-/// How q, k and v lie in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
+/// The layout of q, k and v in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
 /// keys and values.
 struct Layout {
     d: usize,
@@ -163,7 +163,7 @@ impl Attention {
         let l = Layout::new(self);
         let scale = 1.0 / (l.d as f32).sqrt();
         let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
-        // With all queries the three gradients lie side by side, as q, k and v do.
+        // With all queries the three gradients are side by side, like q, k and v.
         let dq = if self.queries == Queries::All { &dkv } else { &dq };
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             SCRATCH.with_borrow_mut(|scratch| {

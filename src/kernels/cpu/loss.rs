@@ -14,7 +14,7 @@ fn cross_entropy(d_logits: &mut [f32], logits: &[f32], targets: &[f32], labels: 
         let mut loss = 0.0;
         for ((d, x), t) in d.iter_mut().zip(x).zip(t) {
             let (log_p, t) = (f64::from(*x) - log_sum, f64::from(*t));
-            // 0·∞ is no loss: a class without a share of the target may have any logit.
+            // 0·∞ is not a loss: a class without a share of the target may have any logit.
             loss -= if t == 0.0 { 0.0 } else { t * log_p };
             *d = (log_p.exp() * mass - t) as f32;
         }

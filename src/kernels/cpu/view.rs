@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// A matrix somewhere in a slice, as it lies there or transposed.
+/// A matrix within a slice, possibly transposed.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     data: &'a [f32],
@@ -28,27 +28,27 @@ impl<'a> View<'a> {
         Self { rows: self.cols, cols: self.rows, transposed: !self.transposed, ..self }
     }
 
-    /// Rows and columns of the matrix that is meant.
+    /// Rows and columns of the (possibly transposed) matrix.
     pub fn size(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// The numbers, from the first on.
+    /// The values, from the first on.
     pub fn data(&self) -> &'a [f32] {
         self.data
     }
 
-    /// Whether the matrix that is meant is the transposed of that which lies in memory.
+    /// Whether the matrix is the transpose of the stored one.
     pub fn is_transposed(&self) -> bool {
         self.transposed
     }
 
-    /// From one stored row to the next.
+    /// Distance between stored rows.
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// How far apart the rows and the columns of the matrix that is meant are.
+    /// Distance between the rows and between the columns of the (possibly transposed) matrix.
     pub fn strides(&self) -> (usize, usize) {
         if self.transposed { (1, self.stride) } else { (self.stride, 1) }
     }

@@ -14,12 +14,12 @@ const TENSOR_NEEDS: (u32, u32) = (8, 0);
 /// Bytes without which cuBLAS fails with words that say nothing of memory.
 const BLAS_NEEDS: usize = 256 << 20;
 
-/// Whether it is what a call was refused for.
+/// Whether a call failed with this code.
 fn says(error: DriverError, code: sys::CUresult) -> bool {
     error.0 == code
 }
 
-/// The driver's words.
+/// The driver's message.
 fn words(error: DriverError) -> String {
     let text = error.error_string().ok().and_then(|text| text.to_str().ok());
     text.map_or_else(|| format!("{:?}", error.0), |text| format!("{text} ({:?})", error.0))
@@ -71,7 +71,7 @@ fn device_info(ordinal: usize) -> Result<DeviceInfo, DriverError> {
     })
 }
 
-/// The devices that the driver shows, without making anything on them.
+/// The devices that the driver shows, without allocating anything on them.
 ///
 /// # Errors
 /// No driver, or it does not start.
@@ -184,7 +184,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: retained by `new`. A failure at the end of all concerns nobody.
+        // SAFETY: retained by `new`. A failure on release has no consequence.
         #[expect(unsafe_code, reason = "the driver's interface")]
         unsafe {
             _ = cuda::primary_ctx::release(self.device);

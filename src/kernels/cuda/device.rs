@@ -1,5 +1,5 @@
-//! A real device, through the libraries that come with its driver: they are looked for when a device is asked for, so that one
-//! binary serves machines with and without a GPU.
+//! A real device, through the libraries that come with its driver. They are loaded when a device is opened, so that one binary works on
+//! machines with and without a GPU.
 
 use std::{cell::RefCell, collections::HashMap, ffi::CString, os::raw::c_void, ptr};
 
@@ -190,8 +190,8 @@ impl Driver for Device {
         };
         let (alpha, beta) = (1.0f32, p.beta);
         let int = |n: usize| i32::try_from(n).expect("a matrix' size");
-        // SAFETY: the matrices are the caller's; the factors of the product lie on the host for the call.
-        let made = unsafe {
+        // SAFETY: the matrices are the caller's; the factors of the product are on the host during the call.
+        let result = unsafe {
             blas::gemm_ex(
                 self.handle,
                 op(p.transposed.0),
@@ -214,7 +214,7 @@ impl Driver for Device {
                 blas_sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         };
-        made.map_err(|e| self.context.blas_failed(format!("a product of {}·{}·{}", p.m, p.n, p.k), &e))
+        result.map_err(|e| self.context.blas_failed(format!("a product of {}·{}·{}", p.m, p.n, p.k), &e))
     }
 }
 

@@ -29,8 +29,8 @@ pub enum Factors {
     Bf16,
 }
 
-/// C ← op(A)·op(B) + β·C as `cublasGemmEx` has it: column by column, op(A) `[m, k]`, op(B) `[k, n]`, C `[m, n]`; `ld` is what
-/// lies between the beginnings of two columns as they are stored.
+/// C ← op(A)·op(B) + β·C as in `cublasGemmEx`: column-major, op(A) `[m, k]`, op(B) `[k, n]`, C `[m, n]`; `ld` is the distance between
+/// the starts of two columns in memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Product {
     /// Whether A and B are transposed.

@@ -24,7 +24,7 @@ pub fn blocks_of(len: usize) -> usize {
 }
 
 impl<D: Driver> Cuda<D> {
-    /// Runs a kernel; an empty grid is no work.
+    /// Runs a kernel; does nothing for an empty grid.
     pub(super) fn launch(&self, kernel: Kernel, grid: [usize; 2], threads: usize, params: &impl Pod) {
         if grid.iter().all(|n| *n > 0) {
             let grid = grid.map(|n| u32::try_from(n).expect("a grid's size"));

@@ -43,9 +43,9 @@ fn sums(bytes: &[u8]) -> impl Iterator<Item = Sums> {
 pub struct Ledger<D: Driver> {
     device: Arc<Shared<D>>,
     memory: Memory<D>,
-    /// The present step.
+    /// The current step.
     present: usize,
-    /// Steps before it that are over and were not asked for.
+    /// Ended steps whose sums were not requested yet.
     over: usize,
     asked: VecDeque<D::Copy>,
     last: Instant,
@@ -60,7 +60,7 @@ impl<D: Driver> Ledger<D> {
         Self { device: device.clone(), memory, present: 0, over: 0, asked: VecDeque::new(), last: Instant::now() }
     }
 
-    /// Where the present step's sums are.
+    /// Where the current step's sums are.
     pub fn address(&self) -> Address {
         self.memory.address() + (self.present * BYTES) as Address
     }
@@ -69,7 +69,7 @@ impl<D: Driver> Ledger<D> {
         self.device.with(|d| d.clear(self.address(), BYTES));
     }
 
-    /// The present step's, now.
+    /// The current step's sums, now.
     pub fn now(&self) -> Sums {
         let mut bytes = [0; BYTES];
         self.device.with(|d| d.download(self.address(), &mut bytes));
@@ -80,12 +80,12 @@ impl<D: Driver> Ledger<D> {
         self.over += 1;
         self.present = (self.present + 1) % STEPS;
         if self.present == 0 {
-            self.ask();
+            self.fetch();
         }
     }
 
-    /// Begins to fetch the steps that are over.
-    fn ask(&mut self) {
+    /// Starts fetching the sums of ended steps.
+    fn fetch(&mut self) {
         let first = (self.present + STEPS - self.over) % STEPS;
         let address = self.memory.address() + (first * BYTES) as Address;
         let copy = self.device.with(|d| d.begin_download(address, self.over * BYTES));
@@ -96,7 +96,7 @@ impl<D: Driver> Ledger<D> {
     /// See [`super::super::Backend::finished`].
     pub fn finished(&mut self, wait: bool) -> Vec<Sums> {
         if self.over > 0 && (wait || self.over >= BATCH || self.last.elapsed() >= PATIENCE) {
-            self.ask();
+            self.fetch();
         }
         let mut finished = Vec::new();
         while let Some(copy) = self.asked.front() {

@@ -1,4 +1,4 @@
-//! The libraries of NVIDIA that a device needs, found when one is asked for.
+//! NVIDIA's libraries, found when a device is opened.
 
 use std::{env, path::PathBuf, sync::OnceLock};
 
@@ -34,7 +34,7 @@ mod present {
 
 pub use present::cublas_lt as has_cublas_lt;
 
-/// Whether the driver's library is there.
+/// Whether the driver's library is installed.
 #[expect(unsafe_code, reason = "loading a library runs its code")]
 pub fn find_driver() -> Result<(), DeviceError> {
     // SAFETY: the driver's library expects to be loaded by any process.
@@ -79,8 +79,8 @@ pub fn find_cublas() -> Result<(), DeviceError> {
     }
 }
 
-/// Versions of the driver and of cuBLAS, as far as they can be told: `driver 580.159.04, cuBLAS 13.1.0`. Where they are the same,
-/// a device gives the same numbers.
+/// Versions of the driver and of cuBLAS, as far as they are known: `driver 580.159.04, cuBLAS 13.1.0`. With the same versions a device
+/// gives the same results.
 pub fn versions() -> String {
     let driver = std::fs::read_to_string("/proc/driver/nvidia/version").ok().and_then(|text| driver_version(&text));
     let parts = [
@@ -110,7 +110,7 @@ fn cublas_version() -> Option<String> {
     Some(parts.into_iter().collect::<Option<Vec<_>>>()?.join("."))
 }
 
-/// Where it may lie.
+/// Folders where it may be.
 fn folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = env::var_os("TAPER_CUDA_LIBS").iter().flat_map(env::split_paths).collect();
     let homes = ["CUDA_HOME", "CUDA_PATH"].iter().filter_map(env::var_os).map(PathBuf::from);

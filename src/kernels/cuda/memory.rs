@@ -1,4 +1,4 @@
-//! Memory of a device, and what became of the calls that concern it.
+//! Memory of a device, and the first failure of its driver.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{DeviceError, Driver, params::Address};
 
-/// A driver that remembers its first failure: after it nothing is done any more.
+/// A driver that remembers its first failure, after which nothing is done any more.
 pub struct Shared<D>(Mutex<State<D>>);
 
 struct State<D> {
@@ -25,7 +25,7 @@ impl<D: Driver> Shared<D> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something with the driver, unless something failed before; none: it failed.
+    /// Calls the driver, unless something failed before; `None` on failure.
     pub fn with<T>(&self, call: impl FnOnce(&D) -> Result<T, DeviceError>) -> Option<T> {
         let mut state = self.state();
         if state.failure.is_some() {
@@ -34,7 +34,7 @@ impl<D: Driver> Shared<D> {
         call(&state.driver).map_err(|error| state.failure = Some(error)).ok()
     }
 
-    /// Notes a failure that is not the driver's.
+    /// Records a failure that is not the driver's.
     pub fn fail(&self, error: DeviceError) {
         self.with::<()>(|_| Err(error));
     }
@@ -45,7 +45,7 @@ impl<D: Driver> Shared<D> {
     }
 }
 
-/// Memory that is given back when it is dropped.
+/// Device memory that is freed on drop.
 pub struct Memory<D: Driver> {
     device: Arc<Shared<D>>,
     address: Address,
@@ -53,7 +53,7 @@ pub struct Memory<D: Driver> {
 }
 
 impl<D: Driver> Memory<D> {
-    /// New memory, of which nothing is said; none at all where it failed.
+    /// Uninitialised memory; empty if the allocation failed.
     pub fn new(device: &Arc<Shared<D>>, bytes: usize) -> Self {
         let address = if bytes == 0 { None } else { device.with(|d| d.allocate(bytes)) };
         Self { device: device.clone(), address: address.unwrap_or(0), bytes }
@@ -68,7 +68,7 @@ impl<D: Driver> Memory<D> {
         memory
     }
 
-    /// Where it begins; 0 where it is empty, or there is none.
+    /// Its address; 0 if it is empty.
     pub fn address(&self) -> Address {
         self.address
     }
@@ -145,13 +145,13 @@ impl<D: Driver> Buffer<D> {
     }
 }
 
-/// What goes to the device for one batch: written from the beginning for each. A batch's copies come after the work of the one
-/// before, so its memory can be used again at once.
+/// The data of one batch that is copied to the device, rewritten for each batch. A batch's copies are ordered after the previous batch's
+/// work, so its memory can be reused at once.
 pub struct Arena<D: Driver> {
     device: Arc<Shared<D>>,
     block: Memory<D>,
     used: usize,
-    /// Blocks that were too small for the present batch, which uses them.
+    /// Blocks that were too small for the current batch, which still uses them.
     outgrown: Vec<Memory<D>>,
 }
 
@@ -170,11 +170,11 @@ impl<D: Driver> Arena<D> {
         self.outgrown.clear();
     }
 
-    /// Copies values to the device, one after the other, with one call; tells where each of the parts begins.
+    /// Copies values to the device, one after the other, with a single call; returns the address of each part.
     pub fn put<const N: usize>(&mut self, parts: [&[u8]; N]) -> [Address; N] {
         const ALIGN: usize = 16;
         let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + ALIGN).sum());
-        let places = parts.map(|part| {
+        let offsets = parts.map(|part| {
             bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
             let at = bytes.len();
             bytes.extend_from_slice(part);
@@ -191,6 +191,6 @@ impl<D: Driver> Arena<D> {
         if !bytes.is_empty() {
             self.device.with(|d| d.upload(begin, &bytes));
         }
-        places.map(|at| begin + at as Address)
+        offsets.map(|at| begin + at as Address)
     }
 }

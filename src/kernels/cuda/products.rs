@@ -16,12 +16,12 @@ use lt_sys::{
 
 use super::{Factors, Product, library::has_cublas_lt};
 
-/// From so many columns on a size stands for all up to the next multiple; below, for those up to the next power of two.
+/// Sizes of this many columns or more are rounded up to the next multiple of it; smaller ones to the next power of two.
 const STEP: usize = 64;
 /// Alignments beyond this make no difference to cuBLAS.
 const MOST_ALIGNED: u32 = 256;
 
-/// What an algorithm is chosen for.
+/// The sizes that an algorithm is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Kind {
     transposed: (bool, bool),
@@ -36,9 +36,9 @@ struct Kind {
 }
 
 impl Kind {
-    /// That of a product: exactly its own sizes, or those that stand for it.
+    /// For a product: exactly its own sizes, or rounded ones.
     fn of(p: &Product, exactly: bool) -> Self {
-        // What lies in columns may be taken for more; a column's length may not, since columns lie as close as they are long.
+        // The number of columns may be rounded up; the length of a column may not, since columns are contiguous.
         let rounded = |size: usize, in_columns: bool| if in_columns && !exactly { rounded(size) } else { size };
         Self {
             transposed: p.transposed,
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// The size that stands for another one.
+/// The rounded size.
 fn rounded(size: usize) -> usize {
     if size < STEP { size.next_power_of_two() } else { size.next_multiple_of(STEP) }
 }
@@ -107,7 +107,7 @@ pub struct Products {
 
 #[expect(unsafe_code, reason = "cuBLASLt's interface")]
 impl Products {
-    /// None where the library is not there, or does not start.
+    /// `None` if the library is missing or does not start.
     pub fn new(workspace: (u64, usize), stream: *mut c_void) -> Option<Self> {
         // SAFETY: the library expects to be loaded by any process; the attribute is as large as it says.
         unsafe {
@@ -123,7 +123,7 @@ impl Products {
         }
     }
 
-    /// Begins a product; false where it was not begun, and another way has to be found.
+    /// Starts a product; returns false if it could not be started, and another way must be used.
     pub fn begin(&mut self, p: &Product) -> bool {
         self.multiply(p, false).is_ok() || self.multiply(p, true).is_ok()
     }
@@ -133,7 +133,7 @@ impl Products {
         let algorithm = self.algorithm(operation, Kind::of(p, exactly))?;
         let [a, b, c] = Layout::all(&Kind::of(p, true))?;
         let alpha = 1.0f32;
-        // SAFETY: the matrices are the caller's, and lie as the layouts say; factors lie on the host for the call.
+        // SAFETY: the matrices are the caller's, with the given layouts; the factors are on the host during the call.
         unsafe {
             lt::matmul(
                 self.handle,

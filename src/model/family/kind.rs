@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::{heads::Head, module::Module};
 
-/// A family of encoders: what its models are made of, and what its files call keys and tensors.
+/// A family of encoders: the blocks of its models, and the names of keys and tensors in its files.
 pub struct Family {
     /// `model_type` in config.json.
     pub model_type: &'static str,

@@ -1,4 +1,4 @@
-//! The encoder families: one file each, with what the family's models are made of and what its files call things. To add a
+//! The encoder families: one file each, with the blocks of the family's models and the names in its files. To add a
 //! family of the same blocks, add its file and name it in [`registry::ALL`].
 
 pub mod bert;

@@ -40,7 +40,7 @@ impl Dtype {
 pub(super) struct Stored {
     pub dtype: Dtype,
     pub shape: Vec<usize>,
-    /// Numbers from one index of a dimension to the next; none where they follow each other in the shape's order.
+    /// Numbers between consecutive indices of each dimension; `None` if they are contiguous in the shape's order.
     pub strides: Option<Vec<usize>>,
     /// Byte of the file at which the first number begins.
     pub first: u64,
@@ -87,9 +87,9 @@ impl Stored {
     }
 }
 
-/// Numbers from a tensor's first to its last one, as they are stored; none where that is more than can be counted.
+/// Numbers from a tensor's first to its last one, as stored; `None` if that overflows.
 fn span(shape: &[usize], strides: &[usize]) -> Option<usize> {
-    // The product too: a stride of 0 makes much of little.
+    // The product too: with a stride of 0 a few numbers make a large tensor.
     shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size))?;
     if shape.contains(&0) {
         return Some(0);

@@ -23,7 +23,7 @@ const LONGEST_INDEX: u64 = 64 << 20;
 /// An opened weights file, or several that a list names.
 pub struct Weights {
     path: PathBuf,
-    /// Held open: what is read later is what was checked, whatever is put in the file's place.
+    /// Held open, so that what is read later is what was checked, even if the file is replaced.
     files: Vec<(PathBuf, Mutex<File>)>,
     tensors: BTreeMap<String, (usize, Stored)>,
     others: BTreeMap<String, String>,

@@ -84,7 +84,7 @@ impl<'a> Pickle<'a> {
     }
 
     fn pop(&mut self) -> Result<Value, String> {
-        // What is below the last mark belongs to whoever set it.
+        // Values below the last mark belong to the code that set it.
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len() > floor {
             true => self.stack.pop().ok_or_else(|| "its stack is empty".into()),

@@ -42,7 +42,7 @@ const NEWER: [&str; 9] = [
 /// What a name means.
 ///
 /// # Errors
-/// Where it is no name of tensors: nothing else is looked up, let alone run.
+/// If it is not a function that builds tensors: nothing else is looked up, let alone called.
 pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
     let dtype =
         DTYPES.iter().find(|(dtype, storage, _)| name == *dtype || name == *storage).map(|(_, _, dtype)| *dtype);
@@ -98,7 +98,7 @@ pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Re
                 let inner = tables.items(inner).unwrap_or_default().to_vec();
                 tensor(tables, function, &inner)
             }
-            // A parameter with attributes is the call of a parameter's function, whose argument is a tensor already.
+            // A parameter with attributes is a call of a function for parameters, with an argument that is already a tensor.
             [Value::Global(Global::Parameter), _, inner @ Value::Tuple(_), ..] => {
                 match tables.items(inner).unwrap_or_default().first() {
                     Some(tensor @ Value::Tensor(_)) => Ok(*tensor),

@@ -18,7 +18,7 @@ pub(super) enum Global {
     Storage(Dtype),
     /// The type of a tensor's numbers.
     Dtype(Dtype),
-    /// What makes something that is not part of a tensor.
+    /// A function that creates something other than a part of a tensor.
     Other,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// What a text says; none for bytes that are no UTF-8.
+    /// The text; `None` for bytes that are not valid UTF-8.
     pub fn text(&self, span: Span) -> Option<&'a str> {
         std::str::from_utf8(&self.bytes[span.from..span.to]).ok()
     }

@@ -4,166 +4,170 @@ use super::*;
 
 /// A sweep over two learning rates and two seeds, trained.
 fn swept() -> Sandbox {
-    let place = place("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-9]\n");
-    place.ok(&["run", "small.toml", "--quiet"]);
-    place
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-9]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    sandbox
 }
 
 #[test]
 fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
-    let place = swept();
-    let board = place.json(&["list", "small", "--leaderboard"]);
+    let sandbox = swept();
+    let board = sandbox.json(&["list", "small", "--leaderboard"]);
     let mean = board[0]["figure"]["mean"].as_f64().expect("a mean") * 100.0;
-    let list = place.ok(&["list", "small"]);
+    let list = sandbox.ok(&["list", "small"]);
     let best = format!("small: 4 runs, 4 completed; best test accuracy {mean:.1}% (mean of 2 seeds): lr=1e-3");
     assert!(list.starts_with(&best), "{best}: {list}");
     assert!(!list.contains("not in the plan"), "{list}");
-    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
-    fs::write(place.path("small.toml"), spec.replace("[1e-3, 1e-9]", "[1e-3, 1e-8]")).expect("a spec");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("[1e-3, 1e-9]", "[1e-3, 1e-8]")).expect("a spec");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     for arguments in [&["list", "small"][..], &["list"]] {
-        let list = place.ok(arguments);
+        let list = sandbox.ok(arguments);
         let (planned, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
         assert!(planned.contains("small: 4 runs, 4 completed; best test") && !planned.contains("lr=1e-9"), "{list}");
         assert_eq!((planned.matches("lr=1e-8").count(), earlier.matches("lr=1e-9").count()), (2, 2), "{list}");
     }
-    let all = place.json(&["list", "small"]);
+    let all = sandbox.json(&["list", "small"]);
     let of = |in_plan: bool| all.as_array().expect("runs").iter().filter(|run| run["in_plan"] == in_plan).count();
     assert_eq!((of(true), of(false)), (4, 2));
 }
 
 #[test]
 fn nothing_to_list_or_to_remove_is_said_and_is_no_fault() {
-    let place = swept();
+    let sandbox = swept();
     for arguments in
         [&["list", "--state", "failed"][..], &["rm", "--state", "failed"], &["rm", "--state", "oom", "--yes"]]
     {
-        let output = place.taper(arguments);
+        let output = sandbox.taper(arguments);
         assert!(output.status.success() && output.stdout.is_empty(), "{arguments:?}");
         assert_eq!(text(&output.stderr).trim(), "no runs in that state", "{arguments:?}");
     }
-    assert_eq!(place.taper(&["rm", "--state", "completed"]).status.code(), Some(2), "it asks, and nobody answers");
-    let removed = place.json(&["rm", "--experiment", "small", "--state", "completed", "--yes"]);
+    assert_eq!(
+        sandbox.taper(&["rm", "--state", "completed"]).status.code(),
+        Some(2),
+        "it asks, and there is no answer"
+    );
+    let removed = sandbox.json(&["rm", "--experiment", "small", "--state", "completed", "--yes"]);
     assert_eq!(removed["removed"].as_array().expect("keys").len(), 4);
-    assert_eq!(place.json(&["list"]), Value::Array(Vec::new()));
+    assert_eq!(sandbox.json(&["list"]), Value::Array(Vec::new()));
     // The plan is still there.
-    assert!(place.ok(&["run", "small.toml", "--quiet"]).contains("4 completed; took "));
-    let unknown = place.taper(&["rm", "--state", "faild"]);
+    assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("4 completed; took "));
+    let unknown = sandbox.taper(&["rm", "--state", "faild"]);
     assert!(text(&unknown.stderr).contains("or of failed runs diverged"), "{}", text(&unknown.stderr));
 }
 
 #[test]
 fn the_plan_estimates_for_as_many_runs_at_a_time_as_will_be_trained() {
-    let place = place("[sweep]\nseeds = [1, 2, 3, 4]\n");
-    let plan = place.ok(&["plan", "small.toml", "--jobs", "2"]);
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3, 4]\n");
+    let plan = sandbox.ok(&["plan", "small.toml", "--jobs", "2"]);
     assert!(
         plan.contains("4 of 4 runs to do: about ") && plan.contains(" with 2 runs at a time, if nothing"),
         "{plan}"
     );
-    assert!(place.ok(&["plan", "small.toml"]).contains(" with one run at a time, if nothing else uses it. "));
-    let time = &place.json(&["plan", "small.toml", "-j", "2"])["time_s"];
+    assert!(sandbox.ok(&["plan", "small.toml"]).contains(" with one run at a time, if nothing else uses it. "));
+    let time = &sandbox.json(&["plan", "small.toml", "-j", "2"])["time_s"];
     let (low, high) = (time["low"].as_f64().expect("seconds"), time["high"].as_f64().expect("seconds"));
     assert!(low > 0.0 && high > low, "{time}");
 }
 
 #[test]
 fn what_was_removed_is_told_in_lists_plans_and_reports() {
-    let place = swept();
-    let said = place.ok(&["plan", "small.toml"]);
+    let sandbox = swept();
+    let said = sandbox.ok(&["plan", "small.toml"]);
     assert!(said.trim_end().ends_with("nothing to do: 4 runs (4 completed)"), "{said}");
     // An experiment is no run: what removes it is said.
     for wanted in ["small", "small.toml"] {
-        let output = place.taper(&["rm", wanted, "--yes"]);
+        let output = sandbox.taper(&["rm", wanted, "--yes"]);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(&format!("`taper rm --experiment {wanted}` removes it with its runs")), "{error}");
     }
-    let unknown = text(&place.taper(&["rm", "smal", "--yes"]).stderr);
+    let unknown = text(&sandbox.taper(&["rm", "smal", "--yes"]).stderr);
     assert!(!unknown.contains("--experiment"), "{unknown}");
-    place.ok(&["report", "small"]);
-    let report = place.path("runs/reports/small");
+    sandbox.ok(&["report", "small"]);
+    let report = sandbox.path("runs/reports/small");
     fs::write(report.join("mine.svg"), "mine").expect("a file");
     assert!(report.join("loss.svg").exists() && report.join("before-after.png").exists());
-    let keys: Vec<String> = place
+    let keys: Vec<String> = sandbox
         .json(&["list"])
         .as_array()
         .expect("runs")
         .iter()
         .map(|run| run["key"].as_str().expect("a key").into())
         .collect();
-    let removed = place.ok(&["rm", &keys[0], &keys[1], "--yes"]);
+    let removed = sandbox.ok(&["rm", &keys[0], &keys[1], "--yes"]);
     assert!(removed.ends_with("\n`taper run` with a spec that has them trains them again\n"), "{removed}");
-    let list = place.ok(&["list", "small"]);
+    let list = sandbox.ok(&["list", "small"]);
     assert!(list.starts_with("small: 2 runs, 2 completed; best test accuracy"), "{list}");
-    assert!(place.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
-    assert!(place.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
-    place.ok(&["report", "small"]);
+    assert!(sandbox.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
+    assert!(sandbox.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
+    sandbox.ok(&["report", "small"]);
     let page = |name: &str| fs::read_to_string(report.join(name)).expect("the report");
     assert!(page("report.md").contains("2 of 4 runs: 2 completed; 2 without a record"));
-    place.ok(&["rm", &keys[2], &keys[3], "--yes"]);
-    place.ok(&["report", "small"]);
+    sandbox.ok(&["rm", &keys[2], &keys[3], "--yes"]);
+    sandbox.ok(&["report", "small"]);
     assert!(page("report.md").contains("no runs: they were removed") && !page("report.html").contains("no runs yet"));
     // The charts of what was removed are gone, and what no report wrote is not.
     assert!(!report.join("loss.svg").exists() && !report.join("before-after.png").exists());
     assert_eq!(page("mine.svg"), "mine");
-    let list = place.taper(&["list", "small"]);
+    let list = sandbox.taper(&["list", "small"]);
     assert_eq!(text(&list.stderr).trim(), "no runs: those of `small` were removed");
 }
 
 #[test]
 fn a_list_of_some_states_says_of_how_many_runs() {
-    let place = place("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-9]\n");
-    place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-9]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
     for arguments in [&["list", "small", "--state", "completed"][..], &["list", "--state", "completed"]] {
-        let list = place.ok(arguments);
+        let list = sandbox.ok(arguments);
         assert!(list.starts_with("small: 3 of 4 runs, 3 completed\n"), "{list}");
     }
-    assert!(place.ok(&["list", "--state", "pending"]).starts_with("small: 1 of 4 runs, 1 pending\n"));
-    assert!(place.ok(&["list"]).starts_with("small: 4 runs, 3 completed, 1 pending; best"));
+    assert!(sandbox.ok(&["list", "--state", "pending"]).starts_with("small: 1 of 4 runs, 1 pending\n"));
+    assert!(sandbox.ok(&["list"]).starts_with("small: 4 runs, 3 completed, 1 pending; best"));
     // The trial is named by all axes of the plan, also where only one of them has results.
-    let leaders = place.json(&["list", "small", "--leaderboard"]);
+    let leaders = sandbox.json(&["list", "small", "--leaderboard"]);
     let names: Vec<&str> =
         leaders.as_array().expect("trials").iter().map(|t| t["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["lr=1e-3", "lr=1e-9"]);
-    let said = place.ok(&["run", "small.toml", "--set", "sweep.max_runs=3"]);
+    let said = sandbox.ok(&["run", "small.toml", "--set", "sweep.max_runs=3"]);
     assert!(said.contains("best: lr=1e-3\n"), "{said}");
 }
 
 #[test]
 fn a_trial_is_named_by_the_axes_of_the_plan_although_one_value_of_an_axis_has_not_begun() {
-    let place = place("[sweep]\n[sweep.axes]\ntrain.dropout = [0.0, 0.1]\ntrain.lr = [1e-3, 1e-9]\n");
-    let said = place.ok(&["run", "small.toml", "--set", "sweep.max_runs=2"]);
+    let sandbox = sandbox("[sweep]\n[sweep.axes]\ntrain.dropout = [0.0, 0.1]\ntrain.lr = [1e-3, 1e-9]\n");
+    let said = sandbox.ok(&["run", "small.toml", "--set", "sweep.max_runs=2"]);
     let best = said.lines().find(|line| line.starts_with("best: ")).expect("the best").to_string();
     assert!(
         best.starts_with("best: dropout=0 lr=") && said.contains("DROPOUT") || said.contains("dropout=0 lr="),
         "{said}"
     );
-    let list = place.ok(&["list", "small"]);
+    let list = sandbox.ok(&["list", "small"]);
     assert!(list.contains(&best["best: ".len()..]), "{list}");
 }
 
 #[test]
 fn a_warning_of_some_runs_says_of_how_many() {
-    let place = place("[sweep]\n[sweep.axes]\ntrain.weight_decay = [0.01, 2.0, 3.0]\ntrain.seed = [1, 2]\n");
-    for said in [place.ok(&["plan", "small.toml"]), text(&place.taper(&["run", "small.toml"]).stderr)] {
+    let sandbox = sandbox("[sweep]\n[sweep.axes]\ntrain.weight_decay = [0.01, 2.0, 3.0]\ntrain.seed = [1, 2]\n");
+    for said in [sandbox.ok(&["plan", "small.toml"]), text(&sandbox.taper(&["run", "small.toml"]).stderr)] {
         let of = |value: &str| {
             said.lines().find(|line| line.contains(&format!("train.weight_decay = {value}"))).expect(&said)
         };
         assert!(of("2").ends_with(" (2 of 6 runs)") && of("3").ends_with(" (2 of 6 runs)"), "{said}");
     }
-    let all = self::place("[sweep]\nseeds = [1, 2]\n").ok(&["plan", "small.toml", "--set", "train.weight_decay=2"]);
+    let all = self::sandbox("[sweep]\nseeds = [1, 2]\n").ok(&["plan", "small.toml", "--set", "train.weight_decay=2"]);
     assert!(all.contains("train.weight_decay = 2 ") && !all.contains(" of 2 runs)"), "{all}");
 }
 
 #[test]
 fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let sweep = |more: &str| {
-        place(&format!(
+        sandbox(&format!(
             "[sweep]\nprune = \"asha\"\nreduction_factor = 2\nrungs = 2\n{more}[sweep.axes]\ntrain.lr = [1e-3, 1e-4, 1e-5, 1e-6]\n"
         ))
     };
     let set = ["--set", "data.dev=0.2", "--set", "train.max_steps=16", "--set", "train.eval_steps=4"];
-    let plan = |place: &Sandbox, more: &[&str]| place.ok(&[&["plan", "small.toml"][..], &set, more].concat());
+    let plan = |sandbox: &Sandbox, more: &[&str]| sandbox.ok(&[&["plan", "small.toml"][..], &set, more].concat());
     let one = sweep("");
     let said = plan(&one, &[]);
     assert!(
@@ -226,47 +230,47 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
 
 #[test]
 fn a_trial_with_some_seeds_done_says_how_many_its_mean_is_of() {
-    let place = place("[sweep]\nseeds = [1, 2, 3]\nmax_runs = 2\n");
-    place.ok(&["run", "small.toml", "--quiet"]);
-    let said = place.ok(&["list", "small", "--leaderboard"]);
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3]\nmax_runs = 2\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let said = sandbox.ok(&["list", "small", "--leaderboard"]);
     let row = said.split("2 of 3").collect::<Vec<_>>();
     assert!(row.len() == 2 && said.contains("pending, 2 of 3 done") || row.len() == 3, "{said}");
     assert!(!said.contains("not final"), "{said}");
-    let json = place.json(&["list", "small", "--leaderboard"]);
+    let json = sandbox.json(&["list", "small", "--leaderboard"]);
     assert_eq!((&json[0]["completed"], &json[0]["figure"]["n"]), (&2.into(), &2.into()), "{json}");
 }
 
 #[test]
 fn a_planned_run_that_was_removed_is_missed_in_every_view() {
-    let place = place("[sweep]\nseeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-4]\n");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-3, 1e-4]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     let keys = |lr: &str| -> Vec<String> {
-        let runs = place.json(&["list", "small"]);
+        let runs = sandbox.json(&["list", "small"]);
         let runs = runs.as_array().expect("runs").iter();
         let of_lr = runs.filter(|run| run["name"].as_str().is_some_and(|name| name.contains(lr)));
         of_lr.map(|run| run["key"].as_str().expect("a key").to_string()).collect()
     };
     let report = || {
-        place.ok(&["report", "small"]);
-        fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report")
+        sandbox.ok(&["report", "small"]);
+        fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report")
     };
     let views = || {
         let lists = [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]];
-        lists.map(|arguments| place.ok(arguments)).into_iter().chain([report()]).collect::<Vec<_>>()
+        lists.map(|arguments| sandbox.ok(arguments)).into_iter().chain([report()]).collect::<Vec<_>>()
     };
     let removed = &keys("lr=1e-3")[2];
-    place.ok(&["rm", removed, "--yes"]);
+    sandbox.ok(&["rm", removed, "--yes"]);
     for said in views() {
         let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again";
         assert!(said.contains(note) && !said.contains("prune"), "{said}");
     }
-    let plan = place.ok(&["plan", "small.toml"]);
+    let plan = sandbox.ok(&["plan", "small.toml"]);
     assert!(plan.contains("new: it was removed") && !plan.contains("prune"), "{plan}");
     let [.., board, report] = &views()[..] else { panic!("two views at least") };
     assert!(board.contains("2 of 3") && board.contains("pending, 2 of 3 done"), "{board}");
     assert!(report.contains("5 of 6 runs: 5 completed; 1 without a record"), "{report}");
     assert_eq!((report.matches("| 2 of 3 |").count(), report.matches("| 3 of 3 |").count()), (1, 1), "{report}");
-    let trials = place.json(&["list", "small", "--leaderboard"]);
+    let trials = sandbox.json(&["list", "small", "--leaderboard"]);
     let counts =
         |i: usize| (trials[i]["rank"].as_u64(), trials[i]["completed"].as_u64(), trials[i]["missing"].as_u64());
     assert_eq!((counts(0), counts(1)), ((Some(1), Some(3), Some(0)), (None, Some(2), Some(1))), "{trials}");
@@ -277,92 +281,93 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     );
     // A trial keeps its name while one seed of it is left, and others keep theirs when none is.
     let names = || {
-        let trials = place.json(&["list", "small", "--leaderboard"]);
+        let trials = sandbox.json(&["list", "small", "--leaderboard"]);
         let names =
             trials.as_array().expect("trials").iter().map(|trial| trial["name"].as_str().unwrap_or("").to_string());
         names.collect::<Vec<_>>()
     };
-    place.ok(&["rm", &keys("lr=1e-3")[1], "--yes"]);
+    sandbox.ok(&["rm", &keys("lr=1e-3")[1], "--yes"]);
     assert_eq!(names(), ["lr=1e-4", "lr=1e-3"]);
     assert!(views()[3].contains("| – | lr=1e-3 | 1 of 3 |"), "{}", views()[3]);
-    place.ok(&["rm", &keys("lr=1e-3")[0], "--yes"]);
+    sandbox.ok(&["rm", &keys("lr=1e-3")[0], "--yes"]);
     assert_eq!(names(), ["lr=1e-4"]);
-    assert!(place.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
-    keys("lr=1e-3")[1..].iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
-    keys("lr=1e-4")[..2].iter().for_each(|key| drop(place.ok(&["rm", key, "--yes"])));
+    assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
+    keys("lr=1e-3")[1..].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
+    keys("lr=1e-4")[..2].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
     let note = "4 planned runs have no record, for they were removed: `taper run SPEC` trains them again";
     assert!(views().iter().all(|said| said.contains(note)));
     // The same command trains what is missing and nothing else.
-    let said = place.ok(&["run", "small.toml"]);
+    let said = sandbox.ok(&["run", "small.toml"]);
     assert!(said.contains("small: 4 completed, 2 completed before"), "{said}");
     assert!(views().iter().all(|said| !said.contains("no record")));
 }
 
 /// A sweep with pruning: of its three equal trials the first is completed.
 fn pruned() -> (Sandbox, Vec<&'static str>) {
-    let place = place("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
+    let sandbox = sandbox("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
     let run = vec!["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
     let run = [run, vec!["--set", "checkpoint.keep=best"]].concat();
-    let said = place.ok(&run);
+    let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    (place, run)
+    (sandbox, run)
 }
 
 #[test]
 fn a_removed_run_of_a_sweep_that_prunes_may_be_pruned_and_every_view_says_so() {
-    let (place, run) = pruned();
+    let (sandbox, run) = pruned();
     let key = |state: &str| {
-        let runs = place.json(&["list", "small", "--state", state]);
+        let runs = sandbox.json(&["list", "small", "--state", state]);
         runs[0]["key"].as_str().expect("a key").to_string()
     };
     let plan = [&["plan"], &run[1..]].concat();
     let may = "compares it anew with the runs that are there and may prune it (with --retry it trains pruned runs to the end)";
     for state in ["completed", "pruned"] {
-        let said = place.ok(&["rm", &key(state), "--yes"]);
+        let said = sandbox.ok(&["rm", &key(state), "--yes"]);
         assert!(said.contains(&format!("\n`taper run` with a spec that has it trains it again, {may}\n")), "{said}");
-        place.ok(&["report", "small"]);
-        let report = fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report");
-        let lists = [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]].map(|list| place.ok(list));
+        sandbox.ok(&["report", "small"]);
+        let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+        let lists =
+            [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]].map(|list| sandbox.ok(list));
         for said in lists.into_iter().chain([report]) {
             let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again, ";
             assert!(said.contains(&format!("{note}{may}")), "{said}");
         }
-        let said = place.ok(&plan);
+        let said = sandbox.ok(&plan);
         assert!(said.contains(&format!("1 run was removed: `taper run` trains it again, {may}\n")), "{said}");
         assert!(said.contains("new: it was removed"), "{said}");
-        place.ok(&run);
-        assert!(!place.ok(&plan).contains("removed"));
+        sandbox.ok(&run);
+        assert!(!sandbox.ok(&plan).contains("removed"));
     }
 }
 
 #[test]
 fn a_sweep_without_a_completed_run_says_so_and_shows_its_leaderboard() {
-    let (place, mut run) = pruned();
-    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
-    fs::write(place.path("small.toml"), spec.replace("[1e-9, 2e-9, 3e-9]", "[2e-9, 3e-9]")).expect("a spec");
+    let (sandbox, mut run) = pruned();
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("[1e-9, 2e-9, 3e-9]", "[2e-9, 3e-9]")).expect("a spec");
     let warning = "no run of this sweep is completed (2 pruned), so there is no best and no result: the same command with --retry \
                    trains pruned runs to the end";
     // Also where nothing was trained.
     for _ in 0..2 {
-        let said = place.ok(&run);
+        let said = sandbox.ok(&run);
         assert!(said.contains("small: 2 pruned before\n") && said.contains(&format!("\nwarning: {warning}")), "{said}");
         assert!(said.contains("TRIAL") || said.contains("LR"), "{said}");
         assert!(said.contains("2e-9") && said.contains("pruned at step ") && said.contains("* not final"), "{said}");
         assert!(!said.contains("\nbest: "), "{said}");
     }
-    let events = place.ok(&[&run[..], &["--json"]].concat());
+    let events = sandbox.ok(&[&run[..], &["--json"]].concat());
     assert!(events.lines().any(|line| line.contains("\"sweep_warned\"") && line.contains(warning)), "{events}");
-    assert!(place.ok(&["list", "small"]).contains(warning));
+    assert!(sandbox.ok(&["list", "small"]).contains(warning));
     run.push("--retry");
-    let said = place.ok(&run);
+    let said = sandbox.ok(&run);
     assert!(said.contains("small: 2 completed; took") && !said.contains("no run of this sweep"), "{said}");
 }
 
 #[test]
 fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view() {
-    let (place, _) = pruned();
-    let trials = place.json(&["list", "small", "--leaderboard"]);
-    let (list, board) = (place.ok(&["list", "small"]), place.ok(&["list", "small", "--leaderboard"]));
+    let (sandbox, _) = pruned();
+    let trials = sandbox.json(&["list", "small", "--leaderboard"]);
+    let (list, board) = (sandbox.ok(&["list", "small"]), sandbox.ok(&["list", "small", "--leaderboard"]));
     let mut marked = 0;
     for trial in trials.as_array().expect("trials") {
         let (value, step) = (trial["figure"]["mean"].as_f64().expect("a mean") * 100.0, trial["step"][0].as_u64());
@@ -386,41 +391,41 @@ fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view()
 #[test]
 fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
     // At such rates no prediction changes.
-    let place = place("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
+    let sandbox = sandbox("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
     let run = ["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
     let expected = "is expected to train about 1 of 3 trials to its end";
     let warns = |arguments: &[&str]| {
-        let output = place.taper(arguments);
+        let output = sandbox.taper(arguments);
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    assert!(place.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
-    let said = place.ok(&run);
+    assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
+    let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
     let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first of the plan were promoted";
     assert!(said.contains(warning) && said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
-    let runs = place.json(&["list", "small"]);
+    let runs = sandbox.json(&["list", "small"]);
     let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
         messages.iter().all(|why| why.contains(", tied with 2 others; the rung promotes the best 1")),
         "{messages:?}"
     );
-    let again = place.ok(&run);
+    let again = sandbox.ok(&run);
     assert!(again.contains("small: 1 completed before, 2 pruned before\n"), "{again}");
     // It is also in the report, in the list and in the events.
     let tied = "rung 1 decided nothing: its 3 trials have the same dev accuracy";
-    place.ok(&["report", "small"]);
-    let report = fs::read_to_string(place.path("runs/reports/small/report.md")).expect("a report");
-    let list = place.ok(&["list", "small"]);
-    let events = place.ok(&[&run[..], &["--json"]].concat());
+    sandbox.ok(&["report", "small"]);
+    let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+    let list = sandbox.ok(&["list", "small"]);
+    let events = sandbox.ok(&[&run[..], &["--json"]].concat());
     let line = |line: &&str| line.contains("\"sweep_warned\"") && line.contains(tied);
     assert_eq!(events.lines().filter(line).count(), 1, "{events}");
     for text in [&report, &list] {
         assert!(text.contains(tied), "{text}");
     }
     // What was expected is told before, and not when what came of it is known.
-    let plan = place.ok(&[&["plan"], &run[1..]].concat());
+    let plan = sandbox.ok(&[&["plan"], &run[1..]].concat());
     for text in [report, list, events, plan, warns(&run)] {
         assert!(!text.contains("expected to train"), "{text}");
     }
@@ -429,17 +434,17 @@ fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
 #[test]
 fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_explained() {
     // At such rates nothing is learned.
-    let place = place("[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     for arguments in [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]] {
-        let said = place.ok(arguments);
+        let said = sandbox.ok(arguments);
         assert_eq!(said.matches("completed !").count(), 2, "{said}");
         assert_eq!(said.matches("\n! predicts one class, or is no better than").count(), 1, "{said}");
     }
-    let failed = place.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
+    let failed = sandbox.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
     assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
     // Of a trial with several seeds it may be one of them.
-    let seeds = self::place("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
+    let seeds = self::sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
     seeds.ok(&["run", "small.toml", "--quiet"]);
     let said = seeds.ok(&["list", "small", "--leaderboard"]);
     assert!(said.contains("\n! a run of it predicts one class, or is no better than"), "{said}");

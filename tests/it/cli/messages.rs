@@ -3,8 +3,8 @@
 use super::*;
 
 /// Standard error of a command that ends with this exit code, and says nothing that only programmers read.
-fn said(place: &Sandbox, code: i32, arguments: &[&str]) -> String {
-    let output = place.taper(arguments);
+fn said(sandbox: &Sandbox, code: i32, arguments: &[&str]) -> String {
+    let output = sandbox.taper(arguments);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     assert!(
@@ -16,11 +16,11 @@ fn said(place: &Sandbox, code: i32, arguments: &[&str]) -> String {
 
 #[test]
 fn nothing_was_started_where_somebody_has_to_change_something() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
-    fs::write(place.path("file"), "mine").expect("a file");
-    fs::create_dir(place.path("full")).expect("a folder");
-    fs::write(place.path("full/x"), "").expect("a file");
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    fs::write(sandbox.path("file"), "mine").expect("a file");
+    fs::create_dir(sandbox.path("full")).expect("a folder");
+    fs::write(sandbox.path("full/x"), "").expect("a file");
     for (arguments, wanted) in [
         (&["list", "--runs", "file"][..], "file is a file; expected the folder of the runs"),
         (&["run", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
@@ -45,21 +45,21 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         (&["list", "--threads", "65000"], "expected a number from 1 to"),
         (&["list", "--threads", "100000"], "expected a number from 1 to"),
     ] {
-        let said = said(&place, 2, arguments);
+        let said = said(&sandbox, 2, arguments);
         assert!(said.contains(wanted), "{arguments:?}: {said}");
     }
-    assert_eq!(fs::read_to_string(place.path("file")).expect("it"), "mine");
+    assert_eq!(fs::read_to_string(sandbox.path("file")).expect("it"), "mine");
 }
 
 #[test]
 fn a_source_that_is_not_there_is_named_with_who_names_it() {
-    let place = place("");
-    let spec = fs::read_to_string(place.path("small.toml")).expect("the spec");
+    let sandbox = sandbox("");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
     let line = |key: &str| 1 + spec.lines().position(|line| line.starts_with(key)).expect("a line");
-    fs::write(place.path("no-data.toml"), spec.replace("path:rows.csv", "path:nope.csv")).expect("a spec");
-    fs::write(place.path("no-model.toml"), spec.replace("scratch:tiny", "path:nope")).expect("a spec");
-    fs::write(place.path("folder.toml"), spec.replace("path:rows.csv", "path:.")).expect("a spec");
-    fs::write(place.path("below.toml"), spec.replace("path:rows.csv", "path:rows.csv/x")).expect("a spec");
+    fs::write(sandbox.path("no-data.toml"), spec.replace("path:rows.csv", "path:nope.csv")).expect("a spec");
+    fs::write(sandbox.path("no-model.toml"), spec.replace("scratch:tiny", "path:nope")).expect("a spec");
+    fs::write(sandbox.path("folder.toml"), spec.replace("path:rows.csv", "path:.")).expect("a spec");
+    fs::write(sandbox.path("below.toml"), spec.replace("path:rows.csv", "path:rows.csv/x")).expect("a spec");
     let second = 2
         + spec[spec.find("[data]").expect("a table")..].lines().position(|l| l.starts_with("source")).expect("it")
         + spec[..spec.find("[data]").expect("a table")].lines().count()
@@ -78,18 +78,18 @@ fn a_source_that_is_not_there_is_named_with_who_names_it() {
             "--set: data.source: zzz does not exist".into(),
         ),
     ] {
-        let said = said(&place, 2, arguments);
+        let said = said(&sandbox, 2, arguments);
         assert!(said.contains(&wanted), "{arguments:?}: {said}, not {wanted}");
     }
 }
 
 #[test]
 fn variables_of_taper_that_are_empty_or_unknown_are_named() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     // A plan holds its warnings; other commands say them on standard error.
     let with = |name: &str, value: &str, arguments: &[&str]| {
-        let output = place.command(arguments).env(name, value).output().expect("taper starts");
+        let output = sandbox.command(arguments).env(name, value).output().expect("taper starts");
         let out = if arguments[0] == "plan" { text(&output.stdout) } else { String::new() };
         (output.status.code(), text(&output.stderr) + &out)
     };
@@ -111,41 +111,41 @@ fn variables_of_taper_that_are_empty_or_unknown_are_named() {
 
 #[test]
 fn a_run_without_a_model_says_what_brings_one() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet", "--set", "checkpoint.keep=none", "--set", "name=none"]);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "checkpoint.keep=none", "--set", "name=none"]);
     let kept = ["run", "small.toml", "--quiet", "--set", "train.seed=7", "--set", "name=kept"];
-    place.ok(&kept);
+    sandbox.ok(&kept);
     let diverged = ["run", "small.toml", "--quiet", "--set", "train.eps=1e-60", "--set", "name=nan"];
-    assert_eq!(place.taper(&diverged).status.code(), Some(1));
-    let runs = place.json(&["list"]);
+    assert_eq!(sandbox.taper(&diverged).status.code(), Some(1));
+    let runs = sandbox.json(&["list"]);
     let key = runs.as_array().expect("runs").iter().find(|run| run["name"] == "kept").expect("it")["key"].clone();
-    fs::remove_dir_all(place.path("runs").join(&key.as_str().expect("a key")[..12]).join("model")).expect("a model");
+    fs::remove_dir_all(sandbox.path("runs").join(&key.as_str().expect("a key")[..12]).join("model")).expect("a model");
     for (run, wanted) in [
         ("none", "its spec says checkpoint.keep = \"none\"; with \"last\" or \"best\", `taper run` trains it again"),
         ("kept", "is completed, but its model is not there; `taper run` trains it again"),
         ("nan", "it is failed (diverged); `taper run` leaves out what diverged, with --retry it trains it again"),
     ] {
         for arguments in [&["predict", run, "好"][..], &["export", run, "out"], &["eval", run, "--file", "rows.csv"]] {
-            assert!(said(&place, 2, arguments).contains(wanted), "{arguments:?}: {}", said(&place, 2, arguments));
+            assert!(said(&sandbox, 2, arguments).contains(wanted), "{arguments:?}: {}", said(&sandbox, 2, arguments));
         }
     }
     // What keeps a run that diverged from having a model is not what its spec keeps.
     let both = ["run", "small.toml", "--quiet", "--set", "train.eps=1e-60", "--set", "checkpoint.keep=none"];
-    assert_eq!(place.taper(&[&both[..], &["--set", "name=both"]].concat()).status.code(), Some(1));
-    let why = said(&place, 2, &["predict", "both", "好"]);
+    assert_eq!(sandbox.taper(&[&both[..], &["--set", "name=both"]].concat()).status.code(), Some(1));
+    let why = said(&sandbox, 2, &["predict", "both", "好"]);
     let wanted = "it is failed (diverged); `taper run` leaves out what diverged, with --retry it trains it again; \
                   checkpoint.keep = \"none\" keeps no model of it then either";
     assert!(why.contains(wanted), "{why}");
-    place.ok(&["rm", "nan", "--yes"]);
-    let gone = said(&place, 2, &["show", "nan"]);
+    sandbox.ok(&["rm", "nan", "--yes"]);
+    let gone = said(&sandbox, 2, &["show", "nan"]);
     assert!(!gone.contains("did you mean `nan`"), "{gone}");
 }
 
 #[test]
 fn more_runs_at_a_time_than_threads_share_those_there_are() {
-    let place = place("");
+    let sandbox = sandbox("");
     let run = ["run", "small.toml", "--set", "train.max_steps=1", "--threads", "2", "--jobs", "200"];
-    let said = text(&place.taper(&run).stderr);
+    let said = text(&sandbox.taper(&run).stderr);
     assert!(said.contains("device: cpu, 2 threads, 200 runs at a time"), "{said}");
     assert!(said.contains("warning: 200 runs at a time share 2 threads"), "{said}");
 }
@@ -153,11 +153,11 @@ fn more_runs_at_a_time_than_threads_share_those_there_are() {
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_output_that_takes_nothing_is_named() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     for arguments in [&["list"][..], &["list", "--json"], &["show", "small"], &["predict", "small", "好"]] {
         let full = fs::File::options().write(true).open("/dev/full").expect("a device");
-        let output = place.command(arguments).stdout(full).output().expect("taper starts");
+        let output = sandbox.command(arguments).stdout(full).output().expect("taper starts");
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.starts_with("error: standard output cannot be written: its disk is full"), "{said}");
@@ -169,10 +169,10 @@ fn standard_output_that_takes_nothing_is_named() {
 #[test]
 fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
     use std::os::unix::fs::symlink;
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
-    let key = place.json(&["list"])[0]["key"].as_str().expect("a key")[..12].to_string();
-    let folder = place.path("runs").join(&key);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let key = sandbox.json(&["list"])[0]["key"].as_str().expect("a key")[..12].to_string();
+    let folder = sandbox.path("runs").join(&key);
     let replaced: [fn(&Path); 2] =
         [|path| fs::write(path, "mine").expect("a file"), |path| symlink("/nowhere/at/all", path).expect("a link")];
     for put in replaced {
@@ -182,11 +182,11 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
         }
         put(&folder);
         for arguments in [&["run", "small.toml"][..], &["rm", "small", "--yes"]] {
-            let said = said(&place, 1, arguments);
+            let said = said(&sandbox, 1, arguments);
             assert!(said.contains(&key) && said.contains("remove or rename it"), "{arguments:?}: {said}");
         }
     }
-    let lock = place.path("small.toml.lock");
+    let lock = sandbox.path("small.toml.lock");
     type Put = fn(&Path);
     let locks: [(Put, &str); 3] = [
         (
@@ -199,7 +199,7 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
     for (put, wanted) in locks {
         put(&lock);
         for command in ["plan", "fetch", "run"] {
-            let said = said(&place, 2, &[command, "small.toml"]);
+            let said = said(&sandbox, 2, &[command, "small.toml"]);
             assert!(said.contains("small.toml.lock: ") && said.contains(wanted), "{command}: {said}");
             assert!(said.contains("delete it and let `taper fetch` write it anew"), "{said}");
         }
@@ -210,10 +210,10 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
 
 #[test]
 fn a_tie_of_the_commonest_labels_is_told_as_one() {
-    let place = place("");
+    let sandbox = sandbox("");
     let plan = ["plan", "small.toml", "--set", "data.stratify=true"];
-    assert!(place.ok(&plan).contains("one of the most common labels of the training rows"), "{}", place.ok(&plan));
-    let rows = fs::read_to_string(place.path("rows.csv")).expect("rows");
-    fs::write(place.path("rows.csv"), rows + "1,好吃一\n1,好吃二\n1,好吃三\n1,好吃四\n").expect("rows");
-    assert!(place.ok(&plan).contains("positive, the most common label of the training rows"));
+    assert!(sandbox.ok(&plan).contains("one of the most common labels of the training rows"), "{}", sandbox.ok(&plan));
+    let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
+    fs::write(sandbox.path("rows.csv"), rows + "1,好吃一\n1,好吃二\n1,好吃三\n1,好吃四\n").expect("rows");
+    assert!(sandbox.ok(&plan).contains("positive, the most common label of the training rows"));
 }

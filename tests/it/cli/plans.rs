@@ -3,13 +3,13 @@
 use super::*;
 
 /// Warnings of the sweep, as `plan` prints them and as it gives them to machines: they are the same.
-fn warnings(place: &Sandbox) -> Vec<String> {
-    let document = place.json(&["plan", "small.toml"]);
+fn warnings(sandbox: &Sandbox) -> Vec<String> {
+    let document = sandbox.json(&["plan", "small.toml"]);
     let of_sweep = document["sweep"]["warnings"].as_array().expect("warnings");
     let messages: Vec<String> =
         of_sweep.iter().map(|warning| warning["message"].as_str().expect("a message").to_string()).collect();
     assert!(of_sweep.iter().all(|warning| warning["kind"] == "sweep"), "{document}");
-    let printed = place.ok(&["plan", "small.toml"]);
+    let printed = sandbox.ok(&["plan", "small.toml"]);
     assert!(messages.iter().all(|message| printed.contains(&format!("warning: {message}"))), "{printed}");
     messages
 }
@@ -23,58 +23,58 @@ fn a_sweep_that_cannot_do_what_it_says_is_told() {
         (format!("[sweep]\nmax_runs = 3\n{axis}"), "sweep.max_runs = 3 leaves 1 of the 4 runs undone"),
         ("[sweep.axes]\ntrain.log_steps = [1, 2]\n".into(), "give the same run"),
     ] {
-        let place = place("");
-        let base = fs::read_to_string(place.path("small.toml")).expect("the spec");
-        fs::write(place.path("base.toml"), base).expect("a spec");
-        fs::write(place.path("small.toml"), format!("extends = [\"base.toml\"]\n{sweep}")).expect("a spec");
-        let found = warnings(&place);
+        let sandbox = sandbox("");
+        let base = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+        fs::write(sandbox.path("base.toml"), base).expect("a spec");
+        fs::write(sandbox.path("small.toml"), format!("extends = [\"base.toml\"]\n{sweep}")).expect("a spec");
+        let found = warnings(&sandbox);
         assert!(found.iter().any(|message| message.contains(expected)), "{expected}: {found:?}");
     }
-    assert_eq!(warnings(&place(axis)), [""; 0]);
+    assert_eq!(warnings(&sandbox(axis)), [""; 0]);
 }
 
 #[test]
 fn trials_that_a_search_has_yet_to_propose_are_estimated_too() {
-    let place = place("");
-    let base = fs::read_to_string(place.path("small.toml")).expect("the spec");
-    fs::write(place.path("base.toml"), base).expect("a spec");
+    let sandbox = sandbox("");
+    let base = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("base.toml"), base).expect("a spec");
     let search =
         "[sweep]\nsearch = \"tpe\"\ntrials = 12\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = { log = [1e-4, 1e-3] }\n";
-    fs::write(place.path("small.toml"), format!("extends = [\"base.toml\"]\ndata.dev = 0.2\n{search}"))
+    fs::write(sandbox.path("small.toml"), format!("extends = [\"base.toml\"]\ndata.dev = 0.2\n{search}"))
         .expect("a spec");
-    let plan = place.ok(&["plan", "small.toml"]);
+    let plan = sandbox.ok(&["plan", "small.toml"]);
     assert!(plan.contains("24 of 24 runs to do (10 known so far): about"), "{plan}");
-    assert_eq!(place.json(&["plan", "small.toml"])["sweep"]["runs_to_come"], 14);
+    assert_eq!(sandbox.json(&["plan", "small.toml"])["sweep"]["runs_to_come"], 14);
 }
 
 #[test]
 fn what_is_odd_about_a_sweep_stays_with_it() {
-    let place = place("[sweep]\nmax_runs = 1\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4]\n");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("[sweep]\nmax_runs = 1\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     let said = "sweep.max_runs = 1 leaves 1 of the 2 runs undone";
-    assert!(place.ok(&["list", "small"]).contains(&format!("warning: {said}")));
-    place.ok(&["report", "small", "--out", "report"]);
+    assert!(sandbox.ok(&["list", "small"]).contains(&format!("warning: {said}")));
+    sandbox.ok(&["report", "small", "--out", "report"]);
     assert!(
-        fs::read_to_string(place.path("report/report.md"))
+        fs::read_to_string(sandbox.path("report/report.md"))
             .expect("the report")
             .contains("leaves 1 of the 2 runs undone")
     );
-    // The next plan takes its place.
-    place.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
-    assert!(!place.ok(&["list", "small"]).contains("warning: sweep.max_runs"));
+    // The next plan replaces it.
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
+    assert!(!sandbox.ok(&["list", "small"]).contains("warning: sweep.max_runs"));
 }
 
 /// What everybody runs first has nothing to be warned of.
 #[test]
 fn the_specs_that_taper_comes_with_have_no_warnings() {
-    let place = place("");
+    let sandbox = sandbox("");
     for name in ["quickstart.toml", "quickstart-search.toml"] {
         let spec = format!("{}/experiments/{name}", env!("CARGO_MANIFEST_DIR"));
-        let plan = place.json(&["plan", &spec]);
+        let plan = sandbox.json(&["plan", &spec]);
         let of_runs = plan["runs"].as_array().expect("runs").iter().map(|run| &run["warnings"]);
         for warnings in of_runs.chain([&plan["warnings"], &plan["sweep"]["warnings"]]) {
             assert_eq!(warnings, &serde_json::json!([]), "{name}");
         }
-        assert!(!place.ok(&["plan", &spec]).contains("warning"), "{name}");
+        assert!(!sandbox.ok(&["plan", &spec]).contains("warning"), "{name}");
     }
 }

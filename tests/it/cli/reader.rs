@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use super::*;
 
 /// Reads so many lines of a stream of the command, then closes it; the exit code, and what standard error said in all.
-fn read_lines(place: &Sandbox, arguments: &[&str], lines: usize) -> (i32, String) {
-    let mut command = place.command(arguments);
+fn read_lines(sandbox: &Sandbox, arguments: &[&str], lines: usize) -> (i32, String) {
+    let mut command = sandbox.command(arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
     let mut reader = BufReader::new(child.stdout.take().expect("its output"));
     let mut line = String::new();
@@ -18,36 +18,36 @@ fn read_lines(place: &Sandbox, arguments: &[&str], lines: usize) -> (i32, String
     (output.status.code().expect("an exit code"), text(&output.stderr))
 }
 
-fn states(place: &Sandbox, runs: &str) -> Vec<(String, Value)> {
-    let list = place.json(&["list", "--runs", runs]);
+fn states(sandbox: &Sandbox, runs: &str) -> Vec<(String, Value)> {
+    let list = sandbox.json(&["list", "--runs", runs]);
     let state = |run: &Value| (run["state"].as_str().expect("a state").to_string(), run["checkpoint_step"].clone());
     list.as_array().expect("runs").iter().map(state).collect()
 }
 
 #[test]
 fn a_run_whose_json_nobody_reads_any_more_stops_with_a_checkpoint_and_goes_on() {
-    let place = place("[checkpoint]\nkeep = \"last\"\nevery_steps = 1000000\n");
+    let sandbox = sandbox("[checkpoint]\nkeep = \"last\"\nevery_steps = 1000000\n");
     let longer = ["run", "small.toml", "--quiet", "--set", "train.epochs=60"];
-    place.ok(&[&longer[..], &["--runs", "calm"]].concat());
-    let (code, said) = read_lines(&place, &[&longer[..], &["--json"]].concat(), 20);
+    sandbox.ok(&[&longer[..], &["--runs", "calm"]].concat());
+    let (code, said) = read_lines(&sandbox, &[&longer[..], &["--json"]].concat(), 20);
     assert_eq!(code, 130, "{said}");
     assert!(said.contains("standard output was closed: stopping after this step"), "{said}");
-    let stopped = states(&place, "runs");
+    let stopped = states(&sandbox, "runs");
     assert!(
         matches!(&stopped[..], [(state, step)] if state == "interrupted" && step.as_u64() > Some(0)),
         "{stopped:?}"
     );
-    place.ok(&longer);
-    assert!(place.steps("runs") == place.steps("calm") && place.weights("runs") == place.weights("calm"));
+    sandbox.ok(&longer);
+    assert!(sandbox.steps("runs") == sandbox.steps("calm") && sandbox.weights("runs") == sandbox.weights("calm"));
 }
 
 #[test]
 fn every_run_of_a_sweep_stops_with_its_checkpoint() {
-    let place = place("[sweep]\nseeds = [1, 2, 3]\n");
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3]\n");
     let longer = ["run", "small.toml", "--json", "--jobs", "2", "--set", "train.epochs=200"];
-    let (code, said) = read_lines(&place, &longer, 40);
+    let (code, said) = read_lines(&sandbox, &longer, 40);
     assert_eq!(code, 130, "{said}");
-    let states = states(&place, "runs");
+    let states = states(&sandbox, "runs");
     assert_eq!(states.len(), 3);
     assert!(states.iter().all(|(state, _)| state == "interrupted" || state == "pending"), "{states:?}");
     assert!(states.iter().any(|(state, _)| state == "interrupted"), "{states:?}");
@@ -55,14 +55,14 @@ fn every_run_of_a_sweep_stops_with_its_checkpoint() {
 
 #[test]
 fn a_run_whose_plain_output_nobody_reads_goes_on_to_its_end() {
-    let place = place("");
-    let mut command = place.command(&["run", "small.toml"]);
+    let sandbox = sandbox("");
+    let mut command = sandbox.command(&["run", "small.toml"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
     drop((child.stdout.take(), child.stderr.take()));
     assert!(child.wait().expect("its end").success());
-    assert_eq!(states(&place, "runs")[0].0, "completed");
-    // A failure is a failure although nobody reads of it.
-    let mut command = place.command(&["run", "small.toml", "--set", "train.lr=1", "--set", "train.optimizer_eps=1"]);
+    assert_eq!(states(&sandbox, "runs")[0].0, "completed");
+    // A failure is reported in the exit code even if its message cannot be read.
+    let mut command = sandbox.command(&["run", "small.toml", "--set", "train.lr=1", "--set", "train.optimizer_eps=1"]);
     command.args(["--set", "train.max_steps=0"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
     drop((child.stdout.take(), child.stderr.take()));
@@ -71,10 +71,10 @@ fn a_run_whose_plain_output_nobody_reads_goes_on_to_its_end() {
 
 #[test]
 fn what_lists_ends_quietly_with_its_reader() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     for arguments in [&["list"][..], &["show", "small"], &["plan", "small.toml"], &["completions", "bash"]] {
-        let mut command = place.command(arguments);
+        let mut command = sandbox.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
         drop(child.stdout.take());
         let output = child.wait_with_output().expect("its end");

@@ -1,16 +1,16 @@
-//! What is said to somebody who writes a command as another tool takes it, and the exit codes of what cannot be.
+//! Hints for commands in the syntax of other tools, and exit codes of invalid command lines.
 
 use super::*;
 
-fn refused(place: &Sandbox, arguments: &[&str]) -> String {
-    let output = place.taper(arguments);
+fn refused(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let output = sandbox.taper(arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stderr)
 }
 
 #[test]
 fn commands_of_other_tools_say_which_one_does_that_here() {
-    let place = place("");
+    let sandbox = sandbox("");
     for (word, command) in [
         ("compare", "taper list NAME --leaderboard"),
         ("logs", "taper show KEY"),
@@ -22,31 +22,31 @@ fn commands_of_other_tools_say_which_one_does_that_here() {
         ("sweep", "[sweep] table"),
         ("download", "taper fetch SPEC"),
     ] {
-        let said = refused(&place, &[word, "small.toml"]);
+        let said = refused(&sandbox, &[word, "small.toml"]);
         assert!(said.contains(command) && said.contains(&format!("'{word}'")), "{word}: {said}");
         assert!(!said.contains("completions"), "{word}: {said}");
     }
-    assert!(refused(&place, &["lits"]).contains("'list'"), "a slip of the fingers has clap's own hint");
+    assert!(refused(&sandbox, &["lits"]).contains("'list'"), "a slip of the fingers has clap's own hint");
 }
 
 #[test]
 fn keys_set_as_other_tools_do_are_shown_as_they_are_set_here() {
-    let place = place("");
+    let sandbox = sandbox("");
     for arguments in [
         &["run", "small.toml", "train.lr=1e-4"][..],
         &["run", "small.toml", "--set", "train.lr", "1e-4"],
         &["plan", "small.toml", "--train.lr=1e-4"],
         &["run", "small.toml", "--learning_rate", "1e-4"],
     ] {
-        let said = refused(&place, arguments);
+        let said = refused(&sandbox, arguments);
         assert!(said.contains("`--set train.lr=1e-4`"), "{arguments:?}: {said}");
     }
 }
 
 #[test]
 fn what_is_not_there_has_one_exit_code_whatever_the_command() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
     for arguments in [
         &["show", "zzzz"][..],
         &["rm", "zzzz", "--yes"],
@@ -57,45 +57,45 @@ fn what_is_not_there_has_one_exit_code_whatever_the_command() {
         &["list", "zzzz"],
         &["rm", "--experiment", "zzzz", "--yes"],
     ] {
-        assert!(refused(&place, arguments).contains("zzzz"), "{arguments:?}");
+        assert!(refused(&sandbox, arguments).contains("zzzz"), "{arguments:?}");
     }
-    assert!(refused(&place, &["list", "--threads", "65535"]).contains("expected a number from 1 to"));
+    assert!(refused(&sandbox, &["list", "--threads", "65535"]).contains("expected a number from 1 to"));
     // Everything asked for by doctor is looked at; what does not work is in its exit code.
-    let doctor = place.taper(&["doctor", "--offline", "--json"]);
+    let doctor = sandbox.taper(&["doctor", "--offline", "--json"]);
     let checks: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
     let bad = checks["checks"].as_array().expect("checks").iter().any(|check| check["ok"] == false);
     assert_eq!(doctor.status.code(), Some(i32::from(bad)));
-    fs::write(place.path("runs/taper.db"), "no database ".repeat(1000)).expect("a damaged database");
-    assert_eq!(place.taper(&["doctor", "--offline"]).status.code(), Some(1));
+    fs::write(sandbox.path("runs/taper.db"), "no database ".repeat(1000)).expect("a damaged database");
+    assert_eq!(sandbox.taper(&["doctor", "--offline"]).status.code(), Some(1));
 }
 
 #[test]
 fn a_run_that_is_done_already_is_told_with_its_metrics() {
-    let place = place("");
-    place.ok(&["run", "small.toml", "--quiet"]);
-    let line: Value = serde_json::from_str(&place.ok(&["run", "small.toml", "--json"])).expect("one line");
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let line: Value = serde_json::from_str(&sandbox.ok(&["run", "small.toml", "--json"])).expect("one line");
     assert_eq!((&line["event"], &line["state"]), (&"run_skipped".into(), &"completed".into()));
-    assert_eq!(line["metrics"], place.json(&["list"])[0]["final_metrics"]);
+    assert_eq!(line["metrics"], sandbox.json(&["list"])[0]["final_metrics"]);
     assert!(line["metrics"]["accuracy"].as_f64().is_some());
 }
 
 #[test]
 fn more_runs_at_a_time_than_threads_are_warned_of() {
-    let place = place("[sweep]\nseeds = [1, 2, 3, 4, 5]\n");
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3, 4, 5]\n");
     let run = ["run", "small.toml", "--set", "train.max_steps=1", "--threads", "2", "--quiet", "--jobs"];
-    let said = text(&place.taper(&[&run[..], &["5"]].concat()).stderr);
+    let said = text(&sandbox.taper(&[&run[..], &["5"]].concat()).stderr);
     assert!(said.contains("warning: 5 runs at a time share 2 threads"), "{said}");
-    assert!(!text(&place.taper(&[&run[..], &["2"]].concat()).stderr).contains("at a time share"));
+    assert!(!text(&sandbox.taper(&[&run[..], &["2"]].concat()).stderr).contains("at a time share"));
 }
 
 #[cfg(unix)]
 #[test]
 fn variables_that_are_not_utf8_concern_nobody_unless_they_set_a_key() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-    let place = place("");
+    let sandbox = sandbox("");
     let odd = OsStr::from_bytes(b"\xff");
     let with = |name: &OsStr, value: &OsStr, arguments: &[&str]| {
-        let output = place.command(arguments).env(name, value).output().expect("taper starts");
+        let output = sandbox.command(arguments).env(name, value).output().expect("taper starts");
         (output.status.code(), text(&output.stderr))
     };
     for name in [OsStr::new("FOO"), odd, OsStr::new("TAPER_SOMETHING")] {
@@ -116,10 +116,10 @@ fn variables_that_are_not_utf8_concern_nobody_unless_they_set_a_key() {
 /// A Chinese character takes two columns: help that counts it as one is broken by the terminal, anywhere.
 #[test]
 fn help_is_no_wider_than_the_terminal() {
-    let place = place("");
+    let sandbox = sandbox("");
     for command in [&["--help"][..], &["predict", "--help"], &["run", "--help"], &["eval", "-h"]] {
         for columns in [60, 70, 80, 90] {
-            let output = place.command(command).env("COLUMNS", columns.to_string()).output().expect("taper starts");
+            let output = sandbox.command(command).env("COLUMNS", columns.to_string()).output().expect("taper starts");
             let help = text(&output.stdout);
             assert!(!help.is_empty());
             let wide = help.lines().find(|line| console::measure_text_width(line) > columns);

@@ -21,17 +21,17 @@ fn a_batch_is_one_stream() {
         cleaning: Cleaning::default(),
         warnings: Vec::new(),
     };
-    let made = batch(&data, &tokens(&[3, 2, 4]), &[2, 0]).unwrap();
-    assert_eq!(made.ids, [20, 21, 22, 23, 0, 1, 2]);
-    assert_eq!(made.positions, [0, 1, 2, 3, 0, 1, 2]);
-    assert_eq!(made.offsets, [0, 4, 7]);
+    let packed = batch(&data, &tokens(&[3, 2, 4]), &[2, 0]).unwrap();
+    assert_eq!(packed.ids, [20, 21, 22, 23, 0, 1, 2]);
+    assert_eq!(packed.positions, [0, 1, 2, 3, 0, 1, 2]);
+    assert_eq!(packed.offsets, [0, 4, 7]);
     assert_eq!(
-        (made.targets.as_slice(), made.rows.as_slice()),
+        (packed.targets.as_slice(), packed.rows.as_slice()),
         ([2, 0].map(Target::Label).as_slice(), [2, 0].as_slice())
     );
-    assert_eq!((made.first_row, made.first_token), (0, 0));
-    let placed = made.clone().placed(2, 7);
-    assert_eq!((placed.first_row, placed.first_token, placed.ids), (2, 7, made.ids));
+    assert_eq!((packed.first_row, packed.first_token), (0, 0));
+    let placed = packed.clone().placed(2, 7);
+    assert_eq!((placed.first_row, placed.first_token, placed.ids), (2, 7, packed.ids));
     assert_eq!(batch(&data, &tokens(&[3, 2, 4]), &[]).unwrap().offsets, [0]);
 }
 

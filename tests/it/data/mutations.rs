@@ -29,7 +29,7 @@ fn byte() -> impl Strategy<Value = u8> {
     ]
 }
 
-/// Puts a byte in the place of another, puts one in, takes some out, or writes some again.
+/// Replaces a byte, inserts one, removes some, or repeats some.
 fn damage(bytes: &mut Vec<u8>, (what, at, with, length): (u8, prop::sample::Index, u8, usize)) {
     if bytes.is_empty() {
         return bytes.push(with);

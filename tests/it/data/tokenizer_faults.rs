@@ -81,7 +81,7 @@ fn a_text_on_which_the_library_panics_is_named_with_the_file() {
         assert!(error.contains("the tokenizers library fails on it: "), "{error}");
         assert!(error.ends_with(&format!("({})", dir.path().join("tokenizer.json").display())), "{error}");
     }
-    // And goes on with others.
+    // And it continues with others.
     assert_eq!(spell(&tokenizer, "好"), "[CLS] 好 [SEP]");
 }
 

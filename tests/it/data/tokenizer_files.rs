@@ -164,7 +164,7 @@ fn a_tokenizer_json_that_bert_tokenizer_would_not_follow_is_followed_and_said() 
     let config: Value = serde_json::from_slice(&fs::read(dir.path().join("tokenizer_config.json")).unwrap()).unwrap();
     assert_eq!((&config["tokenizer_class"], &config["do_lower_case"]), (&json!("BertTokenizer"), &json!(false)));
     assert_eq!(warnings(&Tokenizer::from_folder(dir.path()).unwrap()), [""; 0]);
-    // With another pre-tokenizer it is none of BERT's at all.
+    // With another pre-tokenizer it is not a BERT tokenizer.
     let other = tokenizer_json().replace("\"BertPreTokenizer\"", "\"WhitespaceSplit\"");
     let other = load(&[("tokenizer.json", &other)]);
     assert!(warnings(&other).join("\n").contains("not BertTokenizer's"));
@@ -232,7 +232,7 @@ fn a_hostile_tokenizer_json_is_refused() {
     }
 }
 
-/// What is cut off has no part in the ids: those of a very long text are those of a tokenizer that looks at all of it.
+/// Truncation does not affect the ids: those of a very long text are those of a tokenizer that reads all of it.
 #[test]
 fn a_very_long_text_has_the_tokens_of_the_whole_text() {
     let added = json!({ "<url>": 20, "外卖": 21, "吃 pi": 22, "[a]": 23, "卖外卖": 24 }).to_string();

@@ -1,4 +1,4 @@
-//! Token ids. What is expected of the real vocabulary was made with transformers 5.23.0.
+//! Token ids. Expected values for the real vocabulary come from transformers 5.23.0.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -179,7 +179,7 @@ fn tokenizer_json_without_its_padding_and_truncation() {
     let tokenizer = load(&[("tokenizer.json", &json), ("vocab.txt", "not looked at")]);
     assert_eq!(tokenizer.encode("好吃好吃Pizza", 512).unwrap(), [2, 5, 6, 5, 6, 13, 11, 12, 3]);
     assert_eq!(tokenizer.encode("好", 512).unwrap(), [2, 5, 3]);
-    // What tokenizer_config.json says comes first, unless the class is one that takes tokenizer.json as it stands.
+    // tokenizer_config.json takes precedence, unless its class uses tokenizer.json unchanged.
     let with = |config| load(&[("tokenizer.json", &json), ("tokenizer_config.json", config)]);
     assert_eq!(
         spell(&with(r#"{"do_lower_case": true, "tokenizer_class": "BertTokenizer"}"#), "Pizza"),
@@ -233,7 +233,7 @@ fn a_new_vocabulary_spells_every_text() {
     let vocab = Tokenizer::build_vocab(texts.into_iter(), 1000);
     let expected = [
         "[PAD]", "[UNK]", "[CLS]", "[SEP]",
-        "[MASK]", // then characters: ##a stands five times, ##z four, ##i twice …
+        "[MASK]", // then characters: ##a occurs five times, ##z four, ##i twice …
         "##a", "##z", "好", "##e", "##f", "##i", "c", "p", "吃", "##p", "z", "慢", "！",
         "，", // then words: twice each
         "cafe", "pizza",

@@ -22,12 +22,12 @@ use crate::hub::{
 };
 
 /// An experiment whose model and data come from a server, in a folder of its own.
-pub struct Place {
+pub struct FetchSandbox {
     pub server: Server,
     pub home: Home,
 }
 
-impl Place {
+impl FetchSandbox {
     pub fn new() -> Self {
         let rows: String = (0..20).map(|i| format!("1,味道很好 第{i}次点 快\n0,难吃 送得慢 {i}小时\n")).collect();
         let model = tempfile::tempdir().expect("a folder");
@@ -89,28 +89,28 @@ fn stored(server: &Server) -> Vec<Option<String>> {
 
 #[test]
 fn two_processes_share_one_download() {
-    let place = Place::new();
-    place.server.fault(WEIGHTS, usize::MAX, Fault::Slow(Duration::from_millis(1)));
-    let start = || -> Child { place.command(&["fetch", "tiny.toml"]).spawn().expect("taper starts") };
+    let sandbox = FetchSandbox::new();
+    sandbox.server.fault(WEIGHTS, usize::MAX, Fault::Slow(Duration::from_millis(1)));
+    let start = || -> Child { sandbox.command(&["fetch", "tiny.toml"]).spawn().expect("taper starts") };
     let both = [start(), start()];
     for child in both {
         let (code, text) = said(child.wait_with_output().expect("taper ends"));
         assert_eq!(code, 0, "{text}");
     }
-    let requests = stored(&place.server);
+    let requests = stored(&sandbox.server);
     let large =
-        files(&place.home.path("hf/hub/models--a--tiny/blobs")).iter().filter(|(_, size)| *size >= 2000).count();
+        files(&sandbox.home.path("hf/hub/models--a--tiny/blobs")).iter().filter(|(_, size)| *size >= 2000).count();
     assert_eq!(requests.len(), large, "each large file once: {requests:?}");
     assert!(requests.iter().all(Option::is_none));
 }
 
 #[test]
 fn killed_in_the_middle_it_goes_on_where_it_was() {
-    let place = Place::new();
-    place.server.fault(WEIGHTS, usize::MAX, Fault::Slow(Duration::from_millis(4)));
-    let mut child = place.command(&["fetch", "tiny.toml"]).spawn().expect("taper starts");
+    let sandbox = FetchSandbox::new();
+    sandbox.server.fault(WEIGHTS, usize::MAX, Fault::Slow(Duration::from_millis(4)));
+    let mut child = sandbox.command(&["fetch", "tiny.toml"]).spawn().expect("taper starts");
     let part = || {
-        let found = files(&place.home.path("hf/hub/models--a--tiny/blobs"));
+        let found = files(&sandbox.home.path("hf/hub/models--a--tiny/blobs"));
         found.into_iter().find(|(path, size)| path.to_string_lossy().ends_with(".incomplete") && *size > 20_000)
     };
     let end = Instant::now() + Duration::from_secs(20);
@@ -121,24 +121,24 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     child.kill().expect("SIGKILL");
     child.wait().expect("it is gone");
     let (_, size) = part().expect("what is left of it");
-    assert!(!place.home.path("tiny.toml.lock").exists());
-    let (code, text) = place.says(&["plan", "tiny.toml", "--offline"]);
+    assert!(!sandbox.home.path("tiny.toml.lock").exists());
+    let (code, text) = sandbox.says(&["plan", "tiny.toml", "--offline"]);
     assert!(code == 2 && text.contains("is not in the cache"), "{text}");
 
-    let slow = stored(&place.server);
+    let slow = stored(&sandbox.server);
     assert!(slow.iter().all(Option::is_none), "{slow:?}");
-    let text = place.ok(&["fetch", "tiny.toml"]);
+    let text = sandbox.ok(&["fetch", "tiny.toml"]);
     assert!(text.contains("going on after") && text.contains("pinned in tiny.toml.lock"), "{text}");
     let ranges: Vec<u64> =
-        stored(&place.server).into_iter().flatten().map(|r| r[6..r.len() - 1].parse().unwrap()).collect();
+        stored(&sandbox.server).into_iter().flatten().map(|r| r[6..r.len() - 1].parse().unwrap()).collect();
     assert!(ranges.iter().any(|from| *from >= size), "{ranges:?}, of {size} bytes that were here");
-    place.ok(&["plan", "tiny.toml", "--offline"]);
+    sandbox.ok(&["plan", "tiny.toml", "--offline"]);
 }
 
 #[test]
 fn what_cannot_be_fetched_is_not_said_to_be_here() {
-    let place = Place::new();
-    let (code, text) = place.says(&["fetch", "tiny.toml", "--offline"]);
+    let sandbox = FetchSandbox::new();
+    let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--offline"]);
     assert!(code == 2 && text.contains("is not in the cache"), "{text}");
     assert!(!text.contains("nothing to fetch"), "{text}");
 }
@@ -178,10 +178,10 @@ fn proxy(server: &str) -> (String, Arc<Mutex<Vec<String>>>) {
 
 #[test]
 fn the_proxy_of_the_environment_is_used() {
-    let place = Place::new();
-    let (url, asked) = proxy(&place.server.url);
+    let sandbox = FetchSandbox::new();
+    let (url, asked) = proxy(&sandbox.server.url);
     let fetch = |no_proxy: &str| {
-        let mut command = place.command(&["fetch", "tiny.toml"]);
+        let mut command = sandbox.command(&["fetch", "tiny.toml"]);
         command.env("HF_ENDPOINT", "http://hub.invalid").env("HTTP_PROXY", &url).env("NO_PROXY", no_proxy);
         said(command.output().expect("taper starts"))
     };
@@ -195,13 +195,13 @@ fn the_proxy_of_the_environment_is_used() {
 
 #[test]
 fn doctor_says_what_works_here() {
-    let place = Place::new();
-    let (code, text) = place.says(&["doctor"]);
+    let sandbox = FetchSandbox::new();
+    let (code, text) = sandbox.says(&["doctor"]);
     assert_eq!(code, 0, "{text}");
-    for words in ["hub", "modelscope", "devices", "threads", "font", "disk", "database", &place.server.url] {
+    for words in ["hub", "modelscope", "devices", "threads", "font", "disk", "database", &sandbox.server.url] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
-    let json: Value = serde_json::from_str(&place.ok(&["doctor", "--json"])).expect("JSON");
+    let json: Value = serde_json::from_str(&sandbox.ok(&["doctor", "--json"])).expect("JSON");
     let checks = json["checks"].as_array().expect("checks");
     let hub = checks.iter().find(|check| check["what"] == "hub").expect("the hub");
     assert_eq!((&hub["ok"], hub["seconds"].is_number()), (&true.into(), true), "{hub}");
@@ -209,11 +209,11 @@ fn doctor_says_what_works_here() {
     let devices = checks.iter().find(|check| check["what"] == "devices").expect("devices");
     let found = devices["found"].as_str().expect("what was found");
     assert!(devices["ok"] == true && !found.contains("--device cpu"), "{devices}");
-    // A server that is not there is a finding with something to do, and offline nobody is asked.
-    place.server.seen();
-    let text = place.ok(&["doctor", "--offline"]);
-    assert!(text.contains("offline") && place.server.seen().is_empty(), "{text}");
-    let mut command = place.command(&["doctor"]);
+    // An unreachable server is reported with advice, and offline no server is contacted.
+    sandbox.server.seen();
+    let text = sandbox.ok(&["doctor", "--offline"]);
+    assert!(text.contains("offline") && sandbox.server.seen().is_empty(), "{text}");
+    let mut command = sandbox.command(&["doctor"]);
     let (_, text) = said(command.env("HF_ENDPOINT", "http://nowhere.invalid").output().expect("taper starts"));
     assert!(text.contains("http://nowhere.invalid") && text.contains("https://hf-mirror.com"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Names that are not there, doors that are closed, and who gets to see the token.
+//! Unknown names, refused access, and which servers receive the token.
 
 use std::net::TcpListener;
 
@@ -92,7 +92,7 @@ fn without_a_network_the_ways_round_are_named() {
     let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
     assert!(error.contains("use --offline to take the copy in the cache") && !error.contains(TOKEN), "{error}");
     home.offline().model(&source("hf:a/model")).unwrap();
-    // A name that nobody resolves.
+    // A name that cannot be resolved.
     let home = home.set("HF_ENDPOINT", "http://nowhere.invalid");
     let error = home.library().model(&source("hf:a/other")).unwrap_err().to_string();
     assert!(error.contains("cannot be reached"), "{error}");

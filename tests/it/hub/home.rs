@@ -148,7 +148,7 @@ pub fn holds(folder: &Path, name: &str) -> bool {
     files(folder).iter().any(|(path, _)| path.ends_with(name))
 }
 
-/// A test that cannot be made here says so.
+/// Reports a test that is skipped here.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub fn skipped(why: &str) {
     println!("skipped: {why}");

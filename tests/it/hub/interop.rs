@@ -46,7 +46,7 @@ fn what_python_downloaded_is_found_without_a_request() {
     // A commit and a lock need no request either, though the server could be asked.
     home.library().model(&source(&format!("hf:a/model@{COMMIT}"))).unwrap();
     assert_eq!(server.seen(), []);
-    // And a branch only the one that asks what it stands for.
+    // And a branch only if the program resolves it.
     home.library().model(&source("hf:a/model")).unwrap();
     assert_eq!(server.seen().len(), 1);
 }
@@ -69,7 +69,7 @@ fn what_taper_downloaded_is_found_by_python() {
     let (path, rows) = text.split_once('\n').unwrap();
     assert_eq!((path, format!("{rows}\n").as_bytes()), (model.weights.to_str().unwrap(), ROWS));
     assert_eq!(server.seen(), []);
-    // Not offline, it asks what stands on the server and downloads nothing.
+    // When not offline, it asks the server for the current commit and downloads nothing.
     let code = "from huggingface_hub import hf_hub_download as get\nget('a/model', 'model.safetensors')\nget('a/model', 'config.json')";
     python(&home.with_token(), false, code).unwrap();
     let seen = server.seen();

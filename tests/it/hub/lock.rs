@@ -5,7 +5,7 @@ use std::fs;
 use taper::assets::{AssetError, Lock};
 
 use crate::hub::{
-    commands::Place,
+    commands::FetchSandbox,
     home::{Home, ROWS, files, server, source, weights},
     server::{COMMIT, TOKEN, sha256},
 };
@@ -14,18 +14,18 @@ const OTHER: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
 #[test]
 fn a_locked_experiment_plans_runs_and_reports_without_a_network() {
-    let place = Place::new();
-    let text = place.ok(&["fetch", "tiny.toml"]);
+    let sandbox = FetchSandbox::new();
+    let text = sandbox.ok(&["fetch", "tiny.toml"]);
     assert!(text.contains("pinned in tiny.toml.lock") && text.contains("hf:a/rows"), "{text}");
-    let lock = fs::read_to_string(place.home.path("tiny.toml.lock")).expect("a lock");
+    let lock = fs::read_to_string(sandbox.home.path("tiny.toml.lock")).expect("a lock");
     for words in [COMMIT, "use = \"model\"", "use = \"data\"", "rows.csv", "model.safetensors", "sha256 = "] {
         assert!(lock.contains(words), "no `{words}` in {lock}");
     }
-    let text = place.ok(&["fetch", "tiny.toml"]);
+    let text = sandbox.ok(&["fetch", "tiny.toml"]);
     assert!(text.contains("as pinned in"), "{text}");
-    place.server.seen();
+    sandbox.server.seen();
     let unreachable = |arguments: &[&str]| {
-        let mut command = place.command(arguments);
+        let mut command = sandbox.command(arguments);
         let output = command.env("HF_ENDPOINT", "http://127.0.0.1:9").output().expect("taper starts");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(output.status.success() && !text.contains(TOKEN), "{arguments:?}: {text}");
@@ -39,57 +39,57 @@ fn a_locked_experiment_plans_runs_and_reports_without_a_network() {
         unreachable(&with(&["report", "tiny"]));
     }
     unreachable(&["run", "tiny.toml", "--offline", "--set", "train.epochs=2", "--jobs", "2"]);
-    assert_eq!(place.server.seen(), []);
+    assert_eq!(sandbox.server.seen(), []);
 
-    // What was found stands in the run's folder, the report and the database; the token stands nowhere.
-    let report = fs::read_to_string(place.home.path("runs/reports/tiny/report.md")).expect("a report");
+    // What was resolved is in the run's folder, the report and the database; the token is nowhere.
+    let report = fs::read_to_string(sandbox.home.path("runs/reports/tiny/report.md")).expect("a report");
     assert!(
         report.contains(&format!("hf:a/tiny@{COMMIT}")) && report.contains(&format!("hf:a/rows@{COMMIT}/rows.csv"))
     );
-    for (path, _) in files(place.home.dir.root()) {
+    for (path, _) in files(sandbox.home.dir.root()) {
         let bytes = fs::read(&path).expect("a file");
         let found = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
-        assert!(!found, "the token stands in {}", path.display());
+        assert!(!found, "the token is in {}", path.display());
     }
-    let key = place.ok(&["list", "--json"]);
+    let key = sandbox.ok(&["list", "--json"]);
     let key = key.split("\"key\": \"").nth(1).expect("a run")[..12].to_string();
-    let config = fs::read_to_string(place.home.path(&format!("runs/{key}/run.toml"))).expect("a config");
+    let config = fs::read_to_string(sandbox.home.path(&format!("runs/{key}/run.toml"))).expect("a config");
     assert!(config.contains(&format!("hf:a/tiny@{COMMIT}")), "{config}");
     unreachable(&["verify", &key, "--offline"]);
 }
 
 #[test]
 fn the_first_run_pins_and_other_content_is_refused_until_it_is_accepted() {
-    let place = Place::new();
-    let text = place.ok(&["plan", "tiny.toml"]);
-    assert!(!place.home.path("tiny.toml.lock").exists(), "a plan writes nothing: {text}");
-    place.ok(&["run", "tiny.toml", "--quiet"]);
-    let first = fs::read_to_string(place.home.path("tiny.toml.lock")).expect("a lock");
+    let sandbox = FetchSandbox::new();
+    let text = sandbox.ok(&["plan", "tiny.toml"]);
+    assert!(!sandbox.home.path("tiny.toml.lock").exists(), "a plan writes nothing: {text}");
+    sandbox.ok(&["run", "tiny.toml", "--quiet"]);
+    let first = fs::read_to_string(sandbox.home.path("tiny.toml.lock")).expect("a lock");
 
-    // The branch goes on; what is pinned is used.
+    // The branch moves on; the pinned commit is used.
     let rows: String = (0..30).map(|i| format!("1,好 {i}\n0,慢 {i}\n")).collect();
-    place.server.put("datasets/a/rows/rows.csv", format!("label,review\n{rows}").as_bytes());
-    place.server.commit(OTHER);
-    let text = place.ok(&["run", "tiny.toml"]);
+    sandbox.server.put("datasets/a/rows/rows.csv", format!("label,review\n{rows}").as_bytes());
+    sandbox.server.commit(OTHER);
+    let text = sandbox.ok(&["run", "tiny.toml"]);
     assert!(text.contains("1 completed before"), "{text}");
-    assert_eq!(fs::read_to_string(place.home.path("tiny.toml.lock")).expect("a lock"), first);
+    assert_eq!(fs::read_to_string(sandbox.home.path("tiny.toml.lock")).expect("a lock"), first);
 
     // A server that has other content for the pinned commit, and a cache that lost it.
-    fs::remove_dir_all(place.home.path("hf/hub/datasets--a--rows")).expect("a cache");
-    let (code, text) = place.says(&["run", "tiny.toml"]);
+    fs::remove_dir_all(sandbox.home.path("hf/hub/datasets--a--rows")).expect("a cache");
+    let (code, text) = sandbox.says(&["run", "tiny.toml"]);
     assert_eq!(code, 2, "{text}");
     for words in ["rows.csv of hf:a/rows is not what tiny.toml.lock pins", "taper fetch --update"] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
-    let text = place.ok(&["fetch", "tiny.toml", "--update"]);
+    let text = sandbox.ok(&["fetch", "tiny.toml", "--update"]);
     for words in [&format!("revision {COMMIT} → {OTHER}"), "rows.csv changed: sha256", "hf:a/tiny: revision"] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
-    let text = place.ok(&["run", "tiny.toml", "--offline"]);
+    let text = sandbox.ok(&["run", "tiny.toml", "--offline"]);
     assert!(text.contains("1 completed"), "other data is another run: {text}");
-    let text = place.ok(&["fetch", "tiny.toml", "--update"]);
+    let text = sandbox.ok(&["fetch", "tiny.toml", "--update"]);
     assert!(text.contains("unchanged") && text.contains("as pinned"), "{text}");
-    let (code, text) = place.says(&["fetch", "tiny.toml", "--update", "--offline"]);
+    let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--update", "--offline"]);
     assert!(code == 2 && text.contains("offline nobody is asked"), "{text}");
 }
 

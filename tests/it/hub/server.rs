@@ -101,7 +101,7 @@ impl Server {
         self.state.files.lock().unwrap().insert(name.into(), bytes.into());
     }
 
-    /// A branch goes on to another commit.
+    /// Moves a branch to another commit.
     pub fn commit(&self, commit: &str) {
         *self.state.commit.lock().unwrap() = commit.into();
     }

@@ -30,7 +30,7 @@ fn a_file_is_what_its_digest_says() {
     assert!(!holds(&other.path("taper"), "rows.csv"));
     let error = other.offline().data(&right, None).unwrap_err().to_string();
     assert!(error.contains("is not in the cache"), "{error}");
-    // The token of the hub is nobody else's business, even where it is the same server.
+    // The token of the hub is not sent, even to the same server.
     let home = Home::new(&server.url).with_token();
     home.library().data(&right, None).unwrap();
     assert!(server.seen().iter().all(|seen| !seen.token));
@@ -48,7 +48,7 @@ fn an_older_version_stays_for_who_has_pinned_it() {
     assert_eq!(fs::read(&new.path).unwrap(), b"label,review\n1,new\n");
     let again = home.offline().data(&version(ROWS), None).unwrap();
     assert_eq!((fs::read(&again.path).unwrap().as_slice(), &again), (ROWS, &old));
-    // One that was damaged is not taken for it, and is made good where that can be.
+    // A damaged file is detected, and downloaded again if possible.
     server.put("web/rows.csv", ROWS);
     fs::remove_file(&old.path).unwrap();
     fs::write(&old.path, "label,review\n1,spoilt\n").unwrap();

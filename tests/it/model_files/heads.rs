@@ -10,7 +10,7 @@ use taper::{
 };
 
 use crate::{
-    model_files::{file, place, values},
+    model_files::{file, sandbox, values},
     support::{Sandbox, words},
 };
 
@@ -151,7 +151,7 @@ fn numbers_that_are_not_finite_are_refused_by_their_tensor() {
 
 /// A spec whose model has these tensors and this config.
 pub fn folder(tensors: &BTreeMap<String, Tensor>, more: Value) -> Sandbox {
-    let dir = place("");
+    let dir = sandbox("");
     fs::remove_file(dir.path("model/pytorch_model.bin")).expect("a file");
     write(&dir.path("model/model.safetensors"), tensors);
     fs::write(dir.path("model/config.json"), shape(more).to_string()).expect("a config");
@@ -257,7 +257,7 @@ fn weights_of_nan_start_nothing() {
 /// Whoever has only the config of another model is told so, and not to download its weights.
 #[test]
 fn a_model_of_another_kind_is_refused_before_what_it_lacks() {
-    let dir = place("");
+    let dir = sandbox("");
     fs::remove_file(dir.path("model/pytorch_model.bin")).expect("a file");
     for kind in ["deberta-v2", "llama"] {
         fs::write(dir.path("model/config.json"), json!({"model_type": kind}).to_string()).expect("a config");

@@ -1,4 +1,4 @@
-//! Weights files that are malicious, cut short, or no weights at all: refused, and nothing in them is run.
+//! Weights files that are malicious, truncated, or not weights: they are refused, and nothing in them is executed.
 
 use std::{fs, path::Path, process::Command};
 

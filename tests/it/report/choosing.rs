@@ -141,8 +141,8 @@ fn intervals_of_shares_are_cut_in_the_leaderboard_too() {
     let input = runs(&[(1e-5, 1, (0.99, 0.3), (0.98, 0.5)), (1e-5, 2, (0.90, 0.3), (0.6, 0.5))]);
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
     let board = serde_json::to_value(Leaderboard::new("e", &records, &Missing::default())).unwrap();
-    for figure in ["figure", "test_accuracy"] {
-        let mean = &board["trials"][0][figure];
+    for key in ["figure", "test_accuracy"] {
+        let mean = &board["trials"][0][key];
         let (low, high) = (mean["low"].as_f64().unwrap(), mean["high"].as_f64().unwrap());
         assert!(low >= 0.0 && high == 1.0, "{mean}");
         assert!(mean["sd"].as_f64().unwrap() > 0.0, "{mean}");

@@ -1,4 +1,4 @@
-//! Experiments that were never run: records like those of real ones, made from counter-based random numbers.
+//! Synthetic experiments: records like those of real ones, from counter-based random numbers.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ const PROBES: [(&str, Option<usize>); 4] = [
     ),
 ];
 
-/// What a made-up run is like.
+/// A synthetic run.
 #[derive(Clone)]
 pub struct Recipe {
     pub name: String,
@@ -433,7 +433,7 @@ pub fn sweep() -> ReportInput {
             });
         }
     }
-    // One was made elsewhere.
+    // One was trained elsewhere.
     if let Some(environment) = &mut runs[1].run.environment {
         environment.device = "cuda:0".into();
         environment.platform = "linux aarch64".into();

@@ -1,4 +1,4 @@
-//! What somebody meant who wrote something that taper does not take, and where their settings go.
+//! Suggestions for settings that taper does not take, and where they belong.
 
 use taper::spec::LoadOptions;
 
@@ -111,13 +111,15 @@ fn who_wrote_a_value_is_told_as_they_can_find_it() {
     let files = one("[sweep.axes]\ndata.file = [\"a.csv\",\n  \"b.csv\"]\n");
     let set = options(None, &["train.lr=1e-4"], &[("TAPER_TRAIN__EPOCHS", "2")]);
     let loaded = files.load_with("a.toml", &set).unwrap();
-    let place = |key: &str, swept: Option<&str>| {
+    let location = |key: &str, swept: Option<&str>| {
         let swept = swept.map(serde_json::Value::from);
-        loaded.written_at(key, swept.as_ref()).map(|place| place.replace(&format!("{}/", files.0.root().display()), ""))
+        loaded
+            .written_at(key, swept.as_ref())
+            .map(|location| location.replace(&format!("{}/", files.0.root().display()), ""))
     };
-    assert_eq!(place("data.source", None).as_deref(), Some("a.toml:2"));
-    assert_eq!(place("data.file", Some("b.csv")).as_deref(), Some("a.toml:5"));
-    assert_eq!(place("train.lr", None).as_deref(), Some("--set train.lr=1e-4"));
-    assert_eq!(place("train.epochs", None).as_deref(), Some("TAPER_TRAIN__EPOCHS"));
-    assert_eq!(place("train.batch_size", None), None);
+    assert_eq!(location("data.source", None).as_deref(), Some("a.toml:2"));
+    assert_eq!(location("data.file", Some("b.csv")).as_deref(), Some("a.toml:5"));
+    assert_eq!(location("train.lr", None).as_deref(), Some("--set train.lr=1e-4"));
+    assert_eq!(location("train.epochs", None).as_deref(), Some("TAPER_TRAIN__EPOCHS"));
+    assert_eq!(location("train.batch_size", None), None);
 }

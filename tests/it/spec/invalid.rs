@@ -76,7 +76,7 @@ fn contradictions_across_layers_are_shown_at_the_highest_value() {
     let files = one("data.dev = 0.5\n");
     let problems = files.problems("a.toml", &options(None, &["data.test=0.5"], &[]));
     assert!(problems.contains("a.toml:3:12: `data.dev` = 0.5 and `data.test` = 0.5 leave no rows"), "{problems}");
-    // The default of `dev` has no place: the value that somebody wrote has.
+    // The default of `dev` has no location, but the explicit value has.
     let files = one("");
     let problems = files.problems("a.toml", &options(None, &["checkpoint.keep=best"], &[]));
     assert!(problems.starts_with("--set: `checkpoint.keep` = \"best\" needs a dev split"), "{problems}");
@@ -142,7 +142,7 @@ fn folders_and_absent_files_are_told_apart() {
     );
 }
 
-/// Specs cut off or with a character missing: problems or a spec, never a panic, and every place lies in its file.
+/// Truncated specs and specs with a missing character: problems or a spec, never a panic, and every location is within its file.
 #[test]
 fn no_damage_to_a_file_breaks_the_loader() {
     for name in ["many", "contradictions", "sweep", "axes", "shapes"] {

@@ -102,7 +102,7 @@ fn the_most_points_that_a_sweep_can_have_are_expanded_and_more_are_refused() {
     let text = format!("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = {}\n", lr(5001));
     let errors = expand(&one(&text).load("a.toml").unwrap()).unwrap_err();
     assert!(errors[0].to_string().contains("10,002 points are more than the 10,000 allowed"), "{}", errors[0]);
-    // Each point is wrong: after some nobody asks on.
+    // Each point is wrong: after some, no more are resolved.
     let text =
         format!("data.dev = 0.9\n[sweep.axes]\ntrain.lr = {}\n[[sweep.zip]]\ndata.test = [0.01, 0.2]\n", lr(5000));
     let errors = expand(&one(&text).load("a.toml").unwrap()).unwrap_err();
@@ -190,7 +190,7 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     assert!(load(&odd).contains("is not valid UTF-8"), "{}", load(&odd));
 }
 
-/// Specs that are right, from which wrong ones are made.
+/// Valid specs, which are mutated into invalid ones.
 const SEEDS: [&str; 3] = [
     include_str!("../../../experiments/quickstart.toml"),
     include_str!("../../../experiments/quickstart-search.toml"),
@@ -284,26 +284,26 @@ fn change() -> impl Strategy<Value = Change> {
 fn changed(text: &str, changes: &[Change]) -> String {
     let mut text: Vec<char> = text.chars().collect();
     for change in changes {
-        let place = |at: usize, text: &[char]| at % text.len().max(1);
+        let index = |at: usize, text: &[char]| at % text.len().max(1);
         match change {
             Change::Insert(at, piece) => {
-                let at = place(*at, &text);
+                let at = index(*at, &text);
                 text.splice(at..at, piece.chars());
             }
             Change::Remove(at, n) => {
-                let at = place(*at, &text);
+                let at = index(*at, &text);
                 text.drain(at..(at + n).min(text.len()));
             }
             Change::Replace(at, c) => {
-                let at = place(*at, &text);
+                let at = index(*at, &text);
                 text.splice(at..(at + 1).min(text.len()), [*c]);
             }
             Change::Repeat(at, n, times) => {
-                let at = place(*at, &text);
+                let at = index(*at, &text);
                 let part = text[at..(at + n).min(text.len())].repeat(*times);
                 text.splice(at..at, part);
             }
-            // Two lines change places.
+            // Two lines are swapped.
             Change::Swap(a, b) => {
                 let all: String = text.iter().collect();
                 let mut lines: Vec<&str> = all.lines().collect();

@@ -37,7 +37,7 @@ fn the_table_has_exactly_the_keys_of_the_types() {
     paths("", &serde_json::to_value(loaded.spec()).unwrap(), &mut found);
     let table: BTreeSet<_> = KEYS.iter().map(|key| key.path.to_string()).collect();
     assert_eq!(found, table);
-    assert_eq!(KEYS.len(), table.len(), "a key stands twice");
+    assert_eq!(KEYS.len(), table.len(), "a key is listed twice");
 }
 
 /// A value that the kind takes and that is not the default.

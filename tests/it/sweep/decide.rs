@@ -1,4 +1,4 @@
-//! Sweeps that decide: what is proposed, who is pruned, what an edited spec runs again, what a budget leaves.
+//! Sweeps with decisions: what is proposed and pruned, what an edited spec runs again, what a budget leaves out.
 
 use std::fs;
 
@@ -12,21 +12,21 @@ use taper::{
 use super::twelve::*;
 
 /// The spec of the other tests with another `[sweep]`; evaluated every six steps of 48.
-fn place(sweep: &str) -> Sandbox {
-    let place = twelve_runs();
+fn sandbox(sweep: &str) -> Sandbox {
+    let sandbox = twelve_runs();
     let head = SPEC.split("[sweep]").next().expect("what comes before it");
     let head =
         head.replace("early_stopping_patience = 7", "eval_steps = 6").replace("keep = \"best\"", "keep = \"last\"");
-    fs::write(place.path("torture.toml"), format!("{head}[sweep]\n{sweep}")).expect("a spec");
-    place
+    fs::write(sandbox.path("torture.toml"), format!("{head}[sweep]\n{sweep}")).expect("a spec");
+    sandbox
 }
 
-fn store(place: &Sandbox, runs: &str) -> Store {
-    Store::open_existing(&place.path(runs)).expect("a store")
+fn store(sandbox: &Sandbox, runs: &str) -> Store {
+    Store::open_existing(&sandbox.path(runs)).expect("a store")
 }
 
-fn plan(place: &Sandbox, runs: &str) -> Value {
-    let output = place.taper(&["plan", "torture.toml", "--json", "--runs", runs]);
+fn plan(sandbox: &Sandbox, runs: &str) -> Value {
+    let output = sandbox.taper(&["plan", "torture.toml", "--json", "--runs", runs]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
@@ -39,11 +39,11 @@ const NINE: &str = "prune = \"asha\"\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [
 
 #[test]
 fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
-    let place = place(NINE);
-    let before = plan(&place, "runs");
+    let sandbox = sandbox(NINE);
+    let before = plan(&sandbox, "runs");
     assert_eq!(before["sweep"]["rungs"], serde_json::json!([6, 18]), "the plan shows the rungs beforehand");
-    place.finish("calm", &[]);
-    let calm = store(&place, "calm").runs().expect("runs");
+    sandbox.finish("calm", &[]);
+    let calm = store(&sandbox, "calm").runs().expect("runs");
     let of = |state| calm.iter().filter(|run| run.state == state).count();
     assert_eq!((calm.len(), of(RunState::Completed) + of(RunState::Pruned)), (18, 18));
     assert!((2..=8).contains(&of(RunState::Completed)), "{} of 18 were trained to their end", of(RunState::Completed));
@@ -56,7 +56,7 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
     }
     // Of those that came to the last rung the best by the mean of its seeds was trained to its end.
     let loss = |run: &taper::store::RunRecord| {
-        let evals = store(&place, "calm").evals(&run.key).expect("evals");
+        let evals = store(&sandbox, "calm").evals(&run.key).expect("evals");
         let at = |e: &&taper::store::EvalRecord| e.when == When::During && e.step == 18 && e.split == Split::Dev;
         evals.iter().find(at).map(|eval| eval.metrics.get(Metric::Loss))
     };
@@ -65,14 +65,14 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
     assert!(best.iter().all(|run| run.state == RunState::Completed), "{best:?}");
 
     // Nothing is left to do, and nothing is done.
-    place.finish("calm", &[]);
-    assert!(store(&place, "calm").runs().expect("runs") == calm);
-    assert!(standings(&plan(&place, "calm")).iter().all(|word| ["completed", "pruned"].contains(word)));
+    sandbox.finish("calm", &[]);
+    assert!(store(&sandbox, "calm").runs().expect("runs") == calm);
+    assert!(standings(&plan(&sandbox, "calm")).iter().all(|word| ["completed", "pruned"].contains(word)));
 
     // Killed again and again it decides the same.
     let mut kills = 0;
     loop {
-        let mut child = place.start("runs", &[]);
+        let mut child = sandbox.start("runs", &[]);
         // Longer and longer: on a machine that is busy, a command needs its time to get anywhere.
         std::thread::sleep(std::time::Duration::from_millis(60 + 37 * (kills % 5) + 10 * (kills / 5)));
         if let Some(status) = child.try_wait().expect("a child") {
@@ -84,28 +84,28 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
         child.wait().expect("its end");
         assert!(kills < 200, "it never ends");
     }
-    place.finish("runs", &[]);
+    sandbox.finish("runs", &[]);
     let state = |runs: &str| -> Vec<_> {
-        store(&place, runs).runs().expect("runs").into_iter().map(|r| (r.key, r.state, r.steps, r.message)).collect()
+        store(&sandbox, runs).runs().expect("runs").into_iter().map(|r| (r.key, r.state, r.steps, r.message)).collect()
     };
     assert!(kills > 2);
     assert_eq!(state("runs"), state("calm"));
-    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
-    assert_clean(&place.path("runs"));
+    assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")));
+    assert_clean(&sandbox.path("runs"));
 
-    // Without the rule the pruned ones are made whole: what they were given before was not lost to them.
-    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
-    fs::write(place.path("torture.toml"), spec.replace("prune = \"asha\"\n", "")).expect("a spec");
-    place.finish("calm", &[]);
-    let all = store(&place, "calm").runs().expect("runs");
+    // Without the rule the pruned ones are trained to the end, and keep the steps they already have.
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("the spec");
+    fs::write(sandbox.path("torture.toml"), spec.replace("prune = \"asha\"\n", "")).expect("a spec");
+    sandbox.finish("calm", &[]);
+    let all = store(&sandbox, "calm").runs().expect("runs");
     assert!(all.len() == 18 && all.iter().all(|run| run.state == RunState::Completed && run.steps == 48));
 }
 
 #[test]
 fn the_median_rule_needs_nobody_to_wait() {
-    let place = place(&NINE.replace("\"asha\"", "\"median\"\nstartup_trials = 3").replace("[1, 2]", "[1]"));
-    place.finish("runs", &[]);
-    let runs = store(&place, "runs").runs().expect("runs");
+    let sandbox = sandbox(&NINE.replace("\"asha\"", "\"median\"\nstartup_trials = 3").replace("[1, 2]", "[1]"));
+    sandbox.finish("runs", &[]);
+    let runs = store(&sandbox, "runs").runs().expect("runs");
     assert!(runs[..3].iter().all(|run| run.state == RunState::Completed), "the first three run whole");
     let pruned: Vec<_> = runs.iter().filter(|run| run.state == RunState::Pruned).collect();
     assert!(pruned.iter().all(|run| run.message.as_deref().is_some_and(|why| why.contains("median"))));
@@ -114,83 +114,84 @@ fn the_median_rule_needs_nobody_to_wait() {
 
 #[test]
 fn tpe_proposes_from_results_and_the_same_after_an_interruption() {
-    let place = place(
+    let sandbox = sandbox(
         "search = \"tpe\"\ntrials = 9\nbatch = 2\nstartup_trials = 3\nmax_runs = 100\n[sweep.axes]\n\
          train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
     );
-    let first = plan(&place, "none");
+    let first = plan(&sandbox, "none");
     assert_eq!(first["sweep"]["more"], true);
     let known = first["runs"].as_array().expect("runs").len();
     assert!((3..9).contains(&known), "{known} known before any result");
-    place.finish("calm", &["--jobs", "2"]);
-    let keys =
-        |runs: &str| -> Vec<String> { store(&place, runs).runs().expect("runs").into_iter().map(|r| r.key).collect() };
+    sandbox.finish("calm", &["--jobs", "2"]);
+    let keys = |runs: &str| -> Vec<String> {
+        store(&sandbox, runs).runs().expect("runs").into_iter().map(|r| r.key).collect()
+    };
     assert_eq!(keys("calm").len(), 9);
     // Cut short by a budget after four, by one more after six, then freed.
-    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
-    for (most, made) in [("4", 4), ("6", 6), ("100", 9)] {
-        fs::write(place.path("torture.toml"), spec.replace("max_runs = 100", &format!("max_runs = {most}")))
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("the spec");
+    for (most, expected) in [("4", 4), ("6", 6), ("100", 9)] {
+        fs::write(sandbox.path("torture.toml"), spec.replace("max_runs = 100", &format!("max_runs = {most}")))
             .expect("a spec");
-        place.finish("runs", &[]);
+        sandbox.finish("runs", &[]);
         let completed =
-            store(&place, "runs").runs().expect("runs").iter().filter(|r| r.state == RunState::Completed).count();
-        assert_eq!(completed, made);
+            store(&sandbox, "runs").runs().expect("runs").iter().filter(|r| r.state == RunState::Completed).count();
+        assert_eq!(completed, expected);
     }
     assert_eq!(keys("runs"), keys("calm"), "the same proposals, whatever the jobs and the interruptions");
-    assert_eq!(plan(&place, "runs")["sweep"]["more"], false);
-    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "completed"));
+    assert_eq!(plan(&sandbox, "runs")["sweep"]["more"], false);
+    assert!(standings(&plan(&sandbox, "runs")).iter().all(|word| *word == "completed"));
 }
 
 #[test]
 fn a_finished_search_is_not_searched_anew_when_its_runs_were_trained_further() {
-    let place = place(
+    let sandbox = sandbox(
         "search = \"tpe\"\ntrials = 8\nbatch = 2\nstartup_trials = 4\nprune = \"asha\"\nreduction_factor = 2\n[sweep.axes]\n\
          train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
     );
-    place.finish("runs", &[]);
+    sandbox.finish("runs", &[]);
     // Their configs are those of the spec that had them last.
     let facts = || -> Vec<_> {
-        let runs = store(&place, "runs").runs().expect("runs");
+        let runs = store(&sandbox, "runs").runs().expect("runs");
         runs.into_iter().map(|run| (run.key, run.name, run.state, run.steps, run.message, run.finished_at)).collect()
     };
     let before = facts();
     let pruned = before.iter().filter(|run| run.2 == RunState::Pruned).count();
     assert!(before.len() == 8 && pruned > 0, "{pruned} of {}", before.len());
     // Another spec trains what was pruned of the first trials to its end: their scores are others now.
-    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("the spec");
     let other = spec.replace("\"torture\"", "\"other\"").replace("prune = \"asha\"\nreduction_factor = 2\n", "");
-    fs::write(place.path("other.toml"), other.replace("trials = 8", "trials = 4")).expect("a spec");
-    let output = place.taper(&["run", "other.toml", "--runs", "runs", "--quiet"]);
+    fs::write(sandbox.path("other.toml"), other.replace("trials = 8", "trials = 4")).expect("a spec");
+    let output = sandbox.taper(&["run", "other.toml", "--runs", "runs", "--quiet"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let trained = facts();
     assert!(trained.len() == 8 && trained != before, "the same runs");
 
-    let planned = plan(&place, "runs");
+    let planned = plan(&sandbox, "runs");
     assert!(standings(&planned).iter().all(|word| ["completed", "pruned"].contains(word)), "{planned}");
     assert_eq!((&planned["sweep"]["more"], planned["runs"].as_array().map(Vec::len)), (&false.into(), Some(8)));
-    place.finish("runs", &[]);
+    sandbox.finish("runs", &[]);
     assert_eq!(facts(), trained, "nothing is done");
     // More trials are proposed from what is known by now, and the others stay.
-    place.finish("runs", &["--set", "sweep.trials=10"]);
+    sandbox.finish("runs", &["--set", "sweep.trials=10"]);
     let more = facts();
     assert!(more.len() == 10 && more[..8] == trained[..], "{} runs", more.len());
     // Who removes the experiment begins anew.
-    assert!(place.taper(&["rm", "--experiment", "torture", "--yes", "--runs", "runs"]).status.success());
-    assert_eq!(plan(&place, "runs")["sweep"]["more"], true);
+    assert!(sandbox.taper(&["rm", "--experiment", "torture", "--yes", "--runs", "runs"]).status.success());
+    assert_eq!(plan(&sandbox, "runs")["sweep"]["more"], true);
 }
 
 #[test]
 fn a_point_that_another_command_proposed_first_counts() {
-    let place = place(
+    let sandbox = sandbox(
         "search = \"tpe\"\ntrials = 6\nbatch = 2\nstartup_trials = 2\n[sweep.axes]\n\
          train.lr = { log = [1e-5, 1e-2] }\ntrain.dropout = { uniform = [0.0, 0.3] }\n",
     );
-    let child = place.start("runs", &["--set", "train.epochs=40"]);
+    let child = sandbox.start("runs", &["--set", "train.epochs=40"]);
     let begin = std::time::Instant::now();
     // While it trains the second batch, somebody else proposes the first trial of the third.
     loop {
         assert!(begin.elapsed().as_secs() < 60, "no second batch");
-        let other = rusqlite::Connection::open(place.path("runs/taper.db")).and_then(|db| {
+        let other = rusqlite::Connection::open(sandbox.path("runs/taper.db")).and_then(|db| {
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             db.execute(
                 "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE position = 1",
@@ -204,7 +205,7 @@ fn a_point_that_another_command_proposed_first_counts() {
     }
     let output = child.wait_with_output().expect("its end");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let names: Vec<String> = store(&place, "runs").runs().expect("runs").into_iter().map(|run| run.name).collect();
+    let names: Vec<String> = store(&sandbox, "runs").runs().expect("runs").into_iter().map(|run| run.name).collect();
     assert_eq!(names.len(), 6, "{names:?}");
     assert!(names[4].contains("dropout=0.123 lr=1.23e-3"), "{names:?}");
 }
@@ -212,31 +213,31 @@ fn a_point_that_another_command_proposed_first_counts() {
 #[test]
 fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
     let axes = "seeds = [1, 2, 3]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3, 3e-3, 1e-2]\n";
-    let place = place(axes);
-    place.finish("runs", &[]);
-    let before = trail(&place.path("runs"));
-    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
+    let sandbox = sandbox(axes);
+    sandbox.finish("runs", &[]);
+    let before = trail(&sandbox.path("runs"));
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("the spec");
     // A comment and another order change nothing.
     let reordered = spec.replace("epochs = 8\nbatch_size = 4", "batch_size = 4 # rows\nepochs = 8");
     assert_ne!(reordered, spec);
-    fs::write(place.path("torture.toml"), &reordered).expect("a spec");
-    assert!(standings(&plan(&place, "runs")).iter().all(|word| *word == "completed"));
+    fs::write(sandbox.path("torture.toml"), &reordered).expect("a spec");
+    assert!(standings(&plan(&sandbox, "runs")).iter().all(|word| *word == "completed"));
     // One value goes, one comes: three runs are new, three are left over, nine stay.
-    fs::write(place.path("torture.toml"), reordered.replace("1e-2]", "5e-4]")).expect("a spec");
-    let edited = plan(&place, "runs");
+    fs::write(sandbox.path("torture.toml"), reordered.replace("1e-2]", "5e-4]")).expect("a spec");
+    let edited = plan(&sandbox, "runs");
     let count = |word| standings(&edited).iter().filter(|w| **w == word).count();
     assert_eq!((count("completed"), count("new"), edited["orphaned"].as_array().expect("a list").len()), (9, 3, 3));
-    let output = place.start("runs", &["--json"]).wait_with_output().expect("its end");
+    let output = sandbox.start("runs", &["--json"]).wait_with_output().expect("its end");
     let events = String::from_utf8(output.stdout).expect("text");
     assert_eq!(events.matches("\"run_started\"").count(), 3);
     assert_eq!(events.matches("\"run_skipped\"").count(), 9);
-    let after = trail(&place.path("runs"));
+    let after = trail(&sandbox.path("runs"));
     assert_eq!(after.1.len(), 15);
     assert!(before.0.iter().all(|(step, facts)| after.0[step] == *facts), "what was there stays as it was");
     // The same names with another recipe: changed, and the plan says what.
-    fs::write(place.path("torture.toml"), reordered.replace("1e-2]", "5e-4]").replace("epochs = 8", "epochs = 9"))
+    fs::write(sandbox.path("torture.toml"), reordered.replace("1e-2]", "5e-4]").replace("epochs = 8", "epochs = 9"))
         .expect("a spec");
-    let changed = plan(&place, "runs");
+    let changed = plan(&sandbox, "runs");
     assert!(
         changed["runs"]
             .as_array()
@@ -249,8 +250,8 @@ fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
 
 #[test]
 fn what_a_sweep_varies_is_not_set_beside_it() {
-    let place = place("seeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
-    let set = |what: &str| place.taper(&["plan", "torture.toml", "--json", "--set", what]);
+    let sandbox = sandbox("seeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    let set = |what: &str| sandbox.taper(&["plan", "torture.toml", "--json", "--set", what]);
     for (what, help) in [("train.lr=5e-4", "sweep.axes.train.lr=[…]"), ("train.seed=3", "sweep.seeds=[…]")] {
         let output = set(what);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -263,73 +264,74 @@ fn what_a_sweep_varies_is_not_set_beside_it() {
 
 #[test]
 fn hours_of_training_are_a_budget_that_lasts() {
-    let place = place("max_hours = 1e-9\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    let sandbox = sandbox("max_hours = 1e-9\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
     for _ in 0..2 {
-        let output = place.start("runs", &[]).wait_with_output().expect("its end");
+        let output = sandbox.start("runs", &[]).wait_with_output().expect("its end");
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("budget is spent"));
     }
-    let runs = store(&place, "runs").runs().expect("runs");
+    let runs = store(&sandbox, "runs").runs().expect("runs");
     let steps: u64 = runs.iter().map(|run| run.steps).sum();
     assert!((1..10).contains(&steps), "{steps} steps with no time for them");
-    assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps), "it goes on where the budget ended");
-    let spec = fs::read_to_string(place.path("torture.toml")).expect("the spec");
-    fs::write(place.path("torture.toml"), spec.replace("1e-9", "1.0")).expect("a spec");
-    place.finish("runs", &[]);
-    let runs = store(&place, "runs").runs().expect("runs");
+    assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps), "it continues where the budget ended");
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("the spec");
+    fs::write(sandbox.path("torture.toml"), spec.replace("1e-9", "1.0")).expect("a spec");
+    sandbox.finish("runs", &[]);
+    let runs = store(&sandbox, "runs").runs().expect("runs");
     assert!(runs.iter().all(|run| run.state == RunState::Completed));
 }
 
-/// Every trial is made whole or ended as a whole, and somebody reached the end, whoever decided it.
-fn assert_decided(place: &Sandbox, runs: &str, seeds: usize) -> usize {
-    let records = store(place, runs).runs().expect("runs");
+/// Every trial is completed or pruned as a whole, and one reached the end, whichever process decided it.
+fn assert_decided(sandbox: &Sandbox, runs: &str, seeds: usize) -> usize {
+    let records = store(sandbox, runs).runs().expect("runs");
     let of = |state| records.iter().filter(|run| run.state == state).count();
     assert_eq!(of(RunState::Completed) + of(RunState::Pruned), records.len());
     assert!(of(RunState::Completed) > 0);
     for trial in records.chunks(seeds) {
-        assert!(trial.iter().all(|run| run.state == trial[0].state), "a trial is half made: {trial:?}");
+        assert!(trial.iter().all(|run| run.state == trial[0].state), "a trial is half trained: {trial:?}");
     }
     of(RunState::Completed)
 }
 
 #[test]
 fn two_commands_decide_on_what_both_have_seen() {
-    let place = place(NINE);
-    let readers = [0, 1].map(|_| place.start("runs", &[])).map(|child| std::thread::spawn(|| child.wait_with_output()));
+    let sandbox = sandbox(NINE);
+    let readers =
+        [0, 1].map(|_| sandbox.start("runs", &[])).map(|child| std::thread::spawn(|| child.wait_with_output()));
     for reader in readers {
         let output = reader.join().expect("no panic").expect("its end");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let completed = assert_decided(&place, "runs", 2);
-    assert!(completed <= 10, "{completed} of 18 were made whole: each decided for itself");
-    assert_clean(&place.path("runs"));
+    let completed = assert_decided(&sandbox, "runs", 2);
+    assert!(completed <= 10, "{completed} of 18 were completed: each process decided for itself");
+    assert_clean(&sandbox.path("runs"));
 }
 
 #[test]
 fn a_budget_of_just_enough_runs_ends_as_no_budget() {
     let free = NINE.replace("3e-3, 4e-3, 1e-2", "3e-3").replace("1e-5, 3e-5, ", "");
-    let place = place(&free);
-    place.finish("calm", &[]);
-    let all = store(&place, "calm").runs().expect("runs").len();
+    let sandbox = sandbox(&free);
+    sandbox.finish("calm", &[]);
+    let all = store(&sandbox, "calm").runs().expect("runs").len();
     let budget = format!("sweep.max_runs={all}");
-    place.finish("runs", &["--set", &budget]);
-    assert_eq!(assert_decided(&place, "runs", 2), assert_decided(&place, "calm", 2));
-    // Who was pruned can be made whole.
-    let output = place.start("runs", &["--retry"]).wait_with_output().expect("its end");
+    sandbox.finish("runs", &["--set", &budget]);
+    assert_eq!(assert_decided(&sandbox, "runs", 2), assert_decided(&sandbox, "calm", 2));
+    // Pruned runs can be completed.
+    let output = sandbox.start("runs", &["--retry"]).wait_with_output().expect("its end");
     assert!(output.status.success());
-    let records = store(&place, "runs").runs().expect("runs");
+    let records = store(&sandbox, "runs").runs().expect("runs");
     assert!(records.iter().all(|run| run.state == RunState::Completed));
 }
 
 #[test]
 fn a_trial_whose_worker_died_is_held_and_not_judged() {
-    let place = place(NINE);
-    place.finish("calm", &["--set", "train.epochs=40"]);
-    let child = place.start("runs", &["--retries", "0", "--set", "train.epochs=40"]);
+    let sandbox = sandbox(NINE);
+    sandbox.finish("calm", &["--set", "train.epochs=40"]);
+    let child = sandbox.start("runs", &["--retries", "0", "--set", "train.epochs=40"]);
     let begin = std::time::Instant::now();
     loop {
         assert!(begin.elapsed().as_secs() < 30, "no worker to kill");
-        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        let under_way = Store::open_existing(&sandbox.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
         if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
             kill(worker);
             break;
@@ -338,20 +340,20 @@ fn a_trial_whose_worker_died_is_held_and_not_judged() {
     }
     let output = child.wait_with_output().expect("its end");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    let failed = store(&place, "runs").runs().expect("runs");
+    let failed = store(&sandbox, "runs").runs().expect("runs");
     assert_eq!(failed.iter().filter(|run| run.state == RunState::Failed).count(), 1);
-    place.finish("runs", &["--set", "train.epochs=40"]);
-    assert_decided(&place, "runs", 2);
+    sandbox.finish("runs", &["--set", "train.epochs=40"]);
+    assert_decided(&sandbox, "runs", 2);
 }
 
 #[test]
 fn a_worker_that_is_asked_to_stop_stops_its_run_alone() {
-    let place = place("[sweep.axes]\ntrain.lr = [1e-4, 3e-4, 1e-3]\n");
-    let child = place.start("runs", &["--set", "train.epochs=60"]);
+    let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 3e-4, 1e-3]\n");
+    let child = sandbox.start("runs", &["--set", "train.epochs=60"]);
     let begin = std::time::Instant::now();
     loop {
         assert!(begin.elapsed().as_secs() < 30, "no worker to stop");
-        let under_way = Store::open_existing(&place.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
+        let under_way = Store::open_existing(&sandbox.path("runs")).and_then(|s| s.runs()).unwrap_or_default();
         if let (Some(&worker), true) = (children(child.id()).first(), under_way.iter().any(|run| run.steps > 0)) {
             std::process::Command::new("kill").args(["-TERM", &worker.to_string()]).status().expect("kill");
             break;
@@ -359,7 +361,7 @@ fn a_worker_that_is_asked_to_stop_stops_its_run_alone() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     assert_eq!(child.wait_with_output().expect("its end").status.code(), Some(130));
-    let runs = store(&place, "runs").runs().expect("runs");
+    let runs = store(&sandbox, "runs").runs().expect("runs");
     let states: Vec<_> = runs.iter().map(|run| run.state).collect();
     assert_eq!(states, [RunState::Interrupted, RunState::Completed, RunState::Completed]);
     assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps));

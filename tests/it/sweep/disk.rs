@@ -36,17 +36,17 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_stops_a_sweep_with_a_clear_error_and_room_lets_it_go_on() {
-    let place = twelve_runs();
-    place.finish("calm", &[]);
-    let calm = trail(&place.path("calm"));
-    let Some(small) = Small::mount(place.path("runs"), "512k") else {
+    let sandbox = twelve_runs();
+    sandbox.finish("calm", &[]);
+    let calm = trail(&sandbox.path("calm"));
+    let Some(small) = Small::mount(sandbox.path("runs"), "512k") else {
         eprintln!("skipped: this process may not mount a file system");
         return;
     };
     // From a disk on which nothing fits to one on which all does: the database, a checkpoint, a model stop it in turn.
     let mut refused = 0;
     for size in ["1m", "2m", "3m", "4m", "6m", "8m", "10m", "13m", "64m"] {
-        let output = place.start("runs", &["--jobs", "2"]).wait_with_output().expect("its end");
+        let output = sandbox.start("runs", &["--jobs", "2"]).wait_with_output().expect("its end");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(!error.contains("panicked"), "{error}");
         if output.status.success() {
@@ -58,7 +58,10 @@ fn a_full_disk_stops_a_sweep_with_a_clear_error_and_room_lets_it_go_on() {
         small.resize(size);
     }
     assert!(refused > 2, "the disk was never full");
-    place.finish("runs", &[]);
-    assert!(trail(&place.path("runs")) == calm, "steps, weights or figures differ from those of an undisturbed sweep");
-    assert_clean(&place.path("runs"));
+    sandbox.finish("runs", &[]);
+    assert!(
+        trail(&sandbox.path("runs")) == calm,
+        "steps, weights or metrics differ from those of an undisturbed sweep"
+    );
+    assert_clean(&sandbox.path("runs"));
 }

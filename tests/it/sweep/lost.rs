@@ -36,9 +36,9 @@ every_steps = 3
 const STOPPED: [&str; 2] = ["--set", "sweep.max_hours=1e-12"];
 
 fn one() -> Sandbox {
-    let place = twelve_runs();
-    fs::write(place.path("torture.toml"), ONE).expect("a spec");
-    place
+    let sandbox = twelve_runs();
+    fs::write(sandbox.path("torture.toml"), ONE).expect("a spec");
+    sandbox
 }
 
 fn only_run(runs: &Path) -> RunRecord {
@@ -65,19 +65,19 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The run, stopped after some steps, with its checkpoint.
-fn stopped(place: &Sandbox, runs: &str) {
-    place.start(runs, &STOPPED).wait_with_output().expect("its end");
-    let run = only_run(&place.path(runs));
+fn stopped(sandbox: &Sandbox, runs: &str) {
+    sandbox.start(runs, &STOPPED).wait_with_output().expect("its end");
+    let run = only_run(&sandbox.path(runs));
     assert_eq!(run.state, RunState::Interrupted, "it is stopped before its end");
-    assert!(run.checkpoint_step.is_some() && RunFolder::new(&place.path(runs), &run.key).state().is_file());
+    assert!(run.checkpoint_step.is_some() && RunFolder::new(&sandbox.path(runs), &run.key).state().is_file());
 }
 
 #[test]
 fn a_checkpoint_whose_log_is_lost_is_not_resumed() {
-    let place = one();
-    place.finish("calm", &[]);
-    let calm = trail(&place.path("calm"));
-    stopped(&place, "stopped");
+    let sandbox = one();
+    sandbox.finish("calm", &[]);
+    let calm = trail(&sandbox.path("calm"));
+    stopped(&sandbox, "stopped");
     type Loss = fn(&Path);
     let losses: [(&str, Loss, bool); 6] = [
         ("nothing", |_| {}, false),
@@ -88,10 +88,10 @@ fn a_checkpoint_whose_log_is_lost_is_not_resumed() {
         ("the evaluation before training", |runs| sql(runs, "DELETE FROM evals WHERE phase = 'before'"), true),
     ];
     for (what, lose, begins_anew) in losses {
-        let runs = place.path(&format!("lost {what}"));
-        copy(&place.path("stopped"), &runs);
+        let runs = sandbox.path(&format!("lost {what}"));
+        copy(&sandbox.path("stopped"), &runs);
         lose(&runs);
-        place.finish(runs.to_str().expect("text"), &[]);
+        sandbox.finish(runs.to_str().expect("text"), &[]);
         assert!(trail(&runs) == calm, "without {what} it ends differently");
         let said =
             notes(&runs).iter().any(|note| note.contains("the run begins again") && note.contains("the database"));
@@ -103,23 +103,23 @@ fn a_checkpoint_whose_log_is_lost_is_not_resumed() {
 /// An older copy of the database is put back: the checkpoint is ahead of it.
 #[test]
 fn a_checkpoint_that_is_ahead_of_the_database_is_not_resumed() {
-    let place = one();
-    place.finish("calm", &[]);
-    let calm = trail(&place.path("calm"));
-    stopped(&place, "runs");
-    let runs = place.path("runs");
-    fs::copy(runs.join("taper.db"), place.path("older.db")).expect("a copy");
+    let sandbox = one();
+    sandbox.finish("calm", &[]);
+    let calm = trail(&sandbox.path("calm"));
+    stopped(&sandbox, "runs");
+    let runs = sandbox.path("runs");
+    fs::copy(runs.join("taper.db"), sandbox.path("older.db")).expect("a copy");
     let before = only_run(&runs).steps;
     // Until the state before the newest is ahead too.
-    let mut child = place.start("runs", &[]);
+    let mut child = sandbox.start("runs", &[]);
     while only_run(&runs).checkpoint_step < Some(before + 12) {
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().expect("kill -9");
     child.wait().expect("its end");
     let _ = (fs::remove_file(runs.join("taper.db-wal")), fs::remove_file(runs.join("taper.db-shm")));
-    fs::copy(place.path("older.db"), runs.join("taper.db")).expect("a copy");
-    place.finish("runs", &[]);
+    fs::copy(sandbox.path("older.db"), runs.join("taper.db")).expect("a copy");
+    sandbox.finish("runs", &[]);
     assert!(trail(&runs) == calm);
     let said = notes(&runs);
     assert!(said.iter().any(|note| note.contains(&format!("holds those up to {before} only"))), "{said:?}");
@@ -127,12 +127,12 @@ fn a_checkpoint_that_is_ahead_of_the_database_is_not_resumed() {
 
 #[test]
 fn a_completed_run_with_holes_is_trained_again() {
-    let place = one();
-    place.finish("calm", &[]);
-    let calm = trail(&place.path("calm"));
+    let sandbox = one();
+    sandbox.finish("calm", &[]);
+    let calm = trail(&sandbox.path("calm"));
     let weights = |runs: &Path| fs::read(RunFolder::new(runs, &only_run(runs).key).model().join("model.safetensors"));
-    let kept = weights(&place.path("calm")).expect("weights");
-    let last = only_run(&place.path("calm")).steps;
+    let kept = weights(&sandbox.path("calm")).expect("weights");
+    let last = only_run(&sandbox.path("calm")).steps;
     for (loss, words) in [
         (
             "DELETE FROM steps WHERE step <= 30; UPDATE runs SET steps = steps - 30".to_string(),
@@ -143,17 +143,17 @@ fn a_completed_run_with_holes_is_trained_again() {
         ("DELETE FROM evals WHERE phase = 'before'".into(), "its evaluation on dev before training".into()),
         ("DELETE FROM evals WHERE phase = 'after' AND split = 'test'".into(), "on test with the kept weights".into()),
     ] {
-        let runs = place.path("holes");
-        copy(&place.path("calm"), &runs);
+        let runs = sandbox.path("holes");
+        copy(&sandbox.path("calm"), &runs);
         sql(&runs, &loss);
-        place.finish("holes", &[]);
+        sandbox.finish("holes", &[]);
         assert!(trail(&runs) == calm, "{loss}");
         assert_eq!(weights(&runs).expect("weights"), kept);
         let notes = notes(&runs);
         let said = |note: &String| note.contains(&words) && note.contains("trained again");
         assert!(notes.iter().any(said), "{loss}: {notes:?}");
         // And then it is done.
-        let again = place.taper(&["run", "torture.toml", "--runs", "holes"]);
+        let again = sandbox.taper(&["run", "torture.toml", "--runs", "holes"]);
         assert!(text(&again).contains("one: 1 completed before"), "{}", text(&again));
         fs::remove_dir_all(&runs).expect("removed");
     }
@@ -175,22 +175,22 @@ fn model(runs: &Path) -> PathBuf {
 
 #[test]
 fn a_kept_model_is_used_only_as_it_was_written() {
-    let place = one();
+    let sandbox = one();
     let short = ["--set", "train.epochs=1"];
-    place.finish("sound", &short);
-    let key = only_run(&place.path("sound")).key;
+    sandbox.finish("sound", &short);
+    let key = only_run(&sandbox.path("sound")).key;
     let run = ["run", "torture.toml", "--runs", "runs", "--set", "train.epochs=1"];
-    let runs = place.path("runs");
+    let runs = sandbox.path("runs");
     let uses = |out: &str| {
-        let predict = place.taper(&["predict", "--runs", "runs", &key, "好"]);
-        let export = place.taper(&["export", "--runs", "runs", &key, out]);
-        (predict, export, place.taper(&["verify", "--runs", "runs", &key]))
+        let predict = sandbox.taper(&["predict", "--runs", "runs", &key, "好"]);
+        let export = sandbox.taper(&["export", "--runs", "runs", &key, out]);
+        (predict, export, sandbox.taper(&["verify", "--runs", "runs", &key]))
     };
-    copy(&place.path("sound"), &runs);
+    copy(&sandbox.path("sound"), &runs);
     let (predict, export, verify) = uses("sound-model");
     assert!(predict.status.success() && export.status.success() && verify.status.success(), "{}", text(&verify));
     assert!(text(&verify).contains("the files of the kept model"), "{}", text(&verify));
-    assert_eq!(fs::read_dir(place.path("sound-model")).expect("a folder").count(), 6);
+    assert_eq!(fs::read_dir(sandbox.path("sound-model")).expect("a folder").count(), 6);
     type Damage = fn(&Path);
     let damages: [(&str, Damage, bool); 6] = [
         ("model.safetensors", |model| spoil(&model.join("model.safetensors")), false),
@@ -202,9 +202,9 @@ fn a_kept_model_is_used_only_as_it_was_written() {
     ];
     for (i, (name, damage, shows)) in damages.into_iter().enumerate() {
         fs::remove_dir_all(&runs).expect("removed");
-        copy(&place.path("sound"), &runs);
+        copy(&sandbox.path("sound"), &runs);
         // Copies have times of their own: they are looked at, and found to be sound.
-        assert!(text(&place.taper(&run)).contains("one: 1 completed before"));
+        assert!(text(&sandbox.taper(&run)).contains("one: 1 completed before"));
         damage(&model(&runs));
         let out = format!("out{i}");
         let (predict, export, verify) = uses(&out);
@@ -213,13 +213,13 @@ fn a_kept_model_is_used_only_as_it_was_written() {
             assert!(text(output).contains(name), "{name}: {}", text(output));
         }
         assert!(text(&predict).contains("the kept model is damaged"), "{}", text(&predict));
-        assert!(!place.path(&out).exists(), "nothing is left");
-        let output = place.taper(&run);
+        assert!(!sandbox.path(&out).exists(), "nothing is left");
+        let output = sandbox.taper(&run);
         assert_eq!(text(&output).contains("its kept model is damaged"), shows, "{name}: {}", text(&output));
         if shows {
             assert!(text(&output).contains("one: 1 completed"), "{}", text(&output));
             let same = |name: &str| {
-                fs::read(model(&runs).join(name)).ok() == fs::read(model(&place.path("sound")).join(name)).ok()
+                fs::read(model(&runs).join(name)).ok() == fs::read(model(&sandbox.path("sound")).join(name)).ok()
             };
             assert!(same("model.safetensors") && same("config.json") && same("vocab.txt"));
         }
@@ -229,16 +229,16 @@ fn a_kept_model_is_used_only_as_it_was_written() {
 /// Of runs of a version that did not write down what the files of a model were.
 #[test]
 fn an_older_kept_model_is_held_against_its_weights() {
-    let place = one();
+    let sandbox = one();
     let short = ["--set", "train.epochs=1"];
-    place.finish("sound", &short);
-    sql(&place.path("sound"), "DELETE FROM kept_files");
-    let key = only_run(&place.path("sound")).key;
+    sandbox.finish("sound", &short);
+    sql(&sandbox.path("sound"), "DELETE FROM kept_files");
+    let key = only_run(&sandbox.path("sound")).key;
     let run = ["run", "torture.toml", "--runs", "runs", "--set", "train.epochs=1"];
-    let runs = place.path("runs");
-    copy(&place.path("sound"), &runs);
-    assert!(place.taper(&["predict", "--runs", "runs", &key, "好"]).status.success());
-    assert!(text(&place.taper(&run)).contains("one: 1 completed before"));
+    let runs = sandbox.path("runs");
+    copy(&sandbox.path("sound"), &runs);
+    assert!(sandbox.taper(&["predict", "--runs", "runs", &key, "好"]).status.success());
+    assert!(text(&sandbox.taper(&run)).contains("one: 1 completed before"));
     assert_eq!(
         store(&runs).kept_files(&key).expect("files").len(),
         6,
@@ -250,11 +250,11 @@ fn an_older_kept_model_is_held_against_its_weights() {
         ("config.json", |path| fs::write(path, "garbage").expect("written")),
     ] {
         fs::remove_dir_all(&runs).expect("removed");
-        copy(&place.path("sound"), &runs);
+        copy(&sandbox.path("sound"), &runs);
         damage(&model(&runs).join(name));
-        assert_eq!(place.taper(&["predict", "--runs", "runs", &key, "好"]).status.code(), Some(1));
-        assert_eq!(place.taper(&["verify", "--runs", "runs", &key]).status.code(), Some(1));
-        let output = text(&place.taper(&run));
+        assert_eq!(sandbox.taper(&["predict", "--runs", "runs", &key, "好"]).status.code(), Some(1));
+        assert_eq!(sandbox.taper(&["verify", "--runs", "runs", &key]).status.code(), Some(1));
+        let output = text(&sandbox.taper(&run));
         assert!(output.contains("its kept model is damaged") && output.contains("one: 1 completed"), "{output}");
     }
 }
@@ -262,9 +262,9 @@ fn an_older_kept_model_is_held_against_its_weights() {
 /// What `run` would find, `plan` says, and how much there is to do; it writes nothing.
 #[test]
 fn plan_says_what_of_a_completed_run_is_lost() {
-    let place = one();
+    let sandbox = one();
     let short = ["--set", "train.epochs=1"];
-    place.finish("sound", &short);
+    sandbox.finish("sound", &short);
     type Loss = fn(&Path);
     let losses: [(&str, Loss, Option<&str>); 9] = [
         ("nothing", |_| {}, None),
@@ -309,11 +309,12 @@ fn plan_says_what_of_a_completed_run_is_lost() {
         ),
     ];
     for (what, lose, words) in losses {
-        let runs = place.path(what);
-        copy(&place.path("sound"), &runs);
+        let runs = sandbox.path(what);
+        copy(&sandbox.path("sound"), &runs);
         lose(&runs);
         let before = fs::read(runs.join("taper.db")).expect("the database");
-        let plan = |more: &[&str]| place.taper(&[&["plan", "torture.toml", "--runs", what], &short[..], more].concat());
+        let plan =
+            |more: &[&str]| sandbox.taper(&[&["plan", "torture.toml", "--runs", what], &short[..], more].concat());
         let said = text(&plan(&[]));
         let json: serde_json::Value = serde_json::from_slice(&plan(&["--json"]).stdout).expect("JSON");
         let (standing, why) = (&json["runs"][0]["standing"], json["runs"][0]["why"].as_str());
@@ -332,24 +333,24 @@ fn plan_says_what_of_a_completed_run_is_lost() {
             }
         }
         assert!(fs::read(runs.join("taper.db")).expect("the database") == before, "{what}: plan wrote");
-        let run = text(&place.taper(&[&["run", "torture.toml", "--runs", what], &short[..]].concat()));
+        let run = text(&sandbox.taper(&[&["run", "torture.toml", "--runs", what], &short[..]].concat()));
         assert_eq!(run.contains("it is trained again from the beginning"), words.is_some(), "{what}: {run}");
     }
 }
 
 #[test]
 fn runs_that_a_command_plans_are_not_removed() {
-    let place = one();
-    stopped(&place, "runs");
-    let (runs, key) = (place.path("runs"), only_run(&place.path("runs")).key);
-    let rm = || place.taper(&["rm", "--yes", "--runs", "runs", &key]);
+    let sandbox = one();
+    stopped(&sandbox, "runs");
+    let (runs, key) = (sandbox.path("runs"), only_run(&sandbox.path("runs")).key);
+    let rm = || sandbox.taper(&["rm", "--yes", "--runs", "runs", &key]);
     let other = Planning::begin(&runs, "other").expect("a lock");
     let mine = [Planning::begin(&runs, "one").expect("a lock"), Planning::begin(&runs, "one").expect("it is shared")];
     let refused = rm();
     assert!(!refused.status.success() && text(&refused).contains("is at the runs of `one`"), "{}", text(&refused));
-    let all = place.taper(&["rm", "--yes", "--runs", "runs", "--experiment", "one"]);
+    let all = sandbox.taper(&["rm", "--yes", "--runs", "runs", "--experiment", "one"]);
     assert!(!all.status.success(), "{}", text(&all));
-    let gc = place.taper(&["gc", "--yes", "--runs", "runs"]);
+    let gc = sandbox.taper(&["gc", "--yes", "--runs", "runs"]);
     assert!(text(&gc).contains("nothing to remove"), "{}", text(&gc));
     assert_eq!(only_run(&runs).key, key);
     drop(mine);
@@ -360,7 +361,7 @@ fn runs_that_a_command_plans_are_not_removed() {
 /// A database that goes away under a command takes with it what is measured: the command must not say that all is well.
 #[test]
 fn a_database_that_goes_away_ends_the_command() {
-    let place = one();
+    let sandbox = one();
     type Change = fn(&Path);
     let changes: [(&str, Change); 3] = [
         ("removed", |file| fs::remove_file(file).expect("removed")),
@@ -371,8 +372,8 @@ fn a_database_that_goes_away_ends_the_command() {
         }),
     ];
     for (what, change) in changes {
-        let child = place.start(what, &["--set", "train.epochs=400"]);
-        let runs = place.path(what);
+        let child = sandbox.start(what, &["--set", "train.epochs=400"]);
+        let runs = sandbox.path(what);
         let under_way = || {
             let runs = Store::open_existing(&runs).and_then(|store| store.runs()).unwrap_or_default();
             runs.iter().any(|run| run.checkpoint_step.is_some())
@@ -386,7 +387,7 @@ fn a_database_that_goes_away_ends_the_command() {
         assert!(text(&output).contains("taper.db was removed, moved or replaced"), "{what}: {}", text(&output));
         // And then it is run as if for the first time.
         if what == "removed" {
-            stopped(&place, what);
+            stopped(&sandbox, what);
         }
     }
 }
@@ -394,40 +395,41 @@ fn a_database_that_goes_away_ends_the_command() {
 #[test]
 fn a_runs_folder_may_have_a_name_that_is_no_text() {
     use std::os::unix::ffi::OsStringExt;
-    let place = one();
+    let sandbox = one();
     let name = std::ffi::OsString::from_vec(b"r\xff".to_vec());
-    let taper = |arguments: &[&str]| place.command(arguments).arg("--runs").arg(&name).output().expect("taper starts");
+    let taper =
+        |arguments: &[&str]| sandbox.command(arguments).arg("--runs").arg(&name).output().expect("taper starts");
     let run = ["run", "torture.toml", "--set", "train.epochs=1"];
     for said in ["one: 1 completed", "one: 1 completed before"] {
         let output = taper(&run);
         assert!(output.status.success() && text(&output).contains(said), "{}", text(&output));
     }
-    let key = only_run(&place.root().join(&name)).key;
+    let key = only_run(&sandbox.root().join(&name)).key;
     for command in ["verify", "show"] {
         let output = taper(&[command, &key]);
         assert!(output.status.success(), "{command}: {}", text(&output));
     }
     // The folder that everything is in may have such a name too.
-    let inner = place.root().join(&name).join("inner");
+    let inner = sandbox.root().join(&name).join("inner");
     fs::create_dir(&inner).expect("a folder");
     for file in ["rows.csv", "torture.toml"] {
-        fs::copy(place.path(file), inner.join(file)).expect("a copy");
+        fs::copy(sandbox.path(file), inner.join(file)).expect("a copy");
     }
-    let output = place.command(&run).current_dir(&inner).output().expect("taper starts");
+    let output = sandbox.command(&run).current_dir(&inner).output().expect("taper starts");
     assert!(output.status.success(), "{}", text(&output));
 }
 
 /// The same run, of which no model was kept before: `plan` and `run` say so, and what it was.
 #[test]
 fn a_run_that_kept_no_model_is_trained_again_where_one_is_to_be_kept() {
-    let place = twelve_runs();
+    let sandbox = twelve_runs();
     let one_run = SPEC.split("[sweep]").next().expect("what comes before it").replace("epochs = 8\n", "");
-    fs::write(place.path("torture.toml"), one_run).expect("a spec");
+    fs::write(sandbox.path("torture.toml"), one_run).expect("a spec");
     let one = ["--set", "train.max_steps=2", "--set", "train.early_stopping_patience=0"];
     let keep = |keep: &'static str| [&one[..], &["--set", keep]].concat();
-    place.finish("runs", &keep("checkpoint.keep=none"));
+    sandbox.finish("runs", &keep("checkpoint.keep=none"));
     let plan = |keep: Vec<&str>| {
-        let output = place.taper(&[&["plan", "torture.toml", "--runs", "runs"], &keep[..]].concat());
+        let output = sandbox.taper(&[&["plan", "torture.toml", "--runs", "runs"], &keep[..]].concat());
         String::from_utf8(output.stdout).expect("text")
     };
     let said = plan(keep("checkpoint.keep=none"));
@@ -435,8 +437,8 @@ fn a_run_that_kept_no_model_is_trained_again_where_one_is_to_be_kept() {
     let said = plan(keep("checkpoint.keep=last"));
     assert!(said.contains("it kept no model: it was run with checkpoint.keep = \"none\""), "{said}");
     assert!(said.contains("1 of 1 run to do"), "{said}");
-    place.finish("runs", &keep("checkpoint.keep=last"));
-    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    sandbox.finish("runs", &keep("checkpoint.keep=last"));
+    let store = Store::open_existing(&sandbox.path("runs")).expect("a store");
     let run = store.runs().expect("runs").remove(0);
     let notes: Vec<String> = store.notes(&run.key).expect("notes").into_iter().map(|note| note.message).collect();
     assert!(notes.iter().any(|note| note.contains("it kept no model: it was run with checkpoint.keep")), "{notes:?}");

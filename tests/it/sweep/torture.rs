@@ -18,9 +18,9 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
     let long = [format!("train.epochs={}", 8 * wanted.div_ceil(12)), "train.early_stopping_patience=0".to_string()];
     let long: Vec<&str> = long.iter().flat_map(|set| ["--set", set]).collect();
     let more: &[&str] = if wanted > 6 { &long } else { &[] };
-    let place = twelve_runs();
-    place.finish("calm", more);
-    let calm = trail(&place.path("calm"));
+    let sandbox = twelve_runs();
+    sandbox.finish("calm", more);
+    let calm = trail(&sandbox.path("calm"));
     assert_eq!(calm.1.len(), RUNS);
 
     let mut draws = 0;
@@ -33,7 +33,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
         let runs = format!("runs{sweeps}");
         sweeps += 1;
         loop {
-            let mut parent = place.start(&runs, &[&["--jobs", "2"], more].concat());
+            let mut parent = sandbox.start(&runs, &[&["--jobs", "2"], more].concat());
             let patience = Duration::from_millis(40 + random(260));
             let begin = Instant::now();
             let mut ended = None;
@@ -50,7 +50,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
                 assert!(failures < 50 + wanted, "it fails again and again");
                 continue;
             }
-            let store = Store::open_existing(&place.path(&runs));
+            let store = Store::open_existing(&sandbox.path(&runs));
             let behind = store.and_then(|store| store.runs()).unwrap_or_default();
             under_way +=
                 usize::from(behind.iter().any(|r| r.state == RunState::Running && r.checkpoint_step.is_some()));
@@ -62,7 +62,7 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
             kills += 1;
             if let Some(&worker) = victim {
                 kill(worker);
-                // Its command goes on, as long as it pleases; then it is killed too.
+                // Its command continues for a while; then it is killed too.
                 std::thread::sleep(Duration::from_millis(random(200)));
                 if kills < wanted {
                     kills += 1;
@@ -78,13 +78,13 @@ fn a_sweep_under_kill_9_ends_as_an_undisturbed_one() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        place.finish(&runs, more);
-        let after = trail(&place.path(&runs));
+        sandbox.finish(&runs, more);
+        let after = trail(&sandbox.path(&runs));
         assert!(after.0 == calm.0, "the steps differ from those of an undisturbed sweep");
-        assert_eq!(after.1, calm.1, "weights or figures differ");
-        let store = Store::open_existing(&place.path(&runs)).expect("a store");
+        assert_eq!(after.1, calm.1, "weights or metrics differ");
+        let store = Store::open_existing(&sandbox.path(&runs)).expect("a store");
         assert!(store.runs().expect("runs").iter().all(|run| run.state == RunState::Completed));
-        assert_clean(&place.path(&runs));
+        assert_clean(&sandbox.path(&runs));
     }
     assert!(of_parents > 0 && under_way > 0, "{under_way} kills met a run that had a checkpoint");
     eprintln!("{kills} kills, {of_parents} of them of the command itself, over {sweeps} sweeps of {RUNS} runs");

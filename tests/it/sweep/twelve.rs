@@ -1,4 +1,4 @@
-//! What the tests of sweeps share: a sweep of twelve runs, what it comes to, and what may not be left of it.
+//! Shared by tests of sweeps: a sweep of twelve runs, its results, and what it may not leave behind.
 
 use std::{
     collections::BTreeMap,
@@ -67,7 +67,7 @@ impl Sandbox {
     }
 }
 
-/// All steps, bit for bit; and per run the digest of its weights and its figures.
+/// All steps, bit for bit; and the digest of the weights and the metrics of each run.
 pub type Trail = (Steps, BTreeMap<String, (Option<String>, String)>);
 
 pub fn trail(runs: &Path) -> Trail {
@@ -95,7 +95,7 @@ pub fn kill(pid: u32) {
 }
 
 pub fn is_alive(pid: u32) -> bool {
-    // A zombie that nobody has waited for yet is dead.
+    // A zombie that has not been waited for is dead.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 

@@ -25,10 +25,10 @@ fn counts(outputs: &[String], event: &str) -> BTreeMap<String, usize> {
 
 #[test]
 fn two_commands_on_one_spec_make_each_run_once() {
-    let place = twelve_runs();
+    let sandbox = twelve_runs();
     let long = ["--set", "train.epochs=20"];
-    let start = || place.start("runs", &[&["--jobs", "2", "--json"], &long[..]].concat());
-    // Each is read as it speaks: one that nobody reads would wait, and the other with it.
+    let start = || sandbox.start("runs", &[&["--jobs", "2", "--json"], &long[..]].concat());
+    // Both are read in parallel: an unread one would block, and the other with it.
     let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
     let outputs = readers.map(|reader| {
         let output = reader.join().expect("no panic").expect("an end");
@@ -41,17 +41,20 @@ fn two_commands_on_one_spec_make_each_run_once() {
     assert!(started.values().chain(finished.values()).all(|&times| times == 1), "{started:?} {finished:?}");
     // Both took part, or there was nothing to share.
     assert!(outputs.iter().all(|output| counts(std::slice::from_ref(output), "run_started").len() > 1));
-    place.finish("calm", &[&["--jobs", "3"], &long[..]].concat());
-    assert!(trail(&place.path("runs")) == trail(&place.path("calm")), "neither jobs nor companions change a number");
-    assert_clean(&place.path("runs"));
+    sandbox.finish("calm", &[&["--jobs", "3"], &long[..]].concat());
+    assert!(
+        trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")),
+        "neither jobs nor companions change a number"
+    );
+    assert_clean(&sandbox.path("runs"));
 }
 
 #[test]
 fn a_worker_that_dies_fails_its_run_and_no_other() {
-    let place = twelve_runs();
-    let child = place.start("runs", &["--retries", "1", "--set", "train.epochs=30"]);
+    let sandbox = twelve_runs();
+    let child = sandbox.start("runs", &["--retries", "1", "--set", "train.epochs=30"]);
     let pid = child.id();
-    let store = || Store::open_existing(&place.path("runs"));
+    let store = || Store::open_existing(&sandbox.path("runs"));
     let begin = Instant::now();
     let mut killed = Vec::new();
     // The worker that is at the first run, twice.
@@ -74,17 +77,17 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
     assert!(notes.iter().any(|note| note.message.ends_with("tried again (1 of 1)")), "{notes:?}");
     assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep went on");
     // The same command makes it again, from its checkpoint or from the beginning.
-    place.finish("runs", &["--set", "train.epochs=30"]);
-    place.finish("calm", &["--set", "train.epochs=30"]);
-    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
-    assert_clean(&place.path("runs"));
+    sandbox.finish("runs", &["--set", "train.epochs=30"]);
+    sandbox.finish("calm", &["--set", "train.epochs=30"]);
+    assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")));
+    assert_clean(&sandbox.path("runs"));
 }
 
 #[test]
 fn runs_side_by_side_on_one_device_come_to_the_same() {
-    let place = twelve_runs();
-    place.finish("calm", &[]);
-    let output = place.taper(&[
+    let sandbox = twelve_runs();
+    sandbox.finish("calm", &[]);
+    let output = sandbox.taper(&[
         "run",
         "torture.toml",
         "--runs",
@@ -99,21 +102,21 @@ fn runs_side_by_side_on_one_device_come_to_the_same() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert_eq!(said.matches("device: cpu, 2 threads, 3 runs at a time").count(), 1, "{said}");
-    assert!(trail(&place.path("runs")) == trail(&place.path("calm")));
-    assert_clean(&place.path("runs"));
+    assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")));
+    assert_clean(&sandbox.path("runs"));
     for wrong in [["--runs-per-device", "0", "--quiet"], ["--runs-per-device", "2", "--jobs=2"]] {
-        let output = place.taper(&[&["run", "torture.toml", "--runs", "runs"], &wrong[..]].concat());
+        let output = sandbox.taper(&[&["run", "torture.toml", "--runs", "runs"], &wrong[..]].concat());
         assert_eq!(output.status.code(), Some(2));
     }
 }
 
 /// A spec of one recipe whose batches have 24,000 tokens, and what is set beside it.
-fn large(place: &Sandbox, sweep: &str) -> Vec<&'static str> {
+fn large(sandbox: &Sandbox, sweep: &str) -> Vec<&'static str> {
     let long = "味道很好送得慢".repeat(70);
     let rows: String = (0..80).map(|i| format!("{},{long}\n", i % 2)).collect();
-    std::fs::write(place.path("rows.csv"), format!("label,review\n{rows}")).expect("rows");
+    std::fs::write(sandbox.path("rows.csv"), format!("label,review\n{rows}")).expect("rows");
     let one = SPEC.split("[sweep]").next().expect("what comes before it");
-    std::fs::write(place.path("torture.toml"), format!("{one}{sweep}")).expect("a spec");
+    std::fs::write(sandbox.path("torture.toml"), format!("{one}{sweep}")).expect("a spec");
     let sets = [
         "data.max_length=500",
         "train.batch_size=48",
@@ -128,13 +131,13 @@ fn large(place: &Sandbox, sweep: &str) -> Vec<&'static str> {
 /// then cut.
 #[test]
 fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
-    let place = twelve_runs();
-    let mut arguments = large(&place, "[sweep]\nseeds = [1, 2, 3]\n");
+    let sandbox = twelve_runs();
+    let mut arguments = large(&sandbox, "[sweep]\nseeds = [1, 2, 3]\n");
     arguments.extend(["--device", "cpu", "--runs-per-device", "2"]);
     let mut said = String::new();
     for mib in [280, 240, 210, 180, 160] {
-        let _ = std::fs::remove_dir_all(place.path("runs"));
-        let output = place.limited("runs", mib * 1024, &arguments);
+        let _ = std::fs::remove_dir_all(sandbox.path("runs"));
+        let output = sandbox.limited("runs", mib * 1024, &arguments);
         said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{mib} MiB: {said}");
         if said.contains("memory ran out") {
@@ -142,7 +145,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
         }
     }
     assert!(said.contains("memory ran out"), "{said}");
-    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    let store = Store::open_existing(&sandbox.path("runs")).expect("a store");
     let runs = store.runs().expect("runs");
     assert!(runs.iter().all(|run| run.state == RunState::Completed));
     let notes = |run: &taper::store::RunRecord| -> Vec<String> {
@@ -158,7 +161,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
         alone += usize::from(tried.is_some());
         cut += usize::from(halved.is_some());
     }
-    // One or both of the first two, which meet the same limit alone. The third has nobody beside it, and may find the memory
+    // One or both of the first two, which meet the same limit alone. The third runs alone, and may find the memory
     // that its worker's first run gave back.
     assert!((1..=2).contains(&alone) && cut >= alone, "{alone} were tried alone, {cut} were cut");
 }
@@ -166,12 +169,12 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
 /// Batches of 24,000 tokens, with less and less address space for each process until that does not suffice.
 #[test]
 fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() {
-    let place = twelve_runs();
-    let arguments = large(&place, "");
+    let sandbox = twelve_runs();
+    let arguments = large(&sandbox, "");
     let mut said = String::new();
     for mib in [320, 280, 240, 210, 180, 160] {
-        let _ = std::fs::remove_dir_all(place.path("runs"));
-        let output = place.limited("runs", mib * 1024, &arguments);
+        let _ = std::fs::remove_dir_all(sandbox.path("runs"));
+        let output = sandbox.limited("runs", mib * 1024, &arguments);
         said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{mib} MiB: {said}");
         if said.contains("memory ran out") {
@@ -179,7 +182,7 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
         }
     }
     assert!(said.contains("memory ran out"), "{said}");
-    let store = Store::open_existing(&place.path("runs")).expect("a store");
+    let store = Store::open_existing(&sandbox.path("runs")).expect("a store");
     let run = store.runs().expect("runs").remove(0);
     let tokens = run.environment.as_ref().and_then(|e| e.micro_batch_tokens).expect("it is on record");
     assert!((1000..12_000).contains(&tokens), "{tokens}");
@@ -189,9 +192,9 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
     let told = |note: &str| note.contains(&told) && note.contains("effective batch stays 48 rows");
     assert!(notes.iter().any(|note| told(&note.message)), "{notes:?}");
     // Nothing but rounding tells it from a run with room enough.
-    place.finish("calm", &arguments);
+    sandbox.finish("calm", &arguments);
     let losses = |runs: &str| -> Vec<f64> {
-        let store = Store::open_existing(&place.path(runs)).expect("a store");
+        let store = Store::open_existing(&sandbox.path(runs)).expect("a store");
         store.steps(&run.key).expect("steps").iter().map(|step| step.loss).collect()
     };
     assert_eq!(losses("runs").len(), 2);
@@ -204,13 +207,13 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
 #[test]
 fn a_worker_that_is_told_to_stop_from_outside_changes_no_decision_of_the_sweep() {
     for (prune, signal, jobs) in [("asha", "-INT", "1"), ("median", "-TERM", "1"), ("asha", "-TERM", "2")] {
-        let place = twelve_runs();
+        let sandbox = twelve_runs();
         let prune = format!("sweep.prune={prune}");
         let mut sets = vec!["--set", &prune, "--set", "train.eval_steps=2", "--set", "train.early_stopping_patience=0"];
         sets.extend(["--jobs", jobs]);
-        let child = place.start("runs", &sets);
+        let child = sandbox.start("runs", &sets);
         let begin = Instant::now();
-        let steps = || Some(Store::open_existing(&place.path("runs")).ok()?.runs().ok()?.first()?.steps);
+        let steps = || Some(Store::open_existing(&sandbox.path("runs")).ok()?.runs().ok()?.first()?.steps);
         // In the middle of the first run, before its first decision or after it.
         loop {
             assert!(begin.elapsed() < Duration::from_secs(60), "no worker to stop");
@@ -224,19 +227,19 @@ fn a_worker_that_is_told_to_stop_from_outside_changes_no_decision_of_the_sweep()
         }
         let output = child.wait_with_output().expect("its end");
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-        let runs = Store::open_existing(&place.path("runs")).expect("a store").runs().expect("runs");
+        let runs = Store::open_existing(&sandbox.path("runs")).expect("a store").runs().expect("runs");
         assert!(runs.iter().any(|run| run.state == RunState::Interrupted));
         assert!(runs.iter().all(|run| run.state != RunState::Completed || prune.ends_with("median")), "it went on");
-        place.finish("runs", &sets);
-        place.finish("calm", &sets);
+        sandbox.finish("runs", &sets);
+        sandbox.finish("calm", &sets);
         let states = |runs: &str| -> Vec<(String, RunState, u64)> {
-            let runs = Store::open_existing(&place.path(runs)).expect("a store").runs().expect("runs");
+            let runs = Store::open_existing(&sandbox.path(runs)).expect("a store").runs().expect("runs");
             runs.into_iter().map(|run| (run.key, run.state, run.steps)).collect()
         };
         if jobs == "1" {
             assert_eq!(states("runs"), states("calm"), "{sets:?}");
-            assert!(trail(&place.path("runs")) == trail(&place.path("calm")), "{sets:?}");
+            assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")), "{sets:?}");
         }
-        assert_clean(&place.path("runs"));
+        assert_clean(&sandbox.path("runs"));
     }
 }

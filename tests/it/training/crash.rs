@@ -56,9 +56,9 @@ fn improve(folder: &Path, end: End) -> (Made, Vec<String>) {
 }
 
 fn calm() -> Made {
-    let (made, notes) = improve(memory().path(), End::Its);
-    assert!(matches!(made.outcome, Ok(Outcome::Completed)) && notes.is_empty(), "{:?}", made.outcome);
-    made
+    let (run, notes) = improve(memory().path(), End::Its);
+    assert!(matches!(run.outcome, Ok(Outcome::Completed)) && notes.is_empty(), "{:?}", run.outcome);
+    run
 }
 
 /// Lets the run in `folder` come to its end, which has to be that of the undisturbed one; gives back what was said.
@@ -74,16 +74,16 @@ fn ends_alike(folder: &Path, calm: &Made, what: &str) -> Vec<String> {
 
 /// The files of a run that was ended at its `n`th checkpoint (from 0): before it is written, and after.
 pub fn around_checkpoint(n: usize) -> (Files, Files) {
-    let made = calm();
-    let place = |wanted: fn(&Event) -> bool| {
-        let found = made.events.iter().enumerate().filter(|(_, event)| wanted(event)).nth(n).expect("so many");
+    let run = calm();
+    let sandbox = |wanted: fn(&Event) -> bool| {
+        let found = run.events.iter().enumerate().filter(|(_, event)| wanted(event)).nth(n).expect("so many");
         let folder = memory();
         improve(folder.path(), End::AtEvent(found.0 + 1));
         files(folder.path())
     };
     (
-        place(|event| matches!(event, Event::CheckpointStarted { .. })),
-        place(|event| matches!(event, Event::CheckpointSaved { .. })),
+        sandbox(|event| matches!(event, Event::CheckpointStarted { .. })),
+        sandbox(|event| matches!(event, Event::CheckpointSaved { .. })),
     )
 }
 
@@ -156,8 +156,8 @@ fn a_state_that_is_cut_short_or_has_a_wrong_bit_is_never_used() {
     let lengths =
         (0..header).step_by(97).chain((header..whole.len()).step_by(whole.len() / 50)).chain([whole.len() - 1]);
     let cut = lengths.map(|length| whole[..length].to_vec());
-    let places = (0..8).chain((8..header).step_by(41)).chain((header..whole.len()).step_by(whole.len() / 60));
-    let flipped = places.map(|at| {
+    let offsets = (0..8).chain((8..header).step_by(41)).chain((header..whole.len()).step_by(whole.len() / 60));
+    let flipped = offsets.map(|at| {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         bytes
@@ -203,8 +203,8 @@ fn with_damaged_files_a_run_ends_alike_and_says_what_it_cost() {
 fn after_falling_back_the_sound_state_stays_until_there_is_another() {
     let (_, files) = around_checkpoint(3);
     let folder = lay_out(&with(&files, STATE, &damaged(&files[STATE])));
-    let (made, notes) = improve(folder.path(), End::AtEvent(2));
-    assert!(made.outcome.is_err() && notes.len() == 1, "ended before its next checkpoint");
+    let (run, notes) = improve(folder.path(), End::AtEvent(2));
+    assert!(run.outcome.is_err() && notes.len() == 1, "ended before its next checkpoint");
     let left = self::files(folder.path());
     assert!(!left.contains_key(STATE) && left[PREVIOUS] == files[PREVIOUS]);
 }
@@ -229,7 +229,7 @@ fn the_best_weights_are_those_that_the_state_means_or_are_made_again() {
     let best_of = [&at_3, &at_4, &at_6, &at_8].map(|files| state(files).best.step);
     assert_eq!(best_of, [2, 4, 6, 8], "each evaluation is the best so far");
 
-    // Of a later evaluation than the state's: it will be made again.
+    // From a later evaluation than the state's: it will be repeated.
     let folder = lay_out(&with(&at_4, BEST, &at_6[BEST]));
     assert!(ends_alike(folder.path(), &calm, "later best").is_empty());
     // Of an earlier one: what the state means is lost. The state before it lies before that evaluation, and helps.
@@ -256,7 +256,7 @@ fn the_best_weights_are_those_that_the_state_means_or_are_made_again() {
     assert!(resumed.saved.is_some_and(|saved| saved.state.step == 6) && resumed.notes.is_empty());
 }
 
-/// Best weights that are exchanged while the run goes on, as a device without repeatable numbers could do it.
+/// Best weights that are replaced while the run continues, as on a device without reproducible results.
 #[test]
 fn weights_of_another_step_are_never_taken_for_the_best() {
     let (_, at_8) = around_checkpoint(3);
@@ -266,8 +266,8 @@ fn weights_of_another_step_are_never_taken_for_the_best() {
     fs::write(folder.path().join(BEST), &at_3[BEST]).expect("a file");
     let train = TrainConfig { max_steps: Some(8), ..eventful() };
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
-    let made = go_on(fresh, resumed, improving(), folder.path(), &train, &often(), End::Its);
-    let error = made.outcome.expect_err("no result").to_string();
+    let run = go_on(fresh, resumed, improving(), folder.path(), &train, &often(), End::Its);
+    let error = run.outcome.expect_err("no result").to_string();
     assert!(error.contains("weights of step 2, not those of step 8"), "{error}");
 }
 
@@ -301,9 +301,9 @@ fn threads_and_pauses_change_no_bit() {
 fn time_may_ask_for_a_checkpoint_and_changes_nothing() {
     let saves = |every_minutes| {
         let checkpoint = CheckpointConfig { every_minutes, ..keep(Keep::Last) };
-        let made = whole(&recipe(), &checkpoint);
-        let saved = made.events.iter().filter(|event| matches!(event, Event::CheckpointSaved { .. })).count();
-        (saved, made.weights)
+        let run = whole(&recipe(), &checkpoint);
+        let saved = run.events.iter().filter(|event| matches!(event, Event::CheckpointSaved { .. })).count();
+        (saved, run.weights)
     };
     let (none, some) = (saves(0.0), saves(1e-12));
     assert_eq!((none.0, some.0, saves(60.0).0), (3, 9, 3));

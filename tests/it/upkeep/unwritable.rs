@@ -24,15 +24,15 @@ impl Drop for Mount {
 }
 
 /// The runs folder, mounted on itself so that nothing in it can be written.
-fn read_only(place: &Sandbox) -> Option<Mount> {
-    let runs = place.path("runs");
+fn read_only(sandbox: &Sandbox) -> Option<Mount> {
+    let runs = sandbox.path("runs");
     let mount = Mount::new(&["--bind", &runs.display().to_string()], &runs)?;
     let again = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(&runs).status();
     (again.is_ok_and(|status| status.success()) && fs::write(runs.join("x"), "").is_err()).then_some(mount)
 }
 
 /// Everything that only looks.
-fn assert_readable(place: &Sandbox, key: &str) {
+fn assert_readable(sandbox: &Sandbox, key: &str) {
     for arguments in [
         &["list"][..],
         &["list", "small", "--leaderboard"],
@@ -43,53 +43,53 @@ fn assert_readable(place: &Sandbox, key: &str) {
         &["export", key, "exported"],
         &["gc"],
     ] {
-        place.ok(arguments);
+        sandbox.ok(arguments);
     }
-    assert!(place.path("elsewhere/report.html").is_file() && place.path("exported/model.safetensors").is_file());
-    fs::remove_dir_all(place.path("exported")).expect("a folder");
+    assert!(sandbox.path("elsewhere/report.html").is_file() && sandbox.path("exported/model.safetensors").is_file());
+    fs::remove_dir_all(sandbox.path("exported")).expect("a folder");
 }
 
 #[test]
 fn a_read_only_runs_folder_can_be_looked_at() {
-    let place = trained();
-    let key = place.keys().remove(0);
-    let Some(mount) = read_only(&place) else { return };
-    assert_readable(&place, &key);
+    let sandbox = trained();
+    let key = sandbox.keys().remove(0);
+    let Some(mount) = read_only(&sandbox) else { return };
+    assert_readable(&sandbox, &key);
     for (arguments, expected) in [
         (&["rm", key.as_str(), "--yes"][..], 1),
         (&["run", "small.toml", "--set", "train.seed=7", "--set", "sweep.seeds=[]"], 2),
         (&["report", "small"], 2),
     ] {
-        let (code, said) = place.says(arguments);
+        let (code, said) = sandbox.says(arguments);
         assert!(code == expected && (said.contains("ead-only") || said.contains("writ")), "{arguments:?}: {said}");
     }
-    assert!(place.says(&["report", "small"]).1.contains("--out DIR names another folder"));
+    assert!(sandbox.says(&["report", "small"]).1.contains("--out DIR names another folder"));
     drop(mount);
-    assert_eq!(place.keys().len(), 2, "nothing was removed");
+    assert_eq!(sandbox.keys().len(), 2, "nothing was removed");
 }
 
 #[test]
 fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
-    let place = trained();
-    let key = place.keys().remove(0);
+    let sandbox = trained();
+    let key = sandbox.keys().remove(0);
     // A connection that is not closed leaves its transactions in the log.
-    let open = rusqlite::Connection::open(place.path("runs/taper.db")).expect("the database");
+    let open = rusqlite::Connection::open(sandbox.path("runs/taper.db")).expect("the database");
     open.execute("UPDATE runs SET message = 'from the log' WHERE key = ?1", [&key]).expect("an update");
     for name in ["taper.db", "taper.db-wal"] {
-        fs::copy(place.path("runs").join(name), place.path(name)).expect("a copy");
+        fs::copy(sandbox.path("runs").join(name), sandbox.path(name)).expect("a copy");
     }
     drop(open);
     for name in ["taper.db", "taper.db-wal"] {
-        fs::copy(place.path(name), place.path("runs").join(name)).expect("put back");
+        fs::copy(sandbox.path(name), sandbox.path("runs").join(name)).expect("put back");
     }
     {
-        let Some(_mount) = read_only(&place) else { return };
-        let show = place.ok(&["show", &key, "--json"]);
+        let Some(_mount) = read_only(&sandbox) else { return };
+        let show = sandbox.ok(&["show", &key, "--json"]);
         assert!(show.contains("from the log"), "{show}");
-        assert_readable(&place, &key);
+        assert_readable(&sandbox, &key);
     }
     let before: i64 = {
-        let db = rusqlite::Connection::open(place.path("runs/taper.db")).expect("the database");
+        let db = rusqlite::Connection::open(sandbox.path("runs/taper.db")).expect("the database");
         let version = db.pragma_query_value(None, "user_version", |row| row.get(0)).expect("its version");
         for metric in ["loss", "accuracy", "macro_f1", "calibration_error"] {
             let value = format!(
@@ -108,32 +108,32 @@ fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
         .expect("an older schema");
         version
     };
-    let Some(_mount) = read_only(&place) else { return };
+    let Some(_mount) = read_only(&sandbox) else { return };
     assert!(before > 7);
-    assert_readable(&place, &key);
+    assert_readable(&sandbox, &key);
 }
 
 #[test]
 fn on_a_full_disk_runs_can_be_looked_at_and_removed() {
-    let place = trained();
-    let [a, b] = place.keys().try_into().expect("two runs");
-    let moved = place.path("moved");
-    fs::rename(place.path("runs"), &moved).expect("moved");
-    fs::create_dir(place.path("runs")).expect("a folder");
-    let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=6m", "tmpfs"], &place.path("runs")) else { return };
-    let copied = Command::new("cp").args(["-a", "."]).arg(place.path("runs")).current_dir(&moved).status();
+    let sandbox = trained();
+    let [a, b] = sandbox.keys().try_into().expect("two runs");
+    let moved = sandbox.path("moved");
+    fs::rename(sandbox.path("runs"), &moved).expect("moved");
+    fs::create_dir(sandbox.path("runs")).expect("a folder");
+    let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=6m", "tmpfs"], &sandbox.path("runs")) else { return };
+    let copied = Command::new("cp").args(["-a", "."]).arg(sandbox.path("runs")).current_dir(&moved).status();
     assert!(copied.expect("cp").success());
     // Whatever room is left is taken.
-    let full = fs::write(place.path("runs/other"), vec![1; 8 << 20]).expect_err("the disk has room").to_string();
+    let full = fs::write(sandbox.path("runs/other"), vec![1; 8 << 20]).expect_err("the disk has room").to_string();
     assert!(full.contains("No space"), "{full}");
-    assert_readable(&place, &a);
-    let (code, said) = place.says(&["report", "small"]);
+    assert_readable(&sandbox, &a);
+    let (code, said) = sandbox.says(&["report", "small"]);
     assert!(code == 1 && said.contains("its disk is full: free some room") && !said.contains("Error"), "{said}");
-    fs::write(place.folder(&b).join("state.tmp"), "").expect("an empty file");
-    place.ok(&["gc", "--yes"]);
-    assert!(!place.folder(&b).join("state.tmp").exists());
-    place.ok(&["rm", &a, "--yes"]);
-    assert_eq!(place.keys(), [b.as_str()]);
-    assert!(!place.folder(&a).exists());
-    place.ok(&["report", "small"]);
+    fs::write(sandbox.folder(&b).join("state.tmp"), "").expect("an empty file");
+    sandbox.ok(&["gc", "--yes"]);
+    assert!(!sandbox.folder(&b).join("state.tmp").exists());
+    sandbox.ok(&["rm", &a, "--yes"]);
+    assert_eq!(sandbox.keys(), [b.as_str()]);
+    assert!(!sandbox.folder(&a).exists());
+    sandbox.ok(&["report", "small"]);
 }

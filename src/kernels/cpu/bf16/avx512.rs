@@ -4,7 +4,7 @@ use std::{arch::x86_64::*, mem::transmute};
 
 use super::product::Block;
 
-/// Rows of the result made together: 8 rows × 2 vectors of sums, and registers left for the operands.
+/// Rows of the result computed together: 8 rows × 2 vectors of sums, and registers left for the operands.
 const ROWS: usize = 8;
 
 /// Computes one block, eight rows at a time as long as they are wanted.

@@ -1,4 +1,4 @@
-//! What the processor can do.
+//! The instructions of this processor.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use super::machine::{Kind, detect};
 pub struct Level(pub(super) Kind);
 
 impl Level {
-    /// What its instructions are called.
+    /// The name of its instructions.
     pub fn name(self) -> &'static str {
         self.0.name()
     }

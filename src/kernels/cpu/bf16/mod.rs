@@ -1,8 +1,8 @@
 //! Matrix products of numbers rounded to bf16, summed in f32, on processors with instructions for it.
 //!
-//! An operand is first rounded and laid out in tiles ([`Left`], [`Right`]), as it lies in memory or transposed; packed
-//! weights serve many products. [`product`] then multiplies tiles: in AMX tile registers, or in vectors with
-//! AVX512_BF16, both from one layout. A [`Level`] is proof that the processor can.
+//! An operand is first rounded and laid out in tiles ([`Left`], [`Right`]), possibly transposed; packed weights serve many products.
+//! [`product`] then multiplies tiles: in AMX tile registers, or in vectors with AVX512_BF16, both from the same layout. A [`Level`] is proof
+//! that the processor supports it.
 //!
 //! ```text
 //! Left, [m, k]        32 rows = a panel; 32 of k = a step; a step of a panel = two tiles of 16 rows × 32

@@ -90,10 +90,10 @@ impl Panels {
             for square in 0..squares {
                 let left = SIDE * square;
                 let width = cols.saturating_sub(left).min(SIDE);
-                let place = if stacked { square * steps + strip } else { strip * steps + square };
-                #[expect(unsafe_code, reason = "strips write to interleaved places")]
-                // SAFETY: there are panels · steps places, and each belongs to one square of one strip.
-                let to = unsafe { &mut *tiles.get().add(place) };
+                let index = if stacked { square * steps + strip } else { strip * steps + square };
+                #[expect(unsafe_code, reason = "strips write to interleaved tiles")]
+                // SAFETY: there are panels · steps tiles, and each belongs to one square of one strip.
+                let to = unsafe { &mut *tiles.get().add(index) };
                 if (height, width) == (SIDE, SIDE) {
                     kind.round(&data[top * stride + left..], stride, stacked, turn, to);
                 } else {

@@ -77,7 +77,7 @@ pub(super) struct Block<'a> {
     pub left: &'a [Step],
     /// The same steps of one panel, at least one.
     pub right: &'a [Step],
-    /// The first result. 32 rows of 32 values must be valid for reading and writing, and nobody else's.
+    /// The first result. 32 rows of 32 values must be valid for reading and writing, and used by no other thread.
     pub c: *mut f32,
     /// Distance of the rows of `c`.
     pub stride: usize,
@@ -101,7 +101,7 @@ impl Output {
     /// Computes the results in the given panels.
     ///
     /// # Safety
-    /// There is memory for them, and nobody else uses it.
+    /// There is memory for them, and no other thread uses it.
     #[expect(unsafe_code, reason = "tasks write to rectangles of the output")]
     unsafe fn compute(
         &self,
@@ -145,7 +145,7 @@ impl Output {
 /// Computes a block of which only `block.rows` rows and `width` columns exist.
 ///
 /// # Safety
-/// They are valid for reading and writing, and nobody else's.
+/// They are valid for reading and writing, and used by no other thread.
 #[expect(unsafe_code, reason = "tasks write to rectangles of the output")]
 unsafe fn edge(block: Block, width: usize, kernel: &Kernel) {
     let mut whole = [0.0f32; SIDE * SIDE];

@@ -11,5 +11,5 @@ impl<T> Shared<T> {
 }
 
 #[expect(unsafe_code, reason = "parallel writes to parts that are not slices")]
-// SAFETY: a pointer by itself does nothing; whoever writes through it answers for the parts.
+// SAFETY: a pointer by itself does nothing; the code that writes through it is responsible for the parts.
 unsafe impl<T: Send> Sync for Shared<T> {}

@@ -2,10 +2,10 @@
 
 use super::{super::View, *};
 
-/// Says that a test is.
+/// Reports a skipped test.
 pub fn skipped(why: &str) {
     use std::io::Write;
-    writeln!(std::io::stderr(), "{why}").expect("a place for messages");
+    writeln!(std::io::stderr(), "{why}").expect("standard error");
 }
 
 /// Rounds to nearest, ties to even, in integers; subnormal numbers to zero.
@@ -181,13 +181,13 @@ fn numbers_are_rounded_to_nearest_even() {
 }
 
 #[test]
-fn what_is_not_finite_stays_so() {
+fn values_that_are_not_finite_stay_so() {
     let (m, n, k) = (33, 33, 40);
     let mut a = vec![1.0f32; m * k];
     a[2 * k + 3] = f32::NAN;
     a[4 * k + 5] = f32::INFINITY;
     (a[32 * k], a[32 * k + 39]) = (f32::INFINITY, f32::NEG_INFINITY);
-    // A NaN whose payload lies in the bits that are cut off must not become infinite.
+    // A NaN whose payload is in the truncated bits must not become infinite.
     a[6 * k] = f32::from_bits(0x7f80_0001);
     let b = vec![1.0f32; k * n];
     every_level(|level| {

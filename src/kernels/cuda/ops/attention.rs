@@ -1,4 +1,4 @@
-//! Attention: tiles, and what its kernels are given.
+//! Attention: tiles, and the parameters of its kernels.
 
 use bytemuck::Zeroable;
 
@@ -10,7 +10,7 @@ use super::super::{
 };
 
 impl<D: Driver> Cuda<D> {
-    /// What both passes of attention are given, and how many queries there are.
+    /// The parameters of both passes of attention, and the number of queries.
     fn attention_params(
         &mut self,
         q: &Buffer<D>,
@@ -86,7 +86,7 @@ impl<D: Driver> AttentionOps for Cuda<D> {
         let first_only = p.first_only == 1;
         let queries = if first_only { batch.sequences() } else { batch.tokens() };
         let k = if first_only { 0 } else { a.width };
-        // With all queries the three gradients lie side by side, as q, k and v do.
+        // With all queries the three gradients are side by side, like q, k and v.
         let (dq, dq_half) = if first_only { dq.both(0) } else { dkv.both(0) };
         let ((dk, dk_half), (dv, dv_half)) = (dkv.both(k), dkv.both(k + a.width));
         let stats = self.scratch(scratch_bytes(queries, a.heads));

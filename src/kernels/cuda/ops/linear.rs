@@ -1,4 +1,4 @@
-//! Affine maps: products of cuBLAS, whose matrices lie column by column. A matrix of ours, row by row, is to it the transposed one.
+//! Affine maps: products of cuBLAS, which expects column-major matrices. A row-major matrix of ours is its transpose to cuBLAS.
 
 use super::super::{
     super::{Linear, LinearOps},

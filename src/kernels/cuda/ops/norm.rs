@@ -9,7 +9,7 @@ use super::super::{
     params::{self, Address},
 };
 
-/// Blocks of a norm's backward pass, whose sums are added up afterwards.
+/// The most blocks of a norm's backward pass; their sums are added up afterwards.
 const MOST_BLOCKS: usize = 512;
 
 /// How many rows each block of a backward pass sums up, and how many blocks there are.
@@ -42,7 +42,7 @@ impl<D: Driver> Cuda<D> {
         self.column_sums(params::ColumnSums { second, split: width as u32, ..sums });
     }
 
-    /// What the forward pass of a norm is given.
+    /// The parameters of a norm's forward pass.
     pub(super) fn norm(
         &self,
         (out, out_half): (Address, Address),

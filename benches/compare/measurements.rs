@@ -1,4 +1,4 @@
-//! What one process measured, and the medians of several.
+//! Measurements of one process, and the medians of several.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::modes::Mode;
 
-/// What a measured process prints. Times are those of the measured rows, tokenising included.
+/// The output of a measured process. Times are those of the measured rows, including tokenising.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Figures {
+pub struct Measurements {
     pub mode: String,
     pub threads: u64,
     /// Optimiser steps; batches of an evaluation.
     pub steps: u64,
     pub samples: u64,
-    /// Before the update of each step: it shows that both sides work on the same rows and weights.
+    /// Mean loss before the update of each step: shows that both sides work on the same rows and weights.
     pub mean_loss: f64,
-    /// On the test split, of a whole run.
+    /// On the test split, for whole runs.
     #[serde(default)]
     pub accuracy: Option<f64>,
     pub seconds: f64,
@@ -28,17 +28,17 @@ pub struct Figures {
     pub real_tokens: u64,
     pub padded_tokens: u64,
     pub peak_rss_mib: Option<f64>,
-    /// Memory of the GPU: taper's by what was free before and after, PyTorch's at its peak by its own count.
+    /// Memory of the GPU: for taper the difference in free memory before and after, for PyTorch its own peak count.
     #[serde(default)]
     pub device_mib: Option<f64>,
-    /// Before and after; none where it cannot be measured.
+    /// Before and after; `None` if it cannot be measured.
     pub ceiling_gflops: [Option<f64>; 2],
-    /// Load average when it was done.
+    /// Load average at the end.
     pub load: Option<f64>,
     pub versions: BTreeMap<String, String>,
 }
 
-impl Figures {
+impl Measurements {
     /// The mean of the ceilings before and after.
     pub fn ceiling(&self) -> Option<f64> {
         let [before, after] = self.ceiling_gflops;
@@ -50,16 +50,16 @@ impl Figures {
 pub struct Measured {
     /// The mode.
     pub mode: &'static Mode,
-    /// One of each round.
-    pub rounds: Vec<Figures>,
+    /// One for each round.
+    pub rounds: Vec<Measurements>,
     /// Necessary floating-point operations of one round.
     pub flop: f64,
 }
 
 impl Measured {
-    /// Median of a figure over the rounds; none where a round lacks it.
-    pub fn median(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Option<f64> {
-        let mut values: Vec<f64> = self.rounds.iter().map(figure).collect::<Option<_>>()?;
+    /// Median of a measurement over the rounds; `None` if a round lacks it.
+    pub fn median(&self, measurement: impl Fn(&Measurements) -> Option<f64>) -> Option<f64> {
+        let mut values: Vec<f64> = self.rounds.iter().map(measurement).collect::<Option<_>>()?;
         values.sort_by(f64::total_cmp);
         let n = values.len();
         (n > 0).then(|| (values[(n - 1) / 2] + values[n / 2]) / 2.0)
