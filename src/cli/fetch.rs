@@ -38,7 +38,7 @@ impl Fetch {
         let before: Vec<Pin> = library.lock().map(|lock| lock.written().to_vec()).unwrap_or_default();
         if self.update {
             if library.settings().offline {
-                let why = "--update asks the servers what there is now, and offline nobody is asked";
+                let why = "--update asks the servers for the current versions, which is not possible with --offline";
                 return Err(Unusable(anyhow::anyhow!(why)).into());
             }
             library = library.updating();

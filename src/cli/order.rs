@@ -70,11 +70,11 @@ fn order(run: &Prepared) -> Result<Order> {
     let mut train = Vec::new();
     let mut order = (0, Vec::new());
     for step in 1..=run.steps.total {
-        let (epoch, place) = run.steps.place(step);
+        let (epoch, index) = run.steps.place(step);
         if order.0 != epoch {
             order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
         }
-        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, place)?;
+        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, index)?;
         train.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
     }
     let (dev, test) = (run.splits.dev.clone(), run.splits.test.clone());

@@ -64,7 +64,7 @@ fn key(label: &str) -> String {
     }
 }
 
-/// A label in small letters of one width and alphabet, without blanks and what nobody sees.
+/// A label in lower case, of one width and alphabet, without blanks and invisible characters.
 fn plain(label: &str) -> String {
     let mut text = NormalizedString::from(label);
     text.nfkc();

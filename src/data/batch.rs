@@ -88,7 +88,7 @@ impl Batch {
     }
 }
 
-/// Cuts a sequence of rows with these lengths into parts of at most `most` tokens each; a longer row stands alone.
+/// Splits a sequence of rows with these lengths into parts of at most `most` tokens each; a longer row is a part of its own.
 pub fn by_tokens(lengths: impl IntoIterator<Item = usize>, most: usize) -> Vec<Range<usize>> {
     let mut parts: Vec<Range<usize>> = Vec::new();
     let mut tokens = 0;
@@ -105,13 +105,13 @@ pub fn by_tokens(lengths: impl IntoIterator<Item = usize>, most: usize) -> Vec<R
     parts
 }
 
-/// Batches of rows with these lengths, of at most `most` tokens each: places in `lengths`, every one of them once.
+/// Batches of rows with these lengths, of at most `most` tokens each: indices into `lengths`, each of them once.
 ///
-/// Rows of like length share a batch: attention's work then spreads evenly over threads. What a model says of a row does
-/// not depend on the rows beside it.
+/// Rows of similar length share a batch, so that attention's work is evenly distributed over threads. A model's output for a row does
+/// not depend on the other rows.
 pub fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|&place| lengths[place]); // stable: ties in their order
-    let parts = by_tokens(order.iter().map(|&place| lengths[place]), most);
+    order.sort_by_key(|&index| lengths[index]); // stable: ties in their order
+    let parts = by_tokens(order.iter().map(|&index| lengths[index]), most);
     parts.into_iter().map(|part| order[part].to_vec()).collect()
 }

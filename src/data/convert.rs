@@ -8,7 +8,7 @@ pub(super) fn pandas(reader: &str, path: &Path) -> String {
     format!("python -c \"import pandas; pandas.read_{reader}('{from}').to_csv('{to}', index=False)\"")
 }
 
-/// What the CSV that is made of a file is called.
+/// The name of the CSV that a file is converted to.
 pub(super) fn csv_name(path: &Path) -> String {
     format!("{}-converted.csv", path.file_stem().unwrap_or_default().display())
 }

@@ -4,7 +4,7 @@ use super::{Dataset, Row, invisible::escaped};
 use crate::task::Target;
 
 impl Dataset {
-    /// The names of the labels for a message: the first few, with what nobody sees written out.
+    /// The names of the labels for a message: the first few, with invisible characters written out.
     pub fn label_list(&self) -> String {
         const SHOWN: usize = 50;
         let mut names: Vec<String> = self.labels.iter().take(SHOWN).map(|name| escaped(name)).collect();

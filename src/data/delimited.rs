@@ -120,9 +120,9 @@ impl Delimited {
     }
 
     fn find(&self, column: &str, key: &'static str) -> Result<usize, DataError> {
-        let mut places = (0..self.header.len()).filter(|&place| self.header[place] == column);
-        let (what, help) = match (places.next(), places.next()) {
-            (Some(place), None) => return Ok(place),
+        let mut columns = (0..self.header.len()).filter(|&index| self.header[index] == column);
+        let (what, help) = match (columns.next(), columns.next()) {
+            (Some(index), None) => return Ok(index),
             (None, _) => ("no column", header_help(self.wording, self.delimiter, column, &self.header)),
             (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
         };
@@ -243,7 +243,7 @@ fn same_name(cell: &str, name: &str) -> bool {
 
 /// Hands bytes on and notes where lines begin.
 ///
-/// The csv crate counts `\n` only and places a record before the line ends and blank lines in front of it, which puts
+/// The csv crate counts `\n` only and positions a record before the line ends and blank lines in front of it, which puts
 /// rows of CRLF and CR files, and rows after blank lines, on the wrong line. It keeps a whole row in memory, too, however long:
 /// past [`MAX_ROW`] bytes of one no more are handed on.
 struct Lines<R> {

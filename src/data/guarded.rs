@@ -14,7 +14,7 @@ thread_local! {
     /// Whether a guarded call is under way on this thread.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
     /// Where in the library the last caught panic was.
-    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+    static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// What `call` gives.
@@ -26,7 +26,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| match GUARDED.get() {
-            true => PLACE.with_borrow_mut(|place| *place = place_of(info)),
+            true => LOCATION.with_borrow_mut(|location| *location = location_of(info)),
             false => usual(info),
         }));
     });
@@ -34,13 +34,13 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(before);
     outcome.map_err(|panic| {
-        let place = PLACE.take();
-        format!("the tokenizers library fails on it: {} ({place})", words(&*panic))
+        let location = LOCATION.take();
+        format!("the tokenizers library fails on it: {} ({location})", words(&*panic))
     })
 }
 
 /// File and line, without the folders that the library was built in.
-fn place_of(info: &PanicHookInfo) -> String {
+fn location_of(info: &PanicHookInfo) -> String {
     info.location().map_or_else(String::new, |location| {
         let file = location.file().replace('\\', "/");
         let file = file.rsplit_once("/src/").map_or(file.as_str(), |(_, inner)| inner);

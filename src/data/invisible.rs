@@ -1,4 +1,4 @@
-//! Characters that nobody sees.
+//! Invisible characters.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
-/// A name in which what nobody sees is written out: `pos\u{200b}`. White space other than a single space counts too.
+/// A name with its invisible characters written out: `pos\u{200b}`. White space other than a single space counts too.
 pub fn escaped(name: &str) -> String {
     escaped_where(name, is_invisible)
 }

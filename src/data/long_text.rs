@@ -23,7 +23,7 @@ const KEPT: usize = 128;
 /// Characters of a word from the middle of a run that stay: more than WordPiece takes in a word.
 const WORD: usize = 256;
 
-/// What a character is to BERT's tokenizer, whatever stands beside it.
+/// The class of a character in BERT's tokenizer, independent of its neighbours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// Part of a word.

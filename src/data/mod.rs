@@ -2,10 +2,10 @@
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
-//! [`read`] gives a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], made while training goes on;
-//! [`epoch_order`] and [`batch`] make the batches of an epoch. [`stream_texts`] reads texts to be classified, in constant
-//! memory; [`read_labelled`] rows that a trained model is measured on. A [`Layout`] says how their file is laid out, an
-//! [`Origin`] where it is.
+//! [`read`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], computed during training; [`epoch_order`] and
+//! [`batch`] build the batches of an epoch. [`stream_texts`] reads texts to classify, in constant memory; [`read_labelled`] rows to evaluate
+//! a trained model on. A [`Layout`] describes the format of their file, an [`Origin`] where it
+//! is.
 
 mod alike;
 mod batch;
@@ -86,9 +86,9 @@ pub struct Cleaning {
     pub missing_label: u64,
     /// Lines of the first of these.
     pub missing_label_lines: Vec<u64>,
-    /// Of the rows kept: texts that stand more than once, counted without their first place.
+    /// Among the kept rows: texts that occur more than once, without their first occurrence.
     pub duplicates: u64,
-    /// Of the rows kept: texts that stand more than once with different labels.
+    /// Among the kept rows: texts that occur more than once, with different labels.
     pub contradicting: u64,
 }
 
@@ -135,8 +135,8 @@ pub struct Batch {
     pub targets: Vec<Target>,
     /// Row ids, `[rows]`.
     pub rows: Vec<u32>,
-    /// Place of the first row in the optimiser step's rows (0 but for gradient accumulation).
+    /// Index of the first row among the optimiser step's rows (0 except with gradient accumulation).
     pub first_row: usize,
-    /// Place of the first token in the optimiser step's tokens.
+    /// Index of the first token among the optimiser step's tokens.
     pub first_token: usize,
 }

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(found(&["good\tpos\nbad", "neg"], '\t', 2, 1, &all), [(7, 1)]);
         assert_eq!(found(&["a,b,pos\r\nc,d,neg\r\ne", "f", "pos"], ',', 3, 2, &all), [(7, 2)]);
         assert_eq!(found(&["pos", "good\nneg\tbad\npos\tbest"], '\t', 2, 0, &all), [(7, 2)]);
-        // So long that nobody wrote it, whatever it looks like.
+        // So long that it cannot have been intended, whatever it looks like.
         assert_eq!(found(&["x\n".repeat(60).as_str(), "pos"], ',', 2, 1, &all), [(7, 60)]);
     }
 

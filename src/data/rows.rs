@@ -92,7 +92,7 @@ impl Rows {
         })
     }
 
-    /// The error of its reader; what the file is in its place, where it is something else and no row of it was sound.
+    /// The error of its reader; if the file is something else and no row of it was valid, what it is instead.
     pub(super) fn told(&self, error: DataError) -> DataError {
         let other = self.other.filter(|_| self.columns().is_empty());
         told(&self.path, self.wording, other, error)
@@ -137,7 +137,7 @@ impl Rows {
     }
 }
 
-/// The error of a reader; what the file is in its place, where the file is something else.
+/// The error of a reader; if the file is something else, what it is instead.
 fn told(path: &std::path::Path, wording: Wording, other: Option<FileKind>, error: DataError) -> DataError {
     match (other, &error) {
         (_, DataError::Io { .. }) | (None, _) => error,

@@ -51,7 +51,7 @@ impl Origin {
 /// A file's bytes without its byte-order mark. Hashes what passes, so that the digest is that of the bytes parsed.
 pub(super) struct Input {
     source: Box<dyn Read + Send>,
-    /// The first bytes, for those who tell files by them.
+    /// The first bytes, for recognising files.
     first: Vec<u8>,
     /// How many of them have been handed on.
     passed: usize,

@@ -72,7 +72,7 @@ fn apportion(total: usize, counts: &[usize]) -> Vec<usize> {
 /// The order in which an epoch (from 1) visits the rows. It depends on seed and epoch alone.
 pub fn epoch_order(rows: &[u32], seed: u64, epoch: u32) -> Vec<u32> {
     let order = Stream::new(seed, Purpose::Order, u64::from(epoch), 0).permutation(rows.len());
-    order.into_iter().map(|place| rows[place as usize]).collect()
+    order.into_iter().map(|index| rows[index as usize]).collect()
 }
 
 /// How many rows of `held_out` have exactly the text of a row of `train`: they measure memory, not skill.

@@ -6,7 +6,7 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// Rows below which a split's figures say next to nothing.
+/// With fewer rows, a split's metrics are hardly meaningful.
 const FEW: usize = 20;
 
 /// Labels that a message names.

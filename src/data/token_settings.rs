@@ -320,7 +320,7 @@ impl Settings {
         self.rows = model["vocab_size"].as_u64().and_then(|rows| usize::try_from(rows).ok());
         let none = Value::Null;
         let own = config.and_then(|config| config.get("tokenizer_class")).unwrap_or(&none);
-        let (place, named) = match own.is_null() {
+        let (location, named) = match own.is_null() {
             false => (CONFIG, own),
             true => ("config.json", &model["tokenizer_class"]),
         };
@@ -338,11 +338,11 @@ impl Settings {
                 ));
             }
             (Value::Null | Value::String(_), None) => return Ok(()),
-            _ => return Err(malformed(dir, place, "tokenizer_class", "the name of a class")),
+            _ => return Err(malformed(dir, location, "tokenizer_class", "the name of a class")),
         };
         self.class_is_named = true;
         let plain = name.strip_suffix("Fast").unwrap_or(name);
-        let refuse = |why: &str| Err(unusable(dir, place, format!("tokenizer_class is `{name}`: {why}")));
+        let refuse = |why: &str| Err(unusable(dir, location, format!("tokenizer_class is `{name}`: {why}")));
         if SAME_AS_BERT.contains(&plain) {
             self.class = Class::Bert;
         } else if OF_ITS_OWN.contains(&plain) {
@@ -354,7 +354,7 @@ impl Settings {
             self.class = Class::File;
             if !OF_THE_FILE.contains(&name) {
                 self.notes.push(format!(
-                    "{place} names the tokenizer class `{name}`, which transformers does not have: as there, tokenizer.json \
+                    "{location} names the tokenizer class `{name}`, which transformers does not have: as there, tokenizer.json \
                      alone decides about the tokens"
                 ));
             }
@@ -384,7 +384,7 @@ impl Settings {
                         ));
                     }
                 }
-                // Where tokenizer.json decides, transformers hands it to nobody.
+                // If tokenizer.json decides, transformers does not use it.
                 Some(Foreign) if self.class == Class::File && has_file => {}
                 Some(Foreign) => {
                     return refuse("it is a setting of a tokenizer that is not BERT's; expected no such key");
@@ -510,7 +510,7 @@ impl Settings {
             Some(Value::String(side)) if side == "right" => Some(false),
             Some(_) => return Err(malformed(dir, CONFIG, "truncation_side", "\"left\" or \"right\"")),
         };
-        // Where there is no limit, a number of thirty digits stands for it.
+        // If there is no limit, the file has a number of thirty digits.
         let length = config.get("model_max_length").filter(|length| !length.is_null()).or(config.get("max_len"));
         self.model_max_length = length.and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok());
         Ok(())

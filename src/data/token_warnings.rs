@@ -8,7 +8,7 @@ use crate::{
 
 /// Share of unknown tokens above which a word is said.
 const UNKNOWN: f64 = 0.05;
-/// Bytes of text that are looked at, but for a first row: tokens are not made before training without need.
+/// Bytes of text that are checked, except for a first row: rows are not tokenised before training without need.
 const BYTES: usize = 1 << 17;
 /// Characters at the beginning of a text among which there is a letter or digit in all but odd texts.
 const FIRST: usize = 32;

@@ -58,7 +58,7 @@ impl Tokenizer {
         Self::from_words(vocab, lower_case).map_err(|what| DataError::Vocabulary { what })
     }
 
-    /// The vocabulary of a new model, made from its training texts for a tokenizer with `lower_case`: special tokens,
+    /// The vocabulary of a new model, built from its training texts for a tokenizer with `lower_case`: special tokens,
     /// then characters by frequency, then whole words by frequency, `max_size` in all. Where all characters fit in,
     /// every text given can be spelt. The same texts give the same vocabulary.
     pub fn build_vocab<'a>(texts: impl Iterator<Item = &'a str>, max_size: usize) -> Vec<String> {

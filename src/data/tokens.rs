@@ -1,4 +1,4 @@
-//! Token ids of the rows, made when they are needed or a little earlier.
+//! Token ids of the rows, computed on demand or slightly ahead.
 
 use std::{
     fmt,
@@ -26,10 +26,10 @@ struct Encoded {
 
 type Encode = dyn Fn(usize) -> Result<Encoded, DataError> + Send + Sync;
 
-/// Token ids of the rows of a data set, each made once: by whoever needs the row first, or by [`Self::ahead`].
+/// Token ids of the rows of a data set, computed once: by the first thread that needs the row, or by [`Self::ahead`].
 ///
-/// A row's ids follow from its text alone, so nothing depends on who makes them when. Nobody ever waits for a row that
-/// another thread is making, least of all for the patient one of [`Self::ahead`]: then both make it, once in a while.
+/// A row's ids depend only on its text, so the order of computation does not matter. No thread waits for a row that another thread is
+/// tokenising, especially not for the low-priority one of [`Self::ahead`]: occasionally both tokenise it.
 pub struct Tokens {
     rows: Vec<OnceLock<Encoded>>,
     encode: Box<Encode>,
@@ -124,19 +124,19 @@ impl Tokens {
     }
 
     fn encoded(&self, row: usize) -> Result<&Encoded, DataError> {
-        let place = &self.rows[row];
-        if let Some(made) = place.get() {
-            return Ok(made);
+        let cell = &self.rows[row];
+        if let Some(encoded) = cell.get() {
+            return Ok(encoded);
         }
         // Not inside `get_or_init`, which would have others wait for it.
-        let made = (self.encode)(row)?;
-        Ok(place.get_or_init(|| made))
+        let encoded = (self.encode)(row)?;
+        Ok(cell.get_or_init(|| encoded))
     }
 
     /// Tokenises rows in this order on `threads` threads of its own, for as long as the value returned lives.
     ///
-    /// They take what processor time nobody else wants, where the system can do that. A row on which the tokenizer fails
-    /// is passed over: whoever needs it meets the error. Without a thread to be had, rows are made when they are needed.
+    /// They only use otherwise idle processor time, if the system supports that. A row on which the tokenizer fails is skipped: the error is
+    /// returned where the row is needed. If no thread can be started, rows are tokenised on demand.
     #[must_use = "dropping it ends the threads"]
     pub fn ahead(self: &Arc<Self>, order: Vec<u32>, threads: usize) -> Ahead {
         let stop = Arc::new(AtomicBool::new(false));
@@ -165,8 +165,8 @@ impl Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let made = self.rows.iter().filter(|row| row.get().is_some()).count();
-        write!(f, "Tokens({made} of {} rows)", self.rows.len())
+        let ready = self.rows.iter().filter(|row| row.get().is_some()).count();
+        write!(f, "Tokens({ready} of {} rows)", self.rows.len())
     }
 }
 
@@ -213,37 +213,37 @@ mod tests {
         DataError::Encode { text: format!("row {row}"), what: "no".into() }
     }
 
-    /// Rows, and how often one was made.
+    /// Rows, and how often one was tokenised.
     fn counted(rows: usize) -> (Arc<Tokens>, Arc<AtomicUsize>) {
-        let made = Arc::new(AtomicUsize::new(0));
-        let count = made.clone();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = calls.clone();
         let tokens = Tokens::new(rows, move |row| {
             count.fetch_add(1, Ordering::Relaxed);
             Ok(encoded(row))
         });
-        (Arc::new(tokens), made)
+        (Arc::new(tokens), calls)
     }
 
     #[test]
     fn a_row_is_made_when_it_is_needed_and_once() {
-        let (tokens, made) = counted(1000);
-        assert_eq!((tokens.rows(), made.load(Ordering::Relaxed)), (1000, 0));
+        let (tokens, calls) = counted(1000);
+        assert_eq!((tokens.rows(), calls.load(Ordering::Relaxed)), (1000, 0));
         assert_eq!(tokens.row(7).unwrap(), [1, 7, 3]);
         assert_eq!(tokens.lengths(&[7, 9, 9, 8]).unwrap(), [3; 4]);
-        assert_eq!(made.load(Ordering::Relaxed), 3);
+        assert_eq!(calls.load(Ordering::Relaxed), 3);
         let lengths = tokens.whole_lengths().unwrap();
         assert!(lengths.iter().enumerate().all(|(row, &length)| length == 3 + row));
-        assert_eq!(made.load(Ordering::Relaxed), 1000);
+        assert_eq!(calls.load(Ordering::Relaxed), 1000);
     }
 
     #[test]
     fn rows_are_made_ahead_in_the_order_asked_for() {
-        let (send, made) = mpsc::channel();
+        let (send, received) = mpsc::channel();
         let tokens =
             Arc::new(Tokens::new(50, move |row| send.send(row).map(|()| encoded(row)).map_err(|_| failure(row))));
         tokens.row(3).unwrap();
         tokens.ahead(vec![5, 3, 2, 5, 49], 1).join();
-        assert_eq!(made.try_iter().collect::<Vec<_>>(), [3, 5, 2, 49]);
+        assert_eq!(received.try_iter().collect::<Vec<_>>(), [3, 5, 2, 49]);
         assert_eq!(format!("{tokens:?}"), "Tokens(4 of 50 rows)");
     }
 
@@ -262,10 +262,10 @@ mod tests {
     #[test]
     fn threads_ahead_share_the_rows_and_leave_none_out() {
         for (rows, threads) in [(1000, 4), (3, 8), (0, 2), (8, 0)] {
-            let (tokens, made) = counted(rows);
+            let (tokens, calls) = counted(rows);
             tokens.ahead((0..rows as u32).collect(), threads).join();
             assert_eq!(
-                made.load(Ordering::Relaxed),
+                calls.load(Ordering::Relaxed),
                 if threads == 0 { 0 } else { rows },
                 "{rows} rows, {threads} threads"
             );

@@ -13,7 +13,7 @@ pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MAS
 
 /// WordPiece takes longer words for unknown as they stand.
 const LONGEST_WORD: usize = 100;
-/// A word that stands once teaches nothing that its characters do not.
+/// A word that occurs once adds nothing to its characters.
 const RAREST_WORD: u64 = 2;
 
 /// See [`Tokenizer::build_vocab`](super::Tokenizer::build_vocab).

@@ -1,4 +1,4 @@
-//! The engine of candle's tape: the reference.
+//! The engine on candle's tape: the reference.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::{
     task::Task,
 };
 
-/// A classifier whose gradients come from candle's tape.
+/// A classifier with gradients from candle's tape.
 pub struct Autograd {
     model: Classifier,
-    /// The same weights without gradients: for evaluations.
+    /// The same weights without gradients, for evaluations.
     measured: Classifier,
     parameters: Parameters,
     optimizer: AdamW,
@@ -25,7 +25,7 @@ pub struct Autograd {
 }
 
 impl Autograd {
-    /// Takes over the parameters. All but those that `freeze` names are trained.
+    /// Takes ownership of the parameters. All except those in `freeze` are trained.
     pub fn new(
         config: &ModelConfig,
         parameters: Parameters,

@@ -1,4 +1,4 @@
-//! The backward pass: from the gradient of the logits to those of all parameters that are trained.
+//! The backward pass: from the gradient of the logits to those of all trained parameters.
 
 use super::{
     Explicit,
@@ -19,13 +19,13 @@ impl<B: Backend> Explicit<B> {
         self.trains(|offset| weight.contains(&offset) || bias.contains(&offset))
     }
 
-    /// Whether anything is trained that comes before layer `i`.
+    /// Whether anything before layer `i` is trained.
     fn trains_before(&self, i: usize) -> bool {
         let end = self.layout.layers[i].qkv.weight;
         self.trains(|offset| offset < end || offset == self.layout.embedding.word.offset)
     }
 
-    /// Gradients of the parameters from `d_logits` and what the forward pass kept. `fresh`: they are written, not added.
+    /// Gradients of the parameters from `d_logits` and the activations. `fresh`: they are overwritten, not accumulated.
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
@@ -120,7 +120,7 @@ impl<B: Backend> Explicit<B> {
         if !below && !trained[0] {
             return;
         }
-        // `d_ffn_input` is not needed any more: its buffer gets the gradient of the context.
+        // `d_ffn_input` is not needed any more: its buffer receives the gradient of the context.
         backend.linear_input(&mut ws.d_ffn_input, false, &ws.d_dense, rows, p, attention_output);
         let q = if last { &kept.q } else { &kept.qkv };
         backend.attention_backward(AttentionBackward {
@@ -153,7 +153,7 @@ impl<B: Backend> Explicit<B> {
         }
     }
 
-    /// From `dx`, the gradient of the first layer's input, to that of the embeddings, where they are projected.
+    /// From `dx`, the gradient of the first layer's input, to that of the embeddings, if they are projected.
     fn projection_backward(&mut self, tokens: usize, fresh: bool) {
         let Some(projection) = self.layout.projection else { return };
         let is_trained = self.trains_linear(projection);

@@ -1,4 +1,4 @@
-//! The engine of a device.
+//! Creates the engine for a device.
 
 use super::{Autograd, Device, Engine, Explicit, Recipe};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     plan::{EngineKind, Precision},
 };
 
-/// What computes on a device at a precision, before there is a model to compute. A GPU takes a moment to open.
+/// Computes on a device at a precision, independent of a model. Opening a GPU takes a moment.
 pub struct Arithmetic(Kind);
 
 enum Kind {
@@ -20,10 +20,10 @@ enum Kind {
 }
 
 impl Arithmetic {
-    /// Opens what a recipe is computed with on a device.
+    /// Opens a device for a recipe.
     ///
     /// # Errors
-    /// A precision that the device does not have, a device that cannot be opened.
+    /// The device does not support the precision, or cannot be opened.
     pub fn open(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
         if recipe.engine == EngineKind::Candle {
             return Ok(Self(Kind::Candle(candle_device(device, recipe.precision)?)));
@@ -44,10 +44,10 @@ impl Arithmetic {
         }))
     }
 
-    /// The engine of a model.
+    /// Creates the engine for a model.
     ///
     /// # Errors
-    /// No memory.
+    /// Out of memory.
     pub fn engine(
         self,
         config: &ModelConfig,
@@ -77,7 +77,7 @@ pub fn engine(
     Arithmetic::open(recipe, device)?.engine(config, parameters, recipe)
 }
 
-/// Where candle computes; in float32 alone.
+/// The device on which candle computes; float32 only.
 fn candle_device(device: &Device, precision: Precision) -> Result<candle_core::Device, ModelError> {
     match (precision, device) {
         (Precision::Tf32, _) => Err(ModelError::NoTf32),

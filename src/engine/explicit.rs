@@ -41,7 +41,7 @@ pub struct Explicit<B: Backend> {
 }
 
 impl<B: Backend> Explicit<B> {
-    /// Takes over the parameters. All but those that `freeze` names are trained.
+    /// Takes ownership of the parameters. All except those in `freeze` are trained.
     pub fn new(backend: B, config: &ModelConfig, parameters: Parameters, recipe: &Recipe) -> Result<Self, ModelError> {
         let layout = Layout::new(config, parameters.spec());
         parameters.check_frozen(&recipe.freeze)?;
@@ -67,7 +67,7 @@ impl<B: Backend> Explicit<B> {
         })
     }
 
-    /// Whether training changes any parameter whose offset `matches`.
+    /// Whether training changes any parameter with an offset that `matches`.
     pub(super) fn trains(&self, matches: impl Fn(usize) -> bool) -> bool {
         trained(&self.layout, &self.trainable).any(|slot| matches(slot.offset))
     }
@@ -99,7 +99,7 @@ impl<B: Backend> Explicit<B> {
         self.add_squares();
     }
 
-    /// A parameter as it is now: the words' pending weight decay is applied.
+    /// The current value of a parameter, with the words' pending weight decay applied.
     fn parameter<'a>(&'a self, slot: &'a ParamSlot) -> Named<'a> {
         let ParamSlot { parameter, offset } = slot;
         if *offset != self.layout.embedding.word.offset || self.optimizer.decay == 1.0 {
@@ -123,7 +123,7 @@ impl<B: Backend> Explicit<B> {
     }
 }
 
-/// The parameters that training changes. A function of parts of the engine, so that the others can be written meanwhile.
+/// The parameters that training changes. Takes parts of the engine, so that other parts can be borrowed mutably.
 fn trained<'a>(layout: &'a Layout, trainable: &'a [bool]) -> impl Iterator<Item = &'a ParamSlot> {
     layout.parameters.iter().zip(trainable).filter(|(_, trainable)| **trainable).map(|(slot, _)| slot)
 }

@@ -21,17 +21,17 @@ impl Sites {
         Self { plan, first_row: batch.first_row, first_token: batch.first_token }
     }
 
-    /// Where rows are tokens.
+    /// For rows that are tokens.
     pub(super) fn tokens(&self, site: usize, p: f64) -> Option<Dropout> {
         self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_token))
     }
 
-    /// Where rows are sequences.
+    /// For rows that are sequences.
     pub(super) fn rows(&self, site: usize, p: f64) -> Option<Dropout> {
         self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_row))
     }
 
-    /// In a layer that computes these queries.
+    /// For a layer that computes these queries.
     pub(super) fn of_queries(&self, queries: Queries, site: usize, p: f64) -> Option<Dropout> {
         match queries {
             Queries::All => self.tokens(site, p),
@@ -45,7 +45,7 @@ pub(super) fn query_of(qkv: Linear) -> Linear {
     qkv.part(0..qkv.width)
 }
 
-/// Keys and values.
+/// The map of keys and values.
 pub(super) fn key_value_of(qkv: Linear) -> Linear {
     qkv.part(qkv.width..3 * qkv.width)
 }
@@ -59,8 +59,8 @@ impl<B: Backend> Explicit<B> {
         self.backend.batch(TokenStream { ids, positions, token_types, offsets })
     }
 
-    /// Which query positions layer `i` computes: of the last layer's output only the `[CLS]` rows are read, so that it computes
-    /// keys and values of all tokens, and everything else for those rows alone.
+    /// Which query positions layer `i` computes: only the `[CLS]` rows of the last layer's output are read, so it computes keys and values of all
+    /// tokens, and everything else for those rows only.
     pub(super) fn queries(&self, i: usize) -> Queries {
         if i + 1 == self.config.num_hidden_layers { Queries::First } else { Queries::All }
     }
@@ -71,7 +71,7 @@ impl<B: Backend> Explicit<B> {
         Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, dropout }
     }
 
-    /// Computes the logits, `[sequences, labels]`, in the workspace. With `keep`, the workspace also holds what the backward pass reads.
+    /// Computes the logits, `[sequences, labels]`, in the workspace. With `keep`, the workspace also holds the inputs of the backward pass.
     pub(super) fn forward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, keep: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);

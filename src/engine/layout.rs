@@ -16,9 +16,9 @@ const ALIGN: usize = 16;
 /// A parameter and its offset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSlot {
-    /// What it is.
+    /// The parameter.
     pub parameter: Parameter,
-    /// Where it begins in the buffer.
+    /// Its offset in the buffer.
     pub offset: usize,
 }
 
@@ -57,7 +57,7 @@ pub struct Layout {
     pub embedding: Embedding,
     /// Their norm.
     pub embedding_norm: LayerNorm,
-    /// From the width of the embeddings to that of the layers, where the two differ: `[hidden, embedding size]`.
+    /// From the embedding size to the hidden size, if they differ: `[hidden, embedding size]`.
     pub projection: Option<Linear>,
     /// The encoder.
     pub layers: Vec<Layer>,
@@ -79,7 +79,7 @@ struct Allocator<'a> {
 }
 
 impl<'a> Allocator<'a> {
-    /// Assigns contiguous offsets to parameters; returns the first. None where the model has none of them.
+    /// Assigns contiguous offsets to parameters; returns the first. `None` if the model has none of them.
     fn take(&mut self, modules: &[Module], part: Part) -> Option<usize> {
         let begin = self.end.next_multiple_of(ALIGN);
         let found: Vec<&Parameter> = modules.iter().filter_map(|module| self.spec.find(*module, part)).collect();

@@ -1,4 +1,4 @@
-//! How much memory a run takes, counted from the buffers that the engine allocates.
+//! The memory that a run needs, counted from the buffers that the engine allocates.
 
 use super::{
     layout::Layout,
@@ -18,27 +18,27 @@ pub const EVALUATION_TOKENS: usize = 2048;
 /// What the program takes beside the engine on the CPU: itself, its libraries, tokenizer and rows.
 const PROGRAM: u64 = 72 << 20;
 
-/// Where a run's buffers are.
+/// The memory that a run's buffers are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemorySpace {
-    /// In the memory of the process. What is never written takes none: pages are given when they are written.
+    /// The memory of the process. Pages take memory only once they are written.
     Host,
-    /// In the memory of a GPU, where all that is reserved is taken.
+    /// The memory of a GPU, where everything that is reserved counts.
     Gpu,
 }
 
 /// The sizes that a run's memory depends on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Workload {
-    /// Tokens of the largest part of a batch that is computed at a time.
+    /// Tokens of the largest micro-batch.
     pub tokens: usize,
-    /// Rows of that part at most.
+    /// The most rows of a micro-batch.
     pub rows: usize,
-    /// Different tokens of a step at most.
+    /// The most distinct tokens of a step.
     pub step_words: usize,
-    /// Different tokens of the training rows.
+    /// Distinct tokens of the training rows.
     pub words: usize,
-    /// Tokens of the dev and test rows, and their number.
+    /// Tokens of the dev and test rows, and the number of these rows.
     pub measured: (u64, u64),
 }
 
@@ -58,8 +58,8 @@ impl Workload {
     }
 }
 
-/// Bytes that a run takes at its peak: of the process on the CPU, of the device on a GPU, where the context of the driver and what
-/// its libraries keep come on top.
+/// Bytes that a run needs at its peak: of the process on the CPU, of the device on a GPU, without the driver's context and the memory of its
+/// libraries.
 pub fn memory_bytes(
     config: &ModelConfig,
     labels: usize,
@@ -72,10 +72,10 @@ pub fn memory_bytes(
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
     match space {
         MemorySpace::Host => {
-            // Weights; gradients of all but the words; two moments of all that has a gradient.
+            // Weights; gradients of all parameters but the words; two moments of all that have a gradient.
             let state = all + 3 * dense + 2 * (workload.words * config.embedding_size) as u64;
             let training = workload.training();
-            // An evaluation fills the first layer's buffers and the last one's, as far as training does not.
+            // An evaluation uses the buffers of the first and the last layer, which may exceed those of training.
             let mut shallow = config.clone();
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
             let larger = training.max(workload.evaluation());

@@ -1,8 +1,8 @@
 //! The training engine: gradients of a classifier, and the optimiser that uses them.
 //!
-//! [`Explicit`] has hand-written forward and backward passes over one stream of tokens without padding, in preallocated buffers,
-//! on the kernels of a device: the processor or an NVIDIA GPU. [`Autograd`] computes the same with candle's tape on every device
-//! that candle has: the first is tested against it, and it runs where there are no kernels.
+//! [`Explicit`] has hand-written forward and backward passes over one stream of tokens without padding, in preallocated buffers, on a
+//! device's kernels: the CPU's or an NVIDIA GPU's. [`Autograd`] computes the same with candle's tape on every device that candle supports;
+//! the first is tested against it, and it is used where there are no kernels.
 
 mod apply;
 mod autograd;
@@ -42,9 +42,9 @@ use crate::{
 pub struct OptimizerState {
     /// Updates so far.
     pub updates: u64,
-    /// The weight decay so far of words whose rows have never had a gradient: it is applied when they are read.
+    /// The accumulated weight decay of words that have never had a gradient: it is applied when they are read.
     pub untouched_decay: f64,
-    /// Rows of the word embedding that have had a gradient, ascending; none: all have.
+    /// Rows of the word embedding that have had a gradient, ascending; `None`: all have.
     pub touched_words: Option<Vec<u32>>,
 }
 
@@ -84,8 +84,8 @@ pub trait Engine {
         lr: f64,
     ) -> Result<(), ModelError>;
 
-    /// Sums of the steps that were not returned yet, oldest first: of all steps if `wait`, else of those that the device is known
-    /// to have finished.
+    /// Sums of the steps that were not returned yet, oldest first: of all steps if `wait`, else of those that the device is known to have
+    /// finished.
     fn finished(&mut self, wait: bool) -> Result<Vec<Sums>, ModelError>;
 
     /// The gradient of every trainable parameter, after [`Self::gradients`]; for tests and diagnosis.
@@ -110,19 +110,19 @@ pub trait Engine {
     fn set_parameters(&mut self, tensors: BTreeMap<String, Tensor>) -> Result<(), ModelError>;
 }
 
-/// Where an engine computes.
+/// The device of an engine.
 #[derive(Debug, Clone)]
 pub enum Device {
     /// The processor.
     Cpu,
     /// The CUDA device of this number.
     Cuda(usize),
-    /// Apple's GPU, which candle computes on: taper has no kernels for it.
+    /// Apple's GPU, through candle: taper has no kernels for it.
     Metal(candle_core::Device),
 }
 
 impl Device {
-    /// Threads that do nothing while a step is computed here, of so many.
+    /// The number of the `threads` threads that are idle while a step is computed on this device.
     pub fn idle_threads(&self, threads: usize) -> usize {
         match self {
             // All of them compute: one takes what is left over.

@@ -30,7 +30,7 @@ pub struct AdamW {
 pub struct Gradients(Vec<Option<Tensor>>);
 
 impl AdamW {
-    /// Moments begin as zeros.
+    /// Moments start as zeros.
     pub fn new(parameters: &[(String, Var)], recipe: &Recipe) -> Result<Self> {
         let slot = |(name, var): &(String, Var)| {
             Ok(Slot {

@@ -1,28 +1,28 @@
-//! What the engine takes from a run's settings.
+//! The settings of a run that the engine uses.
 
 use crate::{
     plan::{EngineKind, Precision, TrainConfig},
     task::Task,
 };
 
-/// A run's hyperparameters as far as the engine uses them. The default is for a model that is not trained.
+/// A run's hyperparameters for the engine. The default is for a model that is not trained.
 #[derive(Debug, Clone, Default)]
 pub struct Recipe {
     /// Decay rates of AdamW's moments.
     pub betas: (f64, f64),
-    /// AdamW's epsilon, outside the root.
+    /// AdamW's epsilon, added outside the square root.
     pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Parameters whose name contains one of these are not decayed.
+    /// Parameters whose name contains one of these have no weight decay.
     pub no_decay: Vec<String>,
     /// The gradient is clipped to this norm; 0 disables clipping.
     pub max_grad_norm: f64,
-    /// Frozen parameters, as `train.freeze` names them.
+    /// Frozen parameters, as in `train.freeze`.
     pub freeze: Vec<String>,
     /// Precision of the inputs of matrix products.
     pub precision: Precision,
-    /// What computes.
+    /// The engine.
     pub engine: EngineKind,
     /// What the model is trained to do: it decides the loss.
     pub task: Task,

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use crate::model::ModelError;
 
-/// A tensor of a state, of the size wanted.
+/// A tensor of a state, which must have this shape.
 pub(super) fn found(tensors: &mut BTreeMap<String, Tensor>, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
     match tensors.remove(name) {
         Some(tensor) if tensor.dims() == shape => Ok(tensor),

@@ -16,7 +16,7 @@ use crate::{
     model::Parameter,
 };
 
-/// AdamW's state beside parameters and moments.
+/// AdamW's state in addition to parameters and moments.
 pub struct Optimizer {
     pub(super) recipe: Recipe,
     updates: u64,
@@ -31,7 +31,7 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// Nothing has had a gradient yet.
+    /// The initial state: nothing has had a gradient yet.
     pub fn new(recipe: &Recipe, words: &Parameter) -> Self {
         Self {
             recipe: recipe.clone(),
@@ -91,13 +91,13 @@ impl Optimizer {
         }
     }
 
-    /// For a checkpoint.
+    /// The state for a checkpoint.
     pub fn state(&self) -> OptimizerState {
         let touched = (0..).zip(&self.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
         OptimizerState { updates: self.updates, untouched_decay: self.decay, touched_words: Some(touched.collect()) }
     }
 
-    /// From a checkpoint. The tape engine's have no `touched_words`: it updates every word.
+    /// Restores a state. The tape engine's has no `touched_words`: it updates every word.
     pub fn restore(&mut self, state: &OptimizerState) {
         (self.updates, self.decay) = (state.updates, state.untouched_decay);
         match &state.touched_words {
@@ -110,7 +110,7 @@ impl Optimizer {
     }
 }
 
-/// Contiguous parameters that are updated alike.
+/// Contiguous parameters with the same update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpan {
     /// Their offsets. The padding between parameters is included: it is 0 and stays 0.
@@ -123,7 +123,7 @@ pub struct ParamSpan {
 pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
     let mut dense: Vec<_> = layout.parameters.iter().filter(|slot| slot.offset < layout.dense).collect();
     dense.sort_by_key(|slot| slot.offset);
-    // Whether weight decay applies; none: the parameter is frozen.
+    // Whether weight decay applies; `None`: the parameter is frozen.
     let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| recipe.decays(&p.name));
     let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
     let span = |slot: &[&ParamSlot]| {

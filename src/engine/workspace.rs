@@ -4,14 +4,14 @@ use std::cell::Cell;
 
 use crate::{kernels::Memory, model::ModelConfig};
 
-/// What an encoder layer keeps from its forward to its backward pass. `queries` is the number of query rows: one for each token, in
-/// the last layer one for each sequence.
+/// The activations of an encoder layer that its backward pass needs. `queries` is the number of query rows: one for each token, in the last
+/// layer one for each sequence.
 pub struct Layer<T> {
     /// Last layer only: the rows of its input whose queries are computed, `[queries, hidden]`.
     pub query_rows: T,
     /// Last layer only: their queries, `[queries, hidden]`.
     pub q: T,
-    /// Queries (but in the last layer), keys and values side by side: `[tokens, 3 or 2 · hidden]`.
+    /// Queries (except in the last layer), keys and values side by side: `[tokens, 3 or 2 · hidden]`.
     pub qkv: T,
     /// The output of attention before its dense layer, `[queries, hidden]`.
     pub context: T,
@@ -75,25 +75,25 @@ pub struct Workspace<T> {
     word_rows: usize,
 }
 
-/// The room that is reserved for `wanted` things: a quarter more, so that slowly growing batches do not allocate each time. On the
-/// CPU, pages are only taken where they are written.
+/// The capacity reserved for `wanted` elements: a quarter more, so that slowly growing batches do not reallocate each time. On the CPU, pages
+/// take memory only once they are written.
 fn reserved(wanted: usize) -> usize {
     wanted + wanted / 4
 }
 
-/// The sizes of the largest batches that a workspace is for.
+/// The sizes of the largest batches that a workspace fits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Extent {
     /// Tokens of a batch.
     pub tokens: usize,
     /// Sequences of a batch.
     pub sequences: usize,
-    /// Different words of a step.
+    /// Distinct words of a step.
     pub words: usize,
 }
 
 impl Extent {
-    /// What is reserved for this where it is reached at once.
+    /// The capacity reserved if this size is reached at once.
     pub fn reserved(self) -> Self {
         let Self { tokens, sequences, words } = self;
         Self { tokens: reserved(tokens), sequences: reserved(sequences), words: reserved(words) }
@@ -110,7 +110,7 @@ impl Extent {
 }
 
 impl Workspace<()> {
-    /// Values that the buffers of such a workspace hold.
+    /// The number of values in the buffers of such a workspace.
     pub fn values(config: &ModelConfig, labels: usize, extent: Extent) -> usize {
         let sum = Cell::new(0);
         Self::sized(&|len| sum.set(sum.get() + len), config, labels, extent.tokens, extent.sequences);
@@ -119,7 +119,7 @@ impl Workspace<()> {
 }
 
 impl<T> Workspace<T> {
-    /// Without any memory yet.
+    /// A workspace without any memory yet.
     pub fn new(memory: &impl Memory<Buffer = T>, config: &ModelConfig, labels: usize) -> Self {
         Self::sized(&|len| memory.zeros(len), config, labels, 0, 0)
     }
@@ -171,7 +171,7 @@ impl<T> Workspace<T> {
         }
     }
 
-    /// Grows the buffers to the size of a batch; what they held is lost.
+    /// Grows the buffers to the size of a batch; their contents are lost.
     pub fn reserve(
         &mut self,
         memory: &impl Memory<Buffer = T>,
@@ -190,7 +190,7 @@ impl<T> Workspace<T> {
         }
     }
 
-    /// Grows `words` to the gradients of `rows` words; what it held is lost.
+    /// Grows `words` to the gradients of `rows` words; its contents are lost.
     pub fn reserve_words(&mut self, memory: &impl Memory<Buffer = T>, rows: usize, width: usize) {
         if rows > self.word_rows {
             self.word_rows = reserved(rows);

@@ -1,7 +1,7 @@
-//! Trained models in the formats of other programs.
+//! Exports trained models in the formats of other programs.
 //!
-//! An [`Exporter`] writes one format into an empty folder; [`export`] sees to it that the folder is there whole or not at all, and
-//! that only a model which is as its run kept it is exported. To add a format, add its file and name it in [`FORMATS`].
+//! An [`Exporter`] writes one format into an empty folder; [`export`] makes this atomic, and only exports models that have not changed since
+//! their run. To add a format, add its file and name it in [`FORMATS`].
 
 mod hugging_face;
 mod whole;
@@ -15,16 +15,16 @@ use crate::execute::{ExecuteError, Kept};
 
 /// A format of trained models.
 pub trait Exporter: Sync {
-    /// What `--format` calls it.
+    /// Its value of `--format`.
     fn name(&self) -> &'static str;
 
-    /// What it is, for `--help`.
+    /// A description for `--help`.
     fn about(&self) -> &'static str;
 
-    /// Writes a model into an empty folder, and puts it on the disk. Returns the names of the files.
+    /// Writes a model into an empty folder, durably. Returns the names of the files.
     ///
     /// # Errors
-    /// Where a file cannot be read or written.
+    /// A file cannot be read or written.
     fn write(&self, model: &Kept, to: &Path) -> Result<Vec<OsString>, ExecuteError>;
 }
 

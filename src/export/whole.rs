@@ -10,18 +10,18 @@ use std::{
 use super::Exporter;
 use crate::execute::{ExecuteError, Kept};
 
-/// Why a model is not exported.
+/// Why a model was not exported.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Another folder will do: nothing was written.
+    /// Another folder may work: nothing was written.
     #[error("{}: {}", path.display(), crate::format::io(error))]
     Folder {
-        /// The folder, or the one above it.
+        /// The folder, or its parent.
         path: PathBuf,
-        /// Why it cannot be used. Not a source: the message says it already.
+        /// Why it cannot be used. Not a `source`: the message already contains it.
         error: io::Error,
     },
-    /// Something is there.
+    /// The folder is not empty.
     #[error("{} already exists and is not an empty folder: choose another", .0.display())]
     Occupied(PathBuf),
     /// Writing failed, or the model is damaged.
@@ -32,7 +32,7 @@ pub enum Refused {
 /// Writes a model in a format to a folder that is new or empty. Returns its files, sorted.
 ///
 /// # Errors
-/// Where something is there, the model is not as its run kept it, or writing fails: then nothing is left.
+/// The folder is not empty, the model has changed since its run, or writing fails: then nothing is left behind.
 pub fn export(format: &dyn Exporter, model: &Kept, dir: &Path) -> Result<Vec<PathBuf>, Refused> {
     let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || dir.is_file() {
@@ -43,14 +43,14 @@ pub fn export(format: &dyn Exporter, model: &Kept, dir: &Path) -> Result<Vec<Pat
     Ok(files)
 }
 
-/// Has `write` fill a new folder. Returns the paths of the names that it returns.
+/// Calls `write` to fill a new folder. Returns the paths of the names that it returns.
 fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>) -> Result<Vec<PathBuf>, Refused> {
     let refused = |path: &Path, error| Refused::Folder { path: path.to_path_buf(), error };
     // An empty folder, possibly reached by a link, is replaced by the new one.
     let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, e))?;
     let above = to.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|e| refused(above, e))?;
-    // Its name follows from that of the folder: one that was cut short is found by the same command.
+    // Its name is derived from that of the folder, so that the same command finds and removes an incomplete one.
     let digest =
         to.file_name().unwrap_or_default().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -73,7 +73,7 @@ fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteEr
     Ok(written?)
 }
 
-/// Puts the names in a folder on the disk, where the system can.
+/// Makes the names in a folder durable, if the system supports it.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -95,7 +95,7 @@ mod tests {
         assert!(fill(&to, |new| copy_files(&from, new)).is_err());
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");
         fs::remove_dir(from.join("zz")).unwrap();
-        // Left by a process that was killed.
+        // Left by a killed process.
         fill(&to, |new| copy_files(&from, new)).unwrap();
         let whole = fs::read_dir(&to).unwrap().count();
         fs::remove_dir_all(&to).unwrap();

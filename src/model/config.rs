@@ -1,4 +1,4 @@
-//! A model's shape, as Hugging Face's config.json writes it.
+//! A model's shape, from Hugging Face's config.json.
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +49,7 @@ pub struct ModelConfig {
     pub attention_dropout: f64,
     /// Dropout of the head: before the classifier and, in some heads, on its input.
     pub classifier_dropout: f64,
-    /// Every key of the file, those of no concern here too: they go out as they came in.
+    /// Every key of the file, including those that are not used here: they are written back unchanged.
     pub(super) raw: Map<String, Value>,
 }
 
@@ -57,7 +57,7 @@ impl ModelConfig {
     /// Whether taper can initialise such a model.
     ///
     /// # Errors
-    /// The key of what only a file of weights can hold.
+    /// The key that makes it impossible: something that only a weights file can provide.
     pub fn check_scratch(&self) -> Result<(), String> {
         match self.raw.get("sinusoidal_pos_embds") {
             Some(Value::Bool(true)) => {
@@ -134,8 +134,8 @@ impl ModelConfig {
         label_names::names(&Keys(&self.raw))
     }
 
-    /// What in the file makes it doubtful whether a head of so many rows does what taper makes of it: it gives each text the one
-    /// label of its highest row, which `id2label` names.
+    /// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it assigns each text the label of its highest
+    /// row, named by `id2label`.
     pub fn doubts_of_the_head(&self, rows: usize) -> Vec<String> {
         label_names::doubts_of_the_head(&Keys(&self.raw), rows)
     }

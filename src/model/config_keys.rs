@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use super::ModelError;
 use crate::{regular, sniff};
 
-/// Bytes of a config.json at most.
+/// Largest config.json, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// A file's keys, read one by one so that a message can name the one that is wrong.
+/// A file's keys, read one by one so that messages can name invalid ones.
 pub struct Keys<'a>(pub &'a Map<String, Value>);
 
 impl Keys<'_> {
-    /// A key that is there; `null` is as if it were not.
+    /// A key's value; `null` counts as absent.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }
@@ -38,7 +38,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A truth; by default false.
+    /// A boolean; false by default.
     pub fn truth(&self, key: &str) -> Result<bool, String> {
         match self.get(key) {
             None => Ok(false),
@@ -47,7 +47,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A whole number; also one that is written as `768.0`.
+    /// A whole number, also if written as `768.0`.
     pub fn whole(&self, key: &str, default: Option<u64>, least: u64, most: u64) -> Result<usize, String> {
         let whole = |value: &Value| match value.as_f64() {
             _ if value.is_u64() => value.as_u64(),
@@ -64,7 +64,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A number for which `is_sound` holds.
+    /// A number that satisfies `is_sound`.
     pub fn number(
         &self,
         key: &str,

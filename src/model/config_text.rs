@@ -1,4 +1,4 @@
-//! The config of a model from the text of its config.json, checked.
+//! Reads and checks a model's config from the text of its config.json.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{kernels::Activation, source::Preset};
 
-/// Parameters of a model at most; the largest encoders have a tenth.
+/// The most parameters of a model; the largest encoders have a tenth of that.
 const MOST_PARAMETERS: u128 = 10_000_000_000;
-/// Labels at most.
+/// The most labels.
 const MOST_LABELS: usize = 1_000_000;
 
 /// Names of activations in config.json.
@@ -36,7 +36,7 @@ impl ModelConfig {
         Self::parse(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
     }
 
-    /// Refuses a config.json of a model of another kind, whatever else it lacks.
+    /// Refuses the config.json of another kind of model, before other errors.
     pub fn check_kind(path: &Path) -> Result<(), ModelError> {
         let kind = |text: &str| family_of(&Keys(&object(text)?)).map(drop);
         kind(&text_of(path)?).map_err(|message| ModelError::Config { path: path.into(), message })
@@ -62,7 +62,7 @@ impl ModelConfig {
     /// From the text of a config.json.
     ///
     /// # Errors
-    /// The key that is not as expected.
+    /// Names the invalid key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let raw = object(text)?;
         let keys = Keys(&raw);
@@ -81,7 +81,7 @@ impl ModelConfig {
         let (classifier_dropout, default) = names.classifier_dropout;
         let pad_token_id = keys.whole("pad_token_id", Some(family.pad_token_id), 0, u32::MAX.into())?;
         let reserved = if family.positions_follow_padding { pad_token_id as u64 + 1 } else { 0 };
-        // What float32 rounds to zero would divide by zero.
+        // Values that float32 rounds to zero would lead to divisions by zero.
         let is_epsilon = |eps: f64| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0;
         let config = Self {
             family,
@@ -135,7 +135,7 @@ impl ModelConfig {
     }
 }
 
-/// The family of a config.json. Refuses models of other kinds, before any key is asked for that only some have.
+/// The family of a config.json. Other kinds of models are refused before family-specific keys are read.
 fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     let supported = || family::ALL.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ");
     // Old files have no `model_type`; they still say which class they are of.

@@ -1,4 +1,4 @@
-//! How the tensors of a weights file serve a classifier: which is which, what is missing, what becomes of the head.
+//! Maps the tensors of a weights file to a classifier: which is which, what is missing, and whether the head is kept.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,20 +12,20 @@ use super::{
 };
 use crate::warning::{Kind, Warning};
 
-/// What there is to say of a weights file.
+/// Messages about a weights file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
-    /// What is legal and probably a mistake.
+    /// Warnings about legal but probably unintended content.
     pub warnings: Vec<Warning>,
-    /// Sentences on what was kept, and on what was left out.
+    /// Sentences on what was kept, and what was left out.
     kept: Vec<String>,
-    /// Parameters that are initialised: not in the file, and in it but not used.
+    /// Parameters that are initialised: those missing in the file, and those in it but not used.
     missing: Vec<String>,
     unused: Vec<String>,
 }
 
 impl Said {
-    /// One sentence each; with the seed that new weights come from, where one is given.
+    /// One sentence each; with the seed of new weights, if given.
     pub fn notes(&self, seed: Option<u64>) -> Vec<String> {
         let from = seed.map_or_else(String::new, |seed| format!(" from seed {seed}"));
         let fresh = [
@@ -37,36 +37,36 @@ impl Said {
     }
 }
 
-/// How the tensors of a file serve a model.
+/// The mapping from a file's tensors to a model.
 pub(super) struct Fit {
     /// Every parameter.
     pub spec: ModelSpec,
-    /// The parameter's name → the file's.
+    /// The parameter's name → the file's name.
     written: BTreeMap<String, String>,
-    /// The file's row for each row of the head, where that is another one.
+    /// The file's row for each row of the head, if the order differs.
     pub rows: Option<Vec<usize>>,
     pub said: Said,
 }
 
-/// A tensor of a file, as far as it decides whether the file fits.
+/// The properties of a tensor that decide whether the file fits.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Entry<'a> {
-    /// Floating-point numbers, in this shape.
+    /// Floating-point numbers of this shape.
     Weight(&'a [usize]),
     /// Numbers of another type, which are not read.
     Other(&'a str),
 }
 
-/// A file's tensors, by the names they have there.
+/// A file's tensors, by their names in it.
 pub(super) type Entries<'a> = BTreeMap<&'a str, Entry<'a>>;
 
-/// A file's tensors under transformers' names.
+/// A file's tensors by transformers' names.
 #[derive(Default)]
 struct Found<'a> {
-    /// Of several that could be the same weight, the one whose name is nearest to transformers': how far it is, its name in the
-    /// file, its shape.
+    /// Among several candidates for the same weight, the one with the name most similar to transformers': the distance, its name in the file,
+    /// its shape.
     weights: BTreeMap<String, (usize, &'a str, &'a [usize])>,
-    /// The others.
+    /// The other candidates.
     doubled: BTreeMap<String, Vec<&'a str>>,
     /// Tensors whose numbers are not read: the name in the file and the type.
     others: BTreeMap<String, (&'a str, &'a str)>,
@@ -102,7 +102,7 @@ impl<'a> Found<'a> {
         self.weights.get(name).map(|(_, in_file, shape)| (*in_file, *shape))
     }
 
-    /// What is wrong with a tensor that is there, but not as numbers that are read.
+    /// The error for a tensor that exists, but not with readable numbers.
     fn of_another_type(&self, name: &str) -> Option<String> {
         let (in_file, dtype) = self.others.get(name)?;
         Some(format!(
@@ -112,7 +112,7 @@ impl<'a> Found<'a> {
 }
 
 impl Fit {
-    /// For the tensors of a file. `names` are those that the file's head has rows for.
+    /// For the tensors of a file. `names` are the label names of the file's head.
     pub fn of_file(
         config: &ModelConfig,
         labels: &Labels,
@@ -124,10 +124,10 @@ impl Fit {
         Self::new(config, labels, names, &shapes.chain(others).collect(), weights.path())
     }
 
-    /// For these tensors, of a file at `path`.
+    /// For these tensors, from a file at `path`.
     ///
     /// # Errors
-    /// With every tensor that is missing, of a wrong shape or of a type that is not read.
+    /// Every tensor that is missing, has the wrong shape or an unreadable type.
     pub fn new(
         config: &ModelConfig,
         labels: &Labels,
@@ -204,7 +204,7 @@ impl Fit {
         Ok(fit)
     }
 
-    /// Notes the tensors of the file that are not used.
+    /// Records the tensors of the file that are not used.
     fn say_what_is_left(&mut self, entries: &Entries) {
         let naming = self.spec.naming();
         let used: BTreeSet<&str> = self.written.values().map(String::as_str).collect();
@@ -292,9 +292,9 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What to say of tensors that a file does not have under the names looked for: under which it has them, or else which it has.
+/// Messages about missing tensors: the names under which the file has them, or else the names that it has.
 fn absent(naming: &Naming, missing: &[&Parameter], entries: &Entries) -> Vec<String> {
-    /// Names of the file that are shown.
+    /// The most names that are shown.
     const SHOWN: usize = 4;
     let mut open: BTreeSet<&str> = missing.iter().map(|parameter| parameter.name.as_str()).collect();
     let mut lines = Vec::new();

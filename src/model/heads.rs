@@ -5,9 +5,9 @@ use crate::kernels::Activation;
 /// A classification head: dropout (in some), dense layer, activation, dropout, classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Whether dropout also falls on the encoder's output.
+    /// Whether dropout is also applied to the encoder's output.
     pub drops_input: bool,
-    /// What follows the dense layer.
+    /// The activation after the dense layer.
     pub activation: Activation,
 }
 

@@ -1,4 +1,4 @@
-//! Which row of a file's classifier head is for which label: by the labels' names, as `config.json` gives them.
+//! Maps the rows of a file's classifier head to labels, by the label names in `config.json`.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use super::label_names::Names;
 pub struct Label {
     /// Its name.
     pub name: String,
-    /// The values of the data that mean it, where they have other names.
+    /// The values in the data that mean it, if they have other names.
     pub values: Vec<String>,
 }
 
@@ -18,7 +18,7 @@ pub struct Label {
 pub struct Labels(pub Vec<Label>);
 
 impl Labels {
-    /// How many.
+    /// Their number.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -33,7 +33,7 @@ impl Labels {
     }
 }
 
-/// So many labels, with the names that transformers gives those without any.
+/// `count` labels, with the names that transformers gives unnamed labels.
 impl From<usize> for Labels {
     fn from(count: usize) -> Self {
         (0..count).map(|id| format!("LABEL_{id}")).collect::<Vec<_>>().as_slice().into()
@@ -47,20 +47,20 @@ impl From<&[String]> for Labels {
     }
 }
 
-/// What becomes of a file's head.
+/// Whether a file's head is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// It is for these labels in this order. What to say.
+    /// It is for these labels in this order. The note.
     AsItIs(String),
-    /// Nothing says for which labels it is: its rows are taken in the labels' order. What to warn of.
+    /// It does not say which labels it is for: its rows are used in the labels' order. The warning.
     ByPosition(String),
-    /// It is for these labels in another order: the row of the file for each label. What to say.
+    /// It is for these labels in another order: the row of the file for each label. The note.
     Moved(Vec<usize>, String),
-    /// It is for something else. What to warn of.
+    /// It is for something else. The warning.
     Not(String),
 }
 
-/// Decides by the names that the file's config gives its labels. `rows` is how many the head has.
+/// Decides by the label names in the file's config. The head has `rows` rows.
 pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
     let ours = labels.names();
     let not = |why: String| Kept::Not(format!("the classifier head of the weights file is not used: {why}"));
@@ -81,7 +81,7 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
         let theirs = names.map_or_else(String::new, |names| format!(" ({})", list(names)));
         return not(format!("it is for {}{theirs}, the data has {} ({ours})", counted(rows), labels.len()));
     }
-    // transformers' names of labels that have none.
+    // transformers' names of unnamed labels.
     let counting: Vec<String> = (0..rows).map(|id| format!("LABEL_{id}")).collect();
     if let Some(rows) = rows_by_name(labels, names.unwrap_or(&counting)) {
         let theirs = list(names.unwrap_or(&counting));
@@ -109,12 +109,12 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
     }
 }
 
-/// Whether a name only counts.
+/// Whether a name is only a number.
 fn says_nothing(id: usize, name: &str) -> bool {
     name == format!("LABEL_{id}") || name == id.to_string()
 }
 
-/// The row for each label, where each label has the name of exactly one: as written, or else but for capitals and blanks.
+/// The row for each label, if each label has exactly one row's name: as written, or else ignoring case and blanks.
 fn rows_by_name(labels: &Labels, names: &[String]) -> Option<Vec<usize>> {
     let written = |text: &str| text.to_string();
     let loose = |text: &str| text.trim().to_lowercase();
@@ -126,7 +126,7 @@ fn rows_by_name(labels: &Labels, names: &[String]) -> Option<Vec<usize>> {
         .or_else(|| rows_by(labels, names, any, loose))
 }
 
-/// The row for each label, where one name and no other is one of the label's texts, `key` of both being the same.
+/// The row for each label, if exactly one name has the same `key` as one of the label's texts.
 fn rows_by(
     labels: &Labels,
     names: &[String],
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    /// Capitals that tell two labels apart are not looked past.
+    /// Case that distinguishes two labels is not ignored.
     #[test]
     fn names_that_differ_in_capitals_only_are_two() {
         let two = labels(&[("a", &[]), ("A", &[])]);

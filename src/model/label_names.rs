@@ -1,14 +1,14 @@
-//! The names that a config.json gives the labels of its head.
+//! Label names in config.json.
 
 use serde_json::Value;
 
 use super::config_keys::Keys;
 use crate::task::Task;
 
-/// Names of a model's labels, as its file gives them.
+/// Names of a model's labels in its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
-    /// None: transformers counts them.
+    /// None: transformers numbers them.
     Default,
     /// By id.
     Given(Vec<String>),
@@ -16,7 +16,7 @@ pub enum Names {
     Odd(String),
 }
 
-/// Names of the labels, by id: of `id2label`, or else of `label2id`.
+/// Names of the labels, by id, from `id2label` or else `label2id`.
 pub fn names(keys: &Keys) -> Names {
     let (key, by_id): (_, Vec<(Option<usize>, Option<String>)>) = match (keys.get("id2label"), keys.get("label2id")) {
         (Some(Value::Object(map)), _) => {
@@ -44,8 +44,8 @@ pub fn names(keys: &Keys) -> Names {
     }
 }
 
-/// What in the file makes it doubtful whether a head of so many rows does what taper makes of it: it gives each text the one
-/// label of its highest row, which `id2label` names.
+/// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it assigns each text the label of its highest
+/// row, named by `id2label`.
 pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     let mut doubts = Vec::new();
     if let (Some(Value::Object(names)), Some(Value::Object(ids))) = (keys.get("id2label"), keys.get("label2id")) {
@@ -93,7 +93,7 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     doubts
 }
 
-/// The id of a label, also one that is written as a text or as `1.0`.
+/// The id of a label, also if written as text or as `1.0`.
 fn id_of(value: &Value) -> Option<usize> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
@@ -102,7 +102,7 @@ fn id_of(value: &Value) -> Option<usize> {
     }
 }
 
-/// A name, also one that is written as a number or a truth.
+/// A name, also if written as a number or a boolean.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

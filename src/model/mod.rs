@@ -1,6 +1,6 @@
 //! Encoder classifiers, as transformers' `…ForSequenceClassification`, over unpadded streams of tokens.
 //!
-//! Weights come in from Hugging Face folders and go out as such. Every parameter that is not frozen gets a gradient.
+//! Weights are read from and written to Hugging Face folders. Every parameter that is not frozen gets a gradient.
 
 mod config;
 mod config_keys;
@@ -39,7 +39,7 @@ use std::path::PathBuf;
 
 use crate::kernels::cuda::DeviceError;
 
-/// What can go wrong with a model.
+/// Errors of models.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file could not be read or written.
@@ -47,7 +47,7 @@ pub enum ModelError {
     Io {
         /// Which.
         path: PathBuf,
-        /// Why. No source of the error: the message says it already.
+        /// Why. Not a `source`: the message already contains it.
         error: std::io::Error,
     },
     /// A config that is not JSON, lacks keys, or describes another kind of model.
@@ -58,7 +58,7 @@ pub enum ModelError {
         /// What is wrong, and what to do.
         message: String,
     },
-    /// A weights file that cannot be read as one.
+    /// A weights file that cannot be read.
     #[error("{path}: not a readable weights file: {message}")]
     Weights {
         /// Which.
@@ -66,7 +66,7 @@ pub enum ModelError {
         /// Why.
         message: String,
     },
-    /// Tensors that do not fit the config; all of them.
+    /// All tensors that do not fit the config.
     #[error("{path}: the weights do not fit config.json:\n{problems}")]
     Tensors {
         /// The weights file.
@@ -74,7 +74,7 @@ pub enum ModelError {
         /// One line for each tensor.
         problems: String,
     },
-    /// Weights with which nothing can be computed.
+    /// Weights that cannot be used, such as NaN.
     #[error(
         "{path}: the weights hold numbers that are NaN or infinite as float32 (of a training that diverged, of float16 that \
          overflowed, or of a damaged copy); take another file:\n{tensors}"
@@ -85,42 +85,42 @@ pub enum ModelError {
         /// One line for each tensor.
         tensors: String,
     },
-    /// `train.freeze` that cannot be meant.
+    /// An invalid `train.freeze`.
     #[error("train.freeze: {message}")]
     Freeze {
         /// What is wrong with it.
         message: String,
     },
-    /// `train.no_decay` that names nothing.
+    /// A word in `train.no_decay` that matches nothing.
     #[error("train.no_decay: no parameter's name contains `{word}`; common are `bias` and `LayerNorm.weight`")]
     NoDecay {
         /// The word.
         word: String,
     },
-    /// `train.precision` that the device does not have.
+    /// A `train.precision` that the device does not support.
     #[error("train.precision = \"bf16\": the device has no instructions for it; use \"fp32\"")]
     NoBf16,
     /// A GPU failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A device that only candle computes on.
+    /// A device that only candle supports.
     #[error("train.engine = \"fused\": taper has no kernels for this device; use \"candle\"")]
     NoKernels,
-    /// `train.precision` that only GPUs have.
+    /// A `train.precision` that only GPUs support.
     #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
     NoTf32,
-    /// Arithmetic failed (memory of a device, most likely).
+    /// Arithmetic failed (usually for lack of device memory).
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
 }
 
 impl ModelError {
-    /// Whether the memory of a GPU ran out.
+    /// Whether a GPU ran out of memory.
     pub fn is_out_of_memory(&self) -> bool {
         matches!(self, Self::Device(e) if e.is_out_of_memory())
     }
 
-    /// Whether a GPU failed in a way after which it does nothing more for this process.
+    /// Whether a GPU failed so that it cannot be used by this process any more.
     pub fn is_of_a_lost_device(&self) -> bool {
         matches!(self, Self::Device(DeviceError::Failed { .. }))
     }

@@ -1,6 +1,6 @@
 //! The modules of an encoder classifier.
 
-/// A module of an encoder classifier, by what it does.
+/// A module of an encoder classifier, by its function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Module {
     /// The embedding table of tokens.
@@ -53,7 +53,7 @@ impl Module {
         )
     }
 
-    /// Whether it belongs to the head: a checkpoint of the encoder alone does not have it.
+    /// Whether it belongs to the head, which checkpoints of the encoder alone do not have.
     pub fn is_head(self) -> bool {
         matches!(self, Self::HeadDense | Self::Classifier)
     }

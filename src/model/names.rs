@@ -1,15 +1,15 @@
-//! What the tensors of a weights file are called: transformers' names, older and shorter ones, and names that a wrapper around
-//! the model changed.
+//! Names of tensors in weights files: transformers' names, older and shorter ones, and names changed by wrappers around the
+//! model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Naming;
 
-/// What wrappers put into a name, as a part of its own: DataParallel and averaged models, `torch.compile`, and those of
-/// activation checkpoints and of FSDP. No part of an encoder is called so.
+/// Name parts added by wrappers: DataParallel and averaged models, `torch.compile`, activation checkpointing and FSDP. No part of an encoder
+/// has these names.
 const WRAPPERS: [&str; 4] = ["module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"];
 
-/// transformers' name of a tensor that goes by one of its older or shorter names, and how far the name is from that.
+/// transformers' name of a tensor with one of its older or shorter names, and the distance between the two.
 pub(super) fn canonical(naming: &Naming, name: &str) -> (String, usize) {
     let mut steps = 0;
     let mut take = |is: bool| {
@@ -29,18 +29,18 @@ pub(super) fn canonical(naming: &Naming, name: &str) -> (String, usize) {
     (name, steps)
 }
 
-/// Whether a tensor is a counter that every model of the family has and no file need hold: no weight, and the same in all.
+/// Whether a tensor is a counter that every model of the family has and files may omit: not a weight, and always the same.
 pub(super) fn is_counter(naming: &Naming, canonical: &str) -> bool {
     naming.counters.contains(&canonical)
 }
 
-/// The layers of an encoder that a file has.
+/// The number of encoder layers in a file.
 pub(super) fn layers<'a>(naming: &Naming, names: impl Iterator<Item = &'a String>) -> usize {
     let number = |name: &String| name.strip_prefix(naming.layers)?.split('.').next()?.parse::<usize>().ok();
     names.filter_map(number).max().map_or(0, |last| last.saturating_add(1))
 }
 
-/// The prefixes under which a file has the tensors `missing`: each with the names found under it, the most frequent first.
+/// The prefixes under which a file has the tensors `missing`, each with the names found, the most frequent first.
 pub(super) fn prefixes<'a>(
     naming: &Naming,
     missing: &BTreeSet<&str>,

@@ -1,4 +1,4 @@
-//! The named weights of a classifier: loaded, initialised, frozen.
+//! The named weights of a classifier: loading, initialisation, freezing.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -22,17 +22,17 @@ pub struct Parameters {
     trainable: Vec<(String, Var)>,
 }
 
-/// Weights together with what the user should know of how they came about.
+/// Weights with messages about how they were obtained.
 pub struct Loaded {
     /// The weights.
     pub parameters: Parameters,
     /// One sentence each.
     pub notes: Vec<String>,
-    /// What of their numbers is legal and probably a mistake.
+    /// Warnings about their numbers.
     pub warnings: Vec<Warning>,
 }
 
-/// FNV-1a: a stream of random numbers for each name, whatever else the model holds.
+/// FNV-1a: a separate stream of random numbers for each name, independent of the rest of the model.
 fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -46,7 +46,7 @@ fn fresh(c: &ModelConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, Mo
     let mut values = vec![if parameter.init == Init::Ones { 1.0f32 } else { 0.0 }; parameter.len()];
     if let Init::Normal { zero_row } = parameter.init {
         let stream = Stream::new(seed, Purpose::Init, hash(&parameter.name), 0);
-        // A value depends on its index alone, and so not on the threads.
+        // A value depends only on its index, and so not on the threads.
         values.par_chunks_mut(DRAWN_AT_ONCE).enumerate().for_each(|(chunk, values)| {
             for (i, v) in values.iter_mut().enumerate() {
                 *v = (c.initializer_range * stream.normal((chunk * DRAWN_AT_ONCE + i) as u64)) as f32;
@@ -59,7 +59,7 @@ fn fresh(c: &ModelConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, Mo
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
-/// Refuses prefixes that name nothing, and those that together leave nothing to train.
+/// Refuses prefixes that match nothing, and those that together leave nothing to train.
 fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
     let refused = |message| Err(ModelError::Freeze { message });
     if let Some(unused) = freeze.iter().find(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix))) {
@@ -77,7 +77,7 @@ fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
     }
 }
 
-/// Warns of a list that exempts the weights of some norms from decay and not of others: families name them in different ways.
+/// Warns of a list that exempts the weights of some norms from decay but not of others: families name them differently.
 fn norms_that_decay(spec: &ModelSpec, no_decay: &[String]) -> Option<Warning> {
     let is_exempt = |p: &&Parameter| no_decay.iter().any(|word| p.name.contains(word.as_str()));
     let norms = spec.parameters().iter().filter(|p| p.module.is_norm() && p.part == Part::Weight);
@@ -95,18 +95,18 @@ fn norms_that_decay(spec: &ModelSpec, no_decay: &[String]) -> Option<Warning> {
     ))
 }
 
-/// What the numbers of a file's tensors show.
+/// Findings about the numbers of a file's tensors.
 #[derive(Default)]
-struct Looked {
-    /// Lines on tensors with which nothing can be computed.
+struct NumberFindings {
+    /// Lines about unusable tensors.
     bad: Vec<String>,
-    /// Tensors that let nothing of a text through.
+    /// Tensors that are all zeros, so that no text passes through them.
     zero: Vec<String>,
 }
 
-impl Looked {
-    /// Looks at the numbers of a parameter, which is called `in_file` in the file.
-    fn look(&mut self, parameter: &Parameter, in_file: &str, values: &[f32]) {
+impl NumberFindings {
+    /// Checks the numbers of a parameter, which is named `in_file` in the file.
+    fn check_numbers_of(&mut self, parameter: &Parameter, in_file: &str, values: &[f32]) {
         let bad = not_finite(values);
         if bad > 0 {
             let count = |n: usize| crate::format::count(n as u64);
@@ -117,11 +117,11 @@ impl Looked {
         }
     }
 
-    /// What is legal and probably a mistake.
+    /// Warnings about the findings.
     ///
     /// # Errors
     /// [`ModelError::NotFinite`] with the tensors that hold NaN or infinity.
-    fn judge(self, path: &Path) -> Result<Vec<Warning>, ModelError> {
+    fn into_warnings(self, path: &Path) -> Result<Vec<Warning>, ModelError> {
         const SHOWN: usize = 5;
         if !self.bad.is_empty() {
             return Err(ModelError::NotFinite { path: path.into(), tensors: some_lines(&self.bad) });
@@ -144,7 +144,7 @@ impl Looked {
 }
 
 impl Parameters {
-    /// New weights throughout, from `seed`.
+    /// New weights, from `seed`.
     pub fn fresh(config: &ModelConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
         let spec = ModelSpec::new(config, labels);
         let tensors = spec.parameters().iter().map(|p| Ok((p.name.clone(), fresh(config, p, seed)?)));
@@ -152,10 +152,10 @@ impl Parameters {
         Ok(Self { spec, tensors, trainable: Vec::new() })
     }
 
-    /// Weights from `found` (as read from `path`); a missing pooler is made anew from `seed`, and so is a head that is missing or
-    /// that is not for these `labels`: see [`Labels`].
+    /// Weights from `found` (as read from `path`); a missing pooler is initialised from `seed`, and so is a head that is missing or not for these
+    /// `labels`: see [`Labels`].
     ///
-    /// All tensors that are missing, of a wrong shape or not finite are reported at once.
+    /// All tensors that are missing, of the wrong shape or not finite are reported at once.
     pub fn load(
         config: &ModelConfig,
         labels: impl Into<Labels>,
@@ -165,16 +165,16 @@ impl Parameters {
     ) -> Result<Loaded, ModelError> {
         let entries = found.iter().map(|(name, tensor)| (name.as_str(), Entry::Weight(tensor.dims()))).collect();
         let fit = Fit::new(config, &labels.into(), &config.names(), &entries, path)?;
-        let mut looked = Looked::default();
+        let mut looked = NumberFindings::default();
         let loaded = Self::of(config, fit, seed, |parameter, in_file| {
             let tensor = found.remove(in_file).expect("each tensor is read once");
             crate::kernels::with_f32(&tensor, |values| {
-                looked.look(parameter, in_file, values);
+                looked.check_numbers_of(parameter, in_file, values);
                 Ok(())
             })?;
             Ok(tensor)
         })?;
-        Ok(Loaded { warnings: looked.judge(path)?, ..loaded })
+        Ok(Loaded { warnings: looked.into_warnings(path)?, ..loaded })
     }
 
     /// Like the above, from a file whose tensors are read one by one.
@@ -182,7 +182,7 @@ impl Parameters {
         Self::read_as(config, Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
     }
 
-    /// The weights of a model that this program wrote for these labels: all of them are there.
+    /// The weights of a model that this program wrote for these labels: all must exist.
     pub fn restore(config: &ModelConfig, labels: &[String], path: &Path) -> Result<Self, ModelError> {
         let weights = Weights::open(path)?;
         let fit = Fit::of_file(config, &labels.into(), &Names::Given(labels.into()), &weights)?;
@@ -194,13 +194,13 @@ impl Parameters {
     }
 
     fn read_as(config: &ModelConfig, fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
-        let mut looked = Looked::default();
+        let mut looked = NumberFindings::default();
         let loaded = Self::of(config, fit, seed, |parameter, in_file| {
             let values = weights.numbers(in_file)?;
-            looked.look(parameter, in_file, &values);
+            looked.check_numbers_of(parameter, in_file, &values);
             Ok(Tensor::from_vec(values, weights.shape(in_file), &Device::Cpu)?)
         })?;
-        Ok(Loaded { warnings: looked.judge(weights.path())?, ..loaded })
+        Ok(Loaded { warnings: looked.into_warnings(weights.path())?, ..loaded })
     }
 
     fn of(
@@ -225,8 +225,8 @@ impl Parameters {
         Ok(Loaded { parameters, notes: fit.said.notes(Some(seed)), warnings: Vec::new() })
     }
 
-    /// Whether every prefix in `freeze` begins a parameter's name, every word in `no_decay` is part of one, and the weights
-    /// file, where there is one, fits the config; without reading a number. Gives what there is to say of the file.
+    /// Checks that every prefix in `freeze` matches a parameter, every word in `no_decay` is part of a name, and the weights file, if any, fits
+    /// the config, without reading numbers. Returns the messages about the file.
     pub fn check(
         config: &ModelConfig,
         labels: &Labels,
@@ -250,17 +250,17 @@ impl Parameters {
         Ok(said)
     }
 
-    /// Reads all numbers that a model would begin with, and refuses those that are NaN or infinite. Gives what of them is legal
-    /// and probably a mistake.
+    /// Reads all numbers that a model would start with, and refuses NaN and infinity. Returns warnings about
+    /// others.
     pub fn check_numbers(config: &ModelConfig, labels: &Labels, weights: &Weights) -> Result<Vec<Warning>, ModelError> {
         let fit = Fit::of_file(config, labels, &config.names(), weights)?;
-        let mut looked = Looked::default();
+        let mut looked = NumberFindings::default();
         for parameter in fit.spec.parameters() {
             if let Some(in_file) = fit.source(&parameter.name) {
-                looked.look(parameter, in_file, &weights.numbers(in_file)?);
+                looked.check_numbers_of(parameter, in_file, &weights.numbers(in_file)?);
             }
         }
-        looked.judge(weights.path())
+        looked.into_warnings(weights.path())
     }
 
     /// Moves the weights to a device and turns all into variables, except those named by a prefix in `freeze`.
@@ -287,7 +287,7 @@ impl Parameters {
         check_freeze(&self.spec, freeze)
     }
 
-    /// What they are.
+    /// The table of parameters.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
     }
@@ -300,7 +300,7 @@ impl Parameters {
     /// The weight of that name.
     ///
     /// # Panics
-    /// Where the model has no such name: an error in this program.
+    /// If the model has no such name, which is a bug.
     pub fn get(&self, name: &str) -> Tensor {
         self.tensors[name].clone()
     }
@@ -327,7 +327,7 @@ mod tests {
         said.warnings.iter().map(|warning| warning.message.clone()).collect()
     }
 
-    /// transformers' Trainer exempts all norms; a word that is in the names of some only is a mistake, most likely.
+    /// transformers' Trainer exempts all norms; a word that matches the names of some only is probably a mistake.
     #[test]
     fn norms_that_decay_beside_others_that_do_not_are_warned_of() {
         let distilbert =

@@ -43,7 +43,7 @@ impl Input {
     }
 }
 
-/// Where the dropout of one optimiser step comes from.
+/// Identifies the dropout masks of one optimiser step.
 #[derive(Debug, Clone, Copy)]
 pub struct DropoutPlan {
     /// Seed of the run's dropout.
@@ -88,7 +88,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// A classifier over these weights; it sees every later change of them.
+    /// A classifier that uses these weights, including later changes.
     pub fn new(config: &ModelConfig, parameters: &Parameters) -> Self {
         Self::over(config, parameters.spec(), |name| parameters.get(name))
     }
@@ -141,10 +141,10 @@ impl Classifier {
         self.word.device()
     }
 
-    /// Logits `[rows, labels]`. Without a dropout plan nothing is dropped.
+    /// Logits `[rows, labels]`. Without a dropout plan there is no dropout.
     ///
-    /// The last layer computes keys and values for every token and everything else for the `[CLS]` rows alone: the
-    /// classifier reads nothing else, and the result is the same.
+    /// The last layer computes keys and values for every token but everything else only for the `[CLS]` rows: the classifier reads
+    /// nothing else, so the result is the same.
     pub fn logits(&self, input: &Input, plan: Option<DropoutPlan>) -> Result<Tensor> {
         let c = &self.config;
         let drop = |site: usize, p: f64, first_row: usize| {

@@ -1,6 +1,6 @@
-//! Safetensors files that know whether they are whole: checksums over their numbers and over their header.
+//! Safetensors files with checksums over their numbers and their header, which reveal damage.
 //!
-//! The header's own checksum lets it be believed without reading the numbers.
+//! The header has its own checksum, so that it can be trusted without reading the numbers.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -20,11 +20,11 @@ pub type Metadata = BTreeMap<String, String>;
 const TENSORS: &str = "crc32_of_tensors";
 const METADATA: &str = "crc32_of_metadata";
 
-/// Writes tensors as [`super::write_tensors`] does, with checksums. What was at `path` moves to `previous`, where one is given:
-/// at each moment one of the two is a whole file.
+/// Writes tensors like [`super::write_tensors`], with checksums. An existing file moves to `previous`, if given: at any time one of the two
+/// is complete.
 ///
 /// # Errors
-/// Where a file cannot be written; what was there before is untouched then.
+/// The file cannot be written; an existing one is then unchanged.
 pub fn write_sealed(
     path: &Path,
     previous: Option<&Path>,
@@ -44,7 +44,7 @@ pub fn write_sealed(
 /// The metadata of a file that [`write_sealed`] wrote, without reading its tensors.
 ///
 /// # Errors
-/// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where its header is damaged.
+/// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if its header is damaged.
 pub fn read_metadata(path: &Path) -> Result<Metadata, ModelError> {
     let mut metadata = Header::read(path)?.metadata;
     match metadata.remove(METADATA) {
@@ -59,7 +59,7 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, ModelError> {
 /// Metadata and tensors of a file that [`write_sealed`] wrote.
 ///
 /// # Errors
-/// [`ModelError::Io`] where the file cannot be opened; [`ModelError::Weights`] where anything in it is not as it was written.
+/// [`ModelError::Io`] if the file cannot be opened; [`ModelError::Weights`] if anything in it has changed.
 pub fn read_sealed(path: &Path) -> Result<(Metadata, BTreeMap<String, Tensor>), ModelError> {
     let metadata = read_metadata(path)?;
     let tensors = read_weights(path)?;

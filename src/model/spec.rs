@@ -1,7 +1,7 @@
-//! The parameters of a model as one table: what each is for, what it is called, its shape, how it is initialised.
+//! The parameters of a model as one table: their purpose, names, shapes and initialisation.
 //!
-//! A config's sizes and its family's options say which modules there are, the family (`family/`) what they are called; everything else reads this table: the loader, the initialisation, `train.freeze`, the
-//! engine's layout, candle's reference and the cost model. Nothing outside a family knows a tensor's name.
+//! A config's sizes and its family's options determine the modules, the family (`family/`) their names; everything else reads this table: the
+//! loader, the initialisation, `train.freeze`, the engine's layout, candle's reference and the cost model. Only families know tensor names.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub enum Kind {
         rows: usize,
         /// Width.
         width: usize,
-        /// A row that begins as zeros.
+        /// A row that is initialised to zeros.
         zero_row: Option<usize>,
     },
     /// An affine map: weight `[out, width]`, bias `[out]`.
@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// How many values its parameters have. Exact for all sizes.
+    /// The number of values of its parameters. Exact for all sizes.
     fn values(self) -> u128 {
         let wide = |n: usize| n as u128;
         match self {
@@ -82,12 +82,12 @@ impl Part {
     }
 }
 
-/// How a new parameter begins, as in transformers.
+/// The initialisation of a parameter, as in transformers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Init {
     /// Normal with mean 0 and the config's `initializer_range` as standard deviation.
     Normal {
-        /// A row of zeros, where the table has it.
+        /// The row that is zero, if the table has one.
         zero_row: Option<usize>,
     },
     /// All 0.
@@ -101,15 +101,15 @@ pub enum Init {
 pub struct Parameter {
     /// The module that it belongs to.
     pub module: Module,
-    /// Which of the module's tensors it is.
+    /// Which tensor of the module it is.
     pub part: Part,
     /// transformers' name.
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// How it begins in a new model.
+    /// Its initialisation in a new model.
     pub init: Init,
-    /// What `train.freeze` leaves out of the name.
+    /// The prefix that `train.freeze` omits.
     prefix: &'static str,
 }
 
@@ -124,7 +124,7 @@ impl Parameter {
         self.len() == 0
     }
 
-    /// Whether one of the prefixes in `train.freeze` names it: in whole parts, without the encoder's own prefix.
+    /// Whether one of the prefixes in `train.freeze` matches it: in whole parts, without the encoder's own prefix.
     pub fn is_frozen(&self, freeze: &[String]) -> bool {
         freeze.iter().any(|prefix| self.begins_with(prefix))
     }
@@ -135,8 +135,8 @@ impl Parameter {
         name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// Whether all of a text goes through it: where it is zero throughout, nothing of the text is left. Embeddings of positions
-    /// and types may be zero, and the classifier may begin so.
+    /// Whether the whole text passes through it: if it is all zeros, nothing of the text is left. Embeddings of positions and types may be
+    /// zero, and the classifier may start as zeros.
     pub fn carries_the_text(&self) -> bool {
         let is_one_of_several =
             matches!(self.module, Module::Positions | Module::TokenTypes | Module::Tasks | Module::Classifier);
@@ -153,7 +153,7 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// For a classifier of this shape with so many labels.
+    /// For a classifier of this shape with `labels` labels.
     pub fn new(config: &ModelConfig, labels: usize) -> Self {
         let naming = &config.family.naming;
         let layers = (0..config.num_hidden_layers).flat_map(|i| layer(config, i));
@@ -175,7 +175,7 @@ impl ModelSpec {
         Self { parameters, by_role, naming }
     }
 
-    /// How many values the parameters of such a classifier have, without listing them: exact for sizes beyond all bounds.
+    /// The number of values of such a classifier, without listing its parameters: exact for any size.
     pub fn count(config: &ModelConfig, labels: usize) -> u128 {
         let values = |modules: Vec<(Module, Kind)>| modules.into_iter().map(|(_, kind)| kind.values()).sum::<u128>();
         values(embeddings(config))
@@ -196,7 +196,7 @@ impl ModelSpec {
     /// A module's weight or bias.
     ///
     /// # Panics
-    /// Where the family has no such parameter: an error in this program.
+    /// If the family has no such parameter, which is a bug.
     pub fn get(&self, module: Module, part: Part) -> &Parameter {
         self.find(module, part).unwrap_or_else(|| panic!("no {part:?} of {module:?} in this model"))
     }

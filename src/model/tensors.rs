@@ -41,12 +41,12 @@ impl<'a> Named<'a> {
     /// Its numbers.
     ///
     /// # Errors
-    /// Where the device that holds them fails.
+    /// The device that holds them fails.
     pub fn values(&self) -> Result<Cow<'a, [f32]>, ModelError> {
         (self.values)()
     }
 
-    /// Bytes that its numbers take in a file.
+    /// Bytes of its numbers in a file.
     pub fn bytes(&self) -> u64 {
         4 * self.shape.iter().product::<usize>() as u64
     }
@@ -63,20 +63,20 @@ pub(super) fn bytes(values: &[f32]) -> Cow<'_, [u8]> {
 /// Writes f32 tensors as a safetensors file, atomically; the file is durable when this returns.
 ///
 /// # Errors
-/// Where a file cannot be written; what was at `path` before is untouched then.
+/// The file cannot be written; what was at `path` before is then unchanged.
 pub fn write_tensors(path: &Path, tensors: &[Named], metadata: &BTreeMap<String, String>) -> Result<(), ModelError> {
     write(path, None, &sorted(tensors), metadata)
 }
 
-/// By name: the order in a file.
+/// By name, the order in a file.
 pub(super) fn sorted<'a, 'b>(tensors: &'b [Named<'a>]) -> Vec<&'b Named<'a>> {
     let mut sorted: Vec<_> = tensors.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     sorted
 }
 
-/// Writes a file under a temporary name, and gives it its own when it is whole and on the disk. What was at `path` is
-/// given the name `previous` first, where one is given: at each moment one of the two names has a whole file.
+/// Writes a file under a temporary name, and renames it when it is complete and durable. An existing file at `path` is first renamed to
+/// `previous`, if given: at any time one of the two names has a complete file.
 pub(super) fn write(
     path: &Path,
     previous: Option<&Path>,
@@ -88,17 +88,17 @@ pub(super) fn write(
         .and_then(|file| stream(file, tensors, metadata)?.sync_all())
         .and_then(|()| previous.map_or(Ok(()), |previous| step_back(path, previous)))
         .and_then(|()| fs::rename(&temporary, path))
-        // The new name is on the disk only when its folder is.
+        // The new name is durable only after its folder is synced.
         .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
     written.map_err(|error| {
-        // The half-written file only takes room.
+        // The incomplete file is useless.
         let _ = fs::remove_file(&temporary);
-        // Not the disk's but those of the device that the numbers come from.
+        // An error of the device that holds the numbers, not of the disk.
         error.downcast::<ModelError>().unwrap_or_else(|error| ModelError::Io { path: path.into(), error })
     })
 }
 
-/// Gives a file that may not be there another name.
+/// Renames a file, if it exists.
 fn step_back(path: &Path, previous: &Path) -> io::Result<()> {
     match fs::rename(path, previous) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),

@@ -1,4 +1,4 @@
-//! What follows `hf:`, `modelscope:` and `https:`, taken apart and put together again.
+//! Parses and formats what follows `hf:`, `modelscope:` and `https:`.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 /// A repository, a revision of it, and a file or folder in it: `OWNER/NAME[@REVISION][/FILE]`.
 ///
-/// The revision ends at the first `/`, but for `refs/pr/N` and `refs/convert/NAME`, which are taken whole as the hub's own
-/// tools do; in any other branch name write `%2F` for `/`.
+/// The revision ends at the first `/`, except in `refs/pr/N` and `refs/convert/NAME`, which are taken as a whole like in the hub's own
+/// tools; in other branch names `/` must be written as `%2F`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repository {
     /// `OWNER/NAME`.
@@ -19,10 +19,10 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Takes a text apart.
+    /// Parses a text.
     ///
     /// # Errors
-    /// What is wrong with it, to follow the key's name.
+    /// What is wrong with it, to be appended to the key's name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (owner, rest) = text.split_once('/').ok_or("has no owner")?;
         let end = rest.find(['@', '/']).unwrap_or(rest.len());
@@ -57,7 +57,7 @@ impl Repository {
     }
 }
 
-/// Where the revision ends that a text begins with.
+/// The end of the revision at the start of a text.
 fn revision_end(text: &str) -> usize {
     let slash = |from: usize| text[from..].find('/').map_or(text.len(), |at| from + at);
     match ["refs/pr/", "refs/convert/"].iter().find(|prefix| text.starts_with(**prefix)) {
@@ -79,7 +79,7 @@ impl fmt::Display for Repository {
     }
 }
 
-/// What the digest of a query is named in its stead.
+/// The name of the digest that replaces a query.
 const HIDDEN: &str = "hidden-sha256=";
 
 /// A file on the web: `https://HOST/FILE[#sha256=…]`.
@@ -87,15 +87,15 @@ const HIDDEN: &str = "hidden-sha256=";
 pub struct WebFile {
     /// Its address, without what follows `#`.
     pub url: String,
-    /// What its SHA-256 has to be, 64 hex digits in lower case.
+    /// Its expected SHA-256, 64 hex digits in lower case.
     pub sha256: Option<String>,
 }
 
 impl WebFile {
-    /// Takes a text apart.
+    /// Parses a text.
     ///
     /// # Errors
-    /// What is wrong with it, to follow the key's name.
+    /// What is wrong with it, to be appended to the key's name.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (url, fragment) = text.split_once('#').map_or((text, None), |(url, fragment)| (url, Some(fragment)));
         let sha256 = match fragment.map(|fragment| fragment.strip_prefix("sha256=").unwrap_or("")) {
@@ -121,15 +121,15 @@ impl WebFile {
         Ok(Self { url: url.into(), sha256 })
     }
 
-    /// Its address without what follows `?`, which may hold a secret: a digest stands for that, so that two addresses which
-    /// differ there still differ.
+    /// Its address without what follows `?`, which may be a secret: it is replaced by a digest, so that addresses which differ there still
+    /// differ.
     pub fn shown(&self) -> String {
         let digest = self.sha256.as_ref().map(|digest| format!("#sha256={digest}")).unwrap_or_default();
         match self.url.split_once('?') {
-            // As it was written into a lock.
-            Some((place, query)) if !query.starts_with(HIDDEN) => {
+            // As written into a lock.
+            Some((address, query)) if !query.starts_with(HIDDEN) => {
                 let hash: String = Sha256::digest(query).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-                format!("{place}?{HIDDEN}{hash}{digest}")
+                format!("{address}?{HIDDEN}{hash}{digest}")
             }
             _ => self.to_string(),
         }

@@ -7,18 +7,18 @@ use std::fmt;
 pub enum Fault {
     /// It does not begin with a scheme.
     NoScheme,
-    /// It begins with a scheme that there is not.
+    /// It begins with an unknown scheme.
     UnknownScheme,
-    /// `path:` alone.
+    /// Only `path:`.
     NoPath,
     /// What follows `scratch:` is not a preset, a `.json` file or a folder.
     UnknownModel(String),
-    /// A repository or an address that is malformed: what is wrong with it.
+    /// A malformed repository or address: what is wrong with it.
     Malformed(&'static str),
 }
 
 impl fmt::Display for Fault {
-    /// To follow the text or its key.
+    /// The message, to be appended to the text or its key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoScheme => f.write_str("has no scheme"),

@@ -1,7 +1,7 @@
 //! Where a model or a data set comes from: `path:…`, `scratch:…`, `hf:…`, `modelscope:…`, `https:…`.
 //!
-//! A text is parsed here and nowhere else; everybody else matches on [`Source`]. Its text is what specs, stored configs and run
-//! keys hold, so [`Source`] reads and writes exactly that.
+//! Only this module parses the text; others match on [`Source`]. Specs, stored configs and run keys contain the text, so [`Source`] reads
+//! and writes exactly that.
 
 mod address;
 mod fault;

@@ -1,4 +1,4 @@
-//! A source, and its text.
+//! Sources, and their textual form.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ pub enum Source {
     Web(WebFile),
 }
 
-/// What a new model is built from.
+/// The shape of a new model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scratch {
     /// A built-in shape, with a vocabulary built from the training texts.
@@ -43,7 +43,7 @@ pub enum Scratch {
 }
 
 impl Source {
-    /// How it begins.
+    /// Its scheme.
     pub fn scheme(&self) -> Scheme {
         match self {
             Self::Path(_) => Scheme::Path,
@@ -62,12 +62,12 @@ impl Source {
         }
     }
 
-    /// Whether it is a model whose vocabulary is built from the training texts; every other one has its own.
+    /// Whether it is a model with a vocabulary built from the training texts; all others have their own.
     pub fn builds_vocabulary(&self) -> bool {
         matches!(self, Self::Scratch(Scratch::Preset(_) | Scratch::Config(_)))
     }
 
-    /// The path on this machine that it names.
+    /// The local path in it, if any.
     pub fn local_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Path(path) | Self::Scratch(Scratch::Config(path) | Scratch::Folder(path)) => Some(path),
@@ -75,7 +75,7 @@ impl Source {
         }
     }
 
-    /// The same source as it is called from the current folder when it was written in `folder`.
+    /// The same source relative to the current folder, if it was written in `folder`.
     pub fn beside(mut self, folder: &Path) -> Self {
         if let Some(path) = self.local_mut() {
             *path = beside(folder, path);
@@ -83,8 +83,7 @@ impl Source {
         self
     }
 
-    /// The same source with what it was found to be: the revision and the file of a repository, the digest of a file on the
-    /// web. It means the same content for ever.
+    /// The same source with its resolved revision and file, or its digest: it always means the same content.
     pub fn pinned(&self, revision: Option<&str>, file: Option<&str>, sha256: Option<&str>) -> Self {
         let at = |repository: &Repository| Repository {
             repo: repository.repo.clone(),
@@ -102,7 +101,7 @@ impl Source {
         }
     }
 
-    /// As people and locks see it: what follows `?` in an address may hold a secret and is hidden.
+    /// As shown to people and stored in locks: what follows `?` in an address may be a secret and is hidden.
     pub fn shown(&self) -> String {
         match self {
             Self::Web(file) => file.shown(),
@@ -110,13 +109,13 @@ impl Source {
         }
     }
 
-    /// Whether it comes from elsewhere: what it holds may change without anybody here doing anything.
+    /// Whether it is remote: its content may change without any local action.
     pub fn is_remote(&self) -> bool {
         matches!(self, Self::Hub(_) | Self::ModelScope(_) | Self::Web(_))
     }
 }
 
-/// `path` as it is called from the current folder when it was written in `folder`, without `.` in between.
+/// `path` relative to the current folder, if it was written in `folder`, without `.` parts.
 pub fn beside(folder: &Path, path: &Path) -> PathBuf {
     let joined: PathBuf = folder.join(path).components().filter(|c| !matches!(c, Component::CurDir)).collect();
     if joined.as_os_str().is_empty() { ".".into() } else { joined }
@@ -175,7 +174,7 @@ impl FromStr for Scratch {
         if text.len() > CONFIG.len() && text.ends_with(CONFIG) {
             return Ok(Self::Config(text.into()));
         }
-        // A folder is known by its slash: without one it would be the name of a preset.
+        // A folder is recognised by its slash: without one it would be the name of a preset.
         match (text.contains('/'), text.trim_end_matches('/')) {
             (false, _) => Err(Fault::UnknownModel(text.into())),
             (true, "") => Ok(Self::Folder("/".into())),

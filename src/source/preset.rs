@@ -1,6 +1,6 @@
-//! The shapes of models that are built in.
+//! The built-in model shapes.
 
-/// A built-in shape of a model.
+/// A built-in model shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Preset {
     /// 2 layers of 64.

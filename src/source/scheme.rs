@@ -1,6 +1,6 @@
-//! What a source begins with.
+//! Schemes of sources.
 
-/// What a source begins with.
+/// The scheme of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `path:`
@@ -16,7 +16,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// As it is written, without the colon.
+    /// Its name, without the colon.
     pub fn name(self) -> &'static str {
         match self {
             Self::Path => "path",

@@ -225,7 +225,7 @@ impl Key {
     }
 }
 
-/// Not a real key: it stands for axes that were removed because of a problem, so that they are not reported as missing.
+/// Not a real key: a placeholder for axes that were removed because of a problem, so that they are not reported as missing.
 pub const UNKNOWN_AXES: &str = "sweep.(unknown axes)";
 
 /// The key at a dotted path.

@@ -10,7 +10,7 @@ const LINE: usize = 16;
 
 /// f32 values aligned to cache lines, so that aligned vector loads never cross one.
 ///
-/// A new buffer is zeros in pages that the system allocates on the first access: what is never used takes no memory.
+/// A new buffer is zeros in pages that the system allocates on first access: unused pages take no memory.
 #[derive(Debug)]
 pub struct Buffer {
     data: Vec<f32>,
@@ -26,8 +26,8 @@ impl Buffer {
         Self { data, start, len }
     }
 
-    /// Zeros, the first `dense` in pages of 2 MiB where the system has them: memory that is read from end to end then needs few
-    /// address translations. What is accessed sparsely stays on small pages.
+    /// Zeros, the first `dense` of them in pages of 2 MiB if the system supports them: sequentially read memory then needs few address
+    /// translations. Sparsely accessed values stay on small pages.
     pub fn on_large_pages(len: usize, dense: usize) -> Self {
         let buffer = Self::new(len);
         large_pages(&buffer[..dense]);
@@ -69,7 +69,7 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A slice that several threads write to, each to parts of its own.
+/// A slice that several threads write to, each to separate parts.
 pub struct Shared<'a> {
     pointer: *mut f32,
     len: usize,
@@ -84,7 +84,7 @@ unsafe impl Send for Shared<'_> {}
 unsafe impl Sync for Shared<'_> {}
 
 impl<'a> Shared<'a> {
-    /// For as long as the slice is borrowed.
+    /// Shares a slice for as long as it is borrowed.
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self { pointer: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
@@ -100,7 +100,7 @@ impl<'a> Shared<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.pointer.add(start), len) }
     }
 
-    /// The address of value `start`, of `len` values that lie within the slice.
+    /// The address of value `start`, of `len` values within the slice.
     pub fn pointer(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start <= self.len && len <= self.len - start, "a part past its slice");
         self.pointer.wrapping_add(start)

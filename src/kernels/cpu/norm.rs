@@ -1,4 +1,4 @@
-//! Layer normalisation (Ba et al. 2016), fused with what comes before it: bias, dropout and residual.
+//! Layer normalisation (Ba et al. 2016), fused with the operations before it: bias, dropout and residual.
 
 use rayon::prelude::*;
 
@@ -43,13 +43,13 @@ fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32]
     }
 }
 
-/// What becomes part of the norm's input.
+/// The operations on the norm's input.
 pub struct Before<'a> {
     /// The dense layer's bias, `[width]`.
     pub bias: &'a [f32],
     /// Added after dropout, `[rows, width]`.
     pub residual: &'a [f32],
-    /// Of the dense layer's output.
+    /// Applied to the dense layer's output.
     pub dropout: Option<Dropout>,
 }
 
@@ -174,7 +174,7 @@ fn add_up(partial: Vec<(Vec<f32>, Vec<f32>)>, n: usize) -> (Vec<f32>, Vec<f32>) 
     (dw, db)
 }
 
-/// Writes or adds the gradients of a norm's parameters.
+/// Overwrites or accumulates the gradients of a norm's parameters.
 pub fn store_parameters(gradients: &mut [f32], norm: LayerNorm, (dw, db): (Vec<f32>, Vec<f32>), fresh: bool) {
     store(gradients, norm.weight, &dw, fresh);
     if let Some(at) = norm.bias {

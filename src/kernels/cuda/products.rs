@@ -254,6 +254,6 @@ mod tests {
     #[test]
     fn sizes_stand_for_those_below_them() {
         let pairs = [(1, 1), (2, 2), (3, 4), (32, 32), (33, 64), (64, 64), (65, 128), (870, 896), (896, 896)];
-        pairs.iter().for_each(|(size, stands)| assert_eq!(rounded(*size), *stands));
+        pairs.iter().for_each(|(size, expected)| assert_eq!(rounded(*size), *expected));
     }
 }

@@ -44,7 +44,7 @@ pub const BERT: Family = Family {
     name,
 };
 
-/// What transformers calls a module of the encoder, after the family's prefix. The families that came after BERT kept its names.
+/// transformers' name of a module of the encoder, after the family's prefix. Later families kept these names.
 pub fn encoder_name(module: Module) -> String {
     match module {
         Module::Words => "embeddings.word_embeddings".into(),

@@ -1,7 +1,7 @@
 //! ELECTRA: transformers' `ElectraForSequenceClassification`.
 //!
-//! BERT's encoder whose embeddings may be narrower than its layers; a dense layer projects them then. The classifier has its own
-//! dense layer with GELU, and there is no pooler.
+//! BERT's encoder with embeddings that may be narrower than its layers, and are then projected by a dense layer. The classifier has its own
+//! dense layer with GELU instead of a pooler.
 
 use super::{
     super::{heads, module::Module},
@@ -9,7 +9,7 @@ use super::{
     kind::{ConfigKeys, Family, Naming},
 };
 
-/// ELECTRA. Files hold the discriminator's own head beside the encoder, which is not used.
+/// ELECTRA. Files also contain the discriminator's own head, which is not used.
 pub const ELECTRA: Family = Family {
     model_type: "electra",
     class: "Electra",

@@ -1,4 +1,4 @@
-//! Which families there are.
+//! The list of families.
 
 use super::{bert, distilbert, electra, ernie, kind::Family, roberta};
 
@@ -13,13 +13,13 @@ pub static ALL: [Family; 7] = [
     electra::ELECTRA,
 ];
 
-/// The family whose config.json has this `model_type`.
+/// The family with this `model_type` in config.json.
 pub fn of_model_type(model_type: &str) -> Option<&'static Family> {
     ALL.iter().find(|family| family.model_type == model_type)
 }
 
-/// The family of a class of transformers, for old files without a `model_type`: the one whose classes begin like it, or BERT if
-/// the class is named after BERT and no other family.
+/// The family of a transformers class, for old files without a `model_type`: the one with the matching class prefix, or BERT if the class is
+/// named after BERT and no other family.
 pub fn of_class(class: &str) -> Option<&'static Family> {
     const OTHERS: [&str; 9] = [
         "roberta",

@@ -1,8 +1,8 @@
 //! RoBERTa and the families that are RoBERTa with other vocabularies: transformers' `RobertaForSequenceClassification`,
 //! `XLMRobertaForSequenceClassification` and `CamembertForSequenceClassification`.
 //!
-//! BERT's encoder whose positions begin after that of the padding token, so that a table of 514 positions is for 512 tokens. The
-//! classifier has its own dense layer, and there is no pooler.
+//! BERT's encoder with positions that begin after that of the padding token, so that a table of 514 positions is for 512 tokens. The
+//! classifier has its own dense layer instead of a pooler.
 
 use super::{
     super::{heads, module::Module},

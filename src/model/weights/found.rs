@@ -1,4 +1,4 @@
-//! What one file holds, and what is said of one that holds something else.
+//! The content of one weights file, and errors of files that are something else.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,16 +8,16 @@ use crate::{
     sniff::{self, FileKind},
 };
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Tensors of floating-point numbers.
     pub weights: BTreeMap<String, Stored>,
-    /// Other tensors, with the type of their numbers.
+    /// Other tensors, with their number type.
     pub others: BTreeMap<String, String>,
 }
 
-/// Says what is wrong with a file; what the file is instead, where that shows.
+/// The error for an unreadable file; includes what the file is instead, if recognised.
 pub(super) fn unreadable(path: &Path, why: impl std::fmt::Display) -> ModelError {
     let expected = expected(path);
     let message = match sniff::kind_of_file(path) {
@@ -31,7 +31,7 @@ pub(super) fn unreadable(path: &Path, why: impl std::fmt::Display) -> ModelError
     ModelError::Weights { path: path.into(), message }
 }
 
-/// What a weights file is by its name.
+/// The file type that a weights file's name implies.
 pub(super) fn expected(path: &Path) -> Option<FileKind> {
     Some(match path.extension().and_then(|ending| ending.to_str()) {
         Some("safetensors") => FileKind::Safetensors,

@@ -1,8 +1,8 @@
-//! Weights files: what tensors they hold, and their numbers.
+//! Weights files: their tensors, and the tensors' numbers.
 //!
-//! [`Weights::open`] checks everything but the numbers themselves; `taper plan` and a run go through the same reader, so that
-//! what one accepts the other reads. Nothing in a file is run, and no size in it is believed before it was held against the
-//! file's own.
+//! [`Weights::open`] checks everything but the numbers themselves; `taper plan` and runs use the same reader, so that they accept the same
+//! files. Nothing in a file is executed, and every size in it is checked against the size of the
+//! file.
 
 mod found;
 mod numbers;

@@ -1,4 +1,4 @@
-//! Numbers as files keep them, read as f32.
+//! Reads stored numbers as f32.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -14,7 +14,7 @@ pub(super) enum Dtype {
     F32,
     F16,
     Bf16,
-    /// Integers and whatever else holds no weights: its name, and the bytes of one number.
+    /// Integers and other types that hold no weights: the name, and the bytes of one number.
     Other(&'static str, u64),
 }
 
@@ -35,20 +35,20 @@ impl Dtype {
     }
 }
 
-/// Where in a file a tensor's numbers are.
+/// The location of a tensor's numbers in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stored {
     pub dtype: Dtype,
     pub shape: Vec<usize>,
     /// Numbers between consecutive indices of each dimension; `None` if they are contiguous in the shape's order.
     pub strides: Option<Vec<usize>>,
-    /// Byte of the file at which the first number begins.
+    /// Offset of the first number in the file, in bytes.
     pub first: u64,
 }
 
 impl Stored {
-    /// One whose numbers are those of a storage, `offset` numbers from its start at byte `start`; `numbers` is how many the
-    /// storage holds.
+    /// A tensor within a storage: `offset` numbers after its start at byte `start`; the storage holds `numbers`
+    /// numbers.
     pub fn within(
         dtype: Dtype,
         shape: Vec<usize>,
@@ -73,7 +73,7 @@ impl Stored {
         Ok(Self { dtype, strides: (!follows).then_some(strides), shape, first })
     }
 
-    /// How many numbers it has; the shape was checked when it was read.
+    /// The number of its values; the shape was checked when it was read.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
@@ -100,7 +100,7 @@ fn span(shape: &[usize], strides: &[usize]) -> Option<usize> {
         .try_fold(1usize, |span, (size, stride)| span.checked_add((size - 1).checked_mul(*stride)?))
 }
 
-/// Strides of numbers that follow each other.
+/// Strides of contiguous numbers.
 fn dense_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];
     for i in (1..shape.len()).rev() {
@@ -151,7 +151,7 @@ fn read(file: &mut impl Read, dtype: Dtype, count: usize) -> io::Result<Vec<f32>
             Dtype::F32 => {
                 part.iter_mut().zip(bytes.as_chunks().0).for_each(|(v, b)| *v = f32::from_le_bytes(*b));
             }
-            // A number too large for float32 becomes infinite, and is found as such.
+            // A number too large for float32 becomes infinite, and is reported as such.
             Dtype::F64 => {
                 part.iter_mut().zip(bytes.as_chunks().0).for_each(|(v, b)| *v = f64::from_le_bytes(*b) as f32);
             }

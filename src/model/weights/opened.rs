@@ -1,4 +1,4 @@
-//! Weights files that are open.
+//! Open weights files.
 
 use std::{
     collections::BTreeMap,
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{plan::shards, regular, sniff::FileKind};
 
-/// Bytes of a list of weights files at most.
+/// Largest index of weights files, in bytes.
 const LONGEST_INDEX: u64 = 64 << 20;
 
-/// An opened weights file, or several that a list names.
+/// An opened weights file, or several that an index lists.
 pub struct Weights {
     path: PathBuf,
     /// Held open, so that what is read later is what was checked, even if the file is replaced.
@@ -33,8 +33,8 @@ impl Weights {
     /// Opens a `.safetensors` file, all files that a `.safetensors.index.json` lists, or a PyTorch `.bin` file.
     ///
     /// # Errors
-    /// [`ModelError::Io`] where a file is not there; [`ModelError::Weights`] where it is not what its name says, is cut short, or
-    /// holds a tensor that does not fit into it.
+    /// [`ModelError::Io`] if a file does not exist; [`ModelError::Weights`] if it is not what its name implies, is truncated, or has a tensor
+    /// that exceeds it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let mut weights =
             Self { path: path.into(), files: Vec::new(), tensors: BTreeMap::new(), others: BTreeMap::new() };
@@ -55,7 +55,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Adds what a file holds.
+    /// Adds the content of a file.
     fn add(&mut self, path: &Path) -> Result<(), ModelError> {
         let io = |error| ModelError::Io { path: path.into(), error };
         let mut file = regular::open(path).map_err(io)?;
@@ -78,7 +78,7 @@ impl Weights {
         Ok(())
     }
 
-    /// The file, or the list of the files.
+    /// The file, or the index.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -91,12 +91,12 @@ impl Weights {
     /// The shape of the weight `name`.
     ///
     /// # Panics
-    /// Where there is none of that name: an error in this program.
+    /// If there is none of that name, which is a bug.
     pub fn shape(&self, name: &str) -> &[usize] {
         &self.tensors[name].1.shape
     }
 
-    /// Names of its other tensors, which hold no numbers that could be weights, with the type of these: integers, most likely.
+    /// Names of its other tensors, whose numbers cannot be weights, with their type (usually integers).
     pub fn others(&self) -> impl Iterator<Item = (&str, &str)> {
         self.others.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str()))
     }
@@ -104,10 +104,10 @@ impl Weights {
     /// The numbers of the weight `name` as f32, in the shape's order.
     ///
     /// # Errors
-    /// Where the file cannot be read any more.
+    /// If the file can no longer be read.
     ///
     /// # Panics
-    /// Where there is none of that name: an error in this program.
+    /// If there is none of that name, which is a bug.
     pub fn numbers(&self, name: &str) -> Result<Vec<f32>, ModelError> {
         let (file, stored) = &self.tensors[name];
         let (path, file) = &self.files[*file];

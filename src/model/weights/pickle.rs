@@ -1,8 +1,8 @@
-//! A reader of pickles that knows tensors and runs nothing.
+//! A pickle reader that knows tensors and executes nothing.
 //!
-//! A pickle is a program for a machine with a stack. This machine has the instructions of protocols 2 to 5 and a short list of
-//! names ([`super::rebuild::global`]); any other name is refused. Everything that it builds is in tables and is referred to by
-//! its index: there are no trees, so neither depth nor sharing costs anything, and all memory is bounded by the number of
+//! A pickle is a program for a stack machine. This machine has the instructions of protocols 2 to 5 and a short list of names
+//! ([`super::rebuild::global`]); any other name is refused. Values are stored in tables and referred to by index: there are no trees, so
+//! depth and sharing cost nothing, and memory is bounded by the number of
 //! instructions.
 
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ use super::{
     tables::{Span, Tables, Value},
 };
 
-/// Instructions at most: a model of a hundred thousand tensors needs fewer.
+/// The most instructions: a model with a hundred thousand tensors needs fewer.
 const MOST_INSTRUCTIONS: usize = 1 << 22;
 
-/// The machine: its tables hold what was built.
+/// The machine: its tables hold the values.
 pub(super) struct Pickle<'a> {
     pub tables: Tables<'a>,
     at: usize,
@@ -42,7 +42,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Runs the pickle to its end; gives its value, and where in the bytes it ended.
+    /// Runs the pickle to its end; returns its value, and the offset at which it ended.
     pub fn run(&mut self) -> Result<(Value, usize), String> {
         for _ in 0..MOST_INSTRUCTIONS {
             if let Some(value) = self.step()? {
@@ -96,7 +96,7 @@ impl<'a> Pickle<'a> {
         self.stack.last().copied().ok_or_else(|| "its stack is empty".into())
     }
 
-    /// Everything above the last mark.
+    /// All values above the last mark.
     fn above_mark(&mut self) -> Result<Vec<Value>, String> {
         let mark = self.marks.pop().ok_or("it asks for a mark where there is none")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
@@ -155,17 +155,17 @@ impl<'a> Pickle<'a> {
         Ok(())
     }
 
-    /// One instruction; gives the pickle's value at its end.
+    /// Executes one instruction; returns the pickle's value at its end.
     fn step(&mut self) -> Result<Option<Value>, String> {
         let [code] = self.number::<1>()?;
         match code {
-            // Protocol, and frames: lengths of parts that are read at a time.
+            // Protocol, and frames, which are lengths of parts that are read at a time.
             0x80 => drop(self.number::<1>()?),
             0x95 => drop(self.number::<8>()?),
             b'.' => return self.pop().map(Some),
             b'(' => self.marks.push(self.stack.len()),
             b'0' => {
-                // Python takes the mark itself where nothing is above it.
+                // Python returns the mark itself if nothing is above it.
                 match self.marks.last() {
                     Some(mark) if *mark == self.stack.len() => drop(self.marks.pop()),
                     _ => drop(self.pop()?),
@@ -205,7 +205,7 @@ impl<'a> Pickle<'a> {
                 self.push(Value::Other);
             }
 
-            // Texts; those of Python 2 are bytes, as most of its names are.
+            // Texts; those of Python 2 are bytes, like most of its names.
             b'X' => self.counted::<4>(Value::Text)?,
             0x8d => self.counted::<8>(Value::Text)?,
             b'T' => self.counted::<4>(Value::Text)?,
@@ -297,13 +297,13 @@ impl<'a> Pickle<'a> {
                 };
                 self.global(module, name)?;
             }
-            // A call of a function, and a new object of a class: alike for the few names that are known.
+            // A function call, and a new object of a class: the same for the few known names.
             b'R' | 0x81 => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
                 let value = rebuild::call(&mut self.tables, function, arguments)?;
                 self.push(value);
             }
-            // Attributes of an object, `_metadata` of a state_dict among them.
+            // Attributes of an object, such as `_metadata` of a state_dict.
             b'b' => {
                 self.pop()?;
                 self.top()?;
@@ -323,7 +323,7 @@ impl<'a> Pickle<'a> {
         Ok(None)
     }
 
-    /// A whole number of any length; one that a word does not hold is not part of a tensor.
+    /// A whole number of any length; larger ones than a word are not part of a tensor.
     fn long(&mut self, length: usize) -> Result<(), String> {
         let span = self.take(length)?;
         let bytes = &self.tables.bytes[span.from..span.to];
@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(pickle.tables.items(tuple).unwrap(), [Value::Int(1), Value::Int(2)]);
     }
 
-    /// 416 bytes that would be 2^128 values, a million tuples one in the other, and a text of four gigabytes.
+    /// 416 bytes that would be 2^128 values, a million nested tuples, and a text of four gigabytes.
     #[test]
     fn small_pickles_stay_small() {
         let mut doubling = b"\x80\x02]q\0".to_vec();

@@ -1,14 +1,14 @@
-//! The names that a pickle of tensors uses, and what a call of each gives.
+//! The functions and classes named in a pickle of tensors, and what calling them returns.
 
 use super::{
     numbers::Dtype,
     tables::{Global, Storage, Tables, Value, View},
 };
 
-/// Dimensions of a tensor at most.
+/// The most dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 32;
 
-/// Types of numbers, as torch calls them and as its storages are called.
+/// Number types, by torch's names and those of their storages.
 const DTYPES: [(&str, &str, Dtype); 14] = [
     ("float64", "DoubleStorage", Dtype::F64),
     ("float32", "FloatStorage", Dtype::F32),
@@ -26,7 +26,7 @@ const DTYPES: [(&str, &str, Dtype); 14] = [
     ("qint8", "QInt8Storage", Dtype::Other("qint8", 1)),
 ];
 
-/// Types that have no storage of their own: their storages count bytes.
+/// Types without a storage class: their storages count bytes.
 const NEWER: [&str; 9] = [
     "float8_e4m3fn",
     "float8_e4m3fnuz",
@@ -39,7 +39,7 @@ const NEWER: [&str; 9] = [
     "uint64",
 ];
 
-/// What a name means.
+/// Resolves a name.
 ///
 /// # Errors
 /// If it is not a function that builds tensors: nothing else is looked up, let alone called.
@@ -79,7 +79,7 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
     })
 }
 
-/// What a call gives.
+/// The result of a call.
 pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Result<Value, String> {
     let Value::Global(function) = function else { return Err("it calls something that is not a name".into()) };
     let arguments = match arguments {
@@ -111,7 +111,7 @@ pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Re
     }
 }
 
-/// An ordered dictionary, of a list of pairs where one is given.
+/// An ordered dictionary, from a list of pairs if there is one.
 fn ordered_dict(tables: &mut Tables, arguments: &[Value]) -> Result<Value, String> {
     let mut pairs = Vec::new();
     if let Some(list) = arguments.first() {
@@ -161,8 +161,8 @@ fn sizes(tables: &Tables, value: Value) -> Result<Vec<usize>, String> {
     items.iter().map(size).collect()
 }
 
-/// The storage that an identifier names: `("storage", class, key, where it was, numbers)`, in older files with a part of it
-/// as `(key of the part, offset, numbers)`.
+/// The storage of an identifier: `("storage", class, key, location, numbers)`, in older files with a view
+/// `(key of the part, offset, numbers)`.
 pub(super) fn storage(tables: &Tables, id: Value) -> Result<Storage, String> {
     let unknown = || Err("it refers to something that is not a storage".to_string());
     let Some(&[Value::Text(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(numbers), ref rest @ ..]) =

@@ -1,4 +1,4 @@
-//! Hugging Face's safetensors: a length in eight bytes, a JSON header, the numbers of all tensors one after the other.
+//! Hugging Face's safetensors: the header's length in eight bytes, a JSON header, the numbers of all tensors.
 
 use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{model::ModelError, regular};
 
-/// The format's own bound on a header: a longer one is something else read as a length.
+/// The format's limit on a header: a longer one is not a safetensors header.
 const LONGEST: u64 = 100_000_000;
 
 /// A file's header.
@@ -34,7 +34,7 @@ struct Info {
 }
 
 impl Header {
-    /// Reads the header of a file, and nothing else of it.
+    /// Reads only the header of a file.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let io = |error| ModelError::Io { path: path.into(), error };
         let mut file = regular::open(path).map_err(io)?;
@@ -60,7 +60,7 @@ impl Header {
     }
 }
 
-/// Written by hand: tensors are the keys beside `__metadata__`, and a JSON tree of them all would be many times as large.
+/// Implemented by hand: tensors are the keys beside `__metadata__`, and a JSON tree of all would be many times larger.
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-/// All tensors of a file of `size` bytes. What does not fit the file to the byte is refused.
+/// All tensors of a file of `size` bytes, which must fit the file exactly.
 pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
     let Header { tensors, length, .. } = Header::of(file, size)?;
     let mut in_order: Vec<(&String, &Info)> = tensors.iter().collect();
@@ -104,7 +104,7 @@ pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
         let dtype = dtype(&info.dtype);
         let numbers = info.shape.iter().try_fold(1u64, |n, size| n.checked_mul(*size as u64));
         let bytes = numbers.and_then(|n| n.checked_mul(dtype.bytes()));
-        // Types of less than a byte, and those that came later, are not weights and are as long as they say.
+        // Types smaller than a byte, and newer types, are not weights; their stated length is accepted.
         if dtype.bytes() > 0 && bytes != Some(to - from) {
             return Err(format!("tensor {name}: {} bytes for shape {:?} of {}", to - from, info.shape, info.dtype));
         }

@@ -1,18 +1,18 @@
-//! What a pickle of tensors builds: values, and tables of those that are larger than a word.
+//! The values that a pickle of tensors builds, and tables of the larger ones.
 
 use super::numbers::Dtype;
 
-/// A name that may be in a pickle.
+/// A name that a pickle may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     OrderedDict,
     /// `torch._utils._rebuild_tensor` and its second version.
     Tensor,
-    /// The third version, which names the type of the numbers itself.
+    /// Its third version, which states the number type itself.
     TypedTensor,
     /// A parameter: its first argument is the tensor.
     Parameter,
-    /// A tensor of a class of its own: the function that rebuilds it, its class, the arguments, its attributes.
+    /// A tensor subclass: the function that rebuilds it, its class, the arguments, its attributes.
     OfClass,
     /// The class of a storage.
     Storage(Dtype),
@@ -22,15 +22,15 @@ pub(super) enum Global {
     Other,
 }
 
-/// A storage as a pickle names it.
+/// A storage named in a pickle.
 #[derive(Debug, Clone)]
 pub(super) struct Storage {
     pub dtype: Dtype,
-    /// What its bytes are called.
+    /// The key of its bytes.
     pub key: String,
-    /// Numbers that it holds.
+    /// The number of its values.
     pub numbers: u64,
-    /// Numbers of the storage of that key before its first one, where it is a part of it.
+    /// Offset of its first number in the storage of that key, if it is a part of one.
     pub offset: u64,
 }
 
@@ -45,14 +45,14 @@ pub(super) struct View {
     pub strides: Vec<usize>,
 }
 
-/// A text or a run of bytes of the pickle.
+/// A text or byte string in the pickle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub from: usize,
     pub to: usize,
 }
 
-/// A value; what is larger than a word is in one of the tables.
+/// A value; larger ones are in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Nothing,
@@ -65,11 +65,11 @@ pub(super) enum Value {
     Global(Global),
     Storage(usize),
     Tensor(usize),
-    /// Something that is not part of a tensor: a float, bytes, a set.
+    /// A value that is not part of a tensor: a float, bytes, a set.
     Other,
 }
 
-/// The tables. A value refers to what is in them by its index.
+/// The tables, which values refer to by index.
 pub(super) struct Tables<'a> {
     pub bytes: &'a [u8],
     pub sequences: Vec<Vec<Value>>,

@@ -1,4 +1,4 @@
-//! PyTorch's own files: a zip archive since 1.6, pickles one after the other before.
+//! PyTorch's own formats: a zip archive since 1.6, consecutive pickles before.
 
 use std::{
     collections::BTreeMap,
@@ -14,15 +14,15 @@ use super::{
     zip,
 };
 
-/// The number that files before 1.6 begin with, as a pickle of its own.
+/// The magic number of files before 1.6, as a pickle of its own.
 const MAGIC: &[u8] = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
-/// Bytes that the pickles of a file have at most: a model of a hundred thousand tensors has fewer.
+/// The most bytes of a file's pickles: a model with a hundred thousand tensors has fewer.
 const LONGEST: u64 = 64 << 20;
-/// Tensors may share numbers. Together they have no more numbers than this many for each byte of the file.
+/// Tensors may share numbers. Together they may have at most this many numbers per byte of the file.
 const SHARED: u64 = 2;
 
-/// Where the numbers of each storage begin, and how many bytes they are.
-type Places = BTreeMap<String, (u64, u64)>;
+/// Offset and length in bytes of each storage.
+type StorageRanges = BTreeMap<String, (u64, u64)>;
 
 /// All tensors of a file of `size` bytes.
 pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
@@ -53,20 +53,20 @@ fn archive(file: &mut File, size: u64) -> Result<Found, String> {
     let bytes = parts[name].read(name, file, size, LONGEST)?;
     let mut pickle = Pickle::new(&bytes);
     let (value, _) = pickle.run().map_err(|e| format!("its pickle: {e}"))?;
-    let mut places = Places::new();
+    let mut ranges = StorageRanges::new();
     for storage in &pickle.tables.storages {
-        if places.contains_key(&storage.key) {
+        if ranges.contains_key(&storage.key) {
             continue;
         }
         let name = format!("{folder}data/{}", storage.key);
         let part = parts.get(&name).ok_or_else(|| format!("its part {name} is missing"))?;
-        places.insert(storage.key.clone(), (part.start(&name, file, size)?, part.size));
+        ranges.insert(storage.key.clone(), (part.start(&name, file, size)?, part.size));
     }
-    found(&pickle, value, &places, size)
+    found(&pickle, value, &ranges, size)
 }
 
-/// Pickles one after the other: the number, the version, the system, the tensors, the keys of the storages; then the storages
-/// in that order, each after its length.
+/// Consecutive pickles: the magic number, the version, the system, the tensors, the keys of the storages; then the storages in that order,
+/// each after its length.
 fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
@@ -98,9 +98,9 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     let (list, keys) = next(&mut at, "the storages")?;
     let keys = list.tables.items(keys).ok_or("its storages are no list")?;
 
-    let mut places = Places::new();
+    let mut ranges = StorageRanges::new();
     let mut at = at as u64;
-    // Looked up by key: a file may have very many.
+    // Looked up by key: there may be very many.
     let widths: BTreeMap<&str, u64> =
         pickle.tables.storages.iter().map(|storage| (storage.key.as_str(), storage.dtype.bytes())).collect();
     for key in keys {
@@ -118,7 +118,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         let length = u64::from_le_bytes(count).checked_mul(width);
         let end = length.and_then(|length| length.checked_add(at + 8)).filter(|end| *end <= size);
         let end = end.ok_or_else(|| format!("the file is cut short, or the length of its storage {key} is wrong"))?;
-        if places.insert(key.clone(), (at + 8, end - at - 8)).is_some() {
+        if ranges.insert(key.clone(), (at + 8, end - at - 8)).is_some() {
             return Err(format!("its storage {key} occurs twice"));
         }
         at = end;
@@ -126,14 +126,14 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     if at != size {
         return Err(format!("{} its last storage", follow(size - at)));
     }
-    found(&pickle, tensors, &places, size)
+    found(&pickle, tensors, &ranges, size)
 }
 
-/// The tensors of a dictionary, each within its storage.
-fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Found, String> {
+/// The tensors of a dictionary, each checked against its storage.
+fn found(pickle: &Pickle, value: Value, ranges: &StorageRanges, size: u64) -> Result<Found, String> {
     let pairs = pickle.tables.pairs(value).ok_or("it holds no dictionary of tensors (a state_dict)")?;
     for storage in &pickle.tables.storages {
-        let Some((_, bytes)) = places.get(&storage.key) else {
+        let Some((_, bytes)) = ranges.get(&storage.key) else {
             return Err(format!("its storage {} is missing", storage.key));
         };
         let width = storage.dtype.bytes();
@@ -153,7 +153,7 @@ fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Fo
         match value {
             Value::Tensor(index) => {
                 let view = &pickle.tables.tensors[*index];
-                // Python's dictionaries keep what was set last.
+                // In Python's dictionaries the last value of a key counts.
                 found.weights.remove(name);
                 found.others.remove(name);
                 if !view.dtype.is_weight() {
@@ -162,7 +162,7 @@ fn found(pickle: &Pickle, value: Value, places: &Places, size: u64) -> Result<Fo
                     continue;
                 }
                 let storage = &pickle.tables.storages[view.storage];
-                let (start, bytes) = places[&storage.key];
+                let (start, bytes) = ranges[&storage.key];
                 let offset = view.offset.checked_add(storage.offset).ok_or("an offset in it is impossible")?;
                 let numbers = bytes / view.dtype.bytes();
                 let stored =

@@ -1,4 +1,4 @@
-//! Zip archives as `torch.save` writes them: parts that are stored as they are, found by the list at the end.
+//! Zip archives written by `torch.save`: stored parts, found through the directory at the end.
 
 use std::{
     collections::BTreeMap,
@@ -6,13 +6,13 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-/// A part of an archive: where its bytes begin and how many there are.
+/// A part of an archive: the offset and number of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
-    /// Of its own header.
+    /// Offset of its local header.
     header: u64,
     pub size: u64,
-    /// Whether the bytes are there as they are: neither packed nor encrypted.
+    /// Whether the bytes are stored uncompressed and unencrypted.
     is_plain: bool,
 }
 
@@ -24,7 +24,7 @@ const END_64: usize = 56;
 const LOCATOR_64: usize = 20;
 const ENTRY: usize = 46;
 const LOCAL: usize = 30;
-/// A list of parts that is longer than this is none of a model's.
+/// A directory longer than this is not a model's.
 const LONGEST: u64 = 64 << 20;
 
 fn u16_at(bytes: &[u8], at: usize) -> u64 {
@@ -39,7 +39,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u32_at(bytes, at) | u32_at(bytes, at + 4) << 32
 }
 
-/// `length` bytes from `at`; the caller knows that the file has them, or that it is refused where it has not.
+/// `length` bytes from `at`; the caller has checked that they exist, or they are refused.
 fn bytes(file: &mut File, at: u64, length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
     let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
@@ -84,14 +84,14 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
     Ok(parts)
 }
 
-/// The entry of the list at `at`, and where the next one begins.
+/// The directory entry at `at`, and the offset of the next.
 fn entry(list: &[u8], at: usize) -> Result<(String, Part, usize), String> {
     let damaged = || "its list of parts is damaged".to_string();
     let fixed = list.get(at..at + ENTRY).filter(|entry| entry.starts_with(b"PK\x01\x02")).ok_or_else(damaged)?;
     let [name, extra, comment] = [28, 30, 32].map(|at| u16_at(fixed, at) as usize);
     let rest = list.get(at + ENTRY..at + ENTRY + name + extra + comment).ok_or_else(damaged)?;
     let (mut packed, mut size, mut header) = (u32_at(fixed, 20), u32_at(fixed, 24), u32_at(fixed, 42));
-    // Sizes beyond 32 bits are in a field of their own, each where the short one is full.
+    // Sizes beyond 32 bits are in an extra field, in order, each where the short one is full.
     let mut extra = &rest[name..name + extra];
     while extra.len() >= 4 {
         let (id, length) = (u16_at(extra, 0), u16_at(extra, 2) as usize);
@@ -112,7 +112,7 @@ fn entry(list: &[u8], at: usize) -> Result<(String, Part, usize), String> {
 }
 
 impl Part {
-    /// The byte of the file at which its own bytes begin, in a file of `size` bytes.
+    /// The offset of its data, in a file of `size` bytes.
     pub fn start(&self, name: &str, file: &mut File, size: u64) -> Result<u64, String> {
         if !self.is_plain {
             return Err(format!("its part {name} is packed or encrypted, which torch.save never does"));
@@ -128,7 +128,7 @@ impl Part {
         }
     }
 
-    /// Its bytes, `most` at most.
+    /// Its bytes, at most `most`.
     pub fn read(&self, name: &str, file: &mut File, size: u64, most: u64) -> Result<Vec<u8>, String> {
         let start = self.start(name, file, size)?;
         if self.size > most {

@@ -90,7 +90,7 @@ fn the_first_run_pins_and_other_content_is_refused_until_it_is_accepted() {
     let text = sandbox.ok(&["fetch", "tiny.toml", "--update"]);
     assert!(text.contains("unchanged") && text.contains("as pinned"), "{text}");
     let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--update", "--offline"]);
-    assert!(code == 2 && text.contains("offline nobody is asked"), "{text}");
+    assert!(code == 2 && text.contains("not possible with --offline"), "{text}");
 }
 
 #[test]
