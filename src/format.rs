@@ -79,6 +79,14 @@ pub fn and(parts: &[String]) -> String {
     }
 }
 
+/// `a`, `a or b`, `a, b or c`.
+pub fn or(parts: &[String]) -> String {
+    match parts {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
 /// `one` if the number is 1, else `many`: `is` and `are`, `this row` and `these rows`.
 pub fn by_number<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
     if n == 1 { one } else { many }

@@ -398,7 +398,7 @@ fn document(
         let c = &run.dataset.cleaning;
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
-            "key": run.key, "name": run.name, "state": line.state.word, "why": line.state.why, "config": run.config,
+            "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why, "config": run.config,
             "rungs": method.rungs_of(run),
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,

@@ -44,7 +44,7 @@ pub const CHANGES_NO_NUMBER: [&str; 3] = [
 /// - `name`, `probes`, `data.source`, `train.log_steps`, `checkpoint.every_steps` and `checkpoint.every_minutes`, which
 ///   change no result;
 /// - `model.source` of a folder or a repository, and the paths of `scratch:FILE.json` and `scratch:DIR/`: the digest counts.
-/// The names `tiny`, `small` and `rbt3` are included, since they have no file;
+///   The names `tiny`, `small` and `rbt3` are included, since they have no file;
 /// - `model.vocab_size` unless a vocabulary is built: a loaded model brings its own, and so does `scratch:DIR/`;
 /// - `checkpoint.keep`, except whether it is `best`: `last`, `all` and `none` end with the same weights;
 /// - `checkpoint.metric` and `train.eval_steps`, if neither `keep = "best"` nor early stopping reads the evaluations.

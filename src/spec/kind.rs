@@ -3,7 +3,10 @@
 use std::ops::Bound;
 
 use super::{Delimiter, source};
-use crate::source::{Scheme, Source};
+use crate::{
+    format::or,
+    source::{Scheme, Source},
+};
 
 /// The most bytes of a name: folder names have 255, and files beside it need some of them.
 pub(super) const LONGEST_NAME: usize = 200;
@@ -68,7 +71,7 @@ impl Kind {
                  with `.` or `-`, without blanks at its ends"
             ),
             Self::Prose => "a string".into(),
-            Self::Choice(values) => either(&values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>()),
+            Self::Choice(values) => or(&values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>()),
             Self::Source(schemes) => source::forms(schemes),
             Self::Delimiter => Delimiter::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
@@ -90,14 +93,6 @@ impl Kind {
     /// Whether bare text on the command line or in the environment is meant as a string.
     pub(super) fn takes_only_strings(&self) -> bool {
         matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_) | Self::Delimiter)
-    }
-}
-
-/// `a`, `a or b`, `a, b or c`.
-pub(super) fn either(parts: &[String]) -> String {
-    match parts {
-        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-        _ => parts.concat(),
     }
 }
 

@@ -3,8 +3,11 @@
 
 use std::path::Path;
 
-use super::{closest::closest, kind};
-use crate::source::{Fault, Preset, Scheme, Source};
+use super::closest::closest;
+use crate::{
+    format::or,
+    source::{Fault, Preset, Scheme, Source},
+};
 
 /// Why a source is refused, and what to do.
 pub(super) type Refusal = (String, Option<String>);
@@ -83,7 +86,7 @@ pub(super) fn forms(schemes: &[Scheme]) -> String {
         Scheme::Web => &["`https://HOST/FILE[#sha256=…]`"],
         Scheme::Hub => &["`hf:OWNER/NAME[@REVISION][/FILE]`"],
     };
-    kind::either(&schemes.iter().flat_map(form).map(|form| form.to_string()).collect::<Vec<_>>())
+    or(&schemes.iter().flat_map(form).map(|form| form.to_string()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
