@@ -61,10 +61,18 @@ impl Files {
             return;
         }
         self.read.push(real.clone());
-        let Some(text) = self.text(path, named) else {
+        let Some(text) = self.text(path, named.clone()) else {
             return;
         };
         let (document, errors) = DeTable::parse_recoverable(&text);
+        if is_no_spec(path, &text, errors.len()) {
+            let message = format!("`{}` is not a spec: it is not TOML", path.display());
+            return self.unreadable(
+                named,
+                message,
+                "a spec is a TOML file, which names its data with `data.source`".into(),
+            );
+        }
         let mut layer = Layer::new(Origin::File(path.to_path_buf()), String::new(), Table::new());
         let mut faults: Vec<_> = errors
             .iter()
@@ -127,6 +135,13 @@ impl Files {
         self.incomplete = true;
         self.problems.add(|| Problem { location, message, help: help.text() });
     }
+}
+
+/// Whether a file is something else than TOML with mistakes, such as the data: its name does not say that it is TOML, and neither do half
+/// of its lines.
+fn is_no_spec(path: &Path, text: &str, errors: usize) -> bool {
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    path.extension().is_some_and(|ending| !ending.eq_ignore_ascii_case("toml")) && 2 * errors >= lines
 }
 
 fn why_unreadable(error: &io::Error) -> String {
