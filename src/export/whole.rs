@@ -60,8 +60,8 @@ fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteEr
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     };
-    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| refused(&new, e))?;
-    let written = write(&new).and_then(|names| {
+    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| refused(above, e))?;
+    let written = write(&new).map_err(|e| in_place_of(e, &new, &to)).and_then(|names| {
         let _ = fs::remove_dir(&to);
         let at = |error| ExecuteError::Io { path: to.clone(), error };
         fs::rename(&new, &to).and_then(|()| sync_folder(above)).map_err(at)?;
@@ -71,6 +71,17 @@ fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteEr
         let _ = clear();
     }
     Ok(written?)
+}
+
+/// An error about a file in the new folder names it in the folder that was asked for: the new one is gone then.
+fn in_place_of(error: ExecuteError, new: &Path, to: &Path) -> ExecuteError {
+    match error {
+        ExecuteError::Io { path, error } => {
+            let path = path.strip_prefix(new).map(|name| to.join(name)).unwrap_or(path);
+            ExecuteError::Io { path, error }
+        }
+        other => other,
+    }
 }
 
 /// Makes the names in a folder durable, if the system supports it.
