@@ -1,5 +1,6 @@
 //! Formats numbers for people, in the terminal and in reports. Pure functions.
 
+pub mod command;
 pub mod names;
 
 use std::borrow::Cow;

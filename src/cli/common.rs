@@ -11,7 +11,7 @@ use taper::{
     event::FailureKind,
     execute::{DeviceChoice, RunFolder},
     experiment::{Experiment, Options, environment},
-    format,
+    format::command::{shell_word, with_runs},
     spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
@@ -84,12 +84,7 @@ pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
             let runs = store.runs_of(&experiment(store, wanted)?)?;
             match &runs[..] {
                 [run] => Ok(run.clone()),
-                runs => {
-                    let lines: Vec<String> =
-                        runs.iter().map(|run| format!("  {}  {}", format::short(&run.key), run.name)).collect();
-                    let (wanted, count, candidates) = (wanted.into(), runs.len(), lines.join("\n"));
-                    Err(StoreError::AmbiguousRun { wanted, count, candidates }.into())
-                }
+                runs => Err(StoreError::ambiguous(wanted, runs.len(), runs).into()),
             }
         }
         found => Ok(found?),
@@ -104,26 +99,37 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     };
     let experiment = match store.experiment(&name) {
         Err(StoreError::UnknownExperiment { .. }) => {
-            let why = format!("the experiment `{name}` of {wanted} has no runs here; `taper run {wanted}` trains them");
+            let why =
+                format!("the experiment `{name}` of {wanted} has no runs here; `{}` trains them", run(store, wanted));
             return Err(Unusable(anyhow::anyhow!(why)).into());
         }
         found => found?,
     };
     let plans = store.plans()?;
-    let plan = plans.iter().find(|p| {
-        (&p.experiment, &p.arguments, &p.runs) == (&experiment.name, &experiment.arguments, &experiment.runs)
-    });
-    match plan.filter(|plan| !plan.is_of(Path::new(wanted))) {
-        Some(other) => {
-            let why = format!(
-                "`{name}` is currently the plan of another spec file, {}: `taper run {wanted}` replaces it by the plan of {wanted} and \
-                 trains nothing twice; give one of the two another `name` to keep both",
-                other.spec_from_here().display()
-            );
-            Err(Unusable(anyhow::anyhow!(why)).into())
-        }
-        None => Ok(name),
+    let current: Vec<&PlanRecord> = plans.iter().filter(|plan| plan.is_current(&experiment)).collect();
+    let Some(other) = current.first().filter(|_| current.iter().all(|plan| !plan.is_of(Path::new(wanted)))) else {
+        return Ok(name);
+    };
+    let is_gone = current.iter().all(|plan| !plan.spec.is_file());
+    // The file was renamed, or moved, and says what it said.
+    if is_gone && std::fs::read_to_string(wanted).is_ok_and(|text| text == experiment.spec_text) {
+        return Ok(name);
     }
+    let (whose, both) = match is_gone {
+        true => ("of a spec file that is gone", ""),
+        false => ("of another spec file", "; give one of the two another `name` to keep both"),
+    };
+    let why = format!(
+        "`{name}` is currently the plan {whose}, {}: `{}` replaces it by the plan of {wanted} and trains nothing twice{both}",
+        other.spec_from_here().display(),
+        run(store, wanted),
+    );
+    Err(Unusable(anyhow::anyhow!(why)).into())
+}
+
+/// The command that trains a spec file's runs into this store.
+fn run(store: &Store, spec: &str) -> String {
+    with_runs(&format!("taper run {}", shell_word(spec)), store.folder())
 }
 
 /// Other spec files whose experiment has this name, and whose runs are stored.
@@ -145,11 +151,14 @@ pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option
     let plans = store.plans()?;
     let others = namesakes(&plans, name, spec);
     let files: Vec<String> = others.iter().map(|plan| plan.spec_from_here().display().to_string()).collect();
+    let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(name)), store.folder());
     Ok((!files.is_empty()).then(|| {
         let text = format!(
-            "another spec file has the same name `{name}`: {}; `taper report {name}` and `taper list {name}` show the plan of the one \
+            "another spec file has the same name `{name}`: {}; `{}` and `{}` show the plan of the one \
              that was run last; give one of them a name of its own (name = \"…\", or --set name=…)",
-            files.join(", ")
+            files.join(", "),
+            command("report"),
+            command("list")
         );
         Warning::new(Kind::Name, text)
     }))

@@ -50,7 +50,7 @@ impl Gc {
         } else if shown.is_empty() {
             out.line("nothing to remove")?;
         } else {
-            out.line(format!("{total} could be removed: `taper gc --yes` does it"))?;
+            out.line(format!("{total} could be removed: `{}` does it", out.command("taper gc --yes")))?;
         }
         if let Some(first) = unknown.first().filter(|_| !global.quiet) {
             out.line(format!(

@@ -87,7 +87,8 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     out.fitted(&header, rows, &["test accuracy", "test acc", "seeds", "state"])?;
     if shown.len() < board.trials.len() {
         let more = board.trials.len() - shown.len();
-        out.line(format!("… and {more} more: taper list {} --leaderboard", board.experiment))?;
+        let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
+        out.line(format!("… and {more} more: {}", out.command(&all)))?;
     }
     for note in footnotes(shown, board.metric, tested && intervals, intervals) {
         out.wrapped(&note)?;

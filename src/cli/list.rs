@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 use taper::{
     event::Split,
     format,
@@ -82,8 +81,8 @@ impl List {
             match out.json {
                 true => out.document(&[(); 0])?,
                 false => {
-                    let folder = global.runs.display().to_string();
-                    output::error(&format!("no runs in {}: `taper run SPEC` starts some", format::one_line(&folder)))
+                    let (folder, run) = (global.runs.display().to_string(), out.command("taper run SPEC"));
+                    output::error(&format!("no runs in {}: `{run}` starts some", format::one_line(&folder)))
                 }
             }
             return Ok(ExitCode::SUCCESS);
@@ -93,7 +92,11 @@ impl List {
             Some(wanted) if self.leaderboard => {
                 board::print(&leaderboard(&store, &common::experiment(&store, wanted)?)?, None, out)?
             }
-            Some(wanted) => self.print(&store, vec![named(&store, &common::experiment(&store, wanted)?)?], out)?,
+            Some(wanted) => self.print(
+                &store,
+                vec![listed(&store, &store.experiment(&common::experiment(&store, wanted)?)?)?],
+                out,
+            )?,
             None => self.print(&store, all(&store)?, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -130,17 +133,19 @@ impl List {
             (more, false) => (more, 0..runs.len() - more),
         };
         if out.json {
-            let mut runs: Vec<InPlan> = Vec::new();
-            for Listed { planned, earlier, .. } in &experiments {
-                let both = [(planned, true), (earlier, false)];
-                let parts = both.into_iter().map(|(runs, in_plan)| (&runs[shown(runs).1], in_plan));
-                runs.extend(parts.flat_map(|(runs, in_plan)| runs.iter().map(move |run| InPlan { run, in_plan })));
-            }
+            // A run of several experiments has one entry, which names them all: that of the first that plans it.
+            let parts = experiments.iter().map(|l| &l.planned).chain(experiments.iter().map(|l| &l.earlier));
+            let mut entries = HashSet::new();
+            let runs = parts.flat_map(|runs| &runs[shown(runs).1]);
+            let mut runs: Vec<&RunRecord> = runs.filter(|run| entries.insert(run.key.as_str())).collect();
             let sort = self.sort.unwrap_or(Sort::Date);
-            runs.sort_by(|a, b| seen.order(sort, a.run, b.run));
+            runs.sort_by(|a, b| seen.order(sort, a, b));
             return out.document(&runs);
         }
-        let found = experiments.iter().zip(best).filter(|(listed, _)| listed.runs().next().is_some());
+        // An experiment is listed though all of its runs were removed, unless some of them are asked for.
+        let is_empty = |listed: &Listed| listed.runs().next().is_none();
+        let whole = self.experiment.is_none() && self.state.is_empty();
+        let found = experiments.iter().zip(best).filter(|(listed, _)| whole || !is_empty(listed));
         let (mut marked, mut unfinished) = (false, false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
@@ -169,6 +174,13 @@ impl List {
             }
             let missing = listed.missing.note().filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
+            if listed.experiment.is_none() && self.state.is_empty() {
+                out.wrapped(&format!(
+                    "the experiments that planned them were removed: `{}` removes a run, and `taper run` with a spec that has it takes \
+                     it in again",
+                    out.command("taper rm KEY")
+                ))?;
+            }
             if !listed.earlier.is_empty() {
                 out.wrapped(&format!(
                     "not in the plan of the last `taper run`: {}",
@@ -183,7 +195,7 @@ impl List {
         if marked {
             out.wrapped(board::MARK)?;
         }
-        if experiments.iter().all(|listed| listed.runs().next().is_none()) {
+        if experiments.iter().all(is_empty) && !(whole && !experiments.is_empty()) {
             output::error(&match (self.state.is_empty(), &self.experiment) {
                 (false, _) => "no runs in that state".to_string(),
                 (true, Some(wanted)) => format!("no runs: those of `{}` were removed", format::one_line(wanted)),
@@ -199,9 +211,9 @@ impl List {
     }
 }
 
-/// The listed runs of an experiment.
+/// The listed runs of an experiment, or of none.
 struct Listed {
-    name: String,
+    experiment: Option<String>,
     /// Those of the last plan.
     planned: Vec<RunRecord>,
     /// Those of earlier plans and variants that are not in it.
@@ -218,56 +230,26 @@ impl Listed {
     }
 }
 
-/// A run as JSON.
-#[derive(Serialize)]
-struct InPlan<'a> {
-    #[serde(flatten)]
-    run: &'a RunRecord,
-    /// Whether it is in the last plan of its experiment.
-    in_plan: bool,
-}
-
 /// The runs of one experiment, with the names of its plan.
-fn named(store: &Store, name: &str) -> Result<Listed> {
-    let (plan, planned) = (store.experiment(name)?, store.runs_of(name)?);
-    let missing = Missing::of(&plan, planned.iter().map(|run| run.key.as_str()));
-    let keys: HashSet<&str> = planned.iter().map(|run| run.key.as_str()).collect();
-    let mut earlier = store.runs_ever_of(name)?;
-    earlier.retain(|run| !keys.contains(run.key.as_str()));
-    let stored = planned.len();
-    Ok(Listed { name: name.into(), planned, earlier, stored, missing })
+fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
+    let (mut planned, earlier): (Vec<RunRecord>, Vec<_>) =
+        store.runs_ever_of(&experiment.name)?.into_iter().partition(|run| run.in_plan);
+    let order: HashMap<&str, usize> =
+        experiment.runs.iter().enumerate().map(|(i, (key, _))| (key.as_str(), i)).collect();
+    planned.sort_by_key(|run| order.get(run.key.as_str()));
+    let missing = Missing::of(experiment, planned.iter().map(|run| run.key.as_str()), store.folder());
+    Ok(Listed { experiment: Some(experiment.name.clone()), stored: planned.len(), planned, earlier, missing })
 }
 
-/// All runs, by the experiment that planned them first.
+/// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
 fn all(store: &Store) -> Result<Vec<Listed>> {
-    let present = store.experiments()?;
-    let plan = |name: &str| present.iter().find(|e| e.name == name);
-    let keys = |e: &ExperimentRecord| e.runs.iter().map(|(key, _)| key.clone()).collect::<HashSet<String>>();
-    let mut plans: HashMap<String, (usize, Option<HashSet<String>>)> = HashMap::new();
-    let mut listed: Vec<Listed> = Vec::new();
-    let runs = store.runs()?;
-    for run in &runs {
-        let (index, keys) = plans.entry(run.experiment.clone()).or_insert_with(|| {
-            let (name, plan) = (run.experiment.clone(), plan(&run.experiment));
-            let missing = plan.map(|e| Missing::of(e, runs.iter().map(|run| run.key.as_str())));
-            listed.push(Listed {
-                name,
-                planned: Vec::new(),
-                earlier: Vec::new(),
-                stored: 0,
-                missing: missing.unwrap_or_default(),
-            });
-            (listed.len() - 1, plan.map(keys))
-        });
-        let in_plan = keys.as_ref().is_none_or(|keys| keys.contains(run.key.as_str()));
-        let listed = &mut listed[*index];
-        if in_plan { listed.planned.push(run.clone()) } else { listed.earlier.push(run.clone()) }
+    let mut all = store.experiments()?.iter().map(|e| listed(store, e)).collect::<Result<Vec<_>>>()?;
+    let planned = store.runs_of_none()?;
+    if !planned.is_empty() {
+        let (stored, missing) = (planned.len(), Missing::default());
+        all.push(Listed { experiment: None, planned, earlier: Vec::new(), stored, missing });
     }
-    // If a plan shares runs with another experiment, some are listed there: the rest is shown as so many of all.
-    let stored: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
-    let of_plan = |e: &ExperimentRecord| e.runs.iter().filter(|(key, _)| stored.contains(key.as_str())).count();
-    listed.iter_mut().for_each(|own| own.stored = plan(&own.name).map_or(own.planned.len(), of_plan));
-    Ok(listed)
+    Ok(all)
 }
 
 /// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`; if only some of the runs
@@ -281,8 +263,9 @@ fn heading(listed: &Listed, best: Option<String>) -> String {
     if of_plan && runs.len() < listed.stored {
         many = format!("{} of {}", runs.len(), format::counted(listed.stored as u64, "run"));
     }
+    let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
     let best = best.map_or(String::new(), |best| format!("; {best}"));
-    format!("{}: {many}, {counts}{best}", listed.name)
+    format!("{}: {many}{counts}{best}", listed.experiment.as_deref().unwrap_or("runs of no experiment"))
 }
 
 /// Data about runs in addition to their records.
@@ -319,12 +302,10 @@ impl Seen {
 
     /// The best trial of a plan, as on the leaderboard.
     fn best(&self, listed: &Listed) -> Option<String> {
-        if listed.planned.len() < 2 {
-            return None;
-        }
+        let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
-        let board = Leaderboard::new(&listed.name, &runs, &listed.missing);
+        let board = Leaderboard::new(experiment, &runs, &listed.missing);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.value?;
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };

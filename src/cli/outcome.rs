@@ -6,7 +6,7 @@ use anyhow::Result;
 use taper::{
     event::{FailureKind, Split, When},
     experiment::Outcome,
-    format::{self, names},
+    format::{self, command::shell_word, names},
     metrics::{Metric, Metrics, majority, majority_words},
     report,
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
@@ -78,7 +78,8 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     if tally.stopped + tally.waiting + tally.not_started > 0 {
         out.line("run the same command again to resume")?;
     } else if measured {
-        out.line(format!("next: taper report {}", experiment.name))?;
+        let report = format!("taper report {}", shell_word(&experiment.name));
+        out.line(format!("next: {}", out.command(&report)))?;
     }
     Ok(())
 }
@@ -87,7 +88,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
 fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
     let of_plan = |(key, name): &(String, String)| {
         let record = store.known(key).transpose()?;
-        Some(record.map(|run| RunRecord { name: name.clone(), experiment: experiment.name.clone(), ..run }))
+        Some(record.map(|run| run.planned_by(&experiment.name, name)))
     };
     Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,9 @@
 //! Standard output as plain text, tables that fit the terminal, or JSON.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    path::PathBuf,
+};
 
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
@@ -19,13 +22,20 @@ pub struct Output {
     pub terminal: bool,
     /// Whether the output is JSON.
     pub json: bool,
+    /// The runs folder.
+    runs: PathBuf,
 }
 
 impl Output {
     /// Standard output with the given options.
     pub fn new(global: &Global) -> Self {
         let stdout = io::stdout();
-        Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json }
+        Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json, runs: global.runs.clone() }
+    }
+
+    /// A command as it can be typed for this runs folder.
+    pub fn command(&self, command: &str) -> String {
+        format::command::with_runs(command, &self.runs)
     }
 
     /// Width of the terminal; `None` if standard output is not one.
@@ -114,18 +124,22 @@ impl Output {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             let heading: Vec<String> =
                 table.header().map(|h| h.cell_iter().map(|cell| cell.content()).collect()).unwrap_or_default();
-            let least = least_widths(std::iter::once(&heading).chain(&rows));
+            let width = self.width().unwrap_or(80);
+            let least = |most| least_widths(std::iter::once(&heading).chain(&rows), most);
+            let needs = |least: &[usize]| least.iter().map(|least| least + 1).sum::<usize>();
+            // If not all words fit, the longest are broken.
+            let whole = Some(least(usize::MAX)).filter(|least| needs(least) <= width);
+            let least = whole.unwrap_or_else(|| least(longest(width)));
+            let room = needs(&least) <= width;
             table.add_rows(rows);
             // One space between columns is enough if there are few of them.
             for column in table.column_iter_mut() {
                 column.set_padding((0, 1));
             }
-            let width = self.width().unwrap_or(80);
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX).max(20));
             // Only names and texts are wrapped, not keys, states and numbers; they are wrapped between words if the words
             // fit.
             let widths = table.column_max_content_widths();
-            let room = least.iter().map(|least| least + 1).sum::<usize>() <= width;
             for ((column, width), least) in table.column_iter_mut().zip(widths).zip(least) {
                 if usize::from(width) <= UNBROKEN {
                     column.set_constraint(ColumnConstraint::ContentWidth);
@@ -148,15 +162,20 @@ impl Output {
 /// Columns up to this width are not wrapped.
 const UNBROKEN: usize = 14;
 
-/// The width that each column needs: all of it if it is not wrapped, otherwise its longest word.
-fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone) -> Vec<usize> {
+/// The longest word that columns are left out for on a terminal of this width: a longer one is broken.
+fn longest(width: usize) -> usize {
+    width * 3 / 8
+}
+
+/// The width that each column needs: all of it if it is not wrapped, otherwise its longest word, but at most `most`.
+fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone, most: usize) -> Vec<usize> {
     let columns = rows.clone().map(Vec::len).max().unwrap_or(0);
     let widest = |column: usize, width: &dyn Fn(&str) -> usize| {
         rows.clone().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
     };
     let least = |column: usize| match widest(column, &console::measure_text_width) {
         narrow if narrow <= UNBROKEN => narrow,
-        _ => widest(column, &|cell| cell.split_whitespace().map(unbroken).max().unwrap_or(0)),
+        _ => widest(column, &|cell| cell.split_whitespace().map(unbroken).max().unwrap_or(0)).min(most.max(UNBROKEN)),
     };
     (0..columns).map(least).collect()
 }
@@ -171,10 +190,10 @@ fn unbroken(word: &str) -> usize {
 }
 
 /// The rows (the first is the header) without those columns named by `least` whose words do not fit; the first of them is left out
-/// first.
+/// first. Of a long word a part has to fit.
 fn leave_out(mut rows: Vec<Vec<String>>, least: &[String], width: usize) -> Vec<Vec<String>> {
     for heading in least {
-        if least_widths(rows.iter()).iter().map(|least| least + 1).sum::<usize>() <= width {
+        if least_widths(rows.iter(), longest(width)).iter().map(|least| least + 1).sum::<usize>() <= width {
             break;
         }
         if let Some(column) = rows.first().and_then(|header| header.iter().position(|h| h == heading)) {
@@ -245,7 +264,7 @@ mod tests {
     #[test]
     fn each_column_needs_its_longest_word_and_narrow_ones_are_whole() {
         // "batch_size=32", "DEV ACCURACY" is broken between its words as the intervals are: "(86.4–96.0)".
-        assert_eq!(least_widths(rows().iter()), [1, 13, 5, 11, 9]);
+        assert_eq!(least_widths(rows().iter(), usize::MAX), [1, 13, 5, 11, 9]);
     }
 
     #[test]
@@ -253,10 +272,22 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(String::from).to_vec();
         let sentence = "这家饭店真贴心，知道我吃不饱还特地在里面放蟑螂";
         let rows = vec![row(["PROBE", "EXPECTED"]), row([sentence, "negative"])];
-        assert_eq!(least_widths(rows.iter()), [16, 8]);
+        assert_eq!(least_widths(rows.iter(), usize::MAX), [16, 8]);
         let least = ["EXPECTED".to_string()];
         assert_eq!(leave_out(rows, &least, 30)[0].len(), 2, "there is room for both");
         assert_eq!([unbroken("好吃"), unbroken("model-of-2024"), unbroken("好aaaaaaaaaaaaaaaaaaaa吃")], [4, 13, 20]);
+    }
+
+    #[test]
+    fn a_long_name_is_broken_before_columns_are_left_out() {
+        let row = |cells: [&str; 4]| cells.map(String::from).to_vec();
+        let rows =
+            vec![row(["RUN", "NAME", "STATE", "DEV"]), row(["3f2a1b2c3d4e", &"n".repeat(80), "completed", "93.3%"])];
+        let least = ["STATE", "DEV"].map(String::from);
+        let headings = |width| leave_out(rows.clone(), &least, width)[0].join("|");
+        assert_eq!(least_widths(rows.iter(), longest(80)), [12, 30, 9, 5]);
+        assert_eq!([headings(120), headings(80), headings(60)], ["RUN|NAME|STATE|DEV"; 3]);
+        assert_eq!(headings(40), "RUN|NAME|DEV", "15 columns of the name");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use taper::{
     data::{self, Origin, Text, Texts},
     execute::Trained,
-    format,
+    format::{self, command::shell_word},
     observe::RowProgress,
 };
 
@@ -97,14 +97,17 @@ impl Predict {
                 let key = format::short(&run.key);
                 // Input from a pipe cannot be read again.
                 let (what, file, of) = match &origin {
-                    Origin::File(path) => (path.display().to_string(), path.display().to_string(), ""),
+                    Origin::File(path) => {
+                        (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), "")
+                    }
                     Origin::StandardInput | Origin::Descriptor(_) => {
                         ("the input".into(), "FILE".into(), ", on a file of these rows,")
                     }
                 };
                 input::note(&format!(
-                    "{what} has a column `{}`: `taper eval {key} --file {file}`{of} says how many are right",
-                    config.label_column
+                    "{what} has a column `{}`: `{}`{of} says how many are right",
+                    config.label_column,
+                    out.command(&format!("taper eval {key} --file {file}"))
                 ));
             }
         }

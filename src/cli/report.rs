@@ -46,8 +46,7 @@ impl Report {
         let store = common::open_existing(global)?;
         let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
         let name = experiment.name.clone();
-        let planned = |key: &String| experiment.runs.iter().any(|(k, _)| k == key);
-        let earlier = store.runs()?.iter().filter(|r| r.experiment == experiment.name && !planned(&r.key)).count();
+        let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
         let mut runs = Vec::new();
         for run in store.runs_of(&experiment.name)? {
             runs.push(RunInput {
@@ -61,7 +60,7 @@ impl Report {
         }
         let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
         let render = if self.force { report::render_over } else { report::render };
-        let files = match render(&ReportInput { experiment, runs }, &folder) {
+        let files = match render(&ReportInput { experiment, runs, folder: global.runs.clone() }, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
             Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
                 let why = format!(
@@ -89,9 +88,10 @@ impl Report {
             }
             if earlier > 0 && !global.quiet {
                 out.wrapped(&format!(
-                    "{} of this name, of earlier versions of the spec or variants of it, {} not in it: `taper list {name}` shows {}",
+                    "{} of this name, of earlier versions of the spec or variants of it, {} not in it: `{}` shows {}",
                     format::counted(earlier as u64, "other run"),
                     format::by_number(earlier as u64, "is", "are"),
+                    out.command(&format!("taper list {}", format::command::shell_word(&name))),
                     format::by_number(earlier as u64, "it", "them"),
                 ))?;
             }

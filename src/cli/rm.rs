@@ -8,7 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use taper::{
     execute::{remove_runs, run_bytes},
-    format, report,
+    format::{
+        self,
+        command::{shell_word, with_runs},
+    },
+    report,
     store::{ExperimentRecord, PlanRecord, RunRecord, Store, StoreError},
 };
 
@@ -67,11 +71,9 @@ impl Rm {
         let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
         let many = format::counted(chosen.runs.len() as u64, "run");
         if !self.yes {
-            if !ask::can_ask() {
-                return Err(Unusable(anyhow!(
-                    "{many} would be removed: add --yes, for there is no terminal to ask on"
-                ))
-                .into());
+            if out.json || !ask::can_ask() {
+                let why = if out.json { "--json does not ask" } else { "there is no terminal to ask on" };
+                return Err(Unusable(anyhow!("{many} would be removed: add --yes, for {why}")).into());
             }
             if !chosen.runs.is_empty() {
                 list(&chosen.runs, out)?;
@@ -148,7 +150,8 @@ impl Rm {
         let means_no_run = matches!(error, StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. });
         match common::experiment(store, wanted) {
             Ok(name) if means_no_run => Unusable(anyhow!(
-                "{error}\n`{name}` is an experiment: `taper rm --experiment {wanted}` removes it with its runs"
+                "{error}\n`{name}` is an experiment: `{}` removes it with its runs",
+                with_runs(&format!("taper rm --experiment {}", shell_word(wanted)), store.folder())
             ))
             .into(),
             _ => error.into(),
@@ -172,10 +175,11 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     let plans = store.plans()?;
     let (name, spec) = meant(store, &plans, wanted)?;
     let present = store.experiments()?.into_iter().find(|e| e.name == name);
-    // Runs of the experiment whose plan was not stored by any known file.
-    let is_own = |plan: &&PlanRecord| plan.experiment == name && spec.as_ref().is_none_or(|spec| plan.is_of(spec));
+    // Runs of the experiment whose plan was not stored by any known file. A file that is gone cannot be named any more.
+    let is_of = |plan: &PlanRecord| spec.as_ref().is_none_or(|spec| plan.is_of(spec)) || !plan.spec.is_file();
+    let is_own = |plan: &&PlanRecord| plan.experiment == name && is_of(plan);
     let (own, others): (Vec<&PlanRecord>, Vec<&PlanRecord>) = plans.iter().partition(is_own);
-    let is_present = |e: &ExperimentRecord| own.iter().any(|plan| plan.arguments == e.arguments && plan.runs == e.runs);
+    let is_present = |e: &ExperimentRecord| own.iter().any(|plan| plan.is_current(e));
     let present = present.filter(|e| own.is_empty() || is_present(e));
     let mut keys: HashSet<&str> = own.iter().flat_map(|plan| &plan.runs).map(|(key, _)| key.as_str()).collect();
     keys.extend(present.iter().flat_map(|e| &e.runs).map(|(key, _)| key.as_str()));
@@ -184,7 +188,7 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
         match (keys.contains(run.key.as_str()), others.iter().any(|plan| plan.holds(&run.key))) {
             (true, false) => runs.push(run),
             (true, true) => shared += 1,
-            (false, false) if run.experiment == name => earlier += 1,
+            (false, false) if run.experiment.as_ref() == Some(&name) => earlier += 1,
             _ => {}
         }
     }
@@ -218,9 +222,11 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     }
     if earlier > 0 {
         stays.push(format!(
-            "{} of earlier versions of `{name}` {}: `taper list` shows {them}, `taper rm KEY` removes {them}",
+            "{} of earlier versions of `{name}` {}: `{}` shows {them}, `{}` removes {them}",
             format::counted(earlier as u64, "run"),
             format::by_number(earlier as u64, "stays", "stay"),
+            with_runs("taper list", store.folder()),
+            with_runs("taper rm KEY", store.folder()),
             them = format::by_number(earlier as u64, "it", "them"),
         ));
     }
@@ -231,10 +237,9 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
 /// The name of the experiment and its spec file: the last one that was run, if only the name is given.
 fn meant(store: &Store, plans: &[PlanRecord], wanted: &str) -> Result<(String, Option<std::path::PathBuf>)> {
     if let Ok(experiment) = store.experiment(wanted) {
-        let present = |p: &&PlanRecord| {
-            (&p.experiment, &p.arguments, &p.runs) == (&experiment.name, &experiment.arguments, &experiment.runs)
-        };
-        let spec = plans.iter().find(present).map(|plan| plan.spec.clone());
+        let current = plans.iter().filter(|plan| plan.is_current(&experiment));
+        // Of a file that was renamed and one that is there, the one that is there.
+        let spec = current.max_by_key(|plan| plan.spec.is_file()).map(|plan| plan.spec.clone());
         return Ok((experiment.name, spec));
     }
     let path = Path::new(wanted);
@@ -250,7 +255,9 @@ fn list(records: &[RunRecord], out: &mut Output) -> Result<()> {
         &["run", "experiment", "name", "state", "steps"],
         records.iter().map(|run| {
             let key = format::short(&run.key).into();
-            vec![key, run.experiment.clone(), run.name.clone(), run.state_text(), format::count(run.steps)]
+            let belongs = run.experiments.join(", ");
+            let experiments = if belongs.is_empty() { run.experiment.clone().unwrap_or_default() } else { belongs };
+            vec![key, experiments, run.name.clone(), run.state_text(), format::count(run.steps)]
         }),
     )
 }

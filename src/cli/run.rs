@@ -10,7 +10,7 @@ use taper::{
     experiment::{Planner, RunOptions, Skipped},
     format,
     observe::{JsonLines, Listeners, Progress},
-    store::Store,
+    store::{Store, unix_time},
 };
 
 use super::{
@@ -205,8 +205,8 @@ fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Ou
             true => {
                 let record = store.run(key)?;
                 out.line(json!({
-                    "run": key, "name": name, "event": "run_skipped", "why": why, "state": record.state,
-                    "metrics": record.final_metrics,
+                    "run": key, "name": name, "time": unix_time(), "event": "run_skipped", "why": why,
+                    "state": record.state, "metrics": record.final_metrics,
                 }))?
             }
             // If there are more, the last line says how many.

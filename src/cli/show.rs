@@ -78,7 +78,7 @@ fn print(
         out.wrapped(&format!("  {line}"))?;
     }
     out.line(format!("key         {}", run.key))?;
-    out.line(format!("experiment  {}", run.experiment))?;
+    out.wrapped(&format!("experiment  {}", experiment(run)))?;
     out.line(format!("folder      {}", whole.folder))?;
     out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
     if let Some(e) = &run.environment {
@@ -152,9 +152,21 @@ fn print(
         out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {
-        out.line(format!("settings: taper show {} --config", format::short(&run.key)))?;
+        let config = out.command(&format!("taper show {} --config", format::short(&run.key)));
+        out.line(format!("settings: {config}"))?;
     }
     Ok(())
+}
+
+/// The experiment that a run is shown for, and the others that have it.
+fn experiment(run: &RunRecord) -> String {
+    let Some(name) = &run.experiment else { return "none: those that planned it were removed".into() };
+    let others: Vec<&str> = run.experiments.iter().filter(|other| *other != name).map(String::as_str).collect();
+    match (run.in_plan, others.is_empty()) {
+        (false, _) => format!("{name}, but it is not in the plan of the last `taper run`"),
+        (true, true) => name.clone(),
+        (true, false) => format!("{name}; also of {}", others.join(", ")),
+    }
 }
 
 /// Names of enumerations as stored.

@@ -36,7 +36,8 @@ const LEADERS: usize = 10;
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
         let why = anyhow!(
-            "--watch redraws a terminal, and standard output is none; without it, `taper list --json` tells the same"
+            "--watch redraws a terminal, and standard output is none; without it, `{}` tells the same",
+            out.command("taper list --json")
         );
         return Err(Unusable(why).into());
     }
@@ -46,7 +47,8 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let mut store = common::open_existing(global)?;
     let named = experiment.map(|wanted| common::experiment(&store, wanted)).transpose()?;
     let Some(experiment) = named.or(running_experiment(&store)?) else {
-        return Err(Unusable(anyhow!("there is no run to watch yet: start one with `taper run SPEC`")).into());
+        let start = out.command("taper run SPEC");
+        return Err(Unusable(anyhow!("there is no run to watch yet: start one with `{start}`")).into());
     };
     let sweep = sweep(&store, &experiment);
     let mut watch = Watch::default();
@@ -100,14 +102,7 @@ fn running_experiment(store: &Store) -> Result<Option<String>> {
         a_works.cmp(&b_works).then(a.total_cmp(&b))
     });
     let Some(last) = last else { return Ok(None) };
-    // A run belongs to the experiment that planned it first; another one may be training it now.
-    let experiments = store.experiments()?;
-    let holds =
-        |name: &str| experiments.iter().any(|e| e.name == name && e.runs.iter().any(|(key, _)| *key == last.key));
-    if holds(&last.experiment) {
-        return Ok(Some(last.experiment.clone()));
-    }
-    Ok(experiments.iter().rfind(|e| e.runs.iter().any(|(key, _)| *key == last.key)).map(|e| e.name.clone()))
+    Ok(last.experiment.clone().filter(|_| last.in_plan))
 }
 
 /// The removed runs of a plan: they are pending, and assumed to be like others of their trial, or of the plan.

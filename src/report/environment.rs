@@ -1,7 +1,12 @@
 //! The environments that the runs were trained in, and the commands that reproduce them.
 
+use std::path::Path;
+
 use super::{format, input::RunInput};
-use crate::store::{Environment, ExperimentRecord};
+use crate::{
+    format::command::{shell_word, with_runs_anywhere},
+    store::{Environment, ExperimentRecord},
+};
 
 /// An environment and the runs that were trained in it.
 pub struct SharedEnvironment {
@@ -87,12 +92,13 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
 }
 
 /// POSIX shell commands that run the experiment, write the report, and retrain the run `key` to compare it bit for bit.
-pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String> {
+pub fn commands(experiment: &ExperimentRecord, key: Option<&str>, runs: &Path) -> Vec<String> {
     let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
-    let words: Vec<_> = words.map(format::shell_word).collect();
+    let words: Vec<_> = words.map(shell_word).collect();
     let run = format!("taper run {}", words.join(" "));
-    let report = format!("taper report {}", format::shell_word(&experiment.name));
-    [run, report].into_iter().chain(key.map(|key| format!("taper verify {}", format::short(key)))).collect()
+    let report = format!("taper report {}", shell_word(&experiment.name));
+    let verify = key.map(|key| format!("taper verify {}", format::short(key)));
+    [run, report].into_iter().chain(verify).map(|command| with_runs_anywhere(&command, runs)).collect()
 }
 
 /// The files that the spec extends: path and text. Earlier versions stored only their names, in the spec.

@@ -1,7 +1,5 @@
 //! Numbers, times and texts as a report writes them.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 
 pub use crate::format::{NOTHING, count, duration, loss, percent, short};
@@ -40,16 +38,6 @@ pub fn time(unix: f64) -> String {
 /// `1 run`, `2 runs`.
 pub fn plural(n: usize, thing: &str) -> String {
     crate::format::counted(n as u64, thing)
-}
-
-/// A word for a POSIX shell, in single quotes if it contains anything with a meaning there.
-pub fn shell_word(word: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        Cow::Borrowed(word)
-    } else {
-        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
-    }
 }
 
 /// Text for a paragraph or table cell of Markdown: on one line, with all markup escaped.
@@ -181,9 +169,6 @@ mod tests {
         assert_eq!(markdown("a|b\nc <script> *x* [l](u) `k`"), "a\\|b c &lt;script&gt; \\*x\\* \\[l\\](u) \\`k\\`");
         assert_eq!(fence("a ```` b"), "`````");
         assert_eq!(fence("plain"), "```");
-        assert_eq!(shell_word("train.lr=1e-4"), "train.lr=1e-4");
-        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

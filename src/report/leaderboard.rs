@@ -176,7 +176,7 @@ pub fn leaderboard_of(
     runs: &[RunRecord],
 ) -> Result<Leaderboard, StoreError> {
     let warned = store.warned(Kind::Result)?;
-    let missing = Missing::of(experiment, runs.iter().map(|run| run.key.as_str()));
+    let missing = Missing::of(experiment, runs.iter().map(|run| run.key.as_str()), store.folder());
     let mut measured = Vec::with_capacity(runs.len());
     for run in runs {
         measured.push((run, store.evals(&run.key)?));

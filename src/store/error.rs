@@ -7,12 +7,17 @@ use std::{
 
 use rusqlite::ErrorCode;
 
+use super::RunRecord;
+use crate::format::{command::with_runs as command, short};
+
 /// An error of the store. Each message is complete; there is no chain of causes.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
-    #[error("nothing here yet: run `taper run SPEC` first ({} does not exist)", path.display())]
+    #[error("nothing here yet: run `{}` first ({} does not exist)", command("taper run SPEC", folder_of(path)), path.display())]
     Missing { path: PathBuf },
+    #[error("cannot read {}: {}; --runs DIR names another runs folder", path.display(), crate::format::io(error))]
+    Unreadable { path: PathBuf, error: io::Error },
     #[error(
         "cannot create the folder {}: {}; --runs DIR names another runs folder",
         path.display(),
@@ -118,6 +123,8 @@ pub enum StoreError {
     Sql { path: PathBuf, error: rusqlite::Error },
     #[error("cannot lock {}: it is not a plain file: remove it", path.display())]
     NoLock { path: PathBuf },
+    #[error("cannot write {}: {}; --runs DIR names another runs folder", path.display(), crate::format::io(error))]
+    Unwritable { path: PathBuf, error: io::Error },
     #[error(
         "cannot lock {}: {}; the runs folder needs a file system with locks (some network ones have none)",
         path.display(),
@@ -126,22 +133,51 @@ pub enum StoreError {
     Lock { path: PathBuf, error: io::Error },
     #[error("run {key} is not registered: its plan has to be stored before its events")]
     NotRegistered { key: String },
-    #[error("no run has the key or the name `{wanted}`{hint}; `taper list` shows them all")]
-    UnknownRun { wanted: String, hint: String },
+    #[error("no run has the key or the name `{wanted}`{hint}; `{}` shows them all", command("taper list", runs))]
+    UnknownRun { wanted: String, hint: String, runs: PathBuf },
     #[error(
         "the experiment `{experiment}` has no runs: they were removed, or none was begun; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
     #[error("`{wanted}` means {count} runs; name one of them by its key:\n{candidates}")]
     AmbiguousRun { wanted: String, count: usize, candidates: String },
-    #[error("no experiment is called `{wanted}`{hint}; `taper list` shows the runs of all")]
-    UnknownExperiment { wanted: String, hint: String },
+    #[error("no experiment is called `{wanted}`{hint}; `{}` shows the runs of all", command("taper list", runs))]
+    UnknownExperiment { wanted: String, hint: String, runs: PathBuf },
 }
 
 /// Seconds that a connection waits for another one's transaction.
 pub(super) const BUSY_S: u64 = 30;
 
+/// The most candidates listed if a text matches several runs.
+pub(super) const CANDIDATES: usize = 10;
+
+/// The runs folder of a database.
+fn folder_of(database: &Path) -> &Path {
+    database.parent().unwrap_or(Path::new(""))
+}
+
 impl StoreError {
+    /// `wanted` means `count` runs, of which these are the first.
+    pub fn ambiguous(wanted: &str, count: usize, runs: &[RunRecord]) -> Self {
+        // More digits of the keys than the text has, if it is how several begin.
+        let shown = wanted.len() + 4;
+        let key = |run: &RunRecord| run.key.get(..shown.max(8)).filter(|key| key.starts_with(wanted)).map(String::from);
+        let keys: Vec<String> = runs.iter().map(|run| key(run).unwrap_or_else(|| short(&run.key).into())).collect();
+        let names = runs.iter().map(|run| console::measure_text_width(&run.name)).max().unwrap_or(0);
+        let mut lines: Vec<String> = keys
+            .iter()
+            .zip(runs)
+            .map(|(key, run)| {
+                let blanks = " ".repeat(names.saturating_sub(console::measure_text_width(&run.name)));
+                format!("  {key}  {}{blanks}  {}", run.name, belongs_to(run)).trim_end().to_string()
+            })
+            .collect();
+        if count > runs.len() {
+            lines.push(format!("  … and {} more", count - runs.len()));
+        }
+        Self::AmbiguousRun { wanted: wanted.into(), count, candidates: lines.join("\n") }
+    }
+
     /// Whether only writing may have failed: the folder is read-only, or its disk is full.
     pub fn is_about_writing(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::ReadOnly { .. } | Self::CannotOpen { .. } | Self::Disk { .. })
@@ -174,6 +210,16 @@ impl StoreError {
             ErrorCode::Unknown => Self::Changed { path, message },
             _ => Self::Sql { path, error },
         }
+    }
+}
+
+/// What tells a run from others of its name: `experiments a, b`.
+fn belongs_to(run: &RunRecord) -> String {
+    match (&run.experiments[..], &run.experiment) {
+        ([], None) => String::new(),
+        ([], Some(earlier)) => format!("experiment {earlier}, not in its current plan"),
+        ([one], _) => format!("experiment {one}"),
+        (several, _) => format!("experiments {}", several.join(", ")),
     }
 }
 

@@ -37,11 +37,12 @@ impl RunLock {
         let path = path(runs, key);
         let failed = |error| StoreError::Lock { path: path.clone(), error };
         let folder = runs.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(|error| StoreError::Folder { path: folder, error })?;
+        fs::create_dir_all(&folder).map_err(|error| StoreError::Folder { path: folder.clone(), error })?;
         if !is_plain(&path) {
             return Err(StoreError::NoLock { path });
         }
-        let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed);
+        let unwritable = |error| StoreError::Unwritable { path: folder.clone(), error };
+        let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable);
         let mut file = open()?;
         // `is_locked` holds the lock for an instant; an owner holds it for longer than these attempts.
         let mut attempt = 0;

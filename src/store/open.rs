@@ -1,7 +1,7 @@
 //! Opens the database: its folder, schema and settings.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -31,7 +31,7 @@ impl Store {
 
     /// Whether the folder `runs` has a database, or something else at its path that opening would report.
     pub fn is_there(runs: &Path) -> bool {
-        runs.is_file() || runs.join(FILE).symlink_metadata().is_ok()
+        runs.is_file() || !runs.join(FILE).symlink_metadata().is_err_and(|error| is_missing(&error))
     }
 
     /// Opens the database of the folder `runs` for a command that only reads, or reads before it writes; creates nothing. If the folder is
@@ -39,8 +39,12 @@ impl Store {
     pub fn open_existing(runs: &Path) -> Result<Self, StoreError> {
         refuse_file(runs)?;
         let path = runs.join(FILE);
-        if !path.exists() {
-            return Err(StoreError::Missing { path });
+        // A pipe would be waited for.
+        let opened = || if path.metadata()?.is_file() { fs::File::open(&path).map(drop) } else { Ok(()) };
+        match opened() {
+            Err(error) if is_missing(&error) => return Err(StoreError::Missing { path }),
+            Err(error) => return Err(StoreError::Unreadable { path, error }),
+            Ok(()) => {}
         }
         refuse_emptied(runs)?;
         match Self::connect(path.clone(), OpenFlags::empty()) {
@@ -136,6 +140,11 @@ impl Store {
         let in_transaction = || f(&self.conn.unchecked_transaction()?);
         in_transaction().map_err(|error| StoreError::sql(&self.path, error))
     }
+}
+
+/// Whether nothing has this path. In a folder without read permission that is not known.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Refuses an empty database file beside run folders: it was truncated or replaced, and treating it as a new one would orphan those
@@ -394,7 +403,7 @@ mod tests {
         let folder = folder();
         let runs = folder.path().join("runs");
         let error = Store::open_existing(&runs).unwrap_err().to_string();
-        assert!(error.starts_with("nothing here yet: run `taper run SPEC` first"), "{error}");
+        assert!(error.starts_with("nothing here yet: run `taper run SPEC --runs "), "{error}");
         assert!(!runs.exists());
     }
 

@@ -35,6 +35,11 @@ impl PlanRecord {
         real(&self.spec) == real(spec)
     }
 
+    /// Whether it is what the experiment consists of now: the plan of the file that was run last. Files may have the same plan.
+    pub fn is_current(&self, experiment: &ExperimentRecord) -> bool {
+        (&self.experiment, &self.arguments, &self.runs) == (&experiment.name, &experiment.arguments, &experiment.runs)
+    }
+
     /// Whether the run of this key is in it.
     pub fn holds(&self, key: &str) -> bool {
         self.runs.iter().any(|(run, _)| run == key)
@@ -42,7 +47,12 @@ impl PlanRecord {
 
     /// The path of the spec file relative to the current folder.
     pub fn spec_from_here(&self) -> PathBuf {
-        let below = |folder: PathBuf| Some(self.spec.canonicalize().ok()?.strip_prefix(folder).ok()?.to_path_buf());
+        // If the file is gone, its folder may still exist.
+        let real = || {
+            let folder = || Some(self.spec.parent()?.canonicalize().ok()?.join(self.spec.file_name()?));
+            self.spec.canonicalize().ok().or_else(folder)
+        };
+        let below = |folder: PathBuf| Some(real()?.strip_prefix(folder).ok()?.to_path_buf());
         env::current_dir().and_then(fs::canonicalize).ok().and_then(below).unwrap_or_else(|| self.spec.clone())
     }
 }
@@ -77,14 +87,18 @@ impl Store {
 
     /// Removes plans; their runs stay.
     pub fn remove_plans(&mut self, plans: &[PlanRecord]) -> Result<(), StoreError> {
-        self.write(|tx| {
-            let mut delete = tx.prepare("DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3")?;
-            plans.iter().try_for_each(|p| delete.execute(params![p.experiment, p.stored, Json(&p.arguments)]).map(drop))
-        })
+        self.write(|tx| remove(tx, plans))
+    }
+
+    /// Equal plans of files that are gone: the spec was renamed or moved.
+    pub(super) fn moved(&self, experiment: &ExperimentRecord, stored: &str) -> Result<Vec<PlanRecord>, StoreError> {
+        let mut plans = self.plans()?;
+        plans.retain(|plan| plan.is_current(experiment) && plan.stored != stored && !plan.spec.is_file());
+        Ok(plans)
     }
 
     /// The runs folder.
-    fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
@@ -94,6 +108,12 @@ impl Store {
         let from_folder = || relative(&real(self.folder())?, &real(Path::new(spec))?);
         from_folder().map_or_else(|| spec.to_string(), |path| path.to_string_lossy().into_owned())
     }
+}
+
+/// Removes plans; their runs stay.
+pub(super) fn remove(tx: &Transaction<'_>, plans: &[PlanRecord]) -> rusqlite::Result<()> {
+    let mut delete = tx.prepare("DELETE FROM plans WHERE experiment = ?1 AND spec = ?2 AND arguments = ?3")?;
+    plans.iter().try_for_each(|p| delete.execute(params![p.experiment, p.stored, Json(&p.arguments)]).map(drop))
 }
 
 /// Replaces an experiment's latest plan with the same file and arguments.

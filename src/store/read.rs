@@ -8,11 +8,12 @@ use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
     Store, StoreError,
     columns::{Count, Json, Real, Tag},
-    error::hint,
+    error::{CANDIDATES, hint},
 };
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities},
+    plan::RunConfig,
     warning::{Kind, Warning},
 };
 
@@ -25,23 +26,30 @@ pub(super) const RUN: &str = "
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
 
-/// The most candidates listed if a text matches several runs.
-const CANDIDATES: usize = 10;
-
-/// The runs that a text may mean, by index.
-struct Meanings {
-    /// Key and name of each run.
-    known: Vec<(String, String)>,
+/// All runs and experiments.
+struct Known {
+    /// Key and name of each run; the name is the one that it was registered with.
+    runs: Vec<(String, String)>,
     experiments: Vec<ExperimentRecord>,
-    /// Runs whose key it is.
-    key: Vec<usize>,
-    /// Runs whose name it is.
-    name: Vec<usize>,
-    /// Runs of the experiment whose name it is.
-    experiment: Vec<usize>,
-    /// Runs whose key begins with it.
-    beginning: Vec<usize>,
 }
+
+/// The runs that a text may mean, each with the experiment that it is a run of, if the text says so.
+#[derive(Default)]
+struct Meanings {
+    /// Runs whose key it is.
+    key: Vec<Meant>,
+    /// Runs of the experiment whose name it is.
+    experiment: Vec<Meant>,
+    /// Runs whose name it is in the current plan of an experiment.
+    name: Vec<Meant>,
+    /// Runs that were registered with this name.
+    earlier_name: Vec<Meant>,
+    /// Runs whose key begins with it.
+    beginning: Vec<Meant>,
+}
+
+/// Key and experiment of such a run.
+type Meant = (String, Option<String>);
 
 impl Store {
     /// All runs, in order of registration.
@@ -58,20 +66,39 @@ impl Store {
         self.read(|tx| {
             let names: Vec<String> = all(tx, names, [&experiment], |row| row.get(0))?;
             let mut runs = all(tx, &sql, [&experiment], |row| run_record(tx, row))?;
-            for (run, name) in runs.iter_mut().zip(names) {
-                (run.name, run.experiment) = (name, experiment.clone());
-            }
-            Ok(runs)
+            Ok(runs.drain(..).zip(names).map(|(run, name)| run.planned_by(&experiment, &name)).collect())
         })
     }
 
-    /// The runs of an experiment's plan and those that it planned first, including its earlier plans', in order of
-    /// registration.
+    /// The runs of an experiment's plan, of its earlier plans and of its variants, in order of registration.
     pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
-        let experiment = self.experiment(experiment)?.name;
-        let planned = "SELECT run FROM experiment_runs WHERE experiment = ?1";
-        let sql = format!("{RUN} WHERE r.experiment = ?1 OR r.key IN ({planned}) ORDER BY r.id");
-        self.read(|tx| all(tx, &sql, [&experiment], |row| run_record(tx, row)))
+        let experiment = self.experiment(experiment)?;
+        let names: HashMap<&str, &str> =
+            experiment.runs.iter().map(|(key, name)| (key.as_str(), name.as_str())).collect();
+        let planned = |plans: &str| format!("r.key IN (SELECT run FROM {plans} WHERE experiment = ?1)");
+        let sql = format!(
+            "{RUN} WHERE r.experiment = ?1 OR {} OR {} ORDER BY r.id",
+            planned("experiment_runs"),
+            planned("plans")
+        );
+        let runs = self.read(|tx| all(tx, &sql, [&experiment.name], |row| run_record(tx, row)))?;
+        let of = |run: RunRecord| match names.get(run.key.as_str()) {
+            Some(name) => run.planned_by(&experiment.name, name),
+            None => RunRecord { in_plan: false, ..run }.of(&experiment.name),
+        };
+        Ok(runs.into_iter().map(of).collect())
+    }
+
+    /// The runs whose experiments were all removed, in order of registration.
+    pub fn runs_of_none(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let of = |plans: &str| format!("SELECT p.run FROM {plans} p JOIN experiments e ON e.name = p.experiment");
+        let sql = format!(
+            "{RUN} WHERE r.experiment NOT IN (SELECT name FROM experiments) AND r.key NOT IN ({}) AND r.key NOT IN ({})
+             ORDER BY r.id",
+            of("experiment_runs"),
+            of("plans")
+        );
+        self.read(|tx| all(tx, &sql, [], |row| run_record(tx, row)))
     }
 
     /// All experiments, in the order in which they were first stored.
@@ -96,83 +123,68 @@ impl Store {
             Some(i) => Ok(experiments.swap_remove(i)),
             None => {
                 let hint = hint(name, experiments.iter().map(|e| e.name.as_str()));
-                Err(StoreError::UnknownExperiment { wanted: name.into(), hint })
+                let runs = self.folder().to_path_buf();
+                Err(StoreError::UnknownExperiment { wanted: name.into(), hint, runs })
             }
         }
     }
 
-    /// The run that `wanted` means: a whole key; else the name of exactly one run; else an experiment of exactly one run; else the beginning
-    /// of exactly one key. A name takes precedence over the beginning of another run's key.
+    /// The run that `wanted` means: a whole key; else an experiment of exactly one run; else the name of exactly one run in the current
+    /// plans; else the name that exactly one run was registered with; else the beginning of exactly one key. A name takes precedence over
+    /// the beginning of another run's key.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
-        let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
-        let found = [key, name, experiment, beginning].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
-        self.only(wanted, found, &known, &experiments)
+        let known = self.all_known()?;
+        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
+        // An experiment of several runs counts only if no run has this name.
+        let (one, several) = if experiment.len() == 1 { (experiment, Vec::new()) } else { (Vec::new(), experiment) };
+        let by_order = [key, one, name, earlier_name, several, beginning];
+        self.only(wanted, by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default(), &known)
     }
 
     /// Like [`Self::find`], for operations that cannot be undone: a text that matches several runs in any way is ambiguous, unless it is a
     /// whole key.
     pub fn find_surely(&self, wanted: &str) -> Result<RunRecord, StoreError> {
-        let Meanings { known, experiments, key, name, experiment, beginning } = self.meanings(wanted)?;
+        let known = self.all_known()?;
+        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
         let mut found = key;
         if found.is_empty() {
-            for other in name.into_iter().chain(experiment).chain(beginning) {
-                if !found.contains(&other) {
-                    found.push(other);
-                }
-            }
+            found.extend([name, experiment, earlier_name, beginning].into_iter().flatten());
         }
-        self.only(wanted, found, &known, &experiments)
+        self.only(wanted, found, &known)
     }
 
-    fn meanings(&self, wanted: &str) -> Result<Meanings, StoreError> {
-        let known: Vec<(String, String)> = self
+    fn all_known(&self) -> Result<Known, StoreError> {
+        let runs = self
             .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
-        let experiments = self.experiments()?;
-        let digits = wanted.to_ascii_lowercase();
-        let planned = experiments.iter().find(|e| e.name == wanted).map(|e| &e.runs[..]).unwrap_or_default();
-        let those = |is_meant: &dyn Fn(&(String, String)) -> bool| -> Vec<usize> {
-            (0..known.len()).filter(|&i| is_meant(&known[i])).collect()
-        };
-        Ok(Meanings {
-            key: those(&|(key, _)| *key == digits),
-            name: those(&|(_, name)| name == wanted),
-            experiment: those(&|(key, _)| planned.iter().any(|(run, _)| run == key)),
-            beginning: those(&|(key, _)| !digits.is_empty() && key.starts_with(&digits)),
-            known,
-            experiments,
-        })
+        Ok(Known { runs, experiments: self.experiments()? })
     }
 
     /// The run, if exactly one matches.
-    fn only(
-        &self,
-        wanted: &str,
-        found: Vec<usize>,
-        known: &[(String, String)],
-        experiments: &[ExperimentRecord],
-    ) -> Result<RunRecord, StoreError> {
-        match found[..] {
-            [i] => self.run(&known[i].0),
-            [] if experiments.iter().any(|e| e.name == wanted) => {
+    fn only(&self, wanted: &str, mut found: Vec<Meant>, known: &Known) -> Result<RunRecord, StoreError> {
+        let mut seen = HashSet::new();
+        found.retain(|(key, _)| seen.insert(key.clone()));
+        let runs = self.folder().to_path_buf();
+        let record = |(key, experiment): &Meant| {
+            let run = self.run(key)?;
+            let planned = experiment.as_deref().and_then(|e| Some((e, known.name_in(e, key)?)));
+            Ok(match planned {
+                Some((experiment, name)) => run.planned_by(experiment, name),
+                None => run,
+            })
+        };
+        match &found[..] {
+            [one] => record(one),
+            [] if known.experiments.iter().any(|e| e.name == wanted) => {
                 Err(StoreError::NoRuns { experiment: wanted.to_string() })
             }
             [] => {
-                let all = known.iter().map(|(_, name)| name).chain(experiments.iter().map(|e| &e.name));
-                let hint = hint(wanted, all.map(String::as_str));
-                Err(StoreError::UnknownRun { wanted: wanted.into(), hint })
+                let names = known.runs.iter().map(|(_, name)| name);
+                let hint = hint(wanted, names.chain(known.experiments.iter().map(|e| &e.name)).map(String::as_str));
+                Err(StoreError::UnknownRun { wanted: wanted.into(), hint, runs })
             }
             _ => {
-                let shown = wanted.len().max(4) + 4;
-                let line = |&i: &usize| {
-                    let (key, name) = &known[i];
-                    format!("  {}  {name}", key.get(..shown).unwrap_or(key))
-                };
-                let mut lines: Vec<_> = found.iter().take(CANDIDATES).map(line).collect();
-                if found.len() > CANDIDATES {
-                    lines.push(format!("  … and {} more", found.len() - CANDIDATES));
-                }
-                let candidates = lines.join("\n");
-                Err(StoreError::AmbiguousRun { wanted: wanted.into(), count: found.len(), candidates })
+                let records = found.iter().take(CANDIDATES).map(record).collect::<Result<Vec<_>, _>>()?;
+                Err(StoreError::ambiguous(wanted, found.len(), &records))
             }
         }
     }
@@ -185,7 +197,8 @@ impl Store {
 
     /// The run with this key.
     pub fn run(&self, key: &str) -> Result<RunRecord, StoreError> {
-        self.known(key)?.ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new() })
+        let runs = self.folder().to_path_buf();
+        self.known(key)?.ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new(), runs })
     }
 
     /// The steps of a run, in order.
@@ -346,6 +359,46 @@ impl Store {
     }
 }
 
+impl Known {
+    /// The name of a run in the current plan of an experiment.
+    fn name_in(&self, experiment: &str, key: &str) -> Option<&str> {
+        let plan = self.experiments.iter().find(|e| e.name == experiment)?;
+        plan.runs.iter().find(|(run, _)| run == key).map(|(_, name)| name.as_str())
+    }
+
+    /// The stored runs that the text may mean.
+    fn meanings(&self, wanted: &str) -> Meanings {
+        let digits = wanted.to_ascii_lowercase();
+        let stored: HashSet<&str> = self.runs.iter().map(|(key, _)| key.as_str()).collect();
+        let mut found = Meanings::default();
+        for e in &self.experiments {
+            let planned = e.runs.iter().filter(|(key, _)| stored.contains(key.as_str()));
+            for (key, name) in planned {
+                let meant = || (key.clone(), Some(e.name.clone()));
+                if e.name == wanted {
+                    found.experiment.push(meant());
+                }
+                if name == wanted && found.name.iter().all(|(other, _)| other != key) {
+                    found.name.push(meant());
+                }
+            }
+        }
+        for (key, name) in &self.runs {
+            let meant = || (key.clone(), None);
+            if *key == digits {
+                found.key.push(meant());
+            }
+            if name == wanted {
+                found.earlier_name.push(meant());
+            }
+            if !digits.is_empty() && key.starts_with(&digits) {
+                found.beginning.push(meant());
+            }
+        }
+        found
+    }
+}
+
 fn all<T>(
     conn: &Connection,
     sql: &str,
@@ -381,14 +434,21 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         (RunState::Interrupted, Some(_)) => RunState::Waiting,
         (state, _) => state,
     };
+    let key: String = row.get("key")?;
+    let planned = Planned::of(tx, &key, row.get("experiment")?, row.get("name")?)?;
+    let mut config = row.get::<_, Json<RunConfig>>("config")?.0;
+    // The stored config has the name of the experiment that was run last.
+    planned.experiment.iter().for_each(|name| config.name.clone_from(name));
     Ok(RunRecord {
-        key: row.get("key")?,
-        name: row.get("name")?,
-        experiment: row.get("experiment")?,
+        key,
+        name: planned.name,
+        experiment: planned.experiment,
+        experiments: planned.experiments,
+        in_plan: planned.in_plan,
         state,
         failure: row.get::<_, Option<Tag<_>>>("failure")?.map(|tag| tag.0),
         message: row.get("message")?,
-        config: row.get::<_, Json<_>>("config")?.0,
+        config,
         labels: row.get::<_, Json<_>>("labels")?.0,
         train_labels: row
             .get::<_, Option<Json<Vec<u64>>>>("train_labels")?
@@ -409,6 +469,34 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         finished_at: row.get("finished_at")?,
         final_metrics: if evaluated { Some(metrics(row, final_values(tx, row)?)?) } else { None },
     })
+}
+
+/// The experiments that a run belongs to, and its name there.
+struct Planned {
+    experiments: Vec<String>,
+    experiment: Option<String>,
+    name: String,
+    in_plan: bool,
+}
+
+impl Planned {
+    /// Those of a run that was registered by the experiment `first` with the name `name`.
+    fn of(tx: &Connection, key: &str, first: String, name: String) -> rusqlite::Result<Self> {
+        // Experiments are few: the run is looked up in each of them.
+        let sql = "SELECT e.name, x.name FROM experiments e CROSS JOIN experiment_runs x ON x.experiment = e.name AND x.run = ?1
+             ORDER BY e.id";
+        let plans: Vec<(String, String)> = all(tx, sql, [key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let experiments = plans.iter().map(|(experiment, _)| experiment.clone()).collect();
+        if let Some((experiment, name)) = plans.iter().find(|(e, _)| *e == first).or(plans.first()) {
+            let (experiment, name) = (Some(experiment.clone()), name.clone());
+            return Ok(Self { experiments, experiment, name, in_plan: true });
+        }
+        let sql = "SELECT e.name FROM experiments e WHERE e.name = ?1
+                 OR EXISTS (SELECT 1 FROM plans p WHERE p.experiment = e.name AND p.run = ?2)
+             ORDER BY e.name = ?1 DESC, e.id LIMIT 1";
+        let experiment = all(tx, sql, [&first, key], |row| row.get(0))?.pop();
+        Ok(Self { experiments, experiment, name, in_plan: false })
+    }
 }
 
 /// The metrics of the evaluation in a row of [`RUN`].

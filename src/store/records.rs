@@ -147,8 +147,12 @@ pub struct RunRecord {
     pub key: String,
     /// Its name: what distinguishes it from its siblings.
     pub name: String,
-    /// Experiment that planned it first.
-    pub experiment: String,
+    /// The experiment that it was read for; else the first of `experiments`; else one that planned it before. `None` if those were removed.
+    pub experiment: Option<String>,
+    /// The experiments whose current plan has it, in the order in which they were first stored.
+    pub experiments: Vec<String>,
+    /// Whether the current plan of `experiment` has it. If not, it is from an earlier plan or a variant.
+    pub in_plan: bool,
     /// Its state.
     pub state: RunState,
     /// Kind of failure.
@@ -192,6 +196,17 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The run with its name in the current plan of an experiment.
+    pub fn planned_by(self, experiment: &str, name: &str) -> Self {
+        Self { name: name.into(), in_plan: true, ..self }.of(experiment)
+    }
+
+    /// The run, read for this experiment.
+    pub(super) fn of(mut self, experiment: &str) -> Self {
+        (self.experiment, self.config.name) = (Some(experiment.into()), experiment.into());
+        self
+    }
+
     /// Its state, with the kind of a failure: `failed (oom)`.
     pub fn state_text(&self) -> String {
         match self.failure {

@@ -35,7 +35,9 @@ impl Store {
     /// once.
     pub fn save_experiment(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
         let spec = self.stored_spec(&experiment.spec_path);
+        let moved = self.moved(experiment, &spec)?;
         self.write(|tx| {
+            plans::remove(tx, &moved)?;
             plans::save(tx, experiment, &spec)?;
             tx.execute(
                 "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends,

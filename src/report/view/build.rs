@@ -76,7 +76,7 @@ impl View {
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
             environments,
-            commands: environment::commands(experiment, best.map(|run| run.run.key.as_str())),
+            commands: environment::commands(experiment, best.map(|run| run.run.key.as_str()), &input.folder),
             config_of: shown.map(|run| run.run.name.clone()).unwrap_or_default(),
             config: match shown {
                 Some(run) => toml::to_string_pretty(&run.run.config).map_err(ReportError::Config)?,

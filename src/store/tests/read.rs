@@ -78,6 +78,62 @@ fn a_name_takes_precedence_over_a_key_prefix_except_for_removal() {
 }
 
 #[test]
+fn a_run_belongs_to_every_experiment_whose_plan_has_it() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    // `register` has the runs planned first by an experiment that does not exist.
+    ["a", "b", "c"].into_iter().for_each(|key| register(&mut store, key, "first name"));
+    store.save_experiment(&experiment("one", &["a", "b"])).unwrap();
+    store.save_experiment(&experiment("two", &["b"])).unwrap();
+    let of = |store: &Store, key: &str| {
+        let run = store.run(key).unwrap();
+        (run.experiment, run.experiments, run.name, run.in_plan)
+    };
+    let one = || Some("one".to_string());
+    assert_eq!(of(&store, "a"), (one(), vec!["one".into()], "a of one".into(), true));
+    assert_eq!(of(&store, "b"), (one(), vec!["one".into(), "two".into()], "b of one".into(), true));
+    assert_eq!(of(&store, "c"), (None, vec![], "first name".into(), false));
+    // As asked for.
+    let two = store.runs_of("two").unwrap().remove(0);
+    let found = [two, store.find("two").unwrap(), store.find("b of two").unwrap()];
+    for run in found {
+        assert_eq!((run.experiment, run.name, run.config.name), (Some("two".into()), "b of two".into(), "two".into()));
+    }
+    // An earlier plan: the run is of the experiment still, until another plans it.
+    store.save_experiment(&experiment("two", &["c"])).unwrap();
+    store.save_experiment(&ExperimentRecord { arguments: vec![], ..experiment("one", &["a"]) }).unwrap();
+    assert_eq!(of(&store, "b"), (one(), vec![], "first name".into(), false));
+    let ever = store.runs_ever_of("one").unwrap().into_iter().map(|run| (run.key, run.in_plan)).collect::<Vec<_>>();
+    assert_eq!(ever, [("a".into(), true), ("b".into(), false)]);
+    // None that was removed is named.
+    store.remove_experiment("one").unwrap();
+    assert_eq!(of(&store, "a"), (None, vec![], "first name".into(), false));
+    let none = store.runs_of_none().unwrap().into_iter().map(|run| run.key).collect::<Vec<_>>();
+    assert_eq!(none, ["a", "b"]);
+}
+
+#[test]
+fn the_name_of_a_current_plan_counts_before_one_of_an_earlier_plan() {
+    let folder = folder();
+    let mut store = Store::open(folder.path()).unwrap();
+    ["old00000", "new00000", "new11111"].into_iter().for_each(|key| register(&mut store, key, "lr=1e-3"));
+    let plan = |keys: &[&str]| {
+        let runs = keys.iter().map(|key| (key.to_string(), "lr=1e-3".to_string())).collect();
+        ExperimentRecord { runs, ..experiment("sweep", &[]) }
+    };
+    store.save_experiment(&plan(&["new00000"])).unwrap();
+    assert_eq!(store.find("lr=1e-3").unwrap().key, "new00000");
+    assert_eq!(store.find("sweep").unwrap().key, "new00000");
+    let error = store.find_surely("lr=1e-3").unwrap_err().to_string();
+    assert!(error.contains("means 3 runs"), "{error}");
+    assert!(error.contains("  new00000  lr=1e-3  experiment sweep\n  old00000  lr=1e-3\n"), "{error}");
+    store.save_experiment(&plan(&["new00000", "new11111"])).unwrap();
+    for wanted in ["lr=1e-3", "sweep"] {
+        assert!(store.find(wanted).unwrap_err().to_string().contains("means 2 runs"), "{wanted}");
+    }
+}
+
+#[test]
 fn only_some_of_many_candidates_are_listed() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();

@@ -26,9 +26,13 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         (&["run", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
         (&["plan", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
         (&["run", "small.toml", "--runs", "file/runs"], "--runs DIR names another runs folder"),
-        (&["show", "x", "--runs", "nowhere"], "run `taper run SPEC` first"),
-        (&["report", "x", "--runs", "nowhere"], "run `taper run SPEC` first"),
-        (&["gc", "--runs", "nowhere"], "run `taper run SPEC` first"),
+        (
+            &["show", "x", "--runs", "nowhere"],
+            "run `taper run SPEC --runs nowhere` first (nowhere/taper.db does not exist)",
+        ),
+        (&["report", "x", "--runs", "nowhere"], "run `taper run SPEC --runs nowhere` first"),
+        (&["gc", "--runs", "no where"], "run `taper run SPEC --runs 'no where'` first"),
+        (&["rm", "small", "--json"], "add --yes, for --json does not ask"),
         (&["predict", "small", ""], "the text is empty"),
         (&["export", "small", "full"], "is not an empty folder: choose another"),
         (&["export", "small", "file"], "is not an empty folder: choose another"),
@@ -216,4 +220,95 @@ fn a_tie_of_the_commonest_labels_is_told_as_one() {
     let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
     fs::write(sandbox.path("rows.csv"), rows + "1,好吃一\n1,好吃二\n1,好吃三\n1,好吃四\n").expect("rows");
     assert!(sandbox.ok(&plan).contains("positive, the most common label of the training rows"));
+}
+
+/// The commands that a text names in backticks or after `next: ` and `settings: `, for the shell.
+fn commands(said: &str) -> Vec<String> {
+    let quoted = said.split('`').skip(1).step_by(2).filter(|text| text.starts_with("taper ")).map(String::from);
+    let after = |line: &str| ["next: ", "settings: "].iter().find_map(|what| line.strip_prefix(what)).map(String::from);
+    quoted.chain(said.lines().filter_map(after)).collect()
+}
+
+#[test]
+fn a_command_that_is_named_can_be_typed_as_it_is() {
+    let sandbox = sandbox("");
+    let folder = "my runs";
+    let runs = ["--runs", folder];
+    let said = |arguments: &[&str]| sandbox.says(&[arguments, &runs].concat()).1;
+    let type_in = |command: &str| {
+        let taper = env!("CARGO_BIN_EXE_taper");
+        let shell = format!("taper() {{ '{taper}' \"$@\"; }}; {command}");
+        let output =
+            Command::new("sh").args(["-c", &shell]).current_dir(sandbox.root()).env_remove("TAPER_RUNS").output();
+        let output = output.expect("a shell");
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
+    };
+    let empty = said(&["list"]);
+    assert_eq!(commands(&empty), ["taper run SPEC --runs 'my runs'"], "{empty}");
+    let mut named = commands(&said(&["run", "small.toml", "--quiet", "--set", "name=a b"]));
+    named.extend(commands(&said(&["run", "small.toml", "--set", "name=a b"])));
+    named.extend(commands(&said(&["show", "a b"])));
+    named.extend(commands(&said(&["predict", "a b", "--file", "rows.csv"])));
+    named.extend(commands(&said(&["show", "unknown"])));
+    named.extend(commands(&said(&["report", "unknown"])));
+    named.retain(|command| command != "taper run");
+    assert!(named.len() >= 5, "{named:?}");
+    let shows = |what: &str| named.iter().any(|command| command.starts_with(what));
+    assert!(shows("taper report 'a b' --runs 'my runs'") && shows("taper eval ") && shows("taper list "), "{named:?}");
+    for command in &named {
+        assert!(command.ends_with(" --runs 'my runs'"), "{command}");
+        type_in(command);
+    }
+    // The report names them for any shell.
+    sandbox.ok(&["report", "a b", "--runs", folder]);
+    let report = fs::read_to_string(sandbox.path("my runs/reports/a b/report.md")).expect("a report");
+    let lines: Vec<&str> = report.lines().filter(|line| line.starts_with("taper ")).collect();
+    assert_eq!(lines.len(), 3, "{report}");
+    for line in lines {
+        assert!(line.ends_with(" --runs 'my runs'"), "{line}");
+        type_in(line);
+    }
+    // A folder that a command uses without the option is not named.
+    let mut show = sandbox.command(&["show", "a b"]);
+    let shown = text(&show.env("TAPER_RUNS", folder).output().expect("taper").stdout);
+    assert!(shown.ends_with(" --config\n"), "{shown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_runs_folder_that_cannot_be_looked_into_is_not_taken_to_be_empty() {
+    let sandbox = sandbox("");
+    // A link to itself: like a folder without permissions, it does not tell what is behind it.
+    std::os::unix::fs::symlink("loop", sandbox.path("loop")).expect("a link");
+    for arguments in [
+        &["list", "--runs", "loop"][..],
+        &["list", "--json", "--runs", "loop"],
+        &["list", "small", "--runs", "loop"],
+        &["show", "x", "--runs", "loop"],
+        &["plan", "small.toml", "--runs", "loop"],
+        &["run", "small.toml", "--runs", "loop"],
+    ] {
+        let said = said(&sandbox, 2, arguments);
+        assert!(
+            said.contains("cannot read loop/taper.db: its symbolic links lead in a circle"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_spec_is_said_to_be_none() {
+    let sandbox = sandbox("");
+    fs::write(sandbox.path("rows.json"), "[\n{\"review\": \"好\"},\n{\"review\": \"差\"}\n]\n").expect("a file");
+    fs::write(sandbox.path("notes.md"), "# Notes\n\nWhat was tried: a rate of 1e-3.\n").expect("a file");
+    for file in ["rows.csv", "rows.json", "notes.md"] {
+        let said = said(&sandbox, 2, &["plan", file]);
+        assert!(said.contains(&format!("`{file}` is not a spec: it is not TOML")), "{said}");
+        assert!(said.trim_end().ends_with("\n\n1 problem"), "{said}");
+    }
+    // A spec with a mistake has its line, whatever it is called.
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("wrong.conf"), spec.replace("lr = 1e-3", "lr 1e-3")).expect("a spec");
+    let said = said(&sandbox, 2, &["plan", "wrong.conf"]);
+    assert!(said.contains("wrong.conf:") && !said.contains("is not a spec"), "{said}");
 }

@@ -132,23 +132,6 @@ fn variants_are_never_called_left_over_and_only_an_edit_leaves_runs_behind() {
     assert!(said.contains("no longer in the plan") && !said.contains("taper rm") && !said.contains("orphan"), "{said}");
 }
 
-/// Runs that two sweeps share are listed once, and the other one's heading does not pass its part for the whole.
-#[test]
-fn a_sweep_of_which_some_runs_are_listed_elsewhere_says_how_many_it_has() {
-    let sandbox = sandbox("");
-    write_spec(&sandbox, "one.toml", "");
-    let spec = fs::read_to_string(sandbox.path("one.toml")).expect("a spec");
-    fs::write(sandbox.path("two.toml"), spec.replace("\"small\"", "\"two\"") + "[sweep]\nseeds = [42, 43]\n")
-        .expect("a spec");
-    sandbox.ok(&["run", "one.toml", "--quiet"]);
-    sandbox.ok(&["run", "two.toml", "--quiet"]);
-    for arguments in [&["list"][..], &["list", "--state", "completed"]] {
-        let said = sandbox.ok(arguments);
-        assert!(said.contains("small: 1 run, 1 completed") && said.contains("two: 1 of 2 runs, 1 completed"), "{said}");
-    }
-    assert!(sandbox.ok(&["list", "two"]).contains("two: 2 runs, 2 completed"));
-}
-
 #[test]
 fn removing_an_experiment_says_why_a_run_of_it_stays() {
     let sandbox = sandbox("");
@@ -165,4 +148,181 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
     );
     assert!(exit(&sandbox, &["report", "two"]).1.contains("no experiment is called `two`"));
     sandbox.ok(&["report", "small"]);
+}
+
+/// The headings of a list, by experiment.
+fn headings(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
+    let said = sandbox.ok(arguments);
+    said.lines()
+        .filter(|line| line.contains(" completed"))
+        .filter(|line| line.contains(": "))
+        .map(String::from)
+        .collect()
+}
+
+/// What `list --json` has of each run: its name, its experiment, all of its experiments, and whether it is in the plan.
+fn entries(sandbox: &Sandbox) -> Vec<(String, Value, Value, bool)> {
+    let list = sandbox.json(&["list"]);
+    let entry = |run: &Value| {
+        assert_eq!(run["config"]["name"], run["experiment"], "{run}");
+        let (name, in_plan) = (run["name"].as_str().expect("a name"), run["in_plan"].as_bool().expect("whether"));
+        (name.to_string(), run["experiment"].clone(), run["experiments"].clone(), in_plan)
+    };
+    list.as_array().expect("runs").iter().map(entry).collect()
+}
+
+#[test]
+fn a_run_is_listed_with_every_experiment_that_plans_it() {
+    let sandbox = sandbox("");
+    write_spec(&sandbox, "one.toml", "");
+    let spec = fs::read_to_string(sandbox.path("one.toml")).expect("a spec");
+    let two = spec.replace("\"small\"", "\"two\"") + "[sweep]\nseeds = [42, 43]\n";
+    fs::write(sandbox.path("two.toml"), two).expect("a spec");
+    sandbox.ok(&["run", "one.toml", "--quiet"]);
+    sandbox.ok(&["run", "two.toml", "--quiet"]);
+    for more in [&[][..], &["--limit", "1"], &["--state", "completed"]] {
+        let all = headings(&sandbox, &[&["list"], more].concat());
+        let each = ["small", "two"].map(|name| headings(&sandbox, &[&["list", name], more].concat()).remove(0));
+        assert_eq!(all, each, "{more:?}");
+        assert!(
+            all[0].starts_with("small: 1 run, 1 completed") && all[1].starts_with("two: 2 runs, 2 completed"),
+            "{all:?}"
+        );
+    }
+    let both = serde_json::json!(["small", "two"]);
+    assert_eq!(
+        entries(&sandbox),
+        [
+            ("small".into(), "small".into(), both, true),
+            ("seed=43".into(), "two".into(), serde_json::json!(["two"]), true)
+        ]
+    );
+    // The same run has another name in the other experiment.
+    let shared = sandbox.json(&["show", "seed=42"]);
+    assert_eq!((&shared["experiment"], &shared["config"]["name"]), (&"two".into(), &"two".into()));
+    assert_eq!(sandbox.json(&["show", "small"])["experiment"], "small");
+    let shown = sandbox.ok(&["show", "seed=42"]);
+    assert!(shown.contains("\nexperiment  two; also of small\n"), "{shown}");
+}
+
+#[test]
+fn an_experiment_that_has_no_run_of_its_own_is_listed_and_shown_under_its_name() {
+    let sandbox = sandbox("");
+    let run = ["run", "small.toml", "--quiet", "--set", "train.max_steps=2"];
+    sandbox.ok(&run);
+    sandbox.ok(&[&run[..], &["--set", "name=other"]].concat());
+    let all = headings(&sandbox, &["list"]);
+    assert_eq!(all, ["small: 1 run, 1 completed", "other: 1 run, 1 completed"]);
+    assert_eq!(entries(&sandbox).len(), 1, "one run");
+    assert_eq!(entries(&sandbox)[0].2, serde_json::json!(["small", "other"]));
+    for (name, also) in [("other", "small"), ("small", "other")] {
+        let shown = sandbox.ok(&["show", name, "--config"]);
+        assert!(shown.contains(&format!("\nexperiment  {name}; also of {also}\n")), "{shown}");
+        assert!(shown.contains(&format!("\nname = \"{name}\"\n")), "{shown}");
+        sandbox.ok(&["report", name]);
+        let report = fs::read_to_string(sandbox.path("runs/reports").join(name).join("report.md")).expect("a report");
+        assert!(report.contains(&format!("name = \"{name}\"\n")), "{report}");
+    }
+    let key = sandbox.keys().remove(0);
+    assert!(sandbox.ok(&["show", &key]).contains("\nexperiment  small; also of other\n"));
+}
+
+#[test]
+fn a_removed_experiment_is_listed_no_more_and_what_stays_of_it_is() {
+    let sandbox = sandbox("");
+    let axes = |name: &str, rates: &str| format!("name={name} sweep.axes.train.lr=[{rates}]");
+    let run = |what: &str| {
+        let sets = what.split(' ').flat_map(|set| ["--set", set]);
+        sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.max_steps=2"]
+            .into_iter()
+            .chain(sets)
+            .collect::<Vec<_>>());
+    };
+    run(&axes("first", "1e-3,2e-3"));
+    run(&axes("second", "1e-3,2e-3,3e-3"));
+    let said = sandbox.ok(&["rm", "--experiment", "first", "--yes"]);
+    assert!(said.contains("2 of its runs stay, for they also belong to `second`"), "{said}");
+    let list = sandbox.ok(&["list", "--limit", "2"]);
+    assert!(list.starts_with("second: 3 runs, 3 completed") && !list.contains("first"), "{list}");
+    let second = serde_json::json!(["second"]);
+    assert!(entries(&sandbox).iter().all(|entry| entry.1 == "second" && entry.2 == second && entry.3));
+    // Runs of an earlier version of the spec stay too, and then belong to no experiment.
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec").replace("epochs = 2", "max_steps = 3");
+    for rate in ["1e-3", "2e-3"] {
+        fs::write(sandbox.path("small.toml"), spec.replace("lr = 1e-3", &format!("lr = {rate}"))).expect("a spec");
+        sandbox.ok(&["run", "small.toml", "--quiet"]);
+    }
+    sandbox.ok(&["rm", "--experiment", "second", "--yes"]);
+    sandbox.ok(&["rm", "--experiment", "small", "--yes"]);
+    let list = sandbox.ok(&["list"]);
+    assert!(list.starts_with("runs of no experiment: 1 run, 1 completed\n"), "{list}");
+    assert!(list.contains("`taper rm KEY` removes a run"), "{list}");
+    let run = &sandbox.json(&["list"])[0];
+    assert_eq!((&run["experiment"], &run["experiments"]), (&Value::Null, &serde_json::json!([])));
+    let key = run["key"].as_str().expect("a key");
+    assert!(sandbox.ok(&["show", key]).contains("\nexperiment  none: those that planned it were removed\n"));
+    sandbox.ok(&["rm", key, "--yes"]);
+    assert_eq!(sandbox.json(&["list"]), serde_json::json!([]));
+}
+
+#[test]
+fn a_spec_file_may_be_renamed() {
+    let sandbox = sandbox("");
+    write_spec(&sandbox, "one.toml", "");
+    sandbox.ok(&["run", "one.toml", "--quiet"]);
+    fs::rename(sandbox.path("one.toml"), sandbox.path("two.toml")).expect("renamed");
+    let views = [&["list", "two.toml"][..], &["show", "two.toml"], &["report", "two.toml"]];
+    views.into_iter().for_each(|view| drop(sandbox.ok(view)));
+    // Run under its new name, and as another folder has it.
+    fs::create_dir(sandbox.path("specs")).expect("a folder");
+    for (from, to) in [("two.toml", "a.toml"), ("a.toml", "z.toml"), ("z.toml", "specs/train.toml")] {
+        fs::rename(sandbox.path(from), sandbox.path(to)).expect("renamed");
+        if to.contains('/') {
+            let spec = fs::read_to_string(sandbox.path(to)).expect("a spec").replace("path:rows", "path:../rows");
+            fs::write(sandbox.path(to), spec).expect("a spec");
+            let (code, said) = exit(&sandbox, &["report", to]);
+            assert!(
+                code == 2 && said.contains("the plan of a spec file that is gone, z.toml: `taper run specs/"),
+                "{said}"
+            );
+        }
+        sandbox.ok(&["run", to, "--quiet"]);
+        for view in ["list", "show", "report"] {
+            sandbox.ok(&[view, to]);
+        }
+    }
+    // It has left nothing under its other names.
+    let spec = fs::read_to_string(sandbox.path("specs/train.toml")).expect("a spec");
+    fs::write(sandbox.path("specs/train.toml"), spec + "[sweep]\nseeds = [7, 8]\n").expect("a spec");
+    assert_eq!(sandbox.json(&["plan", "specs/train.toml"])["orphaned"][0]["name"], "small");
+    let said = sandbox.ok(&["rm", "--experiment", "small", "--yes"]);
+    assert!(said.starts_with("removed the experiment `small` and 1 run,") && !said.contains("stay"), "{said}");
+}
+
+#[test]
+fn an_experiment_of_one_run_means_the_run_of_its_current_spec() {
+    let sandbox = sandbox("");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec").replace("epochs = 2", "max_steps = 2");
+    for rate in ["1e-3", "2e-3", "3e-3"] {
+        fs::write(sandbox.path("small.toml"), spec.replace("lr = 1e-3", &format!("lr = {rate}"))).expect("a spec");
+        sandbox.ok(&["run", "small.toml", "--quiet"]);
+    }
+    assert_eq!(sandbox.json(&["show", "small"])["config"]["train"]["lr"], 3e-3);
+    for arguments in [
+        &["predict", "small", "好吃"][..],
+        &["verify", "small"],
+        &["eval", "small", "--file", "rows.csv"],
+        &["export", "small", "e"],
+    ] {
+        sandbox.ok(arguments);
+    }
+    // What cannot be undone has to be sure; runs of one name are told apart.
+    let (code, said) = exit(&sandbox, &["rm", "small", "--yes"]);
+    assert!(code == 2 && said.contains("means 3 runs"), "{said}");
+    let count = |end: &str| said.lines().filter(|line| line.ends_with(end)).count();
+    assert_eq!(
+        (count("  small  experiment small"), count("  small  experiment small, not in its current plan")),
+        (1, 2),
+        "{said}"
+    );
 }

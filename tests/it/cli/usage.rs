@@ -77,6 +77,7 @@ fn a_run_that_is_done_already_is_told_with_its_metrics() {
     assert_eq!((&line["event"], &line["state"]), (&"run_skipped".into(), &"completed".into()));
     assert_eq!(line["metrics"], sandbox.json(&["list"])[0]["final_metrics"]);
     assert!(line["metrics"]["accuracy"].as_f64().is_some());
+    assert!(line["time"].as_f64().is_some() && line["run"] == sandbox.keys()[0] && line["name"] == "small");
 }
 
 #[test]

@@ -276,7 +276,9 @@ impl Recipe {
                 waits_at: None,
                 key: format!("{:016x}{:048x}", self.stream(5).at(0), self.seed),
                 name: self.name.clone(),
-                experiment: "rbt3-waimai".into(),
+                experiment: Some("rbt3-waimai".into()),
+                experiments: vec!["rbt3-waimai".into()],
+                in_plan: true,
                 state: RunState::Completed,
                 failure: None,
                 message: None,
@@ -394,6 +396,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             trials: Vec::new(),
         },
         runs,
+        folder: "runs".into(),
     }
 }
 

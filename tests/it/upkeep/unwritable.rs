@@ -64,6 +64,11 @@ fn a_read_only_runs_folder_can_be_looked_at() {
         assert!(code == expected && (said.contains("ead-only") || said.contains("writ")), "{arguments:?}: {said}");
     }
     assert!(sandbox.says(&["report", "small"]).1.contains("--out DIR names another folder"));
+    // It is the folder that cannot be written, and not its file system that has no locks; no folder of taper's own is named.
+    let said = sandbox.says(&["rm", &key, "--yes"]).1;
+    assert!(said.contains("runs/locks") && !said.contains("file system with locks"), "{said}");
+    let said = sandbox.says(&["export", &key, "runs/exported"]).1;
+    assert!(said.contains("/runs: ") && !said.contains(".taper-export"), "{said}");
     drop(mount);
     assert_eq!(sandbox.keys().len(), 2, "nothing was removed");
 }
