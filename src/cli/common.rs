@@ -28,7 +28,7 @@ pub struct SpecArgs {
     /// Set a key, overriding all other layers; can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// What computes: taper's own kernels, or candle (the reference; slower). Short for --set train.engine=…
+    /// What computes: taper's own kernels, or candle (the reference; slower). Same as --set train.engine=…
     #[arg(long, value_name = "fused|candle", value_parser = ["fused", "candle"])]
     pub engine: Option<String>,
     /// Apply the profile `[profile.NAME]`, which overrides the file.

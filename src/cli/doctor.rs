@@ -177,7 +177,9 @@ fn told(server: &Server, answer: Answering, up: &[&str]) -> Check {
         Answering::No(why) => {
             let found = format!("{url} does not answer ({why})");
             match what {
-                "mirror" if up.contains(&"hub") => Check::good(what, format!("{found}; not needed, for the hub does")),
+                "mirror" if up.contains(&"hub") => {
+                    Check::good(what, format!("{found}; not needed, because the hub answers"))
+                }
                 _ => Check::bad(what, found, &instead(server, up)),
             }
         }
@@ -204,11 +206,10 @@ fn instead(server: &Server, up: &[&str]) -> String {
     if up.is_empty() && server.what != "hub" {
         ways.push("see the hub".into());
     } else if up.is_empty() {
-        let advice = "no server answers: is there a connection? (HTTPS_PROXY names a proxy); without one path: and what is in the \
-                      caches work, with --offline at once";
+        let advice = "no server answers: check the connection (HTTPS_PROXY sets a proxy); without one, `path:` sources and cached files still work, and --offline avoids the wait";
         ways.push(advice.into());
     } else {
-        ways.push("path: needs no server; see also HTTPS_PROXY".into());
+        ways.push("`path:` sources need no server; see also HTTPS_PROXY".into());
     }
     ways.join("; ")
 }

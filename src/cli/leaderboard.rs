@@ -24,10 +24,10 @@ enum Detail {
 }
 
 /// Explains the mark beside a value.
-pub const NOT_FINAL: &str = "* not final: of the evaluation at the step after @, on the way";
+pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";
 
 /// Explains the mark beside a state.
-pub const MARK: &str = "! predicts one class, or is no better than always answering the most common label";
+pub const MARK: &str = "! predicts only one class, or is no better than always answering the most common label";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
@@ -141,7 +141,7 @@ fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> 
     }
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
-        notes.push(if of_seeds { MARK.replacen("! ", "! a run of it ", 1) } else { MARK.into() });
+        notes.push(if of_seeds { MARK.replacen("! ", "! at least one run ", 1) } else { MARK.into() });
     }
     notes
 }

@@ -99,7 +99,7 @@ impl<'a> Method<'a> {
                 self.trials.all
             )),
             Prune::Median { startup_trials } => lines.push(format!(
-                "pruning   median: from trial {} on, {} a trial below the median of earlier trials ends",
+                "pruning   median: from trial {} on, {} a trial worse than the median of earlier trials is pruned",
                 startup_trials + 1,
                 at_evaluations(&self.rungs)
             )),

@@ -290,8 +290,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     format!(
-        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. On disk, their \
-         results take {}, and a run while it trains {} more{}.",
+        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Their results take {} on disk; a run needs {} more while it trains{}.",
         format::count((open.len() + to_come) as u64),
         format::counted((lines.len() + to_come) as u64, "run"),
         format::duration(low),

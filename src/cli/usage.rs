@@ -62,7 +62,7 @@ const MISSING: &[(&str, &str)] = &[
     ("<RUN>", "RUN is the key or the name of a run: `taper list` shows them"),
     (
         "<RUN>...",
-        "RUN is the key or the name of a run: `taper list` shows them; --experiment NAME and --state STATE mean several",
+        "RUN is the key or the name of a run: `taper list` shows them; --experiment NAME and --state STATE select several runs",
     ),
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
@@ -91,7 +91,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
         return Err(code);
     }
     if error.kind() == ErrorKind::InvalidValue && std::env::var_os("TAPER_RUNS").is_some_and(|runs| runs.is_empty()) {
-        output::error("error: environment variable TAPER_RUNS is empty; expected a folder: unset it, or write one");
+        output::error("error: environment variable TAPER_RUNS is empty; set it to a folder, or unset it");
         return Err(code);
     }
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();

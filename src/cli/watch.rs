@@ -36,7 +36,7 @@ const LEADERS: usize = 10;
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
         let why = anyhow!(
-            "--watch redraws a terminal, and standard output is none; without it, `{}` tells the same",
+            "--watch needs a terminal, and standard output is not one; `{}` shows the same data",
             out.command("taper list --json")
         );
         return Err(Unusable(why).into());

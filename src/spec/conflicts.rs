@@ -56,7 +56,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         ("sweep.prune", "`sweep.prune`", spec.sweep.prune != PruneRule::None),
     ];
     for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && data.dev <= 0.0) {
-        let message = format!("{what} needs a dev split: choosing on the test split would leak");
+        let message = format!("{what} needs a dev split: selecting on the test split would bias its result");
         found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
     }
     if data.file.is_some() && data.source.repository().is_none() {

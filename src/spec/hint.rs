@@ -55,9 +55,9 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
         (_, "num_labels" | "n_labels" | "num_classes") => {
             Some("labels are counted in the data; remove it, or name them in `data.labels`".into())
         }
-        (_, "device" | "gpu" | "gpus" | "n_gpu" | "no_cuda" | "use_cpu" | "threads" | "num_workers" | "jobs") => Some(
-            "where a run computes changes no result and is an option of the command: see `taper run --help`".into(),
-        ),
+        (_, "device" | "gpu" | "gpus" | "n_gpu" | "no_cuda" | "use_cpu" | "threads" | "num_workers" | "jobs") => {
+            Some("devices and threads are options of the command, not of the spec: see `taper run --help`".into())
+        }
         _ => None,
     }
 }

@@ -112,7 +112,7 @@ pub const KEYS: &[Key] = &[
         "Input precision of matrix multiplications (`tf32`: NVIDIA GPUs only). Accumulation, weights and optimizer state are always float32."),
         &["tf32", "bf16", "mixed_precision", "torch_dtype", "dtype", "amp", "autocast"]),
     key("train.engine", Kind::Choice(&["fused", "candle"]), Is("\"fused\""), "",
-        "What computes: taper's own kernels, or candle's operations and automatic differentiation (the reference: slower, float32 only). `--engine` sets it."),
+        "Compute engine: taper's own kernels, or candle's operations and automatic differentiation (the reference: slower, float32 only). `--engine` sets it."),
     also(key("train.lr", Kind::Number(Excluded(0.0), Included(1.0)), Is("2e-5"), "", "Peak learning rate."),
         &["learning_rate", "learn_rate"]),
     also(key("train.weight_decay", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.01"), "",
@@ -164,9 +164,9 @@ pub const KEYS: &[Key] = &[
         "Dev metric that compares checkpoints and trials. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions."),
         &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
-        "Number of steps between checkpoints for resuming; 0 saves one after each epoch that took longer than saving it."), &["save_steps"]),
+        "Number of steps between checkpoints for resuming; 0: after each epoch that took longer than saving a checkpoint."), &["save_steps"]),
     key("checkpoint.every_minutes", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "minutes",
-        "Also save a checkpoint for resuming when this many minutes have passed since the last one; 0: no limit. Does not affect results."),
+        "Also save a checkpoint for resuming when this many minutes have passed since the last one; 0 disables this. Does not affect results."),
 
     key("probes", Kind::Probes, Is("[]"), "", "Sentences to classify before and after training, each a `[[probes]]` table."),
     key("probes.text", Kind::Text, Required, "", "The sentence."),
@@ -205,7 +205,7 @@ pub const KEYS: &[Key] = &[
     also(key("sweep.max_runs", Kind::Whole(1, MOST), Absent("no limit"), "runs", "Maximum number of runs of the experiment to start."),
         &["run_cap", "sweep.count"]),
     also(key("sweep.max_hours", Kind::Number(POSITIVE.0, POSITIVE.1), Absent("no limit"), "hours",
-        "Hours of training, of all runs of the experiment together, after which no run is started."), &["timeout", "max_time", "time_budget"]),
+        "Total hours of training of the experiment's runs, after which no run is started and those in progress are stopped."), &["timeout", "max_time", "time_budget"]),
 ];
 
 impl Key {

@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Axis {
                 _ => return refuse(&format!("an axis has no `{form}`")),
             };
             if over.replace(read.map_err(de::Error::custom)?).is_some() {
-                return refuse("an axis is two things");
+                return refuse("an axis has more than one form");
             }
         }
         let Some(over) = over else { return refuse("an axis has no values") };
