@@ -1,7 +1,5 @@
 //! Which rows train, choose and measure, and in which order they come.
 
-use std::collections::HashSet;
-
 use super::{DataConfig, DataError, Dataset, Splits, split_checks};
 use crate::random::{Purpose, Stream};
 
@@ -73,11 +71,4 @@ fn apportion(total: usize, counts: &[usize]) -> Vec<usize> {
 pub fn epoch_order(rows: &[u32], seed: u64, epoch: u32) -> Vec<u32> {
     let order = Stream::new(seed, Purpose::Order, u64::from(epoch), 0).permutation(rows.len());
     order.into_iter().map(|index| rows[index as usize]).collect()
-}
-
-/// How many rows of `held_out` have exactly the text of a row of `train`: they measure memory, not skill.
-pub fn leaked(dataset: &Dataset, train: &[u32], held_out: &[u32]) -> usize {
-    let text = |row: &u32| dataset.rows[*row as usize].text.as_str();
-    let trained: HashSet<&str> = train.iter().map(text).collect();
-    held_out.iter().filter(|row| trained.contains(text(row))).count()
 }

@@ -1,13 +1,16 @@
 //! Splits that are probably a mistake.
 
-use super::{DataConfig, Dataset, Splits, alike::quoted};
+use super::{DataConfig, Dataset, Splits, alike::quoted, leaks::leaked_rows};
 use crate::{
-    format::{by_number, counted, percent},
+    format::{self, by_number, counted},
     warning::{Kind, Warning, lines_of},
 };
 
 /// With fewer rows, a split's metrics are hardly meaningful.
 const FEW: usize = 20;
+
+/// A share of the held-out rows, 1 in so many, whose texts are also in the train split: fewer hardly move a result.
+const LEAKED: usize = 20;
 
 /// Labels that a message names.
 const NAMED: usize = 5;
@@ -18,14 +21,15 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let held_out = [("test", &splits.test), ("dev", &splits.dev)];
     for (name, rows) in held_out {
         if !rows.is_empty() && rows.len() < FEW {
-            let (n, one) = (counted(rows.len() as u64, "row"), percent(1.0 / rows.len() as f64));
+            let (n, one) = (counted(rows.len() as u64, "row"), 100.0 / rows.len() as f64);
             let message = format!(
-                "the {name} split has {n}, too few to tell anything: one row more or less right moves accuracy by {one}; \
+                "the {name} split has {n}, too few to tell anything: one row more or less right moves accuracy by {one:.1} points; \
                  raise data.{name}, or use more rows"
             );
             found.push(Warning::new(Kind::Split, message));
         }
     }
+    found.extend(held_out.into_iter().filter_map(|(name, rows)| known_from_training(dataset, splits, name, rows)));
 
     // A column that is none of labels is warned of as such.
     if 2 * dataset.labels.len() > dataset.rows.len() {
@@ -102,6 +106,29 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         }
     }
     found
+}
+
+/// That so many rows of a held-out split have the text of a training row that its metrics measure memory, not skill.
+fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u32]) -> Option<Warning> {
+    let known = leaked_rows(dataset, &splits.train, rows);
+    if known.is_empty() || known.len() * LEAKED < rows.len() {
+        return None;
+    }
+    let mut lines: Vec<u64> = known.iter().map(|row| dataset.rows[*row as usize].line).collect();
+    lines.sort_unstable();
+    let n = known.len() as u64;
+    let what = match name {
+        "dev" => "what is chosen by the dev split is chosen by memory, not by skill",
+        _ => "its metrics measure memory, not skill",
+    };
+    let message = format!(
+        "{} of the {} ({}) {} a text that is also in the train split: {what}; leave each text in the data file once",
+        format::count(n),
+        counted(rows.len() as u64, &format!("{name} row")),
+        lines_of(&lines, n),
+        by_number(n, "has", "have"),
+    );
+    Some(Warning::new(Kind::Split, message).at(lines))
 }
 
 /// Labels in a message: the first few.

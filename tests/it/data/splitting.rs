@@ -140,6 +140,36 @@ fn texts_that_leak_are_counted() {
     assert_eq!(leaked(&data, &[], &[0]), 0);
 }
 
+#[test]
+fn held_out_rows_that_training_has_seen_are_warned_of_from_one_in_twenty() {
+    // 60 texts, each on two lines: most of the test rows are also trained on.
+    let mut data = dataset(&[0, 1].repeat(60));
+    for i in 0..60 {
+        data.rows[i + 60].text = data.rows[i].text.clone();
+    }
+    let splits = split(&data, &shares(0.25, 0.2)).unwrap();
+    let found: Vec<_> = splits.warnings.iter().filter(|w| w.message.contains("also in the train split")).collect();
+    assert_eq!(found.len(), 2, "one for the test and one for the dev rows: {found:?}");
+    let n = leaked(&data, &splits.train, &splits.test);
+    assert!(found[0].message.starts_with(&format!("{n} of the 30 test rows (lines ")), "{found:?}");
+    assert!(found[0].message.contains("measure memory, not skill"), "{found:?}");
+    let own = |line: &u64| splits.test.iter().any(|row| data.rows[*row as usize].line == *line);
+    assert!(!found[0].lines.is_empty() && found[0].lines.iter().all(own), "{found:?}");
+    assert!(found[1].message.contains(" of the 24 dev rows (lines "), "{found:?}");
+    // One of 40 is no doubt of the result, two are.
+    for (repeated, warned) in [(1, false), (2, true)] {
+        let mut data = dataset(&[0, 1].repeat(100));
+        let splits = split(&data, &shares(0.2, 0.0)).unwrap();
+        for i in 0..repeated {
+            data.rows[splits.test[i] as usize].text = data.rows[splits.train[i] as usize].text.clone();
+        }
+        let splits = split(&data, &shares(0.2, 0.0)).unwrap();
+        assert_eq!(leaked(&data, &splits.train, &splits.test), repeated);
+        let found = splits.warnings.iter().any(|w| w.message.contains("also in the train split"));
+        assert_eq!(found, warned, "{:?}", splits.warnings);
+    }
+}
+
 /// Messages of the warnings, and the lines they name.
 fn warned(labels: &[u32], config: &DataConfig) -> Vec<(String, Vec<u64>)> {
     let splits = split(&dataset(labels), config).unwrap();
@@ -153,7 +183,7 @@ fn splits_that_are_too_small_are_warned_of() {
     let found = warned(&labels, &shares(0.05, 0.2));
     assert_eq!(
         found[0].0,
-        "the test split has 6 rows, too few to tell anything: one row more or less right moves accuracy by 16.7%; raise \
+        "the test split has 6 rows, too few to tell anything: one row more or less right moves accuracy by 16.7 points; raise \
          data.test, or use more rows"
     );
     assert!(warned(&labels, &shares(0.2, 0.01))[0].0.starts_with("the dev split has 1 row, too few"));
