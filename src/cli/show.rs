@@ -73,7 +73,8 @@ fn print(
     out: &mut Output,
 ) -> Result<()> {
     let run = whole.run;
-    out.wrapped(&format!("{}  {}", run.name, run.state_text()))?;
+    let early = run.early_stop().map_or(String::new(), |early| format!(", {early}"));
+    out.wrapped(&format!("{}  {}{early}", run.name, run.state_text()))?;
     for line in run.message.iter().flat_map(|message| message.lines()).chain(next.as_deref()) {
         out.wrapped(&format!("  {line}"))?;
     }

@@ -200,6 +200,11 @@ pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize
 }
 
 impl Leaderboard {
+    /// Whether one of several trials was chosen by the test rows that it is measured on.
+    pub fn is_chosen_on_test(&self) -> bool {
+        self.split == Split::Test && self.trials.len() > 1
+    }
+
     /// The leaderboard of these runs, given with their evaluations in the plan's order.
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
         let (criterion, trials) = ranked(runs, missing);
@@ -251,20 +256,9 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
     (criterion, trials.into_iter().map(|(_, group, trial)| (group, trial)).collect())
 }
 
-/// The primary sort key: complete and measured, some runs completed, none completed, pruned, failed.
-fn sort_group(trial: &Trial) -> usize {
-    match trial.state {
-        RunState::Completed if trial.value.is_some_and(|f| f.n == trial.planned()) => 0,
-        RunState::Completed | RunState::Running | RunState::Waiting | RunState::Interrupted | RunState::Pending => {
-            if trial.completed > 0 {
-                1
-            } else {
-                2
-            }
-        }
-        RunState::Pruned => 3,
-        RunState::Failed => 4,
-    }
+/// The primary sort key, as in the live table.
+fn sort_group(trial: &Trial) -> u8 {
+    trial.state.class_of_trial(trial.completed, trial.value.map_or(0, |value| value.n), trial.planned())
 }
 
 fn trial_of(

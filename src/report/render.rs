@@ -122,9 +122,13 @@ impl Folder<'_> {
                 0 => String::new(),
                 n => format!(" {} above the axis drawn at its upper end.", format::plural(n, "value")),
             };
+            let crosses = match chart.has_crosses() {
+                true => " A cross marks a run that ended before its last step and is not completed.",
+                false => "",
+            };
             let caption = format!(
                 "Mean loss of each step's rows before the update; bold: exponential moving average with the bias of its \
-                 start taken out.{cut} A cross marks a run that ended before its last step."
+                 start taken out.{cut}{crosses}"
             );
             done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
         }

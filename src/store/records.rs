@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
+    format::{count, counted},
     metrics::Metrics,
     plan::RunConfig,
     warning::Warning,
@@ -53,6 +54,23 @@ impl RunState {
     pub fn of_several(states: impl Iterator<Item = Self> + Clone) -> Self {
         let order = [Self::Running, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Pending];
         order.into_iter().find(|state| states.clone().any(|other| other == *state)).unwrap_or(Self::Completed)
+    }
+
+    /// The class of a trial whose runs together have this state, for ranking: 0 all runs completed and measured, 1 some completed, 2 none,
+    /// 3 pruned, 4 failed. Within a class the better value comes first.
+    pub fn class_of_trial(self, completed: usize, measured: usize, planned: usize) -> u8 {
+        match self {
+            Self::Completed if measured == planned => 0,
+            Self::Completed | Self::Running | Self::Waiting | Self::Interrupted | Self::Pending => {
+                if completed > 0 {
+                    1
+                } else {
+                    2
+                }
+            }
+            Self::Pruned => 3,
+            Self::Failed => 4,
+        }
     }
 
     /// `12 completed, 3 waiting`: the number of runs in each state.
@@ -213,6 +231,25 @@ impl RunRecord {
             Some(kind) if self.state == RunState::Failed => format!("{} ({})", self.state.word(), kind.word()),
             _ => self.state.word().into(),
         }
+    }
+
+    /// Of a completed run that early stopping ended: `stopped early at step 16 of 160: dev accuracy did not improve in 3 evaluations`.
+    pub fn early_stop(&self) -> Option<String> {
+        let (train, metric) = (&self.config.train, self.config.checkpoint.metric);
+        let early = self.state == RunState::Completed && self.steps < self.total_steps;
+        (early && train.early_stopping_patience > 0).then(|| {
+            let by = match train.early_stopping_min_delta {
+                least if least > 0.0 => format!(" by more than {least}"),
+                _ => String::new(),
+            };
+            format!(
+                "stopped early at step {} of {}: dev {} did not improve{by} in {}",
+                count(self.steps),
+                count(self.total_steps),
+                metric.name(),
+                counted(train.early_stopping_patience.into(), "evaluation")
+            )
+        })
     }
 
     /// The split of its final evaluation: test if there is one, else dev.

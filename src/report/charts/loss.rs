@@ -52,6 +52,11 @@ impl LossChart {
         if top.is_finite() && top > 0.0 { top } else { 1.0 }
     }
 
+    /// Whether any run is marked with a cross.
+    pub fn has_crosses(&self) -> bool {
+        self.curves.iter().any(|curve| curve.ended_early)
+    }
+
     /// The number of steps, over all runs, with a loss above the axis.
     pub fn cut(&self) -> usize {
         let top = self.top();
