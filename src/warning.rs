@@ -23,6 +23,8 @@ pub enum Kind {
     Training,
     /// A sweep that cannot work as intended.
     Sweep,
+    /// A sweep whose budget is spent: some runs are not trained unless it is raised.
+    Budget,
     /// Predictions about a sweep, which are irrelevant once it is over.
     Forecast,
     /// Two spec files with the same experiment name.

@@ -56,11 +56,17 @@ pub struct Plan {
 /// The most labels of a data set that are listed.
 const LABELS_SHOWN: usize = 50;
 
+/// A time that rounds to [`NO_TIME`] is shown as [`LITTLE`].
+const NO_TIME: &str = "0.0s";
+const LITTLE: &str = "<0.1s";
+
 /// A planned run and its state.
 struct Line<'a> {
     run: &'a Prepared,
     state: PlannedState,
     estimate: Estimate,
+    /// Whether the budget of the sweep leaves it out.
+    beyond_budget: bool,
 }
 
 impl Plan {
@@ -99,11 +105,11 @@ impl Plan {
         let device = global.device.resolve();
         let mut costs = Costs::on(device).with_threads((threads() / jobs).max(1));
         let mut lines = Vec::with_capacity(runs.len());
-        for (run, state) in runs.iter().zip(states) {
-            lines.push(Line { run, state, estimate: costs.of(run)? });
+        for ((run, state), allowed) in runs.iter().zip(states).zip(&planner.allowed.runs) {
+            lines.push(Line { run, state, estimate: costs.of(run)?, beyond_budget: !allowed });
         }
         let method = Method::new(&spec.spec().sweep, planner);
-        let open = lines.iter().filter(|line| is_open(line)).count();
+        let open = lines.iter().filter(|line| is_to_do(line)).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));
         let asked = self.jobs.map_or(RunsPerDevice::Auto, |jobs| RunsPerDevice::Exactly(jobs.into()));
         let Ok(at_a_time) = asked.on(device, open, threads(), peak);
@@ -141,6 +147,16 @@ fn is_open(line: &Line) -> bool {
     line.state.again || !line.state.record.as_ref().is_some_and(done)
 }
 
+/// Whether the next `taper run` comes to it.
+fn is_to_do(line: &Line) -> bool {
+    is_open(line) && !line.beyond_budget
+}
+
+/// Runs of trials that a search has yet to propose, as far as the budget allows them.
+fn to_come(planner: &Planner) -> usize {
+    planner.to_come().min(planner.allowed.more)
+}
+
 fn diverged(record: &RunRecord) -> bool {
     record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged)
 }
@@ -164,7 +180,7 @@ fn left_out(lines: &[&Line]) -> String {
 
 /// The share of a run that is left; 0 if it is done.
 fn left(line: &Line) -> f64 {
-    match is_open(line) {
+    match is_to_do(line) {
         false => 0.0,
         true if line.state.again => 1.0,
         true => 1.0 - line.state.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
@@ -218,10 +234,11 @@ fn print(
                 line.run.name.clone(),
                 match &line.state.why {
                     Some(why) => format!("{}: {why}", line.state.word),
+                    None if line.beyond_budget => format!("{}: over budget", line.state.word),
                     None => line.state.word.clone(),
                 },
                 format::count(e.steps),
-                e.time_s.map_or_else(|| "–".into(), |s| format!("~{}", format::duration(s * left(line)))),
+                e.time_s.filter(|_| is_to_do(line)).map_or_else(|| "–".into(), |s| about(s * left(line))),
                 format!("~{}", format::bytes(e.memory_bytes)),
                 format!("~{}", format::bytes(e.disk_bytes)),
             ]
@@ -261,40 +278,66 @@ fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -
     // If there are more parallel runs than threads, they share the threads.
     let slots = jobs.min(threads()).max(1) as f64;
     let longest = each.iter().map(|(time, left)| time * left).fold(0.0, f64::max);
-    let low = ((known + mean * planner.to_come() as f64) * method.share() / slots).max(longest);
+    let low = ((known + mean * to_come(planner) as f64) * method.share() / slots).max(longest);
     (low, MOST * low)
+}
+
+/// `~4.2s`.
+fn about(seconds: f64) -> String {
+    match format::duration(seconds) {
+        none if none == NO_TIME => LITTLE.into(),
+        time => format!("~{time}"),
+    }
+}
+
+/// `about 4.2s to 8.4s`; where the least rounds to nothing `about 0.1s or less`.
+fn between(low: f64, high: f64) -> String {
+    match (format::duration(low), format::duration(high)) {
+        (_, high) if high == NO_TIME => "about 0.1s or less".into(),
+        (low, high) if low == NO_TIME => format!("about {high} or less"),
+        (low, high) => format!("about {low} to {high}"),
+    }
 }
 
 /// The remaining work, including trials that a search has yet to propose: they are assumed to cost the same as the known ones.
 fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, high): (f64, f64)) -> String {
-    let to_come = planner.to_come();
+    let to_come = to_come(planner);
     // Points that mean the same run are trained once.
     let mut seen = HashSet::new();
     let lines: Vec<&Line> = lines.iter().filter(|line| seen.insert(&line.run.key)).collect();
-    let open: Vec<&Line> = lines.iter().copied().filter(|line| is_open(line)).collect();
+    let open: Vec<&Line> = lines.iter().copied().filter(|line| is_to_do(line)).collect();
     let mean =
         |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
     // The files that runs keep add up; the files during training exist for one run at a time.
     let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
     let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
-    let training = lines.iter().filter(|line| to_come > 0 || is_open(line)).map(|line| &line.estimate);
+    let training = lines.iter().filter(|line| to_come > 0 || is_to_do(line)).map(|line| &line.estimate);
     let training = training.map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
     let known = match to_come {
         0 => String::new(),
         _ => format!(" ({} known so far)", lines.len()),
     };
+    if let (true, 0, Some(left)) = (open.is_empty(), to_come, &planner.left_by_budget) {
+        return format!("nothing to do: the budget is spent. {}{}", left.message, left_out(&lines));
+    }
     if open.is_empty() && to_come == 0 {
         let states = RunState::counted(lines.iter().filter_map(|line| Some(line.state.record.as_ref()?.state)));
         return format!("nothing to do: {} ({states}){}", format::counted(lines.len() as u64, "run"), left_out(&lines));
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
+    let all = lines.len() + planner.to_come();
+    let beyond = all - to_come - lines.iter().filter(|line| !line.beyond_budget).count();
+    let beyond = match beyond {
+        0 => String::new(),
+        n => format!(" (the budget leaves {} out: raise it to train more)", format::count(n as u64)),
+    };
     format!(
-        "{} of {} to do{known}: about {} to {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Their results take {} on disk; a run needs {} more while it trains{}.",
+        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Their results \
+         take {} on disk; a run needs {} more while it trains{}.",
         format::count((open.len() + to_come) as u64),
-        format::counted((lines.len() + to_come) as u64, "run"),
-        format::duration(low),
-        format::duration(high),
+        format::counted(all as u64, "run"),
+        between(low, high),
         format::bytes(kept as u64),
         format::bytes(training),
         left_out(&lines)
@@ -397,7 +440,8 @@ fn document(
         let c = &run.dataset.cleaning;
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
-            "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why, "config": run.config,
+            "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why,
+            "beyond_budget": line.beyond_budget, "config": run.config,
             "rungs": method.rungs_of(run),
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,

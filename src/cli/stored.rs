@@ -4,6 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use anyhow::Result;
 use taper::{
+    event::FailureKind,
     execute::{self, Prepared},
     plan::changes,
     store::{RunRecord, RunState, Store},
@@ -118,6 +119,10 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
     let word = match (record.state, resumes) {
         (RunState::Waiting, Some(step)) => format!("waiting at step {step}"),
         (RunState::Interrupted, Some(step)) => format!("interrupted, resumes at step {step}"),
+        // What diverged is left out, and with --retry it begins anew.
+        (RunState::Failed, Some(step)) if record.failure != Some(FailureKind::Diverged) => {
+            format!("{}, resumes at step {step}", record.state_text())
+        }
         (RunState::Interrupted | RunState::Waiting, None) => format!("{}, starts again", record.state.word()),
         _ => record.state_text(),
     };

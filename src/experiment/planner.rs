@@ -1,18 +1,19 @@
 //! Prepares the runs of a spec, trial by trial as a search proposes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{ExperimentError, Layers};
 use crate::{
+    event::FailureKind,
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_engine, trial_scores},
     format,
     metrics::Score,
     plan::{
-        self, Expansion, PlannedRun, Proposal, SearchHistory,
+        self, Allowed, Budget, Claim, Expansion, PlannedRun, Proposal, SearchHistory,
         sanity::{SweptRun, Trials, of_sweep},
     },
     spec::LoadedSpec,
-    store::{RunState, Store},
+    store::{RunRecord, RunState, Store},
     warning::{Kind, Warning},
 };
 
@@ -34,6 +35,10 @@ pub struct Planner {
     repeats: u64,
     /// Whether every run has ended, and none will follow.
     over: bool,
+    /// What the budget of the sweep still allows of the runs.
+    pub allowed: Allowed,
+    /// Where the budget is spent and leaves runs undone: how many, and what to raise.
+    pub left_by_budget: Option<Warning>,
     /// The identity of a search that learns from results, and its proposals.
     search: Option<String>,
     proposed: Vec<Proposal>,
@@ -64,6 +69,8 @@ impl Planner {
             undrawn: 0,
             repeats: 0,
             over: false,
+            allowed: Allowed { runs: Vec::new(), more: 0 },
+            left_by_budget: None,
             search: None,
             proposed: Vec::new(),
         };
@@ -81,23 +88,64 @@ impl Planner {
                 break;
             }
         }
-        if let Some(store) = store {
-            planner.take_stock(store)?;
-        }
+        planner.look_at(store)?;
         Ok(planner)
     }
 
-    /// Checks whether all runs have ended: from then on nothing more is expected of the sweep.
+    /// Checks whether all runs have ended (from then on nothing more is expected of the sweep), and what its budget still allows.
     ///
     /// # Errors
     /// The store fails.
     pub fn take_stock(&mut self, store: &Store) -> Result<()> {
-        let ended = |run: &Prepared| {
-            let state = store.known(&run.key)?.map(|record| record.state);
-            Ok(matches!(state, Some(RunState::Completed | RunState::Pruned | RunState::Failed)))
+        self.look_at(Some(store))
+    }
+
+    /// The same, without a store where nothing was ever run.
+    fn look_at(&mut self, store: Option<&Store>) -> Result<()> {
+        let known = |run: &Prepared| store.map_or(Ok(None), |store| store.known(&run.key));
+        let records = self.runs.iter().map(known).collect::<std::result::Result<Vec<Option<RunRecord>>, _>>()?;
+        let states = || records.iter().map(|record| record.as_ref().map_or(RunState::Pending, |record| record.state));
+        self.over = !self.more
+            && states().all(|state| matches!(state, RunState::Completed | RunState::Pruned | RunState::Failed));
+        let keys = self.runs.iter().map(|run| run.key.as_str());
+        let seconds = store.map_or(Ok(HashMap::new()), |store| store.training_seconds(keys))?.values().sum();
+        let claim = |(run, record): (&Prepared, &Option<RunRecord>)| match record {
+            None => Claim { trial: run.trial, ..Claim::default() },
+            Some(record) => Claim {
+                trial: run.trial,
+                begun: record.started_at.is_some(),
+                waiting: record.state == RunState::Waiting,
+                // Other failures are tried again.
+                over: matches!(record.state, RunState::Completed | RunState::Pruned)
+                    || record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged),
+            },
         };
-        let ended = self.runs.iter().map(ended).collect::<Result<Vec<bool>>>()?;
-        self.over = !self.more && !ended.contains(&false);
+        let claims: Vec<Claim> = self.runs.iter().zip(&records).map(claim).collect();
+        let budget = Budget::of(&self.spec.spec().sweep);
+        self.allowed = budget.allows(&claims, seconds);
+        let left = states().zip(&self.allowed.runs).filter(|(_, allowed)| !**allowed).map(|(state, _)| state);
+        let left: Vec<RunState> = left.collect();
+        let spent = claims.iter().zip(&self.allowed.runs).all(|(run, allowed)| run.over || !allowed);
+        let to_come = if self.allowed.more == 0 { self.to_come() } else { 0 };
+        let limit = budget.limit(seconds).filter(|_| spent && left.len() + to_come > 0);
+        self.left_by_budget = limit.map(|limit| {
+            let counts = [
+                (left.len(), RunState::counted(left.iter().copied())),
+                (to_come, format!("{to_come} not yet proposed")),
+            ];
+            let counts: Vec<String> = counts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
+            let (n, all) = ((left.len() + to_come) as u64, (self.runs.len() + self.to_come()) as u64);
+            Warning::new(
+                Kind::Budget,
+                format!(
+                    "{limit} leaves {} of the {} undone ({}): {} trained only if it is raised",
+                    format::count(n),
+                    format::counted(all, "run"),
+                    counts.join(", "),
+                    format::by_number(n, "it is", "they are")
+                ),
+            )
+        });
         Ok(())
     }
 
@@ -201,8 +249,13 @@ impl Planner {
             let rows = run.splits.train.len() as u64;
             runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
         }
-        let sweep = of_sweep(&self.spec.spec().sweep, &runs, self.trials());
-        let all = self.spec.warnings().iter().cloned().chain(sweep);
+        let mut sweep = self.spec.spec().sweep.clone();
+        if self.left_by_budget.is_some() {
+            // What it will leave gives way to what it has left.
+            sweep.max_runs = None;
+        }
+        let sweep = of_sweep(&sweep, &runs, self.trials());
+        let all = self.spec.warnings().iter().cloned().chain(sweep).chain(self.left_by_budget.clone());
         all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
     }
 }

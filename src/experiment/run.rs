@@ -88,7 +88,7 @@ impl Experiment {
             prune,
             budget,
         };
-        let begin = Instant::now();
+        let (begin, told_before) = (Instant::now(), planner.left_by_budget.clone());
         let mut outcome = execute::Outcome::default();
         let mut told = HashSet::new();
         let result = loop {
@@ -119,6 +119,7 @@ impl Experiment {
         planner.take_stock(&store)?;
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
+        warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
         Ok(Outcome { tally, experiment, skipped, warnings, elapsed: begin.elapsed() })
     }
 }

@@ -23,7 +23,7 @@ mod shards;
 #[cfg(test)]
 mod testing;
 
-pub use budget::Budget;
+pub use budget::{Allowed, Budget, Claim};
 pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};

@@ -165,6 +165,9 @@ pub struct Trials {
     pub repeats: u64,
 }
 
+/// What is said beside a best trial that was chosen by the test rows that it is measured on.
+pub const CHOSEN_ON_TEST: &str = "chosen on test: optimistic";
+
 /// Warnings about a sweep.
 pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
     let (mut messages, mut expected) = (Vec::new(), None);
@@ -202,10 +205,13 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
              step, even where an earlier one was better; checkpoint.keep = \"best\" keeps and ranks the best"
         ));
     }
+    messages.extend(chosen_on_test(runs, trials.all));
     let asked = trials.all.saturating_mul(sweep.seeds.len().max(1) as u64).max(runs.len() as u64);
     if let Some(most) = sweep.max_runs.filter(|most| *most < asked) {
+        // A run that waits for another seed of its trial is not completed without it.
+        let at_least = if sweep.prune == PruneRule::None { "" } else { "at least " };
         messages.push(format!(
-            "sweep.max_runs = {most} leaves {} of the {} undone",
+            "sweep.max_runs = {most} leaves {at_least}{} of the {} undone",
             count(asked - most),
             counted(asked, "run")
         ));
@@ -247,6 +253,24 @@ pub fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> Warnin
 
 fn are_trials(n: u64) -> String {
     format!("{} {}", by_number(n, "is", "are"), counted(n, "trial"))
+}
+
+/// That trials are compared on the test rows, for want of a dev split.
+fn chosen_on_test(runs: &[SweptRun], trials: u64) -> Option<String> {
+    let without = runs.iter().filter(|run| run.config.data.dev == 0.0 && run.config.data.test > 0.0).count();
+    let which = match without {
+        n if n == runs.len() => "the sweep has no dev split".into(),
+        n => {
+            let have = by_number(n as u64, "has", "have");
+            format!("{} of {} {have} no dev split", count(n as u64), counted(runs.len() as u64, "run"))
+        }
+    };
+    (trials > 1 && without > 0).then(|| {
+        format!(
+            "{which}: the best trial is chosen on the test rows that it is then measured on, so its result is optimistic; set data.dev \
+             to choose on other rows"
+        )
+    })
 }
 
 /// Runs with the same key: their points differ in something that affects no result.

@@ -61,7 +61,7 @@ fn inconsistent_steps_give_a_warning() {
 /// Warnings of a sweep of `trials` trials, each on 288 rows.
 fn swept(trials: u64, change: impl Fn(&mut Spec)) -> Vec<String> {
     let mut spec = spec();
-    spec.checkpoint.keep = Keep::Best;
+    (spec.checkpoint.keep, spec.data.dev) = (Keep::Best, 0.2);
     change(&mut spec);
     let config = resolve(&spec).unwrap();
     let names: Vec<String> = (0..trials).map(|i| format!("run {i}")).collect();
@@ -83,6 +83,25 @@ fn a_sound_sweep_has_no_warning() {
     assert_eq!(swept(12, |spec| spec.sweep.prune = PruneRule::Median), [""; 0]);
     let tpe = |spec: &mut Spec| (spec.sweep.search, spec.sweep.trials) = (Search::Tpe, Some(12));
     assert_eq!(swept(12, tpe), [""; 0]);
+}
+
+#[test]
+fn a_sweep_whose_trials_the_test_rows_choose_gives_a_warning() {
+    let found = swept(2, |spec| spec.data.dev = 0.0);
+    assert!(matches!(&found[..], [one] if one.starts_with("the sweep has no dev split: ") && one.contains("data.dev")));
+    assert_eq!(swept(1, |spec| spec.data.dev = 0.0), [""; 0], "of one trial none is chosen");
+    // Without test rows there is nothing to be optimistic about.
+    assert_eq!(swept(2, |spec| (spec.data.dev, spec.data.test) = (0.0, 0.0)), [""; 0]);
+    // A sweep over the dev split: some runs have none.
+    let mut spec = spec();
+    spec.data.dev = 0.2;
+    let with = resolve(&spec).unwrap();
+    spec.data.dev = 0.0;
+    let without = resolve(&spec).unwrap();
+    let run = |key, config| SweptRun { key, name: key, config, rows: 288 };
+    let runs = [run("a", &with), run("b", &without), run("c", &with)];
+    let found = of_sweep(&spec.sweep, &runs, Trials { all: 3, ..Trials::default() });
+    assert!(found[0].message.starts_with("1 of 3 runs has no dev split: "), "{found:?}");
 }
 
 #[test]
@@ -143,7 +162,8 @@ fn unstarted_runs_and_duplicate_points_give_a_warning() {
     assert_eq!(found, ["sweep.max_runs = 20 leaves 4 of the 24 runs undone"]);
     assert_eq!(swept(12, |spec| spec.sweep.max_runs = Some(12)), [""; 0]);
 
-    let spec = spec();
+    let mut spec = spec();
+    spec.data.dev = 0.2;
     let config = resolve(&spec).unwrap();
     let run = |key: &'static str, name: &'static str| SweptRun { key, name, config: &config, rows: 288 };
     let runs = [run("k", "log_steps=1"), run("k", "log_steps=2"), run("k", "log_steps=3"), run("l", "lr=1")];

@@ -20,6 +20,7 @@ use crate::{
     },
     stats::Interval,
     store::{ProbeRecord, RunState},
+    warning::Kind,
 };
 
 impl View {
@@ -188,7 +189,11 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let unmeasured = input.runs.len() - n - pruned;
     if unmeasured > 0 && n > 0 {
         let have = if unmeasured == 1 { "has" } else { "have" };
-        out.push(format!("{} {have} no result; the table says why.", format::plural(unmeasured, "run")));
+        let spent = match budget_is_spent(input) {
+            true => ", and the warnings say what the budget of the sweep leaves undone",
+            false => "",
+        };
+        out.push(format!("{} {have} no result; the table says why{spent}.", format::plural(unmeasured, "run")));
     }
     out.extend(analysis.missing.note().map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
@@ -238,12 +243,20 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
             (None, None) => format::NOTHING.into(),
         },
         time: run.seconds().map_or(format::NOTHING.into(), format::duration),
-        message: message(run),
+        message: message(run, budget_is_spent(input)),
     }
 }
 
+/// Whether the sweep's budget is spent, so that the remaining runs are not trained.
+fn budget_is_spent(input: &ReportInput) -> bool {
+    input.experiment.warnings.iter().any(|warning| warning.kind == Kind::Budget)
+}
+
 /// Why a run has no result: its message, if it has one.
-fn message(run: &RunInput) -> Option<String> {
+fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
+    if budget_is_spent && matches!(run.run.state, RunState::Pending | RunState::Waiting | RunState::Interrupted) {
+        return Some("left out: the sweep's budget is spent".into());
+    }
     if let Some(own) = run.run.message.clone().filter(|m| !m.trim().is_empty()) {
         return Some(own);
     }
@@ -254,7 +267,8 @@ fn message(run: &RunInput) -> Option<String> {
             Some(step) => format!("“taper run” resumes it from step {step}"),
             None => "“taper run” starts it again".into(),
         }),
-        RunState::Completed | RunState::Pruned | RunState::Pending | RunState::Running | RunState::Waiting => None,
+        RunState::Completed => run.run.early_stop(),
+        RunState::Pruned | RunState::Pending | RunState::Running | RunState::Waiting => None,
     }
 }
 
