@@ -70,6 +70,10 @@ struct Evaluations {
     seconds: f64,
     /// Seconds of all evaluations.
     spent: f64,
+    /// Seconds of the evaluations before training, which are on all splits, as those after it are.
+    before: f64,
+    /// Whether those after training have begun.
+    after: bool,
 }
 
 impl Evaluations {
@@ -82,12 +86,15 @@ impl Evaluations {
         }
         self.seconds += seconds;
         self.spent += seconds;
+        self.before += if when == When::Before { seconds } else { 0.0 };
+        self.after |= when == When::After;
     }
 
     /// Seconds of the evaluations after `step`, of `total` steps.
     fn left_s(&self, step: u64, total: u64) -> f64 {
         let every = if self.every == 0 { total.max(1) } else { self.every };
-        (total.div_ceil(every).saturating_sub(step / every)) as f64 * self.seconds
+        let after = if self.after { 0.0 } else { self.before };
+        (total.div_ceil(every).saturating_sub(step / every)) as f64 * self.seconds + after
     }
 }
 
@@ -255,6 +262,11 @@ impl View {
     fn end(&self, run: &RunInfo, outcome: &Outcome) -> Vec<Line> {
         let (name, step, took) = (&run.name, self.step, duration(self.elapsed_s));
         let (tone, text) = match outcome {
+            // Only early stopping completes a run before its last step.
+            Outcome::Completed if step < self.total_steps => {
+                let text = format!("{name}: completed, stopped early at step {step} of {} in {took}", self.total_steps);
+                (Tone::Success, text)
+            }
             Outcome::Completed => {
                 let steps = by_number(step, "step", "steps");
                 (Tone::Success, format!("{name}: completed, {step} {steps} in {took}"))
@@ -445,10 +457,10 @@ mod tests {
             other => other,
         };
         tell(&mut view, &[slow(Split::Dev, 1.0), slow(Split::Test, 2.0), step(1, 0.5), step(2, 0.5)]);
-        assert_eq!(view.left_s(), Some(449.0 + 9.0));
+        assert_eq!(view.left_s(), Some(449.0 + 9.0 + 3.0), "those after training among them");
         // Evaluations turn out to be every 2 steps, of 0.5 s each: 449 of them.
         tell(&mut view, &[eval(When::During, 2, Split::Test, 1)]);
-        assert_eq!(view.left_s(), Some(449.0 + 449.0 * 0.5));
+        assert_eq!(view.left_s(), Some(449.0 + 449.0 * 0.5 + 3.0));
     }
 
     #[test]

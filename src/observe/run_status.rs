@@ -10,7 +10,7 @@ use crate::{
     event::{Event, Outcome, Split, When},
     format::{names, percent},
     metrics::{Judged, Metric, Metrics, is_new_best},
-    plan::Keep,
+    plan::{Claim, Keep},
     store::RunState,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct RunStatus {
     pub trial: usize,
     pub view: View,
     pub state: RunState,
+    /// Whether it is another command that trains it, while it is running.
+    pub elsewhere: bool,
     /// The split and metric that it is compared by.
     split: Split,
     metric: Metric,
@@ -47,6 +49,7 @@ impl RunStatus {
             trial,
             view: View::default(),
             state: RunState::Pending,
+            elsewhere: false,
             split: Split::Dev,
             metric: Metric::Accuracy,
             keep: Keep::Last,
@@ -73,7 +76,7 @@ impl RunStatus {
         (self.name, self.trial) = (run.name.clone(), run.trial);
         (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, Metric::Accuracy) };
         self.keep = run.keep;
-        let works_here = self.state == RunState::Running;
+        let works_here = self.runs_here();
         if !works_here {
             self.recall(&run.key, &run.past);
         }
@@ -83,12 +86,18 @@ impl RunStatus {
             self.trained_s = run.trained_s;
             self.view.total_steps = run.total_steps;
             self.view.step = run.step;
-            self.state = match run.state {
-                // It is running in another process; for this command it is pending.
-                RunState::Running => RunState::Pending,
-                state => state,
-            };
+            (self.state, self.elsewhere) = (run.state, run.state == RunState::Running);
         }
+    }
+
+    /// Whether this command trains it now.
+    pub fn runs_here(&self) -> bool {
+        self.state == RunState::Running && !self.elsewhere
+    }
+
+    /// Whether another command trains it now.
+    pub fn runs_elsewhere(&self) -> bool {
+        self.state == RunState::Running && self.elsewhere
     }
 
     /// Applies the progress that another process has made.
@@ -96,11 +105,17 @@ impl RunStatus {
         self.recall(key, past);
         self.begun = true;
         self.view.step = steps;
-        self.state = match state {
-            // For this command it is pending.
-            RunState::Running => RunState::Pending,
-            state => state,
-        };
+        (self.state, self.elsewhere) = (state, state == RunState::Running);
+    }
+
+    /// The run, for a budget.
+    pub fn claim(&self) -> Claim {
+        Claim {
+            trial: self.trial,
+            begun: self.begun,
+            waiting: self.state == RunState::Waiting,
+            over: matches!(self.state, RunState::Completed | RunState::Pruned | RunState::Failed),
+        }
     }
 
     /// The run, for a forecast.
@@ -129,7 +144,7 @@ impl RunStatus {
         }
         match event {
             Event::RunStarted { .. } => {
-                (self.state, self.reason) = (RunState::Running, None);
+                (self.state, self.elsewhere, self.reason) = (RunState::Running, false, None);
                 self.begun = true;
                 lines.truncate(1);
             }
@@ -211,6 +226,13 @@ impl TrialView<'_> {
         RunState::of_several(self.members.iter().map(|m| m.state))
     }
 
+    /// Its class and its mean score, if it has one: trials are ranked as on the leaderboard.
+    pub fn rank(&self) -> (u8, Option<Judged>) {
+        let (judged, n) = self.mean_score().unzip();
+        let class = self.state().class_of_trial(self.count(RunState::Completed), n.unwrap_or(0), self.members.len());
+        (class, judged)
+    }
+
     fn count(&self, state: RunState) -> usize {
         self.members.iter().filter(|m| m.state == state).count()
     }
@@ -264,9 +286,9 @@ impl TrialView<'_> {
         Some(text)
     }
 
-    /// Seconds until all its seeds are trained: running seeds know their own time, and the steps of others are expected to take the same.
-    /// As many as are running now continue to run in parallel.
-    fn left_s(&self) -> Option<f64> {
+    /// Seconds until all its seeds are trained: running seeds know their own time, and the steps of others are expected to take the same,
+    /// after a start that takes `start_s`. As many as are running now continue to run in parallel.
+    fn left_s(&self, start_s: f64) -> Option<f64> {
         let at_work: Vec<&&RunStatus> = self.members.iter().filter(|m| m.state == RunState::Running).collect();
         let known: Vec<f64> = at_work.iter().filter_map(|m| m.view.left_s()).collect();
         let longest = known.iter().copied().reduce(f64::max)?;
@@ -279,12 +301,13 @@ impl TrialView<'_> {
             RunState::Completed | RunState::Pruned | RunState::Failed => false,
         };
         let steps: u64 = self.members.iter().filter(open).map(|m| m.view.total_steps.saturating_sub(m.view.step)).sum();
-        let all = known.iter().sum::<f64>() + steps as f64 * of_step;
+        let starts = self.members.iter().filter(open).filter(|m| m.state != RunState::Running).count();
+        let all = known.iter().sum::<f64>() + steps as f64 * of_step + starts as f64 * start_s;
         Some(longest.max(all / at_work.len() as f64))
     }
 
-    /// Its row, with the given values of the swept keys.
-    pub fn row(&self, values: Vec<String>) -> Row {
+    /// Its row, with the given values of the swept keys, where the start of a run takes `start_s`.
+    pub fn row(&self, values: Vec<String>, start_s: f64) -> Row {
         let at_work = || self.members.iter().filter(|m| m.state == RunState::Running);
         let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let loss = |members: &mut dyn Iterator<Item = &&RunStatus>| {
@@ -308,7 +331,7 @@ impl TrialView<'_> {
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
             value: self.mean_score().map(|(judged, _)| metric.text(metric.value(judged.score))),
             trained_s: Some(trained).filter(|s| *s > 0.0),
-            left_s: self.left_s(),
+            left_s: self.left_s(start_s),
             reason: match state {
                 RunState::Failed => self.members.iter().find_map(|m| m.reason.clone()),
                 _ => None,

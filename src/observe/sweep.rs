@@ -14,12 +14,15 @@ use crate::{
     event::Event,
     format::{by_number, duration, names},
     metrics::better_first,
-    plan::{Budget, Prune},
+    plan::{Allowed, Budget, Claim, Prune, sanity::CHOSEN_ON_TEST},
     store::RunState,
 };
 
 /// Seconds, and steps of a run, before its speed is meaningful.
 const WARM_UP: (f64, u64) = (1.0, 5);
+
+/// Seconds without a run after which another command is taken to have ended.
+const BETWEEN_RUNS_S: f64 = 10.0;
 
 /// The time spent by this command so far.
 #[derive(Debug, Default)]
@@ -69,9 +72,14 @@ impl Spent {
         let training_s = self.training_s + self.stepping.values().map(|since| now_s - since).sum::<f64>();
         (self.cost > 0.0 && training_s > 0.0).then(|| Pace {
             of_cost: training_s / self.cost,
-            of_begin: if self.begins > 0.0 { self.begin_s / self.begins } else { 0.0 },
+            of_begin: self.of_begin(),
             slots,
         })
+    }
+
+    /// Seconds from a free slot to the first step of a run; 0 before that is known.
+    fn of_begin(&self) -> f64 {
+        if self.begins > 0.0 { self.begin_s / self.begins } else { 0.0 }
     }
 }
 
@@ -97,6 +105,9 @@ pub(super) struct Sweep {
     watched: bool,
     /// The most runs that train at the same time.
     slots: usize,
+    /// Runs that other commands train at the same time, and when one was seen last.
+    others: usize,
+    others_seen_s: f64,
     /// Notes by their text without numbers, with the runs that reported them: most notes are the same in all runs of a sweep.
     said: Vec<(String, String, HashSet<String>)>,
 }
@@ -116,6 +127,8 @@ impl Default for Sweep {
             paced: false,
             watched: false,
             slots: 0,
+            others: 0,
+            others_seen_s: 0.0,
             said: Vec::new(),
         }
     }
@@ -130,6 +143,12 @@ impl Sweep {
             let by_dev = self.by_dev;
             self.member(&run.key, &run.name, run.trial).plan(run, by_dev);
         }
+        self.others = self.others.max(self.elsewhere());
+    }
+
+    /// Runs that another command trains now.
+    fn elsewhere(&self) -> usize {
+        self.members.values().filter(|m| m.runs_elsewhere()).count()
     }
 
     /// Handles the progress that another process made with a planned run.
@@ -137,6 +156,7 @@ impl Sweep {
         if let Some(member) = self.members.get_mut(&run.key) {
             member.caught_up(&run.key, now, past);
         }
+        self.others = self.others.max(self.elsewhere());
     }
 
     /// Whether runs are compared on the dev split: only if all of them have one.
@@ -168,7 +188,13 @@ impl Sweep {
             }
             _ => {}
         }
-        self.slots = self.slots.max(self.members.values().filter(|m| m.state == RunState::Running).count());
+        self.slots = self.slots.max(self.members.values().filter(|m| m.runs_here()).count());
+        match self.elsewhere() {
+            // Between two of its runs another command trains none for a moment.
+            0 if now_s - self.others_seen_s > BETWEEN_RUNS_S => self.others = 0,
+            0 => {}
+            _ => self.others_seen_s = now_s,
+        }
         let (which, all) = (run.position.0, self.all());
         // Lines about the start and the end already contain the run's name.
         let named = matches!(event, Event::RunStarted { .. } | Event::RunFinished(_));
@@ -189,6 +215,8 @@ impl Sweep {
     /// Sets the pace from stored runs: work of cost `cost` was done within `took_s`, with `slots` runs at a time.
     pub fn set_pace(&mut self, cost: f64, took_s: f64, slots: usize) {
         (self.began_s, self.slots, self.paced, self.watched) = (Some(0.0), slots, cost > 0.0, true);
+        // All commands are others, and the slots are theirs.
+        self.others = 0;
         self.spent.cost = cost;
         self.spent.training_s = took_s * slots as f64;
     }
@@ -240,19 +268,22 @@ impl Sweep {
                 (_, RunState::Pending | RunState::Pruned) => 4,
             };
             // Running, failed and pending trials stay in the plan's order.
-            (state, trials[i].mean_score().filter(|_| state == 2).map(|(judged, _)| judged))
+            let (class, judged) = if state == 2 { trials[i].rank() } else { (0, None) };
+            (state, class, judged)
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].state() != RunState::Pruned).collect();
         shown.sort_by(|&a, &b| {
-            let ((state_a, a_is), (state_b, b_is)) = (rank(a), rank(b));
+            let ((state_a, class_a, a_is), (state_b, class_b, b_is)) = (rank(a), rank(b));
             let numbers = trials[a].number.cmp(&trials[b].number);
-            state_a.cmp(&state_b).then(better_first(a_is, b_is)).then(numbers)
+            state_a.cmp(&state_b).then(class_a.cmp(&class_b)).then(better_first(a_is, b_is)).then(numbers)
         });
         let metric = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
         // The score of a running trial may still fall, and its next seed may be worse: only a completed trial is called best.
         let what = |i: usize| if trials[i].state() == RunState::Completed { "best so far" } else { "leads now" };
-        let best = leader.and_then(|i| Some(format!("{}: {}  {}", what(i), short[i], trials[i].result()?)));
-        let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone())).collect();
+        let chosen = if self.by_dev || !several { String::new() } else { format!(" ({CHOSEN_ON_TEST})") };
+        let best = leader.and_then(|i| Some(format!("{}: {}  {}{chosen}", what(i), short[i], trials[i].result()?)));
+        let start_s = self.spent.of_begin();
+        let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone(), start_s)).collect();
         Board { keys, metric, rows, best, summary: self.summary(now_s) }
     }
 
@@ -293,16 +324,12 @@ impl Sweep {
     fn affordable(&self) -> (Vec<Part>, usize) {
         let members: Vec<&RunStatus> = self.order.iter().filter_map(|key| self.members.get(key)).collect();
         let unknown = self.all().saturating_sub(members.len());
-        let Some(most) = self.budget.runs else { return (members.into_iter().map(RunStatus::part).collect(), unknown) };
-        let begun = members.iter().filter(|member| member.begun).count();
-        let mut room = (most as usize).saturating_sub(begun);
-        let mut affordable = |member: &&RunStatus| {
-            let fits = member.begun || room > 0;
-            room -= usize::from(fits && !member.begun);
-            fits
-        };
-        let parts = members.into_iter().filter(&mut affordable).map(RunStatus::part).collect();
-        (parts, unknown.min(room))
+        // The hours limit the time left, not the runs.
+        let budget = Budget { seconds: None, ..self.budget };
+        let claims: Vec<Claim> = members.iter().map(|member| member.claim()).collect();
+        let Allowed { runs, more } = budget.allows(&claims, 0.0);
+        let parts = members.iter().zip(runs).filter(|(_, allowed)| *allowed).map(|(member, _)| member.part());
+        (parts.collect(), unknown.min(more))
     }
 
     /// Seconds until nothing is left or the budget is spent, and whether this is measured: a run has ended.
@@ -310,7 +337,8 @@ impl Sweep {
         let (left, measured) = self.work_left_s(now_s)?;
         let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
         // The budget counts the seconds of each run; parallel runs spend it together.
-        let bound = self.budget.seconds.map(|most| (most - trained).max(0.0) / self.slots.max(1) as f64);
+        let bound =
+            self.budget.seconds.map(|most| (most - trained).max(0.0) / (self.slots + self.others).max(1) as f64);
         Some((bound.map_or(left, |bound| left.min(bound)), measured))
     }
 
@@ -322,10 +350,10 @@ impl Sweep {
         let longest = forecast::longest(&parts);
         let began = self.began_s?;
         if self.paced {
-            let pace = self.spent.pace(now_s, self.slots).filter(|_| now_s - began >= WARM_UP.0)?;
+            let pace = self.spent.pace(now_s, self.slots + self.others).filter(|_| now_s - began >= WARM_UP.0)?;
             return Some((pace.left_s(remaining, longest), true));
         }
-        let mut pace = Pace { of_cost: 0.0, of_begin: 0.0, slots: self.slots };
+        let mut pace = Pace { of_cost: 0.0, of_begin: 0.0, slots: self.slots + self.others };
         let at_work = self.members.values().filter(|m| m.state == RunState::Running);
         let known = at_work.filter(|m| m.view.step >= WARM_UP.1 && m.view.elapsed_s >= WARM_UP.0);
         let speeds: Vec<f64> =
@@ -335,18 +363,17 @@ impl Sweep {
     }
 }
 
-/// The trial with the best score; trials with scores for all seeds come first, and pruned or failed trials do not count.
+/// The trial that leads: the first in the order of the leaderboard, if it has a score; pruned and failed trials do not lead.
 fn leader(trials: &[TrialView]) -> Option<usize> {
-    let score = |i: usize| {
-        let (judged, n) = trials[i].mean_score()?;
+    let rank = |i: usize| {
+        let (class, judged) = trials[i].rank();
         let out = matches!(trials[i].state(), RunState::Failed | RunState::Pruned);
-        (!out).then_some((n == trials[i].members.len(), judged))
+        judged.filter(|_| !out).map(|judged| (class, judged, i))
     };
-    let scored = (0..trials.len()).filter_map(|i| Some((score(i)?, i)));
-    let best = scored.min_by(|((whole_a, a), i), ((whole_b, b), j)| {
-        whole_b.cmp(whole_a).then(better_first(Some(*a), Some(*b))).then(i.cmp(j))
+    let best = (0..trials.len()).filter_map(rank).min_by(|(class_a, a, i), (class_b, b, j)| {
+        class_a.cmp(class_b).then(better_first(Some(*a), Some(*b))).then(i.cmp(j))
     });
-    best.map(|(_, i)| i)
+    best.map(|(_, _, i)| i)
 }
 
 /// Records that a run reported a message, and returns whether it is the first. Messages that differ only in a number (a seed, a

@@ -134,16 +134,16 @@ mod tests {
         let Reading { board, running, open } = watch.read(&store, &runs, &plan(&runs)).unwrap();
         assert_eq!((running, open), (1, 3));
         let seen = |board: &Board| board.rows.iter().map(|row| row.values.concat()).collect::<Vec<_>>().join(" ");
-        // The leader, which is running; then completed, failed and pending runs.
-        assert_eq!(seen(&board), "3e-5 1e-5 2e-5 4e-5 5e-5");
+        // The leader, which is completed; then running, failed and pending runs.
+        assert_eq!(seen(&board), "1e-5 3e-5 2e-5 4e-5 5e-5");
         assert_eq!((board.keys.join(" "), board.metric.as_str()), ("lr".into(), "dev acc"));
-        let row = &board.rows[0];
+        let row = &board.rows[1];
         // Eight steps left at two a second, and an evaluation of half a second every two of them.
         assert_eq!((row.step, row.total, row.value.as_deref(), row.left_s), (2, 10, Some("75.0%"), Some(6.0)));
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
         assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
-        assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 75.0% at step 2 of 10"));
+        assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 50.0%"));
         // It progresses.
         let more =
             [step(3, 0.25), eval(When::During, 3, Split::Dev, 1), Event::RunFinished(Outcome::Paused { step: 3 })];

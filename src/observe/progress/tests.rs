@@ -158,10 +158,10 @@ fn a_terminal_that_is_gone_does_not_stop_the_run() {
     events().iter().for_each(|event| progress.on(&run(), event).unwrap());
 }
 
-/// Two runs of a sweep of four at once, one of them failing, on a terminal of twelve lines.
+/// Two runs of a sweep of four at once, one of them failing, in twelve lines of a terminal.
 #[test]
 fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
-    let terminal = InMemoryTerm::new(12, 80);
+    let terminal = InMemoryTerm::new(13, 80);
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
     let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
     let run = |i: usize| RunInfo {
@@ -204,7 +204,8 @@ LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
 1e-5  running    ━━━━━━╸───       2/3  0.7375         –     1.0s   0.5s
 4e-5  completed  ──────────       0/3       –         –        –      –
 3e-5  pending    ──────────       0/3       –         –        –      –
-leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3
+leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
+  optimistic)
 1 of 4 runs done, 3 left";
     assert_eq!(shown(), want);
     let finished = |i: usize, progress: &mut Progress, outcome| {

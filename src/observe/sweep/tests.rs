@@ -1,6 +1,7 @@
 //! Events of several runs in, lines and tables out.
 
 mod elsewhere;
+mod trials;
 
 use super::*;
 use crate::{
@@ -184,7 +185,8 @@ fn seeds_are_one_row_with_their_mean() {
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
     assert_eq!(
         sweep.board(1.0).rows.iter().filter_map(|row| row.value.as_deref()).collect::<Vec<_>>(),
-        ["50.0%", "100.0%"]
+        ["100.0%", "50.0%"],
+        "a trial with a finished seed comes first"
     );
     // The mean of both once the second is finished.
     tell(&mut sweep, 2, 0.0, &[eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)]);
@@ -257,7 +259,7 @@ fn important_events_have_a_line() {
         "[3/12] lr=3e-5: waiting at step 1 for the runs it is compared with",
         "[3/12] lr=3e-5: after training  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "[3/12] lr=3e-5: after training  test accuracy 50.0%  macro-F1 33.3%  loss 0.6250",
-        "[3/12] lr=3e-5: completed, 1 step in 0.5s, test accuracy 50.0%",
+        "[3/12] lr=3e-5: completed, stopped early at step 1 of 10 in 0.5s, test accuracy 50.0%",
     ];
     assert_eq!(tell(&mut sweep, 3, 0.0, &events), want);
     assert_eq!(sweep.repeated(), [""; 0], "reported once");
@@ -351,8 +353,10 @@ fn earlier_commands_are_in_the_table_from_the_start() {
     tell(&mut sweep, 2, 1.0, &[begun(4, Some(4)), step(5, 0.5), eval(When::During, 5, Split::Dev, 4)]);
     sweep.planned(&plan(&runs.clone().map(|run| PlannedInfo { past: Vec::new(), ..run }), 0));
     let board = sweep.board(1.0);
-    assert_eq!(rows(&board)[0], ("2e-5".into(), RunState::Running, 5, "100.0%".into()));
-    assert_eq!(board.best.as_deref(), Some("leads now: lr=2e-5  dev accuracy 100.0% at step 5 of 10"));
+    // As on the leaderboard: a complete trial comes before one that is still training.
+    assert_eq!(rows(&board)[0], ("1e-5".into(), RunState::Completed, 10, "75.0%".into()));
+    assert_eq!(rows(&board)[1], ("2e-5".into(), RunState::Running, 5, "100.0%".into()));
+    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! Which trial leads, and how much time a trial has left.
+
+use super::*;
+
+#[test]
+fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
+    let mut sweep = Sweep::default();
+    let seed = |i: usize| {
+        let name = format!("lr={}e-5 seed={i}", i.div_ceil(2));
+        PlannedInfo { name, trial: i.div_ceil(2), ..planned(i, RunState::Pending) }
+    };
+    sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(seed), 0));
+    for i in [3, 4] {
+        tell(&mut sweep, i, 0.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 3)]);
+        tell(&mut sweep, i, 0.0, &[finished(Outcome::Paused { step: 4 })]);
+    }
+    assert_eq!(
+        sweep.board(1.0).best.as_deref(),
+        Some("leads now: lr=2e-5  dev accuracy 75.0% at step 4 of 10 (mean of 2 seeds)")
+    );
+    // Half of the seeds of another trial are measured, with a better value: it leads at once.
+    tell(&mut sweep, 1, 0.0, &[started(), step(6, 0.5), eval(When::During, 6, Split::Dev, 4)]);
+    let leads = "leads now: lr=1e-5  dev accuracy 100.0% at step 6 of 10 (1 of 2 seeds)";
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
+    // And when that seed is finished it still does, its second not begun, running, or far behind.
+    tell(&mut sweep, 1, 0.0, &[step(10, 0.5), eval(When::After, 10, Split::Dev, 4), finished(Outcome::Completed)]);
+    let leads = "leads now: lr=1e-5  dev accuracy 100.0% (1 finished of 2 seeds)";
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
+    tell(&mut sweep, 2, 0.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 1)]);
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
+    assert_eq!(sweep.board(1.0).rows[0].values, ["1e-5"]);
+    // A trial that is complete comes before both, as on the leaderboard.
+    for i in [5, 6] {
+        let end = [eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)];
+        tell(&mut sweep, i, 0.0, &[&[started(), step(10, 0.5)][..], &end].concat());
+    }
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 50.0% (mean of 2 seeds)"));
+}
+
+#[test]
+fn a_leader_without_a_dev_split_is_said_to_be_chosen_on_test() {
+    let best = |has_dev: bool, runs: &[usize]| {
+        let mut sweep = Sweep::default();
+        let info = |i: &usize| PlannedInfo { has_dev, ..planned(*i, RunState::Pending) };
+        sweep.planned(&plan(&runs.iter().map(info).collect::<Vec<_>>(), 0));
+        let split = if has_dev { Split::Dev } else { Split::Test };
+        tell(&mut sweep, 1, 0.0, &[started(), step(4, 0.5), eval(When::During, 4, split, 3)]);
+        sweep.board(1.0).best.unwrap_or_default()
+    };
+    assert!(best(false, &[1, 2]).ends_with("  test accuracy 75.0% at step 4 of 10 (chosen on test: optimistic)"));
+    assert!(!best(true, &[1, 2]).contains("optimistic"));
+    assert!(!best(false, &[1]).contains("optimistic"), "nothing is chosen of one");
+}
+
+#[test]
+fn the_time_left_of_a_trial_includes_the_starts_and_last_evaluations_of_its_seeds() {
+    let mut sweep = Sweep::default();
+    let seed = |i: usize| PlannedInfo { name: format!("lr=1e-5 seed={i}"), trial: 1, ..planned(i, RunState::Pending) };
+    sweep.planned(&plan(&[1, 2, 3].map(seed), 0));
+    let steps = [1, 2, 3, 4].map(|i| step(i, 0.5));
+    // Two seconds until the first step; the evaluations take half a second each, before and after training.
+    tell(&mut sweep, 1, 0.0, &[started(), eval(When::Before, 0, Split::Dev, 1), eval(When::Before, 0, Split::Test, 1)]);
+    tell(&mut sweep, 1, 2.0, &steps);
+    let Event::EvalCompleted { elapsed_s, .. } = eval(When::Before, 0, Split::Dev, 1) else { panic!("an evaluation") };
+    let evaluations = 2.0 * elapsed_s;
+    // Three seconds of steps, the evaluation in the tenth step, and that after training.
+    let first = 3.0 + evaluations + evaluations;
+    // The others: a start, five seconds of steps, and three times both splits.
+    let other = 2.0 + 5.0 + 3.0 * evaluations;
+    let left = sweep.board(2.0).rows[0].left_s.expect("a time");
+    assert!((left - (first + 2.0 * other)).abs() < 1e-9, "{left}, not {}", first + 2.0 * other);
+}
