@@ -39,8 +39,10 @@ pub(super) enum Then {
 pub(super) enum End {
     /// Trained to its last step now.
     Completed,
-    /// Was completed before, or by another process.
+    /// Was completed before.
     AlreadyDone,
+    /// Was completed by another process meanwhile.
+    DoneElsewhere,
     /// Failed now, and may do better the next time.
     Failed,
     /// Diverged now.
@@ -111,6 +113,7 @@ impl Board {
             *match end {
                 End::Completed => &mut tally.completed,
                 End::AlreadyDone => &mut tally.already_done,
+                End::DoneElsewhere => &mut tally.done_elsewhere,
                 End::Failed | End::Diverged => &mut tally.failed,
                 End::DivergedBefore => &mut tally.diverged_before,
                 End::Pruned => &mut tally.pruned,
@@ -249,10 +252,11 @@ mod tests {
 
     #[test]
     fn the_tally_counts_ends_of_this_call() {
-        let mut board = Board::new(11);
+        let mut board = Board::new(12);
         for (run, end) in [
             End::Completed,
             End::AlreadyDone,
+            End::DoneElsewhere,
             End::Failed,
             End::Diverged,
             End::DivergedBefore,
@@ -266,10 +270,11 @@ mod tests {
         {
             board.end(run, end);
         }
-        board.begin(9, 0);
+        board.begin(10, 0);
         let want = Tally {
             completed: 1,
             already_done: 1,
+            done_elsewhere: 1,
             failed: 2,
             diverged_before: 1,
             pruned: 1,

@@ -9,6 +9,8 @@ pub struct Tally {
     pub completed: usize,
     /// Were done before.
     pub already_done: usize,
+    /// Trained to the end by another command meanwhile.
+    pub done_elsewhere: usize,
     /// Ended by a failure now.
     pub failed: usize,
     /// Diverged before, and left out.
@@ -40,6 +42,7 @@ impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.completed += other.completed;
         self.already_done += other.already_done;
+        self.done_elsewhere += other.done_elsewhere;
         self.failed += other.failed;
         self.diverged_before += other.diverged_before;
         self.pruned += other.pruned;

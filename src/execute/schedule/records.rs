@@ -24,6 +24,8 @@ pub(in crate::execute) struct Records<'a> {
     listener: &'a mut dyn Listener,
     /// How each run was stored when the listener last heard of it, or began it.
     told: Vec<Option<(RunState, u64)>>,
+    /// Whether each run was completed when this command began.
+    done_before: Vec<bool>,
 }
 
 /// What is left to do for a run.
@@ -47,7 +49,7 @@ impl<'a> Records<'a> {
         options: &'a SchedulerOptions<'a>,
         listener: &'a mut dyn Listener,
     ) -> Self {
-        Self { store, runs, options, listener, told: vec![None; runs.len()] }
+        Self { store, runs, options, listener, told: vec![None; runs.len()], done_before: vec![false; runs.len()] }
     }
 
     /// The runs.
@@ -116,9 +118,15 @@ impl<'a> Records<'a> {
         Ok(self.listener.on(&self.info(run), event)?)
     }
 
-    /// Notes how a run was stored when the listener was told of it.
+    /// Notes how a run was stored when this command began and the listener was told of it.
     pub fn was_told(&mut self, run: usize, record: &RunRecord) {
         self.told[run] = Some((record.state, record.steps));
+        self.done_before[run] = record.state == RunState::Completed;
+    }
+
+    /// The end of a run that is completed, and not by this command.
+    pub(super) fn done(&self, run: usize) -> End {
+        if self.done_before[run] { End::AlreadyDone } else { End::DoneElsewhere }
     }
 
     /// Tells the listener what another process has done with a run since it was told last.
@@ -177,7 +185,7 @@ impl<'a> Records<'a> {
                 folder.forget_state()?;
                 return Ok(match probes::are_new(self.store, run, runs)? {
                     true => Todo::Probes { last_step: record.steps },
-                    false => Todo::Nothing(End::AlreadyDone),
+                    false => Todo::Nothing(self.done(position)),
                 });
             }
             RunState::Failed if record.failure == Some(FailureKind::Diverged) && !retry => {
@@ -220,7 +228,7 @@ impl<'a> Records<'a> {
         // A worker that has outlived its command by a moment may still be writing.
         let _worker = make::alone(self.options.runs, key)?;
         Ok(Some(match self.store.run(key)?.state {
-            RunState::Completed => End::AlreadyDone,
+            RunState::Completed => self.done(run),
             // Another command was quicker.
             RunState::Pruned => End::PrunedBefore,
             _ => {

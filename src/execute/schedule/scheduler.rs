@@ -411,6 +411,7 @@ impl<'a> Scheduler<'a> {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
                 format!("pruned before and skipped; --retry runs it to its end ({reason})")
             }
+            End::DoneElsewhere => "done by another command".into(),
             _ => "done".into(),
         };
         self.skip(run, why);
@@ -484,6 +485,9 @@ impl<'a> Scheduler<'a> {
         for run in self.board.left() {
             // One that was done before may not have been looked at yet.
             *(match (self.records.state(run)?, stopped, spent) {
+                (Some(RunState::Completed), ..) if self.records.done(run) == End::DoneElsewhere => {
+                    &mut tally.done_elsewhere
+                }
                 (Some(RunState::Completed), ..) => &mut tally.already_done,
                 (Some(RunState::Pruned), ..) => &mut tally.pruned_before,
                 (None | Some(RunState::Pending), true, _) => &mut tally.not_started,
