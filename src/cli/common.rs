@@ -11,7 +11,10 @@ use taper::{
     event::FailureKind,
     execute::{DeviceChoice, RunFolder},
     experiment::{Experiment, Options, environment},
-    format::command::{shell_word, with_runs},
+    format::{
+        self,
+        command::{shell_word, with_runs},
+    },
     spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
@@ -193,6 +196,18 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
 /// The step that a run resumes from: that of its newest usable checkpoint, if it has one.
 pub fn resumes_at(runs: &Path, run: &RunRecord) -> Option<u64> {
     RunFolder::new(runs, &run.key).resume_step(run.steps)
+}
+
+/// Parses a number of threads, up to a useful limit.
+pub fn threads(text: &str) -> Result<u16, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A few more threads than cores do no harm; thousands take minutes to start and wait for each other.
+    let most = u16::try_from(4 * cores).unwrap_or(u16::MAX).max(64);
+    let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+    number.ok_or_else(|| {
+        let cores = format::counted(cores as u64, "core");
+        format!("expected a number from 1 to {most}: this machine has {cores}, and many more threads than cores only wait for each other")
+    })
 }
 
 /// Set by the first Ctrl-C (or SIGTERM); the second ends the process.

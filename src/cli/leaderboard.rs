@@ -17,11 +17,22 @@ use super::output::Output;
 enum Detail {
     /// Values with intervals, full states.
     Full,
+    /// Values with intervals, states in one word.
+    Intervals,
     /// Values only, states in one word.
     Short,
     /// The same without the test split.
     Least,
 }
+
+impl Detail {
+    fn has_intervals(self) -> bool {
+        matches!(self, Self::Full | Self::Intervals)
+    }
+}
+
+/// Explains a ranking without a dev split.
+const BY_TEST: &str = "ranked on the test rows, as there is no dev split: the best value is optimistic, for it was chosen on the rows it is measured on";
 
 /// Explains the mark beside a value.
 pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";
@@ -31,74 +42,126 @@ pub const MARK: &str = "! predicts only one class, or is no better than always a
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
-    let shown = &board.trials[..board.trials.len().min(most.unwrap_or(usize::MAX))];
+    print_those(board, |_| true, most, out)
+}
+
+/// The same of those trials alone that are `wanted`; what tells them apart is what differs in the whole plan.
+pub fn print_those(
+    board: &Leaderboard,
+    wanted: impl Fn(&Trial) -> bool,
+    most: Option<usize>,
+    out: &mut Output,
+) -> Result<()> {
+    let listed: Vec<usize> = (0..board.trials.len()).filter(|&i| wanted(&board.trials[i])).collect();
+    let positions = &listed[..listed.len().min(most.unwrap_or(usize::MAX))];
+    let shown: Vec<&Trial> = positions.iter().map(|&i| &board.trials[i]).collect();
     if out.json {
         return out.document(&shown);
     }
-    let split = word(&board.split);
-    // If the test split ranks, its accuracy is the ranking value itself.
-    let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
-    let seeds = shown.iter().any(|trial| trial.planned() > 1);
-    let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
-    let whole: Vec<String> = all.iter().map(|name| name.to_string()).collect();
-    let details = [Detail::Full, Detail::Short].into_iter();
-    let detail =
-        details.into_iter().find(|detail| has_room(shown, &whole, *detail, tested, seeds, board.metric, out.width()));
-    let detail = detail.unwrap_or(Detail::Least);
-    let (intervals, tested) = (detail == Detail::Full, tested && detail != Detail::Least);
-    let values = |trial: &Trial| {
-        let test = tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
-        [Some(value_text(trial, board.metric, intervals)), test].into_iter().flatten()
-    };
-    let rest = |trial: &Trial| {
-        let seeds = seeds.then(|| of_seeds(trial));
-        seeds.into_iter().chain(values(trial)).chain([state(trial, detail)]).collect::<Vec<String>>()
-    };
-    let metric = match (detail, board.metric) {
-        (Detail::Full, metric) => metric.name(),
-        (_, metric) => metric.info().short,
-    };
-    let test = if intervals { "test accuracy" } else { "test acc" };
-    let heads = [Some(format!("{split} {metric}")), tested.then(|| test.to_string())];
-    let mut header: Vec<String> =
-        seeds.then(|| "seeds".to_string()).into_iter().chain(heads.into_iter().flatten()).collect();
-    header.push("state".into());
-    let rows: Vec<Vec<String>> = shown.iter().map(rest).collect();
-    // A column for each swept key if they all fit; otherwise names, wrapped as needed.
-    let fits = |columns: &names::Columns| {
-        let widest = |i: usize, heads: &[String], cells: &[Vec<String>]| {
-            let cells = cells.iter().map(|row| console::measure_text_width(&row[i]));
-            cells.chain([console::measure_text_width(&heads[i])]).max().unwrap_or(0) + 1
-        };
-        let names: usize = (0..columns.keys.len()).map(|i| widest(i, &columns.keys, &columns.values)).sum();
-        let others: usize = (0..header.len()).map(|i| widest(i, &header, &rows)).sum();
-        out.width().is_some_and(|width| names + others + 4 <= width)
-    };
-    let columns = names::columns(&all).filter(fits).unwrap_or_else(|| names::Columns {
-        keys: vec!["trial".into()],
-        values: whole.into_iter().map(|name| vec![name]).collect(),
-    });
+    let (columns, layout) = arranged(board, &shown, positions, out.width());
+    let header = layout.header();
     let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
     let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
-    let rows =
-        shown.iter().zip(columns.values).zip(rows).map(|((trial, values), rest)| {
-            [rank(trial)].into_iter().chain(values).chain(rest).collect::<Vec<String>>()
-        });
+    let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
+        [rank(trial)].into_iter().chain(values).chain(layout.row(trial)).collect::<Vec<String>>()
+    });
     out.fitted(&header, rows, &["test accuracy", "test acc", "seeds", "state"])?;
-    if shown.len() < board.trials.len() {
-        let more = board.trials.len() - shown.len();
+    if shown.len() < listed.len() {
+        let more = listed.len() - shown.len();
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
         out.line(format!("… and {more} more: {}", out.command(&all)))?;
     }
-    for note in footnotes(shown, board.metric, tested && intervals, intervals) {
+    let intervals = layout.detail.has_intervals();
+    for note in footnotes(&shown, board.metric, layout.tested && intervals, intervals) {
         out.wrapped(&note)?;
+    }
+    if board.is_chosen_on_test() {
+        out.wrapped(BY_TEST)?;
     }
     board.missing.iter().try_for_each(|note| out.wrapped(note))
 }
 
+/// The columns that tell these trials apart in the whole plan, and how much of each trial a terminal of `width` columns shows.
+fn arranged<'a>(
+    board: &'a Leaderboard,
+    shown: &'a [&'a Trial],
+    positions: &[usize],
+    width: Option<usize>,
+) -> (names::Columns, Layout<'a>) {
+    let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
+    // If the test split ranks, its accuracy is the ranking value itself.
+    let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
+    let seeds = shown.iter().any(|trial| trial.planned() > 1);
+    let layout = |detail| Layout { board, shown, detail, tested: tested && detail != Detail::Least, seeds };
+    // A column for each value, and a line for each trial, where there is room for all of them.
+    let columns = names::columns(&all).map(|columns| names::Columns {
+        values: positions.iter().map(|&i| columns.values[i].clone()).collect(),
+        ..columns
+    });
+    if let Some((columns, width)) = columns.zip(width) {
+        let mut details = [Detail::Full, Detail::Intervals, Detail::Short].into_iter();
+        if let Some(detail) = details.find(|detail| layout(*detail).fits(&columns, width)) {
+            return (columns, layout(detail));
+        }
+    }
+    // Otherwise names, wrapped as needed.
+    let names: Vec<String> = positions.iter().map(|&i| all[i].to_string()).collect();
+    let details = [Detail::Full, Detail::Short];
+    let has_room = |detail: &Detail| has_room(shown, &names, *detail, tested, seeds, board.metric, width);
+    let detail = details.into_iter().find(has_room).unwrap_or(Detail::Least);
+    let values = names.into_iter().map(|name| vec![name]).collect();
+    (names::Columns { keys: vec!["trial".into()], values }, layout(detail))
+}
+
+/// What a table shows of its trials beside what tells them apart.
+struct Layout<'a> {
+    board: &'a Leaderboard,
+    shown: &'a [&'a Trial],
+    detail: Detail,
+    tested: bool,
+    seeds: bool,
+}
+
+impl Layout<'_> {
+    fn header(&self) -> Vec<String> {
+        let metric = match (self.detail, self.board.metric) {
+            (Detail::Full, metric) => metric.name(),
+            (_, metric) => metric.info().short,
+        };
+        let test = if self.detail == Detail::Full { "test accuracy" } else { "test acc" };
+        let value = format!("{} {metric}", word(&self.board.split));
+        let seeds = self.seeds.then(|| "seeds".to_string()).into_iter();
+        seeds.chain([value]).chain(self.tested.then(|| test.to_string())).chain(["state".to_string()]).collect()
+    }
+
+    fn row(&self, trial: &Trial) -> Vec<String> {
+        let intervals = self.detail.has_intervals();
+        let test = self.tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
+        let seeds = self.seeds.then(|| of_seeds(trial)).into_iter();
+        seeds
+            .chain([value_text(trial, self.board.metric, intervals)])
+            .chain(test)
+            .chain([state(trial, self.detail)])
+            .collect()
+    }
+
+    /// Whether every trial has room on a line of its own.
+    fn fits(&self, columns: &names::Columns, width: usize) -> bool {
+        let header: Vec<String> = columns.keys.iter().cloned().chain(self.header()).collect();
+        let rows = self.shown.iter().zip(&columns.values);
+        let rows: Vec<Vec<String>> =
+            rows.map(|(trial, values)| values.iter().cloned().chain(self.row(trial)).collect()).collect();
+        let widest = |i: usize| {
+            let cells = rows.iter().map(|row| &row[i]).chain([&header[i]]);
+            cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
+        };
+        (0..header.len()).map(widest).sum::<usize>() + 4 <= width
+    }
+}
+
 /// Whether this fits a terminal of `width` columns without breaking a word of a name.
 fn has_room(
-    shown: &[Trial],
+    shown: &[&Trial],
     names: &[String],
     detail: Detail,
     tested: bool,
@@ -113,10 +176,11 @@ fn has_room(
     let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
     let full = detail == Detail::Full;
     let heading = if full { "test accuracy" } else { "test acc" }.to_string();
-    let values = |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(value).chain([heading.clone()]));
+    let values =
+        |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(|t| value(t)).chain([heading.clone()]));
     let mut fixed = 4 + values(&|trial| value_text(trial, metric, full));
     if seeds {
-        fixed += widest(&mut shown.iter().map(of_seeds).chain(["seeds".to_string()]));
+        fixed += widest(&mut shown.iter().map(|t| of_seeds(t)).chain(["seeds".to_string()]));
     }
     if tested {
         fixed += values(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
@@ -128,8 +192,8 @@ fn has_room(
 }
 
 /// Explains the intervals of these trials, and the marks.
-fn footnotes(shown: &[Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
-    let cells = |trial: &Trial| {
+fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
+    let cells = |trial: &&Trial| {
         let value = trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
         let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
         [value, test]
@@ -191,5 +255,75 @@ pub fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(name: &str, state: RunState) -> Trial {
+        let mean = Mean {
+            n: 3,
+            mean: 0.9,
+            sd: Some(0.01),
+            low: Some(0.85),
+            high: Some(0.95),
+            range: (0.89, 0.91),
+            rows: Some((0.864, 0.96)),
+        };
+        let completed = if state == RunState::Completed { 3 } else { 0 };
+        Trial {
+            rank: None,
+            name: name.into(),
+            runs: ["a", "b", "c"].map(String::from).into(),
+            missing: 0,
+            completed,
+            state,
+            message: None,
+            value: Some(mean),
+            loss: None,
+            is_final: completed > 0,
+            step: Some((12, 36)),
+            last_step: Some(12),
+            steps: 12,
+            test_accuracy: (completed > 0).then_some(mean),
+            warned: 0,
+        }
+    }
+
+    fn board(trials: Vec<Trial>) -> Leaderboard {
+        Leaderboard { experiment: "e".into(), split: Split::Dev, metric: Metric::Accuracy, trials, missing: None }
+    }
+
+    fn at(board: &Leaderboard, positions: &[usize], width: usize) -> (Vec<String>, Detail) {
+        let shown: Vec<&Trial> = positions.iter().map(|&i| &board.trials[i]).collect();
+        let (columns, layout) = arranged(board, &shown, positions, Some(width));
+        (columns.keys, layout.detail)
+    }
+
+    #[test]
+    fn a_key_that_is_swept_has_its_column_also_where_the_trials_shown_share_its_value() {
+        let names = ["dropout=0 lr=1e-3", "dropout=0 lr=3e-4", "dropout=0.4 lr=1e-3", "dropout=0.4 lr=3e-4"];
+        let board = board(names.map(|name| trial(name, RunState::Completed)).into());
+        for positions in [&[0, 1][..], &[0], &[2, 3], &[0, 1, 2, 3]] {
+            assert_eq!(at(&board, positions, 120).0, ["dropout", "lr"], "{positions:?}");
+        }
+    }
+
+    #[test]
+    fn every_trial_has_one_line_before_intervals_are_shown() {
+        let names = ["batch_size=8 dropout=0.1 lr=3e-4", "batch_size=16 dropout=0 lr=1e-3"];
+        let three = ["batch_size", "dropout", "lr"].map(String::from);
+        let done = board(names.map(|name| trial(name, RunState::Completed)).into());
+        assert_eq!(at(&done, &[0, 1], 120), (three.to_vec(), Detail::Full));
+        assert_eq!(at(&done, &[0, 1], 80), (three.to_vec(), Detail::Full));
+        assert_eq!(at(&done, &[0, 1], 79), (three.to_vec(), Detail::Short));
+        assert_eq!(at(&done, &[0, 1], 60).0, ["trial"]);
+        // A long state takes a word before the intervals go.
+        let stopped = board(names.map(|name| trial(name, RunState::Interrupted)).into());
+        assert_eq!(at(&stopped, &[0, 1], 80), (three.to_vec(), Detail::Full));
+        assert_eq!(at(&stopped, &[0, 1], 65), (three.to_vec(), Detail::Intervals));
+        assert_eq!(at(&stopped, &[0, 1], 48).0, ["trial"], "no room for a line each");
     }
 }

@@ -12,6 +12,7 @@ use taper::{
     event::Split,
     format,
     metrics::{Metric, Score},
+    plan::sanity::CHOSEN_ON_TEST,
     report::{Leaderboard, Missing, kept_at, leaderboard},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::Kind,
@@ -311,7 +312,8 @@ impl Seen {
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
-        Some(format!("best {split} {metric} {value}{seeds}: {}", trial.name))
+        let chosen = if board.is_chosen_on_test() { format!(" ({CHOSEN_ON_TEST})") } else { String::new() };
+        Some(format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name))
     }
 
     fn test(run: &RunRecord) -> Option<f64> {
@@ -353,6 +355,7 @@ impl Seen {
             // The value was measured at that step.
             let state = match run.state {
                 RunState::Pruned if usual => format!("{} at step {}", run.state_text(), run.steps),
+                RunState::Completed if usual && run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
             let state = if self.warned.contains(&run.key) { format!("{state} !") } else { state };

@@ -75,7 +75,7 @@ pub struct Global {
     #[arg(long, short, global = true)]
     quiet: bool,
     /// Number of threads to compute with; all cores by default. Does not affect results.
-    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    #[arg(long, global = true, value_name = "N", value_parser = common::threads)]
     threads: Option<u16>,
     /// Device to compute on: auto (the first usable CUDA GPU, else the CPU), cpu, cuda, cuda:N or metal.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
@@ -128,13 +128,4 @@ impl Command {
     fn loads_a_spec(&self) -> bool {
         matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
     }
-}
-
-/// Parses a number of threads, up to a useful limit.
-fn threads(text: &str) -> Result<u16, String> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // A few more threads than cores do no harm; thousands take minutes to start and wait for each other.
-    let most = u16::try_from(4 * cores).unwrap_or(u16::MAX).max(64);
-    let number = text.parse().ok().filter(|n| (1..=most).contains(n));
-    number.ok_or_else(|| format!("this machine has {cores} cores; expected a number from 1 to {most}"))
 }

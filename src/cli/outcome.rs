@@ -8,6 +8,7 @@ use taper::{
     experiment::Outcome,
     format::{self, command::shell_word, names},
     metrics::{Metric, Metrics, majority, majority_words},
+    plan::sanity::CHOSEN_ON_TEST,
     report,
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
@@ -28,6 +29,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     let Outcome { tally, experiment, warnings, elapsed, .. } = outcome;
     let parts = [
         (tally.completed, "completed"),
+        (tally.done_elsewhere, "completed by another command"),
         (tally.already_done, "completed before"),
         (tally.failed, "failed"),
         (tally.diverged_before, "skipped: diverged before"),
@@ -56,12 +58,12 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         [] | [_] => Vec::new(),
         _ => {
             // Names come from the whole plan; runs that were not started are counted above.
-            let mut board = report::leaderboard_of(store, experiment, &runs)?;
-            board.trials.retain(|trial| trial.state != RunState::Pending || trial.completed > 0);
+            let board = report::leaderboard_of(store, experiment, &runs)?;
+            let begun = |trial: &report::Trial| trial.state != RunState::Pending || trial.completed > 0;
             match measured || board.trials.iter().any(|trial| trial.value.is_some()) {
                 true => {
                     out.line("")?;
-                    leaderboard::print(&board, Some(LEADERS), out)?;
+                    leaderboard::print_those(&board, begun, Some(LEADERS), out)?;
                     out.line("")?;
                     best(store, &board, &runs)?
                 }
@@ -71,6 +73,13 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     };
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
+        let early = runs.iter().filter(|run| run.early_stop().is_some()).count();
+        if early > 0 {
+            out.wrapped(&format!(
+                "{} stopped early: `taper show RUN` says at which step",
+                format::counted(early as u64, "run")
+            ))?;
+        }
         warned(store, &runs)?.into_iter().try_for_each(|line| out.wrapped(&line))?;
         warnings.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
     }
@@ -111,6 +120,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
             m.get(Metric::Loss)
         ),
     ];
+    lines.splice(1..1, run.early_stop().map(|early| format!("  {early}")));
     if let Some(before) = at(&evals, When::Before, split) {
         let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
@@ -135,6 +145,9 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
     if board.split != Split::Test && trial.test_accuracy.is_some() {
         value += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
+    }
+    if board.is_chosen_on_test() {
+        value += &format!(", {CHOSEN_ON_TEST}");
     }
     let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
     // The gain is measured on rows that were not used for selection.

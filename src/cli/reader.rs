@@ -43,8 +43,9 @@ impl<W: Write> Lines<W> {
                 true => "standard output was closed".to_string(),
                 false => format!("the JSON lines cannot be written ({})", format::io(&e)),
             };
-            self.above
-                .say(&format!("{what}: stopping after this step, with a checkpoint (`taper run` resumes from there)"));
+            self.above.say(&format!(
+                "{what}: stopping after this step (`taper run` resumes runs that have made a step from a checkpoint)"
+            ));
             common::request_stop();
             let _ = self.failure.set(e);
         }

@@ -108,7 +108,7 @@ impl Run {
         }
         common::catch_signals(move |again| {
             match again {
-                false => above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once"),
+                false => above.say("stopping after this step, with a checkpoint of runs that have made one; press Ctrl-C again to stop at once"),
                 true => above.end(
                     "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
                 ),

@@ -30,7 +30,10 @@ fn a_sweep_that_cannot_do_what_it_says_is_told() {
         let found = warnings(&sandbox);
         assert!(found.iter().any(|message| message.contains(expected)), "{expected}: {found:?}");
     }
-    assert_eq!(warnings(&sandbox(axis)), [""; 0]);
+    let found = warnings(&sandbox(axis));
+    assert!(
+        matches!(&found[..], [one] if one.starts_with("the sweep has no dev split: the best trial is chosen on the test rows"))
+    );
 }
 
 #[test]
@@ -77,4 +80,119 @@ fn the_specs_that_taper_comes_with_have_no_warnings() {
         }
         assert!(!sandbox.ok(&["plan", &spec]).contains("warning"), "{name}");
     }
+}
+
+/// What `taper run` says at its end, with exit code 0.
+fn end_of_run(sandbox: &Sandbox, more: &[&str]) -> String {
+    sandbox.ok(&[&["run", "small.toml", "--quiet"], more].concat())
+}
+
+#[test]
+fn a_budget_that_is_spent_leaves_nothing_to_do_and_says_what_to_raise() {
+    let sandbox = sandbox("[sweep]\nmax_runs = 2\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n");
+    let plan = sandbox.ok(&["plan", "small.toml"]);
+    assert!(plan.contains("2 of 3 runs to do (the budget leaves 1 out: raise it to train more): "), "{plan}");
+    assert!(plan.contains("sweep.max_runs = 2 leaves 1 of the 3 runs undone") && plan.contains("new: over budget"));
+    let beyond = |sandbox: &Sandbox| {
+        let document = sandbox.json(&["plan", "small.toml"]);
+        let runs = document["runs"].as_array().expect("runs").clone();
+        (runs.iter().map(|run| run["beyond_budget"] == true).collect::<Vec<_>>(), document["time_s"]["high"].clone())
+    };
+    assert_eq!(beyond(&sandbox).0, [false, false, true]);
+    let left = "sweep.max_runs = 2 leaves 1 of the 3 runs undone (1 pending): it is trained only if it is raised";
+    let said = end_of_run(&sandbox, &[]);
+    assert!(said.contains("2 completed, 1 left: the sweep's budget is spent"), "{said}");
+    assert!(said.contains(&format!("warning: {left}")), "{said}");
+    let plan = sandbox.ok(&["plan", "small.toml"]);
+    assert!(plan.contains(&format!("nothing to do: the budget is spent. {left}")), "{plan}");
+    assert!(!plan.contains("~0.0s") && !plan.contains("0.0s to"), "{plan}");
+    assert_eq!(beyond(&sandbox), (vec![false, false, true], 0.0.into()));
+    assert!(sandbox.ok(&["list", "small"]).contains(&format!("warning: {left}")));
+    sandbox.ok(&["report", "small", "--out", "report"]);
+    let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+    assert!(
+        report.contains(&left.replace('_', "\\_")) && report.contains("left out: the sweep's budget is spent"),
+        "{report}"
+    );
+    // Raised, it lets the third be trained.
+    let plan = sandbox.ok(&["plan", "small.toml", "--set", "sweep.max_runs=3"]);
+    assert!(plan.contains("1 of 3 runs to do: ") && !plan.contains("the budget"), "{plan}");
+    let hours = ["plan", "small.toml", "--set", "sweep.max_runs=3", "--set", "sweep.max_hours=0.0000001"];
+    let plan = sandbox.ok(&hours);
+    assert!(plan.contains("the budget is spent. sweep.max_hours = 0.0000001 leaves 1 of the 3 runs undone"), "{plan}");
+}
+
+/// Of the third trial one seed is begun: it waits for the other, which the budget leaves out.
+#[test]
+fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
+    let sweep = "[sweep]\nseeds = [1, 2]\nprune = \"median\"\nstartup_trials = 1\nmax_runs = 5\n";
+    let sandbox = sandbox(&format!("{sweep}[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n"));
+    let dev = ["--set", "data.dev=0.2"];
+    let before = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
+    assert!(before.contains("sweep.max_runs = 5 leaves at least 1 of the 6 runs undone"), "{before}");
+    let said = end_of_run(&sandbox, &dev);
+    assert!(said.contains("2 left: the sweep's budget is spent"), "{said}");
+    let left = "sweep.max_runs = 5 leaves 2 of the 6 runs undone (1 waiting, 1 pending): they are trained only if it is raised";
+    assert!(said.contains(left), "{said}");
+    let plan = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
+    assert!(plan.contains(&format!("nothing to do: the budget is spent. {left}")), "{plan}");
+}
+
+#[test]
+fn a_best_trial_that_the_test_rows_chose_is_said_to_be_that_everywhere() {
+    let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
+    let said = end_of_run(&sandbox, &[]);
+    assert!(said.contains("best: lr=") && said.contains(", chosen on test: optimistic\n"), "{said}");
+    assert!(said.contains("ranked on the test rows, as there is no dev split"), "{said}");
+    let list = sandbox.ok(&["list", "small"]);
+    assert!(list.lines().next().is_some_and(|line| line.ends_with(" (chosen on test: optimistic)")), "{list}");
+    assert!(list.contains("warning: the sweep has no dev split"), "{list}");
+    assert!(sandbox.ok(&["list", "small", "--leaderboard"]).contains("ranked on the test rows"));
+    let dev = ["--set", "data.dev=0.2", "--set", "name=other"];
+    let said =
+        end_of_run(&sandbox, &dev) + &sandbox.ok(&["list", "other"]) + &sandbox.ok(&["list", "other", "--leaderboard"]);
+    assert!(said.contains("best: lr=") && !said.contains("optimistic") && !said.contains("no dev split"), "{said}");
+}
+
+#[test]
+fn rows_that_were_trained_on_are_said_wherever_the_result_is() {
+    let sandbox = sandbox("");
+    let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
+    let (head, body) = rows.split_once('\n').expect("a header");
+    fs::write(sandbox.path("rows.csv"), format!("{head}\n{body}{body}{body}")).expect("rows");
+    let said = "test rows (lines ";
+    let memory = "a text that is also in the train split: its metrics measure memory, not skill";
+    let holds = |text: &str| assert!(text.contains(said) && text.contains(memory), "{text}");
+    holds(&sandbox.ok(&["plan", "small.toml"]));
+    assert_eq!(sandbox.json(&["plan", "small.toml"])["runs"][0]["warnings"][0]["kind"], "split");
+    holds(&sandbox.says(&["run", "small.toml"]).1);
+    holds(&sandbox.ok(&["show", "small"]));
+    sandbox.ok(&["report", "small", "--out", "report"]);
+    holds(&fs::read_to_string(sandbox.path("report/report.md")).expect("the report"));
+}
+
+#[test]
+fn a_run_that_stopped_early_says_where_and_why() {
+    let sandbox = sandbox("");
+    let sets =
+        ["data.dev=0.2", "train.epochs=10", "train.early_stopping_patience=1", "train.early_stopping_min_delta=0.9"];
+    let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", *set]).collect();
+    let why = "stopped early at step 8 of 40: dev accuracy did not improve by more than 0.9 in 1 evaluation";
+    let (code, said) = sandbox.says(&[&["run", "small.toml"][..], &sets].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains(": completed, stopped early at step 8 of 40 in "), "{said}");
+    assert!(said.contains(&format!("\n  {why}\n")), "{said}");
+    let show = sandbox.ok(&["show", "small"]);
+    assert!(show.lines().next().is_some_and(|line| line.ends_with(&format!("  completed, {why}"))), "{show}");
+    assert!(sandbox.ok(&["list"]).contains("completed early"));
+    sandbox.ok(&["report", "small", "--out", "report"]);
+    let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+    assert!(report.contains(why), "{report}");
+    let page = fs::read_to_string(sandbox.path("report/index.html"))
+        .or_else(|_| fs::read_to_string(sandbox.path("report/report.html")));
+    assert!(!page.expect("the page").contains("A cross marks"), "no cross is drawn");
+    // One that came to its last step says nothing of the kind.
+    let (_, said) = sandbox.says(&["run", "small.toml", "--set", "name=whole"]);
+    assert!(said.contains(": completed, 12 steps in "), "{said}");
+    assert!(!said.contains("stopped early"), "{said}");
 }

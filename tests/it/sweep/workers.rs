@@ -49,6 +49,31 @@ fn two_commands_on_one_spec_make_each_run_once() {
     assert_clean(&sandbox.path("runs"));
 }
 
+/// The numbers before `what` in the line that a command ends with; 0 where it is not there.
+fn told(said: &str, what: &str) -> usize {
+    let line = said.lines().find(|line| line.starts_with("torture: ")).expect("its end");
+    let part = line.trim_start_matches("torture: ").split([',', ';']).map(str::trim).find(|part| part.ends_with(what));
+    part.filter(|part| part.split(' ').skip(1).collect::<Vec<_>>().join(" ") == what)
+        .map_or(0, |part| part.split(' ').next().expect("a number").parse().expect("a number"))
+}
+
+#[test]
+fn what_another_command_trained_meanwhile_is_counted_as_that() {
+    let place = twelve_runs();
+    let start = || place.start("runs", &["--set", "train.epochs=20"]);
+    let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
+    let counts = readers.map(|reader| {
+        let output = reader.join().expect("no panic").expect("an end");
+        let said = String::from_utf8(output.stdout).expect("text");
+        ["completed", "completed by another command", "completed before"].map(|what| told(&said, what))
+    });
+    // One of them may begin a moment after the other has trained its first run.
+    for [own, other, before] in counts {
+        assert!(own > 0 && other > 0 && before < 3 && own + other + before == RUNS, "{counts:?}");
+    }
+    assert_eq!(counts[0][0] + counts[1][0], RUNS, "{counts:?}");
+}
+
 #[test]
 fn a_worker_that_dies_fails_its_run_and_no_other() {
     let sandbox = twelve_runs();
@@ -76,6 +101,12 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
     let notes = store().expect("a store").notes(&first.key).expect("notes");
     assert!(notes.iter().any(|note| note.message.ends_with("tried again (1 of 1)")), "{notes:?}");
     assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep went on");
+    // The plan says where it goes on, as `show` does.
+    let plan = sandbox.json(&["plan", "torture.toml", "--runs", "runs", "--set", "train.epochs=30"]);
+    let show = sandbox.ok(&["show", &first.key, "--runs", "runs"]);
+    let step = show.split("resumes it from step ").nth(1).and_then(|rest| rest.lines().next());
+    let expected = step.map_or("failed (crashed)".into(), |step| format!("failed (crashed), resumes at step {step}"));
+    assert_eq!(plan["runs"][0]["standing"], expected.as_str(), "{show}");
     // The same command makes it again, from its checkpoint or from the beginning.
     sandbox.finish("runs", &["--set", "train.epochs=30"]);
     sandbox.finish("calm", &["--set", "train.epochs=30"]);
