@@ -173,7 +173,7 @@ impl List {
             if !listed.planned.is_empty() {
                 rows(&listed.planned, out)?;
             }
-            let missing = listed.missing.note().filter(|_| self.state.is_empty());
+            let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
             if listed.experiment.is_none() && self.state.is_empty() {
                 out.wrapped(&format!(
@@ -238,7 +238,7 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let order: HashMap<&str, usize> =
         experiment.runs.iter().enumerate().map(|(i, (key, _))| (key.as_str(), i)).collect();
     planned.sort_by_key(|run| order.get(run.key.as_str()));
-    let missing = Missing::of(experiment, planned.iter().map(|run| run.key.as_str()), store.folder());
+    let missing = Missing::of(experiment, planned.iter().map(|run| run.key.as_str()));
     Ok(Listed { experiment: Some(experiment.name.clone()), stored: planned.len(), planned, earlier, missing })
 }
 

@@ -60,7 +60,7 @@ impl Report {
         }
         let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
         let render = if self.force { report::render_over } else { report::render };
-        let files = match render(&ReportInput { experiment, runs, folder: global.runs.clone() }, &folder) {
+        let files = match render(&ReportInput { experiment, runs }, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
             Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
                 let why = format!(

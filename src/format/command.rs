@@ -31,11 +31,6 @@ pub fn with_runs(command: &str, runs: &Path) -> String {
     beside(command, runs, usual.as_deref().map_or(Path::new(DEFAULT), Path::new))
 }
 
-/// The same for a shell without `TAPER_RUNS`: for what is read later, or elsewhere.
-pub fn with_runs_anywhere(command: &str, runs: &Path) -> String {
-    beside(command, runs, Path::new(DEFAULT))
-}
-
 fn beside(command: &str, runs: &Path, usual: &Path) -> String {
     match runs == usual {
         true => command.into(),
@@ -56,7 +51,7 @@ mod tests {
         assert_eq!(command("my runs", "runs"), "taper report a --runs 'my runs'");
         assert_eq!(command("runs", "other"), "taper report a --runs runs", "TAPER_RUNS names another");
         assert_eq!(command("other", "other"), "taper report a");
-        assert_eq!(with_runs_anywhere("taper list", Path::new("../it's")), r"taper list --runs '../it'\''s'");
+        assert_eq!(command("../it's", "runs"), r"taper report a --runs '../it'\''s'");
     }
 
     #[test]

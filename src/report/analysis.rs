@@ -79,7 +79,7 @@ impl Analysis {
     pub fn new(input: &ReportInput) -> Self {
         let runs = &input.runs;
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
-        let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()), &input.folder);
+        let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
         let (criterion, trials) = ranked(&records, &missing);
         let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
         let scores: Vec<Option<Judged>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();

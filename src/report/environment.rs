@@ -1,10 +1,8 @@
 //! The environments that the runs were trained in, and the commands that reproduce them.
 
-use std::path::Path;
-
 use super::{format, input::RunInput};
 use crate::{
-    format::command::{shell_word, with_runs_anywhere},
+    format::command::shell_word,
     store::{Environment, ExperimentRecord},
 };
 
@@ -91,14 +89,15 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
     facts
 }
 
-/// POSIX shell commands that run the experiment, write the report, and retrain the run `key` to compare it bit for bit.
-pub fn commands(experiment: &ExperimentRecord, key: Option<&str>, runs: &Path) -> Vec<String> {
+/// POSIX shell commands that run the experiment, write the report, and retrain the run `key` to compare it bit for bit. They name no runs
+/// folder: a report has the same bytes wherever its database is.
+pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String> {
     let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
     let words: Vec<_> = words.map(shell_word).collect();
     let run = format!("taper run {}", words.join(" "));
     let report = format!("taper report {}", shell_word(&experiment.name));
     let verify = key.map(|key| format!("taper verify {}", format::short(key)));
-    [run, report].into_iter().chain(verify).map(|command| with_runs_anywhere(&command, runs)).collect()
+    [run, report].into_iter().chain(verify).collect()
 }
 
 /// The files that the spec extends: path and text. Earlier versions stored only their names, in the spec.

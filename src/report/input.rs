@@ -1,7 +1,5 @@
 //! The records that a report is computed from.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use crate::{
@@ -18,8 +16,6 @@ pub struct ReportInput {
     pub experiment: ExperimentRecord,
     /// Its runs, in the plan's order.
     pub runs: Vec<RunInput>,
-    /// The runs folder, as commands name it.
-    pub folder: PathBuf,
 }
 
 /// Everything stored of one run.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::Split,
-    format::names::distinct,
+    format::{command::with_runs, names::distinct},
     metrics::{Metric, Metrics, Unit, better_first},
     stats::{Interval, Sample, wilson, wilson_of_share},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, StoreError},
@@ -176,7 +176,7 @@ pub fn leaderboard_of(
     runs: &[RunRecord],
 ) -> Result<Leaderboard, StoreError> {
     let warned = store.warned(Kind::Result)?;
-    let missing = Missing::of(experiment, runs.iter().map(|run| run.key.as_str()), store.folder());
+    let missing = Missing::of(experiment, runs.iter().map(|run| run.key.as_str()));
     let mut measured = Vec::with_capacity(runs.len());
     for run in runs {
         measured.push((run, store.evals(&run.key)?));
@@ -186,6 +186,7 @@ pub fn leaderboard_of(
     for trial in &mut board.trials {
         trial.warned = trial.runs.iter().filter(|key| warned.contains(*key)).count();
     }
+    board.missing = missing.note(&with_runs("taper run SPEC", store.folder()));
     Ok(board)
 }
 
@@ -209,7 +210,7 @@ impl Leaderboard {
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
         let (criterion, trials) = ranked(runs, missing);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
-        let (experiment, missing) = (experiment.into(), missing.note());
+        let (experiment, missing) = (experiment.into(), missing.note("taper run SPEC"));
         Self { experiment, split: criterion.split, metric: criterion.metric, trials, missing }
     }
 }

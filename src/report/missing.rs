@@ -1,12 +1,9 @@
 //! Planned runs without a record: they were removed, and the next `taper run` trains them again.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::{
-    format::{by_number, command::with_runs, counted, names::common},
+    format::{by_number, counted, names::common},
     store::ExperimentRecord,
 };
 
@@ -15,8 +12,6 @@ use crate::{
 pub struct Missing {
     /// How many there are.
     pub all: usize,
-    /// The runs folder, as commands name it.
-    folder: PathBuf,
     /// Whether the plan's sweep prunes.
     prunes: bool,
     /// How many there are in each trial that has some.
@@ -28,10 +23,10 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// The planned runs of an experiment whose keys are not in `stored`, those of the runs folder `folder`.
-    pub fn of<'a>(experiment: &ExperimentRecord, stored: impl Iterator<Item = &'a str>, folder: &Path) -> Self {
+    /// The planned runs of an experiment whose keys are not in `stored`.
+    pub fn of<'a>(experiment: &ExperimentRecord, stored: impl Iterator<Item = &'a str>) -> Self {
         let stored: HashSet<&str> = stored.collect();
-        let mut missing = Self { prunes: experiment.prunes, folder: folder.into(), ..Self::default() };
+        let mut missing = Self { prunes: experiment.prunes, ..Self::default() };
         let trials = experiment.trials.iter().copied().map(Some).chain(std::iter::repeat(None));
         for ((key, name), trial) in experiment.runs.iter().zip(trials) {
             trial.into_iter().for_each(|trial| missing.names.entry(trial).or_default().push(name.clone()));
@@ -73,16 +68,15 @@ impl Missing {
         gone.map(|(_, names)| common(&names.iter().map(String::as_str).collect::<Vec<_>>(), several)).collect()
     }
 
-    /// A sentence about them, without a full stop; `None` if there are none.
-    pub fn note(&self) -> Option<String> {
+    /// A sentence about them, without a full stop; `None` if there are none. `run` is the command that trains them.
+    pub fn note(&self, run: &str) -> Option<String> {
         let n = self.all;
         (n > 0).then(|| {
             format!(
-                "{} {} no record, for {} removed: `{}` {}",
+                "{} {} no record, for {} removed: `{run}` {}",
                 counted(n as u64, "planned run"),
                 by_number(n as u64, "has", "have"),
                 by_number(n as u64, "it was", "they were"),
-                with_runs("taper run SPEC", &self.folder),
                 trained_again(n, self.prunes)
             )
         })

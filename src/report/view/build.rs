@@ -77,7 +77,7 @@ impl View {
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
             environments,
-            commands: environment::commands(experiment, best.map(|run| run.run.key.as_str()), &input.folder),
+            commands: environment::commands(experiment, best.map(|run| run.run.key.as_str())),
             config_of: shown.map(|run| run.run.name.clone()).unwrap_or_default(),
             config: match shown {
                 Some(run) => toml::to_string_pretty(&run.run.config).map_err(ReportError::Config)?,
@@ -195,7 +195,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         };
         out.push(format!("{} {have} no result; the table says why{spent}.", format::plural(unmeasured, "run")));
     }
-    out.extend(analysis.missing.note().map(|note| format!("{note}.")));
+    out.extend(analysis.missing.note("taper run SPEC").map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
         out.push("A run was still training when this report was written.".into());
     }

@@ -396,7 +396,6 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             trials: Vec::new(),
         },
         runs,
-        folder: "runs".into(),
     }
 }
 
