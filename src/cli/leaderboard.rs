@@ -32,7 +32,7 @@ impl Detail {
 }
 
 /// Explains a ranking without a dev split.
-const BY_TEST: &str = "ranked on the test rows, as there is no dev split: the best value is optimistic, for it was chosen on the rows it is measured on";
+const BY_TEST: &str = "ranked on the test rows, as there is no dev split: the best value is optimistic, because it was chosen on the rows that it is measured on";
 
 /// Explains the mark beside a value.
 pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";

@@ -254,7 +254,7 @@ fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
     // Watching needs a terminal, and says so.
     let watch = sandbox.taper(&["list", "--watch"]);
     assert_eq!(watch.status.code(), Some(2));
-    assert!(text(&watch.stderr).contains("--watch redraws a terminal"), "{}", text(&watch.stderr));
+    assert!(text(&watch.stderr).contains("--watch needs a terminal"), "{}", text(&watch.stderr));
 }
 
 #[cfg(unix)]

@@ -42,7 +42,7 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         (&["plan", "small.toml", "--order", "file/o"], "a part of this path is a file"),
         (&["report", "small", "--out", "file"], "--out DIR names another folder"),
         (&["report", "small", "--out", "file/x"], "--out DIR names another folder"),
-        (&["list", "--watch"], "--watch redraws a terminal"),
+        (&["list", "--watch"], "--watch needs a terminal"),
         (&["list", "--limit", "-1"], "`--limit` takes a number that is not negative"),
         (&["list", "--threads", "-1"], "`--threads` takes a number that is not negative"),
         (&["run", "small.toml", "--retries", "-1"], "`--retries` takes a number that is not negative"),
@@ -259,15 +259,21 @@ fn a_command_that_is_named_can_be_typed_as_it_is() {
         assert!(command.ends_with(" --runs 'my runs'"), "{command}");
         type_in(command);
     }
-    // The report names them for any shell.
+    // The report names no folder: the same records give the same bytes in any.
     sandbox.ok(&["report", "a b", "--runs", folder]);
-    let report = fs::read_to_string(sandbox.path("my runs/reports/a b/report.md")).expect("a report");
-    let lines: Vec<&str> = report.lines().filter(|line| line.starts_with("taper ")).collect();
-    assert_eq!(lines.len(), 3, "{report}");
-    for line in lines {
-        assert!(line.ends_with(" --runs 'my runs'"), "{line}");
-        type_in(line);
-    }
+    let report = |folder: &str| {
+        ["report.md", "report.html"]
+            .map(|file| fs::read_to_string(sandbox.path(folder).join("reports/a b").join(file)).expect("a report"))
+    };
+    let here = report(folder);
+    let lines: Vec<&str> = here[0].lines().filter(|line| line.starts_with("taper ")).collect();
+    assert_eq!(lines.len(), 3, "{}", here[0]);
+    assert!(lines.iter().all(|line| !line.contains("--runs")), "{lines:?}");
+    lines.iter().for_each(|line| type_in(&format!("{line} --runs 'my runs'")));
+    fs::rename(sandbox.path(folder), sandbox.path("elsewhere")).expect("a rename");
+    sandbox.ok(&["report", "a b", "--runs", "elsewhere"]);
+    assert_eq!(report("elsewhere"), here);
+    fs::rename(sandbox.path("elsewhere"), sandbox.path(folder)).expect("a rename");
     // A folder that a command uses without the option is not named.
     let mut show = sandbox.command(&["show", "a b"]);
     let shown = text(&show.env("TAPER_RUNS", folder).output().expect("taper").stdout);

@@ -54,7 +54,7 @@ fn what_only_some_points_contradict_is_shown_for_them_at_the_swept_value() {
     let leak = at(&[("train.lr", json!(1e-5)), ("data.dev", json!(0.0))]).unwrap_err();
     assert_eq!(
         leak,
-        "a.toml:6:13: `checkpoint.keep` = \"best\" needs a dev split: choosing on the test split would leak (in the sweep \
+        "a.toml:6:13: `checkpoint.keep` = \"best\" needs a dev split: selecting on the test split would bias its result (in the sweep \
          point train.lr=1e-5 data.dev=0.0)\n  |\n6 | data.dev = [0, 0.1,\n  |             ^\n  = set `data.dev`, such as data.dev \
          = 0.1\n\n1 problem"
     );
