@@ -196,7 +196,7 @@ impl List {
         if marked {
             out.wrapped(board::MARK)?;
         }
-        if experiments.iter().all(is_empty) && !(whole && !experiments.is_empty()) {
+        if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
             output::error(&match (self.state.is_empty(), &self.experiment) {
                 (false, _) => "no runs in that state".to_string(),
                 (true, Some(wanted)) => format!("no runs: those of `{}` were removed", format::one_line(wanted)),
