@@ -216,7 +216,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         _ => "try a smaller train.lr".to_string(),
     };
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
-    let does_nothing = by_number(&names, "predicts one class, or is", "predict one class, or are")
+    let does_nothing = by_number(&names, "predicts only one class, or is", "predict only one class, or are")
         + " no better than always answering the most common label";
     let rose = by_number(&high_loss, "ends", "end")
         + &format!(" with a training loss far above that of guessing: it rose instead of falling; {advice}");

@@ -71,7 +71,7 @@ fn of_result(run: &RunInput) -> Option<Warning> {
     let name = |id| label_name(run, id);
     let metric = run.run.config.checkpoint.metric;
     let message = match metrics.no_result(baseline.label, metric)? {
-        NoResult::OneClass(id) => format!("predicts one class: “{}” for every row of the {split} split", name(id)),
+        NoResult::OneClass(id) => format!("predicts only one class: “{}” for every row of the {split} split", name(id)),
         NoResult::NoBetter { .. } => {
             let by = if metric == Metric::MacroF1 { " (macro-F1)" } else { "" };
             format!("no better on the {split} split than always answering “{}”{by}", name(baseline.label))

@@ -77,12 +77,12 @@ fn a_result_that_is_no_better_than_one_label_is_called_that() {
         (
             &[(0, 0, 60), (1, 0, 40)][..],
             "It answers “negative” for every row.",
-            Some("predicts one class: “negative” for every row of the test split"),
+            Some("predicts only one class: “negative” for every row of the test split"),
         ),
         (
             &[(0, 1, 60), (1, 1, 40)],
             "It answers “positive” for every row.",
-            Some("predicts one class: “positive” for every row of the test split"),
+            Some("predicts only one class: “positive” for every row of the test split"),
         ),
         (
             &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
