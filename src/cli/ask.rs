@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::Result;
+use taper::observe::wrap;
 
 /// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
@@ -12,7 +13,10 @@ pub fn can_ask() -> bool {
 /// Asks on the terminal; any answer but yes is no.
 pub fn confirm(question: &str) -> Result<bool> {
     let mut terminal = io::stderr();
-    write!(terminal, "{} [y/N] ", taper::format::visible(question))?;
+    let width = usize::from(console::Term::stderr().size().1);
+    let question = format!("{} [y/N]", taper::format::visible(question));
+    // Room for the answer.
+    write!(terminal, "{} ", wrap(&question, width.saturating_sub(2)).join("\n"))?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -183,12 +183,13 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
         Some(step) => format!("resumes it from step {step}"),
         None => "starts it again from step 0: it has no checkpoint".into(),
     };
+    let next = if run.in_plan { "the next `taper run`" } else { "a `taper run` with a spec that plans it" };
     match (run.state, run.failure) {
-        (RunState::Waiting, _) => Some("the next `taper run` compares it with the runs that it waits for".into()),
-        (RunState::Interrupted, _) => Some(format!("the next `taper run` {again}")),
+        (RunState::Waiting, _) => Some(format!("{next} compares it with the runs that it waits for")),
+        (RunState::Interrupted, _) => Some(format!("{next} {again}")),
         (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run --retry` trains it again".into()),
-        (RunState::Failed, _) => Some(format!("the next `taper run` {again}")),
-        (RunState::Pruned, _) => Some("the next `taper run` leaves it as it is; with --retry it trains it".into()),
+        (RunState::Failed, _) => Some(format!("{next} {again}")),
+        (RunState::Pruned, _) => Some(format!("{next} leaves it as it is; with --retry it trains it")),
         (RunState::Pending | RunState::Running | RunState::Completed, _) => None,
     }
 }

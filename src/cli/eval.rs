@@ -96,7 +96,7 @@ fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warnin
     let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&row.text)).map(|row| row.line).collect();
     let (all, some) = (data.rows.len() as u64, lines.len() as u64);
     let message = format!(
-        "{} of the {} ({}) {} a text that the run was trained on: what is measured on {} is memory, not skill",
+        "{} of the {} ({}) {} a text that the run was trained on: results on {} show memorisation, not generalisation",
         format::count(some),
         format::counted(all, "row"),
         lines_of(&lines, some),

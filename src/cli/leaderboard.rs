@@ -155,7 +155,9 @@ impl Layout<'_> {
             let cells = rows.iter().map(|row| &row[i]).chain([&header[i]]);
             cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
         };
-        (0..header.len()).map(widest).sum::<usize>() + 4 <= width
+        // The ranks come before them, and nothing follows the last column.
+        let ranks = self.board.trials.len().to_string().len();
+        ranks + (0..header.len()).map(widest).sum::<usize>() <= width
     }
 }
 
@@ -210,9 +212,9 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     notes
 }
 
-/// The number of seeds that the mean is over, if only some are completed: `2 of 3`.
+/// The number of seeds that the value is over, if it is not over all: `2 of 3`.
 fn of_seeds(trial: &Trial) -> String {
-    match trial.completed {
+    match trial.value.as_ref().map_or(0, |value| value.n) {
         n if n > 0 && n < trial.planned() => format!("{n} of {}", trial.planned()),
         _ => trial.planned().to_string(),
     }
@@ -317,9 +319,9 @@ mod tests {
         let three = ["batch_size", "dropout", "lr"].map(String::from);
         let done = board(names.map(|name| trial(name, RunState::Completed)).into());
         assert_eq!(at(&done, &[0, 1], 120), (three.to_vec(), Detail::Full));
-        assert_eq!(at(&done, &[0, 1], 80), (three.to_vec(), Detail::Full));
-        assert_eq!(at(&done, &[0, 1], 79), (three.to_vec(), Detail::Short));
-        assert_eq!(at(&done, &[0, 1], 60).0, ["trial"]);
+        assert_eq!(at(&done, &[0, 1], 77), (three.to_vec(), Detail::Full));
+        assert_eq!(at(&done, &[0, 1], 76), (three.to_vec(), Detail::Short));
+        assert_eq!(at(&done, &[0, 1], 50).0, ["trial"]);
         // A long state takes a word before the intervals go.
         let stopped = board(names.map(|name| trial(name, RunState::Interrupted)).into());
         assert_eq!(at(&stopped, &[0, 1], 80), (three.to_vec(), Detail::Full));

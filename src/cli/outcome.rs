@@ -35,6 +35,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.diverged_before, "skipped: diverged before"),
         (tally.pruned, "pruned"),
         (tally.pruned_before, "pruned before"),
+        (tally.elsewhere, "running in another command"),
         (tally.waiting, RunState::Waiting.word()),
         (tally.stopped, RunState::Interrupted.word()),
         (tally.not_started, RunState::Pending.word()),

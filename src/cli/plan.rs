@@ -295,6 +295,7 @@ fn between(low: f64, high: f64) -> String {
     match (format::duration(low), format::duration(high)) {
         (_, high) if high == NO_TIME => "about 0.1s or less".into(),
         (low, high) if low == NO_TIME => format!("about {high} or less"),
+        (low, high) if low == high => format!("about {low}"),
         (low, high) => format!("about {low} to {high}"),
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use taper::{
-    execute::{remove_runs, run_bytes},
+    execute::{ExecuteError, remove_runs, run_bytes},
     format::{
         self,
         command::{shell_word, with_runs},
@@ -73,7 +73,7 @@ impl Rm {
         if !self.yes {
             if out.json || !ask::can_ask() {
                 let why = if out.json { "--json does not ask" } else { "there is no terminal to ask on" };
-                return Err(Unusable(anyhow!("{many} would be removed: add --yes, for {why}")).into());
+                return Err(Unusable(anyhow!("{many} would be removed: add --yes, because {why}")).into());
             }
             if !chosen.runs.is_empty() {
                 list(&chosen.runs, out)?;
@@ -95,7 +95,15 @@ impl Rm {
         let holds = |e: &ExperimentRecord| e.runs.iter().any(|(key, _)| removed.contains(key.as_str()));
         let prunes = store.experiments()?.iter().any(|e| e.prunes && holds(e));
         let bar = progress(chosen.runs.len(), global);
-        let left = remove_runs(&mut store, &global.runs, &chosen.runs, &mut |more| bar.inc(more as u64))?;
+        let mut gone = 0;
+        let left = remove_runs(&mut store, &global.runs, &chosen.runs, &mut |more| {
+            gone += more;
+            bar.inc(more as u64);
+        });
+        let left = left.map_err(|e| match e {
+            ExecuteError::Store(StoreError::Unwritable { .. }) if gone == 0 => Unusable(e.into()).into(),
+            e => anyhow::Error::from(e),
+        })?;
         bar.finish_and_clear();
         chosen.stays.extend(
             left.iter().map(|folder| format!("{} stays: it holds files that taper did not write", folder.display())),
@@ -120,7 +128,7 @@ impl Rm {
                 let again = report::trained_again(chosen.runs.len(), prunes);
                 out.wrapped(&format!("`taper run` with a spec that has {them} {again}"))?;
             }
-            chosen.stays.iter().try_for_each(|line| out.line(line))?;
+            chosen.stays.iter().try_for_each(|line| out.wrapped(line))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -205,7 +213,7 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
             format::by_number(shared, "stays", "stay"),
             format::by_number(shared, "it also belongs", "they also belong"),
         );
-        stays.push(format!("{shared} of its runs {stay}, for {belong} to {}", names.join(", ")));
+        stays.push(format!("{shared} of its runs {stay}, because {belong} to {}", names.join(", ")));
     }
     let mut namesakes: Vec<String> = Vec::new();
     for plan in others.iter().filter(|plan| plan.experiment == name) {

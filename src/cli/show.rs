@@ -81,7 +81,7 @@ fn print(
     out.line(format!("key         {}", run.key))?;
     out.wrapped(&format!("experiment  {}", experiment(run)))?;
     out.line(format!("folder      {}", whole.folder))?;
-    out.line(format!("steps       {} of {}", run.steps, run.total_steps))?;
+    out.line(format!("steps       {} of {}", format::count(run.steps), format::count(run.total_steps)))?;
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         let device = e.device_in_full();

@@ -108,7 +108,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     found
 }
 
-/// That so many rows of a held-out split have the text of a training row that its metrics measure memory, not skill.
+/// That so many rows of a held-out split have the text of a training row that its metrics measure memorisation.
 fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u32]) -> Option<Warning> {
     let known = leaked_rows(dataset, &splits.train, rows);
     if known.is_empty() || known.len() * LEAKED < rows.len() {
@@ -118,8 +118,8 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
     lines.sort_unstable();
     let n = known.len() as u64;
     let what = match name {
-        "dev" => "what is chosen by the dev split is chosen by memory, not by skill",
-        _ => "its metrics measure memory, not skill",
+        "dev" => "what the dev split chooses is chosen by memorisation",
+        _ => "its metrics measure memorisation, not generalisation",
     };
     let message = format!(
         "{} of the {} ({}) {} a text that is also in the train split: {what}; leave each text in the data file once",

@@ -250,8 +250,9 @@ impl Planner {
             runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
         }
         let mut sweep = self.spec.spec().sweep.clone();
-        if self.left_by_budget.is_some() {
-            // What it will leave gives way to what it has left.
+        let leaves_some = self.allowed.runs.contains(&false) || self.allowed.more < self.to_come();
+        if self.left_by_budget.is_some() || !leaves_some {
+            // What it has left is said instead, and a sweep that is done leaves none.
             sweep.max_runs = None;
         }
         let sweep = of_sweep(&sweep, &runs, self.trials());

@@ -108,7 +108,7 @@ impl Experiment {
             }
         };
         listeners.finish()?;
-        let (mut experiment, execute::Outcome { tally, skipped, undecided, .. }) = result?;
+        let (mut experiment, execute::Outcome { mut tally, skipped, undecided, .. }) = result?;
         store.check_is_there()?;
         let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let mut warnings: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
@@ -117,6 +117,10 @@ impl Experiment {
         }
         // Predictions about the sweep are replaced by its results.
         planner.take_stock(&store)?;
+        if tally.beyond_budget > 0 && planner.allowed.more == 0 {
+            // Neither are the trials proposed that would follow.
+            tally.beyond_budget += planner.to_come();
+        }
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));

@@ -264,7 +264,8 @@ impl View {
         let (tone, text) = match outcome {
             // Only early stopping completes a run before its last step.
             Outcome::Completed if step < self.total_steps => {
-                let text = format!("{name}: completed, stopped early at step {step} of {} in {took}", self.total_steps);
+                let (at, of) = (count(step), count(self.total_steps));
+                let text = format!("{name}: completed, stopped early at step {at} of {of} in {took}");
                 (Tone::Success, text)
             }
             Outcome::Completed => {

@@ -26,7 +26,13 @@ impl Store {
         refuse_file(runs)?;
         fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
         refuse_emptied(runs)?;
-        Self::connect(runs.join(FILE), OpenFlags::SQLITE_OPEN_CREATE)
+        let path = runs.join(FILE);
+        match Self::connect(path.clone(), OpenFlags::SQLITE_OPEN_CREATE) {
+            Err(StoreError::CannotOpen { .. }) if !path.exists() => {
+                Err(StoreError::Unwritable { path: runs.into(), error: io::ErrorKind::PermissionDenied.into() })
+            }
+            opened => opened,
+        }
     }
 
     /// Whether the folder `runs` has a database, or something else at its path that opening would report.
@@ -43,7 +49,11 @@ impl Store {
         let opened = || if path.metadata()?.is_file() { fs::File::open(&path).map(drop) } else { Ok(()) };
         match opened() {
             Err(error) if is_missing(&error) => return Err(StoreError::Missing { path }),
-            Err(error) => return Err(StoreError::Unreadable { path, error }),
+            // The folder may be what cannot be looked into.
+            Err(error) => {
+                let path = if fs::read_dir(runs).is_err() { runs.into() } else { path };
+                return Err(StoreError::Unreadable { path, error });
+            }
             Ok(()) => {}
         }
         refuse_emptied(runs)?;

@@ -79,6 +79,11 @@ impl Board {
         matches!(self.0[run], State::Waiting | State::Paused { .. } | State::Interrupted)
     }
 
+    /// Whether a run was stopped on request in this command.
+    pub fn is_interrupted(&self, run: usize) -> bool {
+        matches!(self.0[run], State::Interrupted | State::Closing { then: Then::Interrupted, .. })
+    }
+
     /// Whether another process is at a run.
     pub fn is_elsewhere(&self, run: usize) -> bool {
         self.0[run] == State::Elsewhere

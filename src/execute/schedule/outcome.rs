@@ -21,6 +21,8 @@ pub struct Tally {
     pub pruned_before: usize,
     /// Not ended, because of a request to stop.
     pub stopped: usize,
+    /// Trained by another command at the time of a request to stop.
+    pub elsewhere: usize,
     /// Waiting at a rung for the runs that they are compared with, because of a request to stop.
     pub waiting: usize,
     /// Not begun, because of a request to stop.
@@ -34,7 +36,7 @@ pub struct Tally {
 impl Tally {
     /// Whether none of the runs is left to be trained.
     pub fn is_over(&self) -> bool {
-        self.stopped + self.waiting + self.not_started + self.beyond_budget + self.held == 0
+        self.stopped + self.elsewhere + self.waiting + self.not_started + self.beyond_budget + self.held == 0
     }
 }
 
@@ -48,6 +50,7 @@ impl std::ops::AddAssign for Tally {
         self.pruned += other.pruned;
         self.pruned_before += other.pruned_before;
         self.stopped += other.stopped;
+        self.elsewhere += other.elsewhere;
         self.waiting += other.waiting;
         self.not_started += other.not_started;
         self.beyond_budget += other.beyond_budget;

@@ -492,6 +492,8 @@ impl<'a> Scheduler<'a> {
                 (Some(RunState::Pruned), ..) => &mut tally.pruned_before,
                 (None | Some(RunState::Pending), true, _) => &mut tally.not_started,
                 (Some(RunState::Waiting), true, _) => &mut tally.waiting,
+                // A run that this command trained is interrupted, even if that is not stored yet.
+                (Some(RunState::Running), true, _) if !self.board.is_interrupted(run) => &mut tally.elsewhere,
                 (_, true, _) => &mut tally.stopped,
                 (_, _, true) => &mut tally.beyond_budget,
                 _ => &mut tally.held,

@@ -123,6 +123,16 @@ fn a_run_of_another_process_is_waited_for_and_trained_here_if_that_process_leave
 }
 
 #[test]
+fn a_run_that_another_process_trains_is_not_interrupted_by_ctrl_c_here() {
+    let bench = Bench::new(&["a", "b"]);
+    let (_lock, mut store) = (bench.lock(1), bench.store());
+    store.mark(&bench.key(1), RunState::Running, None, None).unwrap();
+    let outcome = bench.run(&|_, _, _| vec![Act::Step(1), Act::CtrlC, Act::Step(2)]);
+    assert_eq!(outcome.tally, Tally { stopped: 1, elsewhere: 1, ..Tally::default() });
+    assert_eq!(bench.record(1).state, RunState::Running);
+}
+
+#[test]
 fn a_run_that_another_process_ends_is_done() {
     let bench = Bench::new(&["a", "b"]);
     let (lock, mut store, key) = (bench.lock(1), bench.store(), bench.key(1));

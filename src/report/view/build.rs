@@ -298,7 +298,7 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
         SeedRow {
             rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
-            best: best == Some(index),
+            best: best == Some(index) && group.rank.is_some(),
             n: format!("{} of {}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {

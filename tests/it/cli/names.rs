@@ -143,7 +143,7 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
     let said = sandbox.ok(&["rm", "--experiment", "two", "--yes"]);
     assert!(
         said.contains("removed the experiment `two` and 0 runs, 0 B of disk")
-            && said.contains("1 of its runs stays, for it also belongs to `small` (one.toml)"),
+            && said.contains("1 of its runs stays, because it also belongs to `small` (one.toml)"),
         "{said}"
     );
     assert!(exit(&sandbox, &["report", "two"]).1.contains("no experiment is called `two`"));
@@ -241,7 +241,7 @@ fn a_removed_experiment_is_listed_no_more_and_what_stays_of_it_is() {
     run(&axes("first", "1e-3,2e-3"));
     run(&axes("second", "1e-3,2e-3,3e-3"));
     let said = sandbox.ok(&["rm", "--experiment", "first", "--yes"]);
-    assert!(said.contains("2 of its runs stay, for they also belong to `second`"), "{said}");
+    assert!(said.contains("2 of its runs stay, because they also belong to `second`"), "{said}");
     let list = sandbox.ok(&["list", "--limit", "2"]);
     assert!(list.starts_with("second: 3 runs, 3 completed") && !list.contains("first"), "{list}");
     let second = serde_json::json!(["second"]);
@@ -316,6 +316,14 @@ fn an_experiment_of_one_run_means_the_run_of_its_current_spec() {
     ] {
         sandbox.ok(arguments);
     }
+    // A run of an earlier plan is resumed by no `taper run` of the current one.
+    let earlier = sandbox.json(&["list"]);
+    let earlier = earlier.as_array().expect("runs").iter().find(|run| run["in_plan"] == false).expect("one");
+    let key = earlier["key"].as_str().expect("a key");
+    let other = rusqlite::Connection::open(sandbox.path("runs/taper.db")).expect("the database");
+    other.execute("UPDATE runs SET state = 'interrupted' WHERE key = ?1", [key]).expect("a row");
+    let show = sandbox.ok(&["show", key]);
+    assert!(show.contains("a `taper run` with a spec that plans it starts it again"), "{show}");
     // What cannot be undone has to be sure; runs of one name are told apart.
     let (code, said) = exit(&sandbox, &["rm", "small", "--yes"]);
     assert!(code == 2 && said.contains("means 3 runs"), "{said}");

@@ -120,6 +120,24 @@ fn a_budget_that_is_spent_leaves_nothing_to_do_and_says_what_to_raise() {
     let hours = ["plan", "small.toml", "--set", "sweep.max_runs=3", "--set", "sweep.max_hours=0.0000001"];
     let plan = sandbox.ok(&hours);
     assert!(plan.contains("the budget is spent. sweep.max_hours = 0.0000001 leaves 1 of the 3 runs undone"), "{plan}");
+    // Nothing is left undone where all runs are done, though the budget is smaller.
+    end_of_run(&sandbox, &["--set", "sweep.max_runs=3"]);
+    let views = [sandbox.ok(&["plan", "small.toml"]), end_of_run(&sandbox, &[]), sandbox.ok(&["list", "small"])];
+    assert!(views[0].contains("nothing to do: 3 runs (3 completed)"), "{}", views[0]);
+    assert!(views.iter().all(|view| !view.contains("undone")), "{views:?}");
+}
+
+/// Trials that a search would propose after those in the budget are left as well.
+#[test]
+fn a_spent_budget_counts_trials_that_were_never_proposed() {
+    let search = "[sweep]\nsearch = \"tpe\"\ntrials = 6\nstartup_trials = 2\nbatch = 2\nmax_runs = 3\n";
+    let sandbox = sandbox(&format!("{search}[sweep.axes]\ntrain.lr = {{ log = [1e-4, 1e-3] }}\n"));
+    let said = end_of_run(&sandbox, &["--set", "data.dev=0.2"]);
+    assert!(said.contains("3 completed, 3 left: the sweep's budget is spent"), "{said}");
+    assert!(
+        said.contains("sweep.max_runs = 3 leaves 3 of the 6 runs undone (1 pending, 2 not yet proposed)"),
+        "{said}"
+    );
 }
 
 /// Of the third trial one seed is begun: it waits for the other, which the budget leaves out.
@@ -136,6 +154,10 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
     assert!(said.contains(left), "{said}");
     let plan = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
     assert!(plan.contains(&format!("nothing to do: the budget is spent. {left}")), "{plan}");
+    // The value of the third trial is that of one seed, and no trial without a rank is the best.
+    let board = sandbox.ok(&["list", "small", "--leaderboard"]);
+    let third = board.lines().find(|line| line.contains("lr=3e-4")).expect("a row");
+    assert!(third.contains(" 1 of 2 ") && third.contains("@"), "{board}");
 }
 
 #[test]
@@ -161,7 +183,7 @@ fn rows_that_were_trained_on_are_said_wherever_the_result_is() {
     let (head, body) = rows.split_once('\n').expect("a header");
     fs::write(sandbox.path("rows.csv"), format!("{head}\n{body}{body}{body}")).expect("rows");
     let said = "test rows (lines ";
-    let memory = "a text that is also in the train split: its metrics measure memory, not skill";
+    let memory = "a text that is also in the train split: its metrics measure memorisation, not generalisation";
     let holds = |text: &str| assert!(text.contains(said) && text.contains(memory), "{text}");
     holds(&sandbox.ok(&["plan", "small.toml"]));
     assert_eq!(sandbox.json(&["plan", "small.toml"])["runs"][0]["warnings"][0]["kind"], "split");

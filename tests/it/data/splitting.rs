@@ -152,7 +152,7 @@ fn held_out_rows_that_training_has_seen_are_warned_of_from_one_in_twenty() {
     assert_eq!(found.len(), 2, "one for the test and one for the dev rows: {found:?}");
     let n = leaked(&data, &splits.train, &splits.test);
     assert!(found[0].message.starts_with(&format!("{n} of the 30 test rows (lines ")), "{found:?}");
-    assert!(found[0].message.contains("measure memory, not skill"), "{found:?}");
+    assert!(found[0].message.contains("measure memorisation, not generalisation"), "{found:?}");
     let own = |line: &u64| splits.test.iter().any(|row| data.rows[*row as usize].line == *line);
     assert!(!found[0].lines.is_empty() && found[0].lines.iter().all(own), "{found:?}");
     assert!(found[1].message.contains(" of the 24 dev rows (lines "), "{found:?}");

@@ -56,7 +56,7 @@ fn a_read_only_runs_folder_can_be_looked_at() {
     let Some(mount) = read_only(&sandbox) else { return };
     assert_readable(&sandbox, &key);
     for (arguments, expected) in [
-        (&["rm", key.as_str(), "--yes"][..], 1),
+        (&["rm", key.as_str(), "--yes"][..], 2),
         (&["run", "small.toml", "--set", "train.seed=7", "--set", "sweep.seeds=[]"], 2),
         (&["report", "small"], 2),
     ] {
