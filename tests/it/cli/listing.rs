@@ -408,7 +408,7 @@ fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
     let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
-        messages.iter().all(|why| why.contains(", tied with 2 others; the rung promotes the best 1")),
+        messages.iter().all(|why| why.contains(", tied with 2 others; at most the best one is promoted")),
         "{messages:?}"
     );
     let again = sandbox.ok(&run);
