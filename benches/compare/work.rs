@@ -58,7 +58,7 @@ impl Work {
             Ok(batches.into_iter().flat_map(|batch| batch.rows).collect())
         };
         let mut steps = (0..warmup + count).map(rows).collect::<Result<Vec<_>>>()?;
-        run.tokens.make_all()?;
+        run.tokens.encode_all()?;
         let eval = run.splits.test.iter().copied().take(options.eval_rows).collect();
         Ok(Self { steps: steps.split_off(warmup as usize), warmup: steps, eval, run })
     }
@@ -101,7 +101,7 @@ impl Work {
         let (run, train) = (&self.run, &self.run.config.train);
         let (mut epoch, mut order) = (0, Vec::new());
         let step = |step| {
-            let (at, index) = run.steps.place(step);
+            let (at, index) = run.steps.epoch_and_index(step);
             if epoch != at {
                 (epoch, order) = (at, epoch_order(&run.splits.train, train.order_seed, at));
             }

@@ -70,7 +70,7 @@ fn order(run: &Prepared) -> Result<Order> {
     let mut train = Vec::new();
     let mut order = (0, Vec::new());
     for step in 1..=run.steps.total {
-        let (epoch, index) = run.steps.place(step);
+        let (epoch, index) = run.steps.epoch_and_index(step);
         if order.0 != epoch {
             order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
         }

@@ -189,7 +189,7 @@ fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {
 /// The most common training label, and its share of the evaluated rows.
 fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, f64)> {
     let label = majority(run.train_labels.as_deref()?)?;
-    let share = measured.right_by_always(label) as f64 / measured.rows.max(1) as f64;
+    let share = measured.right_if_always(label) as f64 / measured.rows.max(1) as f64;
     Some((run.labels.get(label as usize)?.clone(), share))
 }
 

@@ -1,4 +1,4 @@
-//! Batches: rows as one stream of tokens, and which rows stand together.
+//! Packed batches, and which rows share one.
 
 use std::ops::Range;
 
@@ -43,29 +43,29 @@ impl LengthStats {
     }
 }
 
-/// Puts rows into one stream for a forward pass, in the order given. `tokens` are those of `dataset`; rows not tokenised
-/// yet are, in parallel.
+/// Packs rows into one stream of tokens for a forward pass, in the given order. `tokens` are those of `dataset`; rows without tokens are
+/// tokenised first, in parallel.
 ///
 /// # Errors
-/// Where the tokenizer fails on a row.
+/// If the tokenizer fails on a row.
 ///
 /// # Panics
-/// Where `rows` has an id that is not in the data set.
+/// If `rows` has an id that is not in the data set.
 pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Result<Batch, DataError> {
-    tokens.make(rows)?;
+    tokens.encode_rows(rows)?;
     let texts = rows.iter().map(|&row| tokens.row(row as usize)).collect::<Result<Vec<_>, _>>()?;
     let targets = rows.iter().map(|&row| dataset.rows[row as usize].target).collect();
     Ok(Batch { targets, rows: rows.to_vec(), ..Batch::of_texts(&texts) })
 }
 
 impl Batch {
-    /// The same batch as a later part of an optimiser step: after `first_row` rows that have `first_token` tokens.
+    /// The same batch as a later part of an optimizer step: after `first_row` rows with `first_token` tokens.
     #[must_use]
-    pub fn placed(self, first_row: usize, first_token: usize) -> Self {
+    pub fn at_offset(self, first_row: usize, first_token: usize) -> Self {
         Self { first_row, first_token, ..self }
     }
 
-    /// Texts that have no labels and stand in no data set.
+    /// The batch of texts without labels that belong to no data set, given as token ids.
     pub fn of_texts<T: AsRef<[u32]>>(texts: &[T]) -> Self {
         let total = texts.iter().map(|ids| ids.as_ref().len()).sum();
         let mut batch = Self {

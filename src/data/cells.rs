@@ -2,7 +2,7 @@
 
 use super::{DataError, Problem};
 
-/// The text and the label of one row, as they stand in the file. Empty: missing.
+/// The text and the label of one row, as written in the file. Empty: missing.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     pub(super) text: String,
@@ -28,8 +28,8 @@ pub(super) struct Columns {
 
 /// Why there is no next row.
 pub(super) enum Fault {
-    /// This row cannot be used; the next may.
+    /// This row cannot be used; reading continues with the next.
     Row(Problem),
-    /// Reading cannot go on.
+    /// Reading cannot continue.
     File(DataError),
 }

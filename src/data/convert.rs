@@ -1,8 +1,8 @@
-//! How another program makes a file CSV.
+//! Commands that convert a file to CSV.
 
 use std::path::Path;
 
-/// The command that makes a file CSV by pandas' reader of this name.
+/// The command that converts a file to CSV with the pandas reader of this name.
 pub(super) fn pandas(reader: &str, path: &Path) -> String {
     let (from, to) = (path.display(), csv_name(path));
     format!("python -c \"import pandas; pandas.read_{reader}('{from}').to_csv('{to}', index=False)\"")

@@ -153,7 +153,7 @@ impl Delimited {
         })
     }
 
-    /// What makes quotes mean nothing.
+    /// The setting that disables quotes.
     fn no_quoting(&self) -> String {
         format!("{} if quotes are characters like others in this file", self.wording.set("quoting", "none"))
     }

@@ -293,7 +293,7 @@ fn advice(path: &Path, found: &Finding) -> String {
     }
 }
 
-/// The command that makes a file UTF-8; for what has no file, a filter.
+/// The command that converts a file to UTF-8; for input without a file, a filter.
 fn convert(path: &Path, from: &str, mark: bool) -> String {
     if !path.is_file() {
         return format!("iconv -f {from} -t UTF-8");
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_one_encoding_is_told_from_one_of_two() {
+    fn a_file_of_one_encoding_is_distinguished_from_one_of_two() {
         let head = b"text,label\n".to_vec();
         let all = |parts: &[&[u8]]| parts.concat();
         assert_eq!(finding(&all(&[&head, &rows(9, &GB)])), Finding::Gb18030 { mark: false, cut: false });
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_to_a_character_is_told_from_another_encoding() {
+    fn damage_to_a_character_is_distinguished_from_another_encoding() {
         let lines =
             |first: &[u64], cut| Finding::Lines { first: first.to_vec(), all: first.len() as u64, gb: false, cut };
         let sound = utf8(6);

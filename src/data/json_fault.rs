@@ -14,7 +14,7 @@ pub(super) fn explain(text: &str, error: &serde_json::Error, lines: bool, wordin
     (below as u64, if column == 0 { what } else { format!("column {column}: {what}") })
 }
 
-/// What is known to stand where the parser fails, `rest` being the text from there on.
+/// The cause of a parser error, if it is recognised; `rest` is the text from the position of the error.
 fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording: Wording) -> Option<String> {
     const PYTHON: &str = "write the file with json.dumps, not with str() or print()";
     if lines && text.starts_with('[') {

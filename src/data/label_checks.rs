@@ -1,4 +1,4 @@
-//! Labels that are probably a mistake.
+//! Warnings about labels that are probably a mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +12,16 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// Labels of which there are so many that a look at the column is worth it.
+/// Number of labels above which the column is probably the wrong one.
 const MANY: usize = 200;
 
-/// Rows below which the share of different labels says nothing.
+/// With fewer rows the share of different labels is not significant.
 const FEW_ROWS: u64 = 8;
 
-/// Groups of labels, and pairs, that are named one by one.
+/// The most groups and pairs of labels that get a warning each.
 const NAMED: usize = 10;
 
-/// What looks wrong with the labels of a column; `named`: data.labels names them.
+/// Warnings about the labels of the column `column`; `named` is whether data.labels names them.
 pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) -> Vec<Warning> {
     let mut counts = vec![0u64; labels.len()];
     rows.iter().for_each(|row| counts[row.label() as usize] += 1);
@@ -36,11 +36,11 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     if is_measured(labels) {
         say(format!(
             "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), and each is a class of its \
-             own here; make classes of ranges first",
+             own here; group them into ranges first",
             labels.len(),
             list(labels.iter().take(3))
         ));
-        return found; // what else there is follows from that
+        return found; // any other warning would follow from this one
     }
     if is_id(&counts, rows.len() as u64) {
         say(format!(
@@ -59,12 +59,12 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     if let Some((separator, examples)) = several {
         say(format!(
             "labels such as {} look like lists of several labels, separated by `{separator}`: each list is a class of its own \
-             here, as taper gives a text one label; keep one label a row, or make a data set for each",
+             here, as taper gives a text one label; keep one label a row, or create a data set for each",
             list(examples.into_iter())
         ));
     }
     let groups = alike::groups(labels);
-    // What data.labels names is meant.
+    // Labels that data.labels names are intended.
     let missing: Vec<usize> = (0..labels.len()).filter(|id| !named && alike::is_missing(&labels[*id])).collect();
     if !missing.is_empty() {
         let (at, all) = (lines(&missing), missing.iter().map(|id| counts[*id]).sum());
@@ -93,13 +93,13 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
         let shown = alike::shown(&names);
         let each = |(name, id): (&String, &usize)| format!("`{name}` ({})", counted(counts[*id], "row"));
         let shown: Vec<String> = shown.iter().zip(ids).map(each).collect();
-        // Where the frequent one is right, these rows are not.
+        // The most frequent spelling is probably right: these rows have the others.
         let most = ids.iter().copied().max_by_key(|id| counts[*id]).unwrap_or_default();
         let others: Vec<usize> = ids.iter().copied().filter(|id| *id != most).collect();
         let at = lines(&others);
         let message = format!(
             "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters, quotes, punctuation or the way \
-             they are written ({}); to make them one, write them alike in the data file",
+             they are written ({}); to merge them, write them alike in the data file",
             shown.join(", "),
             ids.len(),
             lines_of(&at, others.iter().map(|id| counts[*id]).sum())
@@ -112,7 +112,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     for (rare, meant) in alike::misspelt(labels, &counts).into_iter().take(NAMED) {
         let at = lines(&[rare]);
         let message = format!(
-            "label {} ({}, {}) may be a misspelt {} ({}): to make them one, write them alike in the data file",
+            "label {} ({}, {}) is possibly a misspelt {} ({}): to merge them, write them alike in the data file",
             quoted(&labels[rare]),
             counted(counts[rare], "row"),
             lines_of(&at, counts[rare]),
@@ -124,24 +124,24 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     found
 }
 
-/// Whether there is about one label a row.
+/// Whether there are about as many labels as rows.
 fn is_id(counts: &[u64], rows: u64) -> bool {
     let used = counts.iter().filter(|count| **count > 0).count() as u64;
     rows >= FEW_ROWS && used * 2 > rows
 }
 
-/// Whether the labels are numbers of which there are more than a scale has, some with a fraction.
+/// Whether the labels are numbers, more of them than a rating scale has, some with a fraction.
 fn is_measured(labels: &[String]) -> bool {
-    /// Half points from 0.5 to 5 are ten.
+    /// A rating scale of half points from 0.5 to 5 has ten values.
     const SCALE: usize = 12;
     let numbers: Vec<f64> =
         labels.iter().map_while(|label| label.parse().ok().filter(|n: &f64| n.is_finite())).collect();
     numbers.len() == labels.len() && labels.len() > SCALE && numbers.iter().any(|number| number.fract() != 0.0)
 }
 
-/// The separator of labels that look like lists, and a few of them.
+/// The separator of labels that look like lists, with up to three of them.
 ///
-/// That is where most labels hold it and their parts recur, or where a label is put together from labels that stand alone too.
+/// Labels look like lists if most contain the separator and their parts recur, or if the parts of a label are labels themselves.
 fn lists(labels: &[String]) -> Option<(char, Vec<&String>)> {
     const SEPARATORS: [char; 10] = [',', ';', '|', '，', '；', '、', '+', '&', '/', '\t'];
     let clean = |part: &str| part.trim_matches(|c: char| c.is_whitespace() || "[](){}'\"".contains(c)).to_lowercase();
@@ -154,7 +154,7 @@ fn lists(labels: &[String]) -> Option<(char, Vec<&String>)> {
         for part in labels.iter().flat_map(|label| parts(label)) {
             *times.entry(part).or_default() += 1;
         }
-        // Of `sport/football` and `Austin, TX` each part has a position of its own; those of lists come in any.
+        // In `sport/football` and `Austin, TX` each part has a fixed position; parts of lists occur at any position.
         let first: BTreeSet<String> = labels.iter().filter_map(|label| parts(label).first().cloned()).collect();
         let mixed = joined.iter().any(|label| parts(label).iter().skip(1).any(|part| first.contains(part)));
         let all_times: u64 = times.values().sum();
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::task::Target;
 
-    /// The beginnings of the messages about labels with as many rows each.
+    /// The messages about these labels, with `rows` rows each.
     fn says(labels: &[&str], rows: u64) -> Vec<String> {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         let row = |line: u64| Row {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_ids_is_noticed_and_one_of_labels_is_not() {
+    fn a_column_of_ids_gives_a_warning_and_one_of_labels_does_not() {
         let ids: Vec<String> = (0..190).map(|i| format!("id{i}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         assert!(
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_noticed_and_scales_are_not() {
+    fn amounts_give_a_warning_and_scales_do_not() {
         let amounts: Vec<String> = (0..40).map(|i| format!("{}.{}", i % 7, i * 13 + 1)).collect();
         let amounts: Vec<&str> = amounts.iter().map(String::as_str).collect();
         assert!(says(&amounts, 10)[0].contains("look like amounts (regression)"), "{:?}", says(&amounts, 10));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_stand_for_nothing_and_labels_that_were_printed_are_noticed() {
+    fn missing_values_and_printed_lists_as_labels_give_a_warning() {
         for labels in [vec!["pos", "nan"], vec!["NA", "pos", "neg"], vec!["None", "1", "0"], vec!["null", "好", "坏"]]
         {
             let found = says(&labels, 20);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_labels_are_noticed() {
+    fn lists_of_labels_give_a_warning() {
         for labels in [
             vec!["food", "service", "food,service"],
             vec!["体育|娱乐", "体育|财经", "娱乐|财经"],

@@ -1,4 +1,4 @@
-//! From label values in the file to label ids.
+//! Maps label values of the file to label ids.
 
 use std::{
     cmp::Ordering,
@@ -8,16 +8,16 @@ use std::{
 use super::Row;
 use crate::task::Target;
 
-/// The labels of a data set while it is read.
+/// The labels of a data set that is being read.
 pub(super) struct Labels {
     ids: HashMap<String, u32>,
     names: Vec<String>,
-    /// Whether values not known yet are labels of their own.
+    /// Whether each new value becomes a label.
     open: bool,
 }
 
 impl Labels {
-    /// Labels given by value and name, or found where `given` is empty. Values of the same name are one label.
+    /// Labels given as value and name, or collected from the file if `given` is empty. Values with the same name are one label.
     pub(super) fn new(given: &BTreeMap<String, String>) -> Self {
         let mut values: Vec<&String> = given.keys().collect();
         values.sort_by(|a, b| by_value(a, b));
@@ -33,7 +33,7 @@ impl Labels {
         Self { ids, names, open: given.is_empty() }
     }
 
-    /// The id of a value. While labels are being found, ids are provisional until [`Self::finish`].
+    /// The id of a value; `None` for a value that is not given. Ids of collected labels are provisional until [`Self::finish`].
     pub(super) fn id(&mut self, value: &str) -> Option<u32> {
         if let Some(&id) = self.ids.get(value) {
             return Some(id);
@@ -47,7 +47,7 @@ impl Labels {
         Some(id)
     }
 
-    /// How many labels there are so far.
+    /// The number of labels so far.
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }
@@ -57,7 +57,7 @@ impl Labels {
         self.ids.contains_key(value)
     }
 
-    /// The names of the ids. Labels that were found get the ids of their sorted values, in `rows` too.
+    /// The names of the labels by id. Collected labels get the ids of their sorted values, also in `rows`.
     pub(super) fn finish(mut self, rows: &mut [Row]) -> Vec<String> {
         if self.open {
             let mut order: Vec<usize> = (0..self.names.len()).collect();
@@ -75,7 +75,7 @@ impl Labels {
     }
 }
 
-/// Integers by size and before everything else, the rest by code point: an order of any mixture.
+/// Integers first, by size; then all other values by code point.
 fn by_value(a: &str, b: &str) -> Ordering {
     match (a.parse::<i128>(), b.parse::<i128>()) {
         (Ok(x), Ok(y)) => x.cmp(&y).then_with(|| a.cmp(b)),

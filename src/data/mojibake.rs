@@ -1,7 +1,7 @@
 //! Texts that were read in a wrong encoding and written again: UTF-8 as GB18030 or as Windows-1252.
 
 /// The characters of GB18030 whose two bytes are the first two of a Chinese character or of Chinese punctuation in UTF-8, sorted.
-/// They are a third of such text, and rare in any other. Made by Python: `bytes([a, b]).decode("gbk")` for `a` in E4–E9 and `b` in
+/// They are a third of such text, and rare in any other. Computed in Python: `bytes([a, b]).decode("gbk")` for `a` in E4–E9 and `b` in
 /// 80–BF, and EF BC, EF BD and E3 80.
 const OFTEN: &str = "\
     妗妞妤妫妯妲妾姊姒姗姘姝姣姹娅娆娈娉娌娑娓娣娲娴娼婀婊婕婢婧婵宀宄宓宕宥宸寤寮寰搴杈杌杓杞杩棣棰椁椋椐椤椴椹楂楗楝楠楣楦\
@@ -12,7 +12,7 @@ const OFTEN: &str = "\
     鐠鐡鐢鐣鐤鐥鐦鐧鐨鐩鐪鐫鐬鐭鐮鑰鑱鑲鑳鑴鑵鑶鑷鑸鑹鑺鑻鑼鑽鑾鑿钀钁钂钃钄钑钖钘铇铏铓铔铚铦铻锛锜锝锠閫閬閭閮閯閰閱閲閳閴\
     閵閶閷閸閹閺閻閼閽閾閿闀闁闂闃闄闅闆闇闈闉闊闋韪韫韬骞";
 
-/// The characters of Windows-1252 for the bytes 80–9F; those that it lacks stand for themselves.
+/// The characters of Windows-1252 for the bytes 80–9F; those that it lacks map to themselves.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',

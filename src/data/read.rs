@@ -132,10 +132,10 @@ fn labelled(
         }
     }
     file.check_columns()?;
-    problems.into_result(&path).map_err(|error| file.told(error))?;
+    problems.into_result(&path).map_err(|error| file.explained(error))?;
     if rows.is_empty() {
         let Cleaning { read, missing_text, missing_label, .. } = cleaning;
-        return Err(file.told(DataError::NoRows { path, read, missing_text, missing_label }));
+        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
     }
 
     let mut warnings = swallowed(&file, Some(&|value| labels.knows(value)), layout.wording);
@@ -301,7 +301,7 @@ impl Iterator for Texts {
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
                 let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };
-                return Some(Err(self.file.told(error)));
+                return Some(Err(self.file.explained(error)));
             }
         };
         self.broken = result.is_err();

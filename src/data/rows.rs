@@ -64,7 +64,7 @@ impl Rows {
         };
         match rows {
             Ok(layout) => Ok(Self { path, wording, other, layout }),
-            Err(error) => Err(told(&path, wording, other, error)),
+            Err(error) => Err(explained(&path, wording, other, error)),
         }
     }
 
@@ -87,15 +87,15 @@ impl Rows {
             RowsOf::Parquet(rows) => rows.next(cells),
         };
         next.map_err(|fault| match fault {
-            Fault::File(error) => Fault::File(self.told(error)),
+            Fault::File(error) => Fault::File(self.explained(error)),
             Fault::Row(problem) => Fault::Row(problem),
         })
     }
 
     /// The error of its reader; if the file is something else and no row of it was valid, what it is instead.
-    pub(super) fn told(&self, error: DataError) -> DataError {
+    pub(super) fn explained(&self, error: DataError) -> DataError {
         let other = self.other.filter(|_| self.columns().is_empty());
-        told(&self.path, self.wording, other, error)
+        explained(&self.path, self.wording, other, error)
     }
 
     /// Refuses a column that no row read so far has.
@@ -138,7 +138,7 @@ impl Rows {
 }
 
 /// The error of a reader; if the file is something else, what it is instead.
-fn told(path: &std::path::Path, wording: Wording, other: Option<FileKind>, error: DataError) -> DataError {
+fn explained(path: &std::path::Path, wording: Wording, other: Option<FileKind>, error: DataError) -> DataError {
     match (other, &error) {
         (_, DataError::Io { .. }) | (None, _) => error,
         (Some(kind), _) => layout::other_kind(wording, path, kind),

@@ -26,7 +26,7 @@ const FILE: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.txt";
 /// Ids are below this: an embedding with more rows does not exist.
 const IDS: usize = 1 << 24;
-/// How many times as long a normalizer of tokenizer.json may make a text.
+/// By which factor a normalizer of tokenizer.json can lengthen a text at most.
 const GROWTH: usize = 64;
 
 impl Tokenizer {
@@ -113,7 +113,7 @@ impl Tokenizer {
             }
             return Self::finished(inner, settings);
         };
-        // What BertTokenizer would make of the same files.
+        // The tokenizer that BertTokenizer would build from the same files.
         let theirs = settings.normalizer(BertNormalizer::default());
         let ours = settings.normalizer(own);
         let flags = |n: &BertNormalizer| {
@@ -433,7 +433,7 @@ fn marked(text: &str) -> Option<Warning> {
     ))
 }
 
-/// Refuses normalizers that could make a text longer without measure.
+/// Refuses normalizers that could lengthen a text without limit.
 fn check_growth(normalizer: Option<&NormalizerWrapper>) -> Result<(), String> {
     let times = normalizer.map_or(1, growth);
     match times > GROWTH {
@@ -445,7 +445,7 @@ fn check_growth(normalizer: Option<&NormalizerWrapper>) -> Result<(), String> {
     }
 }
 
-/// How many times as long a normalizer can make a text.
+/// By which factor a normalizer can lengthen a text.
 fn growth(normalizer: &NormalizerWrapper) -> usize {
     match normalizer {
         NormalizerWrapper::Sequence(all) => all.as_ref().iter().map(growth).fold(1, |all, one| all.saturating_mul(one)),

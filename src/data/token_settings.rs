@@ -15,7 +15,7 @@ pub(super) const CONFIG: &str = "tokenizer_config.json";
 pub(super) const SPECIAL_MAP: &str = "special_tokens_map.json";
 pub(super) const ADDED: &str = "added_tokens.json";
 
-/// Who decides how a text becomes tokens.
+/// The source of the settings by which a text becomes tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Class {
     /// `BertTokenizer`, or one of the classes that are the same under another name.

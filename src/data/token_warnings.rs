@@ -49,7 +49,7 @@ fn about_unknown(
         bytes += text.text.len();
         looked_at.push(row);
     }
-    tokens.make(&looked_at)?;
+    tokens.encode_rows(&looked_at)?;
     let (mut all, mut odd, mut with) = (0, 0, Vec::new());
     for &row in &looked_at {
         let ids = tokens.row(row as usize)?;

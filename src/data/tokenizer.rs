@@ -202,7 +202,7 @@ impl Tokenizer {
         &self.warnings
     }
 
-    /// Writes the tokenizer's files into a folder, from which transformers' `AutoTokenizer` makes the same ids: tokenizer.json,
+    /// Writes the tokenizer's files into a folder, from which transformers' `AutoTokenizer` computes the same ids: tokenizer.json,
     /// vocab.txt, tokenizer_config.json, special_tokens_map.json, and added_tokens.json where tokens were added to the
     /// vocabulary. `model_max_length` is the most tokens that the model takes.
     ///
@@ -225,7 +225,7 @@ impl Tokenizer {
             self.named.iter().map(|(key, content)| (key.clone(), json!(content))).collect();
         let mut config = json!({ "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model_max_length });
         if let (Some(normalizer), Class::Bert) = (self.bert_normalizer(), self.class) {
-            // BertTokenizer makes its own normalizer from these and does not look at that of tokenizer.json.
+            // BertTokenizer builds its own normalizer from these and ignores that of tokenizer.json.
             config["tokenizer_class"] = json!("BertTokenizer");
             config["do_lower_case"] = json!(normalizer.lowercase);
             config["tokenize_chinese_chars"] = json!(normalizer.handle_chinese_chars);

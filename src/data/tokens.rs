@@ -35,7 +35,7 @@ pub struct Tokens {
     encode: Box<Encode>,
 }
 
-/// Rows that a thread takes at once: less is not worth the handing over.
+/// Rows that a thread takes at once: fewer are not worth the overhead.
 const ROWS_AT_ONCE: usize = 8;
 
 impl Tokens {
@@ -82,7 +82,7 @@ impl Tokens {
     /// # Errors
     /// As [`Self::row`].
     pub fn lengths(&self, rows: &[u32]) -> Result<Vec<usize>, DataError> {
-        self.make(rows)?;
+        self.encode_rows(rows)?;
         rows.iter().map(|&row| Ok(self.row(row as usize)?.len())).collect()
     }
 
@@ -91,7 +91,7 @@ impl Tokens {
     /// # Errors
     /// As [`Self::row`].
     pub fn whole_lengths(&self) -> Result<Vec<usize>, DataError> {
-        self.make_all()?;
+        self.encode_all()?;
         (0..self.rows()).map(|row| Ok(self.encoded(row)?.whole as usize)).collect()
     }
 
@@ -101,25 +101,25 @@ impl Tokens {
     /// # Errors
     /// As [`Self::row`].
     pub fn rows_longer_than_counted(&self) -> Result<usize, DataError> {
-        self.make_all()?;
+        self.encode_all()?;
         (0..self.rows()).try_fold(0, |count, row| Ok(count + usize::from(self.encoded(row)?.or_more)))
     }
 
-    /// Tokenises what is not tokenised yet, in parallel.
+    /// Tokenises all rows that have no tokens yet, in parallel.
     ///
     /// # Errors
     /// As [`Self::row`].
-    pub fn make_all(&self) -> Result<(), DataError> {
-        self.make(&(0..self.rows() as u32).collect::<Vec<_>>())
+    pub fn encode_all(&self) -> Result<(), DataError> {
+        self.encode_rows(&(0..self.rows() as u32).collect::<Vec<_>>())
     }
 
-    /// Tokenises what of `rows` is not tokenised yet, in parallel.
-    pub(super) fn make(&self, rows: &[u32]) -> Result<(), DataError> {
+    /// Tokenises those of `rows` that have no tokens yet, in parallel.
+    pub(super) fn encode_rows(&self, rows: &[u32]) -> Result<(), DataError> {
         let missing: Vec<u32> = rows.iter().copied().filter(|&row| self.rows[row as usize].get().is_none()).collect();
-        let make = |row: &u32| self.encoded(*row as usize).map(drop);
+        let encode = |row: &u32| self.encoded(*row as usize).map(drop);
         match missing.len() {
-            ..=ROWS_AT_ONCE => missing.iter().try_for_each(make),
-            _ => missing.par_iter().with_min_len(ROWS_AT_ONCE).try_for_each(make),
+            ..=ROWS_AT_ONCE => missing.iter().try_for_each(encode),
+            _ => missing.par_iter().with_min_len(ROWS_AT_ONCE).try_for_each(encode),
         }
     }
 
@@ -255,7 +255,7 @@ mod tests {
         let says = |error: DataError| assert_eq!(error.to_string(), r#"cannot tokenise "row 60": no"#);
         says(tokens.row(60).unwrap_err());
         says(tokens.row(60).unwrap_err());
-        says(tokens.make_all().unwrap_err());
+        says(tokens.encode_all().unwrap_err());
         says(tokens.lengths(&[1, 60]).unwrap_err());
     }
 
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn dropping_ends_the_thread() {
         let (begun, first) = mpsc::channel();
-        let (go_on, wait) = mpsc::channel::<()>();
+        let (release, wait) = mpsc::channel::<()>();
         let wait = std::sync::Mutex::new(wait);
         let tokens = Arc::new(Tokens::new(1000, move |row| {
             let _ = begun.send(row);
@@ -286,7 +286,7 @@ mod tests {
         let ahead = tokens.ahead((0..1000).collect(), 1);
         assert_eq!(first.recv(), Ok(0));
         ahead.stop.store(true, Ordering::Relaxed);
-        drop(go_on); // from now on nothing waits
+        drop(release); // from now on no row waits
         drop(ahead);
         assert_eq!(format!("{tokens:?}"), "Tokens(1 of 1000 rows)");
         assert_eq!(Arc::strong_count(&tokens), 1);

@@ -11,7 +11,7 @@ use tokenizers::{
 /// BERT's special tokens, in the order in which a new vocabulary has them.
 pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
-/// WordPiece takes longer words for unknown as they stand.
+/// WordPiece treats longer words as unknown.
 const LONGEST_WORD: usize = 100;
 /// A word that occurs once adds nothing to its characters.
 const RAREST_WORD: u64 = 2;
@@ -44,7 +44,7 @@ pub(super) fn build<'a>(texts: impl Iterator<Item = &'a str>, max_size: usize) -
     vocab
 }
 
-/// Words after BERT's normalisation, and how often they stand. A Chinese character is a word.
+/// Words after BERT's normalisation, and how often they occur. A Chinese character is a word.
 fn count_words(texts: &[&str]) -> HashMap<String, u64> {
     let count_part = |texts: &[&str]| {
         let mut words: HashMap<String, u64> = HashMap::new();

@@ -1,16 +1,16 @@
-//! The head: from the encoder's output for the first token of each sequence to the logits, and back.
+//! Forward and backward pass of the classifier head, which maps the encoder's output for the first token of each sequence to logits.
 
 use super::{Explicit, forward::Sites};
 use crate::kernels::{Backend, Dropout};
 
 impl<B: Backend> Explicit<B> {
-    /// The dropout before the classifier, and that of the head's input, which few heads have.
+    /// The dropout before the classifier, and that on the head's input, which few heads have.
     fn head_dropout(&self, sites: Sites) -> [Option<Dropout>; 2] {
         let (first, p) = (1 + 3 * self.config.num_hidden_layers, self.config.classifier_dropout);
         [sites.rows(first, p), sites.rows(first + 1, p).filter(|_| self.config.family.head.drops_input)]
     }
 
-    /// Logits from `output`.
+    /// Forward pass: from `output`, `[sequences, hidden]`, to `logits`, `[sequences, labels]`.
     pub(super) fn head(&mut self, sequences: usize, sites: Sites) {
         let [dropout, of_input] = self.head_dropout(sites);
         let (shape, activation) = ((sequences, self.config.hidden_size), self.config.family.head.activation);
@@ -23,7 +23,8 @@ impl<B: Backend> Explicit<B> {
         backend.linear(&mut ws.logits, &ws.head_hidden, sequences, p, layout.classifier, true);
     }
 
-    /// From `d_logits` to `dx`, the gradient of the last layer's output, `[sequences, hidden]`.
+    /// Backward pass: from `d_logits`, `[sequences, labels]`, to `dx`, the gradient of the last layer's output, `[sequences, hidden]`. Adds
+    /// the gradients of the head's parameters; `fresh` overwrites them instead.
     pub(super) fn head_backward(&mut self, sequences: usize, sites: Sites, fresh: bool) {
         let [dropout, of_input] = self.head_dropout(sites);
         let (shape, dense, classifier) =

@@ -13,7 +13,7 @@ use crate::{
     model::{ModelConfig, Named, write_folder},
     plan::{Keep, RunConfig},
     task::Task,
-    train::{Claim, Resumed, previous, resume, resume_step},
+    train::{ResumeCheck, Resumed, previous, resume, resume_step},
 };
 
 /// A run's folder, `runs/<first 12 digits of its key>`.
@@ -86,9 +86,9 @@ impl RunFolder {
     ///
     /// # Errors
     /// Where a file is there and cannot be opened or removed.
-    pub fn resume(&self, config: &RunConfig, claim: Claim) -> Result<Resumed, ExecuteError> {
+    pub fn resume(&self, config: &RunConfig, check: ResumeCheck) -> Result<Resumed, ExecuteError> {
         let best = (config.checkpoint.keep == Keep::Best).then(|| self.best());
-        Ok(resume(&self.state(), best.as_deref(), claim)?)
+        Ok(resume(&self.state(), best.as_deref(), check)?)
     }
 
     /// The step that the run would resume from where so many of its steps are stored; reads no more than headers.

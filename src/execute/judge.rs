@@ -3,13 +3,13 @@
 use crate::{
     event::Split,
     format::counted,
-    metrics::{Metric, Metrics, NoResult, majority, majority_words},
+    metrics::{Degenerate, Metric, Metrics, majority, majority_words},
     warning::{Kind, Warning},
 };
 
 /// Warnings about what the kept weights do on a split, given the training rows of each label.
 ///
-/// The label to be better than is the one that most training rows have; see [`Metrics::no_result`].
+/// The label to be better than is the one that most training rows have; see [`Metrics::degenerate_beside`].
 pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows: &[u64]) -> Option<Warning> {
     let split = match split {
         Split::Train => "train",
@@ -18,19 +18,19 @@ pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows:
     };
     let label = |class: u32| metrics.per_class.get(class as usize).map_or("", |c| c.label.as_str());
     let advice = "the model has learned nothing that helps: try another train.lr, more epochs, or look at the labels";
-    let message = match metrics.no_result(majority(train_rows)?, metric)? {
-        NoResult::OneClass(class) => {
+    let message = match metrics.degenerate_beside(majority(train_rows)?, metric)? {
+        Degenerate::OneClass(class) => {
             let rows = counted(metrics.rows, &format!("{split} row"));
             let accuracy = Metric::Accuracy.text(metrics.get(Metric::Accuracy));
             format!("all {rows} are predicted as `{}` (accuracy {accuracy}): {advice}", label(class))
         }
-        NoResult::NoBetter { metric, own, always } => format!(
+        Degenerate::NoBetter { metric, value, constant } => format!(
             "{split} {} {} is no better than always answering `{}`, {} of the training rows ({}): {advice}",
             metric.name(),
-            metric.text(own),
+            metric.text(value),
             label(majority(train_rows)?),
             majority_words(train_rows),
-            metric.text(always)
+            metric.text(constant)
         ),
     };
     Some(Warning::new(Kind::Result, message))

@@ -11,7 +11,7 @@ use crate::{
     format::count,
     metrics::Score,
     store::{EvalRecord, RunRecord, Store},
-    train::{State, policy::Best},
+    train::{TrainState, policy::Best},
 };
 
 /// What is stored of a run.
@@ -36,7 +36,7 @@ impl Logged {
 
     /// Whether everything is stored that a state builds on; if not, what is missing. `measured` are the splits that have rows to
     /// measure by, dev before test. A state that does not say which run it is of has to match what is stored besides.
-    pub fn covers(&self, measured: &[Split], state: &State, names_its_run: bool) -> Result<(), String> {
+    pub fn covers(&self, measured: &[Split], state: &TrainState, names_its_run: bool) -> Result<(), String> {
         let (step, stored) = (state.step, self.steps);
         if stored < step {
             return Err(match stored {
@@ -123,13 +123,19 @@ mod tests {
         Logged { steps: 10, evaluations: before.into_iter().chain(during).collect() }
     }
 
-    fn state(step: u64) -> State {
+    fn state(step: u64) -> TrainState {
         let evaluations: Vec<u64> = [4, 8].into_iter().filter(|at| *at <= step).collect();
         let best = match step {
             0..4 => Best::default(),
             _ => Best { score: Some(score(0.7)), step: 4, ..Best::default() },
         };
-        State { step, evaluated_at: evaluations.last().copied().unwrap_or(0), evaluations, best, ..State::default() }
+        TrainState {
+            step,
+            evaluated_at: evaluations.last().copied().unwrap_or(0),
+            evaluations,
+            best,
+            ..TrainState::default()
+        }
     }
 
     const BOTH: [Split; 2] = [Split::Dev, Split::Test];
@@ -161,7 +167,7 @@ mod tests {
         let old = |accuracy| {
             let state = state(9);
             let best = Best { score: Some(score(accuracy)), ..state.best };
-            State { evaluations: Vec::new(), best, ..state }
+            TrainState { evaluations: Vec::new(), best, ..state }
         };
         assert_eq!(logged().covers(&BOTH, &old(0.7), false), Ok(()));
         assert!(logged().covers(&BOTH, &old(0.65), false).unwrap_err().contains("not the one in the database"));

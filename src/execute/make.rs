@@ -17,7 +17,9 @@ use crate::{
     model::{Loaded, Parameters, Weights},
     plan::Keep,
     store::{Environment, RunLock, holder},
-    train::{Claim, Job, Outputs, Resumed, Saved, State, TrainError, fit, model_failure, reading_order},
+    train::{
+        Checkpoint, Outputs, ResumeCheck, Resumed, TrainError, TrainState, Training, fit, model_failure, reading_order,
+    },
 };
 
 /// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
@@ -122,11 +124,11 @@ pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
 }
 
 /// Makes the run's folder and takes up what lies there.
-fn begin(run: &Prepared, folder: &RunFolder, logged: &Logged, line: &Line) -> Result<Option<Saved>, End> {
+fn begin(run: &Prepared, folder: &RunFolder, logged: &Logged, line: &Line) -> Result<Option<Checkpoint>, End> {
     folder.create(&run.pinned())?;
     let measured = measured(run);
-    let is_logged = |state: &State, names_its_run: bool| logged.covers(&measured, state, names_its_run);
-    let Resumed { saved, notes } = folder.resume(&run.config, Claim { run: &run.key, is_logged: &is_logged })?;
+    let is_logged = |state: &TrainState, names_its_run: bool| logged.covers(&measured, state, names_its_run);
+    let Resumed { saved, notes } = folder.resume(&run.config, ResumeCheck { run: &run.key, is_logged: &is_logged })?;
     for message in notes {
         line.event(Event::Note { message }).map_err(End::Gone)?;
     }
@@ -149,7 +151,7 @@ pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
 fn train(
     run: &Prepared,
     folder: &RunFolder,
-    saved: Option<Saved>,
+    saved: Option<Checkpoint>,
     rungs: &[u64],
     device: &Device,
     line: &Line,
@@ -200,7 +202,7 @@ fn train(
                 false
             })
     };
-    let job = Job {
+    let training = Training {
         task,
         train: &run.config.train,
         checkpoint: &run.config.checkpoint,
@@ -222,7 +224,7 @@ fn train(
             "the command is gone".into()
         })
     };
-    let outcome = fit(&job, engine.as_mut(), saved, &mut emit, stop);
+    let outcome = fit(&training, engine.as_mut(), saved, &mut emit, stop);
     if let Some(e) = gone.into_inner() {
         return Err(End::Gone(e));
     }

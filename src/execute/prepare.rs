@@ -232,7 +232,7 @@ impl Workbench {
         };
         let probes = config.probes.iter().map(probe).collect::<Result<Vec<_>, _>>()?;
         if !tokenizer.takes_any_text() {
-            tokens.make_all()?; // which texts it refuses only trying shows
+            tokens.encode_all()?; // which texts it refuses only trying shows
         }
         check(config, &dataset, &tokens, &tokenizer, &probes, &shape, (steps, splits.train.len()))?;
         let weights = match &files {
@@ -488,7 +488,7 @@ fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -
 
 /// The largest token id of all rows and probes.
 fn largest_id(tokens: &Tokens, probes: &[ProbeText]) -> Result<Option<u32>, ExecuteError> {
-    tokens.make_all()?;
+    tokens.encode_all()?;
     let mut largest = probes.iter().flat_map(|probe| &probe.ids).copied().max();
     for row in 0..tokens.rows() {
         largest = largest.max(tokens.row(row)?.iter().copied().max());

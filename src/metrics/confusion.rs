@@ -1,4 +1,4 @@
-//! Who was taken for whom: a confusion matrix that holds no zeros.
+//! A sparse confusion matrix.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,11 +7,11 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 
-/// Rows by label and predicted label.
+/// Numbers of rows by label and predicted label.
 ///
-/// Only pairs that occur are held: with thousands of labels the whole matrix has millions of cells, the rows of a split
-/// fill a few thousand. As text it is the whole matrix, `[label][predicted]`, up to [`Confusion::WHOLE`] labels, and
-/// `{"labels": n, "cells": [[label, predicted, rows], …]}` above that. Both are read.
+/// Only pairs that occur are stored: with thousands of labels the matrix has millions of cells, of which the rows of a split fill a few
+/// thousand. It is serialised as the dense matrix `[label][predicted]` with up to [`Confusion::WHOLE`] labels, and as
+/// `{"labels": n, "cells": [[label, predicted, rows], …]}` with more. Both forms are read.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Confusion {
     labels: usize,
@@ -19,15 +19,15 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Labels up to which the whole matrix is written.
+    /// The most labels with which the dense matrix is written.
     pub const WHOLE: usize = 100;
 
-    /// A matrix of this many labels without rows.
+    /// The matrix of `labels` labels without rows.
     pub fn new(labels: usize) -> Self {
         Self { labels, cells: BTreeMap::new() }
     }
 
-    /// The matrix with these rows in `[label][predicted]`.
+    /// The matrix with these numbers of rows in `[label][predicted]`.
     pub fn from_rows<R: AsRef<[u64]>>(rows: impl IntoIterator<Item = R>) -> Self {
         let mut confusion = Self::default();
         for (label, row) in rows.into_iter().enumerate() {
@@ -40,19 +40,19 @@ impl Confusion {
         confusion
     }
 
-    /// Counts `rows` more rows of `label` that were taken for `predicted`.
+    /// Adds `rows` rows of `label` that were predicted as `predicted`.
     pub fn add(&mut self, label: u32, predicted: u32, rows: u64) {
         if rows > 0 {
             *self.cells.entry((label, predicted)).or_default() += rows;
         }
     }
 
-    /// How many labels there are.
+    /// The number of labels.
     pub fn labels(&self) -> usize {
         self.labels
     }
 
-    /// Rows of `label` that were taken for `predicted`.
+    /// The number of rows of `label` that were predicted as `predicted`.
     pub fn get(&self, label: u32, predicted: u32) -> u64 {
         self.cells.get(&(label, predicted)).copied().unwrap_or(0)
     }
@@ -62,28 +62,28 @@ impl Confusion {
         self.cells.iter().map(|(&(label, predicted), &rows)| (label, predicted, rows))
     }
 
-    /// Rows of each label.
+    /// The number of rows of each label, by id.
     pub fn supports(&self) -> Vec<u64> {
         self.sums(|label, _| label)
     }
 
-    /// Rows taken for each label.
+    /// The number of rows predicted as each label, by id.
     pub fn predicted(&self) -> Vec<u64> {
         self.sums(|_, predicted| predicted)
     }
 
-    /// Rows predicted rightly: the diagonal.
+    /// The number of rows predicted correctly: the sum of the diagonal.
     pub fn right(&self) -> u64 {
         self.cells().filter(|(label, predicted, _)| label == predicted).map(|(_, _, rows)| rows).sum()
     }
 
-    /// All rows.
+    /// The number of rows.
     pub fn rows(&self) -> u64 {
         self.cells.values().sum()
     }
 
-    /// Mean F1 of the labels that occur, in the rows or in what was predicted: a label that does neither has no F1. It is
-    /// scikit-learn's `f1_score(y_true, y_pred, average="macro")`. 0 without rows.
+    /// Mean F1, from 0 to 1, of the labels that occur in the rows or in the predictions: scikit-learn's
+    /// `f1_score(y_true, y_pred, average="macro")`. 0 without rows.
     pub fn macro_f1(&self) -> f64 {
         let (supports, predicted) = (self.supports(), self.predicted());
         let occurring = (0..self.labels).filter(|&id| supports[id] + predicted[id] > 0);
@@ -103,7 +103,7 @@ impl Confusion {
     }
 }
 
-/// `a` of `b`, 0 of nothing.
+/// `a / b`; 0 if `b` is 0.
 pub(super) fn ratio(a: u64, b: u64) -> f64 {
     if b == 0 { 0.0 } else { a as f64 / b as f64 }
 }
@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for Confusion {
                 f.write_str("a confusion matrix: rows of counts, or labels and cells")
             }
 
-            // One row after the other: a stored matrix of 5,000 labels has 25 million cells.
+            // Row by row, to save memory: a stored matrix of 5,000 labels has 25 million cells.
             fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Confusion, A::Error> {
                 let mut confusion = Confusion::default();
                 while let Some(row) = rows.next_element::<Vec<u64>>()? {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn few_labels_are_written_as_the_whole_matrix_and_many_as_the_cells_that_occur() {
+    fn few_labels_are_written_as_a_dense_matrix_and_many_as_the_cells_that_occur() {
         let few = of(&[&[2, 1], &[0, 3]]);
         assert_eq!(serde_json::to_string(&few).unwrap(), "[[2,1],[0,3]]");
         let mut many = Confusion::new(5000);
@@ -216,9 +216,9 @@ mod tests {
         assert!(serde_json::from_str::<Confusion>("[[1,-1]]").is_err());
     }
 
-    /// As versions before wrote it, whatever the number of labels.
+    /// Earlier versions wrote the dense matrix for any number of labels.
     #[test]
-    fn the_whole_matrix_of_many_labels_is_read() {
+    fn the_dense_matrix_of_many_labels_is_read() {
         let mut rows = vec![vec![0u64; 300]; 300];
         (rows[299][1], rows[5][5]) = (4, 6);
         let read: Confusion = serde_json::from_str(&serde_json::to_string(&rows).unwrap()).unwrap();

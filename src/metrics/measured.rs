@@ -9,17 +9,17 @@ use super::{
     confusion::{Confusion, ratio},
 };
 
-/// Bins of the expected calibration error.
+/// Number of equal-width bins of the expected calibration error.
 const BINS: usize = 10;
 
-/// A row as a classifier sees it.
+/// The prediction for one row, with what metrics are computed from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scored {
-    /// Id of the label it has.
+    /// Id of its label.
     pub label: u32,
-    /// Id of the label it was given.
+    /// Id of the predicted label.
     pub predicted: u32,
-    /// Probability of that.
+    /// Probability of the predicted label, from 0 to 1.
     pub confidence: f32,
     /// Its cross-entropy, in nats.
     pub loss: f64,
@@ -28,12 +28,12 @@ pub struct Scored {
 /// The metrics of one evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    /// Rows evaluated.
+    /// The number of rows.
     pub rows: u64,
     pub(super) values: BTreeMap<Metric, f64>,
-    /// Metrics of each class, in the order of the labels' ids.
+    /// Metrics of each class, by label id.
     pub per_class: Vec<ClassMetrics>,
-    /// Rows by label and predicted label.
+    /// Numbers of rows by label and predicted label.
     pub confusion: Confusion,
 }
 
@@ -42,18 +42,22 @@ pub struct Metrics {
 pub struct ClassMetrics {
     /// Name of the label.
     pub label: String,
-    /// Share of the rows predicted as this class that are of it; 0 where none was.
+    /// Share (0 to 1) of the rows predicted as this class that belong to it; 0 if none is predicted as it.
     pub precision: f64,
-    /// Share of the class's rows that were predicted as it; 0 where it has none.
+    /// Share (0 to 1) of the class's rows that are predicted as it; 0 if it has no rows.
     pub recall: f64,
-    /// Harmonic mean of precision and recall; 0 where both are.
+    /// Harmonic mean of precision and recall; 0 if both are 0.
     pub f1: f64,
-    /// Rows of the class.
+    /// The number of rows of the class.
     pub support: u64,
 }
 
 impl Scored {
-    /// A row with these probabilities: it is given the most probable label, the first of equals.
+    /// The prediction for a row with this label id, these probabilities by label id and this loss in nats: the most probable label, the
+    /// lower id of equals.
+    ///
+    /// # Panics
+    /// If `probabilities` is empty.
     pub fn new(label: u32, probabilities: &[f32], loss: f64) -> Self {
         let predicted = argmax(probabilities);
         Self { label, predicted: predicted as u32, confidence: probabilities[predicted], loss }
@@ -61,42 +65,42 @@ impl Scored {
 }
 
 impl Metrics {
-    /// The metrics of an evaluation as it was stored.
+    /// The metrics of a stored evaluation; their values are added with [`Self::set`].
     pub fn stored(rows: u64, per_class: Vec<ClassMetrics>, confusion: Confusion) -> Self {
         Self { rows, values: BTreeMap::new(), per_class, confusion }
     }
 
-    /// The value of a metric; NaN where it is undefined or was not measured.
+    /// The value of a metric in its unit; NaN if it is undefined or was not measured.
     pub fn get(&self, metric: Metric) -> f64 {
         self.values.get(&metric).copied().unwrap_or(f64::NAN)
     }
 
-    /// Sets the value of a metric.
+    /// Sets the value of a metric, in its unit.
     pub fn set(&mut self, metric: Metric, value: f64) {
         self.values.insert(metric, value);
     }
 
-    /// Every metric that was measured, with its value.
+    /// Every measured metric with its value, in the order of [`Metric`].
     pub fn values(&self) -> impl Iterator<Item = (Metric, f64)> {
         self.values.iter().map(|(metric, value)| (*metric, *value))
     }
 
-    /// How good the value of a metric is.
+    /// The value of a metric as a score: higher is better.
     pub fn score(&self, metric: Metric) -> Score {
         metric.score(self.get(metric))
     }
 
-    /// Rows predicted rightly.
+    /// The number of rows predicted correctly.
     pub fn right(&self) -> u64 {
         self.confusion.right()
     }
 
-    /// Rows that always giving this label predicts rightly: those that have it.
-    pub fn right_by_always(&self, label: u32) -> u64 {
+    /// The number of rows that are predicted correctly by always answering this label: the rows that have it. 0 for an unknown id.
+    pub fn right_if_always(&self, label: u32) -> u64 {
         self.confusion.supports().get(label as usize).copied().unwrap_or(0)
     }
 
-    /// The label that all rows were given, where there is but one and the rows have several.
+    /// Id of the only label that is predicted, if the rows have several labels.
     pub fn one_class(&self) -> Option<u32> {
         let given =
             |counts: Vec<u64>| (0..).zip(counts).filter(|(_, rows)| *rows > 0).map(|(id, _)| id).collect::<Vec<u32>>();
@@ -106,7 +110,10 @@ impl Metrics {
         }
     }
 
-    /// The metrics of rows as a classifier sees them.
+    /// The metrics of these predictions; `names` are the names of the labels by id. Without rows all values are 0.
+    ///
+    /// # Panics
+    /// If a row has an id that is not below the number of names.
     pub fn new(names: &[String], rows: impl IntoIterator<Item = Scored>) -> Self {
         let mut confusion = Confusion::new(names.len());
         let mut bins = [(0.0f64, 0u64); BINS]; // confidence, right
@@ -146,23 +153,23 @@ impl Metrics {
     }
 }
 
-/// The label that most rows have, the first of equals, where `counts` are the rows of each.
+/// Id of the label with the most rows, the lower id of equals. `counts` are the numbers of rows by label id; `None` if it is empty.
 pub fn majority(counts: &[u64]) -> Option<u32> {
     (0..).zip(counts).max_by_key(|(id, rows)| (**rows, std::cmp::Reverse(*id))).map(|(id, _)| id)
 }
 
-/// What [`majority`] is among the labels, in words.
+/// Describes the label that [`majority`] returns: the most common label, or one of several.
 pub fn majority_words(counts: &[u64]) -> &'static str {
     if is_tied(counts) { "one of the most common labels" } else { "the most common label" }
 }
 
-/// Whether several labels have as many rows as [`majority`].
+/// Whether several labels share the largest number of rows.
 pub fn is_tied(counts: &[u64]) -> bool {
     let most = counts.iter().max();
     counts.iter().filter(|rows| Some(*rows) == most).count() > 1
 }
 
-/// Position of the largest value, the first of equals.
+/// Index of the largest value, the first of equals; 0 if there are no values. NaNs never win unless the first value is NaN.
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
     for (i, v) in values.iter().enumerate() {
@@ -201,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_gives_one_label_is_told_from_a_split_that_has_one() {
+    fn a_model_that_predicts_one_label_is_distinguished_from_a_split_that_has_one() {
         let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
         let of = |rows: &[(u32, u32)]| {
             let scored = |&(label, predicted)| Scored { label, predicted, confidence: 0.5, loss: 0.7 };
@@ -211,7 +218,7 @@ mod tests {
         assert_eq!(of(&[(1, 1), (1, 1)]).one_class(), None);
         assert_eq!(of(&[(0, 0), (1, 1)]).one_class(), None);
         assert_eq!(of(&[]).one_class(), None);
-        assert_eq!((of(&[(0, 1), (1, 1), (1, 1)]).right_by_always(1), of(&[]).right_by_always(9)), (2, 0));
+        assert_eq!((of(&[(0, 1), (1, 1), (1, 1)]).right_if_always(1), of(&[]).right_if_always(9)), (2, 0));
     }
 
     #[test]

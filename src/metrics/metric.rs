@@ -1,16 +1,16 @@
-//! The metrics there are: what each is called, what it is measured in, and which direction is better. Nothing else knows.
+//! All metrics: their names, units, ranges and which direction is better. No other module knows these.
 
 use serde::{Deserialize, Serialize};
 
 use crate::format;
 
-/// A number that says how well a model classifies the rows of a split.
+/// A number that measures how well a model classifies the rows of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Mean cross-entropy in nats, without label smoothing or class weights.
     Loss,
-    /// Share of the rows whose predicted label is right.
+    /// Share of the rows whose predicted label is correct.
     Accuracy,
     /// Mean F1 of the classes that occur in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
     MacroF1,
@@ -18,7 +18,7 @@ pub enum Metric {
     CalibrationError,
 }
 
-/// What a metric is measured in.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// A share from 0 to 1, shown as a percentage.
@@ -36,20 +36,20 @@ pub enum Better {
     Lower,
 }
 
-/// What is known of a metric.
+/// The properties of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricInfo {
-    /// In specs, in the database and in JSON.
+    /// Name in specs, in the database and in JSON.
     pub id: &'static str,
-    /// In sentences and tables.
+    /// Name in sentences and tables.
     pub name: &'static str,
-    /// Where there is little space.
+    /// Short name for narrow columns.
     pub short: &'static str,
-    /// What it is measured in.
+    /// Its unit.
     pub unit: Unit,
     /// Which values are better.
     pub better: Better,
-    /// The lowest and the highest value it can have.
+    /// The lowest and the highest possible value.
     pub range: (f64, f64),
 }
 
@@ -60,10 +60,10 @@ impl MetricInfo {
 }
 
 impl Metric {
-    /// All of them, in the order of tables.
+    /// All metrics, in the order of tables.
     pub const ALL: [Self; 4] = [Self::Loss, Self::Accuracy, Self::MacroF1, Self::CalibrationError];
 
-    /// What is known of it.
+    /// Its properties.
     pub const fn info(self) -> MetricInfo {
         match self {
             Self::Loss => MetricInfo {
@@ -80,12 +80,12 @@ impl Metric {
         }
     }
 
-    /// What it is called in sentences and tables.
+    /// Its name in sentences and tables.
     pub const fn name(self) -> &'static str {
         self.info().name
     }
 
-    /// A value for people: `91.3%`, `0.2841`.
+    /// A value as text: `91.3%` for shares, `0.2841` for nats.
     pub fn text(self, value: f64) -> String {
         match self.info().unit {
             Unit::Share => format::percent(value),
@@ -93,7 +93,7 @@ impl Metric {
         }
     }
 
-    /// A value with an interval: `91.3% (90.1–92.4)`.
+    /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric.
     pub fn text_with(self, value: f64, (low, high): (f64, f64)) -> String {
         let text = self.text(value);
         match self.info().unit {
@@ -102,7 +102,7 @@ impl Metric {
         }
     }
 
-    /// How good a value is.
+    /// The score of a value: higher is better.
     pub fn score(self, value: f64) -> Score {
         match self.info().better {
             Better::Higher => Score(value),
@@ -110,7 +110,7 @@ impl Metric {
         }
     }
 
-    /// The value that has this score.
+    /// The value with this score, in the unit of the metric.
     pub fn value(self, score: Score) -> f64 {
         match self.info().better {
             Better::Higher => score.0,
@@ -119,70 +119,70 @@ impl Metric {
     }
 }
 
-/// How good a value of a metric is: of two scores of one metric the higher is better. [`Metric::score`] makes it,
-/// [`Metric::value`] gives the value back.
+/// A value of a metric with its sign set so that higher is better. [`Metric::score`] returns it, [`Metric::value`] converts it back.
 ///
-/// Written down it is a plain number: the value, negated where lower values are better.
+/// It is serialised as a plain number: the value, negated if lower values are better.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Score(f64);
 
 impl Score {
-    /// Of a run that failed.
+    /// The score of a failed run.
     pub const WORST: Self = Self(f64::NEG_INFINITY);
 
-    /// The score, or [`Self::WORST`] where the metric is not a number.
+    /// The score, or [`Self::WORST`] if it is NaN.
     #[must_use]
     pub fn or_worst(self) -> Self {
         if self.0.is_nan() { Self::WORST } else { self }
     }
 
-    /// Whether it is a number, and not that of a failed run.
+    /// Whether it is a finite number: neither NaN nor the score of a failed run.
     pub fn is_finite(self) -> bool {
         self.0.is_finite()
     }
 
-    /// How much better than another.
+    /// By how much it is better than another score of the same metric, in its unit; negative if it is worse.
     pub fn above(self, other: Self) -> f64 {
         self.0 - other.0
     }
 
-    /// Whether two may be of the same model: a device may give slightly other numbers when an evaluation is repeated, another
-    /// run gives quite others.
+    /// Whether two scores can be of the same model: a repeated evaluation on a device that is not deterministic differs by less than 0.1%,
+    /// another run usually by more. Two NaNs are near.
     pub fn is_near(self, other: Self) -> bool {
         let (a, b) = (self.0, other.0);
         a == b || (a - b).abs() <= 1e-3 * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
     }
 
-    /// A number that is the lower the better, for what minimises.
+    /// The negated score, for code that minimises.
     pub fn cost(self) -> f64 {
         -self.0
     }
 
-    /// The mean of scores; none of none.
+    /// The mean of scores; `None` without scores.
     pub fn mean(scores: impl IntoIterator<Item = Self>) -> Option<Self> {
         let (sum, count) = scores.into_iter().fold((0.0, 0u32), |(sum, count), score| (sum + score.0, count + 1));
         (count > 0).then(|| Self(sum / f64::from(count)))
     }
 
-    /// The middle of scores in any order, or the mean of the two in the middle; none of none.
+    /// The median of scores, in any order: of an even number the mean of the middle two; `None` without scores.
     pub fn median(mut scores: Vec<Self>) -> Option<Self> {
         scores.sort_by(Self::total_cmp);
         let middle = scores.len() / 2;
         match scores.len() {
             0 => None,
             odd if odd % 2 == 1 => Some(scores[middle]),
-            // Halves first: two huge losses do not overflow.
+            // Halved before adding, so that two huge losses do not overflow.
             _ => Some(Self(scores[middle - 1].0 / 2.0 + scores[middle].0 / 2.0)),
         }
     }
 
-    /// An order of all scores, the worst first.
+    /// A total order of scores, the worst first; NaN as in [`f64::total_cmp`].
     pub fn total_cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.total_cmp(&other.0)
     }
 
-    /// The same to twelve digits: means of the same values summed in another order may differ in their last bits.
+    /// The score rounded to 1e-12 and scaled, for comparisons only: means of the same values summed in another order can differ in their
+    /// last bits.
     #[must_use]
     pub fn rounded(self) -> Self {
         Self((self.0 * 1e12).round())

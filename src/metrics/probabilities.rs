@@ -1,4 +1,4 @@
-//! The probabilities that a classifier gives a row's labels.
+//! The predicted probabilities of one row.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 
-/// Probability of each label, or with many labels of the most probable ones.
+/// Probabilities (0 to 1, float32) of all labels, or of the most probable ones if there are many.
 ///
-/// As text it is an array in the order of the ids where all are held, and else an object, id to probability, the most
-/// probable first. Text has no NaN: that one is `null`.
+/// They are serialised as an array by label id if all are stored, otherwise as an object from id to probability, the most probable first.
+/// JSON has no NaN: it is read from `null`.
 #[derive(Clone, PartialEq)]
-pub struct Probabilities(Held);
+pub struct Probabilities(Stored);
 
 #[derive(Clone, PartialEq)]
-enum Held {
+enum Stored {
     All(Vec<f32>),
     Most(Vec<(u32, f32)>),
 }
 
 impl Probabilities {
-    /// Labels up to which all probabilities are held.
+    /// The most labels with which all probabilities are stored.
     pub const ALL: usize = 100;
-    /// The most probable labels that are held of more.
+    /// How many of the most probable labels are stored if there are more.
     pub const MOST: usize = 20;
 
-    /// Of a row with these probabilities. Where there are more than [`Self::ALL`] labels, those of the [`Self::MOST`] most
-    /// probable ones are held, and that of the row's own label.
+    /// The probabilities of a row, given for all labels by id. With more than [`Self::ALL`] labels only those of the [`Self::MOST`] most
+    /// probable ones are stored, and that of the row's own label `own`.
     pub fn new(all: Vec<f32>, own: Option<u32>) -> Self {
         if all.len() <= Self::ALL {
-            return Self(Held::All(all));
+            return Self(Stored::All(all));
         }
         let by_rank = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         let mut most: Vec<(u32, f32)> = (0..).zip(all).collect();
@@ -38,37 +38,37 @@ impl Probabilities {
         most.select_nth_unstable_by(Self::MOST - 1, by_rank);
         most.truncate(Self::MOST);
         most.sort_by(by_rank);
-        most.extend(own.filter(|(id, _)| most.iter().all(|(held, _)| held != id)));
-        Self(Held::Most(most))
+        most.extend(own.filter(|(id, _)| most.iter().all(|(stored, _)| stored != id)));
+        Self(Stored::Most(most))
     }
 
-    /// The same, with no more than [`Self::new`] would hold.
+    /// The same, reduced to what [`Self::new`] would store.
     #[must_use]
     pub fn bounded(self, own: u32) -> Self {
         match self.0 {
-            Held::All(all) => Self::new(all, Some(own)),
-            most @ Held::Most(_) => Self(most),
+            Stored::All(all) => Self::new(all, Some(own)),
+            most @ Stored::Most(_) => Self(most),
         }
     }
 
-    /// The probability of a label, where it is held.
+    /// The probability of a label, if it is stored.
     pub fn get(&self, id: u32) -> Option<f32> {
         match &self.0 {
-            Held::All(all) => all.get(id as usize).copied(),
-            Held::Most(most) => most.iter().find(|(held, _)| *held == id).map(|(_, p)| *p),
+            Stored::All(all) => all.get(id as usize).copied(),
+            Stored::Most(most) => most.iter().find(|(stored, _)| *stored == id).map(|(_, p)| *p),
         }
     }
 
-    /// (id, probability) of those that are held: by id where these are all, else the most probable first.
+    /// (id, probability) of each stored label: by id if all are stored, otherwise the most probable first.
     pub fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         let (all, most) = match &self.0 {
-            Held::All(all) => (&all[..], &[][..]),
-            Held::Most(most) => (&[][..], &most[..]),
+            Stored::All(all) => (&all[..], &[][..]),
+            Stored::Most(most) => (&[][..], &most[..]),
         };
         (0..).zip(all.iter().copied()).chain(most.iter().copied())
     }
 
-    /// The `n` most probable labels, the most probable first; of equals, the lower id.
+    /// (id, probability) of the `n` most probable labels, the most probable first; of equals, the lower id.
     pub fn most(&self, n: usize) -> Vec<(u32, f32)> {
         let mut ranked: Vec<_> = self.iter().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -76,7 +76,7 @@ impl Probabilities {
         ranked
     }
 
-    /// Id of the most probable label, the first of equals; 0 where none is held.
+    /// Id of the most probable label, the lower id of equals; 0 if none is stored.
     pub fn argmax(&self) -> u32 {
         let best = self.iter().fold(None, |best: Option<(u32, f32)>, (id, p)| match best {
             Some((first, highest)) if p > highest || (p == highest && id < first) => Some((id, p)),
@@ -86,24 +86,24 @@ impl Probabilities {
         best.map_or(0, |(id, _)| id)
     }
 
-    /// The highest probability; 0 where none is held.
+    /// The highest probability; 0 if none is stored.
     pub fn highest(&self) -> f32 {
         self.iter().map(|(_, p)| p).fold(0.0, f32::max)
     }
 }
 
 impl From<Vec<f32>> for Probabilities {
-    /// All of them, however many.
+    /// Stores all of them, however many.
     fn from(all: Vec<f32>) -> Self {
-        Self(Held::All(all))
+        Self(Stored::All(all))
     }
 }
 
 impl fmt::Debug for Probabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Held::All(all) => all.fmt(f),
-            Held::Most(most) => f.debug_map().entries(most.iter().copied()).finish(),
+            Stored::All(all) => all.fmt(f),
+            Stored::Most(most) => f.debug_map().entries(most.iter().copied()).finish(),
         }
     }
 }
@@ -111,8 +111,8 @@ impl fmt::Debug for Probabilities {
 impl Serialize for Probabilities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Held::All(all) => all.serialize(serializer),
-            Held::Most(most) => serializer.collect_map(most.iter().map(|(id, p)| (id.to_string(), p))),
+            Stored::All(all) => all.serialize(serializer),
+            Stored::Most(most) => serializer.collect_map(most.iter().map(|(id, p)| (id.to_string(), p))),
         }
     }
 }
@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for Probabilities {
                 while let Some(p) = values.next_element::<Option<f32>>()? {
                     all.push(p.unwrap_or(f32::NAN));
                 }
-                Ok(Probabilities(Held::All(all)))
+                Ok(Probabilities(Stored::All(all)))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Probabilities, A::Error> {
@@ -141,7 +141,7 @@ impl<'de> Deserialize<'de> for Probabilities {
                     let id = id.parse().map_err(|_| de::Error::custom(format!("`{id}` is not a label id")))?;
                     most.push((id, p.unwrap_or(f32::NAN)));
                 }
-                Ok(Probabilities(Held::Most(most)))
+                Ok(Probabilities(Stored::Most(most)))
             }
         }
         deserializer.deserialize_any(Both)
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_are_all_held() {
+    fn of_few_labels_all_are_stored() {
         let p = Probabilities::new(vec![0.2, 0.5, 0.3], Some(0));
         assert_eq!(p.iter().collect::<Vec<_>>(), [(0, 0.2), (1, 0.5), (2, 0.3)]);
         assert_eq!((p.get(2), p.get(3), p.argmax(), p.highest()), (Some(0.3), None, 1, 0.5));
@@ -161,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn of_many_the_most_probable_and_the_rows_own_are_held() {
+    fn of_many_labels_the_most_probable_and_the_rows_own_are_stored() {
         let all: Vec<f32> = (0..500).map(|id| if id == 333 { 0.5 } else { id as f32 / 1e6 }).collect();
         let p = Probabilities::new(all.clone(), Some(3));
         let ids: Vec<u32> = p.iter().map(|(id, _)| id).collect();
         assert_eq!(ids.len(), Probabilities::MOST + 1);
         assert_eq!((ids[0], ids[1], ids[19], ids[20]), (333, 499, 481, 3));
         assert_eq!((p.argmax(), p.highest(), p.get(3), p.get(4)), (333, 0.5, Some(3e-6), None));
-        // The row's own is among the most probable: it is held once.
+        // The row's own label is among the most probable: it is stored once.
         assert_eq!(Probabilities::new(all.clone(), Some(333)).iter().count(), Probabilities::MOST);
-        // What an earlier version stored whole is bounded the same way.
+        // Probabilities that an earlier version stored completely are reduced the same way.
         assert_eq!(Probabilities::from(all).bounded(3), p);
     }
 

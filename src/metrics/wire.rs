@@ -1,4 +1,4 @@
-//! An evaluation's metrics as one flat map: `rows`, each metric under its id, `per_class`, `confusion`.
+//! Serialises the metrics of an evaluation as one flat map: `rows`, each metric under its id, `per_class`, `confusion`.
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     event::{Event, Outcome, Split, When},
     format::{names, percent},
-    metrics::{Judged, Metric, Metrics, is_new_best},
+    metrics::{Metric, Metrics, RankKey, is_new_best},
     plan::{Claim, Keep},
     store::RunState,
 };
@@ -34,7 +34,7 @@ pub(super) struct RunStatus {
     /// Seconds that it has trained.
     pub trained_s: f64,
     /// The score of the current kept weights, and their step.
-    judged: Option<(Judged, u64)>,
+    best: Option<(RankKey, u64)>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// The running evaluation: its split, and the share done.
@@ -57,7 +57,7 @@ impl RunStatus {
             step_cost: 1.0,
             begun: false,
             trained_s: 0.0,
-            judged: None,
+            best: None,
             result: None,
             evaluating: None,
             reason: None,
@@ -190,13 +190,13 @@ impl RunStatus {
         if when == When::Before || split != self.split {
             return;
         }
-        let judged = Judged::new(metrics, self.metric);
+        let key = RankKey::new(metrics, self.metric);
         // Unless the best weights are kept, the last ones are: earlier, better scores do not count.
         let kept = when == When::After
             || self.keep != Keep::Best
-            || is_new_best(self.judged.map(|(best, _)| best.score), judged.score);
+            || is_new_best(self.best.map(|(best, _)| best.score), key.score);
         if kept {
-            self.judged = Some((judged, step));
+            self.best = Some((key, step));
         }
     }
 }
@@ -227,10 +227,10 @@ impl TrialView<'_> {
     }
 
     /// Its class and its mean score, if it has one: trials are ranked as on the leaderboard.
-    pub fn rank(&self) -> (u8, Option<Judged>) {
-        let (judged, n) = self.mean_score().unzip();
+    pub fn rank(&self) -> (u8, Option<RankKey>) {
+        let (key, n) = self.mean_score().unzip();
         let class = self.state().class_of_trial(self.count(RunState::Completed), n.unwrap_or(0), self.members.len());
-        (class, judged)
+        (class, key)
     }
 
     fn count(&self, state: RunState) -> usize {
@@ -240,16 +240,16 @@ impl TrialView<'_> {
     /// The runs that count for its score: the completed ones, or all if there are none. As on the leaderboard, finished seeds are not
     /// averaged with half-trained ones.
     fn counted(&self) -> impl Iterator<Item = &RunStatus> {
-        let finished = |m: &RunStatus| m.state == RunState::Completed && m.judged.is_some();
+        let finished = |m: &RunStatus| m.state == RunState::Completed && m.best.is_some();
         let has_finished = self.members.iter().any(|m| finished(m));
         self.members.iter().copied().filter(move |m| !has_finished || finished(m))
     }
 
     /// The mean score of the runs that count, and the number of those that have one.
-    pub fn mean_score(&self) -> Option<(Judged, usize)> {
-        let known = self.counted().filter_map(|m| m.judged).map(|(judged, _)| judged);
-        let known: Vec<Judged> = known.filter(|judged| judged.score.is_finite()).collect();
-        Some((Judged::mean(&known)?, known.len()))
+    pub fn mean_score(&self) -> Option<(RankKey, usize)> {
+        let known = self.counted().filter_map(|m| m.best).map(|(key, _)| key);
+        let known: Vec<RankKey> = known.filter(|key| key.score.is_finite()).collect();
+        Some((RankKey::mean(&known)?, known.len()))
     }
 
     /// The metric that its runs are compared by.
@@ -259,20 +259,20 @@ impl TrialView<'_> {
 
     /// The heading of its values.
     pub fn heading(&self) -> Option<String> {
-        self.members.iter().find(|m| m.judged.is_some()).map(|m| heading(m.split, m.metric, m.keep))
+        self.members.iter().find(|m| m.best.is_some()).map(|m| heading(m.split, m.metric, m.keep))
     }
 
     /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; `at steps 12–24 of 108` if seeds are at different steps;
     /// `dev accuracy 91.0% (2 finished of 3 seeds)` if some are finished.
     pub fn result(&self) -> Option<String> {
-        let (judged, n) = self.mean_score()?;
-        let first = self.members.iter().find(|m| m.judged.is_some())?;
+        let (key, n) = self.mean_score()?;
+        let first = self.members.iter().find(|m| m.best.is_some())?;
         let metric = first.metric;
-        let value = metric.text(metric.value(judged.score));
+        let value = metric.text(metric.value(key.score));
         let mut text = format!("{} {} {value}", split_name(first.split), metric.name());
         let finished = self.counted().all(|m| m.state == RunState::Completed);
         if !finished {
-            let steps = || self.counted().filter_map(|m| m.judged).map(|(_, step)| step);
+            let steps = || self.counted().filter_map(|m| m.best).map(|(_, step)| step);
             let (low, high) = (steps().min()?, steps().max()?);
             let at = if low == high { format!("step {low}") } else { format!("steps {low}–{high}") };
             text += &format!(" at {at} of {}", first.view.total_steps);
@@ -329,7 +329,7 @@ impl TrialView<'_> {
             // An evaluation after the last step is shown as a state, unless other seeds are still pending.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            value: self.mean_score().map(|(judged, _)| metric.text(metric.value(judged.score))),
+            value: self.mean_score().map(|(key, _)| metric.text(metric.value(key.score))),
             trained_s: Some(trained).filter(|s| *s > 0.0),
             left_s: self.left_s(start_s),
             reason: match state {

@@ -268,8 +268,8 @@ impl Sweep {
                 (_, RunState::Pending | RunState::Pruned) => 4,
             };
             // Running, failed and pending trials stay in the plan's order.
-            let (class, judged) = if state == 2 { trials[i].rank() } else { (0, None) };
-            (state, class, judged)
+            let (class, key) = if state == 2 { trials[i].rank() } else { (0, None) };
+            (state, class, key)
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].state() != RunState::Pruned).collect();
         shown.sort_by(|&a, &b| {
@@ -366,9 +366,9 @@ impl Sweep {
 /// The trial that leads: the first in the order of the leaderboard, if it has a score; pruned and failed trials do not lead.
 fn leader(trials: &[TrialView]) -> Option<usize> {
     let rank = |i: usize| {
-        let (class, judged) = trials[i].rank();
+        let (class, key) = trials[i].rank();
         let out = matches!(trials[i].state(), RunState::Failed | RunState::Pruned);
-        judged.filter(|_| !out).map(|judged| (class, judged, i))
+        key.filter(|_| !out).map(|key| (class, key, i))
     };
     let best = (0..trials.len()).filter_map(rank).min_by(|(class_a, a, i), (class_b, b, j)| {
         class_a.cmp(class_b).then(better_first(Some(*a), Some(*b))).then(i.cmp(j))

@@ -7,7 +7,7 @@ use super::{
     trials::Criterion,
 };
 use crate::{
-    metrics::{Judged, Metric, Metrics, better_first},
+    metrics::{Metric, Metrics, RankKey, better_first},
     stats::{MeansDiffer, Paired, Sample, welch},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
@@ -19,7 +19,7 @@ pub struct Analysis {
     /// Completed runs with a result, best first.
     pub ranked: Vec<usize>,
     /// The score of each run; `None` without a result.
-    pub scores: Vec<Option<Judged>>,
+    pub scores: Vec<Option<RankKey>>,
     /// The configurations, which are the leaderboard's trials, in the plan's order.
     pub groups: Vec<Group>,
     /// The configurations, best first, as the leaderboard has them.
@@ -82,7 +82,7 @@ impl Analysis {
         let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
         let (criterion, trials) = ranked(&records, &missing);
         let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
-        let scores: Vec<Option<Judged>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
+        let scores: Vec<Option<RankKey>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
         let best_first = |mut some: Vec<usize>| {
             some.retain(|&i| has_result(&runs[i]));
             some.sort_by(|&a, &b| better_first(scores[a], scores[b]).then(a.cmp(&b)));

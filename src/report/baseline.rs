@@ -2,7 +2,7 @@
 
 use super::{format, input::RunInput};
 use crate::{
-    metrics::{Metrics, NoResult, is_tied, majority},
+    metrics::{Degenerate, Metrics, is_tied, majority},
     plan::Metric,
     stats::Paired,
 };
@@ -31,7 +31,7 @@ impl Baseline {
 
     /// Its accuracy on the rows of an evaluation.
     pub fn accuracy(&self, metrics: &Metrics) -> f64 {
-        metrics.right_by_always(self.label) as f64 / metrics.rows.max(1) as f64
+        metrics.right_if_always(self.label) as f64 / metrics.rows.max(1) as f64
     }
 
     /// A description of the label in a few words.
@@ -55,14 +55,14 @@ impl Baseline {
 
     /// Compares a model's accuracy with the baseline's on the same rows.
     pub fn against(&self, metrics: &Metrics) -> AgainstBaseline {
-        let right = metrics.right_by_always(self.label);
+        let right = metrics.right_if_always(self.label);
         let both = metrics.confusion.get(self.label, self.label);
         let (first_only, second_only) = (metrics.right() - both, right - both);
         let paired = Paired { both, first_only, second_only, neither: metrics.rows - both - first_only - second_only };
         let difference = (metrics.right() as f64 - right as f64) / metrics.rows.max(1) as f64;
-        match (metrics.no_result(self.label, Metric::Accuracy), paired.mcnemar()) {
-            (Some(NoResult::OneClass(label)), _) => AgainstBaseline::OneClass(label),
-            (Some(NoResult::NoBetter { .. }), _) => AgainstBaseline::NoBetter,
+        match (metrics.degenerate_beside(self.label, Metric::Accuracy), paired.mcnemar()) {
+            (Some(Degenerate::OneClass(label)), _) => AgainstBaseline::OneClass(label),
+            (Some(Degenerate::NoBetter { .. }), _) => AgainstBaseline::NoBetter,
             (None, p) if p < 0.05 => AgainstBaseline::Better { difference },
             (None, p) => AgainstBaseline::Unsure { difference, p },
         }

@@ -231,7 +231,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
         let measured: Vec<&Metrics> =
             counted.iter().filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
-        let judged = criterion.mean(&measured);
+        let key = criterion.mean(&measured);
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
         let mut trial = trial_of(&members, missing.beside(keys()), criterion.metric, &measured, several);
         // Its name comes from all its planned runs, including removed ones.
@@ -242,8 +242,8 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
         trial.step = steps().min().map(|step| (step, total));
         trial.last_step = steps().max();
-        trial.loss = judged.map(|j| Metric::Loss.value(j.by_loss));
-        (judged, group, trial)
+        trial.loss = key.map(|key| Metric::Loss.value(key.loss_score));
+        (key, group, trial)
     };
     let mut trials: Vec<_> = groups.into_iter().map(of_group).collect();
     // A trial is named by what distinguishes it from all others of the plan.

@@ -7,7 +7,7 @@ use serde_json::json;
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
-    metrics::{Judged, Metric, Metrics, is_new_best},
+    metrics::{Metric, Metrics, RankKey, is_new_best},
     plan::{CHANGES_NO_NUMBER, Keep, RunConfig, remove_key},
     store::{EvalRecord, RunRecord},
 };
@@ -48,8 +48,8 @@ impl Criterion {
     }
 
     /// The mean of several evaluations, for ranking.
-    pub fn mean(&self, measured: &[&Metrics]) -> Option<Judged> {
-        Judged::mean(&measured.iter().map(|m| Judged::new(m, self.metric)).collect::<Vec<_>>())
+    pub fn mean(&self, measured: &[&Metrics]) -> Option<RankKey> {
+        RankKey::mean(&measured.iter().map(|m| RankKey::new(m, self.metric)).collect::<Vec<_>>())
     }
 }
 

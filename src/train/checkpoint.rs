@@ -1,8 +1,8 @@
-//! The state of training on disk: everything that the next step depends on.
+//! Checkpoints: the state of training on disk, with everything that the next step depends on.
 //!
-//! There are two generations of it: the state, and the one before it. A state is written under a temporary name, put on the
-//! disk, and only then takes the place of the newer one, which takes the place of the older. So however a process ends, one
-//! of the two is whole; and if the disk spoils the newer one, its checksums tell.
+//! Two generations are kept: the newest state and the previous one. A state is written under a temporary name and synced to disk; only
+//! then is the newest file renamed to the previous one and the new file to the newest. However a process ends, one of the two is
+//! complete, and checksums detect a newest file that the disk has damaged.
 
 use std::{
     collections::BTreeMap,
@@ -19,61 +19,62 @@ use crate::{
     model::{Metadata, Named, read_metadata, read_sealed, write_sealed},
 };
 
-/// Where training stands, apart from tensors.
+/// The progress of training, without its tensors.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct State {
-    /// Steps made.
+pub struct TrainState {
+    /// Optimizer steps done.
     pub step: u64,
-    /// Training seconds so far.
+    /// Training time so far, in seconds.
     pub elapsed_s: f64,
     /// The best evaluation so far.
     pub best: Best,
-    /// Step of the last evaluation: one that is due but was cut short is made on resuming.
+    /// Step of the last evaluation. A later one that was interrupted runs again after resuming.
     pub evaluated_at: u64,
-    /// Steps after which a split was evaluated. Empty in states of version 0.1.0, which did not keep it.
+    /// Steps after which a split was evaluated. Empty in states of version 0.1.0, which did not store them.
     #[serde(default)]
     pub evaluations: Vec<u64>,
-    /// Whether early stopping has ended training.
+    /// Whether early stopping ended training.
     pub stopped: bool,
 }
 
-/// What the file's header holds.
+/// The contents of the file's header.
 #[derive(Serialize, Deserialize)]
 struct Header {
-    train: State,
+    train: TrainState,
     optimizer: OptimizerState,
-    /// Key of the run. States of version 0.1.0 name none.
+    /// Key of the run; missing in states of version 0.1.0.
     #[serde(default)]
     run: Option<String>,
 }
 
-/// A state of training with its parameters and moments.
-pub struct Saved {
-    /// Key of the run that it is of; none: a version that did not write it.
+/// A state of training with its parameters and optimizer moments.
+pub struct Checkpoint {
+    /// Key of its run; `None` if it was written by a version that did not store the key.
     pub run: Option<String>,
-    /// Where training stands.
-    pub state: State,
-    /// What the optimiser knows.
+    /// The progress of training.
+    pub state: TrainState,
+    /// State of the optimizer apart from tensors.
     pub optimizer: OptimizerState,
-    /// Parameters and moments.
+    /// Parameters and moments by name, in the dtypes in which they were written.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-/// Keys of what the headers of states and of best weights say.
+/// Keys in the headers of states and of best weights.
 const STATE: &str = "taper_state";
 const STEP: &str = "taper_step";
 const RUN: &str = "taper_run";
 
-/// The older of the two generations, beside the newer: `state.previous.safetensors` for `state.safetensors`.
+/// The path of the previous state beside the newest: `state.previous.safetensors` for `state.safetensors`.
 pub fn previous(state: &Path) -> PathBuf {
     state.with_extension("previous.safetensors")
 }
 
-/// Writes state, parameters and moments of the run `run` as one file. The state that was there becomes the one before it.
+/// Writes state, parameters and moments of the run with the key `run` to one file. The file that was at `path` becomes the previous
+/// state.
 ///
 /// # Errors
-/// Where it cannot be written; the states that were there are untouched then.
-pub fn write_state(path: &Path, run: &str, state: &State, engine: &dyn Engine) -> Result<(), TrainError> {
+/// If it cannot be written; the existing states are then untouched.
+pub fn write_state(path: &Path, run: &str, state: &TrainState, engine: &dyn Engine) -> Result<(), TrainError> {
     let (optimizer, tensors) = engine.state();
     let json =
         serde_json::to_string(&Header { train: state.clone(), optimizer, run: Some(run.into()) }).expect("plain data");
@@ -84,18 +85,18 @@ pub fn write_state(path: &Path, run: &str, state: &State, engine: &dyn Engine) -
 /// Reads a state that [`write_state`] wrote.
 ///
 /// # Errors
-/// Where the file is not there, or not as it was written.
-pub fn read_state(path: &Path) -> Result<Saved, TrainError> {
+/// If the file is missing or its checksums do not match.
+pub fn read_state(path: &Path) -> Result<Checkpoint, TrainError> {
     let (metadata, tensors) = read_sealed(path)?;
     let Header { train, optimizer, run } = header(path, &metadata)?;
-    Ok(Saved { run, state: train, optimizer, tensors })
+    Ok(Checkpoint { run, state: train, optimizer, tensors })
 }
 
-/// What [`write_state`] wrote, without its tensors: the run's key, where it names one, and where its training is.
+/// Reads only the header that [`write_state`] wrote: the run's key, if it names one, and the progress of training.
 ///
 /// # Errors
-/// Where the file is not there, or its header is not as it was written.
-pub fn peek_state(path: &Path) -> Result<(Option<String>, State), TrainError> {
+/// If the file is missing or its header is damaged.
+pub fn peek_state(path: &Path) -> Result<(Option<String>, TrainState), TrainError> {
     let Header { run, train, .. } = header(path, &read_metadata(path)?)?;
     Ok((run, train))
 }
@@ -106,16 +107,19 @@ fn header(path: &Path, metadata: &Metadata) -> Result<Header, TrainError> {
     serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))
 }
 
-/// Writes the parameters of an evaluation of the run `run` after `step` steps.
+/// Writes the parameters that were evaluated after `step` steps of the run with the key `run`.
+///
+/// # Errors
+/// If the file cannot be written; an existing file is then untouched.
 pub fn write_best(path: &Path, run: &str, step: u64, parameters: &[Named]) -> Result<(), TrainError> {
     let metadata = Metadata::from([(STEP.to_string(), step.to_string()), (RUN.to_string(), run.to_string())]);
     Ok(write_sealed(path, None, parameters, metadata)?)
 }
 
-/// Reads what [`write_best`] wrote for the run `run`: step and parameters.
+/// Reads what [`write_best`] wrote for the run with the key `run`: step and parameters.
 ///
 /// # Errors
-/// Where the file is not there, not as it was written, or of another run.
+/// If the file is missing, damaged or of another run.
 pub fn read_best(path: &Path, run: &str) -> Result<(u64, BTreeMap<String, Tensor>), TrainError> {
     let (metadata, tensors) = read_sealed(path)?;
     let unfit = |message: String| TrainError::State { path: path.into(), message };
@@ -127,7 +131,7 @@ pub fn read_best(path: &Path, run: &str) -> Result<(u64, BTreeMap<String, Tensor
     Ok((step.ok_or_else(|| unfit("its header names no step".into()))?, tensors))
 }
 
-/// Says that a file belongs to the run of that key.
+/// The message for a file that belongs to the run with this key instead.
 pub fn of_another_run(key: &str) -> String {
     format!("it is of another run, {}", short(key))
 }

@@ -1,11 +1,14 @@
-//! Room on the disk.
+//! Free space on the disk.
 
 use std::path::Path;
 
 use super::TrainError;
 
-/// Whether the disk of a folder has room for so many bytes. Where that cannot be found out it counts as having it: writing
-/// will tell.
+/// Checks that the disk of `folder` has `needed` bytes free. If the free space cannot be determined, the check passes: writing will
+/// fail if the disk is full.
+///
+/// # Errors
+/// [`TrainError::NoRoom`] if the disk has fewer bytes free.
 pub fn check_room(folder: &Path, needed: u64) -> Result<(), TrainError> {
     match free_bytes(folder) {
         Some(free) if free < needed => Err(TrainError::NoRoom { folder: folder.into(), needed, free }),
@@ -13,26 +16,26 @@ pub fn check_room(folder: &Path, needed: u64) -> Result<(), TrainError> {
     }
 }
 
-/// Bytes that this user may still write to the disk of a folder.
+/// Bytes that this user can still write to the disk of `folder`; `None` if that cannot be determined.
 #[cfg(unix)]
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     use std::{ffi::CString, mem::MaybeUninit, os::unix::ffi::OsStrExt};
 
     let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
     let mut facts = MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: `path` ends with a zero, and `facts` is read only after the call has said that it filled it in.
-    #[expect(unsafe_code, reason = "the standard library does not tell how full a disk is")]
+    // SAFETY: `path` ends with a zero, and `facts` is read only after the call has reported that it filled it in.
+    #[expect(unsafe_code, reason = "the standard library has no function for free disk space")]
     let facts = unsafe {
         match libc::statvfs(path.as_ptr(), facts.as_mut_ptr()) {
             0 => facts.assume_init(),
             _ => return None,
         }
     };
-    // Narrower on some systems.
+    // These fields are narrower on some systems.
     Some((facts.f_bavail as u64).saturating_mul(facts.f_frsize as u64))
 }
 
-/// Bytes that this user may still write to the disk of a folder: unknown here.
+/// Free bytes on the disk of a folder: unknown on this system.
 #[cfg(not(unix))]
 pub fn free_bytes(_: &Path) -> Option<u64> {
     None
@@ -43,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_has_room_for_something_and_not_for_everything() {
+    fn a_disk_has_room_for_one_byte_and_not_for_all() {
         let folder = tempfile::tempdir().unwrap();
         check_room(folder.path(), 1).unwrap();
         let error = check_room(folder.path(), u64::MAX).unwrap_err().to_string();

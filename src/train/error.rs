@@ -1,8 +1,8 @@
-//! What can stop training, and as what that is stored.
+//! Errors that stop training, and the failure kind that is stored for each.
 
 use crate::format::{bytes, rate};
 
-/// What can stop training.
+/// An error that stops training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss or the gradient is no longer finite.
@@ -73,8 +73,8 @@ impl TrainError {
     }
 }
 
-/// The same for a run whose model or device failed. A device that failed otherwise than for want of memory does nothing more for
-/// this process, as if it had crashed.
+/// The kind under which a run is stored whose model or device failed. A device error other than lack of memory counts as a crash: the
+/// device is unusable for the rest of this process.
 pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureKind {
     use crate::event::FailureKind;
     match error {
@@ -84,8 +84,8 @@ pub fn model_failure(error: &crate::model::ModelError) -> crate::event::FailureK
     }
 }
 
-/// Whether candle failed for want of memory. It passes on what the driver of a device says, Metal's above all, and has no kind of its
-/// own for this; so here, and nowhere else, a sentence is read. taper's own kernels have [`DeviceError`](crate::kernels::DeviceError).
+/// Whether candle failed for lack of memory. It has no error kind for this and passes on the message of the device's driver (above all
+/// Metal's), so the message is searched, here and nowhere else. taper's own kernels have [`DeviceError`](crate::kernels::DeviceError).
 fn is_out_of_memory(error: &candle_core::Error) -> bool {
     error.to_string().to_lowercase().contains("out of memory")
 }
@@ -98,7 +98,7 @@ mod tests {
     use crate::event::FailureKind;
 
     #[test]
-    fn want_of_memory_is_told_from_candles_words_alone() {
+    fn lack_of_memory_is_recognised_in_messages_of_candle_only() {
         for (said, kind) in [
             ("CUDA_ERROR_OUT_OF_MEMORY: out of memory", FailureKind::Oom),
             ("Metal: Out of Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)", FailureKind::Oom),
@@ -107,7 +107,7 @@ mod tests {
         ] {
             assert_eq!(TrainError::Candle(Error::Msg(said.into())).kind(), kind, "{said}");
         }
-        // The same words from elsewhere mean nothing.
+        // The same message from another source means nothing.
         assert_eq!(TrainError::Export("out of memory".into()).kind(), FailureKind::Error);
     }
 }

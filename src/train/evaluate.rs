@@ -1,4 +1,4 @@
-//! Measuring a model on a split, and on the probes.
+//! Evaluates a model on a split and on the probes.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{
 
 use super::TrainError;
 
-/// Rows that are looked at together to make batches of: the first batch does not wait for the tokens of the last.
+/// Rows from which batches are formed at a time, so that the first batch does not wait for the tokens of the last row.
 const WINDOW_ROWS: usize = 4096;
 
 /// A probe sentence, tokenised.
@@ -22,22 +22,26 @@ pub struct ProbeText {
     pub text: String,
     /// Name of the expected label.
     pub expect: Option<String>,
-    /// Its token ids.
+    /// Its token ids, special tokens included.
     pub ids: Vec<u32>,
 }
 
-/// A split, measured.
+/// The result of an evaluation on one split.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// Its figures.
+    /// Its metrics.
     pub metrics: Metrics,
     /// One for each row, in file order.
     pub predictions: Vec<Prediction>,
-    /// Seconds it took.
+    /// Duration in seconds.
     pub elapsed_s: f64,
 }
 
-/// Classifies `rows`; `progress` is told the rows done and may end it with an error.
+/// Classifies the rows with the ids `rows` and computes their metrics. Rows are batched by length, up to [`EVALUATION_TOKENS`] tokens a
+/// batch; predictions are in the order of the ids. After each batch `progress` is called with the number of rows done.
+///
+/// # Errors
+/// If the tokenizer or the engine fails; any error of `progress`, which ends the evaluation.
 pub fn evaluate(
     task: Task,
     engine: &mut dyn Engine,
@@ -52,7 +56,7 @@ pub fn evaluate(
     let mut results: Vec<(Prediction, Scored)> = Vec::with_capacity(rows.len());
     for window in rows.chunks(WINDOW_ROWS) {
         for part in data::by_length(&tokens.lengths(window)?, EVALUATION_TOKENS) {
-            let now: Vec<u32> = part.into_iter().map(|place| window[place]).collect();
+            let now: Vec<u32> = part.into_iter().map(|index| window[index]).collect();
             let batch = data::batch(dataset, tokens, &now)?;
             for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
                 let row = &dataset.rows[id as usize];
@@ -77,7 +81,10 @@ pub fn evaluate(
     Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
 }
 
-/// Classifies the probe sentences.
+/// Classifies each probe sentence alone; the scores have the order of `probes`. `labels` are the names of the labels by id.
+///
+/// # Errors
+/// If the engine fails.
 pub fn score_probes(
     task: Task,
     engine: &mut dyn Engine,

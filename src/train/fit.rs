@@ -5,7 +5,7 @@ use std::{collections::VecDeque, path::PathBuf, time::Instant};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Evaluation, ProbeText, Saved, State, TrainError, checkpoint, disk, evaluate, policy,
+    Checkpoint, Evaluation, ProbeText, TrainError, TrainState, checkpoint, disk, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes, step_batches,
 };
@@ -19,20 +19,20 @@ use crate::{
     task::{Objective, Task},
 };
 
-/// Where a run leaves files while it trains.
+/// Where a run writes files while it trains.
 pub struct Outputs<'a> {
-    /// Key of the run: its files name it.
+    /// Key of the run, which its files contain.
     pub run: &'a str,
-    /// The state for going on after an interruption; none: the run cannot go on, and needs no disk for it.
+    /// The checkpoint from which the run can resume; `None` to write no checkpoints.
     pub state: Option<PathBuf>,
     /// Weights of the best evaluation (`keep = best`).
     pub best: PathBuf,
-    /// Called after an evaluation where every model is kept (`keep = all`), with the step.
+    /// Called with the step after each evaluation if every model is kept (`keep = all`).
     pub export: &'a dyn Fn(u64, &dyn Engine) -> Result<(), TrainError>,
 }
 
-/// All that a run trains with.
-pub struct Job<'a> {
+/// Everything that a run trains with.
+pub struct Training<'a> {
     /// What the model is trained to do.
     pub task: Task,
     /// The recipe.
@@ -43,33 +43,34 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Their tokens.
     pub tokens: &'a Tokens,
-    /// Which rows train, choose and measure.
+    /// Which rows are for training, for choosing checkpoints (dev) and for testing.
     pub splits: &'a Splits,
-    /// Sentences classified before and after.
+    /// Sentences classified before and after training.
     pub probes: &'a [ProbeText],
-    /// Where files go.
+    /// Where files are written.
     pub outputs: Outputs<'a>,
-    /// Asked after each evaluation on the way, with its step: whether the run pauses there, with a checkpoint.
+    /// Called with the step after each evaluation during training: whether the run pauses there, with a checkpoint.
     pub pauses: &'a dyn Fn(u64) -> bool,
 }
 
 type Emit<'a> = dyn FnMut(Event) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 struct Fit<'a> {
-    job: &'a Job<'a>,
+    training: &'a Training<'a>,
     engine: &'a mut dyn Engine,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
     steps: Steps,
-    state: State,
-    /// Step after which the present weights were made: that of the state, or of the best evaluation at the end.
+    state: TrainState,
+    /// The step whose weights the engine holds: that of the state, or at the end that of the best evaluation.
     weights_of: u64,
-    /// Step and time of the last checkpoint, and bytes of one.
+    /// Step and time of the last checkpoint.
     saved: (u64, Instant),
+    /// Size of a checkpoint in bytes.
     state_bytes: u64,
     /// The last evaluation on the test or dev split, with the step it belongs to.
     last: Option<(u64, Split, Evaluation)>,
-    /// Steps that the device may still be at, oldest first.
+    /// Steps whose losses the engine has not reported yet, oldest first.
     open: VecDeque<Open>,
 }
 
@@ -81,33 +82,38 @@ struct Open {
     tokens: u64,
 }
 
-/// Trains until the end or until `stop` says so; every event goes to `emit`, whose error ends the run.
+/// Trains until the end or until `stop` returns true, checked before each step and after each batch of an evaluation. Every event goes to
+/// `emit`. Resumes from `saved` if it is given. At the end the engine holds the parameters that are kept.
 ///
-/// Goes on from `saved` where there is one. The engine ends with the parameters that are kept.
+/// # Errors
+/// [`TrainError::Diverged`] if the loss or the gradient's norm of a step, or the loss on held-out rows after training began, is NaN or
+/// infinite; [`TrainError::NoRoom`] if the disk has no room for a checkpoint; [`TrainError::Listener`] for an error of `emit`; any error
+/// of the data, the engine or a file.
 pub fn fit<'a>(
-    job: &'a Job<'a>,
+    training: &'a Training<'a>,
     engine: &'a mut dyn Engine,
-    saved: Option<Saved>,
+    saved: Option<Checkpoint>,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
 ) -> Result<Outcome, TrainError> {
-    let mut state = State::default();
+    let mut state = TrainState::default();
     if let Some(saved) = saved {
         let damaged = |e: crate::model::ModelError| TrainError::State {
-            path: job.outputs.state.clone().unwrap_or_default(),
+            path: training.outputs.state.clone().unwrap_or_default(),
             message: e.to_string(),
         };
         engine.restore(&saved.optimizer, saved.tensors).map_err(damaged)?;
         state = saved.state;
     }
-    let steps = Steps::new(job.train, job.splits.train.len());
-    let splits = job.splits;
+    let steps = Steps::new(training.train, training.splits.train.len());
+    let splits = training.splits;
     let parameters = engine.trainable();
     let step = state.step;
     let saved = (step, Instant::now());
     let state_bytes = engine.state().1.iter().map(Named::bytes).sum();
     let open = VecDeque::new();
-    let mut fit = Fit { job, engine, emit, stop, steps, state, weights_of: step, saved, state_bytes, last: None, open };
+    let mut fit =
+        Fit { training, engine, emit, stop, steps, state, weights_of: step, saved, state_bytes, last: None, open };
     fit.check_room()?;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
@@ -115,11 +121,11 @@ pub fn fit<'a>(
         resumed_from: (fit.state.step > 0).then_some(fit.state.step),
         rows: (splits.train.len() as u64, splits.dev.len() as u64, splits.test.len() as u64),
         parameters,
-        train_labels: fit.job.dataset.class_counts(&splits.train),
+        train_labels: fit.training.dataset.class_counts(&splits.train),
     })?;
     match fit.run() {
         Err(TrainError::StopRequested) => {
-            // Before the first step there is nothing to resume, and the evaluation that a state builds on may be cut short.
+            // Before the first step there is nothing to resume, and the evaluation before training may be incomplete.
             if fit.state.step > 0 {
                 fit.save()?;
             }
@@ -143,20 +149,20 @@ impl Fit<'_> {
         let mut order = (0, Vec::new());
         loop {
             let step = self.state.step;
-            let evaluates = policy::evaluates(self.job.train, self.steps, step) && self.state.evaluated_at < step;
+            let evaluates = policy::evaluates(self.training.train, self.steps, step) && self.state.evaluated_at < step;
             if step > 0 && evaluates {
                 self.evaluate_during()?;
             }
             let (saved_at, since_s) = (self.saved.0, self.saved.1.elapsed().as_secs_f64());
             let bytes = self.state_bytes;
-            if step > saved_at && policy::saves(self.job.checkpoint, self.steps, step, bytes, since_s) {
+            if step > saved_at && policy::saves(self.training.checkpoint, self.steps, step, bytes, since_s) {
                 self.save()?;
             }
             if step >= self.steps.total || self.state.stopped {
                 self.collect(true, Instant::now())?;
                 break;
             }
-            if step > 0 && evaluates && (self.job.pauses)(step) {
+            if step > 0 && evaluates && (self.training.pauses)(step) {
                 if self.saved.0 < step {
                     self.save()?;
                 }
@@ -167,7 +173,7 @@ impl Fit<'_> {
             }
             self.step(&objective, &mut order)?;
         }
-        if self.job.checkpoint.keep == Keep::Best && self.state.best.score.is_some() {
+        if self.training.checkpoint.keep == Keep::Best && self.state.best.score.is_some() {
             self.take_best()?;
         }
         self.measure(When::After)?;
@@ -177,7 +183,7 @@ impl Fit<'_> {
     }
 
     fn objective(&self) -> Objective {
-        let Job { task, train, dataset, splits, .. } = self.job;
+        let Training { task, train, dataset, splits, .. } = self.training;
         let targets = splits.train.iter().map(|&row| dataset.rows[row as usize].target);
         let weights = match &train.class_weights {
             ClassWeights::None => None,
@@ -190,15 +196,15 @@ impl Fit<'_> {
     /// One optimiser step.
     fn step(&mut self, objective: &Objective, order: &mut (u32, Vec<u32>)) -> Result<(), TrainError> {
         let begin = Instant::now();
-        let (train, step) = (self.job.train, self.state.step + 1);
-        let (epoch, place) = self.steps.place(step);
+        let (train, step) = (self.training.train, self.state.step + 1);
+        let (epoch, index) = self.steps.epoch_and_index(step);
         if order.0 != epoch {
-            *order = (epoch, data::epoch_order(&self.job.splits.train, train.order_seed, epoch));
+            *order = (epoch, data::epoch_order(&self.training.splits.train, train.order_seed, epoch));
         }
-        let batches = step_batches(train, self.job.dataset, self.job.tokens, &order.1, place)?;
+        let batches = step_batches(train, self.training.dataset, self.training.tokens, &order.1, index)?;
         let lr = learning_rate(train, self.steps, step);
         let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
-        let outputs = self.job.task.outputs(self.job.dataset.labels.len());
+        let outputs = self.training.task.outputs(self.training.dataset.labels.len());
         let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, outputs, denominator)).collect();
         let tokens = batches.iter().map(|b| b.ids.len() as u64).sum();
         self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }), lr)?;
@@ -207,15 +213,15 @@ impl Fit<'_> {
         self.collect(false, begin)
     }
 
-    /// Reports the steps that the device is done with; where `wait`, all of them. `begin` is since when the time is a step's.
+    /// Reports the steps that the device has finished; all of them if `wait`. The time since `begin` counts as training time.
     fn collect(&mut self, wait: bool, begin: Instant) -> Result<(), TrainError> {
         let finished = if self.open.is_empty() { Vec::new() } else { self.engine.finished(wait)? };
         let (before, spent) = (self.state.elapsed_s, begin.elapsed().as_secs_f64());
         self.state.elapsed_s += spent;
         let steps = finished.len() as f64;
         for (done, sums) in (1..).zip(finished) {
-            let Open { step, epoch, lr, tokens } = self.open.pop_front().expect("a step that is not over");
-            // What becomes known together took equally long.
+            let Open { step, epoch, lr, tokens } = self.open.pop_front().expect("an open step");
+            // Steps that are reported together share the time equally.
             let elapsed_s = before + spent * f64::from(done) / steps;
             let (loss, grad_norm) = (sums.loss, sums.norm());
             self.emit(Event::StepCompleted(StepCompleted { step, epoch, loss, lr, grad_norm, tokens, elapsed_s }))?;
@@ -228,26 +234,26 @@ impl Fit<'_> {
     }
 
     fn diverged(&self, what: &'static str, value: f64, step: u64, lr: f64) -> TrainError {
-        TrainError::Diverged { what, value, step, lr, advice: self.job.train.calmer() }
+        TrainError::Diverged { what, value, step, lr, advice: self.training.train.calmer() }
     }
 
     /// Measures one split, with progress.
     fn evaluate(&mut self, when: When, split: Split) -> Result<Evaluation, TrainError> {
         self.collect(true, Instant::now())?;
-        let job = self.job;
-        let rows = rows_of(job.splits, split);
+        let training = self.training;
+        let rows = rows_of(training.splits, split);
         let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
-        let evaluation = evaluate(job.task, engine, job.dataset, job.tokens, rows, &mut |done| {
+        let evaluation = evaluate(training.task, engine, training.dataset, training.tokens, rows, &mut |done| {
             if stop() {
                 return Err(TrainError::StopRequested);
             }
             emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
         })?;
         self.report(when, split, &evaluation)?;
-        // A step's loss shows what the steps before it spoilt; of the last one this is the only sign.
+        // A step's loss shows damage by the steps before it; for the last step this evaluation is the only check.
         let (value, step) = (evaluation.metrics.get(Metric::Loss), self.state.step);
         if when != When::Before && !value.is_finite() {
-            let lr = learning_rate(job.train, self.steps, step);
+            let lr = learning_rate(training.train, self.steps, step);
             return Err(self.diverged("the loss on held-out rows", value, step, lr));
         }
         Ok(evaluation)
@@ -255,18 +261,18 @@ impl Fit<'_> {
 
     fn report(&mut self, when: When, split: Split, evaluation: &Evaluation) -> Result<(), TrainError> {
         let step = self.weights_of;
-        let epoch = if step == 0 { 0 } else { self.steps.place(step).0 };
+        let epoch = if step == 0 { 0 } else { self.steps.epoch_and_index(step).0 };
         let (metrics, elapsed_s) = (evaluation.metrics.clone(), evaluation.elapsed_s);
         self.emit(Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s })
     }
 
-    /// What is measured before and after: every split that has rows, and the probes.
+    /// Evaluates every split that has rows, and the probes: before and after training.
     fn measure(&mut self, when: When) -> Result<(), TrainError> {
         for split in [Split::Dev, Split::Test] {
             if self.rows(split).is_empty() {
                 continue;
             }
-            // An evaluation made during training of these very weights is not made twice.
+            // These weights were already evaluated during training.
             let evaluation = match self.last.take_if(|(step, of, _)| (*step, *of) == (self.weights_of, split)) {
                 Some((_, _, evaluation)) => {
                     self.report(when, split, &evaluation)?;
@@ -278,45 +284,46 @@ impl Fit<'_> {
                 self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
             }
         }
-        if !self.job.probes.is_empty() {
-            let scores = score_probes(self.job.task, self.engine, self.job.probes, &self.job.dataset.labels)?;
+        if !self.training.probes.is_empty() {
+            let scores =
+                score_probes(self.training.task, self.engine, self.training.probes, &self.training.dataset.labels)?;
             self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())
     }
 
-    /// The evaluation that follows some steps: on the dev split, or on the test split where there is none.
+    /// The evaluation during training: on the dev split, or on the test split if there is no dev split.
     fn evaluate_during(&mut self) -> Result<(), TrainError> {
         let split = if self.rows(Split::Dev).is_empty() { Split::Test } else { Split::Dev };
         let step = self.state.step;
         if !self.rows(split).is_empty() {
             let evaluation = self.evaluate(When::During, split)?;
-            // Only the dev split chooses: choosing by the test split would make its figures worthless.
+            // Checkpoints are chosen on the dev split only: the test metrics of a checkpoint chosen on the test split would be biased.
             if split == Split::Dev {
-                let score = evaluation.metrics.score(self.job.checkpoint.metric);
-                let better = self.state.best.update(score, step, self.job.train.early_stopping_min_delta);
-                if better && self.job.checkpoint.keep == Keep::Best {
+                let score = evaluation.metrics.score(self.training.checkpoint.metric);
+                let better = self.state.best.update(score, step, self.training.train.early_stopping_min_delta);
+                if better && self.training.checkpoint.keep == Keep::Best {
                     let trained = self.engine.trained_parameters();
-                    checkpoint::write_best(&self.job.outputs.best, self.job.outputs.run, step, &trained)?;
+                    checkpoint::write_best(&self.training.outputs.best, self.training.outputs.run, step, &trained)?;
                 }
-                self.state.stopped = self.state.best.stops(self.job.train);
+                self.state.stopped = self.state.best.stops(self.training.train);
             }
             self.last = Some((step, split, evaluation));
             self.state.evaluations.push(step);
         }
-        if self.job.checkpoint.keep == Keep::All {
-            (self.job.outputs.export)(step, self.engine)?;
+        if self.training.checkpoint.keep == Keep::All {
+            (self.training.outputs.export)(step, self.engine)?;
         }
         self.state.evaluated_at = step;
         Ok(())
     }
 
-    /// Ends with the weights of the best evaluation.
+    /// Loads the weights of the best evaluation.
     fn take_best(&mut self) -> Result<(), TrainError> {
-        let (path, want) = (&self.job.outputs.best, self.state.best.step);
-        let (step, weights) = checkpoint::read_best(path, self.job.outputs.run)?;
+        let (path, want) = (&self.training.outputs.best, self.state.best.step);
+        let (step, weights) = checkpoint::read_best(path, self.training.outputs.run)?;
         if step != want {
-            // On a device that does not give the same numbers twice, steps made again may make another evaluation the best.
+            // On a device that is not deterministic, repeated steps can give another best evaluation.
             let message = format!("holds the weights of step {step}, not those of step {want}, which were the best");
             return Err(TrainError::State { path: path.clone(), message });
         }
@@ -326,32 +333,33 @@ impl Fit<'_> {
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
-        let (Some(path), step) = (&self.job.outputs.state, self.state.step) else { return Ok(()) };
+        let (Some(path), step) = (&self.training.outputs.state, self.state.step) else { return Ok(()) };
         self.collect(true, Instant::now())?;
         self.emit(Event::CheckpointStarted { step })?;
-        checkpoint::write_state(path, self.job.outputs.run, &self.state, self.engine)?;
+        checkpoint::write_state(path, self.training.outputs.run, &self.state, self.engine)?;
         self.saved = (step, Instant::now());
         self.emit(Event::CheckpointSaved { step })
     }
 
-    /// Whether the disk has room for one checkpoint: better said now than after an hour of training.
+    /// Checks before training that the disk has room for a checkpoint.
     fn check_room(&self) -> Result<(), TrainError> {
-        let Some(path) = &self.job.outputs.state else { return Ok(()) };
+        let Some(path) = &self.training.outputs.state else { return Ok(()) };
         let state = self.state_bytes;
-        // Of the three numbers for each parameter one is its weight.
-        let best = if self.job.checkpoint.keep == Keep::Best { state / 3 } else { 0 };
+        // A third of a state are weights: it holds three numbers for each parameter.
+        let best = if self.training.checkpoint.keep == Keep::Best { state / 3 } else { 0 };
         disk::check_room(path.parent().unwrap_or(path), state + best)
     }
 
     fn rows(&self, split: Split) -> &[u32] {
-        rows_of(self.job.splits, split)
+        rows_of(self.training.splits, split)
     }
 }
 
-/// SHA-256, in hex, over names, shapes and values of parameters, whatever their order: that of [`Event::WeightsKept`].
+/// SHA-256, as 64 hexadecimal digits, of the names, shapes and float32 values of `parameters`, sorted by name: the digest in
+/// [`Event::WeightsKept`].
 ///
 /// # Errors
-/// Where the device that holds them fails.
+/// If the device that holds them fails.
 pub fn weights_digest(parameters: &[Named]) -> Result<String, TrainError> {
     let mut sorted: Vec<&Named> = parameters.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,7 +1,7 @@
-//! The training room: a loop that turns batches into events.
+//! The training loop, which turns batches into events.
 //!
-//! It knows nothing of who listens, of databases, progress bars or plots. What to do when (schedule, evaluation,
-//! checkpoints, early stopping) is decided by pure functions in [`schedule`] and [`policy`].
+//! It does not depend on listeners, databases, progress bars or plots. Pure functions in [`schedule`] and [`policy`] decide when to
+//! evaluate, save and stop, and which learning rate a step has.
 
 mod checkpoint;
 mod disk;
@@ -15,13 +15,13 @@ pub mod schedule;
 #[cfg(test)]
 mod testing;
 
-pub use checkpoint::{Saved, State, previous, read_state, write_state};
+pub use checkpoint::{Checkpoint, TrainState, previous, read_state, write_state};
 pub use disk::free_bytes;
 pub use error::{TrainError, model_failure};
 pub use evaluate::{Evaluation, ProbeText, evaluate, score_probes};
-pub use fit::{Job, Outputs, fit, weights_digest};
+pub use fit::{Outputs, Training, fit, weights_digest};
 pub use order::{largest_part, reading_order, step_batches};
-pub use resume::{Claim, Resumed, resume, resume_step};
+pub use resume::{ResumeCheck, Resumed, resume, resume_step};
 
 /// Version of the engine's arithmetic. It enters the run key: raise it whenever the same config gives other numbers.
 pub const NUMERICS: u32 = 2;

@@ -1,4 +1,4 @@
-//! Which rows a step trains on, in which parts, and in which order rows are read.
+//! Which rows a step trains on, into which parts a batch is cut, and in which order rows are read.
 
 use super::schedule::Steps;
 use crate::{
@@ -6,26 +6,26 @@ use crate::{
     plan::TrainConfig,
 };
 
-/// The optimiser step at `place` (from 0) of an epoch whose rows stand in `order`: its batches, each cut between rows into
-/// parts of at most `micro_batch_tokens` tokens. Their gradients add up to those of the whole step.
+/// The batches of the optimizer step with this index (from 0) in an epoch whose rows have the order `order`, each cut between rows into
+/// parts of at most `micro_batch_tokens` tokens (a longer row is a part of its own). The gradients of the parts add up to that of the step.
 ///
 /// # Errors
-/// Where the tokenizer fails on a row.
+/// If the tokenizer fails on a row.
 pub fn step_batches(
     train: &TrainConfig,
     dataset: &Dataset,
     tokens: &Tokens,
     order: &[u32],
-    place: u64,
+    index: u64,
 ) -> Result<Vec<Batch>, DataError> {
     let size = train.batch_size * train.gradient_accumulation_steps;
-    let begin = (place as usize * size).min(order.len());
+    let begin = (index as usize * size).min(order.len());
     let rows = &order[begin..(begin + size).min(order.len())];
     let mut batches = Vec::new();
     let (mut first_row, mut first_token) = (0, 0);
     for rows in rows.chunks(train.batch_size) {
         for part in data::by_tokens(tokens.lengths(rows)?, train.micro_batch_tokens) {
-            let batch = data::batch(dataset, tokens, &rows[part])?.placed(first_row, first_token);
+            let batch = data::batch(dataset, tokens, &rows[part])?.at_offset(first_row, first_token);
             (first_row, first_token) = (first_row + batch.rows.len(), first_token + batch.ids.len());
             batches.push(batch);
         }
@@ -33,11 +33,11 @@ pub fn step_batches(
     Ok(batches)
 }
 
-/// Tokens of the largest part of a batch that a run on these rows computes at a time, in its first ten epochs: later ones
-/// hardly ever hold a larger one.
+/// Number of tokens of the largest part of a batch that a run on these rows computes at a time, in its first ten epochs: later epochs
+/// hardly ever have a larger one.
 ///
 /// # Errors
-/// Where the tokenizer fails on a row.
+/// If the tokenizer fails on a row.
 pub fn largest_part(train: &TrainConfig, rows: &[u32], tokens: &Tokens) -> Result<usize, DataError> {
     let steps = Steps::new(train, rows.len());
     let mut largest = 0;
@@ -51,17 +51,17 @@ pub fn largest_part(train: &TrainConfig, rows: &[u32], tokens: &Tokens) -> Resul
     Ok(largest)
 }
 
-/// Rows in the order in which a run that has made `step` steps needs their tokens; each once, and none that only a run
-/// of more steps would need.
+/// Ids of the rows in the order in which a run that has done `step` steps needs their tokens: each row once, and without rows that it
+/// does not reach before its last step.
 pub fn reading_order(train: &TrainConfig, splits: &Splits, step: u64) -> Vec<u32> {
     let steps = Steps::new(train, splits.train.len());
     let size = train.batch_size * train.gradient_accumulation_steps;
-    let (epoch, place) = steps.place(step + 1);
+    let (epoch, index) = steps.epoch_and_index(step + 1);
     let mut order = data::epoch_order(&splits.train, train.order_seed, epoch);
-    let begin = (place as usize * size).min(order.len());
+    let begin = (index as usize * size).min(order.len());
     order.rotate_left(begin);
     order.truncate((steps.total.saturating_sub(step) as usize).saturating_mul(size));
-    // Splits are measured in file order: before the first step, or next after this epoch's rows.
+    // Splits are evaluated in file order: before the first step, or after this epoch's rows.
     let mut measured = [splits.dev.clone(), splits.test.clone()];
     measured.iter_mut().for_each(|rows| rows.sort_unstable());
     let measured = measured.concat();

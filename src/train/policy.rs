@@ -1,4 +1,4 @@
-//! When to evaluate and save, what is best, when to stop: pure functions of what happened.
+//! When to evaluate, save and stop, and which evaluation is the best: pure functions of settings and past scores.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{
     plan::{CheckpointConfig, TrainConfig},
 };
 
-/// Whether an evaluation follows the step.
+/// Whether an evaluation follows the step (from 1).
 pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
     match train.eval_steps {
         0 => steps.ends_epoch(step),
@@ -16,13 +16,13 @@ pub fn evaluates(train: &TrainConfig, steps: Steps, step: u64) -> bool {
     }
 }
 
-/// Bytes of a state that a slow disk takes in a second.
+/// Bytes a second that a slow disk writes.
 const SLOW_DISK: f64 = 200e6;
 
-/// Whether the state of training, of so many bytes, is saved after the step, so many seconds after it was saved last.
+/// Whether a checkpoint of `bytes` bytes is written after the step (from 1), `since_s` seconds after the last one.
 ///
-/// The end of an epoch is a reason only where making the steps again would cost more than to write the state: five times as
-/// much, or the state is so small that it does not matter. On a fast GPU states would else take longer than training.
+/// The end of an epoch is a reason only if repeating the steps since the last checkpoint would take five times as long as writing one, or
+/// if writing takes less than 0.1 s. Otherwise a fast GPU would spend more time on checkpoints than on training.
 pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, bytes: u64, since_s: f64) -> bool {
     let cost_s = bytes as f64 / SLOW_DISK;
     (steps.ends_epoch(step) && (cost_s < 0.1 || since_s >= 5.0 * cost_s))
@@ -30,7 +30,7 @@ pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, bytes: u64,
         || (checkpoint.every_minutes > 0.0 && since_s >= 60.0 * checkpoint.every_minutes)
 }
 
-/// The best evaluation so far, and how many evaluations there were since the last progress.
+/// The best evaluation so far, and the number of evaluations since the last progress.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Best {
     /// Its score.
@@ -38,15 +38,15 @@ pub struct Best {
     pub score: Option<Score>,
     /// Its step.
     pub step: u64,
-    /// Evaluations since the last one that beat the best before it by more than the smallest change that counts.
+    /// Evaluations since the last one whose score exceeded the best before it by more than `early_stopping_min_delta`.
     pub without_progress: u32,
 }
 
 impl Best {
-    /// Takes in an evaluation; tells whether it is the best so far.
+    /// Adds the score of an evaluation after `step`; returns whether it is the best so far.
     ///
-    /// Progress is what transformers' `EarlyStoppingCallback` counts: more than `min_delta` above the best score so far, also
-    /// where that score was too small a step to be progress itself. (Keras measures from the last score that was progress.)
+    /// Progress is defined as in transformers' `EarlyStoppingCallback`: a score more than `min_delta` above the best so far, even if that
+    /// best score was itself no progress. (Keras compares with the last score that was progress.) `min_delta` is in the unit of the metric.
     pub fn update(&mut self, score: Score, step: u64, min_delta: f64) -> bool {
         let better = is_new_best(self.score, score);
         match self.score {
@@ -59,7 +59,7 @@ impl Best {
         better
     }
 
-    /// Whether training stops early.
+    /// Whether training stops early; never with a patience of 0.
     pub fn stops(&self, train: &TrainConfig) -> bool {
         train.early_stopping_patience > 0 && self.without_progress >= train.early_stopping_patience
     }
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn equal_scores_are_no_progress_even_without_a_least_change() {
+    fn equal_scores_are_no_progress_even_with_a_min_delta_of_0() {
         let mut best = Best::default();
         assert!(best.update(score(0.5), 1, 0.0) && !best.update(score(0.5), 2, 0.0));
         assert_eq!(best.without_progress, 1);
     }
 
     #[test]
-    fn evaluations_and_saves_fall_where_they_should() {
+    fn evaluations_and_checkpoints_follow_their_settings() {
         let steps = Steps { per_epoch: 4, total: 10 };
         let at = |f: &dyn Fn(u64) -> bool| (1..=10).filter(|s| f(*s)).collect::<Vec<u64>>();
         let mut train = testing::train();
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, 1e9)), [4, 8, 10]);
         checkpoint.every_steps = 5;
         assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, 1e9)), [4, 5, 8, 10]);
-        // The saves at 4 and 8 begin the time anew.
+        // The checkpoints at 4 and 8 reset the time.
         (checkpoint.every_steps, checkpoint.every_minutes) = (0, 1.5);
         assert_eq!(at(&|s| saves(&checkpoint, steps, s, 0, (s % 4) as f64 * 45.0)), [2, 3, 4, 6, 7, 8, 10]);
     }
@@ -161,6 +161,6 @@ mod tests {
         assert!(saves(&checkpoint, steps, 4, small, 0.0) && !saves(&checkpoint, steps, 4, large, 1.0));
         assert!(saves(&checkpoint, steps, 4, large, 12.0) && !saves(&checkpoint, steps, 3, large, 1e9));
         let asked = CheckpointConfig { every_steps: 2, ..checkpoint };
-        assert!(saves(&asked, steps, 2, large, 0.0), "what is asked for is done");
+        assert!(saves(&asked, steps, 2, large, 0.0), "every_steps is obeyed");
     }
 }

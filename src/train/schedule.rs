@@ -1,18 +1,18 @@
-//! The learning rate as a function of the step, and how many steps there are.
+//! The number of steps of a run, and the learning rate of each.
 
 use crate::plan::{Scheduler, TrainConfig, schedule};
 
-/// Steps of a run.
+/// Numbers of optimizer steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
-    /// Of one epoch; the last step of an epoch may have fewer rows.
+    /// In one epoch; the last step of an epoch can have fewer rows.
     pub per_epoch: u64,
-    /// Of the whole run.
+    /// In the whole run.
     pub total: u64,
 }
 
 impl Steps {
-    /// For that many training rows.
+    /// The steps of a run with `rows` training rows.
     pub fn new(train: &TrainConfig, rows: usize) -> Self {
         let rows = rows as u64;
         Self {
@@ -21,18 +21,18 @@ impl Steps {
         }
     }
 
-    /// Epoch (from 1) and index within it (from 0) of a step (from 1).
-    pub fn place(&self, step: u64) -> (u32, u64) {
+    /// Epoch (from 1) of a step (from 1), and the index (from 0) of the step within the epoch.
+    pub fn epoch_and_index(&self, step: u64) -> (u32, u64) {
         (((step - 1) / self.per_epoch) as u32 + 1, (step - 1) % self.per_epoch)
     }
 
-    /// Whether the step is the last of an epoch, or of all.
+    /// Whether the step (from 1) is the last of an epoch or of the run.
     pub fn ends_epoch(&self, step: u64) -> bool {
         step.is_multiple_of(self.per_epoch) || step == self.total
     }
 }
 
-/// Learning rate of a step (from 1), as transformers' `get_*_schedule_with_warmup`: they count from 0.
+/// Learning rate of a step (from 1): the values of transformers' `get_*_schedule_with_warmup`, which count steps from 0.
 pub fn learning_rate(train: &TrainConfig, steps: Steps, step: u64) -> f64 {
     let warmup = schedule::warmup_steps(train, steps.total);
     let done = step - 1;
@@ -55,7 +55,7 @@ mod tests {
 
     /// Expected values: transformers 5.23 `get_linear_schedule_with_warmup(_, 3, 10)` and the cosine one.
     #[test]
-    fn values_are_transformers() {
+    fn learning_rates_are_those_of_transformers() {
         let linear = [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 6.0 / 7.0, 5.0 / 7.0, 4.0 / 7.0, 3.0 / 7.0, 2.0 / 7.0, 1.0 / 7.0];
         let cosine = [
             0.0,
@@ -88,7 +88,7 @@ mod tests {
         let train = TrainConfig { epochs: 3, batch_size: 4, gradient_accumulation_steps: 2, ..testing::train() };
         let steps = Steps::new(&train, 17);
         assert_eq!(steps, Steps { per_epoch: 3, total: 9 });
-        assert_eq!([1, 3, 4, 9].map(|s| steps.place(s)), [(1, 0), (1, 2), (2, 0), (3, 2)]);
+        assert_eq!([1, 3, 4, 9].map(|s| steps.epoch_and_index(s)), [(1, 0), (1, 2), (2, 0), (3, 2)]);
         assert_eq!([1, 2, 3, 9].map(|s| steps.ends_epoch(s)), [false, false, true, true]);
         assert_eq!(Steps::new(&TrainConfig { max_steps: Some(5), ..train }, 17).total, 5);
     }

@@ -1,4 +1,4 @@
-//! Configs for the tests of this room: the defaults of the spec.
+//! Configs for the tests of this module: mostly the defaults of specs.
 
 use crate::plan::{CheckpointConfig, ClassWeights, EngineKind, Keep, Metric, Precision, Scheduler, TrainConfig};
 

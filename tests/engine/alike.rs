@@ -85,7 +85,7 @@ pub fn a_step_in_parts_is_the_whole_step<T: Tested>() {
                     let row = |i: usize| whole.ids[whole.offsets[i] as usize..whole.offsets[i + 1] as usize].to_vec();
                     let part = Batch::of_texts(&(from..to).map(row).collect::<Vec<_>>());
                     let tokens = whole.offsets[from] as usize..whole.offsets[to] as usize;
-                    let part = part.placed(from, tokens.start);
+                    let part = part.at_offset(from, tokens.start);
                     let token_types = whole.token_types[tokens].to_vec();
                     Batch { targets: whole.targets[from..to].to_vec(), token_types, ..part }
                 })

@@ -18,7 +18,7 @@ use taper::{
     model::{DropoutPlan, ModelConfig, Named, Parameters},
     plan::{CheckpointConfig, ClassWeights, Keep, Metric, Scheduler, TrainConfig},
     task::{Target, Task},
-    train::{Claim, Job, Outputs, Resumed, TrainError, fit, reading_order, resume, schedule, step_batches},
+    train::{Outputs, ResumeCheck, Resumed, TrainError, Training, fit, reading_order, resume, schedule, step_batches},
 };
 
 /// 15 rows to train, 4 of dev and 6 of test, of 3 to 9 tokens. A row's second token tells its label, but in the dev rows
@@ -69,7 +69,7 @@ fn keep(keep: Keep) -> CheckpointConfig {
 const RUN: &str = "0123456789abcdef";
 
 /// What is true of a state of theirs where everything up to it is stored.
-const ALL_STORED: Claim = Claim { run: RUN, is_logged: &|_, _| Ok(()) };
+const ALL_STORED: ResumeCheck = ResumeCheck { run: RUN, is_logged: &|_, _| Ok(()) };
 
 /// How a run is cut short: at a poll of the request to stop, at an event, as if the process were gone, or by a pause after
 /// the evaluation of a step.
@@ -140,7 +140,7 @@ fn go_on(
     let outputs = Outputs { run: RUN, state: Some(state), best, export: &export };
     let (dataset, tokens, splits) = (&dataset, &tokens, &splits);
     let pauses = |step| matches!(end, End::AtPause(at) if at == step);
-    let job = Job {
+    let training = Training {
         task: Task::SingleLabel,
         train,
         checkpoint,
@@ -164,7 +164,7 @@ fn go_on(
         polls.set(polls.get() + 1);
         matches!(end, End::AtPoll(n) if polls.get() == n)
     };
-    let outcome = fit(&job, &mut engine, resumed.saved, &mut emit, &stop);
+    let outcome = fit(&training, &mut engine, resumed.saved, &mut emit, &stop);
     Made { outcome, events, weights: weights(&engine.parameters()), exported: exported.into_inner() }
 }
 

@@ -229,11 +229,11 @@ fn accumulated_batches_make_the_same_step() -> Result<()> {
         let rows = [vec![2, 7, 8, 9, 10, 3], vec![2, 11, 3], vec![2, 12, 13, 14, 3]];
         let whole = step(&[batch(&rows, &[0, 2, 1])])?;
         let first = batch(&rows[..1], &[0]);
-        let rest = batch(&rows[1..], &[2, 1]).placed(1, rows[0].len());
+        let rest = batch(&rows[1..], &[2, 1]).at_offset(1, rows[0].len());
         let parts = step(&[first.clone(), rest.clone()])?;
         assert!((whole.0 - parts.0).abs() < 1e-6 && (whole.1 - parts.1).abs() < 1e-5, "{kind:?}");
         assert!(difference(&whole.2, &parts.2) < 1e-6, "{kind:?}: other gradients");
-        let misplaced = step(&[first, rest.placed(0, 0)])?;
+        let misplaced = step(&[first, rest.at_offset(0, 0)])?;
         assert!((whole.1 - misplaced.1).abs() > 1e-5, "{kind:?}: the masks do not depend on the position");
     }
     Ok(())

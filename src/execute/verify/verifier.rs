@@ -19,7 +19,7 @@ use crate::{
     observe::{Listener, RunInfo},
     plan::{Keep, PlannedRun, RunConfig},
     store::{RunLock, RunRecord, RunState, Store},
-    train::{Job, Outputs, TrainError, fit, reading_order},
+    train::{Outputs, TrainError, Training, fit, reading_order},
 };
 
 /// How a run is verified.
@@ -125,7 +125,7 @@ impl Verifier<'_> {
             log_steps: run.config.train.log_steps,
             position: (1, 1),
         };
-        let job = Job {
+        let training = Training {
             task: run.config.data.task(),
             train: &run.config.train,
             checkpoint: &run.config.checkpoint,
@@ -157,7 +157,7 @@ impl Verifier<'_> {
             };
             self.listener.on(&info, &event).map_err(Into::into)
         };
-        fit(&job, engine, None, &mut emit, &|| over.get() || (self.stop)())
+        fit(&training, engine, None, &mut emit, &|| over.get() || (self.stop)())
     }
 }
 

@@ -213,7 +213,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         let eval = kept_at(&record.config, &run.evals, split, metric).filter(|_| metrics.is_none())?;
         Some((&eval.metrics, format!("at step {}, not final", format::count(eval.step))))
     };
-    let chosen = analysis.scores[i].map(|judged| (metric.text(metric.value(judged.score)), String::new()));
+    let chosen = analysis.scores[i].map(|key| (metric.text(metric.value(key.score)), String::new()));
     let chosen =
         chosen.or_else(|| last_evaluation(analysis.criterion.split).map(|(m, at)| (metric.text(m.get(metric)), at)));
     let (chosen, chosen_at) = chosen.unwrap_or_else(|| (format::NOTHING.into(), String::new()));

@@ -1,7 +1,7 @@
 //! Stored warnings and those that follow from the results, grouped over the runs.
 
 use crate::{
-    metrics::NoResult,
+    metrics::Degenerate,
     plan::Metric,
     report::{
         baseline::Baseline,
@@ -39,9 +39,9 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
     let mut found: Vec<(Warning, Vec<&str>)> = sweep.iter().map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
         // Results are checked here, from the records, so that runs of versions without these warnings get them too.
-        let judged = of_result(run);
-        let stored = run.warnings.iter().filter(|w| judged.is_none() || w.kind != Kind::Result).cloned();
-        for warning in stored.chain(judged.clone()).chain(high_loss(&run.run, &run.steps)) {
+        let degenerate = of_result(run);
+        let stored = run.warnings.iter().filter(|w| degenerate.is_none() || w.kind != Kind::Result).cloned();
+        for warning in stored.chain(degenerate.clone()).chain(high_loss(&run.run, &run.steps)) {
             match found.iter_mut().find(|(known, _)| *known == warning) {
                 Some((_, names)) => names.push(&run.run.name),
                 None => found.push((warning, vec![&run.run.name])),
@@ -70,9 +70,11 @@ fn of_result(run: &RunInput) -> Option<Warning> {
     let split = split_name(run.measured_on());
     let name = |id| label_name(run, id);
     let metric = run.run.config.checkpoint.metric;
-    let message = match metrics.no_result(baseline.label, metric)? {
-        NoResult::OneClass(id) => format!("predicts only one class: “{}” for every row of the {split} split", name(id)),
-        NoResult::NoBetter { .. } => {
+    let message = match metrics.degenerate_beside(baseline.label, metric)? {
+        Degenerate::OneClass(id) => {
+            format!("predicts only one class: “{}” for every row of the {split} split", name(id))
+        }
+        Degenerate::NoBetter { .. } => {
             let by = if metric == Metric::MacroF1 { " (macro-F1)" } else { "" };
             format!("no better on the {split} split than always answering “{}”{by}", name(baseline.label))
         }

@@ -126,7 +126,7 @@ fn a_column_that_holds_no_labels_is_noticed() {
         .collect();
     assert!(
         says(&data("a.csv", &format!("label,review\n{typing}")), Kind::Labels)[0]
-            .starts_with("label `positve` (1 row, line 9) may be a misspelt `positive` (200 rows)")
+            .starts_with("label `positve` (1 row, line 9) is possibly a misspelt `positive` (200 rows)")
     );
 }
 

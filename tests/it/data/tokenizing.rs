@@ -105,7 +105,7 @@ fn a_text_that_is_refused_is_named() {
     assert!(!strict.takes_any_text() && load(&[("vocab.txt", VOCAB)]).takes_any_text());
     let rows = lazy(&strict, &["好吃", "馆"], 512);
     assert_eq!(rows.row(0).unwrap(), [2, 5, 6, 3]);
-    for error in [rows.row(1).unwrap_err(), rows.make_all().unwrap_err(), rows.lengths(&[0, 1]).unwrap_err()] {
+    for error in [rows.row(1).unwrap_err(), rows.encode_all().unwrap_err(), rows.lengths(&[0, 1]).unwrap_err()] {
         assert!(error.to_string().starts_with("cannot tokenise \"馆\": "), "{error}");
     }
     assert!(strict.encode_all(&["好", "馆"], 512).is_err());

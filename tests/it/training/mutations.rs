@@ -4,7 +4,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use taper::train::{State, read_state};
+use taper::train::{TrainState, read_state};
 
 use super::{
     crash::{BEST, Files, PREVIOUS, STATE, around_checkpoint, lay_out, with},
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What a file holds, to the bit.
-fn content(bytes: &[u8]) -> Option<(State, String)> {
+fn content(bytes: &[u8]) -> Option<(TrainState, String)> {
     let folder = memory();
     let path = folder.path().join(STATE);
     fs::write(&path, bytes).expect("a file");
@@ -112,7 +112,7 @@ fn changed_files_of_a_run_lead_to_one_of_its_states_or_to_its_beginning() {
     });
 }
 
-fn resumed(files: &Files, claim: Claim) -> (Option<u64>, Vec<String>, Vec<String>) {
+fn resumed(files: &Files, claim: ResumeCheck) -> (Option<u64>, Vec<String>, Vec<String>) {
     let folder = lay_out(files);
     let resumed =
         resume(&folder.path().join(STATE), Some(&folder.path().join(BEST)), claim).expect("files can be opened");
@@ -125,7 +125,7 @@ fn a_state_of_another_run_is_not_used() {
     let (_, files) = around_checkpoint(3);
     let own = resumed(&files, ALL_STORED);
     assert!(own.0.is_some() && own.1.is_empty(), "{own:?}");
-    let other = Claim { run: "fedcba9876543210", ..ALL_STORED };
+    let other = ResumeCheck { run: "fedcba9876543210", ..ALL_STORED };
     let (step, notes, left) = resumed(&files, other);
     assert_eq!((step, notes.len()), (None, 1));
     assert!(notes[0].contains("begins again") && notes[0].contains("it is of another run, 0123456789ab"), "{notes:?}");
@@ -156,11 +156,11 @@ fn a_state_whose_log_is_not_stored_is_not_used() {
     let (_, files) = around_checkpoint(3);
     let steps = [PREVIOUS, STATE].map(|name| content(&files[name]).expect("a state").0.step);
     for stored in 0..=steps[1] {
-        let is_logged = |state: &State, named: bool| {
+        let is_logged = |state: &TrainState, named: bool| {
             assert!(named, "states say which run they are of");
             if state.step <= stored { Ok(()) } else { Err(format!("only {stored} steps are stored")) }
         };
-        let (step, notes, _) = resumed(&files, Claim { run: RUN, is_logged: &is_logged });
+        let (step, notes, _) = resumed(&files, ResumeCheck { run: RUN, is_logged: &is_logged });
         let want = steps.into_iter().rev().find(|step| *step <= stored);
         assert_eq!(step, want, "{stored} steps stored");
         let said = if want.is_some() { "previous checkpoint" } else { "begins again" };
@@ -185,12 +185,12 @@ fn a_state_of_the_version_before_is_used_where_its_log_is_stored() {
     taper::model::write_sealed(&path, None, &named, metadata).expect("written");
     let old = fs::read(&path).expect("bytes");
     let want = content(&files[STATE]).expect("a state").0;
-    assert_eq!(content(&old).expect("a state").0, State { evaluations: Vec::new(), ..want.clone() });
+    assert_eq!(content(&old).expect("a state").0, TrainState { evaluations: Vec::new(), ..want.clone() });
     let seen = Cell::new(None);
-    let is_logged = |state: &State, named: bool| {
+    let is_logged = |state: &TrainState, named: bool| {
         seen.set(Some((state.step, named)));
         Ok(())
     };
-    let (step, notes, _) = resumed(&with(&files, STATE, &old), Claim { run: RUN, is_logged: &is_logged });
+    let (step, notes, _) = resumed(&with(&files, STATE, &old), ResumeCheck { run: RUN, is_logged: &is_logged });
     assert_eq!((step, notes.len(), seen.get()), (Some(want.step), 0, Some((want.step, false))));
 }
