@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     StoreError,
+    connection::connection,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
 };
 
@@ -43,7 +44,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
     let copy =
         Copy::of(path).map_err(|error| StoreError::Copy { path: path.into(), folder: env::temp_dir(), error })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut conn = Connection::open_with_flags(copy.0.join(NAME), flags).map_err(sql)?;
+    let mut conn = connection(&copy.0.join(NAME), flags).map_err(sql)?;
     check_version(&conn, path)?;
     migrate(&mut conn, MIGRATIONS).map_err(sql)?;
     check_tables(&conn, path)?;
@@ -52,7 +53,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Fallback), StoreError> {
 
 fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(uri(path), flags)?;
+    let conn = connection(&uri(path), flags)?;
     // Temporary data that does not fit into memory cannot be stored elsewhere.
     conn.pragma_update(None, "temp_store", "memory")?;
     Ok(conn)

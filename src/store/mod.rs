@@ -11,8 +11,10 @@
 //! - Any number of processes may read and write concurrently; writers wait for each other.
 
 mod columns;
+mod connection;
 mod error;
 mod fallback;
+mod find;
 mod lock;
 mod open;
 mod plans;

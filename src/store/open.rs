@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use super::{
     Store,
+    connection::connection,
     error::{BUSY_S, StoreError},
     fallback,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
@@ -90,7 +91,7 @@ impl Store {
             let what = if facts.is_dir() { "a folder" } else { "a pipe or a device" };
             return Err(StoreError::NotAFile { path, what: what.into() });
         }
-        let mut conn = Connection::open_with_flags(&path, flags).map_err(sql)?;
+        let mut conn = connection(&path, flags).map_err(sql)?;
         conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
         check_version(&conn, &path)?;
         use_wal(&conn).map_err(sql)?;
@@ -266,6 +267,19 @@ mod tests {
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
+    }
+
+    /// SQLite compiles a cached statement with a comparison anew by default, which took most of the time of listing runs.
+    #[test]
+    fn cached_statements_are_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for key in ["a", "b", "c"] {
+            let mut statement =
+                store.conn.prepare_cached("SELECT name FROM runs WHERE key = ?1 AND name <> ?1").unwrap();
+            assert!(!statement.exists([key]).unwrap());
+            assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "{key}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
     Store, StoreError,
     columns::{Count, Json, Real, Tag},
-    error::{CANDIDATES, hint},
+    error::hint,
 };
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
@@ -25,31 +25,6 @@ pub(super) const RUN: &str = "
         WHEN coalesce(r.rows_test, 0) > 0
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
-
-/// All runs and experiments.
-struct Known {
-    /// Key and name of each run; the name is the one that it was registered with.
-    runs: Vec<(String, String)>,
-    experiments: Vec<ExperimentRecord>,
-}
-
-/// The runs that a text may mean, each with the experiment that it is a run of, if the text says so.
-#[derive(Default)]
-struct Meanings {
-    /// Runs whose key it is.
-    key: Vec<Meant>,
-    /// Runs of the experiment whose name it is.
-    experiment: Vec<Meant>,
-    /// Runs whose name it is in the current plan of an experiment.
-    name: Vec<Meant>,
-    /// Runs that were registered with this name.
-    earlier_name: Vec<Meant>,
-    /// Runs whose key begins with it.
-    beginning: Vec<Meant>,
-}
-
-/// Key and experiment of such a run.
-type Meant = (String, Option<String>);
 
 impl Store {
     /// All runs, in order of registration.
@@ -103,88 +78,19 @@ impl Store {
 
     /// All experiments, in the order in which they were first stored.
     pub fn experiments(&self) -> Result<Vec<ExperimentRecord>, StoreError> {
-        self.read(|tx| {
-            let mut experiments = all(tx, "SELECT * FROM experiments ORDER BY id", [], experiment_record)?;
-            for e in &mut experiments {
-                let runs = "SELECT run, name, trial FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
-                let run = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get::<_, Option<Count>>(2)?));
-                let (runs, trials): (_, Vec<Option<Count>>) = all(tx, runs, [&e.name], run)?.into_iter().unzip();
-                let trials = trials.into_iter().map(|trial| Some(trial?.0 as usize));
-                (e.runs, e.trials) = (runs, trials.collect::<Option<_>>().unwrap_or_default());
-            }
-            Ok(experiments)
-        })
+        self.read(|tx| experiments(tx, "ORDER BY id", []))
     }
 
     /// The experiment of this name; an unknown name is an error that suggests the most similar one.
     pub fn experiment(&self, name: &str) -> Result<ExperimentRecord, StoreError> {
-        let mut experiments = self.experiments()?;
-        match experiments.iter().position(|e| e.name == name) {
-            Some(i) => Ok(experiments.swap_remove(i)),
+        match self.read(|tx| experiments(tx, "WHERE name = ?1", [name]))?.pop() {
+            Some(experiment) => Ok(experiment),
             None => {
-                let hint = hint(name, experiments.iter().map(|e| e.name.as_str()));
+                let known: Vec<String> =
+                    self.read(|tx| all(tx, "SELECT name FROM experiments ORDER BY id", [], |row| row.get(0)))?;
+                let hint = hint(name, known.iter().map(String::as_str));
                 let runs = self.folder().to_path_buf();
                 Err(StoreError::UnknownExperiment { wanted: name.into(), hint, runs })
-            }
-        }
-    }
-
-    /// The run that `wanted` means: a whole key; else an experiment of exactly one run; else the name of exactly one run in the current
-    /// plans; else the name that exactly one run was registered with; else the beginning of exactly one key. A name takes precedence over
-    /// the beginning of another run's key.
-    pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
-        let known = self.all_known()?;
-        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
-        // An experiment of several runs counts only if no run has this name.
-        let (one, several) = if experiment.len() == 1 { (experiment, Vec::new()) } else { (Vec::new(), experiment) };
-        let by_order = [key, one, name, earlier_name, several, beginning];
-        self.only(wanted, by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default(), &known)
-    }
-
-    /// Like [`Self::find`], for operations that cannot be undone: a text that matches several runs in any way is ambiguous, unless it is a
-    /// whole key.
-    pub fn find_surely(&self, wanted: &str) -> Result<RunRecord, StoreError> {
-        let known = self.all_known()?;
-        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
-        let mut found = key;
-        if found.is_empty() {
-            found.extend([name, experiment, earlier_name, beginning].into_iter().flatten());
-        }
-        self.only(wanted, found, &known)
-    }
-
-    fn all_known(&self) -> Result<Known, StoreError> {
-        let runs = self
-            .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
-        Ok(Known { runs, experiments: self.experiments()? })
-    }
-
-    /// The run, if exactly one matches.
-    fn only(&self, wanted: &str, mut found: Vec<Meant>, known: &Known) -> Result<RunRecord, StoreError> {
-        let mut seen = HashSet::new();
-        found.retain(|(key, _)| seen.insert(key.clone()));
-        let runs = self.folder().to_path_buf();
-        let record = |(key, experiment): &Meant| {
-            let run = self.run(key)?;
-            let planned = experiment.as_deref().and_then(|e| Some((e, known.name_in(e, key)?)));
-            Ok(match planned {
-                Some((experiment, name)) => run.planned_by(experiment, name),
-                None => run,
-            })
-        };
-        match &found[..] {
-            [one] => record(one),
-            [] if known.experiments.iter().any(|e| e.name == wanted) => {
-                Err(StoreError::NoRuns { experiment: wanted.to_string() })
-            }
-            [] => {
-                let names = known.runs.iter().map(|(_, name)| name);
-                let hint = hint(wanted, names.chain(known.experiments.iter().map(|e| &e.name)).map(String::as_str));
-                Err(StoreError::UnknownRun { wanted: wanted.into(), hint, runs })
-            }
-            _ => {
-                let records = found.iter().take(CANDIDATES).map(record).collect::<Result<Vec<_>, _>>()?;
-                Err(StoreError::ambiguous(wanted, found.len(), &records))
             }
         }
     }
@@ -282,24 +188,24 @@ impl Store {
         keys: impl IntoIterator<Item = &'a str>,
         split: Split,
     ) -> Result<HashMap<String, Vec<EvalRecord>>, StoreError> {
-        let of = "WHERE run = ?1 AND phase = ?2 AND split = ?3";
-        let (evals, values) = (
-            format!("SELECT * FROM evals {of} ORDER BY step"),
-            format!("SELECT step, metric, value FROM metrics {of}"),
-        );
+        // The phase is a constant, not a parameter: one index holds the evaluations after training only.
+        let statements = ["after", "during"].map(|phase| {
+            let of = format!("WHERE run = ?1 AND phase = '{phase}' AND split = ?2");
+            (format!("SELECT * FROM evals {of} ORDER BY step"), format!("SELECT step, metric, value FROM metrics {of}"))
+        });
         self.each(keys, |tx, key| {
-            for when in [When::After, When::During] {
-                let wanted = params![key, Tag(when), Tag(split)];
+            for (evals, values) in &statements {
+                let wanted = params![key, Tag(split)];
                 let mut found: HashMap<u64, Values> = HashMap::new();
                 let value =
                     |row: &Row<'_>| Ok((count(row, "step")?, (row.get::<_, Tag<_>>("metric")?.0, real(row, "value")?)));
-                for (step, value) in all(tx, &values, wanted, value)? {
+                for (step, value) in all(tx, values, wanted, value)? {
                     found.entry(step).or_default().push(value);
                 }
                 if !found.is_empty() {
                     let record =
                         |row: &Row<'_>| eval_record(row, found.remove(&count(row, "step")?).unwrap_or_default());
-                    return Ok(Some(all(tx, &evals, wanted, record)?));
+                    return Ok(Some(all(tx, evals, wanted, record)?));
                 }
             }
             Ok(None)
@@ -359,47 +265,7 @@ impl Store {
     }
 }
 
-impl Known {
-    /// The name of a run in the current plan of an experiment.
-    fn name_in(&self, experiment: &str, key: &str) -> Option<&str> {
-        let plan = self.experiments.iter().find(|e| e.name == experiment)?;
-        plan.runs.iter().find(|(run, _)| run == key).map(|(_, name)| name.as_str())
-    }
-
-    /// The stored runs that the text may mean.
-    fn meanings(&self, wanted: &str) -> Meanings {
-        let digits = wanted.to_ascii_lowercase();
-        let stored: HashSet<&str> = self.runs.iter().map(|(key, _)| key.as_str()).collect();
-        let mut found = Meanings::default();
-        for e in &self.experiments {
-            let planned = e.runs.iter().filter(|(key, _)| stored.contains(key.as_str()));
-            for (key, name) in planned {
-                let meant = || (key.clone(), Some(e.name.clone()));
-                if e.name == wanted {
-                    found.experiment.push(meant());
-                }
-                if name == wanted && found.name.iter().all(|(other, _)| other != key) {
-                    found.name.push(meant());
-                }
-            }
-        }
-        for (key, name) in &self.runs {
-            let meant = || (key.clone(), None);
-            if *key == digits {
-                found.key.push(meant());
-            }
-            if name == wanted {
-                found.earlier_name.push(meant());
-            }
-            if !digits.is_empty() && key.starts_with(&digits) {
-                found.beginning.push(meant());
-            }
-        }
-        found
-    }
-}
-
-fn all<T>(
+pub(super) fn all<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
@@ -482,18 +348,17 @@ struct Planned {
 impl Planned {
     /// Those of a run that was registered by the experiment `first` with the name `name`.
     fn of(tx: &Connection, key: &str, first: String, name: String) -> rusqlite::Result<Self> {
-        // Experiments are few: the run is looked up in each of them.
-        let sql = "SELECT e.name, x.name FROM experiments e CROSS JOIN experiment_runs x ON x.experiment = e.name AND x.run = ?1
-             ORDER BY e.id";
+        let sql = "SELECT e.name, x.name FROM experiment_runs x JOIN experiments e ON e.name = x.experiment
+             WHERE x.run = ?1 ORDER BY e.id";
         let plans: Vec<(String, String)> = all(tx, sql, [key], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let experiments = plans.iter().map(|(experiment, _)| experiment.clone()).collect();
         if let Some((experiment, name)) = plans.iter().find(|(e, _)| *e == first).or(plans.first()) {
             let (experiment, name) = (Some(experiment.clone()), name.clone());
             return Ok(Self { experiments, experiment, name, in_plan: true });
         }
-        let sql = "SELECT e.name FROM experiments e WHERE e.name = ?1
-                 OR EXISTS (SELECT 1 FROM plans p WHERE p.experiment = e.name AND p.run = ?2)
-             ORDER BY e.name = ?1 DESC, e.id LIMIT 1";
+        let sql = "SELECT name FROM experiments
+             WHERE name = ?1 OR name IN (SELECT experiment FROM plans WHERE run = ?2)
+             ORDER BY name = ?1 DESC, id LIMIT 1";
         let experiment = all(tx, sql, [&first, key], |row| row.get(0))?.pop();
         Ok(Self { experiments, experiment, name, in_plan: false })
     }
@@ -519,6 +384,19 @@ fn metrics(row: &Row<'_>, values: Values) -> rusqlite::Result<Metrics> {
     let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
     values.into_iter().chain(macro_f1).for_each(|(metric, value)| metrics.set(metric, value));
     Ok(metrics)
+}
+
+/// The experiments that `which` selects, with their plans.
+fn experiments(tx: &Connection, which: &str, params: impl Params) -> rusqlite::Result<Vec<ExperimentRecord>> {
+    let mut experiments = all(tx, &format!("SELECT * FROM experiments {which}"), params, experiment_record)?;
+    for e in &mut experiments {
+        let runs = "SELECT run, name, trial FROM experiment_runs WHERE experiment = ?1 ORDER BY position";
+        let run = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get::<_, Option<Count>>(2)?));
+        let (runs, trials): (_, Vec<Option<Count>>) = all(tx, runs, [&e.name], run)?.into_iter().unzip();
+        let trials = trials.into_iter().map(|trial| Some(trial?.0 as usize));
+        (e.runs, e.trials) = (runs, trials.collect::<Option<_>>().unwrap_or_default());
+    }
+    Ok(experiments)
 }
 
 fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {

@@ -1,0 +1,136 @@
+//! Which run a key, a name or the beginning of a key means.
+
+use std::collections::HashSet;
+
+use super::{
+    ExperimentRecord, RunRecord, Store, StoreError,
+    error::{CANDIDATES, hint},
+    read::all,
+};
+
+/// All runs and experiments.
+struct Known {
+    /// Key and name of each run; the name is the one that it was registered with.
+    runs: Vec<(String, String)>,
+    experiments: Vec<ExperimentRecord>,
+}
+
+/// The runs that a text may mean, each with the experiment that it is a run of, if the text says so.
+#[derive(Default)]
+struct Meanings {
+    /// Runs whose key it is.
+    key: Vec<Meant>,
+    /// Runs of the experiment whose name it is.
+    experiment: Vec<Meant>,
+    /// Runs whose name it is in the current plan of an experiment.
+    name: Vec<Meant>,
+    /// Runs that were registered with this name.
+    earlier_name: Vec<Meant>,
+    /// Runs whose key begins with it.
+    beginning: Vec<Meant>,
+}
+
+/// Key and experiment of such a run.
+type Meant = (String, Option<String>);
+
+impl Store {
+    /// The run that `wanted` means: a whole key; else an experiment of exactly one run; else the name of exactly one run in the current
+    /// plans; else the name that exactly one run was registered with; else the beginning of exactly one key. A name takes precedence over
+    /// the beginning of another run's key.
+    pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
+        let known = self.all_known()?;
+        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
+        // An experiment of several runs counts only if no run has this name.
+        let (one, several) = if experiment.len() == 1 { (experiment, Vec::new()) } else { (Vec::new(), experiment) };
+        let by_order = [key, one, name, earlier_name, several, beginning];
+        self.only(wanted, by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default(), &known)
+    }
+
+    /// Like [`Self::find`], for operations that cannot be undone: a text that matches several runs in any way is ambiguous, unless it is a
+    /// whole key.
+    pub fn find_surely(&self, wanted: &str) -> Result<RunRecord, StoreError> {
+        let known = self.all_known()?;
+        let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
+        let mut found = key;
+        if found.is_empty() {
+            found.extend([name, experiment, earlier_name, beginning].into_iter().flatten());
+        }
+        self.only(wanted, found, &known)
+    }
+
+    fn all_known(&self) -> Result<Known, StoreError> {
+        let runs = self
+            .read(|tx| all(tx, "SELECT key, name FROM runs ORDER BY id", [], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        Ok(Known { runs, experiments: self.experiments()? })
+    }
+
+    /// The run, if exactly one matches.
+    fn only(&self, wanted: &str, mut found: Vec<Meant>, known: &Known) -> Result<RunRecord, StoreError> {
+        let mut seen = HashSet::new();
+        found.retain(|(key, _)| seen.insert(key.clone()));
+        let runs = self.folder().to_path_buf();
+        let record = |(key, experiment): &Meant| {
+            let run = self.run(key)?;
+            let planned = experiment.as_deref().and_then(|e| Some((e, known.name_in(e, key)?)));
+            Ok(match planned {
+                Some((experiment, name)) => run.planned_by(experiment, name),
+                None => run,
+            })
+        };
+        match &found[..] {
+            [one] => record(one),
+            [] if known.experiments.iter().any(|e| e.name == wanted) => {
+                Err(StoreError::NoRuns { experiment: wanted.to_string() })
+            }
+            [] => {
+                let names = known.runs.iter().map(|(_, name)| name);
+                let hint = hint(wanted, names.chain(known.experiments.iter().map(|e| &e.name)).map(String::as_str));
+                Err(StoreError::UnknownRun { wanted: wanted.into(), hint, runs })
+            }
+            _ => {
+                let records = found.iter().take(CANDIDATES).map(record).collect::<Result<Vec<_>, _>>()?;
+                Err(StoreError::ambiguous(wanted, found.len(), &records))
+            }
+        }
+    }
+}
+
+impl Known {
+    /// The name of a run in the current plan of an experiment.
+    fn name_in(&self, experiment: &str, key: &str) -> Option<&str> {
+        let plan = self.experiments.iter().find(|e| e.name == experiment)?;
+        plan.runs.iter().find(|(run, _)| run == key).map(|(_, name)| name.as_str())
+    }
+
+    /// The stored runs that the text may mean.
+    fn meanings(&self, wanted: &str) -> Meanings {
+        let digits = wanted.to_ascii_lowercase();
+        let stored: HashSet<&str> = self.runs.iter().map(|(key, _)| key.as_str()).collect();
+        let mut found = Meanings::default();
+        for e in &self.experiments {
+            let planned = e.runs.iter().filter(|(key, _)| stored.contains(key.as_str()));
+            for (key, name) in planned {
+                let meant = || (key.clone(), Some(e.name.clone()));
+                if e.name == wanted {
+                    found.experiment.push(meant());
+                }
+                if name == wanted && found.name.iter().all(|(other, _)| other != key) {
+                    found.name.push(meant());
+                }
+            }
+        }
+        for (key, name) in &self.runs {
+            let meant = || (key.clone(), None);
+            if *key == digits {
+                found.key.push(meant());
+            }
+            if name == wanted {
+                found.earlier_name.push(meant());
+            }
+            if !digits.is_empty() && key.starts_with(&digits) {
+                found.beginning.push(meant());
+            }
+        }
+        found
+    }
+}
