@@ -308,7 +308,7 @@ impl Attempt<'_> {
             answer.header("transfer-encoding").is_some_and(|text| text.to_ascii_lowercase().contains("chunked"));
         if total.is_none() && !chunked {
             return Err(Failure::Odd(
-                "it does not say how long the file is, so a cut could not be told from its end".into(),
+                "it does not say how long the file is, so a truncated download could not be detected".into(),
             ));
         }
         let most = self.most;

@@ -196,7 +196,7 @@ pub enum AssetError {
         found: String,
     },
     /// A lock that cannot be read.
-    #[error("{}: {what}; delete it and let `taper fetch` write it anew, or take it back from where it came", .path.display())]
+    #[error("{}: {what}; delete it and let `taper fetch` write it again, or restore an earlier copy", .path.display())]
     Lock {
         /// The lock.
         path: PathBuf,
@@ -205,8 +205,8 @@ pub enum AssetError {
     },
     /// Not in the cache while offline.
     #[error(
-        "{source_} is not in the cache ({}), or not all of it, and offline nothing is downloaded; run `taper fetch` with the \
-         spec once with a network (without --offline and HF_HUB_OFFLINE)",
+        "{source_} is missing from the cache ({}) or incomplete there, and offline mode forbids downloads; run `taper fetch SPEC` once \
+         while online (without --offline and HF_HUB_OFFLINE)",
         .cache.display()
     )]
     NotCached {

@@ -31,7 +31,7 @@ pub struct SpecArgs {
     /// Set a key, overriding all other layers; can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// What computes: taper's own kernels, or candle (the reference; slower). Same as --set train.engine=…
+    /// Compute engine: taper's own kernels, or candle (the reference; slower). Same as --set train.engine=…
     #[arg(long, value_name = "fused|candle", value_parser = ["fused", "candle"])]
     pub engine: Option<String>,
     /// Apply the profile `[profile.NAME]`, which overrides the file.
@@ -119,7 +119,7 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
         return Ok(name);
     }
     let (whose, both) = match is_gone {
-        true => ("of a spec file that is gone", ""),
+        true => ("of a spec file that no longer exists", ""),
         false => ("of another spec file", "; give one of the two another `name` to keep both"),
     };
     let why = format!(
@@ -189,7 +189,7 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
         (RunState::Interrupted, _) => Some(format!("{next} {again}")),
         (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run --retry` trains it again".into()),
         (RunState::Failed, _) => Some(format!("{next} {again}")),
-        (RunState::Pruned, _) => Some(format!("{next} leaves it as it is; with --retry it trains it")),
+        (RunState::Pruned, _) => Some(format!("{next} leaves it pruned; with --retry it trains it to the end")),
         (RunState::Pending | RunState::Running | RunState::Completed, _) => None,
     }
 }

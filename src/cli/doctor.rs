@@ -63,7 +63,7 @@ impl Doctor {
         let settings = Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?;
         let mut checks = servers(&settings);
         checks.push(devices(global.device));
-        checks.push(Check::good("threads", format!("{} (--threads N takes fewer)", threads())));
+        checks.push(Check::good("threads", format!("{} (use --threads N for fewer)", threads())));
         checks.push(font());
         checks.push(disk("disk of runs", &global.runs, "free some space, or keep runs elsewhere: --runs DIR"));
         let caches = [("HF_HOME", &settings.hub_cache), ("MODELSCOPE_CACHE", &settings.modelscope_cache)];
@@ -152,11 +152,11 @@ impl Server<'_> {
 fn not_asked(server: &Server, nothing: bool) -> Check {
     let url = server.endpoint.shown();
     let found = match server.empty_cache() {
-        Some(cache) => format!("{url} was not asked: offline; its cache {} is empty", cache.display()),
-        None => format!("{url} was not asked: offline; what is in its cache works"),
+        Some(cache) => format!("{url} was not contacted (offline), and its cache {} is empty", cache.display()),
+        None => format!("{url} was not contacted (offline); sources in its cache work"),
     };
-    let help = "only path: and scratch: work; for others copy the caches of another machine, or allow connections once (no --offline, \
-                HF_HUB_OFFLINE=0)";
+    let help = "only path: and scratch: sources work; for other sources copy the cache from another machine, or allow connections once (no \
+                --offline, HF_HUB_OFFLINE=0)";
     if nothing && server.what == "hub" {
         Check::remark(server.what, found, help)
     } else {
@@ -246,7 +246,7 @@ fn disk(what: &'static str, folder: &Path, help: &str) -> Check {
             Check::bad(what, format!("{}: {} free", folder.display(), format::bytes(free)), help)
         }
         Some(free) => Check::good(what, format!("{}: {} free", folder.display(), format::bytes(free))),
-        None => Check::good(what, format!("{}: how much is free cannot be told here", folder.display())),
+        None => Check::good(what, format!("{}: the free space is unknown here", folder.display())),
     }
 }
 
@@ -257,7 +257,7 @@ fn database(runs: &Path) -> Check {
         Err(StoreError::Missing { .. }) => {
             Check::good("database", format!("{path}: none yet; the first run creates it"))
         }
-        Err(e) => Check::bad("database", e.to_string(), "the message says it"),
+        Err(e) => Check::bad("database", e.to_string(), ""),
     }
 }
 
@@ -297,13 +297,13 @@ mod tests {
         for empty in [folder.path().join("missing"), folder.path().to_path_buf()] {
             let alone = check(&empty, true);
             assert!(alone.ok && alone.found.ends_with("is empty"), "{alone:?}");
-            assert!(alone.help.starts_with("only path: and scratch: work"), "{alone:?}");
+            assert!(alone.help.starts_with("only path: and scratch: sources work"), "{alone:?}");
             // Other caches have something, so nothing needs to be done.
             assert!(check(&empty, false).help.is_empty());
         }
         std::fs::create_dir(folder.path().join(".locks")).unwrap();
         assert!(check(folder.path(), true).found.ends_with("is empty"));
         std::fs::create_dir(folder.path().join("models--hfl--rbt3")).unwrap();
-        assert!(check(folder.path(), false).found.ends_with("what is in its cache works"));
+        assert!(check(folder.path(), false).found.ends_with("sources in its cache work"));
     }
 }

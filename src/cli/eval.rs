@@ -34,7 +34,7 @@ pub struct Eval {
     /// CSV, TSV, JSON Lines, JSON or Parquet file with the rows; `-`: standard input.
     #[arg(long)]
     file: PathBuf,
-    /// Column (or JSON field) with the label; by default the one that the run was trained with.
+    /// Column (or JSON field) with the label; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
     #[command(flatten)]

@@ -54,12 +54,16 @@ impl Gc {
         }
         if let Some(first) = unknown.first().filter(|_| !global.quiet) {
             out.line(format!(
-                "{} of runs that this database does not know {} left as {} (the first is {}): another database may know them; remove \
-                 by hand what is not needed",
-                format::counted(unknown.len() as u64, "folder"),
-                format::by_number(unknown.len() as u64, "is", "are"),
-                format::by_number(unknown.len() as u64, "it is", "they are"),
-                first.display()
+                "{} without a record in this database {} left alone ({}{}): {}",
+                format::counted(unknown.len() as u64, "run folder"),
+                format::by_number(unknown.len() as u64, "was", "were"),
+                format::by_number(unknown.len() as u64, "", "the first is "),
+                first.display(),
+                format::by_number(
+                    unknown.len() as u64,
+                    "it may belong to another database; remove it by hand if you do not need it",
+                    "they may belong to another database; remove them by hand if you do not need them"
+                )
             ))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use super::{Unusable, output};
 /// How the file is laid out.
 #[derive(Args)]
 pub struct FileArgs {
-    /// Column (or JSON field) with the text; by default the one that the run was trained with.
+    /// Column (or JSON field) with the text; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     pub text_column: Option<String>,
     /// Format of the file; by default detected from the extension, else from the first line.

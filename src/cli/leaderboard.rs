@@ -32,13 +32,13 @@ impl Detail {
 }
 
 /// Explains a ranking without a dev split.
-const BY_TEST: &str = "ranked on the test rows, as there is no dev split: the best value is optimistic, because it was chosen on the rows that it is measured on";
+const BY_TEST: &str = "ranked on the test rows, because there is no dev split: the best value is optimistic, because it was chosen on the same rows on which it is evaluated";
 
 /// Explains the mark beside a value.
 pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";
 
 /// Explains the mark beside a state.
-pub const MARK: &str = "! predicts only one class, or is no better than always answering the most common label";
+pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {

@@ -39,7 +39,7 @@ const NARROW: usize = 50;
     taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
     taper list --watch                              in another terminal, while runs train")]
 pub struct List {
-    /// Show only the runs of this experiment, including those of its earlier plans.
+    /// Show only the runs of this experiment, including those of earlier versions of its spec.
     experiment: Option<String>,
     /// Sort runs by date (oldest first, the default), name, accuracy (dev, else test; best first), loss (best first) or time (longest
     /// first).
@@ -53,11 +53,12 @@ pub struct List {
     /// crashed); can be repeated.
     #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with_all = ["leaderboard", "watch"])]
     state: Vec<states::Chosen>,
-    /// Watch the trials of EXPERIMENT until none is training (default: the experiment that trains or trained last).
+    /// Watch the trials of EXPERIMENT until none is training (default: the experiment being trained now, else the one trained
+    /// last).
     #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
     watch: bool,
-    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95% interval. A trial is all runs that differ only in their
-    /// seed.
+    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95% interval. A trial consists of the runs that
+    /// differ only in `train.seed`.
     #[arg(long, requires = "experiment")]
     leaderboard: bool,
 }
@@ -83,7 +84,7 @@ impl List {
                 true => out.document(&[(); 0])?,
                 false => {
                     let (folder, run) = (global.runs.display().to_string(), out.command("taper run SPEC"));
-                    output::error(&format!("no runs in {}: `{run}` starts some", format::one_line(&folder)))
+                    output::error(&format!("no runs in {}; start some with `{run}`", format::one_line(&folder)))
                 }
             }
             return Ok(ExitCode::SUCCESS);

@@ -62,14 +62,16 @@ impl<'a> Method<'a> {
         let name = self.sweep.search.name();
         if self.sweep.search != Search::Grid {
             let asked = self.sweep.trials.unwrap_or(0);
-            let mut line = format!("search    {name}: {}", format::counted(asked, "trial"));
+            let undrawn = self.trials.undrawn;
+            let mut line = format!("search    {name}: {}", format::counted(asked - undrawn.min(asked), "trial"));
+            if undrawn > 0 {
+                let points = format::counted(asked - undrawn.min(asked), "different point");
+                line += &format!(" ({} were asked for, but the axes have only {points})", format::count(asked));
+            }
             if self.more {
                 let batch = self.sweep.batch;
                 line +=
                     &format!("; {} known so far, the others are proposed {batch} at a time from results", self.known);
-            }
-            if self.trials.undrawn > 0 {
-                line += &format!("; the axes have {} fewer", self.trials.undrawn);
             }
             lines.push(line);
         }
@@ -77,7 +79,7 @@ impl<'a> Method<'a> {
             Prune::None => {}
             Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|(steps, _)| steps.is_empty()) => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
-                lines.push(format!("pruning   {rule}: none, as no run is evaluated before its last step"));
+                lines.push(format!("pruning   {rule}: none, because no run is evaluated before its last step"));
             }
             Prune::Asha { reduction_factor, .. } => {
                 let share = format::percent(self.share.unwrap_or(1.0));
@@ -94,7 +96,7 @@ impl<'a> Method<'a> {
                 ));
             }
             Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
-                "pruning   median: none, as it compares from trial {} on and there are {}",
+                "pruning   median: none, because it compares from trial {} on and there are {}",
                 startup_trials + 1,
                 self.trials.all
             )),

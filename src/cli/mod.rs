@@ -46,7 +46,7 @@ use failure::Unusable;
 const EXAMPLES: &str = "\
 Examples:
   taper plan experiments/quickstart.toml                        show the runs and their cost
-  taper run experiments/quickstart.toml                         train the runs that are not done yet
+  taper run experiments/quickstart.toml                         train the runs that are not completed yet
   taper run experiments/rbt3-waimai.toml --set train.lr=1e-4    train with another learning rate
   taper list                                                    list all runs
   taper report quickstart                                       write the report
@@ -89,7 +89,7 @@ pub struct Global {
 enum Command {
     /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
     Plan(plan::Plan),
-    /// Train the runs of a spec that are not done yet; resume interrupted ones.
+    /// Train those runs of a spec that are not completed yet, and resume interrupted ones.
     Run(run::Run),
     /// Download the models and data of a spec and pin them in SPEC.lock, for use offline.
     Fetch(fetch::Fetch),

@@ -42,7 +42,7 @@ pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
     };
     if path.is_file() && !force && !is_order(path) {
         let why = format!(
-            "{} already exists and is not an order of rows: choose another file for --order, or overwrite it with --force",
+            "{} already exists and was not written by --order: choose another file, or overwrite it with --force",
             path.display()
         );
         return Err(Unusable(anyhow!(why)).into());

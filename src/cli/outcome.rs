@@ -128,7 +128,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     }
     if let Some((label, share)) = baseline(run, m) {
         let of = run.train_labels.as_deref().map_or("", majority_words);
-        let text = format!("always answering `{}`, {of} of the training rows", format::one_line(&label));
+        let text = format!("majority class, always predicting `{}`, {of} in training", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
@@ -172,7 +172,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
             format::percent(before)
         ));
         let text = format!(
-            "{} vs. always answering `{}` ({})",
+            "{} vs. the majority-class baseline, always predicting `{}` ({})",
             points(own - share),
             format::one_line(&label),
             format::percent(share)
@@ -218,9 +218,8 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     };
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
     let does_nothing = by_number(&names, "predicts only one class, or is", "predict only one class, or are")
-        + " no better than always answering the most common label";
-    let rose = by_number(&high_loss, "ends", "end")
-        + &format!(" with a training loss far above that of guessing: it rose instead of falling; {advice}");
+        + " no better than always predicting the most common label";
+    let rose = format!("ended with a training loss far above that of uniform guessing; {advice}");
     let groups = [(names, does_nothing), (high_loss, rose)];
     let lines = groups.iter().filter(|(names, _)| !names.is_empty()).flat_map(|(names, what)| {
         let all = format::counted(completed().count() as u64, "completed run");

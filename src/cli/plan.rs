@@ -34,8 +34,8 @@ use super::{
     taper plan experiments/quickstart.toml --set train.epochs=3 --explain train.epochs\n  \
     taper plan experiments/quickstart.toml --json\n\n\
     --order writes {\"train\": [[row, …], …], \"dev\": [row, …], \"test\": [row, …], \"file\": PATH, \"lines\": [line, …]}. `train` has one \
-    list of rows per step. Rows are numbered from 0, after cleaning and `data.limit`. `lines` gives the line of the data file on which \
-    each row begins, from 1 (Parquet: the row). With this file another framework can train on the same batches.")]
+    list of rows per step. Rows are numbered from 0, after rows without a text or label have been left out and `data.limit` has been \
+    applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With this file another framework can train on the same batches.")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,
@@ -132,7 +132,7 @@ impl Plan {
         if let Some(gpu) = device.gpu_name() {
             let how = match at_a_time {
                 1 => "one run at a time".to_string(),
-                n => format!("{n} runs at a time, as they fit into its free memory (--runs-per-device)"),
+                n => format!("{n} runs at a time, because they fit into its free memory (--runs-per-device)"),
             };
             out.wrapped(&format!("on {}, {gpu}: {how}", device.name()))?;
         }
@@ -331,11 +331,11 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     let beyond = all - to_come - lines.iter().filter(|line| !line.beyond_budget).count();
     let beyond = match beyond {
         0 => String::new(),
-        n => format!(" (the budget leaves {} out: raise it to train more)", format::count(n as u64)),
+        n => format!(" (the budget leaves out {}; raise it to train more)", format::count(n as u64)),
     };
     format!(
-        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Their results \
-         take {} on disk; a run needs {} more while it trains{}.",
+        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Results \
+         take {} on disk; each run needs another {} during training{}.",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
         between(low, high),
@@ -386,14 +386,14 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         })
         .collect();
     out.wrapped(&format!(
-        "baseline  always answering {}, {} of the training rows, gets {}",
+        "baseline  majority class: always predicting {}, {} in training, is right on {}",
         data::escaped(&dataset.labels[always]),
         metrics::majority_words(&train_counts),
         gives.join(" and ")
     ))?;
     if c.duplicates > 0 {
         out.wrapped(&format!(
-            "repeats   {} {} again, {} of them with another label",
+            "repeats   {} {} again, {} of them with a different label",
             format::counted(c.duplicates, "text"),
             format::by_number(c.duplicates, "occurs", "occur"),
             format::count(c.contradicting)
@@ -411,8 +411,8 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     out.wrapped(&line)?;
     let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
-        0 => "none is cut".into(),
-        n => format!("{} cut", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
+        0 => "no text is truncated".into(),
+        n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
     };
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
     out.wrapped(&format!(

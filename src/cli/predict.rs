@@ -33,7 +33,7 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
 pub struct Predict {
     /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// Texts to classify, or `-` for the lines of standard input (output as with --file).
+    /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]
     texts: Vec<String>,
     /// Classify the rows of a CSV, TSV, JSON Lines, JSON or Parquet file (`-`: standard input) instead; prints CSV, or with --json one

@@ -20,7 +20,7 @@ pub struct Report {
     /// Output folder; `RUNS/reports/EXPERIMENT` by default.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Overwrite files of the same names even if no report wrote them.
+    /// Overwrite existing files that have the names of report files, even if taper did not write them.
     #[arg(long)]
     force: bool,
 }
@@ -63,11 +63,15 @@ impl Report {
         let files = match render(&ReportInput { experiment, runs }, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
             Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
-                let why = format!(
-                    "the report cannot be written: {}: {}; --out DIR names another folder",
-                    path.display(),
-                    format::io(&error)
-                );
+                let what = match error.kind() {
+                    io::ErrorKind::AlreadyExists => format!("{} exists and is not a folder", path.display()),
+                    // Its parents are created: there is no room for it in the one that is there.
+                    io::ErrorKind::NotFound => {
+                        format!("{} cannot be created: check that its parent folder is writable", path.display())
+                    }
+                    _ => format!("{}: {}", path.display(), format::io(&error)),
+                };
+                let why = format!("the report cannot be written: {what}; choose another folder with --out DIR");
                 return Err(Unusable(anyhow::anyhow!(why)).into());
             }
             files => files?,
@@ -83,14 +87,14 @@ impl Report {
             };
             let others = files.iter().filter(|file| !is_page(file) && shows(file)).count();
             if !global.quiet {
-                let are = format::by_number(others as u64, "chart or table is", "charts and tables are");
-                out.line(format!("{others} {are} beside them"))?;
+                let are = format::by_number(others as u64, "chart or table", "charts and tables");
+                out.line(format!("and {others} {are} in the same folder"))?;
             }
             if earlier > 0 && !global.quiet {
                 out.wrapped(&format!(
-                    "{} of this name, of earlier versions of the spec or variants of it, {} not in it: `{}` shows {}",
-                    format::counted(earlier as u64, "other run"),
-                    format::by_number(earlier as u64, "is", "are"),
+                    "the report leaves out {} with this experiment's name that {} to earlier versions or variants of the spec; `{}` shows {}",
+                    format::counted(earlier as u64, "run"),
+                    format::by_number(earlier as u64, "belongs", "belong"),
                     out.command(&format!("taper list {}", format::command::shell_word(&name))),
                     format::by_number(earlier as u64, "it", "them"),
                 ))?;

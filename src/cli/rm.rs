@@ -31,7 +31,7 @@ pub struct Rm {
     /// key, give the key instead.
     #[arg(value_name = "RUN", required_unless_present_any = ["experiment", "state"])]
     wanted: Vec<String>,
-    /// Remove this experiment (name or spec file) and those of its runs that belong to no other experiment; keeps its report.
+    /// Remove this experiment (name or spec file) and its runs that belong to no other experiment. Its report is kept.
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
     /// Remove only runs in this state (failed, interrupted, pruned, …), or runs that failed for this reason (diverged, oom, crashed),
@@ -72,8 +72,9 @@ impl Rm {
         let many = format::counted(chosen.runs.len() as u64, "run");
         if !self.yes {
             if out.json || !ask::can_ask() {
-                let why = if out.json { "--json does not ask" } else { "there is no terminal to ask on" };
-                return Err(Unusable(anyhow!("{many} would be removed: add --yes, because {why}")).into());
+                let why =
+                    if out.json { "--json does not ask for confirmation" } else { "confirmation needs a terminal" };
+                return Err(Unusable(anyhow!("{many} would be removed, but {why}: add --yes")).into());
             }
             if !chosen.runs.is_empty() {
                 list(&chosen.runs, out)?;

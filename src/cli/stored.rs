@@ -109,7 +109,7 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
         let why = Some(lost);
         return PlannedState {
             record: Some(record.clone()),
-            word: "completed, starts again".into(),
+            word: "completed, will be trained again".into(),
             resumes: None,
             again: true,
             removed: false,
@@ -123,7 +123,7 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
         (RunState::Failed, Some(step)) if record.failure != Some(FailureKind::Diverged) => {
             format!("{}, resumes at step {step}", record.state_text())
         }
-        (RunState::Interrupted | RunState::Waiting, None) => format!("{}, starts again", record.state.word()),
+        (RunState::Interrupted | RunState::Waiting, None) => format!("{}, starts over", record.state.word()),
         _ => record.state_text(),
     };
     let why = match record.state {

@@ -27,7 +27,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["evaluate", "test", "validate", "score"],
         "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; `taper eval KEY --file FILE` \
-         measures on other rows",
+         evaluates on other rows",
     ),
     (
         &["status", "ps", "ls", "runs", "watch", "top"],
@@ -67,8 +67,8 @@ const MISSING: &[(&str, &str)] = &[
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
         "<TEXTS>...",
-        "give the texts to classify, or --file FILE for the rows of a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` for the \
-         lines of standard input",
+        "give the texts to classify, or --file FILE for the rows of a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` to \
+         classify each line of standard input",
     ),
     (
         "--file <FILE>",

@@ -146,16 +146,17 @@ impl Delimited {
         let cell = |column: usize| self.record.get(column).unwrap_or_default();
         let same = is_text(cell(self.text)) && self.label.is_none_or(|label| is_label(cell(label)));
         Some(match same && self.record.len() == self.header.len() {
-            true => "the header line again: files were joined with their header lines; remove it",
+            true => "the header line again (were several files concatenated?); remove it",
             false => {
-                "a header line with other columns, or in another order: files were joined whose columns differ; give them the same                  columns before they are joined"
+                "another header line, with other columns or another order (were several files concatenated?); give the files the same \
+                 columns before you concatenate them"
             }
         })
     }
 
     /// The setting that disables quotes.
     fn no_quoting(&self) -> String {
-        format!("{} if quotes are characters like others in this file", self.wording.set("quoting", "none"))
+        format!("set {} if quotes are ordinary characters in this file", self.wording.set("quoting", "none"))
     }
 
     /// Reads the next record and returns the line on which it begins.

@@ -18,9 +18,8 @@ use crate::{
 
 /// The error of a file whose row that begins on `line` is not UTF-8: `good` bytes of its text (or of the field in `column`) are.
 pub(super) fn not_utf8(path: &Path, line: u64, good: usize, column: Option<&str>) -> DataError {
-    let column = column.map_or(String::new(), |name| format!(" in column `{name}`"));
-    let what =
-        format!("not UTF-8: a wrong byte after {} {}{column}", good, by_number(good as u64, "good one", "good ones"));
+    let of = column.map_or("this row".into(), |name| format!("column `{name}`"));
+    let what = format!("not UTF-8: the byte at offset {good} of {of} is invalid");
     let found = regular::open(path).and_then(|file| Survey::of(BufReader::with_capacity(1 << 16, file)));
     let advice = match found {
         Ok(survey) => advice(path, &survey.finding()),
@@ -246,7 +245,7 @@ fn advice(path: &Path, found: &Finding) -> String {
                 false => "",
             };
             format!(
-                "its bytes read as GB18030{mark_too}{cut}; if that is right, convert the file first: {}",
+                "the file decodes as GB18030{mark_too}{cut}; if that is its encoding, convert it first: {}",
                 convert(path, "GB18030", *mark)
             )
         }
@@ -257,8 +256,8 @@ fn advice(path: &Path, found: &Finding) -> String {
         Finding::Lines { first, all, gb, cut } => {
             let (is, these) = (by_number(*all, "is", "are"), by_number(*all, "this line", "these lines"));
             let reads = match (gb, all) {
-                (true, 1) => "; its bytes read as GB18030",
-                (true, _) => "; their bytes read as GB18030",
+                (true, 1) => "; it decodes as GB18030",
+                (true, _) => "; they decode as GB18030",
                 (false, _) => "",
             };
             let cut = if *cut { ", and the file ends inside a character: it was cut short" } else { "" };
@@ -271,23 +270,23 @@ fn advice(path: &Path, found: &Finding) -> String {
         Finding::Joined { until, utf8_first, one, countable } => {
             let next = until + 1;
             let what = match (utf8_first, one) {
-                (true, true) => format!("only line {next} is not UTF-8: its bytes read as GB18030"),
+                (true, true) => format!("only line {next} is not UTF-8: it decodes as GB18030"),
                 (true, false) => format!(
-                    "the first {} UTF-8, and from line {next} on the bytes read as GB18030: two files were joined",
+                    "the first {} UTF-8, and the lines from {next} on decode as GB18030: two files were concatenated",
                     if *until == 1 { "line is".into() } else { format!("{} are", counted(*until, "line")) }
                 ),
                 (false, _) => format!(
-                    "the bytes up to line {until} read as GB18030, and from line {next} on the file is UTF-8: two files were joined"
+                    "the lines up to {until} decode as GB18030, and the file is UTF-8 from line {next} on: two files were concatenated"
                 ),
             };
             let iconv = " | iconv -f GB18030 -t UTF-8";
             let (before, after) = if *utf8_first { ("", iconv) } else { (iconv, "") };
             match countable {
                 true => format!(
-                    "{what}; if that is right, convert that part alone: {{ head -n {until} {file}{before}; tail -n +{next} {file}{after}; }} \
+                    "{what}; if that is right, convert only that part: {{ head -n {until} {file}{before}; tail -n +{next} {file}{after}; }} \
                      > {result}"
                 ),
-                false => format!("{what}; convert that part alone"),
+                false => format!("{what}; convert only that part"),
             }
         }
     }

@@ -68,7 +68,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// Neither the file's ending nor its first bytes say what its layout is.
-    #[error("{}: neither the file's ending nor its first line tells its layout; set {key} to csv, tsv, jsonl, json or parquet",
+    #[error("{}: the format cannot be determined from the file's extension or its first line; set {key} to csv, tsv, jsonl, json or parquet",
         path.display())]
     UnknownFormat {
         /// The file.
@@ -173,7 +173,7 @@ pub enum DataError {
         more: u64,
     },
     /// Cleaning left nothing.
-    #[error("{}: no row is left: {read} read, {missing_text} without a text, {missing_label} without a label", path.display())]
+    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text and {missing_label} without a label", path.display())]
     NoRows {
         /// The file.
         path: PathBuf,
@@ -210,7 +210,7 @@ pub enum DataError {
         rows: usize,
     },
     /// The other splits take everything.
-    #[error("no row is left to train on: of {}, test takes {test} and dev takes {dev}; lower {}",
+    #[error("no rows remain for training: of {}, test takes {test} and dev takes {dev}; lower {}",
         counted(*rows as u64, "row"), if *dev == 0 { "data.test" } else { "data.test or data.dev" })]
     NothingToTrain {
         /// Rows there are.

@@ -40,11 +40,11 @@ impl Array {
         loop {
             let (byte, line) = (self.peek(reader)?, self.breaks + 1);
             let wrong = |expected: &str| {
-                let found = byte.map_or("the end of the file".into(), |byte| match byte {
+                let found = byte.map_or("end of file".into(), |byte| match byte {
                     0x20..0x7F => format!("`{}`", char::from(byte)),
                     _ => format!("byte {byte:#04x}"),
                 });
-                Err(ArrayFault::Json(format!("{found} found, expected {expected}"), line))
+                Err(ArrayFault::Json(format!("unexpected {found}; expected {expected}"), line))
             };
             match (self.state, byte) {
                 (_, Some(b' ' | b'\t' | b'\r' | b'\n')) => self.pass(reader, byte),
@@ -71,7 +71,8 @@ impl Array {
                     let what = "a comma before the `]` of the array: remove the comma".into();
                     return Err(ArrayFault::Json(what, line));
                 }
-                (State::First | State::Next, _) => return wrong("an object of the array"),
+                (State::First, _) => return wrong("an object of the array"),
+                (State::Next, _) => return wrong("another object of the array"),
                 (State::End, None) => return Ok(None),
                 (State::End, _) => return wrong("the end of the file, after the array"),
             }
@@ -154,13 +155,14 @@ mod tests {
     #[test]
     fn what_is_wrong_between_them_is_said_with_its_line() {
         for (text, line, want) in [
-            ("{}", 1, "`{` found, expected the `[` of a JSON array"),
-            ("[\n1]", 2, "`1` found, expected an object of the array"),
-            ("[{}\n{}]", 2, "`{` found, expected a comma or the `]` of the array"),
+            ("{}", 1, "unexpected `{`; expected the `[` of a JSON array"),
+            ("[\n1]", 2, "unexpected `1`; expected an object of the array"),
+            ("[{},", 1, "unexpected end of file; expected another object of the array"),
+            ("[{}\n{}]", 2, "unexpected `{`; expected a comma or the `]` of the array"),
             ("[{},\n]", 2, "a comma before the `]` of the array: remove the comma"),
-            ("[{}", 1, "the end of the file found, expected a comma or the `]` of the array"),
+            ("[{}", 1, "unexpected end of file; expected a comma or the `]` of the array"),
             ("[\n{\"a\": \"\n", 2, "the file ends within the object that begins here"),
-            ("[] x", 1, "`x` found, expected the end of the file, after the array"),
+            ("[] x", 1, "unexpected `x`; expected the end of the file, after the array"),
         ] {
             assert_eq!(elements(text).1, Some((line, want.to_string())), "{text}");
         }

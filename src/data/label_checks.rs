@@ -35,8 +35,8 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     let name = Wording::Keys.name("label_column");
     if is_measured(labels) {
         say(format!(
-            "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), and each is a class of its \
-             own here; group them into ranges first",
+            "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), but each counts as a separate \
+             class; group them into ranges first",
             labels.len(),
             list(labels.iter().take(3))
         ));
@@ -58,8 +58,8 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     let is_list = several.is_some();
     if let Some((separator, examples)) = several {
         say(format!(
-            "labels such as {} look like lists of several labels, separated by `{separator}`: each list is a class of its own \
-             here, as taper gives a text one label; keep one label a row, or create a data set for each",
+            "labels such as {} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
+             class, because taper gives a text one label; keep one label per row, or create a data set for each label",
             list(examples.into_iter())
         ));
     }
@@ -69,21 +69,29 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     if !missing.is_empty() {
         let (at, all) = (lines(&missing), missing.iter().map(|id| counts[*id]).sum());
         let message = format!(
-            "{} {} ({}, {}) {} how programs write a value that is missing, and a class here: empty these cells and their rows are left \
-             out, or name the label in data.labels if it is meant",
+            "{} {} ({}, {}) {}: {}",
             by_number(missing.len() as u64, "label", "labels"),
             list(missing.iter().take(NAMED).map(|id| &labels[*id])),
             counted(all, "row"),
             lines_of(&at, all),
-            by_number(missing.len() as u64, "is", "are"),
+            by_number(
+                missing.len() as u64,
+                "is treated as a class, but programs often write it for a missing value",
+                "are treated as classes, but programs often write them for missing values"
+            ),
+            by_number(
+                missing.len() as u64,
+                "if it is one, empty these cells so that the rows are left out; if it is a real label, list it in data.labels",
+                "if they are missing, empty these cells so that the rows are left out; if they are real labels, list them in data.labels"
+            ),
         );
         say_at(message, at);
     }
     let printed: Vec<&String> = labels.iter().filter(|label| alike::is_printed(label)).collect();
     if !named && !is_list && !printed.is_empty() {
         let message = format!(
-            "labels such as {} are written as a program prints a list or a quoted text: brackets and quotes are part of their names here; \
-             write the bare values, or name them in data.labels",
+            "labels such as {} look like printed Python values: brackets and quotes are part of their names here; write the bare \
+             values, or list them in data.labels",
             list(printed.into_iter().take(3))
         );
         say_at(message, Vec::new());
@@ -98,8 +106,8 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
         let others: Vec<usize> = ids.iter().copied().filter(|id| *id != most).collect();
         let at = lines(&others);
         let message = format!(
-            "labels {} look alike and are {} classes: they differ only in case, blanks, invisible characters, quotes, punctuation or the way \
-             they are written ({}); to merge them, write them alike in the data file",
+            "labels {} look alike but count as {} classes: they differ only in case, spaces, invisible characters, quotes, punctuation or \
+             number format ({}); if they mean the same label, use one spelling in the data file",
             shown.join(", "),
             ids.len(),
             lines_of(&at, others.iter().map(|id| counts[*id]).sum())
@@ -112,7 +120,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     for (rare, meant) in alike::misspelt(labels, &counts).into_iter().take(NAMED) {
         let at = lines(&[rare]);
         let message = format!(
-            "label {} ({}, {}) is possibly a misspelt {} ({}): to merge them, write them alike in the data file",
+            "label {} ({}, {}) is possibly a misspelt {} ({}): if they mean the same label, use one spelling in the data file",
             quoted(&labels[rare]),
             counted(counts[rare], "row"),
             lines_of(&at, counts[rare]),
@@ -220,11 +228,14 @@ mod tests {
         for labels in [vec!["pos", "nan"], vec!["NA", "pos", "neg"], vec!["None", "1", "0"], vec!["null", "好", "坏"]]
         {
             let found = says(&labels, 20);
-            assert!(found.len() == 1 && found[0].contains("how programs write a value that is missing"), "{found:?}");
+            assert!(
+                found.len() == 1 && found[0].contains("but programs often write it for a missing value"),
+                "{found:?}"
+            );
         }
         for labels in [vec!["['pos']", "['neg']"], vec!["'pos'", "'neg'"], vec!["b'1'", "b'0'"], vec!["[1]", "[0]"]] {
             let found = says(&labels, 20);
-            assert!(found.len() == 1 && found[0].contains("as a program prints a list or a quoted text"), "{found:?}");
+            assert!(found.len() == 1 && found[0].contains("look like printed Python values"), "{found:?}");
         }
     }
 

@@ -189,15 +189,14 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
     let found = file.swallowed().map(|swallowed| swallowed.found(is_label)).unwrap_or_default();
     let at: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
     let breaks: u64 = found.iter().map(|(_, breaks)| breaks).sum();
-    let (fields, hold) = match found.len() {
+    let fields = match found.len() {
         0 => return Vec::new(),
-        1 => ("a quoted field".to_owned(), "spans"),
-        n => (format!("{n} quoted fields"), "span"),
+        1 => format!("the quoted field on {} contains", lines(&at)),
+        n => format!("{n} quoted fields ({}) contain", lines(&at)),
     };
     let message = format!(
-        "{fields} ({}) {hold} {} and what look like rows of their own: a quotation mark at the start of a field \
-         swallows the lines up to the next one; if quotes are characters like others in this file, write {}",
-        lines(&at),
+        "{fields} {} and what look like separate rows: a field that begins with a quotation mark includes everything up to the next \
+         one; if quotes are ordinary characters in this file, set {}",
         counted(breaks, "line break"),
         wording.set("quoting", "none")
     );

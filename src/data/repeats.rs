@@ -67,17 +67,16 @@ impl Repeats {
         }
         let text = wording.name("text_column");
         let message = match self.texts {
-            1 => format!(
-                "all {all} rows have one and the same text, with different labels: does {text} name the right column?"
-            ),
+            1 => format!("all {all} rows have the same text but different labels: does {text} name the right column?"),
             _ => format!(
-                "{} of {} ({}) {} a text that other rows have with another label: at most {} of them can be right, whatever the model \
-                 learns; a text has one label here, so give each of these texts one, or leave them out",
+                "{} of {} ({}) {} the same text as other rows but a different label: at most {} of these {} can be predicted correctly. \
+                 Give each text a single label, or remove these rows",
                 self.rows,
                 counted(all, "row"),
                 lines_of(&self.lines, self.rows),
                 by_number(self.rows, "has", "have"),
                 self.right,
+                self.rows,
             ),
         };
         Some(Warning::new(Kind::Labels, message).at(self.lines))
@@ -113,11 +112,11 @@ mod tests {
         of.extend([("y", 0), ("y", 1), ("z", 0), ("z", 1)]);
         let warning = Repeats::of(&rows(&of)).warning(104, Wording::Keys).unwrap();
         assert!(
-            warning.message.starts_with("6 of 104 rows (lines 100, 101, 102, 103, 104 and 1 more) have a text"),
+            warning.message.starts_with("6 of 104 rows (lines 100, 101, 102, 103, 104 and 1 more) have the same text"),
             "{warning:?}"
         );
         assert_eq!(Repeats::of(&rows(&[("a", 0), ("a", 0), ("b", 1)])).warning(3, Wording::Keys), None);
         let same = Repeats::of(&rows(&[("a", 0), ("a", 1), ("a", 1)])).warning(3, Wording::Keys).unwrap();
-        assert!(same.message.starts_with("all 3 rows have one and the same text"), "{same:?}");
+        assert!(same.message.starts_with("all 3 rows have the same text but different labels"), "{same:?}");
     }
 }

@@ -23,8 +23,8 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         if !rows.is_empty() && rows.len() < FEW {
             let (n, one) = (counted(rows.len() as u64, "row"), 100.0 / rows.len() as f64);
             let message = format!(
-                "the {name} split has {n}, too few to tell anything: one row more or less right moves accuracy by {one:.1} points; \
-                 raise data.{name}, or use more rows"
+                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one:.1} points; raise data.{name}, or \
+                 use more rows"
             );
             found.push(Warning::new(Kind::Split, message));
         }
@@ -43,9 +43,14 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         .collect();
     let total = |label: usize| train[label] + counts.iter().map(|(_, counts)| counts[label]).sum::<u64>();
     let labels = |is: &dyn Fn(usize) -> bool| (0..dataset.labels.len()).filter(|label| is(*label)).collect::<Vec<_>>();
-    let share_out = match config.stratify {
-        true => "use more rows of it",
-        false => "use more rows of it, or share them out with data.stratify = true",
+    let more_rows = |labels: &[usize]| {
+        let these = by_number(labels.len() as u64, "this label", "these labels");
+        match config.stratify {
+            true => format!("add more rows with {these}"),
+            false => {
+                format!("add more rows with {these}, or distribute them over the splits with data.stratify = true")
+            }
+        }
     };
 
     let mut say = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Split, message).at(lines));
@@ -63,24 +68,29 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     if !untrained.is_empty() {
         let at = lines(&untrained, &mut splits.test.iter().chain(&splits.dev));
         let n = at.len() as u64;
-        let held_out = format!(
-            "{} {} held out {}",
-            counted(n, "row"),
-            by_number(n, "that is", "that are"),
-            by_number(n, "has", "have")
-        );
-        let (labels, where_) = (named(dataset, &untrained), lines_of(&at, at.len() as u64));
         let message = format!(
-            "no row of {labels} is in the train split, but {held_out} such a label ({where_}) and cannot be predicted correctly; {share_out}"
+            "no training row has {}, so the {} with {} ({}) cannot be predicted correctly; {}",
+            named(dataset, &untrained),
+            counted(n, "held-out row"),
+            by_number(untrained.len() as u64, "this label", "these labels"),
+            lines_of(&at, n),
+            more_rows(&untrained)
         );
         say(message, at);
     }
     let single = labels(&|label| train[label] == 1 && total(label) == 1);
     if !single.is_empty() {
         let at = lines(&single, &mut splits.train.iter());
-        let (labels, where_) = (named(dataset, &single), lines_of(&at, at.len() as u64));
         let message = format!(
-            "only one row of {labels} exists ({where_}): it is used for training and never measured; add more rows of it, or leave it out"
+            "only one row has {}{} ({}): {}",
+            by_number(single.len() as u64, "", "each of "),
+            named(dataset, &single),
+            lines_of(&at, at.len() as u64),
+            by_number(
+                single.len() as u64,
+                "it is used for training and never evaluated; add more rows with this label, or leave it out",
+                "they are used for training and never evaluated; add more rows with these labels, or leave them out"
+            )
         );
         say(message, at);
     }
@@ -89,8 +99,10 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         let at = lines(&thin, &mut splits.train.iter());
         say(
             format!(
-                "only one row of {} is in the train split: too few to learn from; {share_out}",
-                named(dataset, &thin)
+                "only one training row has {}{}: too few to learn from; {}",
+                by_number(thin.len() as u64, "", "each of "),
+                named(dataset, &thin),
+                more_rows(&thin)
             ),
             at,
         );
@@ -98,11 +110,13 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     for (name, counts) in &counts {
         let missing = labels(&|label| counts[label] == 0 && total(label) > 1);
         if !missing.is_empty() {
-            let labels = named(dataset, &missing);
-            say(
-                format!("no row of {labels} is in the {name} split: it is not measured there; {share_out}"),
-                Vec::new(),
+            let message = format!(
+                "no {name} row has {}, so {} not evaluated there; {}",
+                named(dataset, &missing),
+                by_number(missing.len() as u64, "it is", "they are"),
+                more_rows(&missing)
             );
+            say(message, Vec::new());
         }
     }
     found
@@ -118,11 +132,11 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
     lines.sort_unstable();
     let n = known.len() as u64;
     let what = match name {
-        "dev" => "what the dev split chooses is chosen by memorisation",
-        _ => "its metrics measure memorisation, not generalisation",
+        "dev" => "selection on the dev split then rewards memorisation",
+        _ => "metrics on the test split then measure memorisation, not generalisation",
     };
     let message = format!(
-        "{} of the {} ({}) {} a text that is also in the train split: {what}; leave each text in the data file once",
+        "{} of the {} ({}) {} a text that is also in the train split: {what}; keep only one row of each text in the data file",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),
         lines_of(&lines, n),
@@ -135,8 +149,8 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
 fn named(dataset: &Dataset, labels: &[usize]) -> String {
     let names: Vec<String> = labels.iter().take(NAMED).map(|label| quoted(&dataset.labels[*label])).collect();
     match (&names[..], labels.len() - names.len()) {
-        ([name], 0) => format!("label {name}"),
-        ([first @ .., last], 0) => format!("labels {} and {last}", first.join(", ")),
-        (all, more) => format!("labels {} and {more} more", all.join(", ")),
+        ([name], 0) => format!("the label {name}"),
+        ([first @ .., last], 0) => format!("the labels {} and {last}", first.join(", ")),
+        (all, more) => format!("the labels {} and {more} more", all.join(", ")),
     }
 }

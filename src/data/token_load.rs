@@ -18,6 +18,7 @@ use super::{
     token_settings::{Class, Settings},
 };
 use crate::{
+    format::{and, by_number},
     sniff,
     warning::{Kind, Warning, lines},
 };
@@ -104,8 +105,8 @@ impl Tokenizer {
             if settings.class == Class::Bert {
                 settings.notes.push(
                     "tokenizer.json describes a tokenizer that is not BertTokenizer's, and no file names another class: taper \
-                     follows tokenizer.json, where transformers 5 builds a BertTokenizer from its vocabulary; name the class \
-                     PreTrainedTokenizerFast in tokenizer_config.json to have both agree"
+                     uses tokenizer.json, while transformers 5 would build a BertTokenizer from its vocabulary; name the class \
+                     PreTrainedTokenizerFast in tokenizer_config.json so that taper and transformers agree"
                         .into(),
                 );
                 settings.class = Class::File;
@@ -120,11 +121,13 @@ impl Tokenizer {
             (n.clean_text, n.handle_chinese_chars, n.strip_accents.unwrap_or(n.lowercase), n.lowercase)
         };
         if flags(&theirs) != flags(&ours) {
+            let sets = differences(&theirs, &ours, |key, own, _| format!("{key} = {own}"));
             settings.notes.push(format!(
-                "tokenizer.json {} and tokenizer_config.json does not say: taper follows tokenizer.json, where transformers 5 takes \
-                 the defaults of BertTokenizer; write {} into tokenizer_config.json to have both agree",
-                differences(&theirs, &ours, |key, own, _| format!("has {key} {own}")),
-                differences(&theirs, &ours, |key, own, _| format!("\"{key}\": {own}")),
+                "tokenizer.json sets {}, but tokenizer_config.json does not set {}: taper uses tokenizer.json, while transformers 5 would use \
+                 BertTokenizer's defaults; add {} to tokenizer_config.json so that taper and transformers agree",
+                and(&sets),
+                by_number(sets.len() as u64, "it", "them"),
+                differences(&theirs, &ours, |key, own, _| format!("\"{key}\": {own}")).join(", "),
             ));
         }
         as_bert_tokenizer(&mut model, &mut settings);
@@ -462,7 +465,11 @@ fn growth(normalizer: &NormalizerWrapper) -> usize {
 }
 
 /// In which flags two normalizers differ, each in words.
-fn differences(theirs: &BertNormalizer, ours: &BertNormalizer, word: impl Fn(&str, bool, bool) -> String) -> String {
+fn differences(
+    theirs: &BertNormalizer,
+    ours: &BertNormalizer,
+    word: impl Fn(&str, bool, bool) -> String,
+) -> Vec<String> {
     let strip = |n: &BertNormalizer| n.strip_accents.unwrap_or(n.lowercase);
     let all = [
         ("do_lower_case", ours.lowercase, theirs.lowercase),
@@ -470,10 +477,8 @@ fn differences(theirs: &BertNormalizer, ours: &BertNormalizer, word: impl Fn(&st
         ("strip_accents", strip(ours), strip(theirs)),
         ("clean_text", ours.clean_text, theirs.clean_text),
     ];
-    let words: Vec<String> = all
-        .into_iter()
+    all.into_iter()
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(key, ours, theirs)| word(key, ours, theirs))
-        .collect();
-    words.join(", ")
+        .collect()
 }

@@ -332,8 +332,8 @@ impl Settings {
                     dir,
                     "config.json",
                     format!(
-                        "no file names the tokenizer's class, and that of models of type `{model_type}` is {class}: its rules are \
-                         its own and not BERT's, with which the ids would be others; {OTHERS}"
+                        "no file names the tokenizer's class, and that of models of type `{model_type}` is {class}, whose \
+                         rules differ from BERT's: BERT's tokenizer would produce different ids; {OTHERS}"
                     ),
                 ));
             }
@@ -346,8 +346,12 @@ impl Settings {
         if SAME_AS_BERT.contains(&plain) {
             self.class = Class::Bert;
         } else if OF_ITS_OWN.contains(&plain) {
-            return refuse(&format!(
-                "its rules are its own and not BERT's, with which the ids would be others; {OTHERS}"
+            return Err(unusable(
+                dir,
+                location,
+                format!(
+                    "tokenizer_class is `{name}`, whose rules differ from BERT's: BERT's tokenizer would produce different ids; {OTHERS}"
+                ),
             ));
         } else if file {
             // Those that transformers does not know are read like this too.

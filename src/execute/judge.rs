@@ -17,15 +17,15 @@ pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows:
         Split::Test => "test",
     };
     let label = |class: u32| metrics.per_class.get(class as usize).map_or("", |c| c.label.as_str());
-    let advice = "the model has learned nothing that helps: try another train.lr, more epochs, or look at the labels";
+    let advice = "so the model has learned nothing useful: try another train.lr or more epochs, or check the labels";
     let message = match metrics.degenerate_beside(majority(train_rows)?, metric)? {
         Degenerate::OneClass(class) => {
             let rows = counted(metrics.rows, &format!("{split} row"));
             let accuracy = Metric::Accuracy.text(metrics.get(Metric::Accuracy));
-            format!("all {rows} are predicted as `{}` (accuracy {accuracy}): {advice}", label(class))
+            format!("all {rows} are predicted as `{}` (accuracy {accuracy}), {advice}", label(class))
         }
         Degenerate::NoBetter { metric, value, constant } => format!(
-            "{split} {} {} is no better than always answering `{}`, {} of the training rows ({}): {advice}",
+            "{split} {} {} is no better than always predicting `{}`, {} in training ({}), {advice}",
             metric.name(),
             metric.text(value),
             label(majority(train_rows)?),
@@ -54,12 +54,13 @@ mod tests {
     #[test]
     fn one_class_for_all_rows_is_said() {
         let text = said(&[0, 1, 1, 1], &[1, 1, 1, 1], Metric::Accuracy, &[5, 9, 0]);
-        assert!(text.starts_with("all 4 test rows are predicted as `positive` (accuracy 75.0%): "), "{text}");
+        assert!(text.starts_with("all 4 test rows are predicted as `positive` (accuracy 75.0%), so "), "{text}");
         // Also where it is the rarer class, and whatever chooses.
         assert!(said(&[0, 1, 1, 1], &[0; 4], Metric::MacroF1, &[5, 9, 0]).contains("as `negative` (accuracy 25.0%)"));
         // Rows of one class leave nothing else to predict: but that is no better than the baseline.
         assert!(
-            said(&[1, 1], &[1, 1], Metric::Accuracy, &[5, 9, 0]).contains("no better than always answering `positive`")
+            said(&[1, 1], &[1, 1], Metric::Accuracy, &[5, 9, 0])
+                .contains("no better than always predicting `positive`")
         );
     }
 
@@ -67,7 +68,7 @@ mod tests {
     fn no_better_than_the_majority_of_the_training_rows_is_said() {
         // Two of four right; always `negative`, which most training rows are, gives two of four too.
         let text = said(&[0, 0, 1, 1], &[0, 1, 1, 0], Metric::Accuracy, &[9, 5, 1]);
-        let want = "test accuracy 50.0% is no better than always answering `negative`, the most common label of the training rows (50.0%)";
+        let want = "test accuracy 50.0% is no better than always predicting `negative`, the most common label in training (50.0%)";
         assert!(text.starts_with(want), "{text}");
         // The training rows say which label that is, not the rows measured.
         assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50% against 25%");
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn of_equally_many_training_rows_the_first_label_counts() {
         let text = said(&[0, 0, 0, 1], &[1, 0, 0, 0], Metric::Loss, &[7, 7, 7]);
-        assert!(text.contains("`negative`, one of the most common labels of the training rows"), "{text}");
+        assert!(text.contains("`negative`, one of the most common labels in training"), "{text}");
         assert!(said(&[0, 1, 2, 2], &[0, 1, 2, 2], Metric::Loss, &[7, 7, 7]).is_empty());
     }
 }

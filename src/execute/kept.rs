@@ -103,7 +103,7 @@ impl Kept {
         let is = weights_digest(&parameters)?;
         match &self.weights_sha256 {
             Some(was) if *was != is => {
-                Err(self.damaged(format!("{WEIGHTS}: the digest of its weights was {was} and is {is}")).into())
+                Err(self.damaged(format!("{WEIGHTS} has weights with the digest {is}, expected {was}")).into())
             }
             _ => Ok(()),
         }
@@ -118,7 +118,7 @@ impl Kept {
 fn unlike(folder: &Path, error: Unlike) -> String {
     let name = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     match &error {
-        Unlike::Content { path, was, is } => format!("the SHA-256 of {} was {was} and is {is}", name(path)),
+        Unlike::Content { path, was, is } => format!("{} has SHA-256 {is}, expected {was}", name(path)),
         Unlike::Moving { path } => format!("{} changed while it was read", name(path)),
         Unlike::Unreadable(e) => e.to_string(),
     }

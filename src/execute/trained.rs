@@ -39,7 +39,7 @@ impl Trained {
         let labels = labels(&config, folder)?;
         let task = config.task().ok_or_else(|| {
             ExecuteError::Setting(format!(
-                "{}: the problem_type in config.json is none that taper trains",
+                "{}: the problem_type in config.json is not one that taper trains",
                 folder.display()
             ))
         })?;

@@ -37,7 +37,7 @@ pub struct Planner {
     over: bool,
     /// What the budget of the sweep still allows of the runs.
     pub allowed: Allowed,
-    /// Where the budget is spent and leaves runs undone: how many, and what to raise.
+    /// Where the budget is spent and leaves runs unfinished: how many, and what to raise.
     pub left_by_budget: Option<Warning>,
     /// The identity of a search that learns from results, and its proposals.
     search: Option<String>,
@@ -128,7 +128,7 @@ impl Planner {
         let spent = claims.iter().zip(&self.allowed.runs).all(|(run, allowed)| run.over || !allowed);
         let to_come = if self.allowed.more == 0 { self.to_come() } else { 0 };
         let limit = budget.limit(seconds).filter(|_| spent && left.len() + to_come > 0);
-        self.left_by_budget = limit.map(|limit| {
+        self.left_by_budget = limit.map(|(key, value)| {
             let counts = [
                 (left.len(), RunState::counted(left.iter().copied())),
                 (to_come, format!("{to_come} not yet proposed")),
@@ -138,11 +138,10 @@ impl Planner {
             Warning::new(
                 Kind::Budget,
                 format!(
-                    "{limit} leaves {} of the {} undone ({}): {} trained only if it is raised",
+                    "{key} = {value} leaves {} of the {} unfinished ({}); raise {key} to train the rest",
                     format::count(n),
                     format::counted(all, "run"),
-                    counts.join(", "),
-                    format::by_number(n, "it is", "they are")
+                    counts.join(", ")
                 ),
             )
         });

@@ -21,6 +21,14 @@ pub enum Refused {
         /// Why it cannot be used. Not a `source`: the message already contains it.
         error: io::Error,
     },
+    /// Its parent is there, but takes no folder.
+    #[error("{} cannot be created: check that {} is writable", path.display(), above.display())]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// Its parent.
+        above: PathBuf,
+    },
     /// The folder is not empty.
     #[error("{} already exists and is not an empty folder: choose another", .0.display())]
     Occupied(PathBuf),
@@ -60,7 +68,10 @@ fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteEr
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     };
-    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| refused(above, e))?;
+    clear().and_then(|()| fs::create_dir(&new)).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => Refused::Unwritable { path: dir.to_path_buf(), above: above.to_path_buf() },
+        _ => refused(above, e),
+    })?;
     let written = write(&new).map_err(|e| in_place_of(e, &new, &to)).and_then(|names| {
         let _ = fs::remove_dir(&to);
         let at = |error| ExecuteError::Io { path: to.clone(), error };

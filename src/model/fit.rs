@@ -247,7 +247,7 @@ impl Fit {
                 let bias = bias.map_or_else(String::new, |(_, shape)| format!(" and {shape:?}"));
                 let wanted = [labels.len(), config.hidden_size];
                 Kept::Not(format!(
-                    "the classifier head of the weights file is not used: it has the shape {shape:?}{bias}, wanted {wanted:?}"
+                    "the classifier head in the weights file is not used: it has the shape {shape:?}{bias}, but the model needs {wanted:?}"
                 ))
             }
         };

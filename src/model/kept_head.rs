@@ -63,9 +63,9 @@ pub(super) enum Kept {
 /// Decides by the label names in the file's config. The head has `rows` rows.
 pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
     let ours = labels.names();
-    let not = |why: String| Kept::Not(format!("the classifier head of the weights file is not used: {why}"));
+    let not = |why: String| Kept::Not(format!("the classifier head in the weights file is not used: {why}"));
     let names = match names {
-        Names::Odd(why) => return not(format!("config.json's {why}, so that nothing says what it is for")),
+        Names::Odd(why) => return not(format!("config.json's {why}, so its labels are unknown")),
         Names::Given(names) if names.len() != rows && rows == labels.len() => {
             return not(format!(
                 "it has {}, but config.json names {} ({})",
@@ -79,7 +79,7 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
     };
     if rows != labels.len() {
         let theirs = names.map_or_else(String::new, |names| format!(" ({})", list(names)));
-        return not(format!("it is for {}{theirs}, the data has {} ({ours})", counted(rows), labels.len()));
+        return not(format!("it has {}{theirs}, but the data has {} ({ours})", counted(rows), labels.len()));
     }
     // transformers' names of unnamed labels.
     let counting: Vec<String> = (0..rows).map(|id| format!("LABEL_{id}")).collect();
@@ -101,10 +101,12 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
         };
     }
     match names.filter(|names| !names.iter().enumerate().all(|(id, name)| says_nothing(id, name))) {
-        Some(names) => not(format!("config.json says that it is for {}, the data's labels are {ours}", list(names))),
+        Some(names) => {
+            not(format!("its labels in config.json are [{}], but the data's labels are [{ours}]", list(names)))
+        }
         None => Kept::ByPosition(format!(
-            "kept the classifier head with its rows in the order of the data's labels ({ours}), as nothing says which row is \
-             for which: where that is wrong, name them in config.json's id2label"
+            "kept the classifier head and assigned its outputs to the data's labels in order ({ours}), because config.json does not \
+             name them; if this order is wrong, set id2label in config.json"
         )),
     }
 }

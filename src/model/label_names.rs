@@ -66,7 +66,7 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     }
     if let Some(stated) = keys.get("num_labels").filter(|stated| id_of(stated) != Some(rows)) {
         doubts.push(format!(
-            "config.json's num_labels is {stated}, but the classifier head of the weights file has {}: transformers would refuse \
+            "config.json's num_labels is {stated}, but the classifier head in the weights file has {}: transformers would refuse \
              it or leave it out",
             if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
         ));
@@ -75,17 +75,19 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
         None => None,
         Some(Value::String(kind)) if Task::from_problem_type(kind).is_some() => None,
         Some(Value::String(kind)) if kind == "multi_label_classification" => {
-            Some((kind.clone(), "the head was trained to give each text any number of labels"))
+            Some((kind.clone(), "the head was trained for multi-label classification"))
         }
         Some(Value::String(kind)) if kind == "regression" => {
-            Some((kind.clone(), "the head was trained to give numbers and not labels"))
+            Some((kind.clone(), "the head was trained for regression"))
         }
-        Some(other) => Some((text(other).unwrap_or_else(|| other.to_string()), "transformers knows no such problem")),
+        Some(other) => {
+            Some((text(other).unwrap_or_else(|| other.to_string()), "transformers has no such problem type"))
+        }
     };
     doubts.extend(trained.map(|(kind, what)| {
         format!(
-            "config.json's problem_type is `{}`: {what}; taper keeps its rows, trains them to give each text one label, and \
-             writes {}",
+            "config.json's problem_type is `{}`: {what}. taper keeps its weights, trains it for single-label classification, \
+             and exports the model with problem_type {}",
             kind.escape_debug(),
             Task::SingleLabel.problem_type()
         )

@@ -64,13 +64,13 @@ impl Budget {
         Allowed { runs: allowed, more: room }
     }
 
-    /// The limit that keeps runs from being trained after so many seconds of training: `sweep.max_runs = 5`.
-    pub fn limit(&self, seconds: f64) -> Option<String> {
+    /// The limit that keeps runs from being trained after so many seconds of training: its key and its value.
+    pub fn limit(&self, seconds: f64) -> Option<(&'static str, String)> {
         // As it was written: the product with 3600 is not always divided by it again.
         let written = |most: f64| (most / 3600.0 * 1e9).round() / 1e9;
         let hours = self.seconds.filter(|_| self.hours_are_spent(seconds)).map(written);
-        let runs = self.runs.map(|most| format!("sweep.max_runs = {most}"));
-        hours.map(|hours| format!("sweep.max_hours = {hours}")).or(runs)
+        let runs = self.runs.map(|most| ("sweep.max_runs", most.to_string()));
+        hours.map(|hours| ("sweep.max_hours", hours.to_string())).or(runs)
     }
 
     fn hours_are_spent(&self, seconds: f64) -> bool {
@@ -126,8 +126,8 @@ mod tests {
     fn spent_hours_leave_everything() {
         let hours = Budget { runs: Some(9), seconds: Some(36.0) };
         assert_eq!(hours.allows(&claims("obn"), 36.0), Allowed { runs: vec![true, false, false], more: 0 });
-        assert_eq!(hours.limit(36.0).as_deref(), Some("sweep.max_hours = 0.01"));
-        assert_eq!(hours.limit(35.0).as_deref(), Some("sweep.max_runs = 9"));
+        assert_eq!(hours.limit(36.0), Some(("sweep.max_hours", "0.01".into())));
+        assert_eq!(hours.limit(35.0), Some(("sweep.max_runs", "9".into())));
         assert_eq!(Budget::default().limit(9.0), None);
     }
 }

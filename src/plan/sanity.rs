@@ -72,10 +72,10 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let patience = u64::from(train.early_stopping_patience);
     if patience > 0 && dev > 0 && patience + 1 >= evaluations {
         warn(format!(
-            "train.early_stopping_patience = {patience} never stops this run: that takes {} without progress after \
-             the first one and before the last, and the run has {}; lower it, or set train.eval_steps",
+            "train.early_stopping_patience = {patience} can never stop this run: stopping takes {} without improvement between the first \
+             and the last, and the run has {} in total; lower it, or set train.eval_steps",
             counted(patience, "evaluation"),
-            count(evaluations)
+            counted(evaluations, "evaluation")
         ));
     }
     if patience == 0 && train.early_stopping_min_delta > 0.0 {
@@ -89,7 +89,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
         warn(format!(
             "train.early_stopping_min_delta = {delta}: no evaluation is better than another by more than 1, the whole range of {}, so \
-             that every one after the first is without progress; one point is 0.01",
+             that none after the first is an improvement; one point is 0.01",
             metric.name()
         ));
     }
@@ -201,8 +201,8 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     if let (Some(rule), Some(run)) = (compares, runs.iter().find(kept_last)) {
         let keep = serde_json::to_value(run.config.checkpoint.keep).unwrap_or_default();
         messages.push(format!(
-            "{rule} compares trials by evaluations on the way, but checkpoint.keep = {keep}: a trial that ends is ranked by its last \
-             step, even where an earlier one was better; checkpoint.keep = \"best\" keeps and ranks the best"
+            "{rule} compares trials by their evaluations during training, but checkpoint.keep = {keep} ranks a finished trial by its \
+             last step, even if an earlier evaluation was better; with checkpoint.keep = \"best\", the best evaluation is kept and ranked"
         ));
     }
     messages.extend(chosen_on_test(runs, trials.all));
@@ -211,7 +211,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         // A run that waits for another seed of its trial is not completed without it.
         let at_least = if sweep.prune == PruneRule::None { "" } else { "at least " };
         messages.push(format!(
-            "sweep.max_runs = {most} leaves {at_least}{} of the {} undone",
+            "sweep.max_runs = {most} leaves {at_least}{} of the {} unfinished",
             count(asked - most),
             counted(asked, "run")
         ));
@@ -227,7 +227,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     if trials.repeats > 0 {
         let points = by_number(trials.repeats, "point means", "points mean");
         messages.push(format!(
-            "{} {points} the same run as another one and count once: two values of an axis come to the same",
+            "{} {points} the same run as another one and count once: two values of an axis are equivalent",
             count(trials.repeats)
         ));
     }
@@ -243,7 +243,7 @@ pub fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> Warnin
         _ => ", or choose checkpoint.metric = \"loss\"",
     };
     let message = format!(
-        "rung {} decided nothing: its {trials} trials have the same dev {}, and the first of the plan were promoted; evaluate later (a \
+        "rung {} decided nothing: its {trials} trials have the same dev {}, and the first in the plan were promoted; evaluate later (a \
          smaller sweep.rungs or sweep.reduction_factor){or}",
         rung + 1,
         metric.name()
@@ -267,7 +267,7 @@ fn chosen_on_test(runs: &[SweptRun], trials: u64) -> Option<String> {
     };
     (trials > 1 && without > 0).then(|| {
         format!(
-            "{which}: the best trial is chosen on the test rows that it is then measured on, so its result is optimistic; set data.dev \
+            "{which}: the best trial is chosen on the same test rows on which it is evaluated, so its result is optimistic; set data.dev \
              to choose on other rows"
         )
     })
@@ -332,7 +332,7 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
     });
     if let Some((steps, total)) = fewer {
         messages.push(format!(
-            "sweep.rungs = {asked}, but evaluations fall so that {}: {}",
+            "sweep.rungs = {asked}, but there are too few evaluations: {}; {}",
             falls(steps, asked, *total),
             match every(*total, factor, asked) {
                 Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),
@@ -361,7 +361,7 @@ pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
     (text, left[left.len() - 1])
 }
 
-/// `rungs 1 and 2 are at step 20 of 81 and rung 3 is at the last step`: the steps of the rungs, of which those in `steps` come before
+/// `rungs 1 and 2 both fall on step 20 of 81 and rung 3 falls on the last step`: the steps of the rungs, of which those in `steps` come before
 /// the end.
 fn falls(steps: &[u64], asked: u64, total: u64) -> String {
     let at_the_end = (steps.len() as u64..asked).map(|_| total);
@@ -371,13 +371,13 @@ fn falls(steps: &[u64], asked: u64, total: u64) -> String {
     for same in all.chunk_by(|a, b| a == b) {
         let last = first + same.len() - 1;
         let rungs = match same.len() {
-            1 => format!("rung {first} is"),
-            2 => format!("rungs {first} and {last} are"),
-            _ => format!("rungs {first} to {last} are"),
+            1 => format!("rung {first} falls"),
+            2 => format!("rungs {first} and {last} both fall"),
+            _ => format!("rungs {first} to {last} all fall"),
         };
         parts.push(match same[0] == total {
-            true => format!("{rungs} at the last step"),
-            false => format!("{rungs} at step {} of {}", count(same[0]), count(total)),
+            true => format!("{rungs} on the last step"),
+            false => format!("{rungs} on step {} of {}", count(same[0]), count(total)),
         });
         first = last + 1;
     }

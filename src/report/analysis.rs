@@ -180,7 +180,7 @@ fn pair(a: &RunInput, b: &RunInput) -> Result<Paired, &'static str> {
     let (a, b) = (by_row(a), by_row(b));
     let same = a.len() == b.len() && a.iter().zip(&b).all(|(x, y)| (x.0, x.1, x.2, x.3) == (y.0, y.1, y.2, y.3));
     if !same {
-        return Err("they were measured on different rows");
+        return Err("they were evaluated on different rows");
     }
     Ok(Paired::count(a.iter().zip(&b).map(|(x, y)| (x.4, y.4))))
 }

@@ -94,15 +94,15 @@ impl AgainstBaseline {
     /// The comparison as a sentence about “it”. `always` is the baseline's label; `label` gives the names of labels.
     pub fn sentence(&self, always: &str, label: impl Fn(u32) -> String) -> String {
         match self {
-            Self::OneClass(id) => format!("It answers “{}” for every row.", label(*id)),
-            Self::NoBetter => format!("It is no better than always answering “{always}”."),
+            Self::OneClass(id) => format!("It predicts “{}” for every row.", label(*id)),
+            Self::NoBetter => format!("It is no better than always predicting “{always}”."),
             Self::Unsure { difference, p } => format!(
-                "It is {:.1} points above always answering “{always}”, which may be chance (exact McNemar test, {}).",
+                "It is {:.1} points above always predicting “{always}”, which may be chance (exact McNemar test, {}).",
                 difference * 100.0,
                 format::p_value(*p)
             ),
             Self::Better { difference } => {
-                format!("It is {:.1} points above always answering “{always}”.", difference * 100.0)
+                format!("It is {:.1} points above always predicting “{always}”.", difference * 100.0)
             }
         }
     }

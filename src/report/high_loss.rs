@@ -24,8 +24,8 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
         Warning::new(
             Kind::Result,
             format!(
-                "the training loss ends at {} (mean of the last {of}), far above {}, that of guessing among {labels} labels: \
-                 it rose instead of falling; {}",
+                "the training loss ended at {} (mean of the last {of}), far above {}, the loss of uniform guessing among {labels} labels; \
+                 {}",
                 loss(mean),
                 loss(guessing),
                 run.config.train.calmer()
@@ -57,11 +57,12 @@ mod tests {
         run.state = RunState::Completed;
         let text = said(&run, &[8.7; 60]);
         assert!(
-            text.starts_with("the training loss ends at 8.7000 (mean of the last 50 steps), far above 0.6931"),
+            text.starts_with("the training loss ended at 8.7000 (mean of the last 50 steps), far above 0.6931"),
             "{text}"
         );
         assert!(
-            text.contains("rose instead of falling") && !text.contains("diverge"),
+            text.contains("the loss of uniform guessing among 2 labels; try a smaller train.lr")
+                && !text.contains("diverge"),
             "a failed state is called so: {text}"
         );
         // Two labels: ln 2 = 0.693, and twice that is 1.386.

@@ -136,26 +136,27 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Ve
     }
     let of_others = others.iter().map(|metric| {
         format!(
-            "(…) of {}: from the seeds alone, of two the lower and the higher value, of more the 95% interval of their mean (Student's t); \
-             none where the seeds are equal",
+            "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
+             mean; none if all seeds give the same value",
             metric.name()
         )
     });
     let shown: Vec<usize> = shown.iter().filter(|(metric, _)| *metric == Metric::Accuracy).map(|(_, n)| *n).collect();
-    let what = if others.is_empty() { "(…)" } else { "(…) of accuracy" };
+    let what = if others.is_empty() { "intervals in parentheses" } else { "intervals of accuracy in parentheses" };
     let notes = [
-        (shown.contains(&1), "for one seed: its 95% interval, which follows from the number of rows (Wilson)"),
+        (shown.contains(&1), "one seed: 95% Wilson interval, based on the number of rows"),
         (
             shown.contains(&2),
-            "for two seeds: the lower and the higher value, or the 95% interval for the number of rows (Wilson) if that is wider; how \
-             other seeds would do cannot be told from two",
+            "two seeds: the lower and the higher value, or the 95% Wilson interval (from the number of test or dev rows) if it is wider; two \
+             seeds say little about how other seeds would perform",
         ),
         (
             shown.iter().any(|n| *n > 2),
-            "for more seeds: the 95% interval of their mean (Student's t), or the one for the number of rows (Wilson) if that is wider",
+            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (from the number of test or dev rows) if it \
+             is wider",
         ),
     ];
-    notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what} {note}")).chain(of_others).collect()
+    notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what}, {note}")).chain(of_others).collect()
 }
 
 /// The leaderboard of an experiment's current plan.
@@ -458,7 +459,10 @@ mod tests {
         let accuracies = [of(Metric::Accuracy, &[2]), of(Metric::Accuracy, &[2, 3]), of(Metric::Accuracy, &[2, 2, 2])];
         let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)));
         assert_eq!(notes.len(), 3);
-        assert!(notes.iter().all(|note| note.starts_with("(…) for ") && note.contains("Wilson")), "{notes:?}");
+        assert!(
+            notes.iter().all(|note| note.starts_with("intervals in parentheses, ") && note.contains("Wilson")),
+            "{notes:?}"
+        );
         // Equal seeds show no spread, and macro-F1 has no interval for the number of rows.
         let equal = of(Metric::MacroF1, &[2, 2, 2]);
         assert_eq!((equal.shown(), of(Metric::MacroF1, &[2]).shown()), (None, None));
@@ -467,8 +471,8 @@ mod tests {
         let both = [(Metric::Accuracy, &accuracies[1]), (Metric::MacroF1, &f1), (Metric::MacroF1, &equal)];
         let notes = interval_notes(both.into_iter());
         assert_eq!(notes.len(), 2);
-        assert!(notes[0].starts_with("(…) of accuracy for two seeds: "), "{notes:?}");
-        assert!(notes[1].starts_with("(…) of macro-F1: from the seeds alone") && !notes[1].contains("Wilson"));
+        assert!(notes[0].starts_with("intervals of accuracy in parentheses, two seeds: "), "{notes:?}");
+        assert!(notes[1].starts_with("intervals of macro-F1 use only the seeds") && !notes[1].contains("Wilson"));
     }
 
     #[test]

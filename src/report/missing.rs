@@ -73,7 +73,7 @@ impl Missing {
         let n = self.all;
         (n > 0).then(|| {
             format!(
-                "{} {} no record, for {} removed: `{run}` {}",
+                "{} {} no record, because {} removed: `{run}` {}",
                 counted(n as u64, "planned run"),
                 by_number(n as u64, "has", "have"),
                 by_number(n as u64, "it was", "they were"),
@@ -90,7 +90,7 @@ pub fn trained_again(n: usize, prunes: bool) -> String {
     match prunes {
         false => format!("trains {them} again"),
         true => format!(
-            "trains {them} again, compares {them} anew with the runs that are there and may prune {them} (with --retry it trains pruned \
+            "trains {them} again, compares {them} again with the existing runs and may prune {them} (with --retry it trains pruned \
              runs to the end)"
         ),
     }

@@ -120,27 +120,27 @@ impl Folder<'_> {
         if let Some(chart) = &loss {
             let cut = match chart.cut() {
                 0 => String::new(),
-                n => format!(" {} above the axis drawn at its upper end.", format::plural(n, "value")),
+                1 => " 1 value above the axis is drawn at its upper end.".into(),
+                n => format!(" {n} values above the axis are drawn at its upper end."),
             };
             let crosses = match chart.has_crosses() {
-                true => " A cross marks a run that ended before its last step and is not completed.",
+                true => " A cross marks a run that stopped before its last step (other than by early stopping).",
                 false => "",
             };
             let caption = format!(
-                "Mean loss of each step's rows before the update; bold: exponential moving average with the bias of its \
-                 start taken out.{cut}{crosses}"
+                "Mean loss of each step's rows before the update; bold: exponential moving average with bias correction.{cut}{crosses}"
             );
             done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
         }
         if let Some(chart) = &accuracy {
-            let caption = "Evaluations while training; the first is before the first step.".to_string();
-            done.training.push(self.chart("accuracy", "Accuracy while training", caption, chart, &fonts)?);
+            let caption = "Evaluations during training; the first is before the first step.".to_string();
+            done.training.push(self.chart("accuracy", "Accuracy during training", caption, chart, &fonts)?);
         }
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
             let order = match best {
                 Some(run) if run.measured_on() != analysis.criterion.split => format!(
-                    "In the order of their {} {}, which chooses, best first; drawn is the {} accuracy.",
+                    "Sorted by {} {} (used for selection), best first; the chart shows {} accuracy.",
                     split_name(analysis.criterion.split),
                     analysis.criterion.metric.name(),
                     split_name(run.measured_on())
@@ -165,8 +165,9 @@ impl Folder<'_> {
         }
         if let Some(chart) = &confusion {
             let split = best.map_or("", |run| split_name(run.measured_on()));
-            let caption =
-                format!("Rows of the {split} split: their label, and what the best run said. Shares are of the row.");
+            let caption = format!(
+                "Rows of the {split} split by label and by the best run's prediction. Shares are of each label's rows."
+            );
             let alt = "Confusion matrix of the best run";
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
@@ -175,10 +176,11 @@ impl Folder<'_> {
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(
-                "Bars above the dashed line: more often right than sure. Expected calibration error over these ten equal bins: {}.",
+                "Bars above the dashed line: the model is underconfident (accuracy exceeds confidence). Expected calibration error over \
+                 these ten equal bins: {}.",
                 format::percent(error)
             );
-            let alt = "Share predicted rightly by confidence";
+            let alt = "Share predicted correctly, by confidence";
             done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         Ok(done)

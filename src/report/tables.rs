@@ -34,12 +34,12 @@ type Table = Writer<Vec<u8>>;
 
 /// Files and their contents, in the order they are written.
 pub const FILES: [(&str, &str); 8] = [
-    ("runs.csv", "one line a run: configuration, swept keys, state, dev and final metrics"),
+    ("runs.csv", "one line per run: trial (column configuration), swept keys, state, dev and final metrics"),
     ("steps.csv", "every step: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
     (
         "predictions.csv",
-        "every row of the final evaluation, with the probability of each label, or of more than 50 the five most probable",
+        "every row of the final evaluation, with the probability of each label (with more than 50 labels, of the five most probable)",
     ),
     ("mistakes.csv", "mistakes of the best run, the most confident first"),
     ("probes.csv", "every probe, before and after"),

@@ -115,7 +115,7 @@ impl WebFile {
         }
         if scheme == "http" && sha256.is_none() {
             return Err(
-                "is not encrypted, so anybody on the way could change the file: add its `#sha256=…`, or use https",
+                "uses unencrypted http, so the file could be altered in transit: add its `#sha256=…`, or use https",
             );
         }
         Ok(Self { url: url.into(), sha256 })

@@ -144,7 +144,7 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
             match () {
                 () if is_share && most && (2.0..100.0).contains(&number) => share(number),
                 () if path == "data.test" && number == 0.0 => {
-                    Some("a run is measured on its test rows: hold out a share of them, such as 0.2".into())
+                    Some("a run is evaluated on its test rows: set a share such as 0.2".into())
                 }
                 () => default(key),
             }

@@ -67,8 +67,8 @@ impl Kind {
         match self {
             Self::Text => "a non-empty string".into(),
             Self::Name => format!(
-                "a name of at most {LONGEST_NAME} bytes without `/`, `\\`, control characters and marks of text direction, not beginning \
-                 with `.` or `-`, without blanks at its ends"
+                "a name of at most {LONGEST_NAME} bytes without `/`, `\\`, control characters, bidirectional formatting characters, or \
+                 leading or trailing spaces; it must not begin with `.` or `-`"
             ),
             Self::Prose => "a string".into(),
             Self::Choice(values) => or(&values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>()),

@@ -219,7 +219,7 @@ impl Merged {
             found.push(Conflict {
                 keys: vec![key("model.vocab_size"), key("model.source")],
                 message: format!(
-                    "`model.vocab_size` is for `scratch:` models without a vocabulary, but the source is `{}`",
+                    "`model.vocab_size` applies only to `scratch:` models without a vocabulary, but the source is `{}`",
                     spec.model.source
                 ),
                 help: "remove it: a pretrained model comes with its vocabulary".into(),
@@ -233,7 +233,7 @@ impl Merged {
         found.extend(search::unread(spec).into_iter().filter(said).map(|owned| Conflict {
             keys: [owned.key].iter().chain(owned.rules).map(|path| key(path)).collect(),
             message: owned.message,
-            help: "remove it, or choose the rule".into(),
+            help: format!("remove it, or change `{}`", owned.rules.join("` or `")).into(),
         }));
         // Within one table of one file `check` has already reported it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));

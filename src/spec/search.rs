@@ -224,7 +224,8 @@ pub(super) fn unread(spec: &Spec) -> Vec<Owned> {
     let (search, prune) = (spec.sweep.search, spec.sweep.prune);
     const SEARCH: &[&str] = &["sweep.search"];
     const PRUNE: &[&str] = &["sweep.prune"];
-    let searched = format!("the search is \"{}\"", search.name());
+    let searched = format!("`sweep.search` is \"{}\"", search.name());
+    let grid = "`sweep.search` is \"grid\", which takes every point";
     let pruned = format!(
         "`sweep.prune` is {}",
         match prune {
@@ -234,14 +235,14 @@ pub(super) fn unread(spec: &Spec) -> Vec<Owned> {
         }
     );
     let all: [(_, &[&str], _, &str, &str); 6] = [
-        ("sweep.trials", SEARCH, search != Search::Grid, "a search; a grid takes every point", &searched),
-        ("sweep.search_seed", SEARCH, search != Search::Grid, "a search that draws", &searched),
+        ("sweep.trials", SEARCH, search != Search::Grid, "a search", grid),
+        ("sweep.search_seed", SEARCH, search != Search::Grid, "a search", grid),
         ("sweep.batch", SEARCH, search == Search::Tpe, "`sweep.search` = \"tpe\"", &searched),
         (
             "sweep.startup_trials",
             &["sweep.search", "sweep.prune"],
             search == Search::Tpe || prune == PruneRule::Median,
-            "`sweep.search` = \"tpe\" and `sweep.prune` = \"median\"",
+            "`sweep.search` = \"tpe\" or `sweep.prune` = \"median\"",
             &format!("{searched} and {pruned}"),
         ),
         ("sweep.reduction_factor", PRUNE, prune == PruneRule::Asha, "`sweep.prune` = \"asha\"", &pruned),
@@ -249,7 +250,11 @@ pub(super) fn unread(spec: &Spec) -> Vec<Owned> {
     ];
     let unread = all.into_iter().filter(|(.., read, _, _)| !read);
     unread
-        .map(|(key, rules, _, what, but)| Owned { key, rules, message: format!("`{key}` is for {what}, but {but}") })
+        .map(|(key, rules, _, what, but)| Owned {
+            key,
+            rules,
+            message: format!("`{key}` applies only to {what}, but {but}"),
+        })
         .collect()
 }
 

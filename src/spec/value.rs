@@ -226,7 +226,7 @@ mod tests {
             ("data.dev", "12.5", "for 12.5% write 0.125"),
             ("data.test", "\"20%\"", "for 20% write 0.2"),
             ("train.warmup_ratio", "6", "for 6% write 0.06"),
-            ("data.test", "0", "hold out a share of them, such as 0.2"),
+            ("data.test", "0", "evaluated on its test rows: set a share such as 0.2"),
             ("data.test", "\"path:test.csv\"", "all rows come from one file, `data.source`"),
             ("data.dev", "\"dev.csv\"", "Separate files for training, development and testing are not supported"),
             ("train.lr", "\"1e-4\"", "write 1e-4 without quotes"),

@@ -31,35 +31,35 @@ pub enum StoreError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{} is not an SQLite database: put back the one that was there; or move it away, then all runs begin anew; or choose \
-         another runs folder",
+        "{} is not an SQLite database: restore it from a backup, or move it away (all runs then start over), or choose another runs \
+         folder",
         path.display()
     )]
     NotADatabase { path: PathBuf },
     #[error("{} is a file; expected the folder of the runs (--runs, or TAPER_RUNS)", path.display())]
     NotAFolder { path: PathBuf },
     #[error(
-        "{} is {what}, and not taper's database: move it away, then all runs begin anew; or choose another runs folder",
+        "{} is {what}, not taper's database: move it away (all runs then start over), or choose another runs folder",
         path.display()
     )]
     NotAFile { path: PathBuf, what: String },
     #[error(
-        "{} is not taper's database: it is one of another program (with the tables {}), or one that was damaged: put back a copy of \
-         taper's; or move it away, then all runs begin anew; or choose another runs folder",
+        "{} is not taper's database: it is that of another program (with the tables {}), or it was damaged: restore taper's from a \
+         backup, or move it away (all runs then start over), or choose another runs folder",
         path.display(),
         tables.join(", ")
     )]
     Foreign { path: PathBuf, tables: Vec<String> },
     #[error(
-        "{} is damaged: the {} {} missing: put back a copy of it, or move it away to begin anew",
+        "{} is damaged: the {} {} missing: restore it from a backup, or move it away to start over",
         path.display(),
         crate::format::by_number(tables.len() as u64, "table", "tables"),
         tables.join(", ") + crate::format::by_number(tables.len() as u64, " is", " are")
     )]
     Incomplete { path: PathBuf, tables: Vec<String> },
     #[error(
-        "{} cannot be used ({message}): it was changed by hand, by another program or by another version of taper; put back a copy \
-         of it, or move it away to begin anew",
+        "{} cannot be used ({message}): it was changed by hand, by another program or by another version of taper; restore it from a \
+         backup, or move it away to start over",
         path.display()
     )]
     Changed { path: PathBuf, message: String },
@@ -70,16 +70,16 @@ pub enum StoreError {
     )]
     Corrupt { path: PathBuf, message: String },
     #[error(
-        "{} is empty (0 bytes) beside the {} of {}: it was cut or replaced; put back a copy of it, or move those \
-         folders elsewhere to begin anew",
+        "{} is empty (0 bytes), but there {} of {}: it was truncated or replaced; restore it from a backup, or move \
+         those folders elsewhere to start over",
         path.display(),
-        crate::format::by_number(*runs as u64, "folder", "folders"),
+        crate::format::by_number(*runs as u64, "is the folder", "are the folders"),
         crate::format::counted(*runs as u64, "run")
     )]
     Emptied { path: PathBuf, runs: usize },
     #[error(
-        "{} cannot be read where it is, for nothing can be written beside it, and {} takes no copy of it ({}); TMPDIR=DIR \
-         names another folder for the copy",
+        "{} cannot be read in its folder, because the folder is not writable, and it cannot be copied to {} ({}); choose another \
+         folder for the copy with TMPDIR=DIR",
         path.display(),
         folder.display(),
         crate::format::io(error)
@@ -96,8 +96,8 @@ pub enum StoreError {
     )]
     ReadOnly { path: PathBuf, message: String },
     #[error(
-        "cannot open {} ({message}): it has to be a file in a folder that may be written, for SQLite keeps its log \
-         beside it; copy it to such a folder, or choose another runs folder",
+        "cannot open {} ({message}): it must be a file in a writable folder, because SQLite keeps its log there; copy it to \
+         such a folder, or choose another runs folder",
         path.display()
     )]
     CannotOpen { path: PathBuf, message: String },
@@ -107,8 +107,8 @@ pub enum StoreError {
     )]
     Disk { path: PathBuf, message: String },
     #[error(
-        "{} was removed, moved or replaced while this command worked with it: what was measured since then is not there; put \
-         it back with its `-wal` file, or leave it away to begin anew, then run the same command again",
+        "{} was removed, moved or replaced while this command worked with it: results recorded since then are lost; \
+         restore it with its `-wal` file, or do without it to start over, then run the same command again",
         path.display()
     )]
     Gone { path: PathBuf },
@@ -136,12 +136,12 @@ pub enum StoreError {
     #[error("no run has the key or the name `{wanted}`{hint}; `{}` shows them all", command("taper list", runs))]
     UnknownRun { wanted: String, hint: String, runs: PathBuf },
     #[error(
-        "the experiment `{experiment}` has no runs: they were removed, or none was begun; run `taper run` with its spec"
+        "the experiment `{experiment}` has no runs: they were removed, or none was started; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
     #[error("`{wanted}` means {count} runs; name one of them by its key:\n{candidates}")]
     AmbiguousRun { wanted: String, count: usize, candidates: String },
-    #[error("no experiment is called `{wanted}`{hint}; `{}` shows the runs of all", command("taper list", runs))]
+    #[error("there is no experiment `{wanted}`{hint}; `{}` lists all experiments", command("taper list", runs))]
     UnknownExperiment { wanted: String, hint: String, runs: PathBuf },
 }
 

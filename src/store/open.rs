@@ -447,7 +447,7 @@ mod tests {
         fs::write(runs.join(FILE), "").unwrap();
         for opened in [Store::open(runs), Store::open_existing(runs)] {
             let error = opened.unwrap_err().to_string();
-            assert!(error.contains("taper.db is empty (0 bytes) beside the folder of 1 run"), "{error}");
+            assert!(error.contains("taper.db is empty (0 bytes), but there is the folder of 1 run"), "{error}");
         }
     }
 
@@ -462,9 +462,9 @@ mod tests {
         fs::remove_file(runs.join(FILE)).unwrap();
         fs::create_dir(runs.join(FILE)).unwrap();
         let error = Store::open(runs).unwrap_err().to_string();
-        assert!(error.contains("taper.db is a folder, and not taper's database"), "{error}");
+        assert!(error.contains("taper.db is a folder, not taper's database"), "{error}");
         let error = Store::open_existing(runs).unwrap_err().to_string();
-        assert!(error.contains("taper.db is a folder, and not taper's database"), "{error}");
+        assert!(error.contains("taper.db is a folder, not taper's database"), "{error}");
 
         let file = runs.join("in the way");
         fs::write(&file, "").unwrap();
@@ -506,7 +506,7 @@ mod tests {
             drop(Store::open(folder.path()).unwrap());
             Connection::open(folder.path().join(FILE)).unwrap().execute_batch(change).unwrap();
             let error = Store::open_existing(folder.path()).unwrap_err().to_string();
-            assert!(error.contains(said) && error.contains("put back a copy"), "{error}");
+            assert!(error.contains(said) && error.contains("from a backup"), "{error}");
             assert!(!error.contains("CREATE") && !error.contains('\n'), "{error}");
         }
         let folder = folder();
@@ -515,7 +515,7 @@ mod tests {
         store.conn.execute_batch("ALTER TABLE notes RENAME COLUMN message TO text;").unwrap();
         let error = store.notes("k").unwrap_err().to_string();
         assert!(error.contains("taper.db cannot be used (no such column"), "{error}");
-        assert!(!error.contains("SELECT") && error.contains("put back a copy"), "{error}");
+        assert!(!error.contains("SELECT") && error.contains("restore it from a backup"), "{error}");
     }
 
     /// Writes to a file without a name are lost.

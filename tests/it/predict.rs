@@ -292,7 +292,7 @@ fn what_predict_cannot_read_it_says_in_its_own_terms() {
         ),
         (
             &["--file", "x.dat"],
-            "error: x.dat: neither the file's ending nor its first line tells its layout; set --format to",
+            "error: x.dat: the format cannot be determined from the file's extension or its first line; set --format to",
         ),
         (&["--file", "x.gz"], "error: x.gz: it is a gzip file (unpack it first: `gunzip`)"),
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
@@ -475,7 +475,10 @@ fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
     sandbox.write("q.tsv", format!("review\tid\n{rows}"));
     let output = sandbox.taper(&["predict", "small", "--file", "q.tsv"]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("warning: a quoted field (line 3) spans") && said.contains("write --quoting none"), "{said}");
+    assert!(
+        said.contains("warning: the quoted field on line 3 contains") && said.contains("set --quoting none"),
+        "{said}"
+    );
     let output = sandbox.taper(&["predict", "small", "--file", "q.tsv", "--quoting", "none"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

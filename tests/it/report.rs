@@ -117,7 +117,7 @@ fn the_page_says_what_the_records_say() {
         "data row 17: label `maybe` is not in data.labels",
         "4 runs have no result",
         "failed (diverged)",
-        "The best of 5 runs was chosen by the test split that it is measured on, so its accuracy is optimistic",
+        "The best of 5 runs was chosen on the same test rows on which it is evaluated, so its accuracy is optimistic",
         "not all trained in the same environment",
         "taper run experiments/rbt3-waimai.toml --set &#39;probes=",
         "2 of 3",
@@ -142,7 +142,7 @@ fn a_pruned_run_is_no_failure() {
         "1 pruned",
         "<td class=\"pruned\">pruned</td>",
         "8th of 9 at step 75, where 3 go on",
-        "1 run was ended before the last step by the rule of the sweep (pruned); the table says at which step and why.",
+        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table shows the step and the reason.",
         &format!("{} runs have no result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");
@@ -200,13 +200,13 @@ fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
     let files = files_of(&input);
     let md = text(&files, "report.md");
     assert!(
-        md.contains("No run has a result yet: what was measured on the way is shown below, and is not final."),
+        md.contains("No run has a result yet: values below are from evaluations during training and are not final."),
         "{md}"
     );
-    assert!(md.contains("| Dev accuracy (chooses) |"), "{md}");
+    assert!(md.contains("| Dev accuracy (used for selection) |"), "{md}");
     // Both runs, and their configuration.
     assert_eq!(md.matches(", not final)").count(), input.runs.len() + 1, "{md}");
-    assert!(text(&files, "report.html").contains("Dev accuracy (chooses)"));
+    assert!(text(&files, "report.html").contains("Dev accuracy (used for selection)"));
     // Seeds of one configuration: neither an interval nor a finished seed.
     let mut input = sweep();
     for run in &mut input.runs {
@@ -227,7 +227,7 @@ fn a_dev_split_chooses_where_there_is_one() {
     assert!(
         html.contains("chosen by its accuracy on the dev split, then by its loss there, then by the plan&#39;s order")
     );
-    assert!(html.contains("Dev accuracy (chooses)"));
+    assert!(html.contains("Dev accuracy (used for selection)"));
     // A loss is chosen by once; macro-F1 as accuracy.
     for (metric, said) in [
         (Metric::Loss, "chosen by its loss on the dev split, then by the plan's order"),
@@ -328,7 +328,8 @@ fn runs_are_compared_on_the_same_rows_or_not_at_all() {
     assert!(text(&files_of(&input), "report.md").contains("“lr=1e-5” against “lr=2e-5” on the same 600 test rows: "));
     input.runs[0].predictions[0].line += 1;
     assert!(
-        text(&files_of(&input), "report.md").contains("cannot be compared row by row: they were measured on different")
+        text(&files_of(&input), "report.md")
+            .contains("cannot be compared row by row: they were evaluated on different")
     );
     input.runs[0].predictions.clear();
     assert!(text(&files_of(&input), "report.md").contains("row by row: the predictions of one of them are not stored"));

@@ -135,7 +135,7 @@ fn rm_asks_and_removes_rows_and_folders_of_runs_that_nobody_is_at() {
     sandbox.ok(&["rm", "--experiment", "small", "--yes"]);
     assert_eq!(sandbox.keys(), [b.as_str()]);
     assert!(!sandbox.folder(&a).exists() && sandbox.folder(&b).join("model").is_dir());
-    assert!(sandbox.says(&["report", "small"]).1.contains("no experiment is called `small`"));
+    assert!(sandbox.says(&["report", "small"]).1.contains("there is no experiment `small`"));
 
     // Removed runs are trained again.
     let json: Value = serde_json::from_str(&sandbox.ok(&["rm", &b[..6], "--yes", "--json"])).expect("JSON");

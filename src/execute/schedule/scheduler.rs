@@ -333,7 +333,7 @@ impl<'a> Scheduler<'a> {
         }
         self.halted = true;
         (self.options.say)(&format!(
-            "the worker of `{}` was stopped from outside: the sweep stops too, for it compares the others with this run",
+            "the worker of `{}` was stopped from outside: the sweep stops too, because it compares the others with this run",
             self.records.runs()[run].name
         ));
         Then::Interrupted

@@ -197,7 +197,7 @@ fn a_sweep_that_compares_runs_stops_with_the_worker_that_alone_is_stopped() {
     let mut bench = Bench::new(&["a", "b"]);
     bench.prune = ASHA;
     let outcome = bench.run(&|_, _, _| vec![Act::Step(1), Act::End(Outcome::Interrupted)]);
-    let says = "says: the worker of `a` was stopped from outside: the sweep stops too, for it compares the others with this run";
+    let says = "says: the worker of `a` was stopped from outside: the sweep stops too, because it compares the others with this run";
     assert_eq!(bench.log(), ["0: a", "a: interrupted", says, "0: stop", "0: cancel"]);
     assert_eq!(outcome.tally, Tally { stopped: 1, not_started: 1, ..Tally::default() });
 }

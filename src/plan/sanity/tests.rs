@@ -43,7 +43,7 @@ fn inconsistent_steps_give_a_warning() {
     );
     one(&|spec| spec.train.warmup_steps = 27, "train.lr is never reached");
     one(&|spec| spec.train.warmup_ratio = 0.9, "train.lr is reached 2 steps before the end");
-    one(&|spec| spec.train.early_stopping_patience = 3, "train.early_stopping_patience = 3 never stops this run");
+    one(&|spec| spec.train.early_stopping_patience = 3, "train.early_stopping_patience = 3 can never stop this run");
     one(&|spec| spec.train.early_stopping_patience = 2, "the run has 3");
     one(&|spec| spec.train.early_stopping_min_delta = 0.01, "train.early_stopping_min_delta has no effect");
     one(&|spec| spec.train.batch_size = 500, "train.batch_size = 500 is more than the 288 training rows");
@@ -138,7 +138,7 @@ fn a_rule_that_stops_almost_all_gives_a_warning() {
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains(
-        "rungs 1 and 2 are at step 20 of 81 and rung 3 is at step 40 of 81: set train.eval_steps = 3 or less"
+        "rungs 1 and 2 both fall on step 20 of 81 and rung 3 falls on step 40 of 81; set train.eval_steps = 3 or less"
     ));
 }
 
@@ -151,7 +151,7 @@ fn comparing_evaluations_but_keeping_the_last_gives_a_warning() {
             spec.checkpoint.keep = Keep::Last;
         });
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains("but checkpoint.keep = \"last\": a trial that ends is ranked by its last step"));
+        assert!(found[0].contains("but checkpoint.keep = \"last\" ranks a finished trial by its last step"));
     }
     assert_eq!(swept(27, |spec| spec.checkpoint.keep = Keep::Last), [""; 0]);
 }
@@ -159,7 +159,7 @@ fn comparing_evaluations_but_keeping_the_last_gives_a_warning() {
 #[test]
 fn unstarted_runs_and_duplicate_points_give_a_warning() {
     let found = swept(12, |spec| (spec.sweep.seeds, spec.sweep.max_runs) = (vec![1, 2], Some(20)));
-    assert_eq!(found, ["sweep.max_runs = 20 leaves 4 of the 24 runs undone"]);
+    assert_eq!(found, ["sweep.max_runs = 20 leaves 4 of the 24 runs unfinished"]);
     assert_eq!(swept(12, |spec| spec.sweep.max_runs = Some(12)), [""; 0]);
 
     let mut spec = spec();

@@ -51,7 +51,7 @@ impl Chart for ReliabilityChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, _: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Reliability: is it right as often as it is sure?")?;
+        pen::title(area, "Reliability: accuracy by confidence")?;
         let whole = |v: f64| format!("{v:.0}");
         let mut chart = plot(
             area,

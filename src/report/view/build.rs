@@ -37,7 +37,7 @@ impl View {
         let has_chosen = analysis.best().is_some() || analysis.groups.iter().any(|group| group.chosen.is_some());
         let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
             let metric = analysis.criterion.metric.name();
-            format!("{} {metric} (chooses)", format::capital(split_name(analysis.criterion.split)))
+            format!("{} {metric} (used for selection)", format::capital(split_name(analysis.criterion.split)))
         });
         let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = best.map(mistakes_of).unwrap_or_default();
@@ -158,31 +158,31 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let (on, by) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
     let n = analysis.ranked.len();
     let seeds = match analysis.has_seeds() && analysis.groups.len() > 1 {
-        true => {
-            " Configurations are ranked by their mean over seeds, and the best run is the best one of the best configuration."
-        }
+        true => " Trials are ranked by their mean over seeds, and the best run is the best one of the best trial.",
         false => "",
     };
     if n == 0 && !input.runs.is_empty() {
-        out.push("No run has a result yet: what was measured on the way is shown below, and is not final.".into());
+        out.push(
+            "No run has a result yet: values below are from evaluations during training and are not final.".into(),
+        );
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
-            "The best of {n} runs was chosen by the {on} split that it is measured on, so its accuracy is optimistic; \
-             with a dev split (key data.dev) other rows would choose.{seeds}"
+            "The best of {n} runs was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; \
+             with a dev split (key data.dev), other rows would be used for selection.{seeds}"
         ));
     } else if n > 1 {
         // Loss is also the tie-breaker, so it is not mentioned twice.
         let then = if analysis.criterion.metric == Metric::Loss { "" } else { ", then by its loss there" };
         out.push(format!(
             "The best of {n} runs was chosen by its {by} on the {on} split{then}, then by the plan's order; \
-             the rows it is measured on had no part in that.{seeds}"
+             the test rows played no part in this choice.{seeds}"
         ));
     }
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
-        let was = if pruned == 1 { "was" } else { "were" };
+        let (were, them) = if pruned == 1 { ("was", "it") } else { ("were", "them") };
         out.push(format!(
-            "{} {was} ended before the last step by the rule of the sweep (pruned); the table says at which step and why.",
+            "{} {were} pruned: the sweep's pruning rule stopped {them} before the last step. The table shows the step and the reason.",
             format::plural(pruned, "run")
         ));
     }
@@ -190,7 +190,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if unmeasured > 0 && n > 0 {
         let have = if unmeasured == 1 { "has" } else { "have" };
         let spent = match budget_is_spent(input) {
-            true => ", and the warnings say what the budget of the sweep leaves undone",
+            true => ", and the warnings say how many runs the sweep's budget leaves unfinished",
             false => "",
         };
         out.push(format!("{} {have} no result; the table says why{spent}.", format::plural(unmeasured, "run")));
@@ -255,7 +255,7 @@ fn budget_is_spent(input: &ReportInput) -> bool {
 /// Why a run has no result: its message, if it has one.
 fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
     if budget_is_spent && matches!(run.run.state, RunState::Pending | RunState::Waiting | RunState::Interrupted) {
-        return Some("left out: the sweep's budget is spent".into());
+        return Some("the sweep's budget is spent".into());
     }
     if let Some(own) = run.run.message.clone().filter(|m| !m.trim().is_empty()) {
         return Some(own);
@@ -288,7 +288,8 @@ fn seed_notes(analysis: &Analysis) -> String {
     };
     let means: Vec<(Metric, Mean)> =
         analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
-    interval_notes(means.iter().map(|(metric, mean)| (*metric, mean))).iter().map(|note| format!("{note}. ")).collect()
+    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
+    notes.iter().map(|note| format!("{}. ", format::capital(note))).collect()
 }
 
 fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
@@ -352,7 +353,7 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             let Some(means) = means else {
                 return format!(
                     "{first} against {second} cannot be tested: the seeds of neither differ in {on} accuracy, so nothing is known \
-                     of how others would."
+                     about how other seeds would differ."
                 );
             };
             format!(
@@ -376,8 +377,8 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
                 .map_or(String::new(), |(d, i)| differ(&format!("{on} accuracies"), d, i, "Agresti and Min's"));
             format!(
                 "“{first}” against “{second}” on the same {}: {} (exact McNemar test, {}). The first alone is right on \
-                 {}, the second alone on {}.{difference} This compares two trained models: with other seeds it may come out \
-                 otherwise.",
+                 {}, the second alone on {}.{difference} This compares two trained models: with other seeds the result may \
+                 differ.",
                 format::plural(paired.rows() as usize, &format!("{on} row")),
                 verdict(p, paired.first_only > paired.second_only, " on these rows"),
                 format::p_value(p),

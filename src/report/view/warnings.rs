@@ -76,7 +76,7 @@ fn of_result(run: &RunInput) -> Option<Warning> {
         }
         Degenerate::NoBetter { .. } => {
             let by = if metric == Metric::MacroF1 { " (macro-F1)" } else { "" };
-            format!("no better on the {split} split than always answering “{}”{by}", name(baseline.label))
+            format!("no better on the {split} split than always predicting “{}”{by}", name(baseline.label))
         }
     };
     Some(Warning::new(Kind::Result, message))

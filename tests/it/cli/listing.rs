@@ -189,7 +189,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     ]);
     assert!(late.contains("at rungs 1 and 2 (step 8 of 16) the best 1 in 4 trials"), "{late}");
     assert!(
-        late.contains("sweep.rungs = 2, but evaluations fall so that rungs 1 and 2 are at step 8 of 16: "),
+        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16; "),
         "{late}"
     );
     let two_lengths = [
@@ -261,7 +261,7 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     let removed = &keys("lr=1e-3")[2];
     sandbox.ok(&["rm", removed, "--yes"]);
     for said in views() {
-        let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again";
+        let note = "1 planned run has no record, because it was removed: `taper run SPEC` trains it again";
         assert!(said.contains(note) && !said.contains("prune"), "{said}");
     }
     let plan = sandbox.ok(&["plan", "small.toml"]);
@@ -294,7 +294,7 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
     keys("lr=1e-3")[1..].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
     keys("lr=1e-4")[..2].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
-    let note = "4 planned runs have no record, for they were removed: `taper run SPEC` trains them again";
+    let note = "4 planned runs have no record, because they were removed: `taper run SPEC` trains them again";
     assert!(views().iter().all(|said| said.contains(note)));
     // The same command trains what is missing and nothing else.
     let said = sandbox.ok(&["run", "small.toml"]);
@@ -320,7 +320,8 @@ fn a_removed_run_of_a_sweep_that_prunes_may_be_pruned_and_every_view_says_so() {
         runs[0]["key"].as_str().expect("a key").to_string()
     };
     let plan = [&["plan"], &run[1..]].concat();
-    let may = "compares it anew with the runs that are there and may prune it (with --retry it trains pruned runs to the end)";
+    let may =
+        "compares it again with the existing runs and may prune it (with --retry it trains pruned runs to the end)";
     for state in ["completed", "pruned"] {
         let said = sandbox.ok(&["rm", &key(state), "--yes"]);
         assert!(said.contains(&format!("\n`taper run` with a spec that has it trains it again, {may}\n")), "{said}");
@@ -329,7 +330,7 @@ fn a_removed_run_of_a_sweep_that_prunes_may_be_pruned_and_every_view_says_so() {
         let lists =
             [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]].map(|list| sandbox.ok(list));
         for said in lists.into_iter().chain([report]) {
-            let note = "1 planned run has no record, for it was removed: `taper run SPEC` trains it again, ";
+            let note = "1 planned run has no record, because it was removed: `taper run SPEC` trains it again, ";
             assert!(said.contains(&format!("{note}{may}")), "{said}");
         }
         let said = sandbox.ok(&plan);
@@ -402,13 +403,13 @@ fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first of the plan were promoted";
+    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first in the plan were promoted";
     assert!(said.contains(warning) && said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
     let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
-        messages.iter().all(|why| why.contains(", tied with 2 others; at most the best one is promoted")),
+        messages.iter().all(|why| why.contains(", tied with 2 others; only rank 1 can be promoted")),
         "{messages:?}"
     );
     let again = sandbox.ok(&run);

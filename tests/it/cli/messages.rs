@@ -32,7 +32,7 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         ),
         (&["report", "x", "--runs", "nowhere"], "run `taper run SPEC --runs nowhere` first"),
         (&["gc", "--runs", "no where"], "run `taper run SPEC --runs 'no where'` first"),
-        (&["rm", "small", "--json"], "add --yes, because --json does not ask"),
+        (&["rm", "small", "--json"], "but --json does not ask for confirmation: add --yes"),
         (&["predict", "small", ""], "the text is empty"),
         (&["export", "small", "full"], "is not an empty folder: choose another"),
         (&["export", "small", "file"], "is not an empty folder: choose another"),
@@ -40,8 +40,8 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
         (&["plan", "small.toml", "--order", "nowhere/o.json"], "nowhere: there is no such file or folder"),
         (&["plan", "small.toml", "--order", "."], "it is a folder where a file is expected"),
         (&["plan", "small.toml", "--order", "file/o"], "a part of this path is a file"),
-        (&["report", "small", "--out", "file"], "--out DIR names another folder"),
-        (&["report", "small", "--out", "file/x"], "--out DIR names another folder"),
+        (&["report", "small", "--out", "file"], "choose another folder with --out DIR"),
+        (&["report", "small", "--out", "file/x"], "choose another folder with --out DIR"),
         (&["list", "--watch"], "--watch needs a terminal"),
         (&["list", "--limit", "-1"], "`--limit` takes a number that is not negative"),
         (&["list", "--threads", "-1"], "`--threads` takes a number that is not negative"),
@@ -205,7 +205,7 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
         for command in ["plan", "fetch", "run"] {
             let said = said(&sandbox, 2, &[command, "small.toml"]);
             assert!(said.contains("small.toml.lock: ") && said.contains(wanted), "{command}: {said}");
-            assert!(said.contains("delete it and let `taper fetch` write it anew"), "{said}");
+            assert!(said.contains("delete it and let `taper fetch` write it again"), "{said}");
         }
         if lock.symlink_metadata().expect("it").is_dir() { fs::remove_dir(&lock) } else { fs::remove_file(&lock) }
             .expect("removed");
@@ -216,10 +216,10 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
 fn a_tie_of_the_commonest_labels_is_told_as_one() {
     let sandbox = sandbox("");
     let plan = ["plan", "small.toml", "--set", "data.stratify=true"];
-    assert!(sandbox.ok(&plan).contains("one of the most common labels of the training rows"), "{}", sandbox.ok(&plan));
+    assert!(sandbox.ok(&plan).contains("one of the most common labels in training"), "{}", sandbox.ok(&plan));
     let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
     fs::write(sandbox.path("rows.csv"), rows + "1,好吃一\n1,好吃二\n1,好吃三\n1,好吃四\n").expect("rows");
-    assert!(sandbox.ok(&plan).contains("positive, the most common label of the training rows"));
+    assert!(sandbox.ok(&plan).contains("positive, the most common label in training"));
 }
 
 /// The commands that a text names in backticks or after `next: ` and `settings: `, for the shell.

@@ -146,7 +146,7 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
             && said.contains("1 of its runs stays, because it also belongs to `small` (one.toml)"),
         "{said}"
     );
-    assert!(exit(&sandbox, &["report", "two"]).1.contains("no experiment is called `two`"));
+    assert!(exit(&sandbox, &["report", "two"]).1.contains("there is no experiment `two`"));
     sandbox.ok(&["report", "small"]);
 }
 
@@ -282,7 +282,7 @@ fn a_spec_file_may_be_renamed() {
             fs::write(sandbox.path(to), spec).expect("a spec");
             let (code, said) = exit(&sandbox, &["report", to]);
             assert!(
-                code == 2 && said.contains("the plan of a spec file that is gone, z.toml: `taper run specs/"),
+                code == 2 && said.contains("the plan of a spec file that no longer exists, z.toml: `taper run specs/"),
                 "{said}"
             );
         }

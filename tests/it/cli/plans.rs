@@ -20,7 +20,7 @@ fn a_sweep_that_cannot_do_what_it_says_is_told() {
     for (sweep, expected) in [
         (format!("data.dev = 0.2\ntrain.epochs = 1\n[sweep]\nprune = \"asha\"\n{axis}"), "\"asha\" stops no run"),
         (format!("data.dev = 0.2\n[sweep]\nprune = \"median\"\n{axis}"), "from trial 6 on"),
-        (format!("[sweep]\nmax_runs = 3\n{axis}"), "sweep.max_runs = 3 leaves 1 of the 4 runs undone"),
+        (format!("[sweep]\nmax_runs = 3\n{axis}"), "sweep.max_runs = 3 leaves 1 of the 4 runs unfinished"),
         ("[sweep.axes]\ntrain.log_steps = [1, 2]\n".into(), "give the same run"),
     ] {
         let sandbox = sandbox("");
@@ -32,7 +32,7 @@ fn a_sweep_that_cannot_do_what_it_says_is_told() {
     }
     let found = warnings(&sandbox(axis));
     assert!(
-        matches!(&found[..], [one] if one.starts_with("the sweep has no dev split: the best trial is chosen on the test rows"))
+        matches!(&found[..], [one] if one.starts_with("the sweep has no dev split: the best trial is chosen on the same test rows"))
     );
 }
 
@@ -54,13 +54,13 @@ fn trials_that_a_search_has_yet_to_propose_are_estimated_too() {
 fn what_is_odd_about_a_sweep_stays_with_it() {
     let sandbox = sandbox("[sweep]\nmax_runs = 1\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4]\n");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
-    let said = "sweep.max_runs = 1 leaves 1 of the 2 runs undone";
+    let said = "sweep.max_runs = 1 leaves 1 of the 2 runs unfinished";
     assert!(sandbox.ok(&["list", "small"]).contains(&format!("warning: {said}")));
     sandbox.ok(&["report", "small", "--out", "report"]);
     assert!(
         fs::read_to_string(sandbox.path("report/report.md"))
             .expect("the report")
-            .contains("leaves 1 of the 2 runs undone")
+            .contains("leaves 1 of the 2 runs unfinished")
     );
     // The next plan replaces it.
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=2"]);
@@ -91,15 +91,16 @@ fn end_of_run(sandbox: &Sandbox, more: &[&str]) -> String {
 fn a_budget_that_is_spent_leaves_nothing_to_do_and_says_what_to_raise() {
     let sandbox = sandbox("[sweep]\nmax_runs = 2\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n");
     let plan = sandbox.ok(&["plan", "small.toml"]);
-    assert!(plan.contains("2 of 3 runs to do (the budget leaves 1 out: raise it to train more): "), "{plan}");
-    assert!(plan.contains("sweep.max_runs = 2 leaves 1 of the 3 runs undone") && plan.contains("new: over budget"));
+    assert!(plan.contains("2 of 3 runs to do (the budget leaves out 1; raise it to train more): "), "{plan}");
+    assert!(plan.contains("sweep.max_runs = 2 leaves 1 of the 3 runs unfinished") && plan.contains("new: over budget"));
     let beyond = |sandbox: &Sandbox| {
         let document = sandbox.json(&["plan", "small.toml"]);
         let runs = document["runs"].as_array().expect("runs").clone();
         (runs.iter().map(|run| run["beyond_budget"] == true).collect::<Vec<_>>(), document["time_s"]["high"].clone())
     };
     assert_eq!(beyond(&sandbox).0, [false, false, true]);
-    let left = "sweep.max_runs = 2 leaves 1 of the 3 runs undone (1 pending): it is trained only if it is raised";
+    let left =
+        "sweep.max_runs = 2 leaves 1 of the 3 runs unfinished (1 pending); raise sweep.max_runs to train the rest";
     let said = end_of_run(&sandbox, &[]);
     assert!(said.contains("2 completed, 1 left: the sweep's budget is spent"), "{said}");
     assert!(said.contains(&format!("warning: {left}")), "{said}");
@@ -111,7 +112,7 @@ fn a_budget_that_is_spent_leaves_nothing_to_do_and_says_what_to_raise() {
     sandbox.ok(&["report", "small", "--out", "report"]);
     let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
     assert!(
-        report.contains(&left.replace('_', "\\_")) && report.contains("left out: the sweep's budget is spent"),
+        report.contains(&left.replace('_', "\\_")) && report.contains("pending: the sweep's budget is spent"),
         "{report}"
     );
     // Raised, it lets the third be trained.
@@ -119,12 +120,15 @@ fn a_budget_that_is_spent_leaves_nothing_to_do_and_says_what_to_raise() {
     assert!(plan.contains("1 of 3 runs to do: ") && !plan.contains("the budget"), "{plan}");
     let hours = ["plan", "small.toml", "--set", "sweep.max_runs=3", "--set", "sweep.max_hours=0.0000001"];
     let plan = sandbox.ok(&hours);
-    assert!(plan.contains("the budget is spent. sweep.max_hours = 0.0000001 leaves 1 of the 3 runs undone"), "{plan}");
+    assert!(
+        plan.contains("the budget is spent. sweep.max_hours = 0.0000001 leaves 1 of the 3 runs unfinished"),
+        "{plan}"
+    );
     // Nothing is left undone where all runs are done, though the budget is smaller.
     end_of_run(&sandbox, &["--set", "sweep.max_runs=3"]);
     let views = [sandbox.ok(&["plan", "small.toml"]), end_of_run(&sandbox, &[]), sandbox.ok(&["list", "small"])];
     assert!(views[0].contains("nothing to do: 3 runs (3 completed)"), "{}", views[0]);
-    assert!(views.iter().all(|view| !view.contains("undone")), "{views:?}");
+    assert!(views.iter().all(|view| !view.contains("unfinished")), "{views:?}");
 }
 
 /// Trials that a search would propose after those in the budget are left as well.
@@ -135,7 +139,7 @@ fn a_spent_budget_counts_trials_that_were_never_proposed() {
     let said = end_of_run(&sandbox, &["--set", "data.dev=0.2"]);
     assert!(said.contains("3 completed, 3 left: the sweep's budget is spent"), "{said}");
     assert!(
-        said.contains("sweep.max_runs = 3 leaves 3 of the 6 runs undone (1 pending, 2 not yet proposed)"),
+        said.contains("sweep.max_runs = 3 leaves 3 of the 6 runs unfinished (1 pending, 2 not yet proposed)"),
         "{said}"
     );
 }
@@ -147,10 +151,10 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
     let sandbox = sandbox(&format!("{sweep}[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n"));
     let dev = ["--set", "data.dev=0.2"];
     let before = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
-    assert!(before.contains("sweep.max_runs = 5 leaves at least 1 of the 6 runs undone"), "{before}");
+    assert!(before.contains("sweep.max_runs = 5 leaves at least 1 of the 6 runs unfinished"), "{before}");
     let said = end_of_run(&sandbox, &dev);
     assert!(said.contains("2 left: the sweep's budget is spent"), "{said}");
-    let left = "sweep.max_runs = 5 leaves 2 of the 6 runs undone (1 waiting, 1 pending): they are trained only if it is raised";
+    let left = "sweep.max_runs = 5 leaves 2 of the 6 runs unfinished (1 waiting, 1 pending); raise sweep.max_runs to train the rest";
     assert!(said.contains(left), "{said}");
     let plan = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
     assert!(plan.contains(&format!("nothing to do: the budget is spent. {left}")), "{plan}");
@@ -165,7 +169,7 @@ fn a_best_trial_that_the_test_rows_chose_is_said_to_be_that_everywhere() {
     let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
     let said = end_of_run(&sandbox, &[]);
     assert!(said.contains("best: lr=") && said.contains(", chosen on test: optimistic\n"), "{said}");
-    assert!(said.contains("ranked on the test rows, as there is no dev split"), "{said}");
+    assert!(said.contains("ranked on the test rows, because there is no dev split"), "{said}");
     let list = sandbox.ok(&["list", "small"]);
     assert!(list.lines().next().is_some_and(|line| line.ends_with(" (chosen on test: optimistic)")), "{list}");
     assert!(list.contains("warning: the sweep has no dev split"), "{list}");
@@ -183,7 +187,7 @@ fn rows_that_were_trained_on_are_said_wherever_the_result_is() {
     let (head, body) = rows.split_once('\n').expect("a header");
     fs::write(sandbox.path("rows.csv"), format!("{head}\n{body}{body}{body}")).expect("rows");
     let said = "test rows (lines ";
-    let memory = "a text that is also in the train split: its metrics measure memorisation, not generalisation";
+    let memory = "a text that is also in the train split: metrics on the test split then measure memorisation, not generalisation";
     let holds = |text: &str| assert!(text.contains(said) && text.contains(memory), "{text}");
     holds(&sandbox.ok(&["plan", "small.toml"]));
     assert_eq!(sandbox.json(&["plan", "small.toml"])["runs"][0]["warnings"][0]["kind"], "split");

@@ -38,7 +38,7 @@ fn labels_that_look_alike_are_shown_with_what_tells_them_apart() {
     for (labels, shown) in [
         (
             ["pos", "neg", "pos\u{200b}"],
-            "labels `pos` (14 rows), `pos\\u{200b}` (13 rows) look alike and are 2 classes",
+            "labels `pos` (14 rows), `pos\\u{200b}` (13 rows) look alike but count as 2 classes",
         ),
         (["1", "0", "1.0"], "labels `1` (14 rows), `1.0` (13 rows) look alike"),
         (["Positive", "neg", "positive"], "labels `Positive` (14 rows), `positive` (13 rows) look alike"),
@@ -48,7 +48,7 @@ fn labels_that_look_alike_are_shown_with_what_tells_them_apart() {
         let found = says(&data, Kind::Labels);
         assert!(found.len() == 1 && found[0].contains(shown), "{found:?}");
         // The rows of the rarer label: each third one.
-        assert!(found[0].contains("written (lines 4, 7, 10, 13, 16 and 8 more)"), "{found:?}");
+        assert!(found[0].contains("number format (lines 4, 7, 10, 13, 16 and 8 more)"), "{found:?}");
         assert_eq!(data.warnings[0].lines[..2], [4, 7]);
     }
     // Values that data.labels gives one name are one label.
@@ -62,7 +62,7 @@ fn labels_that_stand_for_nothing_are_noticed_unless_they_are_named() {
     for (values, shown) in [
         (
             ["pos", "nan"],
-            "label `nan` (20 rows, lines 3, 5, 7, 9, 11 and 15 more) is how programs write a value that is missing",
+            "label `nan` (20 rows, lines 3, 5, 7, 9, 11 and 15 more) is treated as a class, but programs often write it for a missing value",
         ),
         (["NA", "pos"], "label `NA` (20 rows"),
         (["None", "null"], "labels `None`, `null` (40 rows"),
@@ -91,11 +91,15 @@ fn texts_that_a_wrong_conversion_left_are_noticed() {
 fn texts_with_several_labels_are_noticed() {
     let pairs: String = (0..20).map(|i| format!("1,t{i}\n0,t{i}\n")).collect();
     let found = data("a.csv", &format!("label,review\n{pairs}"));
-    let want = "40 of 40 rows (lines 2, 3, 4, 5, 6 and 35 more) have a text that other rows have with another label: at most 20 of them";
+    let want = "40 of 40 rows (lines 2, 3, 4, 5, 6 and 35 more) have the same text as other rows but a different label: at most 20 of these 40";
     assert!(says(&found, Kind::Labels)[0].starts_with(want), "{:?}", found.warnings);
     assert_eq!((found.cleaning.duplicates, found.cleaning.contradicting), (20, 20));
     let same = data("a.csv", &format!("label,review\n{}", "1,好\n0,好\n".repeat(20)));
-    assert!(says(&same, Kind::Labels)[0].starts_with("all 40 rows have one and the same text"), "{:?}", same.warnings);
+    assert!(
+        says(&same, Kind::Labels)[0].starts_with("all 40 rows have the same text but different labels"),
+        "{:?}",
+        same.warnings
+    );
     // Repeated with the same label, or a doubt or two in a hundred: no mistake of the file.
     assert_eq!(data("a.csv", &format!("label,review\n{}", "1,a\n0,b\n".repeat(20))).warnings, []);
     let one: String = (0..99).map(|i| format!("{},t{i}\n", i % 2)).collect();
@@ -179,12 +183,12 @@ fn rows_that_a_quote_has_swallowed_are_noticed_and_can_be_read() {
                 let warning = &found.warnings[0];
                 assert!(
                     warning.message.starts_with(
-                        "a quoted field (line 6) spans 7 line breaks and what look like rows of their own"
+                        "the quoted field on line 6 contains 7 line breaks and what look like separate rows"
                     ),
                     "{:?}",
                     found.warnings
                 );
-                assert!(warning.message.ends_with("write data.quoting = \"none\"") && warning.lines == [6]);
+                assert!(warning.message.ends_with("set data.quoting = \"none\"") && warning.lines == [6]);
                 let unquoted = read(&path, &DataConfig { quoting: Quoting::None, ..config() }).unwrap();
                 assert_eq!((unquoted.rows.len(), unquoted.warnings.len()), (30, 0));
                 assert_eq!((unquoted.rows[4].text.as_str(), unquoted.rows[11].text.as_str()), ("\"很好", second));
@@ -195,7 +199,7 @@ fn rows_that_a_quote_has_swallowed_are_noticed_and_can_be_read() {
     let near = data("a.csv", "review,label\na,1\nb,0\n\"c,1\n\"d,0\ne,1\n");
     assert_eq!(near.rows.len(), 4);
     assert!(
-        says(&near, Kind::DataFile)[0].starts_with("a quoted field (line 4) spans 1 line break and"),
+        says(&near, Kind::DataFile)[0].starts_with("the quoted field on line 4 contains 1 line break and"),
         "{:?}",
         near.warnings
     );

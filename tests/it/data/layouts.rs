@@ -87,14 +87,14 @@ fn a_json_array_is_read_like_json_lines() {
     for (text, want) in [
         (
             "[{\"review\": \"a\", \"label\": 1}\n{\"review\": \"b\", \"label\": 0}]",
-            "a.json:2: `{` found, expected a comma or the `]` of the array",
+            "a.json:2: unexpected `{`; expected a comma or the `]` of the array",
         ),
         ("[{\"review\": \"a\",\n \"label\": 1,\n", "a.json:1: the file ends within the object that begins here"),
         (
             "[{\"review\": \"a\", \"label\": 1},\n{\"review\": \"b\", \"label\": 0},\n]",
             "a.json:3: a comma before the `]` of the array: remove the comma",
         ),
-        ("[[\"a\", 1]]", "a.json:1: `[` found, expected an object of the array"),
+        ("[[\"a\", 1]]", "a.json:1: unexpected `[`; expected an object of the array"),
     ] {
         assert_eq!(refused("a.json", text), want);
     }
@@ -179,7 +179,7 @@ fn a_command_names_its_own_options() {
             "x;review\n",
             "no column `review`, which --text-column names; columns found: x;review; the fields seem to be separated by `;`: write --delimiter ';'",
         ),
-        ("a.csv", "x,review\n1,\"a\n2,b\n", "close it, or --quoting none if"),
+        ("a.csv", "x,review\n1,\"a\n2,b\n", "close it, or set --quoting none if"),
         ("a.jsonl", "{\"text\": \"a\"}\n", "the first object has no field `review`, which --text-column names"),
     ] {
         let message = says(name, text);

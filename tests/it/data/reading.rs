@@ -82,7 +82,7 @@ fn tsv_by_ending_or_by_config() {
     assert_eq!(rows(&ok("a.txt", text)).len(), 2, "its header tells it");
     assert_eq!(
         refused("a.txt", "no\theader\n"),
-        "a.txt: neither the file's ending nor its first line tells its layout; set data.format to csv, tsv, jsonl, json or parquet"
+        "a.txt: the format cannot be determined from the file's extension or its first line; set data.format to csv, tsv, jsonl, json or parquet"
     );
 }
 
@@ -170,8 +170,9 @@ fn files_without_rows() {
     for nothing in ["", "\n\r\n", "\u{feff}"] {
         assert_eq!(refused("a.csv", nothing), "a.csv: the file is empty", "{nothing:?}");
     }
-    let none =
-        |read, text, label| format!("no row is left: {read} read, {text} without a text, {label} without a label");
+    let none = |read, text, label| {
+        format!("no usable rows: {read} read, of which {text} without a text and {label} without a label")
+    };
     assert_eq!(refused("a.csv", "label,review"), format!("a.csv: {}", none(0, 0, 0)));
     assert_eq!(refused("a.csv", "label,review\n1,\n,x\n"), format!("a.csv: {}", none(2, 1, 1)));
     assert_eq!(refused("a.jsonl", "\n\n"), format!("a.jsonl: {}", none(0, 0, 0)));
@@ -191,7 +192,7 @@ fn rows_that_cannot_be_used_are_named_by_what_is_wrong() {
     assert_eq!(
         refused("a.csv", "label,review\n1,\"a\n0,c\n0,\"b,x\n"),
         "a.csv: 1 row cannot be used\n  line 2: the row has 3 fields, expected 2; a quoted field in it spans lines that look like \
-         rows (data.quoting = \"none\" if quotes are characters like others in this file)"
+         rows (set data.quoting = \"none\" if quotes are ordinary characters in this file)"
     );
     let message = refused("a.csv", format!("label,review\n{}", "1\n".repeat(25)));
     assert_eq!(
@@ -206,7 +207,7 @@ fn rows_that_cannot_be_used_are_named_by_what_is_wrong() {
 
 #[test]
 fn a_quote_that_is_never_closed_swallows_no_rows() {
-    let help = "close it, or data.quoting = \"none\" if quotes are characters like others in this file";
+    let help = "close it, or set data.quoting = \"none\" if quotes are ordinary characters in this file";
     for (end, ending) in [("", "\n"), ("\n", "")] {
         assert_eq!(
             refused("a.csv", format!("label,review\n1,a\n0,\"b\n1,c\n0,d{end}")),
@@ -234,19 +235,19 @@ fn a_quote_that_is_never_closed_swallows_no_rows() {
 fn other_encodings_are_refused() {
     // 很好 in GB18030 is BA DC BA C3.
     let gb = b"label,review\n1,a\n\n0,\xBA\xDC\xBA\xC3\n";
-    let convert = "its bytes read as GB18030; if that is right, convert the file first: iconv -f GB18030 -t UTF-8 'a.csv' > utf8-a.csv";
+    let convert = "the file decodes as GB18030; if that is its encoding, convert it first: iconv -f GB18030 -t UTF-8 'a.csv' > utf8-a.csv";
     assert_eq!(
         refused("a.csv", gb),
-        format!("a.csv:4: not UTF-8: a wrong byte after 0 good ones in column `review`; {convert}")
+        format!("a.csv:4: not UTF-8: the byte at offset 0 of column `review` is invalid; {convert}")
     );
     assert_eq!(
         refused("a.csv", b"\xB1\xEA,review\n"),
-        format!("a.csv:1: not UTF-8: a wrong byte after 0 good ones; {convert}")
+        format!("a.csv:1: not UTF-8: the byte at offset 0 of this row is invalid; {convert}")
     );
     assert_eq!(
         refused("a.jsonl", b"{\"review\":\"a\",\"label\":1}\n{\"review\":\"\xBA\xDC\"}\n"),
-        "a.jsonl:2: not UTF-8: a wrong byte after 11 good ones; \
-         its bytes read as GB18030; if that is right, convert the file first: iconv -f GB18030 -t UTF-8 'a.jsonl' > utf8-a.jsonl"
+        "a.jsonl:2: not UTF-8: the byte at offset 11 of this row is invalid; \
+         the file decodes as GB18030; if that is its encoding, convert it first: iconv -f GB18030 -t UTF-8 'a.jsonl' > utf8-a.jsonl"
     );
     let utf16: Vec<u8> = "\u{feff}label,review\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(
@@ -270,7 +271,10 @@ fn other_encodings_are_refused() {
     let bare: Vec<u8> = "label,review\n1,x\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     assert!(refused("a.csv", bare).contains("iconv -f UTF-16BE -t UTF-8"));
     // Two wrong halves that make a right character across a field border are still wrong.
-    assert!(refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n").contains("in column `label`"));
+    assert!(
+        refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n")
+            .contains("the byte at offset 0 of column `label` is invalid")
+    );
 }
 
 /// A file that is UTF-8 but for a part is never to be converted as a whole: that destroys the rest.
@@ -288,13 +292,13 @@ fn a_file_that_is_partly_utf8_is_told_which_part() {
         (
             GB,
             14,
-            "only line 14 is not UTF-8: its bytes read as GB18030; if that is right, convert that part alone: { head -n 13 'a.csv'; \
+            "only line 14 is not UTF-8: it decodes as GB18030; if that is right, convert only that part: { head -n 13 'a.csv'; \
              tail -n +14 'a.csv' | iconv -f GB18030 -t UTF-8; } > utf8-a.csv",
         ),
         (
             b"1,\xBA\xDC\xBA\xC3\n1,\xBA\xC3\xBA\xDC\n",
             14,
-            "the first 13 lines are UTF-8, and from line 14 on the bytes read as GB18030: two files were joined",
+            "the first 13 lines are UTF-8, and the lines from 14 on decode as GB18030: two files were concatenated",
         ),
         (
             "1,好\u{e5}".as_bytes().split_last().unwrap().1,
@@ -322,8 +326,8 @@ fn a_file_that_is_partly_utf8_is_told_which_part() {
 
 #[test]
 fn header_lines_of_joined_files_are_refused() {
-    let again = "the header line again: files were joined with their header lines; remove it";
-    let other = "a header line with other columns, or in another order: files were joined whose columns differ";
+    let again = "the header line again (were several files concatenated?); remove it";
+    let other = "another header line, with other columns or another order (were several files concatenated?)";
     for (name, header, inner, want) in [
         ("a.csv", "label,review", "label,review", again),
         ("a.csv", "label,review", "\u{feff}label, review ", again),

@@ -94,13 +94,13 @@ fn empty_splits_are_refused() {
     assert!(split(&data, &shares(0.05, 0.05)).is_ok(), "the advice is good");
     assert_eq!(
         says(0.5, 0.5),
-        "no row is left to train on: of 12 rows, test takes 6 and dev takes 6; lower data.test or data.dev"
+        "no rows remain for training: of 12 rows, test takes 6 and dev takes 6; lower data.test or data.dev"
     );
     assert_eq!(
         says(0.99, 0.0),
-        "no row is left to train on: of 12 rows, test takes 12 and dev takes 0; lower data.test"
+        "no rows remain for training: of 12 rows, test takes 12 and dev takes 0; lower data.test"
     );
-    assert!(says(1e300, 0.0).starts_with("no row is left to train on"));
+    assert!(says(1e300, 0.0).starts_with("no rows remain for training"));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn splits_that_are_too_small_are_warned_of() {
     let found = warned(&labels, &shares(0.05, 0.2));
     assert_eq!(
         found[0].0,
-        "the test split has 6 rows, too few to tell anything: one row more or less right moves accuracy by 16.7 points; raise \
+        "the test split has 6 rows, too few to be conclusive: a single row changes accuracy by 16.7 points; raise \
          data.test, or use more rows"
     );
     assert!(warned(&labels, &shares(0.2, 0.01))[0].0.starts_with("the dev split has 1 row, too few"));
@@ -198,12 +198,12 @@ fn labels_that_a_split_lacks_are_named_with_their_lines() {
         let config = DataConfig { seed, ..shares(0.3, 0.3) };
         let found = warned(&labels, &config);
         let trained = found.iter().any(|(m, lines)| {
-            m.starts_with("only one row of label `2` exists (line 102): it is used for training and never measured")
+            m.starts_with("only one row has the label `2` (line 102): it is used for training and never evaluated")
                 && *lines == [102]
         });
         let held_out = found.iter().any(|(m, lines)| {
             m.starts_with(
-                "no row of label `2` is in the train split, but 1 row that is held out has such a label (line 102)",
+                "no training row has the label `2`, so the 1 held-out row with this label (line 102) cannot be predicted correctly",
             ) && *lines == [102]
         });
         assert!(trained != held_out, "{found:?}");
@@ -215,14 +215,13 @@ fn labels_that_a_split_lacks_are_named_with_their_lines() {
     let labels = [vec![0; 60], vec![1; 60], vec![2; 2]].concat();
     let found = warned(&labels, &DataConfig { stratify: true, ..shares(0.2, 0.0) });
     assert!(
-        found
-            .iter()
-            .any(|(m, _)| m.starts_with("no row of label `2` is in the test split") && !m.contains("data.stratify")),
+        found.iter().any(|(m, _)| m.starts_with("no test row has the label `2`, so it is not evaluated there")
+            && !m.contains("data.stratify")),
         "{found:?}"
     );
     // A label that data.labels names and no row has.
     let mut data = dataset(&[0, 1].repeat(60));
     data.labels.push("none".into());
     let warnings = split(&data, &shares(0.2, 0.0)).unwrap().warnings;
-    assert_eq!(warnings[0].message, "no row has label `none`: the model cannot learn it");
+    assert_eq!(warnings[0].message, "no row has the label `none`: the model cannot learn it");
 }

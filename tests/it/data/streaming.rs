@@ -41,7 +41,7 @@ fn a_bad_row_does_not_end_the_stream_but_a_bad_file_does() {
             Err("a.csv: 1 row cannot be used\n  line 3: the row has 1 field, expected 2".into()),
             row(4, "c"),
             Err("a.csv: 1 row cannot be used\n  line 5: a quote that opens here (column `review`) is never closed and swallows the \
-                 line below it: close it, or data.quoting = \"none\" if quotes are characters like others in this file"
+                 line below it: close it, or set data.quoting = \"none\" if quotes are ordinary characters in this file"
                 .into()),
         ]
     );
@@ -106,7 +106,13 @@ fn a_row_without_the_field_is_refused_and_one_without_a_text_is_blank() {
 #[test]
 fn a_header_line_within_a_file_is_no_text() {
     let found = stream("a.csv", "review,id\na,1\nreview,id\nb,2\n");
-    assert!(found[1].as_ref().unwrap_err().contains("line 3: the header line again"), "{found:?}");
+    assert!(
+        found[1]
+            .as_ref()
+            .unwrap_err()
+            .contains("line 3: the header line again (were several files concatenated?); remove it"),
+        "{found:?}"
+    );
     // Where there is one column it may be a text.
     assert_eq!(stream("a.csv", "review\nreview\n"), [row(2, "review")]);
 }

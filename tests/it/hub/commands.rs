@@ -123,7 +123,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     let (_, size) = part().expect("what is left of it");
     assert!(!sandbox.home.path("tiny.toml.lock").exists());
     let (code, text) = sandbox.says(&["plan", "tiny.toml", "--offline"]);
-    assert!(code == 2 && text.contains("is not in the cache"), "{text}");
+    assert!(code == 2 && text.contains("is missing from the cache"), "{text}");
 
     let slow = stored(&sandbox.server);
     assert!(slow.iter().all(Option::is_none), "{slow:?}");
@@ -139,7 +139,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
 fn what_cannot_be_fetched_is_not_said_to_be_here() {
     let sandbox = FetchSandbox::new();
     let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--offline"]);
-    assert!(code == 2 && text.contains("is not in the cache"), "{text}");
+    assert!(code == 2 && text.contains("is missing from the cache"), "{text}");
     assert!(!text.contains("nothing to fetch"), "{text}");
 }
 

@@ -103,7 +103,7 @@ fn shards_folders_and_data_files_are_found() {
     offline.data(&source("hf:a/data"), None).unwrap();
     offline.data(&source("hf:a/two"), Some("test.jsonl")).unwrap();
     let error = offline.model(&source("hf:a/none")).unwrap_err().to_string();
-    assert!(error.contains("hf:a/none is not in the cache") && error.contains("taper fetch"), "{error}");
+    assert!(error.contains("hf:a/none is missing from the cache") && error.contains("taper fetch"), "{error}");
     assert_eq!(server.seen(), []);
 }
 

@@ -29,7 +29,7 @@ fn a_file_is_what_its_digest_says() {
     assert!(matches!(&error, AssetError::Mismatch { .. }), "{error}");
     assert!(!holds(&other.path("taper"), "rows.csv"));
     let error = other.offline().data(&right, None).unwrap_err().to_string();
-    assert!(error.contains("is not in the cache"), "{error}");
+    assert!(error.contains("is missing from the cache"), "{error}");
     // The token of the hub is not sent, even to the same server.
     let home = Home::new(&server.url).with_token();
     home.library().data(&right, None).unwrap();

@@ -167,7 +167,7 @@ fn plan_and_run_say_the_same_of_a_head() {
         let text = words(&output);
         assert!(output.status.success(), "{text}");
         for words in [
-            "warning: the classifier head of the weights file is not used",
+            "warning: the classifier head in the weights file is not used",
             "joy, anger",
             "bad, good",
             "note: initialised",
@@ -223,14 +223,14 @@ fn a_config_that_makes_a_kept_head_doubtful_is_warned_of() {
         (json!({"label2id": {"neg": 1, "pos": 0}}), "id 0 is `neg` in id2label and `pos` in label2id"),
         (json!({"label2id": {"neg": "1", "pos": "0"}}), "id 0 is `neg` in id2label and `pos` in label2id"),
         (json!({"label2id": {"LABEL_0": 0, "LABEL_1": 1}}), "id 0 is `neg` in id2label and `LABEL_0` in label2id"),
-        (json!({"num_labels": 3}), "num_labels is 3, but the classifier head of the weights file has 2 rows"),
+        (json!({"num_labels": 3}), "num_labels is 3, but the classifier head in the weights file has 2 rows"),
         (json!({"num_labels": 1}), "num_labels is 1, but the classifier head"),
         (
             json!({"problem_type": "multi_label_classification"}),
             "problem_type is `multi_label_classification`: the head was",
         ),
-        (json!({"problem_type": "regression"}), "problem_type is `regression`: the head was trained to give numbers"),
-        (json!({"problem_type": "ranking"}), "problem_type is `ranking`: transformers knows no such problem"),
+        (json!({"problem_type": "regression"}), "problem_type is `regression`: the head was trained for regression"),
+        (json!({"problem_type": "ranking"}), "problem_type is `ranking`: transformers has no such problem type"),
     ] {
         let said = with(more.clone());
         assert!(said.len() == 1 && said[0].contains(words), "{more}: {said:?}");

@@ -90,13 +90,14 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     let md = text(&files, "report.md");
     // 0.85 and 0.87: two seeds that are nearer to each other than 86.0% of 40 rows tell (Wilson, 72.1–93.6).
     let mean = "86.0% (72.1–93.6)";
-    assert!(
-        md.contains(&format!("**Best configuration lr=2e-5: {mean}** of the test rows right, mean over 2 seeds")),
-        "{md}"
-    );
+    assert!(md.contains(&format!("**Best trial lr=2e-5: {mean}** of the test rows right, mean over 2 seeds")), "{md}");
     assert!(md.contains(&format!("| lr=2e-5 (best) | 2 of 2 | 89.5% (76.3–95.8) | {mean} | 1.4 |")), "{md}");
     // 0.7 and 0.8 are too; the notes say what the intervals are, and they are the leaderboard's.
-    assert!(md.contains("(…) of accuracy for two seeds: the lower and the higher value") && !md.contains('±'), "{md}");
+    assert!(
+        md.contains("Intervals of accuracy in parentheses, two seeds: the lower and the higher value")
+            && !md.contains('±'),
+        "{md}"
+    );
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
     for trial in Leaderboard::new("e", &records, &Missing::default()).trials {
         for (mean, metric) in [(trial.value, Metric::Accuracy), (trial.test_accuracy, Metric::Accuracy)] {

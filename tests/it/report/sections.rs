@@ -40,14 +40,14 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
     let mut input = measured(&cells);
     let files = files_of(&input);
     assert!(
-        text(&files, "report.md").contains("always saying “negative” (the most common training label) gives 41.2%")
+        text(&files, "report.md").contains("always predicting “negative” (the most common training label) gives 41.2%")
     );
     assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
     assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
     // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always saying “positive” (the most common label) gives 58.8%"));
+    assert!(text(&files, "report.md").contains("always predicting “positive” (the most common label) gives 58.8%"));
     assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
 }
 
@@ -76,25 +76,25 @@ fn a_result_that_is_no_better_than_one_label_is_called_that() {
     for (cells, sentence, warning) in [
         (
             &[(0, 0, 60), (1, 0, 40)][..],
-            "It answers “negative” for every row.",
+            "It predicts “negative” for every row.",
             Some("predicts only one class: “negative” for every row of the test split"),
         ),
         (
             &[(0, 1, 60), (1, 1, 40)],
-            "It answers “positive” for every row.",
+            "It predicts “positive” for every row.",
             Some("predicts only one class: “positive” for every row of the test split"),
         ),
         (
             &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
-            "It is no better than always answering “negative”.",
-            Some("no better on the test split than always answering “negative”"),
+            "It is no better than always predicting “negative”.",
+            Some("no better on the test split than always predicting “negative”"),
         ),
         (
             &[(0, 0, 60), (1, 1, 3), (1, 0, 37)],
-            "It is 3.0 points above always answering “negative”, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
+            "It is 3.0 points above always predicting “negative”, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
             None,
         ),
-        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "It is 30.0 points above always answering “negative”.", None),
+        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "It is 30.0 points above always predicting “negative”.", None),
     ] {
         let files = files_of(&measured(cells));
         let md = text(&files, "report.md");
@@ -115,7 +115,7 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     input.runs.iter_mut().for_each(|run| run.warnings = vec![data.clone()]);
     input.runs[1].warnings.push(cut.clone());
     input.runs[2].warnings.push(cut);
-    input.experiment.warnings = vec![Warning::new(Kind::Sweep, "sweep.max_runs = 1 leaves 5 of the 6 runs undone")];
+    input.experiment.warnings = vec![Warning::new(Kind::Sweep, "sweep.max_runs = 1 leaves 5 of the 6 runs unfinished")];
     let files = files_of(&input);
     let (html, md) = (text(&files, "report.html"), text(&files, "report.md"));
     assert_eq!(html.matches("a quoted field spans 86 lines").count(), 1);
@@ -125,9 +125,9 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     );
     assert!(md.contains("- a quoted field spans 86 lines (lines 5) – all runs"), "{md}");
     assert!(md.contains("(lines 7, 9, 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
-    let of_sweep = "sweep.max_runs = 1 leaves 5 of the 6 runs undone";
+    let of_sweep = "sweep.max_runs = 1 leaves 5 of the 6 runs unfinished";
     assert!(html.contains("<h3>Sweep</h3>") && html.contains(of_sweep), "{html}");
-    assert!(md.contains("= 1 leaves 5 of the 6 runs undone\n"), "{md}");
+    assert!(md.contains("= 1 leaves 5 of the 6 runs unfinished\n"), "{md}");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn what_makes_it_again_is_named() {
 fn what_the_chart_of_changes_is_sorted_by_is_said() {
     let md = text(&files_of(&two_rates()), "report.md").to_string();
     assert!(
-        md.contains("In the order of their dev accuracy, which chooses, best first; drawn is the test accuracy."),
+        md.contains("Sorted by dev accuracy (used for selection), best first; the chart shows test accuracy."),
         "{md}"
     );
     assert!(text(&files_of(&sweep()), "report.md").contains("Best first."));
@@ -227,10 +227,10 @@ fn every_card_says_of_what_it_is_and_runs_that_are_not_drawn_are_counted() {
     let of_sweep = cards(&sweep());
     assert_eq!(of_sweep.len(), 5, "{of_sweep:?}");
     for (card, scope) in of_sweep.iter().zip([
-        "test accuracy of the best configuration, mean over",
+        "test accuracy of the best trial, mean over",
         "test accuracy of the best run, 95% interval",
         "test accuracy of the best run before training",
-        "test accuracy by always saying",
+        "test accuracy of the majority-class baseline: always predicting",
         "test macro-F1 of the best run",
     ]) {
         assert!(card.contains(scope), "{card}");

@@ -122,7 +122,9 @@ fn a_vocabulary_size_is_refused_only_beside_or_above_another_models_source() {
     assert!(files.load_with("a.toml", &options(None, &["model.source=path:m"], &[])).is_ok());
     let both = options(None, &["model.source=path:m", "model.vocab_size=900"], &[]);
     assert!(
-        files.problems("a.toml", &both).contains("`model.vocab_size` is for `scratch:` models without a vocabulary")
+        files
+            .problems("a.toml", &both)
+            .contains("`model.vocab_size` applies only to `scratch:` models without a vocabulary")
     );
     let files = Files::new(&[("a.toml", &scratch.replace("scratch:tiny", "hf:a/b"))]);
     assert!(files.problems("a.toml", &LoadOptions::default()).starts_with("a.toml:4:14: `model.vocab_size`"));

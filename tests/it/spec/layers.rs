@@ -324,7 +324,7 @@ fn a_file_whose_own_name_is_none_has_to_give_one() {
         let files = Files::new(&[(&file, &minimal("")), ("ok.toml", &minimal(""))]);
         let said = files.problems(&file, &LoadOptions::default());
         assert!(said.contains("the experiment has no name") && said.contains("write name = \"…\""), "{said}");
-        assert!(said.contains("without blanks at its ends"), "{said}");
+        assert!(said.contains("leading or trailing spaces"), "{said}");
         assert!(files.load_with(&file, &options(None, &["name=x"], &[])).is_ok());
         let files = Files::new(&[(&file, &minimal("name = \"mine\"\n"))]);
         assert_eq!(files.load(&file).unwrap().spec().name, "mine");

@@ -99,32 +99,32 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "trials = 9",
             vec![
-                "4: `sweep.trials` is for a search; a grid takes every point, but the search is \"grid\" | remove it, or choose the rule",
+                "4: `sweep.trials` applies only to a search, but `sweep.search` is \"grid\", which takes every point | remove it, or change `sweep.search`",
             ],
         ),
         (
             "search_seed = 9",
             vec![
-                "4: `sweep.search_seed` is for a search that draws, but the search is \"grid\" | remove it, or choose the rule",
+                "4: `sweep.search_seed` applies only to a search, but `sweep.search` is \"grid\", which takes every point | remove it, or change `sweep.search`",
             ],
         ),
         (
             "batch = 4",
             vec![
-                "4: `sweep.batch` is for `sweep.search` = \"tpe\", but the search is \"grid\" | remove it, or choose the rule",
+                "4: `sweep.batch` applies only to `sweep.search` = \"tpe\", but `sweep.search` is \"grid\" | remove it, or change `sweep.search`",
             ],
         ),
         (
             "startup_trials = 4",
             vec![
-                "4: `sweep.startup_trials` is for `sweep.search` = \"tpe\" and `sweep.prune` = \"median\", but the search is \"grid\" and `sweep.prune` is \"none\" | remove it, or choose the rule",
+                "4: `sweep.startup_trials` applies only to `sweep.search` = \"tpe\" or `sweep.prune` = \"median\", but `sweep.search` is \"grid\" and `sweep.prune` is \"none\" | remove it, or change `sweep.search` or `sweep.prune`",
             ],
         ),
         (
             "rungs = 2\nreduction_factor = 3\nprune = \"median\"",
             vec![
-                "4: `sweep.rungs` is for `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or choose the rule",
-                "5: `sweep.reduction_factor` is for `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or choose the rule",
+                "4: `sweep.rungs` applies only to `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or change `sweep.prune`",
+                "5: `sweep.reduction_factor` applies only to `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or change `sweep.prune`",
                 "6: `sweep.prune` needs a dev split: selecting on the test split would bias its result | set `data.dev`, such as data.dev = 0.1",
             ],
         ),
@@ -183,7 +183,7 @@ fn what_was_said_for_a_rule_that_is_overridden_is_no_mistake() {
     assert_eq!(expand(&files.load_with("a.toml", &options(Some("all"), &[], &[])).unwrap()).len(), 2);
     // It counts if it is set in a layer above the rule.
     let sets = options(Some("all"), &["sweep.batch=3"], &[]);
-    assert!(files.problems("a.toml", &sets).starts_with("--set: `sweep.batch` is for"));
+    assert!(files.problems("a.toml", &sets).starts_with("--set: `sweep.batch` applies only to"));
     let sets = options(None, &["sweep.search=random", "sweep.trials=1"], &[]);
     assert_eq!(expand(&files.load_with("a.toml", &sets).unwrap()).len(), 1);
 }

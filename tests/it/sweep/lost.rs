@@ -300,7 +300,7 @@ fn plan_says_what_of_a_completed_run_is_lost() {
                 let file = File::options().write(true).open(model(runs).join("model.safetensors")).expect("a file");
                 file.set_modified(std::time::SystemTime::now()).expect("a time");
             },
-            Some("its kept model is damaged (the SHA-256 of model.safetensors"),
+            Some("its kept model is damaged (model.safetensors has SHA-256 "),
         ),
         (
             "a file",
@@ -324,10 +324,10 @@ fn plan_says_what_of_a_completed_run_is_lost() {
                 assert!(said.contains("nothing to do: 1 run (1 completed)"), "{what}: {said}");
             }
             Some(words) => {
-                assert_eq!(standing, "completed, starts again", "{what}");
+                assert_eq!(standing, "completed, will be trained again", "{what}");
                 assert!(why.is_some_and(|why| why.contains(words)), "{what}: {why:?}");
                 assert!(
-                    said.contains("1 of 1 run to do") && said.contains("completed, starts again: "),
+                    said.contains("1 of 1 run to do") && said.contains("completed, will be trained again: "),
                     "{what}: {said}"
                 );
             }

@@ -51,7 +51,7 @@ fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
     {
         let (code, said) = sandbox.says(arguments);
         assert!(
-            code == 2 && said.contains("taper.db is empty (0 bytes) beside the folders of 2 runs"),
+            code == 2 && said.contains("taper.db is empty (0 bytes), but there are the folders of 2 runs"),
             "{arguments:?}: {said}"
         );
     }
@@ -60,7 +60,7 @@ fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
     fs::remove_file(sandbox.path("runs/taper.db")).expect("gone");
     drop(Store::open(&sandbox.path("runs")).expect("a new one"));
     let said = sandbox.ok(&["gc", "--yes"]);
-    assert!(said.contains("2 folders of runs that this database does not know are left as they are"), "{said}");
+    assert!(said.contains("2 run folders without a record in this database were left alone (the first is "), "{said}");
     assert_eq!(models(&sandbox), 2);
     fs::write(sandbox.path("runs/taper.db"), saved).expect("put back");
     assert_eq!(sandbox.keys(), keys);

@@ -63,7 +63,7 @@ fn a_read_only_runs_folder_can_be_looked_at() {
         let (code, said) = sandbox.says(arguments);
         assert!(code == expected && (said.contains("ead-only") || said.contains("writ")), "{arguments:?}: {said}");
     }
-    assert!(sandbox.says(&["report", "small"]).1.contains("--out DIR names another folder"));
+    assert!(sandbox.says(&["report", "small"]).1.contains("choose another folder with --out DIR"));
     // It is the folder that cannot be written, and not its file system that has no locks; no folder of taper's own is named.
     let said = sandbox.says(&["rm", &key, "--yes"]).1;
     assert!(said.contains("runs/locks") && !said.contains("file system with locks"), "{said}");
