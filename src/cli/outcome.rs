@@ -10,7 +10,7 @@ use taper::{
     metrics::{Metric, Metrics, majority, majority_words},
     plan::sanity::CHOSEN_ON_TEST,
     report,
-    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
+    store::{EvalRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
 };
 
@@ -43,7 +43,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.held, "left: they are compared together with a run that failed"),
     ];
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    let runs = planned_runs(store, experiment)?;
+    let runs = store.runs_in(experiment)?;
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
     if tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting > 0 {
         line += &format!("; took {}", format::duration(elapsed.as_secs_f64()));
@@ -92,15 +92,6 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         out.line(format!("next: {}", out.command(&report)))?;
     }
     Ok(())
-}
-
-/// The runs of this command's plan, even if another command has since planned others under the same name.
-fn planned_runs(store: &Store, experiment: &ExperimentRecord) -> Result<Vec<RunRecord>> {
-    let of_plan = |(key, name): &(String, String)| {
-        let record = store.known(key).transpose()?;
-        Some(record.map(|run| run.planned_by(&experiment.name, name)))
-    };
-    Ok(experiment.runs.iter().filter_map(of_plan).collect::<Result<_, _>>()?)
 }
 
 /// The result of a single run.

@@ -52,7 +52,7 @@ impl Report {
             runs.push(RunInput {
                 steps: store.steps(&run.key)?,
                 evals: store.evals(&run.key)?,
-                probes: store.probes(&run.key)?,
+                probes: store.probes(&run.key, &run.config.probes)?,
                 predictions: store.predictions(&run.key, run.measured_on())?,
                 warnings: store.warnings(&run.key)?,
                 run,

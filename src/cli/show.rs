@@ -48,7 +48,7 @@ impl Show {
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
         let whole = Whole {
             evaluations: store.evals(&run.key)?,
-            probes: store.probes(&run.key)?,
+            probes: store.probes(&run.key, &run.config.probes)?,
             notes: store.notes(&run.key)?,
             warnings: store.warnings(&run.key)?,
             folder: folder.path().display().to_string(),

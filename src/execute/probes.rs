@@ -7,13 +7,15 @@ use crate::{
     engine::{Device, Recipe, engine},
     event::{Event, When},
     model::Parameters,
-    store::{ProbeRecord, Store},
+    store::Store,
     train::score_probes,
 };
 
 /// Whether a completed run has a model and probes that it has not scored.
 pub(super) fn are_new(store: &Store, run: &Prepared, runs: &Path) -> Result<bool, ExecuteError> {
-    Ok(!up_to_date(&store.probes(&run.key)?, run) && weights(runs, run).is_file())
+    let stored = store.probes(&run.key, &run.config.probes)?;
+    let scored = |when: When| stored.iter().filter(|record| record.when == when).count() == run.config.probes.len();
+    Ok(!(scored(When::Before) && scored(When::After)) && weights(runs, run).is_file())
 }
 
 fn weights(runs: &Path, run: &Prepared) -> std::path::PathBuf {
@@ -37,14 +39,4 @@ pub(super) fn score(
         told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
     }
     Ok(())
-}
-
-/// Whether every probe of the spec is scored as it stands there.
-fn up_to_date(stored: &[ProbeRecord], run: &Prepared) -> bool {
-    run.probes.iter().enumerate().all(|(position, probe)| {
-        let same = |r: &&ProbeRecord| {
-            r.score.position as usize == position && r.score.text == probe.text && r.score.expect == probe.expect
-        };
-        stored.iter().filter(same).count() >= 2
-    })
 }

@@ -3,6 +3,9 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Serialize, de::DeserializeOwned};
 
+/// The expected label of a probe that expects none: a label has a name.
+pub(super) const NO_LABEL: &str = "";
+
 /// A count or a size as INTEGER (SQLite's are signed).
 pub(super) struct Count(pub u64);
 

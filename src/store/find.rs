@@ -69,13 +69,9 @@ impl Store {
         let mut seen = HashSet::new();
         found.retain(|(key, _)| seen.insert(key.clone()));
         let runs = self.folder().to_path_buf();
-        let record = |(key, experiment): &Meant| {
-            let run = self.run(key)?;
-            let planned = experiment.as_deref().and_then(|e| Some((e, known.name_in(e, key)?)));
-            Ok(match planned {
-                Some((experiment, name)) => run.planned_by(experiment, name),
-                None => run,
-            })
+        let record = |(key, experiment): &Meant| match experiment {
+            Some(experiment) => self.run_of(key, experiment),
+            None => self.run(key),
         };
         match &found[..] {
             [one] => record(one),
@@ -96,12 +92,6 @@ impl Store {
 }
 
 impl Known {
-    /// The name of a run in the current plan of an experiment.
-    fn name_in(&self, experiment: &str, key: &str) -> Option<&str> {
-        let plan = self.experiments.iter().find(|e| e.name == experiment)?;
-        plan.runs.iter().find(|(run, _)| run == key).map(|(_, name)| name.as_str())
-    }
-
     /// The stored runs that the text may mean.
     fn meanings(&self, wanted: &str) -> Meanings {
         let digits = wanted.to_ascii_lowercase();

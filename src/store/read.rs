@@ -7,13 +7,13 @@ use rusqlite::{Connection, Params, Row, params};
 use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
     Store, StoreError,
-    columns::{Count, Json, Real, Tag},
+    columns::{Count, Json, NO_LABEL, Real, Tag},
     error::hint,
 };
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities},
-    plan::RunConfig,
+    plan::{Probe, RunConfig},
     warning::{Kind, Warning},
 };
 
@@ -29,39 +29,35 @@ pub(super) const RUN: &str = "
 impl Store {
     /// All runs, in order of registration.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
-        self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], |row| run_record(tx, row)))
+        self.read(|tx| all(tx, &format!("{RUN} ORDER BY r.id"), [], |row| run_record(tx, row, None)))
     }
 
     /// The runs of an experiment, in the plan's order, without those that are not registered yet.
     pub fn runs_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let experiment = self.experiment(experiment)?.name;
         let sql = format!("{RUN} JOIN experiment_runs x ON x.run = r.key WHERE x.experiment = ?1 ORDER BY x.position");
-        let names = "SELECT x.name FROM experiment_runs x JOIN runs r ON r.key = x.run WHERE x.experiment = ?1
-             ORDER BY x.position";
-        self.read(|tx| {
-            let names: Vec<String> = all(tx, names, [&experiment], |row| row.get(0))?;
-            let mut runs = all(tx, &sql, [&experiment], |row| run_record(tx, row))?;
-            Ok(runs.drain(..).zip(names).map(|(run, name)| run.planned_by(&experiment, &name)).collect())
-        })
+        self.read(|tx| all(tx, &sql, [&experiment], |row| run_record(tx, row, Some(&experiment))))
+    }
+
+    /// The stored runs of this plan, in its order, even if its experiment has another one by now.
+    pub fn runs_in(&self, plan: &ExperimentRecord) -> Result<Vec<RunRecord>, StoreError> {
+        let run = |(key, name): &(String, String)| {
+            let run = self.known_to(key, Some(&plan.name))?;
+            Ok(run.map(|run| RunRecord { name: name.clone(), in_plan: true, ..run }))
+        };
+        plan.runs.iter().filter_map(|run_and_name| run(run_and_name).transpose()).collect()
     }
 
     /// The runs of an experiment's plan, of its earlier plans and of its variants, in order of registration.
     pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
-        let experiment = self.experiment(experiment)?;
-        let names: HashMap<&str, &str> =
-            experiment.runs.iter().map(|(key, name)| (key.as_str(), name.as_str())).collect();
+        let name = &self.experiment(experiment)?.name;
         let planned = |plans: &str| format!("r.key IN (SELECT run FROM {plans} WHERE experiment = ?1)");
         let sql = format!(
             "{RUN} WHERE r.experiment = ?1 OR {} OR {} ORDER BY r.id",
             planned("experiment_runs"),
             planned("plans")
         );
-        let runs = self.read(|tx| all(tx, &sql, [&experiment.name], |row| run_record(tx, row)))?;
-        let of = |run: RunRecord| match names.get(run.key.as_str()) {
-            Some(name) => run.planned_by(&experiment.name, name),
-            None => RunRecord { in_plan: false, ..run }.of(&experiment.name),
-        };
-        Ok(runs.into_iter().map(of).collect())
+        self.read(|tx| all(tx, &sql, [name], |row| run_record(tx, row, Some(name))))
     }
 
     /// The runs whose experiments were all removed, in order of registration.
@@ -73,7 +69,7 @@ impl Store {
             of("experiment_runs"),
             of("plans")
         );
-        self.read(|tx| all(tx, &sql, [], |row| run_record(tx, row)))
+        self.read(|tx| all(tx, &sql, [], |row| run_record(tx, row, None)))
     }
 
     /// All experiments, in the order in which they were first stored.
@@ -97,14 +93,30 @@ impl Store {
 
     /// The run with this key, if it exists.
     pub fn known(&self, key: &str) -> Result<Option<RunRecord>, StoreError> {
-        let found = self.read(|tx| all(tx, &format!("{RUN} WHERE r.key = ?1"), [key], |row| run_record(tx, row)))?;
+        self.known_to(key, None)
+    }
+
+    /// The run with this key, if it exists, as this experiment has it.
+    fn known_to(&self, key: &str, experiment: Option<&str>) -> Result<Option<RunRecord>, StoreError> {
+        let sql = format!("{RUN} WHERE r.key = ?1");
+        let found = self.read(|tx| all(tx, &sql, [key], |row| run_record(tx, row, experiment)))?;
         Ok(found.into_iter().next())
     }
 
     /// The run with this key.
     pub fn run(&self, key: &str) -> Result<RunRecord, StoreError> {
+        self.registered(key, None)
+    }
+
+    /// The run with this key, as this experiment has it.
+    pub(super) fn run_of(&self, key: &str, experiment: &str) -> Result<RunRecord, StoreError> {
+        self.registered(key, Some(experiment))
+    }
+
+    fn registered(&self, key: &str, experiment: Option<&str>) -> Result<RunRecord, StoreError> {
         let runs = self.folder().to_path_buf();
-        self.known(key)?.ok_or_else(|| StoreError::UnknownRun { wanted: key.into(), hint: String::new(), runs })
+        let unknown = || StoreError::UnknownRun { wanted: key.into(), hint: String::new(), runs };
+        self.known_to(key, experiment)?.ok_or_else(unknown)
     }
 
     /// The steps of a run, in order.
@@ -230,11 +242,19 @@ impl Store {
         self.read(|tx| all(tx, sql, params![key, Tag(split)], prediction_record))
     }
 
-    /// The probes of a run: before, during and after training, by step and position.
-    pub fn probes(&self, key: &str) -> Result<Vec<ProbeRecord>, StoreError> {
-        let mut probes = self.read(|tx| all(tx, "SELECT * FROM probes WHERE run = ?1", [key], probe_record))?;
-        probes.sort_by_key(|p| (p.when, p.step, p.score.position));
-        Ok(probes)
+    /// What a run answered to these probes, as far as they were scored: before, during and after training, by step and position.
+    pub fn probes(&self, key: &str, probes: &[Probe]) -> Result<Vec<ProbeRecord>, StoreError> {
+        let stored = self.read(|tx| all(tx, "SELECT * FROM probes WHERE run = ?1", [key], probe_record))?;
+        let wanted = probes.iter().enumerate().flat_map(|(position, probe)| {
+            let same = stored.iter().filter(|p| (&p.score.text, &p.score.expect) == (&probe.text, &probe.expect));
+            same.cloned().map(move |mut record| {
+                record.score.position = position as u32;
+                record
+            })
+        });
+        let mut found: Vec<ProbeRecord> = wanted.collect();
+        found.sort_by_key(|p| (p.when, p.step, p.score.position));
+        Ok(found)
     }
 
     /// The warnings of a run, in the order in which they were stored.
@@ -282,7 +302,8 @@ fn real(row: &Row<'_>, column: &str) -> rusqlite::Result<f64> {
     row.get(column).map(|Real(value)| value)
 }
 
-fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+/// The run in a row, as an experiment has it.
+fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Result<RunRecord> {
     let steps = count(row, "steps")?;
     let size = match row.get::<_, Option<Count>>("steps_per_epoch")? {
         None => None,
@@ -301,9 +322,13 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         (state, _) => state,
     };
     let key: String = row.get("key")?;
-    let planned = Planned::of(tx, &key, row.get("experiment")?, row.get("name")?)?;
-    let mut config = row.get::<_, Json<RunConfig>>("config")?.0;
-    // The stored config has the name of the experiment that was run last.
+    let planned = Planned::of(tx, &key, of, row.get("experiment")?, row.get("name")?)?;
+    let mut config = match of {
+        Some(experiment) => settings(tx, &key, experiment)?,
+        None => None,
+    }
+    .map_or_else(|| row.get::<_, Json<RunConfig>>("config").map(|json| json.0), Ok)?;
+    // The run's own config has the name of the experiment that was run last.
     planned.experiment.iter().for_each(|name| config.name.clone_from(name));
     Ok(RunRecord {
         key,
@@ -337,6 +362,12 @@ fn run_record(tx: &Connection, row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     })
 }
 
+/// What an experiment says of a run; none of experiments that never had it, and of those that were run by earlier versions.
+fn settings(tx: &Connection, run: &str, experiment: &str) -> rusqlite::Result<Option<RunConfig>> {
+    let sql = "SELECT config FROM settings WHERE run = ?1 AND experiment = ?2";
+    Ok(all(tx, sql, [run, experiment], |row| row.get::<_, Json<RunConfig>>(0))?.pop().map(|json| json.0))
+}
+
 /// The experiments that a run belongs to, and its name there.
 struct Planned {
     experiments: Vec<String>,
@@ -346,15 +377,24 @@ struct Planned {
 }
 
 impl Planned {
-    /// Those of a run that was registered by the experiment `first` with the name `name`.
-    fn of(tx: &Connection, key: &str, first: String, name: String) -> rusqlite::Result<Self> {
+    /// Those of a run that was registered by the experiment `first` with the name `name`. Its name is the one that it has in the
+    /// experiment `of`: in the current plan, or else in another.
+    fn of(tx: &Connection, key: &str, of: Option<&str>, first: String, name: String) -> rusqlite::Result<Self> {
         let sql = "SELECT e.name, x.name FROM experiment_runs x JOIN experiments e ON e.name = x.experiment
              WHERE x.run = ?1 ORDER BY e.id";
         let plans: Vec<(String, String)> = all(tx, sql, [key], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let experiments = plans.iter().map(|(experiment, _)| experiment.clone()).collect();
-        if let Some((experiment, name)) = plans.iter().find(|(e, _)| *e == first).or(plans.first()) {
+        let in_plan_of = |experiment: &str| plans.iter().find(|(name, _)| *name == experiment);
+        let current = of.map_or_else(|| in_plan_of(&first).or(plans.first()), in_plan_of);
+        if let Some((experiment, name)) = current {
             let (experiment, name) = (Some(experiment.clone()), name.clone());
             return Ok(Self { experiments, experiment, name, in_plan: true });
+        }
+        if let Some(of) = of {
+            let sql = "SELECT name FROM plans WHERE run = ?1 AND experiment = ?2 LIMIT 1";
+            let earlier = if of == first { None } else { all(tx, sql, [key, of], |row| row.get(0))?.pop() };
+            let (experiment, name) = (Some(of.to_string()), earlier.unwrap_or(name));
+            return Ok(Self { experiments, experiment, name, in_plan: false });
         }
         let sql = "SELECT name FROM experiments
              WHERE name = ?1 OR name IN (SELECT experiment FROM plans WHERE run = ?2)
@@ -465,9 +505,9 @@ fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
         when: row.get::<_, Tag<_>>("phase")?.0,
         step: count(row, "step")?,
         score: ProbeScore {
-            position: row.get("position")?,
+            position: 0, // among the probes that are asked for
             text: row.get("text")?,
-            expect: row.get("expect")?,
+            expect: row.get::<_, Option<String>>("expect")?.filter(|label| label != NO_LABEL),
             predicted: row.get("predicted")?,
             probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0,
         },

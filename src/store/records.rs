@@ -177,7 +177,8 @@ pub struct RunRecord {
     pub failure: Option<FailureKind>,
     /// The message of a failure.
     pub message: Option<String>,
-    /// The resolved config.
+    /// The resolved config: what the experiment says that it was read for, or else the last command that had it. They differ only in keys
+    /// that are not part of the run's identity, such as the probes.
     pub config: RunConfig,
     /// Names of the labels, by id.
     pub labels: Vec<String>,
@@ -214,17 +215,6 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The run with its name in the current plan of an experiment.
-    pub fn planned_by(self, experiment: &str, name: &str) -> Self {
-        Self { name: name.into(), in_plan: true, ..self }.of(experiment)
-    }
-
-    /// The run, read for this experiment.
-    pub(super) fn of(mut self, experiment: &str) -> Self {
-        (self.experiment, self.config.name) = (Some(experiment.into()), experiment.into());
-        self
-    }
-
     /// Its state, with the kind of a failure: `failed (oom)`.
     pub fn state_text(&self) -> String {
         match self.failure {

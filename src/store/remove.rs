@@ -12,10 +12,11 @@ impl Store {
         })
     }
 
-    /// Removes an experiment's plan and text, and its searches' proposals; its runs stay.
+    /// Removes an experiment's plan, text and settings of runs, and its searches' proposals; its runs stay.
     pub fn remove_experiment(&mut self, name: &str) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute("DELETE FROM proposals WHERE experiment = ?1", [name])?;
+            tx.execute("DELETE FROM settings WHERE experiment = ?1", [name])?;
             tx.execute("DELETE FROM experiments WHERE name = ?1", [name]).map(drop)
         })
     }
@@ -57,7 +58,7 @@ mod tests {
             let sql = format!("SELECT count(*) FROM {table} WHERE run = ?1");
             store.conn.query_row(&sql, [key], |row| row.get::<_, i64>(0)).unwrap()
         };
-        for table in ["steps", "evals", "predictions", "probes", "notes", "warnings"] {
+        for table in ["steps", "evals", "predictions", "probes", "notes", "warnings", "settings"] {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();

@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/010.sql"),
     include_str!("migrations/011.sql"),
     include_str!("migrations/012.sql"),
+    include_str!("migrations/013.sql"),
 ];
 
 /// The number of applied migrations.
@@ -28,7 +29,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// All tables of taper's database.
-pub(super) const TABLES: [&str; 13] = [
+pub(super) const TABLES: [&str; 14] = [
     "evals",
     "experiment_runs",
     "experiments",
@@ -40,6 +41,7 @@ pub(super) const TABLES: [&str; 13] = [
     "probes",
     "proposals",
     "runs",
+    "settings",
     "steps",
     "warnings",
 ];

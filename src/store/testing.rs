@@ -6,7 +6,7 @@ use super::{ExperimentRecord, NewRun, Store};
 use crate::{
     event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Scored},
-    plan::RunConfig,
+    plan::{Probe, RunConfig},
 };
 
 /// The tutorial's config.
@@ -90,11 +90,19 @@ pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
     }
 }
 
-/// A probe, predicted as negative with this probability.
+/// Texts of probes.
+const PROBES: [&str; 2] = ["这家饭店真贴心", "送餐很快"];
+
+/// Probes that expect `negative`.
+pub(crate) fn probes() -> [Probe; 2] {
+    PROBES.map(|text| Probe { text: text.into(), expect: Some("negative".into()) })
+}
+
+/// The score of one of them, predicted as negative with this probability.
 pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
     ProbeScore {
         position,
-        text: "这家饭店真贴心".into(),
+        text: PROBES[position as usize].into(),
         expect: Some("negative".into()),
         predicted: "negative".into(),
         probabilities: vec![confidence, 1.0 - confidence].into(),

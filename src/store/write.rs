@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
-    columns::{Count, Json, Real, Tag},
+    columns::{Count, Json, NO_LABEL, Real, Tag},
     plans, unix_time,
 };
 use crate::{
@@ -84,8 +84,8 @@ impl Store {
         })
     }
 
-    /// Stores a run as pending. If it is already stored, only its config is updated: keys that are not part of its identity (probes, printing,
-    /// what is kept) follow the latest spec.
+    /// Stores a run as pending, with what its experiment says of it. If it is already stored, only its config is updated: keys that are not
+    /// part of its identity (probes, printing, what is kept) follow the latest spec. Those of other experiments stay as they are.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.register_all(std::slice::from_ref(run))
     }
@@ -97,6 +97,8 @@ impl Store {
                 "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET config = excluded.config",
             )?;
+            let mut own =
+                tx.prepare("INSERT OR REPLACE INTO settings (run, experiment, config) VALUES (?1, ?2, ?3)")?;
             for run in runs {
                 insert.execute(params![
                     run.key,
@@ -108,6 +110,7 @@ impl Store {
                     Count(run.total_steps),
                     unix_time(),
                 ])?;
+                own.execute(params![run.key, run.experiment, Json(run.config)])?;
             }
             Ok(())
         })
@@ -334,21 +337,12 @@ fn insert_probes(
     scores: &[ProbeScore],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT OR REPLACE INTO probes (run, phase, step, position, text, expect, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO probes (run, phase, step, text, expect, predicted, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for s in scores {
-        let probabilities = Json(&s.probabilities);
-        insert.execute(params![
-            key,
-            Tag(when),
-            Count(step),
-            s.position,
-            s.text,
-            s.expect,
-            s.predicted,
-            probabilities
-        ])?;
+        let (expect, probabilities) = (s.expect.as_deref().unwrap_or(NO_LABEL), Json(&s.probabilities));
+        insert.execute(params![key, Tag(when), Count(step), s.text, expect, s.predicted, probabilities])?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod messages;
 mod names;
 mod plans;
 mod reader;
+mod shared;
 mod terminal;
 mod usage;
 

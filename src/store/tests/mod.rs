@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod read;
+mod settings;
 mod write;
 
 fn folder() -> tempfile::TempDir {

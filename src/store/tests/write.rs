@@ -53,7 +53,7 @@ fn a_run_from_plan_to_end() {
     assert_eq!(evals, want);
     assert_eq!(store.predictions("k", Split::Test).unwrap(), [predictions[1].clone(), predictions[0].clone()]);
     assert_eq!(store.predictions("k", Split::Dev).unwrap(), []);
-    let stored: Vec<_> = store.probes("k").unwrap().into_iter().map(|p| p.score).collect();
+    let stored: Vec<_> = store.probes("k", &testing::probes()).unwrap().into_iter().map(|p| p.score).collect();
     assert_eq!(stored, probes);
     assert_eq!(store.notes("k").unwrap()[0].message, "the head is new");
 }
@@ -127,7 +127,7 @@ fn retrained_steps_replace_earlier_ones_one_by_one() {
     store.append("k", &again).unwrap();
     let evals = store.evals("k").unwrap();
     assert_eq!((evals.len(), &evals[0].metrics), (1, &metrics(2)));
-    let probes = store.probes("k").unwrap();
+    let probes = store.probes("k", &probes()).unwrap();
     assert_eq!((probes.len(), &probes[0].score), (1, &probe(0, 0.75)));
     assert_eq!(store.run("k").unwrap().steps, 6);
 }
@@ -159,7 +159,7 @@ fn completing_removes_everything_beyond_the_end() {
     assert_eq!(losses(&store), [(1, 1.0), (2, 2.0), (3, 3.0), (4, 0.5)]);
     let evals: Vec<_> = store.evals("k").unwrap().into_iter().map(|e| (e.when, e.step)).collect();
     assert_eq!(evals, [(When::During, 2), (When::During, 4), (When::After, 4)]);
-    assert_eq!(store.probes("k").unwrap().iter().map(|p| p.step).collect::<Vec<_>>(), [2, 4]);
+    assert_eq!(store.probes("k", &probes()).unwrap().iter().map(|p| p.step).collect::<Vec<_>>(), [2, 4]);
     let run = store.run("k").unwrap();
     assert_eq!((run.steps, run.last_loss, run.final_metrics), (4, Some(0.5), Some(metrics(4))));
 }
