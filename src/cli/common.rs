@@ -15,6 +15,7 @@ use taper::{
         self,
         command::{shell_word, with_runs},
     },
+    report::leaderboard,
     spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
     warning::{Kind, Warning},
@@ -80,18 +81,29 @@ pub fn mark_interrupted(store: &mut Store, global: &Global) -> Result<()> {
 }
 
 /// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
-/// file.
+/// file. Where an experiment has several, the error names the best of them.
 pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
-    match store.find(wanted) {
+    let (ambiguous, name) = match store.find(wanted) {
         Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
-            let runs = store.runs_of(&experiment(store, wanted)?)?;
+            let name = experiment(store, wanted)?;
+            let runs = store.runs_of(&name)?;
             match &runs[..] {
-                [run] => Ok(run.clone()),
-                runs => Err(StoreError::ambiguous(wanted, runs.len(), runs).into()),
+                [run] => return Ok(run.clone()),
+                runs => (StoreError::ambiguous(wanted, runs.len(), runs), name),
             }
         }
-        found => Ok(found?),
+        Err(error @ StoreError::AmbiguousRun { .. }) => (error, wanted.to_string()),
+        found => return Ok(found?),
+    };
+    let best = leaderboard(store, &name).ok().and_then(|board| board.trials.into_iter().next()?.best_run);
+    Err(match (ambiguous, best) {
+        (StoreError::AmbiguousRun { wanted, count, candidates }, Some(key)) => {
+            let candidates = format!("{candidates}\n  best so far: {}", format::short(&key));
+            StoreError::AmbiguousRun { wanted, count, candidates }
+        }
+        (ambiguous, _) => ambiguous,
     }
+    .into())
 }
 
 /// The experiment given by its name, or by the path of its spec file.

@@ -60,6 +60,17 @@ pub fn print_those(
     }
     let (columns, layout) = arranged(board, &shown, positions, out.width());
     let header = layout.header();
+    let intervals = layout.detail.has_intervals();
+    let has_interval = |trial: &&Trial| {
+        let means = [trial.value.filter(|_| trial.is_final), trial.test_accuracy];
+        means.into_iter().flatten().any(|mean| mean.shown().is_some())
+    };
+    if !intervals && shown.iter().any(has_interval) {
+        out.leave_out("intervals");
+    }
+    if layout.detail == Detail::Least && board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some()) {
+        out.leave_out("test accuracy");
+    }
     let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
     let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
     let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
@@ -71,10 +82,10 @@ pub fn print_those(
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
         out.line(format!("… and {more} more: {}", out.command(&all)))?;
     }
-    let intervals = layout.detail.has_intervals();
     for note in footnotes(&shown, board.metric, layout.tested && intervals, intervals) {
         out.wrapped(&note)?;
     }
+    out.say_what_is_left_out()?;
     if board.is_chosen_on_test() {
         out.wrapped(BY_TEST)?;
     }
@@ -212,11 +223,11 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     notes
 }
 
-/// The number of seeds that the value is over, if it is not over all: `2 of 3`.
+/// The number of completed seeds, if not all are: `2 of 3`.
 fn of_seeds(trial: &Trial) -> String {
-    match trial.value.as_ref().map_or(0, |value| value.n) {
-        n if n > 0 && n < trial.planned() => format!("{n} of {}", trial.planned()),
-        _ => trial.planned().to_string(),
+    match trial.planned() {
+        all if trial.completed < all => format!("{} of {all}", trial.completed),
+        all => all.to_string(),
     }
 }
 
@@ -289,6 +300,7 @@ mod tests {
             step: Some((12, 36)),
             last_step: Some(12),
             steps: 12,
+            best_run: None,
             test_accuracy: (completed > 0).then_some(mean),
             warned: 0,
         }
@@ -311,6 +323,16 @@ mod tests {
         for positions in [&[0, 1][..], &[0], &[2, 3], &[0, 1, 2, 3]] {
             assert_eq!(at(&board, positions, 120).0, ["dropout", "lr"], "{positions:?}");
         }
+    }
+
+    #[test]
+    fn the_seeds_of_a_trial_are_those_that_are_completed() {
+        let seeds = |state, completed| of_seeds(&Trial { completed, ..trial("lr=1e-3", state) });
+        assert_eq!(seeds(RunState::Completed, 3), "3");
+        assert_eq!(seeds(RunState::Pending, 2), "2 of 3");
+        // Their values are of evaluations during training, or there are none.
+        let states = [RunState::Interrupted, RunState::Pruned, RunState::Pending, RunState::Failed, RunState::Running];
+        assert!(states.iter().all(|state| seeds(*state, 0) == "0 of 3"));
     }
 
     #[test]

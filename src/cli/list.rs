@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use taper::{
     event::Split,
-    format,
+    format::{self, names},
     metrics::{Metric, Score},
     plan::sanity::CHOSEN_ON_TEST,
     report::{Leaderboard, Missing, kept_at, leaderboard},
@@ -27,10 +27,8 @@ use super::{
 /// Runs shown on a terminal by default: for a named experiment, and for each of several.
 const NAMED: usize = 40;
 const EACH: usize = 6;
-/// Terminal widths from which more is shown: steps and losses; dates and times; the test split.
+/// Terminal width from which steps, training losses and full headings are shown.
 const WIDE: usize = 110;
-const USUAL: usize = 76;
-const NARROW: usize = 50;
 
 /// List runs and compare trials.
 #[derive(Args)]
@@ -41,11 +39,11 @@ const NARROW: usize = 50;
 pub struct List {
     /// Show only the runs of this experiment, including those of earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by date (oldest first, the default), name, accuracy (dev, else test; best first), loss (best first) or time (longest
-    /// first).
+    /// Sort runs by date (when they started, or else were planned; oldest first, the default), name, accuracy or loss (dev, else test;
+    /// best first, then those that are not completed), or time (longest first).
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,
-    /// Show at most N runs of each experiment (sorted by date: the newest); 0 shows all. Default: 6 on a terminal (40 with EXPERIMENT),
+    /// Show at most N runs of each experiment (sorted by date: the latest); 0 shows all. Default: 6 on a terminal (40 with EXPERIMENT),
     /// else all.
     #[arg(long, value_name = "N", conflicts_with_all = ["leaderboard", "watch"])]
     limit: Option<usize>,
@@ -92,7 +90,15 @@ impl List {
         let store = common::open_existing(global)?;
         match &self.experiment {
             Some(wanted) if self.leaderboard => {
-                board::print(&leaderboard(&store, &common::experiment(&store, wanted)?)?, None, out)?
+                let experiment = store.experiment(&common::experiment(&store, wanted)?)?;
+                let board = leaderboard(&store, &experiment.name)?;
+                board::print(&board, None, out)?;
+                if !out.json {
+                    if let Some(key) = board.trials.first().and_then(|trial| trial.best_run.as_ref()) {
+                        out.wrapped(&format!("best run: {}", format::short(key)))?;
+                    }
+                    warnings(&experiment, out)?;
+                }
             }
             Some(wanted) => self.print(
                 &store,
@@ -107,9 +113,10 @@ impl List {
     fn print(&self, store: &Store, mut experiments: Vec<Listed>, out: &mut Output) -> Result<()> {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
         // JSON records do not include dev accuracy.
-        let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy));
+        let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy | Sort::Loss));
         let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
         let seen = Seen { dev, seconds: store.training_seconds(keys())?, warned: store.warned(Kind::Result)? };
+        let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
         let best: Vec<Option<String>> =
@@ -117,13 +124,11 @@ impl List {
         for listed in &mut experiments {
             for runs in [&mut listed.planned, &mut listed.earlier] {
                 runs.retain(|run| states::any(&self.state, run));
-                if let Some(sort) = self.sort {
-                    runs.sort_by(|a, b| seen.order(sort, a, b));
-                }
+                runs.sort_by(|a, b| seen.order(sort, a, b));
             }
         }
         // By date the last ones are of interest, otherwise the first ones.
-        let last = matches!(self.sort, None | Some(Sort::Date));
+        let last = sort == Sort::Date;
         let limit = match (self.limit, out.terminal && !out.json) {
             (Some(0), _) | (None, false) => usize::MAX,
             (Some(limit), _) => limit,
@@ -140,7 +145,6 @@ impl List {
             let mut entries = HashSet::new();
             let runs = parts.flat_map(|runs| &runs[shown(runs).1]);
             let mut runs: Vec<&RunRecord> = runs.filter(|run| entries.insert(run.key.as_str())).collect();
-            let sort = self.sort.unwrap_or(Sort::Date);
             runs.sort_by(|a, b| seen.order(sort, a, b));
             return out.document(&runs);
         }
@@ -164,8 +168,8 @@ impl List {
                     out.line(&rest)?;
                 }
                 marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
-                unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.dev(run).is_some());
-                seen.table(&runs[range], out)?;
+                unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.kept(run).is_some());
+                seen.table(&runs[range], sort, out)?;
                 if more > 0 && !last {
                     out.line(&rest)?;
                 }
@@ -191,6 +195,7 @@ impl List {
                 rows(&listed.earlier, out)?;
             }
         }
+        out.say_what_is_left_out()?;
         if unfinished {
             out.wrapped(board::NOT_FINAL)?;
         }
@@ -205,12 +210,15 @@ impl List {
             });
         }
         if let Some(wanted) = &self.experiment {
-            for warning in store.experiment(&common::experiment(store, wanted)?)?.warnings {
-                out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
-            }
+            warnings(&store.experiment(&common::experiment(store, wanted)?)?, out)?;
         }
         Ok(())
     }
+}
+
+/// The warnings of an experiment's sweep.
+fn warnings(experiment: &ExperimentRecord, out: &mut Output) -> Result<()> {
+    experiment.warnings.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))
 }
 
 /// The listed runs of an experiment, or of none.
@@ -281,24 +289,18 @@ struct Seen {
 }
 
 impl Seen {
-    /// Dev accuracy of the weights that are kept, or would be now: what the leaderboard shows for the run.
-    fn dev(&self, run: &RunRecord) -> Option<f64> {
-        self.dev_at(run).map(|(accuracy, _)| accuracy)
+    /// The dev evaluation of the weights that are kept, or would be now: what the leaderboard shows for the run.
+    fn kept(&self, run: &RunRecord) -> Option<&EvalRecord> {
+        kept_at(&run.config, self.dev.get(&run.key)?, Split::Dev, run.config.checkpoint.metric)
     }
 
-    /// The same, with the step of its evaluation.
-    fn dev_at(&self, run: &RunRecord) -> Option<(f64, u64)> {
-        let evals = self.dev.get(&run.key)?;
-        let kept = kept_at(&run.config, evals, Split::Dev, run.config.checkpoint.metric)?;
-        Some((kept.metrics.get(Metric::Accuracy), kept.step))
-    }
-
-    /// The same as text; for a run that is not completed, with the step and marked as not final.
-    fn dev_text(&self, run: &RunRecord) -> String {
-        match self.dev_at(run) {
+    /// Its value as text; for a run that is not completed, with the step and marked as not final.
+    fn dev_text(&self, run: &RunRecord, metric: Metric) -> String {
+        let value = |eval: &EvalRecord| metric.text(eval.metrics.get(metric));
+        match self.kept(run) {
             None => format::NOTHING.into(),
-            Some((accuracy, _)) if is_final(run) => format::percent(accuracy),
-            Some((accuracy, step)) => board::not_final(&format::percent(accuracy), Some(&step.to_string())),
+            Some(eval) if is_final(run) => value(eval),
+            Some(eval) => board::not_final(&value(eval), Some(&eval.step.to_string())),
         }
     }
 
@@ -317,74 +319,137 @@ impl Seen {
         Some(format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name))
     }
 
-    fn test(run: &RunRecord) -> Option<f64> {
-        run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.get(Metric::Accuracy))
+    fn test(run: &RunRecord, metric: Metric) -> Option<f64> {
+        run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.get(metric))
     }
 
-    /// The accuracy that runs are compared by: on the dev split if there is one.
-    fn accuracy(&self, run: &RunRecord) -> Option<f64> {
-        if run.config.data.dev > 0.0 { self.dev(run) } else { Self::test(run) }
+    /// The order of two runs by a metric on the dev split, or else on the test split: as on the leaderboard, values that are not final come
+    /// after those that are.
+    fn by(&self, metric: Metric, a: &RunRecord, b: &RunRecord) -> Ordering {
+        let value = |run: &RunRecord| match run.config.data.dev > 0.0 {
+            true => self.kept(run).map(|eval| eval.metrics.get(metric)),
+            false => Self::test(run, metric),
+        };
+        let key = |run: &RunRecord| {
+            let score = value(run).map(|value| metric.score(value)).filter(|score| score.is_finite());
+            let completed = usize::from(is_final(run));
+            (run.state.class_of_trial(completed, usize::from(score.is_some()), 1), score.unwrap_or(Score::WORST))
+        };
+        let ((class, score), (other_class, other)) = (key(a), key(b));
+        class.cmp(&other_class).then(other.total_cmp(&score))
     }
 
     fn order(&self, sort: Sort, a: &RunRecord, b: &RunRecord) -> Ordering {
-        let score = |metric: Metric, value: Option<f64>| {
-            value.map(|value| metric.score(value)).filter(|score| score.is_finite()).unwrap_or(Score::WORST)
-        };
-        let accuracy = |run: &RunRecord| score(Metric::Accuracy, self.accuracy(run));
-        // The final evaluation's loss, or without one the last step's.
-        let loss = |run: &RunRecord| {
-            score(Metric::Loss, run.final_metrics.as_ref().map(|m| m.get(Metric::Loss)).or(run.last_loss))
-        };
+        let date = |run: &RunRecord| run.started_at.unwrap_or(run.created_at);
         let seconds = |run: &RunRecord| self.seconds.get(&run.key).copied().unwrap_or(f64::NEG_INFINITY);
         match sort {
-            Sort::Date => a.created_at.total_cmp(&b.created_at),
+            Sort::Date => date(a).total_cmp(&date(b)),
             Sort::Name => a.name.cmp(&b.name),
-            Sort::Accuracy => accuracy(b).total_cmp(&accuracy(a)),
-            Sort::Loss => loss(b).total_cmp(&loss(a)),
+            Sort::Accuracy => self.by(Metric::Accuracy, a, b),
+            Sort::Loss => self.by(Metric::Loss, a, b),
             Sort::Time => seconds(b).total_cmp(&seconds(a)),
         }
     }
 
-    fn table(&self, runs: &[RunRecord], out: &mut Output) -> Result<()> {
-        let at_least = |least: usize| out.width().is_none_or(|width| width >= least);
-        let (wide, usual) = (at_least(WIDE), at_least(USUAL));
-        let has_dev = runs.iter().any(|run| run.config.data.dev > 0.0);
-        let has_test = runs.iter().any(|run| run.config.data.test > 0.0) && (at_least(NARROW) || !has_dev);
+    fn table(&self, runs: &[RunRecord], sort: Sort, out: &mut Output) -> Result<()> {
+        let columns = self.columns(runs, sort, out.width().is_none_or(|width| width >= WIDE));
+        let (columns, left_out) = match out.width() {
+            None => (columns, Vec::new()),
+            Some(width) => arranged(columns, width),
+        };
+        left_out.iter().for_each(|heading| out.leave_out(heading));
+        let rows = (0..runs.len()).map(|row| columns.iter().map(|column| column.cells[row].clone()).collect());
+        let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
+        let measured: Vec<&str> = headings.iter().copied().filter(|heading| heading.starts_with("test")).collect();
+        out.fitted(&headings, rows, &[&LEAST[..], &measured[..], &["state"][..]].concat())
+    }
+
+    fn columns(&self, runs: &[RunRecord], sort: Sort, wide: bool) -> Vec<Column> {
+        let has = |part: fn(&RunRecord) -> f64| runs.iter().any(|run| part(run) > 0.0);
+        let (has_dev, has_test) = (has(|run| run.config.data.dev), has(|run| run.config.data.test));
+        // The metric that sorts, or else the one that chooses.
+        let mut chosen = runs.iter().map(|run| run.config.checkpoint.metric);
+        let chosen = chosen.next().filter(|first| chosen.all(|other| other == *first)).unwrap_or(Metric::Accuracy);
+        let (dev, test) = match sort {
+            Sort::Accuracy => (Metric::Accuracy, Metric::Accuracy),
+            Sort::Loss => (Metric::Loss, if has_dev { Metric::Accuracy } else { Metric::Loss }),
+            Sort::Date | Sort::Name | Sort::Time => (chosen, Metric::Accuracy),
+        };
+        let heading = |split: &str, metric: Metric| match (wide, (dev, test)) {
+            (true, _) => format!("{split} {}", metric.name()),
+            (false, (Metric::Accuracy, Metric::Accuracy)) => split.into(),
+            (false, _) => format!("{split} {}", metric.info().short),
+        };
         let dash = || format::NOTHING.to_string();
-        let percent = |value: Option<f64>| value.map_or_else(dash, format::percent);
-        let rows = runs.iter().map(|run| {
-            // The value was measured at that step.
+        let column = |heading: String, cell: &dyn Fn(&RunRecord) -> String| Column {
+            heading,
+            cells: runs.iter().map(cell).collect(),
+        };
+        let state = |run: &RunRecord| {
             let state = match run.state {
-                RunState::Pruned if usual => format!("{} at step {}", run.state_text(), run.steps),
-                RunState::Completed if usual && run.early_stop().is_some() => format!("{} early", run.state_text()),
+                // Its value tells the step.
+                RunState::Pruned if self.kept(run).is_none() => format!("{} at step {}", run.state_text(), run.steps),
+                RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
-            let state = if self.warned.contains(&run.key) { format!("{state} !") } else { state };
-            let mut row = vec![format::short(&run.key).to_string(), run.name.clone(), state];
-            if wide {
-                row.push(format!("{}/{}", run.steps, run.total_steps));
-                row.push(run.last_loss.map_or_else(dash, |loss| format!("{loss:.4}")));
-            }
-            row.extend(has_dev.then(|| self.dev_text(run)));
-            row.extend(has_test.then(|| percent(Self::test(run))));
-            if usual {
-                row.push(run.started_at.map_or_else(dash, date));
-                row.push(self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s)));
-            }
-            row
-        });
-        let mut header = vec!["run", "name", "state"];
+            if self.warned.contains(&run.key) { format!("{state} !") } else { state }
+        };
+        let test_text = |run: &RunRecord| Self::test(run, test).map_or_else(dash, |value| test.text(value));
+        let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));
+        let mut columns = vec![
+            column("run".into(), &|run| format::short(&run.key).to_string()),
+            column("name".into(), &|run| run.name.clone()),
+            column("state".into(), &state),
+        ];
         if wide {
-            header.extend(["steps", "last step's loss"]);
+            columns.push(column("steps".into(), &|run| format!("{}/{}", run.steps, run.total_steps)));
+            columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, |l| format!("{l:.4}"))));
         }
-        header.extend(has_dev.then_some(if wide { "dev accuracy" } else { "dev" }));
-        header.extend(has_test.then_some(if wide { "test accuracy" } else { "test" }));
-        if usual {
-            header.extend(["started", "time"]);
-        }
-        let least = ["time", "started", "last step's loss", "steps", "test accuracy", "test", "state"];
-        out.fitted(&header, rows, &least).map(drop)
+        columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));
+        columns.extend(has_test.then(|| column(heading("test", test), &test_text)));
+        columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, |at| date(at, "%m-%d %H:%M"))));
+        columns.push(column("time".into(), &time));
+        columns
     }
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq)]
+struct Column {
+    heading: String,
+    cells: Vec<String>,
+}
+
+/// Columns in the order in which they are left out.
+const LEAST: [&str; 4] = ["time", "started", "train loss", "steps"];
+
+/// The columns as they fit a terminal: where every run then has one line, each key of the names has its own column, and columns of less
+/// interest are left out, whose headings are returned.
+fn arranged(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, Vec<String>) {
+    let widest = |column: &Column| {
+        let cells = column.cells.iter().chain([&column.heading]);
+        cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
+    };
+    let fits = |columns: &[Column]| columns.iter().map(widest).sum::<usize>() <= width;
+    let whole = columns.clone();
+    let at = columns.iter().position(|column| column.heading == "name").unwrap_or(0);
+    let names: Vec<&str> = whole[at].cells.iter().map(String::as_str).collect();
+    if let Some(keys) = names::columns(&names).filter(|_| names.len() > 1) {
+        let cells = |key: usize| keys.values.iter().map(|values| values[key].clone()).collect();
+        let keys = keys.keys.iter().enumerate().map(|(i, key)| Column { heading: key.clone(), cells: cells(i) });
+        columns.splice(at..=at, keys);
+    }
+    let mut left_out = Vec::new();
+    for heading in [None].into_iter().chain(LEAST.map(Some)) {
+        if let Some(at) = columns.iter().position(|column| Some(column.heading.as_str()) == heading) {
+            left_out.push(columns.remove(at).heading);
+        }
+        if fits(&columns) {
+            return (columns, left_out);
+        }
+    }
+    // Names are wrapped.
+    (whole, Vec::new())
 }
 
 /// Whether a run's value is its final result.
@@ -392,10 +457,47 @@ fn is_final(run: &RunRecord) -> bool {
     run.state == RunState::Completed
 }
 
-/// Unix seconds as `03-01 12:00`, in local time.
-fn date(unix: f64) -> String {
+/// Unix seconds in local time, such as `03-01 12:00`.
+pub fn date(unix: f64, pattern: &str) -> String {
     match jiff::Timestamp::from_second(unix as i64) {
-        Ok(moment) => moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d %H:%M").to_string(),
+        Ok(moment) => moment.to_zoned(jiff::tz::TimeZone::system()).strftime(pattern).to_string(),
         Err(_) => format::NOTHING.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(names: &[&str]) -> Vec<Column> {
+        let column = |heading: &str, cell: &str| Column {
+            heading: heading.into(),
+            cells: names.iter().map(|_| cell.to_string()).collect(),
+        };
+        let names = Column { heading: "name".into(), cells: names.iter().map(|name| name.to_string()).collect() };
+        let key = column("run", "3f2a1b2c3d4e");
+        let measured = [column("dev", "88.8% @253*"), column("test", "–")];
+        let times = [column("started", "11-27 21:26"), column("time", "3m12s")];
+        [vec![key, names, column("state", "pruned")], measured.into(), times.into()].concat()
+    }
+
+    fn headings(names: &[&str], width: usize) -> (String, String) {
+        let (columns, left_out) = arranged(table(names), width);
+        (columns.into_iter().map(|column| column.heading).collect::<Vec<_>>().join(" "), left_out.join(" "))
+    }
+
+    #[test]
+    fn every_run_has_one_line_before_times_are_shown() {
+        let names = ["batch_size=16 dropout=0.1 lr=5e-4 seed=1", "batch_size=32 dropout=0 lr=1e-3 seed=2"];
+        let keys = "run batch_size dropout lr seed state dev test";
+        assert_eq!(headings(&names, 84), (format!("{keys} started time"), String::new()));
+        assert_eq!(headings(&names, 80), (format!("{keys} started"), "time".into()));
+        assert_eq!(headings(&names, 77), (keys.into(), "time started".into()));
+        assert_eq!(headings(&names, 66), (keys.into(), "time started".into()));
+        // Names are wrapped where there is no room for their columns.
+        assert_eq!(headings(&names, 60), ("run name state dev test started time".into(), String::new()));
+        // One run is named as a whole, and so are names of other words.
+        assert_eq!(headings(&names[..1], 120), ("run name state dev test started time".into(), String::new()));
+        assert_eq!(headings(&["a", "b"], 80), ("run name state dev test started time".into(), String::new()));
     }
 }

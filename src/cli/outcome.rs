@@ -142,6 +142,10 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         value += &format!(", {CHOSEN_ON_TEST}");
     }
     let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
+    if let Some(run) = trial.best_run.as_ref().and_then(|key| runs.iter().find(|run| run.key == *key)) {
+        let which = if trial.planned() > 1 { format!(" (the best of its seeds: {})", run.name) } else { String::new() };
+        lines.push(format!("  run {}{which}", format::short(&run.key)));
+    }
     // The gain is measured on rows that were not used for selection.
     let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {

@@ -24,13 +24,21 @@ pub struct Output {
     pub json: bool,
     /// The runs folder.
     runs: PathBuf,
+    /// What tables had no room for since that was last said.
+    left_out: Vec<String>,
 }
 
 impl Output {
     /// Standard output with the given options.
     pub fn new(global: &Global) -> Self {
         let stdout = io::stdout();
-        Self { terminal: stdout.is_terminal(), writer: stdout.lock(), json: global.json, runs: global.runs.clone() }
+        Self {
+            terminal: stdout.is_terminal(),
+            writer: stdout.lock(),
+            json: global.json,
+            runs: global.runs.clone(),
+            left_out: Vec::new(),
+        }
     }
 
     /// A command as it can be typed for this runs folder.
@@ -80,17 +88,17 @@ impl Output {
 
     /// A table with a header; text columns shrink to the terminal's width.
     pub fn table(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
-        self.fitted(header, rows, &[]).map(drop)
+        self.fitted(header, rows, &[])
     }
 
     /// A table with a header. On a terminal too narrow for every word of every cell, the columns with the headings `least` are left out, the
-    /// first of them first. Returns the headings of those that were left out.
+    /// first of them first; [`Self::say_what_is_left_out`] tells of them.
     pub fn fitted(
         &mut self,
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
         least: &[&str],
-    ) -> Result<Vec<String>> {
+    ) -> Result<()> {
         let all = header;
         let header = header.iter().map(|h| h.to_uppercase()).collect();
         let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
@@ -102,11 +110,28 @@ impl Output {
         let mut rows = rows.into_iter();
         let mut table = Table::new();
         let shown = rows.next().unwrap_or_default();
-        let left_out = all.iter().filter(|heading| !shown.contains(&heading.to_uppercase())).map(|h| h.to_string());
-        let left_out = left_out.collect();
+        all.iter().filter(|heading| !shown.contains(&heading.to_uppercase())).for_each(|h| self.leave_out(h));
         table.set_header(shown);
-        self.print(table, rows)?;
-        Ok(left_out)
+        self.print(table, rows)
+    }
+
+    /// Notes that a table has no room for this.
+    pub fn leave_out(&mut self, what: &str) {
+        if self.left_out.iter().all(|other| other != what) {
+            self.left_out.push(what.into());
+        }
+    }
+
+    /// Says what the tables so far had no room for.
+    pub fn say_what_is_left_out(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.left_out) {
+            none if none.is_empty() => Ok(()),
+            left_out => self.wrapped(&format!(
+                "(no room for {}: a wider terminal shows {}, and so does --json)",
+                format::and(&left_out),
+                format::by_number(left_out.len() as u64, "it", "them")
+            )),
+        }
     }
 
     /// A table without a header.

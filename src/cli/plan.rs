@@ -246,6 +246,7 @@ fn print(
         // Names and states come first.
         &["disk", "memory", "time", "steps", "run"],
     )?;
+    out.say_what_is_left_out()?;
     let removed = lines.iter().filter(|line| line.state.removed).count();
     if removed > 0 && Prune::of(&spec.spec().sweep) != Prune::None {
         let were = format::by_number(removed as u64, "was", "were");

@@ -1,13 +1,15 @@
 //! `taper show`
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
+    event::When,
     format,
     metrics::Metric,
+    plan::Keep,
     report::{LAST_STEPS, high_loss},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
@@ -15,7 +17,7 @@ use taper::{
 };
 
 use self::erased::Tag;
-use super::{Global, common, output::Output};
+use super::{Global, common, list::date, output::Output};
 
 /// Show the details of one run.
 #[derive(Args)]
@@ -23,7 +25,7 @@ use super::{Global, common, output::Output};
 pub struct Show {
     /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// Also show the resolved config.
+    /// Also show the resolved config. The file run.toml in the run's folder is the same as a spec.
     #[arg(long)]
     config: bool,
 }
@@ -38,6 +40,10 @@ struct Whole<'a> {
     notes: Vec<taper::store::NoteRecord>,
     warnings: Vec<Warning>,
     folder: String,
+    /// Seconds of training.
+    trained_s: Option<f64>,
+    /// The step that its final weights are of.
+    weights_of: Option<u64>,
 }
 
 impl Show {
@@ -46,8 +52,11 @@ impl Show {
         let store = common::open_existing(global)?;
         let run = common::find(&store, &self.run)?;
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
+        let evaluations = store.evals(&run.key)?;
         let whole = Whole {
-            evaluations: store.evals(&run.key)?,
+            trained_s: store.training_seconds([run.key.as_str()])?.remove(&run.key),
+            weights_of: evaluations.iter().find(|e| e.when == When::After).map(|e| e.step),
+            evaluations,
             probes: store.probes(&run.key, &run.config.probes)?,
             notes: store.notes(&run.key)?,
             warnings: store.warnings(&run.key)?,
@@ -81,7 +90,14 @@ fn print(
     out.line(format!("key         {}", run.key))?;
     out.wrapped(&format!("experiment  {}", experiment(run)))?;
     out.line(format!("folder      {}", whole.folder))?;
+    if let Some(started) = run.started_at {
+        let trained = whole.trained_s.map_or(String::new(), |s| format!(", {} of training", format::duration(s)));
+        out.line(format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
+    }
     out.line(format!("steps       {} of {}", format::count(run.steps), format::count(run.total_steps)))?;
+    if let Some(step) = whole.weights_of {
+        out.line(format!("weights     {}", weights(run, step)))?;
+    }
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
         let device = e.device_in_full();
@@ -102,7 +118,7 @@ fn print(
     let tag = |v: &dyn Tag| v.tag();
     if !whole.probes.is_empty() {
         out.line("")?;
-        let left_out = out.fitted(
+        out.fitted(
             &["when", "probe", "label", "confidence", "expected"],
             whole.probes.iter().map(|p| {
                 let confidence = p.score.probabilities.highest();
@@ -116,10 +132,7 @@ fn print(
             }),
             &["confidence", "expected"],
         )?;
-        if !left_out.is_empty() {
-            let columns = left_out.join(" and ");
-            out.wrapped(&format!("(no room for {columns}: a wider terminal shows them, and so does --json)"))?;
-        }
+        out.say_what_is_left_out()?;
     }
     out.line("")?;
     out.fitted(
@@ -137,6 +150,7 @@ fn print(
         }),
         &["rows", "macro-F1", "loss"],
     )?;
+    out.say_what_is_left_out()?;
     if let Some(m) = &run.final_metrics {
         let i = wilson(m.right(), m.rows);
         out.line("")?;
@@ -156,7 +170,22 @@ fn print(
         let config = out.command(&format!("taper show {} --config", format::short(&run.key)));
         out.line(format!("settings: {config}"))?;
     }
+    let spec = Path::new(&whole.folder).join("run.toml");
+    if spec.is_file() {
+        out.line(format!("as a spec: {}", spec.display()))?;
+    }
     Ok(())
+}
+
+/// `of step 138, the best by dev accuracy`; `of step 460, not kept`.
+fn weights(run: &RunRecord, step: u64) -> String {
+    let checkpoint = &run.config.checkpoint;
+    let which = match checkpoint.keep {
+        Keep::Best if run.config.data.dev > 0.0 => format!("the best by dev {}", checkpoint.metric.name()),
+        Keep::None => "not kept".into(),
+        Keep::Best | Keep::Last | Keep::All => "the last".into(),
+    };
+    format!("of step {}, {which}", format::count(step))
 }
 
 /// The experiment that a run is shown for, and the others that have it.

@@ -59,6 +59,9 @@ impl MetricInfo {
     }
 }
 
+/// Decimals that tell two values apart.
+const MOST_DIGITS: usize = 12;
+
 impl Metric {
     /// All metrics, in the order of tables.
     pub const ALL: [Self; 4] = [Self::Loss, Self::Accuracy, Self::MacroF1, Self::CalibrationError];
@@ -91,6 +94,22 @@ impl Metric {
             Unit::Share => format::percent(value),
             Unit::Nats => format::loss(value),
         }
+    }
+
+    /// Two values as text, with as many digits as it takes to tell them apart if they differ.
+    pub fn texts_apart(self, a: f64, b: f64) -> [String; 2] {
+        let usual = [a, b].map(|value| self.text(value));
+        if usual[0] != usual[1] || a == b {
+            return usual;
+        }
+        let (scale, unit, least) = match self.info().unit {
+            Unit::Share => (100.0, "%", 1),
+            Unit::Nats => (1.0, "", 4),
+        };
+        let finer = (least + 1..=MOST_DIGITS)
+            .map(|digits| [a, b].map(|value| format!("{:.digits$}{unit}", value * scale)))
+            .find(|texts| texts[0] != texts[1]);
+        finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale)))
     }
 
     /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric.
@@ -220,6 +239,19 @@ mod tests {
         assert_eq!(Metric::MacroF1.text(0.5), "50.0%");
         assert_eq!(Metric::Accuracy.text_with(0.913, (0.901, 0.9242)), "91.3% (90.1–92.4)");
         assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
+    }
+
+    #[test]
+    fn values_that_differ_differ_as_text() {
+        let texts = |metric: Metric, a, b| metric.texts_apart(a, b).join(" ");
+        assert_eq!(texts(Metric::Loss, 0.45, 0.4), "0.4500 0.4000");
+        assert_eq!(texts(Metric::Loss, 0.693_17, 0.693_15), "0.69317 0.69315");
+        assert_eq!(texts(Metric::Loss, 0.693_200_04, 0.693_200_01), "0.69320004 0.69320001");
+        assert_eq!(texts(Metric::Accuracy, 0.9001, 0.9004), "90.01% 90.04%");
+        assert_eq!(texts(Metric::Accuracy, 0.5, 0.5), "50.0% 50.0%");
+        let next = f64::from_bits(0.25f64.to_bits() + 1);
+        let [a, b] = Metric::Loss.texts_apart(0.25, next);
+        assert!(a != b && a.starts_with("0.25"), "{a} {b}");
     }
 
     #[test]

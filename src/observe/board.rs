@@ -91,6 +91,8 @@ const GAP: usize = 2;
 /// The narrowest columns of a text, and of a truncated heading.
 const TEXT: usize = 8;
 const HEADING: usize = 5;
+/// A heading is broken at these if it has no room in one line.
+const HEADING_BREAKS: [char; 2] = ['_', '.'];
 
 impl Board {
     /// The table as lines, at most `size.height` of them and none wider than `size.width`: a header, as many trials as fit, how many
@@ -113,11 +115,17 @@ impl Board {
         }
         below.extend(wrap(&self.summary, size.width));
         let room = size.height.saturating_sub(below.len() + 1);
-        let shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
+        let mut shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
         let mut lines = Vec::new();
         if shown > 0 {
             let columns = Layout::fit(self, &self.rows[..shown], size.width);
-            lines.push(style(columns.header()).for_stderr().force_styling(colour).dim().to_string());
+            let header = columns.header();
+            // A second line of headings takes the room of rows.
+            let needs = |shown: usize| header.len() + shown + usize::from(shown < self.rows.len());
+            while shown > 1 && needs(shown) > room + 1 {
+                shown -= 1;
+            }
+            lines.extend(header.iter().map(|line| style(line).for_stderr().force_styling(colour).dim().to_string()));
             lines.extend(self.rows[..shown].iter().enumerate().map(|(i, row)| columns.row(i, row, colour)));
         }
         if shown < self.rows.len() && room > 0 {
@@ -178,14 +186,16 @@ impl<'a> Layout<'a> {
         let value = |key: usize| {
             widest(&mut board.rows.iter().filter_map(|row| row.values.get(key)).map(|value| measure_text_width(value)))
         };
-        // For each value column: the smallest width that cuts no number, the width of its texts, and the width that includes its heading.
+        // For each value column: the smallest width that cuts no number, the width of its texts, the width that includes its heading in two
+        // lines, and in one.
         let number = |text: &String| text.parse::<f64>().is_ok();
         let numbers = |key: usize| board.rows.iter().filter_map(|row| row.values.get(key)).all(number);
-        let keys: Vec<[usize; 3]> = (0..board.keys.len())
+        let keys: Vec<[usize; 4]> = (0..board.keys.len())
             .map(|key| {
                 let (cells, heading) = (value(key), measure_text_width(&board.keys[key]));
                 let least = if numbers(key) { cells } else { cells.min(TEXT) };
-                [least.max(heading.min(HEADING)), cells.max(heading.min(HEADING)), cells.max(heading)]
+                let part = board.keys[key].split(HEADING_BREAKS).map(measure_text_width).max().unwrap_or(0);
+                [least.max(heading.min(HEADING)), cells.max(heading.min(HEADING)), cells.max(part), cells.max(heading)]
             })
             .collect();
         let several = board.rows.iter().any(|row| row.seeds.1 > 1);
@@ -207,7 +217,7 @@ impl<'a> Layout<'a> {
         let wanted = |of: usize, from: usize| keys[from..].iter().map(|widths| widths[of] + GAP).sum::<usize>();
         for (i, column) in LEAST_FIRST.into_iter().enumerate() {
             // Full headings are worth more than the two least important columns.
-            if room(&shown) >= wanted(if i < 2 { 2 } else { 0 }, 0) {
+            if room(&shown) >= wanted(if i < 2 { 3 } else { 0 }, 0) {
                 break;
             }
             shown.retain(|(other, _)| *other != column);
@@ -222,7 +232,7 @@ impl<'a> Layout<'a> {
         // Spare width goes to the texts, then to the headings.
         let mut free = room(&shown).saturating_sub(wanted(0, first) + if numbers > 0 { numbers + GAP } else { 0 });
         let mut values: Vec<(usize, usize)> = (first..keys.len()).map(|key| (key, keys[key][0])).collect();
-        for goal in [1, 2] {
+        for goal in [1, 2, 3] {
             while free > 0 {
                 let narrow = values.iter_mut().filter(|(key, width)| *width < keys[*key][goal]);
                 let Some((_, width)) = narrow.min_by_key(|(_, width)| *width) else { break };
@@ -233,14 +243,21 @@ impl<'a> Layout<'a> {
         Self { board, width, values, numbers, seeds, state, shown }
     }
 
-    fn header(&self) -> String {
+    /// The headings: a line, and above it another where a key has no room in one.
+    fn header(&self) -> Vec<String> {
+        let keys: Vec<(usize, [String; 2])> = self
+            .values
+            .iter()
+            .map(|&(key, width)| (width, heading(&self.board.keys[key].to_uppercase(), width)))
+            .collect();
+        let mut upper = " ".repeat(if self.numbers > 0 { self.numbers + GAP } else { 0 });
+        keys.iter().for_each(|(width, [text, _])| upper += &left(text, width + GAP));
+        let upper = Some(cut(upper.trim_end(), self.width)).filter(|upper| !upper.is_empty());
         let mut text = String::new();
         if self.numbers > 0 {
             text += &left("#", self.numbers + GAP);
         }
-        for &(key, width) in &self.values {
-            text += &left(&cut(&self.board.keys[key].to_uppercase(), width), width + GAP);
-        }
+        keys.iter().for_each(|(width, [_, key])| text += &left(key, width + GAP));
         if self.seeds > 0 {
             text += &left("DONE", self.seeds + GAP);
         }
@@ -249,7 +266,7 @@ impl<'a> Layout<'a> {
             text += &" ".repeat(GAP);
             text += &column.align(&column.title(self.board), *width);
         }
-        cut(text.trim_end(), self.width)
+        upper.into_iter().chain([cut(text.trim_end(), self.width)]).collect()
     }
 
     fn row(&self, index: usize, row: &Row, colour: bool) -> String {
@@ -280,6 +297,17 @@ impl<'a> Layout<'a> {
             }
         }
         text.trim_end().to_string()
+    }
+}
+
+/// A key in two lines of at most `width` columns, the first of them empty if one is enough. It is broken between its words, and cut if one
+/// of them is too long.
+fn heading(key: &str, width: usize) -> [String; 2] {
+    let fits = |text: &str| measure_text_width(text) <= width;
+    let parts = key.match_indices(HEADING_BREAKS).map(|(at, _)| [&key[..at], &key[at + 1..]]);
+    match parts.into_iter().find(|parts| !fits(key) && parts.iter().all(|part| fits(part))) {
+        Some(parts) => parts.map(String::from),
+        None => [String::new(), cut(key, width)],
     }
 }
 
@@ -426,6 +454,27 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
         // If not all values fit, rows are numbered, and the last values stay.
         let lines = board.lines(size(40, 24), false);
         assert!(lines[0].starts_with('#') && lines[1].contains("completed"), "{lines:#?}");
+    }
+
+    #[test]
+    fn four_keys_at_80_columns_have_their_headings_in_two_lines() {
+        let mut board = board();
+        board.keys = ["batch_size", "dropout", "lr", "weight_decay"].map(String::from).into();
+        board.rows.iter_mut().for_each(|row| row.values = ["16", "0.1", "3e-4", "0.01"].map(String::from).into());
+        let lines = board.lines(size(80, 24), false);
+        let words = |line: &str| line.split_whitespace().map(String::from).collect::<Vec<_>>();
+        assert_eq!(words(&lines[0]), ["BATCH", "WEIGHT"], "{lines:#?}");
+        assert_eq!(words(&lines[1])[..5], ["SIZE", "DROPOUT", "LR", "DECAY", "DONE"], "{lines:#?}");
+        // The two lines are counted.
+        for height in 1..12 {
+            let lines = board.lines(size(80, height), false);
+            assert!(lines.len() <= height && !lines.concat().contains("BATCH…"), "{height}: {lines:#?}");
+        }
+        // There is room for one line on a wider terminal.
+        assert!(board.lines(size(130, 24), false)[0].starts_with("BATCH_SIZE"));
+        assert_eq!(heading("BATCH_SIZE", 9), ["BATCH", "SIZE"]);
+        assert_eq!(heading("TRAIN.WEIGHT_DECAY", 12), ["TRAIN", "WEIGHT_DECAY"]);
+        assert_eq!([heading("DROPOUT", 5), heading("LR", 2)], [["", "DROP…"], ["", "LR"]]);
     }
 
     #[test]

@@ -92,10 +92,9 @@ pub fn verdict(
     rung: usize,
 ) -> Verdict {
     let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
-    let value = |score: Score| metric.text(metric.value(score));
-    let shown = |score: Score| match seeds {
-        0 | 1 => format!("dev {} {}", metric.name(), value(score)),
-        _ => format!("mean dev {} of {seeds} seeds {}", metric.name(), value(score)),
+    let shown = |value: &str| match seeds {
+        0 | 1 => format!("dev {} {value}", metric.name()),
+        _ => format!("mean dev {} of {seeds} seeds {value}", metric.name()),
     };
     if *prune == Prune::None {
         return Verdict::GoOn;
@@ -124,7 +123,8 @@ pub fn verdict(
                 0 => String::new(),
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
-            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {}{tied}; {promoted}", all.len(), shown(own)))
+            let own = shown(&metric.text(metric.value(own)));
+            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {own}{tied}; {promoted}", all.len()))
         }
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
@@ -133,10 +133,10 @@ pub fn verdict(
             }
             let others = before.len();
             let Some(median) = Score::median(before).filter(|median| own < *median) else { return Verdict::GoOn };
+            let [own, median] = metric.texts_apart(metric.value(own), metric.value(median));
             Verdict::Out(format!(
-                "{} at {rung_name} is worse than {}, the median of {others} earlier trials there",
-                shown(own),
-                value(median)
+                "{} at {rung_name} is worse than {median}, the median of {others} earlier trials there",
+                shown(&own)
             ))
         }
     }

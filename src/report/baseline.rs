@@ -91,19 +91,17 @@ pub enum AgainstBaseline {
 }
 
 impl AgainstBaseline {
-    /// The comparison as a sentence about “it”. `always` is the baseline's label; `label` gives the names of labels.
-    pub fn sentence(&self, always: &str, label: impl Fn(u32) -> String) -> String {
+    /// The comparison as a sentence that follows one about the baseline. `label` gives the names of labels.
+    pub fn sentence(&self, label: impl Fn(u32) -> String) -> String {
         match self {
-            Self::OneClass(id) => format!("It predicts “{}” for every row.", label(*id)),
-            Self::NoBetter => format!("It is no better than always predicting “{always}”."),
+            Self::OneClass(id) => format!("The model predicts “{}” for every row.", label(*id)),
+            Self::NoBetter => "The model is no better than that.".into(),
             Self::Unsure { difference, p } => format!(
-                "It is {:.1} points above always predicting “{always}”, which may be chance (exact McNemar test, {}).",
+                "The model is {:.1} points above that, which may be chance (exact McNemar test, {}).",
                 difference * 100.0,
                 format::p_value(*p)
             ),
-            Self::Better { difference } => {
-                format!("It is {:.1} points above always predicting “{always}”.", difference * 100.0)
-            }
+            Self::Better { difference } => format!("The model is {:.1} points above that.", difference * 100.0),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Trial {
     pub name: String,
     /// Keys of its runs, in the plan's order.
     pub runs: Vec<String>,
+    /// Key of its best run: of the completed ones, that with the best value, and among equals the first of the plan.
+    pub best_run: Option<String>,
     /// How many of its planned runs have no record because they were removed.
     pub missing: usize,
     /// How many of its runs are complete.
@@ -238,6 +240,9 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
+        let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.mean(&[criterion.measured(run, evals)?]);
+        let best = counted.iter().filter(|_| has_finished).min_by(|a, b| better_first(rank(a), rank(b)));
+        trial.best_run = best.map(|(run, _)| run.key.clone());
         let steps = || counted.iter().filter_map(|(run, evals)| criterion.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
@@ -284,6 +289,7 @@ fn trial_of(
         rank: None,
         name: common_name(&names, several),
         runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
+        best_run: None,
         missing,
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
         state,

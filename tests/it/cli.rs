@@ -15,6 +15,7 @@ mod engines;
 mod listing;
 mod messages;
 mod names;
+mod order;
 mod plans;
 mod reader;
 mod shared;

@@ -5,7 +5,7 @@ use super::{
     warnings::warnings,
 };
 use crate::{
-    event::Split,
+    event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
     report::{
         ReportError,
@@ -19,7 +19,7 @@ use crate::{
         trials::kept_at,
     },
     stats::Interval,
-    store::{ProbeRecord, RunState},
+    store::{EvalRecord, ProbeRecord, RunState},
     warning::Kind,
 };
 
@@ -140,7 +140,7 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
             let mean = group.accuracy?;
             Some(SeedsHeadline { name: group.name.clone(), n: mean.n, accuracy: mean.text(Metric::Accuracy) })
         }),
-        verdict: baseline.against(metrics).sentence(&name(baseline.label), name),
+        verdict: baseline.against(metrics).sentence(name),
         split: split_name(run.measured_on()),
         accuracy: format::percent(accuracy),
         interval: format::percent_range(interval),
@@ -232,6 +232,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
             true => format::count(record.steps),
             false => format!("{} of {}", format::count(record.steps), format::count(record.total_steps)),
         },
+        kept: kept_weights(&run.evals).filter(|step| *step != record.steps).map(format::count),
         accuracy,
         interval,
         chosen,
@@ -245,6 +246,11 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         time: run.seconds().map_or(format::NOTHING.into(), format::duration),
         message: message(run, budget_is_spent(input)),
     }
+}
+
+/// The step that a run's final weights are of.
+fn kept_weights(evals: &[EvalRecord]) -> Option<u64> {
+    evals.iter().find(|eval| eval.when == When::After).map(|eval| eval.step)
 }
 
 /// Whether the sweep's budget is spent, so that the remaining runs are not trained.

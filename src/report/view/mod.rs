@@ -132,6 +132,8 @@ pub struct RunRow {
     pub state_class: &'static str,
     /// Steps trained and planned.
     pub steps: String,
+    /// The step that the kept weights are of, if it is not the last.
+    pub kept: Option<String>,
     /// Final accuracy.
     pub accuracy: String,
     /// Its 95% interval; for a run without a final evaluation, the step at which the accuracy was measured.

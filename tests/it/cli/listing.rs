@@ -359,6 +359,7 @@ fn a_sweep_without_a_completed_run_says_so_and_shows_its_leaderboard() {
     let events = sandbox.ok(&[&run[..], &["--json"]].concat());
     assert!(events.lines().any(|line| line.contains("\"sweep_warned\"") && line.contains(warning)), "{events}");
     assert!(sandbox.ok(&["list", "small"]).contains(warning));
+    assert!(sandbox.ok(&["list", "small", "--leaderboard"]).contains(&format!("\nwarning: {warning}")));
     run.push("--retry");
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 2 completed; took") && !said.contains("no run of this sweep"), "{said}");

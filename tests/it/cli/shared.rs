@@ -5,7 +5,7 @@ use super::*;
 /// `small` with one probe, and two specs that extend it with others. All three have the same run.
 fn three() -> Sandbox {
     let sandbox = sandbox("");
-    let spec = |name: &str, probes: &str| format!("extends = \"small.toml\"\nname = \"{name}\"\n{probes}");
+    let spec = |name: &str, probes: &str| format!("extends = [\"small.toml\"]\nname = \"{name}\"\n{probes}");
     sandbox.write("one.toml", spec("one", "[[probes]]\ntext = \"好\"\n"));
     let two = "[[probes]]\ntext = \"差\"\nexpect = \"negative\"\n[[probes]]\ntext = \"送得快，好吃\"\n";
     sandbox.write("two.toml", spec("two", two));

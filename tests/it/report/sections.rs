@@ -76,25 +76,25 @@ fn a_result_that_is_no_better_than_one_label_is_called_that() {
     for (cells, sentence, warning) in [
         (
             &[(0, 0, 60), (1, 0, 40)][..],
-            "It predicts “negative” for every row.",
+            "The model predicts “negative” for every row.",
             Some("predicts only one class: “negative” for every row of the test split"),
         ),
         (
             &[(0, 1, 60), (1, 1, 40)],
-            "It predicts “positive” for every row.",
+            "The model predicts “positive” for every row.",
             Some("predicts only one class: “positive” for every row of the test split"),
         ),
         (
             &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
-            "It is no better than always predicting “negative”.",
+            "The model is no better than that.",
             Some("no better on the test split than always predicting “negative”"),
         ),
         (
             &[(0, 0, 60), (1, 1, 3), (1, 0, 37)],
-            "It is 3.0 points above always predicting “negative”, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
+            "The model is 3.0 points above that, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
             None,
         ),
-        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "It is 30.0 points above always predicting “negative”.", None),
+        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "The model is 30.0 points above that.", None),
     ] {
         let files = files_of(&measured(cells));
         let md = text(&files, "report.md");
