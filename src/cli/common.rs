@@ -17,7 +17,7 @@ use taper::{
     },
     report::leaderboard,
     spec::{LoadOptions, LoadedSpec, misspelt},
-    store::{PlanRecord, RunRecord, RunState, Store, StoreError, is_locked},
+    store::{PlanRecord, RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
 };
 
@@ -68,16 +68,8 @@ pub fn warn_of_variables() {
 pub fn open_existing(global: &Global) -> Result<Store> {
     // Nothing was started yet, whatever the error is.
     let mut store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
-    mark_interrupted(&mut store, global)?;
+    store.interrupt_abandoned()?;
     Ok(store)
-}
-
-/// Marks runs whose process is gone as interrupted, if the store can be written.
-pub fn mark_interrupted(store: &mut Store, global: &Global) -> Result<()> {
-    match store.interrupt_dead(|key| is_locked(&global.runs, key)) {
-        Err(e) if !e.is_about_writing() => Err(e.into()),
-        _ => Ok(()),
-    }
 }
 
 /// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data::{self, Dataset, Origin},
-    execute::{Trained, training_texts},
+    execute::{Classifier, training_texts},
     format,
     metrics::{Metric, Metrics},
     observe::RowProgress,
@@ -48,7 +48,7 @@ impl Eval {
         let run = common::find(&store, &self.run)?;
         let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
-        let names = Trained::labels_of(kept.folder())?;
+        let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
         let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
@@ -65,7 +65,7 @@ impl Eval {
         let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label() as usize]).collect();
         let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
         let (device, _) = global.device.open()?;
-        let mut model = Trained::load(&kept, config.max_length, &device)?;
+        let mut model = Classifier::load(&kept, config.max_length, &device)?;
         if let Some((at, why)) = model.refused(&texts) {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use taper::{
     data::{self, Origin, Text, Texts},
-    execute::Trained,
+    execute::Classifier,
     format::{self, command::shell_word},
     observe::RowProgress,
 };
@@ -83,7 +83,7 @@ impl Predict {
             (None, _) => None,
         };
         let (device, _) = global.device.open()?;
-        let mut model = Trained::load(&kept, config.max_length, &device)?;
+        let mut model = Classifier::load(&kept, config.max_length, &device)?;
         let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, global, out) };
 
         // Results printed on the same terminal already show progress.
@@ -114,7 +114,7 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn texts(&self, mut model: Trained, global: &Global, out: &mut Output) -> Result<ExitCode> {
+    fn texts(&self, mut model: Classifier, global: &Global, out: &mut Output) -> Result<ExitCode> {
         if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
             let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
@@ -140,7 +140,7 @@ impl Predict {
 }
 
 /// Classifies rows as they are read and writes them in order, in constant memory.
-fn stream(model: &mut Trained, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
+fn stream(model: &mut Classifier, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
     if !out.json {
         out.line("line,label,confidence,text")?;
     }
@@ -194,7 +194,7 @@ fn ended(fault: anyhow::Error, written: u64) -> anyhow::Error {
 
 /// Classified rows as lines: CSV, or JSON objects. A row without a text has no label.
 fn written<'a>(
-    model: &Trained,
+    model: &Classifier,
     rows: impl Iterator<Item = (&'a Text, Option<&'a Scored>)>,
     json: bool,
 ) -> Result<Vec<u8>> {
@@ -218,7 +218,7 @@ fn written<'a>(
     Ok(lines)
 }
 
-fn describe<'a>(model: &'a Trained, line: Option<u64>, text: &'a str, scored: Option<&Scored>) -> Line<'a> {
+fn describe<'a>(model: &'a Classifier, line: Option<u64>, text: &'a str, scored: Option<&Scored>) -> Line<'a> {
     let of = |p: &Vec<f32>| model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
     Line {
         line,

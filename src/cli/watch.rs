@@ -54,7 +54,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let mut watch = Watch::default();
     let (mut drawn, mut quiet) = (0, 0);
     loop {
-        common::mark_interrupted(&mut store, global)?;
+        store.interrupt_abandoned()?;
         let runs = store.runs_of(&experiment)?;
         let (height, width) = terminal.size();
         // The cursor is below the table.

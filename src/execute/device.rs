@@ -53,7 +53,7 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device that is meant: `auto` is decided, one that is named stays, whether it is here or not.
+    /// The device: `auto` is resolved; a named device stays the same, whether it is present or not.
     pub fn resolve(self) -> Self {
         static AUTO: OnceLock<DeviceChoice> = OnceLock::new();
         match self {
@@ -65,12 +65,12 @@ impl DeviceChoice {
         }
     }
 
-    /// The name under which [`Self::open`] gives the device; whether one that is named is here is not looked at.
+    /// The name that [`Self::open`] returns; whether the device is present is not checked.
     pub fn name(self) -> String {
         self.resolve().to_string()
     }
 
-    /// What the driver says of a GPU that is here.
+    /// The driver's description of a GPU, if it is present.
     fn gpu(self) -> Option<DeviceInfo> {
         match self.resolve() {
             Self::Cuda(n) => cuda::devices().ok()?.into_iter().nth(n),
@@ -78,14 +78,14 @@ impl DeviceChoice {
         }
     }
 
-    /// A GPU in words, where there is one: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version
+    /// The description of a GPU, if it is present: `NVIDIA H200, compute capability 9.0, CUDA 13.0`, the last being the newest version
     /// that the driver supports.
     pub fn gpu_name(self) -> Option<String> {
         let DeviceInfo { name, capability, driver, .. } = self.gpu()?;
         Some(format!("{name}, compute capability {}.{}, CUDA {}.{}", capability.0, capability.1, driver.0, driver.1))
     }
 
-    /// The device in words: `cuda:0 (NVIDIA H200, …)`.
+    /// The name with the description: `cuda:0 (NVIDIA H200, …)`.
     pub fn description(self) -> String {
         match self.gpu_name() {
             Some(gpu) => format!("{} ({gpu})", self.name()),
@@ -93,7 +93,7 @@ impl DeviceChoice {
         }
     }
 
-    /// Why `auto` is no GPU although there is a driver for one.
+    /// Why `auto` chose no GPU although a driver is installed.
     pub fn why_no_gpu() -> Option<String> {
         let error = match (Self::Auto.resolve(), cuda::devices()) {
             (Self::Cuda(_), _) | (_, Err(DeviceError::NotBuilt | DeviceError::NoDriver(_))) => return None,
@@ -104,7 +104,7 @@ impl DeviceChoice {
         Some(format!("not on a GPU: {error}"))
     }
 
-    /// Why `auto` is no GPU, whatever the reason; none where it is one.
+    /// Why `auto` chose no GPU; `None` if it chose one.
     pub fn without_gpu() -> Option<String> {
         match (Self::Auto.resolve(), cuda::devices()) {
             (Self::Cuda(_), _) => None,
@@ -115,7 +115,7 @@ impl DeviceChoice {
         }
     }
 
-    /// Bytes of a GPU's memory that nobody uses; none where that is not known. Opens the GPU for a moment.
+    /// Free bytes of a GPU's memory; `None` if that is not known. Opens the GPU briefly.
     pub fn free_memory(self) -> Option<u64> {
         match self.resolve() {
             Self::Cuda(n) => cuda::free_memory(n).ok(),
@@ -123,7 +123,7 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether a GPU that is here is too old for a precision; says so.
+    /// The message if a present GPU is too old for a precision.
     pub(super) fn refuses(self, precision: Precision) -> Option<String> {
         let factors = match precision {
             Precision::Fp32 => Factors::F32,
@@ -139,10 +139,10 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether an engine on the device can compute a model of these sizes. Whether the device is here is not looked at.
+    /// Checks that an engine on the device can compute a model of these sizes. Whether the device is present is not checked.
     ///
     /// # Errors
-    /// The size that is too large, and what to do.
+    /// Names the size that is too large, and what to do.
     pub fn supports(self, engine: EngineKind, model: Requirements) -> Result<(), ExecuteError> {
         let unsupported = match (engine, self.resolve()) {
             (EngineKind::Fused, Self::Cuda(_)) => {
@@ -154,7 +154,7 @@ impl DeviceChoice {
         unsupported.map_err(ExecuteError::Setting)
     }
 
-    /// The device and its name, once everything is there that any run on it needs.
+    /// The device and its name, after checking for the libraries that every run on it needs.
     pub(super) fn ready(self) -> Result<(Device, String), ExecuteError> {
         let opened = self.open()?;
         if let Device::Cuda(_) = &opened.0 {
@@ -163,7 +163,7 @@ impl DeviceChoice {
         Ok(opened)
     }
 
-    /// The device and its name. A GPU is looked at, and taken only by the engine.
+    /// The device and its name. A GPU is only checked here; the engine opens it.
     pub fn open(self) -> Result<(Device, String), ExecuteError> {
         match self.resolve() {
             Self::Auto | Self::Cpu => Ok((Device::Cpu, "cpu".into())),
@@ -182,7 +182,7 @@ impl DeviceChoice {
     }
 }
 
-/// Sets the number of threads of all arithmetic. Must come before the first of it, while there is one thread only.
+/// Sets the number of threads for all arithmetic. To be called before any arithmetic, while there is only one thread.
 pub fn set_threads(n: usize) -> Result<(), ExecuteError> {
     for variable in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
         // SAFETY: called at the start of `main`, before any other thread exists that could read the environment.
@@ -197,7 +197,7 @@ pub fn set_threads(n: usize) -> Result<(), ExecuteError> {
         .map_err(|e| ExecuteError::Device(format!("the threads cannot be started: {e}")))
 }
 
-/// The number of threads of all arithmetic.
+/// The number of threads for all arithmetic.
 pub fn threads() -> usize {
     rayon::current_num_threads()
 }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_decided_and_what_is_not_here_is_refused_with_a_way_out() {
+    fn auto_is_resolved_and_a_missing_device_is_refused_with_advice() {
         let auto = DeviceChoice::Auto.resolve();
         assert!(matches!(auto, DeviceChoice::Cpu | DeviceChoice::Cuda(_)), "{auto}");
         assert_eq!(auto.gpu_name().is_some(), auto != DeviceChoice::Cpu);
@@ -252,7 +252,7 @@ mod tests {
         assert!(message.contains("--device cpu"), "{message}");
         assert_eq!(message.contains("feature `cuda`"), !cfg!(feature = "cuda"), "{message}");
         if auto == DeviceChoice::Cpu {
-            // What a GPU lacks that is not here is no reason to refuse a plan for a machine that has it.
+            // The plan can be for another machine: a GPU that is not present is not checked.
             assert_eq!(DeviceChoice::Cuda(0).refuses(Precision::Tf32), None);
         }
     }

@@ -1,4 +1,4 @@
-//! What a run is made with: facts for its record.
+//! The environment in which a run is trained, for its record.
 
 use std::process::{Command, Stdio};
 
@@ -33,7 +33,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
     }
 }
 
-/// Commit of the current folder's repository, marked where files differ from it; none where there is no repository.
+/// Commit of the current folder's repository, with `-dirty` if files differ from it; `None` without a repository.
 fn git_commit() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).stderr(Stdio::null()).output().ok()?;
@@ -44,7 +44,7 @@ fn git_commit() -> Option<String> {
     Some(if clean { commit } else { format!("{commit}-dirty") })
 }
 
-/// This machine's processor, and the best instructions that products are made with on it.
+/// This machine's processor, and the best instructions that it has for matrix products.
 pub fn processor() -> String {
     processor_of("cpu", Precision::Bf16)
 }
@@ -54,12 +54,12 @@ fn processor_of(device: &str, precision: Precision) -> String {
     [name(), instructions(device, precision)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// The instructions of the processor that do the arithmetic; none where another device does it.
+/// The instructions of the processor that are used for the arithmetic; empty if another device computes.
 fn instructions(device: &str, precision: Precision) -> String {
     if device == "cpu" { kernels::instructions(precision == Precision::Bf16) } else { String::new() }
 }
 
-/// The processor's name, as far as the system tells.
+/// The processor's name, or its architecture if the system does not say.
 fn name() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instructions_stand_beside_the_processor_that_computes() {
+    fn instructions_are_named_for_the_processor_that_computes() {
         assert_eq!(processor_of("cuda:0", Precision::Fp32), name());
         let cpu = processor_of("cpu", Precision::Fp32);
         assert!(cpu.starts_with(&name()) && cpu.ends_with(&kernels::instructions(false)), "{cpu}");

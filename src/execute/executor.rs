@@ -1,51 +1,51 @@
-//! Where runs are trained: the contract between the command, which decides on their order, and what executes them.
+//! The interface between the command, which decides the order of runs, and the executor that trains them.
 //!
-//! There is one implementation, worker processes on this machine ([`super::local`]). One that submits to a cluster has the
-//! slots that it may use at a time, and hands on the same [`Report`]s.
+//! There is one implementation: worker processes on this machine ([`super::local`]). An executor for a cluster would have one slot for each
+//! run that it can train at a time, and forward the same [`Report`]s.
 
 use std::time::Duration;
 
 use super::{
     DeviceChoice, ExecuteError,
-    protocol::{Job, Order, Report},
+    protocol::{Order, Report, WorkerJob},
 };
 use crate::event::FailureKind;
 
-/// What comes from a slot.
+/// A message from a slot.
 pub(super) enum News {
-    /// Its run reports.
+    /// A report of its run.
     Report(Report),
-    /// Nothing more comes.
+    /// The worker is gone: no more reports follow.
     Silence,
 }
 
 /// Executes runs, one at a time in each of its slots.
 pub(super) trait Executor {
-    /// How many runs it executes at a time.
+    /// The number of slots.
     fn slots(&self) -> usize;
 
     /// The device of a slot.
     fn device(&self, slot: usize) -> DeviceChoice;
 
-    /// Begins a run at a slot that is free. What becomes of it comes through [`Self::poll`].
+    /// Starts work on a run in a free slot; its reports come through [`Self::poll`].
     ///
     /// # Errors
-    /// Where nothing can be started there.
-    fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError>;
+    /// If no worker can be started there.
+    fn submit(&mut self, slot: usize, job: WorkerJob) -> Result<(), ExecuteError>;
 
-    /// Answers what a run at a slot waits for, or tells it to stop after its step. Does nothing where no run was begun.
+    /// Sends the answer that the run in a slot waits for, or the order to stop after its step. Does nothing if the slot has no worker.
     ///
     /// # Errors
-    /// Where nothing can be sent. Whether it arrives is not known: a run that is gone falls silent.
+    /// If the order cannot be encoded. Whether it arrives is not known: if the worker is gone, [`News::Silence`] follows.
     fn answer(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError>;
 
-    /// The next news, if there is some within that time, and the slot that it comes from.
+    /// The next message and its slot; `None` if none arrives within that time.
     fn poll(&mut self, within: Duration) -> Option<(usize, News)>;
 
-    /// Ends what runs at a slot, or has fallen silent there, and says what became of it.
+    /// Ends the worker of a slot; returns how it failed.
     fn cancel(&mut self, slot: usize) -> (FailureKind, String);
 
-    /// Gives back what a slot holds of its device while nothing runs there.
+    /// Frees the memory of the device that an idle slot holds.
     fn release(&mut self, slot: usize);
 }
 
@@ -59,23 +59,23 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// One slot for each device of the list, which may name one several times. Slots share the `cores`, each with at least one
-    /// thread; where some of them are on the CPU, those on GPUs have one thread.
+    /// One slot for each entry of the list, which can name a device several times. Slots share the `cores`, each with at least one thread; if
+    /// some are on the CPU, those on GPUs have one thread each.
     pub fn share(devices: &[DeviceChoice], cores: usize) -> Vec<Self> {
         let devices: Vec<DeviceChoice> = devices.iter().map(|device| device.resolve()).collect();
-        // Who computes on a GPU needs a core to feed it; who computes on the CPU shares the others.
+        // A slot on a GPU needs one core to feed it; the slots on the CPU share the others.
         let on_cpu = devices.iter().filter(|device| **device == DeviceChoice::Cpu).count();
         let (sharing, free) = match on_cpu {
             0 => (devices.len(), cores),
             _ => (on_cpu, cores.saturating_sub(devices.len() - on_cpu)),
         };
         let free = free.max(sharing);
-        let mut place = 0;
+        let mut number = 0;
         let slot = |device: DeviceChoice| {
             let threads = match on_cpu == 0 || device == DeviceChoice::Cpu {
                 true => {
-                    place += 1;
-                    free / sharing + usize::from(place <= free % sharing)
+                    number += 1;
+                    free / sharing + usize::from(number <= free % sharing)
                 }
                 false => 1,
             };

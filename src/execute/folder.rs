@@ -1,4 +1,4 @@
-//! What a run leaves under `runs/`: its resolved config, its state for resuming, its models.
+//! The folder of a run under `runs/`: its resolved config, its checkpoints, its models.
 
 use std::{
     fs::File,
@@ -41,7 +41,7 @@ impl RunFolder {
         self.0.join("state.safetensors")
     }
 
-    /// The state before it: what a run goes on from where the newer one is damaged.
+    /// The previous state, from which a run resumes if the newest is damaged.
     pub fn previous_state(&self) -> PathBuf {
         previous(&self.state())
     }
@@ -51,7 +51,7 @@ impl RunFolder {
         self.0.join("best.safetensors")
     }
 
-    /// The model that is kept, a Hugging Face folder.
+    /// The kept model, a Hugging Face folder.
     pub fn model(&self) -> PathBuf {
         self.0.join("model")
     }
@@ -66,7 +66,7 @@ impl RunFolder {
         self.step_models().join(format!("step-{step}"))
     }
 
-    /// Makes the folder and writes `run.toml`.
+    /// Creates the folder and writes `run.toml`.
     pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
         let text = toml::to_string_pretty(&anchored(config)).map_err(|e| ExecuteError::Setting(e.to_string()))?;
         let io = |error| ExecuteError::Io { path: self.config(), error };
@@ -81,22 +81,22 @@ impl RunFolder {
             })
     }
 
-    /// What the run resumes from: the newest checkpoint that the claim holds for, and what to tell the user about others. Those
-    /// are removed.
+    /// The newest checkpoint that meets `check`, and messages about others, which are removed.
     ///
     /// # Errors
-    /// Where a file is there and cannot be opened or removed.
+    /// If a file exists and cannot be opened or removed.
     pub fn resume(&self, config: &RunConfig, check: ResumeCheck) -> Result<Resumed, ExecuteError> {
         let best = (config.checkpoint.keep == Keep::Best).then(|| self.best());
         Ok(resume(&self.state(), best.as_deref(), check)?)
     }
 
-    /// The step that the run would resume from where so many of its steps are stored; reads no more than headers.
+    /// The step that the run would resume from if steps up to `logged` are stored; reads headers only.
     pub fn resume_step(&self, logged: u64) -> Option<u64> {
         resume_step(&self.state(), logged)
     }
 
-    /// Writes a whole Hugging Face folder, tokenizer included: it cuts texts to the `max_length` of training. What was at `to` stays until the new one is whole.
+    /// Writes a complete Hugging Face folder with the tokenizer, which cuts texts to the `max_length` of training. A folder at `to` is replaced
+    /// only when the new one is complete.
     pub fn write_model(
         to: &Path,
         task: Task,
@@ -107,8 +107,8 @@ impl RunFolder {
         max_length: usize,
     ) -> Result<(), ExecuteError> {
         let io = |error| ExecuteError::Io { path: to.into(), error };
-        // Who writes holds the run's lock: what lies here was left by a process that is gone, and would lie for ever
-        // under a name made up anew each time.
+        // The caller holds the run's lock, so an existing folder is the rest of a process that is gone. The name is fixed so that such a
+        // rest is found and removed.
         let new = to.with_extension("new");
         remove(&new).map_err(io)?;
         let written = write_folder(task, shape, parameters, labels, &new)
@@ -116,7 +116,7 @@ impl RunFolder {
             .and_then(|()| Ok(tokenizer.save(&new, max_length)?))
             .and_then(|()| sync(&new).map_err(io));
         if let Err(e) = written {
-            // What is half written only takes room.
+            // An incomplete folder only takes space.
             let _ = remove(&new);
             return Err(e);
         }
@@ -124,14 +124,14 @@ impl RunFolder {
         remove(to).and_then(|()| std::fs::rename(&new, to)).and_then(|()| File::open(above)?.sync_all()).map_err(io)
     }
 
-    /// All that only a run that goes on needs, whether or not it is there; what a process that was killed was writing too.
+    /// Paths of all files that only resuming needs, existing or not, with the temporary files of a process that was killed.
     pub fn states(&self) -> [PathBuf; 5] {
         let temporary = |path: PathBuf| path.with_extension("tmp");
-        // The older generation first: cut short anywhere, what is left is as good as before.
+        // The previous state first: an interrupted removal leaves a usable checkpoint.
         [temporary(self.state()), temporary(self.best()), self.previous_state(), self.state(), self.best()]
     }
 
-    /// Removes what only a run that goes on needs.
+    /// Removes all files that only resuming needs.
     pub fn forget_state(&self) -> Result<(), ExecuteError> {
         for path in self.states() {
             match std::fs::remove_file(&path) {
@@ -145,10 +145,10 @@ impl RunFolder {
     }
 }
 
-/// The config with paths that hold wherever the file lies that they are written in.
+/// The config with absolute paths, which are valid in a file in any folder.
 fn anchored(config: &RunConfig) -> RunConfig {
     let mut config = config.clone();
-    // A folder whose name is no text cannot be written into the file.
+    // A path that is not Unicode cannot be written to the file.
     let whole = |path: &Path| std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
     let anchor = |path: &Path| whole(path).unwrap_or_else(|| path.into());
     for source in [&mut config.model.source, &mut config.data.source] {
@@ -159,7 +159,7 @@ fn anchored(config: &RunConfig) -> RunConfig {
     config
 }
 
-/// Bytes of a file, or of all files in a folder; 0 where there is none.
+/// Size in bytes of a file, or of all files in a folder; 0 if it does not exist.
 pub(super) fn bytes_of(path: &Path) -> u64 {
     let Ok(facts) = path.symlink_metadata() else { return 0 };
     if !facts.is_dir() {
@@ -168,7 +168,7 @@ pub(super) fn bytes_of(path: &Path) -> u64 {
     std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| bytes_of(&entry.path())).sum()
 }
 
-/// Puts a folder and the files in it on the disk: a run is said to be done right after its model is written.
+/// Syncs a folder and its files to disk: the run is stored as completed right after its model is written.
 fn sync(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         File::open(entry?.path())?.sync_all()?;
@@ -176,7 +176,7 @@ fn sync(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Removes a folder that may not be there.
+/// Removes a folder if it exists.
 fn remove(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),

@@ -1,7 +1,7 @@
-//! The model that a run kept: used only as it was written.
+//! The kept model of a run, which is used only if its files are unchanged.
 //!
-//! The database holds the digest of each file. A model of a version that did not write them down is held against the digest of
-//! its weights, which is older.
+//! The database stores the digest of each file. A model from a version that did not store them is checked by the digest of its weights,
+//! which all versions stored.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use super::{ExecuteError, RunFolder, logged};
+use super::{ExecuteError, RunFolder, stored_progress};
 use crate::{
     assets::{KnownFiles, Unlike, digest_file},
     data::Tokenizer,
@@ -23,30 +23,30 @@ use crate::{
 /// The weights of a model that taper writes.
 const WEIGHTS: &str = "model.safetensors";
 
-/// A kept model that is not what the run kept.
+/// The error for a kept model whose files changed.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: the kept model is damaged: {what}; `taper run` trains the run again", folder.display())]
 pub struct Damaged {
     /// Its folder.
     pub folder: PathBuf,
-    /// What is not as it was.
+    /// What changed.
     pub what: String,
 }
 
 /// The model that a run kept.
 pub struct Kept {
     folder: PathBuf,
-    /// None: what its files were was not written down.
+    /// Files with their digests; `None` if they were not stored.
     known: Option<KnownFiles>,
-    /// SHA-256 over names, shapes and values of its weights.
+    /// SHA-256 of the names, shapes and values of its weights.
     weights_sha256: Option<String>,
 }
 
 impl Kept {
-    /// The model of a run; none where there is none.
+    /// The kept model of a run; `None` if its folder does not exist.
     ///
     /// # Errors
-    /// Where the database cannot be read.
+    /// If the database cannot be read.
     pub fn of(store: &Store, runs: &Path, run: &RunRecord) -> Result<Option<Self>, ExecuteError> {
         let folder = RunFolder::new(runs, &run.key).model();
         if !folder.is_dir() {
@@ -63,10 +63,10 @@ impl Kept {
         &self.folder
     }
 
-    /// Gives what `read` reads from the folder, if that is what the run kept.
+    /// Returns what `read` reads from the folder, if its files are unchanged.
     ///
     /// # Errors
-    /// Those of `read`; [`Damaged`] where a file is not as it was written.
+    /// Those of `read`; [`Damaged`] if a file changed.
     pub fn reading<T>(&self, read: impl FnOnce() -> Result<T, ExecuteError>) -> Result<T, ExecuteError> {
         let Some(known) = &self.known else {
             let value = read()?;
@@ -75,15 +75,15 @@ impl Kept {
         };
         match known.reading(|_| true, read) {
             Ok(value) => Ok(value),
-            // A damaged file may not be readable at all: that it is damaged is the better word.
+            // A damaged file can be unreadable: then the damage is the better message.
             Err(e) => Err(known.check().err().map_or(e, |u| self.damaged(unlike(&self.folder, u)).into())),
         }
     }
 
-    /// Whether all of it is as the run kept it.
+    /// Checks that all files are unchanged.
     ///
     /// # Errors
-    /// [`Damaged`] where it is not.
+    /// [`Damaged`] if a file changed.
     pub fn check(&self) -> Result<(), ExecuteError> {
         match &self.known {
             Some(_) => self.reading(|| Ok(())),
@@ -114,7 +114,7 @@ impl Kept {
     }
 }
 
-/// What is not as it was, with names in the folder.
+/// Describes a changed file by its name in the folder.
 fn unlike(folder: &Path, error: Unlike) -> String {
     let name = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     match &error {
@@ -128,7 +128,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExecuteError + '_ {
     move |error| ExecuteError::Io { path: path.into(), error }
 }
 
-/// The files of a model as they are.
+/// The files of a model with their sizes and digests.
 pub(super) fn measure(folder: &Path) -> Result<Vec<KeptFile>, ExecuteError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(io(folder))? {
@@ -144,26 +144,26 @@ pub(super) fn measure(folder: &Path) -> Result<Vec<KeptFile>, ExecuteError> {
     Ok(files)
 }
 
-/// Size, and time of the last change of its content.
+/// Size in bytes, and modification time in nanoseconds since 1970.
 fn facts(metadata: &fs::Metadata) -> (u64, Option<i64>) {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     (metadata.len(), modified.and_then(|since| i64::try_from(since.as_nanos()).ok()))
 }
 
-/// How the model of a completed run was found.
+/// The result of looking at the model of a completed run.
 pub(super) enum Look {
-    /// As the run kept it, as far as was looked.
+    /// Unchanged, as far as was checked.
     Same,
-    /// As the run kept it, though its files were touched since: what they are now.
+    /// Unchanged in content, but with other modification times: the present files.
     Touched(Vec<KeptFile>),
-    /// What is wrong with it.
+    /// Missing or damaged, with the reason.
     Lost(String),
 }
 
-/// Looks at the model of a completed run.
+/// Checks the model of a completed run.
 ///
-/// Unless it is looked at closely, files of the same size and time are taken for what they were, so that a sweep that is done
-/// costs no second look at all its models.
+/// Unless `closely` is set, files with the same size and modification time count as unchanged, so that running a completed sweep again does
+/// not read all its models.
 pub(super) fn look(
     store: &Store,
     runs: &Path,
@@ -198,7 +198,7 @@ pub(super) fn look(
     match kept.check() {
         Ok(()) => {
             let mut now = measure(&kept.folder)?;
-            // What somebody else put there is not of the model.
+            // Foreign files are not part of the model.
             now.retain(|file| files.is_empty() || files.iter().any(|known| known.name == file.name));
             Ok(Look::Touched(now))
         }
@@ -207,8 +207,8 @@ pub(super) fn look(
     }
 }
 
-/// What is wrong with the model of a completed run, whose lock is held; none: nothing. What is found to be sound in spite of
-/// another time is written down with it.
+/// Why the model of a completed run, whose lock the caller holds, is unusable; `None` if it is usable. New modification times of unchanged
+/// files are stored.
 pub(super) fn problem(
     store: &mut Store,
     runs: &Path,
@@ -226,13 +226,13 @@ pub(super) fn problem(
     }
 }
 
-/// What is lost of a run that the database says is completed, for which `taper run` trains it again; none: nothing. The kept model
-/// is looked at as `taper run` does; nothing is written.
+/// Why `taper run` would train a completed run again: what is missing or damaged; `None` if nothing is. The kept model is checked as by
+/// `taper run`; nothing is written.
 ///
 /// # Errors
-/// Where the database or a file of the model cannot be read.
+/// If the database or a file of the model cannot be read.
 pub fn lost(store: &Store, runs: &Path, run: &RunRecord, keep: Keep) -> Result<Option<String>, ExecuteError> {
-    match logged::missing(store, run)? {
+    match stored_progress::missing_measurements(store, run)? {
         Some(missing) => Ok(Some(missing)),
         None => match look(store, runs, run, keep, false)? {
             Look::Lost(what) => Ok(Some(what)),

@@ -1,4 +1,4 @@
-//! Runs on this machine: worker processes, one for each slot, started when they are needed.
+//! The executor on this machine: a worker process for each slot, started when it is needed.
 
 use std::{
     collections::VecDeque,
@@ -16,11 +16,11 @@ use std::{
 use super::{
     DeviceChoice, ExecuteError,
     executor::{Executor, News, Slot},
-    protocol::{Job, Order, encode, receive},
+    protocol::{Order, WorkerJob, encode, receive},
 };
 use crate::event::FailureKind;
 
-/// Lines of a worker's standard error that are kept.
+/// Number of lines of a worker's standard error that are kept.
 const KEPT_LINES: usize = 8;
 
 /// Worker processes by slot.
@@ -42,14 +42,14 @@ struct Worker {
 }
 
 impl LocalWorkers {
-    /// For these slots; no process yet. `program` is taper.
+    /// For these slots, without a process yet. `program` is taper.
     pub fn new(program: PathBuf, slots: &[Slot]) -> Self {
         let (sender, receiver) = mpsc::channel();
         let slots = slots.iter().map(|slot| (slot.clone(), None)).collect();
         Self { program, slots, sender, receiver, started: 0 }
     }
 
-    /// The worker at a slot, which is started if there is none.
+    /// The worker of a slot, which is started if there is none.
     fn worker(&mut self, slot: usize) -> Result<&mut Worker, ExecuteError> {
         let (program, started, sender) = (&self.program, &mut self.started, &self.sender);
         let (of, worker) = &mut self.slots[slot];
@@ -75,14 +75,14 @@ impl Executor for LocalWorkers {
         self.slots[slot].0.device
     }
 
-    fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError> {
+    fn submit(&mut self, slot: usize, job: WorkerJob) -> Result<(), ExecuteError> {
         let worker = self.worker(slot)?;
         worker.kills_before = kills_for_memory();
         worker.send(&Order::Begin(Box::new(job)))
     }
 
     fn answer(&mut self, slot: usize, order: &Order) -> Result<(), ExecuteError> {
-        // Where there is no worker, nobody waits for an answer.
+        // Without a worker, no run waits for an answer.
         self.slots[slot].1.as_mut().map_or(Ok(()), |worker| worker.send(order))
     }
 
@@ -90,7 +90,7 @@ impl Executor for LocalWorkers {
         loop {
             match self.receiver.recv_timeout(within) {
                 Ok((slot, number, news)) => {
-                    // The last words of a worker that was cancelled.
+                    // Otherwise it is a late message of a worker that was cancelled.
                     if self.slots[slot].1.as_ref().is_some_and(|worker| worker.number == number) {
                         return Some((slot, news));
                     }
@@ -116,7 +116,7 @@ impl Worker {
     fn start(
         program: &PathBuf,
         slot: &Slot,
-        place: usize,
+        index: usize,
         number: u64,
         sender: &Sender<(usize, u64, News)>,
     ) -> io::Result<Self> {
@@ -132,7 +132,7 @@ impl Worker {
         let kept = last_lines.clone();
         let keeper = thread::spawn(move || {
             for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
-                let mut kept = kept.lock().expect("nobody panics with it");
+                let mut kept = kept.lock().expect("no thread panics while it holds the lock");
                 if kept.len() == KEPT_LINES {
                     kept.pop_front();
                 }
@@ -143,11 +143,11 @@ impl Worker {
         let reader = thread::spawn(move || {
             let mut output = BufReader::new(&mut output);
             while let Ok(report) = receive(&mut output) {
-                if sender.send((place, number, News::Report(report))).is_err() {
+                if sender.send((index, number, News::Report(report))).is_err() {
                     return;
                 }
             }
-            let _ = sender.send((place, number, News::Silence));
+            let _ = sender.send((index, number, News::Silence));
         });
         let orders = child.stdin.take();
         Ok(Self { number, child, orders, last_lines, readers: vec![keeper, reader], kills_before })
@@ -157,29 +157,30 @@ impl Worker {
         let order =
             encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
         if let Some(orders) = &mut self.orders {
-            // A worker that is gone is told of by its silence.
+            // If the worker is gone, its reader reports that.
             let _ = orders.write_all(&order).and_then(|()| orders.flush());
         }
         Ok(())
     }
 
-    /// Why it fell silent: the kind of failure, and a sentence with its last words.
+    /// Ends the worker; returns the kind of failure and a message with its last lines.
     fn end(mut self) -> (FailureKind, String) {
         self.orders = None;
-        // It may be speaking nonsense rather than dead.
+        // It is possibly alive, after a message that cannot be read.
         let _ = self.child.kill();
         let status = self.child.wait();
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
-        let words: Vec<String> = self.last_lines.lock().expect("nobody panics with it").drain(..).collect();
+        let last_lines: Vec<String> =
+            self.last_lines.lock().expect("no thread panics while it holds the lock").drain(..).collect();
         let killed_for_memory = kills_for_memory() > self.kills_before;
-        autopsy(status, &words.join("\n"), killed_for_memory)
+        failure(status, &last_lines.join("\n"), killed_for_memory)
     }
 }
 
 impl Drop for Worker {
-    /// A worker ends by itself when its orders end; one that is in the middle of a step is not waited for.
+    /// A worker ends when its orders end, but is not waited for in the middle of a step.
     fn drop(&mut self) {
         self.orders = None;
         let _ = self.child.kill();
@@ -187,16 +188,16 @@ impl Drop for Worker {
     }
 }
 
-/// What became of a worker, from its exit status and its last words. The first line of the message says it; the words follow.
-fn autopsy(status: io::Result<ExitStatus>, words: &str, killed_for_memory: bool) -> (FailureKind, String) {
+/// How a worker failed, from its exit status and its last lines. The first line of the message says why; the last lines follow.
+fn failure(status: io::Result<ExitStatus>, last_lines: &str, killed_for_memory: bool) -> (FailureKind, String) {
     let (how, signal) = match status {
         Ok(status) => (ended(status), signal(status)),
         Err(e) => (format!("cannot be waited for: {e}"), None),
     };
-    let words = words.trim();
-    // What Rust says when it cannot allocate, and what the kernel does when nobody can.
-    let memory = words.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
-    let said = if words.is_empty() { String::new() } else { format!("\nits last words:\n{words}") };
+    let last_lines = last_lines.trim();
+    // Rust's message for a failed allocation, or a kill by Linux for lack of memory.
+    let memory = last_lines.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
+    let said = if last_lines.is_empty() { String::new() } else { format!("\nits last last_lines:\n{last_lines}") };
     match memory {
         true => (FailureKind::Oom, format!("memory ran out: its worker {how}{said}")),
         false => (FailureKind::Crashed, format!("its worker {how}{said}")),
@@ -222,7 +223,7 @@ fn ended(status: ExitStatus) -> String {
     }
 }
 
-/// What a signal is called, and for a limit which one it is.
+/// The name of a signal, with its meaning for some.
 #[cfg(unix)]
 fn named(signal: i32) -> &'static str {
     match signal {
@@ -246,8 +247,8 @@ fn named(_: i32) -> &'static str {
     ""
 }
 
-/// Processes that Linux has killed for want of memory, of those that share its limits with this one (its control group), or
-/// of all where that is not told; 0 where nothing is.
+/// Number of processes that Linux has killed for lack of memory: in the control group of this process, or in the whole system if that is
+/// not known; 0 if neither is.
 fn kills_for_memory() -> u64 {
     let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
     let group = read("/proc/self/cgroup".into());
@@ -263,10 +264,10 @@ mod tests {
 
     #[test]
     fn an_answer_starts_no_worker() {
-        // Whatever is started fails: there is no such program.
+        // Starting a worker fails: there is no such program.
         let slots = Slot::share(&[DeviceChoice::Cpu, DeviceChoice::Cpu], 2);
         let mut workers = LocalWorkers::new("/no/such/taper".into(), &slots);
-        for order in [Order::Stop, Order::Recorded, Order::GoOn(true)] {
+        for order in [Order::Stop, Order::Recorded, Order::Continue(true)] {
             assert!(workers.answer(1, &order).is_ok());
         }
         assert_eq!(workers.started, 0);
@@ -277,14 +278,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_dead_tell_of_their_end() {
+    fn the_exit_status_and_the_last_lines_say_how_a_worker_failed() {
         let ended = |script: &str, killed| {
             let output = Command::new("sh").args(["-c", script]).output().unwrap();
-            autopsy(Ok(output.status), &String::from_utf8_lossy(&output.stderr), killed)
+            failure(Ok(output.status), &String::from_utf8_lossy(&output.stderr), killed)
         };
         let (kind, text) = ended("echo \"thread 'main' panicked at x.rs\" >&2; exit 101", false);
         assert_eq!(kind, FailureKind::Crashed);
-        assert_eq!(text, "its worker ended with exit code 101\nits last words:\nthread 'main' panicked at x.rs");
+        assert_eq!(text, "its worker ended with exit code 101\nits last last_lines:\nthread 'main' panicked at x.rs");
         assert_eq!(ended("kill -9 $$", false), (FailureKind::Crashed, "its worker was killed (signal 9)".into()));
         let (kind, text) = ended("kill -9 $$", true);
         assert_eq!((kind, text.starts_with("memory ran out: ")), (FailureKind::Oom, true));

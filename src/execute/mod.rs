@@ -5,36 +5,37 @@
 //! (`local`), each of which serves one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
 //! ([`serve`]). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
 //!
-//! `schedule` decides which run is next and what follows from how it ended; `run` connects it with the workers of this machine;
-//! `protocol` is what the command and its workers say to each other; `make` trains one run.
+//! `schedule` decides which run is next and what follows from its end; `run` connects it with the workers of this machine; `protocol` has the
+//! messages between the command and its workers; `train_run` trains one run in a worker.
 
+mod classifier;
+mod connection;
 mod device;
 mod environment;
 mod executor;
 mod folder;
-mod judge;
 mod kept;
-mod line;
 mod local;
-mod logged;
-mod make;
-mod own;
+mod owned_files;
 mod precision;
 mod prepare;
 mod probes;
 mod protocol;
 mod rate;
 mod remove;
+mod result_warning;
 mod run;
+mod runs_per_device;
 mod schedule;
 mod scores;
-mod side_by_side;
-mod trained;
-mod trained_on;
+mod stored_progress;
+mod train_run;
+mod training_texts;
 mod verify;
 mod waste;
 mod worker;
 
+pub use classifier::Classifier;
 pub use device::{DeviceChoice, set_threads, threads};
 pub use environment::{environment, processor};
 pub use executor::Slot;
@@ -45,19 +46,18 @@ pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Workers, run_all};
+pub use runs_per_device::RunsPerDevice;
 pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally};
 pub use scores::trial_scores;
-pub use side_by_side::RunsPerDevice;
-pub use trained::Trained;
-pub use trained_on::training_texts;
+pub use training_texts::training_texts;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::serve;
 
-/// What can go wrong around a run.
+/// An error around a run.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// Something in a run's settings that only its data or model could show.
+    /// A problem with a run's settings that only its data or model show.
     #[error("{0}")]
     Setting(String),
     /// The data.
@@ -66,7 +66,7 @@ pub enum ExecuteError {
     /// Where model or data come from.
     #[error(transparent)]
     Asset(#[from] crate::assets::AssetError),
-    /// Where the source that a key of the spec names cannot be had.
+    /// The source that a key of the spec names is not available.
     #[error("{error}")]
     Source {
         /// `data.source` or `model.source`.
@@ -74,7 +74,7 @@ pub enum ExecuteError {
         /// Why. No source of the error: the message says it already.
         error: crate::assets::AssetError,
     },
-    /// Files that a run is made from, and that are not what its key says.
+    /// Files of a run that changed since they were digested for its key.
     #[error("{0}: the run would be stored as one of other files; run the same command again")]
     Unlike(crate::assets::Unlike),
     /// A model that a run kept.
@@ -103,7 +103,7 @@ pub enum ExecuteError {
     /// A worker process.
     #[error("{0}")]
     Worker(String),
-    /// A device that is not here.
+    /// A device that is not available.
     #[error("{0}")]
     Device(String),
     /// Arithmetic failed.

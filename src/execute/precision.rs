@@ -1,4 +1,4 @@
-//! Whether a run's engine and precision can be had on its device.
+//! Checks that a device supports the engine and the precision of a run.
 
 use super::{DeviceChoice, ExecuteError};
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
     plan::{EngineKind, Precision, RunConfig},
 };
 
-/// Refuses a run whose `train.engine` or `train.precision` the device, or the processor, does not have. Whether a device that is
-/// named is here is not looked at.
+/// Refuses a run whose `train.engine` or `train.precision` the device or the processor does not support. Whether the device is present is not
+/// checked.
 pub fn check_engine(config: &RunConfig, device: DeviceChoice) -> Result<(), ExecuteError> {
     let (engine, precision) = (config.train.engine, config.train.precision);
     if let Some(why) = without_engine(engine, precision, device.resolve(), cfg!(feature = "candle-cuda")) {
@@ -17,7 +17,7 @@ pub fn check_engine(config: &RunConfig, device: DeviceChoice) -> Result<(), Exec
     refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
 }
 
-/// Why an engine does not do, on a device or in a precision.
+/// Why an engine does not support a device or a precision.
 fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice, has_cuda: bool) -> Option<String> {
     match (engine, device) {
         (EngineKind::Fused, DeviceChoice::Metal) => Some(
@@ -37,7 +37,7 @@ fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice
     }
 }
 
-/// Why a device, with a processor that can multiply bf16 or cannot, does not do.
+/// Why a device does not support a precision; `processor_can` is whether the processor multiplies bf16.
 fn refused(precision: Precision, device: DeviceChoice, processor_can: bool) -> Option<String> {
     match (precision, device) {
         (Precision::Fp32, _) => None,

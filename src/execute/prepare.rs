@@ -1,4 +1,4 @@
-//! Everything a run needs, made ready and checked, shared between the runs of a sweep.
+//! Prepares and checks everything that a run needs, and shares it between the runs of a sweep.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,60 +19,60 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// A run that can begin.
+/// A run that is ready to begin.
 pub struct Prepared {
-    /// Its identity.
+    /// Its key.
     pub key: String,
     /// Number of its trial: see [`PlannedRun::trial`].
     pub trial: usize,
-    /// Its name for people.
+    /// Its displayed name.
     pub name: String,
     /// Its settings.
     pub config: RunConfig,
     /// Its rows.
     pub dataset: Arc<Dataset>,
-    /// Which of them train, choose and measure.
+    /// Which of them are for training, for choosing checkpoints (dev) and for testing.
     pub splits: Arc<Splits>,
-    /// The rows' tokens, cut to `max_length`; made when they are needed.
+    /// The rows' tokens, cut to `max_length`; computed when they are needed.
     pub tokens: Arc<Tokens>,
-    /// What makes tokens of texts.
+    /// The tokenizer.
     pub tokenizer: Arc<Tokenizer>,
     /// The model's shape.
     pub shape: ModelConfig,
-    /// The model's files; none for `scratch:`.
+    /// The model's files; `None` for `scratch:`.
     pub files: Option<Arc<ModelFiles>>,
-    /// The files that its model comes from, with their digests; none for a built-in shape. They are read through this.
+    /// The files that its model is read from, with their digests; `None` for a built-in shape.
     pub known: Option<Arc<KnownFiles>>,
-    /// SHA-256 over the model's files, or over a scratch model's config.json; empty for a built-in shape.
+    /// SHA-256 of the model's files, or of a scratch model's config.json; empty for a built-in shape.
     pub model_digest: String,
-    /// Where the files lie that came from elsewhere, and what they are.
+    /// Paths and pins of downloaded files.
     pub located: Vec<Located>,
     /// Probe sentences, tokenised.
     pub probes: Vec<ProbeText>,
-    /// Optimiser steps.
+    /// Numbers of optimizer steps.
     pub steps: Steps,
-    /// What is legal and probably a mistake.
+    /// Warnings about legal input that is probably a mistake.
     pub warnings: Vec<Warning>,
-    /// What becomes of the weights file's tensors, one sentence each.
+    /// How the tensors of the weights file are used, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// A value that was made for a key and is given again for the same key.
+/// A cache: values by key, computed once.
 struct Memo<K, V>(Vec<(K, Arc<V>)>);
 
 impl<K: PartialEq, V> Memo<K, V> {
-    fn get(&mut self, key: K, make: impl FnOnce() -> Result<V, ExecuteError>) -> Result<Arc<V>, ExecuteError> {
+    fn get(&mut self, key: K, compute: impl FnOnce() -> Result<V, ExecuteError>) -> Result<Arc<V>, ExecuteError> {
         if let Some((_, value)) = self.0.iter().find(|(k, _)| *k == key) {
             return Ok(value.clone());
         }
-        let value = Arc::new(make()?);
+        let value = Arc::new(compute()?);
         self.0.push((key, value.clone()));
         Ok(value)
     }
 }
 
 impl Prepared {
-    /// The settings with sources that mean the same content for ever: revisions and files as they were found.
+    /// The settings with sources pinned to the revisions and files that were found.
     pub fn pinned(&self) -> RunConfig {
         let mut config = self.config.clone();
         for pin in self.located.iter().map(|located| &located.pin) {
@@ -88,20 +88,20 @@ impl Prepared {
         config
     }
 
-    /// The sizes of its model and of its longest text that a device's kernels may have limits for.
+    /// The sizes of its model and of its longest text for which a device's kernels can have limits.
     pub fn requirements(&self) -> Requirements {
         self.shape.requirements(self.config.data.max_length)
     }
 
-    /// Its labels, by id, with the values of the data that mean them.
+    /// Its labels by id, each with the values in the data that map to it.
     pub fn labels(&self) -> Labels {
         labels(&self.dataset, &self.config.data)
     }
 
-    /// Lengths of all rows before they are cut. Tokenises all of them.
+    /// Statistics of the lengths of all rows, in tokens, before they are cut. Tokenises all of them.
     ///
     /// # Errors
-    /// Where the tokenizer fails on a row.
+    /// If the tokenizer fails on a row.
     pub fn lengths(&self) -> Result<LengthStats, ExecuteError> {
         let mut lengths = LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length);
         lengths.longer_than_counted = self.tokens.rows_longer_than_counted()?;
@@ -109,34 +109,34 @@ impl Prepared {
     }
 }
 
-/// Where a model comes from.
+/// The files that a model is read from.
 struct Origin {
-    /// None where new weights are made.
+    /// `None` if the weights are initialised.
     files: Option<Arc<ModelFiles>>,
     known: Option<Arc<KnownFiles>>,
-    /// SHA-256, in hex, over the files; empty for a built-in shape.
+    /// SHA-256 of the files in hexadecimal digits; empty for a built-in shape.
     digest: String,
 }
 
-/// Tells one tokenizer from another: the model's folder with the digest of its files, or what a new vocabulary is made from.
+/// Identifies a tokenizer: the model's folder with the digest of its files, or the data from which a new vocabulary is built.
 #[derive(PartialEq, Clone)]
 enum TokenizerKey {
     Folder(PathBuf, String),
     Built { data: Box<DataConfig>, vocab_size: usize },
 }
 
-/// Makes runs ready. What several runs share is made once.
+/// Prepares runs. What several runs share is computed once.
 pub struct Workbench {
     library: Library,
     datasets: Memo<DataConfig, Dataset>,
     splits: Memo<DataConfig, Splits>,
     origins: Memo<Source, Origin>,
     opened: Memo<PathBuf, Weights>,
-    /// Models whose numbers were found to be sound: what decides which of the file's tensors they use, and what there is to say.
+    /// Models whose weights are known to be finite: what determines which tensors of the file they use, with their warnings.
     sound: Vec<(PathBuf, ModelConfig, Labels, Vec<Warning>)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
     tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
-    /// Rows whose tokens are looked at for what is probably a mistake.
+    /// Number of rows whose tokens are checked for probable mistakes.
     looked_at: usize,
 }
 
@@ -147,7 +147,7 @@ impl Default for Workbench {
 }
 
 impl Workbench {
-    /// One that finds models and data in `library`.
+    /// A workbench that finds models and data in `library`.
     pub fn new(library: Library) -> Self {
         Self {
             library,
@@ -162,28 +162,30 @@ impl Workbench {
         }
     }
 
-    /// The same, looking at the tokens of all rows for what is probably a mistake: for who tokenises all of them anyway.
+    /// The same, checking the tokens of all rows for probable mistakes: for commands that tokenise all of them anyway.
     #[must_use]
     pub fn thorough(mut self) -> Self {
         self.looked_at = usize::MAX;
         self
     }
 
-    /// Where its models and data come from.
+    /// The library in which it finds models and data.
     pub fn library(&mut self) -> &mut Library {
         &mut self.library
     }
 }
 
-/// The settings that decide which rows there are, the others made alike.
+/// The settings that determine which rows are read, with all others set to fixed values.
 fn rows_only(config: &DataConfig) -> DataConfig {
     let seed = if config.limit.is_some() { config.seed } else { 0 };
     DataConfig { test: 0.0, dev: 0.0, stratify: false, max_length: 0, seed, ..config.clone() }
 }
 
 impl Workbench {
-    /// Reads, splits and checks; an error names what is wrong before anything is trained. Rows are tokenised later, unless
-    /// only their tokens can show whether something is wrong.
+    /// Reads and splits the data and checks everything before training. Rows are tokenised later, unless a check needs their tokens.
+    ///
+    /// # Errors
+    /// All problems that are found in the settings, the data or the model.
     pub fn prepare(&mut self, run: &PlannedRun) -> Result<Prepared, ExecuteError> {
         let config = &run.config;
         let rows = rows_only(&config.data);
@@ -232,7 +234,7 @@ impl Workbench {
         };
         let probes = config.probes.iter().map(probe).collect::<Result<Vec<_>, _>>()?;
         if !tokenizer.takes_any_text() {
-            tokens.encode_all()?; // which texts it refuses only trying shows
+            tokens.encode_all()?; // only trying shows which texts it refuses
         }
         check(config, &dataset, &tokens, &tokenizer, &probes, &shape, (steps, splits.train.len()))?;
         let weights = match &files {
@@ -274,7 +276,7 @@ impl Workbench {
 }
 
 impl Workbench {
-    /// Where the files of a run lie that came from elsewhere.
+    /// Paths and pins of the downloaded files of a run.
     fn located(&self, config: &RunConfig) -> Vec<Located> {
         let sources = [
             (Use::Model, config.model.source.shown(), None),
@@ -289,15 +291,15 @@ impl Workbench {
         self.library.located().iter().filter(is_used).cloned().collect()
     }
 
-    /// Reads the numbers that a run begins with, and refuses those that are NaN or infinite: once for all runs that begin alike.
-    /// Adds to the run's warnings what they show.
+    /// Reads the weights that a run begins with and refuses NaN and infinite values: once for all runs with the same weights. Adds warnings
+    /// about them to the run.
     ///
     /// # Errors
     /// [`crate::model::ModelError::NotFinite`] with the tensors' names.
     pub fn check_numbers(&mut self, run: &mut Prepared) -> Result<(), ExecuteError> {
         let Some(files) = &run.files else { return Ok(()) };
         let (path, labels) = (&files.weights, run.labels());
-        // Dropout is no matter of the weights.
+        // The weights do not depend on dropout.
         let mut shape = run.shape.clone();
         shape.set_dropout(0.0);
         if let Some((.., said)) = self.sound.iter().find(|(p, s, l, _)| p == path && *s == shape && *l == labels) {
@@ -312,12 +314,12 @@ impl Workbench {
     }
 }
 
-/// Whether a path leads to weights.
+/// Whether a path is one of the weights files.
 pub(super) fn is_weights(files: Option<&ModelFiles>, path: &Path) -> bool {
     files.is_some_and(|files| files.weights == path || files.shards.iter().any(|shard| shard == path))
 }
 
-/// What a model comes from, with its digest.
+/// The files that a model is read from, with their digest.
 fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError> {
     Ok(match source {
         Source::Scratch(Scratch::Folder(folder)) => {
@@ -343,7 +345,7 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
             Origin { files: None, known: Some(Arc::new(known)), digest }
         }
         source => {
-            // First: whoever has a model of another kind need not be told which of its files are missing.
+            // Checked first: for a model of another kind, missing files are irrelevant.
             if let Source::Path(folder) = source
                 && let config = folder.join("config.json")
                 && config.is_file()
@@ -358,7 +360,7 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
     })
 }
 
-/// The labels of the data, by id: each with the values that mean it.
+/// The labels of the data by id, each with the values that map to it.
 fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
     let values = |name: &String| {
         let values = config.labels.iter().filter(|(value, of)| *of == name && *value != name);
@@ -391,10 +393,10 @@ fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) 
     Ok(shape)
 }
 
-/// Evaluations of a run at most: a sweep compares and a chart shows each.
+/// The most evaluations of a run: sweeps and charts use all of them.
 const MAX_EVALUATIONS: u64 = 100_000;
 
-/// What only data and model together can show; all of it at once.
+/// Checks that need both data and model; reports all problems at once.
 fn check(
     config: &RunConfig,
     dataset: &Dataset,
@@ -460,9 +462,9 @@ fn check(
     }
 }
 
-/// What the sizes of tokenizer and model say about whether they belong together. [`check`] has refused ids without a row.
+/// Warnings if the sizes of tokenizer and model suggest that they do not belong together. [`check`] has refused ids without a row.
 fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -> Vec<Warning> {
-    /// Rows that are left over where an embedding was made larger for speed.
+    /// Rows that an embedding can have more than the tokenizer has ids, because it was padded for speed.
     const SPARE: usize = 8;
     let mut messages = Vec::new();
     let (tokens, rows) = (tokenizer.vocab_size(), shape.vocab_size);

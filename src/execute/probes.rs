@@ -1,8 +1,8 @@
-//! Probe sentences that were added to a spec after its runs were made: scored without training again.
+//! Scores probe sentences that were added to a spec after its runs were trained.
 
 use std::path::Path;
 
-use super::{ExecuteError, Prepared, RunFolder, line::Line, make::load};
+use super::{ExecuteError, Prepared, RunFolder, connection::Connection, train_run::load_weights};
 use crate::{
     engine::{Device, Recipe, engine},
     event::{Event, When},
@@ -11,7 +11,7 @@ use crate::{
     train::score_probes,
 };
 
-/// Whether a completed run has a model and probes that it has not scored.
+/// Whether a completed run has a model, and probes without stored scores.
 pub(super) fn are_new(store: &Store, run: &Prepared, runs: &Path) -> Result<bool, ExecuteError> {
     let stored = store.probes(&run.key, &run.config.probes)?;
     let scored = |when: When| stored.iter().filter(|record| record.when == when).count() == run.config.probes.len();
@@ -22,20 +22,20 @@ fn weights(runs: &Path, run: &Prepared) -> std::path::PathBuf {
     RunFolder::new(runs, &run.key).model().join("model.safetensors")
 }
 
-/// Scores the probes with the first and the kept weights, and reports them.
+/// Scores the probes with the initial and the kept weights, and reports the scores.
 pub(super) fn score(
     run: &Prepared,
     runs: &Path,
     last_step: u64,
     device: &Device,
-    line: &Line,
+    connection: &Connection,
 ) -> Result<(), ExecuteError> {
     let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let kept = Parameters::restore(&run.shape, labels, &weights(runs, run))?;
-    for (when, step, parameters) in [(When::Before, 0, load(run)?.parameters), (When::After, last_step, kept)] {
+    for (when, step, parameters) in [(When::Before, 0, load_weights(run)?.parameters), (When::After, last_step, kept)] {
         let mut engine = engine(&run.shape, parameters, &Recipe::new(task, &run.config.train), device)?;
         let scores = score_probes(task, engine.as_mut(), &run.probes, labels)?;
-        let told = line.event(Event::ProbesScored { when, step, scores });
+        let told = connection.emit(Event::ProbesScored { when, step, scores });
         told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
     }
     Ok(())

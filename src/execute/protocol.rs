@@ -1,5 +1,5 @@
-//! What a command and its workers say to each other: CBOR values, one after the other, over the worker's standard input and
-//! output. JSON would lose NaN and infinity, which a diverged loss is.
+//! The messages between a command and its workers: a sequence of CBOR values over the worker's standard input and output. JSON has no
+//! NaN and infinity, which a diverged loss can be.
 
 use std::{
     io::{self, Read, Write},
@@ -8,84 +8,84 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::logged::Logged;
+use super::stored_progress::StoredProgress;
 use crate::{assets::Located, event::Event, plan::RunConfig, store::Environment};
 
-/// A run to be made.
+/// The work on one run that a worker receives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Job {
-    /// Its key: what the worker prepares has to have the same one.
+pub struct WorkerJob {
+    /// Its key. The run that the worker prepares must have the same one.
     pub key: String,
-    /// Its name for people.
+    /// Its displayed name.
     pub name: String,
     /// Its settings.
     pub config: RunConfig,
-    /// Where the command found what came from elsewhere: the worker downloads nothing.
+    /// Where the command stored downloaded files: the worker downloads nothing.
     pub located: Vec<Located>,
     /// The folder `runs/`.
     #[serde(with = "crate::format::path")]
     pub runs: PathBuf,
-    /// What is to be done.
+    /// What the worker does.
     pub work: Work,
 }
 
-/// What is to be done with a run.
+/// What a worker does with a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Work {
     /// Train it.
     Train {
-        /// Steps after whose evaluation the worker asks whether it may go on.
+        /// Steps of the rungs: after the evaluation there the worker asks whether the run continues.
         rungs: Vec<u64>,
-        /// In place of `train.micro_batch_tokens`, after memory ran out.
+        /// Replaces `train.micro_batch_tokens` after memory ran out.
         micro_batch_tokens: Option<usize>,
-        /// What the database holds of it: a checkpoint is used only where that covers it.
-        logged: Logged,
+        /// What the database holds of the run: a checkpoint is used only if all measurements before it are stored.
+        stored: StoredProgress,
     },
-    /// It is done: only classify its probe sentences again, which are new.
+    /// The run is completed: only classify its new probe sentences.
     Probes {
         /// Step of its last evaluation.
         last_step: u64,
     },
 }
 
-/// From the command to a worker.
+/// A message from the command to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Order {
-    /// Make this run.
-    Begin(Box<Job>),
-    /// What was awaited is on disk.
+    /// Start work on this run.
+    Begin(Box<WorkerJob>),
+    /// The report that the worker waits for is stored.
     Recorded,
-    /// Whether the run goes on after the rung it asked about.
-    GoOn(bool),
+    /// Whether the run continues after the rung that it reached.
+    Continue(bool),
     /// Finish the step, write a checkpoint, stop.
     Stop,
 }
 
-/// From a worker to the command.
+/// A message from a worker to the command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Report {
-    /// The device can be used: jobs may come.
+    /// The device is usable: the worker accepts work.
     Ready,
-    /// The device cannot be used, and why; the worker ends.
+    /// The device is not usable, with the reason; the worker ends.
     Unusable(String),
-    /// The run begins, or goes on from a step. Waits for [`Order::Recorded`].
+    /// The run begins or resumes. The worker waits for [`Order::Recorded`].
     Started {
-        /// What it is made with.
+        /// The environment that it trains in.
         environment: Box<Environment>,
-        /// Step of its checkpoint.
+        /// Step of the checkpoint that it resumes from.
         resumed_from: Option<u64>,
     },
-    /// Something happened. Waits for [`Order::Recorded`] where [`Event::is_awaited`].
-    Happened(Event),
-    /// May the run go on after this step? Waits for [`Order::GoOn`].
-    MayGoOn(u64),
-    /// The job is done and tidied up after: the worker is free.
+    /// An event of the run. The worker waits for [`Order::Recorded`] if [`Event::is_awaited`].
+    Event(Event),
+    /// The run has reached the rung at this step. The worker waits for [`Order::Continue`].
+    AtRung(u64),
+    /// The work and its cleanup are done: the worker is free.
     Finished,
 }
 
 /// Writes one message.
 pub fn send(output: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    // In one piece: a pipe is written to once for each message.
+    // One write for each message.
     output.write_all(&encode(message)?)?;
     output.flush()
 }
@@ -93,14 +93,14 @@ pub fn send(output: &mut impl Write, message: &impl Serialize) -> io::Result<()>
 /// A message as bytes.
 ///
 /// # Errors
-/// Where it holds what cannot be sent.
+/// If it contains a value that CBOR cannot represent.
 pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     ciborium::into_writer(message, &mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
 }
 
-/// Reads one message; an error where the other end is gone.
+/// Reads one message; an error if the other process is gone.
 pub fn receive<M: DeserializeOwned>(input: &mut impl Read) -> io::Result<M> {
     ciborium::from_reader(input).map_err(io::Error::other)
 }
@@ -138,25 +138,25 @@ mod tests {
         ];
         let mut bytes = Vec::new();
         for event in &events {
-            send(&mut bytes, &Report::Happened(event.clone())).unwrap();
+            send(&mut bytes, &Report::Event(event.clone())).unwrap();
         }
-        send(&mut bytes, &Report::Happened(step(f64::NAN))).unwrap();
-        let work = Work::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512), logged: Logged::default() };
+        send(&mut bytes, &Report::Event(step(f64::NAN))).unwrap();
+        let work = Work::Train { rungs: vec![4, 8], micro_batch_tokens: Some(512), stored: StoredProgress::default() };
         // Also a folder whose name is no text.
         #[cfg(unix)]
         let runs: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(b"runs\xff".to_vec());
         #[cfg(not(unix))]
         let runs = std::ffi::OsString::from("runs");
         let (key, name, runs) = ("k".into(), "n".into(), PathBuf::from(runs));
-        let job = Job { key, name, config: config(), located: Vec::new(), runs, work };
+        let job = WorkerJob { key, name, config: config(), located: Vec::new(), runs, work };
         let order = Order::Begin(Box::new(job));
         send(&mut bytes, &order).unwrap();
         let mut input = &bytes[..];
         for event in events {
-            assert_eq!(receive::<Report>(&mut input).unwrap(), Report::Happened(event));
+            assert_eq!(receive::<Report>(&mut input).unwrap(), Report::Event(event));
         }
         match receive::<Report>(&mut input).unwrap() {
-            Report::Happened(Event::StepCompleted(step)) => assert!(step.loss.is_nan()),
+            Report::Event(Event::StepCompleted(step)) => assert!(step.loss.is_nan()),
             other => panic!("{other:?}"),
         }
         assert_eq!(receive::<Order>(&mut input).unwrap(), order);

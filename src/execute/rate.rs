@@ -1,4 +1,4 @@
-//! How fast this machine trains, roughly: for estimates.
+//! A rough measurement of how fast this machine trains, for estimates.
 
 use std::time::Instant;
 
@@ -11,13 +11,12 @@ use crate::{
 /// smaller part of the step.
 const SHARE: (f64, f64) = (0.75, 0.45);
 
-/// Seconds that the speed is measured for, and the parts of it of which the fastest counts: what disturbs one of them rarely
-/// disturbs all.
+/// Duration of the measurement in seconds, and the number of parts of which the fastest counts: a disturbance rarely affects all of them.
 const MEASURED_S: f64 = 0.12;
 const TRIES: usize = 3;
 
-/// FLOP/s of training on the CPU in a precision, measured on the products that make up most of it. Where the processor has no bf16,
-/// that of fp32.
+/// FLOP/s of training on the CPU in a precision, measured on matrix products, which dominate it. The rate of fp32 if the processor has no
+/// bf16.
 pub fn training_rate(precision: Precision) -> f64 {
     let (mut cpu, share) = match (precision, Cpu::bf16()) {
         (Precision::Bf16, Some(cpu)) => (cpu, SHARE.1),

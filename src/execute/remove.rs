@@ -1,4 +1,4 @@
-//! Removing runs: rows and folders.
+//! Removes runs: their rows in the database and their folders.
 
 use std::{
     collections::HashSet,
@@ -10,23 +10,23 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{ExecuteError, RunFolder, folder::bytes_of, own};
+use super::{ExecuteError, RunFolder, folder::bytes_of, owned_files};
 use crate::store::{RunLock, RunRecord, Store, is_locked};
 
-/// Runs whose locks are held at a time: each is an open file.
+/// Number of runs whose locks are held at a time: each lock is an open file.
 const AT_ONCE: usize = 100;
 
-/// Whether a process is at the run: the command that owns it, or a worker that has outlived its command by a moment.
+/// Whether a process works on the run: its command, or a worker that briefly outlives its command.
 pub(super) fn is_busy(runs: &Path, key: &str) -> bool {
     is_locked(runs, key) || is_locked(runs, &worker(key))
 }
 
-/// Name of the lock of the worker at a run.
+/// Name of the lock of the worker of a run.
 fn worker(key: &str) -> String {
     format!("{key}.worker")
 }
 
-/// Both locks of a run; none where a process is at it.
+/// Both locks of a run; `None` if a process works on it.
 pub(super) fn lock(runs: &Path, key: &str) -> Result<Option<[RunLock; 2]>, ExecuteError> {
     let Some(own) = RunLock::acquire(runs, key)? else { return Ok(None) };
     Ok(RunLock::acquire(runs, &worker(key))?.map(|worker| [own, worker]))
@@ -37,16 +37,17 @@ pub fn run_bytes(runs: &Path, key: &str) -> u64 {
     bytes_of(RunFolder::new(runs, key).path())
 }
 
-/// What a folder is called from the moment at which its removal begins.
+/// Suffix of the name of a folder that is being removed.
 pub(super) const GONE: &str = ".gone";
 
-/// Removes runs: first their folders, which makes room on a full disk, then their rows. Wherever that is cut short, each run is
-/// whole, or out of the database, or known and without a folder: then it is made again from its beginning. What may be left of
-/// a folder is found by [`super::find_waste`]. `removed` is told how many more are gone. Gives back the folders that stay because they hold files that taper did not write.
+/// Removes runs: first their folders, which frees space on a full disk, then their rows. After an interruption each run is complete, or
+/// removed from the database, or stored without a folder and then trained again from step 0; [`super::find_waste`] finds the rest of a
+/// folder. `removed` is called with the number of runs removed since the last call. Returns the folders that stay because they contain
+/// foreign files.
 ///
 /// # Errors
-/// Where a process is at one of them, or a command that goes on plans it: then none is removed, unless it came to it in
-/// between. Where a folder cannot be removed.
+/// If a process works on one of the runs, or a running command plans one: then none is removed, unless the process started in between. If
+/// a folder cannot be removed.
 pub fn remove_runs(
     store: &mut Store,
     runs: &Path,
@@ -78,15 +79,15 @@ pub fn remove_runs(
     Ok(left)
 }
 
-/// Removes a run's folder, which may not be there; tells whether nothing of it is left. It has another name before the first of
-/// its files is gone: nobody takes half of it for the whole. Where somebody else's files are in it, they stay with its name.
+/// Removes a run's folder if it exists; returns whether nothing of it is left. It is renamed before the first file is removed, so that an
+/// incomplete folder is never mistaken for a complete one. Foreign files stay, in a folder with the original name.
 fn remove_folder(folder: &Path) -> Result<bool, ExecuteError> {
     let failed = |error| ExecuteError::Io { path: folder.into(), error };
     let mut gone = folder.as_os_str().to_owned();
     gone.push(GONE);
     let gone = Path::new(&gone);
-    if !own::is_run(folder) || (gone.exists() && !own::is_run(gone)) {
-        return own::remove_run(folder).map_err(failed);
+    if !owned_files::is_run(folder) || (gone.exists() && !owned_files::is_run(gone)) {
+        return owned_files::remove_run(folder).map_err(failed);
     }
     let missing = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
     let steps = [fs::remove_dir_all(gone), fs::rename(folder, gone), fs::remove_dir_all(gone)];
@@ -96,15 +97,15 @@ fn remove_folder(folder: &Path) -> Result<bool, ExecuteError> {
     }
 }
 
-/// A command's part in the plan of an experiment: as long as it goes on, no run of the plan is removed.
+/// The lock of a command that plans an experiment: while it is held, no run of the plan is removed.
 #[derive(Debug)]
 pub struct Planning(#[expect(dead_code, reason = "held")] RunLock);
 
 impl Planning {
-    /// Any number of commands may plan the same experiment.
+    /// Takes the lock, which any number of commands can share.
     ///
     /// # Errors
-    /// Where runs of the experiment are just being removed, for longer than a moment.
+    /// If runs of the experiment are being removed for longer than 5 s.
     pub fn begin(runs: &Path, experiment: &str) -> Result<Self, ExecuteError> {
         for _ in 0..PATIENCE.0 {
             if let Some(lock) = RunLock::share(runs, &plan(experiment))? {
@@ -118,19 +119,19 @@ impl Planning {
     }
 }
 
-/// How long a removal is waited for.
+/// How often, and at which interval, the lock is tried during a removal.
 const PATIENCE: (u32, Duration) = (50, Duration::from_millis(100));
 
-/// What the names of such locks begin with.
+/// Prefix of the names of such locks.
 const PLAN: &str = "plan-";
 
-/// Name of the lock of an experiment's plan: its own name may be too long for a file, or none for one.
+/// Name of the lock of an experiment's plan: a digest, since the name of the experiment can be too long or invalid as a file name.
 fn plan(experiment: &str) -> String {
     let digest = Sha256::digest(experiment);
     format!("{PLAN}{}", digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// The locks of all plans that hold one of the runs: no command may be at them, and none begins.
+/// Takes the locks of all plans with one of the runs: an error if a command uses such a plan; none starts while they are held.
 fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<RunLock>, ExecuteError> {
     let removed: HashSet<&str> = records.iter().map(|run| run.key.as_str()).collect();
     let mut locks = Vec::new();

@@ -6,26 +6,26 @@ use super::{
     ExecuteError, Prepared,
     executor::Slot,
     local::LocalWorkers,
-    schedule::{Others, Outcome, Records, Scheduler, SchedulerOptions},
+    schedule::{OtherProcesses, Outcome, Records, Scheduler, SchedulerOptions},
 };
 use crate::{
     observe::Listener,
     store::{Store, tidy_locks},
 };
 
-/// What runs are trained by.
+/// The workers that train runs.
 pub struct Workers {
     /// The program whose `worker` command trains them: taper itself.
     pub program: PathBuf,
-    /// Where they are trained, each slot one at a time.
+    /// The slots, each of which trains one run at a time.
     pub slots: Vec<Slot>,
 }
 
-/// Trains every run that is not done. `listener` is told of every event; a recorder must be among those that it stands for.
-/// `before` is what earlier calls for the same experiment returned.
+/// Trains every run that is not completed. `listener` receives every event and must store them (a recorder must be one of its listeners).
+/// `before` is the outcome of earlier calls for the same experiment.
 ///
 /// # Errors
-/// What would meet every run: the store, the listener, no worker to be had. A run that fails is no error.
+/// Errors that concern all runs: of the store or the listener, or if no worker can be started. A failed run is not an error.
 pub fn run_all(
     store: &mut Store,
     runs: &[Prepared],
@@ -38,7 +38,7 @@ pub fn run_all(
     let now = || begin.elapsed();
     let executor = Box::new(LocalWorkers::new(workers.program.clone(), &workers.slots));
     let records = Records::new(store, runs, options, listener);
-    let outcome = Scheduler::new(options, records, executor, Others::new(&now), before)?.run()?;
+    let outcome = Scheduler::new(options, records, executor, OtherProcesses::new(&now), before)?.run()?;
     tidy_locks(options.runs);
     Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! How good the trials of a sweep are, by their dev split: what a search proposes from.
+//! The scores of trials on the dev split, from which a search proposes new trials.
 
 use super::{ExecuteError, Prepared};
 use crate::{
@@ -7,9 +7,8 @@ use crate::{
     store::{RunState, Store},
 };
 
-/// The score of each trial whose runs have all ended: the mean of `checkpoint.metric` on the dev split. Of a run that was
-/// pruned the last evaluation counts; one that diverged makes it [`Score::WORST`]. One that failed otherwise is run again by
-/// the next command: its score is not known yet.
+/// The score of each trial whose runs have all ended: the mean of `checkpoint.metric` on the dev split. For a pruned run its last evaluation
+/// counts; a diverged run has [`Score::WORST`]. A trial with a run that failed otherwise has no score yet: the next command trains it again.
 pub fn trial_scores(store: &Store, runs: &[Prepared]) -> Result<Vec<Option<Score>>, ExecuteError> {
     let trials = runs.iter().map(|run| run.trial + 1).max().unwrap_or(0);
     let mut scores = vec![Some(Vec::new()); trials];
@@ -24,7 +23,7 @@ pub fn trial_scores(store: &Store, runs: &[Prepared]) -> Result<Vec<Option<Score
     Ok(scores.into_iter().map(|scores| Score::mean(scores?)).collect())
 }
 
-/// The score of a run that has ended; none of one that has not.
+/// The score of a run, if it has ended.
 fn run_score(store: &Store, run: &Prepared) -> Result<Option<Score>, ExecuteError> {
     let Some(record) = store.known(&run.key)? else { return Ok(None) };
     match record.state {

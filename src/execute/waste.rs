@@ -1,4 +1,4 @@
-//! What lies in the runs folder and no run needs: for `taper gc`.
+//! Finds and removes files in the runs folder that no run needs: for `taper gc`.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     ExecuteError, RunFolder,
     folder::bytes_of,
-    own,
+    owned_files,
     remove::{self, GONE},
     verify,
 };
@@ -23,9 +23,9 @@ use crate::{
 /// A file or folder that no run needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Waste {
-    /// Which.
+    /// Its path.
     pub path: PathBuf,
-    /// Bytes on the disk.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Why no run needs it.
     pub why: &'static str,
@@ -33,26 +33,26 @@ pub struct Waste {
     of: Owner,
 }
 
-/// Whose it was.
+/// What a file or folder belonged to.
 #[derive(Debug, Clone, PartialEq)]
 enum Owner {
     /// The run of this key.
     Run(String),
-    /// Nobody any more: a folder on its way out.
-    Nobody,
-    /// A process that holds the lock of this name as long as it goes on.
+    /// Nothing: a folder whose removal was interrupted.
+    Unowned,
+    /// A process that holds the lock with this name while it runs.
     Process(String),
-    /// The lock of this name.
+    /// The lock with this name.
     Lock(String),
 }
 
 /// Folder of the locks.
 const LOCKS: &str = "locks";
 
-/// Everything in the folder `runs` that no run needs. What belongs to a running process is left out.
+/// Everything in the folder `runs` that no run needs, except files of running processes.
 ///
 /// # Errors
-/// Where the database or the folder cannot be read.
+/// If the database or the folder cannot be read.
 pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError> {
     let records = store.runs()?;
     let mut found = Vec::new();
@@ -66,17 +66,17 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
             if !remove::is_busy(runs, &run.key) {
                 found.extend(of_run(runs, run)?);
             }
-        } else if name.strip_suffix(GONE).is_some_and(own::is_key) && own::is_run(&path) {
-            found.push(waste(path, "left from a removal that was cut short", Owner::Nobody));
-        } else if name.strip_prefix(verify::PREFIX).is_some_and(own::is_key)
-            && own::is_verification(&path)
+        } else if name.strip_suffix(GONE).is_some_and(owned_files::is_key) && owned_files::is_run(&path) {
+            found.push(waste(path, "left from a removal that was cut short", Owner::Unowned));
+        } else if name.strip_prefix(verify::PREFIX).is_some_and(owned_files::is_key)
+            && owned_files::is_verification(&path)
             && !is_locked(runs, &name)
         {
             found.push(waste(path, "left from a verification that was cut short", Owner::Process(name)));
         }
     }
     for name in names(&runs.join(LOCKS))? {
-        // A lock has no bytes: whatever has some was put there by somebody else.
+        // Lock files are empty: a file with content is foreign.
         let empty =
             runs.join(LOCKS).join(&name).symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0);
         if let Some(lock) = name.strip_suffix(".lock").filter(|lock| empty && is_free(runs, lock)) {
@@ -86,21 +86,21 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
     Ok(found)
 }
 
-/// Folders of runs that the database does not know. They are no waste: another database may know them, or it was lost.
+/// Folders of runs that the database does not know. They are not waste: another database possibly knows them, or the database was lost.
 ///
 /// # Errors
-/// Where the database or the folder cannot be read.
+/// If the database or the folder cannot be read.
 pub fn find_unknown(store: &Store, runs: &Path) -> Result<Vec<PathBuf>, ExecuteError> {
     let records = store.runs()?;
-    let unknown = |name: &String| own::is_key(name) && records.iter().all(|run| short(&run.key) != name);
+    let unknown = |name: &String| owned_files::is_key(name) && records.iter().all(|run| short(&run.key) != name);
     let paths = names(runs)?.into_iter().filter(unknown).map(|name| runs.join(name));
-    Ok(paths.filter(|path| own::is_run(path)).collect())
+    Ok(paths.filter(|path| owned_files::is_run(path)).collect())
 }
 
-/// Removes what [`find_waste`] found, as far as it still is waste. Gives back what was removed.
+/// Removes what [`find_waste`] found, if it is still waste. Returns what was removed.
 ///
 /// # Errors
-/// Where something cannot be removed; what came before is gone then.
+/// If something cannot be removed; earlier entries are then removed.
 pub fn remove_waste(store: &Store, runs: &Path, found: Vec<Waste>) -> Result<Vec<Waste>, ExecuteError> {
     let mut removed = Vec::new();
     for waste in found {
@@ -114,7 +114,7 @@ pub fn remove_waste(store: &Store, runs: &Path, found: Vec<Waste>) -> Result<Vec
 fn remove_one(store: &Store, runs: &Path, waste: &Waste) -> Result<bool, ExecuteError> {
     match &waste.of {
         Owner::Run(key) => {
-            // A process may have come to the run since, and ended again.
+            // Another process can have trained the run since.
             let Some(_locks) = remove::lock(runs, key)? else { return Ok(false) };
             let still = match store.run(key) {
                 Ok(run) => of_run(runs, &run)?.iter().any(|other| other.path == waste.path),
@@ -126,7 +126,7 @@ fn remove_one(store: &Store, runs: &Path, waste: &Waste) -> Result<bool, Execute
             }
             Ok(still)
         }
-        Owner::Nobody => delete(&waste.path).map(|()| true),
+        Owner::Unowned => delete(&waste.path).map(|()| true),
         Owner::Process(lock) | Owner::Lock(lock) => {
             let Some(_lock) = RunLock::acquire(runs, lock)? else { return Ok(false) };
             delete(&waste.path).map(|()| true)
@@ -134,7 +134,7 @@ fn remove_one(store: &Store, runs: &Path, waste: &Waste) -> Result<bool, Execute
     }
 }
 
-/// What a run's folder holds that the run does not need. Nobody may be at the run.
+/// Files in a run's folder that the run does not need. The caller ensures that no process works on the run.
 fn of_run(runs: &Path, run: &RunRecord) -> Result<Vec<Waste>, ExecuteError> {
     let folder = RunFolder::new(runs, &run.key);
     let of = |path: PathBuf, why| waste(path, why, Owner::Run(run.key.clone()));
@@ -142,7 +142,7 @@ fn of_run(runs: &Path, run: &RunRecord) -> Result<Vec<Waste>, ExecuteError> {
     let why = match run.state {
         RunState::Completed => Some("the state of a run that is done"),
         RunState::Pruned => Some("the state of a run that was pruned"),
-        // From there it would take the same steps again.
+        // It would diverge again from there.
         RunState::Failed if run.failure == Some(FailureKind::Diverged) => Some("the state of a run that diverged"),
         _ => None,
     };
@@ -155,10 +155,10 @@ fn of_run(runs: &Path, run: &RunRecord) -> Result<Vec<Waste>, ExecuteError> {
     found.extend(
         files.into_iter().filter(|path| path.is_file() && !known.contains(path)).map(|path| of(path, cut_short)),
     );
-    let step_models = names(&folder.step_models())?.into_iter().filter(|name| own::is_step_model(name));
+    let step_models = names(&folder.step_models())?.into_iter().filter(|name| owned_files::is_step_model(name));
     let step_models = step_models.filter(|name| name.ends_with(".new")).map(|name| folder.step_models().join(name));
     let models = [folder.model().with_extension("new")].into_iter().chain(step_models);
-    found.extend(models.filter(|path| own::is_model(path)).map(|path| of(path, cut_short)));
+    found.extend(models.filter(|path| owned_files::is_model(path)).map(|path| of(path, cut_short)));
     Ok(found)
 }
 
@@ -166,7 +166,7 @@ fn waste(path: PathBuf, why: &'static str, of: Owner) -> Waste {
     Waste { bytes: bytes_of(&path), path, why, of }
 }
 
-/// Names in a folder, sorted; none where it does not exist.
+/// Sorted names in a folder; none if it does not exist.
 fn names(folder: &Path) -> Result<Vec<String>, ExecuteError> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -180,7 +180,7 @@ fn names(folder: &Path) -> Result<Vec<String>, ExecuteError> {
     Ok(names)
 }
 
-/// Removes a file or folder that may be gone already.
+/// Removes a file or folder if it exists.
 fn delete(path: &Path) -> Result<(), ExecuteError> {
     let removed = match path.is_dir() {
         true => fs::remove_dir_all(path),

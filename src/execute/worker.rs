@@ -1,7 +1,7 @@
-//! The worker's side: a process that makes one run after the other, as it is told.
+//! The worker process, which trains runs one after the other for a command.
 //!
-//! It writes checkpoints and models and nothing else: what it measures it reports, and before anything is built on a
-//! measurement it waits until that is on disk. When the command that started it is gone, it ends at once.
+//! It writes only checkpoints and models. It reports measurements to the command and waits until they are stored before anything depends on
+//! them. When the command that started it ends, it ends at once.
 
 use std::{
     io::{self, Read, Write},
@@ -15,9 +15,10 @@ use std::{
 
 use super::{
     DeviceChoice, ExecuteError, Workbench,
-    line::Line,
-    make, probes,
-    protocol::{Job, Order, Report, Work, receive},
+    connection::Connection,
+    probes,
+    protocol::{Order, Report, Work, WorkerJob, receive},
+    train_run,
 };
 use crate::engine::Device;
 use crate::{
@@ -26,10 +27,10 @@ use crate::{
     plan::PlannedRun,
 };
 
-/// Makes the runs that are ordered on `input` until it ends; reports on `output`. `stop` is asked after each step.
+/// Trains the runs that are ordered on `input` until it is closed; reports on `output`. `stop` is called after each step.
 ///
 /// # Errors
-/// Where the other end is gone.
+/// If the command is gone.
 pub fn serve(
     input: impl Read + Send + 'static,
     output: impl Write + 'static,
@@ -38,25 +39,25 @@ pub fn serve(
 ) -> io::Result<()> {
     let stopped = Arc::new(AtomicBool::new(false));
     let orders = listen(input, stopped.clone());
-    let line = Line::new(output, orders);
+    let connection = Connection::new(output, orders);
     let device = match device.ready() {
         Ok(device) => device,
-        Err(e) => return line.say(&Report::Unusable(e.to_string())),
+        Err(e) => return connection.report(&Report::Unusable(e.to_string())),
     };
-    line.say(&Report::Ready)?;
+    connection.report(&Report::Ready)?;
     let settings = match Settings::from_env(true) {
         Ok(settings) => settings,
-        Err(e) => return line.say(&Report::Unusable(e.to_string())),
+        Err(e) => return connection.report(&Report::Unusable(e.to_string())),
     };
     let mut bench = Workbench::new(Library::new(settings));
     loop {
-        let Order::Begin(job) = line.next()? else { continue };
+        let Order::Begin(job) = connection.next_order()? else { continue };
         let asked = || stop() || stopped.load(Ordering::Relaxed);
-        work(&mut bench, &job, &device, &line, &asked)?;
+        work(&mut bench, &job, &device, &connection, &asked)?;
     }
 }
 
-/// Reads orders on a thread of its own: a request to stop counts at once, and so does the end of who gives them.
+/// Reads orders on a separate thread, so that a request to stop and the end of the command take effect at once.
 fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Receiver<Order> {
     let (sender, orders) = mpsc::channel();
     thread::spawn(move || {
@@ -64,7 +65,7 @@ fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Re
             match order {
                 Order::Stop => stopped.store(true, Ordering::Relaxed),
                 order => {
-                    // Here and not where the job is taken up: a request to stop may follow at its heels.
+                    // Reset here, not when the work starts: a request to stop can follow immediately.
                     if matches!(order, Order::Begin(_)) {
                         stopped.store(false, Ordering::Relaxed);
                     }
@@ -72,18 +73,18 @@ fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Re
                 }
             }
         }
-        // Without the command nobody records what is measured, and somebody else may take up the run.
+        // Without the command no measurement is stored, and another command can start the run.
         std::process::exit(0);
     });
     orders
 }
 
-/// Does one job.
+/// Does the work on one run.
 fn work(
     bench: &mut Workbench,
-    job: &Job,
+    job: &WorkerJob,
     device: &(Device, String),
-    line: &Line,
+    connection: &Connection,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let planned = PlannedRun { trial: 0, name: job.name.clone(), point: Vec::new(), config: job.config.clone() };
@@ -95,21 +96,21 @@ fn work(
         )),
     });
     match (prepared, &job.work) {
-        (Ok(run), Work::Train { rungs, micro_batch_tokens, logged }) => {
+        (Ok(run), Work::Train { rungs, micro_batch_tokens, stored }) => {
             let assignment =
-                make::Assignment { runs: &job.runs, logged, rungs, micro_batch_tokens: *micro_batch_tokens };
-            make::make(run, &assignment, device, line, stop)?;
+                train_run::Assignment { runs: &job.runs, stored, rungs, micro_batch_tokens: *micro_batch_tokens };
+            train_run::train_run(run, &assignment, device, connection, stop)?;
         }
         (Err(e), Work::Train { .. }) => {
             let failed = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };
-            line.event(Event::RunFinished(failed))?;
+            connection.emit(Event::RunFinished(failed))?;
         }
         (run, Work::Probes { last_step }) => {
-            // Scores that cannot be made are no reason to call a done run failed.
-            if let Err(e) = run.and_then(|run| probes::score(&run, &job.runs, *last_step, &device.0, line)) {
-                line.event(Event::Note { message: format!("the new probes could not be scored: {e}") })?;
+            // A completed run stays completed if its probes cannot be scored.
+            if let Err(e) = run.and_then(|run| probes::score(&run, &job.runs, *last_step, &device.0, connection)) {
+                connection.emit(Event::Note { message: format!("the new probes could not be scored: {e}") })?;
             }
         }
     }
-    line.say(&Report::Finished)
+    connection.report(&Report::Finished)
 }

@@ -8,7 +8,7 @@ use crate::{
     execute::{DeviceChoice, Prepared, Workbench},
     model::ModelConfig,
     spec::LoadedSpec,
-    store::{Store, is_locked},
+    store::Store,
 };
 
 /// Options for opening an experiment.
@@ -99,11 +99,7 @@ impl Experiment {
             false => None,
         };
         if let Some(store) = &mut store {
-            // Marks runs whose process is gone, if the store can be written.
-            match store.interrupt_dead(|key| is_locked(runs, key)) {
-                Err(e) if !e.is_about_writing() => return Err(e.into()),
-                _ => {}
-            }
+            store.interrupt_abandoned()?;
         }
         let bench = Workbench::new(self.library()?);
         Ok(&self.plan_with(store.as_ref(), bench)?.runs)

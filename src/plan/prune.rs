@@ -35,11 +35,11 @@ pub enum Prune {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It continues.
-    GoOn,
+    Continue,
     /// It waits, since later scores may change the decision; the reason.
     Wait(String),
     /// It ends; the reason.
-    Out(String),
+    End(String),
 }
 
 impl Prune {
@@ -97,22 +97,22 @@ pub fn verdict(
         _ => format!("mean dev {} of {seeds} seeds {value}", metric.name()),
     };
     if *prune == Prune::None {
-        return Verdict::GoOn;
+        return Verdict::Continue;
     }
     let rung_name = format!("rung {}", rung + 1);
     let Some(own) = known(trial) else { return Verdict::Wait(format!("no score yet at {rung_name}")) };
     if own == Score::WORST {
-        return Verdict::Out(format!("failed before {rung_name}"));
+        return Verdict::End(format!("failed before {rung_name}"));
     }
     match *prune {
-        Prune::None => Verdict::GoOn,
+        Prune::None => Verdict::Continue,
         Prune::Asha { reduction_factor, .. } => {
             let all: Vec<(usize, Score)> = (0..scores.len()).filter_map(|t| Some((t, known(t)?))).collect();
             let better = |(t, score): &&(usize, Score)| *score > own || *score == own && *t < trial;
             let rank = all.iter().filter(better).count() + 1;
             let best = all.len() as u64 / reduction_factor.max(1);
             if rank as u64 <= best {
-                return Verdict::GoOn;
+                return Verdict::Continue;
             }
             let promoted = match best {
                 0 => format!("too few trials reached it to promote 1 in {reduction_factor}"),
@@ -129,12 +129,12 @@ pub fn verdict(
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
             if (trial as u64) < startup_trials || (before.len() as u64) < startup_trials.max(1) {
-                return Verdict::GoOn;
+                return Verdict::Continue;
             }
             let others = before.len();
-            let Some(median) = Score::median(before).filter(|median| own < *median) else { return Verdict::GoOn };
+            let Some(median) = Score::median(before).filter(|median| own < *median) else { return Verdict::Continue };
             let [own, median] = metric.texts_apart(metric.value(own), metric.value(median));
-            Verdict::Out(format!(
+            Verdict::End(format!(
                 "{} at {rung_name} is worse than {median}, the median of {others} earlier trials there",
                 shown(&own)
             ))
@@ -145,7 +145,7 @@ pub fn verdict(
 /// With ASHA, the trial that continues although the rule promotes none: if fewer trials reach a rung than the factor, the promoted
 /// part is empty, and no trial would complete. To be called when every trial has ended or waits. It is the best of the trials at the
 /// furthest rung that any has reached, unless one of them continues.
-pub fn last_hope(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -> Option<usize> {
+pub fn last_to_continue(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -> Option<usize> {
     let Prune::Asha { rungs, .. } = *prune else { return None };
     let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
     let alive = |rung: usize| {
@@ -193,7 +193,7 @@ mod tests {
 
     fn continuing(prune: &Prune, accuracies: &[f64]) -> Vec<usize> {
         let verdicts = verdicts(prune, accuracies);
-        (0..accuracies.len()).filter(|trial| verdicts[*trial] == Verdict::GoOn).collect()
+        (0..accuracies.len()).filter(|trial| verdicts[*trial] == Verdict::Continue).collect()
     }
 
     #[test]
@@ -272,19 +272,20 @@ mod tests {
         assert_eq!(continuing(&ASHA, &[0.7, 0.8, 0.8]), [1]);
         // A lower loss is better.
         let losses = [0.7, 0.2, 0.9].map(|loss| vec![Some(Metric::Loss.score(loss))]);
-        assert_eq!(verdict(&ASHA, Metric::Loss, &losses, (1, 1), 0), Verdict::GoOn);
+        assert_eq!(verdict(&ASHA, Metric::Loss, &losses, (1, 1), 0), Verdict::Continue);
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
         assert_eq!(
             verdicts[0],
             Verdict::Wait("rank 2 of 4 at rung 1 with dev accuracy 50.0%; only rank 1 can be promoted".into())
         );
-        assert_eq!(verdicts[1], Verdict::GoOn);
+        assert_eq!(verdicts[1], Verdict::Continue);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
-        assert_eq!(verdicts[4], Verdict::Out("failed before rung 1".into()));
+        assert_eq!(verdicts[4], Verdict::End("failed before rung 1".into()));
         // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; only rank 1 can be promoted";
-        assert_eq!(tied[..2], [Verdict::GoOn, Verdict::Wait(reason.into())]);
+        let reason =
+            "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; only rank 1 can be promoted";
+        assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
         let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; only rank 1 can be promoted";
         assert_eq!(tied[2], Verdict::Wait(reason.into()));
@@ -309,12 +310,13 @@ mod tests {
             for arrival in (0..27).map(|i| i * step % 27) {
                 known[arrival][0] = Some(score(values[arrival]));
                 gone.extend(
-                    (0..27).filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::GoOn),
+                    (0..27)
+                        .filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::Continue),
                 );
             }
             assert!(best.iter().all(|trial| gone.contains(trial)), "order {step}: {gone:?}");
             let at_last: Vec<usize> = (0..27)
-                .filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::GoOn)
+                .filter(|trial| verdict(&ASHA, Metric::Accuracy, &known, (*trial, 1), 0) == Verdict::Continue)
                 .collect();
             assert_eq!(at_last, best, "order {step}");
         }
@@ -326,7 +328,7 @@ mod tests {
         let scores =
             vec![vec![of(0.1), of(0.9)], vec![of(0.2), of(0.8)], vec![of(0.3), None], vec![of(0.4), of(0.7)], vec![]];
         let at = |trial, rung| verdict(&ASHA, Metric::Accuracy, &scores, (trial, 1), rung);
-        assert_eq!((at(3, 0), at(0, 1)), (Verdict::GoOn, Verdict::GoOn));
+        assert_eq!((at(3, 0), at(0, 1)), (Verdict::Continue, Verdict::Continue));
         assert_eq!(
             at(3, 1),
             Verdict::Wait("rank 3 of 3 at rung 2 with dev accuracy 70.0%; only rank 1 can be promoted".into())
@@ -353,9 +355,9 @@ mod tests {
         assert_eq!(continuing(&MEDIAN, &[failed, failed, 0.5, 0.1]), [2, 3]);
         let losses = [0.5, 0.4, 0.3, 0.45].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let reason = "dev loss 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there";
-        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (3, 1), 0), Verdict::Out(reason.into()));
+        assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (3, 1), 0), Verdict::End(reason.into()));
         assert_eq!(verdict(&MEDIAN, Metric::Loss, &losses, (7, 1), 0), Verdict::Wait("no score yet at rung 1".into()));
-        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, (0, 1), 0), Verdict::GoOn);
+        assert_eq!(verdict(&Prune::Median { startup_trials: 0 }, Metric::Loss, &losses, (0, 1), 0), Verdict::Continue);
     }
 
     #[test]
@@ -363,8 +365,8 @@ mod tests {
         let at = |prune: &Prune, metric: Metric, values: &[f64], trial: (usize, usize)| {
             let scores: Vec<_> = values.iter().map(|value| vec![Some(metric.score(*value))]).collect();
             match verdict(prune, metric, &scores, trial, 0) {
-                Verdict::Wait(reason) | Verdict::Out(reason) => reason,
-                Verdict::GoOn => String::new(),
+                Verdict::Wait(reason) | Verdict::End(reason) => reason,
+                Verdict::Continue => String::new(),
             }
         };
         let accuracies = [0.9, 0.811, 0.7];
@@ -385,13 +387,13 @@ mod tests {
     #[test]
     fn without_a_rule_every_trial_continues() {
         assert_eq!(continuing(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
-        assert_eq!(verdict(&Prune::None, Metric::Loss, &[], (3, 1), 1), Verdict::GoOn);
+        assert_eq!(verdict(&Prune::None, Metric::Loss, &[], (3, 1), 1), Verdict::Continue);
     }
 
     #[test]
     fn if_none_is_promoted_the_best_continues_at_last() {
         let hope = |scores: &[&[Option<Score>]]| {
-            last_hope(&ASHA, Metric::Accuracy, &scores.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
+            last_to_continue(&ASHA, Metric::Accuracy, &scores.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
         };
         let (low, high, failed) = (Some(score(0.1)), Some(score(0.9)), Some(Score::WORST));
         assert_eq!(hope(&[]), None);
@@ -405,6 +407,6 @@ mod tests {
         // It has reached the second rung, alone.
         assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
         assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
-        assert_eq!(last_hope(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]]), None);
+        assert_eq!(last_to_continue(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]]), None);
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
     columns::{Count, Json, NO_LABEL, Real, Tag},
-    plans, unix_time,
+    is_locked, plans, unix_time,
 };
 use crate::{
     event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
@@ -168,6 +168,18 @@ impl Store {
             }
             Ok(dead)
         })
+    }
+
+    /// Marks as interrupted every running run whose process is gone. Does nothing if the database cannot be written.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn interrupt_abandoned(&mut self) -> Result<(), StoreError> {
+        let runs = self.folder().to_owned();
+        match self.interrupt_dead(|key| is_locked(&runs, key)) {
+            Err(e) if !e.is_about_writing() => Err(e),
+            _ => Ok(()),
+        }
     }
 
     /// [`Store::write`] for a run that must be registered.

@@ -1,5 +1,5 @@
-//! A world for the scheduler's tests: an executor without processes, whose workers do what a script says, and a clock that only
-//! moves while the scheduler waits. Store, locks and runs are real.
+//! A test bench for the scheduler: an executor without processes, whose workers follow a script, and a clock that moves only while the
+//! scheduler waits. Store, locks and runs are real.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use super::{Others, Outcome as Whole, Records, Scheduler, SchedulerOptions};
+use super::{OtherProcesses, Outcome as Whole, Records, Scheduler, SchedulerOptions};
 use crate::{
     event::{Event, FailureKind, Outcome, Split, When},
     execute::{
         DeviceChoice, ExecuteError, Prepared, Workbench,
         executor::{Executor, News},
-        protocol::{Job, Order, Report, Work},
+        protocol::{Order, Report, Work, WorkerJob},
     },
     observe::{Listener, ObserveError, RunInfo},
     plan::{Budget, Keep, PlannedRun, Prune, RunConfig, Scratch, Source},
@@ -35,17 +35,17 @@ pub enum Act {
     Step(u64),
     /// Reports a dev evaluation after this step with so many of four rows right.
     Eval(u64, usize),
-    /// Asks whether it may continue after this step. Where it may not, it ends there with a checkpoint.
+    /// Asks whether to continue after this step. If not, the run ends there with a checkpoint.
     Ask(u64),
-    /// Meanwhile the user presses Ctrl-C.
+    /// The user presses Ctrl-C.
     CtrlC,
     /// Computes, without a report.
     Think,
     /// Reports the run's end.
     End(Outcome),
-    /// Has tidied up.
+    /// Has cleaned up.
     Tidy,
-    /// Dies.
+    /// Crashes.
     Die(FailureKind, &'static str),
 }
 
@@ -63,17 +63,16 @@ pub fn trains(from: u64, right: usize) -> Vec<Act> {
     (from + 1..=9).flat_map(at).chain([Act::End(Outcome::Completed)]).collect()
 }
 
-/// What the worker of a run does, by the run's name, which attempt this is (from 1), and how many of its steps are stored. A
-/// worker of whom nothing is said cannot be started.
+/// The acts of a worker, by the run's name, the attempt (from 1) and the number of stored steps. A worker without acts cannot be started.
 type Script<'a> = &'a dyn Fn(&str, usize, u64) -> Vec<Act>;
 
-/// What happens elsewhere, and when.
+/// An action of another process, with its time.
 type Later = (Duration, Box<dyn FnOnce()>);
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// What the parts of a test share.
+/// The shared state of a test.
 #[derive(Default)]
 struct World {
     log: Log,
@@ -125,11 +124,11 @@ impl Executor for Fake<'_> {
         self.devices[slot]
     }
 
-    fn submit(&mut self, slot: usize, job: Job) -> Result<(), ExecuteError> {
+    fn submit(&mut self, slot: usize, job: WorkerJob) -> Result<(), ExecuteError> {
         let worker = &mut self.workers[slot];
         assert!(worker.acts.is_empty(), "slot {slot} is occupied");
-        let Work::Train { micro_batch_tokens, logged, .. } = &job.work else { panic!("{:?}", job.work) };
-        let stored = serde_json::to_value(logged).unwrap()["steps"].as_u64().unwrap();
+        let Work::Train { micro_batch_tokens, stored, .. } = &job.work else { panic!("{:?}", job.work) };
+        let stored = serde_json::to_value(stored).unwrap()["steps"].as_u64().unwrap();
         let from = if stored > 0 { format!(" from {stored}") } else { String::new() };
         let parts = micro_batch_tokens.map_or(String::new(), |tokens| format!(" in parts of {tokens}"));
         self.world.note(format!("{slot}: {}{from}{parts}", job.name));
@@ -152,8 +151,8 @@ impl Executor for Fake<'_> {
                 }
                 worker.acts = [Act::Think, Act::Think, Act::End(Outcome::Interrupted)].into();
             }
-            Order::GoOn(true) => self.world.note(format!("{slot}: continue")),
-            Order::GoOn(false) => {
+            Order::Continue(true) => self.world.note(format!("{slot}: continue")),
+            Order::Continue(false) => {
                 self.world.note(format!("{slot}: wait"));
                 worker.acts = [Act::End(Outcome::Paused { step: worker.asked })].into();
             }
@@ -178,11 +177,11 @@ impl Executor for Fake<'_> {
         }
         let report = match worker.acts.pop_front().expect("it is busy") {
             Act::NoDevice(message) => Report::Unusable(message.into()),
-            Act::Step(at) => Report::Happened(step(at, 0.5)),
-            Act::Eval(at, right) => Report::Happened(eval(When::During, at, Split::Dev, right)),
+            Act::Step(at) => Report::Event(step(at, 0.5)),
+            Act::Eval(at, right) => Report::Event(eval(When::During, at, Split::Dev, right)),
             Act::Ask(at) => {
                 worker.asked = at;
-                Report::MayGoOn(at)
+                Report::AtRung(at)
             }
             Act::CtrlC => {
                 self.world.stop.set(true);
@@ -194,7 +193,7 @@ impl Executor for Fake<'_> {
             }
             Act::End(outcome) => {
                 worker.acts = [Act::Tidy].into();
-                Report::Happened(Event::RunFinished(outcome))
+                Report::Event(Event::RunFinished(outcome))
             }
             Act::Tidy => Report::Finished,
             Act::Die(kind, message) => {
@@ -302,7 +301,7 @@ impl Bench {
         let records = Records::new(&mut store, &self.runs, &options, &mut listener);
         let workers = devices.iter().map(|_| Worker::default()).collect();
         let executor = Fake { world, devices, script, attempts: HashMap::new(), workers, turn: 0 };
-        Scheduler::new(&options, records, Box::new(executor), Others::new(&now), before)?.run()
+        Scheduler::new(&options, records, Box::new(executor), OtherProcesses::new(&now), before)?.run()
     }
 
     /// One command on one CPU that fails with no error.

@@ -1,20 +1,20 @@
-//! Which run is trained next, in which slot, and what follows from how it ended.
+//! Decides which run is trained next and in which slot, and handles the ends of runs.
 //!
-//! [`Scheduler`] connects the parts, each of which is a type of its own: [`Board`](board::Board) has the state of every run,
-//! [`Slots`](slots::Slots) what each slot of the executor trains, [`Sweep`](decide::Sweep) which trials continue,
+//! [`Scheduler`] connects the parts, each of which is a type of its own: [`RunStates`](run_states::RunStates) has the state of every run,
+//! [`Slots`](slots::Slots) what each slot of the executor trains, [`SweepDecisions`](decide::SweepDecisions) which trials continue,
 //! [`RetryPolicy`](retry::RetryPolicy) which failures are tried again, [`Spending`](spending::Spending) what the budget allows,
-//! [`Others`](others::Others) when other processes were seen. They are plain data: [`Records`](records::Records) alone reads and
+//! [`OtherProcesses`](other_processes::Others) when other processes were seen. They are plain data: [`Records`](records::Records) alone reads and
 //! writes the store, the locks and the folders of runs, and only the executor knows of processes.
 
-mod board;
 mod decide;
 #[cfg(test)]
 mod fake;
 mod options;
-mod others;
+mod other_processes;
 mod outcome;
 mod records;
 mod retry;
+mod run_states;
 mod scheduler;
 mod slots;
 mod spending;
@@ -22,7 +22,7 @@ mod spending;
 mod tests;
 
 pub use options::SchedulerOptions;
-pub(super) use others::Others;
+pub(super) use other_processes::OtherProcesses;
 pub use outcome::{Outcome, Skipped, Tally};
 pub(super) use records::Records;
 pub(super) use scheduler::Scheduler;

@@ -1,23 +1,23 @@
-//! What came of runs.
+//! The outcome of training the runs of a command.
 
 use std::collections::HashSet;
 
-/// How many runs ended how.
+/// Numbers of runs by how they ended or why they are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Trained to the end now.
+    /// Completed in this command.
     pub completed: usize,
-    /// Were done before.
+    /// Completed before.
     pub already_done: usize,
-    /// Trained to the end by another command meanwhile.
+    /// Completed by another command meanwhile.
     pub done_elsewhere: usize,
-    /// Ended by a failure now.
+    /// Failed in this command.
     pub failed: usize,
-    /// Diverged before, and left out.
+    /// Diverged before and skipped.
     pub diverged_before: usize,
-    /// Ended before their time by the sweep's rule now.
+    /// Pruned in this command.
     pub pruned: usize,
-    /// Pruned before, or by another command, and left out.
+    /// Pruned before, or by another command, and skipped.
     pub pruned_before: usize,
     /// Not ended, because of a request to stop.
     pub stopped: usize,
@@ -58,7 +58,7 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-/// A run that was left out.
+/// A skipped run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Its key.
@@ -69,17 +69,17 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// What came of runs. A search that learns trains them in batches: each call adds to what the calls before it returned.
+/// The outcome of training runs. A search that learns trains them in batches: each call adds to the outcome of the calls before.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// How many ended how.
+    /// Numbers of runs by how they ended.
     pub tally: Tally,
-    /// Runs that were left out.
+    /// Skipped runs.
     pub skipped: Vec<Skipped>,
-    /// Rungs (from 0) at which all trials have the same score, with the number of these trials: as the last call left it.
+    /// Rungs (from 0) at which all trials have the same score, with the number of these trials, at the end of the last call.
     pub undecided: Vec<(usize, usize)>,
-    /// Keys of runs that are ended: a later call does not look into them again.
+    /// Keys of ended runs: a later call does not check them again.
     pub(super) ended: HashSet<String>,
-    /// Whether the user was told that runs are waited for.
+    /// Whether the user was informed that the command waits for runs of another process.
     pub(super) said_that_it_waits: bool,
 }

@@ -1,13 +1,13 @@
-//! What is stored of a command's runs, and what is told of them: the store, the locks, the folders of runs and the listener.
+//! Access to the store, the locks, the folders of runs and the listener, for the runs of a command.
 
-use super::{board::End, options::SchedulerOptions, retry::Batch};
+use super::{options::SchedulerOptions, retry::Batch, run_states::End};
 use crate::{
     event::{Event, FailureKind, Outcome, Split, When},
     execute::{
-        ExecuteError, Prepared, RunFolder, kept,
-        logged::{self, Logged},
-        make, probes,
-        protocol::{Job, Work},
+        ExecuteError, Prepared, RunFolder, kept, probes,
+        protocol::{Work, WorkerJob},
+        stored_progress::{self, StoredProgress},
+        train_run,
     },
     metrics::Score,
     observe::{Listener, RunInfo, past},
@@ -16,23 +16,23 @@ use crate::{
     train::largest_part,
 };
 
-/// The runs of a command as they are stored.
+/// The stored runs of a command.
 pub(in crate::execute) struct Records<'a> {
     store: &'a mut Store,
     runs: &'a [Prepared],
     options: &'a SchedulerOptions<'a>,
     listener: &'a mut dyn Listener,
-    /// How each run was stored when the listener last heard of it, or began it.
-    told: Vec<Option<(RunState, u64)>>,
+    /// State and steps of each run when the listener was last informed.
+    reported: Vec<Option<(RunState, u64)>>,
     /// Whether each run was completed when this command began.
     done_before: Vec<bool>,
 }
 
 /// What is left to do for a run.
 pub(super) enum Todo {
-    /// It is trained, from its checkpoint where that builds on this.
-    Train(Logged),
-    /// It is done; its probe sentences are new.
+    /// Train it, from its checkpoint if these measurements are enough for that.
+    Train(StoredProgress),
+    /// It is completed: score its new probe sentences.
     Probes {
         /// Step of its last evaluation.
         last_step: u64,
@@ -42,14 +42,14 @@ pub(super) enum Todo {
 }
 
 impl<'a> Records<'a> {
-    /// Of these runs. A recorder must be among the listeners.
+    /// Access for these runs. `listener` must store events.
     pub fn new(
         store: &'a mut Store,
         runs: &'a [Prepared],
         options: &'a SchedulerOptions<'a>,
         listener: &'a mut dyn Listener,
     ) -> Self {
-        Self { store, runs, options, listener, told: vec![None; runs.len()], done_before: vec![false; runs.len()] }
+        Self { store, runs, options, listener, reported: vec![None; runs.len()], done_before: vec![false; runs.len()] }
     }
 
     /// The runs.
@@ -57,23 +57,23 @@ impl<'a> Records<'a> {
         self.runs
     }
 
-    /// What the store holds of a run.
+    /// The record of a run.
     pub fn read(&self, run: usize) -> Result<RunRecord, ExecuteError> {
         Ok(self.store.run(&self.runs[run].key)?)
     }
 
-    /// The stored state of a run that may not be stored.
+    /// The stored state of a run; `None` if it is not in the store.
     pub fn state(&self, run: usize) -> Result<Option<RunState>, ExecuteError> {
         Ok(self.store.known(&self.runs[run].key)?.map(|record| record.state))
     }
 
-    /// For how long a run has trained.
+    /// Training time of a run in seconds.
     pub fn seconds(&self, run: usize) -> Result<f64, ExecuteError> {
         let key = self.runs[run].key.as_str();
         Ok(self.store.training_seconds([key])?.remove(key).unwrap_or(0.0))
     }
 
-    /// The dev scores of a run while and after it was trained, in the order of their steps.
+    /// The scores of a run on the dev split during and after training, in the order of steps.
     pub fn dev_scores(&self, run: usize) -> Result<Vec<(When, u64, Score)>, ExecuteError> {
         let metric = self.runs[run].config.checkpoint.metric;
         let evals = self.store.evals(&self.runs[run].key)?;
@@ -92,23 +92,22 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// The run's lock; none where another process has it.
+    /// Takes the run's lock; `None` if another process holds it.
     pub fn lock(&self, run: usize) -> Result<Option<RunLock>, ExecuteError> {
         Ok(RunLock::acquire(self.options.runs, &self.runs[run].key)?)
     }
 
-    /// Whether a process is at a run.
+    /// Whether a process holds the lock of a run.
     pub fn is_locked(&self, run: usize) -> bool {
         is_locked(self.options.runs, &self.runs[run].key)
     }
 
-    /// The worker has begun a run, or continues it from a step.
+    /// Stores that a run begins, or resumes from a step.
     pub fn start(&mut self, run: usize, environment: &Environment, from: Option<u64>) -> Result<(), ExecuteError> {
         Ok(self.store.start(&self.runs[run].key, environment, from)?)
     }
 
-    /// Marks a run as failed with the command that trained it. Where the store is what failed, the next command finds a run
-    /// without a process.
+    /// Marks a run as failed together with the command. If the store itself fails, the next command finds a running run without a process.
     pub fn fail(&mut self, run: usize, message: &str) {
         let _ = self.store.mark(&self.runs[run].key, RunState::Failed, Some(FailureKind::Error), Some(message));
     }
@@ -118,21 +117,21 @@ impl<'a> Records<'a> {
         Ok(self.listener.on(&self.info(run), event)?)
     }
 
-    /// Notes how a run was stored when this command began and the listener was told of it.
-    pub fn was_told(&mut self, run: usize, record: &RunRecord) {
-        self.told[run] = Some((record.state, record.steps));
+    /// Notes the record of a run of which the listener was informed when this command began.
+    pub fn set_reported(&mut self, run: usize, record: &RunRecord) {
+        self.reported[run] = Some((record.state, record.steps));
         self.done_before[run] = record.state == RunState::Completed;
     }
 
-    /// The end of a run that is completed, and not by this command.
+    /// The end of a run that this command did not complete.
     pub(super) fn done(&self, run: usize) -> End {
         if self.done_before[run] { End::AlreadyDone } else { End::DoneElsewhere }
     }
 
-    /// Tells the listener what another process has done with a run since it was told last.
+    /// Informs the listener of what another process has done with a run since the last time.
     pub fn catch_up(&mut self, run: usize, record: &RunRecord) -> Result<(), ExecuteError> {
         let now = (record.state, record.steps);
-        if self.told[run].replace(now) != Some(now) {
+        if self.reported[run].replace(now) != Some(now) {
             let (info, events) = (self.info(run), past(self.store, record)?);
             self.listener.caught_up(&info, now, &events);
         }
@@ -149,10 +148,10 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The order to a worker to do this.
-    pub fn job(&self, run: usize, work: Work) -> Job {
+    /// The message that gives a worker this work.
+    pub fn job(&self, run: usize, work: Work) -> WorkerJob {
         let run = &self.runs[run];
-        Job {
+        WorkerJob {
             key: run.key.clone(),
             name: run.name.clone(),
             config: run.config.clone(),
@@ -162,16 +161,16 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// What is left to do for a run whose lock is held. A state that would lead to a wrong result is removed, and the user is
-    /// told why a completed run is trained again.
+    /// What is left to do for a run whose lock the caller holds. Removes a checkpoint that would give a wrong result, and reports why a completed
+    /// run is trained again.
     pub(super) fn todo(&mut self, run: usize, record: &RunRecord) -> Result<Todo, ExecuteError> {
         let (position, run) = (run, &self.runs[run]);
         let (runs, retry) = (self.options.runs, self.options.retry);
         let folder = RunFolder::new(runs, &run.key);
         let problem = match record.state {
-            RunState::Completed => match logged::missing(self.store, record)? {
+            RunState::Completed => match stored_progress::missing_measurements(self.store, record)? {
                 None => {
-                    // A model that is read is looked at closely.
+                    // A model that is read is checked by digest.
                     let is_read = probes::are_new(self.store, run, runs)?;
                     kept::problem(self.store, runs, record, run.config.checkpoint.keep, is_read)?
                 }
@@ -181,7 +180,7 @@ impl<'a> Records<'a> {
         };
         match record.state {
             RunState::Completed if problem.is_none() => {
-                // A process that ended right after the run's last event left it.
+                // It is left if a process ended right after the run's last event.
                 folder.forget_state()?;
                 return Ok(match probes::are_new(self.store, run, runs)? {
                     true => Todo::Probes { last_step: record.steps },
@@ -198,38 +197,38 @@ impl<'a> Records<'a> {
             _ => {}
         }
         if record.failure == Some(FailureKind::Diverged) {
-            // From its checkpoint it would take the same steps again.
+            // It would diverge again from its checkpoint.
             folder.forget_state()?;
         }
         if let Some(problem) = problem {
-            // What a process that ended right after the run's last event left is no checkpoint of what is trained now.
+            // A checkpoint that was left after the run's last event does not fit the new training.
             folder.forget_state()?;
             let message = format!("the run is completed, but {problem}: it is trained again from the beginning");
             self.tell(position, &Event::Note { message })?;
         }
-        Ok(Todo::Train(Logged::read(self.store, run)?))
+        Ok(Todo::Train(StoredProgress::read(self.store, run)?))
     }
 
-    /// Removes the state of a run that is done with, where a command was killed before it could.
-    pub fn tidy_up_after(&self, run: usize) -> Result<(), ExecuteError> {
+    /// Removes the checkpoint of an ended run, if a command was killed before it removed it.
+    pub fn remove_checkpoint(&self, run: usize) -> Result<(), ExecuteError> {
         let folder = RunFolder::new(self.options.runs, &self.runs[run].key);
         let left = folder.state().exists() || folder.previous_state().exists() || folder.best().exists();
-        // Who holds the lock is about to do it.
+        // A process that holds the lock removes it itself.
         if left && let Some(_lock) = self.lock(run)? {
             folder.forget_state()?;
         }
         Ok(())
     }
 
-    /// Ends a run that its sweep is done with, and says how it ended; none where another process is at it.
+    /// Prunes a run and returns how it ended; `None` if another process trains it.
     pub(super) fn prune(&mut self, run: usize, reason: String) -> Result<Option<End>, ExecuteError> {
         let Some(_lock) = self.lock(run)? else { return Ok(None) };
         let key = &self.runs[run].key;
-        // A worker that has outlived its command by a moment may still be writing.
-        let _worker = make::alone(self.options.runs, key)?;
+        // A worker that briefly outlives its command possibly still writes.
+        let _worker = train_run::lock_worker(self.options.runs, key)?;
         Ok(Some(match self.store.run(key)?.state {
             RunState::Completed => self.done(run),
-            // Another command was quicker.
+            // Another command pruned it first.
             RunState::Pruned => End::PrunedBefore,
             _ => {
                 self.tell(run, &Event::RunFinished(Outcome::Pruned { reason }))?;

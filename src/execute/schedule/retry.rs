@@ -1,4 +1,4 @@
-//! Which failures are tried again, and how: a function of the failure and of what was tried before.
+//! Which failed runs are tried again, and how: a function of the failure and of earlier attempts.
 
 use crate::{execute::DeviceChoice, format::counted};
 
@@ -8,21 +8,20 @@ const LEAST_MICRO_BATCH: usize = 64;
 /// How often a run is tried again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetryPolicy {
-    /// Times after its worker died.
+    /// Number of retries after a crash of its worker.
     pub retries: u32,
 }
 
 /// How a run failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Memory ran out on this device, on which other runs were at the same time. A run has this once: then it gets the device
-    /// alone.
+    /// Memory ran out on this device while other runs used it. This happens once for each run: then it gets the device alone.
     OutOfMemoryBesideOthers(DeviceChoice),
-    /// Memory ran out, and nothing else took it.
+    /// Memory ran out without other runs on the device.
     OutOfMemory(Batch),
-    /// Its worker died.
+    /// Its worker crashed.
     Crashed,
-    /// An error that it would meet again.
+    /// An error that would occur again.
     Final,
 }
 
@@ -31,32 +30,32 @@ pub(super) enum Failure {
 pub(super) struct Batch {
     /// `train.micro_batch_tokens`.
     pub micro_batch_tokens: usize,
-    /// Tokens of the largest part that this cuts its batches into.
+    /// Number of tokens of the largest part into which this cuts its batches.
     pub largest_part: usize,
-    /// Rows of a step.
+    /// Number of rows of a step.
     pub rows: usize,
 }
 
-/// What was tried with a run so far.
+/// The earlier attempts at a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Attempts {
-    /// Times that it was tried again after its worker died.
+    /// Number of retries after crashes of its worker.
     pub crashes: u32,
-    /// In place of `train.micro_batch_tokens`, since memory ran out.
+    /// Replaces `train.micro_batch_tokens` after memory ran out.
     pub micro_batch_tokens: Option<usize>,
 }
 
-/// A run is tried again at once.
+/// The decision to try a run again at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Retry {
-    /// What was tried with it, this time included.
+    /// Its attempts, including the next one.
     pub attempts: Attempts,
-    /// What the user is told.
+    /// The message for the user.
     pub note: String,
 }
 
 impl RetryPolicy {
-    /// How a run is tried again that failed with this message; none: it is not.
+    /// How a run that failed with this message is tried again; `None` if it is not.
     pub fn retry(&self, failure: Failure, message: &str, so_far: Attempts) -> Option<Retry> {
         let first_line = message.lines().next().unwrap_or_default();
         let (attempts, note) = match failure {
@@ -108,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn what_would_happen_again_is_not_tried_again() {
+    fn an_error_that_would_occur_again_is_final() {
         assert_eq!(TWICE.retry(Failure::Final, "no such file", Attempts::default()), None);
     }
 
     #[test]
     fn memory_that_others_took_changes_nothing_about_the_run() {
-        // However often it crashed, and also without retries.
+        // For any number of crashes, and also without retries.
         for (policy, so_far) in [(TWICE, after(2, Some(70))), (RetryPolicy { retries: 0 }, after(0, None))] {
             let failure = Failure::OutOfMemoryBesideOthers(DeviceChoice::Cuda(1));
             let note = "out of memory; other runs were on cuda:1 at the same time: tried again alone".into();

@@ -1,15 +1,15 @@
-//! Trains the runs of a command: fills free slots, answers workers, and follows from each end what comes next.
+//! Trains the runs of a command: fills free slots, answers workers, and handles the end of each run.
 
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    board::{Board, End, Then},
-    decide::{Item, Sweep},
+    decide::{SweepDecisions, TrialRun},
     options::SchedulerOptions,
-    others::Others,
+    other_processes::OtherProcesses,
     outcome::{Outcome, Skipped},
     records::{Records, Todo},
     retry::{Attempts, Failure, RetryPolicy},
+    run_states::{End, RunStates, Then},
     slots::Slots,
     spending::Spending,
 };
@@ -25,49 +25,49 @@ use crate::{
     store::{RunLock, RunRecord, RunState},
 };
 
-/// Between looks at the request to stop.
+/// Interval at which the request to stop is checked.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Drives an executor. A run that fails does not keep the others from being trained; one that another process is at is waited
-/// for, and trained here if that process does not end it.
+/// Trains runs with an executor. A failed run does not stop the others. A run that another process trains is waited for, and trained here if
+/// that process does not complete it.
 pub(in crate::execute) struct Scheduler<'a> {
     options: &'a SchedulerOptions<'a>,
     records: Records<'a>,
-    // Before the locks: workers end before their runs are free for other processes.
+    // Dropped before the locks: workers end before their runs are free for other processes.
     executor: Box<dyn Executor + 'a>,
-    /// Of the runs in slots.
+    /// Locks of the runs in slots.
     locks: HashMap<usize, RunLock>,
-    board: Board,
+    states: RunStates,
     slots: Slots,
-    sweep: Sweep,
+    decisions: SweepDecisions,
     retry: RetryPolicy,
     attempts: Vec<Attempts>,
     spending: Spending,
-    others: Others<'a>,
-    /// Whether a run was stopped from outside that others are compared with: nothing is decided without it.
+    others: OtherProcesses<'a>,
+    /// Whether a run that others are compared with was stopped from outside: nothing is decided without it.
     halted: bool,
     outcome: Outcome,
 }
 
 impl<'a> Scheduler<'a> {
-    /// For the runs of `records`. `before` is what earlier calls with other runs of the same experiment returned.
+    /// A scheduler for the runs of `records`. `before` is the outcome of earlier calls for the same experiment.
     pub fn new(
         options: &'a SchedulerOptions<'a>,
         records: Records<'a>,
         executor: Box<dyn Executor + 'a>,
-        others: Others<'a>,
+        others: OtherProcesses<'a>,
         before: Outcome,
     ) -> Result<Self, ExecuteError> {
         let runs = records.runs();
-        let items = runs
-            .iter()
-            .map(|run| Item::new(run.trial, rungs(&options.prune, &run.config.train, run.splits.train.len() as u64)));
+        let items = runs.iter().map(|run| {
+            TrialRun::new(run.trial, rungs(&options.prune, &run.config.train, run.splits.train.len() as u64))
+        });
         let metric = runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let mut scheduler = Self {
             options,
-            board: Board::new(runs.len()),
+            states: RunStates::new(runs.len()),
             slots: Slots::new((0..executor.slots()).map(|slot| executor.device(slot))),
-            sweep: Sweep::new(options.prune, metric, items.collect()),
+            decisions: SweepDecisions::new(options.prune, metric, items.collect()),
             retry: RetryPolicy { retries: options.retries },
             attempts: vec![Attempts::default(); runs.len()],
             spending: Spending::new(options.budget, runs.len()),
@@ -79,19 +79,19 @@ impl<'a> Scheduler<'a> {
             outcome: before,
         };
         for run in 0..runs.len() {
-            scheduler.take_stock(run)?;
+            scheduler.set_initial_state(run)?;
         }
         Ok(scheduler)
     }
 
-    /// Trains every run that is not done.
+    /// Trains every run that is not completed.
     ///
     /// # Errors
-    /// What would meet every other run too: the store, the listener, no worker to be had.
+    /// Errors that concern all runs: of the store or the listener, or if no worker can be started.
     pub fn run(mut self) -> Result<Outcome, ExecuteError> {
         if let Err(e) = self.work() {
             let message = e.to_string();
-            for occupant in self.slots.occupants().filter(|o| o.trains && self.board.is_running(o.run)) {
+            for occupant in self.slots.occupants().filter(|o| o.trains && self.states.is_running(o.run)) {
                 self.records.fail(occupant.run, &message);
             }
             return Err(e);
@@ -99,24 +99,24 @@ impl<'a> Scheduler<'a> {
         Ok(self.outcome)
     }
 
-    /// Takes in what earlier commands and calls have done with a run.
-    fn take_stock(&mut self, run: usize) -> Result<(), ExecuteError> {
+    /// Sets the state of a run from what earlier commands and calls have stored.
+    fn set_initial_state(&mut self, run: usize) -> Result<(), ExecuteError> {
         let record = self.look(run)?;
-        self.records.was_told(run, &record);
+        self.records.set_reported(run, &record);
         if self.outcome.ended.contains(&record.key) {
-            self.board.end(run, End::InEarlierCall { diverged: record.failure == Some(FailureKind::Diverged) });
+            self.states.end(run, End::InEarlierCall { diverged: record.failure == Some(FailureKind::Diverged) });
         } else if record.state == RunState::Pruned && self.options.prune != Prune::None {
             if self.options.retry {
-                self.sweep.let_past(self.records.runs()[run].trial);
+                self.decisions.promote_to_end(self.records.runs()[run].trial);
             } else {
-                self.records.tidy_up_after(run)?;
+                self.records.remove_checkpoint(run)?;
                 self.leave_out(run, End::PrunedBefore, &record);
             }
         }
         Ok(())
     }
 
-    /// Takes in what the store knows of a run that is not being trained here.
+    /// Reads the record of a run that is not trained here, and updates spending, attempts and scores from it.
     fn look(&mut self, run: usize) -> Result<RunRecord, ExecuteError> {
         let record = self.records.read(run)?;
         self.spending.set_begun(run, record.started_at.is_some());
@@ -126,8 +126,8 @@ impl<'a> Scheduler<'a> {
         let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
         let attempts = &mut self.attempts[run];
         attempts.micro_batch_tokens = attempts.micro_batch_tokens.or(on_record);
-        let dev = if self.sweep.rungs(run).is_empty() { Vec::new() } else { self.records.dev_scores(run)? };
-        self.sweep.stored(run, record.steps, &dev, record.state == RunState::Completed);
+        let dev = if self.decisions.rungs(run).is_empty() { Vec::new() } else { self.records.dev_scores(run)? };
+        self.decisions.stored(run, record.steps, &dev, record.state == RunState::Completed);
         Ok(record)
     }
 
@@ -135,7 +135,7 @@ impl<'a> Scheduler<'a> {
         loop {
             let stopping = self.is_stopped() || self.spending.is_spent();
             if stopping {
-                for slot in self.slots.tell_to_stop() {
+                for slot in self.slots.mark_stopping() {
                     self.executor.answer(slot, &Order::Stop)?;
                 }
             } else {
@@ -146,7 +146,9 @@ impl<'a> Scheduler<'a> {
                     return self.conclude();
                 }
                 if self.is_alone() {
-                    if (self.spending.allows_another() || self.all_begun()) && self.sweep.hope(&self.board) {
+                    if (self.spending.allows_another() || self.all_begun())
+                        && self.decisions.continue_best(&self.states)
+                    {
                         continue;
                     }
                     return self.conclude();
@@ -156,7 +158,7 @@ impl<'a> Scheduler<'a> {
             if let Some((slot, news)) = self.executor.poll(TICK) {
                 match news {
                     News::Report(report) => self.take(slot, report)?,
-                    News::Silence => self.died(slot)?,
+                    News::Silence => self.worker_gone(slot)?,
                 }
             }
             if self.others.is_due() {
@@ -165,16 +167,16 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Whether no run begins or continues: the user asked for it, or a run was stopped that others are compared with.
+    /// Whether no run begins or continues any more: the user asked to stop, or a run that others are compared with was stopped.
     fn is_stopped(&self) -> bool {
         self.halted || (self.options.stop)()
     }
 
-    /// Gives every free slot a run.
+    /// Starts a run in every free slot.
     fn fill(&mut self) -> Result<(), ExecuteError> {
         while self.slots.has_free() {
             self.refresh_scores()?;
-            for (run, reason) in self.sweep.out(&self.board) {
+            for (run, reason) in self.decisions.pruned(&self.states) {
                 self.prune(run, reason)?;
             }
             let Some((slot, run)) = self.next() else { return Ok(()) };
@@ -183,13 +185,13 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// A free slot and the run that it trains next.
+    /// The next free slot and its next run.
     fn next(&mut self) -> Option<(usize, usize)> {
-        let Self { slots, spending, board, sweep, .. } = self;
+        let Self { slots, spending, states, decisions, .. } = self;
         let another = spending.allows_another();
         let choice = slots.choose(|alone| {
-            let may = |run: usize| alone.is_some() || another || spending.has_begun(run);
-            sweep.next(board, |run| slots.alone_on(run) == alone && may(run))
+            let allowed = |run: usize| alone.is_some() || another || spending.has_begun(run);
+            decisions.next(states, |run| slots.alone_on(run) == alone && allowed(run))
         })?;
         if choice.alone {
             for slot in self.slots.free_on(self.slots.device(choice.slot)) {
@@ -199,15 +201,15 @@ impl<'a> Scheduler<'a> {
         Some((choice.slot, choice.run))
     }
 
-    /// Settles one open run: orders it of a slot, or finds that nothing is to be done.
+    /// Starts an open run in a slot, or ends it if there is nothing to do.
     fn begin(&mut self, slot: usize, run: usize) -> Result<(), ExecuteError> {
         let Some(lock) = self.records.lock(run)? else {
-            self.board.seen(run, true);
+            self.states.seen(run, true);
             self.others.saw_one();
             self.spending.set_begun(run, true);
             return Ok(());
         };
-        // Only who holds the lock can trust what the store says.
+        // The record is reliable only while the lock is held.
         let record = self.look(run)?;
         if self.others.were_seen() {
             self.records.catch_up(run, &record)?;
@@ -218,13 +220,13 @@ impl<'a> Scheduler<'a> {
                 return Ok(());
             }
             Todo::Probes { last_step } => (Work::Probes { last_step }, false),
-            Todo::Train(logged) => {
-                let rungs = self.sweep.rungs(run).to_vec();
+            Todo::Train(stored) => {
+                let rungs = self.decisions.rungs(run).to_vec();
                 let micro_batch_tokens = self.attempts[run].micro_batch_tokens;
-                (Work::Train { rungs, micro_batch_tokens, logged }, true)
+                (Work::Train { rungs, micro_batch_tokens, stored }, true)
             }
         };
-        self.board.begin(run, slot);
+        self.states.begin(run, slot);
         self.spending.set_begun(run, true);
         self.executor.submit(slot, self.records.job(run, work))?;
         self.slots.occupy(slot, run, trains);
@@ -232,33 +234,33 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// Takes a report.
+    /// Handles a report.
     fn take(&mut self, slot: usize, report: Report) -> Result<(), ExecuteError> {
         let Some(occupant) = self.slots.occupant(slot) else {
             return match report {
-                Report::Unusable(message) => self.has_no_room(slot, message),
+                Report::Unusable(message) => self.device_unusable(slot, message),
                 _ => Ok(()),
             };
         };
         let run = occupant.run;
         match report {
             Report::Ready => {}
-            Report::Unusable(message) => return self.has_no_room(slot, message),
+            Report::Unusable(message) => return self.device_unusable(slot, message),
             Report::Started { environment, resumed_from } => {
                 self.records.start(run, &environment, resumed_from)?;
                 self.executor.answer(slot, &Order::Recorded)?;
             }
-            Report::Happened(Event::RunFinished(outcome)) => {
+            Report::Event(Event::RunFinished(outcome)) => {
                 self.finished(slot, run, outcome)?;
                 self.executor.answer(slot, &Order::Recorded)?;
             }
-            Report::Happened(event) => {
+            Report::Event(event) => {
                 self.records.tell(run, &event)?;
                 match &event {
                     Event::StepCompleted(step) => self.spending.set_seconds(run, step.elapsed_s),
                     Event::EvalCompleted { when: When::During, step, split: Split::Dev, metrics, .. } => {
                         let metric = self.records.runs()[run].config.checkpoint.metric;
-                        self.sweep.measured(run, *step, metrics.score(metric));
+                        self.decisions.measured(run, *step, metrics.score(metric));
                     }
                     _ => {}
                 }
@@ -266,16 +268,16 @@ impl<'a> Scheduler<'a> {
                     self.executor.answer(slot, &Order::Recorded)?;
                 }
             }
-            Report::MayGoOn(step) => {
+            Report::AtRung(step) => {
                 self.refresh_scores()?;
-                let answer = self.sweep.goes_on(&self.board, run, step);
-                self.executor.answer(slot, &Order::GoOn(answer))?;
+                let answer = self.decisions.continues_at(&self.states, run, step);
+                self.executor.answer(slot, &Order::Continue(answer))?;
             }
             Report::Finished => {
                 if occupant.is_last {
                     let _ = self.executor.cancel(slot);
                 }
-                if self.board.is_running(run) {
+                if self.states.is_running(run) {
                     self.skip(run, "done; new probes scored".into());
                 }
                 self.free(slot);
@@ -284,7 +286,7 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// A run's end, by its worker's word or by its worker's death.
+    /// Handles the end of a run, reported by its worker or caused by the worker's crash.
     fn finished(&mut self, slot: usize, run: usize, outcome: event::Outcome) -> Result<(), ExecuteError> {
         use event::Outcome as How;
         let again = match &outcome {
@@ -292,25 +294,25 @@ impl<'a> Scheduler<'a> {
             _ => false,
         };
         if matches!(outcome, How::Failed { kind: FailureKind::Crashed, .. }) {
-            // Where its worker could still say so, its device could not go on.
+            // Its worker reported the crash itself: its device is unusable.
             self.slots.end_worker_with_run(slot);
         }
-        // A command that is asked to stop leaves it for the next one.
+        // After a request to stop it is left to the next command.
         let outcome = match again {
             true if self.is_stopped() => How::Interrupted,
             true => How::Retried,
             false => outcome,
         };
         self.records.tell(run, &Event::RunFinished(outcome.clone()))?;
-        let stopping = self.is_stopped() || self.slots.occupant(slot).is_some_and(|occupant| occupant.told_to_stop);
+        let stopping = self.is_stopped() || self.slots.occupant(slot).is_some_and(|occupant| occupant.stopping);
         let then = match outcome {
             How::Completed => Then::Ended(End::Completed),
             How::Failed { kind: FailureKind::Diverged, .. } => Then::Ended(End::Diverged),
-            // Its trial is not judged by it, but held until the run is tried again.
+            // Its trial waits until the run is tried again.
             How::Failed { .. } => Then::Ended(End::Failed),
-            // Somebody stopped this run alone.
+            // Only this worker was stopped.
             How::Interrupted if !again && !stopping => {
-                // Its worker would take the next request to go on for the same request to stop.
+                // The worker would apply the same request to stop to its next run.
                 self.slots.end_worker_with_run(slot);
                 self.stopped_alone(run)
             }
@@ -318,15 +320,15 @@ impl<'a> Scheduler<'a> {
             How::Retried => Then::Waiting,
             How::Paused { step } => Then::Paused { step },
         };
-        self.board.close(run, then);
+        self.states.close(run, then);
         if matches!(then, Then::Ended(_)) {
             self.look(run)?;
         }
         Ok(())
     }
 
-    /// How a run continues whose worker alone was told to stop. Where runs are compared, what would be decided without it is not
-    /// what an undisturbed sweep decides: nothing continues until the same command is run again.
+    /// The next state of a run whose worker was stopped from outside. If runs are compared, decisions without it would differ from those of an
+    /// undisturbed sweep: nothing continues until the same command is run again.
     fn stopped_alone(&mut self, run: usize) -> Then {
         if self.options.prune == Prune::None {
             return Then::Ended(End::Stopped);
@@ -339,7 +341,7 @@ impl<'a> Scheduler<'a> {
         Then::Interrupted
     }
 
-    /// Whether a run that failed is tried again at once; in what way, is told as a note.
+    /// Whether a failed run is tried again at once; a note says how.
     fn tries_again(&mut self, slot: usize, run: usize, kind: FailureKind, message: &str) -> Result<bool, ExecuteError> {
         let failure = match (kind, self.slots.crowded_on(slot)) {
             (FailureKind::Oom, Some(device)) => Failure::OutOfMemoryBesideOthers(device),
@@ -356,10 +358,10 @@ impl<'a> Scheduler<'a> {
         Ok(true)
     }
 
-    /// A worker fell silent.
-    fn died(&mut self, slot: usize) -> Result<(), ExecuteError> {
+    /// Handles a worker that is gone.
+    fn worker_gone(&mut self, slot: usize) -> Result<(), ExecuteError> {
         let (kind, message) = self.executor.cancel(slot);
-        if let Some(occupant) = self.slots.occupant(slot).filter(|occupant| self.board.is_running(occupant.run)) {
+        if let Some(occupant) = self.slots.occupant(slot).filter(|occupant| self.states.is_running(occupant.run)) {
             if occupant.trains {
                 self.finished(slot, occupant.run, event::Outcome::Failed { kind, message })?;
             } else {
@@ -372,16 +374,15 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// A worker that cannot use its device ends the command, unless others use the same device: then there is no room for so
-    /// many.
-    fn has_no_room(&mut self, slot: usize, message: String) -> Result<(), ExecuteError> {
-        if !self.slots.give_way(slot) {
+    /// Handles a worker that cannot use its device: an error, unless other workers use the same device; then fewer fit.
+    fn device_unusable(&mut self, slot: usize, message: String) -> Result<(), ExecuteError> {
+        if !self.slots.give_up(slot) {
             return Err(ExecuteError::Device(message));
         }
         (self.options.say)(&format!("one worker fewer on {}: {message}", self.slots.device(slot)));
         self.executor.release(slot);
         if let Some(occupant) = self.slots.occupant(slot) {
-            self.board.close(occupant.run, Then::Waiting);
+            self.states.close(occupant.run, Then::Waiting);
         }
         self.free(slot);
         Ok(())
@@ -389,21 +390,21 @@ impl<'a> Scheduler<'a> {
 
     fn free(&mut self, slot: usize) {
         if let Some(occupant) = self.slots.free(slot) {
-            self.board.leave_slot(occupant.run);
+            self.states.leave_slot(occupant.run);
             self.locks.remove(&occupant.run);
         }
     }
 
-    /// Ends a run that its sweep is done with.
+    /// Prunes a run.
     fn prune(&mut self, run: usize, reason: String) -> Result<(), ExecuteError> {
         match self.records.prune(run, reason)? {
-            Some(end) => self.board.end(run, end),
-            None => self.board.seen(run, true),
+            Some(end) => self.states.end(run, end),
+            None => self.states.seen(run, true),
         }
         Ok(())
     }
 
-    /// Ends a run for which nothing is to be done, and notes why.
+    /// Ends a run that is skipped, with the reason.
     fn leave_out(&mut self, run: usize, end: End, record: &RunRecord) {
         let why = match end {
             End::DivergedBefore => "diverged before and was skipped; --retry runs it again".into(),
@@ -415,7 +416,7 @@ impl<'a> Scheduler<'a> {
             _ => "done".into(),
         };
         self.skip(run, why);
-        self.board.end(run, end);
+        self.states.end(run, end);
     }
 
     fn skip(&mut self, run: usize, why: String) {
@@ -423,14 +424,14 @@ impl<'a> Scheduler<'a> {
         self.outcome.skipped.push(Skipped { key: run.key.clone(), name: run.name.clone(), why });
     }
 
-    /// Before a decision that depends on the scores of all runs.
+    /// Called before a decision that depends on the scores of all runs.
     fn refresh_scores(&mut self) -> Result<(), ExecuteError> {
         if self.options.prune == Prune::None { Ok(()) } else { self.refresh() }
     }
 
-    /// Takes in what other processes, if there are any, have done with runs that are not ended.
+    /// Updates the runs that have not ended with what other processes, if there are any, have stored.
     fn refresh(&mut self) -> Result<(), ExecuteError> {
-        let undecided = self.board.runs().filter(|&run| self.board.is_open(run) || self.board.is_elsewhere(run));
+        let undecided = self.states.runs().filter(|&run| self.states.is_open(run) || self.states.is_elsewhere(run));
         let locked: Vec<(usize, bool)> = undecided.map(|run| (run, self.records.is_locked(run))).collect();
         if locked.iter().any(|(_, locked)| *locked) {
             self.others.saw_one();
@@ -444,20 +445,20 @@ impl<'a> Scheduler<'a> {
             if record.state == RunState::Pruned && self.options.prune != Prune::None && !self.options.retry {
                 self.leave_out(run, End::PrunedBefore, &record);
             } else {
-                self.board.seen(run, locked);
+                self.states.seen(run, locked);
             }
         }
         Ok(())
     }
 
-    /// Whether no other process is at these runs. One that was may be between two of them.
+    /// Whether no other process trains these runs, or is between two of them.
     fn is_alone(&self) -> bool {
-        !self.board.runs().any(|run| self.board.is_elsewhere(run)) && !self.others.may_be_between_runs()
+        !self.states.runs().any(|run| self.states.is_elsewhere(run)) && !self.others.can_be_between_runs()
     }
 
-    /// Once: a command that does nothing should say why.
+    /// Says once why the command does nothing.
     fn say_that_it_waits(&mut self) {
-        let elsewhere = self.board.runs().filter(|&run| self.board.is_elsewhere(run)).count();
+        let elsewhere = self.states.runs().filter(|&run| self.states.is_elsewhere(run)).count();
         if elsewhere > 0 && !std::mem::replace(&mut self.outcome.said_that_it_waits, true) {
             (self.options.say)(&format!(
                 "another taper process is at {elsewhere} of the runs that are left: waiting for it"
@@ -465,25 +466,25 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Whether no open run is yet to be begun.
+    /// Whether every open run has begun.
     fn all_begun(&self) -> bool {
-        self.board.runs().all(|run| !self.board.is_open(run) || self.spending.has_begun(run))
+        self.states.runs().all(|run| !self.states.is_open(run) || self.spending.has_begun(run))
     }
 
-    /// Counts what became of the runs, and what is left of them, when nothing more is trained.
+    /// Ends waiting runs if the sweep is over, and counts the runs by how they ended or why they are left.
     fn conclude(&mut self) -> Result<(), ExecuteError> {
         let stopped = self.is_stopped();
         let spent = self.spending.is_spent() || (!self.spending.allows_another() && !self.all_begun());
         self.outcome.undecided.clear();
         if !stopped && !spent {
-            self.outcome.undecided = self.sweep.undecided(&self.board);
-            for (run, reason) in self.sweep.waiting(&self.board) {
+            self.outcome.undecided = self.decisions.undecided(&self.states);
+            for (run, reason) in self.decisions.waiting(&self.states) {
                 self.prune(run, reason)?;
             }
         }
-        let mut tally = self.board.tally();
-        for run in self.board.left() {
-            // One that was done before may not have been looked at yet.
+        let mut tally = self.states.tally();
+        for run in self.states.left() {
+            // A run that was completed before is possibly still waiting here.
             *(match (self.records.state(run)?, stopped, spent) {
                 (Some(RunState::Completed), ..) if self.records.done(run) == End::DoneElsewhere => {
                     &mut tally.done_elsewhere
@@ -492,8 +493,8 @@ impl<'a> Scheduler<'a> {
                 (Some(RunState::Pruned), ..) => &mut tally.pruned_before,
                 (None | Some(RunState::Pending), true, _) => &mut tally.not_started,
                 (Some(RunState::Waiting), true, _) => &mut tally.waiting,
-                // A run that this command trained is interrupted, even if that is not stored yet.
-                (Some(RunState::Running), true, _) if !self.board.is_interrupted(run) => &mut tally.elsewhere,
+                // A run that this command trained counts as stopped, even if that is not stored yet.
+                (Some(RunState::Running), true, _) if !self.states.is_interrupted(run) => &mut tally.elsewhere,
                 (_, true, _) => &mut tally.stopped,
                 (_, _, true) => &mut tally.beyond_budget,
                 _ => &mut tally.held,
@@ -501,7 +502,7 @@ impl<'a> Scheduler<'a> {
         }
         self.outcome.tally += tally;
         let runs = self.records.runs();
-        self.outcome.ended.extend(self.board.ended().map(|run| runs[run].key.clone()));
+        self.outcome.ended.extend(self.states.ended().map(|run| runs[run].key.clone()));
         Ok(())
     }
 }

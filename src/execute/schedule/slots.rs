@@ -1,18 +1,18 @@
-//! What each slot of the executor trains. Several slots may share a device, and with it its memory.
+//! The run in each slot of the executor. Several slots can share a device and its memory.
 //!
-//! A run that found no memory beside others is trained again alone on its device, before anything about it is changed; and from
-//! then on one slot fewer of that device is used at a time.
+//! A run that lacked memory beside others is first tried again alone on its device, unchanged; from then on one slot fewer of that device is
+//! used at a time.
 
 use std::collections::HashMap;
 
 use crate::execute::DeviceChoice;
 
-/// All slots, the runs in them, and how many of a device's slots may be used at a time.
+/// All slots with their runs, and how many slots of a device can be used at a time.
 pub(super) struct Slots {
     slots: Vec<(DeviceChoice, Option<Occupant>)>,
-    /// How many slots of a device may be occupied at a time, where memory ran out with more.
+    /// The most slots of a device that are occupied at a time, after memory ran out with more.
     limits: Vec<(DeviceChoice, usize)>,
-    /// Runs for which memory ran out beside others, each with the device that it gets alone.
+    /// Runs that lacked memory beside others, with the device that each gets alone.
     alone: HashMap<usize, DeviceChoice>,
 }
 
@@ -23,8 +23,8 @@ pub(super) struct Occupant {
     pub run: usize,
     /// Whether it is trained, and not only its probes are scored.
     pub trains: bool,
-    /// Whether it was told to stop.
-    pub told_to_stop: bool,
+    /// Whether it was ordered to stop.
+    pub stopping: bool,
     /// Whether the worker ends with this run.
     pub is_last: bool,
     /// Whether other runs have been on its device at the same time.
@@ -38,7 +38,7 @@ pub(super) struct Choice {
     pub slot: usize,
     /// The run.
     pub run: usize,
-    /// Whether it is to have the slot's device alone: workers that idle there hold some of its memory.
+    /// Whether it gets the slot's device alone: idle workers there then free its memory.
     pub alone: bool,
 }
 
@@ -54,7 +54,7 @@ impl Slots {
         self.slots[slot].0
     }
 
-    /// What is in a slot.
+    /// The run in a slot.
     pub fn occupant(&self, slot: usize) -> Option<Occupant> {
         self.slots[slot].1
     }
@@ -85,14 +85,14 @@ impl Slots {
         self.alone.get(&run).copied()
     }
 
-    /// The first free slot for which there is a run, and that run. `next(Some(device))` is the next run that gets this device
-    /// alone, `next(None)` the next of those that share one.
+    /// The first free slot for which there is a run, with that run. `next(Some(device))` returns the next run that gets this device alone,
+    /// `next(None)` the next of the other runs.
     pub fn choose(&self, mut next: impl FnMut(Option<DeviceChoice>) -> Option<usize>) -> Option<Choice> {
         for slot in (0..self.slots.len()).filter(|&slot| self.occupant(slot).is_none()) {
             let device = self.device(slot);
             let beside = self.beside(slot);
             if let Some(run) = next(Some(device)) {
-                // Nothing else begins there until the others have ended.
+                // No other run begins there until the present ones have ended.
                 if beside.is_empty() {
                     return Some(Choice { slot, run, alone: true });
                 }
@@ -116,7 +116,7 @@ impl Slots {
             self.slots[other].1.iter_mut().for_each(|occupant| occupant.shared = true);
         }
         let shared = !beside.is_empty();
-        self.slots[slot].1 = Some(Occupant { run, trains, told_to_stop: false, is_last: false, shared });
+        self.slots[slot].1 = Some(Occupant { run, trains, stopping: false, is_last: false, shared });
     }
 
     /// Takes the run out of a slot.
@@ -124,24 +124,24 @@ impl Slots {
         self.slots[slot].1.take()
     }
 
-    /// Slots whose runs were not told to stop before, which they are now.
-    pub fn tell_to_stop(&mut self) -> Vec<usize> {
+    /// Marks all runs as ordered to stop; returns the slots of those that were not before.
+    pub fn mark_stopping(&mut self) -> Vec<usize> {
         let mut told = Vec::new();
         for (slot, (_, occupant)) in self.slots.iter_mut().enumerate() {
-            if let Some(occupant) = occupant.as_mut().filter(|occupant| !occupant.told_to_stop) {
-                occupant.told_to_stop = true;
+            if let Some(occupant) = occupant.as_mut().filter(|occupant| !occupant.stopping) {
+                occupant.stopping = true;
                 told.push(slot);
             }
         }
         told
     }
 
-    /// The worker of a slot ends with its run: the next one gets another process.
+    /// Ends the worker of a slot after its run: the next run gets a new process.
     pub fn end_worker_with_run(&mut self, slot: usize) {
         self.slots[slot].1.iter_mut().for_each(|occupant| occupant.is_last = true);
     }
 
-    /// The device of the run in a slot, if other runs were there at the same time and it has not had the device alone.
+    /// The device of the run in a slot, if it shared the device with other runs and never had it alone.
     pub fn crowded_on(&self, slot: usize) -> Option<DeviceChoice> {
         let occupant = self.occupant(slot)?;
         (occupant.shared && self.alone_on(occupant.run).is_none()).then(|| self.device(slot))
@@ -155,9 +155,9 @@ impl Slots {
         }
     }
 
-    /// Uses one slot fewer of a device, whose worker in this slot found no room there. False where no other slot of the device
-    /// is occupied: then the device cannot be used at all.
-    pub fn give_way(&mut self, slot: usize) -> bool {
+    /// Uses one slot fewer of a device because the worker in this slot cannot use it. Returns false if no other slot of the device is
+    /// occupied: then the device is unusable.
+    pub fn give_up(&mut self, slot: usize) -> bool {
         let others = !self.beside(slot).is_empty();
         if others {
             self.narrow(slot);
@@ -172,7 +172,7 @@ impl Slots {
         (0..self.slots.len()).filter(|&other| other != slot).filter(occupied).collect()
     }
 
-    /// One slot fewer of a device from now on than are occupied there, but one at least.
+    /// Limits the device to one slot fewer than are occupied now, but at least one.
     fn narrow(&mut self, slot: usize) {
         let (device, most) = (self.device(slot), self.beside(slot).len().max(1));
         self.limits.retain(|(other, _)| *other != device);
@@ -191,7 +191,7 @@ mod tests {
     const CPU: DeviceChoice = DeviceChoice::Cpu;
     const GPU: DeviceChoice = DeviceChoice::Cuda(0);
 
-    /// Puts runs of the list, first to last, into slots until none is free for them: (slot, run, whether it is alone).
+    /// Puts runs of the list into slots, first to last, as long as possible: (slot, run, whether it is alone).
     fn fill(slots: &mut Slots, waiting: &mut Vec<usize>) -> Vec<(usize, usize, bool)> {
         let mut begun = Vec::new();
         loop {
@@ -225,7 +225,7 @@ mod tests {
         slots.occupy(1, 11, true);
         assert_eq!([0, 1, 2].map(|slot| slots.crowded_on(slot)), [Some(GPU), Some(GPU), None]);
         slots.free(1);
-        assert_eq!(slots.crowded_on(0), Some(GPU), "the other may have had the memory at that moment");
+        assert_eq!(slots.crowded_on(0), Some(GPU), "the other run possibly used the memory");
     }
 
     #[test]
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(fill(&mut slots, &mut waiting), [], "two others are on its device");
         slots.free(0);
         slots.free(3);
-        assert_eq!(fill(&mut slots, &mut waiting), [(3, 4, false)], "other devices go their way");
+        assert_eq!(fill(&mut slots, &mut waiting), [(3, 4, false)], "other devices are not affected");
         slots.free(2);
         assert_eq!(fill(&mut slots, &mut waiting), [(0, 1, true)], "nothing else beside it");
         assert_eq!(slots.free_on(GPU), [1, 2]);
@@ -252,34 +252,34 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_room_gives_way_where_others_use_its_device() {
+    fn a_worker_without_memory_is_given_up_if_others_use_its_device() {
         let mut slots = Slots::new([GPU, GPU, CPU]);
         let mut waiting = vec![0, 1, 2, 3];
         fill(&mut slots, &mut waiting);
-        assert!(!slots.give_way(2), "nobody else is on the CPU");
-        assert!(slots.give_way(1));
+        assert!(!slots.give_up(2), "no other run is on the CPU");
+        assert!(slots.give_up(1));
         slots.free(1);
         assert_eq!(fill(&mut slots, &mut waiting), [], "one at a time");
         slots.free(0);
         assert_eq!(fill(&mut slots, &mut waiting), [(0, 3, false)]);
         // The limit is one at least.
-        assert!(!slots.give_way(0));
+        assert!(!slots.give_up(0));
         slots.free(0);
         waiting.push(4);
         assert_eq!(fill(&mut slots, &mut waiting), [(0, 4, false)]);
     }
 
     #[test]
-    fn each_run_is_told_to_stop_once() {
+    fn each_run_is_ordered_to_stop_once() {
         let mut slots = Slots::new([CPU, CPU, CPU]);
         slots.occupy(2, 0, true);
-        assert_eq!(slots.tell_to_stop(), [2]);
+        assert_eq!(slots.mark_stopping(), [2]);
         slots.occupy(0, 1, false);
-        assert_eq!(slots.tell_to_stop(), [0]);
-        assert!(slots.tell_to_stop().is_empty());
+        assert_eq!(slots.mark_stopping(), [0]);
+        assert!(slots.mark_stopping().is_empty());
         slots.free(2);
         slots.occupy(2, 0, true);
-        assert_eq!(slots.tell_to_stop(), [2], "what begins later is told again");
+        assert_eq!(slots.mark_stopping(), [2], "a run that begins later is ordered again");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What the runs of a sweep have cost, and what its budget still allows.
+//! The cost of the runs of a sweep, and what its budget still allows.
 
 use crate::plan::Budget;
 
-/// What each run has cost so far, earlier commands included.
+/// The cost of each run so far, including earlier commands.
 pub(super) struct Spending {
     budget: Budget,
     begun: Vec<bool>,
@@ -10,12 +10,12 @@ pub(super) struct Spending {
 }
 
 impl Spending {
-    /// Nothing so far.
+    /// No cost so far.
     pub fn new(budget: Budget, runs: usize) -> Self {
         Self { budget, begun: vec![false; runs], seconds: vec![0.0; runs] }
     }
 
-    /// Whether seconds count.
+    /// Whether the budget limits training time.
     pub fn counts_seconds(&self) -> bool {
         self.budget.seconds.is_some()
     }
@@ -25,7 +25,7 @@ impl Spending {
         self.begun[run] = begun;
     }
 
-    /// Notes how long a run has trained in all.
+    /// Notes the total training time of a run in seconds.
     pub fn set_seconds(&mut self, run: usize, seconds: f64) {
         self.seconds[run] = seconds;
     }
@@ -35,7 +35,7 @@ impl Spending {
         self.begun[run]
     }
 
-    /// Whether one more run may begin. Those that have begun may continue in any case.
+    /// Whether one more run can begin. Runs that have begun can always continue.
     pub fn allows_another(&self) -> bool {
         let begun = self.begun.iter().filter(|begun| **begun).count() as u64;
         self.budget.runs.is_none_or(|most| begun < most)

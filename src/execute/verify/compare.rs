@@ -1,4 +1,4 @@
-//! What is stored of a run against what comes now, event by event.
+//! Compares a stored run with the run that is trained now, event by event.
 
 use serde::Serialize;
 
@@ -8,17 +8,17 @@ use crate::{
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
 };
 
-/// By how much losses may differ where a GPU takes part, as a share of the larger.
+/// The accepted relative difference of losses if a GPU is involved, as a share of the larger.
 pub const TOLERANCE: f64 = 1e-3;
 
-/// The first thing that is not as it was.
+/// The first difference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// The step after which it came up.
+    /// The step after which it was found.
     pub step: u64,
-    /// Of what: `step 12`, `evaluation on dev`, …
+    /// What differs: `step 12`, `evaluation on dev`, …
     pub at: String,
-    /// Which figure of it.
+    /// Which value of it.
     pub what: String,
     /// Its stored value.
     pub stored: String,
@@ -26,10 +26,10 @@ pub struct Difference {
     pub now: String,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verification {
-    /// Whether nothing differs.
+    /// Whether there is no difference.
     pub equal: bool,
     /// Steps compared.
     pub steps: u64,
@@ -41,29 +41,29 @@ pub struct Verification {
     pub weights: bool,
     /// Whether the files of the kept model are as the run wrote them.
     pub model: bool,
-    /// By how much losses may differ, as a share; none: not at all.
+    /// The accepted relative difference of losses; `None` for a bitwise comparison.
     pub tolerance: Option<f64>,
     /// The first thing that differs.
     pub difference: Option<Difference>,
-    /// What the user should know.
+    /// Messages for the user.
     pub notes: Vec<String>,
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 pub struct Comparison {
     steps: Vec<StepCompleted>,
     evaluations: Vec<EvalRecord>,
     predictions: [(Split, Vec<Prediction>); 2],
     weights: Option<String>,
-    /// Step after which nothing more is compared; none: the run's end is compared too.
+    /// The last step to compare; `None` if the run's end is compared too.
     last: Option<u64>,
-    /// Steps made so far.
-    made: u64,
+    /// Steps trained so far.
+    steps_done: u64,
     result: Verification,
 }
 
 impl Comparison {
-    /// With what is stored of a run, or of its first `steps` steps.
+    /// A comparison with a stored run, or with its first `steps` steps.
     pub fn new(
         store: &Store,
         record: &RunRecord,
@@ -84,7 +84,7 @@ impl Comparison {
             predictions: [predictions(Split::Dev)?, predictions(Split::Test)?],
             weights: record.weights_sha256.clone(),
             last,
-            made: 0,
+            steps_done: 0,
             result: Verification {
                 equal: true,
                 steps: 0,
@@ -99,12 +99,12 @@ impl Comparison {
         })
     }
 
-    /// Whether nothing more has to be made.
+    /// Whether no more steps are needed.
     pub fn is_over(&self) -> bool {
-        self.result.difference.is_some() || self.last.is_some_and(|last| self.made >= last)
+        self.result.difference.is_some() || self.last.is_some_and(|last| self.steps_done >= last)
     }
 
-    /// Compares an event with what is stored of it.
+    /// Compares an event with the stored one.
     pub fn take(&mut self, event: &Event) {
         match event {
             _ if self.result.difference.is_some() => {}
@@ -121,33 +121,33 @@ impl Comparison {
         }
     }
 
-    /// The run is over: nothing may be stored beyond its end.
+    /// Training has ended: more stored steps are a difference.
     pub fn completed(&mut self) {
-        let (made, stored) = (self.made, self.steps.len() as u64);
-        if made < stored {
-            self.differs("the end", "steps", stored.to_string(), made.to_string());
+        let (done, stored) = (self.steps_done, self.steps.len() as u64);
+        if done < stored {
+            self.differs("the end", "steps", stored.to_string(), done.to_string());
         }
     }
 
-    /// Training cannot go on. That is as it was where the run ended so, and at the same step.
+    /// Training diverged: a difference unless the stored run diverged at the same step.
     pub fn diverged(&mut self, message: &str, so_it_was: bool) {
-        if !so_it_was || self.made < self.steps.len() as u64 {
-            let was = if so_it_was { "diverged later" } else { "went on" };
-            self.differs(&format!("step {}", self.made), "training", was.into(), message.into());
+        if !so_it_was || self.steps_done < self.steps.len() as u64 {
+            let was = if so_it_was { "diverged later" } else { "continued" };
+            self.differs(&format!("step {}", self.steps_done), "training", was.into(), message.into());
         }
     }
 
-    /// The files of the kept model are as they were written.
+    /// The files of the kept model are unchanged.
     pub fn kept_is_sound(&mut self) {
         self.result.model = true;
     }
 
-    /// One of them is not.
+    /// A file of the kept model changed.
     pub fn kept_is_damaged(&mut self, what: String) {
         self.differs("the kept model", "files", "as the run wrote them".into(), what);
     }
 
-    /// What came of it.
+    /// The result.
     pub fn result(self, notes: Vec<String>) -> Verification {
         Verification { equal: self.result.difference.is_none(), notes, ..self.result }
     }
@@ -157,25 +157,25 @@ impl Comparison {
     }
 
     fn step(&mut self, now: &StepCompleted) {
-        self.made = now.step;
+        self.steps_done = now.step;
         let at = format!("step {}", now.step);
-        let Ok(place) = self.steps.binary_search_by_key(&now.step, |step| step.step) else {
+        let Ok(index) = self.steps.binary_search_by_key(&now.step, |step| step.step) else {
             return self.differs(&at, "it", "not stored".into(), "computed".into());
         };
-        let stored = self.steps[place].clone();
+        let stored = self.steps[index].clone();
         self.result.steps += 1;
         self.count(&at, "epoch", stored.epoch.into(), now.epoch.into());
         self.count(&at, "tokens", stored.tokens, now.tokens);
         self.loss(&at, stored.loss, now.loss);
         self.exact(&at, "gradient norm", stored.grad_norm, now.grad_norm);
-        // What it is depends on the step alone, on whatever device.
+        // The learning rate depends on the step only, so it is compared bitwise on any device.
         if !same(stored.lr, now.lr) {
             self.differs(&at, "learning rate", stored.lr.to_string(), now.lr.to_string());
         }
     }
 
     fn evaluation(&mut self, when: When, step: u64, split: Split, now: &Metrics) {
-        // Which evaluations are made on the way may have changed since: they change nothing in the run.
+        // Evaluations during training have no effect on it, and their steps can have changed since.
         let is_it = |e: &&EvalRecord| e.when == when && e.split == split && (e.step == step || when == When::After);
         let Some(stored) = self.evaluations.iter().find(is_it).cloned() else { return };
         let name = tag(split);
@@ -251,11 +251,11 @@ impl Comparison {
     /// Keeps the first difference.
     fn differs(&mut self, at: &str, what: &str, stored: String, now: String) {
         let (at, what) = (at.into(), what.into());
-        self.result.difference.get_or_insert(Difference { step: self.made, at, what, stored, now });
+        self.result.difference.get_or_insert(Difference { step: self.steps_done, at, what, stored, now });
     }
 }
 
-/// The very same number. A NaN is stored without its bits.
+/// Whether two numbers are bitwise equal. All NaNs are equal, since they are stored without their bits.
 fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
     use crate::store::testing::{eval, step, store_with_run};
 
-    /// Against a run of three steps with losses 1, 0.5 and NaN.
+    /// A comparison with a run of three steps with losses 1, 0.5 and NaN.
     fn comparison(tolerance: Option<f64>, steps: Option<u64>, state: RunState) -> Comparison {
         let folder = tempfile::tempdir().unwrap();
         let mut store = store_with_run(folder.path());
@@ -328,13 +328,13 @@ mod tests {
         assert!(!short.is_over());
         short.completed();
         assert_eq!(first(short), Some((2, "steps".into(), "3".into(), "2".into())));
-        // Of a run that did not come to its end nothing more is made than is stored, or asked for.
+        // Only the stored or requested steps of a run that did not complete are trained.
         for (asked, state, last) in
             [(None, RunState::Failed, 3), (Some(9), RunState::Pruned, 3), (Some(2), RunState::Completed, 2)]
         {
             let mut part = comparison(None, asked, state);
-            let made = [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
-            let over: Vec<bool> = made
+            let trained = [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)];
+            let over: Vec<bool> = trained
                 .iter()
                 .map(|event| {
                     part.take(event);
@@ -343,7 +343,7 @@ mod tests {
                 .collect();
             assert_eq!(over.iter().position(|over| *over), Some(last - 1), "{asked:?} {state:?}");
         }
-        // Diverging is a difference unless it was so, at the same step.
+        // Divergence is a difference unless the stored run diverged at the same step.
         for (was, steps, difference) in [(true, 3, false), (true, 2, true), (false, 3, true)] {
             let mut diverged = comparison(None, None, RunState::Failed);
             [step(1, 1.0), step(2, 0.5), step(3, f64::NAN)].iter().take(steps).for_each(|event| diverged.take(event));

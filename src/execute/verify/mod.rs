@@ -1,14 +1,14 @@
-//! `taper verify`: a stored run made again from its stored config, and compared.
+//! `taper verify`: trains a stored run again from its stored config and compares the two.
 //!
-//! On the CPU every number has to be the same to the last bit, whatever the number of threads. Where a GPU takes part, losses
-//! may differ by [`TOLERANCE`], and only they are compared.
+//! On the CPU all numbers must be bitwise equal, for any number of threads. With a GPU only losses are compared, and they can differ by
+//! [`TOLERANCE`]; the same GPU with the same libraries is compared bitwise.
 
+mod comparability;
 mod compare;
-mod grounds;
 mod verifier;
 
 pub use compare::{Difference, TOLERANCE, Verification};
-pub(super) use verifier::{PREFIX, with_places};
+pub(super) use verifier::{PREFIX, with_stored_paths};
 pub use verifier::{Verifier, verify_folder};
 
 use super::{DeviceChoice, ExecuteError};

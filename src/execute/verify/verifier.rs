@@ -1,4 +1,4 @@
-//! Makes a stored run again.
+//! Trains a stored run again.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,9 +7,12 @@ use std::{
 };
 
 use super::{
-    super::{DeviceChoice, ExecuteError, Kept, Prepared, RunFolder, Workbench, environment, make::load, own, threads},
+    super::{
+        DeviceChoice, ExecuteError, Kept, Prepared, RunFolder, Workbench, environment, owned_files, threads,
+        train_run::load_weights,
+    },
+    comparability,
     compare::{Comparison, Verification},
-    grounds,
 };
 use crate::{
     assets::{Library, Settings},
@@ -22,76 +25,76 @@ use crate::{
     train::{Outputs, TrainError, Training, fit, reading_order},
 };
 
-/// How a run is verified.
+/// Settings for verifying a run.
 pub struct Verifier<'a> {
     /// The folder `runs/`.
     pub runs: &'a Path,
-    /// The device; that of the run where it is `auto`.
+    /// The device; `auto` is the device of the run.
     pub device: DeviceChoice,
-    /// Only the first so many steps; none: all that are stored.
+    /// The number of steps to compare; `None`: all that are stored.
     pub steps: Option<u64>,
-    /// Whether no connection may be made.
+    /// Whether connections are forbidden.
     pub offline: bool,
-    /// Who is told how far it is.
+    /// The listener that shows the progress.
     pub listener: &'a mut dyn Listener,
     /// Whether the user asked to stop.
     pub stop: &'a dyn Fn() -> bool,
 }
 
-/// The folder that holds what the verification of a run has to put on the disk, as long as it goes on.
+/// The folder for the temporary files of the verification of a run.
 pub fn verify_folder(runs: &Path, key: &str) -> PathBuf {
     runs.join(name(key))
 }
 
-/// Its name, which is also that of the lock of who uses it.
+/// Its name, which is also the name of its lock.
 fn name(key: &str) -> String {
     format!("{PREFIX}{}", short(key))
 }
 
-/// What the names of such folders begin with.
+/// Prefix of the names of such folders.
 pub(in crate::execute) const PREFIX: &str = "verify-";
 
 impl Verifier<'_> {
-    /// Makes a run again and compares it with what is stored. Stores nothing, and stops at the first difference.
+    /// Trains a run again and compares it with the stored one. Stores nothing, and stops at the first difference.
     ///
     /// # Errors
-    /// Where the run cannot be compared: it goes on at this moment, or has not begun; its data or its model are not what they
-    /// were; it was made by other arithmetic. [`TrainError::StopRequested`] where the user asked to stop.
+    /// If the run cannot be compared: it is running or has not begun, its data or model changed, or it was trained by another version of the
+    /// arithmetic. [`TrainError::StopRequested`] if the user asked to stop.
     pub fn verify(&mut self, store: &Store, record: &RunRecord) -> Result<Verification, ExecuteError> {
         let cannot = |message: String| Err(ExecuteError::Setting(format!("{}: {message}", record.name)));
         if record.state == RunState::Running {
             return cannot("it is running: verify it when it has ended".into());
         }
-        let Some(made_with) = record.environment.as_ref().filter(|_| record.steps > 0) else {
+        let Some(trained_with) = record.environment.as_ref().filter(|_| record.steps > 0) else {
             return cannot("no step of it is stored, so there is nothing to compare".into());
         };
         if self.steps == Some(0) {
             return cannot("--steps 0 compares nothing".into());
         }
-        let (device, device_name) = grounds::device(self.device, made_with)?.open()?;
-        let config = RunConfig { probes: Vec::new(), ..with_places(record, self.runs) };
+        let (device, device_name) = comparability::device(self.device, trained_with)?.open()?;
+        let config = RunConfig { probes: Vec::new(), ..with_stored_paths(record, self.runs) };
         let planned = PlannedRun { trial: 0, name: record.name.clone(), point: Vec::new(), config };
         let device_choice: DeviceChoice = device_name.parse().unwrap_or_default();
         super::super::check_engine(&planned.config, device_choice)?;
         let mut run = Workbench::new(Library::new(Settings::from_env(self.offline)?)).prepare(&planned)?;
         device_choice.supports(run.config.train.engine, run.requirements())?;
-        if let Some(tokens) = made_with.micro_batch_tokens {
+        if let Some(tokens) = trained_with.micro_batch_tokens {
             run.config.train.micro_batch_tokens = tokens;
         }
         let here = environment(&run, &device_name);
-        let (tolerance, mut notes) = grounds::compare(made_with, &here, run.config.train.precision)?;
+        let (tolerance, mut notes) = comparability::compare(trained_with, &here, run.config.train.precision)?;
 
-        let folder = Folder::make(self.runs, &record.key)?;
+        let folder = VerificationFolder::create(self.runs, &record.key)?;
         let mut comparison = Comparison::new(store, record, tolerance, self.steps)?;
         let order = reading_order(&run.config.train, &run.splits, 0);
         let _ahead = run.tokens.ahead(order, device.idle_threads(threads()));
-        let loaded = load(&run)?;
+        let loaded = load_weights(&run)?;
         let mut engine =
             engine(&run.shape, loaded.parameters, &Recipe::new(run.config.data.task(), &run.config.train), &device)?;
         let outcome = self.train(&run, &folder, engine.as_mut(), &mut comparison);
         match outcome {
             Ok(Outcome::Completed) => comparison.completed(),
-            // It was cut short here where everything that is wanted has been compared, or the first difference has been found.
+            // Otherwise it was stopped here, after the last step to compare or the first difference.
             Ok(_) if !comparison.is_over() => return Err(TrainError::StopRequested.into()),
             Ok(_) => {}
             Err(e @ TrainError::Diverged { .. }) => {
@@ -115,7 +118,7 @@ impl Verifier<'_> {
     fn train(
         &mut self,
         run: &Prepared,
-        folder: &Folder,
+        folder: &VerificationFolder,
         engine: &mut dyn crate::engine::Engine,
         comparison: &mut Comparison,
     ) -> Result<Outcome, TrainError> {
@@ -147,7 +150,7 @@ impl Verifier<'_> {
             let mut comparison = comparison.borrow_mut();
             comparison.take(&event);
             over.set(comparison.is_over());
-            // What is trained here is shown, and not what the run has.
+            // The progress bar shows the steps that are trained here.
             let event = match event {
                 Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, train_labels } => {
                     let total_steps = self.steps.unwrap_or(total_steps).min(total_steps);
@@ -161,8 +164,8 @@ impl Verifier<'_> {
     }
 }
 
-/// The stored config, with places of files as in the run's folder where that is still there: they hold from any folder.
-pub(in crate::execute) fn with_places(record: &RunRecord, runs: &Path) -> RunConfig {
+/// The stored config, with the paths of files from `run.toml` in the run's folder if it exists: these are absolute.
+pub(in crate::execute) fn with_stored_paths(record: &RunRecord, runs: &Path) -> RunConfig {
     let mut config = record.config.clone();
     let text = fs::read_to_string(RunFolder::new(runs, &record.key).config()).unwrap_or_default();
     if let Ok(written) = toml::from_str::<RunConfig>(&text) {
@@ -172,18 +175,18 @@ pub(in crate::execute) fn with_places(record: &RunRecord, runs: &Path) -> RunCon
     config
 }
 
-/// A folder that is removed when this ends.
-struct Folder {
+/// A folder that is removed when this is dropped.
+struct VerificationFolder {
     path: PathBuf,
     _lock: RunLock,
 }
 
-impl Folder {
-    fn make(runs: &Path, key: &str) -> Result<Self, ExecuteError> {
+impl VerificationFolder {
+    fn create(runs: &Path, key: &str) -> Result<Self, ExecuteError> {
         let lock = RunLock::acquire(runs, &name(key))?;
         let twice = || ExecuteError::Setting("another process verifies this run at this moment".into());
         let mut folder = Self { path: verify_folder(runs, key), _lock: lock.ok_or_else(twice)? };
-        if folder.path.exists() && !own::is_verification(&folder.path) {
+        if folder.path.exists() && !owned_files::is_verification(&folder.path) {
             let path = std::mem::take(&mut folder.path).display().to_string();
             return Err(ExecuteError::Setting(format!(
                 "{path} is in the way: it holds files that taper did not write"
@@ -194,9 +197,9 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for VerificationFolder {
     fn drop(&mut self) {
-        // Where that fails `taper gc` finds it. One that is somebody else's was given up before.
+        // If that fails, `taper gc` finds it. The path is empty for a folder with foreign files.
         if !self.path.as_os_str().is_empty() {
             let _ = fs::remove_dir_all(&self.path);
         }

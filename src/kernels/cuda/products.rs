@@ -99,7 +99,8 @@ pub struct Products {
     handle: lt_sys::cublasLtHandle_t,
     preference: lt_sys::cublasLtMatmulPreference_t,
     operations: HashMap<((bool, bool), Factors), lt_sys::cublasLtMatmulDesc_t>,
-    chosen: HashMap<Kind, lt_sys::cublasLtMatmulAlgo_t>,
+    /// The algorithm for each kind of product; `None` if cuBLASLt has none.
+    chosen: HashMap<Kind, Option<lt_sys::cublasLtMatmulAlgo_t>>,
     /// Memory of the device to work with.
     workspace: (u64, usize),
     stream: lt_sys::cudaStream_t,
@@ -125,13 +126,13 @@ impl Products {
 
     /// Starts a product; returns false if it could not be started, and another way must be used.
     pub fn begin(&mut self, p: &Product) -> bool {
-        self.multiply(p, false).is_ok() || self.multiply(p, true).is_ok()
+        self.multiply(p, false).is_some() || self.multiply(p, true).is_some()
     }
 
-    fn multiply(&mut self, p: &Product, exactly: bool) -> Result<(), lt::CublasError> {
-        let operation = self.operation(p)?;
+    fn multiply(&mut self, p: &Product, exactly: bool) -> Option<()> {
+        let operation = self.operation(p).ok()?;
         let algorithm = self.algorithm(operation, Kind::of(p, exactly))?;
-        let [a, b, c] = Layout::all(&Kind::of(p, true))?;
+        let [a, b, c] = Layout::all(&Kind::of(p, true)).ok()?;
         let alpha = 1.0f32;
         // SAFETY: the matrices are the caller's, with the given layouts; the factors are on the host during the call.
         unsafe {
@@ -153,6 +154,7 @@ impl Products {
                 self.workspace.1,
                 self.stream,
             )
+            .ok()
         }
     }
 
@@ -174,16 +176,27 @@ impl Products {
         Ok(operation)
     }
 
+    /// The algorithm for a kind of product. A refusal is remembered too, since asking again at every step can take longer than the product.
     fn algorithm(
         &mut self,
         operation: lt_sys::cublasLtMatmulDesc_t,
         kind: Kind,
+    ) -> Option<lt_sys::cublasLtMatmulAlgo_t> {
+        if let Some(known) = self.chosen.get(&kind) {
+            return *known;
+        }
+        let chosen = self.choose(operation, &kind).ok();
+        self.chosen.insert(kind, chosen);
+        chosen
+    }
+
+    fn choose(
+        &self,
+        operation: lt_sys::cublasLtMatmulDesc_t,
+        kind: &Kind,
     ) -> Result<lt_sys::cublasLtMatmulAlgo_t, lt::CublasError> {
         use PreferenceAttribute as Attribute;
-        if let Some(chosen) = self.chosen.get(&kind) {
-            return Ok(*chosen);
-        }
-        let [a, b, c] = Layout::all(&kind)?;
+        let [a, b, c] = Layout::all(kind)?;
         let [of_a, of_b, of_c] = kind.alignments;
         let aligned = [
             (Attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, of_a),
@@ -199,7 +212,6 @@ impl Products {
             }
             lt::get_matmul_algo_heuristic(self.handle, operation, a.0, b.0, c.0, c.0, self.preference)?
         };
-        self.chosen.insert(kind, found.algo);
         Ok(found.algo)
     }
 

@@ -1,7 +1,7 @@
-//! What the database holds of a run, as far as its checkpoint builds on it.
+//! The stored steps and evaluations of a run, which have to match its checkpoint.
 //!
-//! A checkpoint is of use only with its log: whoever resumed from one whose steps are not stored would end with a run that lacks
-//! them for ever. They come apart where the database was removed, replaced by an older copy, or lost its write-ahead log.
+//! A run that resumed from a checkpoint whose steps are not stored would lack these steps for ever. That can happen if the database was
+//! removed, replaced by an older copy, or lost its write-ahead log.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,17 +14,17 @@ use crate::{
     train::{TrainState, policy::Best},
 };
 
-/// What is stored of a run.
+/// The steps and evaluations of a run in the database.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Logged {
-    /// Steps 1 to this one are stored.
+pub(super) struct StoredProgress {
+    /// All steps from 1 to this one are stored.
     steps: u64,
-    /// Its evaluations, with the score that chooses the best.
+    /// Its evaluations, with the score of `checkpoint.metric`.
     evaluations: Vec<(When, u64, Split, Score)>,
 }
 
-impl Logged {
-    /// What the database holds of a run.
+impl StoredProgress {
+    /// Reads the progress of a run from the database.
     pub fn read(store: &Store, run: &Prepared) -> Result<Self, ExecuteError> {
         let metric = run.config.checkpoint.metric;
         let evaluation = |e: EvalRecord| (e.when, e.step, e.split, e.metrics.score(metric));
@@ -34,8 +34,8 @@ impl Logged {
         })
     }
 
-    /// Whether everything is stored that a state builds on; if not, what is missing. `measured` are the splits that have rows to
-    /// measure by, dev before test. A state that does not say which run it is of has to match what is stored besides.
+    /// Checks that all measurements before a state are stored; the error is what is missing. `measured` are the splits with rows to evaluate,
+    /// dev before test. The best score of a state that does not name its run must also be near the stored one.
     pub fn covers(&self, measured: &[Split], state: &TrainState, names_its_run: bool) -> Result<(), String> {
         let (step, stored) = (state.step, self.steps);
         if stored < step {
@@ -51,9 +51,9 @@ impl Logged {
         for split in measured {
             self.evaluation(When::Before, 0, *split)?;
         }
-        // On the way it is the first of them that is measured.
+        // During training only the first of them is evaluated.
         let Some(chosen_by) = measured.first() else { return Ok(()) };
-        // States of before hold the last one only.
+        // States of version 0.1.0 name the last evaluation only.
         let last = [state.evaluated_at];
         let during = if state.evaluations.is_empty() { &last[..] } else { &state.evaluations };
         for step in during.iter().filter(|step| **step > 0) {
@@ -67,7 +67,7 @@ impl Logged {
         Ok(())
     }
 
-    /// The score of an evaluation.
+    /// The score of a stored evaluation, or an error if it is missing.
     fn evaluation(&self, when: When, step: u64, split: Split) -> Result<Score, String> {
         let found = self.evaluations.iter().find(|(w, at, of, _)| (*w, *at, *of) == (when, step, split));
         found.map(|(.., score)| *score).ok_or_else(|| {
@@ -77,14 +77,14 @@ impl Logged {
     }
 }
 
-/// The splits of a run that have rows to measure by, dev before test.
-pub(super) fn measured(run: &Prepared) -> Vec<Split> {
+/// The splits of a run that have rows to evaluate, dev before test.
+pub(super) fn evaluated_splits(run: &Prepared) -> Vec<Split> {
     let splits = [(Split::Dev, &run.splits.dev), (Split::Test, &run.splits.test)];
     splits.into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(split, _)| split).collect()
 }
 
-/// What the database lacks of a run that it says is completed; none: nothing.
-pub(super) fn missing(store: &Store, run: &RunRecord) -> Result<Option<String>, ExecuteError> {
+/// Which measurements of a completed run the database lacks; `None` if it is complete.
+pub(super) fn missing_measurements(store: &Store, run: &RunRecord) -> Result<Option<String>, ExecuteError> {
     let stored = store.unbroken_steps(&run.key)?;
     let stops_early = run.config.train.early_stopping_patience > 0;
     let end = if stops_early { run.at_step } else { run.at_step.max(run.total_steps) };
@@ -116,11 +116,11 @@ mod tests {
         Metric::Accuracy.score(accuracy)
     }
 
-    /// Ten steps, measured before, after 4 and after 8.
-    fn logged() -> Logged {
+    /// Ten steps, evaluated before training and after steps 4 and 8.
+    fn progress() -> StoredProgress {
         let before = [Split::Dev, Split::Test].map(|split| (When::Before, 0, split, score(0.5)));
         let during = [(4, 0.7), (8, 0.6)].map(|(step, accuracy)| (When::During, step, Split::Dev, score(accuracy)));
-        Logged { steps: 10, evaluations: before.into_iter().chain(during).collect() }
+        StoredProgress { steps: 10, evaluations: before.into_iter().chain(during).collect() }
     }
 
     fn state(step: u64) -> TrainState {
@@ -141,38 +141,41 @@ mod tests {
     const BOTH: [Split; 2] = [Split::Dev, Split::Test];
 
     #[test]
-    fn a_state_is_covered_by_all_steps_and_evaluations_before_it() {
+    fn a_state_needs_all_steps_and_evaluations_before_it() {
         for step in 0..=10 {
-            assert_eq!(logged().covers(&BOTH, &state(step), true), Ok(()), "step {step}");
+            assert_eq!(progress().covers(&BOTH, &state(step), true), Ok(()), "step {step}");
         }
-        let said = |logged: Logged, step| logged.covers(&BOTH, &state(step), true).unwrap_err();
+        let said = |progress: StoredProgress, step| progress.covers(&BOTH, &state(step), true).unwrap_err();
         assert!(
-            said(logged(), 11).contains("of step 11, and of the steps before it the database holds those up to 10")
+            said(progress(), 11).contains("of step 11, and of the steps before it the database holds those up to 10")
         );
-        assert!(said(Logged { steps: 0, ..logged() }, 3).contains("does not hold the steps before it"));
+        assert!(said(StoredProgress { steps: 0, ..progress() }, 3).contains("does not hold the steps before it"));
         for (lost, step, words) in
             [(0, 2, "before training"), (1, 2, "before training"), (2, 9, "after step 4"), (3, 9, "after step 8")]
         {
-            let mut less = logged();
+            let mut less = progress();
             less.evaluations.remove(lost);
             let text = said(less, step);
             assert!(text.contains("does not hold the evaluation") && text.contains(words), "{text}");
         }
-        // Without rows nothing is measured.
-        assert_eq!(Logged { steps: 3, evaluations: Vec::new() }.covers(&[], &state(3), true), Ok(()));
+        // Without rows there are no evaluations.
+        assert_eq!(StoredProgress { steps: 3, evaluations: Vec::new() }.covers(&[], &state(3), true), Ok(()));
     }
 
     #[test]
-    fn a_state_that_names_no_run_has_to_match_its_best_evaluation() {
+    fn the_best_score_of_a_state_that_names_no_run_must_be_near_the_stored_one() {
         let old = |accuracy| {
             let state = state(9);
             let best = Best { score: Some(score(accuracy)), ..state.best };
             TrainState { evaluations: Vec::new(), best, ..state }
         };
-        assert_eq!(logged().covers(&BOTH, &old(0.7), false), Ok(()));
-        assert!(logged().covers(&BOTH, &old(0.65), false).unwrap_err().contains("not the one in the database"));
-        let mut less = logged();
+        assert_eq!(progress().covers(&BOTH, &old(0.7), false), Ok(()));
+        assert!(progress().covers(&BOTH, &old(0.65), false).unwrap_err().contains("not the one in the database"));
+        let mut less = progress();
         less.evaluations.pop();
-        assert!(less.covers(&BOTH, &old(0.7), false).unwrap_err().contains("after step 8"), "the last one is known");
+        assert!(
+            less.covers(&BOTH, &old(0.7), false).unwrap_err().contains("after step 8"),
+            "the last evaluation is named"
+        );
     }
 }

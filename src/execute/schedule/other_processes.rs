@@ -1,27 +1,27 @@
-//! What this command knows of other processes that train its runs.
+//! Keeps track of other processes that train runs of this command.
 
 use std::time::Duration;
 
-/// Between looks at runs that another process may be at.
+/// Interval at which runs are checked for other processes.
 const LOOK: Duration = Duration::from_millis(500);
-/// A process that was seen may be between two runs for this long.
+/// How long a process that was seen can be between two runs.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// When other processes were looked for, and seen.
-pub(in crate::execute) struct Others<'a> {
-    /// Time since any fixed moment.
+/// When other processes were last looked for and seen.
+pub(in crate::execute) struct OtherProcesses<'a> {
+    /// Clock: the time since any fixed moment.
     now: &'a dyn Fn() -> Duration,
     looked: Duration,
     seen: Option<Duration>,
 }
 
-impl<'a> Others<'a> {
-    /// None seen so far.
+impl<'a> OtherProcesses<'a> {
+    /// No process seen so far.
     pub fn new(now: &'a dyn Fn() -> Duration) -> Self {
         Self { now, looked: now(), seen: None }
     }
 
-    /// Whether it is time for another look; if so, the time until the next begins.
+    /// Whether the next check is due; if so, the interval starts again.
     pub fn is_due(&mut self) -> bool {
         let now = (self.now)();
         let due = now - self.looked >= LOOK;
@@ -31,18 +31,18 @@ impl<'a> Others<'a> {
         due
     }
 
-    /// One was seen at a run.
+    /// Another process was seen that holds the lock of a run.
     pub fn saw_one(&mut self) {
         self.seen = Some((self.now)());
     }
 
-    /// Whether one was ever seen: only then can others have changed anything.
+    /// Whether another process was ever seen: only then can others have changed anything.
     pub fn were_seen(&self) -> bool {
         self.seen.is_some()
     }
 
-    /// Whether one that was seen may only be between two runs.
-    pub fn may_be_between_runs(&self) -> bool {
+    /// Whether a process that was seen can be between two runs.
+    pub fn can_be_between_runs(&self) -> bool {
         self.seen.is_some_and(|seen| (self.now)() - seen <= BETWEEN)
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     fn looks_are_half_a_second_apart() {
         let clock = Cell::new(7000);
         let now = || Duration::from_millis(clock.get());
-        let mut others = Others::new(&now);
+        let mut others = OtherProcesses::new(&now);
         let mut due = |at: u64| {
             clock.set(at);
             others.is_due()
@@ -69,18 +69,18 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_was_seen_may_return_within_two_seconds() {
+    fn a_process_that_was_seen_can_return_within_two_seconds() {
         let clock = Cell::new(0);
         let now = || Duration::from_millis(clock.get());
-        let mut others = Others::new(&now);
-        assert!(!others.were_seen() && !others.may_be_between_runs());
+        let mut others = OtherProcesses::new(&now);
+        assert!(!others.were_seen() && !others.can_be_between_runs());
         clock.set(1000);
         others.saw_one();
         for (at, between) in [(1000, true), (3000, true), (3001, false)] {
             clock.set(at);
-            assert_eq!((others.were_seen(), others.may_be_between_runs()), (true, between), "{at} ms");
+            assert_eq!((others.were_seen(), others.can_be_between_runs()), (true, between), "{at} ms");
         }
         others.saw_one();
-        assert!(others.may_be_between_runs());
+        assert!(others.can_be_between_runs());
     }
 }

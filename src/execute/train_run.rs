@@ -1,15 +1,15 @@
-//! One run made, in a worker: from its checkpoint or from the beginning, to its end or to where it pauses.
+//! Trains one run in a worker: from its checkpoint or from step 0, to its end or to the rung where it pauses.
 
 use std::{cell::RefCell, io, panic::resume_unwind, path::Path, thread, time::Duration};
 
 use super::{
-    ExecuteError, Prepared, RunFolder, environment,
-    judge::judge,
-    kept,
-    line::Line,
-    logged::{Logged, measured},
+    ExecuteError, Prepared, RunFolder,
+    connection::Connection,
+    environment, kept,
     prepare::is_weights,
     protocol::Report,
+    result_warning::result_warning,
+    stored_progress::{StoredProgress, evaluated_splits},
 };
 use crate::{
     engine::{Arithmetic, Device, Engine, Recipe},
@@ -22,59 +22,60 @@ use crate::{
     },
 };
 
-/// How often the lock of a worker whose command was killed is asked for: such a worker ends as soon as it sees that.
+/// How often, and at which interval, the lock is tried that a worker whose command was killed still holds: such a worker ends as soon as
+/// it notices.
 const PATIENCE: (u32, Duration) = (40, Duration::from_millis(50));
 
-/// What the command says about how a run is to be trained.
+/// The command's instructions for training a run.
 pub(super) struct Assignment<'a> {
     /// The folder of all runs.
     pub runs: &'a Path,
     /// What the database holds of the run.
-    pub logged: &'a Logged,
-    /// Steps at which it asks whether to go on.
+    pub stored: &'a StoredProgress,
+    /// Steps at which the worker asks whether the run continues.
     pub rungs: &'a [u64],
-    /// `train.micro_batch_tokens`, where memory asks for another than the spec's.
+    /// Replaces `train.micro_batch_tokens` if memory ran out with that of the spec.
     pub micro_batch_tokens: Option<usize>,
 }
 
-/// Makes a run and reports it, the last report being its [`Event::RunFinished`].
+/// Trains a run and reports it; the last event is [`Event::RunFinished`].
 ///
 /// # Errors
-/// Where the command is gone. What goes wrong with the run itself is reported.
-pub(super) fn make(
+/// If the command is gone. Errors of the run itself are reported to the command.
+pub(super) fn train_run(
     mut run: Prepared,
     assignment: &Assignment,
     device: &(Device, String),
-    line: &Line,
+    connection: &Connection,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    let &Assignment { runs, logged, rungs, micro_batch_tokens } = assignment;
-    // The command holds the run's lock. This one keeps out a worker that has outlived its command by a moment.
+    let &Assignment { runs, stored, rungs, micro_batch_tokens } = assignment;
+    // The command holds the run's lock. This lock excludes a worker that briefly outlives its command.
     let failed = |e: &dyn std::fmt::Display| {
         let outcome = Outcome::Failed { kind: FailureKind::Error, message: e.to_string() };
-        line.event(Event::RunFinished(outcome))
+        connection.emit(Event::RunFinished(outcome))
     };
-    let _lock = match alone(runs, &run.key) {
+    let _lock = match lock_worker(runs, &run.key) {
         Ok(lock) => lock,
         Err(e) => return failed(&e),
     };
     let folder = RunFolder::new(runs, &run.key);
-    let saved = match begin(&run, &folder, logged, line) {
+    let saved = match open_checkpoint(&run, &folder, stored, connection) {
         Ok(saved) => saved,
-        Err(End::Gone(e)) => return Err(e),
-        Err(End::Failed(e)) => return failed(&e),
+        Err(TrainRunError::CommandGone(e)) => return Err(e),
+        Err(TrainRunError::Failed(e)) => return failed(&e),
     };
     run.config.train.micro_batch_tokens = micro_batch_tokens.unwrap_or(run.config.train.micro_batch_tokens);
     let environment = Environment { micro_batch_tokens, ..environment(&run, &device.1) };
     let resumed_from = saved.as_ref().map(|saved| saved.state.step);
-    line.record(&Report::Started { environment: Box::new(environment), resumed_from })?;
-    let outcome = match train(&run, &folder, saved, rungs, &device.0, line, stop) {
+    connection.report_and_wait(&Report::Started { environment: Box::new(environment), resumed_from })?;
+    let outcome = match train(&run, &folder, saved, rungs, &device.0, connection, stop) {
         Ok(outcome) => outcome,
-        Err(End::Gone(e)) => return Err(e),
-        Err(End::Failed(e)) => {
+        Err(TrainRunError::CommandGone(e)) => return Err(e),
+        Err(TrainRunError::Failed(e)) => {
             let kind = match &e {
                 ExecuteError::Train(e) => e.kind(),
-                // Before its first step.
+                // The error occurred before the first step.
                 ExecuteError::Model(e) => model_failure(e),
                 _ => FailureKind::Error,
             };
@@ -82,30 +83,33 @@ pub(super) fn make(
         }
     };
     let completed = outcome == Outcome::Completed;
-    line.event(Event::RunFinished(outcome))?;
+    connection.emit(Event::RunFinished(outcome))?;
     if completed && let Err(e) = folder.forget_state() {
-        // The run is done and recorded; what is left takes room only, and the next command or `taper gc` removes it.
-        line.event(Event::Note { message: format!("its checkpoint could not be removed: {e}") })?;
+        // The run is completed and stored. The next command or `taper gc` removes the rest.
+        connection.emit(Event::Note { message: format!("its checkpoint could not be removed: {e}") })?;
     }
     Ok(())
 }
 
-/// Why a run ends without an outcome of training.
-enum End {
-    /// Nobody listens any more.
-    Gone(io::Error),
-    /// Something to tell.
+/// Why a run ended without an outcome of training.
+enum TrainRunError {
+    /// The command ended.
+    CommandGone(io::Error),
+    /// The run failed with this error.
     Failed(ExecuteError),
 }
 
-impl<E: Into<ExecuteError>> From<E> for End {
+impl<E: Into<ExecuteError>> From<E> for TrainRunError {
     fn from(e: E) -> Self {
         Self::Failed(e.into())
     }
 }
 
-/// The lock of the worker at this run.
-pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
+/// Takes the lock of the worker that trains the run.
+///
+/// # Errors
+/// If another process keeps holding it.
+pub(super) fn lock_worker(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
     let name = format!("{key}.worker");
     for _ in 0..PATIENCE.0 {
         if let Some(lock) = RunLock::acquire(runs, &name)? {
@@ -113,30 +117,35 @@ pub(super) fn alone(runs: &Path, key: &str) -> Result<RunLock, ExecuteError> {
         }
         thread::sleep(PATIENCE.1);
     }
-    let who = match holder(runs, &name) {
+    let problem = match holder(runs, &name) {
         Some((pid, true)) => {
             format!("another process, which is stopped, is still at this run: end it with `kill -9 {pid}`")
         }
         Some((pid, false)) => format!("process {pid} is still at this run: end it"),
         None => format!("another process is still at this run ({}): end it", runs.join("locks").display()),
     };
-    Err(ExecuteError::Setting(format!("{who}, then run the same command again")))
+    Err(ExecuteError::Setting(format!("{problem}, then run the same command again")))
 }
 
-/// Makes the run's folder and takes up what lies there.
-fn begin(run: &Prepared, folder: &RunFolder, logged: &Logged, line: &Line) -> Result<Option<Checkpoint>, End> {
+/// Creates the run's folder and reads the checkpoint in it, if there is a usable one.
+fn open_checkpoint(
+    run: &Prepared,
+    folder: &RunFolder,
+    stored: &StoredProgress,
+    connection: &Connection,
+) -> Result<Option<Checkpoint>, TrainRunError> {
     folder.create(&run.pinned())?;
-    let measured = measured(run);
-    let is_logged = |state: &TrainState, names_its_run: bool| logged.covers(&measured, state, names_its_run);
+    let measured = evaluated_splits(run);
+    let is_logged = |state: &TrainState, names_its_run: bool| stored.covers(&measured, state, names_its_run);
     let Resumed { saved, notes } = folder.resume(&run.config, ResumeCheck { run: &run.key, is_logged: &is_logged })?;
     for message in notes {
-        line.event(Event::Note { message }).map_err(End::Gone)?;
+        connection.emit(Event::Note { message }).map_err(TrainRunError::CommandGone)?;
     }
     Ok(saved)
 }
 
-/// The weights that a run begins with.
-pub(super) fn load(run: &Prepared) -> Result<Loaded, ExecuteError> {
+/// The weights with which a run begins.
+pub(super) fn load_weights(run: &Prepared) -> Result<Loaded, ExecuteError> {
     let (labels, seed) = (run.labels(), run.config.train.init_seed);
     let Some((files, known)) = run.files.as_ref().zip(run.known.as_ref()) else {
         let parameters = Parameters::fresh(&run.shape, run.config.data.task().outputs(labels.len()), seed)?;
@@ -154,29 +163,29 @@ fn train(
     saved: Option<Checkpoint>,
     rungs: &[u64],
     device: &Device,
-    line: &Line,
+    connection: &Connection,
     stop: &dyn Fn() -> bool,
-) -> Result<Outcome, End> {
+) -> Result<Outcome, TrainRunError> {
     let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let step = saved.as_ref().map_or(0, |saved| saved.state.step);
     let order = reading_order(&run.config.train, &run.splits, step);
     let _ahead = run.tokens.ahead(order, device.idle_threads(super::threads()));
     for warning in &run.warnings {
-        line.event(Event::Warned(warning.clone())).map_err(End::Gone)?;
+        connection.emit(Event::Warned(warning.clone())).map_err(TrainRunError::CommandGone)?;
     }
     let recipe = Recipe::new(task, &run.config.train);
-    // A GPU opens while the weights are read.
+    // The GPU is opened while the weights are read.
     let (loaded, arithmetic) = thread::scope(|scope| {
         let opening = scope.spawn(|| Arithmetic::open(&recipe, device));
-        (load(run), opening.join())
+        (load_weights(run), opening.join())
     });
     let loaded = loaded?;
     let arithmetic = arithmetic.unwrap_or_else(|panic| resume_unwind(panic))?;
     for warning in loaded.warnings {
-        line.event(Event::Warned(warning)).map_err(End::Gone)?;
+        connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
     }
     for message in loaded.notes {
-        line.event(Event::Note { message }).map_err(End::Gone)?;
+        connection.emit(Event::Note { message }).map_err(TrainRunError::CommandGone)?;
     }
     let mut engine = arithmetic.engine(&run.shape, loaded.parameters, &recipe)?;
     let write = |to: &Path, engine: &dyn Engine| {
@@ -193,11 +202,11 @@ fn train(
     let export = |step: u64, engine: &dyn Engine| {
         write(&folder.step_model(step), engine).map_err(|e| TrainError::Export(Box::new(e)))
     };
-    // Where the command is gone nothing can be told, and nothing has to be: the first such error ends everything.
+    // If the command is gone, nothing can be reported: the first such error ends the run.
     let gone = RefCell::new(None);
     let pauses = |step: u64| {
         rungs.contains(&step)
-            && !line.may_go_on(step).unwrap_or_else(|e| {
+            && !connection.ask_to_continue(step).unwrap_or_else(|e| {
                 gone.borrow_mut().get_or_insert(e);
                 false
             })
@@ -216,29 +225,29 @@ fn train(
     let mut measured = None;
     let mut emit = |event: Event| {
         if let Event::EvalCompleted { when: When::After, split, metrics, .. } = &event {
-            // The test split, where there is one, comes last.
+            // The test split, if there is one, comes last.
             measured = Some((*split, metrics.clone()));
         }
-        line.event(event).map_err(|e| {
+        connection.emit(event).map_err(|e| {
             gone.borrow_mut().get_or_insert(e);
             "the command is gone".into()
         })
     };
     let outcome = fit(&training, engine.as_mut(), saved, &mut emit, stop);
     if let Some(e) = gone.into_inner() {
-        return Err(End::Gone(e));
+        return Err(TrainRunError::CommandGone(e));
     }
     let outcome = outcome?;
     if let (Outcome::Completed, Some((split, metrics))) = (&outcome, measured) {
         let train_rows = run.dataset.class_counts(&run.splits.train);
-        if let Some(warning) = judge(&metrics, split, run.config.checkpoint.metric, &train_rows) {
-            line.event(Event::Warned(warning)).map_err(End::Gone)?;
+        if let Some(warning) = result_warning(&metrics, split, run.config.checkpoint.metric, &train_rows) {
+            connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
         }
     }
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
         write(&folder.model(), engine.as_ref())?;
         let files = kept::measure(&folder.model())?;
-        line.event(Event::ModelKept { files }).map_err(End::Gone)?;
+        connection.emit(Event::ModelKept { files }).map_err(TrainRunError::CommandGone)?;
     }
     Ok(outcome)
 }
@@ -257,8 +266,8 @@ mod tests {
         store::testing::config,
     };
 
-    /// A model's folder with weights drawn by `seed`, data, and a run of both.
-    fn place(seed: u64) -> (tempfile::TempDir, PlannedRun) {
+    /// A folder with a model whose weights are drawn with `seed`, with data, and a planned run of both.
+    fn model_and_data(seed: u64) -> (tempfile::TempDir, PlannedRun) {
         let dir = tempfile::tempdir().unwrap();
         let rows: String = (0..20).map(|i| format!("{},text {i}\n", i % 2)).collect();
         fs::write(dir.path().join("rows.csv"), format!("label,review\n{rows}")).unwrap();
@@ -287,7 +296,7 @@ mod tests {
             .unwrap();
     }
 
-    /// Puts another file of the same size in the place of one, with the same time of writing.
+    /// Replaces a file with another one of the same size and keeps its modification time.
     fn swap(path: &Path, by: &Path) {
         let time = path.metadata().unwrap().modified().unwrap();
         assert_eq!(path.metadata().unwrap().len(), by.metadata().unwrap().len());
@@ -295,33 +304,33 @@ mod tests {
         File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
     }
 
-    /// The digest of the weights is taken when a run is made ready, and they are read when it begins.
+    /// The weights are digested when a run is prepared, and read when it begins.
     #[test]
-    fn weights_that_were_exchanged_after_their_digest_are_refused() {
-        let (dir, planned) = place(1);
+    fn weights_that_were_replaced_after_their_digest_are_refused() {
+        let (dir, planned) = model_and_data(1);
         let weights = dir.path().join("model/model.safetensors");
         let other = dir.path().join("other");
         write_model(&other, 2);
         let mut bench = Workbench::default();
         let run = bench.prepare(&planned).unwrap();
-        assert!(load(&run).is_ok());
+        assert!(load_weights(&run).is_ok());
         swap(&weights, &other.join("model.safetensors"));
-        let error = load(&run).err().expect("other weights").to_string();
+        let error = load_weights(&run).err().expect("other weights").to_string();
         assert!(
             error.contains("model.safetensors: its SHA-256 was") && error.contains("run the same command again"),
             "{error}"
         );
-        // Another workbench sees a run of these weights.
+        // A new workbench prepares a run of the new weights.
         let again = Workbench::default().prepare(&planned).unwrap();
-        assert!(again.key != run.key && load(&again).is_ok());
+        assert!(again.key != run.key && load_weights(&again).is_ok());
         fs::remove_file(&weights).unwrap();
-        assert!(load(&again).is_err());
+        assert!(load_weights(&again).is_err());
     }
 
     #[test]
-    fn small_files_that_were_exchanged_after_their_digest_are_refused() {
+    fn small_files_that_were_replaced_after_their_digest_are_refused() {
         for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
-            let (dir, planned) = place(1);
+            let (dir, planned) = model_and_data(1);
             let path = dir.path().join("model").join(name);
             let mut bench = Workbench::default();
             let run = bench.prepare(&planned).unwrap();
@@ -336,8 +345,8 @@ mod tests {
     }
 
     #[test]
-    fn a_new_model_of_a_folder_is_made_from_what_was_digested() {
-        let (dir, mut planned) = place(1);
+    fn a_new_model_of_a_folder_is_created_from_the_files_that_were_digested() {
+        let (dir, mut planned) = model_and_data(1);
         planned.config.model.source = Source::Scratch(Scratch::Folder(dir.path().join("model")));
         let mut bench = Workbench::default();
         let run = bench.prepare(&planned).unwrap();

@@ -1,4 +1,4 @@
-//! A trained model, taken up again: for `taper predict` and `taper eval`.
+//! Loads a trained model and classifies texts: for `taper predict` and `taper eval`.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
-pub struct Trained {
+pub struct Classifier {
     task: Task,
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
@@ -25,11 +25,11 @@ pub struct Trained {
     cut: u64,
 }
 
-impl Trained {
-    /// Loads the model that a run kept, if it is as the run kept it. Texts are cut to `max_length` tokens.
+impl Classifier {
+    /// Loads the kept model of a run after checking that its files are unchanged. Texts are cut to `max_length` tokens.
     ///
     /// # Errors
-    /// Where it is damaged or cannot be read.
+    /// If it is damaged or cannot be read.
     pub fn load(kept: &Kept, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
         kept.reading(|| Self::read(kept.folder(), max_length, device))
     }
@@ -45,7 +45,7 @@ impl Trained {
         })?;
         let weights = folder.join("model.safetensors");
         let parameters = Parameters::restore(&config, &labels, &weights)?;
-        // Predictions need no gradients: where there are kernels, they compute, whatever trained the model.
+        // Predictions need no gradients: taper's kernels compute them if they support the device, whichever engine trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
         Ok(Self {
             engine: engine(&config, parameters, &Recipe { engine: kind, task, ..Recipe::default() }, device)?,
@@ -69,7 +69,7 @@ impl Trained {
     }
 
     /// The first text that cannot be classified, and why: the tokenizer fails on it, or gives an id that the model has no row
-    /// for. Costs nothing where that cannot be.
+    /// for. Free if neither can happen.
     pub fn refused(&self, texts: &[String]) -> Option<(usize, ExecuteError)> {
         if self.tokenizer.takes_any_text() && self.tokenizer.vocab_size() <= self.rows {
             return None;
@@ -95,7 +95,7 @@ impl Trained {
         }
     }
 
-    /// What to say of texts so far that were cut; none where none was.
+    /// A message about the texts that were cut so far; `None` if there were none.
     pub fn cut(&self) -> Option<String> {
         let texts = crate::format::counted(self.cut, "text");
         let (is, was) =
@@ -105,7 +105,7 @@ impl Trained {
             .then(|| format!("{texts} {is} longer than {most} tokens (the run's data.max_length) and {was} cut"))
     }
 
-    /// Label id and probabilities of each text. `progress` is told the texts done, after every batch.
+    /// Label id of each text, and its probabilities (float32) by label id. After every batch `progress` is called with the number of texts done.
     pub fn predict(
         &mut self,
         texts: &[String],
@@ -119,17 +119,17 @@ impl Trained {
         Ok(scores.iter().map(answer).collect())
     }
 
-    /// Figures of the model on texts whose label ids are known. `progress` is told the texts done, after every batch.
+    /// Metrics of the model on texts with these label ids. After every batch `progress` is called with the number of texts done.
     ///
     /// # Panics
-    /// Where there are not as many labels as texts, or an id that the model does not have.
+    /// If there are not as many labels as texts, or the model lacks one of the ids.
     pub fn evaluate(
         &mut self,
         texts: &[String],
         labels: &[u32],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Metrics, ExecuteError> {
-        /// Texts tokenised at a time: their tokens are not kept.
+        /// Texts that are tokenised at a time, to save memory.
         const WINDOW: usize = 4096;
         assert_eq!(texts.len(), labels.len(), "a label for each text");
         let mut rows = Vec::with_capacity(texts.len());

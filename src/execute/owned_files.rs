@@ -1,10 +1,10 @@
-//! Which files and folders are taper's own: nothing else is ever removed.
+//! Recognises the files and folders that taper writes: nothing else is ever removed.
 
 use std::{fs, io, path::Path};
 
 use crate::format::KEY_DIGITS;
 
-/// Files of a model's folder, and what one is called while it is written.
+/// Files of a model's folder, and the temporary name of one.
 const MODEL: [&str; 7] = [
     "config.json",
     "model.safetensors",
@@ -27,12 +27,12 @@ const RUN: [&str; 7] = [
 /// Files of a verification's folder.
 const VERIFY: [&str; 2] = ["best.safetensors", "best.tmp"];
 
-/// Whether a name is the beginning of a run's key.
+/// Whether a name has the form of the beginning of a run's key.
 pub(super) fn is_key(name: &str) -> bool {
     name.len() == KEY_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Whether a folder holds nothing but what a run puts into its folder.
+/// Whether a folder contains only files that a run writes.
 pub(super) fn is_run(folder: &Path) -> bool {
     holds_only(folder, |name, path| match name {
         "model" | "model.new" => is_model(path),
@@ -41,18 +41,18 @@ pub(super) fn is_run(folder: &Path) -> bool {
     })
 }
 
-/// Whether a folder holds nothing but a model's files.
+/// Whether a folder contains only files of a model.
 pub(super) fn is_model(folder: &Path) -> bool {
     holds_only(folder, |name, path| MODEL.contains(&name) && is_file(path))
 }
 
-/// Whether a folder holds nothing but what a verification puts on the disk.
+/// Whether a folder contains only files that a verification writes.
 pub(super) fn is_verification(folder: &Path) -> bool {
     holds_only(folder, |name, path| VERIFY.contains(&name) && is_file(path))
 }
 
-/// Removes of a run's folder what is taper's own, and the folder where nothing else is in it; tells whether that was so. States
-/// go before models: cut short, what is left is never gone on from.
+/// Removes taper's own files from a run's folder, and the folder if it contains nothing else; returns whether it was removed. States are
+/// removed before models, so that after an interruption no run resumes from the rest.
 pub(super) fn remove_run(folder: &Path) -> io::Result<bool> {
     let gone = |removed: io::Result<()>| match removed {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -87,7 +87,7 @@ pub(super) fn is_step_model(name: &str) -> bool {
     number.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether it is a folder, itself and not by a link, of which every entry is taper's own.
+/// Whether it is a folder, not a symbolic link, with entries of taper only.
 fn holds_only(folder: &Path, own: impl Fn(&str, &Path) -> bool) -> bool {
     if !folder.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
         return false;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_foreign_file_anywhere_makes_a_folder_somebody_elses() {
+    fn a_folder_with_one_foreign_file_is_not_tapers_own() {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run");
         let put = |name: &str| {
@@ -134,7 +134,7 @@ mod tests {
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("/", run.join("model.new")).unwrap();
-            assert!(!is_run(&run), "a link leads elsewhere");
+            assert!(!is_run(&run), "a link to another folder");
         }
         assert!(!is_run(&dir.path().join("nothing")) && !is_verification(&run));
     }
@@ -158,7 +158,7 @@ mod tests {
         fs::remove_dir_all(&run).unwrap();
         own.iter().for_each(|name| put(name));
         assert!(remove_run(&run).unwrap() && !run.exists());
-        assert!(remove_run(&run).unwrap(), "it may be gone already");
+        assert!(remove_run(&run).unwrap(), "a missing folder counts as removed");
     }
 
     #[test]

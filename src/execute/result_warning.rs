@@ -1,4 +1,4 @@
-//! Whether a trained model does anything at all: what a person would take for a result and is none.
+//! The warning about a trained model that is no better than a constant classifier.
 
 use crate::{
     event::Split,
@@ -7,10 +7,11 @@ use crate::{
     warning::{Kind, Warning},
 };
 
-/// Warnings about what the kept weights do on a split, given the training rows of each label.
+/// The warning about the metrics of the kept weights on a split, if they are degenerate. `train_rows` are the numbers of training rows by
+/// label id.
 ///
-/// The label to be better than is the one that most training rows have; see [`Metrics::degenerate_beside`].
-pub(super) fn judge(metrics: &Metrics, split: Split, metric: Metric, train_rows: &[u64]) -> Option<Warning> {
+/// The model is compared with always answering the most common label of the training rows; see [`Metrics::degenerate_beside`].
+pub(super) fn result_warning(metrics: &Metrics, split: Split, metric: Metric, train_rows: &[u64]) -> Option<Warning> {
     let split = match split {
         Split::Train => "train",
         Split::Dev => "dev",
@@ -41,47 +42,49 @@ mod tests {
     use super::*;
     use crate::metrics::Scored;
 
-    /// What is said of rows of these labels that are predicted as those.
-    fn said(labels: &[u32], predicted: &[u32], metric: Metric, train_rows: &[u64]) -> String {
+    /// The message for rows with these labels and predictions; empty without a warning.
+    fn message(labels: &[u32], predicted: &[u32], metric: Metric, train_rows: &[u64]) -> String {
         let names = ["negative", "positive", "neutral"].map(String::from);
         let row = |(&label, &predicted): (&u32, &u32)| Scored { label, predicted, confidence: 0.8, loss: 0.5 };
         let metrics = Metrics::new(&names, labels.iter().zip(predicted).map(row));
-        let warning = judge(&metrics, Split::Test, metric, train_rows);
+        let warning = result_warning(&metrics, Split::Test, metric, train_rows);
         assert!(warning.as_ref().is_none_or(|warning| warning.kind == Kind::Result));
         warning.map(|warning| warning.message).unwrap_or_default()
     }
 
     #[test]
-    fn one_class_for_all_rows_is_said() {
-        let text = said(&[0, 1, 1, 1], &[1, 1, 1, 1], Metric::Accuracy, &[5, 9, 0]);
+    fn a_model_that_predicts_one_class_for_all_rows_gives_a_warning() {
+        let text = message(&[0, 1, 1, 1], &[1, 1, 1, 1], Metric::Accuracy, &[5, 9, 0]);
         assert!(text.starts_with("all 4 test rows are predicted as `positive` (accuracy 75.0%), so "), "{text}");
-        // Also where it is the rarer class, and whatever chooses.
-        assert!(said(&[0, 1, 1, 1], &[0; 4], Metric::MacroF1, &[5, 9, 0]).contains("as `negative` (accuracy 25.0%)"));
-        // Rows of one class leave nothing else to predict: but that is no better than the baseline.
+        // Also for the rarer class, and for any metric.
         assert!(
-            said(&[1, 1], &[1, 1], Metric::Accuracy, &[5, 9, 0])
+            message(&[0, 1, 1, 1], &[0; 4], Metric::MacroF1, &[5, 9, 0]).contains("as `negative` (accuracy 25.0%)")
+        );
+        // With rows of one class only, predicting it is no better than the baseline.
+        assert!(
+            message(&[1, 1], &[1, 1], Metric::Accuracy, &[5, 9, 0])
                 .contains("no better than always predicting `positive`")
         );
     }
 
     #[test]
-    fn no_better_than_the_majority_of_the_training_rows_is_said() {
-        // Two of four right; always `negative`, which most training rows are, gives two of four too.
-        let text = said(&[0, 0, 1, 1], &[0, 1, 1, 0], Metric::Accuracy, &[9, 5, 1]);
+    fn a_model_no_better_than_the_majority_of_the_training_rows_gives_a_warning() {
+        // Two of four correct; always answering `negative`, the majority of the training rows, also gives two of four.
+        let text = message(&[0, 0, 1, 1], &[0, 1, 1, 0], Metric::Accuracy, &[9, 5, 1]);
         let want = "test accuracy 50.0% is no better than always predicting `negative`, the most common label in training (50.0%)";
         assert!(text.starts_with(want), "{text}");
-        // The training rows say which label that is, not the rows measured.
-        assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50% against 25%");
-        assert!(!said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[5, 9, 1]).is_empty(), "50% against 75%");
+        // The majority is that of the training rows, not of the evaluated rows.
+        assert!(message(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[9, 5, 1]).is_empty(), "50% against 25%");
+        assert!(!message(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::Accuracy, &[5, 9, 1]).is_empty(), "50% against 75%");
         // Macro-F1 of always `positive` is (2 · 0.75 / 1.75) / 2 = 0.429; this one has (0.5 + 0.5) / 2.
-        assert!(said(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::MacroF1, &[5, 9, 1]).is_empty());
-        assert!(said(&[0, 1, 1, 1], &[1, 0, 0, 1], Metric::MacroF1, &[5, 9, 1]).starts_with("test macro-F1 20.0%"));
+        assert!(message(&[0, 1, 1, 1], &[0, 1, 0, 0], Metric::MacroF1, &[5, 9, 1]).is_empty());
+        assert!(message(&[0, 1, 1, 1], &[1, 0, 0, 1], Metric::MacroF1, &[5, 9, 1]).starts_with("test macro-F1 20.0%"));
     }
 
     #[test]
-    fn of_equally_many_training_rows_the_first_label_counts() {
-        let text = said(&[0, 0, 0, 1], &[1, 0, 0, 0], Metric::Loss, &[7, 7, 7]);
+    fn of_labels_with_equally_many_training_rows_the_first_is_the_majority() {
+        let text = message(&[0, 0, 0, 1], &[1, 0, 0, 0], Metric::Loss, &[7, 7, 7]);
         assert!(text.contains("`negative`, one of the most common labels in training"), "{text}");
-        assert!(said(&[0, 1, 2, 2], &[0, 1, 2, 2], Metric::Loss, &[7, 7, 7]).is_empty());
+        assert!(message(&[0, 1, 2, 2], &[0, 1, 2, 2], Metric::Loss, &[7, 7, 7]).is_empty());
     }
 }

@@ -1,14 +1,14 @@
-//! How many runs are made at a time on one device.
+//! How many runs are trained at a time on one device.
 
 use std::{fmt, str::FromStr};
 
 use super::DeviceChoice;
 
-/// Bytes that a process takes on a GPU before it makes anything: its context, and the workspace of the library of products.
+/// Bytes that a process occupies on a GPU before it trains: its context and the workspace of cuBLAS.
 const PROCESS: u64 = 600 << 20;
-/// More processes than this share a GPU's time without getting more of it done.
+/// With more processes than this a GPU does not compute faster in total.
 const MOST: usize = 4;
-/// What may be asked for.
+/// The largest accepted number.
 const MOST_ASKED: usize = 64;
 
 /// `--runs-per-device`.
@@ -17,7 +17,7 @@ pub enum RunsPerDevice {
     /// As many as fit into a GPU's free memory, four at most; one elsewhere.
     #[default]
     Auto,
-    /// So many.
+    /// This many.
     Exactly(usize),
 }
 
@@ -43,8 +43,11 @@ impl FromStr for RunsPerDevice {
 }
 
 impl RunsPerDevice {
-    /// The number for a device. `runs` are to be made, `threads` are there for this device, and a run takes `peak()` bytes at
-    /// most, which is asked for only where it counts.
+    /// The number for a device, given the number of runs to train and of threads for this device. `peak` returns the most bytes that a run
+    /// needs; it is called only if that matters.
+    ///
+    /// # Errors
+    /// Those of `peak`.
     pub fn on<E>(
         self,
         device: DeviceChoice,
@@ -63,7 +66,7 @@ impl RunsPerDevice {
     }
 }
 
-/// How many runs of `peak` bytes fit into `free` bytes, one at least: what is to be made is tried.
+/// How many runs of `peak` bytes fit into `free` bytes, but at least one: a run is tried even if it does not seem to fit.
 fn fitting(free: u64, peak: u64) -> usize {
     usize::try_from(free / peak.saturating_add(PROCESS)).unwrap_or(MOST).clamp(1, MOST)
 }
@@ -79,13 +82,13 @@ mod tests {
         assert_eq!(fitting(5 * GIB, GIB), 3, "each with a context of its own");
         assert_eq!(fitting(GIB + PROCESS, GIB), 1);
         assert_eq!(fitting(2 * (GIB + PROCESS), GIB), 2);
-        assert_eq!(fitting(GIB, 9 * GIB), 1, "one is tried all the same");
+        assert_eq!(fitting(GIB, 9 * GIB), 1, "one is always tried");
         assert_eq!(fitting(GIB, u64::MAX), 1);
     }
 
     #[test]
-    fn the_cpu_makes_one_run_at_a_time_unless_told() {
-        let never = || -> Result<u64, ()> { panic!("nothing hangs on it") };
+    fn the_cpu_trains_one_run_at_a_time_by_default() {
+        let never = || -> Result<u64, ()> { panic!("not needed") };
         for device in [DeviceChoice::Cpu, DeviceChoice::Metal] {
             assert_eq!(RunsPerDevice::Auto.on(device, 12, 8, never), Ok(1));
             assert_eq!(RunsPerDevice::Exactly(3).on(device, 12, 8, never), Ok(3));

@@ -1,27 +1,27 @@
-//! The state of each run of a command. No other type has it: what is decided depends on these states and on scores.
+//! The state of each run of a command. No other type stores it; decisions depend on these states and on scores.
 
 use super::outcome::Tally;
 
-/// The state of a run, as far as this command is concerned.
+/// The state of a run in this command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Begins, or continues from its checkpoint, when a slot is free for it.
+    /// Waits for a free slot, to begin or to resume from its checkpoint.
     Waiting,
-    /// Has a checkpoint at the rung after this step, and continues when its trial is let past that.
+    /// Has a checkpoint at the rung of this step, and continues when its trial is promoted.
     Paused { step: u64 },
     /// Stopped on request, with a checkpoint.
     Interrupted,
-    /// In this slot.
+    /// Is trained in this slot.
     Running { slot: usize },
-    /// Its worker in this slot has reported its end and tidies up after it.
+    /// Its worker in this slot has reported its end and is cleaning up.
     Closing { slot: usize, then: Then },
     /// Another process trains it.
     Elsewhere,
-    /// This command does nothing more with it.
+    /// Ended: this command does nothing more with it.
     Ended(End),
 }
 
-/// The state of a run once its worker has tidied up after it.
+/// The next state of a run whose worker is cleaning up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     /// [`State::Waiting`].
@@ -37,44 +37,44 @@ pub(super) enum Then {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// Trained to its last step now.
+    /// Completed in this call.
     Completed,
-    /// Was completed before.
+    /// Was completed before this command.
     AlreadyDone,
-    /// Was completed by another process meanwhile.
+    /// Completed by another process during this command.
     DoneElsewhere,
-    /// Failed now, and may do better the next time.
+    /// Failed in this call; the next command tries it again.
     Failed,
-    /// Diverged now.
+    /// Diverged in this call.
     Diverged,
-    /// Diverged before, and is left out.
+    /// Diverged before and is skipped.
     DivergedBefore,
-    /// Ended now by the sweep's rule.
+    /// Pruned in this call.
     Pruned,
-    /// Ended by the sweep's rule before, or by another process.
+    /// Pruned before, or by another process.
     PrunedBefore,
-    /// Its worker alone was told to stop, where no other run is compared with it.
+    /// Its worker was stopped from outside, in a sweep without a pruning rule.
     Stopped,
-    /// In an earlier call of the same command.
+    /// Ended in an earlier call of the same command.
     InEarlierCall { diverged: bool },
 }
 
-/// All runs of a command, by their position in the plan.
+/// The states of all runs of a command, by their index in the plan.
 #[derive(Debug, Clone)]
-pub(super) struct Board(Vec<State>);
+pub(super) struct RunStates(Vec<State>);
 
-impl Board {
-    /// All of them waiting.
+impl RunStates {
+    /// The states of `runs` waiting runs.
     pub fn new(runs: usize) -> Self {
         Self(vec![State::Waiting; runs])
     }
 
-    /// All runs.
+    /// The indices of all runs.
     pub fn runs(&self) -> std::ops::Range<usize> {
         0..self.0.len()
     }
 
-    /// Whether a run may begin or continue here, or be ended.
+    /// Whether a run can begin, resume or be ended by this command.
     pub fn is_open(&self, run: usize) -> bool {
         matches!(self.0[run], State::Waiting | State::Paused { .. } | State::Interrupted)
     }
@@ -84,33 +84,33 @@ impl Board {
         matches!(self.0[run], State::Interrupted | State::Closing { then: Then::Interrupted, .. })
     }
 
-    /// Whether another process is at a run.
+    /// Whether another process trains a run.
     pub fn is_elsewhere(&self, run: usize) -> bool {
         self.0[run] == State::Elsewhere
     }
 
-    /// Whether a run is in a slot and has not reported its end.
+    /// Whether a run is trained in a slot and has not reported its end.
     pub fn is_running(&self, run: usize) -> bool {
         matches!(self.0[run], State::Running { .. })
     }
 
-    /// Whether a run ended without a result: its trial is out.
+    /// Whether a run diverged, which ends its trial.
     pub fn has_diverged(&self, run: usize) -> bool {
         let (State::Ended(end) | State::Closing { then: Then::Ended(end), .. }) = self.0[run] else { return false };
         matches!(end, End::Diverged | End::DivergedBefore | End::InEarlierCall { diverged: true })
     }
 
-    /// Runs that are not ended.
+    /// Runs that have not ended.
     pub fn left(&self) -> impl Iterator<Item = usize> + '_ {
         self.runs().filter(|&run| !matches!(self.0[run], State::Ended(_)))
     }
 
-    /// Runs that are ended.
+    /// Runs that have ended.
     pub fn ended(&self) -> impl Iterator<Item = usize> + '_ {
         self.runs().filter(|&run| matches!(self.0[run], State::Ended(_)))
     }
 
-    /// How many runs ended how in this call.
+    /// The number of runs of this call by how they ended.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for state in &self.0 {
@@ -130,13 +130,13 @@ impl Board {
         tally
     }
 
-    /// A slot begins a run or continues it.
+    /// A run begins or resumes in a slot.
     pub fn begin(&mut self, run: usize, slot: usize) {
         assert!(self.is_open(run), "run {run} is {:?} and begins in slot {slot}", self.0[run]);
         self.0[run] = State::Running { slot };
     }
 
-    /// A run reports its end. Where it does so again, the last counts.
+    /// A run reports its end. If it reports several, the last counts.
     pub fn close(&mut self, run: usize, then: Then) {
         let (State::Running { slot } | State::Closing { slot, .. }) = self.0[run] else {
             panic!("run {run} is {:?} and reports its end", self.0[run]);
@@ -144,7 +144,7 @@ impl Board {
         self.0[run] = State::Closing { slot, then };
     }
 
-    /// The slot of a run is free again. One that reported no end had nothing to train.
+    /// A run leaves its slot. A run that reported no end had nothing to train.
     pub fn leave_slot(&mut self, run: usize) {
         self.0[run] = match self.0[run] {
             State::Running { .. } => State::Ended(End::AlreadyDone),
@@ -158,17 +158,17 @@ impl Board {
         };
     }
 
-    /// What a look at the lock of a run that is not in a slot shows: whether another process is at it.
+    /// Updates the state of a run that is not in a slot: `elsewhere` is whether another process holds its lock.
     pub fn seen(&mut self, run: usize, elsewhere: bool) {
         match (self.is_open(run), elsewhere) {
             (true, false) => {}
-            (false, _) if !self.is_elsewhere(run) => panic!("run {run} is {:?} and is looked for", self.0[run]),
+            (false, _) if !self.is_elsewhere(run) => panic!("run {run} is {:?} and its lock was checked", self.0[run]),
             (_, true) => self.0[run] = State::Elsewhere,
             (_, false) => self.0[run] = State::Waiting,
         }
     }
 
-    /// Ends a run that is in no slot.
+    /// Ends a run that is not in a slot.
     pub fn end(&mut self, run: usize, end: End) {
         assert!(self.is_open(run) || self.is_elsewhere(run), "run {run} is {:?} and ends as {end:?}", self.0[run]);
         self.0[run] = State::Ended(end);
@@ -180,65 +180,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_goes_from_state_to_state() {
-        let mut board = Board::new(2);
-        assert_eq!(board.0, [State::Waiting; 2]);
-        board.begin(1, 3);
-        assert_eq!(board.0, [State::Waiting, State::Running { slot: 3 }]);
-        assert_eq!((board.is_open(0), board.is_open(1), board.is_running(1)), (true, false, true));
-        board.close(1, Then::Paused { step: 4 });
-        assert_eq!(board.0[1], State::Closing { slot: 3, then: Then::Paused { step: 4 } });
-        assert_eq!((board.is_open(1), board.is_running(1)), (false, false), "its worker is not done with it");
-        board.leave_slot(1);
-        assert_eq!((board.0[1], board.is_open(1)), (State::Paused { step: 4 }, true));
-        board.begin(1, 0);
-        board.close(1, Then::Interrupted);
-        board.leave_slot(1);
-        assert_eq!((board.0[1], board.is_open(1)), (State::Interrupted, true));
-        board.begin(1, 0);
-        board.close(1, Then::Waiting);
-        board.leave_slot(1);
-        assert_eq!(board.0[1], State::Waiting, "tried again");
-        board.begin(1, 0);
-        board.close(1, Then::Ended(End::Completed));
-        assert_eq!(board.left().collect::<Vec<_>>(), [0, 1]);
-        board.leave_slot(1);
-        assert_eq!(board.0[1], State::Ended(End::Completed));
-        assert_eq!((board.left().collect::<Vec<_>>(), board.ended().collect::<Vec<_>>()), (vec![0], vec![1]));
+    fn a_run_changes_its_state_as_it_begins_pauses_and_ends() {
+        let mut states = RunStates::new(2);
+        assert_eq!(states.0, [State::Waiting; 2]);
+        states.begin(1, 3);
+        assert_eq!(states.0, [State::Waiting, State::Running { slot: 3 }]);
+        assert_eq!((states.is_open(0), states.is_open(1), states.is_running(1)), (true, false, true));
+        states.close(1, Then::Paused { step: 4 });
+        assert_eq!(states.0[1], State::Closing { slot: 3, then: Then::Paused { step: 4 } });
+        assert_eq!((states.is_open(1), states.is_running(1)), (false, false), "its worker is still cleaning up");
+        states.leave_slot(1);
+        assert_eq!((states.0[1], states.is_open(1)), (State::Paused { step: 4 }, true));
+        states.begin(1, 0);
+        states.close(1, Then::Interrupted);
+        states.leave_slot(1);
+        assert_eq!((states.0[1], states.is_open(1)), (State::Interrupted, true));
+        states.begin(1, 0);
+        states.close(1, Then::Waiting);
+        states.leave_slot(1);
+        assert_eq!(states.0[1], State::Waiting, "tried again");
+        states.begin(1, 0);
+        states.close(1, Then::Ended(End::Completed));
+        assert_eq!(states.left().collect::<Vec<_>>(), [0, 1]);
+        states.leave_slot(1);
+        assert_eq!(states.0[1], State::Ended(End::Completed));
+        assert_eq!((states.left().collect::<Vec<_>>(), states.ended().collect::<Vec<_>>()), (vec![0], vec![1]));
     }
 
     #[test]
-    fn a_slot_that_only_scored_probes_leaves_a_run_that_was_done() {
-        let mut board = Board::new(1);
-        board.begin(0, 0);
-        board.leave_slot(0);
-        assert_eq!(board.0, [State::Ended(End::AlreadyDone)]);
+    fn a_run_whose_probes_were_scored_was_completed_before() {
+        let mut states = RunStates::new(1);
+        states.begin(0, 0);
+        states.leave_slot(0);
+        assert_eq!(states.0, [State::Ended(End::AlreadyDone)]);
     }
 
     #[test]
-    fn a_run_of_another_process_comes_back_when_that_process_leaves_it() {
-        let mut board = Board::new(2);
-        board.begin(1, 0);
-        board.close(1, Then::Paused { step: 2 });
-        board.leave_slot(1);
-        board.seen(0, true);
-        board.seen(1, false);
-        assert_eq!(board.0, [State::Elsewhere, State::Paused { step: 2 }], "a look that finds nobody changes nothing");
-        assert_eq!((board.is_open(0), board.is_elsewhere(0)), (false, true));
-        board.seen(0, true);
-        board.seen(0, false);
-        board.seen(1, true);
-        assert_eq!(board.0, [State::Waiting, State::Elsewhere]);
-        board.end(1, End::PrunedBefore);
-        assert_eq!(board.0[1], State::Ended(End::PrunedBefore), "the other process ended it");
+    fn a_run_of_another_process_waits_again_when_that_process_ends() {
+        let mut states = RunStates::new(2);
+        states.begin(1, 0);
+        states.close(1, Then::Paused { step: 2 });
+        states.leave_slot(1);
+        states.seen(0, true);
+        states.seen(1, false);
+        assert_eq!(states.0, [State::Elsewhere, State::Paused { step: 2 }], "nothing changes without another process");
+        assert_eq!((states.is_open(0), states.is_elsewhere(0)), (false, true));
+        states.seen(0, true);
+        states.seen(0, false);
+        states.seen(1, true);
+        assert_eq!(states.0, [State::Waiting, State::Elsewhere]);
+        states.end(1, End::PrunedBefore);
+        assert_eq!(states.0[1], State::Ended(End::PrunedBefore), "the other process ended it");
     }
 
     #[test]
-    fn only_runs_without_a_result_have_diverged() {
-        let mut board = Board::new(1);
-        board.begin(0, 0);
-        board.close(0, Then::Ended(End::Diverged));
-        assert!(board.has_diverged(0), "before its slot is free");
+    fn only_runs_that_diverged_end_their_trial() {
+        let mut states = RunStates::new(1);
+        states.begin(0, 0);
+        states.close(0, Then::Ended(End::Diverged));
+        assert!(states.has_diverged(0), "before its slot is free");
         for (end, diverged) in [
             (End::Diverged, true),
             (End::DivergedBefore, true),
@@ -248,16 +248,16 @@ mod tests {
             (End::Completed, false),
             (End::Stopped, false),
         ] {
-            let mut board = Board::new(1);
-            assert!(!board.has_diverged(0));
-            board.end(0, end);
-            assert_eq!(board.has_diverged(0), diverged, "{end:?}");
+            let mut states = RunStates::new(1);
+            assert!(!states.has_diverged(0));
+            states.end(0, end);
+            assert_eq!(states.has_diverged(0), diverged, "{end:?}");
         }
     }
 
     #[test]
     fn the_tally_counts_ends_of_this_call() {
-        let mut board = Board::new(12);
+        let mut states = RunStates::new(12);
         for (run, end) in [
             End::Completed,
             End::AlreadyDone,
@@ -273,9 +273,9 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            board.end(run, end);
+            states.end(run, end);
         }
-        board.begin(10, 0);
+        states.begin(10, 0);
         let want = Tally {
             completed: 1,
             already_done: 1,
@@ -287,21 +287,21 @@ mod tests {
             stopped: 1,
             ..Tally::default()
         };
-        assert_eq!(board.tally(), want);
+        assert_eq!(states.tally(), want);
     }
 
     #[test]
-    fn what_cannot_be_is_not_taken_for_something_else() {
+    fn impossible_transitions_panic() {
         for wrong in [
-            |board: &mut Board| board.begin(0, 1),
-            |board: &mut Board| board.end(0, End::Pruned),
-            |board: &mut Board| board.seen(0, true),
-            |board: &mut Board| board.leave_slot(1),
-            |board: &mut Board| board.close(1, Then::Waiting),
+            |states: &mut RunStates| states.begin(0, 1),
+            |states: &mut RunStates| states.end(0, End::Pruned),
+            |states: &mut RunStates| states.seen(0, true),
+            |states: &mut RunStates| states.leave_slot(1),
+            |states: &mut RunStates| states.close(1, Then::Waiting),
         ] {
-            let mut board = Board::new(2);
-            board.begin(0, 0);
-            assert!(std::panic::catch_unwind(move || wrong(&mut board)).is_err());
+            let mut states = RunStates::new(2);
+            states.begin(0, 0);
+            assert!(std::panic::catch_unwind(move || wrong(&mut states)).is_err());
         }
     }
 }

@@ -1,36 +1,36 @@
-//! Whether two runs can be expected to give the same numbers, and how nearly.
+//! Whether two environments give comparable numbers, and with which tolerance.
 
 use super::{DeviceChoice, ExecuteError, compare::TOLERANCE};
 use crate::{kernels, plan::Precision, store::Environment};
 
-/// The device for verifying a run: the one asked for, or else the run's own.
-pub fn device(asked: DeviceChoice, made_with: &Environment) -> Result<DeviceChoice, ExecuteError> {
+/// The device for verifying a run: the requested one, or that of the run for `auto`.
+pub fn device(asked: DeviceChoice, trained_with: &Environment) -> Result<DeviceChoice, ExecuteError> {
     match asked {
-        DeviceChoice::Auto => made_with.device.parse().map_err(ExecuteError::Device),
+        DeviceChoice::Auto => trained_with.device.parse().map_err(ExecuteError::Device),
         asked => Ok(asked),
     }
 }
 
-/// The tolerance for comparing what was made with one environment and is made `here`; none: to the last bit. And what to say
-/// about it.
+/// The tolerance for comparing a run that was trained in one environment with one that is trained `here` (`None`: bitwise), and messages for
+/// the user.
 ///
 /// # Errors
-/// Where they are not comparable: another version of the arithmetic, other files, other instructions.
+/// If they are not comparable: another version of the arithmetic, other files, other instructions.
 pub fn compare(
-    made_with: &Environment,
+    trained_with: &Environment,
     here: &Environment,
     precision: Precision,
 ) -> Result<(Option<f64>, Vec<String>), ExecuteError> {
     let mut problems = Vec::new();
-    if made_with.numerics != here.numerics {
+    if trained_with.numerics != here.numerics {
         problems.push(format!(
             "it was trained with version {} of the engine's arithmetic, and this taper has version {}: verify it with taper {}",
-            made_with.numerics, here.numerics, made_with.taper
+            trained_with.numerics, here.numerics, trained_with.taper
         ));
     }
     for (what, was, is) in [
-        ("data file is", &made_with.data_digest, &here.data_digest),
-        ("model's files are", &made_with.model_digest, &here.model_digest),
+        ("data file is", &trained_with.data_digest, &here.data_digest),
+        ("model's files are", &trained_with.model_digest, &here.model_digest),
     ] {
         if was != is {
             problems.push(format!(
@@ -38,32 +38,32 @@ pub fn compare(
             ));
         }
     }
-    let on_the_cpu = made_with.device == "cpu" && here.device == "cpu";
+    let on_the_cpu = trained_with.device == "cpu" && here.device == "cpu";
     let of_gpu = |e: &Environment| (e.gpu.clone(), e.gpu_libraries.clone());
-    let same_gpu = of_gpu(made_with) == of_gpu(here) && !here.gpu.is_empty() && !here.gpu_libraries.is_empty();
+    let same_gpu = of_gpu(trained_with) == of_gpu(here) && !here.gpu.is_empty() && !here.gpu_libraries.is_empty();
     let bitwise = on_the_cpu || same_gpu;
     let instructions = kernels::instructions(precision == Precision::Bf16);
-    if on_the_cpu && !has(made_with, &instructions) {
+    if on_the_cpu && !has(trained_with, &instructions) {
         problems.push(format!(
             "it was trained on a processor with other instructions ({}), which round differently; this one has {instructions}: \
              verify it on a processor like that one",
-            made_with.cpu
+            trained_with.cpu
         ));
     }
     if !problems.is_empty() {
         return Err(ExecuteError::Setting(problems.join("\n")));
     }
     let mut notes = Vec::new();
-    if on_the_cpu && made_with.cpu != here.cpu {
-        notes.push(format!("trained on another processor: {}; this one is {}", made_with.cpu, here.cpu));
+    if on_the_cpu && trained_with.cpu != here.cpu {
+        notes.push(format!("trained on another processor: {}; this one is {}", trained_with.cpu, here.cpu));
     }
     if !bitwise {
-        let (was, is, share) = (made_with.device_in_full(), here.device_in_full(), TOLERANCE * 100.0);
+        let (was, is, share) = (trained_with.device_in_full(), here.device_in_full(), TOLERANCE * 100.0);
         notes.push(format!(
             "trained on {was}, verified on {is}: losses may differ by {share}%, and only they are compared"
         ));
     }
-    if made_with.micro_batch_tokens.is_some() {
+    if trained_with.micro_batch_tokens.is_some() {
         notes.push(
             "memory ran out while it trained: batches are split as at its end, and earlier steps may differ".into(),
         );
@@ -71,12 +71,12 @@ pub fn compare(
     Ok(((!bitwise).then_some(TOLERANCE), notes))
 }
 
-/// Whether a run's processor worked with just these instructions.
-fn has(made_with: &Environment, instructions: &str) -> bool {
-    match (made_with.instructions.as_str(), made_with.cpu.as_str()) {
-        // Before anything was recorded: only the comparison can tell.
+/// Whether a run was trained with exactly these instructions of the processor.
+fn has(trained_with: &Environment, instructions: &str) -> bool {
+    match (trained_with.instructions.as_str(), trained_with.cpu.as_str()) {
+        // Not recorded: only the comparison can show a difference.
         ("", "") => true,
-        // As earlier versions recorded it.
+        // Earlier versions recorded the instructions with the name.
         ("", cpu) => cpu == instructions || cpu.ends_with(&format!(", {instructions}")),
         (recorded, _) => recorded == instructions,
     }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_said_all_at_once() {
+    fn all_reasons_against_a_comparison_are_in_one_error() {
         let other = Environment {
             numerics: 6,
             data_digest: "e".into(),
@@ -111,7 +111,7 @@ mod tests {
             assert!(error.contains(words), "no `{words}` in {error}");
         }
         assert_eq!(compare(&here(), &here(), Precision::Fp32).unwrap(), (None, vec![]));
-        // What was recorded by itself counts, and not how the processor is called.
+        // Recorded instructions count, not the name of the processor.
         let recorded = |instructions: &str| Environment { instructions: instructions.into(), ..here() };
         assert!(compare(&recorded(&kernels::instructions(false)), &here(), Precision::Fp32).is_ok());
         assert!(compare(&recorded("sse2"), &here(), Precision::Fp32).is_err());
@@ -127,7 +127,7 @@ mod tests {
         let gpu = Environment { device: "cuda:0".into(), cpu: "Other CPU".into(), ..here() };
         let (tolerance, notes) = compare(&gpu, &here(), Precision::Fp32).unwrap();
         assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1%"), "{notes:?}");
-        // The same GPU with the same libraries gives the same bits, whatever number it has.
+        // The same GPU with the same libraries gives the same bits, also under another device number.
         let h200 = |device: &str, libraries: &str| Environment {
             device: device.into(),
             gpu: "NVIDIA H200, compute capability 9.0, CUDA 13.0".into(),
@@ -136,7 +136,7 @@ mod tests {
         };
         let of = |was: &str, is: &str| compare(&h200("cuda:0", was), &h200("cuda:1", is), Precision::Fp32).unwrap();
         assert_eq!(of("cuBLAS 13.1.0", "cuBLAS 13.1.0"), (None, vec![]));
-        // Another cuBLAS, or a record of before: a tolerance, and the reason in the note.
+        // Another cuBLAS, or a record of an earlier version: a tolerance, with the reason in the note.
         for (was, is) in [("cuBLAS 13.1.0", "cuBLAS 13.2.0"), ("", "cuBLAS 13.1.0"), ("", "")] {
             let (tolerance, notes) = of(was, is);
             assert!(tolerance == Some(TOLERANCE) && notes[0].contains(was) && notes[0].contains(is), "{notes:?}");

@@ -2,21 +2,20 @@
 
 use std::{collections::HashSet, path::Path};
 
-use super::verify::with_places;
+use super::verify::with_stored_paths;
 use crate::{
     assets::{Library, Settings},
     data,
     store::RunRecord,
 };
 
-/// The texts of a run's training rows, cleaned as they were for training. None where its data is not here any more, or is not what it
-/// was: nothing is downloaded for this.
+/// The texts of a run's training rows, cleaned as for training. `None` if its data is missing or has changed; nothing is downloaded.
 pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<HashSet<String>> {
-    let config = with_places(record, runs).data;
+    let config = with_stored_paths(record, runs).data;
     let mut library = Library::new(Settings::from_env(true).ok()?);
     let file = library.data(&config.source, config.file.as_deref()).ok()?;
     let mut dataset = data::read(&file.path, &config).ok()?;
-    if record.environment.as_ref().is_none_or(|made_with| made_with.data_digest != dataset.digest) {
+    if record.environment.as_ref().is_none_or(|trained_with| trained_with.data_digest != dataset.digest) {
         return None;
     }
     let splits = data::split(&dataset, &config).ok()?;
