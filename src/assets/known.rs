@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_did_not_exist_may_not_appear() {
+    fn a_file_that_did_not_exist_must_not_appear() {
         let (dir, known) = known();
         let c = dir.path().join("c");
         let result = read(dir.path(), &known, || fs::write(&c, "third").unwrap(), || {});

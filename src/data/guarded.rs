@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn guarded_calls_may_hold_others_and_leave_other_panics_alone() {
+    fn guarded_calls_can_be_nested_and_leave_other_panics_alone() {
         let inner = guarded(|| {
             let inner = guarded::<()>(|| panic!("inner")).unwrap_err();
             assert!(GUARDED.get(), "the outer call is still guarded");

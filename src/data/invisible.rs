@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_written_out_and_the_rest_stays() {
+    fn invisible_characters_are_escaped_and_the_rest_stays() {
         for (name, want) in [
             ("pos\u{200b}", "pos\\u{200b}"),
             ("\u{feff}pos", "\\u{feff}pos"),

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_between_them_is_said_with_its_line() {
+    fn errors_between_elements_have_their_line() {
         for (text, line, want) in [
             ("{}", 1, "unexpected `{`; expected the `[` of a JSON array"),
             ("[\n1]", 2, "unexpected `1`; expected an object of the array"),

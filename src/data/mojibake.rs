@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_in_a_wrong_encoding_are_told_from_sound_ones() {
+    fn texts_in_a_wrong_encoding_are_distinguished_from_sound_ones() {
         let mojibake = Mojibake::default();
         assert!(mojibake.often.is_sorted());
         // 味道很好，送餐很快啊; 难吃，太慢了啊; 服务员态度很差啊, each `.encode().decode("gb18030")` in Python.

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_look_like_rows_are_noticed() {
+    fn lines_that_look_like_rows_give_a_warning() {
         let all = ["pos", "neg"];
         // Two marks in neighbouring rows; a mark in the first column of three; a label in front.
         assert_eq!(found(&["good\tpos\nbad", "neg"], '\t', 2, 1, &all), [(7, 1)]);

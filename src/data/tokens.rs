@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_made_when_it_is_needed_and_once() {
+    fn a_row_is_tokenised_when_it_is_needed_and_once() {
         let (tokens, calls) = counted(1000);
         assert_eq!((tokens.rows(), calls.load(Ordering::Relaxed)), (1000, 0));
         assert_eq!(tokens.row(7).unwrap(), [1, 7, 3]);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_made_ahead_in_the_order_asked_for() {
+    fn rows_are_tokenised_ahead_in_the_requested_order() {
         let (send, received) = mpsc::channel();
         let tokens =
             Arc::new(Tokens::new(50, move |row| send.send(row).map(|()| encoded(row)).map_err(|_| failure(row))));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_fails_is_an_error_for_who_needs_it_and_for_nobody_else() {
+    fn a_row_that_fails_is_an_error_only_where_it_is_needed() {
         let tokens = Arc::new(Tokens::new(100, |row| if row == 60 { Err(failure(row)) } else { Ok(encoded(row)) }));
         tokens.ahead((0..100).collect(), 3).join();
         assert_eq!(tokens.row(61).unwrap(), [1, 61, 3]);
@@ -294,7 +294,7 @@ mod tests {
 
     /// Many threads and those ahead want the same rows: all get the same.
     #[test]
-    fn who_makes_a_row_does_not_matter() {
+    fn the_thread_that_tokenises_a_row_does_not_matter() {
         let (tokens, _) = counted(2000);
         let _ahead = tokens.ahead((0..2000).rev().collect(), 2);
         thread::scope(|scope| {

@@ -197,7 +197,7 @@ fn failure(status: io::Result<ExitStatus>, last_lines: &str, killed_for_memory: 
     let last_lines = last_lines.trim();
     // Rust's message for a failed allocation, or a kill by Linux for lack of memory.
     let memory = last_lines.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
-    let said = if last_lines.is_empty() { String::new() } else { format!("\nits last last_lines:\n{last_lines}") };
+    let said = if last_lines.is_empty() { String::new() } else { format!("\nits last output:\n{last_lines}") };
     match memory {
         true => (FailureKind::Oom, format!("memory ran out: its worker {how}{said}")),
         false => (FailureKind::Crashed, format!("its worker {how}{said}")),
@@ -219,7 +219,7 @@ fn ended(status: ExitStatus) -> String {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(9)) => "was killed (signal 9)".into(),
         (None, Some(signal)) => format!("was ended by signal {signal}{}", named(signal)),
-        (None, None) => "ended without a word".into(),
+        (None, None) => "ended without an exit status".into(),
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
         };
         let (kind, text) = ended("echo \"thread 'main' panicked at x.rs\" >&2; exit 101", false);
         assert_eq!(kind, FailureKind::Crashed);
-        assert_eq!(text, "its worker ended with exit code 101\nits last last_lines:\nthread 'main' panicked at x.rs");
+        assert_eq!(text, "its worker ended with exit code 101\nits last output:\nthread 'main' panicked at x.rs");
         assert_eq!(ended("kill -9 $$", false), (FailureKind::Crashed, "its worker was killed (signal 9)".into()));
         let (kind, text) = ended("kill -9 $$", true);
         assert_eq!((kind, text.starts_with("memory ran out: ")), (FailureKind::Oom, true));

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_the_names_is_found() {
+    fn the_prefix_of_the_names_is_found() {
         let missing = BTreeSet::from(["bert.pooler.dense.bias", "classifier.bias", "bert.embeddings.LayerNorm.bias"]);
         let names = [
             "student.classifier.bias",

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_runs_may_be_interleaved() {
+    fn events_of_runs_can_be_interleaved() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = store_with_run(folder.path());
         register(&mut store, "l", "lr=2e-5");

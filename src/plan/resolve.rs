@@ -20,7 +20,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
         data: DataConfig {
             source: match &data.source {
                 Source::Scratch(_) => {
-                    let reason = "`scratch:` makes models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE".into();
+                    let reason = "`scratch:` creates models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE".into();
                     return Err(PlanError::Source { key: "data.source", reason });
                 }
                 source => source.clone(),
@@ -114,7 +114,7 @@ mod tests {
             let message = resolve(&spec).unwrap_err().to_string();
             assert!(message.contains(want), "{message}");
         };
-        refuse(|s| s.data.source = "scratch:tiny".parse().unwrap(), "data.source: `scratch:` makes models");
+        refuse(|s| s.data.source = "scratch:tiny".parse().unwrap(), "data.source: `scratch:` creates models");
         refuse(|s| s.train.betas = vec![0.9], "train.betas has 1 number; expected 2");
         refuse(|s| s.train.epochs = 1 << 32, "train.epochs = 4294967296 is too large; expected at most 4294967295");
         refuse(|s| s.train.seed = u64::MAX, "train.seed = 18446744073709551615 is too large");

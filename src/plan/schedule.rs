@@ -41,7 +41,7 @@ mod tests {
     use super::{super::testing::full_config, *};
 
     #[test]
-    fn the_last_batch_and_the_last_step_may_be_smaller() {
+    fn the_last_batch_and_the_last_step_can_be_smaller() {
         assert_eq!(steps_per_epoch(9590, 32, 1), 300);
         assert_eq!(steps_per_epoch(64, 32, 1), 2);
         assert_eq!(steps_per_epoch(65, 32, 1), 3);

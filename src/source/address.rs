@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_a_secret_is_shown_as_a_digest() {
+    fn possible_secrets_are_shown_as_a_digest() {
         let shown = |text: &str| WebFile::parse(text).unwrap().shown();
         assert_eq!(shown("https://a.example/x.csv"), "https://a.example/x.csv");
         // printf 'token=s3cret&v=2' | sha256sum
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_taken_apart_and_put_together() {
+    fn addresses_are_parsed_and_written_back() {
         for (text, expected) in [
             ("hfl/rbt3", repository("hfl/rbt3", None, None)),
             ("hfl/rbt3@main", repository("hfl/rbt3", Some("main"), None)),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn files_on_the_web_may_bring_their_digest() {
+    fn addresses_of_files_can_contain_their_digest() {
         let digest = "0123456789abcdef".repeat(4);
         let file = WebFile::parse(&format!("https://a.example/d/x.csv?v=2#sha256={}", digest.to_uppercase())).unwrap();
         assert_eq!((file.name(), file.sha256.as_deref()), ("x.csv", Some(digest.as_str())));

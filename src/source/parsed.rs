@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_put_in_the_place_of_what_was_asked() {
+    fn what_was_found_replaces_what_was_requested() {
         let pinned = |text: &str| parsed(text).pinned(Some("c0ffee"), Some("x.csv"), Some(&"a".repeat(64))).to_string();
         assert_eq!(pinned("hf:a/b@main"), "hf:a/b@c0ffee/x.csv");
         assert_eq!(pinned("modelscope:a/b"), "modelscope:a/b@c0ffee/x.csv");

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_characters_and_tabs_keep_the_carets_in_place() {
+    fn wide_characters_and_tabs_keep_the_carets_aligned() {
         let text = "\t\"好吃\" = 1";
         let at = text.find('1').unwrap();
         assert_eq!(shown(text, at..at + 1), "x.toml:1:9: is wrong\n  |\n1 |  \"好吃\" = 1\n  |           ^");

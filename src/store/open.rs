@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn many_processes_may_open_a_new_database_at_once() {
+    fn many_processes_can_open_a_new_database_at_once() {
         let folder = folder();
         thread::scope(|scope| {
             let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(folder.path()).map(drop))).collect();

@@ -163,7 +163,7 @@ impl Store {
         self.write(|tx| {
             let dead: Vec<String> = running(tx)?.into_iter().filter(|key| !is_alive(key)).collect();
             for key in &dead {
-                let message = "its process ended without a word";
+                let message = "its process ended without reporting why";
                 set_state(tx, key, RunState::Interrupted, None, Some(message))?;
             }
             Ok(dead)

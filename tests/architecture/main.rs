@@ -1,5 +1,5 @@
-//! What the sources keep to. Each room (a module right below the crate's root) has a row in the table below, which says what it
-//! may import; the sources are read as text and every path into another room is checked against it. No two files of a folder need
+//! Rules for the sources. Each top module (directly below the crate's root) has a row in the table below with the modules that it is
+//! allowed to import; the sources are read as text and every path into another top module is checked. No two files of a folder need
 //! each other, no function has many parameters, a `mod.rs` holds no logic, and no file is long.
 
 mod circles;
@@ -16,8 +16,8 @@ use circles::circles;
 use code::{Code, starts_with};
 use functions::functions;
 
-/// Room → rooms it may import, besides its own and [`FOR_ALL`].
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+/// Top module → top modules that it is allowed to import, besides its own and [`FOR_ALL`].
+const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
@@ -54,11 +54,11 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("cli", &["*"]),
 ];
 
-/// May be imported by every module: they import nothing, or one of these.
+/// Modules that every module is allowed to import: they import nothing, or one of these.
 const FOR_ALL: [&str; 5] = ["random", "format", "regular", "warning", "sniff"];
 
-/// Room → crates whose names (or beginnings of names) it may not hold, tests included.
-const MAY_NOT_NAME: [(&str, &[&str]); 6] = [
+/// Top module → crates that it must not name (nor beginnings of their names), tests included.
+const FORBIDDEN_NAMES: [(&str, &[&str]); 6] = [
     ("engine", &["rusqlite", "indicatif", "plotters"]),
     ("train", &["rusqlite", "indicatif", "plotters"]),
     ("model", &["rusqlite", "indicatif", "plotters"]),
@@ -67,7 +67,7 @@ const MAY_NOT_NAME: [(&str, &[&str]); 6] = [
     ("report", &["candle"]),
 ];
 
-/// What prints. Only `main.rs` and `cli` may.
+/// Macros that print: allowed in `main.rs` and `cli` only.
 const PRINTING: [&str; 5] = ["println", "eprintln", "print", "eprint", "dbg"];
 
 /// Lines of a file at most: an alarm, not an aim.
@@ -136,7 +136,7 @@ impl Source {
 
 /// All that is wrong with a crate.
 fn faults(files: &[Source]) -> Vec<String> {
-    let rooms: BTreeSet<&str> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
+    let modules: BTreeSet<&str> = ALLOWED_IMPORTS.iter().map(|(top, _)| *top).collect();
     let tests: Vec<&Vec<String>> = files.iter().flat_map(|file| &file.code.test_modules).collect();
     let is_test = |module: &Vec<String>| tests.iter().any(|test| module.starts_with(test));
     let mut faults = circles(files.iter().filter(|file| !is_test(&file.module)).map(|file| (&file.module, &file.code)));
@@ -161,28 +161,28 @@ fn faults(files: &[Source]) -> Vec<String> {
                 ));
             }
         }
-        let Some(room) = module.first().map(String::as_str).filter(|room| *room != "main") else { continue };
-        let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| *name == room) else {
-            faults.push(format!("{name}: `{room}` is no room of the table in tests/architecture; give it a row"));
+        let Some(top) = module.first().map(String::as_str).filter(|top| *top != "main") else { continue };
+        let Some((_, allowed)) = ALLOWED_IMPORTS.iter().find(|(name, _)| *name == top) else {
+            faults.push(format!("{name}: `{top}` is not in the table of tests/architecture; give it a row"));
             continue;
         };
-        for (_, crates) in MAY_NOT_NAME.iter().filter(|(name, _)| *name == room) {
+        for (_, crates) in FORBIDDEN_NAMES.iter().filter(|(name, _)| *name == top) {
             for word in &code.all {
                 if crates.iter().any(|forbidden| word.starts_with(forbidden)) {
-                    faults.push(format!("{name} names `{word}`, which {room} may not know of"));
+                    faults.push(format!("{name} names `{word}`, which `{top}` must not use"));
                 }
             }
         }
-        if may.contains(&"*") || is_test(module) {
+        if allowed.contains(&"*") || is_test(module) {
             continue;
         }
         for other in imports(module, &code.outside_tests) {
-            if other != room
+            if other != top
                 && !FOR_ALL.contains(&other.as_str())
-                && rooms.contains(other.as_str())
-                && !may.contains(&other.as_str())
+                && modules.contains(other.as_str())
+                && !allowed.contains(&other.as_str())
             {
-                faults.push(format!("{name} imports `{other}`; {room} may import {may:?}"));
+                faults.push(format!("{name} imports `{other}`; {top} is allowed to import {allowed:?}"));
             }
         }
         for pair in code.outside_tests.windows(2) {
@@ -304,7 +304,7 @@ fn other_planted_faults_are_found() {
         ("store/mod.rs", "use candle_core::Tensor;", "names `candle_core`"),
         ("report/html.rs", "#[cfg(test)] mod tests { use candle_nn::ops; }", "names `candle_nn`"),
         ("data/mod.rs", "fn f() { eprintln!(\"x\") }", "calls eprintln!"),
-        ("kitchen/mod.rs", "", "`kitchen` is no room"),
+        ("kitchen/mod.rs", "", "`kitchen` is not in the table"),
         ("stats/mod.rs", &"\n".repeat(601), "601 lines"),
     ] {
         let faults = planted(&[(path, text)]);

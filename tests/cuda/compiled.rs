@@ -104,5 +104,5 @@ fn compile(compiler: &str, source: &str, sources: &[(String, Vec<u8>)], folder: 
         .unwrap_or_else(|e| panic!("{compiler}: {e}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{compiler} does not compile {source}:\n{errors}");
-    fs::rename(work.path().join("library.so"), done).expect("the library in its place");
+    fs::rename(work.path().join("library.so"), done).expect("the library can be renamed");
 }

@@ -231,7 +231,7 @@ impl Driver for Emulated {
         let mut state = self.state();
         let freed = state.memory.remove(&address).unwrap_or_else(|| panic!("{address:#x} was not allocated"));
         state.used -= freed.bytes.len();
-        freed.check("somebody");
+        freed.check("another device");
     }
 
     fn clear(&self, address: u64, bytes: usize) -> Result<(), DeviceError> {

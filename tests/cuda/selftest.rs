@@ -71,7 +71,7 @@ fn blocks_know_their_numbers() {
     }
 }
 
-/// Somebody reads what another warp writes in the same interval: that depends on the order.
+/// A warp reads what another warp writes in the same interval: the result depends on the order.
 #[test]
 fn a_missing_barrier_shows_under_another_order() {
     let sums = devices().into_iter().map(|device| {

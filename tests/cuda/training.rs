@@ -15,12 +15,12 @@ use crate::{
 };
 
 pub fn is_pytorchs<T: Tested>() {
-    let make = |config: &ModelConfig, parameters: Parameters, recipe: &Recipe| -> pytorch::Result<Box<dyn Engine>> {
+    let create = |config: &ModelConfig, parameters: Parameters, recipe: &Recipe| -> pytorch::Result<Box<dyn Engine>> {
         let backend = T::backend().expect("a backend");
         Ok(Box::new(Explicit::new(backend, config, parameters, recipe)?))
     };
     for dir in pytorch::references().into_iter().chain(pytorch::families()) {
-        pytorch::follows_pytorch(&dir, "CUDA", T::ROUNDING, &make).unwrap_or_else(|e| panic!("{e}"));
+        pytorch::follows_pytorch(&dir, "CUDA", T::ROUNDING, &create).unwrap_or_else(|e| panic!("{e}"));
     }
 }
 

@@ -5,7 +5,7 @@ use taper::data::Batch;
 use super::support::*;
 
 /// What earlier and larger batches left in the buffers is of no consequence.
-pub fn an_engine_that_was_used_makes_the_same_step_as_a_new_one<T: Tested>() {
+pub fn an_engine_that_was_used_computes_the_same_step_as_a_new_one<T: Tested>() {
     for layers in 1..=3 {
         let shape = Shape { layers, ..Shape::SMALL };
         let small = shape.batch_of(&[4, 1, 9], 1);
@@ -46,8 +46,8 @@ pub fn an_evaluation_between_gradients_and_update_changes_nothing<T: Tested>() {
     let shape = Shape::SMALL;
     let batch = shape.batch_of(&[4, 1, 9], 1);
     let others = [shape.batch_of(&[2], 2), shape.batch_of(&[90, 1, 33], 3), shape.batch_of(&[1; 50], 4)];
-    for make in [Shape::explicit::<T>, Shape::autograd] {
-        let [mut plain, mut evaluated] = [make(&shape, &recipe()), make(&shape, &recipe())];
+    for create in [Shape::explicit::<T>, Shape::autograd] {
+        let [mut plain, mut evaluated] = [create(&shape, &recipe()), create(&shape, &recipe())];
         for _ in 0..2 {
             for engine in [&mut plain, &mut evaluated] {
                 shape.step(engine.as_mut(), std::slice::from_ref(&batch));

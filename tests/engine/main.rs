@@ -1,4 +1,4 @@
-//! The explicit engine on the CPU; what it is held against is in `mod.rs`.
+//! The explicit engine on the CPU; the tests are in `mod.rs`.
 
 #[macro_use]
 #[path = "mod.rs"]

@@ -19,7 +19,7 @@ macro_rules! engine_of {
     ($name:ident, $tested:ty) => {
         tests_of! { $name, $tested, engine:
             alike {
-                an_engine_that_was_used_makes_the_same_step_as_a_new_one
+                an_engine_that_was_used_computes_the_same_step_as_a_new_one
                 an_evaluation_between_gradients_and_update_changes_nothing
                 a_step_in_parts_is_the_whole_step
             }

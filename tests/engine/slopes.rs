@@ -12,7 +12,7 @@ use taper::{
 
 use super::support::*;
 
-/// −Σ targets·log softmax(logits) in float64, of logits that the forward pass for evaluation makes.
+/// −Σ targets·log softmax(logits) in float64, of the logits of the forward pass for evaluation.
 fn loss(engine: &mut dyn Engine, batch: &Batch, targets: &[f32], plan: Option<DropoutPlan>) -> f64 {
     let logits = engine.logits(batch, plan).expect("logits");
     let rows = logits.iter().zip(targets.chunks_exact(logits[0].len()));

@@ -86,7 +86,7 @@ impl Shape {
             json[key] = true.into();
         }
         let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
-        // Three shares, so that none can stand for another.
+        // Three shares, so that none can replace another.
         config.hidden_dropout = self.dropout;
         config.attention_dropout = 1.5 * self.dropout;
         config.classifier_dropout = 2.0 * self.dropout;
@@ -247,7 +247,7 @@ pub fn difference(a: &[f32], b: &[f32]) -> f64 {
     differences.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most })
 }
 
-/// Everything that a step makes, as bytes: gradients, or parameters and moments.
+/// Everything that a step computes, as bytes: gradients, or parameters and moments.
 pub fn bytes(values: impl IntoIterator<Item = Vec<f32>>) -> Vec<u8> {
     values.into_iter().flatten().flat_map(f32::to_le_bytes).collect()
 }

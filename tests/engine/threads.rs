@@ -33,6 +33,6 @@ fn no_number_of_threads_changes_a_bit() {
     assert!(tokens > 3000, "{tokens} tokens are not cut into many tasks");
     let one = run(1);
     for threads in [2, 3, 5] {
-        assert!(run(threads) == one, "{threads} threads make another step than one");
+        assert!(run(threads) == one, "{threads} threads give another step than one");
     }
 }

@@ -12,7 +12,7 @@ use super::support::*;
 
 /// Clipping, decay of some parameters only, and the moments' corrections, over several updates with other words in each.
 pub fn updates_are_those_of_the_reference<T: Tested>() {
-    // A large epsilon: AdamW makes no steps of rounding noise.
+    // A large epsilon: AdamW does not amplify rounding noise.
     let base = Recipe { eps: 1e-3, weight_decay: 0.2, ..recipe() };
     let no_decay = vec!["bias".to_string(), "LayerNorm".to_string()];
     let recipes = [
@@ -105,8 +105,8 @@ fn tensors(engine: &dyn Engine) -> BTreeMap<String, Tensor> {
 /// Of what the engine did before, a state that is restored leaves nothing: words touched, decay, moments, updates.
 pub fn a_used_engine_goes_on_from_a_state_bit_for_bit<T: Tested>() {
     let (shape, recipe) = (Shape::SMALL, Recipe { weight_decay: 0.3, ..recipe() });
-    for make in [Shape::explicit::<T>, Shape::autograd] {
-        let [mut first, mut second] = [make(&shape, &recipe), make(&shape, &recipe)];
+    for create in [Shape::explicit::<T>, Shape::autograd] {
+        let [mut first, mut second] = [create(&shape, &recipe), create(&shape, &recipe)];
         train(&shape, first.as_mut(), 0..3);
         train(&shape, second.as_mut(), 20..22);
         second.restore(&first.state().0, tensors(first.as_ref())).expect("a state");
@@ -121,12 +121,12 @@ pub fn a_used_engine_goes_on_from_a_state_bit_for_bit<T: Tested>() {
     }
 }
 
-/// Parameters that are taken over are meant as they stand: no decay of words falls on them any more.
+/// Parameters that are set are exact: no postponed weight decay of embedding rows applies to them.
 pub fn parameters_that_are_set_are_those_that_are_read<T: Tested>() {
     let (shape, recipe) = (Shape::SMALL, Recipe { weight_decay: 0.3, ..recipe() });
     let batch = shape.batch_of(&[30; 4], 9);
-    for make in [Shape::explicit::<T>, Shape::autograd] {
-        let [mut new, mut trained] = [make(&shape, &recipe), make(&shape, &recipe)];
+    for create in [Shape::explicit::<T>, Shape::autograd] {
+        let [mut new, mut trained] = [create(&shape, &recipe), create(&shape, &recipe)];
         train(&shape, trained.as_mut(), 0..3);
         assert!(logits(trained.as_mut(), &batch) != logits(new.as_mut(), &batch));
         let start = shape.parameters().iter().map(|(name, t)| (name.to_string(), t.clone())).collect();

@@ -1,4 +1,4 @@
-//! The whole program on a GPU that is none: `tests/cuda/driver.cu` stands for NVIDIA's driver and for cuBLAS and runs the
+//! The whole program without a GPU: `tests/cuda/driver.cu` replaces NVIDIA's driver and for cuBLAS and runs the
 //! kernels on the processor, late, as a GPU does. What the host's side asks of a driver, and what becomes of it, is checked so on
 //! every machine; the arithmetic is checked by `tests/cuda`.
 
@@ -72,7 +72,7 @@ impl GpuSandbox {
         command.envs(vars.iter().copied()).output().expect("taper runs")
     }
 
-    /// Makes the runs of the spec; tells each run's (loss, norm) by step, run after run.
+    /// Trains the runs of the spec; returns the (loss, norm) of each step, run after run.
     fn run(&self, runs: &str, arguments: &[&str]) -> Vec<Vec<(f64, f64)>> {
         let output = self.taper(runs, &[], &[&["run", "small.toml"], arguments].concat());
         assert!(output.status.success(), "{}", words(&output));
@@ -262,7 +262,7 @@ fn what_cannot_be_read_from_the_device_is_not_kept() {
 
 /// A device that has failed once does nothing more for its process: what comes next gets another one.
 #[test]
-fn a_run_whose_device_failed_is_made_again_by_another_process() {
+fn a_run_whose_device_failed_is_trained_again_by_another_process() {
     let Some(sandbox) = GpuSandbox::new() else { return };
     let runs = ["run", "small.toml", "--device", "cuda:0", "--set", "sweep.seeds=[1,2]", "--runs-per-device", "1"];
     let output = sandbox.taper("runs", &[("EMULATED_LAUNCH", "300")], &runs);

@@ -147,7 +147,7 @@ fn a_spec_becomes_a_trained_logged_and_exported_run() {
 }
 
 #[test]
-fn a_finished_run_is_not_made_again_and_an_edited_one_is() {
+fn a_completed_run_is_not_trained_again_and_an_edited_one_is() {
     let sandbox = sandbox("");
     sandbox.ok(&["run", "small.toml"]);
     let again = sandbox.ok(&["run", "small.toml"]);
@@ -207,7 +207,7 @@ fn the_number_of_threads_changes_no_bit() {
 /// `kill -9` in the middle, at several moments: what was logged stays, nothing is shown as running, and the whole comes
 /// out as if nothing had happened.
 #[test]
-fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
+fn a_killed_sweep_resumes_and_ends_as_an_undisturbed_one() {
     let sandbox = sandbox("[checkpoint]\nevery_steps = 3\n[sweep]\nseeds = [1, 2]\n");
     let longer = ["run", "small.toml", "--quiet", "--set", "train.epochs=10"];
     sandbox.ok(&[&longer[..], &["--runs", "calm"]].concat());
@@ -258,7 +258,7 @@ fn a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_after_the_step_with_a_checkpoint_from_which_the_run_goes_on() {
+fn ctrl_c_ends_after_the_step_with_a_checkpoint_from_which_the_run_resumes() {
     let sandbox = sandbox("[checkpoint]\nkeep = \"last\"\n");
     let longer = ["run", "small.toml", "--set", "train.epochs=60", "--json"];
     let mut calm = longer.to_vec();
@@ -323,7 +323,7 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
 }
 
 #[test]
-fn a_diverged_run_says_where_and_the_sweep_goes_on() {
+fn a_diverged_run_says_where_and_the_sweep_continues() {
     // Class weights beyond what can be added up: the loss is not finite at the first step.
     let sandbox = sandbox("[sweep.axes]\ntrain.class_weights = [[1e308, 1e308], \"none\"]\n");
     let output = sandbox.taper(&["run", "small.toml"]);

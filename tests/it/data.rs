@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use taper::plan::{DataConfig, Quoting, Source};
 use tempfile::TempDir;
 
-/// A config as the plan would make it: columns `review` and `label`, 80/20.
+/// A config as the plan would create it: columns `review` and `label`, 80/20.
 fn config() -> DataConfig {
     DataConfig {
         source: Source::Path(PathBuf::new()),

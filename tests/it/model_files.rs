@@ -45,7 +45,7 @@ fn values(parameters: &Parameters, name: &str) -> Vec<f32> {
 
 /// The file holds them in transformers' order, without the head.
 #[test]
-fn an_old_pytorch_file_gives_every_weight_to_its_place() {
+fn an_old_pytorch_file_gives_every_weight_to_its_tensor() {
     let loaded = load(3, read_weights(&file()).expect("a readable file"), 1).expect("it fits");
     let mut n = 0;
     for (k, (name, tensor)) in loaded.parameters.iter().enumerate() {
@@ -71,7 +71,7 @@ fn an_old_pytorch_file_gives_every_weight_to_its_place() {
 }
 
 #[test]
-fn a_missing_head_depends_on_the_seed_and_a_missing_pooler_is_made_too() {
+fn a_missing_head_depends_on_the_seed_and_a_missing_pooler_is_initialised_too() {
     let head = |seed| {
         let mut found = read_weights(&file()).expect("a readable file");
         found.retain(|name, _| !name.starts_with("pooler"));
@@ -86,7 +86,7 @@ fn a_missing_head_depends_on_the_seed_and_a_missing_pooler_is_made_too() {
 }
 
 #[test]
-fn all_that_does_not_fit_is_said_at_once() {
+fn all_that_does_not_fit_is_reported_at_once() {
     let mut found = read_weights(&file()).expect("a readable file");
     found.remove("encoder.layer.0.output.LayerNorm.gamma");
     found.insert(
@@ -106,7 +106,7 @@ fn all_that_does_not_fit_is_said_at_once() {
 }
 
 #[test]
-fn a_new_model_is_as_transformers_makes_one() {
+fn a_new_model_is_as_transformers_creates_one() {
     let new = Parameters::fresh(&config(64), 3, 1).expect("a model");
     for (name, tensor) in new.iter() {
         let values = values(&new, name);

@@ -106,7 +106,7 @@ fn texts_that_are_cut_are_counted() {
 }
 
 #[test]
-fn who_has_read_enough_may_leave() {
+fn a_reader_can_close_the_output_early() {
     let sandbox = trained();
     sandbox.write("large.csv", format!("review\n{}", "味道很好\n".repeat(20_000)));
     let arguments = ["predict", "small", "--file", "large.csv"];
@@ -122,7 +122,7 @@ fn who_has_read_enough_may_leave() {
 /// A tokenizer with more tokens than the model is refused where a row has one of them, before anything begins; and so is
 /// a text that a tokenizer of another kind cannot take.
 #[test]
-fn what_only_tokens_show_is_said_before_training() {
+fn what_only_tokens_show_is_reported_before_training() {
     let sandbox = trained();
     let folder = ["--set", "model.source=path:model", "--set", "data.source=path:odd.csv", "--runs", "odd"];
     let of = |command| [&[command, "small.toml"], &folder[..]].concat();
@@ -188,7 +188,7 @@ fn predict_reads_every_layout_and_standard_input() {
             assert_eq!(unquote(rows(&found.stdout)), texts(at), "{name} on {input}");
         }
     }
-    // What a shell puts in the place of `<(COMMAND)`.
+    // The path that a shell passes for `<(COMMAND)`.
     let shell = format!("{} predict small --file <(cat a.csv)", env!("CARGO_BIN_EXE_taper"));
     let found = Command::new("bash").args(["-c", &shell]).current_dir(sandbox.root()).output().expect("bash starts");
     assert_eq!(rows(&found.stdout), texts([2, 3, 4]), "{}", String::from_utf8_lossy(&found.stderr));
@@ -277,7 +277,7 @@ fn rows_without_a_text_get_no_label() {
 }
 
 #[test]
-fn what_predict_cannot_read_it_says_in_its_own_terms() {
+fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
     let sandbox = trained();
     sandbox.write("x.csv", "a;review\n1;好\n");
     sandbox.write("x.dat", "好 1\n");
@@ -319,7 +319,7 @@ fn a_spreadsheet_runs_nothing_of_what_predict_writes() {
 
 /// The test rows of a run, evaluated again from a file, have the metrics stored for the run.
 #[test]
-fn eval_gives_the_figures_of_the_run_on_its_own_test_rows() {
+fn eval_gives_the_metrics_of_the_run_on_its_own_test_rows() {
     let sandbox = trained();
     sandbox.ok(&["plan", "small.toml", "--order", "order.json"]);
     let read = |name: &str| fs::read_to_string(sandbox.path(name)).expect("a file");
@@ -452,7 +452,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
 
 /// What came through a pipe is spent: the note names no file that there is not.
 #[test]
-fn labelled_rows_on_standard_input_are_told_of_without_a_file() {
+fn labelled_rows_on_standard_input_are_reported_without_a_file() {
     let sandbox = trained();
     let said = |input: &str, arguments: &[&str]| {
         let output = sandbox.fed(arguments, input);
@@ -469,7 +469,7 @@ fn labelled_rows_on_standard_input_are_told_of_without_a_file() {
 }
 
 #[test]
-fn rows_that_a_quote_has_swallowed_are_told_after_predicting() {
+fn rows_that_a_quote_has_swallowed_are_reported_after_predicting() {
     let sandbox = trained();
     let rows: String = (0..10).map(|i| format!("{}{i}\tx\n", if i == 1 || i == 5 { "\"好" } else { "慢" })).collect();
     sandbox.write("q.tsv", format!("review\tid\n{rows}"));

@@ -97,7 +97,7 @@ fn fonts_of_the_machine_change_png_files_only() {
 }
 
 #[test]
-fn the_page_says_what_the_records_say() {
+fn the_page_shows_what_the_records_contain() {
     let input = sweep();
     let files = files_of(&input);
     let html = text(&files, "report.html");
@@ -191,7 +191,7 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
 
 /// Before any run has a result, dev evaluations during training have a column in both tables.
 #[test]
-fn where_no_run_has_a_result_the_dev_figures_are_shown_and_marked() {
+fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let mut input = report_fixtures::dev_split();
     for run in &mut input.runs {
         run.evals.retain(|eval| eval.when != When::After);
@@ -342,7 +342,7 @@ fn markdown_of_a_sweep() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn a_folder_that_cannot_be_created_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = render(&experiment(Vec::new()), &file.path().join("reports")).unwrap_err().to_string();
     assert!(error.starts_with("folder ") && error.contains("reports"), "{error}");

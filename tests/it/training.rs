@@ -68,11 +68,11 @@ fn keep(keep: Keep) -> CheckpointConfig {
 /// Key of the runs here.
 const RUN: &str = "0123456789abcdef";
 
-/// What is true of a state of theirs where everything up to it is stored.
+/// Conditions that every state of these runs meets.
 const ALL_STORED: ResumeCheck = ResumeCheck { run: RUN, is_logged: &|_, _| Ok(()) };
 
-/// How a run is cut short: at a poll of the request to stop, at an event, as if the process were gone, or by a pause after
-/// the evaluation of a step.
+/// How a run is interrupted: at a poll of the request to stop, at an event (as if the process were gone), or by a pause after the
+/// evaluation of a step.
 #[derive(Clone, Copy)]
 enum End {
     Its,
@@ -81,7 +81,7 @@ enum End {
     AtPause(u64),
 }
 
-/// A folder, where possible in memory: these tests put hundreds of checkpoints on the disk.
+/// A folder, if possible in memory: these tests write hundreds of checkpoints.
 fn memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
@@ -89,7 +89,7 @@ fn memory() -> tempfile::TempDir {
 /// When, after which step, on what.
 type Moment = (When, u64, Split);
 
-struct Made {
+struct Trained {
     outcome: Result<Outcome, TrainError>,
     events: Vec<Event>,
     weights: Vec<Vec<f32>>,
@@ -100,22 +100,28 @@ fn weights(parameters: &[Named]) -> Vec<Vec<f32>> {
     parameters.iter().map(|tensor| tensor.values().expect("values").into_owned()).collect()
 }
 
-/// Makes a run in `folder`, from the state that lies there.
-fn make(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
+/// Trains a run in `folder`, from the checkpoint there if there is one.
+fn train_run(folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Trained {
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
-    make_from(fresh, folder, train, checkpoint, end)
+    train_from(fresh, folder, train, checkpoint, end)
 }
 
-fn make_from(fresh: Parameters, folder: &Path, train: &TrainConfig, checkpoint: &CheckpointConfig, end: End) -> Made {
+fn train_from(
+    fresh: Parameters,
+    folder: &Path,
+    train: &TrainConfig,
+    checkpoint: &CheckpointConfig,
+    end: End,
+) -> Trained {
     let best = folder.join("best.safetensors");
     let best = (checkpoint.keep == Keep::Best).then_some(best.as_path());
     let resumed = resume(&folder.join("state.safetensors"), best, ALL_STORED).expect("the state it resumes from");
     assert!(resumed.notes.is_empty(), "{:?}", resumed.notes);
-    go_on(fresh, resumed, rows().2, folder, train, checkpoint, end)
+    train_on(fresh, resumed, rows().2, folder, train, checkpoint, end)
 }
 
-/// Makes a run on these splits from there.
-fn go_on(
+/// Trains a run on these splits from the given checkpoint.
+fn train_on(
     fresh: Parameters,
     resumed: Resumed,
     splits: Splits,
@@ -123,7 +129,7 @@ fn go_on(
     train: &TrainConfig,
     checkpoint: &CheckpointConfig,
     end: End,
-) -> Made {
+) -> Trained {
     let (dataset, tokens, _) = rows();
     let mut shape = shape();
     if let Some(p) = train.dropout {
@@ -165,17 +171,17 @@ fn go_on(
         matches!(end, End::AtPoll(n) if polls.get() == n)
     };
     let outcome = fit(&training, &mut engine, resumed.saved, &mut emit, &stop);
-    Made { outcome, events, weights: weights(&engine.parameters()), exported: exported.into_inner() }
+    Trained { outcome, events, weights: weights(&engine.parameters()), exported: exported.into_inner() }
 }
 
 /// A run from beginning to end in a folder of its own.
-fn whole(train: &TrainConfig, checkpoint: &CheckpointConfig) -> Made {
-    let run = make(memory().path(), train, checkpoint, End::Its);
+fn whole(train: &TrainConfig, checkpoint: &CheckpointConfig) -> Trained {
+    let run = train_run(memory().path(), train, checkpoint, End::Its);
     assert!(matches!(run.outcome, Ok(Outcome::Completed)), "{:?}", run.outcome);
     run
 }
 
-impl Made {
+impl Trained {
     fn steps(&self) -> Vec<&StepCompleted> {
         let all = self.events.iter();
         all.filter_map(|event| if let Event::StepCompleted(step) = event { Some(step) } else { None }).collect()
@@ -198,12 +204,12 @@ impl Made {
 #[test]
 fn each_step_is_what_the_recipe_says() -> Result<(), Box<dyn std::error::Error>> {
     for micro_batch_tokens in [2048, 10, 1] {
-        each_step_is_as_made_by_hand(micro_batch_tokens)?;
+        each_step_is_as_computed_by_hand(micro_batch_tokens)?;
     }
     Ok(())
 }
 
-fn each_step_is_as_made_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn std::error::Error>> {
+fn each_step_is_as_computed_by_hand(micro_batch_tokens: usize) -> Result<(), Box<dyn std::error::Error>> {
     let train = TrainConfig {
         micro_batch_tokens,
         max_steps: Some(5),
@@ -334,7 +340,7 @@ fn every_evaluated_model_is_exported_where_all_are_kept() {
 }
 
 /// All measurements without times, floats bit for bit. A repeated measurement must be equal.
-fn log(parts: &[&Made]) -> BTreeMap<String, String> {
+fn log(parts: &[&Trained]) -> BTreeMap<String, String> {
     let mut log = BTreeMap::new();
     for event in parts.iter().flat_map(|run| &run.events) {
         let (at, facts) = match event {
@@ -356,7 +362,7 @@ fn log(parts: &[&Made]) -> BTreeMap<String, String> {
 
 /// Stopped on request at every poll, then killed at every event: each time the rest completes the same run.
 #[test]
-fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
+fn interrupted_at_any_moment_a_run_resumes_to_the_same_end() {
     let train = TrainConfig { eval_steps: 2, early_stopping_patience: 2, ..recipe() };
     let checkpoint = CheckpointConfig { every_steps: 2, ..keep(Keep::Best) };
     let calm = whole(&train, &checkpoint);
@@ -364,7 +370,7 @@ fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
     for (how, at_least) in [(End::AtPoll as fn(usize) -> End, 10), (End::AtEvent, 20)] {
         for n in 1.. {
             let folder = memory();
-            let first = make(folder.path(), &train, &checkpoint, how(n));
+            let first = train_run(folder.path(), &train, &checkpoint, how(n));
             match first.outcome {
                 Ok(Outcome::Completed) => {
                     assert!(n > at_least, "there are only {n} moments");
@@ -373,7 +379,7 @@ fn cut_short_at_any_moment_a_run_goes_on_to_the_same_end() {
                 Ok(Outcome::Interrupted) | Err(TrainError::Listener(_)) => {}
                 other => panic!("{other:?}"),
             }
-            let rest = make(folder.path(), &train, &checkpoint, End::Its);
+            let rest = train_run(folder.path(), &train, &checkpoint, End::Its);
             assert!(matches!(rest.outcome, Ok(Outcome::Completed)), "{:?}", rest.outcome);
             assert!(rest.weights == calm.weights, "other weights after moment {n}");
             assert_eq!(log(&[&first, &rest]), log(&[&calm]), "moment {n}");
@@ -406,8 +412,8 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
         loaded.iter().map(|(_, t)| t.flatten_all().and_then(|t| t.to_vec1()).expect("values")).collect();
     let train = TrainConfig { batch_size: 1, ..recipe() };
     let folder = memory();
-    let run = make_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
-    let error = run.outcome.as_ref().expect_err("it cannot go on").to_string();
+    let run = train_from(loaded, folder.path(), &train, &keep(Keep::Last), End::Its);
+    let error = run.outcome.as_ref().expect_err("it cannot continue").to_string();
     assert!(error.starts_with("the gradient's norm is") && error.contains(" at step 1 (lr 1e-3)"), "{error}");
     assert!(run.weights == before, "a weight was changed");
     assert!(run.steps()[0].loss.is_finite(), "the step is logged");
@@ -418,7 +424,7 @@ fn a_gradient_that_is_not_finite_ends_the_run_before_it_spoils_a_weight() {
 fn weights_that_the_last_step_spoilt_are_no_result() {
     let train = TrainConfig { max_steps: Some(1), lr: 1e38, ..recipe() };
     let folder = memory();
-    let run = make(folder.path(), &train, &keep(Keep::Last), End::Its);
+    let run = train_run(folder.path(), &train, &keep(Keep::Last), End::Its);
     let error = run.outcome.expect_err("no result").to_string();
     assert!(error.contains("the loss on held-out rows is NaN at step 1 (lr 1e38)"), "{error}");
 }

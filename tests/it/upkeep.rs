@@ -118,7 +118,7 @@ fn verify_tells_the_same_from_what_differs_and_from_what_cannot_be_compared() {
 }
 
 #[test]
-fn rm_asks_and_removes_rows_and_folders_of_runs_that_nobody_is_at() {
+fn rm_asks_and_removes_rows_and_folders_of_runs_that_are_not_running() {
     let sandbox = trained();
     let [a, b] = sandbox.keys().try_into().expect("two runs");
     let (code, said) = sandbox.says(&["rm", &a]);

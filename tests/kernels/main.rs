@@ -1,4 +1,4 @@
-//! The CPU's kernels; what they are held against is in `mod.rs`.
+//! The CPU's kernels; the tests are in `mod.rs`.
 
 mod cpu;
 #[macro_use]

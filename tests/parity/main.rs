@@ -44,8 +44,8 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
     assert!(!references.is_empty());
     for dir in references {
         for kind in KINDS {
-            let make = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
-            follows_pytorch(&dir, &format!("{kind:?}"), 1.0, &make)?;
+            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            follows_pytorch(&dir, &format!("{kind:?}"), 1.0, &create)?;
         }
     }
     Ok(())
@@ -58,9 +58,9 @@ fn models_of_each_family_are_pytorchs() -> Result<()> {
     assert_eq!(references.len(), 11);
     for dir in references {
         for kind in KINDS {
-            let make = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
             let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
-            follows_pytorch(&dir, &name, 1.0, &make)?;
+            follows_pytorch(&dir, &name, 1.0, &create)?;
         }
     }
     Ok(())
@@ -217,7 +217,7 @@ fn dropout_falls_on_every_site_with_a_mask_of_its_own() -> Result<()> {
 
 /// A step cut into batches is the same step: dropout's masks, the loss and the gradients, but for rounding.
 #[test]
-fn accumulated_batches_make_the_same_step() -> Result<()> {
+fn accumulated_batches_give_the_same_step() -> Result<()> {
     for kind in KINDS {
         let mut engine = fresh(kind, &tiny(), &[])?;
         let mut step = |batches: &[Batch]| -> Result<(f64, f64, Vec<f32>)> {

@@ -15,8 +15,8 @@ use taper::{
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Makes an engine.
-pub type Make<'a> = &'a dyn Fn(&ModelConfig, Parameters, &Recipe) -> Result<Box<dyn Engine>>;
+/// Creates an engine.
+pub type Create<'a> = &'a dyn Fn(&ModelConfig, Parameters, &Recipe) -> Result<Box<dyn Engine>>;
 
 /// The project's folder, or where the binary was carried to another machine, the folder it is run in.
 pub fn root() -> PathBuf {
@@ -74,7 +74,7 @@ pub fn numbers(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
 }
 
-fn setup(dir: &Path, make: Make) -> Result<Box<dyn Engine>> {
+fn setup(dir: &Path, create: Create) -> Result<Box<dyn Engine>> {
     let config = ModelConfig::read(&dir.join("config.json"))?;
     let path = dir.join("model.safetensors");
     let weights = read_weights(&path)?;
@@ -83,7 +83,7 @@ fn setup(dir: &Path, make: Make) -> Result<Box<dyn Engine>> {
     let loaded = Parameters::load(&config, labels, weights, &path, 0)?;
     let list: Vec<String> = (0..labels).map(|id| format!("LABEL_{id}")).collect();
     assert_eq!(loaded.notes, [format!("kept the classifier head (labels {})", list.join(", "))]);
-    make(&config, loaded.parameters, &recipe())
+    create(&config, loaded.parameters, &recipe())
 }
 
 /// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
@@ -109,13 +109,13 @@ fn is_key_bias(name: &str) -> bool {
 /// parameters in PyTorch itself; ours allow about four times as much. Single parameters may be 2% of a step of 1e-3
 /// apart: where a gradient is near AdamW's epsilon of 1e-8, rounding moves the step; so their mean is held too.
 /// `rounding` multiplies all of them.
-pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, make: Make) -> Result<()> {
+pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, create: Create) -> Result<()> {
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.join("reference.json"))?)?;
     let want: HashMap<String, Tensor> =
         candle_core::safetensors::load(dir.join("expected_f64.safetensors"), &Device::Cpu)?;
     let batch = reference_batch(&json);
     let labels = want["logits"].dims()[1];
-    let mut engine = setup(dir, make)?;
+    let mut engine = setup(dir, create)?;
     let error = difference(&engine.scores(&batch)?.concat(), &numbers(&want["logits"]));
     assert!(error < 2e-6 * rounding, "{kind}: logits differ by {error:e}");
     for step in 1..=5 {
@@ -133,7 +133,7 @@ pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, make: Make) -> Res
         }
         engine.update(1e-3)?;
         if step == 1 || step == 5 {
-            // The key's bias has an analytically zero gradient: Adam makes steps of its rounding noise.
+            // The key's bias has an analytically zero gradient: Adam turns its rounding noise into steps.
             for tensor in engine.parameters().iter().filter(|t| !is_key_bias(&t.name)) {
                 let (name, got) = (&tensor.name, tensor.values().expect("values"));
                 let want = numbers(&want[&format!("param_after{step}.{name}")]);

@@ -5,11 +5,11 @@ use super::*;
 /// Words that are in no batch: the explicit engine leaves them alone until they are read.
 #[test]
 fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
-    // A large epsilon: AdamW makes no steps of rounding noise.
+    // A large epsilon: AdamW does not amplify rounding noise.
     let recipe = Recipe { weight_decay: 0.3, max_grad_norm: 0.5, eps: 1e-3, ..recipe() };
     let config = tiny();
-    let make = |kind: Kind| kind.engine(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
-    let [mut sparse, mut dense] = [make(Kind::Explicit)?, make(Kind::Autograd)?];
+    let create = |kind: Kind| kind.engine(&config, Parameters::fresh(&config, 3, 5)?, &recipe);
+    let [mut sparse, mut dense] = [create(Kind::Explicit)?, create(Kind::Autograd)?];
     let word = "bert.embeddings.word_embeddings.weight";
     // Words 40 to 43 occur late, once, and not again; 44 to 49 never.
     let other = batch(&[vec![2, 40, 41, 3], vec![2, 42, 43, 3]], &[1, 0]);
@@ -21,7 +21,7 @@ fn words_without_a_gradient_decay_as_the_dense_update_does() -> Result<()> {
         }
         if step == 10 {
             // A resumed engine continues bit for bit.
-            let mut resumed = make(Kind::Explicit)?;
+            let mut resumed = create(Kind::Explicit)?;
             {
                 let (state, tensors) = sparse.state();
                 let tensors = tensors.iter().map(|t| {

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_crash_is_tried_again_as_often_as_was_asked() {
-        let crash = |policy: RetryPolicy, so_far| policy.retry(Failure::Crashed, "it died\nits last words:\nx", so_far);
+        let crash =
+            |policy: RetryPolicy, so_far| policy.retry(Failure::Crashed, "it died\nits last output:\nx", so_far);
         let retry = |crashes, tokens, note: &str| Some(Retry { attempts: after(crashes, tokens), note: note.into() });
         assert_eq!(crash(TWICE, after(0, None)), retry(1, None, "it died; tried again (1 of 2)"));
         assert_eq!(crash(TWICE, after(1, Some(80))), retry(2, Some(80), "it died; tried again (2 of 2)"));

@@ -14,7 +14,7 @@ use crate::{
 const CPU: DeviceChoice = DeviceChoice::Cpu;
 const GPU: DeviceChoice = DeviceChoice::Cuda(0);
 const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
-const KILLED: Act = Act::Die(FailureKind::Crashed, "its worker was killed (signal 9)\nits last words:\nnone");
+const KILLED: Act = Act::Die(FailureKind::Crashed, "its worker was killed (signal 9)\nits last output:\nnone");
 const DONE: Act = Act::End(Outcome::Completed);
 
 /// All steps after `from`, and the end.

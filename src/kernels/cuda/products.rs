@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_stand_for_those_below_them() {
+    fn sizes_are_rounded_up() {
         let pairs = [(1, 1), (2, 2), (3, 4), (32, 32), (33, 64), (64, 64), (65, 128), (870, 896), (896, 896)];
         pairs.iter().for_each(|(size, expected)| assert_eq!(rounded(*size), *expected));
     }

@@ -213,7 +213,7 @@ fn the_time_left_of_a_trial_includes_all_its_seeds() {
 }
 
 #[test]
-fn runs_may_be_interleaved_wait_and_restart() {
+fn runs_can_be_interleaved_wait_and_restart() {
     let mut sweep = Sweep::default();
     for i in [1, 2] {
         tell(&mut sweep, i, 0.0, &[started(), step(1, i as f64)]);

@@ -101,7 +101,7 @@ fn names_are_unique_even_if_values_look_alike() {
 }
 
 #[test]
-fn sweeps_that_make_no_sense_are_refused() {
+fn contradictory_sweeps_are_refused() {
     let refuse = |sweep_: Value, want: &str| {
         let message = sweep(sweep_).unwrap_err().to_string();
         assert!(message.contains(want), "{message}");

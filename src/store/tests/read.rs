@@ -158,7 +158,7 @@ fn runs_without_an_owner_become_interrupted() {
     assert_eq!(store.interrupt_dead(|key| is_locked(folder.path(), key)).unwrap(), ["dead"]);
     let states: Vec<_> = store.runs().unwrap().into_iter().map(|run| run.state).collect();
     assert_eq!(states, [RunState::Running, RunState::Interrupted, RunState::Completed, RunState::Pending]);
-    assert!(store.find("dead").unwrap().message.unwrap().contains("without a word"));
+    assert!(store.find("dead").unwrap().message.unwrap().contains("without reporting why"));
     assert_eq!(store.interrupt_dead(|_| true).unwrap(), [""; 0]);
 }
 

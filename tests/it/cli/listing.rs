@@ -33,7 +33,7 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
 }
 
 #[test]
-fn nothing_to_list_or_to_remove_is_said_and_is_no_fault() {
+fn nothing_to_list_or_to_remove_is_not_an_error() {
     let sandbox = swept();
     for arguments in
         [&["list", "--state", "failed"][..], &["rm", "--state", "failed"], &["rm", "--state", "oom", "--yes"]]
@@ -71,7 +71,7 @@ fn the_plan_estimates_for_as_many_runs_at_a_time_as_will_be_trained() {
 }
 
 #[test]
-fn what_was_removed_is_told_in_lists_plans_and_reports() {
+fn removed_runs_are_shown_in_lists_plans_and_reports() {
     let sandbox = swept();
     let said = sandbox.ok(&["plan", "small.toml"]);
     assert!(said.trim_end().ends_with("nothing to do: 4 runs (4 completed)"), "{said}");
@@ -313,7 +313,7 @@ fn pruned() -> (Sandbox, Vec<&'static str>) {
 }
 
 #[test]
-fn a_removed_run_of_a_sweep_that_prunes_may_be_pruned_and_every_view_says_so() {
+fn a_removed_run_of_a_pruning_sweep_can_be_pruned_and_every_view_shows_it() {
     let (sandbox, run) = pruned();
     let key = |state: &str| {
         let runs = sandbox.json(&["list", "small", "--state", state]);
@@ -391,7 +391,7 @@ fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view()
 }
 
 #[test]
-fn trials_that_are_equal_are_pruned_by_their_order_and_that_is_said() {
+fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     // At such rates no prediction changes.
     let sandbox = sandbox("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
     let run = ["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];

@@ -15,7 +15,7 @@ fn said(sandbox: &Sandbox, code: i32, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn nothing_was_started_where_somebody_has_to_change_something() {
+fn errors_that_the_user_has_to_fix_come_before_any_training() {
     let sandbox = sandbox("");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     fs::write(sandbox.path("file"), "mine").expect("a file");
@@ -56,7 +56,7 @@ fn nothing_was_started_where_somebody_has_to_change_something() {
 }
 
 #[test]
-fn a_source_that_is_not_there_is_named_with_who_names_it() {
+fn a_missing_source_is_named_with_the_key_that_names_it() {
     let sandbox = sandbox("");
     let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
     let line = |key: &str| 1 + spec.lines().position(|line| line.starts_with(key)).expect("a line");
@@ -114,7 +114,7 @@ fn variables_of_taper_that_are_empty_or_unknown_are_named() {
 }
 
 #[test]
-fn a_run_without_a_model_says_what_brings_one() {
+fn a_run_without_a_model_says_how_to_keep_one() {
     let sandbox = sandbox("");
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "checkpoint.keep=none", "--set", "name=none"]);
     let kept = ["run", "small.toml", "--quiet", "--set", "train.seed=7", "--set", "name=kept"];
@@ -213,7 +213,7 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_tie_of_the_commonest_labels_is_told_as_one() {
+fn a_tie_of_the_most_common_labels_is_reported() {
     let sandbox = sandbox("");
     let plan = ["plan", "small.toml", "--set", "data.stratify=true"];
     assert!(sandbox.ok(&plan).contains("one of the most common labels in training"), "{}", sandbox.ok(&plan));
@@ -300,7 +300,7 @@ fn a_runs_folder_that_cannot_be_looked_into_is_not_taken_to_be_empty() {
 }
 
 #[test]
-fn a_file_that_is_no_spec_is_said_to_be_none() {
+fn a_file_that_is_not_a_spec_is_reported_as_such() {
     let sandbox = sandbox("");
     fs::write(sandbox.path("rows.json"), "[\n{\"review\": \"好\"},\n{\"review\": \"差\"}\n]\n").expect("a file");
     fs::write(sandbox.path("notes.md"), "# Notes\n\nWhat was tried: a rate of 1e-3.\n").expect("a file");

@@ -66,7 +66,7 @@ fn a_spec_file_is_as_good_as_the_name_of_its_experiment() {
 }
 
 #[test]
-fn two_spec_files_of_one_name_are_told_apart() {
+fn two_spec_files_with_one_name_are_distinguished() {
     let sandbox = sandbox("");
     write_spec(&sandbox, "a/train.toml", "seed = 1\n");
     write_spec(&sandbox, "b/train.toml", "seed = 2\n");
@@ -75,7 +75,7 @@ fn two_spec_files_of_one_name_are_told_apart() {
     let said = quiet("b/train.toml");
     assert!(said.contains("warning: another spec file has the same name `small`: a/train.toml"), "{said}");
     assert!(sandbox.ok(&["run", "b/train.toml", "--json"]).contains("\"kind\":\"name\""));
-    // Nobody's runs are called left over, and the plan of each is its own.
+    // No runs are called left over, and each experiment has its own plan.
     for spec in ["a/train.toml", "b/train.toml"] {
         let plan = sandbox.json(&["plan", spec]);
         assert_eq!(
@@ -266,7 +266,7 @@ fn a_removed_experiment_is_listed_no_more_and_what_stays_of_it_is() {
 }
 
 #[test]
-fn a_spec_file_may_be_renamed() {
+fn a_spec_file_can_be_renamed() {
     let sandbox = sandbox("");
     write_spec(&sandbox, "one.toml", "");
     sandbox.ok(&["run", "one.toml", "--quiet"]);

@@ -15,7 +15,7 @@ fn warnings(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn a_sweep_that_cannot_do_what_it_says_is_told() {
+fn a_sweep_that_cannot_work_as_configured_gives_a_warning() {
     let axis = "[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4, 4e-4]\n";
     for (sweep, expected) in [
         (format!("data.dev = 0.2\ntrain.epochs = 1\n[sweep]\nprune = \"asha\"\n{axis}"), "\"asha\" stops no run"),
@@ -165,7 +165,7 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
 }
 
 #[test]
-fn a_best_trial_that_the_test_rows_chose_is_said_to_be_that_everywhere() {
+fn a_best_trial_chosen_on_test_rows_is_marked_everywhere() {
     let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
     let said = end_of_run(&sandbox, &[]);
     assert!(said.contains("best: lr=") && said.contains(", chosen on test: optimistic\n"), "{said}");
@@ -181,7 +181,7 @@ fn a_best_trial_that_the_test_rows_chose_is_said_to_be_that_everywhere() {
 }
 
 #[test]
-fn rows_that_were_trained_on_are_said_wherever_the_result_is() {
+fn results_on_training_rows_are_marked_everywhere() {
     let sandbox = sandbox("");
     let rows = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
     let (head, body) = rows.split_once('\n').expect("a header");

@@ -25,7 +25,7 @@ fn states(sandbox: &Sandbox, runs: &str) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn a_run_whose_json_nobody_reads_any_more_stops_with_a_checkpoint_and_goes_on() {
+fn a_run_whose_json_output_is_closed_stops_with_a_checkpoint_and_resumes() {
     let sandbox = sandbox("[checkpoint]\nkeep = \"last\"\nevery_steps = 1000000\n");
     let longer = ["run", "small.toml", "--quiet", "--set", "train.epochs=60"];
     sandbox.ok(&[&longer[..], &["--runs", "calm"]].concat());
@@ -54,7 +54,7 @@ fn every_run_of_a_sweep_stops_with_its_checkpoint() {
 }
 
 #[test]
-fn a_run_whose_plain_output_nobody_reads_goes_on_to_its_end() {
+fn a_run_whose_plain_output_is_closed_continues_to_its_end() {
     let sandbox = sandbox("");
     let mut command = sandbox.command(&["run", "small.toml"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");

@@ -22,7 +22,7 @@ fn printed(sandbox: &Sandbox, arguments: &[&str]) -> String {
 }
 
 /// A spec whose every text is hostile.
-fn hostile_place() -> Sandbox {
+fn hostile_names() -> Sandbox {
     let sandbox = sandbox("");
     let quoted = serde_json::to_string(HOSTILE).expect("a string").replace("\u{202e}", "\\u202e");
     let described = quoted.replace("\\r\\n", " ");
@@ -39,7 +39,7 @@ fn hostile_place() -> Sandbox {
 
 #[test]
 fn no_command_lets_names_texts_or_labels_steer_the_terminal() {
-    let sandbox = hostile_place();
+    let sandbox = hostile_names();
     assert!(printed(&sandbox, &["plan", "small.toml"]).contains("␛]0;PWNED␇"), "it is shown, not hidden");
     assert!(printed(&sandbox, &["run", "small.toml"]).contains("PWNED"));
     let key = sandbox.json(&["list"])[0]["key"].as_str().expect("a key").to_string();
@@ -60,7 +60,7 @@ fn no_command_lets_names_texts_or_labels_steer_the_terminal() {
 
 #[test]
 fn no_error_does_either() {
-    let sandbox = hostile_place();
+    let sandbox = hostile_names();
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     fs::write(sandbox.path("wrong.toml"), "\"a\x7f\u{9b}\u{202e}b\" = 1\nname = \"x\u{9b}31m\"").expect("a spec");
     fs::write(sandbox.path("cut.toml"), "name = \"x\u{202e}\u{9b}31m").expect("a spec");
@@ -96,7 +96,7 @@ fn no_error_does_either() {
 
 #[test]
 fn what_programs_read_is_left_as_it_is() {
-    let sandbox = hostile_place();
+    let sandbox = hostile_names();
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let key = sandbox.json(&["list"])[0]["key"].as_str().expect("a key").to_string();
     assert_eq!(sandbox.json(&["predict", &key, HOSTILE])[0]["text"], HOSTILE);

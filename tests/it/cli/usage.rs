@@ -70,7 +70,7 @@ fn what_is_not_there_has_one_exit_code_whatever_the_command() {
 }
 
 #[test]
-fn a_run_that_is_done_already_is_told_with_its_metrics() {
+fn a_run_that_is_already_completed_is_shown_with_its_metrics() {
     let sandbox = sandbox("");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let line: Value = serde_json::from_str(&sandbox.ok(&["run", "small.toml", "--json"])).expect("one line");
@@ -91,7 +91,7 @@ fn more_runs_at_a_time_than_threads_are_warned_of() {
 
 #[cfg(unix)]
 #[test]
-fn variables_that_are_not_utf8_concern_nobody_unless_they_set_a_key() {
+fn variables_that_are_not_utf8_are_ignored_unless_they_set_a_key() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let sandbox = sandbox("");
     let odd = OsStr::from_bytes(b"\xff");

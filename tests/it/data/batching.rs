@@ -30,8 +30,8 @@ fn a_batch_is_one_stream() {
         ([2, 0].map(Target::Label).as_slice(), [2, 0].as_slice())
     );
     assert_eq!((packed.first_row, packed.first_token), (0, 0));
-    let placed = packed.clone().at_offset(2, 7);
-    assert_eq!((placed.first_row, placed.first_token, placed.ids), (2, 7, packed.ids));
+    let moved = packed.clone().at_offset(2, 7);
+    assert_eq!((moved.first_row, moved.first_token, moved.ids), (2, 7, packed.ids));
     assert_eq!(batch(&data, &tokens(&[3, 2, 4]), &[]).unwrap().offsets, [0]);
 }
 

@@ -58,7 +58,7 @@ fn labels_that_look_alike_are_shown_with_what_tells_them_apart() {
 }
 
 #[test]
-fn labels_that_stand_for_nothing_are_noticed_unless_they_are_named() {
+fn labels_for_missing_values_give_a_warning_unless_they_are_named() {
     for (values, shown) in [
         (
             ["pos", "nan"],
@@ -78,7 +78,7 @@ fn labels_that_stand_for_nothing_are_noticed_unless_they_are_named() {
 }
 
 #[test]
-fn texts_that_a_wrong_conversion_left_are_noticed() {
+fn texts_damaged_by_a_wrong_conversion_give_a_warning() {
     // 好吃得很，真的好 and café crème as UTF-8 read as GB18030 and as Windows-1252, by Python's codecs.
     for (text, read_as) in [("濂藉悆寰楀緢锛岀湡鐨勫ソ", "GB18030"), ("cafÃ© crÃ¨me", "Windows-1252")] {
         let found = data("a.csv", &format!("label,review\n1,好吃\n0,{text}\n1,慢\n0,{text}\n"));
@@ -88,7 +88,7 @@ fn texts_that_a_wrong_conversion_left_are_noticed() {
 }
 
 #[test]
-fn texts_with_several_labels_are_noticed() {
+fn texts_with_several_labels_give_a_warning() {
     let pairs: String = (0..20).map(|i| format!("1,t{i}\n0,t{i}\n")).collect();
     let found = data("a.csv", &format!("label,review\n{pairs}"));
     let want = "40 of 40 rows (lines 2, 3, 4, 5, 6 and 35 more) have the same text as other rows but a different label: at most 20 of these 40";
@@ -107,7 +107,7 @@ fn texts_with_several_labels_are_noticed() {
 }
 
 #[test]
-fn a_column_that_holds_no_labels_is_noticed() {
+fn a_column_without_labels_gives_a_warning() {
     let ids: String = (0..50).map(|i| format!("u{i}x,t\n")).collect();
     assert!(says(&data("a.csv", &format!("label,review\n{ids}")), Kind::Labels)[0].contains("looks like an id"));
     let amounts: String = (0..100).map(|i| format!("{}.{},t\n", i % 5, i % 9 + 1)).collect();
@@ -148,7 +148,7 @@ fn too_many_labels_are_refused() {
 }
 
 #[test]
-fn texts_that_nobody_sees_are_kept_and_named() {
+fn invisible_texts_are_kept_with_a_warning() {
     let data = data("a.csv", "label,review\n1,a\n0,\u{200b}\n1,\u{feff} \u{ad}\n0,b\n");
     assert_eq!((data.rows.len(), data.cleaning.missing_text), (4, 0), "rows are what they were");
     let found = says(&data, Kind::DataFile);
@@ -171,7 +171,7 @@ fn marks(delimiter: char, second: &str, label_first: bool) -> String {
 }
 
 #[test]
-fn rows_that_a_quote_has_swallowed_are_noticed_and_can_be_read() {
+fn rows_that_a_quote_has_swallowed_give_a_warning_and_can_be_read() {
     for (name, delimiter) in [("a.tsv", '\t'), ("a.csv", ',')] {
         for label_first in [false, true] {
             // A second mark that opens nothing, and one that ends a text: both close what the first opened.

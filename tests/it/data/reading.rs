@@ -270,7 +270,7 @@ fn other_encodings_are_refused() {
     // Without its mark, too.
     let bare: Vec<u8> = "label,review\n1,x\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     assert!(refused("a.csv", bare).contains("iconv -f UTF-16BE -t UTF-8"));
-    // Two wrong halves that make a right character across a field border are still wrong.
+    // Two wrong halves that form a valid character across a field border are still wrong.
     assert!(
         refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n")
             .contains("the byte at offset 0 of column `label` is invalid")
@@ -279,7 +279,7 @@ fn other_encodings_are_refused() {
 
 /// A file that is UTF-8 but for a part is never to be converted as a whole: that destroys the rest.
 #[test]
-fn a_file_that_is_partly_utf8_is_told_which_part() {
+fn a_file_that_is_partly_utf8_gives_an_error_with_the_part() {
     // 很好 in GB18030, as Python's codec writes it.
     const GB: &[u8] = b"1,\xBA\xDC\xBA\xC3\n";
     let sound = format!("label,review\n{}", "1,味道很好\n0,难吃\n".repeat(6));

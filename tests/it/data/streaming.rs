@@ -52,7 +52,7 @@ fn a_bad_row_does_not_end_the_stream_but_a_bad_file_does() {
 }
 
 #[test]
-fn a_column_that_is_not_there_is_said_at_once() {
+fn a_missing_column_is_reported_at_once() {
     let csv = stream("a.csv", "id,text\n1,a\n");
     assert!(csv[0].as_ref().unwrap_err().starts_with("a.csv: no column `review`"), "{csv:?}");
     let json = stream("a.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n");

@@ -116,9 +116,9 @@ fn no_panic_of_the_library_reaches_the_user() {
     }
 }
 
-/// What BertTokenizer takes is held against transformers in tokenizer_files.json; here, that it is said.
+/// tokenizer_files.json compares BertTokenizer with transformers; these are the warnings.
 #[test]
-fn what_bert_tokenizer_does_not_take_from_a_file_is_said() {
+fn settings_that_bert_tokenizer_ignores_give_a_warning() {
     let said = |file: &str, config| {
         let tokenizer = load(&[("tokenizer.json", file), config]);
         tokenizer.warnings().iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::data::tokenizing::{VOCAB, folder, load, refused, spell, tokenizer_json};
 
-/// Made by tests/fixtures/tokenizer_files.py with transformers 5.23.0.
+/// Written by tests/fixtures/tokenizer_files.py with transformers 5.23.0.
 #[derive(Deserialize)]
 struct Fixture {
     texts: Vec<String>,
@@ -131,7 +131,7 @@ fn keys_of_the_wrong_kind_name_themselves() {
 }
 
 #[test]
-fn what_has_no_effect_and_may_be_meant_to_is_said() {
+fn settings_without_effect_give_a_warning() {
     let with = |config: Value| load(&[("vocab.txt", VOCAB), ("tokenizer_config.json", &config.to_string())]);
     for (config, words) in [
         (json!({ "never_split": ["pizza"] }), "`never_split` is [\"pizza\"]"),
@@ -153,7 +153,7 @@ fn what_has_no_effect_and_may_be_meant_to_is_said() {
 
 /// transformers would lower the case here: it looks at its own default, not at the file.
 #[test]
-fn a_tokenizer_json_that_bert_tokenizer_would_not_follow_is_followed_and_said() {
+fn a_tokenizer_json_that_bert_tokenizer_would_ignore_is_used_with_a_warning() {
     let cased = load(&[("tokenizer.json", &tokenizer_json())]);
     assert_eq!(spell(&cased, "Pizza"), "[CLS] Pi ##zz ##a [SEP]");
     let said = warnings(&cased).join("\n");
@@ -177,7 +177,7 @@ fn a_tokenizer_json_that_bert_tokenizer_would_not_follow_is_followed_and_said() 
 }
 
 #[test]
-fn vocabularies_that_are_odd_are_said_or_refused() {
+fn odd_vocabularies_give_a_warning_or_are_refused() {
     let twice = load(&[("vocab.txt", &format!("{VOCAB}好\n吃\n"))]);
     assert!(warnings(&twice)[0].contains("`好` first") && warnings(&twice)[0].contains("lines 6 and 7"), "{twice:?}");
     let shared = tokenizer_json().replace(r#""吃": 6"#, r#""吃": 5"#);
@@ -240,7 +240,7 @@ fn a_very_long_text_has_the_tokens_of_the_whole_text() {
     let more = load(&[("vocab.txt", VOCAB), ("added_tokens.json", &added)]);
     let accents = load(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"strip_accents": false}"#)]);
     let runs = load(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"tokenize_chinese_chars": false}"#)]);
-    // One whose first letter may stand anywhere in a word.
+    // A token whose first letter can be anywhere in a word.
     let inside = load(&[("vocab.txt", VOCAB), ("added_tokens.json", r#"{"zz": 20}"#)]);
     let n = 6000;
     let texts: Vec<String> = vec![

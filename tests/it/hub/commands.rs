@@ -105,7 +105,7 @@ fn two_processes_share_one_download() {
 }
 
 #[test]
-fn killed_in_the_middle_it_goes_on_where_it_was() {
+fn a_killed_fetch_resumes_where_it_was() {
     let sandbox = FetchSandbox::new();
     sandbox.server.fault(WEIGHTS, usize::MAX, Fault::Slow(Duration::from_millis(4)));
     let mut child = sandbox.command(&["fetch", "tiny.toml"]).spawn().expect("taper starts");
@@ -136,7 +136,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
 }
 
 #[test]
-fn what_cannot_be_fetched_is_not_said_to_be_here() {
+fn what_cannot_be_fetched_is_not_reported_as_present() {
     let sandbox = FetchSandbox::new();
     let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--offline"]);
     assert!(code == 2 && text.contains("is missing from the cache"), "{text}");
@@ -194,7 +194,7 @@ fn the_proxy_of_the_environment_is_used() {
 }
 
 #[test]
-fn doctor_says_what_works_here() {
+fn doctor_reports_what_works() {
     let sandbox = FetchSandbox::new();
     let (code, text) = sandbox.says(&["doctor"]);
     assert_eq!(code, 0, "{text}");

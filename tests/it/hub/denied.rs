@@ -8,7 +8,7 @@ use crate::hub::{
 };
 
 #[test]
-fn each_refusal_says_what_to_do_and_no_token() {
+fn each_refusal_gives_advice_and_shows_no_token() {
     let server = server();
     let anonymous = Home::new(&server.url);
     let wrong = Home::new(&server.url).set("HF_TOKEN", "hf_wrong");

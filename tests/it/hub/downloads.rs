@@ -108,7 +108,7 @@ fn shards_folders_and_data_files_are_found() {
 }
 
 #[test]
-fn a_download_that_is_cut_goes_on_where_it_was() {
+fn an_interrupted_download_resumes_where_it_was() {
     let (server, (listener, heard)) = (server(), ear());
     let home = Home::new(&server.url);
     server.fault(STORE, 1, Fault::CutAfter(20_000));
@@ -216,7 +216,7 @@ fn other_content_than_is_stated_is_thrown_away() {
 }
 
 #[test]
-fn a_server_that_says_nothing_more_is_left() {
+fn a_silent_server_times_out() {
     let server = server();
     let home = Home::new(&server.url).set("HF_HUB_DOWNLOAD_TIMEOUT", "0.2").set("TAPER_DOWNLOAD_ATTEMPTS", "2");
     server.fault(STORE, 1, Fault::StallAfter(25_000));
@@ -239,13 +239,13 @@ fn a_part_is_never_written_through_a_link() {
     let link = |from: &std::path::Path, to: &std::path::Path| std::os::unix::fs::symlink(from, to);
     let dangling = |from: &std::path::Path, to: &std::path::Path| link(&from.with_extension("new"), to);
     let hard = |from: &std::path::Path, to: &std::path::Path| fs::hard_link(from, to);
-    for make in [&link as &dyn Fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>, &dangling, &hard] {
+    for link_to in [&link as &dyn Fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>, &dangling, &hard] {
         let home = Home::new(&server.url);
         let blobs = home.path("hf/hub/models--a--model/blobs");
         fs::create_dir_all(&blobs).unwrap();
         let outside = home.path("outside.txt");
         fs::write(&outside, "precious").unwrap();
-        make(&outside, &blobs.join(format!("{}.incomplete", sha256(&weights())))).unwrap();
+        link_to(&outside, &blobs.join(format!("{}.incomplete", sha256(&weights())))).unwrap();
         let model = home.library().model(&source("hf:a/model")).unwrap();
         assert_eq!(fs::read(&model.weights).unwrap(), weights());
         assert_eq!(fs::read(&outside).unwrap(), b"precious");
@@ -282,7 +282,7 @@ fn a_list_that_does_not_come_to_an_end_is_left() {
 
 /// Whatever lies there and however it got there: what the server states is what is used.
 #[test]
-fn a_damaged_cache_is_made_good_where_there_is_a_server_and_refused_where_not() {
+fn a_damaged_cache_is_repaired_from_a_server_and_refused_without_one() {
     let server = server();
     let vocab = "vocab.txt";
     let replace = |path: &std::path::Path, bytes: &[u8]| {

@@ -31,7 +31,7 @@ fn a_locked_experiment_plans_runs_and_reports_without_a_network() {
         assert!(output.status.success() && !text.contains(TOKEN), "{arguments:?}: {text}");
         text
     };
-    // With --offline, and with the lock alone: neither needs anybody.
+    // With --offline, and with the lock alone: neither needs a server.
     for offline in [&["--offline"][..], &[]] {
         let with = |arguments: &[&'static str]| [arguments, offline].concat();
         unreachable(&with(&["plan", "tiny.toml"]));
@@ -113,11 +113,11 @@ fn a_cache_that_is_not_what_is_pinned_is_refused() {
         matches!(error, AssetError::Changed { .. }) && text.contains("rows.csv") && text.contains("delete"),
         "{text}"
     );
-    // Where there is a server, the pinned content takes its place.
+    // Where there is a server, the pinned content replaces it.
     assert_eq!(home.library().with_lock(lock()).data(&source("hf:a/data"), None).unwrap(), data);
     assert_eq!(fs::read(&data.path).unwrap(), ROWS);
     home.offline().with_lock(lock()).data(&source("hf:a/data"), None).unwrap();
-    // A branch's folder that went on since does not stand in the way of the pinned commit.
+    // A folder of a branch that has moved on does not conflict with the pinned commit.
     let branch = home.path("ms/models/a--model/snapshots/master");
     fs::write(branch.join("model.safetensors"), "other").unwrap();
     let error = home.offline().with_lock(lock()).model(&source("modelscope:a/model")).unwrap_err();

@@ -37,7 +37,7 @@ fn a_file_is_what_its_digest_says() {
 }
 
 #[test]
-fn an_older_version_stays_for_who_has_pinned_it() {
+fn a_pinned_older_version_stays() {
     let server = server();
     let home = Home::new(&server.url);
     let version = |rows: &[u8]| source(&format!("{}/web/rows.csv#sha256={}", server.url, sha256(rows)));

@@ -179,7 +179,7 @@ fn plan_and_run_say_the_same_of_a_head() {
 
 /// transformers names rows by id2label; label2id counts where there is none.
 #[test]
-fn ids_of_labels_may_be_written_as_texts() {
+fn ids_of_labels_can_be_strings() {
     for (ids, want) in [
         (json!({"neg": "0", "pos": "1"}), [0.0, 1.0]),
         (json!({"pos": "0", "neg": "1"}), [1.0, 0.0]),
@@ -202,7 +202,7 @@ fn ids_of_labels_may_be_written_as_texts() {
 }
 
 #[test]
-fn a_config_that_makes_a_kept_head_doubtful_is_warned_of() {
+fn a_config_that_makes_a_kept_head_doubtful_gives_a_warning() {
     let names = json!({"0": "neg", "1": "pos"});
     let with = |more: Value| {
         let mut config = json!({ "id2label": names });
@@ -254,7 +254,7 @@ fn weights_of_nan_start_nothing() {
     }
 }
 
-/// Whoever has only the config of another model is told so, and not to download its weights.
+/// With only the config of another model, the error says that, and does not advise to download its weights.
 #[test]
 fn a_model_of_another_kind_is_refused_before_what_it_lacks() {
     let dir = sandbox("");

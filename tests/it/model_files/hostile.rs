@@ -71,7 +71,7 @@ fn nothing_in_a_pickle_is_run() {
     refused(&zip(&[("archive/data.pkl", &protocol)]), "with its protocol");
     assert!(!witness.exists(), "it was run");
 
-    // That it would do harm where somebody runs it shows that the test can fail.
+    // The file does harm if it is executed, so the test can fail.
     let code = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))";
     fs::write(dir.path().join("x.bin"), &pickle).expect("a file");
     match Command::new("python3").args(["-c", code]).arg(dir.path().join("x.bin")).output() {

@@ -10,11 +10,11 @@ use taper::{
 use super::{files_of, report_fixtures::*, text};
 
 /// Learning rate, seed, (accuracy, loss) on the dev split, and on the test split: see [`runs`].
-type Figures = (f64, u64, (f64, f64), (f64, f64));
+type Results = (f64, u64, (f64, f64), (f64, f64));
 
 /// Runs with these learning rates and seeds; (accuracy, loss) on dev with the kept weights, accuracy and loss on test.
-fn runs(of: &[Figures]) -> ReportInput {
-    let run = |&(lr, seed, dev, test): &Figures| {
+fn runs(of: &[Results]) -> ReportInput {
+    let run = |&(lr, seed, dev, test): &Results| {
         let name = format!("lr={lr:e} seed={seed}");
         let mut run =
             Recipe { lr, seed, dev: 0.1, rows: 40, ..Recipe::new(&name, &["negative", "positive"]) }.completed();
@@ -76,7 +76,7 @@ fn a_tie_on_dev_is_broken_by_the_loss_on_dev_and_then_by_the_plans_order() {
     assert_eq!(best(&runs(&seeds)), ("lr=1e-5 seed=1".into(), "lr=1e-5 seed=1".into(), "lr=1e-5".into()));
 }
 
-/// One lucky seed does not make its configuration the best.
+/// One lucky seed is not enough to be the best.
 #[test]
 fn configurations_are_ranked_by_their_mean_over_seeds() {
     let input = runs(&[

@@ -1,4 +1,4 @@
-//! Single sections: baseline, warnings, environments, tables, how to make it again.
+//! Single sections: baseline, warnings, environments, tables, how to reproduce it.
 
 use taper::{
     event::{Split, When},
@@ -10,7 +10,7 @@ use taper::{
 
 use super::{files_of, report_fixtures::*, text};
 
-/// Figures of rows given as (label, predicted, how many).
+/// Metrics of rows given as (label, predicted, how many).
 fn metrics(names: &[String], cells: &[(u32, u32, usize)]) -> Metrics {
     let scored = |&(label, predicted, rows): &(u32, u32, usize)| {
         std::iter::repeat_n(Scored { label, predicted, confidence: 0.7, loss: 0.5 }, rows)
@@ -131,7 +131,7 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
 }
 
 #[test]
-fn only_what_can_change_a_digit_makes_an_environment_of_its_own() {
+fn environments_differ_only_by_what_can_change_a_digit() {
     let note = "not all trained in the same environment";
     let with = |change: fn(&mut taper::store::Environment)| {
         let mut input = two_rates();
@@ -191,7 +191,7 @@ fn runs_csv_has_the_dev_metrics_and_the_swept_keys() {
 }
 
 #[test]
-fn what_makes_it_again_is_named() {
+fn the_commands_that_reproduce_the_report_are_named() {
     let mut input = two_rates();
     input.experiment.extends = vec![SpecFile { path: "experiments/base.toml".into(), text: "train.lr = 1e-5".into() }];
     let files = files_of(&input);
@@ -206,7 +206,7 @@ fn what_makes_it_again_is_named() {
 }
 
 #[test]
-fn what_the_chart_of_changes_is_sorted_by_is_said() {
+fn the_chart_of_changes_names_its_order() {
     let md = text(&files_of(&two_rates()), "report.md").to_string();
     assert!(
         md.contains("Sorted by dev accuracy (used for selection), best first; the chart shows test accuracy."),
@@ -216,7 +216,7 @@ fn what_the_chart_of_changes_is_sorted_by_is_said() {
 }
 
 #[test]
-fn every_card_says_of_what_it_is_and_runs_that_are_not_drawn_are_counted() {
+fn every_card_names_its_subject_and_runs_that_are_not_drawn_are_counted() {
     let cards = |input: &ReportInput| -> Vec<String> {
         let files = files_of(input);
         let html = text(&files, "report.html");

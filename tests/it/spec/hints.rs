@@ -59,7 +59,7 @@ fn arguments_that_no_key_takes_lead_to_what_was_meant() {
 }
 
 #[test]
-fn variables_that_nobody_reads_are_warned_of() {
+fn variables_without_effect_give_a_warning() {
     let warned = |name: &str| {
         let loaded = one("").load_with("a.toml", &options(None, &[], &[(name, "1")])).unwrap();
         loaded.warnings().iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()
@@ -107,7 +107,7 @@ fn a_swept_key_is_explained_as_one() {
 }
 
 #[test]
-fn who_wrote_a_value_is_told_as_they_can_find_it() {
+fn the_source_of_a_value_is_named() {
     let files = one("[sweep.axes]\ndata.file = [\"a.csv\",\n  \"b.csv\"]\n");
     let set = options(None, &["train.lr=1e-4"], &[("TAPER_TRAIN__EPOCHS", "2")]);
     let loaded = files.load_with("a.toml", &set).unwrap();

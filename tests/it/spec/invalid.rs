@@ -13,7 +13,7 @@ fn shown(name: &str, options: &LoadOptions) -> String {
 }
 
 #[test]
-fn all_problems_of_a_file_are_shown_with_their_places() {
+fn all_problems_of_a_file_are_shown_with_their_positions() {
     for name in [
         "many",
         "contradictions",
@@ -131,7 +131,7 @@ fn a_vocabulary_size_is_refused_only_beside_or_above_another_models_source() {
 }
 
 #[test]
-fn folders_and_absent_files_are_told_apart() {
+fn folders_and_missing_files_have_different_errors() {
     let files = one("");
     std::fs::create_dir(files.path("folder.toml")).unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use super::{Files, minimal, one, options};
 
 /// One key in every layer, one more layer each time: the highest present wins.
 #[test]
-fn each_layer_stands_above_those_before_it() {
+fn each_layer_overrides_those_before_it() {
     let base = "[train]\nbatch_size = 2\n[profile.p.train]\nbatch_size = 5\n";
     let second = "[train]\nbatch_size = 3\n";
     let layers: [(&str, u64); 9] = [
@@ -132,7 +132,7 @@ fn a_file_of_a_data_set_is_named_for_both_hubs() {
 }
 
 #[test]
-fn the_name_is_the_files_stem_unless_a_layer_says_otherwise() {
+fn the_name_is_the_files_stem_unless_a_layer_sets_it() {
     assert_eq!(one("").load("a.toml").unwrap().spec().name, "a");
     assert_eq!(one("name = \"b\"\n").load("a.toml").unwrap().spec().name, "b");
     let env = options(None, &[], &[("TAPER_NAME", "2024"), ("TAPER_DESCRIPTION", "true"), ("TAPER_RUNS", "x")]);
@@ -141,7 +141,7 @@ fn the_name_is_the_files_stem_unless_a_layer_says_otherwise() {
 }
 
 #[test]
-fn a_file_that_two_others_extend_counts_once_at_its_lowest_place() {
+fn a_file_that_two_others_extend_counts_once_at_its_lowest_position() {
     let files = Files::new(&[
         ("root.toml", &minimal("[train]\nlr = 1e-3\nepochs = 9\n")),
         ("b.toml", "extends = [\"root.toml\"]\n[train]\nlr = 2e-3\n"),
@@ -188,7 +188,7 @@ fn values_of_the_command_line_and_the_environment_have_the_types_of_their_keys()
 }
 
 #[test]
-fn explain_says_where_the_value_stands_and_what_stands_below() {
+fn explain_shows_where_a_value_is_set_and_what_it_overrides() {
     let base = minimal("[train]\nlr = 1e-4\n\n[profile.slow.train]\nlr = 1e-6\n");
     let text = "extends = [\"base.toml\"]\n\n[train]\nlr = 3e-5\n[data.labels]\n\"a.b\" = \"x\"\n1 = \"y\"\n\
         [sweep.axes]\ntrain.lr = [1e-5,\n  2e-5]\n";
@@ -239,7 +239,7 @@ fn warnings(base: &str, file: &str, options: &LoadOptions) -> Vec<String> {
 }
 
 #[test]
-fn epochs_above_steps_of_a_lower_layer_are_told_to_have_no_effect() {
+fn epochs_above_steps_of_a_lower_layer_give_a_warning() {
     let none = LoadOptions::default();
     let steps = "train.max_steps = 10\n";
     let told = |found: &[String], wanted: &str| {
@@ -266,7 +266,7 @@ fn epochs_above_steps_of_a_lower_layer_are_told_to_have_no_effect() {
 }
 
 #[test]
-fn keys_that_nothing_reads_beside_others_are_told_across_layers() {
+fn keys_without_effect_beside_others_give_a_warning_across_layers() {
     let none = LoadOptions::default();
     let decay = |base, file, sets: &[&str]| warnings(base, file, &options(None, sets, &[]));
     let found = decay("train.weight_decay = 0.0\n", "train.no_decay = [\"bias\"]\n", &[]);

@@ -84,7 +84,7 @@ fn a_point_takes_no_key_and_no_value_that_the_table_refuses() {
 }
 
 #[test]
-fn a_required_key_may_be_swept_alone() {
+fn a_required_key_can_be_only_swept() {
     let text = "data.source = \"path:x.csv\"\n[sweep.axes]\nmodel.source = [\"scratch:tiny\", \"hf:o/n\"]\n";
     let files = super::Files::new(&[("a.toml", text)]);
     let loaded = files.load("a.toml").unwrap();

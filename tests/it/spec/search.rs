@@ -8,7 +8,7 @@ use taper::{
 
 use super::{Files, minimal, one, options};
 
-/// Why a spec makes no runs.
+/// The error of a spec that cannot be expanded to runs.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(transparent)]
@@ -175,7 +175,7 @@ fn rules_and_what_belongs_to_them_go_together() {
 }
 
 #[test]
-fn what_was_said_for_a_rule_that_is_overridden_is_no_mistake() {
+fn settings_for_an_overridden_rule_are_not_an_error() {
     let text = "data.dev = 0.1\n[sweep]\nsearch = \"tpe\"\ntrials = 20\nbatch = 2\nstartup_trials = 3\nprune = \"asha\"\nrungs = 1\n\
         [sweep.axes]\ntrain.lr = [1e-5, 1e-4]\n[profile.all.sweep]\nsearch = \"grid\"\nprune = \"none\"\n";
     let files = one(text);
@@ -263,7 +263,7 @@ fn a_higher_layer_replaces_an_axis_as_a_whole() {
     assert_eq!(swept.value, "{ uniform = [1e-4, 1e-3] }");
 }
 
-/// A range's numbers stand nowhere in the file: what one of them contradicts is shown at the range.
+/// The numbers of a range are not in the file: a conflict with one of them is shown at the range.
 #[test]
 fn what_a_drawn_number_contradicts_is_shown_at_its_range() {
     let text = "[sweep]\nsearch = \"random\"\ntrials = 50\n[sweep.axes]\n\
@@ -282,7 +282,7 @@ fn what_a_drawn_number_contradicts_is_shown_at_its_range() {
 }
 
 #[test]
-fn a_required_key_may_be_a_conditional_axis_or_a_choice() {
+fn a_required_key_can_be_a_conditional_axis_or_a_choice() {
     let text =
         "data.source = \"path:x.csv\"\n[sweep.axes]\nmodel.source = { choice = [\"scratch:tiny\", \"hf:o/n\"] }\n";
     let loaded = Files::new(&[("a.toml", text)]).load("a.toml").unwrap();

@@ -34,7 +34,7 @@ fn list(n: usize, value: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn more_than_a_spec_can_hold_is_refused_by_a_limit_that_is_said() {
+fn specs_above_a_limit_are_refused_with_the_limit() {
     let lr = |i: usize| format!("{:e}", 1e-6 + i as f64 * 1e-9);
     for (what, rest) in [
         ("keys above every table", lines(MANY, |i| format!("k{i} = 1"))),

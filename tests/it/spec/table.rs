@@ -62,7 +62,7 @@ fn example(path: &str, kind: Kind) -> String {
     }
 }
 
-/// What has to stand beside a key of a rule, so that the rule is chosen.
+/// The settings beside a key of a rule that select the rule.
 fn beside(path: &str) -> &'static str {
     match path {
         "sweep.search" => "sweep.trials = 3\nsweep.axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }\n",

@@ -102,7 +102,7 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
 }
 
 #[test]
-fn the_median_rule_needs_nobody_to_wait() {
+fn the_median_rule_lets_no_run_wait() {
     let sandbox = sandbox(&NINE.replace("\"asha\"", "\"median\"\nstartup_trials = 3").replace("[1, 2]", "[1]"));
     sandbox.finish("runs", &[]);
     let runs = store(&sandbox, "runs").runs().expect("runs");
@@ -175,7 +175,7 @@ fn a_finished_search_is_not_searched_anew_when_its_runs_were_trained_further() {
     sandbox.finish("runs", &["--set", "sweep.trials=10"]);
     let more = facts();
     assert!(more.len() == 10 && more[..8] == trained[..], "{} runs", more.len());
-    // Who removes the experiment begins anew.
+    // After the experiment is removed, it begins again.
     assert!(sandbox.taper(&["rm", "--experiment", "torture", "--yes", "--runs", "runs"]).status.success());
     assert_eq!(plan(&sandbox, "runs")["sweep"]["more"], true);
 }
@@ -188,7 +188,7 @@ fn a_point_that_another_command_proposed_first_counts() {
     );
     let child = sandbox.start("runs", &["--set", "train.epochs=40"]);
     let begin = std::time::Instant::now();
-    // While it trains the second batch, somebody else proposes the first trial of the third.
+    // While it trains the second batch, another process proposes the first trial of the third.
     loop {
         assert!(begin.elapsed().as_secs() < 60, "no second batch");
         let other = rusqlite::Connection::open(sandbox.path("runs/taper.db")).and_then(|db| {

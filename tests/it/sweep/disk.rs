@@ -35,7 +35,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_full_disk_stops_a_sweep_with_a_clear_error_and_room_lets_it_go_on() {
+fn a_full_disk_stops_a_sweep_with_a_clear_error_and_it_resumes_with_free_space() {
     let sandbox = twelve_runs();
     sandbox.finish("calm", &[]);
     let calm = trail(&sandbox.path("calm"));

@@ -228,7 +228,7 @@ fn a_kept_model_is_used_only_as_it_was_written() {
 
 /// Of runs of a version that did not write down what the files of a model were.
 #[test]
-fn an_older_kept_model_is_held_against_its_weights() {
+fn an_older_kept_model_is_checked_by_the_digest_of_its_weights() {
     let sandbox = one();
     let short = ["--set", "train.epochs=1"];
     sandbox.finish("sound", &short);
@@ -261,7 +261,7 @@ fn an_older_kept_model_is_held_against_its_weights() {
 
 /// What `run` would find, `plan` says, and how much there is to do; it writes nothing.
 #[test]
-fn plan_says_what_of_a_completed_run_is_lost() {
+fn plan_shows_what_of_a_completed_run_is_lost() {
     let sandbox = one();
     let short = ["--set", "train.epochs=1"];
     sandbox.finish("sound", &short);
@@ -393,7 +393,7 @@ fn a_database_that_goes_away_ends_the_command() {
 }
 
 #[test]
-fn a_runs_folder_may_have_a_name_that_is_no_text() {
+fn a_runs_folder_can_have_a_name_that_is_not_unicode() {
     use std::os::unix::ffi::OsStringExt;
     let sandbox = one();
     let name = std::ffi::OsString::from_vec(b"r\xff".to_vec());

@@ -24,7 +24,7 @@ fn counts(outputs: &[String], event: &str) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn two_commands_on_one_spec_make_each_run_once() {
+fn two_commands_on_one_spec_train_each_run_once() {
     let sandbox = twelve_runs();
     let long = ["--set", "train.epochs=20"];
     let start = || sandbox.start("runs", &[&["--jobs", "2", "--json"], &long[..]].concat());
@@ -59,8 +59,8 @@ fn told(said: &str, what: &str) -> usize {
 
 #[test]
 fn what_another_command_trained_meanwhile_is_counted_as_that() {
-    let place = twelve_runs();
-    let start = || place.start("runs", &["--set", "train.epochs=20"]);
+    let sandbox = twelve_runs();
+    let start = || sandbox.start("runs", &["--set", "train.epochs=20"]);
     let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
     let counts = readers.map(|reader| {
         let output = reader.join().expect("no panic").expect("an end");
@@ -100,14 +100,14 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
     assert_eq!(first.message.as_deref(), Some("its worker was killed (signal 9)"));
     let notes = store().expect("a store").notes(&first.key).expect("notes");
     assert!(notes.iter().any(|note| note.message.ends_with("tried again (1 of 1)")), "{notes:?}");
-    assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep went on");
-    // The plan says where it goes on, as `show` does.
+    assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep continued");
+    // The plan shows where it resumes, as `show` does.
     let plan = sandbox.json(&["plan", "torture.toml", "--runs", "runs", "--set", "train.epochs=30"]);
     let show = sandbox.ok(&["show", &first.key, "--runs", "runs"]);
     let step = show.split("resumes it from step ").nth(1).and_then(|rest| rest.lines().next());
     let expected = step.map_or("failed (crashed)".into(), |step| format!("failed (crashed), resumes at step {step}"));
     assert_eq!(plan["runs"][0]["standing"], expected.as_str(), "{show}");
-    // The same command makes it again, from its checkpoint or from the beginning.
+    // The same command trains it again, from its checkpoint or from the beginning.
     sandbox.finish("runs", &["--set", "train.epochs=30"]);
     sandbox.finish("calm", &["--set", "train.epochs=30"]);
     assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")));
@@ -236,7 +236,7 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
 
 /// What an out-of-memory daemon or `kill PID` does: the worker alone is told to stop, not the command.
 #[test]
-fn a_worker_that_is_told_to_stop_from_outside_changes_no_decision_of_the_sweep() {
+fn a_worker_that_is_stopped_from_outside_changes_no_decision_of_the_sweep() {
     for (prune, signal, jobs) in [("asha", "-INT", "1"), ("median", "-TERM", "1"), ("asha", "-TERM", "2")] {
         let sandbox = twelve_runs();
         let prune = format!("sweep.prune={prune}");
@@ -260,7 +260,7 @@ fn a_worker_that_is_told_to_stop_from_outside_changes_no_decision_of_the_sweep()
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
         let runs = Store::open_existing(&sandbox.path("runs")).expect("a store").runs().expect("runs");
         assert!(runs.iter().any(|run| run.state == RunState::Interrupted));
-        assert!(runs.iter().all(|run| run.state != RunState::Completed || prune.ends_with("median")), "it went on");
+        assert!(runs.iter().all(|run| run.state != RunState::Completed || prune.ends_with("median")), "it continued");
         sandbox.finish("runs", &sets);
         sandbox.finish("calm", &sets);
         let states = |runs: &str| -> Vec<(String, RunState, u64)> {

@@ -45,24 +45,24 @@ fn improving() -> Splits {
     Splits { dev: (0..15).collect(), ..rows().2 }
 }
 
-/// Makes a run on [`improving`] splits; gives back what was said about its checkpoints too.
-fn improve(folder: &Path, end: End) -> (Made, Vec<String>) {
+/// Trains a run on [`improving`] splits; also returns the messages about its checkpoints.
+fn improve(folder: &Path, end: End) -> (Trained, Vec<String>) {
     let (train, checkpoint) = (eventful(), often());
     let mut resumed = resume(&folder.join("state.safetensors"), Some(&folder.join("best.safetensors")), ALL_STORED)
         .expect("files can be opened");
     let notes = std::mem::take(&mut resumed.notes);
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
-    (go_on(fresh, resumed, improving(), folder, &train, &checkpoint, end), notes)
+    (train_on(fresh, resumed, improving(), folder, &train, &checkpoint, end), notes)
 }
 
-fn calm() -> Made {
+fn calm() -> Trained {
     let (run, notes) = improve(memory().path(), End::Its);
     assert!(matches!(run.outcome, Ok(Outcome::Completed)) && notes.is_empty(), "{:?}", run.outcome);
     run
 }
 
-/// Lets the run in `folder` come to its end, which has to be that of the undisturbed one; gives back what was said.
-fn ends_alike(folder: &Path, calm: &Made, what: &str) -> Vec<String> {
+/// Completes the run in `folder`, which has to end as the undisturbed one; returns the messages.
+fn ends_alike(folder: &Path, calm: &Trained, what: &str) -> Vec<String> {
     let (rest, notes) = improve(folder, End::Its);
     assert!(matches!(rest.outcome, Ok(Outcome::Completed)), "{what}: {:?}", rest.outcome);
     assert!(rest.weights == calm.weights, "{what}: other weights");
@@ -111,7 +111,7 @@ fn damaged(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The step a folder would go on from, and what is said.
+/// The step that a folder would resume from, and the messages.
 fn looked_at(files: &Files) -> (Option<u64>, Vec<String>) {
     let folder = lay_out(files);
     let resumed =
@@ -120,7 +120,7 @@ fn looked_at(files: &Files) -> (Option<u64>, Vec<String>) {
 }
 
 #[test]
-fn a_process_may_end_at_every_moment_of_writing_a_checkpoint() {
+fn a_process_can_end_at_any_moment_of_writing_a_checkpoint() {
     let calm = calm();
     for n in [0, 1, 3] {
         let (before, after) = around_checkpoint(n);
@@ -175,7 +175,7 @@ fn a_state_that_is_cut_short_or_has_a_wrong_bit_is_never_used() {
 }
 
 #[test]
-fn with_damaged_files_a_run_ends_alike_and_says_what_it_cost() {
+fn with_damaged_files_a_run_ends_alike_and_reports_the_loss() {
     let calm = calm();
     let (_, files) = around_checkpoint(3);
     let bad = |name: &str| damaged(&files[name]);
@@ -210,7 +210,7 @@ fn after_falling_back_the_sound_state_stays_until_there_is_another() {
 }
 
 #[test]
-fn the_best_weights_are_those_that_the_state_means_or_are_made_again() {
+fn the_best_weights_fit_the_state_or_are_trained_again() {
     let calm = calm();
     let best_steps = calm.events.iter().filter_map(|event| match event {
         Event::CheckpointSaved { step } => Some(*step),
@@ -266,7 +266,7 @@ fn weights_of_another_step_are_never_taken_for_the_best() {
     fs::write(folder.path().join(BEST), &at_3[BEST]).expect("a file");
     let train = TrainConfig { max_steps: Some(8), ..eventful() };
     let fresh = Parameters::fresh(&shape(), 3, train.init_seed).expect("weights");
-    let run = go_on(fresh, resumed, improving(), folder.path(), &train, &often(), End::Its);
+    let run = train_on(fresh, resumed, improving(), folder.path(), &train, &often(), End::Its);
     let error = run.outcome.expect_err("no result").to_string();
     assert!(error.contains("weights of step 2, not those of step 8"), "{error}");
 }
@@ -298,7 +298,7 @@ fn threads_and_pauses_change_no_bit() {
 }
 
 #[test]
-fn time_may_ask_for_a_checkpoint_and_changes_nothing() {
+fn checkpoints_by_time_do_not_change_the_result() {
     let saves = |every_minutes| {
         let checkpoint = CheckpointConfig { every_minutes, ..keep(Keep::Last) };
         let run = whole(&recipe(), &checkpoint);

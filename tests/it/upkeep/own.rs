@@ -12,7 +12,7 @@ fn read(path: PathBuf) -> String {
 }
 
 #[test]
-fn gc_leaves_whatever_somebody_else_put_into_the_runs_folder() {
+fn gc_leaves_foreign_files_in_the_runs_folder() {
     let sandbox = trained();
     let key = sandbox.keys().remove(0);
     let own = sandbox.folder(&key);
@@ -38,7 +38,7 @@ fn gc_leaves_whatever_somebody_else_put_into_the_runs_folder() {
 }
 
 #[test]
-fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
+fn with_an_emptied_or_new_database_no_trained_model_is_waste() {
     let sandbox = trained();
     let keys = sandbox.keys();
     let models = |sandbox: &Sandbox| {
@@ -67,7 +67,7 @@ fn a_database_that_was_emptied_or_is_new_makes_no_trained_model_waste() {
 }
 
 #[test]
-fn rm_and_verify_leave_what_somebody_else_put_beside_a_run() {
+fn rm_and_verify_leave_foreign_files_beside_a_run() {
     let sandbox = trained();
     let [a, b] = sandbox.keys().try_into().expect("two runs");
     put(sandbox.folder(&a).join("notes.txt"), "mine");

@@ -1,4 +1,4 @@
-//! Runs that can only be read: somebody else's folder, a read-only disk, a full one.
+//! Runs that can only be read: a foreign folder, a read-only disk, a full one.
 
 use super::*;
 

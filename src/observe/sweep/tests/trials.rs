@@ -38,7 +38,7 @@ fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
 }
 
 #[test]
-fn a_leader_without_a_dev_split_is_said_to_be_chosen_on_test() {
+fn a_leader_without_a_dev_split_is_marked_as_chosen_on_test() {
     let best = |has_dev: bool, runs: &[usize]| {
         let mut sweep = Sweep::default();
         let info = |i: &usize| PlannedInfo { has_dev, ..planned(*i, RunState::Pending) };
