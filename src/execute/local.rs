@@ -197,10 +197,10 @@ fn failure(status: io::Result<ExitStatus>, last_lines: &str, killed_for_memory: 
     let last_lines = last_lines.trim();
     // Rust's message for a failed allocation, or a kill by Linux for lack of memory.
     let memory = last_lines.contains("memory allocation of") || (signal == Some(9) && killed_for_memory);
-    let said = if last_lines.is_empty() { String::new() } else { format!("\nits last output:\n{last_lines}") };
+    let output = if last_lines.is_empty() { String::new() } else { format!("\nits last output:\n{last_lines}") };
     match memory {
-        true => (FailureKind::Oom, format!("memory ran out: its worker {how}{said}")),
-        false => (FailureKind::Crashed, format!("its worker {how}{said}")),
+        true => (FailureKind::Oom, format!("memory ran out: its worker {how}{output}")),
+        false => (FailureKind::Crashed, format!("its worker {how}{output}")),
     }
 }
 

@@ -242,11 +242,11 @@ impl Workbench {
             None => None,
         };
         let (labels, freeze, no_decay) = (labels(&dataset, &config.data), &config.train.freeze, &config.train.no_decay);
-        let said = Parameters::check(&shape, &labels, weights.as_deref(), freeze, no_decay)?;
+        let checked = Parameters::check(&shape, &labels, weights.as_deref(), freeze, no_decay)?;
 
         let dev_lacks_labels = !splits.dev.is_empty() && dataset.class_counts(&splits.dev).contains(&0);
         let mut warnings: Vec<Warning> =
-            dataset.warnings.iter().chain(&splits.warnings).chain(&said.warnings).cloned().collect();
+            dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
         warnings.extend(sanity::of_run(config, splits.train.len() as u64, splits.dev.len() as u64));
@@ -261,7 +261,7 @@ impl Workbench {
             steps,
             located: self.located(config),
             warnings,
-            notes: said.notes(None),
+            notes: checked.notes(None),
             probes,
             dataset,
             splits,
@@ -302,14 +302,14 @@ impl Workbench {
         // The weights do not depend on dropout.
         let mut shape = run.shape.clone();
         shape.set_dropout(0.0);
-        if let Some((.., said)) = self.sound.iter().find(|(p, s, l, _)| p == path && *s == shape && *l == labels) {
-            run.warnings.extend(said.iter().cloned());
+        if let Some((.., warnings)) = self.sound.iter().find(|(p, s, l, _)| p == path && *s == shape && *l == labels) {
+            run.warnings.extend(warnings.iter().cloned());
             return Ok(());
         }
         let weights = self.opened.get(path.clone(), || Ok(Weights::open(path)?))?;
-        let said = Parameters::check_numbers(&shape, &labels, &weights)?;
-        run.warnings.extend(said.iter().cloned());
-        self.sound.push((path.clone(), shape, labels, said));
+        let warnings = Parameters::check_numbers(&shape, &labels, &weights)?;
+        run.warnings.extend(warnings.iter().cloned());
+        self.sound.push((path.clone(), shape, labels, warnings));
         Ok(())
     }
 }

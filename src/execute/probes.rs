@@ -35,8 +35,8 @@ pub(super) fn score(
     for (when, step, parameters) in [(When::Before, 0, load_weights(run)?.parameters), (When::After, last_step, kept)] {
         let mut engine = engine(&run.shape, parameters, &Recipe::new(task, &run.config.train), device)?;
         let scores = score_probes(task, engine.as_mut(), &run.probes, labels)?;
-        let told = connection.emit(Event::ProbesScored { when, step, scores });
-        told.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
+        let sent = connection.emit(Event::ProbesScored { when, step, scores });
+        sent.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
     }
     Ok(())
 }

@@ -145,17 +145,17 @@ mod tests {
         for step in 0..=10 {
             assert_eq!(progress().covers(&BOTH, &state(step), true), Ok(()), "step {step}");
         }
-        let said = |progress: StoredProgress, step| progress.covers(&BOTH, &state(step), true).unwrap_err();
+        let error = |progress: StoredProgress, step| progress.covers(&BOTH, &state(step), true).unwrap_err();
         assert!(
-            said(progress(), 11).contains("of step 11, and of the steps before it the database holds those up to 10")
+            error(progress(), 11).contains("of step 11, and of the steps before it the database holds those up to 10")
         );
-        assert!(said(StoredProgress { steps: 0, ..progress() }, 3).contains("does not hold the steps before it"));
+        assert!(error(StoredProgress { steps: 0, ..progress() }, 3).contains("does not hold the steps before it"));
         for (lost, step, words) in
             [(0, 2, "before training"), (1, 2, "before training"), (2, 9, "after step 4"), (3, 9, "after step 8")]
         {
             let mut less = progress();
             less.evaluations.remove(lost);
-            let text = said(less, step);
+            let text = error(less, step);
             assert!(text.contains("does not hold the evaluation") && text.contains(words), "{text}");
         }
         // Without rows there are no evaluations.

@@ -15,7 +15,7 @@ use super::{
     bar_style::style,
     bars::AllBars,
     lines::{Line, Tone, View},
-    sweep::{Sweep, always_shown},
+    sweep::{LiveSweep, always_shown},
     text::wrap,
 };
 use crate::{event::Event, format::visible, store::RunState};
@@ -39,7 +39,7 @@ const MOST_HZ: u8 = 60;
 pub struct Progress {
     views: HashMap<String, View>,
     /// Set once there is more than one run.
-    sweep: Option<Sweep>,
+    sweep: Option<LiveSweep>,
     output: Output,
     colour: bool,
     begin: Instant,
@@ -136,9 +136,9 @@ impl Progress {
     }
 
     /// The sweep, if there is more than one run by now.
-    fn sweep(&mut self, run: &RunInfo) -> Option<&mut Sweep> {
+    fn sweep(&mut self, run: &RunInfo) -> Option<&mut LiveSweep> {
         if self.sweep.is_none() && run.position.1 > 1 {
-            self.sweep = Some(Sweep::default());
+            self.sweep = Some(LiveSweep::default());
         }
         self.sweep.as_mut()
     }
@@ -196,7 +196,7 @@ impl Listener for Progress {
     }
 
     fn finish(&mut self) -> Result<(), ObserveError> {
-        let repeated = self.sweep.as_ref().map(Sweep::repeated).unwrap_or_default();
+        let repeated = self.sweep.as_ref().map(LiveSweep::repeated).unwrap_or_default();
         match &mut self.output {
             Output::Lines { writer, quiet } => {
                 for text in repeated.iter().filter(|_| !*quiet) {
@@ -218,7 +218,7 @@ impl Listener for Progress {
 
 impl Screen {
     /// Redraws the table: at once after a start or an end, otherwise at intervals.
-    fn draw(&mut self, sweep: &Sweep, now_s: f64, colour: bool, event: &Event) {
+    fn draw(&mut self, sweep: &LiveSweep, now_s: f64, colour: bool, event: &Event) {
         let turn = matches!(event, Event::RunStarted { .. } | Event::EvalCompleted { .. } | Event::RunFinished(_));
         if !turn && self.drawn.is_some_and(|at| at.elapsed() < REDRAW) {
             return;

@@ -83,9 +83,9 @@ impl Spent {
     }
 }
 
-/// The runs of one command.
+/// The state of the runs of one command while it shows them.
 #[derive(Debug)]
-pub(super) struct Sweep {
+pub(super) struct LiveSweep {
     members: HashMap<String, RunStatus>,
     /// Their keys, in the order of the plan.
     order: Vec<String>,
@@ -112,7 +112,7 @@ pub(super) struct Sweep {
     said: Vec<(String, String, HashSet<String>)>,
 }
 
-impl Default for Sweep {
+impl Default for LiveSweep {
     fn default() -> Self {
         Self {
             members: HashMap::new(),
@@ -134,7 +134,7 @@ impl Default for Sweep {
     }
 }
 
-impl Sweep {
+impl LiveSweep {
     /// Handles the plan of the command.
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);

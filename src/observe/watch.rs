@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{Board, PlannedSweep, past, run_status::RunStatus, sweep::Sweep};
+use super::{Board, PlannedSweep, past, run_status::RunStatus, sweep::LiveSweep};
 use crate::{
     plan::Prune,
     store::{RunRecord, RunState, Store, StoreError},
@@ -11,7 +11,7 @@ use crate::{
 /// Reads stored runs repeatedly, and measures their speed between two readings.
 #[derive(Debug, Default)]
 pub struct Watch {
-    sweep: Sweep,
+    sweep: LiveSweep,
     /// State and steps of each run when it was last read: an unchanged run is not read again.
     seen: HashMap<String, (RunState, u64)>,
     /// The time of the first reading, and the steps of each run stored by then.

@@ -283,8 +283,7 @@ mod tests {
         assert_eq!(verdicts[4], Verdict::End("failed before rung 1".into()));
         // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason =
-            "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; only rank 1 can be promoted";
+        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; only rank 1 can be promoted";
         assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
         let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; only rank 1 can be promoted";

@@ -99,13 +99,13 @@ mod tests {
 
     #[test]
     fn lack_of_memory_is_recognised_in_messages_of_candle_only() {
-        for (said, kind) in [
+        for (message, kind) in [
             ("CUDA_ERROR_OUT_OF_MEMORY: out of memory", FailureKind::Oom),
             ("Metal: Out of Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)", FailureKind::Oom),
             ("Insufficient Memory", FailureKind::Error),
             ("shape mismatch in matmul", FailureKind::Error),
         ] {
-            assert_eq!(TrainError::Candle(Error::Msg(said.into())).kind(), kind, "{said}");
+            assert_eq!(TrainError::Candle(Error::Msg(message.into())).kind(), kind, "{message}");
         }
         // The same message from another source means nothing.
         assert_eq!(TrainError::Export("out of memory".into()).kind(), FailureKind::Error);

@@ -260,7 +260,7 @@ impl Bench {
         config.data.source = Source::Path(data);
         config.data.labels.clear();
         (config.data.dev, config.data.max_length, config.train.eval_steps, config.train.batch_size) = (0.2, 64, 1, 4);
-        // Completed runs are not trained again for want of files.
+        // No completed run is trained again because its model is missing.
         config.checkpoint.keep = Keep::None;
         config.probes.clear();
         let mut workbench = Workbench::default();

@@ -126,14 +126,14 @@ impl Slots {
 
     /// Marks all runs as ordered to stop; returns the slots of those that were not before.
     pub fn mark_stopping(&mut self) -> Vec<usize> {
-        let mut told = Vec::new();
+        let mut slots = Vec::new();
         for (slot, (_, occupant)) in self.slots.iter_mut().enumerate() {
             if let Some(occupant) = occupant.as_mut().filter(|occupant| !occupant.stopping) {
                 occupant.stopping = true;
-                told.push(slot);
+                slots.push(slot);
             }
         }
-        told
+        slots
     }
 
     /// Ends the worker of a slot after its run: the next run gets a new process.

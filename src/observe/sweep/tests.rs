@@ -66,7 +66,7 @@ fn failed() -> Event {
 }
 
 /// Handles events of run `i` at a time, and returns the texts of the lines.
-fn tell(sweep: &mut Sweep, i: usize, now_s: f64, events: &[Event]) -> Vec<String> {
+fn tell(sweep: &mut LiveSweep, i: usize, now_s: f64, events: &[Event]) -> Vec<String> {
     events.iter().flat_map(|event| sweep.tell(&run(i), event, now_s)).map(|line| line.text).collect()
 }
 
@@ -79,13 +79,13 @@ fn rows(board: &Board) -> Vec<(String, RunState, u64, String)> {
 
 #[test]
 fn the_whole_is_counted() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let states = [RunState::Completed, RunState::Failed, RunState::Pruned];
     let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2));
     assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left  trained 4.0s");
     // Two trials of three seeds each; one is pruned.
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let seed = |i: usize| PlannedInfo {
         trial: i / 3,
         state: if i < 3 { RunState::Pruned } else { RunState::Pending },
@@ -102,7 +102,7 @@ fn the_whole_is_counted() {
 
 #[test]
 fn the_leader_comes_first_then_running_trials_then_the_others_by_score() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, RunState::Pending)), 0));
     let at = |right| [started(), step(4, 0.5), eval(When::During, 4, Split::Dev, right)];
     for (i, right) in [(1, 1), (2, 2), (3, 4), (4, 3)] {
@@ -143,7 +143,7 @@ fn ties_are_broken_by_loss() {
         Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s }
     };
     for (losses, leader) in [([0.5, 0.25, 0.75], 2), ([0.25, 0.5, 0.25], 1), ([0.5, 0.5, 0.125], 3)] {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         sweep.planned(&plan(&[1, 2, 3].map(|i| planned(i, RunState::Pending)), 0));
         for (i, loss) in (1..).zip(losses) {
             tell(
@@ -162,7 +162,7 @@ fn ties_are_broken_by_loss() {
 
 #[test]
 fn seeds_are_one_row_with_their_mean() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let seed = |i: usize| {
         let name = format!("lr={}e-5 seed={i}", i.div_ceil(2));
         PlannedInfo { name, trial: i.div_ceil(2), ..planned(i, RunState::Pending) }
@@ -196,7 +196,7 @@ fn seeds_are_one_row_with_their_mean() {
 
 #[test]
 fn the_time_left_of_a_trial_includes_all_its_seeds() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let seed = |i: usize| PlannedInfo { name: format!("lr=1e-5 seed={i}"), trial: 1, ..planned(i, RunState::Pending) };
     sweep.planned(&plan(&[1, 2, 3].map(seed), 0));
     let steps = [1, 2, 3, 4].map(|i| step(i, 0.5));
@@ -214,7 +214,7 @@ fn the_time_left_of_a_trial_includes_all_its_seeds() {
 
 #[test]
 fn runs_can_be_interleaved_wait_and_restart() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     for i in [1, 2] {
         tell(&mut sweep, i, 0.0, &[started(), step(1, i as f64)]);
     }
@@ -238,7 +238,7 @@ fn runs_can_be_interleaved_wait_and_restart() {
 
 #[test]
 fn important_events_have_a_line() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let note = |seed| Event::Note { message: format!("the head is new, from seed {seed}") };
     let events = [
         note(1),
@@ -273,7 +273,7 @@ fn important_events_have_a_line() {
 
 #[test]
 fn runs_are_numbered_among_all_requested_runs() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&[1, 2, 3, 4, 5].map(|i| planned(i, RunState::Pending)), 7));
     let second = RunInfo { position: (2, 5), ..run(2) };
     let line = &sweep.tell(&second, &started(), 0.0)[0].text;
@@ -283,7 +283,7 @@ fn runs_are_numbered_among_all_requested_runs() {
 
 #[test]
 fn the_value_is_that_of_the_kept_weights_on_the_selecting_split() {
-    let seen = |sweep: &Sweep| {
+    let seen = |sweep: &LiveSweep| {
         let board = sweep.board(0.0);
         (board.metric, board.rows[0].value.clone().unwrap_or_default())
     };
@@ -296,7 +296,7 @@ fn the_value_is_that_of_the_kept_weights_on_the_selecting_split() {
         at(3, Split::Test, 4),
     ];
     let with = |keep, metric, dev| {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         let has_dev = dev > 0;
         sweep.planned(&plan(&[PlannedInfo { keep, metric, has_dev, ..planned(1, RunState::Running) }], 0));
         tell(&mut sweep, 1, 0.0, &[begun(dev, None), eval(When::Before, 0, Split::Dev, 4)]);
@@ -335,7 +335,7 @@ fn earlier_commands_are_in_the_table_from_the_start() {
         with(4, RunState::Failed, 0, events(4, Outcome::Failed { kind: FailureKind::Oom, message: "no room".into() })),
         planned(5, RunState::Pending),
     ];
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&runs, 0));
     let board = sweep.board(0.0);
     let want = [
@@ -367,7 +367,7 @@ fn the_heading_says_which_weights_are_kept() {
         (Keep::Best, Metric::Loss, "best dev loss"),
         (Keep::All, Metric::Loss, "dev loss"),
     ] {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         sweep.planned(&plan(&[1, 2].map(|i| PlannedInfo { keep, metric, ..planned(i, RunState::Pending) }), 0));
         tell(&mut sweep, 1, 1.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 3)]);
         assert_eq!(sweep.board(2.0).metric, heading, "{keep:?} {metric:?}");
@@ -391,14 +391,14 @@ fn training_time_includes_earlier_commands_and_shows_this_one_separately() {
         PlannedInfo { trained_s: 20.0, ..planned(2, RunState::Completed) },
         planned(3, RunState::Pending),
     ];
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&runs, 0));
     tell(&mut sweep, 3, 1.0, &[started()]);
     let board = sweep.board(6.0);
     assert!(board.summary.ends_with("  trained 1m00s  this command 5.0s"), "{}", board.summary);
     let trained: Vec<Option<f64>> = board.rows.iter().map(|row| row.trained_s).collect();
     assert_eq!(trained.iter().flatten().sum::<f64>(), 60.0, "{trained:?}");
-    let mut watched = Sweep::default();
+    let mut watched = LiveSweep::default();
     watched.planned(&plan(&runs, 0));
     watched.set_pace(0.0, 6.0, 0);
     assert!(watched.board(6.0).summary.ends_with("  trained 1m00s"), "{}", watched.board(6.0).summary);
@@ -408,7 +408,7 @@ fn training_time_includes_earlier_commands_and_shows_this_one_separately() {
 #[test]
 fn the_best_so_far_never_gets_worse() {
     for keep in [Keep::Best, Keep::Last] {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         let infos = [1, 2, 3].map(|i| PlannedInfo { keep, ..planned(i, RunState::Pending) });
         sweep.planned(&plan(&infos, 0));
         let mut best: f64 = 0.0;
@@ -441,7 +441,7 @@ fn the_best_so_far_never_gets_worse() {
 
 #[test]
 fn a_running_evaluation_is_shown() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     tell(&mut sweep, 1, 0.0, &[started(), step(1, 0.5), Event::EvalProgress { split: Split::Dev, done: 2, total: 5 }]);
     assert_eq!(sweep.board(0.0).rows[0].evaluating.as_deref(), Some("dev 40%"));
     tell(&mut sweep, 1, 0.0, &[eval(When::During, 1, Split::Dev, 3)]);
@@ -457,7 +457,7 @@ fn play(
     slots: usize,
     ends: impl Fn(usize) -> Option<u64>,
 ) -> (Vec<(f64, f64, bool)>, f64) {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let infos = runs.iter().enumerate().map(|(i, (steps, _, cost))| PlannedInfo {
         total_steps: *steps,
         step_cost: *cost,
@@ -539,7 +539,7 @@ fn estimates_before_the_end_of_the_first_run_are_marked() {
     assert!(!early.is_empty() && early[0].0 >= 2.0, "not before there is a speed");
     let off = early.iter().map(|(now, left, _)| (left / (end - now)).max((end - now) / left)).fold(1.0, f64::max);
     assert!(off < 2.0, "{off}");
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     tell(&mut sweep, 1, 0.0, &[started()]);
     tell(&mut sweep, 1, 3.0, &(1..=5).map(|i| step(i, 0.5)).collect::<Vec<_>>());
     assert!(sweep.summary(3.0).contains("  this command 3.0s  eta ~"), "{}", sweep.summary(3.0));
@@ -566,7 +566,7 @@ fn the_time_left_foresees_pruning() {
 fn the_time_left_ends_where_the_budget_does() {
     // Two of six runs are done; one is running, two of its ten steps trained at a second each.
     let left = |budget: Budget| {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         let state = |i: usize| if i < 2 { RunState::Completed } else { RunState::Pending };
         let infos: Vec<PlannedInfo> = (0..6).map(|i| planned(i, state(i))).collect();
         sweep.planned(&PlannedSweep { budget, ..plan(&infos, 6) });

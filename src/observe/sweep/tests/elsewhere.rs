@@ -5,7 +5,7 @@ use super::*;
 /// Two commands train the same sweep: each shows the other's progress.
 #[test]
 fn what_another_process_trains_counts_too() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&[1, 2, 3].map(|i| planned(i, RunState::Pending)), 0));
     let mut elsewhere = |i: usize, state: RunState, steps: u64, past: &[Event]| {
         let info = planned(i, state);
@@ -31,9 +31,9 @@ fn what_another_process_trains_counts_too() {
 
 #[test]
 fn a_run_of_another_command_is_running_from_the_start() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&[PlannedInfo { step: 4, ..planned(1, RunState::Running) }, planned(2, RunState::Pending)], 0));
-    let states = |sweep: &Sweep| rows(&sweep.board(1.0)).into_iter().map(|row| (row.1, row.2)).collect::<Vec<_>>();
+    let states = |sweep: &LiveSweep| rows(&sweep.board(1.0)).into_iter().map(|row| (row.1, row.2)).collect::<Vec<_>>();
     assert_eq!(states(&sweep), [(RunState::Running, 4), (RunState::Pending, 0)]);
     // A plan that is told again, when a search continues, changes the steps of runs that others train, not of its own.
     tell(&mut sweep, 2, 0.0, &[started(), step(3, 0.5)]);
@@ -51,7 +51,7 @@ fn a_run_of_another_command_is_running_from_the_start() {
 #[test]
 fn the_time_left_is_shared_with_another_command() {
     let left = |others: usize, until: f64| {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         let infos: Vec<PlannedInfo> = (1..=8).map(|i| planned(i, RunState::Pending)).collect();
         sweep.planned(&plan(&infos, 0));
         for i in (8 - others)..8 {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let seed = |i: usize| {
         let name = format!("lr={}e-5 seed={i}", i.div_ceil(2));
         PlannedInfo { name, trial: i.div_ceil(2), ..planned(i, RunState::Pending) }
@@ -40,7 +40,7 @@ fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
 #[test]
 fn a_leader_without_a_dev_split_is_marked_as_chosen_on_test() {
     let best = |has_dev: bool, runs: &[usize]| {
-        let mut sweep = Sweep::default();
+        let mut sweep = LiveSweep::default();
         let info = |i: &usize| PlannedInfo { has_dev, ..planned(*i, RunState::Pending) };
         sweep.planned(&plan(&runs.iter().map(info).collect::<Vec<_>>(), 0));
         let split = if has_dev { Split::Dev } else { Split::Test };
@@ -54,7 +54,7 @@ fn a_leader_without_a_dev_split_is_marked_as_chosen_on_test() {
 
 #[test]
 fn the_time_left_of_a_trial_includes_the_starts_and_last_evaluations_of_its_seeds() {
-    let mut sweep = Sweep::default();
+    let mut sweep = LiveSweep::default();
     let seed = |i: usize| PlannedInfo { name: format!("lr=1e-5 seed={i}"), trial: 1, ..planned(i, RunState::Pending) };
     sweep.planned(&plan(&[1, 2, 3].map(seed), 0));
     let steps = [1, 2, 3, 4].map(|i| step(i, 0.5));
