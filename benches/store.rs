@@ -272,7 +272,7 @@ fn config_of(base: &RunConfig, i: usize) -> RunConfig {
     config.train.lr = 1e-5 * (1 + i / SEEDS) as f64;
     let seed = (i % SEEDS) as u64 + 1;
     (config.train.seed, config.train.init_seed, config.train.order_seed) = (seed, seed, seed);
-    (config.data.dev, config.data.test) = (0.1, 0.1);
+    (config.data.dev, config.data.test) = (0.1.into(), 0.1.into());
     config
 }
 

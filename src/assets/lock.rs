@@ -46,7 +46,7 @@ pub struct Pin {
 
 impl Pin {
     /// Whether it pins this source.
-    pub(super) fn is_of(&self, used_as: Use, source: &str, file: Option<&str>) -> bool {
+    pub fn is_of(&self, used_as: Use, source: &str, file: Option<&str>) -> bool {
         self.used_as == used_as && self.source == source && self.file.as_deref() == file
     }
 }

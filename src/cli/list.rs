@@ -320,13 +320,13 @@ impl Seen {
     }
 
     fn test(run: &RunRecord, metric: Metric) -> Option<f64> {
-        run.final_metrics.as_ref().filter(|_| run.config.data.test > 0.0).map(|m| m.get(metric))
+        run.final_metrics.as_ref().filter(|_| run.config.data.has_test()).map(|m| m.get(metric))
     }
 
     /// The order of two runs by a metric on the dev split, or else on the test split: as on the leaderboard, values that are not final come
     /// after those that are.
     fn by(&self, metric: Metric, a: &RunRecord, b: &RunRecord) -> Ordering {
-        let value = |run: &RunRecord| match run.config.data.dev > 0.0 {
+        let value = |run: &RunRecord| match run.config.data.has_dev() {
             true => self.kept(run).map(|eval| eval.metrics.get(metric)),
             false => Self::test(run, metric),
         };
@@ -365,8 +365,8 @@ impl Seen {
     }
 
     fn columns(&self, runs: &[RunRecord], sort: Sort, wide: bool) -> Vec<Column> {
-        let has = |part: fn(&RunRecord) -> f64| runs.iter().any(|run| part(run) > 0.0);
-        let (has_dev, has_test) = (has(|run| run.config.data.dev), has(|run| run.config.data.test));
+        let has = |part: fn(&RunRecord) -> bool| runs.iter().any(part);
+        let (has_dev, has_test) = (has(|run| run.config.data.has_dev()), has(|run| run.config.data.has_test()));
         // The metric that sorts, or else the one that chooses.
         let mut chosen = runs.iter().map(|run| run.config.checkpoint.metric);
         let chosen = chosen.next().filter(|first| chosen.all(|other| other == *first)).unwrap_or(Metric::Accuracy);

@@ -8,7 +8,15 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
-use taper::{assets::Use, data, execute::Prepared, format, plan::Source, train::step_batches};
+use taper::{
+    assets::{Located, Use},
+    data,
+    event::Split,
+    execute::Prepared,
+    format,
+    plan::Source,
+    train::step_batches,
+};
 
 use super::Unusable;
 
@@ -20,10 +28,21 @@ struct Order {
     train: Vec<Vec<u32>>,
     dev: Vec<u32>,
     test: Vec<u32>,
-    /// The data file; orders of earlier versions have neither this nor the lines.
+    /// The file of `data.source`; orders of earlier versions have neither this nor the lines.
     file: Option<PathBuf>,
+    /// Files of single splits, if there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileOfRows>,
     /// The line on which each row begins, from 1.
     lines: Option<Vec<u64>>,
+}
+
+/// A file whose rows are those from `first_row` on, up to those of the next one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileOfRows {
+    file: PathBuf,
+    first_row: u32,
 }
 
 /// Writes the order of a run's rows to a file, atomically. An existing file is replaced only if it contains such an order, or with
@@ -79,17 +98,22 @@ fn order(run: &Prepared) -> Result<Order> {
     }
     let (dev, test) = (run.splits.dev.clone(), run.splits.test.clone());
     let lines = run.dataset.rows.iter().map(|row| row.line).collect();
-    Ok(Order { train, dev, test, file: Some(data_file(run)), lines: Some(lines) })
+    let data = &run.config.data;
+    let of_split = |split| if split == Split::Dev { data.dev.source() } else { data.test.source() };
+    let files = run.dataset.files.iter().filter_map(|of| {
+        Some(FileOfRows { file: data_file(run, of_split(of.split)?, None), first_row: of.rows.start })
+    });
+    let file = Some(data_file(run, &data.source, data.file.as_deref()));
+    Ok(Order { train, dev, test, file, files: files.collect(), lines: Some(lines) })
 }
 
-/// The file with a run's rows.
-fn data_file(run: &Prepared) -> PathBuf {
-    if let Source::Path(path) = &run.config.data.source {
+/// The file of a source of rows.
+fn data_file(run: &Prepared, source: &Source, file: Option<&str>) -> PathBuf {
+    if let Source::Path(path) = source {
         return path.clone();
     }
-    let file = run.located.iter().find_map(|located| match (located.pin.used_as, &located.pin.files[..]) {
-        (Use::Data, [file, ..]) => Some(located.folder.join(&file.name)),
-        _ => None,
-    });
-    file.unwrap_or_else(|| String::from(run.config.data.source.clone()).into())
+    let is_of = |located: &&Located| located.pin.is_of(Use::Data, &source.shown(), file);
+    let found =
+        run.located.iter().find(is_of).and_then(|located| Some(located.folder.join(&located.pin.files.first()?.name)));
+    found.unwrap_or_else(|| String::from(source.clone()).into())
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    data::{self, LengthStats},
-    event::FailureKind,
+    data::{self, Cleaning, Leak, LengthStats},
+    event::{FailureKind, Split},
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
     format, metrics,
@@ -22,6 +22,7 @@ use super::{
     Global, Unusable, common,
     common::SpecArgs,
     costs::{self, Costs},
+    leaderboard::word,
     method::Method,
     order,
     output::Output,
@@ -346,23 +347,31 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     )
 }
 
+/// The rows of a file that were dropped.
+fn dropped(cleaning: &Cleaning) -> String {
+    let missing = [
+        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
+    ];
+    let missing = missing.into_iter().filter(|(count, ..)| *count > 0);
+    let dropped: Vec<String> = missing
+        .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
+        .collect();
+    if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
+}
+
 /// The data section: rows read, splits, lengths.
 fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
     let (dataset, splits) = (&run.dataset, &run.splits);
     let c = &dataset.cleaning;
     let n = dataset.rows.len() as u64;
-    let mut dropped = Vec::new();
-    let missing = [
-        (c.missing_text, "without a text", &c.missing_text_lines),
-        (c.missing_label, "without a label", &c.missing_label_lines),
-    ];
-    for (count, what, lines) in missing {
-        if count > 0 {
-            dropped.push(format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)));
-        }
+    let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
+    let rows = format::counted(n - of_splits, "row");
+    out.wrapped(&format!("data      {rows} of {}; {}", run.config.data.source.shown(), dropped(c)))?;
+    for file in &dataset.files {
+        let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
+        out.wrapped(&format!("          {rows} of {}, the {split} split; {}", file.name, dropped(&file.cleaning)))?;
     }
-    let dropped = if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) };
-    out.wrapped(&format!("data      {} of {}; {dropped}", format::counted(n, "row"), run.config.data.source.shown()))?;
 
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
@@ -401,15 +410,30 @@ fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
         ))?;
     }
     let size = |rows: &[u32]| format::count(rows.len() as u64);
-    let mut line =
-        format!("split     train {}, dev {}, test {}", size(&splits.train), size(&splits.dev), size(&splits.test));
-    let leaked = data::leaked(dataset, &splits.train, &splits.test);
-    if leaked > 0 {
-        let (rows, have) =
-            (format::counted(leaked as u64, "test row"), format::by_number(leaked as u64, "has", "have"));
-        line += &format!("; {rows} {have} a text that is also in train");
+    let column = run.config.data.split_column.as_ref();
+    let by = column.map_or_else(String::new, |column| format!(" (by column `{}`)", data::escaped(column)));
+    out.wrapped(&format!(
+        "split     train {}, dev {}, test {}{by}",
+        size(&splits.train),
+        size(&splits.dev),
+        size(&splits.test)
+    ))?;
+    for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
+        let rows = |n: usize| {
+            format!(
+                "{} {}",
+                format::counted(n as u64, &format!("{} row", word(&rows_of))),
+                format::by_number(n as u64, "has", "have")
+            )
+        };
+        let more = match alike - exact {
+            0 => String::new(),
+            _ if exact == 0 => " apart from case and spaces".into(),
+            more => format!("; {} more apart from case and spaces", format::count(more as u64)),
+        };
+        let n = if exact == 0 { alike } else { exact };
+        out.wrapped(&format!("leakage   {} a text that is also in {}{more}", rows(n), word(&also_in)))?;
     }
-    out.wrapped(&line)?;
     let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
         0 => "no text is truncated".into(),
@@ -440,6 +464,7 @@ fn document(
     let runs = lines.iter().map(|line| {
         let (run, e, l) = (line.run, &line.estimate, line.run.lengths()?);
         let c = &run.dataset.cleaning;
+        let leaks = data::leaks(&run.dataset, &run.splits);
         let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
             "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why,
@@ -451,7 +476,16 @@ fn document(
                 "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
                 "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
                 "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
-                "test_rows_in_train": data::leaked(&run.dataset, &run.splits.train, &run.splits.test),
+                "test_rows_in_train": leaks.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact),
+                "leakage": leaks.iter().map(|leak| json!({
+                    "rows_of": leak.rows_of, "also_in": leak.also_in, "exact": leak.exact, "alike": leak.alike,
+                })).collect::<Vec<_>>(),
+                "files": run.dataset.files.iter().map(|file| json!({
+                    "split": file.split, "name": file.name, "rows": file.rows.len(), "read": file.cleaning.read,
+                    "missing_text": file.cleaning.missing_text, "missing_label": file.cleaning.missing_label,
+                    "missing_text_lines": file.cleaning.missing_text_lines,
+                    "missing_label_lines": file.cleaning.missing_label_lines,
+                })).collect::<Vec<_>>(),
                 "digest": run.dataset.digest,
             },
             "warnings": run.warnings, "notes": run.notes,

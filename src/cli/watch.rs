@@ -180,7 +180,7 @@ fn planned(
             trained_s: trained_s.get(&run.key).copied().unwrap_or(0.0),
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
-            has_dev: run.config.data.dev > 0.0,
+            has_dev: run.config.data.has_dev(),
             rungs: rungs(prune, train, run.size.map_or(rows, |size| size.train_rows)),
             step_cost: (train.batch_size * train.gradient_accumulation_steps) as f64,
             // The watch reads its events itself if it has changed since the last reading.

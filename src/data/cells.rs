@@ -2,17 +2,19 @@
 
 use super::{DataError, Problem};
 
-/// The text and the label of one row, as written in the file. Empty: missing.
+/// The cells of one row that are read, as written in the file. Empty: missing.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     pub(super) text: String,
     pub(super) label: String,
+    pub(super) split: String,
 }
 
 impl Cells {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.label.clear();
+        self.split.clear();
     }
 }
 
@@ -22,6 +24,8 @@ pub(super) struct Columns {
     pub(super) text: String,
     /// None: labels are not read.
     pub(super) label: Option<String>,
+    /// None: there is no column of splits.
+    pub(super) split: Option<String>,
     /// Whether each object has to have the field of the texts, be it null. Where not, one without it has no text.
     pub(super) text_in_each: bool,
 }

@@ -1,7 +1,7 @@
 //! What is asked of a data set.
 
-use super::{Dataset, Row, invisible::escaped};
-use crate::task::Target;
+use super::{Dataset, Row, SplitFile, invisible::escaped};
+use crate::{event::Split, task::Target};
 
 impl Dataset {
     /// The names of the labels for a message: the first few, with invisible characters written out.
@@ -12,6 +12,18 @@ impl Dataset {
             names.push(format!("and {} more", self.labels.len() - SHOWN));
         }
         names.join(", ")
+    }
+
+    /// The rows that no file and no column assigns to the dev or test split, in file order.
+    pub fn free_rows(&self) -> Vec<u32> {
+        let mut free = vec![true; self.rows.len()];
+        self.dev.iter().chain(&self.test).for_each(|&row| free[row as usize] = false);
+        (0..self.rows.len() as u32).filter(|&row| free[row as usize]).collect()
+    }
+
+    /// The file that a split has to itself.
+    pub fn file_of(&self, split: Split) -> Option<&SplitFile> {
+        self.files.iter().find(|file| file.split == split)
     }
 
     /// How many of `rows` have each label, by label id.

@@ -40,6 +40,7 @@ pub(super) struct Delimited {
     header: Vec<String>,
     text: usize,
     label: Option<usize>,
+    split: Option<usize>,
     done: bool,
 }
 
@@ -69,6 +70,7 @@ impl Delimited {
             header: Vec::new(),
             text: 0,
             label: None,
+            split: None,
             done: false,
         };
         match rows.advance() {
@@ -82,6 +84,7 @@ impl Delimited {
         rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
         rows.text = rows.find(&columns.text, "text_column")?;
         rows.label = columns.label.map(|label| rows.find(&label, "label_column")).transpose()?;
+        rows.split = columns.split.map(|split| rows.find(&split, "split_column")).transpose()?;
         Ok(rows)
     }
 
@@ -104,6 +107,7 @@ impl Delimited {
         }
         cells.text.push_str(&self.record[self.text]);
         cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
+        cells.split.push_str(self.split.map_or("", |split| &self.record[split]).trim());
         Ok(Some(line))
     }
 

@@ -48,6 +48,7 @@ enum Objects {
 struct Seen {
     text: bool,
     label: bool,
+    split: bool,
 }
 
 impl JsonRows {
@@ -98,6 +99,7 @@ impl JsonRows {
         }
         self.seen.text |= row.text.is_some();
         self.seen.label |= row.label.is_some();
+        self.seen.split |= row.split.is_some();
         if row.text.is_none() && self.columns.text_in_each {
             let (column, found) = (&self.columns.text, fields(text));
             return Err(match first {
@@ -140,6 +142,7 @@ impl JsonRows {
             _ if self.fields.is_empty() => Ok(()), // no object was read
             Columns { text, .. } if !self.seen.text => Err(missing(text, "text_column")),
             Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
+            Columns { split: Some(split), .. } if !self.seen.split => Err(missing(split, "split_column")),
             _ => Ok(()),
         }
     }
@@ -169,6 +172,7 @@ impl JsonRows {
 struct Values {
     text: Option<Value>,
     label: Option<Value>,
+    split: Option<Value>,
 }
 
 impl Values {
@@ -178,22 +182,22 @@ impl Values {
             Some(Value::String(text)) => cells.text = text,
             Some(other) => return Err(format!("`{}` is {}, expected a string", columns.text, kind(&other))),
         }
-        match self.label {
-            None | Some(Value::Null) => {}
-            Some(Value::String(label)) => cells.label.push_str(label.trim()),
-            Some(Value::Bool(label)) => cells.label.push_str(if label { "true" } else { "false" }),
-            Some(Value::Number(label)) if !label.is_f64() => cells.label = label.to_string(),
-            Some(Value::Number(label)) => {
-                let column = columns.label.as_deref().unwrap_or_default();
-                cells.label =
-                    number(label.as_f64().unwrap_or(f64::NAN)).map_err(|what| format!("`{column}` is {what}"))?;
-            }
-            Some(other) => {
-                let column = columns.label.as_deref().unwrap_or_default();
-                return Err(format!("`{column}` is {}, expected a string, a number or a boolean", kind(&other)));
-            }
-        }
+        let named = |column: &Option<String>| column.clone().unwrap_or_default();
+        cells.label = value(self.label).map_err(|what| format!("`{}` is {what}", named(&columns.label)))?;
+        cells.split = value(self.split).map_err(|what| format!("`{}` is {what}", named(&columns.split)))?;
         Ok(())
+    }
+}
+
+/// The value of a label or a split as text; what it is if it cannot be one.
+fn value(value: Option<Value>) -> Result<String, String> {
+    match value {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.trim().to_owned()),
+        Some(Value::Bool(value)) => Ok(if value { "true" } else { "false" }.to_owned()),
+        Some(Value::Number(value)) if !value.is_f64() => Ok(value.to_string()),
+        Some(Value::Number(value)) => number(value.as_f64().unwrap_or(f64::NAN)),
+        Some(other) => Err(format!("{}, expected a string, a number or a boolean", kind(&other))),
     }
 }
 
@@ -256,6 +260,7 @@ impl<'de> Visitor<'de> for Object<'_> {
             match field {
                 Field::Text => row.text = Some(map.next_value()?),
                 Field::Label => row.label = Some(map.next_value()?),
+                Field::Split => row.split = Some(map.next_value()?),
                 Field::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -268,6 +273,7 @@ impl<'de> Visitor<'de> for Object<'_> {
 enum Field {
     Text,
     Label,
+    Split,
     Other,
 }
 
@@ -293,6 +299,7 @@ impl Visitor<'_> for Name<'_> {
         Ok(match name {
             _ if name == self.0.text => Field::Text,
             _ if self.0.label.as_deref() == Some(name) => Field::Label,
+            _ if self.0.split.as_deref() == Some(name) => Field::Split,
             _ => Field::Other,
         })
     }

@@ -1,17 +1,78 @@
-//! Held-out rows whose texts are also trained on.
+//! Rows of one split whose texts are also in another.
 
 use std::collections::HashSet;
 
-use super::Dataset;
+use super::{Dataset, Splits};
+use crate::event::Split;
 
-/// How many rows of `held_out` have exactly the text of a row of `train`: they measure memory, not skill.
-pub fn leaked(dataset: &Dataset, train: &[u32], held_out: &[u32]) -> usize {
-    leaked_rows(dataset, train, held_out).len()
+/// How many rows of one split have a text that is also in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leak {
+    /// The split of the rows.
+    pub rows_of: Split,
+    /// The split that has their texts too.
+    pub also_in: Split,
+    /// Rows with exactly the same text.
+    pub exact: usize,
+    /// Rows with the same text apart from case and white space; includes those with exactly the same.
+    pub alike: usize,
 }
 
-/// These rows.
+/// All leaks between two splits, those into test first: rows that are also in train measure memorisation.
+pub fn leaks(dataset: &Dataset, splits: &Splits) -> Vec<Leak> {
+    let pairs = [
+        ((Split::Test, &splits.test), (Split::Train, &splits.train)),
+        ((Split::Dev, &splits.dev), (Split::Train, &splits.train)),
+        ((Split::Test, &splits.test), (Split::Dev, &splits.dev)),
+    ];
+    let leak = |((rows_of, rows), (also_in, others)): ((Split, &Vec<u32>), (Split, &Vec<u32>))| {
+        let text = |row: &u32| normalised(&dataset.rows[*row as usize].text);
+        let known: HashSet<String> = if rows.is_empty() { HashSet::new() } else { others.iter().map(text).collect() };
+        let alike = rows.iter().filter(|row| known.contains(&text(row))).count();
+        Leak { rows_of, also_in, exact: leaked_rows(dataset, others, rows).len(), alike }
+    };
+    pairs.into_iter().map(leak).filter(|leak| leak.alike > 0).collect()
+}
+
+/// A text in lower case with single spaces.
+fn normalised(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let mut normalised = words.next().unwrap_or_default().to_lowercase();
+    for word in words {
+        normalised.push(' ');
+        normalised += &word.to_lowercase();
+    }
+    normalised
+}
+
+/// The rows of `held_out` that have exactly the text of a row of `train`.
 pub(super) fn leaked_rows(dataset: &Dataset, train: &[u32], held_out: &[u32]) -> Vec<u32> {
     let text = |row: &u32| dataset.rows[*row as usize].text.as_str();
-    let trained: HashSet<&str> = train.iter().map(text).collect();
+    let trained: HashSet<&str> = if held_out.is_empty() { HashSet::new() } else { train.iter().map(text).collect() };
     held_out.iter().copied().filter(|row| trained.contains(text(row))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{data::Row, task::Target};
+
+    #[test]
+    fn leaks_are_counted_exactly_and_alike() {
+        let texts = ["Good food", "bad", "good  FOOD ", "bad", "new", "NEW"];
+        let row = |text: &&str| Row { line: 1, text: (*text).into(), target: Target::Label(0) };
+        let dataset = Dataset { rows: texts.iter().map(row).collect(), ..Dataset::default() };
+        let splits = Splits { train: vec![0, 1], dev: vec![2, 4], test: vec![3, 5], ..Splits::default() };
+        let leak = |rows_of, also_in, exact, alike| Leak { rows_of, also_in, exact, alike };
+        assert_eq!(
+            leaks(&dataset, &splits),
+            [
+                leak(Split::Test, Split::Train, 1, 1),
+                leak(Split::Dev, Split::Train, 0, 1),
+                leak(Split::Test, Split::Dev, 0, 1)
+            ]
+        );
+        let none = Splits { train: vec![0], test: vec![1], ..Splits::default() };
+        assert_eq!(leaks(&dataset, &none), []);
+    }
 }

@@ -2,12 +2,13 @@
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
-//! [`read`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], computed during training; [`epoch_order`] and
+//! [`read_files`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], computed during training; [`epoch_order`] and
 //! [`batch`] build the batches of an epoch. [`stream_texts`] reads texts to classify, in constant memory; [`read_labelled`] rows to evaluate
 //! a trained model on. A [`Layout`] describes the format of their file, an [`Origin`] where it
 //! is.
 
 mod alike;
+mod assigned;
 mod batch;
 mod cells;
 mod convert;
@@ -50,8 +51,8 @@ pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use error::{DataError, Problem};
 pub use invisible::{escaped, is_blank, is_invisible};
 pub use layout::{Layout, Wording};
-pub use leaks::leaked;
-pub use read::{Text, Texts, read, read_labelled, stream_lines, stream_texts};
+pub use leaks::{Leak, leaks};
+pub use read::{DataFiles, Text, Texts, read, read_files, read_labelled, stream_lines, stream_texts};
 pub use source::Origin;
 pub use split::{epoch_order, split};
 pub use token_warnings::{SAMPLE, about_tokens};
@@ -59,6 +60,7 @@ pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
 
 use crate::{
+    event::Split,
     plan::{DataConfig, Format},
     task::Target,
     warning::Warning,
@@ -95,21 +97,40 @@ pub struct Cleaning {
 }
 
 /// A data file, read and cleaned.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dataset {
     /// Rows in file order. Row ids everywhere are indices into this.
     pub rows: Vec<Row>,
     /// Name of each label id.
     pub labels: Vec<String>,
-    /// SHA-256 of the file, in hex.
+    /// SHA-256, in hex: of the file; if splits have files of their own, over the digests of all.
     pub digest: String,
+    /// Rows that a file or a column assigns to the dev split, in file order; empty if it is drawn at random.
+    pub dev: Vec<u32>,
+    /// Rows that a file or a column assigns to the test split, likewise.
+    pub test: Vec<u32>,
+    /// The files of single splits. All other rows are those of `data.source`.
+    pub files: Vec<SplitFile>,
     /// What was dropped or noticed.
     pub cleaning: Cleaning,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
 }
 
-/// Row ids of each split. Each is in the seeded random order.
+/// A file whose rows are the dev or the test split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitFile {
+    /// The split.
+    pub split: Split,
+    /// Its name, without its folder.
+    pub name: String,
+    /// The ids of its rows.
+    pub rows: std::ops::Range<u32>,
+    /// What was dropped.
+    pub cleaning: Cleaning,
+}
+
+/// Row ids of each split. Each that is drawn at random is in the seeded random order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Splits {
     /// Rows the model learns from.

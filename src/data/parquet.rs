@@ -43,7 +43,11 @@ impl Parquet {
         let schema = reader.metadata().file_metadata().schema();
         let names: Vec<String> = schema.get_fields().iter().map(|column| column.name().to_string()).collect();
         let mut wanted = Vec::new();
-        let keys = [(Some(&columns.text), "text_column"), (columns.label.as_ref(), "label_column")];
+        let keys = [
+            (Some(&columns.text), "text_column"),
+            (columns.label.as_ref(), "label_column"),
+            (columns.split.as_ref(), "split_column"),
+        ];
         for (name, key) in keys.into_iter().filter_map(|(name, key)| Some((name?, key))) {
             let Some(column) = schema.get_fields().iter().find(|column| column.name() == name) else {
                 return Err(DataError::Column {
@@ -70,10 +74,15 @@ impl Parquet {
         let row = row.map_err(|error| Fault::File(unreadable(&self.path, error)))?;
         for (name, field) in row.into_columns() {
             let problem = |what: String| Fault::Row(Problem::new(self.row, what));
+            let value = || {
+                value(&field)
+                    .map_err(|found| problem(format!("`{name}` is {found}, expected a string, a number or a boolean")))
+            };
             if Some(&name) == self.columns.label.as_ref() {
-                cells.label = label(&field).map_err(|found| {
-                    problem(format!("`{name}` is {found}, expected a string, a number or a boolean"))
-                })?;
+                cells.label = value()?;
+            }
+            if Some(&name) == self.columns.split.as_ref() {
+                cells.split = value()?;
             }
             if name == self.columns.text {
                 cells.text = match field {
@@ -99,8 +108,8 @@ impl Parquet {
     }
 }
 
-/// A label as text; what it is where it can be none.
-fn label(field: &Field) -> Result<String, String> {
+/// The value of a label or a split as text; what it is if it cannot be one.
+fn value(field: &Field) -> Result<String, String> {
     match field {
         Field::Null => Ok(String::new()),
         Field::Str(text) => Ok(text.trim().into()),

@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{
-    Cleaning, DataConfig, DataError, Dataset, Problem, Row,
+    Cleaning, DataConfig, DataError, Dataset, Problem, Row, SplitFile,
+    assigned::Assigned,
     cells::{Cells, Columns, Fault},
     error::{Problems, shorten},
     invisible::{escaped, is_blank},
@@ -20,7 +23,9 @@ use super::{
     source::Origin,
 };
 use crate::{
+    event::Split,
     format::{by_number, counted},
+    plan::SplitValues,
     random::{Purpose, Stream},
     task::Target,
     warning::{Kind, Warning, lines, lines_of},
@@ -29,19 +34,49 @@ use crate::{
 /// Labels that a data set may have. A classifier of more is another task, and a column with more is no column of labels.
 const MAX_LABELS: usize = 10_000;
 
-/// Reads a labelled data file and cleans it.
-///
-/// A row without a text or without a label is dropped, as pandas' `dropna` does. Missing is what is empty or holds
-/// nothing but white space (in JSON also `null` and an absent field); words such as `NA` and `null`, which pandas
-/// takes for missing too, are texts. Texts are kept as they are, label values and column names are trimmed. Where
-/// `config.limit` is set, that many of the cleaned rows are drawn at random by `config.seed` and kept in file order.
+/// The files that the rows of a run are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFiles {
+    /// That of `data.source`.
+    pub source: PathBuf,
+    /// That of `data.dev`, if it names a file.
+    pub dev: Option<PathBuf>,
+    /// That of `data.test`, if it names a file.
+    pub test: Option<PathBuf>,
+}
+
+/// Reads a single labelled data file: see [`read_files`].
 ///
 /// # Errors
-/// Where the file cannot be read, is not UTF-8, lacks a column, has rows that cannot be used (all of them are named, up
-/// to a number), or where no row or a single class is left.
+/// As [`read_files`].
 pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
-    let origin = Origin::File(path.to_owned());
-    let mut data = labelled(&origin, Layout::from(config), &config.text_column, &config.label_column, &config.labels)?;
+    read_files(&DataFiles { source: path.to_owned(), dev: None, test: None }, config)
+}
+
+/// Reads the labelled data files of a run and cleans them.
+///
+/// A row without a text or without a label is dropped, as pandas' `dropna` does. Missing is what is empty or contains only white space (in
+/// JSON also `null` and an absent field); words such as `NA` and `null`, which pandas takes for missing too, are texts. Texts are kept as
+/// they are; label values and column names are trimmed.
+///
+/// Labels are those of `data.source`. The rows of `data.dev` and `data.test` follow those of `data.source`. If `config.limit` is set, that
+/// many of the rows that no file and no column assigns to the dev or test split are drawn at random with `config.seed`, and kept in file
+/// order.
+///
+/// # Errors
+/// A file cannot be read, is not UTF-8, lacks a column, or has rows that cannot be used (all of them are named, up to a number); no
+/// row or a single class is left; a label occurs only in the file of the dev or test split.
+pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
+    let layout = Layout::from(config);
+    let columns = |split: Option<&String>| Columns {
+        text: config.text_column.clone(),
+        label: Some(config.label_column.clone()),
+        split: split.cloned(),
+        text_in_each: false,
+    };
+    let origin = Origin::File(files.source.clone());
+    let (known, splits) = (Known { labels: &config.labels, of: None }, config.splits.as_ref());
+    let mut data = labelled(&origin, layout, columns(config.split_column.as_ref()), known, splits)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -49,18 +84,84 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
         !config.labels.is_empty(),
     ));
     if let Some(limit) = config.limit {
-        sample(&mut data.rows, limit, config.seed);
+        sample(&mut data, limit, config.seed);
     }
     if let Some(first) = data.rows.first()
         && data.rows.iter().all(|row| row.target == first.target)
     {
         let label = first.target.shown(&data.labels).to_owned();
-        return Err(DataError::OneClass { path: path.to_owned(), label });
+        return Err(DataError::OneClass { path: files.source.clone(), label });
     }
     let repeats = Repeats::of(&data.rows);
     (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
+    let own = [(Split::Dev, &files.dev), (Split::Test, &files.test)];
+    for (split, path) in own.into_iter().filter_map(|(split, path)| Some((split, path.as_ref()?))) {
+        add_file(&mut data, (split, path), layout, columns(None), config)?;
+    }
     Ok(data)
+}
+
+/// Adds the rows of a file that is the dev or the test split.
+fn add_file(
+    data: &mut Dataset,
+    (split, path): (Split, &Path),
+    layout: Layout,
+    columns: Columns,
+    config: &DataConfig,
+) -> Result<(), DataError> {
+    let mut trained = vec![false; data.labels.len()];
+    data.rows.iter().for_each(|row| trained[row.label() as usize] = true);
+    // Without `data.labels`, the values in `data.source` are the names.
+    let given = match config.labels.is_empty() {
+        true => data.labels.iter().map(|name| (name.clone(), name.clone())).collect(),
+        false => config.labels.clone(),
+    };
+    let source = config.source.shown();
+    let known = Known { labels: &given, of: config.labels.is_empty().then_some(source.as_str()) };
+    let mut file = labelled(&Origin::File(path.to_owned()), layout, columns, known, None).map_err(unlabelled)?;
+    let mut problems = Problems::default();
+    for row in file.rows.iter().filter(|row| !trained[row.label() as usize]) {
+        let label = escaped(&data.labels[row.label() as usize]);
+        problems.push(Problem::new(row.line, format!("label `{label}` is in no row of {source}")));
+    }
+    problems.into_result(path)?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let first = u32::try_from(data.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
+    let end = u32::try_from(data.rows.len() + file.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
+    for warning in &mut file.warnings {
+        warning.message = format!("{name}: {}", warning.message);
+    }
+    data.rows.append(&mut file.rows);
+    data.warnings.append(&mut file.warnings);
+    data.digest = combined(&data.digest, split, &file.digest);
+    data.files.push(SplitFile { split, name, rows: first..end, cleaning: file.cleaning });
+    match split {
+        Split::Test => data.test = (first..end).collect(),
+        Split::Dev | Split::Train => data.dev = (first..end).collect(),
+    }
+    Ok(())
+}
+
+/// The error for a file without any label, as test files of competitions are.
+fn unlabelled(error: DataError) -> DataError {
+    match error {
+        DataError::NoRows { path, missing_label, .. } if missing_label > 0 => {
+            let what = format!(
+                "its {} without a label cannot be evaluated; take the file out of the spec, and classify its texts with \
+                 `taper predict RUN --file FILE`",
+                counted(missing_label, "row")
+            );
+            DataError::Layout { path, what }
+        }
+        error => error,
+    }
+}
+
+/// The digest of the files so far and that of another one.
+fn combined(digest: &str, split: Split, other: &str) -> String {
+    let text = format!("{digest}\n{split:?} {other}\n");
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads labelled rows that a trained model is measured on: as [`read`], of any origin, and a single class will do. `labels` maps
@@ -75,20 +176,36 @@ pub fn read_labelled(
     label_column: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
-    labelled(origin, layout, text_column, label_column, labels)
+    let columns = Columns {
+        text: text_column.to_owned(),
+        label: Some(label_column.to_owned()),
+        split: None,
+        text_in_each: false,
+    };
+    labelled(origin, layout, columns, Known { labels, of: None }, None)
+}
+
+/// The labels that a file may have.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// Value → name; empty: any value, which is its own name.
+    labels: &'a BTreeMap<String, String>,
+    /// The file that they are the labels of.
+    of: Option<&'a str>,
 }
 
 fn labelled(
     origin: &Origin,
     layout: Layout,
-    text_column: &str,
-    label_column: &str,
-    given: &BTreeMap<String, String>,
+    columns: Columns,
+    known: Known<'_>,
+    splits: Option<&SplitValues>,
 ) -> Result<Dataset, DataError> {
     let path = origin.name();
-    let columns = Columns { text: text_column.to_owned(), label: Some(label_column.to_owned()), text_in_each: false };
+    let (label_column, split_column) = (columns.label.clone().unwrap_or_default(), columns.split.clone());
     let mut file = Rows::open(origin, layout, columns)?;
-    let mut labels = Labels::new(given);
+    let mut labels = Labels::new(known.labels);
+    let mut assigned = Assigned::new(split_column.as_deref(), splits);
     let mut rows = Vec::new();
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
@@ -112,6 +229,8 @@ fn labelled(
         } else if cells.label.is_empty() {
             cleaning.missing_label += 1;
             note(&mut cleaning.missing_label_lines, line);
+        } else if let Err(what) = assigned.add(&cells.split, rows.len()) {
+            problems.push(Problem::new(line, what));
         } else if let Some(label) = labels.id(&cells.label) {
             if is_blank(&cells.text) {
                 blank.add(line);
@@ -121,10 +240,10 @@ fn labelled(
             }
             rows.push(Row { line, text: mem::take(&mut cells.text), target: Target::Label(label) });
         } else {
-            problems.push(Problem::new(line, unknown_label(&cells.label, given, layout.wording)));
+            problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
         }
         if labels.len() > MAX_LABELS {
-            let (column, key) = (label_column.to_owned(), layout.wording.name("label_column"));
+            let (column, key) = (label_column, layout.wording.name("label_column"));
             return Err(DataError::TooManyLabels { path, column, key, most: MAX_LABELS });
         }
         if u32::try_from(rows.len()).is_err() {
@@ -137,6 +256,7 @@ fn labelled(
         let Cleaning { read, missing_text, missing_label, .. } = cleaning;
         return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
     }
+    let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path: path.clone(), what })?;
 
     let mut warnings = swallowed(&file, Some(&|value| labels.knows(value)), layout.wording);
     if blank.rows > 0 {
@@ -160,7 +280,8 @@ fn labelled(
         warnings.push(Warning::new(Kind::DataFile, message).at(lines));
     }
     let labels = labels.finish(&mut rows);
-    Ok(Dataset { rows, labels, digest: file.input().digest(), cleaning, warnings })
+    let digest = file.input().digest();
+    Ok(Dataset { rows, labels, digest, cleaning, warnings, dev, test, files: Vec::new() })
 }
 
 /// Rows that something was noticed of.
@@ -212,7 +333,7 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
 pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Result<Texts, DataError> {
-    let columns = Columns { text: text_column.to_owned(), label: None, text_in_each: true };
+    let columns = Columns { text: text_column.to_owned(), label: None, split: None, text_in_each: true };
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts::new(origin.name(), layout.wording, file))
 }
@@ -308,30 +429,42 @@ impl Iterator for Texts {
     }
 }
 
-fn unknown_label(value: &str, labels: &BTreeMap<String, String>, wording: Wording) -> String {
+fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
     const SHOWN: usize = 20;
-    let mut known: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
+    let labels = known.labels;
+    let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
     if labels.len() > SHOWN {
-        known.push(format!("and {} more", labels.len() - SHOWN));
+        names.push(format!("and {} more", labels.len() - SHOWN));
     }
     let value = escaped(&shorten(value));
-    let known = known.join(", ");
-    match wording {
-        Wording::Keys => format!("label `{value}` is not in data.labels, which has {known}"),
-        Wording::Options | Wording::Run { .. } => format!("label `{value}` is not one that the model knows: {known}"),
+    let names = names.join(", ");
+    match (known.of, wording) {
+        (Some(source), _) => format!("label `{value}` is in no row of {source}, which has {names}"),
+        (None, Wording::Keys) => format!("label `{value}` is not in data.labels, which has {names}"),
+        (None, Wording::Options | Wording::Run { .. }) => {
+            format!("label `{value}` is not one that the model knows: {names}")
+        }
     }
 }
 
-/// Keeps `limit` rows drawn at random, in their order.
-fn sample(rows: &mut Vec<Row>, limit: usize, seed: u64) {
-    if limit >= rows.len() {
+/// Keeps `limit` of the rows that are not assigned to a split, drawn at random, in their order.
+fn sample(data: &mut Dataset, limit: usize, seed: u64) {
+    let free = data.free_rows();
+    if limit >= free.len() {
         return;
     }
-    let mut keep = vec![false; rows.len()];
+    let mut keep = vec![true; data.rows.len()];
+    free.iter().for_each(|&row| keep[row as usize] = false);
     // A stream beside that of the split, which would otherwise draw the same rows again.
-    for row in Stream::new(seed, Purpose::Split, 1, 0).permutation(rows.len()).into_iter().take(limit) {
-        keep[row as usize] = true;
+    for row in Stream::new(seed, Purpose::Split, 1, 0).permutation(free.len()).into_iter().take(limit) {
+        keep[free[row as usize] as usize] = true;
+    }
+    // The new id of each row that remains.
+    let new_id = |next: &mut u32, kept: &bool| Some(mem::replace(next, *next + u32::from(*kept)));
+    let ids: Vec<u32> = keep.iter().scan(0, new_id).collect();
+    for row in data.dev.iter_mut().chain(&mut data.test) {
+        *row = ids[*row as usize];
     }
     let mut keep = keep.into_iter();
-    rows.retain(|_| keep.next().unwrap_or(false));
+    data.rows.retain(|_| keep.next().unwrap_or(false));
 }

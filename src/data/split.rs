@@ -3,19 +3,21 @@
 use super::{DataConfig, DataError, Dataset, Splits, split_checks};
 use crate::random::{Purpose, Stream};
 
-/// Splits the rows at random by `config.seed`.
+/// Splits the rows: those that a file or a column assigns go to their split in file order, all others at random with `config.seed`.
 ///
-/// Of n rows the test split gets `round(n · test)`, the dev split `round(n · dev)`, the train split what is left. With
-/// `config.stratify` each label's rows are shared out in the same proportions, by largest remainder, and the sizes of
+/// Of n such rows the test split gets `round(n · test)`, the dev split `round(n · dev)`, the train split what is left. With
+/// `config.stratify` each label's rows are divided in the same proportions, by largest remainder, and the sizes of
 /// the splits stay the same.
 ///
 /// # Errors
-/// Where the train split is empty, or the test or dev split is although its share is not 0.
+/// The train split is empty, or the test or dev split is although its share is not 0.
 pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError> {
-    let n = dataset.rows.len();
+    let free = dataset.free_rows();
+    let n = free.len();
     let size = |share: f64| (n as f64 * share).round() as usize;
-    let (test, dev) = (size(config.test), size(config.dev));
-    for (split, share, rows) in [("test", config.test, test), ("dev", config.dev, dev)] {
+    let shares = [("test", config.test.share()), ("dev", config.dev.share())];
+    let [test, dev] = shares.map(|(_, share)| size(share));
+    for ((split, share), rows) in shares.into_iter().zip([test, dev]) {
         if share > 0.0 && rows == 0 {
             return Err(DataError::EmptySplit { split, share, rows: n });
         }
@@ -27,6 +29,7 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
     // A plain split is a stratified one with a single stratum.
     let stratum = |row: u32| if config.stratify { dataset.rows[row as usize].label() as usize } else { 0 };
     let order = Stream::new(config.seed, Purpose::Split, 0, 0).permutation(n);
+    let order: Vec<u32> = order.into_iter().map(|index| free[index as usize]).collect();
     let mut left = vec![0; if config.stratify { dataset.labels.len() } else { 1 }];
     for &row in &order {
         left[stratum(row)] += 1;
@@ -35,7 +38,7 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
     left.iter_mut().zip(&for_test).for_each(|(left, taken)| *left -= taken);
     let mut for_dev = apportion(dev, &left);
 
-    let mut splits = Splits::default();
+    let mut splits = Splits { dev: dataset.dev.clone(), test: dataset.test.clone(), ..Splits::default() };
     for row in order {
         let stratum = stratum(row);
         if for_test[stratum] > 0 {

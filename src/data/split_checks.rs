@@ -2,6 +2,7 @@
 
 use super::{DataConfig, Dataset, Splits, alike::quoted, leaks::leaked_rows};
 use crate::{
+    event::Split,
     format::{self, by_number, counted},
     warning::{Kind, Warning, lines_of},
 };
@@ -22,9 +23,11 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     for (name, rows) in held_out {
         if !rows.is_empty() && rows.len() < FEW {
             let (n, one) = (counted(rows.len() as u64, "row"), 100.0 / rows.len() as f64);
+            let share = if name == "test" { config.test.share() } else { config.dev.share() };
+            let raise =
+                if share > 0.0 { format!("raise data.{name}, or use more rows") } else { "use more rows".into() };
             let message = format!(
-                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one:.1} points; raise data.{name}, or \
-                 use more rows"
+                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one:.1} points; {raise}"
             );
             found.push(Warning::new(Kind::Split, message));
         }
@@ -139,7 +142,9 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         "{} of the {} ({}) {} a text that is also in the train split: {what}; keep only one row of each text in the data file",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),
-        lines_of(&lines, n),
+        dataset
+            .file_of(if name == "dev" { Split::Dev } else { Split::Test })
+            .map_or_else(|| lines_of(&lines, n), |file| format!("{} of {}", lines_of(&lines, n), file.name)),
         by_number(n, "has", "have"),
     );
     Some(Warning::new(Kind::Split, message).at(lines))

@@ -151,7 +151,7 @@ fn anchored(config: &RunConfig) -> RunConfig {
     // A path that is not Unicode cannot be written to the file.
     let whole = |path: &Path| std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
     let anchor = |path: &Path| whole(path).unwrap_or_else(|| path.into());
-    for source in [&mut config.model.source, &mut config.data.source] {
+    for source in std::iter::once(&mut config.model.source).chain(config.data.sources_mut()) {
         if let Some(path) = source.local_mut() {
             *path = anchor(path);
         }

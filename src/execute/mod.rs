@@ -10,6 +10,7 @@
 
 mod classifier;
 mod connection;
+mod data_files;
 mod device;
 mod environment;
 mod executor;

@@ -7,14 +7,16 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::ExecuteError;
+use super::{ExecuteError, data_files::data_files};
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
     format,
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
-    plan::{ClassWeights, DataConfig, Digests, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule},
+    plan::{
+        ClassWeights, DataConfig, Digests, HeldOut, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule,
+    },
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -80,7 +82,17 @@ impl Prepared {
             match (pin.used_as, &pin.files[..]) {
                 (Use::Model, _) => config.model.source = config.model.source.pinned(revision, None, None),
                 (Use::Data, [file, ..]) => {
-                    config.data.source = config.data.source.pinned(revision, Some(&file.name), Some(&file.sha256));
+                    let pinned = |source: &Source| source.pinned(revision, Some(&file.name), Some(&file.sha256));
+                    let is_of = |source: &Source, file: Option<&str>| pin.is_of(Use::Data, &source.shown(), file);
+                    if is_of(&self.config.data.source, self.config.data.file.as_deref()) {
+                        config.data.source = pinned(&self.config.data.source);
+                    }
+                    let (dev, test) = (&mut config.data.dev, &mut config.data.test);
+                    for source in dev.source_mut().into_iter().chain(test.source_mut()) {
+                        if is_of(source, None) {
+                            *source = pinned(source);
+                        }
+                    }
                 }
                 (Use::Data, []) => {}
             }
@@ -178,7 +190,12 @@ impl Workbench {
 /// The settings that determine which rows are read, with all others set to fixed values.
 fn rows_only(config: &DataConfig) -> DataConfig {
     let seed = if config.limit.is_some() { config.seed } else { 0 };
-    DataConfig { test: 0.0, dev: 0.0, stratify: false, max_length: 0, seed, ..config.clone() }
+    let without_share = |held_out: &HeldOut| match held_out {
+        HeldOut::Share(_) => HeldOut::Share(0.0),
+        source => source.clone(),
+    };
+    let (test, dev) = (without_share(&config.test), without_share(&config.dev));
+    DataConfig { test, dev, stratify: false, max_length: 0, seed, ..config.clone() }
 }
 
 impl Workbench {
@@ -189,11 +206,9 @@ impl Workbench {
     pub fn prepare(&mut self, run: &PlannedRun) -> Result<Prepared, ExecuteError> {
         let config = &run.config;
         let rows = rows_only(&config.data);
-        let dataset = self.datasets.get(rows.clone(), || {
-            let file = self.library.data(&config.data.source, config.data.file.as_deref());
-            let file = file.map_err(|error| ExecuteError::Source { key: "data.source", error })?;
-            Ok(data::read(&file.path, &config.data)?)
-        })?;
+        let dataset = self
+            .datasets
+            .get(rows.clone(), || Ok(data::read_files(&data_files(&mut self.library, &config.data)?, &config.data)?))?;
         let split_key = DataConfig { max_length: 0, ..config.data.clone() };
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
@@ -278,10 +293,11 @@ impl Workbench {
 impl Workbench {
     /// Paths and pins of the downloaded files of a run.
     fn located(&self, config: &RunConfig) -> Vec<Located> {
-        let sources = [
+        let mut sources = vec![
             (Use::Model, config.model.source.shown(), None),
             (Use::Data, config.data.source.shown(), config.data.file.clone()),
         ];
+        sources.extend(config.data.files_of_splits().map(|(_, source)| (Use::Data, source.shown(), None)));
         let is_used = |located: &&Located| {
             let pin = &located.pin;
             sources

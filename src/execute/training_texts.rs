@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, path::Path};
 
-use super::verify::with_stored_paths;
+use super::{data_files::data_files, verify::with_stored_paths};
 use crate::{
     assets::{Library, Settings},
     data,
@@ -13,8 +13,7 @@ use crate::{
 pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<HashSet<String>> {
     let config = with_stored_paths(record, runs).data;
     let mut library = Library::new(Settings::from_env(true).ok()?);
-    let file = library.data(&config.source, config.file.as_deref()).ok()?;
-    let mut dataset = data::read(&file.path, &config).ok()?;
+    let mut dataset = data::read_files(&data_files(&mut library, &config).ok()?, &config).ok()?;
     if record.environment.as_ref().is_none_or(|trained_with| trained_with.data_digest != dataset.digest) {
         return None;
     }

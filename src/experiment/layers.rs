@@ -108,7 +108,7 @@ impl Layers {
         let mut configs: Vec<RunConfig> =
             self.expand(spec, SearchHistory::default())?.runs.into_iter().map(|run| run.config).collect();
         let sweep = &spec.spec().sweep;
-        for key in ["model.source", "data.source", "data.file"] {
+        for key in ["model.source", "data.source", "data.file", "data.dev", "data.test"] {
             let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };
             for value in values {
                 configs.push(plan::resolve(&spec.at(&[(key.to_string(), value.clone())])?)?);
@@ -116,8 +116,11 @@ impl Layers {
         }
         let mut found: Vec<Wanted> = Vec::new();
         for config in configs {
-            let data = (Use::Data, config.data.source, config.data.file);
-            for wanted in [(Use::Model, config.model.source, None), data] {
+            let splits = config.data.files_of_splits().map(|(_, source)| (Use::Data, source.clone(), None));
+            let mut wanted: Vec<Wanted> = splits.collect();
+            wanted.insert(0, (Use::Model, config.model.source, None));
+            wanted.insert(1, (Use::Data, config.data.source, config.data.file));
+            for wanted in wanted {
                 if !found.contains(&wanted) {
                     found.push(wanted);
                 }

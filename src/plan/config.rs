@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Format, Keep, Metric, Precision, Probe, Quoting, Scheduler,
+    ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Metric, Precision, Probe, Quoting, Scheduler,
+    SplitValues,
 };
 use crate::{source::Source, task::Task};
 
@@ -60,10 +61,16 @@ pub struct DataConfig {
     pub label_column: String,
     /// Value in the file → name of the label. Empty: the values in the file.
     pub labels: BTreeMap<String, String>,
-    /// Fraction of rows held out for testing.
-    pub test: f64,
-    /// Fraction of rows held out for choosing the checkpoint.
-    pub dev: f64,
+    /// Rows held out for testing; none if `splits` names them.
+    pub test: HeldOut,
+    /// Rows held out for choosing the checkpoint; none if `splits` names them.
+    pub dev: HeldOut,
+    /// Column that says which split each row belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_column: Option<String>,
+    /// Its values for each split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub splits: Option<SplitValues>,
     /// Seed of the split.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
@@ -79,6 +86,27 @@ impl DataConfig {
     /// What the model is trained to do.
     pub fn task(&self) -> Task {
         Task::SingleLabel
+    }
+
+    /// Whether runs have dev rows.
+    pub fn has_dev(&self) -> bool {
+        !self.dev.is_none() || self.splits.as_ref().is_some_and(|splits| splits.dev.is_some())
+    }
+
+    /// Whether runs have test rows.
+    pub fn has_test(&self) -> bool {
+        !self.test.is_none() || self.splits.as_ref().is_some_and(|splits| splits.test.is_some())
+    }
+
+    /// The files that rows are read from besides `data.source`, with their keys.
+    pub fn files_of_splits(&self) -> impl Iterator<Item = (&'static str, &Source)> {
+        let held_out = [("data.dev", &self.dev), ("data.test", &self.test)];
+        held_out.into_iter().filter_map(|(key, rows)| Some((key, rows.source()?)))
+    }
+
+    /// All sources that rows are read from.
+    pub fn sources_mut(&mut self) -> impl Iterator<Item = &mut Source> {
+        std::iter::once(&mut self.source).chain(self.dev.source_mut()).chain(self.test.source_mut())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::spec::Spec;
 /// Digests of the files that a run reads. The key contains them instead of the files' paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digests {
-    /// SHA-256 of the data file, in hex.
+    /// SHA-256 of the data, in hex: see [`crate::data::Dataset`].
     pub data: String,
     /// SHA-256 over the model's files, in hex: over the config file for `scratch:FILE.json`, over that and the tokenizer's files for
     /// `scratch:DIR/`; empty for `scratch:tiny`, `scratch:small` and `scratch:rbt3`, which their names describe.
@@ -43,6 +43,7 @@ pub const CHANGES_NO_NUMBER: [&str; 3] = [
 /// engine's arithmetic. Numbers count by value (1e-5 is 0.00001); the order of keys does not matter. Excluded:
 /// - `name`, `probes`, `data.source`, `train.log_steps`, `checkpoint.every_steps` and `checkpoint.every_minutes`, which
 ///   change no result;
+/// - the paths of files in `data.dev` and `data.test`: the digest counts;
 /// - `model.source` of a folder or a repository, and the paths of `scratch:FILE.json` and `scratch:DIR/`: the digest counts.
 ///   The names `tiny`, `small` and `rbt3` are included, since they have no file;
 /// - `model.vocab_size` unless a vocabulary is built: a loaded model brings its own, and so does `scratch:DIR/`;
@@ -93,6 +94,12 @@ pub(super) fn identity(config: &RunConfig) -> Value {
             remove_key(&mut value, "model.vocab_size");
         }
         Source::Scratch(Scratch::Preset(_)) => {}
+    }
+    // The data's digest covers the files of splits.
+    for split in ["dev", "test"] {
+        if value["data"][split].is_string() {
+            value["data"][split] = "file".into();
+        }
     }
     value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
     if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {

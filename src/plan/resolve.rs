@@ -1,7 +1,7 @@
 //! Resolves a spec without its sweep into a run: fills in seeds, parses sources, checks sizes.
 
 use super::{CheckpointConfig, DataConfig, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
-use crate::spec::Spec;
+use crate::spec::{HeldOut, Spec};
 
 /// The run that `spec` means without its sweep.
 ///
@@ -32,8 +32,10 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
             text_column: data.text_column.clone(),
             label_column: data.label_column.clone(),
             labels: data.labels.clone(),
-            test: data.test,
-            dev: data.dev,
+            test: if data.test_value().is_some() { HeldOut::Share(0.0) } else { data.test.clone() },
+            dev: data.dev.clone(),
+            split_column: data.split_column.clone(),
+            splits: data.splits.clone(),
             seed: integer("data.seed", data.seed)?,
             stratify: data.stratify,
             max_length: size("data.max_length", data.max_length)?,

@@ -257,7 +257,7 @@ fn are_trials(n: u64) -> String {
 
 /// That trials are compared on the test rows, for want of a dev split.
 fn chosen_on_test(runs: &[SweptRun], trials: u64) -> Option<String> {
-    let without = runs.iter().filter(|run| run.config.data.dev == 0.0 && run.config.data.test > 0.0).count();
+    let without = runs.iter().filter(|run| !run.config.data.has_dev() && run.config.data.has_test()).count();
     let which = match without {
         n if n == runs.len() => "the sweep has no dev split".into(),
         n => {

@@ -278,7 +278,7 @@ fn trial_of(
     let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
     let tested: Vec<&Metrics> = members
         .iter()
-        .filter(|(run, _)| run.config.data.test > 0.0)
+        .filter(|(run, _)| run.config.data.has_test())
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
     // Runs without a record are pending.
@@ -344,7 +344,7 @@ mod tests {
         let mut planned = Vec::new();
         for (lr, seed, right, outcome) in runs {
             let mut config = testing::config();
-            (config.train.lr, config.data.dev, config.data.test) = (*lr, 0.1, 0.1);
+            (config.train.lr, config.data.dev, config.data.test) = (*lr, 0.1.into(), 0.1.into());
             (config.train.seed, config.train.init_seed, config.train.order_seed) = (*seed, *seed, *seed);
             change(&mut config);
             let (key, name) = (format!("{lr}/{seed}"), format!("lr={lr} seed={seed}"));
@@ -491,7 +491,7 @@ mod tests {
             by_loss.trials[0].value,
             Some(Mean { n: 1, mean: 0.625, sd: None, low: None, high: None, range: (0.625, 0.625), rows: None })
         );
-        let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0, Metric::Loss), &runs);
+        let by_test = board(|config| (config.data.dev, config.checkpoint.metric) = (0.0.into(), Metric::Loss), &runs);
         assert_eq!((by_test.split, by_test.metric), (Split::Test, Metric::Accuracy));
         assert_eq!(by_test.trials[1].value.unwrap().mean, 0.5);
         let none = board(|_| (), &[]);

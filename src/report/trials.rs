@@ -29,7 +29,7 @@ impl Criterion {
         let Some((first, _)) = runs.first() else { return by_test };
         let by_dev = Self { split: Split::Dev, metric: first.config.checkpoint.metric };
         let can = |(run, evals): &(&RunRecord, &[EvalRecord])| {
-            run.config.data.dev > 0.0 && (run.final_metrics.is_none() || by_dev.measured(run, evals).is_some())
+            run.config.data.has_dev() && (run.final_metrics.is_none() || by_dev.measured(run, evals).is_some())
         };
         if runs.iter().all(can) { by_dev } else { by_test }
     }

@@ -125,8 +125,8 @@ impl Check<'_> {
     fn range(&mut self, key: &Key, form: &str, node: &mut Node) -> bool {
         let (path, before) = (key.path, self.faults.len());
         let help = match (form, key.kind) {
-            ("int", Kind::Whole(..)) | ("log" | "uniform", Kind::Number(..)) => None,
-            ("int", Kind::Number(..)) => Some("write `uniform` or `log`"),
+            ("int", Kind::Whole(..)) | ("log" | "uniform", Kind::Number(..) | Kind::HeldOut(_)) => None,
+            ("int", Kind::Number(..) | Kind::HeldOut(_)) => Some("write `uniform` or `log`"),
             (_, Kind::Whole(..)) => Some("write `int`, or list the values"),
             _ => Some("list the values"),
         };

@@ -70,6 +70,7 @@ impl Check<'_> {
     fn key(&mut self, key: &'static Key, node: &mut Node) -> bool {
         let fine = match key.kind {
             Kind::Labels => self.labels(key, node),
+            Kind::Splits => self.splits(key, node),
             Kind::Probes => self.probes(node),
             Kind::Axes => self.axes(node),
             Kind::Zip => self.zip(node),
@@ -108,6 +109,31 @@ impl Check<'_> {
                 self.faults.push(Fault::new(name.span.clone(), message));
             }
             fine
+        });
+        if self.faults.len() > before {
+            self.invalid.insert(key.path.to_string());
+        }
+        true
+    }
+
+    fn splits(&mut self, key: &Key, node: &mut Node) -> bool {
+        let example = "write splits = { train = \"train\", dev = \"validation\", test = \"test\" }";
+        let Item::Table(splits) = &mut node.item else { return self.wrong_kind(key, node, example) };
+        let before = self.faults.len();
+        splits.retain(|split, value| {
+            let known = ["train", "dev", "test"].contains(&split.as_str());
+            let fine = matches!(&value.item, Item::Text(text) if !text.trim().is_empty());
+            if !known {
+                let message = format!("unknown key `data.splits.{split}`; the splits are `train`, `dev` and `test`");
+                self.faults.push(Fault::new(value.key.clone(), message).help(example));
+            } else if !fine {
+                let message = format!(
+                    "`data.splits.{split}` is {}; expected its value in `data.split_column`, a non-empty string",
+                    value.found()
+                );
+                self.faults.push(Fault::new(value.span.clone(), message));
+            }
+            known && fine
         });
         if self.faults.len() > before {
             self.invalid.insert(key.path.to_string());

@@ -10,7 +10,7 @@ use super::{
     schema::{ClassWeights, Keep, PruneRule, Search, Spec},
     suggest::choice_help,
 };
-use crate::format::counted;
+use crate::{format::counted, source::Source};
 
 /// The parts of a key's path; list elements by index.
 pub(super) type KeyPath = Vec<String>;
@@ -45,8 +45,11 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
 fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     let data = &spec.data;
     // Fractions are decimal: 0.7 + 0.3 must count as 1.
-    if data.test + data.dev > 1.0 - 1e-9 {
-        let message = format!("`data.dev` = {} and `data.test` = {} leave no rows to train on", data.dev, data.test);
+    let has_dev = !data.dev.is_none() || data.dev_value().is_some();
+    let test = if data.test_value().is_some() { 0.0 } else { data.test.share() };
+    let dev = data.dev.share();
+    if test + dev > 1.0 - 1e-9 {
+        let message = format!("`data.dev` = {dev} and `data.test` = {test} leave no rows to train on");
         found.push(conflict(&["data.dev", "data.test"], message, "together they have to stay below 1"));
     }
     let choosers = [
@@ -55,10 +58,15 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         ("sweep.search", "`sweep.search` = \"tpe\"", spec.sweep.search == Search::Tpe),
         ("sweep.prune", "`sweep.prune`", spec.sweep.prune != PruneRule::None),
     ];
-    for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && data.dev <= 0.0) {
+    for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && !has_dev) {
         let message = format!("{what} needs a dev split: selecting on the test split would bias its result");
         found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
     }
+    if data.test.is_none() && data.test_value().is_none() && !has_dev {
+        let message = "`data.test` = 0 and `data.dev` = 0 leave no rows to evaluate on";
+        found.push(conflict(&["data.test", "data.dev"], message, "hold some out, such as data.dev = 0.1"));
+    }
+    own_splits(spec, found);
     if data.file.is_some() && data.source.repository().is_none() {
         let message = format!(
             "`data.file` names a file inside a data set of `hf:` or `modelscope:`, but the source is `{}`",
@@ -70,9 +78,59 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
             "remove it, or write the whole path in `data.source`",
         ));
     }
+    let split_column = data.split_column.as_ref();
+    if let Some(column) = split_column.filter(|column| [&data.text_column, &data.label_column].contains(column)) {
+        let message = format!("`data.split_column` is `{column}`, which is the column of the text or of the label");
+        found.push(conflict(&["data.split_column"], message, "name the column that says which split a row belongs to"));
+    }
     if data.text_column == data.label_column {
         let message = format!("text and label are the same column `{}`", data.text_column);
         found.push(conflict(&["data.label_column", "data.text_column"], message, "name two columns"));
+    }
+}
+
+/// Splits that files or a column name.
+fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
+    let data = &spec.data;
+    let files =
+        [("data.source", Some(&data.source)), ("data.dev", data.dev.source()), ("data.test", data.test.source())];
+    let files: Vec<(&str, &Source)> = files.into_iter().filter_map(|(key, file)| Some((key, file?))).collect();
+    for (i, (key, file)) in files.iter().enumerate() {
+        if let Some((other, _)) = files[..i].iter().find(|(_, other)| other == file) {
+            // Files of one repository may be told apart by `data.file` alone.
+            let message = format!("`{key}` and `{other}` are the same file, `{file}`: its rows would be in two splits");
+            found.push(conflict(&[key, other], message, "name another file, or hold out a share such as 0.1"));
+        }
+    }
+    match (&data.split_column, &data.splits) {
+        (Some(_), None) => found.push(conflict(
+            &["data.split_column", "data.splits"],
+            "`data.split_column` needs `data.splits`, its values for each split",
+            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" } with the values in the file",
+        )),
+        (None, Some(_)) => found.push(conflict(
+            &["data.splits", "data.split_column"],
+            "`data.splits` needs `data.split_column`, the column with these values",
+            "set data.split_column, or remove data.splits",
+        )),
+        (Some(_), Some(splits)) if splits.train.is_empty() => found.push(conflict(
+            &["data.splits"],
+            "`data.splits` has no value for `train`",
+            "add the value of the rows to train on: train = \"train\"",
+        )),
+        _ => {}
+    }
+    let Some(splits) = &data.splits else { return };
+    let named: Vec<(&str, &str)> = splits.named().collect();
+    for (i, (split, value)) in named.iter().enumerate() {
+        if let Some((other, _)) = named[..i].iter().find(|(_, of)| of == value) {
+            let message = format!("`data.splits` has the value `{value}` for both `{other}` and `{split}`");
+            found.push(conflict(&["data.splits"], message, "give each split its own value"));
+        }
+    }
+    if splits.dev.is_some() && !data.dev.is_none() {
+        let message = "`data.dev` and `data.splits.dev` both say which rows are the dev split";
+        found.push(conflict(&["data.dev", "data.splits"], message, "remove one of them"));
     }
 }
 

@@ -156,7 +156,7 @@ fn locate(key: &str) -> Result<(&'static Key, Vec<String>), SpecErrors> {
     if let Some(row) = keys::find(key).filter(|row| row.section() != "probes" || row.path == "probes") {
         return Ok((row, key.split('.').map(str::to_string).collect()));
     }
-    for table in ["data.labels", "sweep.axes"] {
+    for table in ["data.labels", "data.splits", "sweep.axes"] {
         if let (Some(entry), Some(row)) =
             (key.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')), keys::find(table))
         {

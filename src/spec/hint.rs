@@ -26,9 +26,8 @@ const SPLIT_FILES: [&str; 12] = [
     "test_data",
 ];
 
-const ONE_FILE: &str = "all rows come from one file, `data.source`; `data.test` and `data.dev` are the shares of its rows that are \
-                        held out. Separate files for training, development and testing are not supported: join them, or \
-                        evaluate a trained model on another file with `taper eval`";
+const SPLIT_FILES_HELP: &str = "write the training rows' file as `data.source`, and those of the others as `data.dev` and `data.test`: \
+                                test = \"path:test.csv\"";
 
 /// The suggestion for an unknown key, by its dotted path, that corresponds to no key of a spec.
 pub(super) fn unsupported(path: &str) -> Option<String> {
@@ -44,7 +43,7 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
         _ if first == "extends" => {
             Some("files extend others: write extends = [\"FILE\"] at the top of the spec".into())
         }
-        _ if names_a_file => Some(ONE_FILE.into()),
+        _ if names_a_file => Some(SPLIT_FILES_HELP.into()),
         (_, "fp16" | "half_precision_backend") => {
             Some("there is no fp16: write `train.precision` = \"bf16\" where the device has it".into())
         }
@@ -122,30 +121,31 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
         },
         (Kind::Boolean, Item::Integer(0)) => Some("write false".into()),
         (Kind::Boolean, Item::Integer(1)) => Some("write true".into()),
-        (Kind::Whole(..) | Kind::Number(..), Item::Text(text)) => match (kind, text.trim()) {
+        (Kind::Whole(..) | Kind::Number(..) | Kind::HeldOut(_), Item::Text(text)) => match (kind, text.trim()) {
             (Kind::Whole(..), text) if text.parse::<u64>().is_ok() => Some(format!("write {text} without quotes")),
-            (Kind::Number(..), text) if text.parse::<f64>().is_ok() => Some(format!("write {text} without quotes")),
+            (Kind::Number(..) | Kind::HeldOut(_), text) if text.parse::<f64>().is_ok() => {
+                Some(format!("write {text} without quotes"))
+            }
             (_, text) if text.ends_with('%') => text[..text.len() - 1].trim().parse().ok().and_then(share),
-            _ if matches!(path, "data.test" | "data.dev") => Some(ONE_FILE.into()),
             _ => default(key),
         },
         (Kind::Whole(..), Item::Float(number)) if number.is_finite() && number.abs() < 1e15 => {
             let (down, up) = (number.floor(), number.ceil());
             Some(if down == up { format!("write {down}") } else { format!("write {down} or {up}") })
         }
-        (Kind::Number(_, high), Item::Integer(_) | Item::Float(_)) => {
+        (Kind::Number(..) | Kind::HeldOut(_), Item::Integer(_) | Item::Float(_)) => {
             let number = match node.item {
                 Item::Integer(number) => number as f64,
                 Item::Float(number) => number,
                 _ => f64::NAN,
             };
             let is_share = key.is_some_and(|key| key.unit.starts_with("share"));
-            let most = matches!(high, Bound::Excluded(high) | Bound::Included(high) if *high == 1.0);
+            let most = match kind {
+                Kind::Number(_, Bound::Excluded(high) | Bound::Included(high)) => *high == 1.0,
+                kind => matches!(kind, Kind::HeldOut(_)),
+            };
             match () {
                 () if is_share && most && (2.0..100.0).contains(&number) => share(number),
-                () if path == "data.test" && number == 0.0 => {
-                    Some("a run is evaluated on its test rows: set a share such as 0.2".into())
-                }
                 () => default(key),
             }
         }

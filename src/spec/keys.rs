@@ -44,6 +44,8 @@ const POSITIVE: Bounds = (Excluded(0.0), Unbounded);
 const NOT_NEGATIVE: Bounds = (Included(0.0), Unbounded);
 const BELOW_ONE: Bounds = (Included(0.0), Excluded(1.0));
 const SEED: Kind = Kind::Whole(0, MOST);
+/// Where data files come from.
+const DATA: &[Scheme] = &[Scheme::Path, Scheme::Hub, Scheme::ModelScope, Scheme::Web];
 
 const fn key(path: &'static str, kind: Kind, default: Fallback, unit: &'static str, doc: &'static str) -> Key {
     Key { path, kind, default, unit, doc, elsewhere: &[] }
@@ -67,7 +69,7 @@ pub const KEYS: &[Key] = &[
     key("model.vocab_size", Kind::Whole(16, 1_000_000), Is("8000"), "tokens",
         "Maximum size of the vocabulary that is built from the training texts (`scratch:` only), including special tokens."),
 
-    also(key("data.source", Kind::Source(&[Scheme::Path, Scheme::Hub, Scheme::ModelScope, Scheme::Web]), Required, "", "The labelled texts: one file, which is split into train, dev and test rows."),
+    also(key("data.source", Kind::Source(DATA), Required, "", "The labelled texts: a file, whose rows are split into train, dev and test rows unless `data.dev` or `data.test` names a file of its own."),
         &["dataset_name", "dataset", "data_files", "data.path", "data.name", "data.file_path"]),
     key("data.file", Kind::Text, Absent("the only one"), "",
         "The file to use of an `hf:` or `modelscope:` data set. Required if it has several files and `data.source` does not name one."),
@@ -85,10 +87,16 @@ pub const KEYS: &[Key] = &[
     also(key("data.labels", Kind::Labels, Is("{}"), "",
         "Maps each value of the label column to the name of a label. If empty, the values are the names. Label ids follow the sorted values."),
         &["id2label", "label2id", "label_list"]),
-    also(key("data.test", Kind::Number(Excluded(0.0), Excluded(1.0)), Is("0.2"), "share of the rows",
-        "Fraction of the rows held out for testing. Never used to train, or to select a checkpoint or trial."), &["test_size", "test_split", "data.test_ratio", "test_ratio"]),
-    also(key("data.dev", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the rows",
-        "Fraction of the rows held out to select checkpoints, stop early and compare trials."), &["dev_size", "validation_split", "data.validation", "data.valid", "data.val", "data.eval"]),
+    also(key("data.test", Kind::HeldOut(DATA), Is("0.2"), "share of the rows",
+        "Rows held out for testing: a fraction of the rows, or a file of its own. Never used to train, or to select a checkpoint or trial."),
+        &["test_size", "test_split", "data.test_ratio", "test_ratio", "test_file", "data.test_file", "test_data", "test_path"]),
+    also(key("data.dev", Kind::HeldOut(DATA), Is("0.0"), "share of the rows",
+        "Rows held out to select checkpoints, stop early and compare trials: a fraction of the rows, or a file of its own."),
+        &["dev_size", "validation_split", "data.validation", "data.valid", "data.val", "data.eval", "validation_file", "data.validation_file", "dev_file", "data.dev_file", "eval_file", "valid_file", "dev_path"]),
+    also(key("data.split_column", Kind::Text, Absent("none"), "", "Column (or JSON field) that says which split each row belongs to, by the values of `data.splits`."),
+        &["split_column_name", "data.split"]),
+    key("data.splits", Kind::Splits, Absent("none"), "",
+        "Values of `data.split_column`: `{ train = \"train\", dev = \"validation\", test = \"test\" }`. If `dev` or `test` is left out, `data.dev` or `data.test` holds rows out of those of `train`."),
     also(key("data.seed", SEED, Is("42"), "", "Seed of the split, and of the rows that `limit` draws."), &["data_seed", "split_seed"]),
     also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label."),
         &["stratify_by_column"]),
@@ -221,7 +229,8 @@ impl Key {
 
     /// Whether a sweep may vary it: only keys that change the result of a run.
     pub fn sweepable(&self) -> bool {
-        matches!(self.section(), "model" | "data" | "train" | "checkpoint") && !matches!(self.kind, Kind::Labels)
+        matches!(self.section(), "model" | "data" | "train" | "checkpoint")
+            && !matches!(self.kind, Kind::Labels | Kind::Splits)
     }
 }
 

@@ -42,6 +42,10 @@ pub enum Kind {
     ClassWeights,
     /// `data.labels`.
     Labels,
+    /// A share of the rows, or a source with one of these schemes.
+    HeldOut(&'static [Scheme]),
+    /// `data.splits`.
+    Splits,
     /// `[[probes]]`.
     Probes,
     /// `[sweep.axes]`.
@@ -83,6 +87,12 @@ impl Kind {
             Self::Seeds(_) => "a list of whole numbers of at least 0".into(),
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
             Self::Labels => "a table of label names".into(),
+            Self::HeldOut(schemes) => {
+                format!("a number of at least 0 and below 1, or a file: {}", source::forms(schemes))
+            }
+            Self::Splits => {
+                "a table with a value for `train` and, where there are such rows, for `dev` and `test`".into()
+            }
             Self::Probes => "`[[probes]]` tables".into(),
             Self::Axes => "a table of keys, each with a list of values or a range".into(),
             Self::Zip => "`[[sweep.zip]]` tables with lists of values".into(),

@@ -235,6 +235,22 @@ impl Merged {
             message: owned.message,
             help: format!("remove it, or change `{}`", owned.rules.join("` or `")).into(),
         }));
+        let data = &spec.data;
+        let says_test = rank("data.test") > Some((0, 0)) && !self.is_swept("data.test");
+        match (data.test_value(), &data.splits) {
+            (Some(_), _) if says_test && !data.test.is_none() => found.push(Conflict {
+                keys: vec![key("data.test"), key("data.splits")],
+                message: "`data.test` and `data.splits.test` both say which rows are the test split".into(),
+                help: "remove one of them".into(),
+            }),
+            // The default would take a share of the training rows of a data set that has its own splits.
+            (None, Some(_)) if !says_test && !self.is_swept("data.test") => found.push(Conflict {
+                keys: vec![key("data.splits"), key("data.test")],
+                message: "`data.splits` names no test rows, and `data.test` is not set".into(),
+                help: "add the value of the test rows, or set data.test: 0 for none, a share of the training rows, or a file".into(),
+            }),
+            _ => {}
+        }
         // Within one table of one file `check` has already reported it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
         if steps == epochs && steps >= Some((3, 0)) {

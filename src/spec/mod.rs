@@ -21,6 +21,7 @@ mod conflicts;
 mod doubts;
 mod explain;
 mod files;
+mod held_out;
 mod hint;
 pub mod keys;
 mod kind;
@@ -42,6 +43,7 @@ mod value;
 mod variables;
 
 pub use explain::{Explanation, LayerValue};
+pub use held_out::{HeldOut, SplitValues};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};
 pub use load::{LoadOptions, LoadedSpec};

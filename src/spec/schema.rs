@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
-use super::{Delimiter, Quoting};
+use super::{Delimiter, HeldOut, Quoting, SplitValues};
 pub use crate::metrics::Metric;
 use crate::source::Source;
 
@@ -64,10 +64,14 @@ pub struct Data {
     pub label_column: String,
     /// Value in the file → name of the label. Empty: the values are the names. Ids follow the sorted values.
     pub labels: BTreeMap<String, String>,
-    /// Fraction of rows held out for testing.
-    pub test: f64,
-    /// Fraction of rows held out for checkpoint selection and early stopping.
-    pub dev: f64,
+    /// Rows held out for testing: a share of the rows, or a file of its own.
+    pub test: HeldOut,
+    /// Rows held out for checkpoint selection and early stopping, likewise.
+    pub dev: HeldOut,
+    /// Column that says which split each row belongs to.
+    pub split_column: Option<String>,
+    /// Its values for each split.
+    pub splits: Option<SplitValues>,
     /// Seed of the split and of `limit`.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
@@ -76,6 +80,18 @@ pub struct Data {
     pub max_length: u64,
     /// Number of rows to use, drawn with `seed`; all if absent.
     pub limit: Option<u64>,
+}
+
+impl Data {
+    /// The value of `split_column` for the dev rows, if it names them.
+    pub fn dev_value(&self) -> Option<&str> {
+        self.splits.as_ref()?.dev.as_deref()
+    }
+
+    /// The value of `split_column` for the test rows, if it names them.
+    pub fn test_value(&self) -> Option<&str> {
+        self.splits.as_ref()?.test.as_deref()
+    }
 }
 
 /// The layout of a data file.

@@ -26,12 +26,20 @@ impl Kind {
             whole_to_float(node);
             return vec![];
         }
+        if let Self::HeldOut(_) = self
+            && is_within(node, Bound::Included(0.0), Bound::Excluded(1.0))
+        {
+            whole_to_float(node);
+            return vec![];
+        }
         match (self, &mut node.item) {
             (Self::Prose, Item::Text(_)) => vec![],
             (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
             (Self::Name, Item::Text(text)) if is_name(text) => vec![],
             (Self::Choice(values), Item::Text(text)) if values.contains(&text.as_str()) => vec![],
-            (Self::Source(schemes), Item::Text(text)) if !text.trim().is_empty() => {
+            (Self::Source(schemes) | Self::HeldOut(schemes), Item::Text(text))
+                if !text.trim().is_empty() && !(matches!(self, Self::HeldOut(_)) && is_like_a_share(text)) =>
+            {
                 match source::resolve(text, schemes, folder) {
                     Ok(resolved) => {
                         *text = resolved.into();
@@ -80,6 +88,11 @@ impl Kind {
             }
         }
     }
+}
+
+/// Whether a text in place of a source is meant as a number: `0.2` or `20%`.
+fn is_like_a_share(text: &str) -> bool {
+    text.trim().trim_end_matches('%').trim_end().parse::<f64>().is_ok()
 }
 
 /// Whether this can be the name of a folder on every platform.
@@ -171,7 +184,7 @@ mod tests {
     fn bounds_are_exactly_those_of_the_table() {
         for (key, inside, outside) in [
             ("train.lr", ["1e-300", "1.0"], ["0.0", "1.0000001"]),
-            ("data.test", ["1e-9", "0.9999"], ["0.0", "1.0"]),
+            ("data.test", ["0.0", "0.9999"], ["-1e-9", "1.0"]),
             ("data.dev", ["0.0", "0.9999"], ["-1e-9", "1.0"]),
             ("data.max_length", ["3", "8192"], ["2", "8193"]),
             ("train.batch_size", ["1", "65536"], ["0", "65537"]),
@@ -226,9 +239,10 @@ mod tests {
             ("data.dev", "12.5", "for 12.5% write 0.125"),
             ("data.test", "\"20%\"", "for 20% write 0.2"),
             ("train.warmup_ratio", "6", "for 6% write 0.06"),
-            ("data.test", "0", "evaluated on its test rows: set a share such as 0.2"),
-            ("data.test", "\"path:test.csv\"", "all rows come from one file, `data.source`"),
-            ("data.dev", "\"dev.csv\"", "Separate files for training, development and testing are not supported"),
+            ("data.test", "\"0.2\"", "write 0.2 without quotes"),
+            ("data.test", "\"test.csv\"", "for a file or folder write `path:test.csv`"),
+            ("data.dev", "\"pth:dev.csv\"", "did you mean `path:dev.csv`?"),
+            ("data.test", "\"scratch:tiny\"", "only models can be created from scratch"),
             ("train.lr", "\"1e-4\"", "write 1e-4 without quotes"),
             ("train.lr", "-1", "the default is 2e-5"),
             ("train.lr", "20", "the default is 2e-5"),

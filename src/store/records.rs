@@ -244,7 +244,7 @@ impl RunRecord {
 
     /// The split of its final evaluation: test if there is one, else dev.
     pub fn measured_on(&self) -> Split {
-        if self.config.data.test > 0.0 { Split::Test } else { Split::Dev }
+        if self.config.data.has_test() { Split::Test } else { Split::Dev }
     }
 }
 

@@ -9,6 +9,7 @@ mod docs;
 mod hub;
 mod library;
 mod model_files;
+mod own_splits;
 mod predict;
 mod report;
 mod spec;

@@ -211,7 +211,7 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let mut input = sweep();
     for run in &mut input.runs {
         (run.run.state, run.run.final_metrics) = (RunState::Interrupted, None);
-        run.run.config.data.dev = 0.1;
+        run.run.config.data.dev = 0.1.into();
         run.evals.retain(|eval| eval.when == When::During);
         run.evals.iter_mut().for_each(|eval| eval.split = Split::Dev);
     }
@@ -253,7 +253,7 @@ fn the_comparison_says_on_which_split() {
     // Without a test split the dev rows are compared.
     let mut input = report_fixtures::two_rates();
     for run in &mut input.runs {
-        run.run.config.data.test = 0.0;
+        run.run.config.data.test = 0.0.into();
     }
     let md = text(&files_of(&input), "report.md").to_string();
     assert!(md.contains("on the same 600 dev rows: ") && md.contains(" The dev accuracies differ by "), "{md}");

@@ -11,7 +11,7 @@ use std::{
 
 use candle_core::Device;
 use taper::{
-    data::{self, Cleaning, Dataset, Row, Splits, Tokens},
+    data::{self, Dataset, Row, Splits, Tokens},
     engine::{Autograd, Engine, Explicit, Recipe},
     event::{Event, Outcome, Split, StepCompleted, When},
     kernels::Cpu,
@@ -34,7 +34,7 @@ fn rows() -> (Dataset, Tokens, Splits) {
         rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), target: Target::Label(label) });
     }
     let labels = ["a", "b", "c"].map(String::from).to_vec();
-    let dataset = Dataset { rows, labels, digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };
+    let dataset = Dataset { rows, labels, ..Dataset::default() };
     (
         dataset,
         Tokens::given(tokens),

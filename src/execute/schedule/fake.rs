@@ -259,7 +259,8 @@ impl Bench {
         config.model.source = Source::Scratch(Scratch::Preset(Preset::Tiny));
         config.data.source = Source::Path(data);
         config.data.labels.clear();
-        (config.data.dev, config.data.max_length, config.train.eval_steps, config.train.batch_size) = (0.2, 64, 1, 4);
+        (config.data.dev, config.data.max_length) = (0.2.into(), 64);
+        (config.train.eval_steps, config.train.batch_size) = (1, 4);
         // No completed run is trained again because its model is missing.
         config.checkpoint.keep = Keep::None;
         config.probes.clear();

@@ -171,6 +171,7 @@ pub(in crate::execute) fn with_stored_paths(record: &RunRecord, runs: &Path) -> 
     if let Ok(written) = toml::from_str::<RunConfig>(&text) {
         config.model.source = written.model.source;
         config.data.source = written.data.source;
+        (config.data.dev, config.data.test) = (written.data.dev, written.data.test);
     }
     config
 }

@@ -61,7 +61,7 @@ fn inconsistent_steps_give_a_warning() {
 /// Warnings of a sweep of `trials` trials, each on 288 rows.
 fn swept(trials: u64, change: impl Fn(&mut Spec)) -> Vec<String> {
     let mut spec = spec();
-    (spec.checkpoint.keep, spec.data.dev) = (Keep::Best, 0.2);
+    (spec.checkpoint.keep, spec.data.dev) = (Keep::Best, 0.2.into());
     change(&mut spec);
     let config = resolve(&spec).unwrap();
     let names: Vec<String> = (0..trials).map(|i| format!("run {i}")).collect();
@@ -87,16 +87,16 @@ fn a_sound_sweep_has_no_warning() {
 
 #[test]
 fn a_sweep_whose_trials_the_test_rows_choose_gives_a_warning() {
-    let found = swept(2, |spec| spec.data.dev = 0.0);
+    let found = swept(2, |spec| spec.data.dev = 0.0.into());
     assert!(matches!(&found[..], [one] if one.starts_with("the sweep has no dev split: ") && one.contains("data.dev")));
-    assert_eq!(swept(1, |spec| spec.data.dev = 0.0), [""; 0], "of one trial none is chosen");
+    assert_eq!(swept(1, |spec| spec.data.dev = 0.0.into()), [""; 0], "of one trial none is chosen");
     // Without test rows there is nothing to be optimistic about.
-    assert_eq!(swept(2, |spec| (spec.data.dev, spec.data.test) = (0.0, 0.0)), [""; 0]);
+    assert_eq!(swept(2, |spec| (spec.data.dev, spec.data.test) = (0.0.into(), 0.0.into())), [""; 0]);
     // A sweep over the dev split: some runs have none.
     let mut spec = spec();
-    spec.data.dev = 0.2;
+    spec.data.dev = 0.2.into();
     let with = resolve(&spec).unwrap();
-    spec.data.dev = 0.0;
+    spec.data.dev = 0.0.into();
     let without = resolve(&spec).unwrap();
     let run = |key, config| SweptRun { key, name: key, config, rows: 288 };
     let runs = [run("a", &with), run("b", &without), run("c", &with)];
@@ -163,7 +163,7 @@ fn unstarted_runs_and_duplicate_points_give_a_warning() {
     assert_eq!(swept(12, |spec| spec.sweep.max_runs = Some(12)), [""; 0]);
 
     let mut spec = spec();
-    spec.data.dev = 0.2;
+    spec.data.dev = 0.2.into();
     let config = resolve(&spec).unwrap();
     let run = |key: &'static str, name: &'static str| SweptRun { key, name, config: &config, rows: 288 };
     let runs = [run("k", "log_steps=1"), run("k", "log_steps=2"), run("k", "log_steps=3"), run("l", "lr=1")];

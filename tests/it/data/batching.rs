@@ -20,6 +20,7 @@ fn a_batch_is_one_stream() {
         digest: String::new(),
         cleaning: Cleaning::default(),
         warnings: Vec::new(),
+        ..Dataset::default()
     };
     let packed = batch(&data, &tokens(&[3, 2, 4]), &[2, 0]).unwrap();
     assert_eq!(packed.ids, [20, 21, 22, 23, 0, 1, 2]);

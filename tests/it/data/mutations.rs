@@ -65,7 +65,7 @@ proptest! {
         let delimited = matches!(format, Format::Csv | Format::Tsv);
         let quoting = if unquoted && delimited { Quoting::None } else { Quoting::Minimal };
         let format = if by_ending { None } else { Some(format) };
-        let config = DataConfig { format, quoting, dev: 0.1, ..config() };
+        let config = DataConfig { format, quoting, dev: 0.1.into(), ..config() };
         match read(&path, &config) {
             Ok(data) => {
                 prop_assert!(data.rows.len() <= size);

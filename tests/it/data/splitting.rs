@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use taper::{
-    data::{Cleaning, Dataset, Row, Splits, epoch_order, leaked, split},
+    data::{Dataset, Row, Splits, epoch_order, leaks, split},
+    event::Split,
     plan::DataConfig,
     task::Target,
 };
@@ -11,20 +12,25 @@ use taper::{
 use crate::data::config;
 
 /// Rows `t0`, `t1`, … with these labels.
+/// Rows of `test` whose text is exactly that of a row of `train`.
+fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
+    let splits = Splits { train: train.into(), test: test.into(), ..Splits::default() };
+    let found = leaks(data, &splits);
+    found.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact)
+}
+
 fn dataset(labels: &[u32]) -> Dataset {
     let row = |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), target: Target::Label(label) };
     let classes = labels.iter().max().map_or(0, |max| max + 1);
     Dataset {
         rows: labels.iter().enumerate().map(row).collect(),
         labels: (0..classes).map(|id| id.to_string()).collect(),
-        digest: String::new(),
-        cleaning: Cleaning::default(),
-        warnings: Vec::new(),
+        ..Dataset::default()
     }
 }
 
 fn shares(test: f64, dev: f64) -> DataConfig {
-    DataConfig { test, dev, ..config() }
+    DataConfig { test: test.into(), dev: dev.into(), ..config() }
 }
 
 fn sizes(splits: &Splits) -> [usize; 3] {

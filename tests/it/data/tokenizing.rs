@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 use taper::{
-    data::{Cleaning, Dataset, LengthStats, Row, Tokenizer, Tokens, read},
+    data::{Dataset, LengthStats, Row, Tokenizer, Tokens, read},
     task::Target,
 };
 use tempfile::TempDir;
@@ -76,8 +76,7 @@ fn long_texts_are_cut_before_sep() {
 pub fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
     let row = |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), target: Target::Label(0) };
     let rows = texts.iter().map(row).collect();
-    let dataset =
-        Dataset { rows, labels: vec![], digest: String::new(), cleaning: Cleaning::default(), warnings: Vec::new() };
+    let dataset = Dataset { rows, ..Dataset::default() };
     Tokens::lazy(Arc::new(tokenizer.clone()), Arc::new(dataset), max_length)
 }
 

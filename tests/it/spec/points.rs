@@ -50,7 +50,7 @@ fn what_only_some_points_contradict_is_shown_for_them_at_the_swept_value() {
         let errors = loaded.at(&overrides).map_err(|errors| errors.to_string());
         errors.map_err(|text| text.replace(&format!("{}/", files.0.root().display()), ""))
     };
-    assert_eq!(at(&[("data.dev", json!(0.1))]).unwrap().data.dev, 0.1);
+    assert_eq!(at(&[("data.dev", json!(0.1))]).unwrap().data.dev, 0.1.into());
     let leak = at(&[("train.lr", json!(1e-5)), ("data.dev", json!(0.0))]).unwrap_err();
     assert_eq!(
         leak,

@@ -12,7 +12,8 @@ use super::{Files, one};
 
 /// Dotted paths of everything in a spec; tables with free keys are one path.
 fn paths(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
-    let free = KEYS.iter().any(|key| key.path == prefix && matches!(key.kind, Kind::Labels | Kind::Axes));
+    let free =
+        KEYS.iter().any(|key| key.path == prefix && matches!(key.kind, Kind::Labels | Kind::Splits | Kind::Axes));
     match value {
         Value::Object(map) if !free => {
             for (name, value) in map {
@@ -49,7 +50,8 @@ fn example(path: &str, kind: Kind) -> String {
         Kind::Delimiter => "\";\"".into(),
         Kind::Boolean => "true".into(),
         Kind::Whole(least, most) => (least + 17).min(most).to_string(),
-        Kind::Number(..) => "0.125".into(),
+        Kind::Number(..) | Kind::HeldOut(_) => "0.125".into(),
+        Kind::Splits => "{ train = \"a\", test = \"b\" }".into(),
         Kind::Pair(..) => "[0.25, 0.5]".into(),
         Kind::Texts => "[\"x\"]".into(),
         Kind::Seeds(_) => "[5]".into(),
@@ -65,6 +67,8 @@ fn example(path: &str, kind: Kind) -> String {
 /// The settings beside a key of a rule that select the rule.
 fn beside(path: &str) -> &'static str {
     match path {
+        "data.split_column" => "data.splits = { train = \"a\", test = \"b\" }\n",
+        "data.splits" => "data.split_column = \"s\"\n",
         "sweep.search" => "sweep.trials = 3\nsweep.axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }\n",
         "sweep.trials" => "sweep.search = \"random\"\nsweep.axes = { \"train.lr\" = [0.5] }\n",
         "sweep.search_seed" => "sweep.search = \"sobol\"\nsweep.trials = 3\nsweep.axes = { \"train.lr\" = [0.5] }\n",

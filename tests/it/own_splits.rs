@@ -1,0 +1,280 @@
+//! Dev and test rows of files of their own, or named by a column.
+
+use serde_json::{Value, json};
+
+use crate::support::{Sandbox, tiny_spec};
+
+const TRAIN: &str = tiny_spec!("own", "label_column = \"label\"\nmax_length = 24\n");
+
+/// Reviews, alternately good and bad, from number `from` on.
+fn reviews(from: usize, rows: usize) -> Vec<(u32, String)> {
+    let review = |i: usize| match i % 2 {
+        0 => (1, format!("味道很好 第{i}次点 快")),
+        _ => (0, format!("难吃 送得慢 {i}小时 差评")),
+    };
+    (from..from + rows).map(review).collect()
+}
+
+fn csv(rows: &[(u32, String)]) -> String {
+    let lines = rows.iter().map(|(label, review)| format!("{label},{review}\n"));
+    format!("label,review\n{}", lines.collect::<String>())
+}
+
+/// `rows.csv`, `dev.csv` and `test.csv`, with 24, 6 and 10 rows; `all.csv` has all of them with a column `part`.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let parts = [("train", reviews(0, 24)), ("valid", reviews(24, 6)), ("test", reviews(30, 10))];
+    for (name, (_, rows)) in ["rows.csv", "dev.csv", "test.csv"].into_iter().zip(&parts) {
+        sandbox.write(name, csv(rows));
+    }
+    let all = parts.iter().flat_map(|(part, rows)| rows.iter().map(move |(l, r)| format!("{part},{l},{r}\n")));
+    sandbox.write("all.csv", format!("part,label,review\n{}", all.collect::<String>()));
+    sandbox
+}
+
+/// A spec with these lines in `[data]`, trained for a few steps.
+fn spec(sandbox: &Sandbox, data: &str) {
+    sandbox.write("own.toml", format!("{TRAIN}{data}\n[train]\nmax_steps = 4\nbatch_size = 8\n"));
+}
+
+/// The first run of `taper plan --json`.
+fn planned(sandbox: &Sandbox) -> Value {
+    sandbox.json(&["plan", "own.toml"])["runs"][0].clone()
+}
+
+/// The message of a plan that is refused.
+fn refused(sandbox: &Sandbox, data: &str) -> String {
+    spec(sandbox, data);
+    let (code, said) = sandbox.says(&["plan", "own.toml"]);
+    assert_eq!(code, 2, "{said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+const FILES: &str = "test = \"path:test.csv\"\ndev = \"path:dev.csv\"";
+const COLUMN: &str = "split_column = \"part\"\nsplits = { train = \"train\", dev = \"valid\", test = \"test\" }";
+
+#[test]
+fn files_and_a_column_give_the_same_splits() {
+    let sandbox = sandbox();
+    spec(&sandbox, FILES);
+    let files = planned(&sandbox);
+    let shown = sandbox.ok(&["plan", "own.toml"]);
+    for line in [
+        "data      24 rows of path:rows.csv; none dropped",
+        "          6 rows of dev.csv, the dev split; none dropped",
+        "          10 rows of test.csv, the test split; none dropped",
+        "split     train 24, dev 6, test 10\n",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    let orders = |name: &str| {
+        sandbox.ok(&["plan", "own.toml", "--order", name]);
+        serde_json::from_slice::<Value>(&std::fs::read(sandbox.path(name)).unwrap()).unwrap()
+    };
+    let of_files = orders("files.json");
+    assert_eq!(of_files["dev"], json!((24..30).collect::<Vec<_>>()));
+    assert_eq!(of_files["test"], json!((30..40).collect::<Vec<_>>()));
+    assert_eq!(
+        of_files["files"],
+        json!([{ "file": "dev.csv", "first_row": 24 }, { "file": "test.csv", "first_row": 30 }])
+    );
+
+    sandbox.write(
+        "own.toml",
+        format!("{TRAIN}{COLUMN}\n[train]\nmax_steps = 4\nbatch_size = 8\n").replace("rows.csv", "all.csv"),
+    );
+    let column = planned(&sandbox);
+    for part in ["train", "dev", "test"] {
+        assert_eq!(column["data"][part], files["data"][part], "{part}");
+    }
+    assert!(sandbox.ok(&["plan", "own.toml"]).contains("split     train 24, dev 6, test 10 (by column `part`)"));
+    let of_column = orders("column.json");
+    for part in ["train", "dev", "test"] {
+        assert_eq!(of_column[part], of_files[part], "{part}");
+    }
+}
+
+/// Training sees the same rows in the same order, so the losses are equal.
+#[test]
+fn files_and_a_column_train_the_same_model() {
+    let sandbox = sandbox();
+    spec(&sandbox, FILES);
+    sandbox.ok(&["run", "own.toml", "--runs", "files"]);
+    sandbox.write(
+        "own.toml",
+        format!("{TRAIN}{COLUMN}\n[train]\nmax_steps = 4\nbatch_size = 8\n").replace("rows.csv", "all.csv"),
+    );
+    sandbox.ok(&["run", "own.toml", "--runs", "column"]);
+    assert_eq!(sandbox.weights("files"), sandbox.weights("column"));
+    let metrics = |runs: &str| sandbox.json(&["list", "--runs", runs])[0]["final_metrics"].clone();
+    assert_eq!(metrics("files"), metrics("column"));
+    assert_eq!(metrics("files")["rows"], 10);
+}
+
+/// The key contains the content of the files and not their paths; the run is found, verified and reported.
+#[test]
+fn a_run_is_known_by_the_content_of_its_test_file() {
+    let sandbox = sandbox();
+    spec(&sandbox, FILES);
+    sandbox.ok(&["run", "own.toml"]);
+    let key = planned(&sandbox)["key"].clone();
+    assert!(sandbox.ok(&["verify", "own"]).contains("bit for bit"));
+    sandbox.ok(&["report", "own"]);
+
+    std::fs::rename(sandbox.path("test.csv"), sandbox.path("held-out.csv")).unwrap();
+    spec(&sandbox, &FILES.replace("test.csv", "held-out.csv"));
+    let moved = planned(&sandbox);
+    assert_eq!((&moved["key"], moved["standing"].as_str()), (&key, Some("completed")));
+
+    sandbox.write("held-out.csv", csv(&reviews(30, 9)));
+    let changed = planned(&sandbox);
+    assert_ne!(changed["key"], key);
+    assert_eq!(changed["data"]["test"], 9);
+}
+
+#[test]
+fn without_test_rows_nothing_is_reported_as_a_test_result() {
+    let sandbox = sandbox();
+    spec(&sandbox, "test = 0\ndev = 0.25");
+    let plan = planned(&sandbox);
+    assert_eq!(
+        (&plan["data"]["train"], &plan["data"]["dev"], &plan["data"]["test"]),
+        (&json!(18), &json!(6), &json!(0))
+    );
+    sandbox.ok(&["run", "own.toml"]);
+    let run = &sandbox.json(&["list"])[0];
+    assert_eq!((&run["size"]["test_rows"], &run["final_metrics"]["rows"]), (&json!(0), &json!(6)));
+    for command in [&["list"][..], &["show", "own"], &["list", "own", "--leaderboard"]] {
+        let said = sandbox.ok(command).to_lowercase();
+        assert!(!said.contains("test accuracy") && !said.contains(" test "), "{command:?}: {said}");
+    }
+    sandbox.ok(&["report", "own"]);
+}
+
+/// A share of what the files leave: the dev rows come from `data.source`.
+#[test]
+fn a_share_and_a_file_can_be_mixed() {
+    let sandbox = sandbox();
+    spec(&sandbox, "test = \"path:test.csv\"\ndev = 0.25\nlimit = 20");
+    let plan = planned(&sandbox);
+    assert_eq!(
+        (&plan["data"]["train"], &plan["data"]["dev"], &plan["data"]["test"]),
+        (&json!(15), &json!(5), &json!(10))
+    );
+    let column = COLUMN.replace(", dev = \"valid\"", "");
+    sandbox.write("all.csv", std::fs::read_to_string(sandbox.path("all.csv")).unwrap().replace("valid,", "train,"));
+    sandbox.write("own.toml", format!("{TRAIN}{column}\ndev = 0.1\nlimit = 20\n").replace("rows.csv", "all.csv"));
+    let plan = planned(&sandbox);
+    assert_eq!(
+        (&plan["data"]["train"], &plan["data"]["dev"], &plan["data"]["test"]),
+        (&json!(18), &json!(2), &json!(10))
+    );
+}
+
+#[test]
+fn leakage_is_counted_exactly_and_apart_from_case_and_spaces() {
+    let sandbox = sandbox();
+    let mut rows = reviews(30, 10);
+    rows[0].1 = "味道很好  第0次点 快".into();
+    rows[1].1 = reviews(1, 1)[0].1.clone();
+    rows[2].1 = reviews(24, 1)[0].1.clone();
+    sandbox.write("test.csv", csv(&rows));
+    spec(&sandbox, FILES);
+    let plan = planned(&sandbox);
+    let leak = |rows_of: &str, also_in: &str, exact: u64, alike: u64| json!({ "rows_of": rows_of, "also_in": also_in, "exact": exact, "alike": alike });
+    assert_eq!(plan["data"]["leakage"], json!([leak("test", "train", 1, 2), leak("test", "dev", 1, 1)]));
+    let said = sandbox.ok(&["plan", "own.toml"]);
+    for line in [
+        "leakage   1 test row has a text that is also in train; 1 more apart from case",
+        "leakage   1 test row has a text that is also in dev\n",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+}
+
+#[test]
+fn rows_of_a_file_that_cannot_be_used_are_named() {
+    let sandbox = sandbox();
+    sandbox.write("odd.csv", "label,review\n1,好\n2,好\n,好\n");
+    let said = refused(&sandbox, "test = \"path:odd.csv\"");
+    assert!(said.contains("odd.csv:3: label `2` is in no row of path:rows.csv, which has `0`, `1`"), "{said}");
+    let said = refused(&sandbox, "test = \"path:odd.csv\"\n[data.labels]\n0 = \"bad\"\n1 = \"good\"\n2 = \"odd\"");
+    assert!(said.contains("odd.csv:3: label `odd` is in no row of path:rows.csv"), "{said}");
+    sandbox.write("other.csv", "label,text\n1,好\n");
+    let said = refused(&sandbox, "dev = \"path:other.csv\"");
+    assert!(said.contains("other.csv: no column `review`"), "{said}");
+    let said = refused(&sandbox, "test = \"path:none.csv\"");
+    assert!(said.contains("data.test") && said.contains("none.csv"), "{said}");
+    let said = refused(&sandbox, "test = \"path:empty.csv\"");
+    assert!(said.contains("empty.csv"), "{said}");
+    sandbox.write("unlabelled.csv", "label,review\n,好\n,差\n");
+    let said = refused(&sandbox, "test = \"path:unlabelled.csv\"");
+    assert!(
+        said.contains("unlabelled.csv")
+            && said.contains("its 2 rows without a label cannot be evaluated")
+            && said.contains("taper predict"),
+        "{said}"
+    );
+}
+
+#[test]
+fn values_of_the_column_that_name_no_split_are_refused() {
+    let sandbox = sandbox();
+    let all = std::fs::read_to_string(sandbox.path("all.csv")).unwrap();
+    sandbox.write("rows.csv", all.replacen("valid,", "dev,", 1));
+    let said = refused(&sandbox, COLUMN);
+    assert!(
+        said.contains(
+            "rows.csv:26: `part` is `dev`, and data.splits has `train` (train), `valid` (dev), `test` (test)"
+        ),
+        "{said}"
+    );
+    sandbox.write("rows.csv", &all);
+    let said = refused(&sandbox, &COLUMN.replace("valid", "validation"));
+    assert!(said.contains("rows.csv:26: `part` is `valid`"), "{said}");
+    let said = refused(&sandbox, &COLUMN.replace("part", "fold"));
+    assert!(said.contains("no column `fold`") && said.contains("data.split_column"), "{said}");
+}
+
+#[test]
+fn contradictions_about_splits_are_named() {
+    let sandbox = sandbox();
+    for (data, expected) in [
+        ("test = 0", "`data.test` = 0 and `data.dev` = 0 leave no rows to evaluate on"),
+        ("split_column = \"part\"", "`data.split_column` needs `data.splits`"),
+        ("splits = { train = \"a\", test = \"b\" }", "`data.splits` needs `data.split_column`"),
+        ("split_column = \"part\"\nsplits = { test = \"b\" }", "`data.splits` has no value for `train`"),
+        (
+            "split_column = \"part\"\nsplits = { train = \"a\" }",
+            "`data.splits` names no test rows, and `data.test` is not set",
+        ),
+        (
+            "split_column = \"part\"\nsplits = { train = \"a\", test = \"a\" }",
+            "has the value `a` for both `train` and `test`",
+        ),
+        (
+            "split_column = \"part\"\nsplits = { train = \"a\", test = \"b\" }\ntest = 0.1",
+            "`data.test` and `data.splits.test` both say",
+        ),
+        (
+            "split_column = \"part\"\nsplits = { train = \"a\", dev = \"c\", test = \"b\" }\ndev = 0.1",
+            "`data.dev` and `data.splits.dev` both say",
+        ),
+        ("split_column = \"part\"\nsplits = { train = \"a\", valid = \"b\" }", "unknown key `data.splits.valid`"),
+        ("split_column = \"part\"\nsplits = { train = 1 }", "`data.splits.train` is the number 1; expected its value"),
+        ("splits = \"train\"", "`data.splits` is the string \"train\"; expected a table"),
+        (
+            "split_column = \"label\"\nsplits = { train = \"0\", test = \"1\" }",
+            "which is the column of the text or of the label",
+        ),
+        ("test = \"path:rows.csv\"", "`data.test` and `data.source` are the same file"),
+        ("test = \"path:t.csv\"\ndev = \"path:t.csv\"", "`data.test` and `data.dev` are the same file"),
+        ("test = 1.5", "`data.test` is the number 1.5; expected a number of at least 0 and below 1, or a file"),
+        ("test = \"test.csv\"", "for a file or folder write `path:test.csv`"),
+        ("test_file = \"path:test.csv\"", "did you mean `data.test`?"),
+        ("train_file = \"path:test.csv\"", "those of the others as `data.dev` and `data.test`"),
+    ] {
+        let said = refused(&sandbox, data);
+        assert!(said.contains(expected), "{data}: {said}");
+    }
+}
