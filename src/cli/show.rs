@@ -181,7 +181,7 @@ fn print(
 fn weights(run: &RunRecord, step: u64) -> String {
     let checkpoint = &run.config.checkpoint;
     let which = match checkpoint.keep {
-        Keep::Best if run.config.data.dev > 0.0 => format!("the best by dev {}", checkpoint.metric.name()),
+        Keep::Best if run.config.data.has_dev() => format!("the best by dev {}", checkpoint.metric.name()),
         Keep::None => "not kept".into(),
         Keep::Best | Keep::Last | Keep::All => "the last".into(),
     };
