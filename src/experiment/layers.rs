@@ -41,7 +41,8 @@ impl Layers {
     /// Every problem of the file, with its line.
     pub fn load(&self) -> Result<LoadedSpec, ExperimentError> {
         let (profile, sets, env) = (self.profile.clone(), self.sets.clone(), self.variables.clone());
-        let spec = LoadedSpec::load(&self.spec, &LoadOptions { profile, sets, env })?;
+        let spec = LoadedSpec::load(&self.spec, &LoadOptions { profile, sets, env });
+        let spec = spec.map_err(SpecErrors::with_missing_files)?;
         self.check_sets(&spec.spec().sweep)?;
         Ok(spec)
     }

@@ -53,7 +53,7 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
             help: Some(usage(text)),
         };
         let Some((key, value)) = text.split_once('=') else {
-            problems.push(refuse(0..text.len(), "has no `=`"));
+            problems.push(refuse(0..text.len(), &format!("`{text}` has no `=`")));
             continue;
         };
         match dotted(key) {
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(set("train.lr=1 2"), "{ train = { lr = \"1 2\" } }");
         assert_eq!(set("train.lr=1\nseed = 2"), "{ train = { lr = \"1\\nseed = 2\" } }");
         assert_eq!(set("description="), "{ description = \"\" }");
-        assert_eq!(set("train.lr"), "has no `=`");
+        assert_eq!(set("train.lr"), "`train.lr` has no `=`");
         assert_eq!(set("=3"), "`` is not a key");
         assert_eq!(set("train..lr=3"), "`train..lr` is not a key");
         assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` is not a key");

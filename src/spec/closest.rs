@@ -9,7 +9,7 @@ pub(super) const LONGEST: usize = 100;
 const MOST: usize = 1000;
 
 /// The most similar of `names`, if it is similar enough.
-pub(super) fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = wanted.chars().take(LONGEST + 1).count();
     if length > LONGEST {
         return None;

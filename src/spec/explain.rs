@@ -99,11 +99,9 @@ impl LoadedSpec {
                 "" => row.kind.expects(),
                 unit => format!("{} ({unit})", row.kind.expects()),
             },
-            value: value
-                .filter(|_| swept.is_none())
-                .and_then(|value| serde_json::to_value(value).ok())
-                .and_then(|json| Node::from_json(&json))
-                .map(|node| as_written(row, node).to_string()),
+            value: value.filter(|_| swept.is_none()).and_then(|value| {
+                merged.written_number(value, &path).or_else(|| Some(as_written(row, node_of(value)?).to_string()))
+            }),
             absent: match row.default {
                 Fallback::Absent(meaning) => Some(meaning),
                 Fallback::Is(_) | Fallback::Required => None,
@@ -123,9 +121,13 @@ impl LoadedSpec {
         let path: Vec<String> = key.split('.').map(str::to_string).collect();
         let swept = self.merged.swept_values(key).is_some();
         let value = self.merged.value(&path).filter(|_| !swept);
-        let node = value.and_then(|value| serde_json::to_value(value).ok()).and_then(|json| Node::from_json(&json));
-        Related { key, value: node.map(|node| node.to_string()), swept, how }
+        let text = |value| self.merged.written_number(value, &path).or_else(|| Some(node_of(value)?.to_string()));
+        Related { key, value: value.and_then(text), swept, how }
     }
+}
+
+fn node_of(value: &Value) -> Option<Node> {
+    Node::from_json(&serde_json::to_value(value).ok()?)
 }
 
 /// A value of the merged spec; axes, which layers hold as lists of one table, as those tables.

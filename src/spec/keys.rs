@@ -205,7 +205,7 @@ pub const KEYS: &[Key] = &[
     also(key("sweep.prune", Kind::Choice(&["none", "median", "asha"]), Is("\"none\""), "",
         "Runs to stop early, by their dev metric: none, those worse than the median of earlier trials (`median`), or all but the best at each rung (`asha`)."),
         &["pruner", "early_terminate", "sweep.early_stopping"]),
-    also(key("sweep.reduction_factor", Kind::Whole(2, 100), Is("3"), "", "At each rung, the best 1/`reduction_factor` of the trials are promoted (`asha`)."),
+    also(key("sweep.reduction_factor", Kind::Whole(2, 100), Is("3"), "", "At each rung, the best 1/`reduction_factor` of the trials are promoted, rounded down (`asha`)."),
         &["eta", "sweep.factor"]),
     also(key("sweep.rungs", Kind::Whole(1, 10), Is("2"), "",
         "Number of rungs before the last step (`asha`). The step of each rung is 1/`reduction_factor` of that of the next."),

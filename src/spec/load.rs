@@ -53,7 +53,7 @@ impl LoadedSpec {
     ///
     /// # Errors
     /// All problems at once (if there are many, the first): unreadable files, invalid TOML, unknown keys, wrong types, values out of range,
-    /// contradicting keys. Whether the files and models that a spec names exist is not checked.
+    /// contradicting keys. Whether the files and models that a spec names exist is not checked: see [`SpecErrors::with_missing_files`].
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, SpecErrors> {
         let mut files = Files::default();
         files.read(path, None);
@@ -86,7 +86,11 @@ impl LoadedSpec {
         }
         if !problems.is_empty() {
             merged.sort(&mut problems.shown);
-            return Err(problems.into_errors());
+            let sources = ["data.source", "model.source"].into_iter().filter(|key| !spoilt.contains(*key));
+            return Err(SpecErrors {
+                files: sources.flat_map(|key| merged.files(key)).collect(),
+                ..problems.into_errors()
+            });
         }
         let rules = Sweep { axes: [].into(), zip: vec![], exclude: vec![], seeds: vec![], ..spec.sweep.clone() };
         let ground = Spec { sweep: rules, ..spec.clone() };

@@ -10,10 +10,11 @@ use super::{
     keys,
     layer::{CHOSEN, Layer, Origin},
     node::{Item, Node},
-    problem::{Location, Problem, Problems, SpecErrors},
+    problem::{Location, NamedFile, Problem, Problems, SpecErrors},
     schema::Spec,
     search,
 };
+use crate::source::Source;
 
 /// A swept key.
 struct Swept {
@@ -82,6 +83,14 @@ impl Merged {
         Some((layer, layer.find(profile, path)?))
     }
 
+    /// A number as it was written: `1e-3`, not `0.001`; `None` for other values.
+    pub fn written_number(&self, value: &Value, path: &[String]) -> Option<String> {
+        let (layer, profile) = self.layer(value)?;
+        let node = layer.find(profile, path).filter(|node| matches!(node.item, Item::Integer(_) | Item::Float(_)))?;
+        let text = layer.text.get(node.span.clone())?.trim();
+        Some(text.to_string()).filter(|text| !text.is_empty())
+    }
+
     /// Where the value was written; `None` for built-in defaults.
     pub fn location(&self, path: &[String]) -> Option<Location> {
         let (layer, node) = self.node(path)?;
@@ -98,8 +107,21 @@ impl Merged {
     }
 
     pub fn problem(&self, conflict: Conflict) -> Problem {
-        let location = conflict.keys.iter().find_map(|path| self.location(path));
-        Problem { location, message: conflict.message, help: conflict.help.text() }
+        let written = conflict.keys.iter().filter_map(|path| Some((self.rank_of(path)?, self.location(path)?, path)));
+        let mut written: Vec<_> = written.collect();
+        // The layer that overrides the others brought the contradiction: its line first.
+        let last = written.iter().map(|(rank, ..)| *rank).max();
+        let first = written.iter().position(|(rank, ..)| Some(*rank) == last);
+        let location = first.map(|first| written.remove(first).1);
+        let elsewhere =
+            written.iter().filter(|(_, other, _)| location.as_ref().is_some_and(|l| l.source != other.source));
+        let elsewhere: Vec<String> =
+            elsewhere.map(|(_, other, path)| format!("`{}` is set at {}", path.join("."), other.line())).collect();
+        let mut message = conflict.message;
+        if !elsewhere.is_empty() {
+            message += &format!(" ({})", elsewhere.join(", "));
+        }
+        Problem { location, message, help: conflict.help.text() }
     }
 
     /// The same order for conflicts, of which not all may be shown.
@@ -181,6 +203,21 @@ impl Merged {
         Some(layer.location(node.span.clone()))
     }
 
+    /// The local files and folders that a key with a source, or its axis, names.
+    pub fn files(&self, path: &'static str) -> Vec<NamedFile> {
+        let values = match self.swept().into_iter().find(|swept| swept.key == path) {
+            Some(swept) => {
+                (0..swept.values.len()).map(|i| [swept.list.clone(), vec![i.to_string()]].concat()).collect()
+            }
+            None => vec![key(path)],
+        };
+        let file = |path: &KeyPath| match self.value(path)?.as_str()?.parse() {
+            Ok(Source::Path(file)) => Some((file, self.location(path)?)),
+            _ => None,
+        };
+        values.iter().filter_map(file).map(|(file, location)| NamedFile { key: path, path: file, location }).collect()
+    }
+
     /// The header of a table in the highest file that has one, or the file.
     fn header(&self, section: &str) -> Option<Location> {
         let files = || self.layers.iter().rev().filter(|layer| matches!(layer.origin, Origin::File(_)));
@@ -193,7 +230,11 @@ impl Merged {
     /// The rank of the layer that sets a key: profiles rank above files, a file above the files that it extends, variables and arguments above
     /// both. Built-in defaults are lowest.
     pub fn rank(&self, path: &str) -> Option<(u8, usize)> {
-        let (layer, profile) = self.layer(self.value(&key(path))?)?;
+        self.rank_of(&key(path))
+    }
+
+    fn rank_of(&self, path: &[String]) -> Option<(u8, usize)> {
+        let (layer, profile) = self.layer(self.value(path)?)?;
         Some(match &layer.origin {
             Origin::Default => (0, 0),
             Origin::File(_) if profile => (2, 0),

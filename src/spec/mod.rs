@@ -42,12 +42,13 @@ mod sweep;
 mod value;
 mod variables;
 
+pub use closest::closest;
 pub use explain::{Explanation, LayerValue};
 pub use held_out::{HeldOut, SplitValues};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting};
 pub use load::{LoadOptions, LoadedSpec};
-pub use problem::{Location, Problem, SpecErrors};
+pub use problem::{Location, NamedFile, Problem, SpecErrors};
 pub use schema::*;
 pub use suggest::key_meant;
 pub use variables::{OTHER_VARIABLES, misspelt, sets_a_key};

@@ -1,6 +1,6 @@
 //! Problems of a spec, with their location and how they are shown.
 
-use std::{borrow::Cow, fmt, ops::Range, rc::Rc};
+use std::{borrow::Cow, fmt, ops::Range, path::PathBuf, rc::Rc};
 
 use super::node::Span;
 
@@ -28,6 +28,17 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
+/// A local file or folder that a spec names as a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The key.
+    pub key: &'static str,
+    /// The path, from the current folder.
+    pub path: PathBuf,
+    /// Where it is named.
+    pub location: Location,
+}
+
 /// All problems of a spec, in the order of the layers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SpecErrors {
@@ -35,6 +46,8 @@ pub struct SpecErrors {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub more: usize,
+    /// The local sources of the spec, as far as they can be told.
+    pub files: Vec<NamedFile>,
 }
 
 impl SpecErrors {
@@ -46,6 +59,23 @@ impl SpecErrors {
         let mut all = Problems::default();
         problems.into_iter().for_each(|problem| all.add(|| problem));
         all.into_errors()
+    }
+
+    /// Adds the sources that do not exist. Only preparing the runs would find them, and a spec with other problems has none.
+    #[must_use]
+    pub fn with_missing_files(mut self) -> Self {
+        let missing = std::mem::take(&mut self.files).into_iter().filter(|file| !file.path.exists());
+        for NamedFile { key, path, location } in missing {
+            let message = format!("`{key}`: {} does not exist", path.display());
+            // Before the first problem further down in the same source, or after the last one of that source.
+            let of_source =
+                |p: &Problem| p.location.as_ref().filter(|l| l.source == location.source).map(|l| l.position);
+            let later = self.problems.iter().position(|p| of_source(p).is_some_and(|at| at > location.position));
+            let last = self.problems.iter().rposition(|p| of_source(p).is_some()).map(|at| at + 1);
+            let at = later.or(last).unwrap_or(self.problems.len());
+            self.problems.insert(at, Problem { location: Some(location), message, help: None });
+        }
+        self
     }
 }
 
@@ -70,7 +100,7 @@ impl Problems {
     }
 
     pub fn into_errors(self) -> SpecErrors {
-        SpecErrors { problems: self.shown, more: self.more }
+        SpecErrors { problems: self.shown, more: self.more, files: Vec::new() }
     }
 }
 
@@ -247,14 +277,18 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The shown problems, separated by empty lines, and the number of others.
+/// The shown problems, separated by empty lines; if there are several, their number.
 impl fmt::Display for SpecErrors {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for problem in &self.problems {
-            write!(f, "{problem}\n\n")?;
+        for (i, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if i == 0 { "" } else { "\n\n" })?;
         }
         let count = |n: usize| crate::format::count(n as u64);
         let all = self.problems.len() + self.more;
+        if all == 1 {
+            return Ok(());
+        }
+        f.write_str("\n\n")?;
         f.write_str(&crate::format::counted(all as u64, "problem"))?;
         match self.more {
             0 => Ok(()),

@@ -29,7 +29,7 @@ pub struct Sweep {
     pub startup_trials: u64,
     /// Which runs are stopped early.
     pub prune: PruneRule,
-    /// At each rung the best 1/reduction_factor of the trials are promoted (ASHA).
+    /// At each rung the best 1/reduction_factor of the trials are promoted, rounded down (ASHA).
     pub reduction_factor: u64,
     /// Number of rungs before the end (ASHA).
     pub rungs: u64,

@@ -64,7 +64,7 @@ fn a_spoilt_value_brings_no_contradictions_with_it() {
     // As the default, `dev` would contradict `keep`; but it was meant to be something.
     let files = one("data.dev = \"0.1\"\n[checkpoint]\nkeep = \"best\"\n");
     let problems = files.problems("a.toml", &LoadOptions::default());
-    assert!(problems.ends_with("\n\n1 problem"), "{problems}");
+    assert!(!problems.contains(" problems"), "{problems}");
     // A contradiction among others is still seen.
     let files = one("data.test = \"0.1\"\n[checkpoint]\nkeep = \"best\"\n");
     let problems = files.problems("a.toml", &LoadOptions::default());
@@ -136,12 +136,9 @@ fn folders_and_missing_files_have_different_errors() {
     std::fs::create_dir(files.path("folder.toml")).unwrap();
     assert_eq!(
         files.problems("folder.toml", &LoadOptions::default()),
-        "cannot read the spec `folder.toml`: it is a folder; expected a file\n\n1 problem"
+        "cannot read the spec `folder.toml`: it is a folder; expected a file"
     );
-    assert_eq!(
-        files.problems("b.toml", &LoadOptions::default()),
-        "cannot read the spec `b.toml`: no such file\n\n1 problem"
-    );
+    assert_eq!(files.problems("b.toml", &LoadOptions::default()), "cannot read the spec `b.toml`: no such file");
 }
 
 /// Truncated specs and specs with a missing character: problems or a spec, never a panic, and every location is within its file.

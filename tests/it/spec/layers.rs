@@ -4,6 +4,23 @@ use taper::spec::{Axis, ClassWeights, LoadOptions, Over};
 
 use super::{Files, minimal, one, options};
 
+#[test]
+fn a_contradiction_is_shown_where_the_highest_layer_brought_it() {
+    let base =
+        "model.source = \"scratch:tiny\"\ndata.source = \"path:x.csv\"\ntrain.warmup_ratio = 0.1\ntrain.lr = 1e-3\n";
+    let files = Files::new(&[("base.toml", base), ("a.toml", "extends = [\"base.toml\"]\ntrain.warmup_steps = 5\n")]);
+    let problems = files.problems("a.toml", &LoadOptions::default());
+    let want = "a.toml:2:22: `train.warmup_ratio` and `train.warmup_steps` cannot both be set (`train.warmup_ratio` is set at base.toml:3)";
+    assert!(problems.starts_with(want) && problems.contains("2 | train.warmup_steps = 5"), "{problems}");
+    let sets = LoadOptions { sets: vec!["train.warmup_steps=7".into()], ..LoadOptions::default() };
+    let problems = files.problems("base.toml", &sets);
+    assert!(problems.starts_with("--set: ") && problems.contains("is set at base.toml:3)"), "{problems}");
+    // A number is explained as it is written.
+    let loaded = files.load("base.toml").unwrap();
+    assert!(loaded.explain("train.lr").unwrap().to_string().starts_with("train.lr = 1e-3\n"));
+    assert!(loaded.explain("train.weight_decay").unwrap().to_string().contains("see also train.lr = 1e-3:"));
+}
+
 /// One key in every layer, one more layer each time: the highest present wins.
 #[test]
 fn each_layer_overrides_those_before_it() {
@@ -223,11 +240,11 @@ fn a_profile_that_no_file_has_is_refused_with_those_there_are() {
     assert_eq!(files.load("a.toml").unwrap().spec().train.lr, 2e-5);
     assert_eq!(files.load_with("a.toml", &options(Some("slow"), &[], &[])).unwrap().spec().train.lr, 1e-6);
     let problems = |name| files.problems("a.toml", &options(Some(name), &[], &[]));
-    assert_eq!(problems("fats"), "there is no profile `fats`\n = did you mean `fast`?\n\n1 problem");
-    assert_eq!(problems("Fast"), "there is no profile `Fast`\n = did you mean `fast`?\n\n1 problem");
-    assert_eq!(problems("xyz"), "there is no profile `xyz`\n = there are: fast, slow\n\n1 problem");
+    assert_eq!(problems("fats"), "there is no profile `fats`\n = did you mean `fast`?");
+    assert_eq!(problems("Fast"), "there is no profile `Fast`\n = did you mean `fast`?");
+    assert_eq!(problems("xyz"), "there is no profile `xyz`\n = there are: fast, slow");
     let none = one("").problems("a.toml", &options(Some("fast"), &[], &[]));
-    assert_eq!(none, "there is no profile `fast`\n = no file has a `[profile.NAME]` table\n\n1 problem");
+    assert_eq!(none, "there is no profile `fast`\n = no file has a `[profile.NAME]` table");
 }
 
 /// The warnings of `a.toml`, which extends `base.toml`.
