@@ -10,7 +10,7 @@ use clap::Args;
 use taper::{
     event::FailureKind,
     execute::{DeviceChoice, RunFolder},
-    experiment::{Experiment, Options, environment},
+    experiment::{Experiment, ExperimentError, Options, environment},
     format::{
         self,
         command::{shell_word, with_runs},
@@ -53,7 +53,22 @@ impl SpecArgs {
             offline: global.offline,
             downloads: downloads::listener(global.quiet || global.json),
         };
-        Ok(Experiment::open(&self.spec, options)?)
+        Experiment::open(&self.spec, options).map_err(|e| self.explained(e, global).into())
+    }
+
+    /// The error; if the spec is no file but the name of a stored experiment, with the path of its spec.
+    fn explained(&self, error: ExperimentError, global: &Global) -> ExperimentError {
+        let ExperimentError::Spec(mut errors) = error else { return error };
+        if !self.spec.exists()
+            && let (Some(name), [problem]) = (self.spec.to_str(), &mut errors.problems[..])
+            && Store::is_there(&global.runs)
+            && let Ok(store) = Store::open_existing(&global.runs)
+            && let Ok(experiment) = store.experiment(name)
+        {
+            let path = shell_word(&experiment.spec_path);
+            problem.help = Some(format!("`{name}` is an experiment; its spec is {path}"));
+        }
+        ExperimentError::Spec(errors)
     }
 }
 

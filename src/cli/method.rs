@@ -25,6 +25,8 @@ pub struct Method<'a> {
     rungs: Vec<(Vec<u64>, u64)>,
     /// The share of all steps that pruning leaves, if each rung promotes exactly its part.
     share: Option<f64>,
+    /// The share of trials that is trained to the end, likewise.
+    finishing: Option<f64>,
 }
 
 impl<'a> Method<'a> {
@@ -53,7 +55,14 @@ impl<'a> Method<'a> {
             _ => None,
         };
         let (known, trials) = (planner.known_trials(), planner.trials());
-        Self { sweep, known, trials, more: planner.more, prune, rungs: all, share }
+        let finishing = match prune {
+            Prune::Asha { reduction_factor, .. } => {
+                let (_, finish) = survivors(trials.all, reduction_factor, deepest(&all));
+                Some(finish as f64 / trials.all.max(1) as f64)
+            }
+            _ => None,
+        };
+        Self { sweep, known, trials, more: planner.more, prune, rungs: all, share, finishing }
     }
 
     /// Lines of text; none for a plain grid.
@@ -83,15 +92,19 @@ impl<'a> Method<'a> {
             }
             Prune::Asha { reduction_factor, .. } => {
                 let share = format::percent(self.share.unwrap_or(1.0));
-                let deepest = self.rungs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
-                let (left, _) = survivors(self.trials.all, reduction_factor, deepest);
+                let (left, _) = survivors(self.trials.all, reduction_factor, deepest(&self.rungs));
                 // A batch is proposed from the results of earlier ones, so none of their runs may still wait.
                 let batches = match self.more {
                     true => "; a trial that is not promoted by the end of its batch is pruned for good",
                     false => "",
                 };
+                // Each batch may promote its best trial, whatever share that is.
+                let judged = match self.sweep.search {
+                    Search::Tpe => ", or a few more: they are judged batch by batch",
+                    _ => "",
+                };
                 lines.push(format!(
-                    "pruning   ASHA: at {} are promoted ({left} trials); about {share} of all steps, or a little more{batches}",
+                    "pruning   ASHA: at {} are promoted ({left} trials{judged}); about {share} of all steps, or a little more{batches}",
                     promotions(&self.rungs, reduction_factor, self.trials.all),
                 ));
             }
@@ -123,6 +136,22 @@ impl<'a> Method<'a> {
         self.share.unwrap_or(1.0)
     }
 
+    /// Whether a rule ends trials early.
+    pub fn prunes(&self) -> bool {
+        self.prune != Prune::None
+    }
+
+    /// The share of trials that is trained to the end and keeps a model.
+    pub fn finishing(&self) -> f64 {
+        self.finishing.unwrap_or(1.0)
+    }
+
+    /// Whether the rule stops as many trials as results decide, so that no share is known.
+    pub fn stops_unknown(&self) -> bool {
+        matches!(self.prune, Prune::Median { startup_trials } if self.trials.all > startup_trials)
+            && deepest(&self.rungs) > 0
+    }
+
     /// The steps of a run's rungs before its end.
     pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
         before_end(&self.prune, run)
@@ -142,6 +171,11 @@ impl<'a> Method<'a> {
     }
 }
 
+/// The most rungs that a run has before its end.
+fn deepest(rungs: &[(Vec<u64>, u64)]) -> usize {
+    rungs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0)
+}
+
 /// The decision steps of a run before its end.
 fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
     let steps = rungs(prune, &run.config.train, run.splits.train.len() as u64);
@@ -152,7 +186,7 @@ fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
 /// one after the other: `rungs 1 and 2 (step 12 of 60) the best 1 in 9 trials`. One trial passes in any case, so that it is never one
 /// in more than there are trials.
 fn promotions(runs: &[(Vec<u64>, u64)], factor: u64, trials: u64) -> String {
-    let deepest = runs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
+    let deepest = deepest(runs);
     let falls_on_one = |rung: usize| {
         let mut pairs = runs.iter().filter_map(|(steps, _)| Some((steps.get(rung - 1)?, steps.get(rung)?)));
         pairs.all(|(before, this)| before == this)

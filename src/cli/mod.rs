@@ -22,6 +22,7 @@ mod order;
 mod outcome;
 mod output;
 mod plan;
+mod plan_data;
 mod predict;
 mod reader;
 mod report;

@@ -179,10 +179,18 @@ impl Output {
         }
         let mut writer = BufWriter::new(&mut self.writer);
         let mut lines = table.lines();
-        let written = lines.try_for_each(|line| writeln!(writer, "{}", line.trim_end()));
+        let written = lines.try_for_each(|line| writeln!(writer, "{}", line.replace(JOINED, " ").trim_end()));
         written.and_then(|()| writer.flush()).map_err(unwritten)
     }
 }
+
+/// Keeps the words of a cell on one line, for which other columns make room.
+pub fn unbroken(cell: &str) -> String {
+    cell.replace(' ', JOINED)
+}
+
+/// A space at which no line of a table ends; it is printed as a space.
+const JOINED: &str = "\u{a0}";
 
 /// Columns up to this width are not wrapped.
 const UNBROKEN: usize = 14;
@@ -200,14 +208,15 @@ fn least_widths<'a>(rows: impl Iterator<Item = &'a Vec<String>> + Clone, most: u
     };
     let least = |column: usize| match widest(column, &console::measure_text_width) {
         narrow if narrow <= UNBROKEN => narrow,
-        _ => widest(column, &|cell| cell.split_whitespace().map(unbroken).max().unwrap_or(0)).min(most.max(UNBROKEN)),
+        _ => widest(column, &|cell| cell.split([' ', '\t', '\n']).map(columns_unbroken).max().unwrap_or(0))
+            .min(most.max(UNBROKEN)),
     };
     (0..columns).map(least).collect()
 }
 
 /// Columns of the longest part of a word that is not broken: Chinese is broken between any two characters, as long as a few of them stay
 /// together.
-fn unbroken(word: &str) -> usize {
+fn columns_unbroken(word: &str) -> usize {
     const TOGETHER: usize = 16;
     let wide = |c: char| console::measure_text_width(c.encode_utf8(&mut [0; 4])) > 1;
     let latin = word.split(wide).map(console::measure_text_width).max().unwrap_or(0);
@@ -300,7 +309,10 @@ mod tests {
         assert_eq!(least_widths(rows.iter(), usize::MAX), [16, 8]);
         let least = ["EXPECTED".to_string()];
         assert_eq!(leave_out(rows, &least, 30)[0].len(), 2, "there is room for both");
-        assert_eq!([unbroken("好吃"), unbroken("model-of-2024"), unbroken("好aaaaaaaaaaaaaaaaaaaa吃")], [4, 13, 20]);
+        let columns = ["好吃", "model-of-2024", "好aaaaaaaaaaaaaaaaaaaa吃"].map(columns_unbroken);
+        assert_eq!(columns, [4, 13, 20]);
+        let row = vec![unbroken("interrupted, resumes at step 345")];
+        assert_eq!(least_widths([&row].into_iter(), usize::MAX), [32], "its words stay together");
     }
 
     #[test]

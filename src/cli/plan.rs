@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    data::{self, Cleaning, Leak, LengthStats},
+    data,
     event::{FailureKind, Split},
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
@@ -22,10 +22,10 @@ use super::{
     Global, Unusable, common,
     common::SpecArgs,
     costs::{self, Costs},
-    leaderboard::word,
     method::Method,
     order,
-    output::Output,
+    output::{Output, unbroken},
+    plan_data,
     stored::{LeftOver, PlannedState, Stored},
 };
 
@@ -54,8 +54,8 @@ pub struct Plan {
     force: bool,
 }
 
-/// The most labels of a data set that are listed.
-const LABELS_SHOWN: usize = 50;
+/// A run takes up to so many times its estimate.
+const MOST: f64 = 2.0;
 
 /// A time that rounds to [`NO_TIME`] is shown as [`LITTLE`].
 const NO_TIME: &str = "0.0s";
@@ -118,6 +118,7 @@ impl Plan {
         if out.json {
             let mut document = document(spec, &lines, &left_over, &method)?;
             document["sweep"]["warnings"] = serde_json::to_value(planner.sweep_warnings())?;
+            document["sweep"]["seconds_left"] = planner.seconds_left.into();
             document["sweep"]["runs_to_come"] = planner.to_come().into();
             document["device"] = device.name().into();
             document["warnings"] = serde_json::to_value(namesake.as_slice())?;
@@ -210,7 +211,7 @@ fn print(
         shown.push(config);
         if shown.len() == 1 {
             out.line("")?;
-            describe_data(line.run, out)?;
+            plan_data::describe(line.run, out)?;
         }
     }
     if shown.len() > 1 {
@@ -226,28 +227,35 @@ fn print(
         out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
+    let shared = shared_changes(lines);
     out.fitted(
         &["run", "name", "state", "steps", "time", "memory", "disk"],
         lines.iter().map(|line| {
             let e = &line.estimate;
+            let needs = |bytes| if is_to_do(line) { format!("~{}", format::bytes(bytes)) } else { "–".into() };
             vec![
                 format::short(&line.run.key).to_string(),
                 line.run.name.clone(),
                 match &line.state.why {
+                    // It is said once, below.
+                    Some(why) if shared.iter().any(|(known, _)| known == why) => line.state.word.clone(),
                     Some(why) => format!("{}: {why}", line.state.word),
-                    None if line.beyond_budget => format!("{}: over budget", line.state.word),
-                    None => line.state.word.clone(),
+                    None if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
+                    None => unbroken(&line.state.word),
                 },
                 format::count(e.steps),
                 e.time_s.filter(|_| is_to_do(line)).map_or_else(|| "–".into(), |s| about(s * left(line))),
-                format!("~{}", format::bytes(e.memory_bytes)),
-                format!("~{}", format::bytes(e.disk_bytes)),
+                needs(e.memory_bytes),
+                needs(e.disk_bytes),
             ]
         }),
         // Names and states come first.
         &["disk", "memory", "time", "steps", "run"],
     )?;
     out.say_what_is_left_out()?;
+    for (why, n) in shared {
+        out.wrapped(&format!("changed in {}: {why}", format::counted(n as u64, "run")))?;
+    }
     let removed = lines.iter().filter(|line| line.state.removed).count();
     if removed > 0 && Prune::of(&spec.spec().sweep) != Prune::None {
         let were = format::by_number(removed as u64, "was", "were");
@@ -268,7 +276,6 @@ fn print(
 /// Bounds in seconds for the remaining runs: small models and short rows use the processor less well than the measured speed, and
 /// evaluations come on top.
 fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -> (f64, f64) {
-    const MOST: f64 = 2.0;
     let mut seen = HashSet::new();
     let each: Vec<(f64, f64)> = lines
         .iter()
@@ -312,8 +319,12 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     let mean =
         |of: &dyn Fn(&Estimate) -> f64| lines.iter().map(|line| of(&line.estimate)).sum::<f64>() / lines.len() as f64;
     // The files that runs keep add up; the files during training exist for one run at a time.
-    let kept = open.iter().map(|line| line.estimate.kept_bytes as f64).sum::<f64>();
-    let kept = kept + mean(&|e| e.kept_bytes as f64) * to_come as f64;
+    let of_run = |e: &Estimate| {
+        let rows = e.rows_bytes as f64;
+        method.share() * rows + method.finishing() * (e.kept_bytes as f64 - rows)
+    };
+    let kept = open.iter().map(|line| of_run(&line.estimate)).sum::<f64>();
+    let kept = kept + mean(&of_run) * to_come as f64;
     let training = lines.iter().filter(|line| to_come > 0 || is_to_do(line)).map(|line| &line.estimate);
     let training = training.map(|e| e.disk_bytes.saturating_sub(e.kept_bytes)).max().unwrap_or(0);
     let known = match to_come {
@@ -328,6 +339,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         return format!("nothing to do: {} ({states}){}", format::counted(lines.len() as u64, "run"), left_out(&lines));
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
+    let at_most = if method.stops_unknown() { "at most " } else { "" };
     let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
     let all = lines.len() + planner.to_come();
     let beyond = all - to_come - lines.iter().filter(|line| !line.beyond_budget).count();
@@ -337,122 +349,64 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     };
     format!(
         "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Results \
-         take {} on disk; each run needs another {} during training{}.",
+         take {at_most}{} on disk; each run needs another {} during training{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
         between(low, high),
         format::bytes(kept as u64),
         format::bytes(training),
-        left_out(&lines)
+        left_out(&lines),
+        hours(planner, &open, method).map(|text| format!(" {text}")).unwrap_or_default()
     )
 }
 
-/// The rows of a file that were dropped.
-fn dropped(cleaning: &Cleaning) -> String {
-    let missing = [
-        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
-        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
-    ];
-    let missing = missing.into_iter().filter(|(count, ..)| *count > 0);
-    let dropped: Vec<String> = missing
-        .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
-        .collect();
-    if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
+/// That `sweep.max_hours` is expected to end the sweep, and where it trains the runs in their order, after how many of them.
+fn hours(planner: &Planner, open: &[&Line], method: &Method) -> Option<String> {
+    let left_s = planner.seconds_left?;
+    let costs: Vec<f64> = open.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).collect();
+    let mean = costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+    // All runs spend it together, however many train at a time.
+    let low = (costs.iter().sum::<f64>() + mean * to_come(planner) as f64) * method.share();
+    if left_s >= MOST * low {
+        return None;
+    }
+    let ends = if left_s < low { "ends the sweep" } else { "may end the sweep" };
+    let key = format!("sweep.max_hours = {}", planner.spec.spec().sweep.max_hours.unwrap_or_default());
+    let all = open.len() + to_come(planner);
+    let after = match method.prunes() || to_come(planner) > 0 {
+        true => "before all of them are trained".into(),
+        false => {
+            let [most, least] = [1.0, MOST].map(|factor| how_many(&costs, left_s / factor));
+            let span = if least == most { most.to_string() } else { format!("{least} to {most}") };
+            format!("after about {span} of these {}", format::counted(all as u64, "run"))
+        }
+    };
+    Some(format!(
+        "{key} leaves {} of training for all of them: by this estimate it {ends} {after}.",
+        format::duration(left_s)
+    ))
 }
 
-/// The data section: rows read, splits, lengths.
-fn describe_data(run: &Prepared, out: &mut Output) -> Result<()> {
-    let (dataset, splits) = (&run.dataset, &run.splits);
-    let c = &dataset.cleaning;
-    let n = dataset.rows.len() as u64;
-    let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
-    let rows = format::counted(n - of_splits, "row");
-    out.wrapped(&format!("data      {rows} of {}; {}", run.config.data.source.shown(), dropped(c)))?;
-    for file in &dataset.files {
-        let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
-        out.wrapped(&format!("          {rows} of {}, the {split} split; {}", file.name, dropped(&file.cleaning)))?;
-    }
+/// How many runs are trained one after the other within so many seconds.
+fn how_many(costs: &[f64], seconds: f64) -> usize {
+    let sums = costs.iter().scan(0.0, |sum, cost| {
+        *sum += cost;
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= seconds).count()
+}
 
-    let all: Vec<u32> = (0..n as u32).collect();
-    let counts = dataset.class_counts(&all);
-    let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
-    let more = dataset.labels.len().checked_sub(LABELS_SHOWN).filter(|more| *more > 0).map(|n| format!("and {n} more"));
-    let classes: Vec<String> = dataset
-        .labels
-        .iter()
-        .zip(&counts)
-        .map(|(label, &count)| format!("{} {} ({})", data::escaped(label), format::count(count), share(count)))
-        .take(LABELS_SHOWN)
-        .chain(more)
-        .collect();
-    out.wrapped(&format!("labels    {}", classes.join(", ")))?;
-    let train_counts = dataset.class_counts(&splits.train);
-    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
-    let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
-    let gives: Vec<String> = measured
-        .map(|(name, rows)| {
-            let right = dataset.class_counts(rows)[always] as f64;
-            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
-        })
-        .collect();
-    out.wrapped(&format!(
-        "baseline  majority class: always predicting {}, {} in training, is right on {}",
-        data::escaped(&dataset.labels[always]),
-        metrics::majority_words(&train_counts),
-        gives.join(" and ")
-    ))?;
-    if c.duplicates > 0 {
-        out.wrapped(&format!(
-            "repeats   {} {} again, {} of them with a different label",
-            format::counted(c.duplicates, "text"),
-            format::by_number(c.duplicates, "occurs", "occur"),
-            format::count(c.contradicting)
-        ))?;
+/// Changes that several runs have in common, each with the number of these runs.
+fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
+    let mut shared: Vec<(&str, usize)> = Vec::new();
+    for why in lines.iter().filter(|line| line.state.changed).filter_map(|line| line.state.why.as_deref()) {
+        match shared.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, n)) => *n += 1,
+            None => shared.push((why, 1)),
+        }
     }
-    let size = |rows: &[u32]| format::count(rows.len() as u64);
-    let column = run.config.data.split_column.as_ref();
-    let by = column.map_or_else(String::new, |column| format!(" (by column `{}`)", data::escaped(column)));
-    out.wrapped(&format!(
-        "split     train {}, dev {}, test {}{by}",
-        size(&splits.train),
-        size(&splits.dev),
-        size(&splits.test)
-    ))?;
-    for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
-        let rows = |n: usize| {
-            format!(
-                "{} {}",
-                format::counted(n as u64, &format!("{} row", word(&rows_of))),
-                format::by_number(n as u64, "has", "have")
-            )
-        };
-        let more = match alike - exact {
-            0 => String::new(),
-            _ if exact == 0 => " apart from case and spaces".into(),
-            more => format!("; {} more apart from case and spaces", format::count(more as u64)),
-        };
-        let n = if exact == 0 { alike } else { exact };
-        out.wrapped(&format!("leakage   {} a text that is also in {}{more}", rows(n), word(&also_in)))?;
-    }
-    let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
-    let cut = match truncated {
-        0 => "no text is truncated".into(),
-        n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
-    };
-    let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.wrapped(&format!(
-        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
-        run.config.data.max_length
-    ))?;
-    let parameters = format::count(costs::parameters(run));
-    let shape = &run.shape;
-    out.wrapped(&format!(
-        "model     {}: {} of {}, vocabulary {}, {parameters} parameters",
-        run.config.model.source.shown(),
-        format::counted(shape.num_hidden_layers as u64, "layer"),
-        shape.hidden_size,
-        format::count(shape.vocab_size as u64),
-    ))
+    shared.retain(|(_, n)| *n > 1);
+    shared
 }
 
 fn document(

@@ -39,6 +39,8 @@ pub struct PlannedState {
     pub again: bool,
     /// Whether it was planned before and was removed.
     pub removed: bool,
+    /// Whether the spec was changed since a run of this name was planned: `why` says how.
+    pub changed: bool,
     /// The reason, if it is not obvious.
     pub why: Option<String>,
 }
@@ -88,7 +90,8 @@ impl Stored {
             None => Ok(match left.iter().position(|(_, name)| *name == run.name) {
                 Some(position) => {
                     let (old, _) = left.remove(position);
-                    PlannedState { word: "changed".into(), why: Some(difference(old, run)), ..PlannedState::default() }
+                    let why = Some(difference(old, run));
+                    PlannedState { word: "changed".into(), changed: true, why, ..PlannedState::default() }
                 }
                 None => {
                     let removed = self.last_plan.iter().any(|(key, _)| *key == run.key);
@@ -113,6 +116,7 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
             resumes: None,
             again: true,
             removed: false,
+            changed: false,
             why,
         };
     }
@@ -131,7 +135,7 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
         _ => None,
     };
     let why = why.map(|message| message.lines().next().unwrap_or_default().into());
-    PlannedState { record: Some(record.clone()), word, resumes, again: false, removed: false, why }
+    PlannedState { record: Some(record.clone()), word, resumes, again: false, removed: false, changed: false, why }
 }
 
 /// How a run differs from the stored one of the same name.

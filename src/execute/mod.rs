@@ -55,12 +55,28 @@ pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::serve;
 
+/// A problem of a run's settings that only its data or model could show.
+#[derive(Debug)]
+pub struct SettingProblem {
+    /// The key that it is about: `probes.0.expect`.
+    pub key: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+fn one_a_line(problems: &[SettingProblem]) -> String {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n")
+}
+
 /// An error around a run.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// A problem with a run's settings that only its data or model show.
     #[error("{0}")]
     Setting(String),
+    /// All such problems at once, each with its key.
+    #[error("{}", one_a_line(_0))]
+    Settings(Vec<SettingProblem>),
     /// The data.
     #[error(transparent)]
     Data(#[from] crate::data::DataError),

@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{ExecuteError, data_files::data_files};
+use super::{ExecuteError, SettingProblem, data_files::data_files};
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
     data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
@@ -15,7 +15,8 @@ use crate::{
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{
-        ClassWeights, DataConfig, Digests, HeldOut, PlannedRun, RunConfig, Scratch, Source, run_key, sanity, schedule,
+        ClassWeights, DataConfig, Digests, HeldOut, PlannedRun, RunConfig, Scratch, Source, closest, run_key, sanity,
+        schedule,
     },
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -179,6 +180,18 @@ impl Workbench {
     pub fn thorough(mut self) -> Self {
         self.looked_at = usize::MAX;
         self
+    }
+
+    /// Finds the model of a run, if that needs no download: where its data cannot be had, its model is looked for too.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn find_model(&mut self, run: &PlannedRun) -> Result<(), ExecuteError> {
+        let source = &run.config.model.source;
+        if source.is_remote() {
+            return Ok(());
+        }
+        self.origins.get(source.clone(), || origin(&mut self.library, source)).map(drop)
     }
 
     /// The library in which it finds models and data.
@@ -423,45 +436,59 @@ fn check(
     (steps, rows): (Steps, usize),
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
+    let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
     let (max_length, longest) = (config.data.max_length, shape.longest());
     if max_length > longest {
-        problems.push(format!(
-            "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
-        ));
+        found(
+            "data.max_length",
+            format!(
+                "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
+            ),
+        );
     }
     if tokenizer.vocab_size() > shape.vocab_size
         && let Some(id) = largest_id(tokens, probes)?.filter(|&id| id as usize >= shape.vocab_size)
     {
-        problems.push(format!(
-            "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
-            shape.vocab_size
-        ));
+        found(
+            "model.source",
+            format!(
+                "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
+                shape.vocab_size
+            ),
+        );
     }
     if config.train.warmup_steps > steps.total {
-        problems.push(format!(
-            "train.warmup_steps is {}, but the run has {}: the learning rate would never reach train.lr",
-            config.train.warmup_steps,
-            format::counted(steps.total, "step")
-        ));
+        found(
+            "train.warmup_steps",
+            format!(
+                "train.warmup_steps is {}, but the run has {}: the learning rate would never reach train.lr",
+                config.train.warmup_steps,
+                format::counted(steps.total, "step")
+            ),
+        );
     }
     let evaluations = schedule::evaluations(&config.train, rows as u64);
     if evaluations > MAX_EVALUATIONS {
-        problems.push(format!(
-            "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
-            config.train.eval_steps,
-            format::count(evaluations),
-            format::counted(steps.total, "step"),
-            format::count(MAX_EVALUATIONS)
-        ));
+        found(
+            "train.eval_steps",
+            format!(
+                "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
+                config.train.eval_steps,
+                format::count(evaluations),
+                format::counted(steps.total, "step"),
+                format::count(MAX_EVALUATIONS)
+            ),
+        );
     }
-    for probe in &config.probes {
+    for (i, probe) in config.probes.iter().enumerate() {
         if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
-            problems.push(format!(
-                "probe `{}` expects `{expect}`, but the labels are {}: name them in data.labels, or leave the probes out \
-                 with --set 'probes=[]'",
+            let message = format!(
+                "the probe `{}` expects `{expect}`, but the labels are {}: {}",
                 probe.text,
-                dataset.label_list()
-            ));
+                dataset.label_list(),
+                instead_of(expect, &dataset.labels)
+            );
+            found(&format!("probes.{i}.expect"), message);
         }
     }
     if let ClassWeights::Given(weights) = &config.train.class_weights
@@ -470,11 +497,24 @@ fn check(
         let have = format::counted(weights.len() as u64, "number");
         let want = format::counted(dataset.labels.len() as u64, "label");
         let order = dataset.label_list();
-        problems.push(format!("train.class_weights has {have} for {want} ({order})"));
+        found("train.class_weights", format!("train.class_weights has {have} for {want} ({order})"));
     }
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(ExecuteError::Setting(problems.join("\n"))),
+        false => Err(ExecuteError::Settings(problems)),
+    }
+}
+
+/// What to write for the label that a probe expects, where no row has it.
+fn instead_of(expect: &str, labels: &[String]) -> String {
+    if let Some(close) = closest(expect, labels.iter().map(String::as_str)) {
+        return format!("did you mean `{close}`?");
+    }
+    let is_number = |label: &String| label.parse::<f64>().is_ok();
+    match labels.iter().all(is_number) {
+        // The label is probably what a number stands for.
+        true => "expect one of them, or name these values in data.labels".into(),
+        false => "expect one of them, or leave the probes out with --set 'probes=[]'".into(),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Planner {
     over: bool,
     /// What the budget of the sweep still allows of the runs.
     pub allowed: Allowed,
+    /// Seconds of training that `sweep.max_hours` leaves for all runs together.
+    pub seconds_left: Option<f64>,
     /// Where the budget is spent and leaves runs unfinished: how many, and what to raise.
     pub left_by_budget: Option<Warning>,
     /// The identity of a search that learns from results, and its proposals.
@@ -70,6 +72,7 @@ impl Planner {
             repeats: 0,
             over: false,
             allowed: Allowed { runs: Vec::new(), more: 0 },
+            seconds_left: None,
             left_by_budget: None,
             search: None,
             proposed: Vec::new(),
@@ -108,7 +111,7 @@ impl Planner {
         self.over = !self.more
             && states().all(|state| matches!(state, RunState::Completed | RunState::Pruned | RunState::Failed));
         let keys = self.runs.iter().map(|run| run.key.as_str());
-        let seconds = store.map_or(Ok(HashMap::new()), |store| store.training_seconds(keys))?.values().sum();
+        let seconds = store.map_or(Ok(HashMap::new()), |store| store.training_seconds(keys))?.values().sum::<f64>();
         let claim = |(run, record): (&Prepared, &Option<RunRecord>)| match record {
             None => Claim { trial: run.trial, ..Claim::default() },
             Some(record) => Claim {
@@ -123,6 +126,7 @@ impl Planner {
         let claims: Vec<Claim> = self.runs.iter().zip(&records).map(claim).collect();
         let budget = Budget::of(&self.spec.spec().sweep);
         self.allowed = budget.allows(&claims, seconds);
+        self.seconds_left = budget.seconds.map(|most| (most - seconds).max(0.0));
         let left = states().zip(&self.allowed.runs).filter(|(_, allowed)| !**allowed).map(|(state, _)| state);
         let left: Vec<RunState> = left.collect();
         let spent = claims.iter().zip(&self.allowed.runs).all(|(run, allowed)| run.over || !allowed);
@@ -284,7 +288,15 @@ fn prepare(
                 }
                 prepared.push(ready);
             }
-            Err(e) => note(&mut problems, with_line(spec, run, &e), &run.name),
+            Err(e) => {
+                let model = match &e {
+                    ExecuteError::Source { key: "data.source", .. } => bench.find_model(run).err(),
+                    _ => None,
+                };
+                for e in [Some(e), model].into_iter().flatten() {
+                    with_lines(spec, run, &e).into_iter().for_each(|message| note(&mut problems, message, &run.name));
+                }
+            }
         }
     }
     if problems.is_empty() {
@@ -298,13 +310,21 @@ fn prepare(
     Err(ExperimentError::refused(&text, "\nerror: "))
 }
 
-/// The error of a run. An unavailable source is reported with the line that sets it.
-fn with_line(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> String {
-    let ExecuteError::Source { key, .. } = e else { return e.to_string() };
-    let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
-    match spec.written_at(key, swept) {
-        Some(location) => format!("{location}: {key}: {e}"),
-        None => format!("{key}: {e}"),
+/// The problems of a run. Those about a key have the line that sets it.
+fn with_lines(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> Vec<String> {
+    let located = |key: &str, message: &str| {
+        let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
+        match spec.written_at(key, swept) {
+            Some(location) => format!("{location}: {message}"),
+            None => message.to_string(),
+        }
+    };
+    match e {
+        ExecuteError::Source { key, .. } => vec![located(key, &format!("{key}: {e}"))],
+        ExecuteError::Settings(problems) => {
+            problems.iter().map(|problem| located(&problem.key, &problem.message)).collect()
+        }
+        e => vec![e.to_string()],
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Estimate {
     pub disk_bytes: u64,
     /// Bytes on disk after the run.
     pub kept_bytes: u64,
+    /// Those of them that are rows of the database: a pruned run keeps these, as far as it was trained, and no model.
+    pub rows_bytes: u64,
 }
 
 /// Bytes per number.
@@ -115,6 +117,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, machin
         // The peak is during training; at its end one state fewer is on disk while the model is written.
         disk_bytes: models(held.saturating_add(STATES * 3)).saturating_add(LOG_BYTES),
         kept_bytes: models(kept),
+        rows_bytes,
     }
 }
 

@@ -36,6 +36,7 @@ pub use search::Proposal;
 pub use shards::shards;
 
 pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};
+pub use crate::spec::closest;
 
 /// Why a spec cannot be turned into runs.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

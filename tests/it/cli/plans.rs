@@ -153,7 +153,7 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
     let before = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
     assert!(before.contains("sweep.max_runs = 5 leaves at least 1 of the 6 runs unfinished"), "{before}");
     let said = end_of_run(&sandbox, &dev);
-    assert!(said.contains("2 left: the sweep's budget is spent"), "{said}");
+    assert!(said.contains("2 left (1 of them waiting): the sweep's budget is spent"), "{said}");
     let left = "sweep.max_runs = 5 leaves 2 of the 6 runs unfinished (1 waiting, 1 pending); raise sweep.max_runs to train the rest";
     assert!(said.contains(left), "{said}");
     let plan = sandbox.ok(&[&["plan", "small.toml"][..], &dev].concat());
@@ -221,4 +221,55 @@ fn a_run_that_stopped_early_says_where_and_why() {
     let (_, said) = sandbox.says(&["run", "small.toml", "--set", "name=whole"]);
     assert!(said.contains(": completed, 12 steps in "), "{said}");
     assert!(!said.contains("stopped early"), "{said}");
+}
+
+#[test]
+fn hours_that_do_not_suffice_are_estimated_before_they_are_spent() {
+    let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n");
+    let plan = |hours: &str| sandbox.ok(&["plan", "small.toml", "--set", &format!("sweep.max_hours={hours}")]);
+    let want = "sweep.max_hours = 0.000000001 leaves 0.0s of training for all of them: by this estimate it ends the sweep after about 0 of \
+                these 3 runs.";
+    let said = plan("0.000000001");
+    assert!(said.contains("3 of 3 runs to do") && said.contains(want), "{said}");
+    assert!(!plan("100").contains("leaves"), "there is enough");
+    let pruned = ["--set", "sweep.prune=median", "--set", "sweep.startup_trials=1", "--set", "data.dev=0.2"];
+    let said = sandbox.ok(&[&["plan", "small.toml", "--set", "sweep.max_hours=0.000000001"][..], &pruned].concat());
+    assert!(said.contains("it ends the sweep before all of them are trained"), "{said}");
+    // The first run begins, and stops as soon as its time is counted.
+    let said = end_of_run(&sandbox, &["--set", "sweep.max_hours=0.000000001"]);
+    assert!(
+        said.contains("3 left: the sweep's budget is spent; took ") && said.contains("of training in all runs)"),
+        "{said}"
+    );
+    let said = end_of_run(&sandbox, &[]);
+    assert!(said.contains("3 completed; took ") && said.contains("in all runs, earlier commands included)"), "{said}");
+    // One change of all runs is said once.
+    let said = sandbox.ok(&["plan", "small.toml", "--set", "sweep.axes.train.lr=[1e-4, 2e-4, 3e-4]"]);
+    assert!(!said.contains("changed"), "{said}");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("epochs = 2", "epochs = 3")).expect("a spec");
+    let said = sandbox.ok(&["plan", "small.toml"]);
+    assert!(said.matches("train.epochs 2 → 3").count() == 1, "{said}");
+    assert!(said.contains("changed in 3 runs: train.epochs 2 → 3"), "{said}");
+}
+
+/// Bytes that results take on disk, as `plan` says it: `Results take 20.8 MiB on disk`.
+fn on_disk(plan: &str) -> f64 {
+    let said = plan.split("Results take ").nth(1).and_then(|rest| rest.split(" on disk").next()).expect("it");
+    let (number, unit) = said.split_once(' ').expect("a number and a unit");
+    number.parse::<f64>().expect("a number") * if unit == "MiB" { 1024.0 } else { 1.0 }
+}
+
+#[test]
+fn pruned_runs_keep_no_model() {
+    let sandbox =
+        sandbox("eval_steps = 1\n[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 6e-4, 7e-4, 8e-4, 9e-4]\n");
+    let plan = |rule: &str| {
+        let rule = format!("sweep.prune={rule}");
+        sandbox.ok(&["plan", "small.toml", "--set", "data.dev=0.2", "--set", "checkpoint.keep=best", "--set", &rule])
+    };
+    // One of nine is trained to the end.
+    let (all, some) = (on_disk(&plan("none")), on_disk(&plan("asha")));
+    assert!(all / 9.5 < some && some < all / 4.0, "{some} of {all}");
+    assert!(plan("median").contains("Results take at most "), "how many stop depends on results");
 }

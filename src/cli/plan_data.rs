@@ -1,0 +1,121 @@
+//! The part of `taper plan` about the data: rows read and dropped, labels, splits, leakage, lengths.
+
+use anyhow::Result;
+use taper::{
+    data::{self, Cleaning, Leak, LengthStats},
+    execute::Prepared,
+    format, metrics, warning,
+};
+
+use super::{costs, leaderboard::word, output::Output};
+
+/// The most labels of a data set that are listed.
+const LABELS_SHOWN: usize = 50;
+
+/// The data section: rows read, splits, lengths.
+pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
+    let (dataset, splits) = (&run.dataset, &run.splits);
+    let c = &dataset.cleaning;
+    let n = dataset.rows.len() as u64;
+    let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
+    let rows = format::counted(n - of_splits, "row");
+    out.wrapped(&format!("data      {rows} of {}; {}", run.config.data.source.shown(), dropped(c)))?;
+    for file in &dataset.files {
+        let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
+        out.wrapped(&format!("          {rows} of {}, the {split} split; {}", file.name, dropped(&file.cleaning)))?;
+    }
+
+    let all: Vec<u32> = (0..n as u32).collect();
+    let counts = dataset.class_counts(&all);
+    let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
+    let more = dataset.labels.len().checked_sub(LABELS_SHOWN).filter(|more| *more > 0).map(|n| format!("and {n} more"));
+    let classes: Vec<String> = dataset
+        .labels
+        .iter()
+        .zip(&counts)
+        .map(|(label, &count)| format!("{} {} ({})", data::escaped(label), format::count(count), share(count)))
+        .take(LABELS_SHOWN)
+        .chain(more)
+        .collect();
+    out.wrapped(&format!("labels    {}", classes.join(", ")))?;
+    let train_counts = dataset.class_counts(&splits.train);
+    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+    let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
+    let gives: Vec<String> = measured
+        .map(|(name, rows)| {
+            let right = dataset.class_counts(rows)[always] as f64;
+            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
+        })
+        .collect();
+    out.wrapped(&format!(
+        "baseline  majority class: always predicting {}, {} in training, is right on {}",
+        data::escaped(&dataset.labels[always]),
+        metrics::majority_words(&train_counts),
+        gives.join(" and ")
+    ))?;
+    if c.duplicates > 0 {
+        out.wrapped(&format!(
+            "repeats   {} {} again, {} of them with a different label",
+            format::counted(c.duplicates, "text"),
+            format::by_number(c.duplicates, "occurs", "occur"),
+            format::count(c.contradicting)
+        ))?;
+    }
+    let size = |rows: &[u32]| format::count(rows.len() as u64);
+    let column = run.config.data.split_column.as_ref();
+    let by = column.map_or_else(String::new, |column| format!(" (by column `{}`)", data::escaped(column)));
+    out.wrapped(&format!(
+        "split     train {}, dev {}, test {}{by}",
+        size(&splits.train),
+        size(&splits.dev),
+        size(&splits.test)
+    ))?;
+    for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
+        let rows = |n: usize| {
+            format!(
+                "{} {}",
+                format::counted(n as u64, &format!("{} row", word(&rows_of))),
+                format::by_number(n as u64, "has", "have")
+            )
+        };
+        let more = match alike - exact {
+            0 => String::new(),
+            _ if exact == 0 => " apart from case and spaces".into(),
+            more => format!("; {} more apart from case and spaces", format::count(more as u64)),
+        };
+        let n = if exact == 0 { alike } else { exact };
+        out.wrapped(&format!("leakage   {} a text that is also in {}{more}", rows(n), word(&also_in)))?;
+    }
+    let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
+    let cut = match truncated {
+        0 => "no text is truncated".into(),
+        n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
+    };
+    let more_than = if longer_than_counted > 0 { "more than " } else { "" };
+    out.wrapped(&format!(
+        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
+        run.config.data.max_length
+    ))?;
+    let parameters = format::count(costs::parameters(run));
+    let shape = &run.shape;
+    out.wrapped(&format!(
+        "model     {}: {} of {}, vocabulary {}, {parameters} parameters",
+        run.config.model.source.shown(),
+        format::counted(shape.num_hidden_layers as u64, "layer"),
+        shape.hidden_size,
+        format::count(shape.vocab_size as u64),
+    ))
+}
+
+/// The rows of a file that were dropped.
+fn dropped(cleaning: &Cleaning) -> String {
+    let missing = [
+        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
+    ];
+    let missing = missing.into_iter().filter(|(count, ..)| *count > 0);
+    let dropped: Vec<String> = missing
+        .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
+        .collect();
+    if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
+}
