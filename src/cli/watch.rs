@@ -1,17 +1,17 @@
 //! `taper list --watch`: the table of a sweep in another terminal, from the database only.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::Path,
     process::ExitCode,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Result, anyhow};
 use console::Term;
 use taper::{
-    format,
+    execute::Planning,
     observe::{PlannedInfo, PlannedSweep, Size, Watch},
     plan::{Budget, Prune, prune::rungs},
     report::{leaderboard, trial_numbers},
@@ -23,12 +23,14 @@ use super::{Global, Unusable, common, leaderboard as board, output::Output};
 
 /// Time between two readings.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Readings in a row without a running run after which it ends: between two runs there may briefly be none.
+/// Between two looks at the size of the terminal.
+const LOOK: Duration = Duration::from_millis(200);
+/// Readings in a row without a running run and without a command that trains the experiment, after which it ends: a command may start.
 const QUIET: u32 = 4;
 /// Trials shown in the leaderboard at the end.
 const LEADERS: usize = 10;
 
-/// Redraws the table of an experiment until no run is running and none will follow, then prints its leaderboard. Without a name, it is the
+/// Redraws the table of an experiment until no command trains it, then prints its leaderboard. Without a name, it is the
 /// experiment that is running or ran last.
 ///
 /// # Errors
@@ -53,43 +55,41 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let sweep = sweep(&store, &experiment);
     let mut watch = Watch::default();
     let (mut drawn, mut quiet) = (0, 0);
+    let mut before = terminal.size();
     loop {
+        // Before the runs: a command that ends in between has stored all of them.
+        let lasts = Planning::is_running(&global.runs, &experiment);
         store.interrupt_abandoned()?;
         let runs = store.runs_of(&experiment)?;
         let (height, width) = terminal.size();
         // The cursor is below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
+        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep, lasts);
         let reading = watch.read(&store, &runs, &plan)?;
-        let mut lines = vec![format!("{}: {}", format::visible(&experiment), sweep_name(&plan))];
-        lines.extend(reading.board.lines(Size { height: size.height.saturating_sub(1).max(1), ..size }, colour));
-        terminal.clear_last_lines(drawn)?;
+        let lines = reading.board.lines(size, colour);
+        match before == (height, width) {
+            true => terminal.clear_last_lines(drawn)?,
+            // How many lines the last table takes now depends on whether the terminal wraps it anew.
+            false => terminal.clear_screen()?,
+        }
+        before = (height, width);
         drawn = lines.len();
         for line in &lines {
             out.painted(&console::truncate_str(line, size.width, "…"))?;
         }
-        quiet = if reading.running > 0 { 0 } else { quiet + 1 };
-        if reading.open == 0 || quiet >= QUIET {
+        quiet = if reading.running > 0 || lasts { 0 } else { quiet + 1 };
+        if !lasts && reading.open == 0 || quiet >= QUIET {
             terminal.clear_last_lines(drawn)?;
             out.line(format!("{experiment}: {}", reading.board.summary))?;
             board::print(&leaderboard(&store, &experiment)?, Some(LEADERS), out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        thread::sleep(PAUSE);
+        let begin = Instant::now();
+        while begin.elapsed() < PAUSE && terminal.size() == before {
+            thread::sleep(LOOK);
+        }
     }
-}
-
-/// `3 trials, 6 of 18 runs known so far` if a search will propose 12 more.
-fn sweep_name(plan: &PlannedSweep) -> String {
-    let (runs, to_come) = (plan.runs.len(), plan.to_come);
-    let trials = plan.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
-    let text = |n: usize, what: &str| format::counted(n as u64, what);
-    let known = match to_come {
-        0 => text(runs, "run"),
-        _ => format!("{runs} of {} known so far", text(runs + to_come, "run")),
-    };
-    if trials == runs { known } else { format!("{}, {known}", text(trials, "trial")) }
 }
 
 /// The experiment of the run that is running, or was started last.
@@ -165,6 +165,7 @@ fn planned(
     runs: &[RunRecord],
     trained_s: &HashMap<String, f64>,
     (prune, asked, budget): &(Prune, usize, Budget),
+    lasts: bool,
 ) -> PlannedSweep {
     // A run that has not started is assumed to have as many rows as those that have.
     let rows = runs.iter().find_map(|run| Some(run.size?.train_rows)).unwrap_or(0);
@@ -191,7 +192,14 @@ fn planned(
     known.extend(removed(experiment, &known));
     let to_come = asked.saturating_sub(known.len());
     let over = runs.iter().all(|run| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed));
-    PlannedSweep { runs: known, to_come: if over { 0 } else { to_come }, prune: *prune, budget: *budget }
+    PlannedSweep {
+        experiment: experiment.name.clone(),
+        runs: known,
+        // Between two batches all known runs are over, and more follow. When no command is left none does: the axes may have fewer points.
+        to_come: if over && !lasts { 0 } else { to_come },
+        prune: *prune,
+        budget: *budget,
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +243,23 @@ mod tests {
     }
 
     #[test]
+    fn more_runs_follow_as_long_as_a_command_lasts() {
+        let known = [info("c", 0, 40)];
+        let sweep = (Prune::None, 24, Budget::default());
+        let to_come = |lasts| planned(&plan(&[], &[]), &[], &HashMap::new(), &sweep, lasts).to_come;
+        // All known runs are over, as between two batches of a search.
+        assert_eq!((to_come(true), to_come(false)), (24, 0));
+        let plan = PlannedSweep {
+            experiment: "e".into(),
+            runs: known.to_vec(),
+            to_come: 23,
+            prune: Prune::None,
+            budget: Budget::default(),
+        };
+        assert_eq!(plan.title(), "e: 1 of 24 runs known so far");
+    }
+
+    #[test]
     fn a_removed_run_is_pending() {
         // Trial 0 is gone, trial 1 lost a run: stored runs are numbered from 0.
         let known = [info("c", 0, 40), info("e", 1, 20)];
@@ -248,11 +273,12 @@ mod tests {
         // Plans of earlier versions do not store trials.
         assert_eq!(removed(&plan(&["a", "c", "e"], &[]), &known)[0].trial, 2);
         let plan = PlannedSweep {
+            experiment: "e".into(),
             runs: known.iter().cloned().chain(missing).collect(),
             to_come: 0,
             prune: Prune::None,
             budget: Budget::default(),
         };
-        assert_eq!(sweep_name(&plan), "3 trials, 5 runs");
+        assert_eq!(plan.title(), "e: 3 trials, 5 runs");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{ExecuteError, RunFolder, folder::bytes_of, owned_files};
-use crate::store::{RunLock, RunRecord, Store, is_locked};
+use crate::store::{RunLock, RunRecord, Store, is_free, is_locked};
 
 /// Number of runs whose locks are held at a time: each lock is an open file.
 const AT_ONCE: usize = 100;
@@ -119,6 +119,13 @@ impl Planning {
     }
 }
 
+impl Planning {
+    /// Whether a command that planned the experiment is still running.
+    pub fn is_running(runs: &Path, experiment: &str) -> bool {
+        !is_free(runs, &plan(experiment))
+    }
+}
+
 /// How often, and at which interval, the lock is tried during a removal.
 const PATIENCE: (u32, Duration) = (50, Duration::from_millis(100));
 
@@ -152,4 +159,23 @@ fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<
 
 fn at_work(names: &str) -> ExecuteError {
     ExecuteError::Setting(format!("running at this moment: {names}; stop them first (Ctrl-C in their terminal)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_experiment_is_planned_as_long_as_a_command_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let goes_on = |name| Planning::goes_on(folder.path(), name);
+        assert!(!goes_on("a"), "no folder of locks");
+        let (first, second) =
+            (Planning::begin(folder.path(), "a").unwrap(), Planning::begin(folder.path(), "a").unwrap());
+        assert!(goes_on("a") && !goes_on("b"));
+        drop(first);
+        assert!(goes_on("a"), "the other command");
+        drop(second);
+        assert!(!goes_on("a"));
+    }
 }

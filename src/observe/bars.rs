@@ -48,7 +48,8 @@ impl AllBars {
                     bar.finish_and_clear();
                     all.remove(&bar);
                 }
-                bars.run.set_message(run_line(&run.name, view, width, colour));
+                // As for the table: a `^C` moves the cursor one line down, so the first line must be one that may stay.
+                bars.run.set_message(format!("\n{}", run_line(&run.name, view, width, colour)));
             }
             Event::EvalProgress { split, done, total } => {
                 let bars = self.entry(all, run);

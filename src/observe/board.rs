@@ -61,6 +61,8 @@ impl Row {
 /// A table: the leading trial, running trials, the others by score, and a summary.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
+    /// The experiment and how many runs it has; empty if unknown.
+    pub title: String,
     /// Headings of the values that distinguish trials.
     pub keys: Vec<String>,
     /// The metric and its split: `dev acc`.
@@ -88,6 +90,8 @@ const STATE: usize = "completed".len();
 const BAR: usize = 10;
 /// Spaces between two columns.
 const GAP: usize = 2;
+/// The fewest lines of a table with a title.
+const LEAST_WITH_TITLE: usize = 6;
 /// The narrowest columns of a text, and of a truncated heading.
 const TEXT: usize = 8;
 const HEADING: usize = 5;
@@ -102,6 +106,7 @@ impl Board {
         let safe = Self {
             keys: self.keys.iter().map(|key| one_line(key)).collect(),
             rows: self.rows.iter().map(Row::visible).collect(),
+            title: visible(&self.title).into_owned(),
             best: self.best.as_deref().map(|best| visible(best).into_owned()),
             ..self.clone()
         };
@@ -114,9 +119,14 @@ impl Board {
             below.extend(wrap(best, size.width));
         }
         below.extend(wrap(&self.summary, size.width));
-        let room = size.height.saturating_sub(below.len() + 1);
+        // With less room the title would take the line of a trial.
+        let titled = !self.title.is_empty() && size.height >= LEAST_WITH_TITLE;
+        let room = size.height.saturating_sub(below.len() + 1 + usize::from(titled));
         let mut shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
         let mut lines = Vec::new();
+        if titled {
+            lines.push(cut(&self.title, size.width));
+        }
         if shown > 0 {
             let columns = Layout::fit(self, &self.rows[..shown], size.width);
             let header = columns.header();
@@ -320,7 +330,7 @@ impl Column {
         match self {
             Self::Bar => String::new(),
             Self::Steps => "STEP".into(),
-            Self::Loss => "LOSS".into(),
+            Self::Loss => "TRAIN LOSS".into(),
             Self::Metric => board.metric.to_uppercase(),
             Self::Trained => "TRAINED".into(),
             Self::Left => "LEFT".into(),
@@ -388,10 +398,11 @@ mod tests {
         };
         let done = Row { step: 900, left_s: None, seeds: (3, 3), ..row(&["32", "0", "1e-3"], RunState::Completed) };
         Board {
+            title: String::new(),
             keys: ["batch_size", "dropout", "lr"].map(String::from).into(),
             metric: "dev acc".into(),
             rows: vec![done, running, failed],
-            best: Some("best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
+            best: Some("best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
             summary: "3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s".into(),
         }
     }
@@ -403,11 +414,11 @@ mod tests {
     #[test]
     fn eighty_columns_show_what_distinguishes_trials() {
         let want = "\
-BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP    LOSS  DEV ACC   LEFT
-32          0        1e-3  3/3   completed   900/900  0.4312    91.3%      –
-16          0.1      3e-4  1/3   running     412/900  0.4312    91.3%  3m12s
+BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP  TRAIN LOSS  DEV ACC   LEFT
+32          0        1e-3  3/3   completed   900/900      0.4312    91.3%      –
+16          0.1      3e-4  1/3   running     412/900      0.4312    91.3%  3m12s
 8           0        1     1/3   failed     out of memory: 3 GiB were asked for
-best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
+best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
 3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
         assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
         let narrower = board().lines(size(60, 24), false);
@@ -475,6 +486,15 @@ best so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
         assert_eq!(heading("BATCH_SIZE", 9), ["BATCH", "SIZE"]);
         assert_eq!(heading("TRAIN.WEIGHT_DECAY", 12), ["TRAIN", "WEIGHT_DECAY"]);
         assert_eq!([heading("DROPOUT", 5), heading("LR", 2)], [["", "DROP…"], ["", "LR"]]);
+    }
+
+    #[test]
+    fn the_title_is_above_the_table_if_there_is_room() {
+        let titled = Board { title: "quickstart: 12 runs".into(), ..board() };
+        let lines = titled.lines(size(81, 24), false);
+        assert_eq!((lines[0].as_str(), &lines[1..]), ("quickstart: 12 runs", &board().lines(size(81, 24), false)[..]));
+        assert_eq!(titled.lines(size(81, 5), false), board().lines(size(81, 5), false));
+        assert_eq!(titled.lines(size(81, 6), false).len(), 6);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, by_number, count, duration, one_line, percent, short},
+    format::{brief, by_number, count, duration, one_line, percent, rate, short},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -236,7 +236,7 @@ impl View {
     fn step_line(&self, s: &StepCompleted) -> String {
         let Self { total_steps, .. } = self;
         let [_, _, speed, left] = self.parts();
-        let text = format!("step {}/{total_steps}  epoch {}  loss {:.4}  lr {:.2e}", s.step, s.epoch, s.loss, s.lr);
+        let text = format!("step {}/{total_steps}  epoch {}  loss {:.4}  lr {}", s.step, s.epoch, s.loss, rate(s.lr));
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
@@ -377,7 +377,7 @@ mod tests {
             "before training  test accuracy 25.0%  macro-F1 20.0%  loss 0.6250",
             "before training  negative 75.0%, as expected: 这家饭店真贴心",
             // Two steps and 200 tokens in one second; 898 steps to go, and three evaluations of half a second.
-            "step 2/900  epoch 1  loss 0.4312  lr 1.00e-5  200 tok/s  eta 7m31s",
+            "step 2/900  epoch 1  loss 0.4312  lr 1e-5  200 tok/s  eta 7m31s",
             "step 2  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
             "checkpoint at step 2",
             "lr=1e-5: interrupted after step 3; the same command resumes it from step 2",
@@ -442,8 +442,8 @@ mod tests {
         let mut view = View::default();
         let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
         assert!(lines[0].contains("resumes from step 3 of 900"), "{}", lines[0]);
-        assert_eq!(lines[2], "step 4/900  epoch 1  loss 0.5000  lr 1.00e-5");
-        assert_eq!(lines[3], "step 6/900  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 7m27s");
+        assert_eq!(lines[2], "step 4/900  epoch 1  loss 0.5000  lr 1e-5");
+        assert_eq!(lines[3], "step 6/900  epoch 1  loss 0.5000  lr 1e-5  200 tok/s  eta 7m27s");
     }
 
     #[test]

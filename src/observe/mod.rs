@@ -20,7 +20,7 @@ mod sweep;
 mod text;
 mod watch;
 
-use std::{io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc};
 
 pub use board::{Board, Row, Size};
 pub use json_lines::JsonLines;
@@ -33,6 +33,7 @@ pub use watch::{Reading, Watch};
 
 use crate::{
     event::Event,
+    format::{counted, one_line},
     plan::{Budget, Keep, Metric, Prune},
     store::{RunState, StoreError},
 };
@@ -92,6 +93,8 @@ pub struct PlannedInfo {
 /// The plan of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedSweep {
+    /// The name of the experiment.
+    pub experiment: String,
     /// The runs that are known.
     pub runs: Vec<PlannedInfo>,
     /// Runs that a search will still propose.
@@ -100,6 +103,21 @@ pub struct PlannedSweep {
     pub prune: Prune,
     /// The budget of the runs.
     pub budget: Budget,
+}
+
+impl PlannedSweep {
+    /// `name: 3 trials, 6 of 18 runs known so far` if a search will propose 12 more.
+    pub fn title(&self) -> String {
+        let trials = self.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
+        let (runs, all) = (self.runs.len(), counted((self.runs.len() + self.to_come) as u64, "run"));
+        let known = if self.to_come == 0 { all } else { format!("{runs} of {all} known so far") };
+        let name = one_line(&self.experiment);
+        if trials == runs {
+            format!("{name}: {known}")
+        } else {
+            format!("{name}: {}, {known}", counted(trials as u64, "trial"))
+        }
+    }
 }
 
 /// Receives the events of runs.

@@ -23,7 +23,7 @@ use crate::{event::Event, format::visible, store::RunState};
 /// The time between two redraws of the table.
 const REDRAW: Duration = Duration::from_millis(100);
 /// The most lines of the table: what is printed above it must stay visible.
-const MOST_LINES: usize = 16;
+const MOST_LINES: usize = 17;
 /// Redraws per second that the terminal library allows: more than there are, so that none is dropped.
 const MOST_HZ: u8 = 60;
 

@@ -87,6 +87,8 @@ impl Spent {
 #[derive(Debug)]
 pub(super) struct LiveSweep {
     members: HashMap<String, RunStatus>,
+    /// The experiment and how many runs it has.
+    title: String,
     /// Their keys, in the order of the plan.
     order: Vec<String>,
     /// Runs that the search will still propose.
@@ -116,6 +118,7 @@ impl Default for LiveSweep {
     fn default() -> Self {
         Self {
             members: HashMap::new(),
+            title: String::new(),
             order: Vec::new(),
             to_come: 0,
             prune: Prune::None,
@@ -138,6 +141,7 @@ impl LiveSweep {
     /// Handles the plan of the command.
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
+        self.title = sweep.title();
         self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
         for run in &sweep.runs {
             let by_dev = self.by_dev;
@@ -206,10 +210,10 @@ impl LiveSweep {
         lines
     }
 
-    /// Notes that several runs reported: `in 12 runs: note: …`.
+    /// Notes that several runs reported: `note: … (in 12 runs of this command)`.
     pub fn repeated(&self) -> Vec<String> {
         let several = self.said.iter().filter(|(_, _, runs)| runs.len() > 1);
-        several.map(|(_, text, runs)| format!("in {} runs: {text}", runs.len())).collect()
+        several.map(|(_, text, runs)| format!("{text} (in {} runs of this command)", runs.len())).collect()
     }
 
     /// Sets the pace from stored runs: work of cost `cost` was done within `took_s`, with `slots` runs at a time.
@@ -279,12 +283,13 @@ impl LiveSweep {
         });
         let metric = trials.iter().find_map(TrialView::heading).unwrap_or_else(|| "dev".into());
         // The score of a running trial may still fall, and its next seed may be worse: only a completed trial is called best.
-        let what = |i: usize| if trials[i].state() == RunState::Completed { "best so far" } else { "leads now" };
+        let what =
+            |i: usize| if trials[i].state() == RunState::Completed { "best finished so far" } else { "leads now" };
         let chosen = if self.by_dev || !several { String::new() } else { format!(" ({CHOSEN_ON_TEST})") };
         let best = leader.and_then(|i| Some(format!("{}: {}  {}{chosen}", what(i), short[i], trials[i].result()?)));
         let start_s = self.spent.of_begin();
         let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone(), start_s)).collect();
-        Board { keys, metric, rows, best, summary: self.summary(now_s) }
+        Board { title: self.title.clone(), keys, metric, rows, best, summary: self.summary(now_s) }
     }
 
     /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all runs by all

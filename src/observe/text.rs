@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn messages_wrap_between_words_but_quoted_lines_and_paths_do_not() {
         let said = "error: spec.toml:25:1: unknown key `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \
-                    ^^^^^^^^^\n   = did you mean `train.batch_size`?\n\n1 problem";
+                    ^^^^^^^^^\n   = did you mean `train.batch_size`?\n\n2 problems";
         let want = "error: spec.toml:25:1:\n  unknown key\n  `train.batchsize`\n   |\n25 | batchsize = 16 # as many as there is room for\n   | \
-                    ^^^^^^^^^\n   = did you mean\n     `train.batch_size`?\n\n1 problem";
+                    ^^^^^^^^^\n   = did you mean\n     `train.batch_size`?\n\n2 problems";
         assert_eq!(wrap_words(said, 24).join("\n"), want);
         assert_eq!(wrap_words(said, 200).join("\n"), said);
         let path = "/a/very/long/path/without/any/space/in/it.csv:";

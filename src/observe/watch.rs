@@ -98,6 +98,7 @@ mod tests {
             past: Vec::new(),
         };
         PlannedSweep {
+            experiment: "e".into(),
             runs: runs.iter().enumerate().map(info).collect(),
             to_come: 0,
             prune: Prune::None,
@@ -143,7 +144,7 @@ mod tests {
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
         assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
-        assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 50.0%"));
+        assert_eq!(board.best.as_deref(), Some("best finished so far: lr=1e-5  dev accuracy 50.0%"));
         // It progresses.
         let more =
             [step(3, 0.25), eval(When::During, 3, Split::Dev, 1), Event::RunFinished(Outcome::Paused { step: 3 })];

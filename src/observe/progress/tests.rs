@@ -108,7 +108,7 @@ fn lines_without_a_terminal() {
 lr=1e-5 (k): 3 steps, 1.0k parameters
 rows: train 8, test 2
 note: the head is new
-step 2/3  epoch 1  loss 0.5000  lr 1.00e-5  200 tok/s  eta 0.5s
+step 2/3  epoch 1  loss 0.5000  lr 1e-5  200 tok/s  eta 0.5s
 checkpoint at step 2
 step 2  epoch 1  test accuracy 75.0%  macro-F1 42.9%  loss 0.6250
 lr=1e-5: failed (oom) after step 2: no room
@@ -161,9 +161,9 @@ fn a_terminal_that_is_gone_does_not_stop_the_run() {
 /// Two runs of a sweep of four at once, one of them failing, in twelve lines of a terminal.
 #[test]
 fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
-    let terminal = InMemoryTerm::new(13, 80);
+    let terminal = InMemoryTerm::new(14, 80);
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-    let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
+    let mut progress = Progress::screen(target, || Size { width: 80, height: 14 }, false);
     let run = |i: usize| RunInfo {
         log_steps: 1,
         position: (i, 4),
@@ -185,7 +185,13 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
         past: Vec::new(),
     };
     let runs = [1, 2, 3, 4].map(planned).to_vec();
-    progress.planned(&PlannedSweep { runs, to_come: 0, prune: Prune::None, budget: Budget::default() });
+    progress.planned(&PlannedSweep {
+        experiment: "e".into(),
+        runs,
+        to_come: 0,
+        prune: Prune::None,
+        budget: Budget::default(),
+    });
     for event in &events()[..4] {
         progress.on(&run(1), event).unwrap();
         progress.on(&run(2), event).unwrap();
@@ -199,11 +205,12 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
     let want = "\
 [1/4] lr=1e-5: note: the head is new
 
-LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
-2e-5  running    ━━━━━━╸───       2/3  0.7375     75.0%     1.0s   1.0s
-1e-5  running    ━━━━━━╸───       2/3  0.7375         –     1.0s   0.5s
-4e-5  completed  ──────────       0/3       –         –        –      –
-3e-5  pending    ──────────       0/3       –         –        –      –
+e: 4 runs
+LR    STATE                      STEP  TRAIN LOSS  TEST ACC  TRAINED   LEFT
+2e-5  running    ━━━━━━╸───       2/3      0.7375     75.0%     1.0s   1.0s
+1e-5  running    ━━━━━━╸───       2/3      0.7375         –     1.0s   0.5s
+4e-5  completed  ──────────       0/3           –         –        –      –
+3e-5  pending    ──────────       0/3           –         –        –      –
 leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
   optimistic)
 1 of 4 runs done, 3 left";
@@ -221,14 +228,15 @@ leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
   the optimiser asks for beside the weights and gradients";
     let table = "
 
-LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
-4e-5  completed  ──────────       0/3       –         –        –      –
+e: 4 runs
+LR    STATE                      STEP  TRAIN LOSS  TEST ACC  TRAINED   LEFT
+4e-5  completed  ──────────       0/3           –         –        –      –
 1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
-3e-5  pending    ──────────       0/3       –         –        –      –
+3e-5  pending    ──────────       0/3           –         –        –      –
 1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();
-    assert_eq!(shown(), format!("{above}\nin 2 runs: note: the head is new"));
+    assert_eq!(shown(), format!("{above}\nnote: the head is new (in 2 runs of this command)"));
 }
 
 /// An immediate stop leaves no table or bar that would say `running` for good.
@@ -249,4 +257,26 @@ fn an_immediate_stop_removes_bars_and_tables() {
         let left = terminal.contents();
         assert!(!left.contains("/3") && !left.contains("running"), "{left}");
     }
+}
+
+/// A terminal prints `^C` where the cursor is; behind the last column that moves it one line down.
+#[test]
+fn ctrl_c_leaves_no_line_of_a_bar_behind() {
+    let terminal = InMemoryTerm::new(12, 80);
+    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+    let mut progress = Progress::screen(target, || Size { width: 80, height: 12 }, false);
+    let run = RunInfo::single("k1", "sm");
+    for event in &events()[..3] {
+        progress.on(&run, event).unwrap();
+    }
+    for (i, event) in events()[3..6].iter().enumerate() {
+        terminal.write_str("^C").unwrap();
+        progress.on(&run, event).unwrap();
+        progress.above().say(&format!("said {i}"));
+        let shown = terminal.contents();
+        assert_eq!(shown.lines().filter(|line| line.contains("2/3")).count(), 1, "{shown}");
+    }
+    progress.finish().unwrap();
+    let shown = terminal.contents();
+    assert!(!shown.contains("/3") && shown.contains("said 2"), "{shown}");
 }

@@ -39,7 +39,7 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
 }
 
 fn plan(runs: &[PlannedInfo], to_come: usize) -> PlannedSweep {
-    PlannedSweep { runs: runs.to_vec(), to_come, prune: Prune::None, budget: Budget::default() }
+    PlannedSweep { experiment: "e".into(), runs: runs.to_vec(), to_come, prune: Prune::None, budget: Budget::default() }
 }
 
 fn begun(dev: u64, resumed_from: Option<u64>) -> Event {
@@ -268,7 +268,7 @@ fn important_events_have_a_line() {
     assert!(tell(&mut sweep, 5, 0.0, &[note(3), note(3)]).is_empty());
     let warned = Event::Warned(Warning::new(Kind::Result, "all 4 test rows are predicted as `a` (accuracy 25.0%)"));
     assert_eq!(sweep.tell(&run(4), &warned, 0.0)[0].tone, Tone::Aside, "printed at the end of the command");
-    assert_eq!(sweep.repeated(), ["in 3 runs: note: the head is new, from seed 1"]);
+    assert_eq!(sweep.repeated(), ["note: the head is new, from seed 1 (in 3 runs of this command)"]);
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn earlier_commands_are_in_the_table_from_the_start() {
         ("5e-5".into(), RunState::Pending, 0, String::new()),
     ];
     assert_eq!(rows(&board), want);
-    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
+    assert_eq!(board.best.as_deref(), Some("best finished so far: lr=1e-5  dev accuracy 75.0%"));
     assert_eq!((board.rows[3].reason.as_deref(), board.rows[0].loss), (Some("no room"), Some(0.25)));
     assert_eq!(sweep.left_s(0.0), None, "earlier work says nothing about the pace of this command");
     // When a plan is extended, earlier events are not repeated.
@@ -356,7 +356,7 @@ fn earlier_commands_are_in_the_table_from_the_start() {
     // As on the leaderboard: a complete trial comes before one that is still training.
     assert_eq!(rows(&board)[0], ("1e-5".into(), RunState::Completed, 10, "75.0%".into()));
     assert_eq!(rows(&board)[1], ("2e-5".into(), RunState::Running, 5, "100.0%".into()));
-    assert_eq!(board.best.as_deref(), Some("best so far: lr=1e-5  dev accuracy 75.0%"));
+    assert_eq!(board.best.as_deref(), Some("best finished so far: lr=1e-5  dev accuracy 75.0%"));
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn the_best_so_far_never_gets_worse() {
         for (i, event) in script {
             tell(&mut sweep, i, 1.0, &[event]);
             let Some(line) = sweep.board(1.0).best else { continue };
-            let Some(rest) = line.strip_prefix("best so far: ") else { continue };
+            let Some(rest) = line.strip_prefix("best finished so far: ") else { continue };
             let value: f64 = rest.split("accuracy ").nth(1).and_then(|t| t.split('%').next()).unwrap().parse().unwrap();
             assert!(value >= best, "{keep:?}: {line} after {best}");
             (best, _) = (value, seen.push(value));
@@ -465,7 +465,7 @@ fn play(
         ..planned(i, RunState::Pending)
     });
     let infos: Vec<PlannedInfo> = infos.collect();
-    sweep.planned(&PlannedSweep { runs: infos, to_come: 0, prune, budget: Budget::default() });
+    sweep.planned(&PlannedSweep { experiment: "e".into(), runs: infos, to_come: 0, prune, budget: Budget::default() });
     // Every event with its time, as the slots reach it.
     let mut free = vec![0.0; slots];
     let mut events: Vec<(f64, usize, Event)> = Vec::new();

@@ -34,7 +34,10 @@ fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
         let end = [eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)];
         tell(&mut sweep, i, 0.0, &[&[started(), step(10, 0.5)][..], &end].concat());
     }
-    assert_eq!(sweep.board(1.0).best.as_deref(), Some("best so far: lr=3e-5  dev accuracy 50.0% (mean of 2 seeds)"));
+    assert_eq!(
+        sweep.board(1.0).best.as_deref(),
+        Some("best finished so far: lr=3e-5  dev accuracy 50.0% (mean of 2 seeds)")
+    );
 }
 
 #[test]
