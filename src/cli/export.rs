@@ -70,7 +70,9 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
                 true => "; checkpoint.keep = \"none\" keeps no model of it then either: set \"last\" or \"best\"",
                 false => "",
             };
-            anyhow!("run {key} has no model: it is {}{retry}{keep}", run.state_text())
+            // A run that failed did so; all other states are words for what it is.
+            let is = if run.state == RunState::Failed { "it" } else { "it is" };
+            anyhow!("run {key} has no model: {is} {}{retry}{keep}", run.state_text())
         }
     };
     Err(Unusable(why).into())

@@ -4,6 +4,7 @@
 //! command, the spec, its data, a path; 130 stopped on request.
 
 mod ask;
+mod at_work;
 mod common;
 mod costs;
 mod dispatch;

@@ -26,7 +26,7 @@ const NAMED: usize = 4;
 
 /// Prints the outcome of a command, and what to do next.
 pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Result<()> {
-    let Outcome { tally, experiment, warnings, elapsed, .. } = outcome;
+    let Outcome { tally, experiment, warnings, elapsed, trained_before_s, .. } = outcome;
     let parts = [
         (tally.completed, "completed"),
         (tally.done_elsewhere, "completed by another command"),
@@ -39,17 +39,32 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.waiting, RunState::Waiting.word()),
         (tally.stopped, RunState::Interrupted.word()),
         (tally.not_started, RunState::Pending.word()),
-        (tally.beyond_budget, "left: the sweep's budget is spent"),
-        (tally.held, "left: they are compared together with a run that failed"),
     ];
-    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    // Some of the runs that are left may have been trained up to a rung.
+    let waiting = match tally.left_waiting {
+        0 => String::new(),
+        n => format!(" ({n} of them waiting)"),
+    };
+    let left = [
+        (tally.beyond_budget, "the sweep's budget is spent"),
+        (tally.held, "they are compared together with a run that failed"),
+    ];
+    let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} left{waiting}: {why}"));
+    let said = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let said: Vec<String> = said.chain(left).collect();
     let runs = store.runs_in(experiment)?;
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
-    if tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting > 0 {
+    let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
+    let ended = tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting;
+    if ended > 0 || trained > *trained_before_s {
         line += &format!("; took {}", format::duration(elapsed.as_secs_f64()));
-        let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
         if runs.len() > 1 {
-            line += &format!(" ({} of training in all runs, earlier commands included)", format::duration(trained));
+            let included = match tally.done_elsewhere + tally.elsewhere {
+                _ if *trained_before_s > 0.0 => ", earlier commands included",
+                0 => "",
+                _ => ", other commands included",
+            };
+            line += &format!(" ({} of training in all runs{included})", format::duration(trained));
         }
     }
     out.wrapped(&line)?;

@@ -44,7 +44,7 @@ impl<W: Write> Lines<W> {
                 false => format!("the JSON lines cannot be written ({})", format::io(&e)),
             };
             self.above.say(&format!(
-                "{what}: stopping after this step (`taper run` resumes runs that have made a step from a checkpoint)"
+                "{what}: stopping after this step (`taper run` resumes runs that have trained at least one step)"
             ));
             common::request_stop();
             let _ = self.failure.set(e);

@@ -14,7 +14,9 @@ use taper::{
 };
 
 use super::{
-    Global, Unusable, common,
+    Global, Unusable,
+    at_work::AtWork,
+    common,
     common::SpecArgs,
     costs::Costs,
     outcome::print_outcome,
@@ -106,16 +108,21 @@ impl Run {
                 threads()
             ));
         }
+        let at_work = AtWork::default();
+        let (interrupted, runs) = (at_work.clone(), global.runs.clone());
         common::catch_signals(move |again| {
             match again {
-                false => above.say("stopping after this step, with a checkpoint of runs that have made one; press Ctrl-C again to stop at once"),
-                true => above.end(
-                    "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
-                ),
+                false => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
+                true => {
+                    above.end(
+                        "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
+                    );
+                    interrupted.interrupt(&runs);
+                }
             }
         })?;
 
-        let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(progress);
+        let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(at_work).with(progress);
         let options = RunOptions {
             slots,
             retry: self.retry,

@@ -168,14 +168,14 @@ mod tests {
     #[test]
     fn an_experiment_is_planned_as_long_as_a_command_holds_it() {
         let folder = tempfile::tempdir().unwrap();
-        let goes_on = |name| Planning::goes_on(folder.path(), name);
-        assert!(!goes_on("a"), "no folder of locks");
+        let is_running = |name| Planning::is_running(folder.path(), name);
+        assert!(!is_running("a"), "no folder of locks");
         let (first, second) =
             (Planning::begin(folder.path(), "a").unwrap(), Planning::begin(folder.path(), "a").unwrap());
-        assert!(goes_on("a") && !goes_on("b"));
+        assert!(is_running("a") && !is_running("b"));
         drop(first);
-        assert!(goes_on("a"), "the other command");
+        assert!(is_running("a"), "the other command");
         drop(second);
-        assert!(!goes_on("a"));
+        assert!(!is_running("a"));
     }
 }

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod afterwards;
 mod error;
 mod layers;
 mod open;

@@ -4,6 +4,7 @@ use std::{collections::HashSet, path::PathBuf, time::Duration, time::Instant};
 
 use super::{
     Experiment, ExperimentError,
+    afterwards::{best_was_pruned, none_completed},
     runs::{planned, register},
     worker::this_program,
 };
@@ -11,8 +12,8 @@ use crate::{
     execute::{self, ExecuteError, Planning, SchedulerOptions, Skipped, Slot, Tally, Workers, run_all, threads},
     observe::{Listener, Listeners, PlannedSweep, Recorder},
     plan::{Budget, Metric, Prune, sanity::decided_nothing},
-    store::{ExperimentRecord, RunState, Store},
-    warning::{Kind, Warning},
+    store::{ExperimentRecord, Store},
+    warning::Warning,
 };
 
 /// Options for running an experiment.
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
     /// Elapsed time.
     pub elapsed: Duration,
+    /// Seconds that the runs had trained before.
+    pub trained_before_s: f64,
 }
 
 impl Experiment {
@@ -88,6 +91,8 @@ impl Experiment {
             prune,
             budget,
         };
+        let known = planner.runs.iter().map(|run| run.key.as_str());
+        let trained_before_s = store.training_seconds(known)?.values().sum();
         let (begin, told_before) = (Instant::now(), planner.left_by_budget.clone());
         let mut outcome = execute::Outcome::default();
         let mut told = HashSet::new();
@@ -97,7 +102,8 @@ impl Experiment {
             let experiment = register(&mut store, planner)?;
             let runs = planned(&store, &planner.runs, &prune, &folder, &mut told)?;
             let to_come = planner.to_come();
-            listeners.planned(&PlannedSweep { runs, to_come, prune, budget });
+            let experiment_name = experiment.name.clone();
+            listeners.planned(&PlannedSweep { experiment: experiment_name, runs, to_come, prune, budget });
             match run_all(&mut store, &planner.runs, &workers, &schedule, &mut listeners, outcome) {
                 Ok(so_far) => outcome = so_far,
                 Err(e) => break Err(e),
@@ -114,6 +120,7 @@ impl Experiment {
         let mut warnings: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);
+            warnings.extend(best_was_pruned(&store, &planner.runs)?);
         }
         // Predictions about the sweep are replaced by its results.
         planner.take_stock(&store)?;
@@ -124,29 +131,6 @@ impl Experiment {
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
-        Ok(Outcome { tally, experiment, skipped, warnings, elapsed: begin.elapsed() })
+        Ok(Outcome { tally, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
     }
-}
-
-/// The warning that a finished sweep has no completed run, and what to do.
-fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Result<Option<Warning>, ExperimentError> {
-    let mut states = Vec::with_capacity(experiment.runs.len());
-    for (key, _) in &experiment.runs {
-        states.push(store.run(key)?.state);
-    }
-    if states.len() < 2 || states.contains(&RunState::Completed) {
-        return Ok(None);
-    }
-    let advice = match (states.contains(&RunState::Pruned), states.contains(&RunState::Failed)) {
-        (true, false) => "the same command with --retry trains pruned runs to the end",
-        (true, true) => {
-            "the same command with --retry trains pruned runs to the end, and tries those again that failed"
-        }
-        (false, _) => {
-            "fix the cause of the failures; the same command tries these runs again, and with --retry also those that diverged"
-        }
-    };
-    let counts = RunState::counted(states.iter().copied());
-    let message = format!("no run of this sweep is completed ({counts}), so there is no best and no result: {advice}");
-    Ok(Some(Warning::new(Kind::Sweep, message)))
 }

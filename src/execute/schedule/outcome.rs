@@ -31,6 +31,8 @@ pub struct Tally {
     pub beyond_budget: usize,
     /// Not ended, because they are compared together with a run that failed.
     pub held: usize,
+    /// Of the runs in the two counts above: those that wait at a rung for the runs that they are compared with.
+    pub left_waiting: usize,
 }
 
 impl Tally {
@@ -55,6 +57,7 @@ impl std::ops::AddAssign for Tally {
         self.not_started += other.not_started;
         self.beyond_budget += other.beyond_budget;
         self.held += other.held;
+        self.left_waiting += other.left_waiting;
     }
 }
 

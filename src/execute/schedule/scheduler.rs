@@ -461,7 +461,7 @@ impl<'a> Scheduler<'a> {
         let elsewhere = self.states.runs().filter(|&run| self.states.is_elsewhere(run)).count();
         if elsewhere > 0 && !std::mem::replace(&mut self.outcome.said_that_it_waits, true) {
             (self.options.say)(&format!(
-                "another taper process is at {elsewhere} of the runs that are left: waiting for it"
+                "another taper process trains {elsewhere} of the remaining runs: waiting for it"
             ));
         }
     }
@@ -485,7 +485,9 @@ impl<'a> Scheduler<'a> {
         let mut tally = self.states.tally();
         for run in self.states.left() {
             // A run that was completed before is possibly still waiting here.
-            *(match (self.records.state(run)?, stopped, spent) {
+            let state = self.records.state(run)?;
+            tally.left_waiting += usize::from(state == Some(RunState::Waiting) && !stopped);
+            *(match (state, stopped, spent) {
                 (Some(RunState::Completed), ..) if self.records.done(run) == End::DoneElsewhere => {
                     &mut tally.done_elsewhere
                 }

@@ -114,7 +114,7 @@ fn a_run_of_another_process_is_waited_for_and_trained_here_if_that_process_leave
     let want = [
         "0: b",
         "b: completed",
-        "says: another taper process is at 1 of the runs that are left: waiting for it",
+        "says: another taper process trains 1 of the remaining runs: waiting for it",
         "0: a",
         "a: completed",
     ];
@@ -141,7 +141,7 @@ fn a_run_that_another_process_ends_is_done() {
         drop(lock);
     });
     let outcome = bench.run(&|_, _, from| whole(from));
-    let waits = "says: another taper process is at 1 of the runs that are left: waiting for it";
+    let waits = "says: another taper process trains 1 of the remaining runs: waiting for it";
     assert_eq!(bench.log(), ["0: a", "a: completed", waits]);
     assert_eq!(outcome.tally, Tally { completed: 1, diverged_before: 1, ..Tally::default() });
     let why = "diverged before and was skipped; --retry runs it again";

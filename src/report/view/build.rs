@@ -5,7 +5,7 @@ use super::{
     warnings::warnings,
 };
 use crate::{
-    event::{Split, When},
+    event::{FailureKind, Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
     report::{
         ReportError,
@@ -162,9 +162,16 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         false => "",
     };
     if n == 0 && !input.runs.is_empty() {
-        out.push(
-            "No run has a result yet: values below are from evaluations during training and are not final.".into(),
-        );
+        // Failed runs are tried again, unless they diverged.
+        let may_have_one = input.runs.iter().any(|r| match r.run.state {
+            RunState::Failed => r.run.failure != Some(FailureKind::Diverged),
+            RunState::Pruned => false,
+            _ => true,
+        });
+        let yet = if may_have_one { " yet" } else { "" };
+        out.push(format!(
+            "No run has a result{yet}: values below are from evaluations during training and are not final."
+        ));
     } else if analysis.is_optimistic(&input.runs) {
         out.push(format!(
             "The best of {n} runs was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; \

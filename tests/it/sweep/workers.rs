@@ -274,3 +274,42 @@ fn a_worker_that_is_stopped_from_outside_changes_no_decision_of_the_sweep() {
         assert_clean(&sandbox.path("runs"));
     }
 }
+
+/// Sends a signal.
+fn send(signal: &str, process: u32) {
+    let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.expect("kill").success() || signal == "-INT", "{signal} {process}");
+}
+
+#[test]
+fn a_run_that_was_stopped_at_once_says_that_it_was_asked_to() {
+    let sandbox = twelve_runs();
+    let mut child = sandbox.start("runs", &["--set", "train.epochs=1000"]);
+    let store = || Store::open_existing(&sandbox.path("runs"));
+    let begin = Instant::now();
+    let first = || store().ok().and_then(|store| store.runs().ok()?.into_iter().find(|run| run.steps > 0));
+    while first().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // A worker that stands still cannot end its run after the first request.
+    let workers = children(child.id());
+    workers.iter().for_each(|&worker| send("-STOP", worker));
+    let status = loop {
+        assert!(begin.elapsed() < Duration::from_secs(90), "no end");
+        send("-INT", child.id());
+        std::thread::sleep(Duration::from_millis(20));
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+    };
+    workers.iter().for_each(|&worker| send("-KILL", worker));
+    assert_eq!(status.code(), Some(130));
+    let run = first().expect("the run");
+    assert_eq!(run.state, RunState::Interrupted);
+    assert!(
+        run.message.as_deref().is_some_and(|why| why.starts_with("stopped at once on request")),
+        "{:?}",
+        run.message
+    );
+}
