@@ -10,18 +10,17 @@ use taper::{
     event::{FailureKind, Split},
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
-    format, metrics,
+    format,
     plan::{Estimate, Prune},
     report,
     spec::LoadedSpec,
     store::{RunRecord, RunState, Store},
-    warning,
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
-    costs::{self, Costs},
+    costs::Costs,
     method::Method,
     order,
     output::{Output, unbroken},

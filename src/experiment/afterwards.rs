@@ -28,7 +28,7 @@ pub(super) fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Re
             "the same command with --retry trains pruned runs to the end, and tries those again that failed"
         }
         (false, _) => {
-            "put right why they failed; the same command tries them again, with --retry those too that diverged"
+            "fix the cause of the failures; the same command tries these runs again, and with --retry also those that diverged"
         }
     };
     let counts = RunState::counted(states.iter().copied());

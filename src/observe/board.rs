@@ -330,7 +330,7 @@ impl Column {
         match self {
             Self::Bar => String::new(),
             Self::Steps => "STEP".into(),
-            Self::Loss => "TRAIN LOSS".into(),
+            Self::Loss => "LOSS".into(),
             Self::Metric => board.metric.to_uppercase(),
             Self::Trained => "TRAINED".into(),
             Self::Left => "LEFT".into(),
@@ -414,16 +414,17 @@ mod tests {
     #[test]
     fn eighty_columns_show_what_distinguishes_trials() {
         let want = "\
-BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP  TRAIN LOSS  DEV ACC   LEFT
-32          0        1e-3  3/3   completed   900/900      0.4312    91.3%      –
-16          0.1      3e-4  1/3   running     412/900      0.4312    91.3%  3m12s
+BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP    LOSS  DEV ACC   LEFT
+32          0        1e-3  3/3   completed   900/900  0.4312    91.3%      –
+16          0.1      3e-4  1/3   running     412/900  0.4312    91.3%  3m12s
 8           0        1     1/3   failed     out of memory: 3 GiB were asked for
 best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
 3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
         assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
         let narrower = board().lines(size(60, 24), false);
-        assert!(narrower[0].contains("BATC") && !narrower[0].contains("LOSS"), "{narrower:#?}");
-        assert!(narrower[1].starts_with("32 ") && narrower[1].ends_with("900/900    91.3%"), "{narrower:#?}");
+        assert_eq!(narrower[0], "BATCH", "{narrower:#?}");
+        assert!(narrower[1].starts_with("SIZE ") && !narrower[1].contains("LOSS"), "{narrower:#?}");
+        assert!(narrower[2].starts_with("32 ") && narrower[2].ends_with("900/900    91.3%"), "{narrower:#?}");
         assert!(board().lines(size(120, 24), false)[2].contains("━━━━╸─────"));
     }
 
@@ -441,7 +442,7 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
             }
         }
         let lines = board.lines(size(80, 10), false);
-        assert_eq!((lines.len(), lines[7].as_str()), (10, "… and 24 more: 24 running"));
+        assert_eq!((lines.len(), lines[7].as_str()), (10, "… and 25 more: 25 running"));
         assert_eq!(board.lines(size(80, 1), false), [board.summary.clone()]);
     }
 

@@ -18,9 +18,10 @@ mod rows;
 mod run_status;
 mod sweep;
 mod text;
+mod title;
 mod watch;
 
-use std::{collections::HashSet, io, sync::Arc};
+use std::{io, sync::Arc};
 
 pub use board::{Board, Row, Size};
 pub use json_lines::JsonLines;
@@ -33,7 +34,6 @@ pub use watch::{Reading, Watch};
 
 use crate::{
     event::Event,
-    format::{counted, one_line},
     plan::{Budget, Keep, Metric, Prune},
     store::{RunState, StoreError},
 };
@@ -103,21 +103,6 @@ pub struct PlannedSweep {
     pub prune: Prune,
     /// The budget of the runs.
     pub budget: Budget,
-}
-
-impl PlannedSweep {
-    /// `name: 3 trials, 6 of 18 runs known so far` if a search will propose 12 more.
-    pub fn title(&self) -> String {
-        let trials = self.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
-        let (runs, all) = (self.runs.len(), counted((self.runs.len() + self.to_come) as u64, "run"));
-        let known = if self.to_come == 0 { all } else { format!("{runs} of {all} known so far") };
-        let name = one_line(&self.experiment);
-        if trials == runs {
-            format!("{name}: {known}")
-        } else {
-            format!("{name}: {}, {known}", counted(trials as u64, "trial"))
-        }
-    }
 }
 
 /// Receives the events of runs.

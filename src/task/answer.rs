@@ -35,7 +35,9 @@ impl Answer {
     /// If the target is a label that there is no logit for.
     pub fn scored(&self, target: Target) -> Scored {
         let Target::Label(label) = target;
-        Scored::new(label, &self.probabilities, -self.log[label as usize])
+        // By the logits: probabilities can be equal after rounding though logits are not.
+        let confidence = self.probabilities[self.label as usize];
+        Scored { label, predicted: self.label, confidence, loss: -self.log[label as usize] }
     }
 
     /// The probability of each label.
@@ -65,6 +67,16 @@ mod tests {
             let whole = (2.0 + (-2.0f64).exp()).ln();
             assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
         }
+    }
+
+    /// Logits that differ by less than their probabilities can show: metrics count the label that is stored as predicted.
+    #[test]
+    fn metrics_and_predictions_agree_where_probabilities_are_equal() {
+        let answer = Answer::of(&[0.0, 1e-9]);
+        let scored = answer.scored(Target::Label(1));
+        assert_eq!((answer.label, scored.predicted, answer.predicted()), (1, 1, Target::Label(1)));
+        let p = answer.into_probabilities();
+        assert_eq!(p[0].to_bits(), p[1].to_bits());
     }
 
     /// torch.softmax and cross_entropy of [1, 3, 2] in float64: 0.09003057, 0.66524096, 0.24472847; 0.40760596 for label 1.

@@ -27,7 +27,7 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
     ("spec", &["source", "metrics", "task"]),
     ("plan", &["source", "spec", "metrics", "task"]),
     ("assets", &["source", "plan"]),
-    ("data", &["plan", "task"]),
+    ("data", &["event", "plan", "task"]),
     ("kernels", &[]),
     ("model", &["source", "kernels", "data", "plan", "task"]),
     ("engine", &["kernels", "model", "data", "plan", "task"]),

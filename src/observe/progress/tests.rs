@@ -206,11 +206,11 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
 [1/4] lr=1e-5: note: the head is new
 
 e: 4 runs
-LR    STATE                      STEP  TRAIN LOSS  TEST ACC  TRAINED   LEFT
-2e-5  running    ━━━━━━╸───       2/3      0.7375     75.0%     1.0s   1.0s
-1e-5  running    ━━━━━━╸───       2/3      0.7375         –     1.0s   0.5s
-4e-5  completed  ──────────       0/3           –         –        –      –
-3e-5  pending    ──────────       0/3           –         –        –      –
+LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
+2e-5  running    ━━━━━━╸───       2/3  0.7375     75.0%     1.0s   1.0s
+1e-5  running    ━━━━━━╸───       2/3  0.7375         –     1.0s   0.5s
+4e-5  completed  ──────────       0/3       –         –        –      –
+3e-5  pending    ──────────       0/3       –         –        –      –
 leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
   optimistic)
 1 of 4 runs done, 3 left";
@@ -229,10 +229,10 @@ leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
     let table = "
 
 e: 4 runs
-LR    STATE                      STEP  TRAIN LOSS  TEST ACC  TRAINED   LEFT
-4e-5  completed  ──────────       0/3           –         –        –      –
+LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
+4e-5  completed  ──────────       0/3       –         –        –      –
 1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
-3e-5  pending    ──────────       0/3           –         –        –      –
+3e-5  pending    ──────────       0/3       –         –        –      –
 1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();

@@ -161,7 +161,7 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
     // The value of the third trial is that of one seed, and no trial without a rank is the best.
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);
     let third = board.lines().find(|line| line.contains("lr=3e-4")).expect("a row");
-    assert!(third.contains(" 1 of 2 ") && third.contains("@"), "{board}");
+    assert!(third.contains(" 0 of 2 ") && third.contains("@"), "{board}");
 }
 
 #[test]

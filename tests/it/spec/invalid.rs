@@ -75,7 +75,9 @@ fn a_spoilt_value_brings_no_contradictions_with_it() {
 fn contradictions_across_layers_are_shown_at_the_highest_value() {
     let files = one("data.dev = 0.5\n");
     let problems = files.problems("a.toml", &options(None, &["data.test=0.5"], &[]));
-    assert!(problems.contains("a.toml:3:12: `data.dev` = 0.5 and `data.test` = 0.5 leave no rows"), "{problems}");
+    let want =
+        "--set: `data.dev` = 0.5 and `data.test` = 0.5 leave no rows to train on (`data.dev` is set at a.toml:3)";
+    assert!(problems.contains(want), "{problems}");
     // The default of `dev` has no location, but the explicit value has.
     let files = one("");
     let problems = files.problems("a.toml", &options(None, &["checkpoint.keep=best"], &[]));

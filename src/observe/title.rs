@@ -1,0 +1,21 @@
+//! The line that introduces a sweep.
+
+use std::collections::HashSet;
+
+use super::PlannedSweep;
+use crate::format::{counted, one_line};
+
+impl PlannedSweep {
+    /// `name: 3 trials, 6 of 18 runs known so far` if a search will propose 12 more.
+    pub fn title(&self) -> String {
+        let trials = self.runs.iter().map(|run| run.trial).collect::<HashSet<usize>>().len();
+        let (runs, all) = (self.runs.len(), counted((self.runs.len() + self.to_come) as u64, "run"));
+        let known = if self.to_come == 0 { all } else { format!("{runs} of {all} known so far") };
+        let name = one_line(&self.experiment);
+        if trials == runs {
+            format!("{name}: {known}")
+        } else {
+            format!("{name}: {}, {known}", counted(trials as u64, "trial"))
+        }
+    }
+}
