@@ -20,12 +20,14 @@ pub struct Leak {
 
 /// All leaks between two splits, those into test first: rows that are also in train measure memorisation.
 pub fn leaks(dataset: &Dataset, splits: &Splits) -> Vec<Leak> {
-    let pairs = [
-        ((Split::Test, &splits.test), (Split::Train, &splits.train)),
-        ((Split::Dev, &splits.dev), (Split::Train, &splits.train)),
-        ((Split::Test, &splits.test), (Split::Dev, &splits.dev)),
-    ];
-    let leak = |((rows_of, rows), (also_in, others)): ((Split, &Vec<u32>), (Split, &Vec<u32>))| {
+    let pairs = [(Split::Test, Split::Train), (Split::Dev, Split::Train), (Split::Test, Split::Dev)];
+    let rows = |split| match split {
+        Split::Train => &splits.train,
+        Split::Dev => &splits.dev,
+        Split::Test => &splits.test,
+    };
+    let leak = |(rows_of, also_in)| {
+        let (rows, others) = (rows(rows_of), rows(also_in));
         let text = |row: &u32| normalised(&dataset.rows[*row as usize].text);
         let known: HashSet<String> = if rows.is_empty() { HashSet::new() } else { others.iter().map(text).collect() };
         let alike = rows.iter().filter(|row| known.contains(&text(row))).count();

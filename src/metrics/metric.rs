@@ -245,7 +245,7 @@ mod tests {
     fn values_that_differ_differ_as_text() {
         let texts = |metric: Metric, a, b| metric.texts_apart(a, b).join(" ");
         assert_eq!(texts(Metric::Loss, 0.45, 0.4), "0.4500 0.4000");
-        assert_eq!(texts(Metric::Loss, 0.693_17, 0.693_15), "0.69317 0.69315");
+        assert_eq!(texts(Metric::Loss, 0.593_17, 0.593_19), "0.59317 0.59319");
         assert_eq!(texts(Metric::Loss, 0.693_200_04, 0.693_200_01), "0.69320004 0.69320001");
         assert_eq!(texts(Metric::Accuracy, 0.9001, 0.9004), "90.01% 90.04%");
         assert_eq!(texts(Metric::Accuracy, 0.5, 0.5), "50.0% 50.0%");

@@ -38,7 +38,7 @@ impl Kind {
             (Self::Name, Item::Text(text)) if is_name(text) => vec![],
             (Self::Choice(values), Item::Text(text)) if values.contains(&text.as_str()) => vec![],
             (Self::Source(schemes) | Self::HeldOut(schemes), Item::Text(text))
-                if !text.trim().is_empty() && !(matches!(self, Self::HeldOut(_)) && is_like_a_share(text)) =>
+                if !(text.trim().is_empty() || matches!(self, Self::HeldOut(_)) && is_like_a_share(text)) =>
             {
                 match source::resolve(text, schemes, folder) {
                     Ok(resolved) => {
