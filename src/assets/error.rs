@@ -17,7 +17,7 @@ pub enum AssetError {
     #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]
     NotAFolder(PathBuf),
     /// A data set is a file, not a folder.
-    #[error("{} is a folder; name the csv, tsv, jsonl or parquet file in it", .0.display())]
+    #[error("{} is a folder; name the csv, tsv, jsonl, json or parquet file in it", .0.display())]
     NotAFile(PathBuf),
     /// All files that are missing from a model.
     #[error("{source_} is not a complete model: it lacks {}", .missing.join(" and "))]

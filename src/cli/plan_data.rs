@@ -3,6 +3,7 @@
 use anyhow::Result;
 use taper::{
     data::{self, Cleaning, Leak, LengthStats},
+    event::Split,
     execute::Prepared,
     format, metrics, warning,
 };
@@ -18,11 +19,18 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let c = &dataset.cleaning;
     let n = dataset.rows.len() as u64;
     let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
-    let rows = format::counted(n - of_splits, "row");
-    out.wrapped(&format!("data      {rows} of {}; {}", run.config.data.source.shown(), dropped(c)))?;
+    let (used, usable) = (n - of_splits, c.read - c.missing_text - c.missing_label);
+    let (rows, limit) = match used < usable {
+        true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
+        false => (format::counted(used, "row"), ""),
+    };
+    out.wrapped(&format!("data      {rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
-        out.wrapped(&format!("          {rows} of {}, the {split} split; {}", file.name, dropped(&file.cleaning)))?;
+        let data = &run.config.data;
+        let source = if file.split == Split::Dev { &data.dev } else { &data.test };
+        let source = source.source().map_or_else(|| file.name.clone(), |source| source.shown());
+        out.wrapped(&format!("          {rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
     }
 
     let all: Vec<u32> = (0..n as u32).collect();
@@ -62,8 +70,16 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         ))?;
     }
     let size = |rows: &[u32]| format::count(rows.len() as u64);
-    let column = run.config.data.split_column.as_ref();
-    let by = column.map_or_else(String::new, |column| format!(" (by column `{}`)", data::escaped(column)));
+    // Splits that the column does not name are shares of the rows of train.
+    let data = &run.config.data;
+    let named: Vec<String> =
+        data.splits.iter().flat_map(|splits| splits.named().skip(1)).map(|(split, _)| split.to_string()).collect();
+    let by = match &data.split_column {
+        Some(column) if !named.is_empty() => {
+            format!(" ({} by column `{}`)", format::and(&named), data::escaped(column))
+        }
+        _ => String::new(),
+    };
     out.wrapped(&format!(
         "split     train {}, dev {}, test {}{by}",
         size(&splits.train),

@@ -48,7 +48,9 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let labels = |is: &dyn Fn(usize) -> bool| (0..dataset.labels.len()).filter(|label| is(*label)).collect::<Vec<_>>();
     let more_rows = |labels: &[usize]| {
         let these = by_number(labels.len() as u64, "this label", "these labels");
-        match config.stratify {
+        // Rows of a file of their own, or that a column names, are not distributed.
+        let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0;
+        match config.stratify || !drawn {
             true => format!("add more rows with {these}"),
             false => {
                 format!("add more rows with {these}, or distribute them over the splits with data.stratify = true")
@@ -138,13 +140,16 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         "dev" => "selection on the dev split then rewards memorisation",
         _ => "metrics on the test split then measure memorisation, not generalisation",
     };
+    let (at, help) = match dataset.file_of(if name == "dev" { Split::Dev } else { Split::Test }) {
+        Some(file) => {
+            (format!("{} of {}", lines_of(&lines, n), file.name), format!("remove these rows from {}", file.name))
+        }
+        None => (lines_of(&lines, n), "keep only one row of each text in the data file".into()),
+    };
     let message = format!(
-        "{} of the {} ({}) {} a text that is also in the train split: {what}; keep only one row of each text in the data file",
+        "{} of the {} ({at}) {} a text that is also in the train split: {what}; {help}",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),
-        dataset
-            .file_of(if name == "dev" { Split::Dev } else { Split::Test })
-            .map_or_else(|| lines_of(&lines, n), |file| format!("{} of {}", lines_of(&lines, n), file.name)),
         by_number(n, "has", "have"),
     );
     Some(Warning::new(Kind::Split, message).at(lines))

@@ -61,8 +61,8 @@ fn files_and_a_column_give_the_same_splits() {
     let shown = sandbox.ok(&["plan", "own.toml"]);
     for line in [
         "data      24 rows of path:rows.csv; none dropped",
-        "          6 rows of dev.csv, the dev split; none dropped",
-        "          10 rows of test.csv, the test split; none dropped",
+        "          6 rows of path:dev.csv, the dev split; none dropped",
+        "          10 rows of path:test.csv, the test split; none dropped",
         "split     train 24, dev 6, test 10\n",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
@@ -87,7 +87,11 @@ fn files_and_a_column_give_the_same_splits() {
     for part in ["train", "dev", "test"] {
         assert_eq!(column["data"][part], files["data"][part], "{part}");
     }
-    assert!(sandbox.ok(&["plan", "own.toml"]).contains("split     train 24, dev 6, test 10 (by column `part`)"));
+    assert!(
+        sandbox
+            .ok(&["plan", "own.toml"])
+            .contains("split     train 24, dev 6, test 10 (dev and test by column `part`)")
+    );
     let of_column = orders("column.json");
     for part in ["train", "dev", "test"] {
         assert_eq!(of_column[part], of_files[part], "{part}");
@@ -164,6 +168,13 @@ fn a_share_and_a_file_can_be_mixed() {
     let column = COLUMN.replace(", dev = \"valid\"", "");
     sandbox.write("all.csv", std::fs::read_to_string(sandbox.path("all.csv")).unwrap().replace("valid,", "train,"));
     sandbox.write("own.toml", format!("{TRAIN}{column}\ndev = 0.1\nlimit = 20\n").replace("rows.csv", "all.csv"));
+    let said = sandbox.ok(&["plan", "own.toml"]);
+    for line in [
+        "data      30 of 40 rows of path:all.csv (data.limit); none",
+        "train 18, dev 2, test 10 (test by column `part`)",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
     let plan = planned(&sandbox);
     assert_eq!(
         (&plan["data"]["train"], &plan["data"]["dev"], &plan["data"]["test"]),

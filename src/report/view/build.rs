@@ -173,9 +173,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             "No run has a result{yet}: values below are from evaluations during training and are not final."
         ));
     } else if analysis.is_optimistic(&input.runs) {
+        let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
+            true => "with a test split (key data.test), it would be evaluated on other rows",
+            false => "with a dev split (key data.dev), other rows would be used for selection",
+        };
         out.push(format!(
-            "The best of {n} runs was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; \
-             with a dev split (key data.dev), other rows would be used for selection.{seeds}"
+            "The best of {n} runs was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; {others}.{seeds}"
         ));
     } else if n > 1 {
         // Loss is also the tie-breaker, so it is not mentioned twice.
