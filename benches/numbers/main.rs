@@ -53,8 +53,10 @@ const PARTS: [(&str, &str); 4] = [
     ),
     (
         "probes",
-        "SELECT phase, step, position, text, expect, predicted, probabilities FROM probes WHERE run = ?1
-         ORDER BY phase, step, position",
+        "SELECT p.phase, p.step, spec.key AS position, p.text, nullif(p.expect, ''), p.predicted, p.probabilities
+         FROM probes p JOIN runs r ON r.key = p.run
+             JOIN json_each(r.config, '$.probes') spec ON json_extract(spec.value, '$.text') = p.text
+         WHERE p.run = ?1 ORDER BY p.phase, p.step, position",
     ),
 ];
 
