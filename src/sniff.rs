@@ -250,7 +250,7 @@ fn zip(head: &[u8]) -> FileKind {
     match () {
         () if has(b"opendocument.spreadsheet") => FileKind::Ods,
         () if has(b"xl/") && (name.starts_with(b"[Content_Types]") || name.starts_with(b"_rels/")) => FileKind::Xlsx,
-        () if name.starts_with(b"xl/") => FileKind::Xlsx,
+        () if name.starts_with(b"xl/") || name.starts_with(b"docProps/") && has(b"xl/") => FileKind::Xlsx,
         () if has(b"word/") && (name.starts_with(b"[Content_Types]") || name.starts_with(b"_rels/")) => FileKind::Docx,
         () if name.starts_with(b"[Content_Types]") => FileKind::Xlsx,
         () => FileKind::Zip,

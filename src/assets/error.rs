@@ -17,7 +17,10 @@ pub enum AssetError {
     #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]
     NotAFolder(PathBuf),
     /// A data set is a file, not a folder.
-    #[error("{} is a folder; name the csv, tsv, jsonl, json or parquet file in it", .0.display())]
+    #[error(
+        "{} is a folder; name the file in it, or its splits: data.splits = {{ train = \"train\", dev = \"validation\", test = \"test\" }}",
+        .0.display()
+    )]
     NotAFile(PathBuf),
     /// All files that are missing from a model.
     #[error("{source_} is not a complete model: it lacks {}", .missing.join(" and "))]
@@ -78,15 +81,29 @@ pub enum AssetError {
         source_: String,
     },
     /// A repository has several data files and none is chosen.
-    #[error("{source_} holds {} data files; choose one with data.file: {}", .files.len(), shorten(.files))]
+    #[error(
+        "{source_} holds {} data files; choose one with data.file, or name its splits: data.splits = {{ train = \"train\", dev = \
+         \"validation\", test = \"test\" }}; the files are: {}",
+        .files.len(), shorten(.files)
+    )]
     SeveralDataFiles {
         /// The repository.
         source_: String,
         /// Its data files.
         files: Vec<String>,
     },
+    /// The splits of a data set are not as the spec names them.
+    #[error("{source_}: {what}")]
+    Splits {
+        /// Folder or repository.
+        source_: String,
+        /// What was found, and what to do.
+        what: String,
+    },
     /// A repository has no data file.
-    #[error("{source_} holds no csv, tsv, jsonl or parquet file; convert its data to one of them and use path:FILE")]
+    #[error(
+        "{source_} holds no csv, tsv, jsonl, json, parquet or xlsx file; convert its data to one of them and use path:FILE"
+    )]
     NoDataFile {
         /// The repository.
         source_: String,

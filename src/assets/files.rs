@@ -38,7 +38,11 @@ const SMALL: u64 = 64 << 20;
 pub const SMALL_FILES: [&str; 6] =
     ["config.json", TOKENIZER[0], TOKENIZER[1], TOKENIZER_EXTRAS[0], TOKENIZER_EXTRAS[1], TOKENIZER_EXTRAS[2]];
 /// Extensions of data files.
-const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "ndjson", "parquet"];
+const DATA: [&str; 8] = ["csv", "tsv", "tab", "jsonl", "ndjson", "json", "parquet", "xlsx"];
+/// Extensions of packed files.
+const PACKED: [&str; 3] = ["gz", "zst", "zstd"];
+/// Files that are about a data set.
+const ABOUT: [&str; 4] = ["config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"];
 
 /// A file with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,8 +220,11 @@ fn special_map_counts(folder: &Path) -> bool {
 
 /// Whether a file's extension is that of a data file.
 pub(super) fn is_data(name: &str) -> bool {
-    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    name.contains('.') && DATA.contains(&ending.as_str())
+    let file = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let inner =
+        file.rsplit_once('.').filter(|(_, ending)| PACKED.contains(ending)).map_or(file.as_str(), |(inner, _)| inner);
+    let ending = inner.rsplit_once('.').map(|(_, ending)| ending);
+    ending.is_some_and(|ending| DATA.contains(&ending)) && !ABOUT.contains(&file.as_str())
 }
 
 /// The data file of a repository: `wanted`, or the only one of its `files`.

@@ -1,6 +1,7 @@
 //! Finds the files of all kinds of sources.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,16 +9,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetError, DataFile, FilePin, Listener, Lock, ModelFiles, Pin, Settings, Use,
+    AssetError, DataFile, DataSet, FilePin, Listener, Lock, ModelFiles, Pin, Settings, Use,
     download::Downloader,
     files,
     hub::Hub,
     local,
     modelscope::ModelScope,
-    repository::{Compared, Lookup, Repository, Suits, compare},
+    repository::{Compared, Found, Lookup, Repository, Suits, compare},
     web,
 };
-use crate::plan::Source;
+use crate::plan::{Part, Source};
 
 /// Where a source's files were found, and their state: enough to find them again without any request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +130,48 @@ impl Library {
     /// As for [`Self::model`]; [`AssetError::SeveralDataFiles`] if a repository has several and none is chosen.
     pub fn data(&mut self, source: &Source, file: Option<&str>) -> Result<DataFile, AssetError> {
         self.once(Use::Data, source, file, |library| library.find_data(source, file))
+    }
+
+    /// The files of the splits of a data set, by their names; `config` chooses a configuration.
+    ///
+    /// # Errors
+    /// As for [`Self::model`]; [`AssetError::Splits`] if the data set has no such configuration or split.
+    pub fn data_set(&mut self, source: &Source, part: &Part) -> Result<DataSet, AssetError> {
+        let key = part.key();
+        self.once(Use::Data, source, key.as_deref(), |library| match part {
+            Part::Splits { config, names } => library.find_data_set(source, config.as_deref(), names, key.as_deref()),
+            Part::File(file) => {
+                let found = library.find_data(source, file.as_deref())?;
+                Ok(DataSet { splits: vec![vec![found.path]], config: None, classes: BTreeMap::new() })
+            }
+        })
+    }
+
+    fn find_data_set(
+        &mut self,
+        source: &Source,
+        config: Option<&str>,
+        names: &[String],
+        key: Option<&str>,
+    ) -> Result<DataSet, AssetError> {
+        let repository: Box<dyn Repository + '_> = match source {
+            Source::Path(folder) => return local::data_set(folder, config, names),
+            Source::Scratch(_) | Source::Web(_) => return Err(AssetError::NoFiles(source.shown())),
+            Source::Hub(repository) => Box::new(Hub::new(&self.settings, Use::Data, repository)?),
+            Source::ModelScope(repository) => Box::new(ModelScope::new(&self.settings, Use::Data, repository)?),
+        };
+        let net = self.net();
+        // What is known already is found again as a lock's files are, without any request.
+        let known = self.known(Use::Data, source, key)?.map(|known| known.pin.clone());
+        let pinned = match &known {
+            Some(pin) => Some((pin, self.lock.as_ref().map_or(Path::new(""), Lock::path))),
+            None => self.pinned(Use::Data, source, key),
+        };
+        let Found { set, revision, pins, folder } =
+            self.lookup(repository.as_ref(), net.as_ref(), pinned).data_set(config, names)?;
+        drop(repository);
+        self.found(pin(Use::Data, source, key, Some(revision), pins), folder);
+        Ok(set)
     }
 
     /// Looks a source up, unless it is already known to be unavailable.

@@ -1,8 +1,14 @@
 //! `path:` sources: local files.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use super::{AssetError, DataFile, ModelFiles, files};
+use super::{
+    AssetError, DataFile, DataSet, ModelFiles, files,
+    named_splits::{CARD, NamedSplits},
+};
 
 /// The model in a folder.
 pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
@@ -27,10 +33,33 @@ pub(super) fn data(path: &Path) -> Result<DataFile, AssetError> {
     Ok(DataFile { path: path.to_path_buf(), revision: None, pin: None })
 }
 
+/// The files of splits in a folder.
+pub(super) fn data_set(folder: &Path, config: Option<&str>, names: &[String]) -> Result<DataSet, AssetError> {
+    if !folder.exists() {
+        return Err(AssetError::NoSuchPath(folder.to_path_buf()));
+    }
+    let source = folder.display().to_string();
+    let refuse = |what: String| AssetError::Splits { source_: source.clone(), what };
+    if !folder.is_dir() {
+        let what = "data.splits without data.split_column names the splits of a folder or a repository, and this is a file: set \
+                    data.split_column, or name the folder";
+        return Err(refuse(what.into()));
+    }
+    let card = folder.join(CARD);
+    let card = match card.is_file() {
+        true => Some(fs::read_to_string(&card).map_err(|error| AssetError::Io { path: card, error })?),
+        false => None,
+    };
+    let found = NamedSplits::of(&source, &files::list(folder), card.as_deref(), config)?;
+    let paths = |name: &String| -> Result<Vec<PathBuf>, AssetError> {
+        Ok(found.files(name).map_err(refuse)?.iter().map(|file| folder.join(file)).collect())
+    };
+    let splits = names.iter().map(paths).collect::<Result<_, _>>()?;
+    Ok(DataSet { splits, config: found.config, classes: found.classes })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::{
         super::{Library, Settings, digest_file},
         *,

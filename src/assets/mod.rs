@@ -23,6 +23,7 @@ mod library;
 mod local;
 mod lock;
 mod modelscope;
+mod named_splits;
 mod origin;
 mod probe;
 mod progress;
@@ -31,7 +32,7 @@ mod server;
 mod settings;
 mod web;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 pub use endpoint::{Endpoint, Token};
 pub use error::AssetError;
@@ -66,6 +67,17 @@ pub struct ModelFiles {
     pub revision: Option<String>,
     /// Every file, by its name in the repository or folder.
     pub files: Vec<FilePin>,
+}
+
+/// The local files of a data set, by split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataSet {
+    /// The files of each split that was asked for, in that order.
+    pub splits: Vec<Vec<PathBuf>>,
+    /// The configuration that was chosen.
+    pub config: Option<String>,
+    /// Names of the values 0, 1, … of columns of class labels, as the card of the data set says.
+    pub classes: BTreeMap<String, Vec<String>>,
 }
 
 /// A local data file.

@@ -3,15 +3,19 @@
 //! All files of a source come from one commit, so versions never mix. Small files are downloaded before the weights: if the weights are in
 //! the cache, all files of their commit are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    AssetError, DataFile, FilePin, ModelFiles,
+    AssetError, DataFile, DataSet, FilePin, ModelFiles,
     download::{Downloader, holds},
     failure::Failure,
     files::{self, Choice},
     hash::Check,
     lock::Pin,
+    named_splits::{CARD, NamedSplits},
     server::Server,
 };
 
@@ -190,6 +194,62 @@ impl Lookup<'_> {
         Ok(DataFile { path, revision: Some(revision), pin: Some(pin) })
     }
 
+    /// The files of the splits with these names, and all files that were read for them.
+    pub fn data_set(&self, config: Option<&str>, names: &[String]) -> Result<Found, AssetError> {
+        let source = &self.repository.server().source;
+        let chosen = |files: &[String], card: Option<&Path>| -> Result<(NamedSplits, Vec<Vec<String>>), AssetError> {
+            let text =
+                card.map(|path| fs::read_to_string(path).map_err(|error| AssetError::Io { path: path.into(), error }));
+            let found = NamedSplits::of(source, files, text.transpose()?.as_deref(), config)?;
+            let refuse = |what| AssetError::Splits { source_: source.clone(), what };
+            let splits = names.iter().map(|name| Ok(found.files(name).map_err(refuse)?.to_vec()));
+            let splits = splits.collect::<Result<_, AssetError>>()?;
+            Ok((found, splits))
+        };
+        let (root, revision, pins, (found, splits)) = if let Some((pin, _)) = self.pin {
+            let root = self.pinned(&pin.files)?;
+            let files: Vec<String> = pin.files.iter().map(|file| file.name.clone()).collect();
+            let card = files.iter().any(|name| name == CARD).then(|| root.join(CARD));
+            let chosen = chosen(&files, card.as_deref())?;
+            (root, pin.revision.clone().unwrap_or_default(), pin.files.clone(), chosen)
+        } else {
+            let (root, revision, chosen) = match self.net {
+                None => {
+                    let Some(snapshot) = self.repository.cached().into_iter().next() else {
+                        return Err(self.not_cached(None));
+                    };
+                    let card = Some(snapshot.folder.join(CARD)).filter(|card| card.is_file());
+                    let chosen = chosen(&files::list(&snapshot.folder), card.as_deref())?;
+                    (snapshot.folder, snapshot.revision, chosen)
+                }
+                Some(net) => {
+                    let listing = self.list(net, false)?;
+                    let files: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();
+                    let root = self.repository.target(&listing.revision, false);
+                    let whole = Choice { folder: String::new(), small: Vec::new(), weights: String::new() };
+                    let card = files.iter().any(|name| name == CARD).then(|| CARD.to_owned());
+                    self.fetch(net, &listing, &whole, card.as_slice())?;
+                    let chosen = chosen(&files, card.map(|card| root.join(card)).as_deref())?;
+                    self.fetch(net, &listing, &whole, &chosen.1.concat())?;
+                    self.repository.remember(&listing.revision)?;
+                    (root, listing.revision, chosen)
+                }
+            };
+            let card = Some(CARD.to_owned()).filter(|card| root.join(card).is_file());
+            let pin = |name: String| {
+                let (path, pin) = (root.join(&name), FilePin::of(&name, &root.join(&name))?);
+                self.undamaged(&path, &pin.sha256)?;
+                Ok(pin)
+            };
+            let pins = card.into_iter().chain(chosen.1.concat()).map(pin).collect::<Result<Vec<_>, AssetError>>()?;
+            (root, revision, pins, chosen)
+        };
+        let paths = |files: Vec<String>| files.into_iter().map(|name| root.join(name)).collect();
+        let splits = splits.into_iter().map(paths).collect();
+        let set = DataSet { splits, config: found.config, classes: found.classes };
+        Ok(Found { set, revision, pins, folder: root })
+    }
+
     /// The folder that holds exactly the pinned files, downloaded if needed.
     fn pinned(&self, pins: &[FilePin]) -> Result<PathBuf, AssetError> {
         let Some((pin, lock)) = self.pin else { return Err(self.not_cached(None)) };
@@ -290,6 +350,16 @@ impl Lookup<'_> {
         let source_ = format!("{file}{}", self.repository.server().source);
         AssetError::NotCached { source_, cache: self.repository.cache().into() }
     }
+}
+
+/// The files of splits, and all files that were read for them.
+pub(super) struct Found {
+    pub set: DataSet,
+    /// The commit.
+    pub revision: String,
+    pub pins: Vec<FilePin>,
+    /// The folder that names in the pins are relative to.
+    pub folder: PathBuf,
 }
 
 /// Result of comparing a folder with pinned files.

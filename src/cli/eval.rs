@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    data::{self, Dataset, Origin},
+    data::{self, Dataset, Layout, Origin},
     execute::{Classifier, training_texts},
     format,
     metrics::{Metric, Metrics},
@@ -31,7 +31,7 @@ use super::{
 pub struct Eval {
     /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// CSV, TSV, JSON Lines, JSON or Parquet file with the rows; `-`: standard input.
+    /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]
     file: PathBuf,
     /// Column (or JSON field) with the label; by default the column used in training.
@@ -53,8 +53,8 @@ impl Eval {
         let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
         let values = values(&config.labels, &names);
-        let layout = self.layout.layout(self.label_column.is_none());
-        let mut data = data::read_labelled(&origin, layout, text, label, &values).map_err(|e| Unusable(e.into()))?;
+        let layout = Layout { missing: config.missing.clone(), ..self.layout.layout(self.label_column.is_none()) };
+        let mut data = data::read_labelled(&origin, &layout, text, label, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);

@@ -44,10 +44,10 @@ impl Fetch {
             library = library.updating();
         }
         let mut problems: Vec<String> = Vec::new();
-        for (used_as, source, file) in wanted.iter().filter(|(_, source, _)| source.is_remote()) {
+        for (used_as, source, part) in wanted.iter().filter(|(_, source, _)| source.is_remote()) {
             let found = match used_as {
                 Use::Model => library.model(source).map(drop),
-                Use::Data => library.data(source, file.as_deref()).map(drop),
+                Use::Data => library.data_set(source, part).map(drop),
             };
             if let Err(e) = found.map_err(|e| e.to_string())
                 && !problems.contains(&e)

@@ -8,7 +8,7 @@ use clap::{
 };
 use taper::{
     data::{Layout, Origin, Wording},
-    plan::{Delimiter, Format, Quoting},
+    plan::{Delimiter, Format, Quoting, TextEncoding},
     warning::Warning,
 };
 
@@ -23,6 +23,12 @@ pub struct FileArgs {
     /// Format of the file; by default detected from the extension, else from the first line.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
+    /// Encoding of a text file, such as `gb18030`; by default detected.
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    encoding: Option<TextEncoding>,
+    /// Sheet of an Excel workbook; by default the first.
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
     /// Field delimiter of a CSV or TSV file: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<Delimiter>,
@@ -34,19 +40,22 @@ pub struct FileArgs {
 impl FileArgs {
     /// Refuses these options without a file.
     pub fn refuse(&self) -> Result<(), Unusable> {
-        let Self { text_column, format, delimiter, quoting } = self;
-        match (text_column, format, delimiter, quoting) {
-            (None, None, None, None) => Ok(()),
-            _ => Err(Unusable(anyhow::anyhow!("--text-column, --format, --delimiter and --quoting go with --file"))),
+        let Self { text_column, format, encoding, sheet, delimiter, quoting } = self;
+        match (text_column, format, encoding, sheet, delimiter, quoting) {
+            (None, None, None, None, None, None) => Ok(()),
+            _ => Err(Unusable(anyhow::anyhow!(
+                "--text-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file"
+            ))),
         }
     }
 
     /// The layout given by the options; columns are those of the run unless an option names others. `label`: whether the label column is the
     /// run's.
     pub fn layout(&self, label: bool) -> Layout {
-        let Self { format, delimiter, quoting, .. } = *self;
+        let Self { format, encoding, delimiter, quoting, .. } = *self;
         let wording = Wording::Run { text: self.text_column.is_none(), label };
-        Layout { format, delimiter, quoting: quoting.unwrap_or_default(), wording }
+        let (sheet, quoting) = (self.sheet.clone(), quoting.unwrap_or_default());
+        Layout { format, encoding, sheet, delimiter, quoting, missing: Vec::new(), wording }
     }
 }
 
@@ -60,6 +69,10 @@ fn quotings() -> impl TypedValueParser<Value = Quoting> {
         "none" => Quoting::None,
         _ => Quoting::Minimal,
     })
+}
+
+fn encoding(text: &str) -> Result<TextEncoding, String> {
+    TextEncoding::try_from(text.to_string())
 }
 
 fn delimiter(text: &str) -> Result<Delimiter, String> {

@@ -434,12 +434,12 @@ fn document(
                     "rows_of": leak.rows_of, "also_in": leak.also_in, "exact": leak.exact, "alike": leak.alike,
                 })).collect::<Vec<_>>(),
                 "files": run.dataset.files.iter().map(|file| json!({
-                    "split": file.split, "name": file.name, "rows": file.rows.len(), "read": file.cleaning.read,
+                    "split": file.split, "name": file.name, "read_as": file.notes, "rows": file.rows.len(), "read": file.cleaning.read,
                     "missing_text": file.cleaning.missing_text, "missing_label": file.cleaning.missing_label,
                     "missing_text_lines": file.cleaning.missing_text_lines,
                     "missing_label_lines": file.cleaning.missing_label_lines,
                 })).collect::<Vec<_>>(),
-                "digest": run.dataset.digest,
+                "read_as": run.dataset.notes, "digest": run.dataset.digest,
             },
             "warnings": run.warnings, "notes": run.notes,
             "tokens": {

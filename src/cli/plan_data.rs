@@ -25,12 +25,18 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         false => (format::counted(used, "row"), ""),
     };
     out.wrapped(&format!("data      {rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
+    read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
         let data = &run.config.data;
         let source = if file.split == Split::Dev { &data.dev } else { &data.test };
         let source = source.source().map_or_else(|| file.name.clone(), |source| source.shown());
+        let source = match file.more_files {
+            0 => source,
+            more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
+        };
         out.wrapped(&format!("          {rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
+        read_as(&file.notes, out)?;
     }
 
     let all: Vec<u32> = (0..n as u32).collect();
@@ -121,6 +127,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         shape.hidden_size,
         format::count(shape.vocab_size as u64),
     ))
+}
+
+/// How a file is read, where that is not what its name says.
+fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
+    if notes.is_empty() { Ok(()) } else { out.wrapped(&format!("          {}", notes.join("; "))) }
 }
 
 /// The rows of a file that were dropped.

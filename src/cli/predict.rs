@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    data::{self, Origin, Text, Texts},
+    data::{self, Layout, Origin, Text, Texts, Wording},
     execute::Classifier,
     format::{self, command::shell_word},
     observe::RowProgress,
@@ -36,7 +36,7 @@ pub struct Predict {
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]
     texts: Vec<String>,
-    /// Classify the rows of a CSV, TSV, JSON Lines, JSON or Parquet file (`-`: standard input) instead; prints CSV, or with --json one
+    /// Classify the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file (`-`: standard input) instead; prints CSV, or with --json one
     /// object per line.
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
@@ -74,12 +74,13 @@ impl Predict {
             Some(file) => Some(Origin::of(file)),
             None => (self.texts == ["-"]).then_some(Origin::StandardInput),
         };
+        let lines = Layout { wording: Wording::Options, ..Layout::default() };
         let rows = match (&origin, &self.file) {
             (Some(origin), Some(_)) => {
                 let column = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
-                Some(data::stream_texts(origin, self.layout.layout(false), column).map_err(|e| Unusable(e.into()))?)
+                Some(data::stream_texts(origin, &self.layout.layout(false), column).map_err(|e| Unusable(e.into()))?)
             }
-            (Some(origin), None) => Some(data::stream_lines(origin).map_err(|e| Unusable(e.into()))?),
+            (Some(origin), None) => Some(data::stream_lines(origin, &lines).map_err(|e| Unusable(e.into()))?),
             (None, _) => None,
         };
         let (device, _) = global.device.open()?;

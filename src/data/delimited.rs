@@ -12,9 +12,10 @@ use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault},
     encoding,
+    input_fault::{InputFault, fault_of, reading},
     layout::{Wording, header_help},
     quotes::{Swallowed, line_breaks},
-    row_limit::{MAX_ROW, RowTooLong},
+    row_limit::MAX_ROW,
     source::Input,
 };
 use crate::format::counted;
@@ -228,12 +229,10 @@ impl Delimited {
         match error.into_kind() {
             ErrorKind::Utf8 { err, .. } => {
                 let column = self.header.get(err.field()).map(String::as_str);
-                encoding::not_utf8(&path, line, err.valid_up_to(), column)
+                encoding::not_utf8(&path, line, err.valid_up_to(), column, self.wording)
             }
-            ErrorKind::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) => {
-                self.too_long(line)
-            }
-            ErrorKind::Io(error) => DataError::Io { path, error },
+            ErrorKind::Io(error) if fault_of(&error) == Some(&InputFault::RowTooLong) => self.too_long(line),
+            ErrorKind::Io(error) => reading(&path, line)(error),
             // The others are about seeking, serde and strict field counts, none of which is used here.
             other => DataError::Io { path, error: io::Error::other(format!("{other:?}")) },
         }
@@ -282,7 +281,7 @@ impl<R: Read> Read for Lines<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         // What is read ahead of the row is less than the reader's buffer.
         if self.offset - self.row > MAX_ROW + BUFFER as u64 {
-            return Err(RowTooLong::error());
+            return Err(InputFault::RowTooLong.into());
         }
         let n = self.inner.read(buf)?;
         for (i, &byte) in buf[..n].iter().enumerate() {

@@ -9,22 +9,68 @@ use std::{
     path::Path,
 };
 
-use super::{DataError, gb18030::Gb18030, row_limit::MAX_ROW};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+
+use super::{DataError, gb18030::Gb18030, layout::Wording, row_limit::MAX_ROW, source::unpacked, unpack::Packing};
 use crate::{
     format::{by_number, counted},
-    regular,
+    plan::TextEncoding,
+    sniff,
     warning::{Warning, lines_of},
 };
 
+/// Whether the file at `path` is GB18030 beyond reasonable doubt: none of it is UTF-8 beyond ASCII, all of it has the form of GB18030, and the
+/// detector of browsers takes its characters for Chinese.
+pub(super) fn is_gb18030(path: &Path) -> bool {
+    let whole = || -> io::Result<bool> {
+        let Some(sample) = not_utf8_sample(unpacked(path)?)? else { return Ok(false) };
+        if guess(&sample) != TextEncoding::from(encoding_rs::GBK) {
+            return Ok(false);
+        }
+        let survey = Survey::of(BufReader::with_capacity(1 << 16, unpacked(path)?))?;
+        Ok(survey.finding() == Finding::Gb18030 { mark: false, cut: false })
+    };
+    whole().unwrap_or(false)
+}
+
+/// Bytes of a file that is not UTF-8, from the first block of it that is not ASCII; none if it is UTF-8 as far as its first characters
+/// beyond ASCII say.
+fn not_utf8_sample(mut reader: impl Read) -> io::Result<Option<Vec<u8>>> {
+    /// Bytes that are looked at from the first that is not ASCII.
+    const SAMPLE: u64 = 1 << 18;
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let n = reader.read(&mut block)?;
+        match n {
+            0 => return Ok(None),
+            _ if block[..n].is_ascii() => {}
+            _ => {
+                block.truncate(n);
+                reader.take(SAMPLE).read_to_end(&mut block)?;
+                // The sample may end inside a character.
+                let is_utf8 = str::from_utf8(&block).map_or_else(|error| error.error_len().is_none(), |_| true);
+                return Ok((!is_utf8).then_some(block));
+            }
+        }
+    }
+}
+
+/// What a browser would take bytes for that are not UTF-8.
+fn guess(bytes: &[u8]) -> TextEncoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(bytes, true);
+    detector.guess(None, Utf8Detection::Deny).into()
+}
+
 /// The error of a file whose row that begins on `line` is not UTF-8: `good` bytes of its text (or of the field in `column`) are.
-pub(super) fn not_utf8(path: &Path, line: u64, good: usize, column: Option<&str>) -> DataError {
+pub(super) fn not_utf8(path: &Path, line: u64, good: usize, column: Option<&str>, wording: Wording) -> DataError {
     let of = column.map_or("this row".into(), |name| format!("column `{name}`"));
     let what = format!("not UTF-8: the byte at offset {good} of {of} is invalid");
-    let found = regular::open(path).and_then(|file| Survey::of(BufReader::with_capacity(1 << 16, file)));
+    let found = unpacked(path).and_then(|file| Survey::of(BufReader::with_capacity(1 << 16, file)));
     let advice = match found {
-        Ok(survey) => advice(path, &survey.finding()),
+        Ok(survey) => advice(path, &survey.finding(), wording),
         // Standard input has passed, and what follows the row is not known.
-        Err(_) => advice(path, &Finding::Unknown { first: Vec::new(), all: 0 }),
+        Err(_) => advice(path, &Finding::Unknown { first: Vec::new(), all: 0 }, wording),
     };
     DataError::NotUtf8 { path: path.to_owned(), line, what, advice }
 }
@@ -228,26 +274,52 @@ impl Survey {
 }
 
 /// What to do about it.
-fn advice(path: &Path, found: &Finding) -> String {
+fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
     let (file, result) = (quoted(path), format!("utf8-{}", path.file_name().unwrap_or_default().display()));
+    let set = |encoding: TextEncoding| format!("set {}", wording.set("encoding", &encoding.to_string()));
     match found {
         Finding::Unknown { first, all } => {
             let lines = match all {
                 0 => String::new(),
                 _ => format!("only {} {} not ASCII; ", lines_of(first, *all), by_number(*all, "is", "are")),
             };
-            format!("{lines}find out its encoding and convert the file first: {}", convert(path, "ENCODING", false))
+            let like = unpacked(path).and_then(not_utf8_sample).ok().flatten().map(|sample| guess(&sample));
+            match like {
+                // A guess from few bytes says little.
+                Some(like) if *all > 1 => {
+                    format!("{lines}its bytes look like {like}; if that is its encoding, {}", set(like))
+                }
+                _ => {
+                    format!(
+                        "{lines}find out its encoding, and {} or whatever it is",
+                        set(encoding_rs::WINDOWS_1252.into())
+                    )
+                }
+            }
         }
-        Finding::Gb18030 { mark, cut } => {
-            let mark_too = if *mark { " after a byte-order mark of UTF-8" } else { "" };
-            let cut = match cut {
-                true => ", and it ends inside a character: it was cut short, so fetch it again or remove its last line",
-                false => "",
-            };
-            format!(
-                "the file decodes as GB18030{mark_too}{cut}; if that is its encoding, convert it first: {}",
-                convert(path, "GB18030", *mark)
-            )
+        Finding::Gb18030 { mark: true, .. } => format!(
+            "the file decodes as GB18030 after a byte-order mark of UTF-8; if that is its encoding, convert it first: {}",
+            convert(path, "GB18030", true)
+        ),
+        Finding::Gb18030 { cut: true, .. } => {
+            "the file decodes as GB18030, and it ends inside a character: it was cut short, so fetch it \
+                                               again or remove its last line"
+                .into()
+        }
+        Finding::Gb18030 { .. } => {
+            // Two encodings of two bytes a character: each may have the form of the other.
+            let sample = unpacked(path).and_then(not_utf8_sample).ok().flatten();
+            // A guess from few characters says little.
+            let enough = |sample: &Vec<u8>| sample.iter().filter(|byte| !byte.is_ascii()).count() >= 24;
+            let like = sample.filter(enough).map(|sample| guess(&sample));
+            let wide = [encoding_rs::EUC_KR, encoding_rs::EUC_JP, encoding_rs::SHIFT_JIS, encoding_rs::BIG5];
+            match like.filter(|like| wide.contains(&like.table())) {
+                Some(other) => format!(
+                    "its bytes look like {other}, though they decode as GB18030 too; name the one that it is, as in {}",
+                    set(other).trim_start_matches("set ")
+                ),
+                None => format!("the file decodes as GB18030; if that is its encoding, {}", set(TextEncoding::GB18030)),
+            }
         }
         Finding::Cut(line) => format!(
             "the file ends inside a character, on line {line}: it was cut short, and all before is UTF-8; write or fetch it again, or \
@@ -281,7 +353,7 @@ fn advice(path: &Path, found: &Finding) -> String {
             };
             let iconv = " | iconv -f GB18030 -t UTF-8";
             let (before, after) = if *utf8_first { ("", iconv) } else { (iconv, "") };
-            match countable {
+            match *countable && !is_packed(path) {
                 true => format!(
                     "{what}; if that is right, convert only that part: {{ head -n {until} {file}{before}; tail -n +{next} {file}{after}; }} \
                      > {result}"
@@ -297,11 +369,18 @@ fn convert(path: &Path, from: &str, mark: bool) -> String {
     if !path.is_file() {
         return format!("iconv -f {from} -t UTF-8");
     }
+    if is_packed(path) {
+        return "unpack it, and use iconv".into();
+    }
     let name = path.file_name().unwrap_or_default().display();
     match mark {
         true => format!("tail -c +4 {} | iconv -f {from} -t UTF-8 > utf8-{name}", quoted(path)),
         false => format!("iconv -f {from} -t UTF-8 {} > utf8-{name}", quoted(path)),
     }
+}
+
+fn is_packed(path: &Path) -> bool {
+    sniff::kind_of_file(path).is_ok_and(|kind| Packing::of(kind).is_some())
 }
 
 fn quoted(path: &Path) -> String {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{convert, invisible::escaped, row_limit};
+use super::{invisible::escaped, row_limit};
 use crate::{
     format::counted,
     sniff::FileKind,
@@ -57,18 +57,8 @@ pub enum DataError {
         /// What is wrong with it.
         what: String,
     },
-    /// This program cannot read Parquet.
-    #[error(
-        "{}: this taper was built without Parquet. Convert the file: {}; or install taper from source with \
-         `cargo install --features parquet`",
-        path.display(), convert::pandas("parquet", path)
-    )]
-    NoParquet {
-        /// The file.
-        path: PathBuf,
-    },
     /// Neither the file's ending nor its first bytes say what its layout is.
-    #[error("{}: the format cannot be determined from the file's extension or its first line; set {key} to csv, tsv, jsonl, json or parquet",
+    #[error("{}: the format cannot be determined from the file's extension or its first line; set {key} to csv, tsv, jsonl, json, parquet or xlsx",
         path.display())]
     UnknownFormat {
         /// The file.
@@ -94,9 +84,9 @@ pub enum DataError {
         /// What does not fit together, and what to do.
         what: String,
     },
-    /// JSON that is no array of objects.
+    /// From this line on the file cannot be read.
     #[error("{}:{line}: {what}", path.display())]
-    Json {
+    Line {
         /// The file.
         path: PathBuf,
         /// Line, from 1.

@@ -1,7 +1,7 @@
-//! Calls into the tokenizers library, which panics on some files and texts instead of refusing them.
+//! Calls into libraries which panic on some files and texts instead of refusing them: tokenizers, calamine.
 //!
-//! A panic in it is an error like any other: it is caught, and the hook that would print it is passed by on this thread. The
-//! library shares nothing with other calls that a panic could leave half done, but for caches that it then no longer uses.
+//! A panic in one is an error like any other: it is caught, and the hook that would print it is passed by on this thread. The
+//! libraries share nothing with other calls that a panic could leave half done, but for caches that they then no longer use.
 
 use std::{
     any::Any,
@@ -21,7 +21,7 @@ thread_local! {
 ///
 /// # Errors
 /// Where it panics: in the library's words, with the line of its source.
-pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn guarded<T>(library: &str, call: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -35,7 +35,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     GUARDED.set(before);
     outcome.map_err(|panic| {
         let location = LOCATION.take();
-        format!("the tokenizers library fails on it: {} ({location})", words(&*panic))
+        format!("the {library} library fails on it: {} ({location})", words(&*panic))
     })
 }
 
@@ -59,24 +59,24 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_in_its_own_words() {
-        assert_eq!(guarded(|| 7), Ok(7));
+        assert_eq!(guarded("tokenizers", || 7), Ok(7));
         for call in
             [|| panic!("no {}", "way"), || panic!("no way"), || panic::panic_any(String::from("no way\nat all"))]
         {
-            let error = guarded::<()>(call).unwrap_err();
+            let error = guarded::<()>("tokenizers", call).unwrap_err();
             assert!(
                 error.starts_with("the tokenizers library fails on it: no way (")
                     && error.contains("guarded.rs, line "),
                 "{error}"
             );
         }
-        assert!(guarded::<()>(|| panic::panic_any(7)).unwrap_err().contains("a panic without a message"));
+        assert!(guarded::<()>("tokenizers", || panic::panic_any(7)).unwrap_err().contains("a panic without a message"));
     }
 
     #[test]
     fn guarded_calls_can_be_nested_and_leave_other_panics_alone() {
-        let inner = guarded(|| {
-            let inner = guarded::<()>(|| panic!("inner")).unwrap_err();
+        let inner = guarded("tokenizers", || {
+            let inner = guarded::<()>("tokenizers", || panic!("inner")).unwrap_err();
             assert!(GUARDED.get(), "the outer call is still guarded");
             inner
         });

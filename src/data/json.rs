@@ -14,10 +14,11 @@ use super::{
     cells::{Cells, Columns, Fault},
     encoding,
     error::found_columns,
+    input_fault::reading,
     json_array::{Array, ArrayFault},
     json_fault,
     layout::{Wording, suggest},
-    source::{Input, read_line, reading},
+    source::{Input, read_line},
 };
 
 /// A file of JSON objects, row by row.
@@ -85,8 +86,9 @@ impl JsonRows {
 
     fn row(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         let Some(line) = self.advance().map_err(Fault::File)? else { return Ok(None) };
-        let text = str::from_utf8(&self.buffer)
-            .map_err(|error| Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None)))?;
+        let text = str::from_utf8(&self.buffer).map_err(|error| {
+            Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None, self.wording))
+        })?;
         let text = text.trim_end(); // so that an error at the end of the line is on it
         let row = parse(text, &self.columns).map_err(|error| {
             let lines = matches!(self.objects, Objects::Lines(_));
@@ -131,7 +133,7 @@ impl JsonRows {
             },
             Objects::Array(array) => array.next(&mut self.reader, &mut self.buffer).map_err(|fault| match fault {
                 ArrayFault::Io(error, line) => reading(&self.path, line)(error),
-                ArrayFault::Json(what, line) => DataError::Json { path: self.path.clone(), line, what },
+                ArrayFault::Json(what, line) => DataError::Line { path: self.path.clone(), line, what },
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::row_limit::{MAX_ROW, RowTooLong};
+use super::{input_fault::InputFault, row_limit::MAX_ROW};
 
 /// An array that is being read.
 #[derive(Default)]
@@ -88,7 +88,7 @@ impl Array {
             };
             self.pass(reader, Some(byte));
             if buffer.len() as u64 >= MAX_ROW {
-                return Err(ArrayFault::Io(RowTooLong::error(), line));
+                return Err(ArrayFault::Io(InputFault::RowTooLong.into(), line));
             }
             buffer.push(byte);
             match byte {

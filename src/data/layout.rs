@@ -7,29 +7,37 @@ use super::{
     cells::Columns,
     convert::{csv_name, pandas},
     source::{Input, Origin},
+    unpack::Packing,
 };
 use crate::{
-    plan::{Delimiter, Quoting},
+    plan::{Delimiter, Quoting, TextEncoding},
     sniff::FileKind,
 };
 
 /// What is said about a file's layout, and by what: messages name the settings as their reader can set them.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Layout {
     /// Its format; by ending and content where absent.
     pub format: Option<Format>,
-    /// What separates fields; as the format has it where absent.
+    /// Its encoding; by its bytes where absent.
+    pub encoding: Option<TextEncoding>,
+    /// The sheet of a workbook; the first where absent.
+    pub sheet: Option<String>,
+    /// What separates fields; by format and header where absent.
     pub delimiter: Option<Delimiter>,
     /// What quotes mean.
     pub quoting: Quoting,
+    /// Values that mean that there is none, besides empty ones.
+    pub missing: Vec<String>,
     /// What the settings are called.
     pub wording: Wording,
 }
 
 impl From<&DataConfig> for Layout {
     fn from(config: &DataConfig) -> Self {
-        let DataConfig { format, delimiter, quoting, .. } = *config;
-        Self { format, delimiter, quoting, wording: Wording::Keys }
+        let DataConfig { format, encoding, delimiter, quoting, .. } = *config;
+        let (sheet, missing) = (config.sheet.clone(), config.missing.clone());
+        Self { format, encoding, sheet, delimiter, quoting, missing, wording: Wording::Keys }
     }
 }
 
@@ -86,10 +94,17 @@ pub(super) enum Reading {
     JsonArray,
     /// Parquet.
     Parquet,
+    /// A sheet of a workbook.
+    Sheet,
 }
 
-/// How the file is to be read.
-pub(super) fn reading(layout: Layout, origin: &Origin, input: &Input, columns: &Columns) -> Result<Reading, DataError> {
+/// How the file is to be read, and what `taper plan` says of it.
+pub(super) fn reading(
+    layout: &Layout,
+    origin: &Origin,
+    input: &Input,
+    columns: &Columns,
+) -> Result<(Reading, Vec<String>), DataError> {
     let format = match layout.format {
         Some(format) => format,
         None => match by_ending(origin) {
@@ -101,34 +116,51 @@ pub(super) fn reading(layout: Layout, origin: &Origin, input: &Input, columns: &
     };
     let reading = match format {
         Format::Csv | Format::Tsv => {
+            refuse_settings(layout, origin, format)?;
             let own = if format == Format::Csv { Delimiter::COMMA } else { Delimiter::TAB };
-            let delimiter = layout.delimiter.unwrap_or(own).byte();
-            return Ok(Reading::Delimited { delimiter, quotes: layout.quoting.is_minimal() });
+            let found =
+                layout.delimiter.is_none().then(|| header_delimiter(input.first(), own.byte(), columns)).flatten();
+            let note = found.map(|byte| format!("fields are separated by {}, as the header is", named(byte)));
+            let delimiter = found.unwrap_or_else(|| layout.delimiter.unwrap_or(own).byte());
+            let quotes = layout.quoting.is_minimal();
+            return Ok((Reading::Delimited { delimiter, quotes }, note.into_iter().collect()));
         }
         Format::Jsonl => Reading::JsonLines,
         Format::Json => Reading::JsonArray,
         Format::Parquet => Reading::Parquet,
+        Format::Xlsx => Reading::Sheet,
     };
-    let said = [("delimiter", layout.delimiter.is_some()), ("quoting", !layout.quoting.is_minimal())];
-    match said.into_iter().find(|(_, said)| *said) {
-        Some((key, _)) => {
-            let (name, format) = (layout.wording.name(key), layout.wording.name("format"));
-            let what =
-                format!("{name} is for CSV and TSV, and this file is read as neither; leave it out, or set {format}");
-            Err(DataError::Layout { path: origin.name(), what })
-        }
-        None => Ok(reading),
-    }
+    refuse_settings(layout, origin, format)?;
+    Ok((reading, Vec::new()))
 }
 
+/// Refuses settings that are for other formats.
+fn refuse_settings(layout: &Layout, origin: &Origin, format: Format) -> Result<(), DataError> {
+    let delimited = matches!(format, Format::Csv | Format::Tsv);
+    let text = delimited || matches!(format, Format::Jsonl | Format::Json);
+    let said = [
+        ("delimiter", layout.delimiter.is_some(), delimited, "CSV and TSV"),
+        ("quoting", !layout.quoting.is_minimal(), delimited, "CSV and TSV"),
+        ("encoding", layout.encoding.is_some(), text, "CSV, TSV and JSON"),
+        ("sheet", layout.sheet.is_some(), format == Format::Xlsx, "Excel workbooks"),
+    ];
+    let Some((key, .., of)) = said.into_iter().find(|(_, said, fits, _)| *said && !fits) else { return Ok(()) };
+    let (name, set) = (layout.wording.name(key), layout.wording.name("format"));
+    let what = format!("{name} is for {of}, and this file is read as {}; leave it out, or set {set}", format.name());
+    Err(DataError::Layout { path: origin.name(), what })
+}
+
+/// The format that the ending of a file's name says, apart from one that says that it is packed.
 fn by_ending(origin: &Origin) -> Option<Format> {
     let Origin::File(path) = origin else { return None };
-    match path.extension()?.to_string_lossy().to_lowercase().as_str() {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    match Packing::inner_name(&name).rsplit_once('.')?.1 {
         "csv" => Some(Format::Csv),
         "tsv" | "tab" => Some(Format::Tsv),
         "jsonl" | "ndjson" => Some(Format::Jsonl),
         "json" => Some(Format::Json),
         "parquet" => Some(Format::Parquet),
+        "xlsx" | "xlsm" => Some(Format::Xlsx),
         _ => None,
     }
 }
@@ -139,40 +171,67 @@ fn by_json(first: &[u8]) -> Format {
 }
 
 /// The layout that the first bytes show, where they show it beyond doubt: JSON, or a header with the column of the texts.
-fn by_content(layout: Layout, origin: &Origin, input: &Input, columns: &Columns) -> Result<Format, DataError> {
+fn by_content(layout: &Layout, origin: &Origin, input: &Input, columns: &Columns) -> Result<Format, DataError> {
     match input.kind() {
         Some(FileKind::Json) => return Ok(by_json(input.first())),
         Some(FileKind::Parquet) => return Ok(Format::Parquet),
+        Some(FileKind::Xlsx) => return Ok(Format::Xlsx),
         Some(kind) => return Err(other_kind(layout.wording, &origin.name(), kind)),
         None => {}
     }
     if layout.delimiter.is_some() {
         return Ok(Format::Csv);
     }
-    let head = input.first();
-    let end = head.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(head.len());
-    let header = String::from_utf8_lossy(&head[..end]);
-    let has_column =
-        |delimiter| header.split(delimiter).any(|name| name.trim().trim_matches('"').trim() == columns.text);
-    match (has_column('\t'), has_column(',')) {
-        (true, false) => Ok(Format::Tsv),
-        // Alone in its line it has no delimiter, and either will do.
-        (_, true) => Ok(Format::Csv),
-        (false, false) => Err(DataError::UnknownFormat { path: origin.name(), key: layout.wording.name("format") }),
+    let header = header_line(input.first());
+    match (has_columns(&header, b'\t', columns), header_delimiter(input.first(), b'\t', columns)) {
+        (true, _) if header.contains('\t') => Ok(Format::Tsv),
+        // Alone in its line it has no delimiter, and any will do.
+        (true, _) | (_, Some(_)) => Ok(Format::Csv),
+        _ => Err(DataError::UnknownFormat { path: origin.name(), key: layout.wording.name("format") }),
     }
+}
+
+/// The first line of a file.
+fn header_line(first: &[u8]) -> std::borrow::Cow<'_, str> {
+    let end = first.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(first.len());
+    String::from_utf8_lossy(&first[..end])
+}
+
+/// Whether a header that is separated so has the columns that are read.
+fn has_columns(header: &str, delimiter: u8, columns: &Columns) -> bool {
+    let mut names = header.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"').trim());
+    let names: Vec<&str> = names.by_ref().collect();
+    let wanted = [Some(&columns.text), columns.label.as_ref(), columns.split.as_ref()];
+    wanted.into_iter().flatten().all(|name| names.contains(&name.as_str()))
+}
+
+/// What separates the fields of a header, if that is not `own` beyond doubt: only with it, the header has the columns that are read.
+fn header_delimiter(first: &[u8], own: u8, columns: &Columns) -> Option<u8> {
+    let header = header_line(first);
+    let splits = |byte: &u8| header.contains(char::from(*byte)) && has_columns(&header, *byte, columns);
+    if has_columns(&header, own, columns) {
+        return None;
+    }
+    let mut others = [b',', b';', b'\t', b'|'].into_iter().filter(|byte| *byte != own && splits(byte));
+    others.next().filter(|_| others.next().is_none())
+}
+
+/// A delimiter in a sentence.
+fn named(byte: u8) -> String {
+    if byte == b'\t' { "a tab".into() } else { format!("`{}`", char::from(byte)) }
 }
 
 /// What is wrong with a file that is something else than what it was read as.
 pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataError {
     let help = match kind {
-        FileKind::Parquet if cfg!(feature = "parquet") => format!("which {} reads", wording.set("format", "parquet")),
-        FileKind::Parquet => return DataError::NoParquet { path: path.to_owned() },
+        FileKind::Parquet => format!("which {} reads", wording.set("format", "parquet")),
+        FileKind::Xlsx => format!("which {} reads", wording.set("format", "xlsx")),
         FileKind::Json => {
             let (lines, array) = (wording.set("format", "jsonl"), wording.set("format", "json"));
             format!("which {lines} (one object a line) or {array} (one array) reads")
         }
-        FileKind::Xlsx | FileKind::Ods | FileKind::Ole => {
-            format!("not a text file: save the sheet as CSV (UTF-8), or convert it: {}", pandas("excel", path))
+        FileKind::Ods | FileKind::Ole => {
+            format!("not a text file: save it as .xlsx or CSV (UTF-8), or convert it: {}", pandas("excel", path))
         }
         FileKind::Arrow => format!("not a text file: convert it: {}", pandas("feather", path)),
         FileKind::Sqlite => format!(
@@ -180,7 +239,7 @@ pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataE
             path.display(),
             csv_name(path)
         ),
-        _ => "not a table of texts; expected CSV, TSV, JSON Lines, a JSON array or Parquet".into(),
+        _ => "not a table of texts; expected CSV, TSV, JSON Lines, a JSON array, Parquet or an Excel workbook".into(),
     };
     DataError::OtherKind { path: path.to_owned(), kind, help }
 }
@@ -203,8 +262,7 @@ pub(super) fn header_help(wording: Wording, delimiter: u8, column: &str, found: 
         let others = [b'\t', b';', b'|', b','].into_iter().filter(|byte| *byte != delimiter);
         let parts = |byte: u8| only.split(char::from(byte)).count();
         if let Some(byte) = others.max_by_key(|byte| (parts(*byte), *byte == b'\t')).filter(|byte| parts(*byte) > 1) {
-            let name = if byte == b'\t' { "a tab".to_string() } else { format!("`{}`", char::from(byte)) };
-            return format!("; the fields seem to be separated by {name}: write {}", set(byte));
+            return format!("; the fields seem to be separated by {}: write {}", named(byte), set(byte));
         }
     }
     // Names are words: short, and neither numbers nor sentences.

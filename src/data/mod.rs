@@ -18,6 +18,7 @@ mod encoding;
 mod error;
 mod gb18030;
 mod guarded;
+mod input_fault;
 mod invisible;
 mod json;
 mod json_array;
@@ -27,8 +28,8 @@ mod labels;
 mod layout;
 mod leaks;
 mod long_text;
+mod missing;
 mod mojibake;
-#[cfg(feature = "parquet")]
 mod parquet;
 mod plain;
 mod quotes;
@@ -45,7 +46,10 @@ mod token_settings;
 mod token_warnings;
 mod tokenizer;
 mod tokens;
+mod transcode;
+mod unpack;
 mod vocabulary;
+mod xlsx;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use error::{DataError, Problem};
@@ -113,6 +117,8 @@ pub struct Dataset {
     pub files: Vec<SplitFile>,
     /// What was dropped or noticed.
     pub cleaning: Cleaning,
+    /// How the file of `data.source` is read, where that is not what its name says: `unpacked from gzip`.
+    pub notes: Vec<String>,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
 }
@@ -122,12 +128,16 @@ pub struct Dataset {
 pub struct SplitFile {
     /// The split.
     pub split: Split,
-    /// Its name, without its folder.
+    /// Its name, without its folder; if there are several, of the first.
     pub name: String,
+    /// How many other files its rows are in.
+    pub more_files: usize,
     /// The ids of its rows.
     pub rows: std::ops::Range<u32>,
     /// What was dropped.
     pub cleaning: Cleaning,
+    /// How the file is read, where that is not what its name says.
+    pub notes: Vec<String>,
 }
 
 /// Row ids of each split. Each that is drawn at random is in the seeded random order.

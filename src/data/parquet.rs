@@ -30,6 +30,8 @@ pub(super) struct Parquet {
     columns: Columns,
     /// Names of all columns.
     names: Vec<String>,
+    /// Names of the label values 0, 1, ….
+    classes: Option<Vec<String>>,
     input: Input,
     row: u64,
 }
@@ -63,9 +65,13 @@ impl Parquet {
                 wanted.push(column.clone());
             }
         }
+        let metadata = reader.metadata().file_metadata().key_value_metadata();
+        let hub = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
+        let classes = columns.label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
+        let classes = classes.and_then(|(column, text)| class_names(text, column));
         let wanted = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(odd)?;
         let rows = RowIter::from_file_into(Box::new(reader)).project(Some(wanted)).map_err(odd)?;
-        Ok(Self { path: path.into(), rows, columns, names, input, row: 0 })
+        Ok(Self { path: path.into(), rows, columns, names, classes, input, row: 0 })
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
@@ -99,6 +105,11 @@ impl Parquet {
         Ok(Some(self.row))
     }
 
+    /// Names of the label values 0, 1, …, if the labels are class labels.
+    pub(super) fn classes(&self) -> Option<&[String]> {
+        self.classes.as_deref()
+    }
+
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
@@ -106,6 +117,17 @@ impl Parquet {
     pub(super) fn input(&self) -> &Input {
         &self.input
     }
+}
+
+/// The names of a column of class labels in what the `datasets` library writes into a file:
+/// `{"info": {"features": {COLUMN: {"names": […], "_type": "ClassLabel"}}}}`.
+fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
+    let info: serde_json::Value = serde_json::from_str(text).ok()?;
+    let feature = &info["info"]["features"][column];
+    if feature["_type"] != "ClassLabel" {
+        return None;
+    }
+    feature["names"].as_array()?.iter().map(|name| name.as_str().map(String::from)).collect()
 }
 
 /// The value of a label or a split as text; what it is if it cannot be one.

@@ -8,7 +8,9 @@ use std::{
 use super::{
     cells::{Cells, Fault},
     encoding,
-    source::{Input, read_line, reading},
+    input_fault::reading,
+    layout::Wording,
+    source::{Input, read_line},
 };
 
 /// A file, line by line.
@@ -31,8 +33,9 @@ impl Plain {
             return Ok(None);
         }
         self.line = line;
-        let text = str::from_utf8(&self.buffer)
-            .map_err(|error| Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None)))?;
+        let text = str::from_utf8(&self.buffer).map_err(|error| {
+            Fault::File(encoding::not_utf8(&self.path, line, error.valid_up_to(), None, Wording::Options))
+        })?;
         let text = text.strip_suffix('\n').unwrap_or(text);
         cells.text.push_str(text.strip_suffix('\r').unwrap_or(text));
         Ok(Some(line))

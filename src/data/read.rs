@@ -17,6 +17,7 @@ use super::{
     label_checks,
     labels::Labels,
     layout::{Layout, Wording},
+    missing::MissingValues,
     mojibake::{Mojibake, ReadAs},
     repeats::Repeats,
     rows::Rows,
@@ -35,14 +36,16 @@ use crate::{
 const MAX_LABELS: usize = 10_000;
 
 /// The files that the rows of a run are read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataFiles {
-    /// That of `data.source`.
-    pub source: PathBuf,
-    /// That of `data.dev`, if it names a file.
-    pub dev: Option<PathBuf>,
-    /// That of `data.test`, if it names a file.
-    pub test: Option<PathBuf>,
+    /// That of `data.source`; several if a split of a data set is in several.
+    pub source: Vec<PathBuf>,
+    /// Those of the dev split, if it has its own.
+    pub dev: Vec<PathBuf>,
+    /// Those of the test split, if it has its own.
+    pub test: Vec<PathBuf>,
+    /// Names of the label values 0, 1, …, as the card of the data set says; -1 means that there is no label.
+    pub classes: Option<Vec<String>>,
 }
 
 /// Reads a single labelled data file: see [`read_files`].
@@ -50,33 +53,36 @@ pub struct DataFiles {
 /// # Errors
 /// As [`read_files`].
 pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
-    read_files(&DataFiles { source: path.to_owned(), dev: None, test: None }, config)
+    read_files(&DataFiles { source: vec![path.to_owned()], ..DataFiles::default() }, config)
 }
 
 /// Reads the labelled data files of a run and cleans them.
 ///
 /// A row without a text or without a label is dropped, as pandas' `dropna` does. Missing is what is empty or contains only white space (in
-/// JSON also `null` and an absent field); words such as `NA` and `null`, which pandas takes for missing too, are texts. Texts are kept as
-/// they are; label values and column names are trimmed.
+/// JSON also `null` and an absent field), and the values of `data.missing`; other words such as `NA` and `null`, which pandas takes for missing
+/// too, are texts. Texts are kept as they are; label values and column names are trimmed.
 ///
-/// Labels are those of `data.source`. The rows of `data.dev` and `data.test` follow those of `data.source`. If `config.limit` is set, that
+/// Labels are those of `data.source`. Their names are those of `data.labels`; else those of the class labels that a Parquet file or the card
+/// of a data set has; else the values. The rows of the dev and test files follow those of `data.source`. If `config.limit` is set, that
 /// many of the rows that no file and no column assigns to the dev or test split are drawn at random with `config.seed`, and kept in file
 /// order.
 ///
 /// # Errors
-/// A file cannot be read, is not UTF-8, lacks a column, or has rows that cannot be used (all of them are named, up to a number); no
-/// row or a single class is left; a label occurs only in the file of the dev or test split.
+/// A file cannot be read, is not text in a known encoding, lacks a column, or has rows that cannot be used (all of them are named, up to a
+/// number); no row or a single class is left; a label occurs only in the file of the dev or test split.
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
-    let layout = Layout::from(config);
+    let layout = &Layout::from(config);
     let columns = |split: Option<&String>| Columns {
         text: config.text_column.clone(),
         label: Some(config.label_column.clone()),
         split: split.cloned(),
         text_in_each: false,
     };
-    let origin = Origin::File(files.source.clone());
-    let (known, splits) = (Known { labels: &config.labels, of: None }, config.splits.as_ref());
-    let mut data = labelled(&origin, layout, columns(config.split_column.as_ref()), known, splits)?;
+    let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
+    let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
+    let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
+    let Labelled { mut data, values } =
+        labelled(&origins(&files.source), layout, &columns(config.split_column.as_ref()), known, splits)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -89,43 +95,45 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
     if let Some(first) = data.rows.first()
         && data.rows.iter().all(|row| row.target == first.target)
     {
-        let label = first.target.shown(&data.labels).to_owned();
-        return Err(DataError::OneClass { path: files.source.clone(), label });
+        let (label, path) = (first.target.shown(&data.labels).to_owned(), files.source.first().cloned());
+        return Err(DataError::OneClass { path: path.unwrap_or_default(), label });
     }
     let repeats = Repeats::of(&data.rows);
     (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
-    let own = [(Split::Dev, &files.dev), (Split::Test, &files.test)];
-    for (split, path) in own.into_iter().filter_map(|(split, path)| Some((split, path.as_ref()?))) {
-        add_file(&mut data, (split, path), layout, columns(None), config)?;
+    for (split, paths) in [(Split::Dev, &files.dev), (Split::Test, &files.test)] {
+        if !paths.is_empty() {
+            add_file(&mut data, (split, &origins(paths)), layout, &columns(None), (&values, files, config))?;
+        }
     }
     Ok(data)
 }
 
-/// Adds the rows of a file that is the dev or the test split.
+/// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.
 fn add_file(
     data: &mut Dataset,
-    (split, path): (Split, &Path),
-    layout: Layout,
-    columns: Columns,
-    config: &DataConfig,
+    (split, origins): (Split, &[Origin]),
+    layout: &Layout,
+    columns: &Columns,
+    (values, files, config): (&BTreeMap<String, String>, &DataFiles, &DataConfig),
 ) -> Result<(), DataError> {
     let mut trained = vec![false; data.labels.len()];
     data.rows.iter().for_each(|row| trained[row.label() as usize] = true);
-    // Without `data.labels`, the values in `data.source` are the names.
-    let given = match config.labels.is_empty() {
-        true => data.labels.iter().map(|name| (name.clone(), name.clone())).collect(),
-        false => config.labels.clone(),
-    };
     let source = config.source.shown();
-    let known = Known { labels: &given, of: config.labels.is_empty().then_some(source.as_str()) };
-    let mut file = labelled(&Origin::File(path.to_owned()), layout, columns, known, None).map_err(unlabelled)?;
+    let known = Known {
+        labels: values,
+        classes: files.classes.as_deref(),
+        of: config.labels.is_empty().then_some(source.as_str()),
+    };
+    let hint = |error| unlabelled(error, split, config);
+    let mut file = labelled(origins, layout, columns, known, None).map_err(hint)?.data;
+    let path = origins.first().map(Origin::name).unwrap_or_default();
     let mut problems = Problems::default();
     for row in file.rows.iter().filter(|row| !trained[row.label() as usize]) {
         let label = escaped(&data.labels[row.label() as usize]);
         problems.push(Problem::new(row.line, format!("label `{label}` is in no row of {source}")));
     }
-    problems.into_result(path)?;
+    problems.into_result(&path)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let first = u32::try_from(data.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
     let end = u32::try_from(data.rows.len() + file.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
@@ -135,7 +143,15 @@ fn add_file(
     data.rows.append(&mut file.rows);
     data.warnings.append(&mut file.warnings);
     data.digest = combined(&data.digest, split, &file.digest);
-    data.files.push(SplitFile { split, name, rows: first..end, cleaning: file.cleaning });
+    let more_files = origins.len() - 1;
+    data.files.push(SplitFile {
+        split,
+        name,
+        more_files,
+        rows: first..end,
+        cleaning: file.cleaning,
+        notes: file.notes,
+    });
     match split {
         Split::Test => data.test = (first..end).collect(),
         Split::Dev | Split::Train => data.dev = (first..end).collect(),
@@ -144,11 +160,18 @@ fn add_file(
 }
 
 /// The error for a file without any label, as test files of competitions are.
-fn unlabelled(error: DataError) -> DataError {
+fn unlabelled(error: DataError, split: Split, config: &DataConfig) -> DataError {
     match error {
         DataError::NoRows { path, missing_label, .. } if missing_label > 0 => {
+            let remedy = match (&config.splits, split) {
+                (Some(_), Split::Test) => {
+                    "take `test` out of data.splits (with data.test = 0, no row is held out for testing instead)"
+                }
+                (Some(_), _) => "take `dev` out of data.splits",
+                (None, _) => "take the file out of the spec",
+            };
             let what = format!(
-                "its {} without a label cannot be evaluated; take the file out of the spec, and classify its texts with \
+                "its {} without a label cannot be evaluated; {remedy}, and classify its texts with \
                  `taper predict RUN --file FILE`",
                 counted(missing_label, "row")
             );
@@ -162,8 +185,11 @@ fn unlabelled(error: DataError) -> DataError {
 fn combined(digest: &str, split: Split, other: &str) -> String {
     // Part of run keys: these names never change.
     let name = if split == Split::Test { "test" } else { "dev" };
-    let text = format!("{digest}\n{name} {other}\n");
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("{digest}\n{name} {other}\n")))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads labelled rows that a trained model is measured on: as [`read`], of any origin, and a single class will do. `labels` maps
@@ -173,7 +199,7 @@ fn combined(digest: &str, split: Split, other: &str) -> String {
 /// As [`read`].
 pub fn read_labelled(
     origin: &Origin,
-    layout: Layout,
+    layout: &Layout,
     text_column: &str,
     label_column: &str,
     labels: &BTreeMap<String, String>,
@@ -184,7 +210,8 @@ pub fn read_labelled(
         split: None,
         text_in_each: false,
     };
-    labelled(origin, layout, columns, Known { labels, of: None }, None)
+    let known = Known { labels, classes: None, of: None };
+    Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None)?.data)
 }
 
 /// The labels that a file may have.
@@ -192,75 +219,64 @@ pub fn read_labelled(
 struct Known<'a> {
     /// Value → name; empty: any value, which is its own name.
     labels: &'a BTreeMap<String, String>,
+    /// Names of the values 0, 1, …, for a column of class labels if `labels` is empty.
+    classes: Option<&'a [String]>,
     /// The file that they are the labels of.
     of: Option<&'a str>,
 }
 
+/// Labelled rows.
+struct Labelled {
+    data: Dataset,
+    /// Value → name of each label.
+    values: BTreeMap<String, String>,
+}
+
+/// What is found while the rows of one or several files are read.
+#[derive(Default)]
+struct Reading {
+    rows: Vec<Row>,
+    cleaning: Cleaning,
+    warnings: Vec<Warning>,
+    /// Texts of invisible characters alone.
+    blank: Noticed,
+    /// Texts that were read in a wrong encoding and written again.
+    misread: BTreeMap<ReadAs, Noticed>,
+    mojibake: Mojibake,
+    /// The last line of the files before this one: lines of several files count through.
+    lines_before: u64,
+}
+
+/// Reads the labelled rows of files that belong together, as one.
 fn labelled(
-    origin: &Origin,
-    layout: Layout,
-    columns: Columns,
+    origins: &[Origin],
+    layout: &Layout,
+    columns: &Columns,
     known: Known<'_>,
     splits: Option<&SplitValues>,
-) -> Result<Dataset, DataError> {
-    let path = origin.name();
-    let (label_column, split_column) = (columns.label.clone().unwrap_or_default(), columns.split.clone());
-    let mut file = Rows::open(origin, layout, columns)?;
-    let mut labels = Labels::new(known.labels);
-    let mut assigned = Assigned::new(split_column.as_deref(), splits);
-    let mut rows = Vec::new();
-    let mut cleaning = Cleaning::default();
-    let mut problems = Problems::default();
-    let mut blank = Noticed::default();
-    let (mojibake, mut misread) = (Mojibake::default(), BTreeMap::<ReadAs, Noticed>::new());
-    let mut cells = Cells::default();
-    loop {
-        let line = match file.next(&mut cells) {
-            Ok(Some(line)) => line,
-            Ok(None) => break,
-            Err(Fault::File(error)) => return Err(error),
-            Err(Fault::Row(problem)) => {
-                problems.push(problem);
-                continue;
-            }
-        };
-        cleaning.read += 1;
-        if cells.text.trim().is_empty() {
-            cleaning.missing_text += 1;
-            note(&mut cleaning.missing_text_lines, line);
-        } else if cells.label.is_empty() {
-            cleaning.missing_label += 1;
-            note(&mut cleaning.missing_label_lines, line);
-        } else if let Err(what) = assigned.add(&cells.split, rows.len()) {
-            problems.push(Problem::new(line, what));
-        } else if let Some(label) = labels.id(&cells.label) {
-            if is_blank(&cells.text) {
-                blank.add(line);
-            }
-            if let Some(read_as) = mojibake.read_as(&cells.text) {
-                misread.entry(read_as).or_default().add(line);
-            }
-            rows.push(Row { line, text: mem::take(&mut cells.text), target: Target::Label(label) });
-        } else {
-            problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
-        }
-        if labels.len() > MAX_LABELS {
-            let (column, key) = (label_column, layout.wording.name("label_column"));
-            return Err(DataError::TooManyLabels { path, column, key, most: MAX_LABELS });
-        }
-        if u32::try_from(rows.len()).is_err() {
-            return Err(DataError::TooLarge { what: "rows" });
-        }
+) -> Result<Labelled, DataError> {
+    let mut found = Reading::default();
+    let mut assigned = Assigned::new(columns.split.as_deref(), splits);
+    let (mut labels, mut given) = (None, BTreeMap::new());
+    let (mut digests, mut notes) = (Vec::new(), Vec::new());
+    for origin in origins {
+        let mut file = Rows::open(origin, layout, columns.clone())?;
+        let labels = labels.get_or_insert_with(|| {
+            let classes = known.classes.map(<[String]>::to_vec).or_else(|| file.classes());
+            given = match classes.filter(|_| known.labels.is_empty() && known.of.is_none()) {
+                Some(names) => names.into_iter().enumerate().map(|(id, name)| (id.to_string(), name)).collect(),
+                None => known.labels.clone(),
+            };
+            Labels::new(&given)
+        });
+        let known = Known { labels: &given, ..known };
+        read_file(&mut file, &mut found, (labels, &mut assigned), (layout, columns, known))?;
+        digests.push(file.input().digest());
+        notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
-    file.check_columns()?;
-    problems.into_result(&path).map_err(|error| file.explained(error))?;
-    if rows.is_empty() {
-        let Cleaning { read, missing_text, missing_label, .. } = cleaning;
-        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
-    }
-    let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path: path.clone(), what })?;
-
-    let mut warnings = swallowed(&file, Some(&|value| labels.knows(value)), layout.wording);
+    let path = origins.first().map(Origin::name).unwrap_or_default();
+    let Reading { mut rows, cleaning, mut warnings, blank, misread, .. } = found;
+    let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
             "{} with {} of invisible characters alone ({}): the model sees nothing of them; leave them out of the file",
@@ -281,9 +297,95 @@ fn labelled(
         );
         warnings.push(Warning::new(Kind::DataFile, message).at(lines));
     }
-    let labels = labels.finish(&mut rows);
-    let digest = file.input().digest();
-    Ok(Dataset { rows, labels, digest, cleaning, warnings, dev, test, files: Vec::new() })
+    let labels = labels.unwrap_or_else(|| Labels::new(&given)).finish(&mut rows);
+    if given.is_empty() {
+        given = labels.iter().map(|name| (name.clone(), name.clone())).collect();
+    }
+    let digest = match &digests[..] {
+        [only] => only.clone(),
+        several => hex(&Sha256::digest(several.join("\n"))),
+    };
+    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, files: Vec::new() };
+    Ok(Labelled { data, values: given })
+}
+
+/// Reads the rows of one file.
+fn read_file(
+    file: &mut Rows,
+    found: &mut Reading,
+    (labels, assigned): (&mut Labels, &mut Assigned<'_>),
+    (layout, columns, known): (&Layout, &Columns, Known<'_>),
+) -> Result<(), DataError> {
+    let path = file.path().to_owned();
+    let mut missing = MissingValues::new(&layout.missing);
+    let mut cleaning = Cleaning::default();
+    let mut problems = Problems::default();
+    let mut cells = Cells::default();
+    let (before, mut last) = (found.lines_before, 0);
+    let rows_before = found.rows.len();
+    // Of class labels, -1 is the value of a row that has none, as in public test sets.
+    let no_label = if known.classes.is_some() || file.classes().is_some() { "-1" } else { "" };
+    loop {
+        let line = match file.next(&mut cells) {
+            Ok(Some(line)) => line,
+            Ok(None) => break,
+            Err(Fault::File(error)) => return Err(error),
+            Err(Fault::Row(problem)) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        last = line;
+        let counted_line = before + line;
+        cleaning.read += 1;
+        missing.clear(&mut cells, counted_line);
+        if cells.label == no_label {
+            cells.label.clear();
+        }
+        if cells.text.trim().is_empty() {
+            cleaning.missing_text += 1;
+            note(&mut cleaning.missing_text_lines, counted_line);
+        } else if cells.label.is_empty() {
+            cleaning.missing_label += 1;
+            note(&mut cleaning.missing_label_lines, counted_line);
+        } else if let Err(what) = assigned.add(&cells.split, found.rows.len()) {
+            problems.push(Problem::new(line, what));
+        } else if let Some(label) = labels.id(&cells.label) {
+            if is_blank(&cells.text) {
+                found.blank.add(counted_line);
+            }
+            if let Some(read_as) = found.mojibake.read_as(&cells.text) {
+                found.misread.entry(read_as).or_default().add(counted_line);
+            }
+            let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
+            found.rows.push(Row { line: counted_line, text, target });
+        } else {
+            problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
+        }
+        if labels.len() > MAX_LABELS {
+            let (column, key) = (columns.label.clone().unwrap_or_default(), layout.wording.name("label_column"));
+            return Err(DataError::TooManyLabels { path, column, key, most: MAX_LABELS });
+        }
+        if u32::try_from(found.rows.len()).is_err() {
+            return Err(DataError::TooLarge { what: "rows" });
+        }
+    }
+    file.check_columns()?;
+    problems.into_result(&path).map_err(|error| file.explained(error))?;
+    if found.rows.len() == rows_before {
+        let Cleaning { read, missing_text, missing_label, .. } = cleaning;
+        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
+    }
+    found.warnings.extend(guessed(file, layout.wording));
+    found.warnings.extend(missing.warning(layout.wording));
+    found.warnings.extend(swallowed(file, Some(&|value| labels.knows(value)), layout.wording));
+    found.cleaning.read += cleaning.read;
+    found.cleaning.missing_text += cleaning.missing_text;
+    found.cleaning.missing_label += cleaning.missing_label;
+    cleaning.missing_text_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_text_lines, line));
+    cleaning.missing_label_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_label_lines, line));
+    found.lines_before += last;
+    Ok(())
 }
 
 /// Rows that something was noticed of.
@@ -305,6 +407,16 @@ fn note(lines: &mut Vec<u64>, line: u64) {
     if lines.len() < Warning::MAX_LINES {
         lines.push(line);
     }
+}
+
+/// Says that only the bytes of a file speak for its encoding.
+fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
+    let encoding = file.input().guessed()?;
+    let message = format!(
+        "the file is not UTF-8 and is read as {encoding}, which its bytes look like; if that is right, set {}",
+        wording.set("encoding", &encoding.to_string())
+    );
+    Some(Warning::new(Kind::DataFile, message))
 }
 
 /// Says which rows a quote has probably swallowed.
@@ -334,7 +446,7 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
-pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Result<Texts, DataError> {
+pub fn stream_texts(origin: &Origin, layout: &Layout, text_column: &str) -> Result<Texts, DataError> {
     let columns = Columns { text: text_column.to_owned(), label: None, split: None, text_in_each: true };
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts::new(origin.name(), layout.wording, file))
@@ -344,8 +456,8 @@ pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Resul
 ///
 /// # Errors
 /// Where the file cannot be opened.
-pub fn stream_lines(origin: &Origin) -> Result<Texts, DataError> {
-    Ok(Texts::new(origin.name(), Wording::Options, Rows::plain(origin)?))
+pub fn stream_lines(origin: &Origin, layout: &Layout) -> Result<Texts, DataError> {
+    Ok(Texts::new(origin.name(), layout.wording, Rows::plain(origin, layout)?))
 }
 
 /// A text to be classified.
@@ -388,7 +500,8 @@ impl Texts {
 
     /// What is probably a mistake in what has been read.
     pub fn warnings(&self) -> Vec<Warning> {
-        let mut found = swallowed(&self.file, None, self.wording);
+        let mut found: Vec<Warning> = guessed(&self.file, self.wording).into_iter().collect();
+        found.extend(swallowed(&self.file, None, self.wording));
         let Noticed { rows, lines } = &self.blank;
         if *rows > 0 {
             let message = format!(

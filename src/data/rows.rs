@@ -8,9 +8,11 @@ use super::{
     delimited::Delimited,
     json::JsonRows,
     layout::{self, Layout, Reading, Wording},
+    parquet::Parquet,
     plain::Plain,
     quotes::Swallowed,
     source::{Input, Origin},
+    xlsx::Sheet,
 };
 use crate::sniff::FileKind;
 
@@ -21,6 +23,8 @@ pub(super) struct Rows {
     /// What the file is by its first bytes, where that is nothing that its layout allows.
     other: Option<FileKind>,
     layout: RowsOf,
+    /// What was chosen about its layout.
+    notes: Vec<String>,
 }
 
 /// Rows of one layout.
@@ -28,18 +32,19 @@ enum RowsOf {
     Delimited(Box<Delimited>),
     Json(JsonRows),
     Plain(Plain),
-    #[cfg(feature = "parquet")]
-    Parquet(super::parquet::Parquet),
+    Parquet(Parquet),
+    Sheet(Sheet),
 }
 
 impl Rows {
-    pub(super) fn open(origin: &Origin, layout: Layout, columns: Columns) -> Result<Self, DataError> {
+    pub(super) fn open(origin: &Origin, layout: &Layout, columns: Columns) -> Result<Self, DataError> {
         let (path, wording) = (origin.name(), layout.wording);
-        let input = Input::open(origin)?;
-        let reading = layout::reading(layout, origin, &input, &columns)?;
+        let input = Input::open(origin, layout)?;
+        let (reading, notes) = layout::reading(layout, origin, &input, &columns)?;
         let allowed = match reading {
             Reading::JsonLines | Reading::JsonArray => Some(FileKind::Json),
             Reading::Parquet => Some(FileKind::Parquet),
+            Reading::Sheet => Some(FileKind::Xlsx),
             Reading::Delimited { .. } => None,
         };
         let other = input.kind().filter(|kind| Some(*kind) != allowed);
@@ -50,30 +55,26 @@ impl Rows {
             }
             Reading::JsonLines => Ok(RowsOf::Json(JsonRows::lines(&path, input, columns, wording))),
             Reading::JsonArray => Ok(RowsOf::Json(JsonRows::array(&path, input, columns, wording))),
-            #[cfg(feature = "parquet")]
-            Reading::Parquet if matches!(origin, Origin::File(_)) => {
-                super::parquet::Parquet::new(&path, input, columns, wording).map(RowsOf::Parquet)
+            // Their parts lie all over the file, which is opened again.
+            Reading::Parquet | Reading::Sheet if input.packing().is_some() || !matches!(origin, Origin::File(_)) => {
+                let what = "Parquet and Excel workbooks are read from a file that is not packed: write it to one first";
+                Err(DataError::Layout { path: path.clone(), what: what.into() })
             }
-            #[cfg(feature = "parquet")]
-            Reading::Parquet => {
-                let what = "Parquet is read from a file only: write it to one first".into();
-                Err(DataError::Layout { path: path.clone(), what })
-            }
-            #[cfg(not(feature = "parquet"))]
-            Reading::Parquet => Err(DataError::NoParquet { path: path.clone() }),
+            Reading::Parquet => Parquet::new(&path, input, columns, wording).map(RowsOf::Parquet),
+            Reading::Sheet => Sheet::new(&path, input, layout.sheet.as_deref(), &columns, wording).map(RowsOf::Sheet),
         };
         match rows {
-            Ok(layout) => Ok(Self { path, wording, other, layout }),
+            Ok(layout) => Ok(Self { path, wording, other, layout, notes }),
             Err(error) => Err(explained(&path, wording, other, error)),
         }
     }
 
     /// Each line a text.
-    pub(super) fn plain(origin: &Origin) -> Result<Self, DataError> {
-        let input = Input::open(origin)?;
+    pub(super) fn plain(origin: &Origin, layout: &Layout) -> Result<Self, DataError> {
+        let input = Input::open(origin, layout)?;
         let other = input.kind().filter(|kind| *kind != FileKind::Json);
-        let layout = RowsOf::Plain(Plain::new(&origin.name(), input));
-        Ok(Self { path: origin.name(), wording: Wording::Options, other, layout })
+        let rows = RowsOf::Plain(Plain::new(&origin.name(), input));
+        Ok(Self { path: origin.name(), wording: layout.wording, other, layout: rows, notes: Vec::new() })
     }
 
     /// Fills `cells` with the next row and returns the line on which it begins; none at the end of the file.
@@ -83,8 +84,8 @@ impl Rows {
             RowsOf::Delimited(rows) => rows.next(cells),
             RowsOf::Json(rows) => rows.next(cells),
             RowsOf::Plain(rows) => rows.next(cells),
-            #[cfg(feature = "parquet")]
             RowsOf::Parquet(rows) => rows.next(cells),
+            RowsOf::Sheet(rows) => rows.next(cells),
         };
         next.map_err(|fault| match fault {
             Fault::File(error) => Fault::File(self.explained(error)),
@@ -112,9 +113,31 @@ impl Rows {
             RowsOf::Delimited(rows) => rows.header(),
             RowsOf::Json(rows) => rows.fields(),
             RowsOf::Plain(_) => &[],
-            #[cfg(feature = "parquet")]
             RowsOf::Parquet(rows) => rows.names(),
+            RowsOf::Sheet(rows) => rows.names(),
         }
+    }
+
+    /// Its name in messages.
+    pub(super) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Names of the label values 0, 1, …, if the file says that they are class labels.
+    pub(super) fn classes(&self) -> Option<Vec<String>> {
+        match &self.layout {
+            RowsOf::Parquet(rows) => rows.classes().map(<[String]>::to_vec),
+            _ => None,
+        }
+    }
+
+    /// How the file is read, where that is not what its name says: what `taper plan` says.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let of_sheet = match &self.layout {
+            RowsOf::Sheet(rows) => rows.notes(),
+            _ => &[],
+        };
+        self.input().notes().iter().chain(&self.notes).chain(of_sheet).cloned().collect()
     }
 
     /// Quoted fields that span lines which look like rows; none where quotes mean nothing.
@@ -131,8 +154,8 @@ impl Rows {
             RowsOf::Delimited(rows) => rows.input(),
             RowsOf::Json(rows) => rows.input(),
             RowsOf::Plain(rows) => rows.input(),
-            #[cfg(feature = "parquet")]
             RowsOf::Parquet(rows) => rows.input(),
+            RowsOf::Sheet(rows) => rows.input(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a data file: its first bytes, its byte-order mark and its digest.
+//! Opening a data file: its first bytes, its packing, its encoding and its digest.
 
 use std::{
     fs::File,
@@ -6,13 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{
     DataError, encoding,
-    row_limit::{MAX_ROW, RowTooLong},
+    input_fault::{InputFault, fault_of, reading},
+    layout::{Layout, Wording},
+    row_limit::MAX_ROW,
+    transcode::Transcoded,
+    unpack::{Noted, Packing, Passed},
 };
 use crate::{
+    plan::TextEncoding,
     regular,
     sniff::{self, FileKind},
 };
@@ -48,46 +51,75 @@ impl Origin {
     }
 }
 
-/// A file's bytes without its byte-order mark. Hashes what passes, so that the digest is that of the bytes parsed.
+/// A file's text in UTF-8, without its byte-order mark. Hashes the bytes of the file as they are read, so that the digest is that of
+/// the bytes parsed.
 pub(super) struct Input {
-    source: Box<dyn Read + Send>,
-    /// The first bytes, for recognising files.
+    text: Box<dyn Read + Send>,
+    /// Its first bytes, for recognising files.
     first: Vec<u8>,
     /// How many of them have been handed on.
-    passed: usize,
+    handed: usize,
     kind: Option<FileKind>,
-    hash: Sha256,
-    /// Bytes read from the file.
-    bytes: u64,
+    packing: Option<Packing>,
+    passed: Passed,
+    /// How the bytes were read: what `taper plan` says.
+    notes: Vec<String>,
+    /// Whether the encoding is a guess.
+    guessed: Option<TextEncoding>,
 }
 
 impl Input {
-    pub(super) fn open(origin: &Origin) -> Result<Self, DataError> {
-        match origin {
-            Origin::File(path) => Self::new(Box::new(regular::open(path).map_err(DataError::io(path))?), path),
-            Origin::StandardInput => Self::new(Box::new(io::stdin()), &origin.name()),
-            Origin::Descriptor(path) => Self::new(Box::new(File::open(path).map_err(DataError::io(path))?), path),
+    /// Opens a file, unpacks it if it is packed, and decodes it if it is not UTF-8.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, is empty, or its encoding is not the one that was set.
+    pub(super) fn open(origin: &Origin, layout: &Layout) -> Result<Self, DataError> {
+        let path = origin.name();
+        let source: Box<dyn Read + Send> = match origin {
+            Origin::File(path) => Box::new(regular::open(path).map_err(DataError::io(path))?),
+            Origin::StandardInput => Box::new(io::stdin()),
+            Origin::Descriptor(path) => Box::new(File::open(path).map_err(DataError::io(path))?),
+        };
+        let (Opened { mut text, mut first, mut kind, packing }, passed) = opened(source).map_err(reading(&path, 1))?;
+        if kind == Some(FileKind::Empty) {
+            return Err(DataError::Empty { path });
         }
+        let mut notes: Vec<String> =
+            packing.iter().map(|packing| format!("unpacked from {}", packing.name())).collect();
+        let mut guessed = None;
+        let encoding = match layout.encoding {
+            Some(set) => set_encoding(set, &first, &path, layout.wording)?,
+            None => match kind {
+                Some(FileKind::Utf16) => {
+                    let (encoding, marked) = utf16(&first);
+                    let by = if marked { "its byte-order mark" } else { "its first bytes" };
+                    notes.push(format!("read as {encoding}, which {by} show{}", if marked { "s" } else { "" }));
+                    encoding
+                }
+                Some(FileKind::Utf32) => return Err(encoding::is_other(&path, "UTF-32", utf32(&first))),
+                None if matches!(origin, Origin::File(_)) && encoding::is_gb18030(&path) => {
+                    guessed = Some(TextEncoding::GB18030);
+                    notes.push("read as gb18030, which its bytes show".into());
+                    TextEncoding::GB18030
+                }
+                _ => TextEncoding::UTF_8,
+            },
+        };
+        if encoding == TextEncoding::UTF_8 {
+            let mark = if first.starts_with(sniff::MARK) { sniff::MARK.len() } else { 0 };
+            first.drain(..mark);
+        } else {
+            let setting = layout.wording.name("encoding");
+            text = Box::new(Transcoded::new(io::Cursor::new(first).chain(text), encoding, setting));
+            first = decoded_head(&mut text).map_err(reading(&path, 1))?;
+            kind = sniff::kind_of(&first);
+        }
+        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed })
     }
 
-    fn new(mut source: Box<dyn Read + Send>, path: &Path) -> Result<Self, DataError> {
-        let mut first = Vec::new();
-        source.by_ref().take(sniff::HEAD as u64).read_to_end(&mut first).map_err(DataError::io(path))?;
-        let (hash, bytes) = (Sha256::new_with_prefix(&first), first.len() as u64);
-        let kind = sniff::kind_of(&first);
-        match kind {
-            Some(FileKind::Empty) => return Err(DataError::Empty { path: path.to_owned() }),
-            Some(FileKind::Utf16) => return Err(encoding::is_other(path, "UTF-16", utf16(&first))),
-            Some(FileKind::Utf32) => return Err(encoding::is_other(path, "UTF-32", utf32(&first))),
-            _ => {}
-        }
-        let passed = if first.starts_with("\u{FEFF}".as_bytes()) { 3 } else { 0 };
-        Ok(Self { source, first, passed, kind, hash, bytes })
-    }
-
-    /// The first bytes, without the byte-order mark.
+    /// The first bytes of the text.
     pub(super) fn first(&self) -> &[u8] {
-        self.first.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(&self.first)
+        &self.first
     }
 
     /// What the file is, where its first bytes say it.
@@ -95,38 +127,126 @@ impl Input {
         self.kind
     }
 
+    /// How it is packed.
+    pub(super) fn packing(&self) -> Option<Packing> {
+        self.packing
+    }
+
+    /// How its bytes are read, where that is not as they are.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Its encoding, where only the bytes speak for it.
+    pub(super) fn guessed(&self) -> Option<TextEncoding> {
+        self.guessed
+    }
+
     /// Bytes read from the file so far.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.passed.bytes()
     }
 
     /// SHA-256 of the file, in hex. Right once everything has been read.
     pub(super) fn digest(&self) -> String {
-        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.passed.digest()
     }
 }
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if let Some(rest) = self.first.get(self.passed..).filter(|rest| !rest.is_empty()) {
+        if let Some(rest) = self.first.get(self.handed..).filter(|rest| !rest.is_empty()) {
             let n = rest.len().min(buf.len());
             buf[..n].copy_from_slice(&rest[..n]);
-            self.passed += n;
+            self.handed += n;
             return Ok(n);
         }
-        let n = self.source.read(buf)?;
-        self.hash.update(&buf[..n]);
-        self.bytes += n as u64;
-        Ok(n)
+        self.text.read(buf)
     }
 }
 
-/// What iconv calls the UTF-16 that begins so.
-fn utf16(first: &[u8]) -> &'static str {
+/// A file's bytes, unpacked.
+struct Opened {
+    /// What follows `first`.
+    text: Box<dyn Read + Send>,
+    /// The first bytes.
+    first: Vec<u8>,
+    /// What they show.
+    kind: Option<FileKind>,
+    packing: Option<Packing>,
+}
+
+/// The bytes of a file, unpacked if it is packed, and what has been read of it.
+fn opened(source: Box<dyn Read + Send>) -> io::Result<(Opened, Passed)> {
+    let passed = Passed::default();
+    let mut text: Box<dyn Read + Send> = Box::new(Noted::new(source, passed.clone()));
+    let mut first = head(&mut text)?;
+    let mut kind = sniff::kind_of(&first);
+    let packing = Packing::of(kind);
+    if let Some(packing) = packing {
+        text = packing.unpack(io::Cursor::new(first).chain(text), passed.clone())?;
+        first = head(&mut text)?;
+        kind = sniff::kind_of(&first);
+    }
+    Ok((Opened { text, first, kind, packing }, passed))
+}
+
+/// The first bytes of what `source` reads.
+fn head(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    source.take(sniff::HEAD as u64).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// The first bytes of a text that is decoded, up to what cannot be: that is an error of its row, once it is read.
+fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    let mut block = vec![0; sniff::HEAD];
+    while first.len() < sniff::HEAD {
+        match text.read(&mut block[first.len()..]) {
+            Ok(0) => break,
+            Ok(n) => first.extend_from_slice(&block[first.len()..][..n]),
+            Err(error) if matches!(fault_of(&error), Some(InputFault::Undecodable { .. })) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(first)
+}
+
+/// The bytes of the file at `path`, unpacked.
+pub(super) fn unpacked(path: &Path) -> io::Result<impl Read + Send + use<>> {
+    let (Opened { text, first, .. }, _) = opened(Box::new(regular::open(path)?))?;
+    Ok(io::Cursor::new(first).chain(text))
+}
+
+/// The encoding that was set.
+///
+/// # Errors
+/// The file has the byte-order mark of another.
+fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) -> Result<TextEncoding, DataError> {
+    let is_utf16 = [TextEncoding::UTF_16LE, TextEncoding::UTF_16BE].contains(&set);
+    match encoding_rs::Encoding::for_bom(first).map(|(encoding, _)| TextEncoding::from(encoding)) {
+        // `utf-16` alone does not say which byte comes first: the mark does.
+        Some(marked) if is_utf16 && marked != TextEncoding::UTF_8 => Ok(marked),
+        Some(marked) if marked != set => {
+            let what = format!(
+                "it begins with the byte-order mark of {marked}, and {} says {set}; leave {0} out to read it as {marked}",
+                wording.name("encoding")
+            );
+            Err(DataError::Layout { path: path.to_owned(), what })
+        }
+        _ => Ok(set),
+    }
+}
+
+/// The UTF-16 that begins so; whether a byte-order mark says so.
+fn utf16(first: &[u8]) -> (TextEncoding, bool) {
     match first {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16",
-        [0, ..] => "UTF-16BE",
-        _ => "UTF-16LE",
+        [0xFF, 0xFE, ..] => (TextEncoding::UTF_16LE, true),
+        [0xFE, 0xFF, ..] => (TextEncoding::UTF_16BE, true),
+        [0, ..] => (TextEncoding::UTF_16BE, false),
+        _ => (TextEncoding::UTF_16LE, false),
     }
 }
 
@@ -139,17 +259,9 @@ fn utf32(first: &[u8]) -> &'static str {
     }
 }
 
-/// For `map_err` around the reading of the row that begins on `line`.
-pub(super) fn reading(path: &Path, line: u64) -> impl FnOnce(io::Error) -> DataError + '_ {
-    move |error| match error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) {
-        true => DataError::RowTooLong { path: path.to_owned(), line, help: String::new() },
-        false => DataError::Io { path: path.to_owned(), error },
-    }
-}
-
 /// Puts the next line into `buffer`, with its end; nothing at the end of the file.
 pub(super) fn read_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     reader.by_ref().take(MAX_ROW + 1).read_until(b'\n', buffer)?;
-    if buffer.len() as u64 > MAX_ROW { Err(RowTooLong::error()) } else { Ok(()) }
+    if buffer.len() as u64 > MAX_ROW { Err(InputFault::RowTooLong.into()) } else { Ok(()) }
 }

@@ -46,10 +46,10 @@ impl Tokenizer {
         let settings = Settings::read(dir, file.is_some())?;
         if let Some(bytes) = file {
             let refuse = |what: String| unusable(dir, FILE, what);
-            let inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(refuse)?;
+            let inner = guarded("tokenizers", || tokenizers::Tokenizer::from_bytes(&bytes)).map_err(refuse)?;
             let inner = inner.map_err(|error| refuse(why_unreadable(&bytes, &error)))?;
             check_growth(inner.get_normalizer()).map_err(refuse)?;
-            let mut loaded = guarded(|| Self::from_file(inner, settings)).flatten().map_err(refuse)?;
+            let mut loaded = guarded("tokenizers", || Self::from_file(inner, settings)).flatten().map_err(refuse)?;
             loaded.file = Some(dir.join(FILE));
             return Ok(loaded);
         }
@@ -58,7 +58,7 @@ impl Tokenizer {
         };
         let refuse = |what: String| unreadable(dir, VOCAB, &bytes, &what);
         let text = std::str::from_utf8(&bytes).map_err(|error| refuse(format!("it is not UTF-8: {error}")))?;
-        let mut loaded = guarded(|| Self::from_vocab_txt(text, settings)).flatten().map_err(refuse)?;
+        let mut loaded = guarded("tokenizers", || Self::from_vocab_txt(text, settings)).flatten().map_err(refuse)?;
         loaded.warnings.extend(repeated(text));
         loaded.warnings.extend(marked(text));
         loaded.file = Some(dir.join(VOCAB));

@@ -110,7 +110,7 @@ impl Tokenizer {
             let ends = long_text::beginnings(text, most).take_while(|end| *end <= until && *end < text.len());
             for end in ends {
                 let Some(settled) = long_text::settled(text, end, roles, &added) else { continue };
-                let tokens = guarded(|| self.inner.encode(&text[..end], false));
+                let tokens = guarded("tokenizers", || self.inner.encode(&text[..end], false));
                 let tokens = tokens.map_err(|panic| self.failed(text, panic))?;
                 let tokens = tokens.map_err(|error| self.refused(text, &error))?;
                 let known = tokens.get_offsets().iter().take_while(|(_, end)| *end <= settled).count();
@@ -146,7 +146,8 @@ impl Tokenizer {
 
     /// The tokens of a text without `[CLS]` and `[SEP]`.
     fn body(&self, text: &str) -> Result<tokenizers::Encoding, DataError> {
-        let encoded = guarded(|| self.inner.encode_fast(text, false)).map_err(|panic| self.failed(text, panic))?;
+        let encoded =
+            guarded("tokenizers", || self.inner.encode_fast(text, false)).map_err(|panic| self.failed(text, panic))?;
         encoded.map_err(|error| self.refused(text, &error))
     }
 
@@ -213,7 +214,8 @@ impl Tokenizer {
             let path = dir.join(name);
             fs::write(&path, text).map_err(DataError::io(&path))
         };
-        let tokenizer = guarded(|| self.inner.to_string(true).map_err(|error| error.to_string())).flatten();
+        let tokenizer =
+            guarded("tokenizers", || self.inner.to_string(true).map_err(|error| error.to_string())).flatten();
         let tokenizer = tokenizer.map_err(|error| DataError::Tokenizer {
             path: dir.join("tokenizer.json"),
             what: format!("cannot be written: {error}"),

@@ -2,9 +2,9 @@
 
 use super::ExecuteError;
 use crate::{
-    assets::Library,
+    assets::{DataSet, Library},
     data::DataFiles,
-    plan::{DataConfig, Source},
+    plan::{DataConfig, HeldOut, Source},
 };
 
 /// The files of `data.source`, `data.dev` and `data.test`, downloaded if needed.
@@ -16,8 +16,24 @@ pub(super) fn data_files(library: &mut Library, config: &DataConfig) -> Result<D
         Ok(found) => Ok(found.path),
         Err(error) => Err(ExecuteError::Source { key, error }),
     };
-    let source = find("data.source", &config.source, config.file.as_deref())?;
-    let dev = config.dev.source().map(|source| find("data.dev", source, None)).transpose()?;
-    let test = config.test.source().map(|source| find("data.test", source, None)).transpose()?;
-    Ok(DataFiles { source, dev, test })
+    let own = |held_out: &HeldOut| held_out.source().cloned();
+    let dev = own(&config.dev).map(|source| find("data.dev", &source, None)).transpose()?;
+    let test = own(&config.test).map(|source| find("data.test", &source, None)).transpose()?;
+    let (mut dev, mut test) = (Vec::from_iter(dev), Vec::from_iter(test));
+    let found = library.data_set(&config.source, &config.part());
+    let DataSet { splits, config: _, mut classes } =
+        found.map_err(|error| ExecuteError::Source { key: "data.source", error })?;
+    let mut splits = splits.into_iter();
+    let source = splits.next().unwrap_or_default();
+    // What follows the training rows are the splits that `data.splits` names, in this order.
+    if let Some(named) = &config.splits {
+        for (split, _) in named.named().skip(1) {
+            match (split, splits.next()) {
+                ("dev", Some(files)) => dev = files,
+                (_, Some(files)) => test = files,
+                (_, None) => {}
+            }
+        }
+    }
+    Ok(DataFiles { source, dev, test, classes: classes.remove(&config.label_column) })
 }

@@ -15,8 +15,8 @@ use crate::{
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{
-        ClassWeights, DataConfig, Digests, HeldOut, PlannedRun, RunConfig, Scratch, Source, closest, run_key, sanity,
-        schedule,
+        ClassWeights, DataConfig, Digests, HeldOut, Part, PlannedRun, RunConfig, Scratch, Source, closest, run_key,
+        sanity, schedule,
     },
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -78,10 +78,15 @@ impl Prepared {
     /// The settings with sources pinned to the revisions and files that were found.
     pub fn pinned(&self) -> RunConfig {
         let mut config = self.config.clone();
+        let splits = Some(self.config.data.part()).filter(|part| matches!(part, Part::Splits { .. }));
+        let splits = splits.and_then(|part| part.key());
         for pin in self.located.iter().map(|located| &located.pin) {
             let revision = pin.revision.as_deref();
             match (pin.used_as, &pin.files[..]) {
                 (Use::Model, _) => config.model.source = config.model.source.pinned(revision, None, None),
+                (Use::Data, _) if pin.is_of(Use::Data, &self.config.data.source.shown(), splits.as_deref()) => {
+                    config.data.source = self.config.data.source.pinned(revision, None, None);
+                }
                 (Use::Data, [file, ..]) => {
                     let pinned = |source: &Source| source.pinned(revision, Some(&file.name), Some(&file.sha256));
                     let is_of = |source: &Source, file: Option<&str>| pin.is_of(Use::Data, &source.shown(), file);
@@ -308,7 +313,7 @@ impl Workbench {
     fn located(&self, config: &RunConfig) -> Vec<Located> {
         let mut sources = vec![
             (Use::Model, config.model.source.shown(), None),
-            (Use::Data, config.data.source.shown(), config.data.file.clone()),
+            (Use::Data, config.data.source.shown(), config.data.part().key()),
         ];
         sources.extend(config.data.files_of_splits().map(|(_, source)| (Use::Data, source.shown(), None)));
         let is_used = |located: &&Located| {

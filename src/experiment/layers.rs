@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use super::ExperimentError;
 use crate::{
     assets::Use,
-    plan::{self, Expansion, PlanError, RunConfig, SearchHistory, Source},
+    plan::{self, Expansion, Part, PlanError, RunConfig, SearchHistory, Source},
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
 };
 
-/// A source, how it is used, and `data.file`.
-pub type Wanted = (Use, Source, Option<String>);
+/// A source, how it is used, and what is read of a data set.
+pub type Wanted = (Use, Source, Part);
 
 /// A spec file and what overrides it.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +109,7 @@ impl Layers {
         let mut configs: Vec<RunConfig> =
             self.expand(spec, SearchHistory::default())?.runs.into_iter().map(|run| run.config).collect();
         let sweep = &spec.spec().sweep;
-        for key in ["model.source", "data.source", "data.file", "data.dev", "data.test"] {
+        for key in ["model.source", "data.source", "data.file", "data.config", "data.dev", "data.test"] {
             let Some(Over::Values(values)) = sweep.axes.get(key).map(|axis| &axis.over) else { continue };
             for value in values {
                 configs.push(plan::resolve(&spec.at(&[(key.to_string(), value.clone())])?)?);
@@ -117,10 +117,10 @@ impl Layers {
         }
         let mut found: Vec<Wanted> = Vec::new();
         for config in configs {
-            let splits = config.data.files_of_splits().map(|(_, source)| (Use::Data, source.clone(), None));
+            let splits = config.data.files_of_splits().map(|(_, source)| (Use::Data, source.clone(), Part::File(None)));
             let mut wanted: Vec<Wanted> = splits.collect();
-            wanted.insert(0, (Use::Model, config.model.source, None));
-            wanted.insert(1, (Use::Data, config.data.source, config.data.file));
+            wanted.insert(0, (Use::Model, config.model.source, Part::File(None)));
+            wanted.insert(1, (Use::Data, config.data.source.clone(), config.data.part()));
             for wanted in wanted {
                 if !found.contains(&wanted) {
                     found.push(wanted);

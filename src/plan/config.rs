@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::spec::{
     ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Metric, Precision, Probe, Quoting, Scheduler,
-    SplitValues,
+    SplitValues, TextEncoding,
 };
 use crate::{source::Source, task::Task};
 
@@ -38,6 +38,32 @@ pub struct ModelConfig {
     pub vocab_size: usize,
 }
 
+/// What is read of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// One file, by its name if the source is a repository with several.
+    File(Option<String>),
+    /// The files of splits.
+    Splits {
+        /// The configuration, if the data set has several.
+        config: Option<String>,
+        /// The names of the splits: that of the training rows first.
+        names: Vec<String>,
+    },
+}
+
+impl Part {
+    /// How a lock tells it from other parts of the same source: a file's name, or `CONFIG{train,validation}`.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::File(file) => file.clone(),
+            Self::Splits { config, names } => {
+                Some(format!("{}{{{}}}", config.as_deref().unwrap_or_default(), names.join(",")))
+            }
+        }
+    }
+}
+
 /// The rows, and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataConfig {
@@ -46,9 +72,21 @@ pub struct DataConfig {
     /// File inside a data set repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Configuration of a data set with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Layout of the file; determined by its extension if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Encoding of a text file; detected if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<TextEncoding>,
+    /// Sheet of a workbook; the first if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// Values that mean that there is none, besides empty ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Field separator; the layout's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<Delimiter>,
@@ -102,6 +140,17 @@ impl DataConfig {
     pub fn files_of_splits(&self) -> impl Iterator<Item = (&'static str, &Source)> {
         let held_out = [("data.dev", &self.dev), ("data.test", &self.test)];
         held_out.into_iter().filter_map(|(key, rows)| Some((key, rows.source()?)))
+    }
+
+    /// What is read of `source`.
+    pub fn part(&self) -> Part {
+        match &self.splits {
+            Some(splits) if self.split_column.is_none() => {
+                let names = splits.named().map(|(_, name)| name.to_owned()).collect();
+                Part::Splits { config: self.config.clone(), names }
+            }
+            _ => Part::File(self.file.clone()),
+        }
     }
 
     /// All sources that rows are read from.

@@ -108,17 +108,24 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
             "`data.split_column` needs `data.splits`, its values for each split",
             "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" } with the values in the file",
         )),
-        (None, Some(_)) => found.push(conflict(
+        (None, Some(_)) if data.file.is_some() || !may_have_splits(&data.source) => found.push(conflict(
             &["data.splits", "data.split_column"],
-            "`data.splits` needs `data.split_column`, the column with these values",
-            "set data.split_column, or remove data.splits",
+            "`data.splits` needs `data.split_column`, the column with these values, since the data is a single file",
+            "set data.split_column, or name the repository or the folder without a file",
         )),
-        (Some(_), Some(splits)) if splits.train.is_empty() => found.push(conflict(
+        (_, Some(splits)) if splits.train.is_empty() => found.push(conflict(
             &["data.splits"],
             "`data.splits` has no value for `train`",
             "add the value of the rows to train on: train = \"train\"",
         )),
         _ => {}
+    }
+    if data.config.is_some() && (data.split_column.is_some() || data.splits.is_none()) {
+        found.push(conflict(
+            &["data.config", "data.splits"],
+            "`data.config` chooses among the splits of a repository or a folder, and `data.splits` names none of them",
+            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" }, without data.split_column",
+        ));
     }
     let Some(splits) = &data.splits else { return };
     let named: Vec<(&str, &str)> = splits.named().collect();
@@ -131,6 +138,15 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
     if splits.dev.is_some() && !data.dev.is_none() {
         let message = "`data.dev` and `data.splits.dev` both say which rows are the dev split";
         found.push(conflict(&["data.dev", "data.splits"], message, "remove one of them"));
+    }
+}
+
+/// Whether a source may hold files of several splits: a repository without a file, or a path that does not look like a file's.
+fn may_have_splits(source: &Source) -> bool {
+    match source {
+        Source::Hub(repository) | Source::ModelScope(repository) => repository.file.is_none(),
+        Source::Path(_) => true,
+        Source::Scratch(_) | Source::Web(_) => false,
     }
 }
 

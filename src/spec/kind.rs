@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::{Delimiter, source};
+use super::{Delimiter, TextEncoding, source};
 use crate::{
     format::or,
     source::{Scheme, Source},
@@ -26,6 +26,8 @@ pub enum Kind {
     Source(&'static [Scheme]),
     /// `data.delimiter`.
     Delimiter,
+    /// `data.encoding`.
+    Encoding,
     /// `true` or `false`.
     Boolean,
     /// A whole number between these bounds, both included.
@@ -78,6 +80,7 @@ impl Kind {
             Self::Choice(values) => or(&values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>()),
             Self::Source(schemes) => source::forms(schemes),
             Self::Delimiter => Delimiter::EXPECTS.into(),
+            Self::Encoding => TextEncoding::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
             Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number of at least {least}"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
@@ -102,7 +105,16 @@ impl Kind {
 
     /// Whether bare text on the command line or in the environment is meant as a string.
     pub(super) fn takes_only_strings(&self) -> bool {
-        matches!(self, Self::Text | Self::Name | Self::Prose | Self::Choice(_) | Self::Source(_) | Self::Delimiter)
+        matches!(
+            self,
+            Self::Text
+                | Self::Name
+                | Self::Prose
+                | Self::Choice(_)
+                | Self::Source(_)
+                | Self::Delimiter
+                | Self::Encoding
+        )
     }
 }
 

@@ -46,7 +46,7 @@ pub use closest::closest;
 pub use explain::{Explanation, LayerValue};
 pub use held_out::{HeldOut, SplitValues};
 pub use kind::Kind;
-pub use layout::{Delimiter, Quoting};
+pub use layout::{Delimiter, Quoting, TextEncoding};
 pub use load::{LoadOptions, LoadedSpec};
 pub use problem::{Location, NamedFile, Problem, SpecErrors};
 pub use schema::*;

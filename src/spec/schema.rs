@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
-use super::{Delimiter, HeldOut, Quoting, SplitValues};
+use super::{Delimiter, HeldOut, Quoting, SplitValues, TextEncoding};
 pub use crate::metrics::Metric;
 use crate::source::Source;
 
@@ -51,8 +51,17 @@ pub struct Data {
     pub source: Source,
     /// File inside an `hf:` data set; required if it has several.
     pub file: Option<String>,
-    /// `csv`, `tsv`, `jsonl`, `json` or `parquet`; determined by the file's extension if absent.
+    /// Configuration of a data set with several.
+    pub config: Option<String>,
+    /// `csv`, `tsv`, `jsonl`, `json`, `parquet` or `xlsx`; determined by the file's extension if absent.
     pub format: Option<Format>,
+    /// Encoding of a text file; detected if absent.
+    pub encoding: Option<TextEncoding>,
+    /// Sheet of a workbook; the first if absent.
+    pub sheet: Option<String>,
+    /// Values that mean that there is none.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// Field separator of a CSV or TSV file; a comma or a tab, depending on the format, if absent.
     pub delimiter: Option<Delimiter>,
     /// Meaning of quotes in a CSV or TSV file.
@@ -70,7 +79,7 @@ pub struct Data {
     pub dev: HeldOut,
     /// Column that says which split each row belongs to.
     pub split_column: Option<String>,
-    /// Its values for each split.
+    /// Its values for each split; without it, the names of the splits of a repository or a folder.
     pub splits: Option<SplitValues>,
     /// Seed of the split and of `limit`.
     pub seed: u64,
@@ -106,17 +115,19 @@ pub enum Format {
     Jsonl,
     /// One JSON array of objects.
     Json,
-    /// Parquet; requires the feature `parquet`.
+    /// Parquet.
     Parquet,
+    /// A sheet of an Excel workbook, with a header row.
+    Xlsx,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Jsonl, Self::Json, Self::Parquet];
+    pub const ALL: [Self; 6] = [Self::Csv, Self::Tsv, Self::Jsonl, Self::Json, Self::Parquet, Self::Xlsx];
 
     /// Their names, in the same order.
-    pub const NAMES: [&str; 5] = {
-        let mut names = [""; 5];
+    pub const NAMES: [&str; 6] = {
+        let mut names = [""; 6];
         let mut i = 0;
         while i < names.len() {
             names[i] = Self::ALL[i].name();
@@ -133,6 +144,7 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Json => "json",
             Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Delimiter, Kind, hint,
+    Delimiter, Kind, TextEncoding, hint,
     kind::{LONGEST_NAME, between},
     node::{Item, Node},
     problem::Fault,
@@ -52,6 +52,10 @@ impl Kind {
             (Self::Delimiter, Item::Text(text)) if text.parse::<Delimiter>().is_ok() => {
                 *text =
                     text.parse::<Delimiter>().map_or_else(|_| std::mem::take(text), |delimiter| delimiter.to_string());
+                vec![]
+            }
+            (Self::Encoding, Item::Text(text)) if text.parse::<TextEncoding>().is_ok() => {
+                *text = text.parse::<TextEncoding>().map_or_else(|_| std::mem::take(text), String::from);
                 vec![]
             }
             (Self::Boolean, Item::Boolean(_)) => vec![],

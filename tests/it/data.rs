@@ -3,6 +3,7 @@
 
 mod batching;
 mod doubts;
+mod forms;
 mod layouts;
 mod mutations;
 mod parquet;
@@ -24,6 +25,10 @@ fn config() -> DataConfig {
         source: Source::Path(PathBuf::new()),
         file: None,
         format: None,
+        config: None,
+        encoding: None,
+        sheet: None,
+        missing: Vec::new(),
         delimiter: None,
         quoting: Quoting::Minimal,
         text_column: "review".into(),

@@ -3,9 +3,9 @@
 mod commands;
 mod denied;
 mod downloads;
-mod home;
+pub mod home;
 mod interop;
 mod lock;
 mod modelscope;
-mod server;
+pub mod server;
 mod web;

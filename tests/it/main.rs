@@ -5,6 +5,7 @@
 
 mod cli;
 mod data;
+mod data_sets;
 mod docs;
 mod hub;
 mod library;

@@ -279,7 +279,7 @@ fn rows_without_a_text_get_no_label() {
 #[test]
 fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
     let sandbox = trained();
-    sandbox.write("x.csv", "a;review\n1;好\n");
+    sandbox.write("x.csv", "a;Review\n1;好\n");
     sandbox.write("x.dat", "好 1\n");
     sandbox.write("x.gz", "\x1f\u{8b}");
     fs::write(sandbox.path("x.gz"), b"\x1f\x8b\x08\0").expect("a file");
@@ -288,15 +288,18 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         (&["--file", "."], "error: .: it is a folder; expected a file"),
         (
             &["--file", "x.csv"],
-            "error: x.csv: no column `review`, which the run's spec (--text-column overrides it) names; columns found: a;review; the fields seem",
+            "error: x.csv: no column `review`, which the run's spec (--text-column overrides it) names; columns found: a;Review; the fields seem",
         ),
         (
             &["--file", "x.dat"],
             "error: x.dat: the format cannot be determined from the file's extension or its first line; set --format to",
         ),
-        (&["--file", "x.gz"], "error: x.gz: it is a gzip file (unpack it first: `gunzip`)"),
+        (&["--file", "x.gz"], "error: x.gz: the gzip file ends before its contents do: it was cut short"),
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
-        (&["好", "--format", "csv"], "error: --text-column, --format, --delimiter and --quoting go with --file"),
+        (
+            &["好", "--format", "csv"],
+            "error: --text-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file",
+        ),
     ] {
         let output = sandbox.taper(&[&["predict", "small"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr);

@@ -78,10 +78,10 @@ proptest! {
         }
         // The same as a stream: no row comes twice and it ends.
         let origin = Origin::File(path);
-        if let Ok(texts) = stream_texts(&origin, Layout::from(&config), "review") {
+        if let Ok(texts) = stream_texts(&origin, &Layout::from(&config), "review") {
             prop_assert!(texts.count() <= size + 1);
         }
-        if let Ok(texts) = stream_lines(&origin) {
+        if let Ok(texts) = stream_lines(&origin, &Layout::default()) {
             prop_assert!(texts.count() <= size + 1);
         }
     }

@@ -82,7 +82,7 @@ fn tsv_by_ending_or_by_config() {
     assert_eq!(rows(&ok("a.txt", text)).len(), 2, "its header tells it");
     assert_eq!(
         refused("a.txt", "no\theader\n"),
-        "a.txt: the format cannot be determined from the file's extension or its first line; set data.format to csv, tsv, jsonl, json or parquet"
+        "a.txt: the format cannot be determined from the file's extension or its first line; set data.format to csv, tsv, jsonl, json, parquet or xlsx"
     );
 }
 
@@ -154,8 +154,8 @@ fn columns_that_are_not_there() {
         "a.csv: no column `label`, which data.label_column names; columns found: Label, review; did you mean `Label`?"
     );
     assert_eq!(
-        refused("a.csv", "label\treview\n1\ta\n"),
-        "a.csv: no column `review`, which data.text_column names; columns found: label\\treview; \
+        refused("a.csv", "label\tReview\n1\ta\n"),
+        "a.csv: no column `review`, which data.text_column names; columns found: label\\tReview; \
          the fields seem to be separated by a tab: write data.delimiter = \"tab\""
     );
     assert_eq!(
@@ -235,7 +235,7 @@ fn a_quote_that_is_never_closed_swallows_no_rows() {
 fn other_encodings_are_refused() {
     // 很好 in GB18030 is BA DC BA C3.
     let gb = b"label,review\n1,a\n\n0,\xBA\xDC\xBA\xC3\n";
-    let convert = "the file decodes as GB18030; if that is its encoding, convert it first: iconv -f GB18030 -t UTF-8 'a.csv' > utf8-a.csv";
+    let convert = "the file decodes as GB18030; if that is its encoding, set data.encoding = \"gb18030\"";
     assert_eq!(
         refused("a.csv", gb),
         format!("a.csv:4: not UTF-8: the byte at offset 0 of column `review` is invalid; {convert}")
@@ -247,18 +247,13 @@ fn other_encodings_are_refused() {
     assert_eq!(
         refused("a.jsonl", b"{\"review\":\"a\",\"label\":1}\n{\"review\":\"\xBA\xDC\"}\n"),
         "a.jsonl:2: not UTF-8: the byte at offset 11 of this row is invalid; \
-         the file decodes as GB18030; if that is its encoding, convert it first: iconv -f GB18030 -t UTF-8 'a.jsonl' > utf8-a.jsonl"
-    );
-    let utf16: Vec<u8> = "\u{feff}label,review\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(
-        refused("a.csv", utf16),
-        "a.csv:1: the file is UTF-16, not UTF-8; convert the file first: iconv -f UTF-16 -t UTF-8 'a.csv' > utf8-a.csv"
+         the file decodes as GB18030; if that is its encoding, set data.encoding = \"gb18030\""
     );
     // Latin-1: nothing is guessed.
     let message = refused("a.csv", b"label,review\n1,caf\xE9\n0,cafe\n");
     assert!(
         message.ends_with(
-            "only line 2 is not ASCII; find out its encoding and convert the file first: iconv -f ENCODING -t UTF-8 'a.csv' > utf8-a.csv"
+            "only line 2 is not ASCII; find out its encoding, and set data.encoding = \"windows-1252\" or whatever it is"
         ),
         "{message}"
     );
@@ -267,9 +262,11 @@ fn other_encodings_are_refused() {
         refused("a.csv", &utf32).contains("the file is UTF-32, not UTF-8; convert the file first: iconv -f UTF-32 -t")
     );
     assert!(refused("a.csv", &utf32[4..]).contains("iconv -f UTF-32LE -t UTF-8"));
-    // Without its mark, too.
-    let bare: Vec<u8> = "label,review\n1,x\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert!(refused("a.csv", bare).contains("iconv -f UTF-16BE -t UTF-8"));
+    // UTF-16 is read, without its mark, too.
+    let bare: Vec<u8> = "label,review\n1,x\n0,y\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let data = ok("a.csv", bare);
+    assert_eq!(rows(&data), [(2, "x", "1"), (3, "y", "0")]);
+    assert_eq!(data.notes, ["read as utf-16be, which its first bytes show"]);
     // Two wrong halves that form a valid character across a field border are still wrong.
     assert!(
         refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n")

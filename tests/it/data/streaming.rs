@@ -8,7 +8,7 @@ use crate::data::file;
 fn stream(name: &str, bytes: impl AsRef<[u8]>) -> Vec<Result<(u64, String), String>> {
     let (dir, path) = file(name, bytes);
     let short = |error: taper::data::DataError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
-    match stream_texts(&Origin::File(path), Layout::default(), "review") {
+    match stream_texts(&Origin::File(path), &Layout::default(), "review") {
         Ok(texts) => texts.map(|text| text.map(|text| (text.line, text.text)).map_err(short)).collect(),
         Err(error) => vec![Err(short(error))],
     }
@@ -64,7 +64,7 @@ fn a_missing_column_is_reported_at_once() {
 #[test]
 fn plain_lines_are_texts() {
     let (_dir, path) = file("a.txt", "好\r\n\n\"x,y\nlast");
-    let lines: Vec<(u64, String)> = stream_lines(&Origin::File(path))
+    let lines: Vec<(u64, String)> = stream_lines(&Origin::File(path), &Layout::default())
         .unwrap()
         .map(|text| text.unwrap())
         .map(|text| (text.line, text.text))
@@ -94,7 +94,7 @@ fn a_row_without_the_field_is_refused_and_one_without_a_text_is_blank() {
         ("a.json", "[{\"review\":null},\n{\"review\":\"\"},\n{\"review\":\"\u{3000}\"}]", [1, 2, 3]),
     ] {
         let (_dir, path) = file(name, text);
-        let mut texts = stream_texts(&Origin::File(path), Layout::default(), "review").unwrap();
+        let mut texts = stream_texts(&Origin::File(path), &Layout::default(), "review").unwrap();
         let blank = texts.by_ref().map(Result::unwrap).filter(|text| text.is_blank).map(|text| text.line);
         assert_eq!(blank.collect::<Vec<_>>(), lines, "{name}");
         let warnings = texts.warnings();

@@ -1,0 +1,156 @@
+//! Files that were packed by gzip or Zstandard, unpacked while they are read.
+
+use std::{
+    io::{self, BufReader, Read},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::input_fault::InputFault;
+use crate::sniff::FileKind;
+
+/// Bytes that a packed file may unpack to whatever its size.
+const ALWAYS: u64 = 256 << 20;
+
+/// How many times larger than the packed file what is unpacked may be. Tables of texts are packed to a third to a twentieth; what
+/// unpacks to far more is a file that was made to fill the memory.
+const MOST: u64 = 500;
+
+/// What has been read of a file.
+#[derive(Clone, Default)]
+pub(super) struct Passed(Arc<Mutex<(Sha256, u64)>>);
+
+impl Passed {
+    fn add(&self, bytes: &[u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.update(bytes);
+        state.1 += bytes.len() as u64;
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    /// Their SHA-256, in hex.
+    pub(super) fn digest(&self) -> String {
+        let hash = self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Hands bytes on and notes them.
+pub(super) struct Noted<R> {
+    inner: R,
+    passed: Passed,
+}
+
+impl<R> Noted<R> {
+    pub(super) fn new(inner: R, passed: Passed) -> Self {
+        Self { inner, passed }
+    }
+}
+
+impl<R: Read> Read for Noted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.passed.add(&buf[..n]);
+        Ok(n)
+    }
+}
+
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    /// That of a file which is of this kind by its first bytes.
+    pub(super) fn of(kind: Option<FileKind>) -> Option<Self> {
+        match kind {
+            Some(FileKind::Gzip) => Some(Self::Gzip),
+            Some(FileKind::Zstd) => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "Zstandard",
+        }
+    }
+
+    /// The name of a file without the ending that says that it is packed.
+    pub(super) fn inner_name(name: &str) -> &str {
+        let packed = |ending: &str| ["gz", "zst", "zstd"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+        name.rsplit_once('.').filter(|(_, ending)| packed(ending)).map_or(name, |(inner, _)| inner)
+    }
+
+    /// What `reader` unpacks to. `passed` counts the packed bytes.
+    pub(super) fn unpack(self, reader: impl Read + Send + 'static, passed: Passed) -> io::Result<Box<dyn Read + Send>> {
+        let inner: Box<dyn Read + Send> = match self {
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, reader))),
+            Self::Zstd => Box::new(zstd::Decoder::new(reader)?),
+        };
+        Ok(Box::new(Unpacked { inner, packing: self, passed, bytes: 0 }))
+    }
+}
+
+/// The bytes of a packed file.
+struct Unpacked {
+    inner: Box<dyn Read + Send>,
+    packing: Packing,
+    passed: Passed,
+    /// Unpacked so far.
+    bytes: u64,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf).map_err(|error| match error.kind() {
+            // What the decoders say of bytes that are not theirs.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+                InputFault::Damaged { packing: self.packing.name(), what: error.to_string() }.into()
+            }
+            io::ErrorKind::UnexpectedEof => InputFault::Cut { packing: self.packing.name() }.into(),
+            _ => error,
+        })?;
+        self.bytes += n as u64;
+        if self.bytes > ALWAYS && self.bytes / MOST > self.passed.bytes() {
+            return Err(InputFault::Bomb { packing: self.packing.name(), most: MOST }.into());
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_ending_of_a_packed_file_is_that_of_the_file_in_it() {
+        for (name, inner) in [("a.csv.gz", "a.csv"), ("a.CSV.GZ", "a.CSV"), ("a.tsv.zst", "a.tsv"), ("a.csv", "a.csv")]
+        {
+            assert_eq!(Packing::inner_name(name), inner);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_made_to_fill_the_memory_is_refused() {
+        let mut packed = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        let zeros = vec![0; 1 << 20];
+        (0..(ALWAYS >> 20) + 8).for_each(|_| packed.write_all(&zeros).unwrap());
+        let passed = Passed::default();
+        let packed = Noted::new(io::Cursor::new(packed.finish().unwrap()), passed.clone());
+        let mut reader = Packing::Zstd.unpack(packed, passed).unwrap();
+        let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
+        assert!(error.to_string().contains("more than 500 times"), "{error}");
+    }
+}

@@ -1,0 +1,293 @@
+//! Rows of Excel workbooks.
+//!
+//! The rows of the sheet are kept in memory as the file is opened: the library holds its texts there all the same, and Excel ends a sheet
+//! at 1,048,576 rows.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
+use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
+
+use super::{
+    DataError, Problem,
+    cells::{Cells, Columns, Fault},
+    guarded::guarded,
+    layout::{Wording, suggest},
+    row_limit::MAX_ROW,
+    source::Input,
+};
+use crate::{format::counted, regular};
+
+/// Bytes that the parts of a workbook may have, unpacked.
+const MOST: u64 = 1 << 30;
+
+/// A sheet, row by row. The first row that is not empty is the header.
+pub(super) struct Sheet {
+    rows: std::vec::IntoIter<Row>,
+    /// Names of all columns.
+    names: Vec<String>,
+    input: Input,
+    /// What was chosen.
+    notes: Vec<String>,
+}
+
+/// The values that are read of a row; what is wrong with it otherwise.
+struct Row {
+    /// As Excel counts them, from 1.
+    number: u64,
+    cells: Result<Cells, String>,
+}
+
+impl Sheet {
+    /// Its `input` is read to the end for its digest: the parts lie all over the file.
+    pub(super) fn new(
+        path: &Path,
+        mut input: Input,
+        sheet: Option<&str>,
+        columns: &Columns,
+        wording: Wording,
+    ) -> Result<Self, DataError> {
+        io::copy(&mut input, &mut io::sink()).map_err(DataError::io(path))?;
+        check_size(path)?;
+        let file = io::BufReader::new(regular::open(path).map_err(DataError::io(path))?);
+        let unreadable = |what: String| DataError::Layout {
+            path: path.to_owned(),
+            what: format!("it cannot be read as an Excel workbook: {what}"),
+        };
+        let read = || read(file, path, sheet, columns, wording);
+        let (rows, names, notes) = match guarded("calamine", read).map_err(unreadable)? {
+            Ok(sheet) => sheet,
+            Err(Refused::Workbook(error)) => return Err(unreadable(error.to_string())),
+            Err(Refused::Sheet(error)) => return Err(error),
+        };
+        Ok(Self { rows: rows.into_iter(), names, input, notes })
+    }
+
+    pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
+        let Some(Row { number, cells: read }) = self.rows.next() else { return Ok(None) };
+        *cells = read.map_err(|what| Fault::Row(Problem::new(number, what)))?;
+        Ok(Some(number))
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+/// Why a sheet is not read.
+enum Refused {
+    /// What the library says.
+    Workbook(XlsxError),
+    Sheet(DataError),
+}
+
+impl From<XlsxError> for Refused {
+    fn from(error: XlsxError) -> Self {
+        Self::Workbook(error)
+    }
+}
+
+/// A workbook is an archive, whose parts may unpack to anything.
+fn check_size(path: &Path) -> Result<(), DataError> {
+    let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
+    let damaged =
+        |error: String| refuse(format!("the workbook is cut short or damaged ({error}): write or fetch it again"));
+    let file = io::BufReader::new(regular::open(path).map_err(DataError::io(path))?);
+    let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    let mut bytes = 0;
+    for index in 0..archive.len() {
+        let part = archive.by_index(index).map_err(|error| damaged(error.to_string()))?;
+        bytes += io::copy(&mut part.take(MOST + 1), &mut io::sink()).map_err(|error| damaged(error.to_string()))?;
+        if bytes > MOST {
+            let most = crate::format::bytes(MOST);
+            return Err(refuse(format!("the workbook unpacks to more than {most}: save the sheet as CSV (UTF-8)")));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a sheet, the names of its columns and what was chosen.
+fn read(
+    file: io::BufReader<std::fs::File>,
+    path: &Path,
+    sheet: Option<&str>,
+    columns: &Columns,
+    wording: Wording,
+) -> Result<(Vec<Row>, Vec<String>, Vec<String>), Refused> {
+    let mut book = Xlsx::new(file)?;
+    let sheets = book.sheet_names();
+    let (name, note) = choose(path, &sheets, sheet, wording).map_err(Refused::Sheet)?;
+    let mut reader = book.worksheet_cells_reader(&name)?;
+    let mut header: Option<Header> = None;
+    let mut names: Vec<(u32, String)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut current = None;
+    while let Some(cell) = reader.next_cell()? {
+        let (row, column) = cell.get_position();
+        if matches!(cell.get_value(), DataRef::Empty) {
+            continue;
+        }
+        let is_header = match (current, &header) {
+            (None, _) => true,
+            (Some(current), None) => current == row,
+            (Some(_), Some(_)) => false,
+        };
+        if is_header {
+            names.push((column, text(cell.get_value()).unwrap_or_default().trim().to_owned()));
+            current = Some(row);
+            continue;
+        }
+        let header = match &mut header {
+            Some(header) => header,
+            none => none.insert(Header::new(path, &names, &name, columns, wording).map_err(Refused::Sheet)?),
+        };
+        if current != Some(row) {
+            current = Some(row);
+            rows.push(Row { number: u64::from(row) + 1, cells: Ok(Cells::default()) });
+        }
+        if let Some(Row { cells, .. }) = rows.last_mut()
+            && let Ok(filled) = cells
+            && let Err(what) = header.fill(filled, columns, column, cell.get_value())
+        {
+            *cells = Err(format!("cell {}{} {what}", letters(column), row + 1));
+        }
+    }
+    if names.is_empty() {
+        return Err(Refused::Sheet(DataError::Layout {
+            path: path.to_owned(),
+            what: format!("sheet `{name}` is empty; expected a row with the names of the columns, and rows below it"),
+        }));
+    }
+    if header.is_none() {
+        Header::new(path, &names, &name, columns, wording).map_err(Refused::Sheet)?;
+    }
+    Ok((rows, names.into_iter().map(|(_, name)| name).collect(), note.into_iter().collect()))
+}
+
+/// The sheet that is read, and a note if there are others.
+fn choose(
+    path: &Path,
+    sheets: &[String],
+    wanted: Option<&str>,
+    wording: Wording,
+) -> Result<(String, Option<String>), DataError> {
+    let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
+    match (wanted, sheets) {
+        (_, []) => Err(refuse("the workbook has no sheet".into())),
+        (None, [only]) => Ok((only.clone(), None)),
+        (None, [first, ..]) => {
+            let note =
+                format!("sheet `{first}`, the first of {} ({} names another)", sheets.len(), wording.name("sheet"));
+            Ok((first.clone(), Some(note)))
+        }
+        (Some(name), _) if sheets.iter().any(|sheet| sheet == name) => Ok((name.to_owned(), None)),
+        (Some(name), _) => {
+            let (key, help) = (wording.name("sheet"), suggest(name, sheets));
+            Err(refuse(format!("no sheet `{name}`, which {key} names; sheets found: {}{help}", sheets.join(", "))))
+        }
+    }
+}
+
+/// Where the columns that are read are.
+struct Header {
+    text: u32,
+    label: Option<u32>,
+    split: Option<u32>,
+}
+
+impl Header {
+    fn new(
+        path: &Path,
+        names: &[(u32, String)],
+        sheet: &str,
+        columns: &Columns,
+        wording: Wording,
+    ) -> Result<Self, DataError> {
+        let find = |column: &str, key: &str| {
+            let mut at = names.iter().filter(|(_, name)| name == column).map(|(at, _)| *at);
+            let found: Box<[String]> = names.iter().map(|(_, name)| name.clone()).collect();
+            let (what, help) = match (at.next(), at.next()) {
+                (Some(at), None) => return Ok(at),
+                (None, _) => ("no column", format!("{} (the first row of sheet `{sheet}`)", suggest(column, &found))),
+                (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
+            };
+            let (path, key) = (path.to_owned(), wording.name(key).into());
+            Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
+        };
+        Ok(Self {
+            text: find(&columns.text, "text_column")?,
+            label: columns.label.as_deref().map(|label| find(label, "label_column")).transpose()?,
+            split: columns.split.as_deref().map(|split| find(split, "split_column")).transpose()?,
+        })
+    }
+
+    /// Fills in the value of one cell, if it is read.
+    fn fill(&self, cells: &mut Cells, columns: &Columns, column: u32, value: &DataRef<'_>) -> Result<(), String> {
+        let value = |key: &str| text(value).map_err(|found| format!("(column `{key}`) is {found}"));
+        if column == self.text {
+            cells.text = value(&columns.text)?;
+        }
+        for (at, key, cell) in
+            [(self.label, &columns.label, &mut cells.label), (self.split, &columns.split, &mut cells.split)]
+        {
+            if at == Some(column) {
+                *cell = value(key.as_deref().unwrap_or_default())?.trim().to_owned();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value of a cell as a text, as CSV would have it; what it is if it cannot be one.
+fn text(value: &DataRef<'_>) -> Result<String, String> {
+    let long = |length: usize| length as u64 > MAX_ROW;
+    match value {
+        DataRef::Empty => Ok(String::new()),
+        DataRef::String(text) if long(text.len()) => Err(counted(text.len() as u64, "byte")),
+        DataRef::String(text) => Ok(text.clone()),
+        DataRef::SharedString(text) => Ok((*text).to_owned()),
+        DataRef::Int(number) => Ok(number.to_string()),
+        // Excel has no whole numbers: 1 is stored as 1.0.
+        DataRef::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Ok(format!("{number:.0}")),
+        DataRef::Float(number) => super::json::number(*number),
+        DataRef::Bool(value) => Ok(value.to_string()),
+        DataRef::DateTime(_) | DataRef::DateTimeIso(_) | DataRef::DurationIso(_) => {
+            Err("a date or a time, expected a text or a number; format the column as text".into())
+        }
+        DataRef::Error(error) => Err(format!("the error {error}; correct the formula, or empty the cell")),
+    }
+}
+
+/// The letters of a column, from 0: A, B, …, Z, AA.
+fn letters(column: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        rest -= 1;
+        letters.push(char::from(b'A' + (rest % 26) as u8));
+        rest /= 26;
+    }
+    letters.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::letters;
+
+    #[test]
+    fn columns_are_lettered_as_excel_letters_them() {
+        for (column, want) in [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (701, "ZZ"), (702, "AAA")] {
+            assert_eq!(letters(column), want);
+        }
+    }
+}
