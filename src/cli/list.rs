@@ -20,7 +20,7 @@ use taper::{
 
 use super::{
     Global, common, leaderboard as board,
-    output::{self, Output},
+    output::{self, Output, marked},
     states, watch,
 };
 
@@ -94,9 +94,7 @@ impl List {
                 let board = leaderboard(&store, &experiment.name)?;
                 board::print(&board, None, out)?;
                 if !out.json {
-                    if let Some(key) = board.trials.first().and_then(|trial| trial.best_run.as_ref()) {
-                        out.wrapped(&format!("best run: {}", format::short(key)))?;
-                    }
+                    best_run(&board, out)?;
                     warnings(&experiment, out)?;
                 }
             }
@@ -214,6 +212,18 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// The best run of the best trial, or why there is none.
+fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
+    let Some(first) = board.trials.first() else { return Ok(()) };
+    let ranked = first.rank.is_some();
+    match &first.best_run {
+        Some(key) if ranked => out.wrapped(&format!("best run: {}", format::short(key)))?,
+        _ if !ranked => out.wrapped("no trial has a rank, because none has all its seeds completed")?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// The warnings of an experiment's sweep.
@@ -392,7 +402,7 @@ impl Seen {
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
-            if self.warned.contains(&run.key) { format!("{state} !") } else { state }
+            if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
         let test_text = |run: &RunRecord| Self::test(run, test).map_or_else(dash, |value| test.text(value));
         let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));

@@ -65,7 +65,8 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 ///
 /// # Errors
 /// A file cannot be read, is not UTF-8, lacks a column, or has rows that cannot be used (all of them are named, up to a number); no
-/// row or a single class is left; a label occurs only in the file of the dev or test split.
+/// row or a single class is left; a label occurs only in the file of the dev or test split. [`DataError::Several`] if several files are
+/// faulty.
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
     let layout = Layout::from(config);
     let columns = |split: Option<&String>| Columns {
@@ -74,9 +75,34 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         split: split.cloned(),
         text_in_each: false,
     };
-    let origin = Origin::File(files.source.clone());
+    let mut faults = Vec::new();
+    let read = of_source(&files.source, layout, columns(config.split_column.as_ref()), config);
+    let mut data = read.map_err(|error| faults.push(error)).ok();
+    let own = [(Split::Dev, &files.dev), (Split::Test, &files.test)];
+    for (split, path) in own.into_iter().filter_map(|(split, path)| Some((split, path.as_ref()?))) {
+        let read = match &mut data {
+            Some(data) => add_file(data, (split, path), layout, columns(None), config),
+            // It is only checked, as far as its labels are known.
+            None => {
+                let known = Known { labels: &config.labels, of: None };
+                let read = labelled(&Origin::File(path.clone()), layout, columns(None), known, None);
+                read.map(drop).map_err(unlabelled)
+            }
+        };
+        faults.extend(read.err());
+    }
+    match (data, faults.len()) {
+        (Some(data), 0) => Ok(data),
+        (_, 1) => Err(faults.remove(0)),
+        _ => Err(DataError::Several(faults)),
+    }
+}
+
+/// The rows of `data.source`.
+fn of_source(path: &Path, layout: Layout, columns: Columns, config: &DataConfig) -> Result<Dataset, DataError> {
+    let origin = Origin::File(path.to_owned());
     let (known, splits) = (Known { labels: &config.labels, of: None }, config.splits.as_ref());
-    let mut data = labelled(&origin, layout, columns(config.split_column.as_ref()), known, splits)?;
+    let mut data = labelled(&origin, layout, columns, known, splits)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -90,15 +116,11 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         && data.rows.iter().all(|row| row.target == first.target)
     {
         let label = first.target.shown(&data.labels).to_owned();
-        return Err(DataError::OneClass { path: files.source.clone(), label });
+        return Err(DataError::OneClass { path: path.to_owned(), label });
     }
     let repeats = Repeats::of(&data.rows);
     (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
-    let own = [(Split::Dev, &files.dev), (Split::Test, &files.test)];
-    for (split, path) in own.into_iter().filter_map(|(split, path)| Some((split, path.as_ref()?))) {
-        add_file(&mut data, (split, path), layout, columns(None), config)?;
-    }
     Ok(data)
 }
 

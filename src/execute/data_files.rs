@@ -10,14 +10,21 @@ use crate::{
 /// The files of `data.source`, `data.dev` and `data.test`, downloaded if needed.
 ///
 /// # Errors
-/// [`ExecuteError::Source`] with the key of the file that is missing, refused, unreachable or not as expected.
+/// [`ExecuteError::Sources`] with the key of each file that is missing, refused, unreachable or not as expected.
 pub(super) fn data_files(library: &mut Library, config: &DataConfig) -> Result<DataFiles, ExecuteError> {
+    let mut missing = Vec::new();
     let mut find = |key, source: &Source, file| match library.data(source, file) {
-        Ok(found) => Ok(found.path),
-        Err(error) => Err(ExecuteError::Source { key, error }),
+        Ok(found) => Some(found.path),
+        Err(error) => {
+            missing.push((key, error));
+            None
+        }
     };
-    let source = find("data.source", &config.source, config.file.as_deref())?;
-    let dev = config.dev.source().map(|source| find("data.dev", source, None)).transpose()?;
-    let test = config.test.source().map(|source| find("data.test", source, None)).transpose()?;
-    Ok(DataFiles { source, dev, test })
+    let source = find("data.source", &config.source, config.file.as_deref());
+    let dev = config.dev.source().and_then(|source| find("data.dev", source, None));
+    let test = config.test.source().and_then(|source| find("data.test", source, None));
+    match source {
+        Some(source) if missing.is_empty() => Ok(DataFiles { source, dev, test }),
+        _ => Err(ExecuteError::Sources(missing)),
+    }
 }

@@ -40,14 +40,18 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
     let mut input = measured(&cells);
     let files = files_of(&input);
     assert!(
-        text(&files, "report.md").contains("always predicting “negative” (the most common training label) gives 41.2%")
+        text(&files, "report.md")
+            .contains("always predicts “negative”, the most common training label: 41.2% of these rows right")
     );
     assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
     assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
     // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always predicting “positive” (the most common label) gives 58.8%"));
+    assert!(
+        text(&files, "report.md")
+            .contains("always predicts “positive”, the most common label: 58.8% of these rows right")
+    );
     assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
 }
 
@@ -62,13 +66,15 @@ fn labels_that_are_as_common_as_others_are_called_so() {
     ] {
         input.runs[0].run.train_labels = rows;
         let files = files_of(&input);
-        assert!(text(&files, "report.md").contains(&format!("({word}) gives")), "{word}");
+        assert!(text(&files, "report.md").contains(&format!(", {word}: ")), "{word}");
         assert!(text(&files, "report.html").contains(&format!("”, {word}</span>")), "{word}");
         assert!(text(&files, "accuracy.svg").contains(legend), "{legend}");
     }
     let mut input = measured(&[(0, 0, 70), (1, 1, 70)]);
     input.runs[0].run.train_labels = None;
-    assert!(text(&files_of(&input), "report.md").contains("(one of the most common labels) gives 50.0%"));
+    assert!(
+        text(&files_of(&input), "report.md").contains(", one of the most common labels: 50.0% of these rows right")
+    );
 }
 
 #[test]
@@ -86,15 +92,15 @@ fn a_result_that_is_no_better_than_one_label_is_called_that() {
         ),
         (
             &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
-            "The model is no better than that.",
+            "The model is no better than the baseline.",
             Some("no better on the test split than always predicting “negative”"),
         ),
         (
             &[(0, 0, 60), (1, 1, 3), (1, 0, 37)],
-            "The model is 3.0 points above that, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
+            "The model is 3.0 points above the baseline, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
             None,
         ),
-        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "The model is 30.0 points above that.", None),
+        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "The model is 30.0 points above the baseline.", None),
     ] {
         let files = files_of(&measured(cells));
         let md = text(&files, "report.md");
