@@ -12,7 +12,7 @@ use taper::{
     event::Split,
     format::{self, names},
     metrics::{Metric, Score},
-    plan::sanity::CHOSEN_ON_TEST,
+    plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     report::{Leaderboard, Missing, kept_at, leaderboard},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::Kind,
@@ -117,8 +117,10 @@ impl List {
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
-        let best: Vec<Option<String>> =
-            experiments.iter().map(|listed| if tells_best { seen.best(listed) } else { None }).collect();
+        let best: Vec<Option<String>> = experiments
+            .iter()
+            .map(|listed| if tells_best { seen.best(listed, self.experiment.is_none()) } else { None })
+            .collect();
         for listed in &mut experiments {
             for runs in [&mut listed.planned, &mut listed.earlier] {
                 runs.retain(|run| states::any(&self.state, run));
@@ -314,8 +316,8 @@ impl Seen {
         }
     }
 
-    /// The best trial of a plan, as on the leaderboard.
-    fn best(&self, listed: &Listed) -> Option<String> {
+    /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
+    fn best(&self, listed: &Listed, alone: bool) -> Option<String> {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
@@ -325,7 +327,11 @@ impl Seen {
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
-        let chosen = if board.is_chosen_on_test() { format!(" ({CHOSEN_ON_TEST})") } else { String::new() };
+        let chosen = match (board.is_chosen_on_test(), trial.test_accuracy) {
+            (true, _) => format!(" ({CHOSEN_ON_TEST})"),
+            (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
+            _ => String::new(),
+        };
         Some(format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name))
     }
 

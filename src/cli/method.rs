@@ -102,10 +102,10 @@ impl<'a> Method<'a> {
                 };
                 let judged = ", or more: they are judged batch by batch";
                 let promoted = promotions(&self.rungs, reduction_factor, self.trials.all);
-                lines.push(match (self.over, self.is_lower_bound()) {
+                lines.push(match (self.over, self.may_be_more()) {
                     (true, _) => format!("pruning   ASHA: at {promoted} are promoted"),
                     (false, true) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); at least about {share} of all steps{batches}"
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); about {share} of all steps, or more{batches}"
                     ),
                     (false, false) => format!(
                         "pruning   ASHA: at {promoted} are promoted ({left} trials); about {share} of all steps, or a little more"
@@ -140,9 +140,9 @@ impl<'a> Method<'a> {
         self.share.unwrap_or(1.0)
     }
 
-    /// Whether more steps than [`Self::share`] are trained as a rule: each batch of a search may promote its best trial, whatever share
+    /// Whether more steps than [`Self::share`] are likely to be trained: each batch of a search may promote its best trial, whatever share
     /// that is, and later batches have better trials.
-    pub fn is_lower_bound(&self) -> bool {
+    pub fn may_be_more(&self) -> bool {
         self.share.is_some_and(|share| share < 1.0) && self.sweep.search == Search::Tpe
     }
 

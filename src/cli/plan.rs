@@ -308,11 +308,11 @@ fn between(low: f64, high: f64) -> String {
     }
 }
 
-/// `at least about 4.2s`.
-fn at_least(low: f64) -> String {
+/// `about 4.2s or more`.
+fn or_more(low: f64) -> String {
     match format::duration(low) {
         low if low == NO_TIME => "a moment or more".into(),
-        low => format!("at least about {low}"),
+        low => format!("about {low} or more"),
     }
 }
 
@@ -347,7 +347,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let at_most = if method.stops_unknown() { "at most " } else { "" };
-    let pruned = match method.share() < 1.0 && !method.is_lower_bound() {
+    let pruned = match method.share() < 1.0 && !method.may_be_more() {
         true => " and pruning stops as many as expected",
         false => "",
     };
@@ -362,7 +362,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
          take {at_most}{} on disk; each run needs another {} during training{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
-        if method.is_lower_bound() { at_least(low) } else { between(low, high) },
+        if method.may_be_more() { or_more(low) } else { between(low, high) },
         format::bytes(kept as u64),
         format::bytes(training),
         left_out(&lines),

@@ -13,7 +13,7 @@ use crate::{
         sanity::{SweptRun, Trials, of_sweep},
     },
     spec::{LoadedSpec, PruneRule, Spec},
-    store::{RunRecord, RunState, Store},
+    store::{RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
 };
 
@@ -105,13 +105,20 @@ impl Planner {
     /// before they are registered again, which stores the present settings.
     fn pruned_otherwise(&self, store: &Store) -> Result<Option<Warning>> {
         let Spec { name, sweep, .. } = self.spec.spec();
+        // Those of the last plan of this experiment were taken over by an earlier command, which said so.
+        let last = match store.experiment(name) {
+            Ok(last) => last.runs,
+            Err(StoreError::UnknownExperiment { .. }) => Vec::new(),
+            Err(e) => return Err(e.into()),
+        };
+        let is_new = |key: &str| last.iter().all(|(known, _)| known != key);
         let mut ways: Vec<(String, u64)> = Vec::new();
         for run in &self.runs {
             let Some(record) = store.known(&run.key)?.filter(|record| record.state == RunState::Pruned) else {
                 continue;
             };
             let (then, now) = (record.config.checkpoint.metric, run.config.checkpoint.metric);
-            let way = match record.experiment.as_ref().filter(|other| *other != name) {
+            let way = match record.experiment.as_ref().filter(|other| *other != name && is_new(&run.key)) {
                 Some(other) => format!("in the experiment `{other}`"),
                 None if then != now => format!("by {}, not by {}", then.name(), now.name()),
                 None if sweep.prune == PruneRule::None => "by a rule that the spec no longer has".into(),

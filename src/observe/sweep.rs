@@ -321,15 +321,8 @@ impl LiveSweep {
             // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;
             // Each batch of a search may promote more trials than its share.
-            let bound = matches!(self.prune, Prune::Asha { .. }) && self.to_come > 0;
-            let about = if bound {
-                "at least "
-            } else if sure {
-                ""
-            } else {
-                "~"
-            };
-            text += &format!("  eta {about}{}", duration(s));
+            let more = if matches!(self.prune, Prune::Asha { .. }) && self.to_come > 0 { " or more" } else { "" };
+            text += &format!("  eta {}{}{more}", if sure { "" } else { "~" }, duration(s));
         }
         text
     }

@@ -168,6 +168,9 @@ pub struct Trials {
 /// What is said beside a best trial that was chosen by the test rows that it is measured on.
 pub const CHOSEN_ON_TEST: &str = "chosen on test: optimistic";
 
+/// The same of dev rows, where there are no test rows.
+pub const CHOSEN_ON_DEV: &str = "chosen on dev, no test rows: optimistic";
+
 /// Warnings about a sweep.
 pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
     let (mut messages, mut expected) = (Vec::new(), None);
@@ -245,24 +248,17 @@ pub struct Undecided {
     pub rung: usize,
     /// How many trials reached it.
     pub trials: usize,
-    /// How many of them were promoted.
-    pub promoted: usize,
 }
 
 /// The warning that all trials which reached a rung have the same value of the metric there.
-pub fn decided_nothing(Undecided { rung, trials, promoted }: Undecided, metric: Metric) -> Warning {
+pub fn decided_nothing(Undecided { rung, trials }: Undecided, metric: Metric) -> Warning {
     let or = match metric {
         Metric::Loss => "",
         _ => ", or choose checkpoint.metric = \"loss\"",
     };
-    let first = match promoted {
-        0 => "none was promoted".into(),
-        1 => "the first of them in the plan was promoted".into(),
-        n => format!("the first {n} of them in the plan were promoted"),
-    };
     let message = format!(
-        "rung {} decided nothing: its {trials} trials have the same dev {}, and {first}; evaluate later (a smaller sweep.rungs or \
-         sweep.reduction_factor){or}",
+        "rung {} decided nothing: its {trials} trials have the same dev {}, and their order in the plan alone decided which were \
+         promoted; evaluate later (a smaller sweep.rungs or sweep.reduction_factor){or}",
         rung + 1,
         metric.name()
     );

@@ -139,7 +139,7 @@ impl LoadedSpec {
     fn related(&self, key: &'static str, how: &'static str) -> Related {
         let path: Vec<String> = key.split('.').map(str::to_string).collect();
         let swept = self.merged.swept_values(key).is_some();
-        let value = self.merged.value(&path).filter(|_| !swept);
+        let value = self.merged.value(&path).filter(|_| !swept && self.decided_by(key).is_none());
         let text = |value| self.merged.written_number(value, &path).or_else(|| Some(node_of(value)?.to_string()));
         Related { key, value: value.and_then(text), swept, how }
     }

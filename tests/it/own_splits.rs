@@ -308,7 +308,7 @@ fn what_decides_a_split_is_said_where_its_key_is_shown() {
         assert_eq!((&json["key"], &json["value"]), (&json!(key), &Value::Null));
     }
     sandbox.ok(&["run", "own.toml", "--quiet"]);
-    let shown = sandbox.ok(&["show", "own"]);
+    let shown = sandbox.ok(&["show", "own", "--config"]);
     assert!(
         shown.contains("\ntest = 0.0  # data.splits.test decides\ndev = 0.0  # data.splits.dev decides\n"),
         "{shown}"

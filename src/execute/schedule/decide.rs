@@ -141,9 +141,9 @@ impl SweepDecisions {
             let known: Vec<Score> =
                 scores.iter().filter_map(|trial| trial.get(rung).copied().flatten()).map(Score::or_worst).collect();
             let equal = known.len() > 1 && known[0] > Score::WORST && known.iter().all(|score| *score == known[0]);
-            let there = (0..scores.len()).filter(|&trial| scores[trial].get(rung).is_some_and(Option::is_some));
-            let promoted = there.filter(|&trial| self.promoted[trial] > rung).count();
-            (equal && promoted < known.len()).then_some(Undecided { rung, trials: known.len(), promoted })
+            let held =
+                |trial: usize| scores[trial].get(rung).is_some_and(Option::is_some) && self.promoted[trial] <= rung;
+            (equal && (0..scores.len()).any(held)).then_some(Undecided { rung, trials: known.len() })
         };
         rungs.filter_map(tied).collect()
     }
@@ -335,9 +335,9 @@ mod tests {
             sweep.undecided(&states)
         };
         // At the second rung the three promoted trials differ.
-        let at = |rung, trials, promoted| Undecided { rung, trials, promoted };
-        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [at(0, 9, 3)]);
-        assert_eq!(played(ASHA, 9, |_, _| 0.5), [at(0, 9, 3), at(1, 3, 1)]);
+        let at = |rung, trials| Undecided { rung, trials };
+        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [at(0, 9)]);
+        assert_eq!(played(ASHA, 9, |_, _| 0.5), [at(0, 9), at(1, 3)]);
         assert_eq!(played(ASHA, 9, |run, _| if run == 8 { 0.6 } else { 0.5 }), []);
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
         // All were completed without a rule.

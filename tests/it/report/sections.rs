@@ -127,10 +127,14 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     assert_eq!(html.matches("a quoted field spans 86 lines").count(), 1);
     assert!(
         html.contains("<h3>Data file</h3>")
-            && html.contains("3 texts &#60;b&#62; are cut <small>lines 7, 9, 12</small>")
+            && html.contains("3 texts &#60;b&#62; are cut <small>(lines 7, 9 and 12)</small>")
     );
-    assert!(md.contains("- a quoted field spans 86 lines (lines 5) – all runs"), "{md}");
-    assert!(md.contains("(lines 7, 9, 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+    assert!(md.contains("- a quoted field spans 86 lines (line 5) – all runs"), "{md}");
+    assert!(md.contains("(lines 7, 9 and 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+    // Lines that the message has are not listed again.
+    input.runs[0].warnings = vec![Warning::new(Kind::Split, "2 rows (lines 3 and 8) are odd").at([3, 8])];
+    let said = text(&files_of(&input), "report.md").to_string();
+    assert!(said.contains("- 2 rows (lines 3 and 8) are odd –") && !said.contains("(lines 3 and 8) ("), "{said}");
     let of_sweep = "sweep.max_runs = 1 leaves 5 of the 6 runs unfinished";
     assert!(html.contains("<h3>Sweep</h3>") && html.contains(of_sweep), "{html}");
     assert!(md.contains("= 1 leaves 5 of the 6 runs unfinished\n"), "{md}");
