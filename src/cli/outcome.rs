@@ -39,6 +39,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.waiting, RunState::Waiting.word()),
         (tally.stopped, RunState::Interrupted.word()),
         (tally.not_started, RunState::Pending.word()),
+        (outcome.to_come, "not yet proposed"),
     ];
     // Some of the runs that are left may have been trained up to a rung.
     let waiting = match tally.left_waiting {
