@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::{and, by_number};
+
 /// The subject of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +31,8 @@ pub enum Kind {
     Forecast,
     /// Two spec files with the same experiment name.
     Name,
+    /// Metrics of the rows that chose what they measure. The report says this beside the result.
+    Optimistic,
     /// Results: a model that predicts one class, or is no better than the majority class.
     Result,
 }
@@ -61,6 +65,25 @@ impl Warning {
         Self { kind, message: message.into(), lines: Vec::new() }
     }
 
+    /// Its lines as far as the message does not have them: `lines 3 and 7`, `then lines 20 and 31`; empty if there are none.
+    pub fn further_lines(&self) -> String {
+        let numbers = |of: &[u64]| of.iter().map(u64::to_string).collect::<Vec<_>>();
+        let (first, rest) = self.lines.split_at(self.lines.len().min(SHOWN));
+        let all = lines(&self.lines);
+        let said = match rest {
+            [] => all.clone(),
+            _ => format!("lines {} and ", numbers(first).join(", ")),
+        };
+        match (self.message.contains(&said), self.lines.is_empty() || rest.is_empty()) {
+            _ if self.lines.is_empty() => String::new(),
+            (true, true) => String::new(),
+            (true, false) => format!("then {} {}", by_number(rest.len() as u64, "line", "lines"), and(&numbers(rest))),
+            (false, _) => {
+                format!("{} {}", by_number(self.lines.len() as u64, "line", "lines"), and(&numbers(&self.lines)))
+            }
+        }
+    }
+
     /// Adds lines of the data file; those beyond [`Self::MAX_LINES`] are omitted.
     #[must_use]
     pub fn at(mut self, lines: impl IntoIterator<Item = u64>) -> Self {
@@ -69,6 +92,9 @@ impl Warning {
     }
 }
 
+/// The most lines that a message names.
+const SHOWN: usize = 5;
+
 /// Lines in words: `line 3`, `lines 3, 7 and 9`, `lines 3, 7, 9, 12, 15 and 8 more`.
 pub fn lines(numbers: &[u64]) -> String {
     lines_of(numbers, numbers.len() as u64)
@@ -76,7 +102,6 @@ pub fn lines(numbers: &[u64]) -> String {
 
 /// The same for `all` lines, of which only the first are given.
 pub fn lines_of(first: &[u64], all: u64) -> String {
-    const SHOWN: usize = 5;
     let texts: Vec<String> = first.iter().take(SHOWN).map(u64::to_string).collect();
     match (&texts[..], all.saturating_sub(texts.len() as u64)) {
         ([], _) => "no line".into(),
@@ -97,6 +122,16 @@ mod tests {
         assert_eq!(lines(&[1, 2, 3, 4, 5, 6, 7]), "lines 1, 2, 3, 4, 5 and 2 more");
         assert_eq!(lines_of(&[1, 2], 40), "lines 1, 2 and 38 more");
         assert_eq!(lines_of(&[9], 2), "lines 9 and 1 more");
+    }
+
+    #[test]
+    fn lines_that_the_message_has_are_not_repeated() {
+        let warning = |message: &str, lines: &[u64]| Warning::new(Kind::Split, message).at(lines.iter().copied());
+        let further = |numbers: &[u64]| warning(&format!("2 rows ({})", lines(numbers)), numbers).further_lines();
+        assert_eq!([further(&[3]), further(&[3, 7])], ["", ""]);
+        assert_eq!(further(&[1, 2, 3, 4, 5, 16, 27]), "then lines 16 and 27");
+        assert_eq!(warning("two rows", &[3, 7]).further_lines(), "lines 3 and 7");
+        assert_eq!(warning("none", &[]).further_lines(), "");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use taper::{
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Stored with a run that was stopped at once.
-const STOPPED: &str = "stopped at once on request, without a checkpoint of its last steps";
+const STOPPED: &str = "stopped at once on request";
 
 /// Keys of the runs that have started and not ended.
 #[derive(Clone, Default)]

@@ -149,6 +149,15 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     Err(Unusable(anyhow::anyhow!(why)).into())
 }
 
+/// Whether an experiment is stored, given by its name or by the path of its spec file.
+pub fn is_there(store: &Store, wanted: &str) -> Result<bool> {
+    let is_stored = |name: &str| match store.experiment(name) {
+        Err(StoreError::UnknownExperiment { .. }) => Ok(false),
+        found => found.map(|_| true),
+    };
+    Ok(is_stored(wanted)? || is_file(wanted) && is_stored(&named_by(Path::new(wanted))?)?)
+}
+
 /// The command that trains a spec file's runs into this store.
 fn run(store: &Store, spec: &str) -> String {
     with_runs(&format!("taper run {}", shell_word(spec)), store.folder())

@@ -10,7 +10,7 @@ use taper::{
     store::RunState,
 };
 
-use super::output::Output;
+use super::output::{Output, marked};
 
 /// How much of a trial is shown, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,7 +260,7 @@ fn state(trial: &Trial, detail: Detail) -> String {
         (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
         _ => state,
     };
-    if trial.warned > 0 { format!("{text} !") } else { text }
+    if trial.warned > 0 { marked(&text) } else { text }
 }
 
 /// The name that an enumeration is stored as.

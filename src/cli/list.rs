@@ -12,7 +12,7 @@ use taper::{
     event::Split,
     format::{self, names},
     metrics::{Metric, Score},
-    plan::sanity::CHOSEN_ON_TEST,
+    plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     report::{Leaderboard, Missing, kept_at, leaderboard},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::Kind,
@@ -20,7 +20,7 @@ use taper::{
 
 use super::{
     Global, common, leaderboard as board,
-    output::{self, Output},
+    output::{self, Output, marked},
     states, watch,
 };
 
@@ -94,9 +94,7 @@ impl List {
                 let board = leaderboard(&store, &experiment.name)?;
                 board::print(&board, None, out)?;
                 if !out.json {
-                    if let Some(key) = board.trials.first().and_then(|trial| trial.best_run.as_ref()) {
-                        out.wrapped(&format!("best run: {}", format::short(key)))?;
-                    }
+                    best_run(&board, out)?;
                     warnings(&experiment, out)?;
                 }
             }
@@ -119,8 +117,10 @@ impl List {
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
-        let best: Vec<Option<String>> =
-            experiments.iter().map(|listed| if tells_best { seen.best(listed) } else { None }).collect();
+        let best: Vec<Option<String>> = experiments
+            .iter()
+            .map(|listed| if tells_best { seen.best(listed, self.experiment.is_none()) } else { None })
+            .collect();
         for listed in &mut experiments {
             for runs in [&mut listed.planned, &mut listed.earlier] {
                 runs.retain(|run| states::any(&self.state, run));
@@ -216,6 +216,18 @@ impl List {
     }
 }
 
+/// The best run of the best trial, or why there is none.
+fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
+    let Some(first) = board.trials.first() else { return Ok(()) };
+    let ranked = first.rank.is_some();
+    match &first.best_run {
+        Some(key) if ranked => out.wrapped(&format!("best run: {}", format::short(key)))?,
+        _ if !ranked => out.wrapped("no trial has a rank, because none has all its seeds completed")?,
+        _ => {}
+    }
+    Ok(())
+}
+
 /// The warnings of an experiment's sweep.
 fn warnings(experiment: &ExperimentRecord, out: &mut Output) -> Result<()> {
     experiment.warnings.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))
@@ -304,8 +316,8 @@ impl Seen {
         }
     }
 
-    /// The best trial of a plan, as on the leaderboard.
-    fn best(&self, listed: &Listed) -> Option<String> {
+    /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
+    fn best(&self, listed: &Listed, alone: bool) -> Option<String> {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
@@ -315,7 +327,11 @@ impl Seen {
         let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
-        let chosen = if board.is_chosen_on_test() { format!(" ({CHOSEN_ON_TEST})") } else { String::new() };
+        let chosen = match (board.is_chosen_on_test(), trial.test_accuracy) {
+            (true, _) => format!(" ({CHOSEN_ON_TEST})"),
+            (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
+            _ => String::new(),
+        };
         Some(format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name))
     }
 
@@ -392,7 +408,7 @@ impl Seen {
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
-            if self.warned.contains(&run.key) { format!("{state} !") } else { state }
+            if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
         let test_text = |run: &RunRecord| Self::test(run, test).map_or_else(dash, |value| test.text(value));
         let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));

@@ -20,6 +20,8 @@ pub struct Method<'a> {
     known: usize,
     trials: Trials,
     more: bool,
+    /// Whether every run has ended, so that nothing is left to forecast.
+    over: bool,
     prune: Prune,
     /// Decision steps before the end, and total steps: each combination that occurs, once.
     rungs: Vec<(Vec<u64>, u64)>,
@@ -62,7 +64,7 @@ impl<'a> Method<'a> {
             }
             _ => None,
         };
-        Self { sweep, known, trials, more: planner.more, prune, rungs: all, share, finishing }
+        Self { sweep, known, trials, more: planner.more, over: planner.is_over(), prune, rungs: all, share, finishing }
     }
 
     /// Lines of text; none for a plain grid.
@@ -98,15 +100,17 @@ impl<'a> Method<'a> {
                     true => "; a trial that is not promoted by the end of its batch is pruned for good",
                     false => "",
                 };
-                // Each batch may promote its best trial, whatever share that is.
-                let judged = match self.sweep.search {
-                    Search::Tpe => ", or a few more: they are judged batch by batch",
-                    _ => "",
-                };
-                lines.push(format!(
-                    "pruning   ASHA: at {} are promoted ({left} trials{judged}); about {share} of all steps, or a little more{batches}",
-                    promotions(&self.rungs, reduction_factor, self.trials.all),
-                ));
+                let judged = ", or more: they are judged batch by batch";
+                let promoted = promotions(&self.rungs, reduction_factor, self.trials.all);
+                lines.push(match (self.over, self.may_be_more()) {
+                    (true, _) => format!("pruning   ASHA: at {promoted} are promoted"),
+                    (false, true) => format!(
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); about {share} of all steps, or more{batches}"
+                    ),
+                    (false, false) => format!(
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials); about {share} of all steps, or a little more"
+                    ),
+                });
             }
             Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
                 "pruning   median: none, because it compares from trial {} on and there are {}",
@@ -134,6 +138,12 @@ impl<'a> Method<'a> {
     /// The share of all steps that is trained.
     pub fn share(&self) -> f64 {
         self.share.unwrap_or(1.0)
+    }
+
+    /// Whether more steps than [`Self::share`] are likely to be trained: each batch of a search may promote its best trial, whatever share
+    /// that is, and later batches have better trials.
+    pub fn may_be_more(&self) -> bool {
+        self.share.is_some_and(|share| share < 1.0) && self.sweep.search == Search::Tpe
     }
 
     /// Whether a rule ends trials early.

@@ -39,6 +39,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.waiting, RunState::Waiting.word()),
         (tally.stopped, RunState::Interrupted.word()),
         (tally.not_started, RunState::Pending.word()),
+        (outcome.to_come, "not yet proposed"),
     ];
     // Some of the runs that are left may have been trained up to a rung.
     let waiting = match tally.left_waiting {
@@ -56,7 +57,9 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
     let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
     let ended = tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting;
-    if ended > 0 || trained > *trained_before_s {
+    // The same seconds, added in another order, may differ in their last digit.
+    let trained_more = trained - *trained_before_s > 1e-6;
+    if ended > 0 || trained_more {
         line += &format!("; took {}", format::duration(elapsed.as_secs_f64()));
         if runs.len() > 1 {
             let included = match tally.done_elsewhere + tally.elsewhere {

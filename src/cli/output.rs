@@ -189,6 +189,11 @@ pub fn unbroken(cell: &str) -> String {
     cell.replace(' ', JOINED)
 }
 
+/// A cell with a mark that stays on the line of its last word.
+pub fn marked(cell: &str) -> String {
+    format!("{cell}{JOINED}!")
+}
+
 /// A space at which no line of a table ends; it is printed as a space.
 const JOINED: &str = "\u{a0}";
 

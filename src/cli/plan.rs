@@ -308,6 +308,14 @@ fn between(low: f64, high: f64) -> String {
     }
 }
 
+/// `about 4.2s or more`.
+fn or_more(low: f64) -> String {
+    match format::duration(low) {
+        low if low == NO_TIME => "a moment or more".into(),
+        low => format!("about {low} or more"),
+    }
+}
+
 /// The remaining work, including trials that a search has yet to propose: they are assumed to cost the same as the known ones.
 fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, high): (f64, f64)) -> String {
     let to_come = to_come(planner);
@@ -339,7 +347,10 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let at_most = if method.stops_unknown() { "at most " } else { "" };
-    let pruned = if method.share() < 1.0 { " and pruning stops as many as expected" } else { "" };
+    let pruned = match method.share() < 1.0 && !method.may_be_more() {
+        true => " and pruning stops as many as expected",
+        false => "",
+    };
     let all = lines.len() + planner.to_come();
     let beyond = all - to_come - lines.iter().filter(|line| !line.beyond_budget).count();
     let beyond = match beyond {
@@ -351,7 +362,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
          take {at_most}{} on disk; each run needs another {} during training{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
-        between(low, high),
+        if method.may_be_more() { or_more(low) } else { between(low, high) },
         format::bytes(kept as u64),
         format::bytes(training),
         left_out(&lines),

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     execute::{DeviceChoice, RunsPerDevice, Slot, Tally, Workbench, threads},
-    experiment::{Planner, RunOptions, Skipped},
+    experiment::{Outcome, Planner, RunOptions, Skipped},
     format,
     observe::{JsonLines, Listeners, Progress},
     store::{Store, unix_time},
@@ -135,7 +135,9 @@ impl Run {
         common::work_is_done();
         match reader.failure() {
             None => {
-                let told = say_skipped(&store, &outcome.skipped, global, out).and_then(|()| match out.json {
+                // After a stop, what this command did is of interest: runs that were completed before are only counted.
+                let stopped = !outcome.tally.is_over() && common::stop_requested();
+                let told = say_skipped(&store, &outcome, global.quiet || stopped, out).and_then(|()| match out.json {
                     true => outcome
                         .warnings
                         .iter()
@@ -206,7 +208,8 @@ impl Run {
 }
 
 /// Prints which runs were left out, and why.
-fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Output) -> Result<()> {
+fn say_skipped(store: &Store, outcome: &Outcome, quiet: bool, out: &mut Output) -> Result<()> {
+    let skipped = &outcome.skipped;
     for Skipped { key, name, why } in skipped {
         match out.json {
             true => {
@@ -217,9 +220,15 @@ fn say_skipped(store: &Store, skipped: &[Skipped], global: &Global, out: &mut Ou
                 }))?
             }
             // If there are more, the last line says how many.
-            false if global.quiet || skipped.len() > SKIPPED => {}
+            false if quiet || skipped.len() > SKIPPED => {}
             false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
         }
+    }
+    let pruned = outcome.tally.pruned_before as u64;
+    if !out.json && !quiet && skipped.len() > SKIPPED && pruned > 0 {
+        let (runs, are) = (format::counted(pruned, "run"), format::by_number(pruned, "is", "are"));
+        let them = format::by_number(pruned, "it", "them");
+        out.wrapped(&format!("{runs} pruned by an earlier command {are} left out; --retry trains {them} again"))?;
     }
     Ok(())
 }

@@ -113,7 +113,7 @@ fn print(
     }
     if config {
         out.line("")?;
-        out.line(toml::to_string_pretty(&run.config)?.trim_end())?;
+        out.line(run.config.to_toml()?.trim_end())?;
     }
     let tag = |v: &dyn Tag| v.tag();
     if !whole.probes.is_empty() {

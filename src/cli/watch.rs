@@ -12,6 +12,7 @@ use anyhow::{Result, anyhow};
 use console::Term;
 use taper::{
     execute::Planning,
+    format,
     observe::{PlannedInfo, PlannedSweep, Size, Watch},
     plan::{Budget, Prune, prune::rungs},
     report::{leaderboard, trial_numbers},
@@ -34,7 +35,7 @@ const LEADERS: usize = 10;
 /// experiment that is running or ran last.
 ///
 /// # Errors
-/// Standard output is not a terminal, or the database does not exist or cannot be read.
+/// Standard output is not a terminal, or the database cannot be read; without a name, also if it does not exist.
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
         let why = anyhow!(
@@ -46,6 +47,9 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     ctrlc::set_handler(|| std::process::exit(0))?;
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let terminal = Term::stdout();
+    if let Some(wanted) = experiment {
+        wait_for(global, wanted, out)?;
+    }
     let mut store = common::open_existing(global)?;
     let named = experiment.map(|wanted| common::experiment(&store, wanted)).transpose()?;
     let Some(experiment) = named.or(running_experiment(&store)?) else {
@@ -90,6 +94,39 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
             thread::sleep(LOOK);
         }
     }
+}
+
+/// Waits until an experiment is there, and says so: its command may be about to start.
+///
+/// # Errors
+/// The database cannot be read, or a spec file that names the experiment.
+fn wait_for(global: &Global, wanted: &str, out: &mut Output) -> Result<()> {
+    let mut said = false;
+    while let Some(why) = not_there(&global.runs, wanted)? {
+        if !std::mem::replace(&mut said, true) {
+            out.wrapped(&why)?;
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// What is waited for, if an experiment is not stored yet.
+fn not_there(runs: &Path, wanted: &str) -> Result<Option<String>> {
+    let others = match Store::is_there(runs) {
+        false => String::new(),
+        true => {
+            let store = Store::open_existing(runs).map_err(|e| Unusable(e.into()))?;
+            if common::is_there(&store, wanted)? {
+                return Ok(None);
+            }
+            let names: Vec<String> =
+                store.experiments()?.into_iter().map(|other| format!("`{}`", other.name)).collect();
+            if names.is_empty() { String::new() } else { format!("; known so far: {}", names.join(", ")) }
+        }
+    };
+    let wanted = format::one_line(wanted);
+    Ok(Some(format!("waiting for `{wanted}`, which no `taper run` has begun yet{others} (Ctrl-C ends)")))
 }
 
 /// The experiment of the run that is running, or was started last.
@@ -257,6 +294,20 @@ mod tests {
             budget: Budget::default(),
         };
         assert_eq!(plan.title(), "e: 1 of 24 runs known so far");
+    }
+
+    #[test]
+    fn an_experiment_that_is_not_there_yet_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |wanted| not_there(folder.path(), wanted).unwrap();
+        let waiting = "waiting for `e`, which no `taper run` has begun yet";
+        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C ends)")), "no database");
+        let mut store = Store::open(folder.path()).unwrap();
+        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C ends)")), "none is stored");
+        store.save_experiment(&ExperimentRecord { name: "f".into(), ..plan(&[], &[]) }).unwrap();
+        assert_eq!(said("e"), Some(format!("{waiting}; known so far: `f` (Ctrl-C ends)")));
+        store.save_experiment(&plan(&[], &[])).unwrap();
+        assert_eq!(said("e"), None);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Rows whose split a column names.
 
 use super::{error::shorten, invisible::escaped};
-use crate::{format::counted, plan::SplitValues};
+use crate::{
+    format::{self, counted},
+    plan::SplitValues,
+};
 
 /// The rows that a column assigns to the splits, while a file is read.
 pub(super) struct Assigned<'a> {
@@ -36,7 +39,11 @@ impl<'a> Assigned<'a> {
             "" => "is empty".to_owned(),
             value => format!("is `{}`", escaped(&shorten(value))),
         };
-        Err(format!("`{}` {found}, and data.splits has {}", self.column, known.join(", ")))
+        Err(format!(
+            "`{}` {found}, which data.splits does not have: expected {}; correct the row, or give this value a split in data.splits",
+            self.column,
+            format::or(&known)
+        ))
     }
 
     /// The rows of the dev and test splits, of `all` rows.
@@ -82,8 +89,12 @@ mod tests {
             assigned.add(value, row).unwrap();
         }
         let error = assigned.add("valid", 5).unwrap_err();
-        assert_eq!(error, "`split` is `valid`, and data.splits has `train` (train), `validation` (dev), `test` (test)");
-        assert!(assigned.add("", 5).unwrap_err().starts_with("`split` is empty, and"));
+        assert_eq!(
+            error,
+            "`split` is `valid`, which data.splits does not have: expected `train` (train), `validation` (dev) or `test` (test); correct \
+             the row, or give this value a split in data.splits"
+        );
+        assert!(assigned.add("", 5).unwrap_err().starts_with("`split` is empty, which data.splits does not have"));
         assert_eq!(assigned.finish(5).unwrap(), [vec![2], vec![1, 4]]);
     }
 

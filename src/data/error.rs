@@ -37,10 +37,17 @@ impl fmt::Display for Problem {
     }
 }
 
+fn one_a_line(errors: &[DataError]) -> String {
+    errors.iter().map(DataError::to_string).collect::<Vec<_>>().join("\n")
+}
+
 /// Why data could not be read, split or tokenised.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// Several files, each with an error of its own.
+    #[error("{}", one_a_line(_0))]
+    Several(Vec<DataError>),
     /// A file could not be opened, read or written.
     #[error("{}: {}", path.display(), crate::format::io(error))]
     Io {

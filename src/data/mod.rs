@@ -59,7 +59,7 @@ pub use leaks::{Leak, leaks};
 pub use read::{DataFiles, Text, Texts, read, read_files, read_labelled, stream_lines, stream_texts};
 pub use source::Origin;
 pub use split::{epoch_order, split};
-pub use token_warnings::{SAMPLE, about_tokens};
+pub use token_warnings::{SAMPLE, VocabularyOf, about_tokens};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
 

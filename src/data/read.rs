@@ -69,7 +69,8 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 ///
 /// # Errors
 /// A file cannot be read, is not text in a known encoding, lacks a column, or has rows that cannot be used (all of them are named, up to a
-/// number); no row or a single class is left; a label occurs only in the file of the dev or test split.
+/// number); no row or a single class is left; a label occurs only in the file of the dev or test split. [`DataError::Several`] if several
+/// files are faulty.
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
     let layout = &Layout::from(config);
     let columns = |split: Option<&String>| Columns {
@@ -79,10 +80,44 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         text_in_each: false,
     };
     let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
+    let mut faults = Vec::new();
+    let read = of_source(files, layout, &columns(config.split_column.as_ref()), config);
+    let mut read = read.map_err(|error| faults.push(error)).ok();
+    for (split, paths) in [(Split::Dev, &files.dev), (Split::Test, &files.test)] {
+        if paths.is_empty() {
+            continue;
+        }
+        let result = match &mut read {
+            Some(Labelled { data, values }) => {
+                add_file(data, (split, &origins(paths)), layout, &columns(None), (values, files, config))
+            }
+            // It is only checked, as far as its labels are known.
+            None => {
+                let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
+                let read = labelled(&origins(paths), layout, &columns(None), known, None);
+                read.map(drop).map_err(|error| unlabelled(error, split, config))
+            }
+        };
+        faults.extend(result.err());
+    }
+    match (read, faults.len()) {
+        (Some(read), 0) => Ok(read.data),
+        (_, 1) => Err(faults.remove(0)),
+        _ => Err(DataError::Several(faults)),
+    }
+}
+
+/// The rows of `data.source`.
+fn of_source(
+    files: &DataFiles,
+    layout: &Layout,
+    columns: &Columns,
+    config: &DataConfig,
+) -> Result<Labelled, DataError> {
+    let origins: Vec<Origin> = files.source.iter().cloned().map(Origin::File).collect();
     let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
     let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
-    let Labelled { mut data, values } =
-        labelled(&origins(&files.source), layout, &columns(config.split_column.as_ref()), known, splits)?;
+    let Labelled { mut data, values } = labelled(&origins, layout, columns, known, splits)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -101,12 +136,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
     let repeats = Repeats::of(&data.rows);
     (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
-    for (split, paths) in [(Split::Dev, &files.dev), (Split::Test, &files.test)] {
-        if !paths.is_empty() {
-            add_file(&mut data, (split, &origins(paths)), layout, &columns(None), (&values, files, config))?;
-        }
-    }
-    Ok(data)
+    Ok(Labelled { data, values })
 }
 
 /// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.

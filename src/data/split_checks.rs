@@ -58,12 +58,14 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         }
     };
 
-    let mut say = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Split, message).at(lines));
-    let lines = |of: &[usize], rows: &mut dyn Iterator<Item = &u32>| {
-        let rows = rows.map(|row| &dataset.rows[*row as usize]).filter(|row| of.contains(&(row.label() as usize)));
-        let mut lines: Vec<u64> = rows.map(|row| row.line).collect();
-        lines.sort_unstable();
-        lines
+    let mut say = |message: String, rows: Vec<u32>| {
+        found.push(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&rows)));
+    };
+    let with = |of: &[usize], rows: &mut dyn Iterator<Item = &u32>| {
+        let has = |row: &u32| of.contains(&(dataset.rows[*row as usize].label() as usize));
+        let mut rows: Vec<u32> = rows.copied().filter(has).collect();
+        rows.sort_unstable();
+        rows
     };
     let none = labels(&|label| total(label) == 0);
     if !none.is_empty() {
@@ -71,26 +73,26 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     }
     let untrained = labels(&|label| train[label] == 0 && total(label) > 0);
     if !untrained.is_empty() {
-        let at = lines(&untrained, &mut splits.test.iter().chain(&splits.dev));
+        let at = with(&untrained, &mut splits.test.iter().chain(&splits.dev));
         let n = at.len() as u64;
         let message = format!(
             "no training row has {}, so the {} with {} ({}) cannot be predicted correctly; {}",
             named(dataset, &untrained),
             counted(n, "held-out row"),
             by_number(untrained.len() as u64, "this label", "these labels"),
-            lines_of(&at, n),
+            dataset.lines_of(&at),
             more_rows(&untrained)
         );
         say(message, at);
     }
     let single = labels(&|label| train[label] == 1 && total(label) == 1);
     if !single.is_empty() {
-        let at = lines(&single, &mut splits.train.iter());
+        let at = with(&single, &mut splits.train.iter());
         let message = format!(
             "only one row has {}{} ({}): {}",
             by_number(single.len() as u64, "", "each of "),
             named(dataset, &single),
-            lines_of(&at, at.len() as u64),
+            dataset.lines_of(&at),
             by_number(
                 single.len() as u64,
                 "it is used for training and never evaluated; add more rows with this label, or leave it out",
@@ -101,7 +103,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     }
     let thin = labels(&|label| train[label] == 1 && total(label) > 1);
     if !thin.is_empty() {
-        let at = lines(&thin, &mut splits.train.iter());
+        let at = with(&thin, &mut splits.train.iter());
         say(
             format!(
                 "only one training row has {}{}: too few to learn from; {}",
@@ -136,10 +138,6 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
     let mut lines: Vec<u64> = known.iter().map(|row| dataset.rows[*row as usize].line).collect();
     lines.sort_unstable();
     let n = known.len() as u64;
-    let what = match name {
-        "dev" => "selection on the dev split then rewards memorisation",
-        _ => "metrics on the test split then measure memorisation, not generalisation",
-    };
     let (at, help) = match dataset.file_of(if name == "dev" { Split::Dev } else { Split::Test }) {
         Some(file) => {
             (format!("{} of {}", lines_of(&lines, n), file.name), format!("remove these rows from {}", file.name))
@@ -147,7 +145,8 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         None => (lines_of(&lines, n), "keep only one row of each text in the data file".into()),
     };
     let message = format!(
-        "{} of the {} ({at}) {} a text that is also in the train split: {what}; {help}",
+        "{} of the {} ({at}) {} a text that is also in the train split: metrics on the {name} split then \
+         measure memorisation, not generalisation; {help}",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),
         by_number(n, "has", "have"),

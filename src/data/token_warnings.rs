@@ -3,7 +3,7 @@
 use super::{DataError, Dataset, Tokenizer, Tokens, invisible::is_blank};
 use crate::{
     format,
-    warning::{Kind, Warning, lines},
+    warning::{Kind, Warning},
 };
 
 /// Share of unknown tokens above which a word is said.
@@ -16,6 +16,36 @@ const FIRST: usize = 32;
 /// Rows that are looked at for unknown words, unless all are.
 pub const SAMPLE: usize = 2000;
 
+/// Where a tokenizer's vocabulary comes from, which decides what helps against unknown words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VocabularyOf {
+    /// A trained model.
+    Model,
+    /// A folder with a tokenizer, for a new model.
+    Folder,
+    /// The texts of the training rows, of which it has at most so many tokens.
+    TrainingRows {
+        /// `model.vocab_size`.
+        most: usize,
+    },
+}
+
+impl VocabularyOf {
+    /// What to do about words that a vocabulary of `size` tokens lacks.
+    fn advice(self, size: usize) -> String {
+        match self {
+            Self::Model => "use a model whose vocabulary has the language of these texts".into(),
+            Self::Folder => "use a tokenizer whose vocabulary has the language of these texts".into(),
+            Self::TrainingRows { most } if size >= most => {
+                format!("the vocabulary is built from the training rows: raise model.vocab_size, which is {most}")
+            }
+            Self::TrainingRows { .. } => {
+                "the vocabulary is built from the training rows, which lack these words: train on more rows".into()
+            }
+        }
+    }
+}
+
 /// Warnings about the rows of a data set: a large share of unknown tokens in the first `rows` rows, and texts without any tokens,
 /// wherever they are.
 ///
@@ -26,9 +56,10 @@ pub fn about_tokens(
     tokens: &Tokens,
     dataset: &Dataset,
     rows: usize,
+    vocabulary: VocabularyOf,
 ) -> Result<Vec<Warning>, DataError> {
     let mut warnings = Vec::new();
-    warnings.extend(about_unknown(tokenizer, tokens, dataset, rows)?);
+    warnings.extend(about_unknown(tokenizer, tokens, dataset, rows, vocabulary)?);
     warnings.extend(about_nothing(tokens, dataset)?);
     Ok(warnings)
 }
@@ -38,6 +69,7 @@ fn about_unknown(
     tokens: &Tokens,
     dataset: &Dataset,
     rows: usize,
+    vocabulary: VocabularyOf,
 ) -> Result<Option<Warning>, DataError> {
     let Some(unknown) = tokenizer.unknown() else { return Ok(None) };
     let mut looked_at: Vec<u32> = Vec::new();
@@ -57,7 +89,7 @@ fn about_unknown(
         all += ids.len().saturating_sub(2);
         odd += found;
         if found > 0 {
-            with.push(dataset.rows[row as usize].line);
+            with.push(row);
         }
     }
     let share = odd as f64 / all.max(1) as f64;
@@ -69,24 +101,24 @@ fn about_unknown(
         n => format!("the first {}", format::counted(n as u64, "row")),
     };
     let message = format!(
-        "{} of the tokens are {}: {} of {of} have words that the vocabulary lacks ({}); use a model whose vocabulary has the \
-         language of these texts",
+        "{} of the tokens are {}: {} of {of} have words that the vocabulary lacks ({}); {}",
         format::percent(share),
         tokenizer.tokens(&[unknown]).concat(),
         format::count(with.len() as u64),
-        lines(&with),
+        dataset.lines_of(&with),
+        vocabulary.advice(tokenizer.vocab_size()),
     );
-    Ok(Some(Warning::new(Kind::Tokens, message).at(with)))
+    Ok(Some(Warning::new(Kind::Tokens, message).at(dataset.lines_in_one_file(&with))))
 }
 
 /// Texts of characters that tokenizers clean away become `[CLS] [SEP]`, like each other whatever their labels.
 fn about_nothing(tokens: &Tokens, dataset: &Dataset) -> Result<Option<Warning>, DataError> {
     // Texts of which nothing can be seen are warned about where they are read.
     let seems_empty = |text: &str| !text.chars().take(FIRST).any(char::is_alphanumeric) && !is_blank(text);
-    let mut empty = Vec::new();
-    for (row, text) in dataset.rows.iter().enumerate() {
-        if seems_empty(&text.text) && tokens.row(row)?.len() <= 2 {
-            empty.push(text.line);
+    let mut empty: Vec<u32> = Vec::new();
+    for (row, text) in (0..).zip(&dataset.rows) {
+        if seems_empty(&text.text) && tokens.row(row as usize)?.len() <= 2 {
+            empty.push(row);
         }
     }
     if empty.is_empty() {
@@ -96,7 +128,7 @@ fn about_nothing(tokens: &Tokens, dataset: &Dataset) -> Result<Option<Warning>, 
         "{} without a single token, of characters that the tokenizer cleans away ({}): the model learns their labels from nothing; \
          remove them",
         format::counted(empty.len() as u64, "row") + format::by_number(empty.len() as u64, " is a text", " are texts"),
-        lines(&empty)
+        dataset.lines_of(&empty)
     );
-    Ok(Some(Warning::new(Kind::Tokens, message).at(empty)))
+    Ok(Some(Warning::new(Kind::Tokens, message).at(dataset.lines_in_one_file(&empty))))
 }

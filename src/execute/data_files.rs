@@ -10,19 +10,25 @@ use crate::{
 /// The files of `data.source`, `data.dev` and `data.test`, downloaded if needed.
 ///
 /// # Errors
-/// [`ExecuteError::Source`] with the key of the file that is missing, refused, unreachable or not as expected.
+/// [`ExecuteError::Sources`] with the key of each file that is missing, refused, unreachable or not as expected.
 pub(super) fn data_files(library: &mut Library, config: &DataConfig) -> Result<DataFiles, ExecuteError> {
+    let mut missing = Vec::new();
+    let set = library.data_set(&config.source, &config.part());
+    let set = set.map_err(|error| missing.push(("data.source", error))).ok();
     let mut find = |key, source: &Source, file| match library.data(source, file) {
-        Ok(found) => Ok(found.path),
-        Err(error) => Err(ExecuteError::Source { key, error }),
+        Ok(found) => Some(found.path),
+        Err(error) => {
+            missing.push((key, error));
+            None
+        }
     };
     let own = |held_out: &HeldOut| held_out.source().cloned();
-    let dev = own(&config.dev).map(|source| find("data.dev", &source, None)).transpose()?;
-    let test = own(&config.test).map(|source| find("data.test", &source, None)).transpose()?;
+    let dev = own(&config.dev).and_then(|source| find("data.dev", &source, None));
+    let test = own(&config.test).and_then(|source| find("data.test", &source, None));
     let (mut dev, mut test) = (Vec::from_iter(dev), Vec::from_iter(test));
-    let found = library.data_set(&config.source, &config.part());
-    let DataSet { splits, config: _, mut classes } =
-        found.map_err(|error| ExecuteError::Source { key: "data.source", error })?;
+    let Some(DataSet { splits, config: _, mut classes }) = set.filter(|_| missing.is_empty()) else {
+        return Err(ExecuteError::Sources(missing));
+    };
     let mut splits = splits.into_iter();
     let source = splits.next().unwrap_or_default();
     // What follows the training rows are the splits that `data.splits` names, in this order.

@@ -68,6 +68,10 @@ fn one_a_line(problems: &[SettingProblem]) -> String {
     problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
+fn each(sources: &[(&'static str, crate::assets::AssetError)]) -> String {
+    sources.iter().map(|(key, error)| format!("{key}: {error}")).collect::<Vec<_>>().join("\n")
+}
+
 /// An error around a run.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
@@ -86,11 +90,14 @@ pub enum ExecuteError {
     /// The source that a key of the spec names is not available.
     #[error("{error}")]
     Source {
-        /// `data.source` or `model.source`.
+        /// `model.source`.
         key: &'static str,
         /// Why. No source of the error: the message says it already.
         error: crate::assets::AssetError,
     },
+    /// The same of the files of a data set, each with its key.
+    #[error("{}", each(_0))]
+    Sources(Vec<(&'static str, crate::assets::AssetError)>),
     /// Files of a run that changed since they were digested for its key.
     #[error("{0}: the run would be stored as one of other files; run the same command again")]
     Unlike(crate::assets::Unlike),
@@ -133,6 +140,16 @@ impl From<crate::assets::Unlike> for ExecuteError {
         match error {
             crate::assets::Unlike::Unreadable(e) => Self::Asset(e),
             error => Self::Unlike(error),
+        }
+    }
+}
+
+impl ExecuteError {
+    /// Its message, or where several files are at fault the message about each.
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Self::Data(crate::data::DataError::Several(errors)) => errors.iter().map(ToString::to_string).collect(),
+            error => vec![error.to_string()],
         }
     }
 }

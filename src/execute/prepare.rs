@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{ExecuteError, SettingProblem, data_files::data_files};
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
-    data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens},
+    data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens, VocabularyOf},
     format,
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
@@ -238,6 +238,11 @@ impl Workbench {
             (Source::Scratch(Scratch::Folder(folder)), None) => TokenizerKey::Folder(folder.clone(), digest.clone()),
             _ => TokenizerKey::Built { data: Box::new(split_key), vocab_size: config.model.vocab_size },
         };
+        let vocabulary = match (&tokenizer_key, source) {
+            (TokenizerKey::Built { vocab_size, .. }, _) => VocabularyOf::TrainingRows { most: *vocab_size },
+            (TokenizerKey::Folder(..), Source::Scratch(_)) => VocabularyOf::Folder,
+            (TokenizerKey::Folder(..), _) => VocabularyOf::Model,
+        };
         let mut read = || -> Result<_, ExecuteError> {
             let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
                 TokenizerKey::Folder(folder, _) => Ok(Tokenizer::from_folder(folder)?),
@@ -283,7 +288,7 @@ impl Workbench {
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
         warnings.extend(sanity::of_run(config, splits.train.len() as u64, splits.dev.len() as u64));
-        warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at)?);
+        warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at, vocabulary)?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {

@@ -12,8 +12,8 @@ use crate::{
         self, Allowed, Budget, Claim, Expansion, PlannedRun, Proposal, SearchHistory,
         sanity::{SweptRun, Trials, of_sweep},
     },
-    spec::LoadedSpec,
-    store::{RunRecord, RunState, Store},
+    spec::{LoadedSpec, PruneRule, Spec},
+    store::{RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
 };
 
@@ -41,6 +41,8 @@ pub struct Planner {
     pub seconds_left: Option<f64>,
     /// Where the budget is spent and leaves runs unfinished: how many, and what to raise.
     pub left_by_budget: Option<Warning>,
+    /// That runs stay pruned although they were pruned otherwise than this spec would.
+    pruned_otherwise: Option<Warning>,
     /// The identity of a search that learns from results, and its proposals.
     search: Option<String>,
     proposed: Vec<Proposal>,
@@ -74,6 +76,7 @@ impl Planner {
             allowed: Allowed { runs: Vec::new(), more: 0 },
             seconds_left: None,
             left_by_budget: None,
+            pruned_otherwise: None,
             search: None,
             proposed: Vec::new(),
         };
@@ -92,7 +95,52 @@ impl Planner {
             }
         }
         planner.look_at(store)?;
+        if let Some(store) = store {
+            planner.pruned_otherwise = planner.pruned_otherwise(store)?;
+        }
         Ok(planner)
+    }
+
+    /// The warning that runs were pruned by another metric, by a rule that the spec no longer has, or in another experiment. To be called
+    /// before they are registered again, which stores the present settings.
+    fn pruned_otherwise(&self, store: &Store) -> Result<Option<Warning>> {
+        let Spec { name, sweep, .. } = self.spec.spec();
+        // Those of the last plan of this experiment were taken over by an earlier command, which said so.
+        let last = match store.experiment(name) {
+            Ok(last) => last.runs,
+            Err(StoreError::UnknownExperiment { .. }) => Vec::new(),
+            Err(e) => return Err(e.into()),
+        };
+        let is_new = |key: &str| last.iter().all(|(known, _)| known != key);
+        let mut ways: Vec<(String, u64)> = Vec::new();
+        for run in &self.runs {
+            let Some(record) = store.known(&run.key)?.filter(|record| record.state == RunState::Pruned) else {
+                continue;
+            };
+            let (then, now) = (record.config.checkpoint.metric, run.config.checkpoint.metric);
+            let way = match record.experiment.as_ref().filter(|other| *other != name && is_new(&run.key)) {
+                Some(other) => format!("in the experiment `{other}`"),
+                None if then != now => format!("by {}, not by {}", then.name(), now.name()),
+                None if sweep.prune == PruneRule::None => "by a rule that the spec no longer has".into(),
+                None => continue,
+            };
+            match ways.iter_mut().find(|(known, _)| *known == way) {
+                Some((_, n)) => *n += 1,
+                None => ways.push((way, 1)),
+            }
+        }
+        let all: u64 = ways.iter().map(|(_, n)| n).sum();
+        let ways: Vec<String> = ways.into_iter().map(|(way, _)| way).collect();
+        Ok((all > 0).then(|| {
+            let message = format!(
+                "{} {} pruned earlier {}: `taper run` leaves {them} out, and with --retry it trains {them} again",
+                format::counted(all, "run"),
+                format::by_number(all, "was", "were"),
+                format::and(&ways),
+                them = format::by_number(all, "it", "them"),
+            );
+            Warning::new(Kind::Sweep, message)
+        }))
     }
 
     /// Checks whether all runs have ended (from then on nothing more is expected of the sweep), and what its budget still allows.
@@ -207,6 +255,11 @@ impl Planner {
         Ok(())
     }
 
+    /// Whether every run has ended, and none will follow.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// The number of trials known so far.
     pub fn known_trials(&self) -> usize {
         self.runs.iter().map(|run| run.trial + 1).max().unwrap_or(0)
@@ -259,7 +312,14 @@ impl Planner {
             sweep.max_runs = None;
         }
         let sweep = of_sweep(&sweep, &runs, self.trials());
-        let all = self.spec.warnings().iter().cloned().chain(sweep).chain(self.left_by_budget.clone());
+        let all = self
+            .spec
+            .warnings()
+            .iter()
+            .cloned()
+            .chain(sweep)
+            .chain(self.left_by_budget.clone())
+            .chain(self.pruned_otherwise.clone());
         all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
     }
 }
@@ -290,7 +350,7 @@ fn prepare(
             }
             Err(e) => {
                 let model = match &e {
-                    ExecuteError::Source { key: "data.source", .. } => bench.find_model(run).err(),
+                    ExecuteError::Sources(_) | ExecuteError::Data(_) => bench.find_model(run).err(),
                     _ => None,
                 };
                 for e in [Some(e), model].into_iter().flatten() {
@@ -321,10 +381,13 @@ fn with_lines(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> Vec<Stri
     };
     match e {
         ExecuteError::Source { key, .. } => vec![located(key, &format!("{key}: {e}"))],
+        ExecuteError::Sources(sources) => {
+            sources.iter().map(|(key, error)| located(key, &format!("{key}: {error}"))).collect()
+        }
         ExecuteError::Settings(problems) => {
             problems.iter().map(|problem| located(&problem.key, &problem.message)).collect()
         }
-        e => vec![e.to_string()],
+        e => e.messages(),
     }
 }
 

@@ -43,6 +43,8 @@ impl Default for RunOptions<'_> {
 pub struct Outcome {
     /// The number of runs by how they ended.
     pub tally: Tally,
+    /// Runs of trials that a search has yet to propose, if the command was stopped before.
+    pub to_come: usize,
     /// The experiment as stored.
     pub experiment: ExperimentRecord,
     /// Runs that were left out.
@@ -131,6 +133,8 @@ impl Experiment {
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
-        Ok(Outcome { tally, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
+        let is_stopped = tally.stopped + tally.waiting + tally.not_started > 0;
+        let to_come = if is_stopped { planner.to_come() } else { 0 };
+        Ok(Outcome { tally, to_come, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
     }
 }

@@ -263,7 +263,7 @@ impl TrialView<'_> {
     }
 
     /// `dev accuracy 90.0% at step 24 of 108 (mean of 3 seeds)`; `at steps 12–24 of 108` if seeds are at different steps;
-    /// `dev accuracy 91.0% (2 finished of 3 seeds)` if some are finished.
+    /// `dev accuracy 91.0% (2 of 3 seeds finished)` if some are finished.
     pub fn result(&self) -> Option<String> {
         let (key, n) = self.mean_score()?;
         let first = self.members.iter().find(|m| m.best.is_some())?;
@@ -280,8 +280,8 @@ impl TrialView<'_> {
         match self.members.len() {
             1 => {}
             all if n == all => text += &format!(" (mean of {all} seeds)"),
-            all if finished => text += &format!(" ({n} finished of {all} seeds)"),
-            all => text += &format!(" ({n} of {all} seeds)"),
+            all if finished => text += &format!(" ({n} of {all} seeds finished)"),
+            all => text += &format!(" ({n} of {all} seeds so far)"),
         }
         Some(text)
     }

@@ -320,7 +320,9 @@ impl LiveSweep {
         if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
             // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;
-            text += &format!("  eta {}{}", if sure { "" } else { "~" }, duration(s));
+            // Each batch of a search may promote more trials than its share.
+            let more = if matches!(self.prune, Prune::Asha { .. }) && self.to_come > 0 { " or more" } else { "" };
+            text += &format!("  eta {}{}{more}", if sure { "" } else { "~" }, duration(s));
         }
         text
     }

@@ -29,6 +29,32 @@ pub struct RunConfig {
     pub probes: Vec<Probe>,
 }
 
+impl RunConfig {
+    /// As TOML for people. Where `data.splits` decides what `data.dev` or `data.test` would, a comment says so.
+    ///
+    /// # Errors
+    /// A number that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let text = toml::to_string_pretty(self)?;
+        let named: Vec<&str> = self.data.splits.iter().flat_map(SplitValues::named).map(|(split, _)| split).collect();
+        let mut table = "";
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            // Texts of several lines are in the probes alone, which come last.
+            if line.starts_with('[') && !table.starts_with("[[") {
+                table = line;
+            }
+            let split =
+                line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
+            lines.push(match split {
+                Some(split) => format!("{line}  # data.splits.{split} decides"),
+                None => line.to_string(),
+            });
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+}
+
 /// The model that is fine-tuned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {

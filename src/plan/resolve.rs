@@ -1,7 +1,7 @@
 //! Resolves a spec without its sweep into a run: fills in seeds, parses sources, checks sizes.
 
 use super::{CheckpointConfig, DataConfig, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
-use crate::spec::{HeldOut, Spec};
+use crate::spec::{Checkpoint, Data, HeldOut, Model, Spec, Train};
 
 /// The run that `spec` means without its sweep.
 ///
@@ -13,74 +13,143 @@ use crate::spec::{HeldOut, Spec};
 /// that does not fit its type or that no `run.toml` could hold (TOML's integers end at 2^63 − 1); [`PlanError::Betas`].
 pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
     let Spec { name, model, data, train, checkpoint, probes, description: _, report: _, sweep: _ } = spec;
-    let [beta1, beta2] = train.betas[..] else { return Err(PlanError::Betas { found: train.betas.len() }) };
     Ok(RunConfig {
         name: name.clone(),
-        model: ModelConfig { source: model.source.clone(), vocab_size: size("model.vocab_size", model.vocab_size)? },
-        data: DataConfig {
-            source: match &data.source {
-                Source::Scratch(_) => {
-                    let reason = "`scratch:` creates models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE".into();
-                    return Err(PlanError::Source { key: "data.source", reason });
-                }
-                source => source.clone(),
-            },
-            file: data.file.clone(),
-            config: data.config.clone(),
-            format: data.format,
-            encoding: data.encoding,
-            sheet: data.sheet.clone(),
-            missing: data.missing.clone(),
-            delimiter: data.delimiter,
-            quoting: data.quoting,
-            text_column: data.text_column.clone(),
-            label_column: data.label_column.clone(),
-            labels: data.labels.clone(),
-            test: if data.test_value().is_some() { HeldOut::Share(0.0) } else { data.test.clone() },
-            dev: data.dev.clone(),
-            split_column: data.split_column.clone(),
-            splits: data.splits.clone(),
-            seed: integer("data.seed", data.seed)?,
-            stratify: data.stratify,
-            max_length: size("data.max_length", data.max_length)?,
-            limit: data.limit.map(|limit| size("data.limit", limit)).transpose()?,
-        },
-        train: TrainConfig {
-            epochs: count("train.epochs", train.epochs)?,
-            max_steps: train.max_steps.map(|steps| integer("train.max_steps", steps)).transpose()?,
-            batch_size: size("train.batch_size", train.batch_size)?,
-            micro_batch_tokens: size("train.micro_batch_tokens", train.micro_batch_tokens)?,
-            gradient_accumulation_steps: size("train.gradient_accumulation_steps", train.gradient_accumulation_steps)?,
-            precision: train.precision,
-            engine: train.engine,
-            lr: train.lr,
-            weight_decay: train.weight_decay,
-            no_decay: train.no_decay.clone(),
-            betas: (beta1, beta2),
-            eps: train.eps,
-            scheduler: train.scheduler,
-            warmup_steps: integer("train.warmup_steps", train.warmup_steps)?,
-            warmup_ratio: train.warmup_ratio,
-            max_grad_norm: train.max_grad_norm,
-            dropout: train.dropout,
-            label_smoothing: train.label_smoothing,
-            class_weights: train.class_weights.clone(),
-            seed: integer("train.seed", train.seed)?,
-            init_seed: integer("train.init_seed", train.init_seed.unwrap_or(train.seed))?,
-            order_seed: integer("train.order_seed", train.order_seed.unwrap_or(train.seed))?,
-            log_steps: integer("train.log_steps", train.log_steps)?,
-            eval_steps: integer("train.eval_steps", train.eval_steps)?,
-            early_stopping_patience: count("train.early_stopping_patience", train.early_stopping_patience)?,
-            early_stopping_min_delta: train.early_stopping_min_delta,
-            freeze: train.freeze.clone(),
-        },
-        checkpoint: CheckpointConfig {
-            keep: checkpoint.keep,
-            metric: checkpoint.metric,
-            every_steps: integer("checkpoint.every_steps", checkpoint.every_steps)?,
-            every_minutes: checkpoint.every_minutes,
-        },
+        model: of_model(model)?,
+        data: of_data(data)?,
+        train: of_train(train)?,
+        checkpoint: of_checkpoint(checkpoint)?,
         probes: probes.clone(),
+    })
+}
+
+// Each table is taken apart without `..`: a key that is forgotten here does not compile.
+
+fn of_model(model: &Model) -> Result<ModelConfig, PlanError> {
+    let Model { source, vocab_size } = model;
+    Ok(ModelConfig { source: source.clone(), vocab_size: size("model.vocab_size", *vocab_size)? })
+}
+
+fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
+    let Data {
+        source,
+        file,
+        config,
+        format,
+        encoding,
+        sheet,
+        missing,
+        delimiter,
+        quoting,
+        text_column,
+        label_column,
+        labels,
+        test,
+        dev,
+        split_column,
+        splits,
+        seed,
+        stratify,
+        max_length,
+        limit,
+    } = data;
+    if let Source::Scratch(_) = source {
+        let reason = "`scratch:` creates models, not data; expected path:FILE, hf:OWNER/NAME, modelscope:OWNER/NAME or https://HOST/FILE";
+        return Err(PlanError::Source { key: "data.source", reason: reason.into() });
+    }
+    Ok(DataConfig {
+        source: source.clone(),
+        file: file.clone(),
+        config: config.clone(),
+        format: *format,
+        encoding: *encoding,
+        sheet: sheet.clone(),
+        missing: missing.clone(),
+        delimiter: *delimiter,
+        quoting: *quoting,
+        text_column: text_column.clone(),
+        label_column: label_column.clone(),
+        labels: labels.clone(),
+        test: if data.test_value().is_some() { HeldOut::Share(0.0) } else { test.clone() },
+        dev: dev.clone(),
+        split_column: split_column.clone(),
+        splits: splits.clone(),
+        seed: integer("data.seed", *seed)?,
+        stratify: *stratify,
+        max_length: size("data.max_length", *max_length)?,
+        limit: limit.map(|limit| size("data.limit", limit)).transpose()?,
+    })
+}
+
+fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
+    let Train {
+        epochs,
+        max_steps,
+        batch_size,
+        micro_batch_tokens,
+        gradient_accumulation_steps,
+        precision,
+        engine,
+        lr,
+        weight_decay,
+        no_decay,
+        betas,
+        eps,
+        scheduler,
+        warmup_steps,
+        warmup_ratio,
+        max_grad_norm,
+        dropout,
+        label_smoothing,
+        class_weights,
+        seed,
+        init_seed,
+        order_seed,
+        log_steps,
+        eval_steps,
+        early_stopping_patience,
+        early_stopping_min_delta,
+        freeze,
+    } = train;
+    let [beta1, beta2] = betas[..] else { return Err(PlanError::Betas { found: betas.len() }) };
+    Ok(TrainConfig {
+        epochs: count("train.epochs", *epochs)?,
+        max_steps: max_steps.map(|steps| integer("train.max_steps", steps)).transpose()?,
+        batch_size: size("train.batch_size", *batch_size)?,
+        micro_batch_tokens: size("train.micro_batch_tokens", *micro_batch_tokens)?,
+        gradient_accumulation_steps: size("train.gradient_accumulation_steps", *gradient_accumulation_steps)?,
+        precision: *precision,
+        engine: *engine,
+        lr: *lr,
+        weight_decay: *weight_decay,
+        no_decay: no_decay.clone(),
+        betas: (beta1, beta2),
+        eps: *eps,
+        scheduler: *scheduler,
+        warmup_steps: integer("train.warmup_steps", *warmup_steps)?,
+        warmup_ratio: *warmup_ratio,
+        max_grad_norm: *max_grad_norm,
+        dropout: *dropout,
+        label_smoothing: *label_smoothing,
+        class_weights: class_weights.clone(),
+        seed: integer("train.seed", *seed)?,
+        init_seed: integer("train.init_seed", init_seed.unwrap_or(*seed))?,
+        order_seed: integer("train.order_seed", order_seed.unwrap_or(*seed))?,
+        log_steps: integer("train.log_steps", *log_steps)?,
+        eval_steps: integer("train.eval_steps", *eval_steps)?,
+        early_stopping_patience: count("train.early_stopping_patience", *early_stopping_patience)?,
+        early_stopping_min_delta: *early_stopping_min_delta,
+        freeze: freeze.clone(),
+    })
+}
+
+fn of_checkpoint(checkpoint: &Checkpoint) -> Result<CheckpointConfig, PlanError> {
+    let Checkpoint { keep, metric, every_steps, every_minutes } = checkpoint;
+    Ok(CheckpointConfig {
+        keep: *keep,
+        metric: *metric,
+        every_steps: integer("checkpoint.every_steps", *every_steps)?,
+        every_minutes: *every_minutes,
     })
 }
 

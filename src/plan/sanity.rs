@@ -168,6 +168,9 @@ pub struct Trials {
 /// What is said beside a best trial that was chosen by the test rows that it is measured on.
 pub const CHOSEN_ON_TEST: &str = "chosen on test: optimistic";
 
+/// The same of dev rows, where there are no test rows.
+pub const CHOSEN_ON_DEV: &str = "chosen on dev, no test rows: optimistic";
+
 /// Warnings about a sweep.
 pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning> {
     let (mut messages, mut expected) = (Vec::new(), None);
@@ -233,18 +236,29 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     }
     same_runs(runs, &mut messages);
     let expected = expected.map(|message| Warning::new(Kind::Forecast, message));
-    messages.into_iter().map(|message| Warning::new(Kind::Sweep, message)).chain(expected).collect()
+    let optimistic = chosen_on_dev(runs, trials.all).map(|message| Warning::new(Kind::Optimistic, message));
+    let messages = messages.into_iter().map(|message| Warning::new(Kind::Sweep, message));
+    messages.chain(optimistic).chain(expected).collect()
 }
 
-/// The warning that all trials which reached a rung (from 0) have the same value of the metric there.
-pub fn decided_nothing((rung, trials): (usize, usize), metric: Metric) -> Warning {
+/// A rung at which all trials have the same value, so that their order in the plan alone decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecided {
+    /// The rung, from 0.
+    pub rung: usize,
+    /// How many trials reached it.
+    pub trials: usize,
+}
+
+/// The warning that all trials which reached a rung have the same value of the metric there.
+pub fn decided_nothing(Undecided { rung, trials }: Undecided, metric: Metric) -> Warning {
     let or = match metric {
         Metric::Loss => "",
         _ => ", or choose checkpoint.metric = \"loss\"",
     };
     let message = format!(
-        "rung {} decided nothing: its {trials} trials have the same dev {}, and the first in the plan were promoted; evaluate later (a \
-         smaller sweep.rungs or sweep.reduction_factor){or}",
+        "rung {} decided nothing: its {trials} trials have the same dev {}, and their order in the plan alone decided which were \
+         promoted; evaluate later (a smaller sweep.rungs or sweep.reduction_factor){or}",
         rung + 1,
         metric.name()
     );
@@ -271,6 +285,34 @@ fn chosen_on_test(runs: &[SweptRun], trials: u64) -> Option<String> {
              to choose on other rows"
         )
     })
+}
+
+/// That the best trial or checkpoint is chosen by the dev rows that its metrics are of, for want of test rows.
+fn chosen_on_dev(runs: &[SweptRun], trials: u64) -> Option<String> {
+    let without = |run: &&SweptRun| run.config.data.has_dev() && !run.config.data.has_test();
+    let chooses = |run: &&SweptRun| {
+        run.config.checkpoint.keep == Keep::Best && schedule::evaluations(&run.config.train, run.rows) > 1
+    };
+    let n = runs.iter().filter(without).count() as u64;
+    let what = match (trials > 1, runs.iter().filter(without).any(|run| chooses(&run))) {
+        _ if n == 0 => return None,
+        (true, _) => "the best trial",
+        (false, true) => "the checkpoint that is kept",
+        (false, false) => return None,
+    };
+    let which = match n == runs.len() as u64 {
+        true => "there are no test rows".into(),
+        false => format!(
+            "{} of {} {} no test rows",
+            count(n),
+            counted(runs.len() as u64, "run"),
+            by_number(n, "has", "have")
+        ),
+    };
+    Some(format!(
+        "{which}: {what} is chosen on the same dev rows on which it is evaluated, so its metrics are optimistic; set data.test to \
+         evaluate it on other rows"
+    ))
 }
 
 /// Runs with the same key: their points differ in something that affects no result.

@@ -130,6 +130,11 @@ impl Analysis {
         self.measured().next()
     }
 
+    /// Whether any configuration has a rank: one with all its seeds completed.
+    pub fn has_rank(&self) -> bool {
+        self.groups.iter().any(|group| group.rank.is_some())
+    }
+
     /// The best run of the best configuration.
     pub fn best(&self) -> Option<usize> {
         self.best_group().and_then(|g| self.groups[g].finished.first().copied())

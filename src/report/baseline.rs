@@ -95,13 +95,13 @@ impl AgainstBaseline {
     pub fn sentence(&self, label: impl Fn(u32) -> String) -> String {
         match self {
             Self::OneClass(id) => format!("The model predicts “{}” for every row.", label(*id)),
-            Self::NoBetter => "The model is no better than that.".into(),
+            Self::NoBetter => "The model is no better than the baseline.".into(),
             Self::Unsure { difference, p } => format!(
-                "The model is {:.1} points above that, which may be chance (exact McNemar test, {}).",
+                "The model is {:.1} points above the baseline, which may be chance (exact McNemar test, {}).",
                 difference * 100.0,
                 format::p_value(*p)
             ),
-            Self::Better { difference } => format!("The model is {:.1} points above that.", difference * 100.0),
+            Self::Better { difference } => format!("The model is {:.1} points above the baseline.", difference * 100.0),
         }
     }
 }

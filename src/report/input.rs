@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     event::{Split, When},
     metrics::Metrics,
+    plan::Source,
     store::{EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
     warning::Warning,
 };
@@ -39,6 +40,20 @@ impl RunInput {
     /// The split of the final evaluation.
     pub(super) fn measured_on(&self) -> Split {
         self.run.measured_on()
+    }
+
+    /// The name of the file with the rows of the final evaluation.
+    pub(super) fn file_of_rows(&self) -> String {
+        let data = &self.run.config.data;
+        let own = match self.measured_on() {
+            Split::Test => data.test.source(),
+            Split::Dev => data.dev.source(),
+            Split::Train => None,
+        };
+        match own.unwrap_or(&data.source) {
+            Source::Path(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            source => source.shown(),
+        }
     }
 
     /// The evaluation before the first step, on the split of the final one.

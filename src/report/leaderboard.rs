@@ -149,12 +149,12 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Ve
         (shown.contains(&1), "one seed: 95% Wilson interval, based on the number of rows"),
         (
             shown.contains(&2),
-            "two seeds: the lower and the higher value, or the 95% Wilson interval (from the number of test or dev rows) if it is wider; two \
+            "two seeds: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is wider; two \
              seeds say little about how other seeds would perform",
         ),
         (
             shown.iter().any(|n| *n > 2),
-            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (from the number of test or dev rows) if it \
+            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) if it \
              is wider",
         ),
     ];

@@ -204,7 +204,7 @@ fn probability_head(labels: &[&str]) -> Vec<String> {
 }
 
 fn prediction_head(labels: &[&str]) -> impl Iterator<Item = String> {
-    let fixed = ["run", "row", "line", "label", "predicted", "right", "confidence"].map(String::from);
+    let fixed = ["run", "row", "file", "line", "label", "predicted", "right", "confidence"].map(String::from);
     fixed.into_iter().chain(probability_head(labels)).chain(["text".to_string()])
 }
 
@@ -212,6 +212,7 @@ fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord) -> V
     let mut record = vec![
         text(&run.run.name),
         p.row.to_string(),
+        text(&run.file_of_rows()),
         p.line.to_string(),
         text(&label_name(run, p.label)),
         text(&label_name(run, p.predicted)),

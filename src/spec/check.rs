@@ -35,8 +35,9 @@ impl Check<'_> {
             }
             match &mut node.item {
                 Item::Table(table) => {
-                    self.section(name, table);
+                    // Before invalid values are removed: the two contradict each other whatever they are.
                     self.max_steps_or_epochs(name, table);
+                    self.section(name, table);
                     true
                 }
                 other => {

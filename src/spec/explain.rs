@@ -26,6 +26,9 @@ pub struct Explanation {
     pub expects: String,
     /// The effective value, in TOML with resolved paths; `None` if the key is absent, or if a sweep varies it.
     pub value: Option<String>,
+    /// The key that decides instead of it, and how: `data.splits.test = "test": the rows with this value in column "part"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
     /// The meaning of absence, if the key may be absent.
     pub absent: Option<&'static str>,
     /// The value in each layer that sets it, highest first.
@@ -79,6 +82,7 @@ impl LoadedSpec {
         let stand_in = |layer: &Layer| layer.origin == Origin::Default && row.default == Fallback::Required;
         let swept = merged.swept_values(row.path).filter(|_| row.path == key);
         // If an axis has a condition, points that do not meet it have the value of the layers.
+        let decided_by = self.decided_by(row.path);
         let swept_everywhere = swept.is_some_and(|(.., node)| node.unboxed().find(&["when"]).is_none());
         let mut layers = Vec::new();
         // In figment's order: arguments and variables override profiles, which override files.
@@ -86,7 +90,7 @@ impl LoadedSpec {
             for layer in merged.layers.iter().rev().filter(|layer| !stand_in(layer)) {
                 if let Some(node) = layer.find(profile, &path).filter(|node| !node.is_empty_table()) {
                     let decides = is_table || deciding.is_some_and(|(by, p)| by.origin == layer.origin && p == profile);
-                    let holds = decides && !swept_everywhere;
+                    let holds = decides && !swept_everywhere && decided_by.is_none();
                     layers.push((rank(layer, profile), layer.value_of(profile, node, holds)));
                 }
             }
@@ -99,9 +103,10 @@ impl LoadedSpec {
                 "" => row.kind.expects(),
                 unit => format!("{} ({unit})", row.kind.expects()),
             },
-            value: value.filter(|_| swept.is_none()).and_then(|value| {
+            value: value.filter(|_| swept.is_none() && decided_by.is_none()).and_then(|value| {
                 merged.written_number(value, &path).or_else(|| Some(as_written(row, node_of(value)?).to_string()))
             }),
+            decided_by,
             absent: match row.default {
                 Fallback::Absent(meaning) => Some(meaning),
                 Fallback::Is(_) | Fallback::Required => None,
@@ -117,10 +122,24 @@ impl LoadedSpec {
 }
 
 impl LoadedSpec {
+    /// What decides instead of a key that names a split: a value of `data.splits`.
+    fn decided_by(&self, key: &str) -> Option<String> {
+        let data = &self.spec().data;
+        let value = match key {
+            "data.dev" => data.dev_value()?,
+            "data.test" => data.test_value()?,
+            _ => return None,
+        };
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let split = key.strip_prefix("data.")?;
+        let column = text(data.split_column.as_deref()?);
+        Some(format!("data.splits.{split} = {}: the rows with this value in column {column}", text(value)))
+    }
+
     fn related(&self, key: &'static str, how: &'static str) -> Related {
         let path: Vec<String> = key.split('.').map(str::to_string).collect();
         let swept = self.merged.swept_values(key).is_some();
-        let value = self.merged.value(&path).filter(|_| !swept);
+        let value = self.merged.value(&path).filter(|_| !swept && self.decided_by(key).is_none());
         let text = |value| self.merged.written_number(value, &path).or_else(|| Some(node_of(value)?.to_string()));
         Related { key, value: value.and_then(text), swept, how }
     }
@@ -216,6 +235,14 @@ impl Node {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (&self.swept, &self.value, self.absent) {
+            _ if self.decided_by.is_some() => {
+                writeln!(
+                    f,
+                    "{} has no effect; what decides is {}",
+                    self.key,
+                    self.decided_by.as_deref().unwrap_or("")
+                )?;
+            }
             (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, swept.value)?,
             (_, Some(value), _) => writeln!(f, "{} = {value}", self.key)?,
             (.., Some(meaning)) => writeln!(f, "{} is not set: {meaning}", self.key)?,

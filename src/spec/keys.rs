@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = &[
         &["stratify_by_column"]),
     also(key("data.max_length", Kind::Whole(3, 8192), Is("512"), "tokens",
         "Maximum length of a text, including `[CLS]` and `[SEP]`. Longer texts are truncated."), &["max_seq_length", "max_len"]),
-    also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many rows, drawn at random with `data.seed`."),
+    also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many of the rows that no file and no column assigns to the dev or test split, drawn at random with `data.seed`. If nothing is held out of them, these are the training rows."),
         &["max_train_samples", "max_samples"]),
 
     also(key("train.epochs", Kind::Whole(1, 100_000), Is("3"), "epochs", "Number of passes over the training rows."),

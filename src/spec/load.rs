@@ -86,7 +86,9 @@ impl LoadedSpec {
         }
         if !problems.is_empty() {
             merged.sort(&mut problems.shown);
-            let sources = ["data.source", "model.source"].into_iter().filter(|key| !spoilt.contains(*key));
+            let sources = ["data.source", "data.dev", "data.test", "model.source"]
+                .into_iter()
+                .filter(|key| !spoilt.contains(*key));
             return Err(SpecErrors {
                 files: sources.flat_map(|key| merged.files(key)).collect(),
                 ..problems.into_errors()

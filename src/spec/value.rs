@@ -239,6 +239,7 @@ mod tests {
     fn mistakes_get_a_suggestion() {
         for (key, value, help) in [
             ("data.test", "20", "for 20% write 0.2"),
+            ("data.test", "1", "the default is 0.2"),
             ("data.dev", "30", "for 30% write 0.3"),
             ("data.dev", "12.5", "for 12.5% write 0.125"),
             ("data.test", "\"20%\"", "for 20% write 0.2"),

@@ -154,17 +154,26 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     let whole = refused(&sandbox, "path:glue", "");
     assert!(whole.contains("glue is a folder; name the file in it, or its splits: data.splits = { train ="), "{whole}");
     let config = glue("config = \"sst2\"\nsplits = { train = \"train\" }");
-    assert!(config.contains("it has no configuration `sst2`, which data.config names, nor any other: leave"), "{config}");
+    assert!(
+        config.contains("it has no configuration `sst2`, which data.config names, nor any other: leave"),
+        "{config}"
+    );
     let alone = glue("config = \"sst2\"");
     assert!(alone.contains("`data.config` chooses among the splits of a repository or a folder"), "{alone}");
     sandbox.write("rows.csv", csv(&rows(0, 8)));
     let file = refused(&sandbox, "path:rows.csv", SPLITS);
     assert!(file.contains("and this is a file: set data.split_column, or name the folder"), "{file}");
     let file = refused(&sandbox, "hf:a/glue/rows.csv", SPLITS);
-    assert!(file.contains("`data.splits` needs `data.split_column`, the column with these values, since the data is a"), "{file}");
+    assert!(
+        file.contains("`data.splits` needs `data.split_column`, the column with these values, since the data is a"),
+        "{file}"
+    );
     std::fs::remove_file(sandbox.path("glue/data/train-00001-of-00002.parquet")).unwrap();
     let shard = glue(SPLITS);
-    assert!(shard.contains("split `train` has 1 of 2 files (`train-00000-of-00002.parquet`): download all of them"), "{shard}");
+    assert!(
+        shard.contains("split `train` has 1 of 2 files (`train-00000-of-00002.parquet`): download all of them"),
+        "{shard}"
+    );
 }
 
 /// -1 is a label of its own where nothing says that the numbers are class labels.
@@ -202,10 +211,16 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
     };
     spec(&home.dir, "hf:a/glue", SPLITS);
     let (code, said) = taper(&["plan", "glue.toml"], &server.url);
-    assert!(code == Some(2) && said.contains("it has several configurations; choose one with data.config: reviews, other"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("it has several configurations; choose one with data.config: reviews, other"),
+        "{said}"
+    );
     spec(&home.dir, "hf:a/glue", "");
     let (code, said) = taper(&["plan", "glue.toml"], &server.url);
-    assert!(code == Some(2) && said.contains("choose one with data.file, or name its splits: data.splits = {"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("choose one with data.file, or name its splits: data.splits = {"),
+        "{said}"
+    );
 
     spec(&home.dir, "hf:a/glue", &format!("config = \"reviews\"\n{SPLITS}"));
     let (code, said) = taper(&["fetch", "glue.toml"], &server.url);
@@ -228,5 +243,8 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
     server.put("datasets/a/glue/reviews/test-00000-of-00001.parquet", &parquet(&rows(90, 10)));
     std::fs::remove_dir_all(home.path("hf")).unwrap();
     let (code, said) = taper(&["plan", "glue.toml"], &server.url);
-    assert!(code == Some(2) && said.contains("test-00000-of-00001.parquet of hf:a/glue is not what glue.toml.lock pins"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("test-00000-of-00001.parquet of hf:a/glue is not what glue.toml.lock pins"),
+        "{said}"
+    );
 }

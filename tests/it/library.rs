@@ -134,3 +134,21 @@ fn the_example_trains_a_sweep_with_its_own_processes() {
     assert!(output.status.success(), "{says}{}", String::from_utf8_lossy(&output.stderr));
     assert!(says.starts_with("6 runs of ") && says.ends_with("6 completed, 0 were done before\n"), "{says}");
 }
+
+/// A search that was stopped says how many runs it has not even proposed.
+#[test]
+fn a_stopped_search_counts_what_it_has_yet_to_propose() {
+    let sandbox = sandbox();
+    let sets = [
+        "data.dev=0.25",
+        "sweep.search=tpe",
+        "sweep.trials=6",
+        "sweep.startup_trials=3",
+        "sweep.axes.train.lr={ log = [1e-4, 1e-2] }",
+    ];
+    let mut experiment = Experiment::open(sandbox.path("small.toml"), options(&sandbox, &sets)).expect("a spec");
+    let stopped = experiment.run(Listeners::new(), RunOptions { stop: &|| true, ..how() }).expect("stopped");
+    assert_eq!((stopped.tally.stopped + stopped.tally.not_started, stopped.to_come), (6, 6), "{:?}", stopped.tally);
+    let finished = experiment.run(Listeners::new(), how()).expect("runs");
+    assert_eq!((finished.tally.completed + finished.tally.already_done, finished.to_come), (12, 0));
+}

@@ -240,7 +240,8 @@ fn values_of_the_column_that_name_no_split_are_refused() {
     sandbox.write("rows.csv", all.replacen("valid,", "dev,", 1));
     let said = refused(&sandbox, COLUMN);
     assert!(
-        said.contains("line 26: `part` is `dev`, and data.splits has `train` (train), `valid` (dev), `test` (test)"),
+        said.contains("line 26: `part` is `dev`, which data.splits does not have: expected `train` (train), `valid` (dev) or `test` (test); correct the \
+             row, or give this value a split in data.splits"),
         "{said}"
     );
     sandbox.write("rows.csv", &all);
@@ -290,4 +291,112 @@ fn contradictions_about_splits_are_named() {
         let said = refused(&sandbox, data);
         assert!(said.contains(expected), "{data}: {said}");
     }
+}
+
+#[test]
+fn what_decides_a_split_is_said_where_its_key_is_shown() {
+    let sandbox = sandbox();
+    sandbox.write("rows.csv", std::fs::read(sandbox.path("all.csv")).unwrap());
+    spec(&sandbox, COLUMN);
+    for (key, split, value) in [("data.test", "test", "test"), ("data.dev", "dev", "valid")] {
+        let said = sandbox.ok(&["plan", "own.toml", "--explain", key]);
+        let decides = format!(
+            "{key} has no effect; what decides is data.splits.{split} = \"{value}\": the rows with this value in column \"part\"\n"
+        );
+        assert!(said.starts_with(&decides) && !said.contains('→'), "{said}");
+        let json = sandbox.json(&["plan", "own.toml", "--explain", key]);
+        assert_eq!((&json["key"], &json["value"]), (&json!(key), &Value::Null));
+    }
+    sandbox.ok(&["run", "own.toml", "--quiet"]);
+    let shown = sandbox.ok(&["show", "own", "--config"]);
+    assert!(
+        shown.contains("\ntest = 0.0  # data.splits.test decides\ndev = 0.0  # data.splits.dev decides\n"),
+        "{shown}"
+    );
+    sandbox.ok(&["report", "own", "--out", "report"]);
+    let report = std::fs::read_to_string(sandbox.path("report/report.md")).unwrap();
+    assert!(report.contains("\ntest = 0.0  # data.splits.test decides\n"), "{report}");
+    // A share decides for itself.
+    spec(&sandbox, "test = 0.25");
+    assert!(sandbox.ok(&["plan", "own.toml", "--explain", "data.test"]).starts_with("data.test = 0.25\n"));
+}
+
+/// The rows of data.limit are the training rows where nothing is drawn at random.
+#[test]
+fn a_limit_also_holds_for_training_rows_that_nothing_is_drawn_from() {
+    let sandbox = sandbox();
+    spec(&sandbox, &format!("{FILES}\nlimit = 11"));
+    let plan = planned(&sandbox);
+    assert_eq!(
+        (&plan["data"]["train"], &plan["data"]["dev"], &plan["data"]["test"]),
+        (&json!(11), &json!(6), &json!(10))
+    );
+    let said = sandbox.ok(&["plan", "own.toml", "--explain", "data.limit"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("If nothing is held out of them, these are the training rows."), "{said}");
+}
+
+#[test]
+fn every_faulty_and_every_missing_file_is_named_at_once() {
+    let sandbox = sandbox();
+    sandbox.write("bad-dev.csv", "label,text\n1,好\n");
+    sandbox.write("bad-test.csv", "label,review\n7,好\n");
+    let both = "dev = \"path:bad-dev.csv\"\ntest = \"path:bad-test.csv\"";
+    let said = refused(&sandbox, both);
+    assert!(
+        said.contains("bad-dev.csv: no column `review`") && said.contains("line 2: label `7` is in no row"),
+        "{said}"
+    );
+    assert_eq!(said.matches("error: ").count(), 2, "{said}");
+    // Also beside a faulty training file, where the labels are not known.
+    let good = std::fs::read_to_string(sandbox.path("rows.csv")).unwrap();
+    sandbox.write("rows.csv", "text,label\n好,1\n差,0\n");
+    let said = refused(&sandbox, both);
+    assert!(
+        said.contains("rows.csv: no column `review`") && said.contains("bad-dev.csv: no column `review`"),
+        "{said}"
+    );
+    sandbox.write("rows.csv", good);
+    let said = refused(&sandbox, "dev = \"path:no-dev.csv\"\ntest = \"path:no-test.csv\"");
+    assert!(said.contains("own.toml:9: data.dev: ") && said.contains("own.toml:10: data.test: "), "{said}");
+    assert!(said.contains("no-dev.csv") && said.contains("no-test.csv"), "{said}");
+    // So they are beside a fault of the spec.
+    let said = refused(&sandbox, "dev = \"path:no-dev.csv\"\ntest = \"path:no-test.csv\"\nseed = -1");
+    assert!(said.contains("`data.seed` is -1") && said.contains("no-dev.csv does not exist"), "{said}");
+    assert!(said.contains("no-test.csv does not exist"), "{said}");
+}
+
+#[test]
+fn a_line_has_the_name_of_its_file_where_there_are_several() {
+    let sandbox = sandbox();
+    spec(&sandbox, FILES);
+    sandbox.ok(&["run", "own.toml", "--quiet", "--set", "train.lr=1e-9"]);
+    sandbox.ok(&["report", "own", "--out", "report"]);
+    let file = |name: &str| std::fs::read_to_string(sandbox.path(&format!("report/{name}"))).unwrap();
+    assert!(file("report.md").contains("| Line of test.csv | Text |"), "{}", file("report.md"));
+    assert!(file("report.html").contains("<th class=\"n\">Line of test.csv</th>"));
+    for name in ["mistakes.csv", "predictions.csv"] {
+        let text = file(name);
+        assert!(text.starts_with("run,row,file,line,label,"), "{text}");
+        assert!(text.lines().count() > 1 && text.lines().skip(1).all(|line| line.contains(",test.csv,")), "{text}");
+    }
+}
+
+/// Words that the training rows lack: a vocabulary built from them has no other model to choose.
+#[test]
+fn unknown_words_have_their_file_and_advice_that_can_be_followed() {
+    let sandbox = sandbox();
+    let odd = (0..10).map(|i| format!("{},龘靐齉龗{i}{i}\n", i % 2));
+    sandbox.write("test.csv", format!("label,review\n{}", odd.collect::<String>()));
+    spec(&sandbox, FILES);
+    let said = sandbox.ok(&["plan", "own.toml"]);
+    assert!(
+        said.contains("have words that the vocabulary lacks (lines 2, 3, 4, 5, 6 and 5 more of test.csv)"),
+        "{said}"
+    );
+    let advice = "the vocabulary is built from the training rows, which lack these words: train on more rows";
+    assert!(said.contains(advice) && !said.contains("use a model"), "{said}");
+    let small = sandbox.ok(&["plan", "own.toml", "--set", "model.vocab_size=16"]);
+    assert!(small.contains("more of data.source; lines 2, "), "{small}");
+    assert!(small.contains("built from the training rows: raise model.vocab_size, which is 16"), "{small}");
 }

@@ -115,7 +115,7 @@ fn the_page_shows_what_the_records_contain() {
     for message in [
         "loss is not finite at step 90 (lr 0.001)",
         "data row 17: label `maybe` is not in data.labels",
-        "4 runs have no result",
+        "4 runs have no final result",
         "failed (diverged)",
         "The best of 5 runs was chosen on the same test rows on which it is evaluated, so its accuracy is optimistic",
         "not all trained in the same environment",
@@ -143,7 +143,7 @@ fn a_pruned_run_is_no_failure() {
         "<td class=\"pruned\">pruned</td>",
         "8th of 9 at step 75, where 3 go on",
         "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table shows the step and the reason.",
-        &format!("{} runs have no result", missing - 1),
+        &format!("{} runs have no final result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");
     }
@@ -200,7 +200,9 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let files = files_of(&input);
     let md = text(&files, "report.md");
     assert!(
-        md.contains("No run has a result yet: values below are from evaluations during training and are not final."),
+        md.contains(
+            "No run has a final result yet: values below are from evaluations during training and are not final."
+        ),
         "{md}"
     );
     assert!(md.contains("| Dev accuracy (used for selection) |"), "{md}");
@@ -288,7 +290,7 @@ fn texts_of_the_user_are_only_text() {
     assert!(line.contains("\\*\\*很好吃\\*\\*"));
     assert!(text(&files, "probes.svg").contains("&lt;script&gt;"));
     let mut rows = csv::Reader::from_reader(text(&files, "predictions.csv").as_bytes());
-    let row = rows.records().map(Result::unwrap).find(|r| r[2] == *"9").unwrap();
+    let row = rows.records().map(Result::unwrap).find(|r| r[3] == *"9").unwrap();
     assert_eq!(row.iter().next_back(), Some("'=HYPERLINK(\"x\") | a\nsecond line <script>alert(1)</script>"));
 }
 

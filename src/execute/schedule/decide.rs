@@ -7,7 +7,10 @@ use super::run_states::RunStates;
 use crate::{
     event::When,
     metrics::{Metric, Score},
-    plan::prune::{Prune, Verdict, last_to_continue, verdict},
+    plan::{
+        prune::{Prune, Verdict, last_to_continue, verdict},
+        sanity::Undecided,
+    },
 };
 
 /// What decisions need to know of a run.
@@ -128,9 +131,9 @@ impl SweepDecisions {
         })
     }
 
-    /// With ASHA, the rungs (from 0) at which all trials have the same score, with the number of these trials: they were promoted by their order
-    /// alone. Rungs that all of them have passed are left out: there was nothing to decide.
-    pub fn undecided(&self, states: &RunStates) -> Vec<(usize, usize)> {
+    /// With ASHA, the rungs at which all trials have the same score: they were promoted by their order alone. Rungs that all of them have
+    /// passed are left out: there was nothing to decide.
+    pub fn undecided(&self, states: &RunStates) -> Vec<Undecided> {
         let Prune::Asha { .. } = self.prune else { return Vec::new() };
         let scores = self.scores(states);
         let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
@@ -140,7 +143,7 @@ impl SweepDecisions {
             let equal = known.len() > 1 && known[0] > Score::WORST && known.iter().all(|score| *score == known[0]);
             let held =
                 |trial: usize| scores[trial].get(rung).is_some_and(Option::is_some) && self.promoted[trial] <= rung;
-            (equal && (0..scores.len()).any(held)).then_some((rung, known.len()))
+            (equal && (0..scores.len()).any(held)).then_some(Undecided { rung, trials: known.len() })
         };
         rungs.filter_map(tied).collect()
     }
@@ -332,8 +335,9 @@ mod tests {
             sweep.undecided(&states)
         };
         // At the second rung the three promoted trials differ.
-        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [(0, 9)]);
-        assert_eq!(played(ASHA, 9, |_, _| 0.5), [(0, 9), (1, 3)]);
+        let at = |rung, trials| Undecided { rung, trials };
+        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [at(0, 9)]);
+        assert_eq!(played(ASHA, 9, |_, _| 0.5), [at(0, 9), at(1, 3)]);
         assert_eq!(played(ASHA, 9, |run, _| if run == 8 { 0.6 } else { 0.5 }), []);
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
         // All were completed without a rule.

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::plan::sanity::Undecided;
+
 /// Numbers of runs by how they ended or why they are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -79,8 +81,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Skipped runs.
     pub skipped: Vec<Skipped>,
-    /// Rungs (from 0) at which all trials have the same score, with the number of these trials, at the end of the last call.
-    pub undecided: Vec<(usize, usize)>,
+    /// Rungs at which all trials have the same score, at the end of the last call.
+    pub undecided: Vec<Undecided>,
     /// Keys of ended runs: a later call does not check them again.
     pub(super) ended: HashSet<String>,
     /// Whether the user was informed that the command waits for runs of another process.

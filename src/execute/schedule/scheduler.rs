@@ -278,7 +278,7 @@ impl<'a> Scheduler<'a> {
                     let _ = self.executor.cancel(slot);
                 }
                 if self.states.is_running(run) {
-                    self.skip(run, "done; new probes scored".into());
+                    self.skip(run, "completed before; new probes scored".into());
                 }
                 self.free(slot);
             }
@@ -412,8 +412,8 @@ impl<'a> Scheduler<'a> {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
                 format!("pruned before and skipped; --retry runs it to its end ({reason})")
             }
-            End::DoneElsewhere => "done by another command".into(),
-            _ => "done".into(),
+            End::DoneElsewhere => "completed by another command".into(),
+            _ => "completed before".into(),
         };
         self.skip(run, why);
         self.states.end(run, end);

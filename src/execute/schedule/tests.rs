@@ -88,7 +88,10 @@ fn a_crash_without_retries_left_is_a_failure_and_the_next_run_begins() {
     let outcome = bench.run(&|_, _, from| whole(from));
     assert_eq!(bench.log(), ["0: a from 4", "a: completed"]);
     assert_eq!(outcome.tally, Tally { completed: 1, already_done: 1, ..Tally::default() });
-    assert_eq!(outcome.skipped.iter().map(|s| (&s.name[..], &s.why[..])).collect::<Vec<_>>(), [("b", "done")]);
+    assert_eq!(
+        outcome.skipped.iter().map(|s| (&s.name[..], &s.why[..])).collect::<Vec<_>>(),
+        [("b", "completed before")]
+    );
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn seeds_are_one_row_with_their_mean() {
         "of the finished one"
     );
     assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the running seed");
-    assert_eq!(board.best.as_deref(), Some("leads now: lr=1e-5  dev accuracy 100.0% (1 finished of 2 seeds)"));
+    assert_eq!(board.best.as_deref(), Some("leads now: lr=1e-5  dev accuracy 100.0% (1 of 2 seeds finished)"));
     // If none is finished, running seeds count.
     tell(&mut sweep, 3, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 1)]);
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);

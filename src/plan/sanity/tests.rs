@@ -105,6 +105,28 @@ fn a_sweep_whose_trials_the_test_rows_choose_gives_a_warning() {
 }
 
 #[test]
+fn a_result_on_the_dev_rows_that_chose_it_is_called_optimistic() {
+    let no_test = |keep| move |spec: &mut Spec| (spec.data.test, spec.checkpoint.keep) = (0.0.into(), keep);
+    let alone = |found: Vec<String>, beginning: &str| {
+        assert!(
+            matches!(&found[..], [one] if one.starts_with(beginning) && one.contains("set data.test")),
+            "{found:?}"
+        );
+    };
+    alone(
+        swept(1, no_test(Keep::Best)),
+        "there are no test rows: the checkpoint that is kept is chosen on the same dev",
+    );
+    alone(swept(2, no_test(Keep::Last)), "there are no test rows: the best trial is chosen on the same dev rows");
+    assert_eq!(swept(1, no_test(Keep::Last)), [""; 0], "nothing is chosen");
+    let one_evaluation = |spec: &mut Spec| {
+        no_test(Keep::Best)(spec);
+        spec.train.epochs = 1;
+    };
+    assert_eq!(swept(1, one_evaluation), [""; 0], "of one evaluation none is chosen");
+}
+
+#[test]
 fn a_rule_that_stops_no_run_gives_a_warning() {
     let alone = |found: Vec<String>, expected: &str| {
         assert_eq!(found.len(), 1, "{found:?}");

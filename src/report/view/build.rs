@@ -7,6 +7,7 @@ use super::{
 use crate::{
     event::{FailureKind, Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
+    plan::Keep,
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
@@ -36,8 +37,12 @@ impl View {
         let shown = best.or(input.runs.first());
         let has_chosen = analysis.best().is_some() || analysis.groups.iter().any(|group| group.chosen.is_some());
         let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
-            let metric = analysis.criterion.metric.name();
-            format!("{} {metric} (used for selection)", format::capital(split_name(analysis.criterion.split)))
+            let (split, metric) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
+            // A single run is not compared, and the weights of its last step are not chosen.
+            let selects = input.experiment.runs.len().max(input.runs.len()) > 1
+                || input.runs.iter().any(|run| run.run.config.checkpoint.keep == Keep::Best);
+            let note = if selects { " (used for selection)" } else { "" };
+            format!("{} {metric}{note}", format::capital(split))
         });
         let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = best.map(mistakes_of).unwrap_or_default();
@@ -49,6 +54,7 @@ impl View {
             states: states(&input.runs, analysis.missing.all),
             finished: last_finish(&input.runs),
             headline: best.and_then(|run| headline(run, analysis, input.runs.len() > 1)),
+            so_far: if best.is_some() && !analysis.has_rank() { " so far" } else { "" },
             caveats: caveats(input, analysis),
             accuracy_heading: match shown {
                 Some(run) => format!("{} accuracy", format::capital(split_name(run.measured_on()))),
@@ -74,13 +80,14 @@ impl View {
             classes_note: metrics.and_then(classes_note),
             confused: best.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
             mistakes_note: mistakes_note(best, mistakes.len(), settings.mistakes),
+            line_heading: best.map_or("Line".into(), line_heading),
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
             environments,
             commands: environment::commands(experiment, best.map(|run| run.run.key.as_str())),
             config_of: shown.map(|run| run.run.name.clone()).unwrap_or_default(),
             config: match shown {
-                Some(run) => toml::to_string_pretty(&run.run.config).map_err(ReportError::Config)?,
+                Some(run) => run.run.config.to_toml().map_err(ReportError::Config)?,
                 None => String::new(),
             },
             spec_path: experiment.spec_path.clone(),
@@ -108,6 +115,13 @@ impl View {
 fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
     analysis.criterion.metric == Metric::Accuracy
         && run.is_some_and(|run| run.measured_on() == analysis.criterion.split)
+}
+
+fn line_heading(run: &RunInput) -> String {
+    match run.run.config.data.files_of_splits().next() {
+        None => "Line".into(),
+        Some(_) => format!("Line of {}", run.file_of_rows()),
+    }
 }
 
 fn states(runs: &[RunInput], missing: usize) -> String {
@@ -170,7 +184,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         });
         let yet = if may_have_one { " yet" } else { "" };
         out.push(format!(
-            "No run has a result{yet}: values below are from evaluations during training and are not final."
+            "No run has a final result{yet}: values below are from evaluations during training and are not final."
         ));
     } else if analysis.is_optimistic(&input.runs) {
         let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
@@ -188,6 +202,23 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
              the test rows played no part in this choice.{seeds}"
         ));
     }
+    if n == 1
+        && let Some(best) = analysis.best().map(|i| &input.runs[i])
+        && best.measured_on() == Split::Dev
+        && best.run.config.checkpoint.keep == Keep::Best
+    {
+        out.push(
+            "The checkpoint was chosen on the same dev rows on which it is evaluated, so its accuracy is optimistic; with a test split (key \
+             data.test), it would be evaluated on other rows."
+                .into(),
+        );
+    }
+    if n > 0 && !analysis.has_rank() {
+        out.push(
+            "No trial has a rank, because none has all its seeds completed: what is called best is the best so far."
+                .into(),
+        );
+    }
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
         let (were, them) = if pruned == 1 { ("was", "it") } else { ("were", "them") };
@@ -203,7 +234,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             true => ", and the warnings say how many runs the sweep's budget leaves unfinished",
             false => "",
         };
-        out.push(format!("{} {have} no result; the table says why{spent}.", format::plural(unmeasured, "run")));
+        out.push(format!("{} {have} no final result; the table says why{spent}.", format::plural(unmeasured, "run")));
     }
     out.extend(analysis.missing.note("taper run SPEC").map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {

@@ -20,6 +20,8 @@ pub struct View {
     pub finished: Option<String>,
     /// The result.
     pub headline: Option<Headline>,
+    /// ` so far` where no trial has a rank, so that what is best may change.
+    pub so_far: &'static str,
     /// Caveats about the result.
     pub caveats: Vec<String>,
     /// Heading of the accuracy column.
@@ -54,6 +56,8 @@ pub struct View {
     pub classes_note: Option<String>,
     /// The most frequent confusions, if there are too many labels for a chart.
     pub confused: Vec<ConfusedRow>,
+    /// Heading of the lines of the mistakes: with the file if the rows come from several.
+    pub line_heading: String,
     /// Mistakes of the best run.
     pub mistakes: Vec<MistakeRow>,
     /// How many mistakes there are, and how many are listed.

@@ -24,7 +24,7 @@ pub struct WarningGroup {
 pub struct WarningRow {
     /// What was found.
     pub message: String,
-    /// The lines of the data file; empty if it is not about particular rows.
+    /// The lines of the data file that the message does not name; empty if there are none.
     pub lines: String,
     /// The runs that it is about.
     pub runs: String,
@@ -35,8 +35,9 @@ const MOST_RUNS: usize = 5;
 
 /// All warnings of the sweep and its runs, by kind, in the order in which kinds first appear; those about results come last.
 pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
-    // Those of the sweep are not about particular runs.
-    let mut found: Vec<(Warning, Vec<&str>)> = sweep.iter().map(|warning| (warning.clone(), Vec::new())).collect();
+    // Those of the sweep are not about particular runs; a caveat says which metrics are optimistic.
+    let sweep = sweep.iter().filter(|warning| warning.kind != Kind::Optimistic);
+    let mut found: Vec<(Warning, Vec<&str>)> = sweep.map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
         // Results are checked here, from the records, so that runs of versions without these warnings get them too.
         let degenerate = of_result(run);
@@ -51,7 +52,7 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
     let mut groups: Vec<(Kind, WarningGroup)> = Vec::new();
     for (warning, names) in found {
         let row = WarningRow {
-            lines: warning.lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            lines: warning.further_lines(),
             runs: run_names(&names, runs.len()),
             message: warning.message,
         };

@@ -221,7 +221,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         "{said}"
     );
     assert!(
-        said.contains("or a little more; a trial that is not promoted by the end of its batch is pruned for good"),
+        said.contains("of all steps, or more; a trial that is not promoted by the end of its batch is pruned for good"),
         "{said}"
     );
     let grid = plan(&one, &[]);
@@ -404,13 +404,13 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and the first in the plan were promoted";
+    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and their order in the plan alone decided which were promoted";
     assert!(said.contains(warning) && said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
     let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
-        messages.iter().all(|why| why.contains(", tied with 2 others; only rank 1 can be promoted")),
+        messages.iter().all(|why| why.contains(", tied with 2 others; 1 in 3 is promoted: only the best")),
         "{messages:?}"
     );
     let again = sandbox.ok(&run);

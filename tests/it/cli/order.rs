@@ -97,7 +97,7 @@ fn a_run_is_shown_with_its_times_its_weights_and_its_spec() {
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "data.dev=0.2"]);
     let show = sandbox.json(&["show", "small"]);
     let started = show["started_at"].as_f64().expect("a time") as u64;
-    let output = sandbox.command(&["show", "small"]).env("TZ", "XXX-8").output().expect("taper");
+    let output = sandbox.command(&["show", "small"]).env("TZ", "CST-8").output().expect("taper");
     let said = text(&output.stdout);
     let minutes = (started + 8 * 3600) / 60 % 1440;
     let time = format!(" {:02}:{:02}, ", minutes / 60, minutes % 60);

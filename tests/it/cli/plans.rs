@@ -273,3 +273,106 @@ fn pruned_runs_keep_no_model() {
     assert!(all / 9.5 < some && some < all / 4.0, "{some} of {all}");
     assert!(plan("median").contains("Results take at most "), "how many stop depends on results");
 }
+
+#[test]
+fn metrics_of_the_dev_rows_that_chose_the_checkpoint_are_called_optimistic_once_in_every_view() {
+    for (more, what) in [
+        ("[checkpoint]\nkeep = \"best\"\n", "the checkpoint that is kept is chosen"),
+        ("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n", "the best trial is chosen"),
+    ] {
+        let sandbox = sandbox(more);
+        let run = ["small.toml", "--set", "data.dev=0.2", "--set", "data.test=0"];
+        let warning = format!(
+            "there are no test rows: {what} on the same dev rows on which it is evaluated, so its metrics are optimistic"
+        );
+        let once = |said: &str| assert_eq!(said.matches(&warning).count(), 1, "{said}");
+        once(&sandbox.ok(&[&["plan"], &run[..]].concat()));
+        once(&sandbox.says(&[&["run"], &run[..]].concat()).1);
+        once(&sandbox.ok(&["list", "small"]));
+        once(&sandbox.ok(&["list", "small", "--leaderboard"]));
+        let whole = sandbox.ok(&["list"]);
+        let marked =
+            whole.lines().next().is_some_and(|line| line.ends_with(" (chosen on dev, no test rows: optimistic)"));
+        assert_eq!(marked, more.contains("axes"), "of a single run none is the best: {whole}");
+        sandbox.ok(&["report", "small", "--out", "report"]);
+        let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+        assert_eq!(report.matches("so its accuracy is optimistic").count(), 1, "{report}");
+        assert!(!report.contains(&warning), "the report says it beside the result: {report}");
+    }
+}
+
+#[test]
+fn runs_that_were_pruned_by_another_metric_are_not_kept_silently() {
+    let sandbox = sandbox("[sweep]\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9, 3e-9]\n");
+    let with = |command: &'static str, more: &[&'static str]| {
+        let set = ["small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
+        sandbox.says(&[&[command][..], &set, more].concat()).1
+    };
+    with("run", &[]);
+    let warning = "2 runs were pruned earlier by accuracy, not by loss: `taper run` leaves them out, and with --retry it trains them again";
+    assert!(!with("plan", &[]).contains("were pruned earlier"), "the same metric");
+    let loss = ["--set", "checkpoint.metric=loss"];
+    let said = with("plan", &loss);
+    assert!(said.contains(warning) && said.contains("nothing to do: 3 runs"), "{said}");
+    let said = with("run", &loss);
+    assert!(said.contains(warning) && said.contains("1 completed before, 2 pruned before"), "{said}");
+    assert!(sandbox.ok(&["list", "small"]).contains(warning));
+    // Without a rule, and in another experiment.
+    let said = with("plan", &["--set", "sweep.prune=none", "--set", "checkpoint.metric=loss"]);
+    assert!(said.contains("2 runs were pruned earlier by a rule that the spec no longer has"), "{said}");
+    let said = with("plan", &["--set", "name=other"]);
+    assert!(said.contains("2 runs were pruned earlier in the experiment `small`"), "{said}");
+}
+
+/// Batches of a search are judged one by one, so that more is trained than a share; when the sweep has ended nothing is foretold.
+#[test]
+fn the_forecast_of_a_search_with_pruning_is_open_above_and_ends_with_the_sweep() {
+    let sandbox = sandbox(
+        "[sweep]\nsearch = \"tpe\"\ntrials = 4\nstartup_trials = 3\nbatch = 1\nprune = \"asha\"\nrungs = 1\n[sweep.axes]\n\
+         train.lr = { log = [1e-5, 1e-3] }\n",
+    );
+    let plan = ["plan", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
+    let said = sandbox.ok(&plan);
+    assert!(said.contains("% of all steps, or more; a trial") && said.contains("or more on this machine"), "{said}");
+    assert!(said.contains("to do (3 known so far): ") && !said.contains("or a little more"), "{said}");
+    sandbox.ok(&[&["run", "--quiet"], &plan[1..]].concat());
+    let said = sandbox.ok(&plan);
+    assert!(said.contains("nothing to do: 4 runs") && said.contains("pruning   ASHA: at rung 1"), "{said}");
+    assert!(!said.contains("of all steps") && !said.contains("→"), "{said}");
+}
+
+#[test]
+fn where_no_trial_has_a_rank_none_is_called_the_best() {
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3]\nmax_runs = 2\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let board = sandbox.ok(&["list", "small", "--leaderboard"]);
+    assert!(board.contains("no trial has a rank, because none has all its seeds completed\n"), "{board}");
+    assert!(!board.contains("best run"), "{board}");
+    sandbox.ok(&["report", "small", "--out", "report"]);
+    let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+    let said =
+        "> No trial has a rank, because none has all its seeds completed: what is called best is the best so far.";
+    assert!(
+        report.contains(said) && report.contains("**Best trial so far ") && report.contains("(best so far)"),
+        "{report}"
+    );
+    assert!(!report.contains("Best trial small") && !report.contains("(best)"), "{report}");
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
+    let board = sandbox.ok(&["list", "small", "--leaderboard"]);
+    assert!(board.contains("best run: ") && !board.contains("no trial has a rank"), "{board}");
+}
+
+#[test]
+fn nothing_is_said_to_be_selected_where_nothing_is() {
+    let heading = |more: &str| {
+        let sandbox = sandbox(more);
+        sandbox.ok(&["run", "small.toml", "--quiet", "--set", "data.dev=0.2"]);
+        sandbox.ok(&["report", "small", "--out", "report"]);
+        let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+        let row = report.lines().find(|line| line.starts_with("| Run | Key |")).expect("a table").to_string();
+        row.split('|').map(str::trim).find(|cell| cell.starts_with("Dev ")).expect(&row).to_string()
+    };
+    assert_eq!(heading(""), "Dev accuracy");
+    assert_eq!(heading("[checkpoint]\nkeep = \"best\"\n"), "Dev accuracy (used for selection)");
+    assert_eq!(heading("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n"), "Dev accuracy (used for selection)");
+}

@@ -40,14 +40,18 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
     let mut input = measured(&cells);
     let files = files_of(&input);
     assert!(
-        text(&files, "report.md").contains("always predicting “negative” (the most common training label) gives 41.2%")
+        text(&files, "report.md")
+            .contains("always predicts “negative”, the most common training label: 41.2% of these rows right")
     );
     assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
     assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
     // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
-    assert!(text(&files, "report.md").contains("always predicting “positive” (the most common label) gives 58.8%"));
+    assert!(
+        text(&files, "report.md")
+            .contains("always predicts “positive”, the most common label: 58.8% of these rows right")
+    );
     assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
 }
 
@@ -62,13 +66,15 @@ fn labels_that_are_as_common_as_others_are_called_so() {
     ] {
         input.runs[0].run.train_labels = rows;
         let files = files_of(&input);
-        assert!(text(&files, "report.md").contains(&format!("({word}) gives")), "{word}");
+        assert!(text(&files, "report.md").contains(&format!(", {word}: ")), "{word}");
         assert!(text(&files, "report.html").contains(&format!("”, {word}</span>")), "{word}");
         assert!(text(&files, "accuracy.svg").contains(legend), "{legend}");
     }
     let mut input = measured(&[(0, 0, 70), (1, 1, 70)]);
     input.runs[0].run.train_labels = None;
-    assert!(text(&files_of(&input), "report.md").contains("(one of the most common labels) gives 50.0%"));
+    assert!(
+        text(&files_of(&input), "report.md").contains(", one of the most common labels: 50.0% of these rows right")
+    );
 }
 
 #[test]
@@ -86,15 +92,15 @@ fn a_result_that_is_no_better_than_one_label_is_called_that() {
         ),
         (
             &[(0, 0, 40), (0, 1, 20), (1, 1, 20), (1, 0, 20)],
-            "The model is no better than that.",
+            "The model is no better than the baseline.",
             Some("no better on the test split than always predicting “negative”"),
         ),
         (
             &[(0, 0, 60), (1, 1, 3), (1, 0, 37)],
-            "The model is 3.0 points above that, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
+            "The model is 3.0 points above the baseline, which may be chance (exact McNemar test, p\u{a0}=\u{a0}0.250).",
             None,
         ),
-        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "The model is 30.0 points above that.", None),
+        (&[(0, 0, 60), (1, 1, 30), (1, 0, 10)], "The model is 30.0 points above the baseline.", None),
     ] {
         let files = files_of(&measured(cells));
         let md = text(&files, "report.md");
@@ -121,10 +127,14 @@ fn warnings_are_listed_once_by_kind_with_their_lines_and_runs() {
     assert_eq!(html.matches("a quoted field spans 86 lines").count(), 1);
     assert!(
         html.contains("<h3>Data file</h3>")
-            && html.contains("3 texts &#60;b&#62; are cut <small>lines 7, 9, 12</small>")
+            && html.contains("3 texts &#60;b&#62; are cut <small>(lines 7, 9 and 12)</small>")
     );
-    assert!(md.contains("- a quoted field spans 86 lines (lines 5) – all runs"), "{md}");
-    assert!(md.contains("(lines 7, 9, 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+    assert!(md.contains("- a quoted field spans 86 lines (line 5) – all runs"), "{md}");
+    assert!(md.contains("(lines 7, 9 and 12) – lr=1e-5 seed=2; lr=1e-5 seed=3"), "{md}");
+    // Lines that the message has are not listed again.
+    input.runs[0].warnings = vec![Warning::new(Kind::Split, "2 rows (lines 3 and 8) are odd").at([3, 8])];
+    let said = text(&files_of(&input), "report.md").to_string();
+    assert!(said.contains("- 2 rows (lines 3 and 8) are odd –") && !said.contains("(lines 3 and 8) ("), "{said}");
     let of_sweep = "sweep.max_runs = 1 leaves 5 of the 6 runs unfinished";
     assert!(html.contains("<h3>Sweep</h3>") && html.contains(of_sweep), "{html}");
     assert!(md.contains("= 1 leaves 5 of the 6 runs unfinished\n"), "{md}");

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -307,9 +308,33 @@ fn a_run_that_was_stopped_at_once_says_that_it_was_asked_to() {
     assert_eq!(status.code(), Some(130));
     let run = first().expect("the run");
     assert_eq!(run.state, RunState::Interrupted);
-    assert!(
-        run.message.as_deref().is_some_and(|why| why.starts_with("stopped at once on request")),
-        "{:?}",
-        run.message
-    );
+    assert!(run.message.as_deref() == Some("stopped at once on request"), "{:?}", run.message);
+}
+
+/// What a stopped command did is of interest, not which runs earlier commands completed: those are only counted.
+#[test]
+fn a_command_that_was_stopped_does_not_list_the_runs_of_earlier_ones() {
+    let sandbox = twelve_runs();
+    let long = ["--set", "train.epochs=20"];
+    sandbox.finish("runs", &[&["--set", "sweep.max_runs=2"], &long[..]].concat());
+    let run = [&["run", "torture.toml", "--runs", "runs"], &long[..]].concat();
+    let mut command = sandbox.command(&run);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
+    let begin = Instant::now();
+    let begun = || {
+        let runs = Store::open_existing(&sandbox.path("runs")).ok()?.runs().ok()?;
+        Some(runs.iter().filter(|run| run.steps > 0).count())
+    };
+    while begun().is_none_or(|begun| begun < 3) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no third run");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    send("-INT", child.id());
+    let output = child.wait_with_output().expect("its end");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(told(&said, "completed before") == 2 && !said.contains(": completed before"), "{said}");
+    // One that runs to its end lists them.
+    let said = sandbox.ok(&run);
+    assert!(said.contains(": completed before\n"), "{said}");
 }

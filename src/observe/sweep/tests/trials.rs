@@ -20,11 +20,11 @@ fn all_seeds_at_an_early_step_do_not_displace_a_trial_with_a_finished_seed() {
     );
     // Half of the seeds of another trial are measured, with a better value: it leads at once.
     tell(&mut sweep, 1, 0.0, &[started(), step(6, 0.5), eval(When::During, 6, Split::Dev, 4)]);
-    let leads = "leads now: lr=1e-5  dev accuracy 100.0% at step 6 of 10 (1 of 2 seeds)";
+    let leads = "leads now: lr=1e-5  dev accuracy 100.0% at step 6 of 10 (1 of 2 seeds so far)";
     assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
     // And when that seed is finished it still does, its second not begun, running, or far behind.
     tell(&mut sweep, 1, 0.0, &[step(10, 0.5), eval(When::After, 10, Split::Dev, 4), finished(Outcome::Completed)]);
-    let leads = "leads now: lr=1e-5  dev accuracy 100.0% (1 finished of 2 seeds)";
+    let leads = "leads now: lr=1e-5  dev accuracy 100.0% (1 of 2 seeds finished)";
     assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
     tell(&mut sweep, 2, 0.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 1)]);
     assert_eq!(sweep.board(1.0).best.as_deref(), Some(leads));
