@@ -45,6 +45,8 @@ pub enum Wording {
     Run {
         /// Whether the column of the texts is the run's.
         text: bool,
+        /// Whether that of the second texts is.
+        text_pair: bool,
         /// Whether that of the labels is.
         label: bool,
     },
@@ -55,7 +57,10 @@ impl Wording {
     pub(super) fn name(self, key: &str) -> String {
         match self {
             Self::Keys => format!("data.{key}"),
-            Self::Run { text: true, .. } if key == "text_column" => Self::of_run(key),
+            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => {
+                Self::of_run("text_column")
+            }
+            Self::Run { text_pair: true, .. } if key == "text_pair_column" => Self::of_run(key),
             Self::Run { label: true, .. } if key == "label_column" => Self::of_run(key),
             Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
         }
@@ -152,8 +157,11 @@ fn by_content(layout: Layout, origin: &Origin, input: &Input, columns: &Columns)
     let head = input.first();
     let end = head.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(head.len());
     let header = String::from_utf8_lossy(&head[..end]);
-    let has_column =
-        |delimiter| header.split(delimiter).any(|name| name.trim().trim_matches('"').trim() == columns.text);
+    let has_column = |delimiter| {
+        header
+            .split(delimiter)
+            .any(|name| columns.text.names.iter().any(|text| name.trim().trim_matches('"').trim() == text))
+    };
     match (has_column('\t'), has_column(',')) {
         (true, false) => Ok(Format::Tsv),
         // Alone in its line it has no delimiter, and either will do.
@@ -238,8 +246,10 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
-        let own = Wording::Run { text: true, label: false };
+        let own = Wording::Run { text: true, text_pair: true, label: false };
         assert_eq!(own.name("text_column"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_columns"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_pair_column"), "the run's spec (--text-pair-column overrides it)");
         assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");

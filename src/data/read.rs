@@ -21,6 +21,7 @@ use super::{
     repeats::Repeats,
     rows::Rows,
     source::Origin,
+    text_columns::{RowText, TextColumns},
 };
 use crate::{
     event::Split,
@@ -69,7 +70,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
     let layout = Layout::from(config);
     let columns = |split: Option<&String>| Columns {
-        text: config.text_column.clone(),
+        text: config.into(),
         label: Some(config.label_column.clone()),
         split: split.cloned(),
         text_in_each: false,
@@ -174,16 +175,11 @@ fn combined(digest: &str, split: Split, other: &str) -> String {
 pub fn read_labelled(
     origin: &Origin,
     layout: Layout,
-    text_column: &str,
+    text: impl Into<TextColumns>,
     label_column: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
-    let columns = Columns {
-        text: text_column.to_owned(),
-        label: Some(label_column.to_owned()),
-        split: None,
-        text_in_each: false,
-    };
+    let columns = Columns { text: text.into(), label: Some(label_column.to_owned()), split: None, text_in_each: false };
     labelled(origin, layout, columns, Known { labels, of: None }, None)
 }
 
@@ -205,6 +201,7 @@ fn labelled(
 ) -> Result<Dataset, DataError> {
     let path = origin.name();
     let (label_column, split_column) = (columns.label.clone().unwrap_or_default(), columns.split.clone());
+    let has_pairs = columns.text.pair.is_some();
     let mut file = Rows::open(origin, layout, columns)?;
     let mut labels = Labels::new(known.labels);
     let mut assigned = Assigned::new(split_column.as_deref(), splits);
@@ -228,19 +225,24 @@ fn labelled(
         if cells.text.trim().is_empty() {
             cleaning.missing_text += 1;
             note(&mut cleaning.missing_text_lines, line);
+        } else if has_pairs && cells.text_pair.trim().is_empty() {
+            cleaning.missing_pair += 1;
+            note(&mut cleaning.missing_pair_lines, line);
         } else if cells.label.is_empty() {
             cleaning.missing_label += 1;
             note(&mut cleaning.missing_label_lines, line);
         } else if let Err(what) = assigned.add(&cells.split, rows.len()) {
             problems.push(Problem::new(line, what));
         } else if let Some(label) = labels.id(&cells.label) {
-            if is_blank(&cells.text) {
+            let text = mem::take(&mut cells.text);
+            let row = Row { line, text, text_pair: second(&mut cells, has_pairs), target: Target::Label(label) };
+            if RowText::from(&row).texts().any(is_blank) {
                 blank.add(line);
             }
-            if let Some(read_as) = mojibake.read_as(&cells.text) {
+            if let Some(read_as) = RowText::from(&row).texts().find_map(|text| mojibake.read_as(text)) {
                 misread.entry(read_as).or_default().add(line);
             }
-            rows.push(Row { line, text: mem::take(&mut cells.text), target: Target::Label(label) });
+            rows.push(row);
         } else {
             problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
         }
@@ -255,8 +257,9 @@ fn labelled(
     file.check_columns()?;
     problems.into_result(&path).map_err(|error| file.explained(error))?;
     if rows.is_empty() {
-        let Cleaning { read, missing_text, missing_label, .. } = cleaning;
-        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
+        let Cleaning { read, missing_text, missing_pair, missing_label, .. } = cleaning;
+        let missing_pair = has_pairs.then_some(missing_pair);
+        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_pair, missing_label }));
     }
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path: path.clone(), what })?;
 
@@ -284,6 +287,11 @@ fn labelled(
     let labels = labels.finish(&mut rows);
     let digest = file.input().digest();
     Ok(Dataset { rows, labels, digest, cleaning, warnings, dev, test, files: Vec::new() })
+}
+
+/// The second text of a row, if the model reads two.
+fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
+    has_pairs.then(|| mem::take(&mut cells.text_pair))
 }
 
 /// Rows that something was noticed of.
@@ -334,10 +342,11 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
-pub fn stream_texts(origin: &Origin, layout: Layout, text_column: &str) -> Result<Texts, DataError> {
-    let columns = Columns { text: text_column.to_owned(), label: None, split: None, text_in_each: true };
+pub fn stream_texts(origin: &Origin, layout: Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
+    let columns = Columns { text: text.into(), label: None, split: None, text_in_each: true };
+    let has_pairs = columns.text.pair.is_some();
     let file = Rows::open(origin, layout, columns)?;
-    Ok(Texts::new(origin.name(), layout.wording, file))
+    Ok(Texts { has_pairs, ..Texts::new(origin.name(), layout.wording, file) })
 }
 
 /// The lines of a file, each a text: see [`stream_texts`].
@@ -355,7 +364,9 @@ pub struct Text {
     pub line: u64,
     /// The text.
     pub text: String,
-    /// Whether nothing of it can be seen: there is nothing to classify.
+    /// The second text, if the model reads two.
+    pub text_pair: Option<String>,
+    /// Whether nothing of it can be seen (of a pair: of one of both): there is nothing to classify.
     pub is_blank: bool,
 }
 
@@ -365,6 +376,8 @@ pub struct Texts {
     wording: Wording,
     file: Rows,
     cells: Cells,
+    /// Whether each row has a second text.
+    has_pairs: bool,
     /// Rows without a text so far.
     blank: Noticed,
     /// Nothing can follow.
@@ -373,7 +386,13 @@ pub struct Texts {
 
 impl Texts {
     fn new(path: PathBuf, wording: Wording, file: Rows) -> Self {
-        Self { path, wording, file, cells: Cells::default(), blank: Noticed::default(), broken: false }
+        let (cells, blank) = (Cells::default(), Noticed::default());
+        Self { path, wording, file, cells, has_pairs: false, blank, broken: false }
+    }
+
+    /// Whether each row has a second text.
+    pub fn has_pairs(&self) -> bool {
+        self.has_pairs
     }
 
     /// Bytes of the file read so far, a little ahead of the last text.
@@ -414,11 +433,13 @@ impl Iterator for Texts {
             Ok(None) => return None,
             Ok(Some(line)) => {
                 let text = mem::take(&mut self.cells.text);
-                let is_blank = is_blank(&text);
-                if is_blank {
+                let text_pair = second(&mut self.cells, self.has_pairs);
+                let mut text = Text { line, text, text_pair, is_blank: false };
+                if RowText::from(&text).texts().any(is_blank) {
+                    text.is_blank = true;
                     self.blank.add(line);
                 }
-                Ok(Text { line, text, is_blank })
+                Ok(text)
             }
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {

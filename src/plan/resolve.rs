@@ -29,7 +29,15 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
             format: data.format,
             delimiter: data.delimiter,
             quoting: data.quoting,
-            text_column: data.text_column.clone(),
+            // One column says the same by either key, and a space is what stands between columns anyway: the run is the same.
+            text_column: match &data.text_columns[..] {
+                [] => data.text_column.clone(),
+                [only] => only.clone(),
+                _ => String::new(),
+            },
+            text_columns: if data.text_columns.len() > 1 { data.text_columns.clone() } else { Vec::new() },
+            separator: data.separator.clone().filter(|text| text != " " && data.text_columns.len() > 1),
+            text_pair_column: data.text_pair_column.clone(),
             label_column: data.label_column.clone(),
             labels: data.labels.clone(),
             test: if data.test_value().is_some() { HeldOut::Share(0.0) } else { data.test.clone() },
