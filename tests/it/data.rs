@@ -5,6 +5,7 @@ mod batching;
 mod doubts;
 mod layouts;
 mod mutations;
+mod pairs;
 mod parquet;
 mod reading;
 mod splitting;

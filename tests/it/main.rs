@@ -10,6 +10,7 @@ mod hub;
 mod library;
 mod model_files;
 mod own_splits;
+mod pairs;
 mod predict;
 mod report;
 mod spec;
