@@ -103,11 +103,12 @@ fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warnin
 
     let (all, some) = (data.rows.len() as u64, lines.len() as u64);
     let message = format!(
-        "{} of the {} ({}) {} a text that the run was trained on: results on {} show memorisation, not generalisation",
+        "{} of the {} ({}) {} a {} that the run was trained on: results on {} show memorisation, not generalisation",
         format::count(some),
         format::counted(all, "row"),
         lines_of(&lines, some),
         format::by_number(some, "has", "have"),
+        if run.config.data.text_pair_column.is_some() { "pair" } else { "text" },
         format::by_number(some, "it", "them"),
     );
     (some > 0).then(|| Warning::new(Kind::Split, message).at(lines))

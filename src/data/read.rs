@@ -370,6 +370,12 @@ pub struct Text {
     pub is_blank: bool,
 }
 
+impl<'a> From<&'a Text> for RowText<'a> {
+    fn from(row: &'a Text) -> Self {
+        Self { text: &row.text, text_pair: row.text_pair.as_deref() }
+    }
+}
+
 /// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
 pub struct Texts {
     path: PathBuf,

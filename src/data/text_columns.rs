@@ -1,6 +1,6 @@
 //! The columns that texts are read from, and the texts of a row.
 
-use super::{DataConfig, Row, Text};
+use super::{DataConfig, Row};
 use crate::plan::Probe;
 
 /// What is written between the texts of several columns where nothing else is said.
@@ -120,11 +120,5 @@ impl<'a> From<&'a Row> for RowText<'a> {
 impl<'a> From<&'a Probe> for RowText<'a> {
     fn from(probe: &'a Probe) -> Self {
         Self { text: &probe.text, text_pair: probe.text_pair.as_deref() }
-    }
-}
-
-impl<'a> From<&'a Text> for RowText<'a> {
-    fn from(row: &'a Text) -> Self {
-        Self { text: &row.text, text_pair: row.text_pair.as_deref() }
     }
 }

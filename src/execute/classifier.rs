@@ -23,8 +23,10 @@ pub struct Classifier {
     max_length: usize,
     /// Rows of the embedding.
     rows: usize,
-    /// Texts so far that were longer than `max_length`.
+    /// Texts so far, or pairs, that were longer than `max_length`.
     cut: u64,
+    /// Whether it has read pairs.
+    pairs: bool,
 }
 
 impl Classifier {
@@ -55,6 +57,7 @@ impl Classifier {
             max_length: max_length.min(config.longest()),
             rows: config.vocab_size,
             cut: 0,
+            pairs: false,
             labels,
             task,
         })
@@ -99,7 +102,7 @@ impl Classifier {
 
     /// A message about the texts that were cut so far; `None` if there were none.
     pub fn cut(&self) -> Option<String> {
-        let texts = crate::format::counted(self.cut, "text");
+        let texts = crate::format::counted(self.cut, if self.pairs { "pair" } else { "text" });
         let (is, was) =
             (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
         let most = crate::format::count(self.max_length as u64);
@@ -156,6 +159,7 @@ impl Classifier {
             self.check(*text, &tokens.ids)?;
         }
         let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
+        self.pairs |= texts.iter().any(|text| text.text_pair.is_some());
         self.cut += tokens.iter().filter(|tokens| tokens.whole > self.max_length).count() as u64;
         let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;

@@ -144,7 +144,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
     let eval = sandbox.json(&["eval", "qa", "--file", "rows.csv"]);
     assert_eq!([&eval["read"], &eval["missing_pair"], &eval["metrics"]["rows"]], [&json!(44), &json!(1), &json!(43)]);
     let warnings = eval["warnings"].to_string();
-    assert!(warnings.contains("a text that the run was trained on"), "{warnings}");
+    assert!(warnings.contains("a pair that the run was trained on"), "{warnings}");
 
     // One text alone, and pairs where they do not belong.
     for (arguments, hint) in [
@@ -334,6 +334,7 @@ fn a_model_with_a_single_token_type_is_refused_if_the_tokenizer_has_two() {
 
 /// The exported folder in transformers gives each pair the probabilities that taper gives it, by the plain call of tokenizer and model.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn transformers_reads_the_exported_model_alike() {
     let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
     let has = Command::new(&program).args(["-c", "import torch, transformers"]).output();

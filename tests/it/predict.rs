@@ -296,7 +296,10 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         ),
         (&["--file", "x.gz"], "error: x.gz: it is a gzip file (unpack it first: `gunzip`)"),
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
-        (&["好", "--format", "csv"], "error: --text-column, --format, --delimiter and --quoting go with --file"),
+        (
+            &["好", "--format", "csv"],
+            "error: --text-column, --text-pair-column, --format, --delimiter and --quoting go with --file",
+        ),
     ] {
         let output = sandbox.taper(&[&["predict", "small"], arguments].concat());
         let error = String::from_utf8_lossy(&output.stderr);
