@@ -59,6 +59,9 @@ pub struct Prediction {
     pub line: u64,
     /// Text of the row.
     pub text: String,
+    /// Its second text, if the model reads two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
     /// Id of its label.
     pub label: u32,
     /// Id of the predicted label.
@@ -74,6 +77,9 @@ pub struct ProbeScore {
     pub position: u32,
     /// The sentence.
     pub text: String,
+    /// The second sentence, if the model reads two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
     /// Name of the expected label, if the spec has one.
     pub expect: Option<String>,
     /// Name of the predicted label.

@@ -145,6 +145,14 @@ fn is_control(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// A text, or both texts of a pair in one.
+pub fn texts<'a>(text: &'a str, text_pair: Option<&str>) -> Cow<'a, str> {
+    match text_pair {
+        Some(pair) => format!("{text} [SEP] {pair}").into(),
+        None => text.into(),
+    }
+}
+
 /// [`visible`] text on one line: every sequence of white space becomes one space.
 pub fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()

@@ -1,12 +1,16 @@
 //! `taper eval`
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    data::{self, Dataset, Layout, Origin},
+    data::{self, Dataset, Layout, Origin, RowText},
     execute::{Classifier, training_texts},
     format,
     metrics::{Metric, Metrics},
@@ -50,7 +54,7 @@ impl Eval {
         let config = &run.config.data;
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
-        let text = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
+        let text = self.layout.columns(config)?;
         let label = self.label_column.as_deref().unwrap_or(&config.label_column);
         let values = values(&config.labels, &names);
         let layout = Layout { missing: config.missing.clone(), ..self.layout.layout(self.label_column.is_none()) };
@@ -63,7 +67,7 @@ impl Eval {
         let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
         let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
         let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label() as usize]).collect();
-        let texts: Vec<String> = data.rows.iter().map(|row| row.text.clone()).collect();
+        let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
         let (device, _) = global.device.open()?;
         let mut model = Classifier::load(&kept, config.max_length, &device)?;
         if let Some((at, why)) = model.refused(&texts) {
@@ -93,14 +97,18 @@ fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String
 /// The warning if the model was trained on some of the texts.
 fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
     let known = training_texts(run, &global.runs)?;
-    let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&row.text)).map(|row| row.line).collect();
+    let known: HashSet<RowText<'_>> =
+        known.iter().map(|(text, pair)| RowText { text, text_pair: pair.as_deref() }).collect();
+    let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&(*row).into())).map(|row| row.line).collect();
+
     let (all, some) = (data.rows.len() as u64, lines.len() as u64);
     let message = format!(
-        "{} of the {} ({}) {} a text that the run was trained on: results on {} show memorisation, not generalisation",
+        "{} of the {} ({}) {} a {} that the run was trained on: results on {} show memorisation, not generalisation",
         format::count(some),
         format::counted(all, "row"),
         lines_of(&lines, some),
         format::by_number(some, "has", "have"),
+        if run.config.data.text_pair_column.is_some() { "pair" } else { "text" },
         format::by_number(some, "it", "them"),
     );
     (some > 0).then(|| Warning::new(Kind::Split, message).at(lines))
@@ -112,6 +120,7 @@ fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &m
     let mut left_out = Vec::new();
     for (count, what, lines) in [
         (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+        (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
         (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
     ] {
         if count > 0 {
@@ -148,8 +157,9 @@ fn document(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics) -> s
     let cleaning = &data.cleaning;
     json!({
         "run": run.key, "name": run.name, "file": file, "digest": data.digest,
-        "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_label": cleaning.missing_label,
-        "missing_text_lines": cleaning.missing_text_lines, "missing_label_lines": cleaning.missing_label_lines,
+        "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
+        "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
+        "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,
         "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": data.warnings,
     })
 }

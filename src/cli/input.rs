@@ -7,8 +7,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use taper::{
-    data::{Layout, Origin, Wording},
-    plan::{Delimiter, Format, Quoting, TextEncoding},
+    data::{Layout, Origin, TextColumns, Wording},
+    plan::{DataConfig, Delimiter, Format, Quoting, TextEncoding},
     warning::Warning,
 };
 
@@ -19,7 +19,10 @@ use super::{Unusable, output};
 pub struct FileArgs {
     /// Column (or JSON field) with the text; by default the column used in training.
     #[arg(long, value_name = "NAME")]
-    pub text_column: Option<String>,
+    text_column: Option<String>,
+    /// Column (or JSON field) with the second text, if the model reads two; by default the column used in training.
+    #[arg(long, value_name = "NAME")]
+    text_pair_column: Option<String>,
     /// Format of the file; by default detected from the extension, else from the first line.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
@@ -40,12 +43,36 @@ pub struct FileArgs {
 impl FileArgs {
     /// Refuses these options without a file.
     pub fn refuse(&self) -> Result<(), Unusable> {
-        let Self { text_column, format, encoding, sheet, delimiter, quoting } = self;
-        match (text_column, format, encoding, sheet, delimiter, quoting) {
+        let Self { text_column, text_pair_column, format, encoding, sheet, delimiter, quoting } = self;
+        match (text_column.as_ref().or(text_pair_column.as_ref()), format, encoding, sheet, delimiter, quoting) {
             (None, None, None, None, None, None) => Ok(()),
             _ => Err(Unusable(anyhow::anyhow!(
-                "--text-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file"
+                "--text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file"
             ))),
+        }
+    }
+
+    /// The columns of the texts: those of the run unless an option names others.
+    ///
+    /// # Errors
+    /// An option names the column of a second text and the model reads one, or both options name the same column.
+    pub fn columns(&self, run: &DataConfig) -> Result<TextColumns, Unusable> {
+        let mut columns = TextColumns::from(run);
+        columns.names = self.text_column.clone().map_or(columns.names, |name| vec![name]);
+        match (&mut columns.pair, &self.text_pair_column) {
+            (Some(pair), Some(name)) => pair.clone_from(name),
+            (None, Some(_)) => {
+                let what =
+                    "--text-pair-column names the column of a second text, but the model reads one: leave it out";
+                return Err(Unusable(anyhow::anyhow!(what)));
+            }
+            (_, None) => {}
+        }
+        match columns.pair.as_ref().filter(|pair| columns.names.contains(pair)) {
+            Some(pair) => Err(Unusable(anyhow::anyhow!(
+                "the text and the second text are the same column `{pair}`: name two with --text-column and --text-pair-column"
+            ))),
+            None => Ok(columns),
         }
     }
 
@@ -53,7 +80,8 @@ impl FileArgs {
     /// run's.
     pub fn layout(&self, label: bool) -> Layout {
         let Self { format, encoding, delimiter, quoting, .. } = *self;
-        let wording = Wording::Run { text: self.text_column.is_none(), label };
+        let (text, text_pair) = (self.text_column.is_none(), self.text_pair_column.is_none());
+        let wording = Wording::Run { text, text_pair, label };
         let (sheet, quoting) = (self.sheet.clone(), quoting.unwrap_or_default());
         Layout { format, encoding, sheet, delimiter, quoting, missing: Vec::new(), wording }
     }

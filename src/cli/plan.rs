@@ -436,7 +436,8 @@ fn document(
             "rungs": method.rungs_of(run),
             "data": {
                 "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
-                "missing_label": c.missing_label, "missing_text_lines": c.missing_text_lines,
+                "missing_pair": c.missing_pair, "missing_label": c.missing_label,
+                "missing_text_lines": c.missing_text_lines, "missing_pair_lines": c.missing_pair_lines,
                 "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
                 "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
                 "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
@@ -446,8 +447,10 @@ fn document(
                 })).collect::<Vec<_>>(),
                 "files": run.dataset.files.iter().map(|file| json!({
                     "split": file.split, "name": file.name, "read_as": file.notes, "rows": file.rows.len(), "read": file.cleaning.read,
-                    "missing_text": file.cleaning.missing_text, "missing_label": file.cleaning.missing_label,
+                    "missing_text": file.cleaning.missing_text, "missing_pair": file.cleaning.missing_pair,
+                    "missing_label": file.cleaning.missing_label,
                     "missing_text_lines": file.cleaning.missing_text_lines,
+                    "missing_pair_lines": file.cleaning.missing_pair_lines,
                     "missing_label_lines": file.cleaning.missing_label_lines,
                 })).collect::<Vec<_>>(),
                 "read_as": run.dataset.notes, "digest": run.dataset.digest,

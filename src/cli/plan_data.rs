@@ -19,7 +19,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let c = &dataset.cleaning;
     let n = dataset.rows.len() as u64;
     let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
-    let (used, usable) = (n - of_splits, c.read - c.missing_text - c.missing_label);
+    let (used, usable) = (n - of_splits, c.read - c.missing_text - c.missing_pair - c.missing_label);
     let (rows, limit) = match used < usable {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
@@ -67,10 +67,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         metrics::majority_words(&train_counts),
         gives.join(" and ")
     ))?;
+    let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
         out.wrapped(&format!(
             "repeats   {} {} again, {} of them with a different label",
-            format::counted(c.duplicates, "text"),
+            format::counted(c.duplicates, one),
             format::by_number(c.duplicates, "occurs", "occur"),
             format::count(c.contradicting)
         ))?;
@@ -106,11 +107,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             more => format!("; {} more apart from case and spaces", format::count(more as u64)),
         };
         let n = if exact == 0 { alike } else { exact };
-        out.wrapped(&format!("leakage   {} a text that is also in {}{more}", rows(n), word(&also_in)))?;
+        out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(&also_in)))?;
     }
     let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
     let cut = match truncated {
-        0 => "no text is truncated".into(),
+        0 => format!("no {one} is truncated"),
         n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
     };
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
@@ -138,6 +139,7 @@ fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
 fn dropped(cleaning: &Cleaning) -> String {
     let missing = [
         (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+        (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
         (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
     ];
     let missing = missing.into_iter().filter(|(count, ..)| *count > 0);

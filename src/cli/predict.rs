@@ -1,15 +1,16 @@
 //! `taper predict`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{borrow::Cow, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    data::{self, Layout, Origin, Text, Texts, Wording},
+    data::{self, Layout, Origin, RowText, Text, Texts, Wording},
     execute::Classifier,
     format::{self, command::shell_word},
     observe::RowProgress,
+    plan::DataConfig,
 };
 
 use super::{
@@ -27,7 +28,8 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
 #[command(after_help = "Examples:\n  taper predict 3f2a \"送餐很快\" \"太难吃了\"\n  \
     taper predict 3f2a --file reviews.csv --text-column review > labels.csv\n  \
     zcat reviews.csv.gz | taper predict 3f2a --file - --format csv\n  \
-    tail -n +2 reviews.txt | taper predict 3f2a -\n\n\
+    tail -n +2 reviews.txt | taper predict 3f2a -\n  \
+    taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n\n\
     In CSV output, cells that a spreadsheet would run as a formula get a ' in front: those that begin with = + - @, a tab or a line \
     break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
@@ -36,6 +38,9 @@ pub struct Predict {
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]
     texts: Vec<String>,
+    /// The second text, for a model that reads two (`data.text_pair_column`).
+    #[arg(long, value_name = "TEXT", conflicts_with = "file")]
+    pair: Option<String>,
     /// Classify the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file (`-`: standard input) instead; prints CSV, or with --json one
     /// object per line.
     #[arg(long, conflicts_with = "texts")]
@@ -50,6 +55,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_pair: Option<&'a str>,
     /// All of these are absent for rows without a text.
     label: Option<&'a str>,
     confidence: Option<f32>,
@@ -69,6 +76,7 @@ impl Predict {
         let run = common::find(&store, &self.run)?;
         let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
+        self.check_pair(config)?;
         // Opened before the model is loaded, so that its errors are reported at once.
         let origin = match &self.file {
             Some(file) => Some(Origin::of(file)),
@@ -77,8 +85,8 @@ impl Predict {
         let lines = Layout { wording: Wording::Options, ..Layout::default() };
         let rows = match (&origin, &self.file) {
             (Some(origin), Some(_)) => {
-                let column = self.layout.text_column.as_deref().unwrap_or(&config.text_column);
-                Some(data::stream_texts(origin, &self.layout.layout(false), column).map_err(|e| Unusable(e.into()))?)
+                let columns = self.layout.columns(config)?;
+                Some(data::stream_texts(origin, &self.layout.layout(false), columns).map_err(|e| Unusable(e.into()))?)
             }
             (Some(origin), None) => Some(data::stream_lines(origin, &lines).map_err(|e| Unusable(e.into()))?),
             (None, _) => None,
@@ -115,23 +123,48 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Refuses texts without a second one for a model that reads two, and the reverse.
+    fn check_pair(&self, run: &DataConfig) -> Result<(), Unusable> {
+        let what = match (run.text_pair_column.is_some(), &self.pair, &self.texts[..]) {
+            (true, _, [text]) if text == "-" => {
+                "the model reads two texts, and a line of standard input is one: give a file with both columns, --file FILE or --file -"
+            }
+            (true, Some(_), texts) if texts.len() > 1 => {
+                "--pair is the second text of one text: give one text, or a file with both columns (--file FILE)"
+            }
+            (true, None, [_, ..]) => "the model reads two texts: give the second one too, --pair TEXT",
+            (false, Some(_), _) => "--pair gives a second text, but the model reads one: leave it out",
+            _ => return Ok(()),
+        };
+        Err(Unusable(anyhow::anyhow!(what)))
+    }
+
     fn texts(&self, mut model: Classifier, global: &Global, out: &mut Output) -> Result<ExitCode> {
         if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
             let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
         }
-        if let Some((at, why)) = model.refused(&self.texts) {
+        if self.pair.as_deref().is_some_and(data::is_blank) {
+            return Err(Unusable(anyhow::anyhow!("the second text is empty: there is nothing to classify")).into());
+        }
+        let text_pair = self.pair.as_deref();
+        let texts: Vec<RowText<'_>> = self.texts.iter().map(|text| RowText { text, text_pair }).collect();
+        if let Some((at, why)) = model.refused(&texts) {
             let which = if self.texts.len() == 1 { String::new() } else { format!("text {}: ", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which}{why}")).into());
         }
-        let results = model.predict(&self.texts, &mut |_| {})?;
-        let lines = self.texts.iter().zip(&results);
+        let results = model.predict(&texts, &mut |_| {})?;
+        let lines = texts.iter().zip(&results);
         if out.json {
-            out.document(&lines.map(|(text, scored)| describe(&model, None, text, Some(scored))).collect::<Vec<_>>())?;
+            out.document(&lines.map(|(text, scored)| describe(&model, None, *text, Some(scored))).collect::<Vec<_>>())?;
         } else {
-            let rows = lines
-                .map(|(text, (id, p))| vec![model.labels()[*id].clone(), format::percent(p[*id].into()), text.clone()]);
-            out.table(&["label", "confidence", "text"], rows)?;
+            let rows = lines.map(|(text, (id, p))| {
+                let mut cells = vec![model.labels()[*id].clone(), format::percent(p[*id].into())];
+                cells.extend(text.texts().map(str::to_owned));
+                cells
+            });
+            let columns = ["label", "confidence", "text", "text_pair"];
+            out.table(if text_pair.is_some() { &columns } else { &columns[..3] }, rows)?;
         }
         if !global.quiet {
             model.cut().iter().for_each(|note| input::note(note));
@@ -143,7 +176,7 @@ impl Predict {
 /// Classifies rows as they are read and writes them in order, in constant memory.
 fn stream(model: &mut Classifier, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
     if !out.json {
-        out.line("line,label,confidence,text")?;
+        out.line(if rows.has_pairs() { "line,label,confidence,text,text_pair" } else { "line,label,confidence,text" })?;
     }
     let (mut rows_before, mut bytes_before) = (0, rows.bytes_read());
     loop {
@@ -153,21 +186,22 @@ fn stream(model: &mut Classifier, rows: &mut Texts, progress: &RowProgress, out:
             match rows.next() {
                 None => break,
                 Some(Ok(text)) => {
-                    bytes += text.text.len();
+                    bytes += RowText::from(&text).bytes();
                     window.push(text);
                 }
                 Some(Err(e)) => fault = Some(anyhow::Error::from(e)),
             }
         }
         // Rows without a text have nothing to classify.
-        let mut texts: Vec<String> = window.iter().filter(|row| !row.is_blank).map(|row| row.text.clone()).collect();
+        let mut texts: Vec<RowText<'_>> = window.iter().filter(|row| !row.is_blank).map(RowText::from).collect();
+        let mut end = window.len();
         if let Some((at, why)) = model.refused(&texts) {
             let row = window.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
             fault = Some(anyhow::Error::from(why).context(format!("line {}", window[row].line)));
-            window.truncate(row);
+            end = row;
             texts.truncate(at);
         }
-        if window.is_empty() {
+        if end == 0 {
             return fault.map_or(Ok(()), |e| Err(ended(e, rows_before)));
         }
         let (total, read) = (texts.len().max(1) as u64, rows.bytes_read() - bytes_before);
@@ -175,9 +209,9 @@ fn stream(model: &mut Classifier, rows: &mut Texts, progress: &RowProgress, out:
             let done = done as u64;
             progress.tell(rows_before + done, bytes_before + read * done / total);
         })?;
-        (rows_before, bytes_before) = (rows_before + window.len() as u64, bytes_before + read);
+        (rows_before, bytes_before) = (rows_before + end as u64, bytes_before + read);
         let mut results = results.iter();
-        let scored = window.iter().map(|row| (row, if row.is_blank { None } else { results.next() }));
+        let scored = window[..end].iter().map(|row| (row, if row.is_blank { None } else { results.next() }));
         out.bytes(&written(model, scored, out.json)?)?;
         if let Some(e) = fault {
             return Err(ended(e, rows_before));
@@ -201,16 +235,18 @@ fn written<'a>(
 ) -> Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut lines = Vec::new();
-    for (Text { line, text, .. }, scored) in rows {
+    for (row, scored) in rows {
+        let (line, text) = (row.line, RowText::from(row));
         if json {
-            serde_json::to_writer(&mut lines, &describe(model, Some(*line), text, scored))?;
+            serde_json::to_writer(&mut lines, &describe(model, Some(line), text, scored))?;
             lines.push(b'\n');
         } else {
             let (label, confidence) = match scored {
                 Some((id, p)) => (format::inert(&model.labels()[*id]), format!("{:.4}", p[*id])),
                 None => ("".into(), String::new()),
             };
-            csv.write_record([&line.to_string(), &*label, &confidence, &*format::inert(text)])?;
+            let cells = [line.to_string().into(), label, confidence.into()].into_iter();
+            csv.write_record(cells.chain(text.texts().map(format::inert)).map(|cell: Cow<'_, str>| cell.into_owned()))?;
         }
     }
     if !json {
@@ -219,11 +255,17 @@ fn written<'a>(
     Ok(lines)
 }
 
-fn describe<'a>(model: &'a Classifier, line: Option<u64>, text: &'a str, scored: Option<&Scored>) -> Line<'a> {
+fn describe<'a>(
+    model: &'a Classifier,
+    line: Option<u64>,
+    RowText { text, text_pair }: RowText<'a>,
+    scored: Option<&Scored>,
+) -> Line<'a> {
     let of = |p: &Vec<f32>| model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
     Line {
         line,
         text,
+        text_pair,
         label: scored.map(|(id, _)| model.labels()[*id].as_str()),
         confidence: scored.map(|(id, p)| p[*id]),
         probabilities: scored.map(|(_, p)| of(p)),

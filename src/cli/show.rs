@@ -124,7 +124,7 @@ fn print(
                 let confidence = p.score.probabilities.highest();
                 vec![
                     tag(&p.when),
-                    p.score.text.clone(),
+                    format::texts(&p.score.text, p.score.text_pair.as_deref()).into_owned(),
                     p.score.predicted.clone(),
                     format::percent(confidence.into()),
                     p.score.expect.clone().unwrap_or_else(|| "–".into()),

@@ -53,9 +53,10 @@ impl LengthStats {
 /// If `rows` has an id that is not in the data set.
 pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Result<Batch, DataError> {
     tokens.encode_rows(rows)?;
-    let texts = rows.iter().map(|&row| tokens.row(row as usize)).collect::<Result<Vec<_>, _>>()?;
+    let of_row = |&row: &u32| Ok((tokens.row(row as usize)?, tokens.token_types(row as usize)?));
+    let texts = rows.iter().map(of_row).collect::<Result<Vec<_>, DataError>>()?;
     let targets = rows.iter().map(|&row| dataset.rows[row as usize].target).collect();
-    Ok(Batch { targets, rows: rows.to_vec(), ..Batch::of_texts(&texts) })
+    Ok(Batch { targets, rows: rows.to_vec(), ..Batch::of_tokens(&texts) })
 }
 
 impl Batch {
@@ -65,13 +66,21 @@ impl Batch {
         Self { first_row, first_token, ..self }
     }
 
-    /// The batch of texts without labels that belong to no data set, given as token ids.
+    /// The batch of texts without labels that belong to no data set, given as token ids. All token types are 0.
     pub fn of_texts<T: AsRef<[u32]>>(texts: &[T]) -> Self {
-        let total = texts.iter().map(|ids| ids.as_ref().len()).sum();
+        Self::of_tokens(&texts.iter().map(|ids| (ids.as_ref(), &[][..])).collect::<Vec<_>>())
+    }
+
+    /// The same, given as token ids and token types; a text without any has type 0 throughout.
+    ///
+    /// # Panics
+    /// If a text has some token types, but not one for each id.
+    pub fn of_tokens(texts: &[(&[u32], &[u32])]) -> Self {
+        let total = texts.iter().map(|(ids, _)| ids.len()).sum();
         let mut batch = Self {
             ids: Vec::with_capacity(total),
             positions: Vec::with_capacity(total),
-            token_types: vec![0; total],
+            token_types: Vec::with_capacity(total),
             offsets: Vec::with_capacity(texts.len() + 1),
             targets: Vec::new(),
             rows: Vec::new(),
@@ -79,8 +88,11 @@ impl Batch {
             first_token: 0,
         };
         batch.offsets.push(0);
-        for ids in texts.iter().map(T::as_ref) {
+        for (ids, types) in texts {
+            assert!(types.is_empty() || types.len() == ids.len(), "a token type for each id");
             batch.ids.extend_from_slice(ids);
+            batch.token_types.extend_from_slice(types);
+            batch.token_types.resize(batch.ids.len(), 0);
             batch.positions.extend(0..ids.len() as u32);
             batch.offsets.push(batch.ids.len() as u32);
         }

@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn lines_have_their_file_where_there_are_several() {
-        let row = |line| Row { line, text: "a".into(), target: Target::Label(0) };
+        let row = |line| Row { line, text: "a".into(), text_pair: None, target: Target::Label(0) };
         let mut data = Dataset { rows: [2, 3, 5, 2, 4].map(row).into(), ..Dataset::default() };
         assert_eq!(data.lines_of(&[0, 2]), "lines 2 and 5");
         let file = SplitFile {

@@ -39,7 +39,10 @@ pub(super) struct Delimited {
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
     record: StringRecord,
     header: Vec<String>,
-    text: usize,
+    columns: Columns,
+    /// Positions of the columns of the text.
+    texts: Vec<usize>,
+    text_pair: Option<usize>,
     label: Option<usize>,
     split: Option<usize>,
     done: bool,
@@ -69,7 +72,9 @@ impl Delimited {
             reader,
             record: StringRecord::new(),
             header: Vec::new(),
-            text: 0,
+            columns,
+            texts: Vec::new(),
+            text_pair: None,
             label: None,
             split: None,
             done: false,
@@ -83,9 +88,11 @@ impl Delimited {
             }
         }
         rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
-        rows.text = rows.find(&columns.text, "text_column")?;
-        rows.label = columns.label.map(|label| rows.find(&label, "label_column")).transpose()?;
-        rows.split = columns.split.map(|split| rows.find(&split, "split_column")).transpose()?;
+        let Columns { text, label, split, .. } = &rows.columns;
+        rows.texts = text.names.iter().map(|name| rows.find(name, text.key())).collect::<Result<_, _>>()?;
+        let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();
+        (rows.text_pair, rows.label, rows.split) =
+            (find(&text.pair, "text_pair_column")?, find(label, "label_column")?, find(split, "split_column")?);
         Ok(rows)
     }
 
@@ -106,7 +113,10 @@ impl Delimited {
             }
             return Err(Fault::Row(Problem::new(line, what)));
         }
-        cells.text.push_str(&self.record[self.text]);
+        for &text in &self.texts {
+            self.columns.text.add(&mut cells.text, self.record[text].to_owned());
+        }
+        cells.text_pair.push_str(self.text_pair.map_or("", |text| &self.record[text]));
         cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
         cells.split.push_str(self.split.map_or("", |split| &self.record[split]).trim());
         Ok(Some(line))
@@ -139,7 +149,8 @@ impl Delimited {
     /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row
     /// may be a text.
     fn header_again(&self) -> Option<&'static str> {
-        let is_text = |cell: &str| same_name(cell, &self.header[self.text]);
+        let text = self.texts[0];
+        let is_text = |cell: &str| same_name(cell, &self.header[text]);
         let is_label = |cell: &str| self.label.is_none_or(|label| same_name(cell, &self.header[label]));
         if self.header.len() < 2 || !self.record.iter().any(is_text) || !self.record.iter().any(is_label) {
             return None;
@@ -149,7 +160,7 @@ impl Delimited {
             return None;
         }
         let cell = |column: usize| self.record.get(column).unwrap_or_default();
-        let same = is_text(cell(self.text)) && self.label.is_none_or(|label| is_label(cell(label)));
+        let same = is_text(cell(text)) && self.label.is_none_or(|label| is_label(cell(label)));
         Some(match same && self.record.len() == self.header.len() {
             true => "the header line again (were several files concatenated?); remove it",
             false => {

@@ -170,7 +170,7 @@ pub enum DataError {
         more: u64,
     },
     /// Cleaning left nothing.
-    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text and {missing_label} without a label", path.display())]
+    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text{} and {missing_label} without a label", path.display(), missing_pair.map_or_else(String::new, |rows| format!(", {rows} without a second text")))]
     NoRows {
         /// The file.
         path: PathBuf,
@@ -178,6 +178,8 @@ pub enum DataError {
         read: u64,
         /// Of these, rows without a text.
         missing_text: u64,
+        /// Of these, rows with a text but without the second one; none where the model reads one text.
+        missing_pair: Option<u64>,
         /// Of these, rows with a text but no label.
         missing_label: u64,
     },

@@ -19,6 +19,7 @@ use super::{
     json_fault,
     layout::{Wording, suggest},
     source::{Input, read_line},
+    text_columns::TextColumns,
 };
 
 /// A file of JSON objects, row by row.
@@ -45,9 +46,10 @@ enum Objects {
 }
 
 /// Which columns some row has had.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Seen {
-    text: bool,
+    texts: Vec<bool>,
+    text_pair: bool,
     label: bool,
     split: bool,
 }
@@ -67,10 +69,10 @@ impl JsonRows {
             wording,
             reader: BufReader::with_capacity(1 << 16, input),
             objects,
-            columns,
             buffer: Vec::new(),
             done: false,
-            seen: Seen::default(),
+            seen: Seen { texts: vec![false; columns.text.names.len()], ..Seen::default() },
+            columns,
             fields: Vec::new(),
         }
     }
@@ -99,15 +101,16 @@ impl JsonRows {
         if first {
             self.fields = fields(text);
         }
-        self.seen.text |= row.text.is_some();
+        self.seen.texts.iter_mut().zip(&row.texts).for_each(|(seen, text)| *seen |= text.is_some());
+        self.seen.text_pair |= row.text_pair.is_some();
         self.seen.label |= row.label.is_some();
         self.seen.split |= row.split.is_some();
-        if row.text.is_none() && self.columns.text_in_each {
-            let (column, found) = (&self.columns.text, fields(text));
+        if let Some((column, key)) = row.lacking(&self.columns.text).filter(|_| self.columns.text_in_each) {
+            let found = fields(text);
             return Err(match first {
-                true => Fault::File(self.missing("the first object has no field", column, "text_column")),
+                true => Fault::File(self.missing("the first object has no field", column, key)),
                 false => {
-                    let key = self.wording.name("text_column");
+                    let key = self.wording.name(key);
                     let (names, help) = (found_columns(&found), suggest(column, &found));
                     let what = format!("no field `{column}`, which {key} names; fields found: {names}{help}");
                     Fault::Row(Problem::new(line, what))
@@ -140,9 +143,17 @@ impl JsonRows {
 
     pub(super) fn check_columns(&self) -> Result<(), DataError> {
         let missing = |column: &str, key| self.missing("no object has a field", column, key);
+        let text = &self.columns.text;
+        if self.fields.is_empty() {
+            return Ok(()); // no object was read
+        }
+        if let Some((name, _)) = text.names.iter().zip(&self.seen.texts).find(|(_, seen)| !**seen) {
+            return Err(missing(name, text.key()));
+        }
         match &self.columns {
-            _ if self.fields.is_empty() => Ok(()), // no object was read
-            Columns { text, .. } if !self.seen.text => Err(missing(text, "text_column")),
+            Columns { text: TextColumns { pair: Some(pair), .. }, .. } if !self.seen.text_pair => {
+                Err(missing(pair, "text_pair_column"))
+            }
             Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
             Columns { split: Some(split), .. } if !self.seen.split => Err(missing(split, "split_column")),
             _ => Ok(()),
@@ -169,25 +180,46 @@ impl JsonRows {
     }
 }
 
-/// The two values wanted of an object; none where it lacks the field.
+/// The values wanted of an object; none where it lacks the field.
 #[derive(Default)]
 struct Values {
-    text: Option<Value>,
+    /// One for each column of the text.
+    texts: Vec<Option<Value>>,
+    text_pair: Option<Value>,
     label: Option<Value>,
     split: Option<Value>,
 }
 
 impl Values {
+    /// The first field of the texts that the object lacks, and the key that names it. Of several that are joined, one is enough.
+    fn lacking<'a>(&self, columns: &'a TextColumns) -> Option<(&'a str, &'static str)> {
+        match &columns.pair {
+            _ if self.texts.iter().all(Option::is_none) => Some((&columns.names[0], columns.key())),
+            Some(pair) if self.text_pair.is_none() => Some((pair, "text_pair_column")),
+            _ => None,
+        }
+    }
+
     fn fill(self, cells: &mut Cells, columns: &Columns) -> Result<(), String> {
-        match self.text {
-            None | Some(Value::Null) => {}
-            Some(Value::String(text)) => cells.text = text,
-            Some(other) => return Err(format!("`{}` is {}, expected a string", columns.text, kind(&other))),
+        for (value, name) in self.texts.into_iter().zip(&columns.text.names) {
+            if let Some(part) = text(value, name)? {
+                columns.text.add(&mut cells.text, part);
+            }
         }
         let named = |column: &Option<String>| column.clone().unwrap_or_default();
+        cells.text_pair = text(self.text_pair, &named(&columns.text.pair))?.unwrap_or_default();
         cells.label = value(self.label).map_err(|what| format!("`{}` is {what}", named(&columns.label)))?;
         cells.split = value(self.split).map_err(|what| format!("`{}` is {what}", named(&columns.split)))?;
         Ok(())
+    }
+}
+
+/// The text in a field; what is wrong if it holds something else.
+fn text(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(format!("`{name}` is {}, expected a string", kind(&other))),
     }
 }
 
@@ -257,10 +289,11 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
-        let mut row = Values::default();
+        let mut row = Values { texts: vec![None; self.0.text.names.len()], ..Values::default() };
         while let Some(field) = map.next_key_seed(Name(self.0))? {
             match field {
-                Field::Text => row.text = Some(map.next_value()?),
+                Field::Text(column) => row.texts[column] = Some(map.next_value()?),
+                Field::TextPair => row.text_pair = Some(map.next_value()?),
                 Field::Label => row.label = Some(map.next_value()?),
                 Field::Split => row.split = Some(map.next_value()?),
                 Field::Other => {
@@ -273,7 +306,9 @@ impl<'de> Visitor<'de> for Object<'_> {
 }
 
 enum Field {
-    Text,
+    /// One of the columns of the text, by its position.
+    Text(usize),
+    TextPair,
     Label,
     Split,
     Other,
@@ -298,8 +333,12 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Field, E> {
+        let columns = &self.0.text;
+        if let Some(column) = columns.names.iter().position(|column| column == name) {
+            return Ok(Field::Text(column));
+        }
         Ok(match name {
-            _ if name == self.0.text => Field::Text,
+            _ if columns.pair.as_deref() == Some(name) => Field::TextPair,
             _ if self.0.label.as_deref() == Some(name) => Field::Label,
             _ if self.0.split.as_deref() == Some(name) => Field::Split,
             _ => Field::Other,

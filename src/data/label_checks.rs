@@ -191,6 +191,7 @@ mod tests {
         let row = |line: u64| Row {
             line: line + 2,
             text: "t".into(),
+            text_pair: None,
             target: Target::Label((line % labels.len() as u64) as u32),
         };
         let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();

@@ -53,6 +53,8 @@ pub enum Wording {
     Run {
         /// Whether the column of the texts is the run's.
         text: bool,
+        /// Whether that of the second texts is.
+        text_pair: bool,
         /// Whether that of the labels is.
         label: bool,
     },
@@ -63,7 +65,10 @@ impl Wording {
     pub(super) fn name(self, key: &str) -> String {
         match self {
             Self::Keys => format!("data.{key}"),
-            Self::Run { text: true, .. } if key == "text_column" => Self::of_run(key),
+            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => {
+                Self::of_run("text_column")
+            }
+            Self::Run { text_pair: true, .. } if key == "text_pair_column" => Self::of_run(key),
             Self::Run { label: true, .. } if key == "label_column" => Self::of_run(key),
             Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
         }
@@ -201,8 +206,8 @@ fn header_line(first: &[u8]) -> std::borrow::Cow<'_, str> {
 fn has_columns(header: &str, delimiter: u8, columns: &Columns) -> bool {
     let mut names = header.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"').trim());
     let names: Vec<&str> = names.by_ref().collect();
-    let wanted = [Some(&columns.text), columns.label.as_ref(), columns.split.as_ref()];
-    wanted.into_iter().flatten().all(|name| names.contains(&name.as_str()))
+    let texts = columns.text.named().map(|(name, _)| name);
+    texts.chain(&columns.label).chain(&columns.split).all(|name| names.contains(&name.as_str()))
 }
 
 /// What separates the fields of a header, if that is not `own` beyond doubt: only with it, the header has the columns that are read.
@@ -296,8 +301,10 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
-        let own = Wording::Run { text: true, label: false };
+        let own = Wording::Run { text: true, text_pair: true, label: false };
         assert_eq!(own.name("text_column"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_columns"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_pair_column"), "the run's spec (--text-pair-column overrides it)");
         assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");

@@ -40,8 +40,10 @@ mod rows;
 mod source;
 mod split;
 mod split_checks;
+mod text_columns;
 mod token_files;
 mod token_load;
+mod token_pairs;
 mod token_settings;
 mod token_warnings;
 mod tokenizer;
@@ -59,8 +61,9 @@ pub use leaks::{Leak, leaks};
 pub use read::{DataFiles, Text, Texts, read, read_files, read_labelled, stream_lines, stream_texts};
 pub use source::Origin;
 pub use split::{epoch_order, split};
+pub use text_columns::{RowText, TextColumns};
 pub use token_warnings::{SAMPLE, VocabularyOf, about_tokens};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Encoded, Tokenizer};
 pub use tokens::{Ahead, Tokens};
 
 use crate::{
@@ -77,6 +80,8 @@ pub struct Row {
     pub line: u64,
     /// The text.
     pub text: String,
+    /// The second text, if the model reads two.
+    pub text_pair: Option<String>,
     /// What a model should predict for it.
     pub target: Target,
 }
@@ -90,11 +95,15 @@ pub struct Cleaning {
     pub missing_text: u64,
     /// Lines of the first of these.
     pub missing_text_lines: Vec<u64>,
+    /// Rows with a text but without the second one, where the model reads two.
+    pub missing_pair: u64,
+    /// Lines of the first of these.
+    pub missing_pair_lines: Vec<u64>,
     /// Rows with a text but without a label.
     pub missing_label: u64,
     /// Lines of the first of these.
     pub missing_label_lines: Vec<u64>,
-    /// Among the kept rows: texts that occur more than once, without their first occurrence.
+    /// Among the kept rows: texts (with pairs: both texts) that occur more than once, without their first occurrence.
     pub duplicates: u64,
     /// Among the kept rows: texts that occur more than once, with different labels.
     pub contradicting: u64,
@@ -160,7 +169,7 @@ pub struct Batch {
     pub ids: Vec<u32>,
     /// Position of each token in its row, `[tokens]`.
     pub positions: Vec<u32>,
-    /// Token type of each token, `[tokens]`: 0 in single texts.
+    /// Token type of each token, `[tokens]`: 0 in single texts; the tokenizer says which of both texts of a pair have another.
     pub token_types: Vec<u32>,
     /// Row `i` is tokens `offsets[i]..offsets[i + 1]`; `[rows + 1]`.
     pub offsets: Vec<u32>,

@@ -45,12 +45,9 @@ impl Parquet {
         let schema = reader.metadata().file_metadata().schema();
         let names: Vec<String> = schema.get_fields().iter().map(|column| column.name().to_string()).collect();
         let mut wanted = Vec::new();
-        let keys = [
-            (Some(&columns.text), "text_column"),
-            (columns.label.as_ref(), "label_column"),
-            (columns.split.as_ref(), "split_column"),
-        ];
-        for (name, key) in keys.into_iter().filter_map(|(name, key)| Some((name?, key))) {
+        let keys = [(columns.label.as_ref(), "label_column"), (columns.split.as_ref(), "split_column")];
+        let keys = keys.into_iter().filter_map(|(name, key)| Some((name?, key)));
+        for (name, key) in columns.text.named().chain(keys) {
             let Some(column) = schema.get_fields().iter().find(|column| column.name() == name) else {
                 return Err(DataError::Column {
                     path: path.into(),
@@ -78,6 +75,8 @@ impl Parquet {
         let Some(row) = self.rows.next() else { return Ok(None) };
         self.row += 1;
         let row = row.map_err(|error| Fault::File(unreadable(&self.path, error)))?;
+        // The file has its columns in an order of its own.
+        let mut texts = vec![String::new(); self.columns.text.names.len()];
         for (name, field) in row.into_columns() {
             let problem = |what: String| Fault::Row(Problem::new(self.row, what));
             let value = || {
@@ -90,17 +89,26 @@ impl Parquet {
             if Some(&name) == self.columns.split.as_ref() {
                 cells.split = value()?;
             }
-            if name == self.columns.text {
-                cells.text = match field {
-                    Field::Null => String::new(),
-                    Field::Str(text) if text.len() as u64 > MAX_ROW => {
-                        let (path, line) = (self.path.clone(), self.row);
-                        return Err(Fault::File(DataError::RowTooLong { path, line, help: String::new() }));
-                    }
-                    Field::Str(text) => text,
-                    other => return Err(problem(format!("`{name}` is {other}, expected a string"))),
-                };
+            let at = self.columns.text.names.iter().position(|column| *column == name);
+            if at.is_none() && self.columns.text.pair.as_ref() != Some(&name) {
+                continue;
             }
+            let text = match field {
+                Field::Null => String::new(),
+                Field::Str(text) => text,
+                other => return Err(problem(format!("`{name}` is {other}, expected a string"))),
+            };
+            match at {
+                Some(at) => texts[at] = text,
+                None => cells.text_pair = text,
+            }
+        }
+        for text in texts {
+            self.columns.text.add(&mut cells.text, text);
+        }
+        if (cells.text.len() + cells.text_pair.len()) as u64 > MAX_ROW {
+            let (path, line) = (self.path.clone(), self.row);
+            return Err(Fault::File(DataError::RowTooLong { path, line, help: String::new() }));
         }
         Ok(Some(self.row))
     }

@@ -22,6 +22,7 @@ use super::{
     repeats::Repeats,
     rows::Rows,
     source::Origin,
+    text_columns::{RowText, TextColumns},
 };
 use crate::{
     event::Split,
@@ -74,7 +75,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
     let layout = &Layout::from(config);
     let columns = |split: Option<&String>| Columns {
-        text: config.text_column.clone(),
+        text: config.into(),
         label: Some(config.label_column.clone()),
         split: split.cloned(),
         text_in_each: false,
@@ -230,16 +231,11 @@ fn hex(digest: &[u8]) -> String {
 pub fn read_labelled(
     origin: &Origin,
     layout: &Layout,
-    text_column: &str,
+    text: impl Into<TextColumns>,
     label_column: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
-    let columns = Columns {
-        text: text_column.to_owned(),
-        label: Some(label_column.to_owned()),
-        split: None,
-        text_in_each: false,
-    };
+    let columns = Columns { text: text.into(), label: Some(label_column.to_owned()), split: None, text_in_each: false };
     let known = Known { labels, classes: None, of: None };
     Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None)?.data)
 }
@@ -346,7 +342,7 @@ fn read_file(
     (labels, assigned): (&mut Labels, &mut Assigned<'_>),
     (layout, columns, known): (&Layout, &Columns, Known<'_>),
 ) -> Result<(), DataError> {
-    let path = file.path().to_owned();
+    let (path, has_pairs) = (file.path().to_owned(), columns.text.pair.is_some());
     let mut missing = MissingValues::new(&layout.missing);
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
@@ -375,20 +371,24 @@ fn read_file(
         if cells.text.trim().is_empty() {
             cleaning.missing_text += 1;
             note(&mut cleaning.missing_text_lines, counted_line);
+        } else if has_pairs && cells.text_pair.trim().is_empty() {
+            cleaning.missing_pair += 1;
+            note(&mut cleaning.missing_pair_lines, counted_line);
         } else if cells.label.is_empty() {
             cleaning.missing_label += 1;
             note(&mut cleaning.missing_label_lines, counted_line);
         } else if let Err(what) = assigned.add(&cells.split, found.rows.len()) {
             problems.push(Problem::new(line, what));
         } else if let Some(label) = labels.id(&cells.label) {
-            if is_blank(&cells.text) {
+            let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
+            let row = Row { line: counted_line, text, text_pair: second(&mut cells, has_pairs), target };
+            if RowText::from(&row).texts().any(is_blank) {
                 found.blank.add(counted_line);
             }
-            if let Some(read_as) = found.mojibake.read_as(&cells.text) {
+            if let Some(read_as) = RowText::from(&row).texts().find_map(|text| found.mojibake.read_as(text)) {
                 found.misread.entry(read_as).or_default().add(counted_line);
             }
-            let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
-            found.rows.push(Row { line: counted_line, text, target });
+            found.rows.push(row);
         } else {
             problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
         }
@@ -403,19 +403,27 @@ fn read_file(
     file.check_columns()?;
     problems.into_result(&path).map_err(|error| file.explained(error))?;
     if found.rows.len() == rows_before {
-        let Cleaning { read, missing_text, missing_label, .. } = cleaning;
-        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_label }));
+        let Cleaning { read, missing_text, missing_pair, missing_label, .. } = cleaning;
+        let missing_pair = has_pairs.then_some(missing_pair);
+        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_pair, missing_label }));
     }
     found.warnings.extend(guessed(file, layout.wording));
     found.warnings.extend(missing.warning(layout.wording));
     found.warnings.extend(swallowed(file, Some(&|value| labels.knows(value)), layout.wording));
     found.cleaning.read += cleaning.read;
     found.cleaning.missing_text += cleaning.missing_text;
+    found.cleaning.missing_pair += cleaning.missing_pair;
     found.cleaning.missing_label += cleaning.missing_label;
     cleaning.missing_text_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_text_lines, line));
+    cleaning.missing_pair_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_pair_lines, line));
     cleaning.missing_label_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_label_lines, line));
     found.lines_before += last;
     Ok(())
+}
+
+/// The second text of a row, if the model reads two.
+fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
+    has_pairs.then(|| mem::take(&mut cells.text_pair))
 }
 
 /// Rows that something was noticed of.
@@ -476,10 +484,11 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
-pub fn stream_texts(origin: &Origin, layout: &Layout, text_column: &str) -> Result<Texts, DataError> {
-    let columns = Columns { text: text_column.to_owned(), label: None, split: None, text_in_each: true };
+pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
+    let columns = Columns { text: text.into(), label: None, split: None, text_in_each: true };
+    let has_pairs = columns.text.pair.is_some();
     let file = Rows::open(origin, layout, columns)?;
-    Ok(Texts::new(origin.name(), layout.wording, file))
+    Ok(Texts { has_pairs, ..Texts::new(origin.name(), layout.wording, file) })
 }
 
 /// The lines of a file, each a text: see [`stream_texts`].
@@ -497,8 +506,16 @@ pub struct Text {
     pub line: u64,
     /// The text.
     pub text: String,
-    /// Whether nothing of it can be seen: there is nothing to classify.
+    /// The second text, if the model reads two.
+    pub text_pair: Option<String>,
+    /// Whether nothing of it can be seen (of a pair: of one of both): there is nothing to classify.
     pub is_blank: bool,
+}
+
+impl<'a> From<&'a Text> for RowText<'a> {
+    fn from(row: &'a Text) -> Self {
+        Self { text: &row.text, text_pair: row.text_pair.as_deref() }
+    }
 }
 
 /// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
@@ -507,6 +524,8 @@ pub struct Texts {
     wording: Wording,
     file: Rows,
     cells: Cells,
+    /// Whether each row has a second text.
+    has_pairs: bool,
     /// Rows without a text so far.
     blank: Noticed,
     /// Nothing can follow.
@@ -515,7 +534,13 @@ pub struct Texts {
 
 impl Texts {
     fn new(path: PathBuf, wording: Wording, file: Rows) -> Self {
-        Self { path, wording, file, cells: Cells::default(), blank: Noticed::default(), broken: false }
+        let (cells, blank) = (Cells::default(), Noticed::default());
+        Self { path, wording, file, cells, has_pairs: false, blank, broken: false }
+    }
+
+    /// Whether each row has a second text.
+    pub fn has_pairs(&self) -> bool {
+        self.has_pairs
     }
 
     /// Bytes of the file read so far, a little ahead of the last text.
@@ -557,11 +582,13 @@ impl Iterator for Texts {
             Ok(None) => return None,
             Ok(Some(line)) => {
                 let text = mem::take(&mut self.cells.text);
-                let is_blank = is_blank(&text);
-                if is_blank {
+                let text_pair = second(&mut self.cells, self.has_pairs);
+                let mut text = Text { line, text, text_pair, is_blank: false };
+                if RowText::from(&text).texts().any(is_blank) {
+                    text.is_blank = true;
                     self.blank.add(line);
                 }
-                Ok(Text { line, text, is_blank })
+                Ok(text)
             }
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {

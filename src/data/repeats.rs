@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Row, layout::Wording};
+use super::{Row, layout::Wording, text_columns::RowText};
 use crate::{
     format::{by_number, counted},
     warning::{Kind, Warning, lines_of},
@@ -32,9 +32,9 @@ impl Repeats {
     pub(super) fn of(rows: &[Row]) -> Self {
         let mut found = Self::default();
         // The first label of each text, and whether it has another.
-        let mut seen: HashMap<&str, (u32, bool)> = HashMap::with_capacity(rows.len());
+        let mut seen: HashMap<RowText, (u32, bool)> = HashMap::with_capacity(rows.len());
         for row in rows {
-            seen.entry(&row.text)
+            seen.entry(row.into())
                 .and_modify(|(label, contradicts)| {
                     found.duplicates += 1;
                     if *label != row.label() && !*contradicts {
@@ -48,13 +48,13 @@ impl Repeats {
         if found.contradicting == 0 {
             return found;
         }
-        let mut counts: HashMap<&str, HashMap<u32, u64>> = HashMap::new();
-        for row in rows.iter().filter(|row| seen[row.text.as_str()].1) {
+        let mut counts: HashMap<RowText, HashMap<u32, u64>> = HashMap::new();
+        for row in rows.iter().filter(|row| seen[&RowText::from(*row)].1) {
             found.rows += 1;
             if found.lines.len() < Warning::MAX_LINES {
                 found.lines.push(row.line);
             }
-            *counts.entry(&row.text).or_default().entry(row.label()).or_default() += 1;
+            *counts.entry(row.into()).or_default().entry(row.label()).or_default() += 1;
         }
         found.right = counts.values().filter_map(|labels| labels.values().max()).sum();
         found
@@ -91,7 +91,12 @@ mod tests {
     fn rows(of: &[(&str, u32)]) -> Vec<Row> {
         of.iter()
             .zip(2..)
-            .map(|((text, label), line)| Row { line, text: (*text).into(), target: Target::Label(*label) })
+            .map(|((text, label), line)| Row {
+                line,
+                text: (*text).into(),
+                text_pair: None,
+                target: Target::Label(*label),
+            })
             .collect()
     }
 
@@ -101,6 +106,16 @@ mod tests {
             Repeats::of(&rows(&[("a", 0), ("a", 1), ("b", 0), ("a", 1), ("c", 1), ("c", 1), ("d", 0), ("d", 2)]));
         let lines = vec![2, 3, 5, 8, 9];
         assert_eq!(found, Repeats { duplicates: 4, contradicting: 2, texts: 4, rows: 5, lines, right: 3 });
+    }
+
+    /// The same question with another answer is another text.
+    #[test]
+    fn pairs_repeat_only_if_both_texts_do() {
+        let pairs = [("q", "a", 0), ("q", "b", 1), ("q", "a", 0), ("q", "a", 1), ("p", "b", 1)];
+        let pairs =
+            pairs.map(|(text, pair, label)| Row { text_pair: Some(pair.into()), ..rows(&[(text, label)]).remove(0) });
+        let found = Repeats::of(&pairs);
+        assert_eq!((found.duplicates, found.contradicting, found.texts, found.rows), (2, 1, 3, 3));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     error::shorten,
     guarded::guarded,
     token_files::{read_optional, unreadable, unusable},
+    token_pairs::Template,
     token_settings::{Class, Settings},
 };
 use crate::{
@@ -142,6 +143,7 @@ impl Tokenizer {
         let own = loaded.inner.get_post_processor().cloned();
         if let Some(post_processor) = post_processor {
             loaded.inner.with_post_processor(Some(post_processor));
+            let joins_two = loaded.inner.get_post_processor().map(Template::of) == Some(loaded.template.clone());
             if let Err(why) = loaded.checked() {
                 loaded.inner.with_post_processor(own);
                 loaded.warnings.push(Warning::new(
@@ -153,6 +155,8 @@ impl Tokenizer {
                         loaded.tokens(&[loaded.sep]).concat()
                     ),
                 ));
+            } else if !joins_two {
+                loaded.inner.with_post_processor(own);
             }
         }
         Ok(loaded)
@@ -188,7 +192,13 @@ impl Tokenizer {
         let named = settings.named.iter().map(|(key, token)| (key.clone(), token.content.clone()));
         let named = named.filter(|(_, content)| inner.token_to_id(content).is_some()).collect();
         let warn = |note: String| Warning::new(Kind::Tokens, note);
+        let template = match (settings.class, inner.get_post_processor()) {
+            (Class::File, Some(processor)) => Template::of(processor),
+            _ => Ok(Template::of_bert(cls, sep)),
+        };
         let mut loaded = Self {
+            template,
+            token_types: settings.token_types,
             cls,
             sep,
             unk: Some(unk),

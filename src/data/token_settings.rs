@@ -52,6 +52,8 @@ pub(super) struct Settings {
     /// Whether texts that are too long lose their beginning.
     pub cut_left: Option<bool>,
     pub model_max_length: Option<usize>,
+    /// Whether the model is told which of two texts a token is of: `token_type_ids` among the inputs.
+    pub token_types: bool,
     /// Rows of the embedding, as config.json says.
     pub rows: Option<usize>,
     /// What is legal and probably a mistake, in words.
@@ -87,6 +89,7 @@ const KEYS: &[(&str, Meaning)] = &[
     ("truncation_side", Read),
     ("model_max_length", Read),
     ("max_len", Read),
+    ("model_input_names", Read),
     ("fast_tokenizer_files", Read),
     ("never_split", Past("[]")),
     ("do_basic_tokenize", Past("true")),
@@ -100,7 +103,6 @@ const KEYS: &[(&str, Meaning)] = &[
     ("pad_token_id", Without),
     ("pad_to_multiple_of", Without),
     ("pad_to_max_length", Without),
-    ("model_input_names", Without),
     ("clean_up_tokenization_spaces", Without),
     ("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", Without),
     ("spaces_between_special_tokens", Without),
@@ -175,6 +177,10 @@ const SAME_AS_BERT: &[&str] = &[
     "RetriBertTokenizer",
     "SqueezeBertTokenizer",
 ];
+
+/// Those of them that do not tell which of two texts a token is of, and the model type that has the first by default.
+const WITHOUT_TOKEN_TYPES: [&str; 2] = ["DistilBertTokenizer", "DPRReaderTokenizer"];
+const MODEL_WITHOUT_TOKEN_TYPES: &str = "distilbert";
 
 /// Model types whose tokenizer's class is not BERT's where no file names one (transformers 5.23, `TOKENIZER_MAPPING_NAMES`).
 const OF_MODEL_TYPES: &[(&str, &str)] =
@@ -337,7 +343,10 @@ impl Settings {
                     ),
                 ));
             }
-            (Value::Null | Value::String(_), None) => return Ok(()),
+            (Value::Null | Value::String(_), None) => {
+                self.token_types = model["model_type"] != MODEL_WITHOUT_TOKEN_TYPES;
+                return Ok(());
+            }
             _ => return Err(malformed(dir, location, "tokenizer_class", "the name of a class")),
         };
         self.class_is_named = true;
@@ -345,6 +354,7 @@ impl Settings {
         let refuse = |why: &str| Err(unusable(dir, location, format!("tokenizer_class is `{name}`: {why}")));
         if SAME_AS_BERT.contains(&plain) {
             self.class = Class::Bert;
+            self.token_types = !WITHOUT_TOKEN_TYPES.contains(&plain);
         } else if OF_ITS_OWN.contains(&plain) {
             return Err(unusable(
                 dir,
@@ -514,6 +524,11 @@ impl Settings {
             Some(Value::String(side)) if side == "right" => Some(false),
             Some(_) => return Err(malformed(dir, CONFIG, "truncation_side", "\"left\" or \"right\"")),
         };
+        match config.get("model_input_names") {
+            None | Some(Value::Null) => {}
+            Some(Value::Array(names)) => self.token_types = names.iter().any(|name| name == "token_type_ids"),
+            Some(_) => return Err(malformed(dir, CONFIG, "model_input_names", "a list of names")),
+        }
         // If there is no limit, the file has a number of thirty digits.
         let length = config.get("model_max_length").filter(|length| !length.is_null()).or(config.get("max_len"));
         self.model_max_length = length.and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok());
@@ -524,7 +539,7 @@ impl Settings {
     pub fn for_bert() -> Self {
         let named =
             NAMED.iter().filter_map(|(key, default)| Some(((*key).into(), AddedToken::from((*default)?, true))));
-        Self { named: named.collect(), ..Self::default() }
+        Self { named: named.collect(), token_types: true, ..Self::default() }
     }
 
     /// A named special token, as it is written.

@@ -1,6 +1,6 @@
 //! What the tokens of a data set say about whether tokenizer and texts belong together.
 
-use super::{DataError, Dataset, Tokenizer, Tokens, invisible::is_blank};
+use super::{DataError, Dataset, Row, Tokenizer, Tokens, invisible::is_blank, text_columns::RowText};
 use crate::{
     format,
     warning::{Kind, Warning},
@@ -60,7 +60,7 @@ pub fn about_tokens(
 ) -> Result<Vec<Warning>, DataError> {
     let mut warnings = Vec::new();
     warnings.extend(about_unknown(tokenizer, tokens, dataset, rows, vocabulary)?);
-    warnings.extend(about_nothing(tokens, dataset)?);
+    warnings.extend(about_nothing(tokenizer, tokens, dataset)?);
     Ok(warnings)
 }
 
@@ -78,7 +78,7 @@ fn about_unknown(
         if rows < dataset.rows.len() && bytes >= BYTES {
             break;
         }
-        bytes += text.text.len();
+        bytes += RowText::from(text).bytes();
         looked_at.push(row);
     }
     tokens.encode_rows(&looked_at)?;
@@ -86,7 +86,7 @@ fn about_unknown(
     for &row in &looked_at {
         let ids = tokens.row(row as usize)?;
         let found = ids.iter().filter(|&&id| id == unknown).count();
-        all += ids.len().saturating_sub(2);
+        all += ids.len().saturating_sub(special(tokenizer, &dataset.rows[row as usize]));
         odd += found;
         if found > 0 {
             with.push(row);
@@ -111,13 +111,18 @@ fn about_unknown(
     Ok(Some(Warning::new(Kind::Tokens, message).at(dataset.lines_in_one_file(&with))))
 }
 
+/// Special tokens of a row.
+fn special(tokenizer: &Tokenizer, row: &Row) -> usize {
+    tokenizer.added_tokens(row.text_pair.is_some())
+}
+
 /// Texts of characters that tokenizers clean away become `[CLS] [SEP]`, like each other whatever their labels.
-fn about_nothing(tokens: &Tokens, dataset: &Dataset) -> Result<Option<Warning>, DataError> {
+fn about_nothing(tokenizer: &Tokenizer, tokens: &Tokens, dataset: &Dataset) -> Result<Option<Warning>, DataError> {
     // Texts of which nothing can be seen are warned about where they are read.
     let seems_empty = |text: &str| !text.chars().take(FIRST).any(char::is_alphanumeric) && !is_blank(text);
     let mut empty: Vec<u32> = Vec::new();
     for (row, text) in (0..).zip(&dataset.rows) {
-        if seems_empty(&text.text) && tokens.row(row as usize)?.len() <= 2 {
+        if RowText::from(text).texts().all(seems_empty) && tokens.row(row as usize)?.len() <= special(tokenizer, text) {
             empty.push(row);
         }
     }

@@ -14,12 +14,14 @@ use super::{
     error::shorten,
     guarded::guarded,
     long_text::{self, Added, Roles},
+    text_columns::RowText,
+    token_pairs::{Template, longest_first},
     token_settings::{self, Class},
     vocabulary::{self, SPECIAL},
 };
 use crate::warning::Warning;
 
-/// Turns a text into `[CLS] … [SEP]`.
+/// Turns a text into `[CLS] … [SEP]`, and two texts into `[CLS] … [SEP] … [SEP]` or what else the tokenizer makes of them.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     /// Without padding and truncation, whatever the file said.
@@ -30,6 +32,10 @@ pub struct Tokenizer {
     pub(super) class: Class,
     /// Named special tokens that the vocabulary has: key and content.
     pub(super) named: Vec<(String, String)>,
+    /// How it joins two texts, or why it cannot.
+    pub(super) template: Result<Template, String>,
+    /// Whether the model is told which of two texts a token is of.
+    pub(super) token_types: bool,
     /// Whether texts that are too long lose their beginning.
     pub(super) cut_left: bool,
     pub(super) model_max_length: Option<usize>,
@@ -38,11 +44,13 @@ pub struct Tokenizer {
     pub(super) file: Option<PathBuf>,
 }
 
-/// The tokens of one text.
+/// The tokens of one text, or of two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Encoded {
-    /// With `[CLS]` and `[SEP]`, cut to the length that was asked for.
+pub struct Encoded {
+    /// With special tokens, cut to the length that was asked for.
     pub ids: Vec<u32>,
+    /// Their token types; empty where all are 0.
+    pub token_types: Vec<u32>,
     /// How many there were before.
     pub whole: usize,
     /// Whether there were more than `whole`: of a very long text only the beginning is looked at.
@@ -66,11 +74,12 @@ impl Tokenizer {
     }
 
     /// Token ids of one text, `max_length` at most (but never less than `[CLS]` and `[SEP]`). What is too long is cut at
-    /// its end, before `[SEP]`, or where the tokenizer's `truncation_side` is `left` at its beginning, after `[CLS]`.
+    /// its end, before `[SEP]`, or where the tokenizer's `truncation_side` is `left` at its beginning, after `[CLS]`. Two texts
+    /// are cut likewise, the longer one first.
     ///
     /// # Errors
-    /// Where a tokenizer.json of an unusual kind fails on the text.
-    pub fn encode(&self, text: &str, max_length: usize) -> Result<Vec<u32>, DataError> {
+    /// Where a tokenizer.json of an unusual kind fails on the text, or cannot join two.
+    pub fn encode<'a>(&self, text: impl Into<RowText<'a>>, max_length: usize) -> Result<Vec<u32>, DataError> {
         Ok(self.encode_counted(text, max_length)?.ids)
     }
 
@@ -78,28 +87,92 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn is_longer(&self, text: &str, max_length: usize) -> Result<bool, DataError> {
+    pub fn is_longer<'a>(&self, text: impl Into<RowText<'a>>, max_length: usize) -> Result<bool, DataError> {
         Ok(self.encode_counted(text, max_length)?.whole > max_length)
     }
 
-    /// As [`Self::encode`], with the number of tokens that the text has when it is not cut.
-    pub(super) fn encode_counted(&self, text: &str, max_length: usize) -> Result<Encoded, DataError> {
+    /// As [`Self::encode`], with the token types and the number of tokens that the texts have when they are not cut.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_counted<'a>(&self, text: impl Into<RowText<'a>>, max_length: usize) -> Result<Encoded, DataError> {
+        let RowText { text, text_pair } = text.into();
+        if let Some(second) = text_pair {
+            return self.encode_two([text, second], max_length);
+        }
         let most = max_length.saturating_sub(2);
-        let (body, or_more) = match self.bert_normalizer() {
-            Some(normalizer) if text.len() > long_text::SHORT && !self.cut_left => {
-                self.beginning_of(text, most, *normalizer)?
-            }
-            _ => (self.body(text)?.get_ids().to_vec(), false),
-        };
-        let kept = match self.cut_left {
-            true => &body[body.len().saturating_sub(most)..],
-            false => &body[..body.len().min(most)],
-        };
+        let (body, or_more) = self.counted(text, most)?;
+        let kept = self.kept(&body, most);
         let mut ids = Vec::with_capacity(kept.len() + 2);
         ids.push(self.cls);
         ids.extend_from_slice(kept);
         ids.push(self.sep);
-        Ok(Encoded { ids, whole: body.len() + 2, or_more })
+        Ok(Encoded { ids, token_types: Vec::new(), whole: body.len() + 2, or_more })
+    }
+
+    fn encode_two(&self, texts: [&str; 2], max_length: usize) -> Result<Encoded, DataError> {
+        let template = self.template.as_ref().map_err(|why| self.failed(texts[0], why.clone()))?;
+        let most = max_length.saturating_sub(template.added());
+        let mut bodies = [self.counted(texts[0], most)?, self.counted(texts[1], most)?];
+        // Of two texts that are each too long, the longer one keeps the odd token: which is that, is known of whole texts only.
+        if most % 2 == 1 && bodies.iter().all(|(body, _)| body.len() > most) {
+            for ((body, or_more), text) in bodies.iter_mut().zip(texts).filter(|((_, or_more), _)| *or_more) {
+                (*body, *or_more) = (self.body(text)?.get_ids().to_vec(), false);
+            }
+        }
+        let lengths = bodies.each_ref().map(|(body, _)| body.len());
+        let keep = longest_first(lengths, most);
+        let (ids, mut token_types) =
+            template.fill([self.kept(&bodies[0].0, keep[0]), self.kept(&bodies[1].0, keep[1])]);
+        if !self.token_types {
+            token_types.clear();
+        }
+        let or_more = bodies.iter().any(|(_, or_more)| *or_more);
+        Ok(Encoded { ids, token_types, whole: lengths[0] + lengths[1] + template.added(), or_more })
+    }
+
+    /// The tokens of a text without special tokens, or of a very long one more than `most` of those that it begins with, and which of
+    /// the two.
+    fn counted(&self, text: &str, most: usize) -> Result<(Vec<u32>, bool), DataError> {
+        match self.bert_normalizer() {
+            Some(normalizer) if text.len() > long_text::SHORT && !self.cut_left => {
+                self.beginning_of(text, most, *normalizer)
+            }
+            _ => Ok((self.body(text)?.get_ids().to_vec(), false)),
+        }
+    }
+
+    /// The tokens of a text that remain of it if it keeps `most`.
+    fn kept<'a>(&self, body: &'a [u32], most: usize) -> &'a [u32] {
+        match self.cut_left {
+            true => &body[body.len().saturating_sub(most)..],
+            false => &body[..body.len().min(most)],
+        }
+    }
+
+    /// Special tokens that it adds to one text, or to two.
+    pub fn added_tokens(&self, to_two: bool) -> usize {
+        match &self.template {
+            Ok(template) if to_two => template.added(),
+            _ => 2,
+        }
+    }
+
+    /// The largest token type that the tokens of two texts have.
+    ///
+    /// # Errors
+    /// Where it cannot join two texts.
+    pub fn largest_token_type(&self) -> Result<u32, DataError> {
+        let template = self.template.as_ref().map_err(|why| DataError::Tokenizer {
+            path: self.file.clone().unwrap_or_default(),
+            what: format!("{why}: two texts cannot be joined"),
+        })?;
+        Ok(if self.token_types { template.largest_type() } else { 0 })
+    }
+
+    /// Whether it knows which of two texts a token is of, but its settings leave that out, as transformers then does too.
+    pub fn leaves_out_token_types(&self) -> bool {
+        !self.token_types && self.template.as_ref().is_ok_and(|template| template.largest_type() > 0)
     }
 
     /// The tokens of a long text, or more than `most` of those that it begins with, and which of the two.
@@ -163,8 +236,11 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn encode_all<T: AsRef<str> + Sync>(&self, texts: &[T], max_length: usize) -> Result<Vec<Vec<u32>>, DataError> {
-        texts.par_iter().map(|text| self.encode(text.as_ref(), max_length)).collect()
+    pub fn encode_all<'a, T: Sync>(&self, texts: &'a [T], max_length: usize) -> Result<Vec<Vec<u32>>, DataError>
+    where
+        &'a T: Into<RowText<'a>>,
+    {
+        texts.par_iter().map(|text| self.encode(text, max_length)).collect()
     }
 
     /// Whether no text can be refused: so it is with BERT's own kind of tokenizer, which has `[UNK]` for what it does not
@@ -232,6 +308,13 @@ impl Tokenizer {
             config["do_lower_case"] = json!(normalizer.lowercase);
             config["tokenize_chinese_chars"] = json!(normalizer.handle_chinese_chars);
             config["strip_accents"] = json!(normalizer.strip_accents);
+        }
+        // What the class gives by default is not written.
+        if self.token_types != (config["tokenizer_class"] == "BertTokenizer") {
+            config["model_input_names"] = match self.token_types {
+                true => json!(["input_ids", "token_type_ids", "attention_mask"]),
+                false => json!(["input_ids", "attention_mask"]),
+            };
         }
         if self.cut_left {
             config["truncation_side"] = json!("left");

@@ -18,6 +18,8 @@ use super::{DataError, Dataset, Tokenizer};
 struct Encoded {
     /// Its ids, cut to `max_length`.
     ids: Box<[u32]>,
+    /// Their token types; empty where all are 0.
+    token_types: Box<[u32]>,
     /// How many there were before.
     whole: u32,
     /// Whether there were more than that.
@@ -44,16 +46,18 @@ impl Tokens {
     pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
         let rows = dataset.rows.len();
         Self::new(rows, move |row| {
-            let encoded = tokenizer.encode_counted(&dataset.rows[row].text, max_length)?;
+            let encoded = tokenizer.encode_counted(&dataset.rows[row], max_length)?;
             let whole = u32::try_from(encoded.whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
-            Ok(Encoded { ids: encoded.ids.into(), whole, or_more: encoded.or_more })
+            let (ids, token_types) = (encoded.ids.into(), encoded.token_types.into());
+            Ok(Encoded { ids, token_types, whole, or_more: encoded.or_more })
         })
     }
 
     /// Rows that are tokenised already.
     pub fn given(rows: Vec<Vec<u32>>) -> Self {
         Self::new(rows.len(), move |row| {
-            Ok(Encoded { ids: rows[row].as_slice().into(), whole: rows[row].len() as u32, or_more: false })
+            let ids: Box<[u32]> = rows[row].as_slice().into();
+            Ok(Encoded { whole: ids.len() as u32, ids, token_types: [].into(), or_more: false })
         })
     }
 
@@ -75,6 +79,14 @@ impl Tokens {
     /// Where there is no such row.
     pub fn row(&self, row: usize) -> Result<&[u32], DataError> {
         Ok(&self.encoded(row)?.ids)
+    }
+
+    /// Token types of the ids of row `row`; empty where all are 0.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn token_types(&self, row: usize) -> Result<&[u32], DataError> {
+        Ok(&self.encoded(row)?.token_types)
     }
 
     /// Lengths of `rows`, in tokens. Tokenises them in parallel where that is still to be done.
@@ -206,7 +218,7 @@ mod tests {
     use super::*;
 
     fn encoded(row: usize) -> Encoded {
-        Encoded { ids: [1, row as u32, 3].into(), whole: 3 + row as u32, or_more: false }
+        Encoded { ids: [1, row as u32, 3].into(), token_types: [].into(), whole: 3 + row as u32, or_more: false }
     }
 
     fn failure(row: usize) -> DataError {

@@ -17,6 +17,7 @@ use super::{
     layout::{Wording, suggest},
     row_limit::MAX_ROW,
     source::Input,
+    text_columns::TextColumns,
 };
 use crate::{format::counted, regular};
 
@@ -26,6 +27,7 @@ const MOST: u64 = 1 << 30;
 /// A sheet, row by row. The first row that is not empty is the header.
 pub(super) struct Sheet {
     rows: std::vec::IntoIter<Row>,
+    text: TextColumns,
     /// Names of all columns.
     names: Vec<String>,
     input: Input,
@@ -37,7 +39,14 @@ pub(super) struct Sheet {
 struct Row {
     /// As Excel counts them, from 1.
     number: u64,
-    cells: Result<Cells, String>,
+    values: Result<Values, String>,
+}
+
+struct Values {
+    /// Of the columns of the text, in the order of the spec: cells come in that of the sheet.
+    parts: Vec<String>,
+    /// The others.
+    cells: Cells,
 }
 
 impl Sheet {
@@ -62,12 +71,14 @@ impl Sheet {
             Err(Refused::Workbook(error)) => return Err(unreadable(error.to_string())),
             Err(Refused::Sheet(error)) => return Err(error),
         };
-        Ok(Self { rows: rows.into_iter(), names, input, notes })
+        Ok(Self { rows: rows.into_iter(), text: columns.text.clone(), names, input, notes })
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
-        let Some(Row { number, cells: read }) = self.rows.next() else { return Ok(None) };
-        *cells = read.map_err(|what| Fault::Row(Problem::new(number, what)))?;
+        let Some(Row { number, values }) = self.rows.next() else { return Ok(None) };
+        let values = values.map_err(|what| Fault::Row(Problem::new(number, what)))?;
+        *cells = values.cells;
+        values.parts.into_iter().for_each(|part| self.text.add(&mut cells.text, part));
         Ok(Some(number))
     }
 
@@ -153,13 +164,14 @@ fn read(
         };
         if current != Some(row) {
             current = Some(row);
-            rows.push(Row { number: u64::from(row) + 1, cells: Ok(Cells::default()) });
+            let parts = vec![String::new(); columns.text.names.len()];
+            rows.push(Row { number: u64::from(row) + 1, values: Ok(Values { parts, cells: Cells::default() }) });
         }
-        if let Some(Row { cells, .. }) = rows.last_mut()
-            && let Ok(filled) = cells
+        if let Some(Row { values, .. }) = rows.last_mut()
+            && let Ok(filled) = values
             && let Err(what) = header.fill(filled, columns, column, cell.get_value())
         {
-            *cells = Err(format!("cell {}{} {what}", letters(column), row + 1));
+            *values = Err(format!("cell {}{} {what}", letters(column), row + 1));
         }
     }
     if names.is_empty() {
@@ -200,7 +212,8 @@ fn choose(
 
 /// Where the columns that are read are.
 struct Header {
-    text: u32,
+    texts: Vec<u32>,
+    text_pair: Option<u32>,
     label: Option<u32>,
     split: Option<u32>,
 }
@@ -225,17 +238,29 @@ impl Header {
             Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
         };
         Ok(Self {
-            text: find(&columns.text, "text_column")?,
+            texts: columns.text.names.iter().map(|name| find(name, columns.text.key())).collect::<Result<_, _>>()?,
+            text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,
             label: columns.label.as_deref().map(|label| find(label, "label_column")).transpose()?,
             split: columns.split.as_deref().map(|split| find(split, "split_column")).transpose()?,
         })
     }
 
     /// Fills in the value of one cell, if it is read.
-    fn fill(&self, cells: &mut Cells, columns: &Columns, column: u32, value: &DataRef<'_>) -> Result<(), String> {
+    fn fill(&self, row: &mut Values, columns: &Columns, column: u32, value: &DataRef<'_>) -> Result<(), String> {
         let value = |key: &str| text(value).map_err(|found| format!("(column `{key}`) is {found}"));
-        if column == self.text {
-            cells.text = value(&columns.text)?;
+        for (part, name) in self
+            .texts
+            .iter()
+            .zip(&columns.text.names)
+            .enumerate()
+            .filter(|(_, (at, _))| **at == column)
+            .map(|(part, (_, name))| (part, name))
+        {
+            row.parts[part] = value(name)?;
+        }
+        let cells = &mut row.cells;
+        if self.text_pair == Some(column) {
+            cells.text_pair = value(columns.text.pair.as_deref().unwrap_or_default())?;
         }
         for (at, key, cell) in
             [(self.label, &columns.label, &mut cells.label), (self.split, &columns.split, &mut cells.split)]

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::{ExecuteError, Kept};
 use crate::{
-    data::{Batch, Tokenizer, by_length},
+    data::{Batch, Encoded, RowText, Tokenizer, by_length},
     engine::{Device, EVALUATION_TOKENS, Engine, Recipe, engine},
     metrics::Metrics,
     model::{ModelConfig, Parameters},
@@ -21,8 +23,10 @@ pub struct Classifier {
     max_length: usize,
     /// Rows of the embedding.
     rows: usize,
-    /// Texts so far that were longer than `max_length`.
+    /// Texts so far, or pairs, that were longer than `max_length`.
     cut: u64,
+    /// Whether it has read pairs.
+    pairs: bool,
 }
 
 impl Classifier {
@@ -53,6 +57,7 @@ impl Classifier {
             max_length: max_length.min(config.longest()),
             rows: config.vocab_size,
             cut: 0,
+            pairs: false,
             labels,
             task,
         })
@@ -70,25 +75,25 @@ impl Classifier {
 
     /// The first text that cannot be classified, and why: the tokenizer fails on it, or gives an id that the model has no row
     /// for. Free if neither can happen.
-    pub fn refused(&self, texts: &[String]) -> Option<(usize, ExecuteError)> {
+    pub fn refused(&self, texts: &[RowText<'_>]) -> Option<(usize, ExecuteError)> {
         if self.tokenizer.takes_any_text() && self.tokenizer.vocab_size() <= self.rows {
             return None;
         }
-        let refusal = |text: &String| match self.tokenizer.encode(text, self.max_length) {
-            Ok(ids) => self.check(text, &ids).err(),
+        let refusal = |text: &RowText<'_>| match self.tokenizer.encode(text, self.max_length) {
+            Ok(ids) => self.check(*text, &ids).err(),
             Err(error) => Some(error.into()),
         };
         texts.iter().enumerate().find_map(|(at, text)| Some((at, refusal(text)?)))
     }
 
     /// Refuses ids that the model has no row for.
-    fn check(&self, text: &str, ids: &[u32]) -> Result<(), ExecuteError> {
+    fn check(&self, text: RowText<'_>, ids: &[u32]) -> Result<(), ExecuteError> {
         match ids.iter().find(|&&id| id as usize >= self.rows) {
             None => Ok(()),
             Some(&id) => Err(ExecuteError::Setting(format!(
                 "the text {:?} has the token `{}` with the id {id}, but the model's vocabulary has {}: tokenizer and model do not \
                  belong together",
-                beginning(text),
+                beginning(text.text),
                 self.tokenizer.tokens(&[id]).concat(),
                 self.rows
             ))),
@@ -97,7 +102,7 @@ impl Classifier {
 
     /// A message about the texts that were cut so far; `None` if there were none.
     pub fn cut(&self) -> Option<String> {
-        let texts = crate::format::counted(self.cut, "text");
+        let texts = crate::format::counted(self.cut, if self.pairs { "pair" } else { "text" });
         let (is, was) =
             (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
         let most = crate::format::count(self.max_length as u64);
@@ -108,7 +113,7 @@ impl Classifier {
     /// Label id of each text, and its probabilities (float32) by label id. After every batch `progress` is called with the number of texts done.
     pub fn predict(
         &mut self,
-        texts: &[String],
+        texts: &[RowText<'_>],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
         let scores = self.scores(texts, progress)?;
@@ -125,7 +130,7 @@ impl Classifier {
     /// If there are not as many labels as texts, or the model lacks one of the ids.
     pub fn evaluate(
         &mut self,
-        texts: &[String],
+        texts: &[RowText<'_>],
         labels: &[u32],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Metrics, ExecuteError> {
@@ -143,20 +148,25 @@ impl Classifier {
     }
 
     /// The logits of each text.
-    fn scores(&mut self, texts: &[String], progress: &mut dyn FnMut(usize)) -> Result<Vec<Vec<f32>>, ExecuteError> {
-        let ids = self.tokenizer.encode_all(texts, self.max_length)?;
-        for (text, ids) in texts.iter().zip(&ids) {
-            self.check(text, ids)?;
+    fn scores(
+        &mut self,
+        texts: &[RowText<'_>],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
+        let encode = |text: &RowText<'_>| self.tokenizer.encode_counted(text, self.max_length);
+        let tokens: Vec<Encoded> = texts.par_iter().map(encode).collect::<Result<_, _>>()?;
+        for (text, tokens) in texts.iter().zip(&tokens) {
+            self.check(*text, &tokens.ids)?;
         }
-        let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
-        for (text, _) in texts.iter().zip(&lengths).filter(|(_, length)| **length >= self.max_length) {
-            self.cut += u64::from(self.tokenizer.is_longer(text, self.max_length)?);
-        }
+        let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
+        self.pairs |= texts.iter().any(|text| text.text_pair.is_some());
+        self.cut += tokens.iter().filter(|tokens| tokens.whole > self.max_length).count() as u64;
         let mut results = vec![Vec::new(); texts.len()];
         let mut done = 0;
         for part in by_length(&lengths, EVALUATION_TOKENS) {
-            let batch: Vec<&[u32]> = part.iter().map(|&row| ids[row].as_slice()).collect();
-            for (&row, logits) in part.iter().zip(self.engine.scores(&Batch::of_texts(&batch))?) {
+            let of_row = |&row: &usize| (tokens[row].ids.as_slice(), tokens[row].token_types.as_slice());
+            let batch: Vec<_> = part.iter().map(of_row).collect();
+            for (&row, logits) in part.iter().zip(self.engine.scores(&Batch::of_tokens(&batch))?) {
                 results[row] = logits;
             }
             done += part.len();

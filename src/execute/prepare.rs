@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{ExecuteError, SettingProblem, data_files::data_files};
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
-    data::{self, Dataset, LengthStats, Splits, Tokenizer, Tokens, VocabularyOf},
+    data::{self, Dataset, LengthStats, RowText, Splits, Tokenizer, Tokens, VocabularyOf},
     format,
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
@@ -84,7 +84,10 @@ impl Prepared {
             let revision = pin.revision.as_deref();
             match (pin.used_as, &pin.files[..]) {
                 (Use::Model, _) => config.model.source = config.model.source.pinned(revision, None, None),
-                (Use::Data, _) if pin.is_of(Use::Data, &self.config.data.source.shown(), splits.as_deref()) => {
+                (Use::Data, _)
+                    if splits.is_some()
+                        && pin.is_of(Use::Data, &self.config.data.source.shown(), splits.as_deref()) =>
+                {
                     config.data.source = self.config.data.source.pinned(revision, None, None);
                 }
                 (Use::Data, [file, ..]) => {
@@ -247,7 +250,7 @@ impl Workbench {
             let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
                 TokenizerKey::Folder(folder, _) => Ok(Tokenizer::from_folder(folder)?),
                 TokenizerKey::Built { vocab_size, .. } => {
-                    let texts = splits.train.iter().map(|&row| dataset.rows[row as usize].text.as_str());
+                    let texts = splits.train.iter().flat_map(|&row| RowText::from(&dataset.rows[row as usize]).texts());
                     Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
                 }
             })?;
@@ -267,14 +270,17 @@ impl Workbench {
         })?;
         let steps = Steps::new(&config.train, splits.train.len());
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
-            let ids = tokenizer.encode(&p.text, max_length)?;
-            Ok(ProbeText { text: p.text.clone(), expect: p.expect.clone(), ids })
+            let encoded = tokenizer.encode_counted(p, max_length)?;
+            Ok(ProbeText { probe: p.clone(), ids: encoded.ids, token_types: encoded.token_types })
         };
+        let reads_two = config.data.text_pair_column.is_some();
+        let token_types = if reads_two { tokenizer.largest_token_type()? as usize + 1 } else { 1 };
         let probes = config.probes.iter().map(probe).collect::<Result<Vec<_>, _>>()?;
         if !tokenizer.takes_any_text() {
             tokens.encode_all()?; // only trying shows which texts it refuses
         }
-        check(config, &dataset, &tokens, &tokenizer, &probes, &shape, (steps, splits.train.len()))?;
+        let sizes = Sizes { steps, rows: splits.train.len(), token_types };
+        check(config, &dataset, &tokens, &tokenizer, &probes, &shape, sizes)?;
         let weights = match &files {
             Some(files) => Some(self.opened.get(files.weights.clone(), || Ok(Weights::open(&files.weights)?))?),
             None => None,
@@ -435,6 +441,16 @@ fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) 
 /// The most evaluations of a run: sweeps and charts use all of them.
 const MAX_EVALUATIONS: u64 = 100_000;
 
+/// Sizes of a run that checks compare.
+struct Sizes {
+    /// Steps of training.
+    steps: Steps,
+    /// Rows to train on.
+    rows: usize,
+    /// Token types that the tokenizer gives.
+    token_types: usize,
+}
+
 /// Checks that need both data and model; reports all problems at once.
 fn check(
     config: &RunConfig,
@@ -443,7 +459,7 @@ fn check(
     tokenizer: &Tokenizer,
     probes: &[ProbeText],
     shape: &ModelConfig,
-    (steps, rows): (Steps, usize),
+    Sizes { steps, rows, token_types }: Sizes,
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
     let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
@@ -464,6 +480,17 @@ fn check(
             format!(
                 "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
                 shape.vocab_size
+            ),
+        );
+    }
+    // A model without such a table has no use for token types.
+    if shape.type_vocab_size > 0 && token_types > shape.type_vocab_size {
+        let have = format::counted(shape.type_vocab_size as u64, "token type");
+        found(
+            "data.text_pair_column",
+            format!(
+                "data.text_pair_column gives each row two texts, which the tokenizer tells apart by {token_types} token types, but \
+                 the model has {have} (type_vocab_size in its config.json): choose a model with {token_types}"
             ),
         );
     }
@@ -544,6 +571,14 @@ fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -
             "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: a vocabulary that was cut short leaves most \
              words unknown, and one of another model gives them the wrong rows"
         ));
+    }
+    if config.data.text_pair_column.is_some() && shape.type_vocab_size > 1 && tokenizer.leaves_out_token_types() {
+        messages.push(
+            "the model is not told which of two texts a token is of: the tokenizer's class has no token_type_ids among its inputs, \
+             in transformers as here; to use them, add \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"] \
+             to tokenizer_config.json"
+                .into(),
+        );
     }
     if let Some(most) = tokenizer.model_max_length().filter(|most| *most < config.data.max_length) {
         messages.push(format!(

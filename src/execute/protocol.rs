@@ -124,6 +124,7 @@ mod tests {
             row: 1,
             line: 2,
             text: "送餐很快".into(),
+            text_pair: None,
             label: 0,
             predicted: 1,
             probabilities: vec![0.1, 0.9, f32::MIN_POSITIVE].into(),

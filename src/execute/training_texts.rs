@@ -1,6 +1,6 @@
 //! The texts that a run was trained on, read again from its data.
 
-use std::{collections::HashSet, path::Path};
+use std::{mem, path::Path};
 
 use super::{data_files::data_files, verify::with_stored_paths};
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
     store::RunRecord,
 };
 
-/// The texts of a run's training rows, cleaned as for training. `None` if its data is missing or has changed; nothing is downloaded.
-pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<HashSet<String>> {
+/// The texts of a run's training rows, each with its second text where the model reads two, cleaned as for training. `None` if its data is missing or has changed; nothing is downloaded.
+pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<Vec<(String, Option<String>)>> {
     let config = with_stored_paths(record, runs).data;
     let mut library = Library::new(Settings::from_env(true).ok()?);
     let mut dataset = data::read_files(&data_files(&mut library, &config).ok()?, &config).ok()?;
@@ -18,5 +18,9 @@ pub fn training_texts(record: &RunRecord, runs: &Path) -> Option<HashSet<String>
         return None;
     }
     let splits = data::split(&dataset, &config).ok()?;
-    Some(splits.train.iter().map(|row| std::mem::take(&mut dataset.rows[*row as usize].text)).collect())
+    let texts = |row: &u32| {
+        let row = &mut dataset.rows[*row as usize];
+        (mem::take(&mut row.text), row.text_pair.take())
+    };
+    Some(splits.train.iter().map(texts).collect())
 }

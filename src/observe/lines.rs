@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, by_number, count, duration, one_line, percent, rate, short},
+    format::{brief, by_number, count, duration, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -322,7 +322,8 @@ fn probe(score: &ProbeScore) -> String {
         Some(expected) if *expected == score.predicted => ", as expected".into(),
         Some(expected) => format!(", expected {}", one_line(expected)),
     };
-    format!("{predicted} {}{verdict}: {}", percent(f64::from(confidence)), one_line(&score.text))
+    let text = texts(&score.text, score.text_pair.as_deref());
+    format!("{predicted} {}{verdict}: {}", percent(f64::from(confidence)), one_line(&text))
 }
 
 #[cfg(test)]

@@ -119,8 +119,18 @@ pub struct DataConfig {
     /// Handling of quotes. Runs stored before this key existed used `minimal`, and keep their keys.
     #[serde(default, skip_serializing_if = "Quoting::is_minimal")]
     pub quoting: Quoting,
-    /// Column that holds the text.
+    /// Column that holds the text; empty if `text_columns` names several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text_column: String,
+    /// Columns whose texts are joined, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text_columns: Vec<String>,
+    /// What is written between the texts of `text_columns`; a space if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Column that holds the second text of each row, if the model reads two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair_column: Option<String>,
     /// Column that holds the label.
     pub label_column: String,
     /// Value in the file → name of the label. Empty: the values in the file.

@@ -28,6 +28,9 @@ pub fn spec() -> Spec {
             delimiter: None,
             quoting: Quoting::Minimal,
             text_column: "review".into(),
+            text_columns: vec![],
+            separator: None,
+            text_pair_column: None,
             label_column: "label".into(),
             labels: [("0", "negative"), ("1", "positive")].map(|(a, b)| (a.to_string(), b.to_string())).into(),
             test: 0.2.into(),
@@ -87,7 +90,7 @@ pub fn full_config() -> RunConfig {
     spec.train.early_stopping_patience = 2;
     spec.train.freeze = vec!["embeddings".into()];
     spec.checkpoint.keep = Keep::Best;
-    spec.probes = vec![Probe { text: "送餐很快".into(), expect: Some("positive".into()) }];
+    spec.probes = vec![Probe { text: "送餐很快".into(), text_pair: None, expect: Some("positive".into()) }];
     resolve(&spec).expect("the spec of the tests is sound")
 }
 

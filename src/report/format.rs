@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-pub use crate::format::{NOTHING, count, duration, loss, percent, short};
+pub use crate::format::{NOTHING, count, duration, loss, percent, short, texts};
 use crate::stats::Interval;
 
 /// An interval of shares as `90.1–92.4%`, clamped to 0–100%.

@@ -259,7 +259,7 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
         let moments = [pair.before.map(|r| ("before", r)), pair.after.map(|r| ("after", r))];
         Some(ProbeBars {
             number: pair.number,
-            text: shown.score.text.clone(),
+            text: format::texts(&shown.score.text, shown.score.text_pair.as_deref()).into_owned(),
             label: label.to_string(),
             label_id,
             expected: expected.is_some(),

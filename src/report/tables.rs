@@ -203,12 +203,26 @@ fn probability_head(labels: &[&str]) -> Vec<String> {
     std::iter::once("p_of_label".to_string()).chain(ranked).collect()
 }
 
-fn prediction_head(labels: &[&str]) -> impl Iterator<Item = String> {
-    let fixed = ["run", "row", "file", "line", "label", "predicted", "right", "confidence"].map(String::from);
-    fixed.into_iter().chain(probability_head(labels)).chain(["text".to_string()])
+/// Whether a run reads two texts.
+fn reads_two(run: &RunInput) -> bool {
+    run.run.config.data.text_pair_column.is_some()
 }
 
-fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord) -> Vec<String> {
+/// The columns of the texts. There are two only where a run reads two.
+fn text_head(pairs: bool) -> impl Iterator<Item = String> {
+    ["text", "text_pair"].into_iter().take(1 + usize::from(pairs)).map(String::from)
+}
+
+fn text_cells<'a>(first: &'a str, pair: Option<&'a str>, pairs: bool) -> impl Iterator<Item = String> + use<'a> {
+    [first, pair.unwrap_or_default()].into_iter().take(1 + usize::from(pairs)).map(text)
+}
+
+fn prediction_head(labels: &[&str], pairs: bool) -> impl Iterator<Item = String> {
+    let fixed = ["run", "row", "file", "line", "label", "predicted", "right", "confidence"].map(String::from);
+    fixed.into_iter().chain(probability_head(labels)).chain(text_head(pairs))
+}
+
+fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord, pairs: bool) -> Vec<String> {
     let mut record = vec![
         text(&run.run.name),
         p.row.to_string(),
@@ -231,7 +245,7 @@ fn prediction_record(run: &RunInput, labels: &[&str], p: &PredictionRecord) -> V
             }
         }
     }
-    record.push(text(&p.text));
+    record.extend(text_cells(&p.text, p.text_pair.as_deref(), pairs));
     record
 }
 
@@ -276,10 +290,11 @@ fn confusion(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
 
 fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let labels = all_labels(input);
-    table.write_record(prediction_head(&labels))?;
+    let pairs = input.runs.iter().any(reads_two);
+    table.write_record(prediction_head(&labels, pairs))?;
     for run in &input.runs {
         for p in &run.predictions {
-            table.write_record(prediction_record(run, &labels, p))?;
+            table.write_record(prediction_record(run, &labels, p, pairs))?;
         }
     }
     Ok(())
@@ -288,10 +303,11 @@ fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
 fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
     let best = analysis.best().map(|i| &input.runs[i]);
     let labels: Vec<&str> = best.map(|r| r.run.labels.iter().map(String::as_str).collect()).unwrap_or_default();
-    table.write_record(prediction_head(&labels))?;
+    let pairs = best.is_some_and(reads_two);
+    table.write_record(prediction_head(&labels, pairs))?;
     if let Some(run) = best {
         for p in mistakes_of(run) {
-            table.write_record(prediction_record(run, &labels, p))?;
+            table.write_record(prediction_record(run, &labels, p, pairs))?;
         }
     }
     Ok(())
@@ -299,6 +315,7 @@ fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv:
 
 fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let labels = all_labels(input);
+    let pairs = input.runs.iter().any(reads_two);
     let fixed = ["run", "when", "step", "probe", "expected", "predicted", "right"].map(String::from);
     // With many labels, only those that some probe expects or was predicted as.
     let labels: Vec<&str> = match labels.len() > MOST_LABELS {
@@ -310,7 +327,7 @@ fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
             labels.into_iter().filter(|label| named.contains(label)).collect()
         }
     };
-    let head = fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(["text".to_string()]);
+    let head = fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(text_head(pairs));
     table.write_record(head)?;
     for run in &input.runs {
         for p in &run.probes {
@@ -325,7 +342,7 @@ fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
                 score.expect.as_ref().map(|e| (*e == score.predicted).to_string()).unwrap_or_default(),
             ];
             record.extend(by_label(run, &labels, &score.probabilities));
-            record.push(text(&score.text));
+            record.extend(text_cells(&score.text, score.text_pair.as_deref(), pairs));
             table.write_record(record)?;
         }
     }

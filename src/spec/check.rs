@@ -146,6 +146,10 @@ impl Check<'_> {
         let key = keys::find("probes").expect("a key of the table");
         let Item::List(probes) = &mut node.item else { return self.wrong_kind(key, node, "write `[[probes]]`") };
         let mut seen = BTreeSet::new();
+        let pair = |table: &Table| match table.get("text_pair") {
+            Some(Node { item: Item::Text(text), .. }) => Some(text.clone()),
+            _ => None,
+        };
         probes.retain_mut(|probe| {
             let span = probe.span.clone();
             let Item::Table(table) = &mut probe.item else {
@@ -157,7 +161,7 @@ impl Check<'_> {
             let wrote_text = table.contains_key("text");
             self.section("probes", table);
             match table.get("text") {
-                Some(Node { span, item: Item::Text(text), .. }) if !seen.insert(text.clone()) => {
+                Some(Node { span, item: Item::Text(text), .. }) if !seen.insert((text.clone(), pair(table))) => {
                     self.faults.push(Fault::new(span.clone(), format!("the probe {} is listed twice", table["text"])));
                 }
                 None if !wrote_text => self.faults.push(Fault::new(span, "a probe has no `text`; expected a sentence")),

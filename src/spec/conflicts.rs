@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     problem::Help,
-    schema::{ClassWeights, Keep, PruneRule, Search, Spec},
+    schema::{ClassWeights, Format, Keep, PruneRule, Search, Spec},
     suggest::choice_help,
 };
 use crate::{format::counted, source::Source};
@@ -29,7 +29,7 @@ pub(super) fn key(path: &str) -> KeyPath {
     path.split('.').map(str::to_string).collect()
 }
 
-fn conflict(keys: &[&str], message: impl Into<String>, help: &str) -> Conflict {
+pub(super) fn conflict(keys: &[&str], message: impl Into<String>, help: &str) -> Conflict {
     Conflict { keys: keys.iter().map(|path| key(path)).collect(), message: message.into(), help: help.into() }
 }
 
@@ -79,13 +79,9 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         ));
     }
     let split_column = data.split_column.as_ref();
-    if let Some(column) = split_column.filter(|column| [&data.text_column, &data.label_column].contains(column)) {
+    if let Some(column) = split_column.filter(|column| data.is_text(column) || data.label_column == **column) {
         let message = format!("`data.split_column` is `{column}`, which is the column of the text or of the label");
         found.push(conflict(&["data.split_column"], message, "name the column that says which split a row belongs to"));
-    }
-    if data.text_column == data.label_column {
-        let message = format!("text and label are the same column `{}`", data.text_column);
-        found.push(conflict(&["data.label_column", "data.text_column"], message, "name two columns"));
     }
 }
 
@@ -145,7 +141,10 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
 fn may_have_splits(source: &Source) -> bool {
     match source {
         Source::Hub(repository) | Source::ModelScope(repository) => repository.file.is_none(),
-        Source::Path(_) => true,
+        Source::Path(path) => {
+            let name = path.to_string_lossy().to_lowercase();
+            !Format::NAMES.iter().any(|format| name.ends_with(&format!(".{format}")))
+        }
         Source::Scratch(_) | Source::Web(_) => false,
     }
 }

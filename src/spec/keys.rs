@@ -91,6 +91,13 @@ pub const KEYS: &[Key] = &[
         &["quotechar", "quote_char", "quote"]),
     also(key("data.text_column", Kind::Text, Is("\"text\""), "", "Column (or JSON field) with the text."),
         &["data.text", "text_column_name", "sentence1_key"]),
+    also(key("data.text_columns", Kind::Texts, Is("[]"), "",
+        "Columns (or JSON fields) whose texts are joined into one, instead of `data.text_column`. An empty one is skipped; a row without any of them has no text."),
+        &["text_column_names", "data.columns"]),
+    key("data.separator", Kind::Prose, Absent("a space"), "", "What is written between the texts of `data.text_columns`."),
+    also(key("data.text_pair_column", Kind::Text, Absent("none: one text in each row"), "",
+        "Column (or JSON field) with the second text of each row, for tasks about two texts. The model reads both as its tokenizer joins them: `[CLS] a [SEP] b [SEP]`."),
+        &["sentence2_key", "text_pair", "data.text_pair", "pair_column", "data.pair_column", "text2_column"]),
     also(key("data.label_column", Kind::Text, Is("\"label\""), "", "Column (or JSON field) with the label."),
         &["data.label", "label_column_name"]),
     also(key("data.labels", Kind::Labels, Is("{}"), "",
@@ -110,7 +117,7 @@ pub const KEYS: &[Key] = &[
     also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label."),
         &["stratify_by_column"]),
     also(key("data.max_length", Kind::Whole(3, 8192), Is("512"), "tokens",
-        "Maximum length of a text, including `[CLS]` and `[SEP]`. Longer texts are truncated."), &["max_seq_length", "max_len"]),
+        "Maximum length of a text, including `[CLS]` and `[SEP]`. Longer texts are truncated; of a pair, the longer text first."), &["max_seq_length", "max_len"]),
     also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many of the rows that no file and no column assigns to the dev or test split, drawn at random with `data.seed`. If nothing is held out of them, these are the training rows."),
         &["max_train_samples", "max_samples"]),
 
@@ -187,6 +194,7 @@ pub const KEYS: &[Key] = &[
 
     key("probes", Kind::Probes, Is("[]"), "", "Sentences to classify before and after training, each a `[[probes]]` table."),
     key("probes.text", Kind::Text, Required, "", "The sentence."),
+    key("probes.text_pair", Kind::Text, Absent("none"), "", "The second sentence: required if, and only if, `data.text_pair_column` is set."),
     key("probes.expect", Kind::Text, Absent("none"), "", "Name of the expected label."),
 
     key("report.title", Kind::Text, Absent("the experiment's name"), "", "Title of the report."),

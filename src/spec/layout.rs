@@ -99,7 +99,9 @@ impl TextEncoding {
         "an encoding such as `utf-8`, `utf-16`, `gb18030`, `big5`, `shift_jis` or `windows-1252`";
 
     /// Names of Python's codecs that the standard does not have.
-    const PYTHON: [(&str, &str); 8] = [
+    const PYTHON: [(&str, &str); 10] = [
+        ("utf-16-le", "utf-16le"),
+        ("utf-16-be", "utf-16be"),
         ("utf-8-sig", "utf-8"),
         ("utf8-sig", "utf-8"),
         ("cp936", "gbk"),

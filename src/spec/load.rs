@@ -17,6 +17,7 @@ use super::{
     schema::{Spec, Sweep},
     search,
     suggest::{choice_help, key_like},
+    texts,
     value::is_name,
 };
 use crate::warning::Warning;
@@ -78,7 +79,8 @@ impl LoadedSpec {
         nameless(&merged, path).into_iter().for_each(|problem| problems.add(|| problem));
         let swept = merged.fill_required(&mut problems, &mut spoilt)?;
         let spec = merged.spec()?;
-        let conflicts = conflicts::of_run(&spec).into_iter().filter(|conflict| !conflict.touches(&swept));
+        let conflicts = conflicts::of_run(&spec).into_iter().chain(texts::of_run(&spec));
+        let conflicts = conflicts.filter(|conflict| !conflict.touches(&swept));
         let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
         let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt)).collect();
         for conflict in merged.in_order(conflicts) {
@@ -182,7 +184,7 @@ impl LoadedSpec {
             };
             read.map_err(|error| internal(&error))?;
         }
-        for conflict in conflicts::of_run(&spec) {
+        for conflict in conflicts::of_run(&spec).into_iter().chain(texts::of_run(&spec)) {
             let swept = overrides.iter().find(|(path, _)| conflict.touches(&BTreeSet::from([path.clone()])));
             let location = swept.and_then(|(path, value)| self.merged.swept_at(path, value));
             let mut problem = self.merged.problem(conflict);

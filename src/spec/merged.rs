@@ -292,6 +292,14 @@ impl Merged {
             }),
             _ => {}
         }
+        let says_column = rank("data.text_column") > Some((0, 0)) || self.is_swept("data.text_column");
+        if says_column && !data.text_columns.is_empty() {
+            found.push(Conflict {
+                keys: vec![key("data.text_columns"), key("data.text_column")],
+                message: "`data.text_columns` and `data.text_column` both say which columns hold the text".into(),
+                help: "remove one of them".into(),
+            });
+        }
         // Within one table of one file `check` has already reported it.
         let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
         if steps == epochs && steps >= Some((3, 0)) {

@@ -10,7 +10,7 @@
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
-//! - `conflicts`, `search`: contradictions within the merged spec and its sweep.
+//! - `conflicts`, `texts`, `search`: contradictions within the merged spec and its sweep.
 //! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
@@ -39,6 +39,7 @@ mod search;
 mod source;
 mod suggest;
 mod sweep;
+mod texts;
 mod value;
 mod variables;
 

@@ -69,6 +69,13 @@ pub struct Data {
     pub quoting: Quoting,
     /// Column (or JSON field) that holds the text.
     pub text_column: String,
+    /// Columns whose texts are joined; empty: `text_column` has the text.
+    #[serde(default)]
+    pub text_columns: Vec<String>,
+    /// What is written between the texts of `text_columns`; a space if absent.
+    pub separator: Option<String>,
+    /// Column (or JSON field) that holds the second text of each row.
+    pub text_pair_column: Option<String>,
     /// Column (or JSON field) that holds the label.
     pub label_column: String,
     /// Value in the file → name of the label. Empty: the values are the names. Ids follow the sorted values.
@@ -92,6 +99,19 @@ pub struct Data {
 }
 
 impl Data {
+    /// The columns of the text, and the key that names them.
+    pub fn text_columns(&self) -> (&[String], &'static str) {
+        match self.text_columns.is_empty() {
+            true => (std::slice::from_ref(&self.text_column), "data.text_column"),
+            false => (&self.text_columns, "data.text_columns"),
+        }
+    }
+
+    /// Whether the text or the second text is read from this column.
+    pub fn is_text(&self, column: &str) -> bool {
+        self.text_columns().0.iter().chain(&self.text_pair_column).any(|name| name == column)
+    }
+
     /// The value of `split_column` for the dev rows, if it names them.
     pub fn dev_value(&self) -> Option<&str> {
         self.splits.as_ref()?.dev.as_deref()
@@ -343,6 +363,9 @@ pub enum Keep {
 pub struct Probe {
     /// The sentence.
     pub text: String,
+    /// The second sentence, if the model reads two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
     /// Name of the expected label.
     pub expect: Option<String>,
 }

@@ -6,6 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The expected label of a probe that expects none: a label has a name.
 pub(super) const NO_LABEL: &str = "";
 
+/// The second text of a probe that has one text: a text has characters.
+pub(super) const NO_TEXT: &str = "";
+
 /// A count or a size as INTEGER (SQLite's are signed).
 pub(super) struct Count(pub u64);
 

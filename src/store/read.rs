@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, Row, params};
 use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
     Store, StoreError,
-    columns::{Count, Json, NO_LABEL, Real, Tag},
+    columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
     error::hint,
 };
 use crate::{
@@ -246,7 +246,8 @@ impl Store {
     pub fn probes(&self, key: &str, probes: &[Probe]) -> Result<Vec<ProbeRecord>, StoreError> {
         let stored = self.read(|tx| all(tx, "SELECT * FROM probes WHERE run = ?1", [key], probe_record))?;
         let wanted = probes.iter().enumerate().flat_map(|(position, probe)| {
-            let same = stored.iter().filter(|p| (&p.score.text, &p.score.expect) == (&probe.text, &probe.expect));
+            let asked = (&probe.text, &probe.text_pair, &probe.expect);
+            let same = stored.iter().filter(move |p| (&p.score.text, &p.score.text_pair, &p.score.expect) == asked);
             same.cloned().map(move |mut record| {
                 record.score.position = position as u32;
                 record
@@ -493,6 +494,7 @@ fn prediction_record(row: &Row<'_>) -> rusqlite::Result<Prediction> {
         row: row.get("row")?,
         line: count(row, "line")?,
         text: row.get("text")?,
+        text_pair: row.get("text_pair")?,
         label,
         predicted: row.get("predicted")?,
         // Earlier versions stored all probabilities, for any number of labels.
@@ -507,6 +509,7 @@ fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
         score: ProbeScore {
             position: 0, // among the probes that are asked for
             text: row.get("text")?,
+            text_pair: row.get::<_, Option<String>>("text_pair")?.filter(|text| text != NO_TEXT),
             expect: row.get::<_, Option<String>>("expect")?.filter(|label| label != NO_LABEL),
             predicted: row.get("predicted")?,
             probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0,

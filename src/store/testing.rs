@@ -84,6 +84,7 @@ pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
         row,
         line: u64::from(row) + 2,
         text: text.into(),
+        text_pair: None,
         label: 0,
         predicted: 1,
         probabilities: vec![0.1, 0.9].into(),
@@ -95,7 +96,7 @@ const PROBES: [&str; 2] = ["这家饭店真贴心", "送餐很快"];
 
 /// Probes that expect `negative`.
 pub(crate) fn probes() -> [Probe; 2] {
-    PROBES.map(|text| Probe { text: text.into(), expect: Some("negative".into()) })
+    PROBES.map(|text| Probe { text: text.into(), text_pair: None, expect: Some("negative".into()) })
 }
 
 /// The score of one of them, predicted as negative with this probability.
@@ -103,6 +104,7 @@ pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
     ProbeScore {
         position,
         text: PROBES[position as usize].into(),
+        text_pair: None,
         expect: Some("negative".into()),
         predicted: "negative".into(),
         probabilities: vec![confidence, 1.0 - confidence].into(),

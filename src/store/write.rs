@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 
 use super::{
     Environment, ExperimentRecord, RunState, Store, StoreError,
-    columns::{Count, Json, NO_LABEL, Real, Tag},
+    columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
     is_locked, plans, unix_time,
 };
 use crate::{
@@ -331,12 +331,13 @@ fn insert_predictions(
     // Rows of an earlier evaluation must not remain among them.
     tx.execute("DELETE FROM predictions WHERE run = ?1 AND split = ?2", params![key, Tag(split)])?;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO predictions (run, split, row, line, text, label, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO predictions (run, split, row, line, text, text_pair, label, predicted, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for p in predictions {
-        let probabilities = Json(&p.probabilities);
-        insert.execute(params![key, Tag(split), p.row, Count(p.line), p.text, p.label, p.predicted, probabilities])?;
+        let (line, probabilities) = (Count(p.line), Json(&p.probabilities));
+        let values = params![key, Tag(split), p.row, line, p.text, p.text_pair, p.label, p.predicted, probabilities];
+        insert.execute(values)?;
     }
     Ok(())
 }
@@ -349,12 +350,13 @@ fn insert_probes(
     scores: &[ProbeScore],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT OR REPLACE INTO probes (run, phase, step, text, expect, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR REPLACE INTO probes (run, phase, step, text, text_pair, expect, predicted, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for s in scores {
         let (expect, probabilities) = (s.expect.as_deref().unwrap_or(NO_LABEL), Json(&s.probabilities));
-        insert.execute(params![key, Tag(when), Count(step), s.text, expect, s.predicted, probabilities])?;
+        let pair = s.text_pair.as_deref().unwrap_or(NO_TEXT);
+        insert.execute(params![key, Tag(when), Count(step), s.text, pair, expect, s.predicted, probabilities])?;
     }
     Ok(())
 }

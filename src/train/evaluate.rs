@@ -7,6 +7,7 @@ use crate::{
     engine::{EVALUATION_TOKENS, Engine},
     event::{Prediction, ProbeScore},
     metrics::{Metrics, Scored},
+    plan::Probe,
     task::{Target, Task},
 };
 
@@ -18,12 +19,12 @@ const WINDOW_ROWS: usize = 4096;
 /// A probe sentence, tokenised.
 #[derive(Debug, Clone)]
 pub struct ProbeText {
-    /// The sentence.
-    pub text: String,
-    /// Name of the expected label.
-    pub expect: Option<String>,
+    /// The sentence, or both, and the expected label.
+    pub probe: Probe,
     /// Its token ids, special tokens included.
     pub ids: Vec<u32>,
+    /// Their token types; empty where all are 0.
+    pub token_types: Vec<u32>,
 }
 
 /// The result of an evaluation on one split.
@@ -66,6 +67,7 @@ pub fn evaluate(
                     row: id,
                     line: row.line,
                     text: row.text.clone(),
+                    text_pair: row.text_pair.clone(),
                     label: row.label(),
                     predicted: answer.label,
                     probabilities: answer.stored(Some(row.target)),
@@ -92,13 +94,14 @@ pub fn score_probes(
     labels: &[String],
 ) -> Result<Vec<ProbeScore>, TrainError> {
     let mut scores = Vec::with_capacity(probes.len());
-    for (position, probe) in probes.iter().enumerate() {
-        let logits = engine.scores(&data::Batch::of_texts(std::slice::from_ref(&probe.ids)))?.remove(0);
+    for (position, ProbeText { probe, ids, token_types }) in probes.iter().enumerate() {
+        let logits = engine.scores(&data::Batch::of_tokens(&[(ids, token_types)]))?.remove(0);
         let answer = task.answer(&logits);
         let expected = probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name));
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),
+            text_pair: probe.text_pair.clone(),
             expect: probe.expect.clone(),
             predicted: answer.predicted().shown(labels).to_owned(),
             probabilities: answer.stored(expected.map(|id| Target::Label(id as u32))),

@@ -6,6 +6,7 @@ mod doubts;
 mod forms;
 mod layouts;
 mod mutations;
+mod pairs;
 mod parquet;
 mod reading;
 mod splitting;
@@ -32,6 +33,9 @@ fn config() -> DataConfig {
         delimiter: None,
         quoting: Quoting::Minimal,
         text_column: "review".into(),
+        text_columns: vec![],
+        separator: None,
+        text_pair_column: None,
         label_column: "label".into(),
         labels: BTreeMap::new(),
         test: 0.2.into(),

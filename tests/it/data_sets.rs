@@ -33,7 +33,7 @@ fn rows(from: usize, n: usize) -> Vec<(String, i64)> {
 /// A Parquet file as the `datasets` library writes it: with the names of the class labels in its metadata.
 fn parquet(rows: &[(String, i64)]) -> Vec<u8> {
     let schema = "message rows { optional binary review (UTF8); optional int64 label; optional int64 idx; }";
-    let classes = r#"{"info": {"features": {"review": {"dtype": "string", "_type": "Value"}, "label": {"names": ["差评", "好评"], "_type": "ClassLabel"}}}}"#;
+    let classes = r#"{"info": {"features": {"review": {"dtype": "string", "_type": "Value"}, "label": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}"#;
     let metadata = vec![KeyValue::new("huggingface".into(), Some(classes.into()))];
     let properties =
         WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(Some(metadata)).build();
@@ -57,7 +57,7 @@ fn parquet(rows: &[(String, i64)]) -> Vec<u8> {
 }
 
 fn csv(rows: &[(String, i64)]) -> String {
-    let name = |label: i64| if label == 1 { "好评" } else { "差评" };
+    let name = |label: i64| if label == 1 { "good" } else { "bad" };
     let lines: String = rows.iter().map(|(text, label)| format!("{},{text}\n", name(*label))).collect();
     format!("label,review\n{lines}")
 }
@@ -111,7 +111,7 @@ fn shards_with_class_labels_train_the_model_of_their_csv() {
         "          6 rows of validation-00000-of-00001.parquet, the dev split; none dropped",
         "          10 rows of test-00000-of-00001.parquet, the test split; none dropped",
         "split     train 24, dev 6, test 10",
-        "labels    差评 20 (50.0%), 好评 20 (50.0%)",
+        "labels    bad 20 (50.0%), good 20 (50.0%)",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
@@ -129,7 +129,7 @@ fn shards_with_class_labels_train_the_model_of_their_csv() {
     spec(&sandbox, "path:glue", SPLITS);
     assert!(sandbox.ok(&["verify", "glue", "--runs", "shards"]).contains("bit for bit"));
     sandbox.ok(&["report", "glue", "--runs", "shards"]);
-    assert!(sandbox.ok(&["predict", "glue", "--runs", "shards", "很好"]).contains("好评"));
+    assert!(sandbox.ok(&["predict", "glue", "--runs", "shards", "很好"]).contains("good"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
         ),
         "{unlabelled}"
     );
-    let none = glue("splits = { train = \"train\", dev = \"holdout\" }");
+    let none = glue("splits = { train = \"train\", dev = \"holdout\" }\ntest = 0");
     assert!(
         none.contains(
             "it has no split `holdout`, which data.splits names; its splits are `public`, `test`, `train` and `validation`"
@@ -153,7 +153,7 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     );
     let whole = refused(&sandbox, "path:glue", "");
     assert!(whole.contains("glue is a folder; name the file in it, or its splits: data.splits = { train ="), "{whole}");
-    let config = glue("config = \"sst2\"\nsplits = { train = \"train\" }");
+    let config = glue("config = \"sst2\"\nsplits = { train = \"train\", test = \"test\" }");
     assert!(
         config.contains("it has no configuration `sst2`, which data.config names, nor any other: leave"),
         "{config}"
@@ -162,6 +162,12 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     assert!(alone.contains("`data.config` chooses among the splits of a repository or a folder"), "{alone}");
     sandbox.write("rows.csv", csv(&rows(0, 8)));
     let file = refused(&sandbox, "path:rows.csv", SPLITS);
+    assert!(
+        file.contains("`data.splits` needs `data.split_column`, the column with these values, since the data is a"),
+        "{file}"
+    );
+    sandbox.write("rows.dat", csv(&rows(0, 8)));
+    let file = refused(&sandbox, "path:rows.dat", SPLITS);
     assert!(file.contains("and this is a file: set data.split_column, or name the folder"), "{file}");
     let file = refused(&sandbox, "hf:a/glue/rows.csv", SPLITS);
     assert!(

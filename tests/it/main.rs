@@ -11,6 +11,7 @@ mod hub;
 mod library;
 mod model_files;
 mod own_splits;
+mod pairs;
 mod predict;
 mod report;
 mod spec;

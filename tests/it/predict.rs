@@ -298,7 +298,7 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
         (
             &["好", "--format", "csv"],
-            "error: --text-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file",
+            "error: --text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file",
         ),
     ] {
         let output = sandbox.taper(&[&["predict", "small"], arguments].concat());

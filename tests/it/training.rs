@@ -31,7 +31,12 @@ fn rows() -> (Dataset, Tokens, Splits) {
         let told = if (15..19).contains(&i) { (label + 1) % 3 } else { label };
         let ids = [2, 5 + told].into_iter().chain((0..i % 7).map(|j| 8 + (3 * i + j) % 12)).chain([3]);
         tokens.push(ids.collect());
-        rows.push(Row { line: u64::from(i) + 2, text: format!("row {i}"), target: Target::Label(label) });
+        rows.push(Row {
+            line: u64::from(i) + 2,
+            text: format!("row {i}"),
+            text_pair: None,
+            target: Target::Label(label),
+        });
     }
     let labels = ["a", "b", "c"].map(String::from).to_vec();
     let dataset = Dataset { rows, labels, ..Dataset::default() };

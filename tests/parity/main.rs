@@ -55,13 +55,40 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 #[test]
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();
-    assert_eq!(references.len(), 11);
+    assert_eq!(references.len(), 12);
     for dir in references {
         for kind in KINDS {
             let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
             let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
             follows_pytorch(&dir, &name, 1.0, &create)?;
         }
+    }
+    Ok(())
+}
+
+/// With pairs both token types are learnt, each from the tokens that have it; with single texts the first alone.
+#[test]
+fn both_token_types_get_a_gradient_from_pairs() -> Result<()> {
+    let types = "bert.embeddings.token_type_embeddings.weight";
+    for kind in KINDS {
+        let width = tiny().hidden_size;
+        let gradient = |batch: Batch| -> Result<[f64; 2]> {
+            let mut engine = fresh(kind, &tiny(), &[])?;
+            backward(engine.as_mut(), &[batch], 3, None)?;
+            let rows = engine.gradient(types)?;
+            assert_eq!(rows.len(), 2 * width);
+            Ok([0, 1].map(|row| difference(&rows[row * width..][..width], &vec![0.0; width])))
+        };
+        let pairs: [(&[u32], &[u32]); 3] = [
+            (&[2, 7, 8, 3, 9, 10, 3], &[0, 0, 0, 0, 1, 1, 1]),
+            (&[2, 11, 3, 12, 3], &[0, 0, 0, 1, 1]),
+            (&[2, 13, 3, 14, 15, 3], &[0, 0, 0, 1, 1, 1]),
+        ];
+        let batch = Batch { targets: sample().targets, ..Batch::of_tokens(&pairs) };
+        let [first, second] = gradient(batch)?;
+        assert!(first > 1e-5 && second > 1e-5, "{kind:?}: {first:e} and {second:e}");
+        let [first, second] = gradient(sample())?;
+        assert!(first > 1e-5 && second == 0.0, "{kind:?}: {first:e} and {second:e}");
     }
     Ok(())
 }

@@ -54,7 +54,13 @@ fn reference_batch(json: &serde_json::Value) -> Batch {
         .zip(list("attention_mask"))
         .map(|(ids, mask)| ids.into_iter().zip(mask).filter(|(_, m)| *m == 1).map(|(id, _)| id).collect())
         .collect();
-    batch(&rows, &numbers(&json["labels"]))
+    let batch = batch(&rows, &numbers(&json["labels"]));
+    if json["token_type_ids"].is_null() {
+        return batch;
+    }
+    let types =
+        list("token_type_ids").into_iter().zip(&rows).flat_map(|(types, row)| types.into_iter().take(row.len()));
+    Batch { token_types: types.collect(), ..batch }
 }
 
 pub fn recipe() -> Recipe {

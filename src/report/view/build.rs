@@ -100,7 +100,7 @@ impl View {
             view.mistakes = listed
                 .map(|p| MistakeRow {
                     line: p.line,
-                    text: p.text.clone(),
+                    text: format::texts(&p.text, p.text_pair.as_deref()).into_owned(),
                     label: label_name(run, p.label),
                     predicted: label_name(run, p.predicted),
                     confidence: format::percent(f64::from(confidence(p))),
@@ -454,7 +454,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
         let right = |r: &ProbeRecord| r.score.expect.as_ref().map(|e| *e == r.score.predicted);
         Some(ProbeRow {
             number: pair.number,
-            text: score.text.clone(),
+            text: format::texts(&score.text, score.text_pair.as_deref()).into_owned(),
             expected: score.expect.clone().unwrap_or_else(|| format::NOTHING.into()),
             before: said(pair.before),
             after: said(pair.after),

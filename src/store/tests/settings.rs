@@ -4,7 +4,7 @@ use super::*;
 use crate::{event::ProbeScore, plan::Probe, store::schema::MIGRATIONS};
 
 fn probe(text: &str) -> Probe {
-    Probe { text: text.into(), expect: None }
+    Probe { text: text.into(), text_pair: None, expect: None }
 }
 
 /// A score of a probe, which says when it was stored.
@@ -13,6 +13,7 @@ fn score(text: &str, when: When) -> ProbeScore {
     ProbeScore {
         position: 0,
         text: text.into(),
+        text_pair: None,
         expect: None,
         predicted: predicted.into(),
         probabilities: vec![0.5, 0.5].into(),
@@ -96,7 +97,7 @@ fn a_probe_with_the_same_text_and_another_expectation_is_another() {
         store.append("k", &[Event::ProbesScored { when: When::After, step: 10, scores: vec![score] }]).unwrap();
     }
     for expect in texts {
-        let probe = Probe { text: "好".into(), expect: expect.map(String::from) };
+        let probe = Probe { text: "好".into(), text_pair: None, expect: expect.map(String::from) };
         let found = store.probes("k", &[probe]).unwrap();
         assert_eq!((found.len(), found[0].score.expect.as_deref()), (1, expect));
     }

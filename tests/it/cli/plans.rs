@@ -71,7 +71,7 @@ fn what_is_odd_about_a_sweep_stays_with_it() {
 #[test]
 fn the_specs_that_taper_comes_with_have_no_warnings() {
     let sandbox = sandbox("");
-    for name in ["quickstart.toml", "quickstart-search.toml"] {
+    for name in ["quickstart.toml", "quickstart-search.toml", "pairs.toml"] {
         let spec = format!("{}/experiments/{name}", env!("CARGO_MANIFEST_DIR"));
         let plan = sandbox.json(&["plan", &spec]);
         let of_runs = plan["runs"].as_array().expect("runs").iter().map(|run| &run["warnings"]);

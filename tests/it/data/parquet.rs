@@ -63,6 +63,52 @@ fn rows_are_those_of_the_same_csv() {
     }
 }
 
+/// The columns of the file are in another order than the spec names them.
+#[test]
+fn pairs_and_joined_columns_are_read() {
+    let schema = "message rows { optional binary reply (UTF8); optional binary body (UTF8); required int64 label; \
+                  optional binary title (UTF8); }";
+    let rows: [[Option<&str>; 3]; 5] = [
+        [Some("答"), Some("文"), Some("题")],
+        [Some("答"), None, Some("题")],
+        [None, Some("文"), Some("题")],
+        [Some("答"), None, Some(" ")],
+        [Some("另"), Some("文"), None],
+    ];
+    let mut bytes = Vec::new();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for column in [Some(0), Some(1), None, Some(2)] {
+        let mut written = group.next_column().unwrap().unwrap();
+        match column {
+            Some(at) => {
+                let texts: Vec<ByteArray> = rows.iter().filter_map(|row| row[at].map(ByteArray::from)).collect();
+                let levels: Vec<i16> = rows.iter().map(|row| i16::from(row[at].is_some())).collect();
+                written.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None).unwrap();
+            }
+            None => drop(written.typed::<Int64Type>().write_batch(&[0, 1, 0, 1, 0], None, None).unwrap()),
+        }
+        written.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    let (_dir, path) = file("rows.parquet", &bytes);
+    let pairs = taper::plan::DataConfig {
+        text_column: String::new(),
+        text_columns: vec!["title".into(), "body".into()],
+        text_pair_column: Some("reply".into()),
+        ..config()
+    };
+    let data = read(&path, &pairs).unwrap();
+    let texts: Vec<_> = data.rows.iter().map(|row| (row.line, row.text.as_str(), row.text_pair.as_deref())).collect();
+    assert_eq!(texts, [(1, "题 文", Some("答")), (2, "题", Some("答")), (5, "文", Some("另"))]);
+    assert_eq!((data.cleaning.missing_text, data.cleaning.missing_pair), (1, 1));
+    let other = taper::plan::DataConfig { text_pair_column: Some("answer".into()), ..pairs };
+    let error = read(&path, &other).unwrap_err().to_string();
+    assert!(error.contains("no column `answer`, which data.text_pair_column names"), "{error}");
+}
+
 #[test]
 fn what_is_no_such_file_or_column_is_refused() {
     let whole = write(&[&[(Some("a"), 1), (Some("b"), 0)]], Compression::SNAPPY);

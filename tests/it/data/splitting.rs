@@ -20,7 +20,8 @@ fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
 }
 
 fn dataset(labels: &[u32]) -> Dataset {
-    let row = |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), target: Target::Label(label) };
+    let row =
+        |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), text_pair: None, target: Target::Label(label) };
     let classes = labels.iter().max().map_or(0, |max| max + 1);
     Dataset {
         rows: labels.iter().enumerate().map(row).collect(),

@@ -88,7 +88,7 @@ fn shards_folders_and_data_files_are_found() {
     assert_eq!(fs::read(&data.path).unwrap(), ROWS);
     assert!(data.path.ends_with(format!("snapshots/{COMMIT}/data/rows.csv")));
     let error = library.data(&source("hf:a/two"), None).unwrap_err().to_string();
-    assert!(error.contains("choose one with data.file: test.jsonl, train.jsonl"), "{error}");
+    assert!(error.contains("the files are: test.jsonl, train.jsonl"), "{error}");
     let error = library.data(&source("hf:a/two"), Some("dev.jsonl")).unwrap_err().to_string();
     assert!(error.contains("no file `dev.jsonl`"), "{error}");
     assert!(library.data(&source("hf:a/two/train.jsonl"), None).unwrap().path.ends_with("train.jsonl"));

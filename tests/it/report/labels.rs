@@ -24,6 +24,7 @@ fn with_labels(labels: u32, rows: u32) -> ReportInput {
             row: i,
             line: u64::from(i) + 2,
             text: "味道不错".into(),
+            text_pair: None,
             label: row(i).0,
             predicted: row(i).1,
             probabilities: Probabilities::new(probabilities(row(i).1), Some(row(i).0)),

@@ -73,8 +73,11 @@ impl Recipe {
     }
 
     fn config(&self) -> RunConfig {
-        let probe =
-            |p: &(&str, Option<usize>)| Probe { text: p.0.into(), expect: p.1.map(|id| self.labels[id].clone()) };
+        let probe = |p: &(&str, Option<usize>)| Probe {
+            text: p.0.into(),
+            text_pair: None,
+            expect: p.1.map(|id| self.labels[id].clone()),
+        };
         let values = self.labels.iter().enumerate();
         RunConfig {
             name: "rbt3-waimai".into(),
@@ -93,6 +96,9 @@ impl Recipe {
                 delimiter: None,
                 quoting: Quoting::Minimal,
                 text_column: "review".into(),
+                text_columns: vec![],
+                separator: None,
+                text_pair_column: None,
                 label_column: "label".into(),
                 labels: values.map(|(id, name)| (id.to_string(), name.clone())).collect::<BTreeMap<_, _>>(),
                 test: self.test.into(),
@@ -177,6 +183,7 @@ impl Recipe {
                     row: row as u32,
                     line: row as u64 + 2,
                     text,
+                    text_pair: None,
                     label: label as u32,
                     predicted,
                     probabilities: Probabilities::new(probabilities, Some(label as u32)),
@@ -239,6 +246,7 @@ impl Recipe {
                 score: ProbeScore {
                     position: i as u32,
                     text: p.0.into(),
+                    text_pair: None,
                     expect: p.1.map(|id| self.labels[id].clone()),
                     predicted: self.labels[argmax(&probabilities)].clone(),
                     probabilities: probabilities.into(),

@@ -33,7 +33,8 @@ fn paths(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn the_table_has_exactly_the_keys_of_the_types() {
-    let loaded = one("[[probes]]\ntext = \"x\"\n").load("a.toml").unwrap();
+    let loaded =
+        one("data.text_pair_column = \"b\"\n[[probes]]\ntext = \"x\"\ntext_pair = \"y\"\n").load("a.toml").unwrap();
     let mut found = BTreeSet::new();
     paths("", &serde_json::to_value(loaded.spec()).unwrap(), &mut found);
     let table: BTreeSet<_> = KEYS.iter().map(|key| key.path.to_string()).collect();
@@ -69,6 +70,8 @@ fn example(path: &str, kind: Kind) -> String {
 fn beside(path: &str) -> &'static str {
     match path {
         "data.split_column" => "data.splits = { train = \"a\", test = \"b\" }\n",
+        "data.separator" => "data.text_columns = [\"a\", \"b\"]\n",
+        "data.config" => "data.splits = { train = \"a\", test = \"b\" }\n",
         "data.splits" => "data.split_column = \"s\"\n",
         "sweep.search" => "sweep.trials = 3\nsweep.axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }\n",
         "sweep.trials" => "sweep.search = \"random\"\nsweep.axes = { \"train.lr\" = [0.5] }\n",
