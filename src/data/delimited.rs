@@ -13,9 +13,10 @@ use super::{
     cells::{Cells, Columns, Fault},
     encoding,
     input_fault::{InputFault, fault_of, reading},
-    layout::{Wording, header_help},
+    layout::header_help,
     quotes::{Swallowed, line_breaks},
     row_limit::MAX_ROW,
+    settings::Wording,
     source::Input,
 };
 use crate::format::counted;

@@ -11,7 +11,13 @@ use std::{
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 
-use super::{DataError, gb18030::Gb18030, layout::Wording, row_limit::MAX_ROW, source::unpacked, unpack::Packing};
+use super::{
+    DataError,
+    gb18030::Gb18030,
+    row_limit::MAX_ROW,
+    settings::Wording,
+    unpack::{Packing, unpacked},
+};
 use crate::{
     format::{by_number, counted},
     plan::TextEncoding,

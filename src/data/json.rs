@@ -17,7 +17,8 @@ use super::{
     input_fault::reading,
     json_array::{Array, ArrayFault},
     json_fault,
-    layout::{Wording, suggest},
+    layout::suggest,
+    settings::Wording,
     source::{Input, read_line},
     text_columns::TextColumns,
 };

@@ -1,7 +1,7 @@
 //! What is wrong with an object of a JSON file, in words that say what to do: most such files were written by a program that does
 //! not write JSON.
 
-use super::layout::Wording;
+use super::settings::Wording;
 
 /// Why `text` is no object, by the parser's error: how many lines below its first, and what. `lines`: each line is to be one object.
 pub(super) fn explain(text: &str, error: &serde_json::Error, lines: bool, wording: Wording) -> (u64, String) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Row,
     alike::{self, quoted},
-    layout::Wording,
+    settings::Wording,
 };
 use crate::{
     format::{by_number, counted},

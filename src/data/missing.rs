@@ -1,6 +1,6 @@
 //! Values that mean that there is none.
 
-use super::{cells::Cells, layout::Wording};
+use super::{cells::Cells, settings::Wording};
 use crate::{
     format::{and, by_number, counted},
     warning::{Kind, Warning, lines_of},

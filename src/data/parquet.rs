@@ -3,31 +3,37 @@
 //! Only the columns wanted are read, a row group at a time. Rows are counted from 1, as there are no lines.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use parquet::{
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
-    record::{Field, reader::RowIter},
-    schema::types::Type,
 };
 
 use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault},
-    layout::{Wording, suggest},
+    layout::suggest,
+    parquet_column::{Column, Value},
     row_limit::MAX_ROW,
+    settings::Wording,
     source::Input,
+    text_columns::TextColumns,
 };
 use crate::regular;
 
 /// A Parquet file, row by row.
 pub(super) struct Parquet {
     path: PathBuf,
-    rows: RowIter<'static>,
-    columns: Columns,
+    reader: SerializedFileReader<File>,
+    /// The row group after the one being read, and the rows that are left of that one.
+    group: usize,
+    rows_left: u64,
+    /// The columns that are read.
+    columns: Vec<(Role, String, Column)>,
+    text: TextColumns,
     /// Names of all columns.
     names: Vec<String>,
     /// Names of the label values 0, 1, ….
@@ -36,19 +42,33 @@ pub(super) struct Parquet {
     row: u64,
 }
 
+/// What a column is read for.
+#[derive(Clone, Copy)]
+enum Role {
+    /// A part of the text, by its position in the spec.
+    Text(usize),
+    Pair,
+    Label,
+    Split,
+}
+
 impl Parquet {
     /// Its `input` is read to the end for its digest: the columns lie all over the file.
     pub(super) fn new(path: &Path, mut input: Input, columns: Columns, wording: Wording) -> Result<Self, DataError> {
         std::io::copy(&mut input, &mut std::io::sink()).map_err(DataError::io(path))?;
-        let odd = |error| unreadable(path, error);
-        let reader = SerializedFileReader::new(regular::open(path).map_err(DataError::io(path))?).map_err(odd)?;
-        let schema = reader.metadata().file_metadata().schema();
-        let names: Vec<String> = schema.get_fields().iter().map(|column| column.name().to_string()).collect();
+        let file = regular::open(path).map_err(DataError::io(path))?;
+        let reader = SerializedFileReader::new(file).map_err(|error| unreadable(path, error))?;
+        let file = reader.metadata().file_metadata();
+        let fields = file.schema().get_fields();
+        let names: Vec<String> = fields.iter().map(|column| column.name().to_string()).collect();
+        let Columns { text, label, split, .. } = columns;
+        let texts = text.names.iter().enumerate().map(|(at, name)| (Role::Text(at), name, text.key()));
+        let pair = text.pair.iter().map(|name| (Role::Pair, name, "text_pair_column"));
+        let others = label.iter().map(|name| (Role::Label, name, "label_column"));
+        let others = others.chain(split.iter().map(|name| (Role::Split, name, "split_column")));
         let mut wanted = Vec::new();
-        let keys = [(columns.label.as_ref(), "label_column"), (columns.split.as_ref(), "split_column")];
-        let keys = keys.into_iter().filter_map(|(name, key)| Some((name?, key)));
-        for (name, key) in columns.text.named().chain(keys) {
-            let Some(column) = schema.get_fields().iter().find(|column| column.name() == name) else {
+        for (role, name, key) in texts.chain(pair).chain(others) {
+            if !names.contains(name) {
                 return Err(DataError::Column {
                     path: path.into(),
                     what: "no column",
@@ -57,55 +77,76 @@ impl Parquet {
                     help: suggest(name, &names).into(),
                     found: names.into(),
                 });
-            };
-            if !wanted.iter().any(|known| Arc::ptr_eq(known, column)) {
-                wanted.push(column.clone());
             }
+            let leaves = file.schema_descr().columns().iter().enumerate();
+            let mut leaf = leaves.filter(|(_, leaf)| leaf.path().parts().first() == Some(name));
+            let column = leaf.next().ok_or_else(|| "a group without columns".to_owned());
+            let column =
+                column.and_then(|(index, leaf)| Column::new(index, leaf)).map_err(|found| DataError::Layout {
+                    path: path.into(),
+                    what: format!(
+                        "column `{name}`, which {} names, is {found}; expected {}",
+                        wording.name(key),
+                        match role {
+                            Role::Text(_) | Role::Pair => "strings",
+                            Role::Label | Role::Split => "strings, numbers or booleans",
+                        }
+                    ),
+                })?;
+            wanted.push((role, name.clone(), column));
         }
-        let metadata = reader.metadata().file_metadata().key_value_metadata();
+        let metadata = file.key_value_metadata();
         let hub = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
-        let classes = columns.label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
+        let classes = label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
         let classes = classes.and_then(|(column, text)| class_names(text, column));
-        let wanted = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(odd)?;
-        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(wanted)).map_err(odd)?;
-        Ok(Self { path: path.into(), rows, columns, names, classes, input, row: 0 })
+        Ok(Self {
+            path: path.into(),
+            reader,
+            group: 0,
+            rows_left: 0,
+            columns: wanted,
+            text,
+            names,
+            classes,
+            input,
+            row: 0,
+        })
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
-        let Some(row) = self.rows.next() else { return Ok(None) };
+        let odd = |error| Fault::File(unreadable(&self.path, error));
+        while self.rows_left == 0 {
+            if self.group == self.reader.num_row_groups() {
+                return Ok(None);
+            }
+            let group = self.reader.get_row_group(self.group).map_err(odd)?;
+            self.rows_left = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
+            self.columns.iter_mut().try_for_each(|(.., column)| column.enter(group.as_ref())).map_err(odd)?;
+            self.group += 1;
+        }
+        self.rows_left -= 1;
         self.row += 1;
-        let row = row.map_err(|error| Fault::File(unreadable(&self.path, error)))?;
-        // The file has its columns in an order of its own.
-        let mut texts = vec![String::new(); self.columns.text.names.len()];
-        for (name, field) in row.into_columns() {
-            let problem = |what: String| Fault::Row(Problem::new(self.row, what));
-            let value = || {
-                value(&field)
-                    .map_err(|found| problem(format!("`{name}` is {found}, expected a string, a number or a boolean")))
+        // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
+        let mut texts = vec![String::new(); self.text.names.len()];
+        let mut problem = None;
+        for (role, name, column) in &mut self.columns {
+            let found = column.next().map_err(odd)?;
+            let read = match role {
+                Role::Text(_) | Role::Pair => text(found),
+                Role::Label | Role::Split => value(found),
             };
-            if Some(&name) == self.columns.label.as_ref() {
-                cells.label = value()?;
-            }
-            if Some(&name) == self.columns.split.as_ref() {
-                cells.split = value()?;
-            }
-            let at = self.columns.text.names.iter().position(|column| *column == name);
-            if at.is_none() && self.columns.text.pair.as_ref() != Some(&name) {
-                continue;
-            }
-            let text = match field {
-                Field::Null => String::new(),
-                Field::Str(text) => text,
-                other => return Err(problem(format!("`{name}` is {other}, expected a string"))),
-            };
-            match at {
-                Some(at) => texts[at] = text,
-                None => cells.text_pair = text,
+            match (read, role) {
+                (Ok(text), Role::Text(at)) => texts[*at] = text,
+                (Ok(text), Role::Pair) => cells.text_pair = text,
+                (Ok(value), Role::Label) => cells.label = value,
+                (Ok(value), Role::Split) => cells.split = value,
+                (Err(what), _) => problem = Some(format!("`{name}` is {what}")),
             }
         }
-        for text in texts {
-            self.columns.text.add(&mut cells.text, text);
+        if let Some(what) = problem {
+            return Err(Fault::Row(Problem::new(self.row, what)));
         }
+        texts.into_iter().for_each(|part| self.text.add(&mut cells.text, part));
         if (cells.text.len() + cells.text_pair.len()) as u64 > MAX_ROW {
             let (path, line) = (self.path.clone(), self.row);
             return Err(Fault::File(DataError::RowTooLong { path, line, help: String::new() }));
@@ -138,23 +179,27 @@ fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
     feature["names"].as_array()?.iter().map(|name| name.as_str().map(String::from)).collect()
 }
 
+/// A text; what it is if it is none.
+fn text(value: Value<'_>) -> Result<String, String> {
+    match value {
+        Value::Null => Ok(String::new()),
+        Value::Text(bytes) => match str::from_utf8(bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(format!("not UTF-8 from byte {} on", error.valid_up_to())),
+        },
+        Value::Whole(number) => Err(format!("{number}, expected a string")),
+        Value::Number(number) => Err(format!("{number}, expected a string")),
+        Value::Bool(value) => Err(format!("{value}, expected a string")),
+    }
+}
+
 /// The value of a label or a split as text; what it is if it cannot be one.
-fn value(field: &Field) -> Result<String, String> {
-    match field {
-        Field::Null => Ok(String::new()),
-        Field::Str(text) => Ok(text.trim().into()),
-        Field::Bool(_)
-        | Field::Byte(_)
-        | Field::Short(_)
-        | Field::Int(_)
-        | Field::Long(_)
-        | Field::UByte(_)
-        | Field::UShort(_)
-        | Field::UInt(_)
-        | Field::ULong(_) => Ok(field.to_string()),
-        Field::Float(number) => super::json::number(f64::from(*number)),
-        Field::Double(number) => super::json::number(*number),
-        other => Err(other.to_string()),
+fn value(value: Value<'_>) -> Result<String, String> {
+    match value {
+        Value::Null | Value::Text(_) => text(value).map(|text| text.trim().to_owned()),
+        Value::Whole(number) => Ok(number.to_string()),
+        Value::Number(number) => super::json::number(number),
+        Value::Bool(value) => Ok(value.to_string()),
     }
 }
 

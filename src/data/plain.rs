@@ -9,7 +9,7 @@ use super::{
     cells::{Cells, Fault},
     encoding,
     input_fault::reading,
-    layout::Wording,
+    settings::Wording,
     source::{Input, read_line},
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Row, layout::Wording, text_columns::RowText};
+use super::{Row, settings::Wording, text_columns::RowText};
 use crate::{
     format::{by_number, counted},
     warning::{Kind, Warning, lines_of},

@@ -7,10 +7,11 @@ use super::{
     cells::{Cells, Columns, Fault},
     delimited::Delimited,
     json::JsonRows,
-    layout::{self, Layout, Reading, Wording},
+    layout::{self, Reading},
     parquet::Parquet,
     plain::Plain,
     quotes::Swallowed,
+    settings::{Layout, Wording},
     source::{Input, Origin},
     xlsx::Sheet,
 };

@@ -9,10 +9,10 @@ use std::{
 use super::{
     DataError, encoding,
     input_fault::{InputFault, fault_of, reading},
-    layout::{Layout, Wording},
     row_limit::MAX_ROW,
+    settings::{Layout, Wording},
     transcode::Transcoded,
-    unpack::{Noted, Packing, Passed},
+    unpack::{Opened, Packing, Passed, opened},
 };
 use crate::{
     plan::TextEncoding,
@@ -165,39 +165,6 @@ impl Read for Input {
     }
 }
 
-/// A file's bytes, unpacked.
-struct Opened {
-    /// What follows `first`.
-    text: Box<dyn Read + Send>,
-    /// The first bytes.
-    first: Vec<u8>,
-    /// What they show.
-    kind: Option<FileKind>,
-    packing: Option<Packing>,
-}
-
-/// The bytes of a file, unpacked if it is packed, and what has been read of it.
-fn opened(source: Box<dyn Read + Send>) -> io::Result<(Opened, Passed)> {
-    let passed = Passed::default();
-    let mut text: Box<dyn Read + Send> = Box::new(Noted::new(source, passed.clone()));
-    let mut first = head(&mut text)?;
-    let mut kind = sniff::kind_of(&first);
-    let packing = Packing::of(kind);
-    if let Some(packing) = packing {
-        text = packing.unpack(io::Cursor::new(first).chain(text), passed.clone())?;
-        first = head(&mut text)?;
-        kind = sniff::kind_of(&first);
-    }
-    Ok((Opened { text, first, kind, packing }, passed))
-}
-
-/// The first bytes of what `source` reads.
-fn head(source: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut first = Vec::new();
-    source.take(sniff::HEAD as u64).read_to_end(&mut first)?;
-    Ok(first)
-}
-
 /// The first bytes of a text that is decoded, up to what cannot be: that is an error of its row, once it is read.
 fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::new();
@@ -212,12 +179,6 @@ fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
         }
     }
     Ok(first)
-}
-
-/// The bytes of the file at `path`, unpacked.
-pub(super) fn unpacked(path: &Path) -> io::Result<impl Read + Send + use<>> {
-    let (Opened { text, first, .. }, _) = opened(Box::new(regular::open(path)?))?;
-    Ok(io::Cursor::new(first).chain(text))
 }
 
 /// The encoding that was set.

@@ -2,13 +2,17 @@
 
 use std::{
     io::{self, BufReader, Read},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use sha2::{Digest, Sha256};
 
 use super::input_fault::InputFault;
-use crate::sniff::FileKind;
+use crate::{
+    regular,
+    sniff::{self, FileKind},
+};
 
 /// Bytes that a packed file may unpack to whatever its size.
 const ALWAYS: u64 = 256 << 20;
@@ -41,13 +45,13 @@ impl Passed {
 }
 
 /// Hands bytes on and notes them.
-pub(super) struct Noted<R> {
+struct Noted<R> {
     inner: R,
     passed: Passed,
 }
 
 impl<R> Noted<R> {
-    pub(super) fn new(inner: R, passed: Passed) -> Self {
+    fn new(inner: R, passed: Passed) -> Self {
         Self { inner, passed }
     }
 }
@@ -126,6 +130,45 @@ impl Read for Unpacked {
         }
         Ok(n)
     }
+}
+
+/// A file's bytes, unpacked.
+pub(super) struct Opened {
+    /// What follows `first`.
+    pub(super) text: Box<dyn Read + Send>,
+    /// The first bytes.
+    pub(super) first: Vec<u8>,
+    /// What they show.
+    pub(super) kind: Option<FileKind>,
+    pub(super) packing: Option<Packing>,
+}
+
+/// The bytes of a file, unpacked if it is packed, and what has been read of it.
+pub(super) fn opened(source: Box<dyn Read + Send>) -> io::Result<(Opened, Passed)> {
+    let passed = Passed::default();
+    let mut text: Box<dyn Read + Send> = Box::new(Noted::new(source, passed.clone()));
+    let mut first = head(&mut text)?;
+    let mut kind = sniff::kind_of(&first);
+    let packing = Packing::of(kind);
+    if let Some(packing) = packing {
+        text = packing.unpack(io::Cursor::new(first).chain(text), passed.clone())?;
+        first = head(&mut text)?;
+        kind = sniff::kind_of(&first);
+    }
+    Ok((Opened { text, first, kind, packing }, passed))
+}
+
+/// The first bytes of what `source` reads.
+fn head(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    source.take(sniff::HEAD as u64).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// The bytes of the file at `path`, unpacked.
+pub(super) fn unpacked(path: &Path) -> io::Result<impl Read + Send + use<>> {
+    let (Opened { text, first, .. }, _) = opened(Box::new(regular::open(path)?))?;
+    Ok(io::Cursor::new(first).chain(text))
 }
 
 #[cfg(test)]

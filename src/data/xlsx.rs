@@ -14,8 +14,9 @@ use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault},
     guarded::guarded,
-    layout::{Wording, suggest},
+    layout::suggest,
     row_limit::MAX_ROW,
+    settings::Wording,
     source::Input,
     text_columns::TextColumns,
 };

@@ -71,7 +71,14 @@ fn what_is_odd_about_a_sweep_stays_with_it() {
 #[test]
 fn the_specs_that_taper_comes_with_have_no_warnings() {
     let sandbox = sandbox("");
-    for name in ["quickstart.toml", "quickstart-search.toml", "pairs.toml"] {
+    for name in [
+        "quickstart.toml",
+        "quickstart-search.toml",
+        "pairs.toml",
+        "data-excel.toml",
+        "data-gbk.toml",
+        "data-splits.toml",
+    ] {
         let spec = format!("{}/experiments/{name}", env!("CARGO_MANIFEST_DIR"));
         let plan = sandbox.json(&["plan", &spec]);
         let of_runs = plan["runs"].as_array().expect("runs").iter().map(|run| &run["warnings"]);
@@ -79,6 +86,20 @@ fn the_specs_that_taper_comes_with_have_no_warnings() {
             assert_eq!(warnings, &serde_json::json!([]), "{name}");
         }
         assert!(!sandbox.ok(&["plan", &spec]).contains("warning"), "{name}");
+        // The examples of other forms have the quickstart's rows.
+        if name.starts_with("data-") {
+            let data = &plan["runs"][0]["data"];
+            assert_eq!(
+                (&data["labels"], &data["test"]),
+                (
+                    &serde_json::json!(["negative", "positive"]),
+                    &if name == "data-splits.toml" { 100 } else { 120 }.into()
+                ),
+                "{name}"
+            );
+            let rows: u64 = ["train", "dev", "test"].iter().filter_map(|split| data[*split].as_u64()).sum();
+            assert_eq!(rows, 600, "{name}");
+        }
     }
 }
 

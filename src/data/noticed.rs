@@ -1,0 +1,64 @@
+//! What is noticed while the rows of a file are read, and what is said about it.
+
+use std::mem;
+
+use super::{cells::Cells, rows::Rows, settings::Wording};
+use crate::{
+    format::counted,
+    warning::{Kind, Warning, lines},
+};
+
+/// The second text of a row, if the model reads two.
+pub(super) fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
+    has_pairs.then(|| mem::take(&mut cells.text_pair))
+}
+
+/// Rows that something was noticed of.
+#[derive(Default)]
+pub(super) struct Noticed {
+    pub(super) rows: u64,
+    /// Lines of the first.
+    pub(super) lines: Vec<u64>,
+}
+
+impl Noticed {
+    pub(super) fn add(&mut self, line: u64) {
+        self.rows += 1;
+        note(&mut self.lines, line);
+    }
+}
+
+pub(super) fn note(lines: &mut Vec<u64>, line: u64) {
+    if lines.len() < Warning::MAX_LINES {
+        lines.push(line);
+    }
+}
+
+/// Says that only the bytes of a file speak for its encoding.
+pub(super) fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
+    let encoding = file.input().guessed()?;
+    let message = format!(
+        "the file is not UTF-8 and is read as {encoding}, which its bytes look like; if that is right, set {}",
+        wording.set("encoding", &encoding.to_string())
+    );
+    Some(Warning::new(Kind::DataFile, message))
+}
+
+/// Says which rows a quote has probably swallowed.
+pub(super) fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Wording) -> Vec<Warning> {
+    let found = file.swallowed().map(|swallowed| swallowed.found(is_label)).unwrap_or_default();
+    let at: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+    let breaks: u64 = found.iter().map(|(_, breaks)| breaks).sum();
+    let fields = match found.len() {
+        0 => return Vec::new(),
+        1 => format!("the quoted field on {} contains", lines(&at)),
+        n => format!("{n} quoted fields ({}) contain", lines(&at)),
+    };
+    let message = format!(
+        "{fields} {} and what look like separate rows: a field that begins with a quotation mark includes everything up to the next \
+         one; if quotes are ordinary characters in this file, set {}",
+        counted(breaks, "line break"),
+        wording.set("quoting", "none")
+    );
+    vec![Warning::new(Kind::DataFile, message).at(at)]
+}

@@ -1,0 +1,97 @@
+//! What is said about the layout of a data file.
+
+use super::{DataConfig, Format};
+use crate::plan::{Delimiter, Quoting, TextEncoding};
+
+/// What is said about a file's layout, and by what: messages name the settings as their reader can set them.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// Its format; by ending and content where absent.
+    pub format: Option<Format>,
+    /// Its encoding; by its bytes where absent.
+    pub encoding: Option<TextEncoding>,
+    /// The sheet of a workbook; the first where absent.
+    pub sheet: Option<String>,
+    /// What separates fields; by format and header where absent.
+    pub delimiter: Option<Delimiter>,
+    /// What quotes mean.
+    pub quoting: Quoting,
+    /// Values that mean that there is none, besides empty ones.
+    pub missing: Vec<String>,
+    /// What the settings are called.
+    pub wording: Wording,
+}
+
+impl From<&DataConfig> for Layout {
+    fn from(config: &DataConfig) -> Self {
+        let DataConfig { format, encoding, delimiter, quoting, .. } = *config;
+        let (sheet, missing) = (config.sheet.clone(), config.missing.clone());
+        Self { format, encoding, sheet, delimiter, quoting, missing, wording: Wording::Keys }
+    }
+}
+
+/// What settings are called in messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// Keys of a spec: `data.text_column`.
+    #[default]
+    Keys,
+    /// Options of a command: `--text-column`.
+    Options,
+    /// The same where the columns are those that a run was trained with, unless an option names another.
+    Run {
+        /// Whether the column of the texts is the run's.
+        text: bool,
+        /// Whether that of the second texts is.
+        text_pair: bool,
+        /// Whether that of the labels is.
+        label: bool,
+    },
+}
+
+impl Wording {
+    /// A setting.
+    pub(super) fn name(self, key: &str) -> String {
+        match self {
+            Self::Keys => format!("data.{key}"),
+            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => {
+                Self::of_run("text_column")
+            }
+            Self::Run { text_pair: true, .. } if key == "text_pair_column" => Self::of_run(key),
+            Self::Run { label: true, .. } if key == "label_column" => Self::of_run(key),
+            Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
+        }
+    }
+
+    fn of_run(key: &str) -> String {
+        format!("the run's spec (--{} overrides it)", key.replace('_', "-"))
+    }
+
+    /// A setting with its value, as it is written.
+    pub(super) fn set(self, key: &str, value: &str) -> String {
+        match self {
+            Self::Keys => format!("{} = \"{value}\"", self.name(key)),
+            _ if value.chars().all(|c| c.is_ascii_alphanumeric()) => format!("{} {value}", self.name(key)),
+            _ => format!("{} '{value}'", self.name(key)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_written_as_their_reader_sets_them() {
+        assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
+        assert_eq!(Wording::Options.name("text_column"), "--text-column");
+        let own = Wording::Run { text: true, text_pair: true, label: false };
+        assert_eq!(own.name("text_column"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_columns"), "the run's spec (--text-column overrides it)");
+        assert_eq!(own.name("text_pair_column"), "the run's spec (--text-pair-column overrides it)");
+        assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
+        assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
+        assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");
+        assert_eq!(Wording::Options.set("format", "tsv"), "--format tsv");
+    }
+}
