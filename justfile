@@ -46,6 +46,10 @@ bench *ARGS:
 bench-kernels *ARGS:
     cargo bench --bench kernels -- {{ ARGS }}
 
+# Reading a million rows of CSV and Parquet beside pandas and pyarrow: just bench-reading --peer-python PATH
+bench-reading *ARGS:
+    cargo bench --bench reading -- {{ ARGS }}
+
 # Listing 10,000 stored runs, and what recording takes from training
 bench-store *ARGS:
     cargo bench --bench store -- {{ ARGS }}
