@@ -254,7 +254,12 @@ impl Delimited {
 /// Whether a cell names a column, as the header of another file may write it: with a byte-order mark, quotes, blanks, capitals.
 fn same_name(cell: &str, name: &str) -> bool {
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || "\u{feff}\"'".contains(c));
-    cell.len() < 100 && !name.is_empty() && (cell == name || cell.to_lowercase() == name.to_lowercase())
+    // Letters of other case have at most three bytes for one. Nearly every cell of a file is told by its length.
+    let lengths = name.len() / 3..=name.len() * 3;
+    lengths.contains(&cell.len())
+        && cell.len() < 100
+        && !name.is_empty()
+        && (cell == name || cell.to_lowercase() == name.to_lowercase())
 }
 
 /// Hands bytes on and notes where lines begin.
@@ -280,6 +285,15 @@ impl<R> Lines<R> {
         Self { inner, row: 0, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new() }
     }
 
+    /// Bytes of one line, which are `at` bytes behind the offset.
+    fn pass(&mut self, bytes: &[u8], at: usize) {
+        let Some(last) = bytes.last() else { return };
+        if matches!(self.previous, b'\n' | b'\r') {
+            self.starts.push_back((self.offset + at as u64, self.line));
+        }
+        self.previous = *last;
+    }
+
     /// The first line that begins at or after `offset` and is not blank. Offsets may only grow.
     fn line_at(&mut self, offset: u64) -> u64 {
         while self.starts.front().is_some_and(|start| start.0 < offset) {
@@ -296,17 +310,17 @@ impl<R: Read> Read for Lines<R> {
             return Err(InputFault::RowTooLong.into());
         }
         let n = self.inner.read(buf)?;
-        for (i, &byte) in buf[..n].iter().enumerate() {
-            match byte {
+        let buf = &buf[..n];
+        let mut at = 0;
+        for end in memchr::memchr2_iter(b'\n', b'\r', buf) {
+            self.pass(&buf[at..end], at);
+            match buf[end] {
                 b'\n' if self.previous == b'\r' => {} // one line end, counted at its \r
-                b'\n' | b'\r' => self.line += 1,
-                _ if matches!(self.previous, b'\n' | b'\r') => {
-                    self.starts.push_back((self.offset + i as u64, self.line))
-                }
-                _ => {}
+                _ => self.line += 1,
             }
-            self.previous = byte;
+            (self.previous, at) = (buf[end], end + 1);
         }
+        self.pass(&buf[at..], at);
         self.offset += n as u64;
         Ok(n)
     }

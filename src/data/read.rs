@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -265,11 +266,6 @@ struct Reading {
     rows: Vec<Row>,
     cleaning: Cleaning,
     warnings: Vec<Warning>,
-    /// Texts of invisible characters alone.
-    blank: Noticed,
-    /// Texts that were read in a wrong encoding and written again.
-    misread: BTreeMap<ReadAs, Noticed>,
-    mojibake: Mojibake,
     /// The last line of the files before this one: lines of several files count through.
     lines_before: u64,
 }
@@ -302,7 +298,8 @@ fn labelled(
         notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
     let path = origins.first().map(Origin::name).unwrap_or_default();
-    let Reading { mut rows, cleaning, mut warnings, blank, misread, .. } = found;
+    let Reading { mut rows, cleaning, mut warnings, .. } = found;
+    let (blank, misread) = odd_texts(&rows);
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
@@ -334,6 +331,27 @@ fn labelled(
     };
     let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, files: Vec::new() };
     Ok(Labelled { data, values: given })
+}
+
+/// Texts of invisible characters alone, and those that were read in a wrong encoding and written again.
+fn odd_texts(rows: &[Row]) -> (Noticed, BTreeMap<ReadAs, Noticed>) {
+    let mojibake = Mojibake::default();
+    let odd = |row: &Row| {
+        let is_blank = RowText::from(row).texts().any(is_blank);
+        let read_as = RowText::from(row).texts().find_map(|text| mojibake.read_as(text));
+        (is_blank || read_as.is_some()).then_some((row.line, is_blank, read_as))
+    };
+    let odd: Vec<_> = rows.par_iter().filter_map(odd).collect();
+    let (mut blank, mut misread) = (Noticed::default(), BTreeMap::<ReadAs, Noticed>::new());
+    for (line, is_blank, read_as) in odd {
+        if is_blank {
+            blank.add(line);
+        }
+        if let Some(read_as) = read_as {
+            misread.entry(read_as).or_default().add(line);
+        }
+    }
+    (blank, misread)
 }
 
 /// Reads the rows of one file.
@@ -383,12 +401,6 @@ fn read_file(
         } else if let Some(label) = labels.id(&cells.label) {
             let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
             let row = Row { line: counted_line, text, text_pair: second(&mut cells, has_pairs), target };
-            if RowText::from(&row).texts().any(is_blank) {
-                found.blank.add(counted_line);
-            }
-            if let Some(read_as) = RowText::from(&row).texts().find_map(|text| found.mojibake.read_as(text)) {
-                found.misread.entry(read_as).or_default().add(counted_line);
-            }
             found.rows.push(row);
         } else {
             problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::{Row, settings::Wording, text_columns::RowText};
 use crate::{
     format::{by_number, counted},
@@ -32,7 +34,8 @@ impl Repeats {
     pub(super) fn of(rows: &[Row]) -> Self {
         let mut found = Self::default();
         // The first label of each text, and whether it has another.
-        let mut seen: HashMap<RowText, (u32, bool)> = HashMap::with_capacity(rows.len());
+        let mut seen: HashMap<RowText, (u32, bool), RandomState> =
+            HashMap::with_capacity_and_hasher(rows.len(), RandomState::default());
         for row in rows {
             seen.entry(row.into())
                 .and_modify(|(label, contradicts)| {
