@@ -16,7 +16,7 @@ use parquet::{
 
 use super::{
     DataError, Problem,
-    cells::{Cells, Columns, Fault},
+    cells::{Cells, Columns, Fault, Kept},
     layout::{Wording, suggest},
     row_limit::MAX_ROW,
     source::Input,
@@ -67,7 +67,8 @@ impl Parquet {
         let classes = columns.label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
         let classes = classes.and_then(|(column, text)| class_names(text, column));
         let wanted = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(odd)?;
-        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(wanted)).map_err(odd)?;
+        let wanted = (!columns.keep).then_some(wanted);
+        let rows = RowIter::from_file_into(Box::new(reader)).project(wanted).map_err(odd)?;
         Ok(Self { path: path.into(), rows, columns, names, classes, input, row: 0 })
     }
 
@@ -78,6 +79,9 @@ impl Parquet {
         // The file has its columns in an order of its own.
         let mut texts = vec![String::new(); self.columns.text.names.len()];
         for (name, field) in row.into_columns() {
+            if self.columns.keep {
+                cells.kept.push((name.as_str().into(), kept(&field)));
+            }
             let problem = |what: String| Fault::Row(Problem::new(self.row, what));
             let value = || {
                 value(&field)
@@ -155,6 +159,27 @@ fn value(field: &Field) -> Result<String, String> {
         Field::Float(number) => super::json::number(f64::from(*number)),
         Field::Double(number) => super::json::number(*number),
         other => Err(other.to_string()),
+    }
+}
+
+/// A value of any column.
+fn kept(field: &Field) -> Kept {
+    match field {
+        Field::Null => Kept::Null,
+        Field::Str(text) => Kept::Text(text.clone()),
+        Field::Bool(_)
+        | Field::Byte(_)
+        | Field::Short(_)
+        | Field::Int(_)
+        | Field::Long(_)
+        | Field::UByte(_)
+        | Field::UShort(_)
+        | Field::UInt(_)
+        | Field::ULong(_) => Kept::Json(field.to_string()),
+        // With all digits.
+        Field::Float(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
+        Field::Double(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
+        other => Kept::Text(other.to_string()),
     }
 }
 

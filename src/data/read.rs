@@ -79,6 +79,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         label: Some(config.label_column.clone()),
         split: split.cloned(),
         text_in_each: false,
+        keep: false,
     };
     let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
     let mut faults = Vec::new();
@@ -235,20 +236,26 @@ pub fn read_labelled(
     label_column: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
-    let columns = Columns { text: text.into(), label: Some(label_column.to_owned()), split: None, text_in_each: false };
+    let columns = Columns {
+        text: text.into(),
+        label: Some(label_column.to_owned()),
+        split: None,
+        text_in_each: false,
+        keep: false,
+    };
     let known = Known { labels, classes: None, of: None };
     Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None)?.data)
 }
 
 /// The labels that a file may have.
 #[derive(Clone, Copy)]
-struct Known<'a> {
+pub(super) struct Known<'a> {
     /// Value → name; empty: any value, which is its own name.
-    labels: &'a BTreeMap<String, String>,
+    pub(super) labels: &'a BTreeMap<String, String>,
     /// Names of the values 0, 1, …, for a column of class labels if `labels` is empty.
-    classes: Option<&'a [String]>,
+    pub(super) classes: Option<&'a [String]>,
     /// The file that they are the labels of.
-    of: Option<&'a str>,
+    pub(super) of: Option<&'a str>,
 }
 
 /// Labelled rows.
@@ -422,33 +429,33 @@ fn read_file(
 }
 
 /// The second text of a row, if the model reads two.
-fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
+pub(super) fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
     has_pairs.then(|| mem::take(&mut cells.text_pair))
 }
 
 /// Rows that something was noticed of.
 #[derive(Default)]
-struct Noticed {
-    rows: u64,
+pub(super) struct Noticed {
+    pub(super) rows: u64,
     /// Lines of the first.
-    lines: Vec<u64>,
+    pub(super) lines: Vec<u64>,
 }
 
 impl Noticed {
-    fn add(&mut self, line: u64) {
+    pub(super) fn add(&mut self, line: u64) {
         self.rows += 1;
         note(&mut self.lines, line);
     }
 }
 
-fn note(lines: &mut Vec<u64>, line: u64) {
+pub(super) fn note(lines: &mut Vec<u64>, line: u64) {
     if lines.len() < Warning::MAX_LINES {
         lines.push(line);
     }
 }
 
 /// Says that only the bytes of a file speak for its encoding.
-fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
+pub(super) fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
     let encoding = file.input().guessed()?;
     let message = format!(
         "the file is not UTF-8 and is read as {encoding}, which its bytes look like; if that is right, set {}",
@@ -458,7 +465,7 @@ fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
 }
 
 /// Says which rows a quote has probably swallowed.
-fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Wording) -> Vec<Warning> {
+pub(super) fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Wording) -> Vec<Warning> {
     let found = file.swallowed().map(|swallowed| swallowed.found(is_label)).unwrap_or_default();
     let at: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
     let breaks: u64 = found.iter().map(|(_, breaks)| breaks).sum();
@@ -476,132 +483,7 @@ fn swallowed(file: &Rows, is_label: Option<&dyn Fn(&str) -> bool>, wording: Word
     vec![Warning::new(Kind::DataFile, message).at(at)]
 }
 
-/// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.
-///
-/// Every row gives a text, so that results can be put beside their rows: a missing one is empty. A row that cannot be
-/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row.
-///
-/// # Errors
-/// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
-/// as the first item.
-pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
-    let columns = Columns { text: text.into(), label: None, split: None, text_in_each: true };
-    let has_pairs = columns.text.pair.is_some();
-    let file = Rows::open(origin, layout, columns)?;
-    Ok(Texts { has_pairs, ..Texts::new(origin.name(), layout.wording, file) })
-}
-
-/// The lines of a file, each a text: see [`stream_texts`].
-///
-/// # Errors
-/// Where the file cannot be opened.
-pub fn stream_lines(origin: &Origin, layout: &Layout) -> Result<Texts, DataError> {
-    Ok(Texts::new(origin.name(), layout.wording, Rows::plain(origin, layout)?))
-}
-
-/// A text to be classified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// Line of the file on which its row begins, from 1.
-    pub line: u64,
-    /// The text.
-    pub text: String,
-    /// The second text, if the model reads two.
-    pub text_pair: Option<String>,
-    /// Whether nothing of it can be seen (of a pair: of one of both): there is nothing to classify.
-    pub is_blank: bool,
-}
-
-impl<'a> From<&'a Text> for RowText<'a> {
-    fn from(row: &'a Text) -> Self {
-        Self { text: &row.text, text_pair: row.text_pair.as_deref() }
-    }
-}
-
-/// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
-pub struct Texts {
-    path: PathBuf,
-    wording: Wording,
-    file: Rows,
-    cells: Cells,
-    /// Whether each row has a second text.
-    has_pairs: bool,
-    /// Rows without a text so far.
-    blank: Noticed,
-    /// Nothing can follow.
-    broken: bool,
-}
-
-impl Texts {
-    fn new(path: PathBuf, wording: Wording, file: Rows) -> Self {
-        let (cells, blank) = (Cells::default(), Noticed::default());
-        Self { path, wording, file, cells, has_pairs: false, blank, broken: false }
-    }
-
-    /// Whether each row has a second text.
-    pub fn has_pairs(&self) -> bool {
-        self.has_pairs
-    }
-
-    /// Bytes of the file read so far, a little ahead of the last text.
-    pub fn bytes_read(&self) -> u64 {
-        self.file.input().bytes()
-    }
-
-    /// Names of the file's columns, as far as it has been read: those of its header, or the fields of its first object.
-    pub fn columns(&self) -> &[String] {
-        self.file.columns()
-    }
-
-    /// What is probably a mistake in what has been read.
-    pub fn warnings(&self) -> Vec<Warning> {
-        let mut found: Vec<Warning> = guessed(&self.file, self.wording).into_iter().collect();
-        found.extend(swallowed(&self.file, None, self.wording));
-        let Noticed { rows, lines } = &self.blank;
-        if *rows > 0 {
-            let message = format!(
-                "{} without a text ({}): {} no label in the results",
-                counted(*rows, "row"),
-                lines_of(lines, *rows),
-                by_number(*rows, "it has", "they have")
-            );
-            found.push(Warning::new(Kind::DataFile, message).at(lines.iter().copied()));
-        }
-        found
-    }
-}
-
-impl Iterator for Texts {
-    type Item = Result<Text, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.broken {
-            return None;
-        }
-        let result = match self.file.next(&mut self.cells) {
-            Ok(None) => return None,
-            Ok(Some(line)) => {
-                let text = mem::take(&mut self.cells.text);
-                let text_pair = second(&mut self.cells, self.has_pairs);
-                let mut text = Text { line, text, text_pair, is_blank: false };
-                if RowText::from(&text).texts().any(is_blank) {
-                    text.is_blank = true;
-                    self.blank.add(line);
-                }
-                Ok(text)
-            }
-            Err(Fault::File(error)) => Err(error),
-            Err(Fault::Row(problem)) => {
-                let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };
-                return Some(Err(self.file.explained(error)));
-            }
-        };
-        self.broken = result.is_err();
-        Some(result)
-    }
-}
-
-fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
+pub(super) fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
     const SHOWN: usize = 20;
     let labels = known.labels;
     let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
