@@ -1,27 +1,21 @@
 //! `taper eval`
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 use taper::{
     data::{self, Dataset, Layout, Origin, RowText},
     execute::{Classifier, training_texts},
-    format,
-    metrics::{Metric, Metrics},
     observe::RowProgress,
-    stats::wilson,
     store::RunRecord,
-    warning::{Kind, Warning, lines_of},
+    warning::Warning,
 };
 
 use super::{
-    Global, Unusable, common, export,
+    Global, Unusable, common,
+    evaluation::{Evaluation, Known, values},
+    export,
     input::{self, FileArgs},
     output::Output,
 };
@@ -76,9 +70,17 @@ impl Eval {
         let progress = RowProgress::stderr(!global.quiet, Some(texts.len() as u64));
         let metrics = model.evaluate(&texts, &labels, &mut |done| progress.tell(done as u64, done as u64))?;
         drop(progress);
+        let evaluation = Evaluation {
+            run: &run,
+            file: &input::name(&origin),
+            digest: &data.digest,
+            cleaning: &data.cleaning,
+            warnings: &data.warnings,
+            metrics: &metrics,
+        };
         match out.json {
-            true => out.document(&document(&run, &input::name(&origin), &data, &metrics))?,
-            false => print(&run, &input::name(&origin), &data, &metrics, out)?,
+            true => out.document(&evaluation.document())?,
+            false => evaluation.print(out)?,
         }
         if !global.quiet {
             model.cut().iter().for_each(|note| input::note(note));
@@ -87,79 +89,10 @@ impl Eval {
     }
 }
 
-/// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
-fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
-    let known = given.iter().filter(|(_, name)| names.contains(name));
-    let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
-    own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
-}
-
 /// The warning if the model was trained on some of the texts.
 fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
     let known = training_texts(run, &global.runs)?;
-    let known: HashSet<RowText<'_>> =
-        known.iter().map(|(text, pair)| RowText { text, text_pair: pair.as_deref() }).collect();
-    let lines: Vec<u64> = data.rows.iter().filter(|row| known.contains(&(*row).into())).map(|row| row.line).collect();
-
-    let (all, some) = (data.rows.len() as u64, lines.len() as u64);
-    let message = format!(
-        "{} of the {} ({}) {} a {} that the run was trained on: results on {} show memorisation, not generalisation",
-        format::count(some),
-        format::counted(all, "row"),
-        lines_of(&lines, some),
-        format::by_number(some, "has", "have"),
-        if run.config.data.text_pair_column.is_some() { "pair" } else { "text" },
-        format::by_number(some, "it", "them"),
-    );
-    (some > 0).then(|| Warning::new(Kind::Split, message).at(lines))
-}
-
-fn print(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics, out: &mut Output) -> Result<()> {
-    let interval = wilson(metrics.right(), metrics.rows);
-    let cleaning = &data.cleaning;
-    let mut left_out = Vec::new();
-    for (count, what, lines) in [
-        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
-        (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
-        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
-    ] {
-        if count > 0 {
-            left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
-        }
-    }
-    out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
-    out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
-    out.line(format!(
-        "accuracy  {} (95% interval {:.1}–{:.1}%, Wilson's)",
-        format::percent(metrics.get(Metric::Accuracy)),
-        interval.low * 100.0,
-        interval.high * 100.0
-    ))?;
-    out.line(format!("macro-F1  {}", format::percent(metrics.get(Metric::MacroF1))))?;
-    out.line(format!("loss      {:.4}", metrics.get(Metric::Loss)))?;
-    out.line("")?;
-    out.table(
-        &["label", "precision", "recall", "F1", "rows"],
-        metrics.per_class.iter().map(|class| {
-            vec![
-                data::escaped(&class.label),
-                format::percent(class.precision),
-                format::percent(class.recall),
-                format::percent(class.f1),
-                format::count(class.support),
-            ]
-        }),
-    )
-}
-
-fn document(run: &RunRecord, file: &str, data: &Dataset, metrics: &Metrics) -> serde_json::Value {
-    let interval = wilson(metrics.right(), metrics.rows);
-    let cleaning = &data.cleaning;
-    json!({
-        "run": run.key, "name": run.name, "file": file, "digest": data.digest,
-        "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
-        "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
-        "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,
-        "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": data.warnings,
-    })
+    let mut found = Known::new(&known);
+    data.rows.iter().for_each(|row| found.look(row.into(), row.line));
+    found.warning(run)
 }

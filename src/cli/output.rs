@@ -1,4 +1,4 @@
-//! Standard output as plain text, tables that fit the terminal, or JSON.
+//! Standard output as plain text, tables that fit the terminal, or JSON; and results on standard error, beside others on it.
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
@@ -17,7 +17,9 @@ use super::Global;
 
 /// Writes a command's result.
 pub struct Output {
-    writer: io::StdoutLock<'static>,
+    writer: Box<dyn Write>,
+    /// Its terminal, if it is one.
+    term: console::Term,
     /// Whether it is a terminal.
     pub terminal: bool,
     /// Whether the output is JSON.
@@ -34,8 +36,22 @@ impl Output {
         let stdout = io::stdout();
         Self {
             terminal: stdout.is_terminal(),
-            writer: stdout.lock(),
+            writer: Box::new(stdout.lock()),
+            term: console::Term::stdout(),
             json: global.json,
+            runs: global.runs.clone(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Standard error as text, for results while others are written to standard output.
+    pub fn stderr(global: &Global) -> Self {
+        let stderr = io::stderr();
+        Self {
+            terminal: stderr.is_terminal(),
+            writer: Box::new(stderr.lock()),
+            term: console::Term::stderr(),
+            json: false,
             runs: global.runs.clone(),
             left_out: Vec::new(),
         }
@@ -48,7 +64,7 @@ impl Output {
 
     /// Width of the terminal; `None` if standard output is not one.
     pub fn width(&self) -> Option<usize> {
-        self.terminal.then(|| columns(&console::Term::stdout()))
+        self.terminal.then(|| columns(&self.term))
     }
 
     /// A text, wrapped on a terminal.

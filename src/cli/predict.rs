@@ -1,27 +1,29 @@
 //! `taper predict`
 
-use std::{borrow::Cow, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    data::{self, Layout, Origin, RowText, Text, Texts, Wording},
-    execute::Classifier,
+    data::{self, LabelColumn, Layout, Origin, RowText, Texts, Wording},
+    execute::{Classifier, Kept, training_texts},
     format::{self, command::shell_word},
     observe::RowProgress,
     plan::DataConfig,
+    store::RunRecord,
 };
 
 use super::{
-    Global, Unusable, common, export,
+    Global, Unusable, common,
+    evaluation::{Evaluation, values},
+    export,
     input::{self, FileArgs},
+    measuring::Measuring,
     output::Output,
+    results::{Form, NewFile, Target, Wanted},
+    stream::Stream,
 };
-
-/// Rows that are read ahead to be batched by length: enough for full speed, few enough that the first results come soon. There are fewer if
-/// their texts have more bytes in total than the second number.
-const WINDOW: (usize, usize) = (1024, 1 << 20);
 
 /// Classify texts with a trained model.
 #[derive(Args)]
@@ -29,7 +31,9 @@ const WINDOW: (usize, usize) = (1024, 1 << 20);
     taper predict 3f2a --file reviews.csv --text-column review > labels.csv\n  \
     zcat reviews.csv.gz | taper predict 3f2a --file - --format csv\n  \
     tail -n +2 reviews.txt | taper predict 3f2a -\n  \
-    taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n\n\
+    taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n  \
+    taper predict 3f2a --file reviews.xlsx --keep-columns --out results.parquet\n  \
+    taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n\n\
     In CSV output, cells that a spreadsheet would run as a formula get a ' in front: those that begin with = + - @, a tab or a line \
     break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
@@ -45,26 +49,43 @@ pub struct Predict {
     /// object per line.
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
+    /// Write the results to this file instead: complete, or not at all. The ending is the format: .csv, .jsonl or .parquet; .csv.gz, .csv.zst,
+    /// .jsonl.gz and .jsonl.zst are packed. An existing file is replaced. Beside the label there is the probability of each label, with all
+    /// digits: columns `p(LABEL)`, in JSON Lines the field `probabilities`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Format of --out, whatever its ending.
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
+    out_format: Option<Form>,
+    /// Write all columns of the file, in their order, before the results. CSV and Excel: as text; JSON: as JSON, in the cells of a table too;
+    /// Parquet: numbers and booleans as numbers and booleans in JSON Lines, everything as text in a table. A result whose name a column has
+    /// gets another: `predicted_label`. The fields of the first 1,024 JSON objects are the columns of a table.
+    #[arg(long, requires = "file")]
+    keep_columns: bool,
+    /// Column (or JSON field) with labels: also say how many predictions are right, as `taper eval` does. With --out on standard output (with
+    /// --json as a document), otherwise on standard error.
+    #[arg(long, value_name = "COLUMN", requires = "file")]
+    labels: Option<String>,
     #[command(flatten)]
     layout: FileArgs,
+}
+
+/// What rows are read from and how.
+struct Input {
+    origin: Origin,
+    rows: Texts,
 }
 
 /// One classified text.
 #[derive(Serialize)]
 struct Line<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     text_pair: Option<&'a str>,
-    /// All of these are absent for rows without a text.
-    label: Option<&'a str>,
-    confidence: Option<f32>,
-    probabilities: Option<serde_json::Map<String, serde_json::Value>>,
+    label: &'a str,
+    confidence: f32,
+    probabilities: serde_json::Map<String, serde_json::Value>,
 }
-
-/// Label id and probabilities.
-type Scored = (usize, Vec<f32>);
 
 impl Predict {
     /// Loads the model and classifies.
@@ -78,49 +99,110 @@ impl Predict {
         let config = &run.config.data;
         self.check_pair(config)?;
         // Opened before the model is loaded, so that its errors are reported at once.
-        let origin = match &self.file {
-            Some(file) => Some(Origin::of(file)),
-            None => (self.texts == ["-"]).then_some(Origin::StandardInput),
-        };
-        let lines = Layout { wording: Wording::Options, ..Layout::default() };
-        let rows = match (&origin, &self.file) {
-            (Some(origin), Some(_)) => {
-                let columns = self.layout.columns(config)?;
-                Some(data::stream_texts(origin, &self.layout.layout(false), columns).map_err(|e| Unusable(e.into()))?)
+        let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
+        let input = self.open(&kept, config)?;
+        let (Some(Input { origin, rows }), target) = (input, target) else {
+            if self.out.is_some() {
+                let what = "--out goes with --file, or with - for the lines of standard input";
+                return Err(Unusable(anyhow::anyhow!(what)).into());
             }
-            (Some(origin), None) => Some(data::stream_lines(origin, &lines).map_err(|e| Unusable(e.into()))?),
-            (None, _) => None,
+            return self.texts(self.load(&kept, &run, global)?, global, out);
         };
-        let (device, _) = global.device.open()?;
-        let mut model = Classifier::load(&kept, config.max_length, &device)?;
-        let (Some(origin), Some(mut rows)) = (origin, rows) else { return self.texts(model, global, out) };
+        let file = match (&self.out, target) {
+            (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin)?),
+            _ => None,
+        };
+        let model = self.load(&kept, &run, global)?;
+        let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
+        let each = self.out.is_some() || self.keep_columns;
+        let (labels, pairs) = (model.labels().to_vec(), rows.has_pairs());
+        let wanted = Wanted { form, labels, each, pairs, keep: self.keep_columns };
 
         // Results printed on the same terminal already show progress.
-        let progress = RowProgress::stderr(!out.terminal && !global.quiet, input::size(&origin));
-        stream(&mut model, &mut rows, &progress, out)?;
+        let shown = (file.is_some() || !out.terminal) && !global.quiet;
+        let progress = RowProgress::stderr(shown, input::size(&origin));
+        let known = self.labels.as_ref().and_then(|_| training_texts(&run, &global.runs)).unwrap_or_default();
+        let measuring = self.labels.as_ref().map(|_| Measuring::new(model.labels(), &known));
+        let mut stream = Stream { model, rows, progress, measuring, done: 0 };
+        stream.run(wanted, file, out)?;
+        let Stream { model, rows, measuring, done, progress } = stream;
         drop(progress);
+        let mut warnings = rows.warnings();
+        warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&run)));
+        let name = input::name(&origin);
+        let metrics = measuring.map(|measuring| measuring.metrics(model.labels()));
+        let digest = rows.digest();
+        let evaluation = metrics.as_ref().map(|metrics| Evaluation {
+            run: &run,
+            file: &name,
+            digest: &digest,
+            cleaning: rows.cleaning(),
+            warnings: &warnings,
+            metrics,
+        });
         if !global.quiet {
             model.cut().iter().for_each(|note| input::note(note));
-            input::warn(&rows.warnings());
-            if rows.columns().contains(&config.label_column) {
-                let key = format::short(&run.key);
-                // Input from a pipe cannot be read again.
-                let (what, file, of) = match &origin {
-                    Origin::File(path) => {
-                        (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), "")
-                    }
-                    Origin::StandardInput | Origin::Descriptor(_) => {
-                        ("the input".into(), "FILE".into(), ", on a file of these rows,")
-                    }
-                };
-                input::note(&format!(
-                    "{what} has a column `{}`: `{}`{of} says how many are right",
-                    config.label_column,
-                    out.command(&format!("taper eval {key} --file {file}"))
-                ));
-            }
+            input::warn(&warnings);
+        }
+        self.report(done, evaluation.as_ref(), global, out)?;
+        if !global.quiet && self.labels.is_none() && rows.columns().contains(&config.label_column) {
+            has_labels(&run, &origin, out);
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The rows of the input, if it is one; every label of a file is checked before anything is classified.
+    fn open(&self, kept: &Kept, config: &DataConfig) -> Result<Option<Input>> {
+        let unusable = |e: data::DataError| Unusable(e.into());
+        let Some(file) = &self.file else {
+            if self.texts != ["-"] {
+                return Ok(None);
+            }
+            let (origin, lines) = (Origin::StandardInput, Layout { wording: Wording::Options, ..Layout::default() });
+            let rows = data::stream_lines(&origin, &lines).map_err(unusable)?;
+            return Ok(Some(Input { origin, rows }));
+        };
+        let origin = Origin::of(file);
+        let mut layout = self.layout.layout(false);
+        let mut wanted = data::Wanted { text: self.layout.columns(config)?, label: None, keep: self.keep_columns };
+        if let Some(name) = &self.labels {
+            layout.missing.clone_from(&config.missing);
+            let labels = values(&config.labels, &Classifier::labels_of(kept.folder())?);
+            wanted.label = Some(LabelColumn { name: name.clone(), labels });
+            // Standard input cannot be read twice.
+            if matches!(origin, Origin::File(_)) {
+                let checked = data::Wanted { keep: false, ..wanted.clone() };
+                let mut rows = data::stream_rows(&origin, &layout, checked).map_err(unusable)?;
+                if let Some(error) = rows.find_map(Result::err) {
+                    return Err(unusable(error).into());
+                }
+            }
+        }
+        let rows = data::stream_rows(&origin, &layout, wanted).map_err(unusable)?;
+        Ok(Some(Input { origin, rows }))
+    }
+
+    fn load(&self, kept: &Kept, run: &RunRecord, global: &Global) -> Result<Classifier> {
+        let (device, _) = global.device.open()?;
+        Ok(Classifier::load(kept, run.config.data.max_length, &device)?)
+    }
+
+    /// Says how many rows were written to a file, and how many are right.
+    fn report(&self, rows: u64, evaluation: Option<&Evaluation<'_>>, global: &Global, out: &mut Output) -> Result<()> {
+        match (&self.out, evaluation) {
+            (Some(file), evaluation) if out.json => {
+                let evaluation = evaluation.map(Evaluation::document);
+                out.document(&serde_json::json!({ "out": file, "rows": rows, "evaluation": evaluation }))
+            }
+            (Some(file), evaluation) => {
+                if !global.quiet {
+                    out.line(format!("{} written to {}", format::counted(rows, "row"), file.display()))?;
+                }
+                evaluation.map_or(Ok(()), |evaluation| evaluation.print(out))
+            }
+            (None, Some(evaluation)) => evaluation.print(&mut Output::stderr(global)),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Refuses texts without a second one for a model that reads two, and the reverse.
@@ -156,7 +238,7 @@ impl Predict {
         let results = model.predict(&texts, &mut |_| {})?;
         let lines = texts.iter().zip(&results);
         if out.json {
-            out.document(&lines.map(|(text, scored)| describe(&model, None, *text, Some(scored))).collect::<Vec<_>>())?;
+            out.document(&lines.map(|(text, scored)| describe(&model, *text, scored)).collect::<Vec<_>>())?;
         } else {
             let rows = lines.map(|(text, (id, p))| {
                 let mut cells = vec![model.labels()[*id].clone(), format::percent(p[*id].into())];
@@ -173,101 +255,28 @@ impl Predict {
     }
 }
 
-/// Classifies rows as they are read and writes them in order, in constant memory.
-fn stream(model: &mut Classifier, rows: &mut Texts, progress: &RowProgress, out: &mut Output) -> Result<()> {
-    if !out.json {
-        out.line(if rows.has_pairs() { "line,label,confidence,text,text_pair" } else { "line,label,confidence,text" })?;
-    }
-    let (mut rows_before, mut bytes_before) = (0, rows.bytes_read());
-    loop {
-        let (mut window, mut fault) = (Vec::<Text>::new(), None);
-        let mut bytes = 0;
-        while window.len() < WINDOW.0 && bytes < WINDOW.1 && fault.is_none() {
-            match rows.next() {
-                None => break,
-                Some(Ok(text)) => {
-                    bytes += RowText::from(&text).bytes();
-                    window.push(text);
-                }
-                Some(Err(e)) => fault = Some(anyhow::Error::from(e)),
-            }
+/// Says that the rows have labels, and what measures the model on them.
+fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
+    let key = format::short(&run.key);
+    // Input from a pipe cannot be read again.
+    let (what, file, of) = match origin {
+        Origin::File(path) => (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), ""),
+        Origin::StandardInput | Origin::Descriptor(_) => {
+            ("the input".into(), "FILE".into(), ", on a file of these rows,")
         }
-        // Rows without a text have nothing to classify.
-        let mut texts: Vec<RowText<'_>> = window.iter().filter(|row| !row.is_blank).map(RowText::from).collect();
-        let mut end = window.len();
-        if let Some((at, why)) = model.refused(&texts) {
-            let row = window.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
-            fault = Some(anyhow::Error::from(why).context(format!("line {}", window[row].line)));
-            end = row;
-            texts.truncate(at);
-        }
-        if end == 0 {
-            return fault.map_or(Ok(()), |e| Err(ended(e, rows_before)));
-        }
-        let (total, read) = (texts.len().max(1) as u64, rows.bytes_read() - bytes_before);
-        let results = model.predict(&texts, &mut |done| {
-            let done = done as u64;
-            progress.tell(rows_before + done, bytes_before + read * done / total);
-        })?;
-        (rows_before, bytes_before) = (rows_before + end as u64, bytes_before + read);
-        let mut results = results.iter();
-        let scored = window[..end].iter().map(|row| (row, if row.is_blank { None } else { results.next() }));
-        out.bytes(&written(model, scored, out.json)?)?;
-        if let Some(e) = fault {
-            return Err(ended(e, rows_before));
-        }
-    }
-}
-
-/// An error that ends the output; if no row was written, nothing was started.
-fn ended(fault: anyhow::Error, written: u64) -> anyhow::Error {
-    match written {
-        0 => Unusable(fault).into(),
-        rows => fault.context(format!("the output ends after {}", format::counted(rows, "row"))),
-    }
-}
-
-/// Classified rows as lines: CSV, or JSON objects. A row without a text has no label.
-fn written<'a>(
-    model: &Classifier,
-    rows: impl Iterator<Item = (&'a Text, Option<&'a Scored>)>,
-    json: bool,
-) -> Result<Vec<u8>> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut lines = Vec::new();
-    for (row, scored) in rows {
-        let (line, text) = (row.line, RowText::from(row));
-        if json {
-            serde_json::to_writer(&mut lines, &describe(model, Some(line), text, scored))?;
-            lines.push(b'\n');
-        } else {
-            let (label, confidence) = match scored {
-                Some((id, p)) => (format::inert(&model.labels()[*id]), format!("{:.4}", p[*id])),
-                None => ("".into(), String::new()),
-            };
-            let cells = [line.to_string().into(), label, confidence.into()].into_iter();
-            csv.write_record(cells.chain(text.texts().map(format::inert)).map(|cell: Cow<'_, str>| cell.into_owned()))?;
-        }
-    }
-    if !json {
-        lines = csv.into_inner()?;
-    }
-    Ok(lines)
+    };
+    input::note(&format!(
+        "{what} has a column `{}`: `{}`{of} says how many are right",
+        run.config.data.label_column,
+        out.command(&format!("taper eval {key} --file {file}"))
+    ));
 }
 
 fn describe<'a>(
     model: &'a Classifier,
-    line: Option<u64>,
     RowText { text, text_pair }: RowText<'a>,
-    scored: Option<&Scored>,
+    (id, p): &(usize, Vec<f32>),
 ) -> Line<'a> {
-    let of = |p: &Vec<f32>| model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
-    Line {
-        line,
-        text,
-        text_pair,
-        label: scored.map(|(id, _)| model.labels()[*id].as_str()),
-        confidence: scored.map(|(id, p)| p[*id]),
-        probabilities: scored.map(|(_, p)| of(p)),
-    }
+    let probabilities = model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
+    Line { text, text_pair, label: &model.labels()[*id], confidence: p[*id], probabilities }
 }

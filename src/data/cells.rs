@@ -1,6 +1,22 @@
 //! One row of a file, whatever its layout.
 
+use std::sync::Arc;
+
 use super::{DataError, Problem, text_columns::TextColumns};
+
+/// A value of any column, kept to be written beside the results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// There is none.
+    Null,
+    /// A text.
+    Text(String),
+    /// A number, a boolean, an array or an object, as JSON on one line.
+    Json(String),
+}
+
+/// The values of all columns of a row with the names of the columns, in the order of the file.
+pub type KeptColumns = Vec<(Arc<str>, Kept)>;
 
 /// The cells of one row that are read, as written in the file. Empty: missing.
 #[derive(Debug, Default)]
@@ -9,6 +25,8 @@ pub(super) struct Cells {
     pub(super) text_pair: String,
     pub(super) label: String,
     pub(super) split: String,
+    /// All columns, if they are kept.
+    pub(super) kept: KeptColumns,
 }
 
 impl Cells {
@@ -17,6 +35,7 @@ impl Cells {
         self.text_pair.clear();
         self.label.clear();
         self.split.clear();
+        self.kept.clear();
     }
 }
 
@@ -31,6 +50,8 @@ pub(super) struct Columns {
     /// Whether each object has to have the field of the texts (of several, one of them), be it null. Where not, one without it has no
     /// text.
     pub(super) text_in_each: bool,
+    /// Whether the values of all columns are kept.
+    pub(super) keep: bool,
 }
 
 /// Why there is no next row.

@@ -4,13 +4,14 @@ use std::{
     collections::VecDeque,
     io::{self, Chain, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use super::{
     DataError, Problem,
-    cells::{Cells, Columns, Fault},
+    cells::{Cells, Columns, Fault, Kept},
     encoding,
     input_fault::{InputFault, fault_of, reading},
     layout::header_help,
@@ -40,6 +41,8 @@ pub(super) struct Delimited {
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
     record: StringRecord,
     header: Vec<String>,
+    /// The names of the columns whose values are kept: all or none.
+    kept: Vec<Arc<str>>,
     columns: Columns,
     /// Positions of the columns of the text.
     texts: Vec<usize>,
@@ -73,6 +76,7 @@ impl Delimited {
             reader,
             record: StringRecord::new(),
             header: Vec::new(),
+            kept: Vec::new(),
             columns,
             texts: Vec::new(),
             text_pair: None,
@@ -89,6 +93,9 @@ impl Delimited {
             }
         }
         rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
+        if rows.columns.keep {
+            rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
+        }
         let Columns { text, label, split, .. } = &rows.columns;
         rows.texts = text.names.iter().map(|name| rows.find(name, text.key())).collect::<Result<_, _>>()?;
         let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();
@@ -120,6 +127,8 @@ impl Delimited {
         cells.text_pair.push_str(self.text_pair.map_or("", |text| &self.record[text]));
         cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
         cells.split.push_str(self.split.map_or("", |split| &self.record[split]).trim());
+        let values = self.record.iter().map(|cell| Kept::Text(cell.to_owned()));
+        cells.kept.extend(self.kept.iter().cloned().zip(values));
         Ok(Some(line))
     }
 

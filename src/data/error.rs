@@ -278,10 +278,12 @@ impl Problems {
 
     /// The error that names them, where there are any.
     pub(super) fn into_result(self, path: &Path) -> Result<(), DataError> {
-        if self.groups.is_empty() {
-            return Ok(());
-        }
-        Err(DataError::Rows { path: path.to_owned(), problems: self.groups, more: self.more })
+        if self.groups.is_empty() { Ok(()) } else { Err(self.into_error(path)) }
+    }
+
+    /// The error that names them.
+    pub(super) fn into_error(self, path: &Path) -> DataError {
+        DataError::Rows { path: path.to_owned(), problems: self.groups, more: self.more }
     }
 }
 

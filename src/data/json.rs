@@ -16,7 +16,7 @@ use super::{
     error::found_columns,
     input_fault::reading,
     json_array::{Array, ArrayFault},
-    json_fault,
+    json_fault, json_fields,
     layout::suggest,
     settings::Wording,
     source::{Input, read_line},
@@ -119,6 +119,9 @@ impl JsonRows {
             });
         }
         row.fill(cells, &self.columns).map_err(|what| Fault::Row(Problem::new(line, what)))?;
+        if self.columns.keep {
+            cells.kept = json_fields::values(text);
+        }
         Ok(Some(line))
     }
 

@@ -3,7 +3,8 @@
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
 //! [`read_files`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], computed during training; [`epoch_order`] and
-//! [`batch`] build the batches of an epoch. [`stream_texts`] reads texts to classify, in constant memory; [`read_labelled`] rows to evaluate
+//! [`batch`] build the batches of an epoch. [`stream_texts`] reads texts to classify, in constant memory,
+//! and [`stream_rows`] with their labels and other columns; [`read_labelled`] rows to evaluate
 //! a trained model on. A [`Layout`] describes the format of their file, an [`Origin`] where it
 //! is.
 
@@ -23,6 +24,7 @@ mod invisible;
 mod json;
 mod json_array;
 mod json_fault;
+mod json_fields;
 mod label_checks;
 mod labels;
 mod layout;
@@ -58,6 +60,7 @@ mod vocabulary;
 mod xlsx;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
+pub use cells::{Kept, KeptColumns};
 pub use error::{DataError, Problem};
 pub use invisible::{escaped, is_blank, is_invisible};
 pub use leaks::{Leak, leaks};
@@ -65,7 +68,7 @@ pub use read::{DataFiles, read, read_files, read_labelled};
 pub use settings::{Layout, Wording};
 pub use source::Origin;
 pub use split::{epoch_order, split};
-pub use streamed::{Text, Texts, stream_lines, stream_texts};
+pub use streamed::{LabelColumn, Text, Texts, Wanted, stream_lines, stream_rows, stream_texts};
 pub use text_columns::{RowText, TextColumns};
 pub use token_warnings::{SAMPLE, VocabularyOf, about_tokens};
 pub use tokenizer::{Encoded, Tokenizer};

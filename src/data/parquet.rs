@@ -10,11 +10,12 @@ use std::{
 use parquet::{
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
+    record::{Field, reader::RowIter},
 };
 
 use super::{
     DataError, Problem,
-    cells::{Cells, Columns, Fault},
+    cells::{Cells, Columns, Fault, Kept},
     layout::suggest,
     parquet_column::{Column, Value},
     row_limit::MAX_ROW,
@@ -38,6 +39,8 @@ pub(super) struct Parquet {
     names: Vec<String>,
     /// Names of the label values 0, 1, ….
     classes: Option<Vec<String>>,
+    /// All columns of each row, if they are kept.
+    kept: Option<RowIter<'static>>,
     input: Input,
     row: u64,
 }
@@ -61,7 +64,7 @@ impl Parquet {
         let file = reader.metadata().file_metadata();
         let fields = file.schema().get_fields();
         let names: Vec<String> = fields.iter().map(|column| column.name().to_string()).collect();
-        let Columns { text, label, split, .. } = columns;
+        let Columns { text, label, split, keep, .. } = columns;
         let texts = text.names.iter().enumerate().map(|(at, name)| (Role::Text(at), name, text.key()));
         let pair = text.pair.iter().map(|name| (Role::Pair, name, "text_pair_column"));
         let others = label.iter().map(|name| (Role::Label, name, "label_column"));
@@ -99,6 +102,10 @@ impl Parquet {
         let hub = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
         let classes = label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
         let classes = classes.and_then(|(column, text)| class_names(text, column));
+        let kept = match keep {
+            true => Some(all_columns(path).map_err(|error| unreadable(path, error))?),
+            false => None,
+        };
         Ok(Self {
             path: path.into(),
             reader,
@@ -108,6 +115,7 @@ impl Parquet {
             text,
             names,
             classes,
+            kept,
             input,
             row: 0,
         })
@@ -126,6 +134,12 @@ impl Parquet {
         }
         self.rows_left -= 1;
         self.row += 1;
+        if let Some(kept) = &mut self.kept
+            && let Some(row) = kept.next()
+        {
+            let fields = row.map_err(odd)?.into_columns().into_iter();
+            cells.kept.extend(fields.map(|(name, field)| (name.as_str().into(), kept_value(&field))));
+        }
         // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
         let mut texts = vec![String::new(); self.text.names.len()];
         let mut problem = None;
@@ -201,6 +215,33 @@ fn value(value: Value<'_>) -> Result<String, String> {
         Value::Number(number) => super::json::number(number),
         Value::Bool(value) => Ok(value.to_string()),
     }
+}
+
+/// A value of any column.
+fn kept_value(field: &Field) -> Kept {
+    match field {
+        Field::Null => Kept::Null,
+        Field::Str(text) => Kept::Text(text.clone()),
+        Field::Bool(_)
+        | Field::Byte(_)
+        | Field::Short(_)
+        | Field::Int(_)
+        | Field::Long(_)
+        | Field::UByte(_)
+        | Field::UShort(_)
+        | Field::UInt(_)
+        | Field::ULong(_) => Kept::Json(field.to_string()),
+        // With all digits.
+        Field::Float(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
+        Field::Double(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
+        other => Kept::Text(other.to_string()),
+    }
+}
+
+/// All columns of the file at `path`, row by row.
+fn all_columns(path: &Path) -> Result<RowIter<'static>, ParquetError> {
+    let reader = SerializedFileReader::new(regular::open(path)?)?;
+    RowIter::from_file_into(Box::new(reader)).project(None)
 }
 
 fn unreadable(path: &Path, error: ParquetError) -> DataError {

@@ -81,6 +81,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         label: Some(config.label_column.clone()),
         split: split.cloned(),
         text_in_each: false,
+        keep: false,
     };
     let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
     let mut faults = Vec::new();
@@ -237,20 +238,26 @@ pub fn read_labelled(
     label_column: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
-    let columns = Columns { text: text.into(), label: Some(label_column.to_owned()), split: None, text_in_each: false };
+    let columns = Columns {
+        text: text.into(),
+        label: Some(label_column.to_owned()),
+        split: None,
+        text_in_each: false,
+        keep: false,
+    };
     let known = Known { labels, classes: None, of: None };
     Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None)?.data)
 }
 
 /// The labels that a file may have.
 #[derive(Clone, Copy)]
-struct Known<'a> {
+pub(super) struct Known<'a> {
     /// Value → name; empty: any value, which is its own name.
-    labels: &'a BTreeMap<String, String>,
+    pub(super) labels: &'a BTreeMap<String, String>,
     /// Names of the values 0, 1, …, for a column of class labels if `labels` is empty.
-    classes: Option<&'a [String]>,
+    pub(super) classes: Option<&'a [String]>,
     /// The file that they are the labels of.
-    of: Option<&'a str>,
+    pub(super) of: Option<&'a str>,
 }
 
 /// Labelled rows.
@@ -434,7 +441,7 @@ fn read_file(
     Ok(())
 }
 
-fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
+pub(super) fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
     const SHOWN: usize = 20;
     let labels = known.labels;
     let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();

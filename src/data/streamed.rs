@@ -1,12 +1,14 @@
-//! The texts of a file, one by one, to be classified.
+//! The rows of a file, one by one, for results beside them.
 
-use std::{mem, path::PathBuf};
+use std::{collections::BTreeMap, mem, path::PathBuf};
 
 use super::{
-    DataError,
-    cells::{Cells, Columns, Fault},
+    Cleaning, DataError, Problem,
+    cells::{Cells, Columns, Fault, Kept, KeptColumns},
+    error::Problems,
     invisible::is_blank,
-    noticed::{Noticed, guessed, second, swallowed},
+    noticed::{Noticed, guessed, note, second, swallowed},
+    read::{Known, unknown_label},
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
@@ -17,19 +19,52 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// The texts of a file, one by one with their lines, in constant memory. Labels need not be there.
+/// What is read of each row.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Columns of the texts.
+    pub text: TextColumns,
+    /// Column of the labels, to measure predictions.
+    pub label: Option<LabelColumn>,
+    /// Whether the values of all columns are kept.
+    pub keep: bool,
+}
+
+/// A column of labels.
+#[derive(Debug, Clone)]
+pub struct LabelColumn {
+    /// Its name.
+    pub name: String,
+    /// Value → name of each label that there is.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The texts of a file: as [`stream_rows`], without anything else.
+///
+/// # Errors
+/// As [`stream_rows`].
+pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
+    stream_rows(origin, layout, Wanted { text: text.into(), label: None, keep: false })
+}
+
+/// The rows of a file, one by one with their lines, in constant memory. Labels need not be there unless they are wanted.
 ///
 /// Every row gives a text, so that results can be put beside their rows: a missing one is empty. A row that cannot be
-/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row.
+/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row. A label that is none of
+/// those given is an error, before which the rest of the file is read: it names all rows that have one. If labels are wanted, it is an
+/// error at the end of the file that no row has a text and a label.
 ///
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
-pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
-    let columns = Columns { text: text.into(), label: None, split: None, text_in_each: true };
-    let has_pairs = columns.text.pair.is_some();
+pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<Texts, DataError> {
+    let Wanted { text, label, keep } = wanted;
+    let name = label.as_ref().map(|label| label.name.clone());
+    let has_pairs = text.pair.is_some();
+    let columns = Columns { text, label: name, split: None, text_in_each: true, keep };
     let file = Rows::open(origin, layout, columns)?;
-    Ok(Texts { has_pairs, ..Texts::new(origin.name(), layout.wording, file) })
+    let labels = label.map(|label| label.labels);
+    Ok(Texts { has_pairs, labels, missing: layout.missing.clone(), ..Texts::new(origin.name(), layout.wording, file) })
 }
 
 /// The lines of a file, each a text: see [`stream_texts`].
@@ -51,6 +86,21 @@ pub struct Text {
     pub text_pair: Option<String>,
     /// Whether nothing of it can be seen (of a pair: of one of both): there is nothing to classify.
     pub is_blank: bool,
+    /// Name of its label, if labels are read and neither it nor the text is missing.
+    pub label: Option<String>,
+    /// The values of all columns, if they are kept.
+    pub kept: KeptColumns,
+}
+
+impl Text {
+    /// Bytes of its texts and of the values that are kept.
+    pub fn bytes(&self) -> usize {
+        let kept = self.kept.iter().map(|(name, value)| match value {
+            Kept::Null => name.len(),
+            Kept::Text(text) | Kept::Json(text) => name.len() + text.len(),
+        });
+        RowText::from(self).bytes() + kept.sum::<usize>()
+    }
 }
 
 impl<'a> From<&'a Text> for RowText<'a> {
@@ -59,7 +109,7 @@ impl<'a> From<&'a Text> for RowText<'a> {
     }
 }
 
-/// The texts of a file, with the lines on which their rows begin: see [`stream_texts`].
+/// The rows of a file, with the lines on which they begin: see [`stream_rows`].
 pub struct Texts {
     path: PathBuf,
     wording: Wording,
@@ -67,16 +117,32 @@ pub struct Texts {
     cells: Cells,
     /// Whether each row has a second text.
     has_pairs: bool,
+    /// Value → name of each label, if labels are read.
+    labels: Option<BTreeMap<String, String>>,
+    /// Texts and labels that mean that there is none.
+    missing: Vec<String>,
     /// Rows without a text so far.
     blank: Noticed,
+    /// What could not be measured so far, if labels are read.
+    cleaning: Cleaning,
     /// Nothing can follow.
     broken: bool,
 }
 
 impl Texts {
     fn new(path: PathBuf, wording: Wording, file: Rows) -> Self {
-        let (cells, blank) = (Cells::default(), Noticed::default());
-        Self { path, wording, file, cells, has_pairs: false, blank, broken: false }
+        Self {
+            path,
+            wording,
+            file,
+            cells: Cells::default(),
+            has_pairs: false,
+            labels: None,
+            missing: Vec::new(),
+            blank: Noticed::default(),
+            cleaning: Cleaning::default(),
+            broken: false,
+        }
     }
 
     /// Whether each row has a second text.
@@ -89,15 +155,27 @@ impl Texts {
         self.file.input().bytes()
     }
 
+    /// SHA-256 of the file, in hex. Right once everything has been read.
+    pub fn digest(&self) -> String {
+        self.file.input().digest()
+    }
+
     /// Names of the file's columns, as far as it has been read: those of its header, or the fields of its first object.
     pub fn columns(&self) -> &[String] {
         self.file.columns()
     }
 
+    /// Rows so far, and those among them that lack a text or a label, if labels are read.
+    pub fn cleaning(&self) -> &Cleaning {
+        &self.cleaning
+    }
+
     /// What is probably a mistake in what has been read.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut found: Vec<Warning> = guessed(&self.file, self.wording).into_iter().collect();
-        found.extend(swallowed(&self.file, None, self.wording));
+        let is_label = self.labels.as_ref().map(|labels| |value: &str| labels.contains_key(value));
+        let is_label = is_label.as_ref().map(|is_label| is_label as &dyn Fn(&str) -> bool);
+        found.extend(swallowed(&self.file, is_label, self.wording));
         let Noticed { rows, lines } = &self.blank;
         if *rows > 0 {
             let message = format!(
@@ -110,6 +188,69 @@ impl Texts {
         }
         found
     }
+
+    /// The row on `line`, which has just been read; what is wrong with it if its label is unknown.
+    fn row(&mut self, line: u64) -> Result<Text, Problem> {
+        let label = self.label(line).map_err(|what| Problem::new(line, what))?;
+        let (text, kept) = (mem::take(&mut self.cells.text), mem::take(&mut self.cells.kept));
+        let text_pair = second(&mut self.cells, self.has_pairs);
+        let mut row = Text { line, text, text_pair, is_blank: false, label, kept };
+        if RowText::from(&row).texts().any(is_blank) {
+            (row.is_blank, row.label) = (true, None);
+            self.blank.add(line);
+        }
+        Ok(row)
+    }
+
+    /// Name of the label of the row that has just been read, if it can be measured; what is wrong with the label.
+    fn label(&mut self, line: u64) -> Result<Option<String>, String> {
+        let Some(labels) = &self.labels else { return Ok(None) };
+        let (cells, cleaning) = (&self.cells, &mut self.cleaning);
+        let is_missing = |cell: &str| is_blank(cell) || self.missing.iter().any(|value| value == cell.trim());
+        // Of class labels, -1 is the value of a row that has none.
+        let no_label = self.file.classes().is_some() && cells.label == "-1";
+        cleaning.read += 1;
+        let (count, lines) = if is_missing(&cells.text) {
+            (&mut cleaning.missing_text, &mut cleaning.missing_text_lines)
+        } else if self.has_pairs && is_missing(&cells.text_pair) {
+            (&mut cleaning.missing_pair, &mut cleaning.missing_pair_lines)
+        } else if no_label || is_missing(&cells.label) {
+            (&mut cleaning.missing_label, &mut cleaning.missing_label_lines)
+        } else {
+            let known = Known { labels, classes: None, of: None };
+            let unknown = || unknown_label(&cells.label, known, self.wording);
+            return labels.get(&cells.label).cloned().map(Some).ok_or_else(unknown);
+        };
+        *count += 1;
+        note(lines, line);
+        Ok(None)
+    }
+
+    /// The error about a row with an unknown label, with those of the rest of the file.
+    fn unknown_labels(&mut self, first: Problem) -> DataError {
+        let mut problems = Problems::default();
+        problems.push(first);
+        while let Ok(Some(line)) = self.file.next(&mut self.cells) {
+            if let Err(problem) = self.row(line) {
+                problems.push(problem);
+            }
+        }
+        problems.into_error(&self.path)
+    }
+
+    /// What is only known at the end of the file: a column that no object has, or nothing to be measured.
+    fn end(&self) -> Result<(), DataError> {
+        if self.labels.is_none() {
+            return Ok(());
+        }
+        self.file.check_columns()?;
+        let Cleaning { read, missing_text, missing_pair, missing_label, .. } = self.cleaning;
+        if read > missing_text + missing_pair + missing_label {
+            return Ok(());
+        }
+        let missing_pair = self.has_pairs.then_some(missing_pair);
+        Err(DataError::NoRows { path: self.path.clone(), read, missing_text, missing_pair, missing_label })
+    }
 }
 
 impl Iterator for Texts {
@@ -120,17 +261,11 @@ impl Iterator for Texts {
             return None;
         }
         let result = match self.file.next(&mut self.cells) {
-            Ok(None) => return None,
-            Ok(Some(line)) => {
-                let text = mem::take(&mut self.cells.text);
-                let text_pair = second(&mut self.cells, self.has_pairs);
-                let mut text = Text { line, text, text_pair, is_blank: false };
-                if RowText::from(&text).texts().any(is_blank) {
-                    text.is_blank = true;
-                    self.blank.add(line);
-                }
-                Ok(text)
-            }
+            Ok(None) => match self.end() {
+                Ok(()) => return None,
+                Err(error) => Err(error),
+            },
+            Ok(Some(line)) => self.row(line).map_err(|problem| self.unknown_labels(problem)),
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
                 let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };

@@ -6,13 +6,14 @@
 use std::{
     io::{self, Read},
     path::Path,
+    sync::Arc,
 };
 
 use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
 
 use super::{
     DataError, Problem,
-    cells::{Cells, Columns, Fault},
+    cells::{Cells, Columns, Fault, Kept},
     guarded::guarded,
     layout::suggest,
     row_limit::MAX_ROW,
@@ -166,7 +167,9 @@ fn read(
         if current != Some(row) {
             current = Some(row);
             let parts = vec![String::new(); columns.text.names.len()];
-            rows.push(Row { number: u64::from(row) + 1, values: Ok(Values { parts, cells: Cells::default() }) });
+            let kept = header.kept.iter().map(|(_, name)| (name.clone(), Kept::Null)).collect();
+            let cells = Cells { kept, ..Cells::default() };
+            rows.push(Row { number: u64::from(row) + 1, values: Ok(Values { parts, cells }) });
         }
         if let Some(Row { values, .. }) = rows.last_mut()
             && let Ok(filled) = values
@@ -217,6 +220,8 @@ struct Header {
     text_pair: Option<u32>,
     label: Option<u32>,
     split: Option<u32>,
+    /// The columns whose values are kept: all or none.
+    kept: Vec<(u32, Arc<str>)>,
 }
 
 impl Header {
@@ -243,11 +248,18 @@ impl Header {
             text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,
             label: columns.label.as_deref().map(|label| find(label, "label_column")).transpose()?,
             split: columns.split.as_deref().map(|split| find(split, "split_column")).transpose()?,
+            kept: match columns.keep {
+                true => names.iter().map(|(at, name)| (*at, name.as_str().into())).collect(),
+                false => Vec::new(),
+            },
         })
     }
 
     /// Fills in the value of one cell, if it is read.
     fn fill(&self, row: &mut Values, columns: &Columns, column: u32, value: &DataRef<'_>) -> Result<(), String> {
+        if let Some(at) = self.kept.iter().position(|(at, _)| *at == column) {
+            row.cells.kept[at].1 = kept(value);
+        }
         let value = |key: &str| text(value).map_err(|found| format!("(column `{key}`) is {found}"));
         for (part, name) in self
             .texts
@@ -292,6 +304,24 @@ fn text(value: &DataRef<'_>) -> Result<String, String> {
         }
         DataRef::Error(error) => Err(format!("the error {error}; correct the formula, or empty the cell")),
     }
+}
+
+/// A value of any column as a text. Dates are as ISO 8601 has them; a duration is a number of days, as Excel stores it.
+fn kept(value: &DataRef<'_>) -> Kept {
+    Kept::Text(match value {
+        DataRef::DateTime(date) if date.is_datetime() => {
+            let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
+            match (hour, minute, second) {
+                (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
+                _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
+            }
+        }
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+        DataRef::Error(error) => error.to_string(),
+        DataRef::DateTime(number) => number.as_f64().to_string(),
+        DataRef::String(text) => text.clone(),
+        other => text(other).unwrap_or_default(),
+    })
 }
 
 /// The letters of a column, from 0: A, B, …, Z, AA.

@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     model::{ModelConfig, Parameters},
     plan::EngineKind,
-    task::{Target, Task},
+    task::{Answer, Target, Task},
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
@@ -116,12 +116,17 @@ impl Classifier {
         texts: &[RowText<'_>],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
-        let scores = self.scores(texts, progress)?;
-        let answer = |logits: &Vec<f32>| {
-            let answer = self.task.answer(logits);
-            (answer.label as usize, answer.into_probabilities())
-        };
-        Ok(scores.iter().map(answer).collect())
+        let answers = self.answers(texts, progress)?.into_iter();
+        Ok(answers.map(|answer| (answer.label as usize, answer.into_probabilities())).collect())
+    }
+
+    /// What the model says of each text. After every batch `progress` is called with the number of texts done.
+    pub fn answers(
+        &mut self,
+        texts: &[RowText<'_>],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Answer>, ExecuteError> {
+        Ok(self.scores(texts, progress)?.iter().map(|logits| self.task.answer(logits)).collect())
     }
 
     /// Metrics of the model on texts with these label ids. After every batch `progress` is called with the number of texts done.

@@ -115,18 +115,46 @@ impl Metrics {
     /// # Panics
     /// If a row has an id that is not below the number of names.
     pub fn new(names: &[String], rows: impl IntoIterator<Item = Scored>) -> Self {
-        let mut confusion = Confusion::new(names.len());
-        let mut bins = [(0.0f64, 0u64); BINS]; // confidence, right
-        let (mut count, mut loss) = (0, 0.0);
-        for row in rows {
-            confusion.add(row.label, row.predicted, 1);
-            let bin = &mut bins[((row.confidence * BINS as f32) as usize).min(BINS - 1)];
-            bin.0 += f64::from(row.confidence);
-            bin.1 += u64::from(row.predicted == row.label);
-            count += 1;
-            loss += row.loss;
-        }
-        let n = count.max(1) as f64;
+        let mut tally = Tally::new(names.len());
+        rows.into_iter().for_each(|row| tally.add(row));
+        tally.metrics(names)
+    }
+}
+
+/// What metrics are computed from, counted row by row in constant memory.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    confusion: Confusion,
+    /// Sum of the confidences and number of right rows in each bin.
+    bins: [(f64, u64); BINS],
+    rows: u64,
+    /// Sum of the losses, in nats.
+    loss: f64,
+}
+
+impl Tally {
+    /// No row so far of a model with this number of labels.
+    pub fn new(labels: usize) -> Self {
+        Self { confusion: Confusion::new(labels), bins: [(0.0, 0); BINS], rows: 0, loss: 0.0 }
+    }
+
+    /// Counts a row.
+    pub fn add(&mut self, row: Scored) {
+        self.confusion.add(row.label, row.predicted, 1);
+        let bin = &mut self.bins[((row.confidence * BINS as f32) as usize).min(BINS - 1)];
+        bin.0 += f64::from(row.confidence);
+        bin.1 += u64::from(row.predicted == row.label);
+        self.rows += 1;
+        self.loss += row.loss;
+    }
+
+    /// The metrics of the rows; `names` are the names of the labels by id. Without rows all values are 0.
+    ///
+    /// # Panics
+    /// If a row has an id that is not below the number of names.
+    pub fn metrics(self, names: &[String]) -> Metrics {
+        let Self { confusion, bins, rows, loss } = self;
+        let n = rows.max(1) as f64;
         let (supports, predicted) = (confusion.supports(), confusion.predicted());
         let per_class = |(id, name): (usize, &String)| {
             let right = confusion.get(id as u32, id as u32);
@@ -144,12 +172,7 @@ impl Metrics {
             (Metric::MacroF1, confusion.macro_f1()),
             (Metric::CalibrationError, bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n),
         ];
-        Self {
-            rows: count,
-            values: values.into(),
-            per_class: names.iter().enumerate().map(per_class).collect(),
-            confusion,
-        }
+        Metrics { rows, values: values.into(), per_class: names.iter().enumerate().map(per_class).collect(), confusion }
     }
 }
 

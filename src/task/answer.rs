@@ -40,7 +40,12 @@ impl Answer {
         Scored { label, predicted: self.label, confidence, loss: -self.log[label as usize] }
     }
 
-    /// The probability of each label.
+    /// The probability of each label, by id.
+    pub fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// Likewise.
     pub fn into_probabilities(self) -> Vec<f32> {
         self.probabilities
     }

@@ -13,6 +13,7 @@ mod model_files;
 mod own_splits;
 mod pairs;
 mod predict;
+mod predict_files;
 mod report;
 mod spec;
 mod store_kill;

@@ -1,0 +1,139 @@
+//! What is said of a model that was measured on labelled rows: by `taper eval` and `taper predict --labels`.
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::Result;
+use serde_json::json;
+use taper::{
+    data::{self, Cleaning, RowText},
+    format,
+    metrics::{Metric, Metrics},
+    stats::wilson,
+    store::RunRecord,
+    warning::{Kind, Warning, lines_of},
+};
+
+use super::output::Output;
+
+/// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
+pub fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
+    let known = given.iter().filter(|(_, name)| names.contains(name));
+    let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
+    own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
+}
+
+/// The rows that a model was trained on among those that it is measured on.
+#[derive(Default)]
+pub struct Known<'a> {
+    texts: HashSet<RowText<'a>>,
+    /// The rows so far.
+    rows: u64,
+    /// Of these, rows that the model was trained on.
+    trained: u64,
+    /// Lines of the first of these.
+    lines: Vec<u64>,
+}
+
+impl<'a> Known<'a> {
+    /// `texts` are those of the training rows.
+    pub fn new(texts: &'a [(String, Option<String>)]) -> Self {
+        let row = |(text, pair): &'a (String, Option<String>)| RowText { text, text_pair: pair.as_deref() };
+        Self { texts: texts.iter().map(row).collect(), ..Self::default() }
+    }
+
+    /// Looks at a row that is measured.
+    pub fn look(&mut self, text: RowText<'_>, line: u64) {
+        self.rows += 1;
+        let texts: &HashSet<RowText<'_>> = &self.texts;
+        if texts.contains(&text) {
+            self.trained += 1;
+            if self.lines.len() < Warning::MAX_LINES {
+                self.lines.push(line);
+            }
+        }
+    }
+
+    /// The warning if there are any.
+    pub fn warning(&self, run: &RunRecord) -> Option<Warning> {
+        let message = format!(
+            "{} of the {} ({}) {} a {} that the run was trained on: results on {} show memorisation, not generalisation",
+            format::count(self.trained),
+            format::counted(self.rows, "row"),
+            lines_of(&self.lines, self.trained),
+            format::by_number(self.trained, "has", "have"),
+            if run.config.data.text_pair_column.is_some() { "pair" } else { "text" },
+            format::by_number(self.trained, "it", "them"),
+        );
+        (self.trained > 0).then(|| Warning::new(Kind::Split, message).at(self.lines.iter().copied()))
+    }
+}
+
+/// The metrics of a run on the rows of a file.
+pub struct Evaluation<'a> {
+    /// The run.
+    pub run: &'a RunRecord,
+    /// The file as the command names it.
+    pub file: &'a str,
+    /// Its SHA-256, in hex.
+    pub digest: &'a str,
+    /// What was left out.
+    pub cleaning: &'a Cleaning,
+    /// What is probably a mistake.
+    pub warnings: &'a [Warning],
+    /// The metrics of the rest.
+    pub metrics: &'a Metrics,
+}
+
+impl Evaluation<'_> {
+    /// Prints them as text.
+    pub fn print(&self, out: &mut Output) -> Result<()> {
+        let Self { run, file, cleaning, metrics, .. } = self;
+        let interval = wilson(metrics.right(), metrics.rows);
+        let mut left_out = Vec::new();
+        for (count, what, lines) in [
+            (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
+            (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
+            (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
+        ] {
+            if count > 0 {
+                left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
+            }
+        }
+        out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
+        out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
+        out.line(format!(
+            "accuracy  {} (95% interval {:.1}–{:.1}%, Wilson's)",
+            format::percent(metrics.get(Metric::Accuracy)),
+            interval.low * 100.0,
+            interval.high * 100.0
+        ))?;
+        out.line(format!("macro-F1  {}", format::percent(metrics.get(Metric::MacroF1))))?;
+        out.line(format!("loss      {:.4}", metrics.get(Metric::Loss)))?;
+        out.line("")?;
+        out.table(
+            &["label", "precision", "recall", "F1", "rows"],
+            metrics.per_class.iter().map(|class| {
+                vec![
+                    data::escaped(&class.label),
+                    format::percent(class.precision),
+                    format::percent(class.recall),
+                    format::percent(class.f1),
+                    format::count(class.support),
+                ]
+            }),
+        )
+    }
+
+    /// As a JSON document.
+    pub fn document(&self) -> serde_json::Value {
+        let Self { run, file, digest, cleaning, warnings, metrics } = self;
+        let interval = wilson(metrics.right(), metrics.rows);
+        json!({
+            "run": run.key, "name": run.name, "file": file, "digest": digest,
+            "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
+            "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
+            "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,
+            "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": warnings,
+        })
+    }
+}

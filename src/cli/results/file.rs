@@ -1,0 +1,150 @@
+//! A file that is written whole or not at all.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::{self, BufWriter, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow};
+use flate2::{Compression, write::GzEncoder};
+use taper::{data::Origin, format};
+
+use super::{super::Unusable, form::Packing};
+
+/// A file that becomes what it is called once it is complete.
+pub struct NewFile {
+    /// As the command names it.
+    shown: PathBuf,
+    path: PathBuf,
+    temporary: PathBuf,
+    /// Whether it has its name.
+    published: bool,
+}
+
+/// Its bytes, packed on their way.
+pub enum Packed {
+    None(BufWriter<File>),
+    Gzip(GzEncoder<BufWriter<File>>),
+    Zstd(zstd::Encoder<'static, BufWriter<File>>),
+}
+
+impl NewFile {
+    /// Begins a temporary file beside `path`. An existing file is replaced when the new one is complete.
+    ///
+    /// # Errors
+    /// `path` is the file that is read, a folder, or nothing that can be replaced; or its folder cannot be written.
+    pub fn create(path: &Path, packing: Packing, input: &Origin) -> Result<(Self, Packed), Unusable> {
+        let shown = path.display();
+        let refused = |why: &str| Err(Unusable(anyhow!("--out {shown}: {why}")));
+        if path.as_os_str() == "-" {
+            return refused("it takes a file; without it results go to standard output");
+        }
+        if let Ok(found) = path.metadata() {
+            if found.is_dir() {
+                return refused("it is a folder; expected the name of a file");
+            }
+            if !found.is_file() {
+                return refused(
+                    "it is a pipe or a device, which cannot be replaced; leave --out out and write `> FILE`",
+                );
+            }
+            let read = match input {
+                Origin::File(path) | Origin::Descriptor(path) => path.metadata(),
+                Origin::StandardInput => fs::metadata("/dev/stdin"),
+            };
+            if read.is_ok_and(|read| is_same(&read, &found)) {
+                return refused("it is the file that is read; name another");
+            }
+        }
+        // A link stays one.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let temporary = path.with_file_name(format!(".taper-predict-{}", std::process::id()));
+        let failed = |e: io::Error| {
+            let folder =
+                path.parent().filter(|folder| e.kind() == ErrorKind::NotFound && !folder.as_os_str().is_empty());
+            let at = folder.map_or(String::new(), |folder| format!("{}: ", folder.display()));
+            Unusable(anyhow!("--out cannot write {shown}: {at}{}", format::io(&e)))
+        };
+        if path.file_name().is_none() {
+            return refused("expected the name of a file");
+        }
+        let file = File::create(&temporary).map_err(failed)?;
+        let new = Self { shown: shown.to_string().into(), path: path.clone(), temporary, published: false };
+        Ok((new, Packed::new(file, packing).map_err(failed)?))
+    }
+
+    /// Gives the complete file its name.
+    pub fn publish(mut self, written: Packed) -> Result<()> {
+        let file = written.finish().with_context(|| self.unwritten())?;
+        file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.path)).with_context(|| self.unwritten())?;
+        self.published = true;
+        Ok(())
+    }
+
+    /// What is said when it cannot be written.
+    pub fn unwritten(&self) -> String {
+        format!("{} cannot be written", self.shown.display())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Whether two names lead to one file.
+#[cfg(unix)]
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Whether two names lead to one file, as far as their facts show it.
+#[cfg(not(unix))]
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    let facts = |file: &Metadata| (file.len(), file.created().ok(), file.modified().ok());
+    facts(a) == facts(b)
+}
+
+impl Packed {
+    fn new(file: File, packing: Packing) -> io::Result<Self> {
+        let file = BufWriter::new(file);
+        Ok(match packing {
+            Packing::None => Self::None(file),
+            Packing::Gzip => Self::Gzip(GzEncoder::new(file, Compression::default())),
+            Packing::Zstd => Self::Zstd(zstd::Encoder::new(file, 0)?),
+        })
+    }
+
+    /// Writes what is left.
+    fn finish(self) -> io::Result<File> {
+        let file = match self {
+            Self::None(file) => file,
+            Self::Gzip(packed) => packed.finish()?,
+            Self::Zstd(packed) => packed.finish()?,
+        };
+        file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+}
+
+impl Write for Packed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::None(to) => to.write(bytes),
+            Self::Gzip(to) => to.write(bytes),
+            Self::Zstd(to) => to.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::None(to) => to.flush(),
+            Self::Gzip(to) => to.flush(),
+            Self::Zstd(to) => to.flush(),
+        }
+    }
+}

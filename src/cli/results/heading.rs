@@ -1,0 +1,124 @@
+//! The columns of results, and what they are called.
+
+use anyhow::anyhow;
+use taper::data::{Kept, Text};
+
+use super::{super::Unusable, form::Form};
+
+/// Put before the name of a result that a column of the input has.
+const PREFIX: &str = "predicted_";
+
+/// What results consist of.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The format.
+    pub form: Form,
+    /// Names of the labels, by id.
+    pub labels: Vec<String>,
+    /// Whether CSV has the probability of each label; the other formats always have them.
+    pub each: bool,
+    /// Whether rows have a second text.
+    pub pairs: bool,
+    /// Whether all columns of the input come first. Texts are not repeated then.
+    pub keep: bool,
+}
+
+/// The columns of results.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    /// Columns of the input.
+    pub kept: Vec<String>,
+    /// Whether there are any, be they none.
+    pub keep: bool,
+    /// Name of the column with the line.
+    pub line: String,
+    /// That of the predicted label.
+    pub label: String,
+    /// That of its probability.
+    pub confidence: String,
+    /// That of all probabilities, in JSON.
+    pub probabilities: String,
+    /// Those of the probability of each label, by id; none where they are not written.
+    pub each: Vec<String>,
+    /// Names of the labels, by id.
+    pub labels: Vec<String>,
+    /// Those of the texts.
+    pub texts: Vec<String>,
+}
+
+impl Heading {
+    /// `columns` are those of the input.
+    ///
+    /// # Errors
+    /// If results cannot be named, or two columns of the input have one name.
+    pub fn new(wanted: &Wanted, columns: Vec<String>) -> Result<Self, Unusable> {
+        let kept = if wanted.keep { columns } else { Vec::new() };
+        for (at, name) in kept.iter().enumerate() {
+            if kept[..at].contains(name) {
+                let what = format!(
+                    "--keep-columns: the input has more than one column `{}`; rename all but one of them",
+                    name.escape_debug()
+                );
+                return Err(Unusable(anyhow!(what)));
+            }
+        }
+        let named = |name: &str| {
+            let prefixed = format!("{PREFIX}{name}");
+            match (kept.iter().any(|known| known == name), kept.contains(&prefixed)) {
+                (false, _) => Ok(name.to_owned()),
+                (true, false) => Ok(prefixed),
+                (true, true) => Err(Unusable(anyhow!(
+                    "--keep-columns: the input has the columns `{name}` and `{prefixed}`, and a result needs one of these names; rename \
+                     a column, or leave --keep-columns out"
+                ))),
+            }
+        };
+        let json = wanted.form == Form::Jsonl;
+        let each = match json || (wanted.form == Form::Csv && !wanted.each) {
+            true => Vec::new(),
+            false => wanted.labels.iter().map(|label| named(&format!("p({label})"))).collect::<Result<_, _>>()?,
+        };
+        let texts = match (wanted.keep, wanted.pairs) {
+            (true, _) => &[][..],
+            (false, false) => &["text"],
+            (false, true) => &["text", "text_pair"],
+        };
+        Ok(Self {
+            keep: wanted.keep,
+            line: named("line")?,
+            label: named("label")?,
+            confidence: named("confidence")?,
+            probabilities: if json { named("probabilities")? } else { String::new() },
+            each,
+            labels: wanted.labels.clone(),
+            texts: texts.iter().map(|&name| name.into()).collect(),
+            kept,
+        })
+    }
+
+    /// The names of all columns of a table.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let results = [&self.line, &self.label, &self.confidence];
+        self.kept.iter().chain(results).chain(&self.each).chain(&self.texts)
+    }
+
+    /// The kept values of a row, one for each column.
+    ///
+    /// # Errors
+    /// If it has another column: which of them.
+    pub fn values<'a>(&self, row: &'a Text) -> Result<Vec<&'a Kept>, &'a str> {
+        let mut values = vec![&Kept::Null; self.kept.len()];
+        for (i, (name, value)) in row.kept.iter().enumerate() {
+            let here = self.kept.get(i).is_some_and(|known| **known == **name);
+            let at = if here { Some(i) } else { self.kept.iter().position(|known| **known == **name) };
+            values[at.ok_or(&**name)?] = value;
+        }
+        Ok(values)
+    }
+
+    /// The field of a row that has the name of a result, where no row before had it.
+    pub fn clash<'a>(&self, row: &'a Text) -> Option<&'a str> {
+        let results = [&self.line, &self.label, &self.confidence, &self.probabilities];
+        row.kept.iter().map(|(name, _)| &**name).find(|name| results.iter().any(|result| *result == name))
+    }
+}

@@ -1,0 +1,142 @@
+//! Results as Parquet.
+
+use std::{io::Write, sync::Arc};
+
+use parquet::{
+    basic::{Compression, LogicalType, Repetition, Type as PhysicalType},
+    data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type},
+    errors::ParquetError,
+    file::{
+        properties::WriterProperties,
+        writer::{SerializedFileWriter, SerializedRowGroupWriter},
+    },
+    schema::types::Type,
+};
+use taper::{
+    data::{Kept, RowText, Text},
+    task::Answer,
+};
+
+use super::{heading::Heading, lines::as_text};
+
+/// Rows of a row group; there are fewer if their texts have more bytes than the second number.
+const GROUP: (usize, usize) = (1 << 16, 32 << 20);
+
+/// Cells of a column; none where there is no value.
+type Cells<T> = Vec<Option<T>>;
+
+/// A Parquet file that is being written. Texts are strings, probabilities are doubles, lines are 64-bit integers; rows without a text have
+/// no label and no probabilities.
+pub struct Table<W: Write + Send> {
+    file: SerializedFileWriter<W>,
+    /// The next row group, by column.
+    kept: Vec<Cells<ByteArray>>,
+    line: Cells<i64>,
+    label: Cells<ByteArray>,
+    confidence: Cells<f64>,
+    each: Vec<Cells<f64>>,
+    texts: Vec<Cells<ByteArray>>,
+    bytes: usize,
+}
+
+impl<W: Write + Send> Table<W> {
+    pub fn new(to: W, heading: &Heading) -> Result<Self, ParquetError> {
+        let mut columns = Vec::new();
+        for (name, kind) in heading.kept.iter().map(|name| (name, PhysicalType::BYTE_ARRAY)).chain(
+            [
+                (&heading.line, PhysicalType::INT64),
+                (&heading.label, PhysicalType::BYTE_ARRAY),
+                (&heading.confidence, PhysicalType::DOUBLE),
+            ]
+            .into_iter()
+            .chain(heading.each.iter().map(|name| (name, PhysicalType::DOUBLE)))
+            .chain(heading.texts.iter().map(|name| (name, PhysicalType::BYTE_ARRAY))),
+        ) {
+            let string = (kind == PhysicalType::BYTE_ARRAY).then_some(LogicalType::String);
+            let column = Type::primitive_type_builder(name, kind)
+                .with_repetition(Repetition::OPTIONAL)
+                .with_logical_type(string)
+                .build()?;
+            columns.push(Arc::new(column));
+        }
+        let schema = Type::group_type_builder("schema").with_fields(columns).build()?;
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        Ok(Self {
+            file: SerializedFileWriter::new(to, Arc::new(schema), Arc::new(properties))?,
+            kept: vec![Vec::new(); heading.kept.len()],
+            line: Vec::new(),
+            label: Vec::new(),
+            confidence: Vec::new(),
+            each: vec![Vec::new(); heading.each.len()],
+            texts: vec![Vec::new(); heading.texts.len()],
+            bytes: 0,
+        })
+    }
+
+    /// Adds a row.
+    pub fn add(
+        &mut self,
+        labels: &[String],
+        kept: &[&Kept],
+        row: &Text,
+        answer: Option<&Answer>,
+    ) -> Result<(), ParquetError> {
+        let bytes = &mut self.bytes;
+        let mut string = |text: &str| {
+            *bytes += text.len();
+            ByteArray::from(text)
+        };
+        for (column, value) in self.kept.iter_mut().zip(kept) {
+            column.push(as_text(value).map(&mut string));
+        }
+        for (column, text) in self.texts.iter_mut().zip(RowText::from(row).texts()) {
+            column.push(Some(string(text)));
+        }
+        let probability = |id: usize| answer.map(|answer| f64::from(answer.probabilities()[id]));
+        self.line.push(i64::try_from(row.line).ok());
+        self.label.push(answer.map(|answer| string(&labels[answer.label as usize])));
+        self.confidence.push(answer.and_then(|answer| probability(answer.label as usize)));
+        for (id, column) in self.each.iter_mut().enumerate() {
+            column.push(probability(id));
+        }
+        if self.line.len() >= GROUP.0 || self.bytes >= GROUP.1 { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes the row group.
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.file.next_row_group()?;
+        let to = &mut group;
+        self.kept.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
+        column::<Int64Type, W>(to, &mut self.line)?;
+        column::<ByteArrayType, W>(to, &mut self.label)?;
+        column::<DoubleType, W>(to, &mut self.confidence)?;
+        self.each.iter_mut().try_for_each(|cells| column::<DoubleType, W>(to, cells))?;
+        self.texts.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
+        group.close()?;
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Writes the end of the file.
+    pub fn finish(mut self) -> Result<W, ParquetError> {
+        self.flush()?;
+        self.file.into_inner()
+    }
+}
+
+/// Writes the next column and empties it.
+fn column<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    cells: &mut Cells<T::T>,
+) -> Result<(), ParquetError> {
+    let Some(mut column) = group.next_column()? else {
+        return Err(ParquetError::General("more columns than the schema has".into()));
+    };
+    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
+    let values: Vec<T::T> = cells.drain(..).flatten().collect();
+    column.typed::<T>().write_batch(&values, Some(&levels), None)?;
+    column.close()
+}

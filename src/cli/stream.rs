@@ -1,0 +1,153 @@
+//! Classifies the rows of a file as they are read, in constant memory.
+
+use anyhow::Result;
+use taper::{
+    data::{RowText, Text, Texts},
+    execute::Classifier,
+    format,
+    observe::RowProgress,
+    task::Answer,
+};
+
+use super::{
+    Unusable,
+    measuring::Measuring,
+    output::Output,
+    results::{NewFile, Packed, Results, Wanted},
+};
+
+/// Rows that are read ahead to be batched by length: enough for full speed, few enough that the first results come soon. There are fewer if
+/// they have more bytes in total than the second number.
+const WINDOW: (usize, usize) = (1024, 1 << 20);
+
+/// Rows on their way.
+pub struct Stream<'a> {
+    /// What classifies them.
+    pub model: Classifier,
+    /// What is left of them.
+    pub rows: Texts,
+    /// Shows how far it is.
+    pub progress: RowProgress,
+    /// What counts those that are right, if labels are read.
+    pub measuring: Option<Measuring<'a>>,
+    /// Rows so far.
+    pub done: u64,
+}
+
+/// Rows that are classified together.
+struct Window {
+    rows: Vec<Text>,
+    /// What is wrong with the row after them.
+    fault: Option<anyhow::Error>,
+}
+
+impl Stream<'_> {
+    /// Classifies all rows and writes them in order.
+    ///
+    /// # Errors
+    /// At the first row that cannot be read or classified. A file of results is not written then.
+    pub fn run(&mut self, wanted: Wanted, file: Option<(NewFile, Packed)>, out: &mut Output) -> Result<()> {
+        let to_file = file.is_some();
+        let ended = |fault, done| ended(fault, done, to_file);
+        let mut begin = Some((file, out));
+        let mut results: Option<Results<'_>> = None;
+        loop {
+            let before = self.rows.bytes_read();
+            let mut window = self.read();
+            let results = match &mut results {
+                Some(results) => results,
+                none => {
+                    let Some((file, out)) = begin.take() else { return Ok(()) };
+                    none.insert(Results::begin(wanted.clone(), columns(&self.rows, &window.rows), file, out)?)
+                }
+            };
+            self.refuse(&mut window);
+            if !window.rows.is_empty() {
+                let answers = self.classify(&window.rows, before)?;
+                let mut answers = answers.iter();
+                let scored = window.rows.iter().map(|row| (row, if row.is_blank { None } else { answers.next() }));
+                let scored: Vec<(&Text, Option<&Answer>)> = scored.collect();
+                if let Some(measuring) = &mut self.measuring {
+                    scored.iter().for_each(|(row, answer)| {
+                        if let Some(answer) = answer {
+                            measuring.add(row, answer);
+                        }
+                    });
+                }
+                results.add(scored.into_iter()).map_err(|e| if to_file { ended(e, self.done.max(1)) } else { e })?;
+                self.done += window.rows.len() as u64;
+            }
+            match (window.fault, window.rows.is_empty()) {
+                (Some(fault), _) => return Err(ended(fault, self.done)),
+                (None, true) => break,
+                (None, false) => {}
+            }
+        }
+        results.map_or(Ok(()), Results::finish)
+    }
+
+    /// The next rows.
+    fn read(&mut self) -> Window {
+        let mut window = Window { rows: Vec::new(), fault: None };
+        let mut bytes = 0;
+        while window.rows.len() < WINDOW.0 && bytes < WINDOW.1 && window.fault.is_none() {
+            match self.rows.next() {
+                None => break,
+                Some(Ok(text)) => {
+                    bytes += text.bytes();
+                    window.rows.push(text);
+                }
+                Some(Err(e)) => window.fault = Some(e.into()),
+            }
+        }
+        window
+    }
+
+    /// Ends a window before the first text that the model cannot classify.
+    fn refuse(&self, window: &mut Window) {
+        if let Some((at, why)) = self.model.refused(&texts(&window.rows)) {
+            let row = window.rows.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
+            window.fault = Some(anyhow::Error::from(why).context(format!("line {}", window.rows[row].line)));
+            window.rows.truncate(row);
+        }
+    }
+
+    /// What the model says of the rows with a text. `before` is the number of bytes that were read before them.
+    fn classify(&mut self, rows: &[Text], before: u64) -> Result<Vec<Answer>> {
+        let texts = texts(rows);
+        let (total, read) = (texts.len().max(1) as u64, self.rows.bytes_read() - before);
+        let (progress, rows_before) = (&self.progress, self.done);
+        let answers = self.model.answers(&texts, &mut |done| {
+            let done = done as u64;
+            progress.tell(rows_before + done, before + read * done / total);
+        })?;
+        Ok(answers)
+    }
+}
+
+/// The texts of rows that have one: without, there is nothing to classify.
+fn texts(rows: &[Text]) -> Vec<RowText<'_>> {
+    rows.iter().filter(|row| !row.is_blank).map(RowText::from).collect()
+}
+
+/// The columns of a file: those of its header, or the fields of its first objects.
+fn columns(file: &Texts, first: &[Text]) -> Vec<String> {
+    let mut columns = file.columns().to_vec();
+    let mut known: std::collections::HashSet<String> = columns.iter().cloned().collect();
+    for (name, _) in first.iter().flat_map(|row| &row.kept) {
+        if !known.contains(&**name) {
+            known.insert((**name).to_owned());
+            columns.push((**name).to_owned());
+        }
+    }
+    columns
+}
+
+/// An error that ends the output; if no row was written, nothing was started.
+fn ended(fault: anyhow::Error, written: u64, to_file: bool) -> anyhow::Error {
+    match (written, to_file) {
+        (0, _) => Unusable(fault).into(),
+        (_, true) => fault.context("nothing was written"),
+        (rows, false) => fault.context(format!("the output ends after {}", format::counted(rows, "row"))),
+    }
+}
