@@ -21,7 +21,7 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, output};
+use super::{Global, Unusable, downloads, input, output};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -88,9 +88,9 @@ pub fn open_existing(global: &Global) -> Result<Store> {
 }
 
 /// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
-/// file. Where an experiment has several, the error names the best of them.
-pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
-    let (ambiguous, name) = match store.find(wanted) {
+/// file. Where an experiment has several, the error names the best of them; where the text may mean others too, a note says which it is.
+pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
+    let (ambiguous, name) = match store.find_among(wanted) {
         Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
             let name = experiment(store, wanted)?;
             let runs = store.runs_of(&name)?;
@@ -100,12 +100,22 @@ pub fn find(store: &Store, wanted: &str) -> Result<RunRecord> {
             }
         }
         Err(error @ StoreError::AmbiguousRun { .. }) => (error, wanted.to_string()),
-        found => return Ok(found?),
+        found => {
+            let (run, may_mean) = found?;
+            if may_mean > 1 && !global.quiet {
+                let (key, name) = (format::short(&run.key), format::one_line(&run.name));
+                let wanted = format::one_line(wanted);
+                input::note(&format!(
+                    "`{wanted}` may mean {may_mean} runs; this is {key} ({name}): a key means one alone"
+                ));
+            }
+            return Ok(run);
+        }
     };
     let best = leaderboard(store, &name).ok().and_then(|board| board.trials.into_iter().next()?.best_run);
     Err(match (ambiguous, best) {
         (StoreError::AmbiguousRun { wanted, count, candidates }, Some(key)) => {
-            let candidates = format!("{candidates}\n  best so far: {}", format::short(&key));
+            let candidates = format!("{candidates}\n  the best of them: {}", format::short(&key));
             StoreError::AmbiguousRun { wanted, count, candidates }
         }
         (ambiguous, _) => ambiguous,
@@ -208,7 +218,7 @@ fn is_file(path: &str) -> bool {
 /// What the next command does with a run that is not completed, and from which step it resumes.
 pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
     let again = match resumes_at(&global.runs, run) {
-        Some(step) => format!("resumes it from step {step}"),
+        Some(step) => format!("resumes it from step {}", format::count(step)),
         None => "starts it again from step 0: it has no checkpoint".into(),
     };
     let next = if run.in_plan { "the next `taper run`" } else { "a `taper run` with a spec that plans it" };

@@ -43,7 +43,7 @@ impl Eval {
     /// Loads the model and evaluates it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run)?;
+        let run = common::find(&store, &self.run, global)?;
         let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
         let names = Classifier::labels_of(kept.folder())?;

@@ -54,10 +54,8 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         return Err(Unusable(why).into());
     }
     let retry = match run.failure {
-        Some(FailureKind::Diverged) => "; `taper run` leaves out what diverged, with --retry it trains it again",
-        _ if run.state == RunState::Pruned => {
-            "; `taper run` leaves out what was pruned, with --retry it trains it to its end"
-        }
+        Some(FailureKind::Diverged) => "; `taper run --retry` trains it again",
+        _ if run.state == RunState::Pruned => "; `taper run --retry` trains it to its end",
         _ => "; `taper run` trains it",
     };
     let key = format::short(&run.key);
@@ -82,7 +80,7 @@ impl Export {
     /// Copies the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run)?;
+        let run = common::find(&store, &self.run, global)?;
         let kept = kept(&store, &run, &global.runs)?;
         let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
         let files = export(format, &kept, &self.dir).map_err(|e| match e {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use taper::{
     event::Split,
     format::{self, names},
+    observe::swept_columns,
     plan::Metric,
     report::{Leaderboard, Mean, Trial, interval_notes},
     store::RunState,
@@ -86,10 +87,23 @@ pub fn print_those(
         out.wrapped(&note)?;
     }
     out.say_what_is_left_out()?;
+    tie(board).iter().try_for_each(|note| out.wrapped(note))?;
     if board.is_chosen_on_test() {
         out.wrapped(BY_TEST)?;
     }
     board.missing.iter().try_for_each(|note| out.wrapped(note))
+}
+
+/// That other trials have the value of the first, and what put it first.
+fn tie(board: &Leaderboard) -> Option<String> {
+    let ranked: Vec<&Trial> = board.trials.iter().filter(|trial| trial.rank.is_some()).collect();
+    let value = |trial: &&Trial| trial.value.map(|value| value.mean);
+    let first = value(ranked.first()?)?;
+    let equal = ranked.iter().take_while(|trial| value(trial) == Some(first)).count();
+    let by_loss = board.metric != Metric::Loss && ranked.get(1)?.loss != ranked[0].loss;
+    let decides = if by_loss { "the lowest loss there comes first" } else { "the first one in the plan comes first" };
+    let (split, metric) = (word(&board.split), board.metric.name());
+    (equal > 1).then(|| format!("{equal} trials have the best {split} {metric}: of these {decides}"))
 }
 
 /// The columns that tell these trials apart in the whole plan, and how much of each trial a terminal of `width` columns shows.
@@ -105,7 +119,7 @@ fn arranged<'a>(
     let seeds = shown.iter().any(|trial| trial.planned() > 1);
     let layout = |detail| Layout { board, shown, detail, tested: tested && detail != Detail::Least, seeds };
     // A column for each value, and a line for each trial, where there is room for all of them.
-    let columns = names::columns(&all).map(|columns| names::Columns {
+    let columns = swept_columns(&all).map(|columns| names::Columns {
         values: positions.iter().map(|&i| columns.values[i].clone()).collect(),
         ..columns
     });
@@ -323,6 +337,26 @@ mod tests {
         for positions in [&[0, 1][..], &[0], &[2, 3], &[0, 1, 2, 3]] {
             assert_eq!(at(&board, positions, 120).0, ["dropout", "lr"], "{positions:?}");
         }
+    }
+
+    #[test]
+    fn a_tie_for_the_first_rank_is_said_and_what_decided_it() {
+        let ranked = |losses: &[f64], best: usize| {
+            let of = |(i, loss): (usize, &f64)| {
+                let mut trial = Trial { rank: Some(i + 1), loss: Some(*loss), ..trial("lr=1", RunState::Completed) };
+                trial.value.iter_mut().filter(|_| i >= best).for_each(|value| value.mean = 0.5);
+                trial
+            };
+            tie(&board(losses.iter().enumerate().map(of).collect()))
+        };
+        let by =
+            |n: usize, why: &str| Some(format!("{n} trials have the best dev accuracy: of these {why} comes first"));
+        assert_eq!(ranked(&[0.1, 0.2, 0.3, 0.4], 3), by(3, "the lowest loss there"));
+        assert_eq!(ranked(&[0.2, 0.2, 0.3], 2), by(2, "the first one in the plan"));
+        assert_eq!(ranked(&[0.1, 0.2], 1), None);
+        assert_eq!(ranked(&[0.1], 1), None);
+        // A trial without a rank is no rival.
+        assert_eq!(tie(&board(vec![trial("a", RunState::Running), trial("b", RunState::Running)])), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use taper::{
     event::Split,
     format::{self, names},
     metrics::{Metric, Score},
+    observe::swept_columns,
     plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     report::{Leaderboard, Missing, kept_at, leaderboard},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
@@ -158,7 +159,7 @@ impl List {
                 out.line("")?;
             }
             out.wrapped(&heading(listed, best))?;
-            let mut rows = |runs: &[RunRecord], out: &mut Output| {
+            let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = match last {
                     true => format!("… and {more} earlier ones (--limit 0 shows all)"),
@@ -169,14 +170,14 @@ impl List {
                 }
                 marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
                 unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.kept(run).is_some());
-                seen.table(&runs[range], sort, out)?;
+                seen.table(&runs[range], names, sort, out)?;
                 if more > 0 && !last {
                     out.line(&rest)?;
                 }
                 Ok::<_, anyhow::Error>(())
             };
             if !listed.planned.is_empty() {
-                rows(&listed.planned, out)?;
+                rows(&listed.planned, &listed.names, out)?;
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
@@ -192,7 +193,7 @@ impl List {
                     "not in the plan of the last `taper run`: {}",
                     format::counted(listed.earlier.len() as u64, "run")
                 ))?;
-                rows(&listed.earlier, out)?;
+                rows(&listed.earlier, &listed.ever, out)?;
             }
         }
         out.say_what_is_left_out()?;
@@ -221,6 +222,9 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let Some(first) = board.trials.first() else { return Ok(()) };
     let ranked = first.rank.is_some();
     match &first.best_run {
+        Some(key) if ranked && first.planned() > 1 && board.trials.len() > 1 => {
+            out.wrapped(&format!("best run: {} (the best one of the best trial)", format::short(key)))?
+        }
         Some(key) if ranked => out.wrapped(&format!("best run: {}", format::short(key)))?,
         _ if !ranked => out.wrapped("no trial has a rank, because none has all its seeds completed")?,
         _ => {}
@@ -240,6 +244,9 @@ struct Listed {
     planned: Vec<RunRecord>,
     /// Those of earlier plans and variants that are not in it.
     earlier: Vec<RunRecord>,
+    /// Names of all runs of the plan, and of those that it ever had, whether listed or not: the keys that they differ in are the columns.
+    names: Vec<String>,
+    ever: Vec<String>,
     /// Number of stored runs of the plan, whether listed or not.
     stored: usize,
     /// The planned runs without a record.
@@ -260,7 +267,11 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
         experiment.runs.iter().enumerate().map(|(i, (key, _))| (key.as_str(), i)).collect();
     planned.sort_by_key(|run| order.get(run.key.as_str()));
     let missing = Missing::of(experiment, planned.iter().map(|run| run.key.as_str()));
-    Ok(Listed { experiment: Some(experiment.name.clone()), stored: planned.len(), planned, earlier, missing })
+    let of_plan = experiment.runs.iter().map(|(_, name)| name.clone());
+    let names: Vec<String> = planned.iter().map(|run| run.name.clone()).chain(of_plan).collect();
+    let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
+    let (stored, experiment) = (planned.len(), Some(experiment.name.clone()));
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, missing })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -269,7 +280,8 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
     let planned = store.runs_of_none()?;
     if !planned.is_empty() {
         let (stored, missing) = (planned.len(), Missing::default());
-        all.push(Listed { experiment: None, planned, earlier: Vec::new(), stored, missing });
+        let names = planned.iter().map(|run| run.name.clone()).collect();
+        all.push(Listed { experiment: None, planned, earlier: Vec::new(), names, ever: Vec::new(), stored, missing });
     }
     Ok(all)
 }
@@ -367,11 +379,12 @@ impl Seen {
         }
     }
 
-    fn table(&self, runs: &[RunRecord], sort: Sort, out: &mut Output) -> Result<()> {
+    /// The table of these runs, with the columns that runs of these `names` differ in.
+    fn table(&self, runs: &[RunRecord], names: &[String], sort: Sort, out: &mut Output) -> Result<()> {
         let columns = self.columns(runs, sort, out.width().is_none_or(|width| width >= WIDE));
         let (columns, left_out) = match out.width() {
             None => (columns, Vec::new()),
-            Some(width) => arranged(columns, width),
+            Some(width) => arranged(columns, names, width),
         };
         left_out.iter().for_each(|heading| out.leave_out(heading));
         let rows = (0..runs.len()).map(|row| columns.iter().map(|column| column.cells[row].clone()).collect());
@@ -439,9 +452,18 @@ struct Column {
 /// Columns in the order in which they are left out.
 const LEAST: [&str; 4] = ["time", "started", "train loss", "steps"];
 
-/// The columns as they fit a terminal: where every run then has one line, each key of the names has its own column, and columns of less
-/// interest are left out, whose headings are returned.
-fn arranged(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, Vec<String>) {
+/// A column for each key that runs of the names `all` differ in, with the values of those of the names `shown`.
+fn swept(shown: &[String], all: &[String]) -> Option<names::Columns> {
+    let every: Vec<&str> = all.iter().map(String::as_str).collect();
+    let columns = swept_columns(&every).filter(|_| every.len() > 1)?;
+    let values: HashMap<&str, &Vec<String>> = every.iter().copied().zip(&columns.values).collect();
+    let values = shown.iter().map(|name| values.get(name.as_str()).map(|values| (*values).clone()));
+    Some(names::Columns { values: values.collect::<Option<_>>()?, keys: columns.keys })
+}
+
+/// The columns as they fit a terminal: where every run then has one line, each key that the names `all` differ in has its own column, and
+/// columns of less interest are left out, whose headings are returned.
+fn arranged(mut columns: Vec<Column>, all: &[String], width: usize) -> (Vec<Column>, Vec<String>) {
     let widest = |column: &Column| {
         let cells = column.cells.iter().chain([&column.heading]);
         cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
@@ -449,8 +471,9 @@ fn arranged(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, Vec<String>
     let fits = |columns: &[Column]| columns.iter().map(widest).sum::<usize>() <= width;
     let whole = columns.clone();
     let at = columns.iter().position(|column| column.heading == "name").unwrap_or(0);
-    let names: Vec<&str> = whole[at].cells.iter().map(String::as_str).collect();
-    if let Some(keys) = names::columns(&names).filter(|_| names.len() > 1) {
+    // Runs of earlier plans may have names of another kind.
+    let shown = &whole[at].cells;
+    if let Some(keys) = swept(shown, all).or_else(|| swept(shown, shown)) {
         let cells = |key: usize| keys.values.iter().map(|values| values[key].clone()).collect();
         let keys = keys.keys.iter().enumerate().map(|(i, key)| Column { heading: key.clone(), cells: cells(i) });
         columns.splice(at..=at, keys);
@@ -498,7 +521,12 @@ mod tests {
     }
 
     fn headings(names: &[&str], width: usize) -> (String, String) {
-        let (columns, left_out) = arranged(table(names), width);
+        headings_of(names, names, width)
+    }
+
+    fn headings_of(names: &[&str], all: &[&str], width: usize) -> (String, String) {
+        let all: Vec<String> = all.iter().map(|name| name.to_string()).collect();
+        let (columns, left_out) = arranged(table(names), &all, width);
         (columns.into_iter().map(|column| column.heading).collect::<Vec<_>>().join(" "), left_out.join(" "))
     }
 
@@ -515,5 +543,21 @@ mod tests {
         // One run is named as a whole, and so are names of other words.
         assert_eq!(headings(&names[..1], 120), ("run name state dev test started time".into(), String::new()));
         assert_eq!(headings(&["a", "b"], 80), ("run name state dev test started time".into(), String::new()));
+    }
+    #[test]
+    fn the_columns_are_those_that_all_runs_differ_in_although_the_shown_ones_do_not() {
+        let all = ["batch_size=16 lr=3e-3 seed=1", "batch_size=16 lr=3e-3 seed=2", "batch_size=8 lr=1e-3 seed=1"];
+        let want = "run batch_size lr seed state dev test started time";
+        for shown in [&all[..2], &all[..1], &all[2..], &all[..]] {
+            assert_eq!(headings_of(shown, &all, 120), (want.into(), String::new()), "{shown:?}");
+        }
+        // A key of some trials alone.
+        let all = ["lr=1e-3 scheduler=constant", "lr=1e-3 scheduler=linear warmup_ratio=0.1"];
+        let want = "run scheduler warmup_ratio state dev test started time";
+        assert_eq!(headings_of(&all[..1], &all, 120), (want.into(), String::new()));
+        // Of names of several kinds those shown are told apart.
+        let all = ["small", "lr=1e-3 seed=1", "lr=1e-3 seed=2"];
+        let want = "run seed state dev test started time";
+        assert_eq!(headings_of(&all[1..], &all, 120), (want.into(), String::new()));
     }
 }

@@ -51,12 +51,13 @@ use failure::Unusable;
 
 const EXAMPLES: &str = "\
 Examples:
-  taper plan experiments/quickstart.toml                        show the runs and their cost
-  taper run experiments/quickstart.toml                         train the runs that are not completed yet
-  taper run experiments/rbt3-waimai.toml --set train.lr=1e-4    train with another learning rate
-  taper list                                                    list all runs
-  taper report quickstart                                       write the report
-  taper predict 3f2a \"送餐很快\"                                 classify with the model of run 3f2a";
+  taper plan experiments/quickstart.toml    show the runs and their cost
+  taper run experiments/quickstart.toml     train what is not completed yet
+  taper run experiments/quickstart.toml --set train.lr=1e-4
+                                            train with another learning rate
+  taper list                                list all runs
+  taper report quickstart                   write the report
+  taper predict 3f2a \"送餐很快\"             classify with the model of run 3f2a";
 
 /// Fine-tune text classifiers from a TOML file: plan, train, log, compare, report.
 #[derive(Parser)]

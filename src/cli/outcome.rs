@@ -68,6 +68,8 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
                 _ => ", other commands included",
             };
             line += &format!(" ({} of training in all runs{included})", format::duration(trained));
+        } else if *trained_before_s > 0.0 {
+            line += &format!(" ({} of training, earlier commands included)", format::duration(trained));
         }
     }
     out.wrapped(&line)?;
@@ -257,10 +259,16 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
         let what_to_do = match kind {
             Some(FailureKind::Diverged) => {
                 // The message contains the advice.
-                "the same command leaves it out; with --retry it is trained again"
+                match failed.len() {
+                    1 => "the same command leaves it out; with --retry it is trained again",
+                    _ => "the same command leaves them out; with --retry they are trained again",
+                }
             }
             Some(FailureKind::Oom) => {
-                "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries it again"
+                match failed.len() {
+                    1 => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries it again",
+                    _ => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries them again",
+                }
             }
             Some(FailureKind::Crashed) => "the same command tries it again, up to --retries N times more",
             Some(FailureKind::Error) | None => "put that right; the same command tries it again",

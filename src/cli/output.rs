@@ -142,11 +142,9 @@ impl Output {
     pub fn say_what_is_left_out(&mut self) -> Result<()> {
         match std::mem::take(&mut self.left_out) {
             none if none.is_empty() => Ok(()),
-            left_out => self.wrapped(&format!(
-                "(no room for {}: a wider terminal shows {}, and so does --json)",
-                format::and(&left_out),
-                format::by_number(left_out.len() as u64, "it", "them")
-            )),
+            left_out => {
+                self.wrapped(&format!("(no room for {}: see a wider terminal, or --json)", format::and(&left_out)))
+            }
         }
     }
 

@@ -227,6 +227,10 @@ fn print(
     }
     out.line("")?;
     let shared = shared_changes(lines);
+    let pruned_at = |line: &Line| {
+        let record = line.state.record.as_ref().filter(|record| record.state == RunState::Pruned);
+        record.map(|record| record.steps)
+    };
     out.fitted(
         &["run", "name", "state", "steps", "time", "memory", "disk"],
         lines.iter().map(|line| {
@@ -238,6 +242,12 @@ fn print(
                 match &line.state.why {
                     // It is said once, below.
                     Some(why) if shared.iter().any(|(known, _)| known == why) => line.state.word.clone(),
+                    // The reason is a sentence, which `taper show` and the report have.
+                    Some(_) if pruned_at(line).is_some() => unbroken(&format!(
+                        "{} at step {}",
+                        line.state.word,
+                        format::count(pruned_at(line).unwrap_or(0))
+                    )),
                     Some(why) => format!("{}: {why}", line.state.word),
                     None if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
                     None => unbroken(&line.state.word),
@@ -308,11 +318,11 @@ fn between(low: f64, high: f64) -> String {
     }
 }
 
-/// `about 4.2s or more`.
-fn or_more(low: f64) -> String {
-    match format::duration(low) {
-        low if low == NO_TIME => "a moment or more".into(),
-        low => format!("about {low} or more"),
+/// `about 4.2s, less or more as the results decide,`: how many trials are promoted cannot be known, so this is no bound.
+fn roughly(estimate: f64) -> String {
+    match format::duration(estimate) {
+        none if none == NO_TIME => "a moment, or more as the results decide,".into(),
+        estimate => format!("about {estimate}, less or more as the results decide,"),
     }
 }
 
@@ -362,7 +372,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
          take {at_most}{} on disk; each run needs another {} during training{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
-        if method.may_be_more() { or_more(low) } else { between(low, high) },
+        if method.may_be_more() { roughly(low) } else { between(low, high) },
         format::bytes(kept as u64),
         format::bytes(training),
         left_out(&lines),

@@ -94,7 +94,7 @@ impl Predict {
             self.layout.refuse()?;
         }
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run)?;
+        let run = common::find(&store, &self.run, global)?;
         let kept = export::kept(&store, &run, &global.runs)?;
         let config = &run.config.data;
         self.check_pair(config)?;

@@ -198,7 +198,7 @@ impl Run {
             let all = there.iter().map(|slot| slot.threads).sum::<usize>();
             let threads = if *device == DeviceChoice::Cpu { all.min(threads()) } else { all };
             let side_by_side =
-                if there.len() > 1 { format!(", {} runs at a time", there.len()) } else { String::new() };
+                if there.len() > 1 { format!(" in all, {} runs at a time", there.len()) } else { String::new() };
             format!("device: {}, {}{side_by_side}", device.description(), format::counted(threads as u64, "thread"))
         };
         let left_open = self.devices.is_empty() && global.device == DeviceChoice::Auto;

@@ -50,7 +50,7 @@ impl Show {
     /// Prints the stored data of the run.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run)?;
+        let run = common::find(&store, &self.run, global)?;
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
         let evaluations = store.evals(&run.key)?;
         let whole = Whole {

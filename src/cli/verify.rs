@@ -40,7 +40,7 @@ impl Verify {
     /// Trains the run again and reports whether the result is the same.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let record = common::find(&store, &self.run)?;
+        let record = common::find(&store, &self.run, global)?;
         catch_signals(verify_folder(&global.runs, &record.key))?;
         let mut progress = Progress::stderr(global.quiet || out.json);
         let mut verifier = Verifier {

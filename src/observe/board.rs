@@ -67,8 +67,10 @@ pub struct Board {
     pub keys: Vec<String>,
     /// The metric and its split: `dev acc`.
     pub metric: String,
-    /// Trials, the most interesting first. Pruned trials are only counted.
+    /// Trials, the most interesting first, without the pruned ones.
     pub rows: Vec<Row>,
+    /// The number of pruned trials, which are only counted.
+    pub pruned: usize,
     /// The trial that currently leads, as text.
     pub best: Option<String>,
     /// The summary line.
@@ -122,7 +124,10 @@ impl Board {
         // With less room the title would take the line of a trial.
         let titled = !self.title.is_empty() && size.height >= LEAST_WITH_TITLE;
         let room = size.height.saturating_sub(below.len() + 1 + usize::from(titled));
-        let mut shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
+        // Whether a line counts the trials that are not shown.
+        let counts = |shown: usize| usize::from(shown < self.rows.len() || self.pruned > 0);
+        let all = self.rows.len();
+        let mut shown = if all + counts(all) > room { room.saturating_sub(1).min(all) } else { all };
         let mut lines = Vec::new();
         if titled {
             lines.push(cut(&self.title, size.width));
@@ -131,14 +136,14 @@ impl Board {
             let columns = Layout::fit(self, &self.rows[..shown], size.width);
             let header = columns.header();
             // A second line of headings takes the room of rows.
-            let needs = |shown: usize| header.len() + shown + usize::from(shown < self.rows.len());
+            let needs = |shown: usize| header.len() + shown + counts(shown);
             while shown > 1 && needs(shown) > room + 1 {
                 shown -= 1;
             }
             lines.extend(header.iter().map(|line| style(line).for_stderr().force_styling(colour).dim().to_string()));
             lines.extend(self.rows[..shown].iter().enumerate().map(|(i, row)| columns.row(i, row, colour)));
         }
-        if shown < self.rows.len() && room > 0 {
+        if counts(shown) > 0 && room > 0 {
             lines.push(cut_words(&self.more(shown), size.width));
         }
         lines.extend(below);
@@ -146,7 +151,7 @@ impl Board {
         lines.iter().skip(lines.len().saturating_sub(size.height)).map(|line| cut(line, size.width)).collect()
     }
 
-    /// `… and 44 more: 40 pending, 4 completed`.
+    /// `… and 44 more: 40 pending, 4 pruned`.
     fn more(&self, shown: usize) -> String {
         let rest = &self.rows[shown..];
         let mut counts: Vec<(RunState, usize)> = Vec::new();
@@ -156,8 +161,9 @@ impl Board {
                 None => counts.push((row.state, 1)),
             }
         }
+        counts.extend((self.pruned > 0).then_some((RunState::Pruned, self.pruned)));
         let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {}", state.word())).collect();
-        format!("… and {} more: {}", rest.len(), counts.join(", "))
+        format!("… and {} more: {}", rest.len() + self.pruned, counts.join(", "))
     }
 }
 
@@ -198,7 +204,7 @@ impl<'a> Layout<'a> {
         };
         // For each value column: the smallest width that cuts no number, the width of its texts, the width that includes its heading in two
         // lines, and in one.
-        let number = |text: &String| text.parse::<f64>().is_ok();
+        let number = |text: &String| text == NOTHING || text.parse::<f64>().is_ok();
         let numbers = |key: usize| board.rows.iter().filter_map(|row| row.values.get(key)).all(number);
         let keys: Vec<[usize; 4]> = (0..board.keys.len())
             .map(|key| {
@@ -402,6 +408,7 @@ mod tests {
             keys: ["batch_size", "dropout", "lr"].map(String::from).into(),
             metric: "dev acc".into(),
             rows: vec![done, running, failed],
+            pruned: 0,
             best: Some("best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
             summary: "3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s".into(),
         }
@@ -496,6 +503,20 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
         assert_eq!((lines[0].as_str(), &lines[1..]), ("quickstart: 12 runs", &board().lines(size(81, 24), false)[..]));
         assert_eq!(titled.lines(size(81, 5), false), board().lines(size(81, 5), false));
         assert_eq!(titled.lines(size(81, 6), false).len(), 6);
+    }
+
+    #[test]
+    fn pruned_trials_are_counted_below_the_others() {
+        let pruned = Board { pruned: 3, ..board() };
+        let lines = pruned.lines(size(81, 24), false);
+        assert_eq!(lines[4], "… and 3 more: 3 pruned");
+        assert_eq!([&lines[..4], &lines[5..]].concat(), board().lines(size(81, 24), false));
+        // With less room they are counted with those that have none.
+        let lines = pruned.lines(size(81, 5), false);
+        assert_eq!((lines.len(), lines[2].as_str()), (5, "… and 5 more: 1 running, 1 failed, 3 pruned"), "{lines:#?}");
+        assert!((1..12).all(|height| pruned.lines(size(81, height), false).len() <= height));
+        let alone = Board { rows: Vec::new(), ..pruned };
+        assert_eq!(alone.lines(size(81, 24), false)[0], "… and 3 more: 3 pruned");
     }
 
     #[test]

@@ -290,7 +290,9 @@ impl View {
             }
             Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned ({reason})")),
             Outcome::Failed { kind, message } => {
-                (Tone::Failure, format!("{name}: failed ({}) after step {step}: {message}", kind.word()))
+                // A message about a step tells which.
+                let after = if message.contains(" at step ") { String::new() } else { format!(" after step {step}") };
+                (Tone::Failure, format!("{name}: failed ({}){after}: {message}", kind.word()))
             }
         };
         vec![Line { tone, text }]

@@ -17,6 +17,7 @@ mod recorder;
 mod rows;
 mod run_status;
 mod sweep;
+mod swept;
 mod text;
 mod title;
 mod watch;
@@ -29,6 +30,7 @@ pub use past::past;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
+pub use swept::swept_columns;
 pub use text::{wrap, wrap_words};
 pub use watch::{Reading, Watch};
 

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     PlannedSweep, RunInfo,
-    board::Board,
+    board::{Board, Row},
     forecast::{self, Pace, Part},
     lines::{Line, Tone},
     run_status::{RunStatus, TrialView},
+    swept::swept_columns,
 };
 use crate::{
     event::Event,
@@ -256,7 +257,7 @@ impl LiveSweep {
         let trials = self.trials();
         let several = trials.len() > 1;
         let trial_names: Vec<String> = trials.iter().map(|trial| trial.name(several)).collect();
-        let columns = names::columns(&trial_names.iter().map(String::as_str).collect::<Vec<_>>());
+        let columns = swept_columns(&trial_names.iter().map(String::as_str).collect::<Vec<_>>());
         let (keys, values) = match columns {
             Some(columns) => (columns.keys, columns.values),
             None => (vec!["trial".into()], trial_names.iter().map(|name| vec![name.clone()]).collect()),
@@ -286,10 +287,31 @@ impl LiveSweep {
         let what =
             |i: usize| if trials[i].state() == RunState::Completed { "best finished so far" } else { "leads now" };
         let chosen = if self.by_dev || !several { String::new() } else { format!(" ({CHOSEN_ON_TEST})") };
-        let best = leader.and_then(|i| Some(format!("{}: {}  {}{chosen}", what(i), short[i], trials[i].result()?)));
-        let start_s = self.spent.of_begin();
-        let rows = shown.into_iter().map(|i| trials[i].row(values[i].clone(), start_s)).collect();
-        Board { title: self.title.clone(), keys, metric, rows, best, summary: self.summary(now_s) }
+        let best = leader.and_then(|i| {
+            let result = trials[i].result()?;
+            // A trial that is the only one leads none.
+            Some(if several {
+                format!("{}: {}  {result}{chosen}", what(i), short[i])
+            } else {
+                format!("so far: {result}")
+            })
+        });
+        let (start_s, pruned) = (self.spent.of_begin(), trials.len() - shown.len());
+        let mut rows: Vec<Row> = shown.into_iter().map(|i| trials[i].row(values[i].clone(), start_s)).collect();
+        self.agree(&mut rows, now_s);
+        Board { title: self.title.clone(), keys, metric, rows, pruned, best, summary: self.summary(now_s) }
+    }
+
+    /// No trial has more time left than the whole; and the only one that is left has as much, by the same estimate. What pruning will stop,
+    /// or a budget, is in the time of the whole alone.
+    fn agree(&self, rows: &mut [Row], now_s: f64) {
+        let all_are_trained = self.prune == Prune::None && self.to_come == 0 && self.budget == Budget::default();
+        let Some((whole_s, _)) = self.left_s(now_s).filter(|_| all_are_trained) else { return };
+        let is_open = |row: &&Row| !matches!(row.state, RunState::Completed | RunState::Failed | RunState::Pruned);
+        let alone = rows.iter().filter(is_open).count() == 1;
+        for left_s in rows.iter_mut().filter_map(|row| row.left_s.as_mut()) {
+            *left_s = if alone { whole_s } else { left_s.min(whole_s) };
+        }
     }
 
     /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all runs by all
@@ -320,9 +342,7 @@ impl LiveSweep {
         if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
             // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;
-            // Each batch of a search may promote more trials than its share.
-            let more = if matches!(self.prune, Prune::Asha { .. }) && self.to_come > 0 { " or more" } else { "" };
-            text += &format!("  eta {}{}{more}", if sure { "" } else { "~" }, duration(s));
+            text += &format!("  eta {}{}", if sure { "" } else { "~" }, duration(s));
         }
         text
     }

@@ -67,6 +67,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split_inclusive(' ') {
+        // A second space at the end of a line would indent the next one.
+        if word == " " && !lines.is_empty() && line.trim().is_empty() {
+            continue;
+        }
         let mut word = word.to_string();
         loop {
             if measure_text_width(&line) + measure_text_width(word.trim_end()) <= width {
@@ -165,6 +169,7 @@ mod tests {
             wrap("warning: the labels 0 and 0.0 look alike", 20),
             ["warning: the labels", "  0 and 0.0 look", "  alike"]
         );
+        assert_eq!(wrap("3 left  this command 5.3s  eta ~12s", 25), ["3 left  this command 5.3s", "  eta ~12s"]);
         assert_eq!(
             wrap("positive 99.3%: 送餐很快味道不错分量也足", 24),
             ["positive 99.3%: 送餐很快", "  味道不错分量也足"]

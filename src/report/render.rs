@@ -176,8 +176,8 @@ impl Folder<'_> {
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(
-                "Bars above the dashed line: the model is underconfident (accuracy exceeds confidence). Expected calibration error over \
-                 these ten equal bins: {}.",
+                "A bar above the dashed line: more of its rows are right than the model was sure of (underconfident); below it: fewer \
+                 (overconfident). Expected calibration error over these ten equal bins: {}.",
                 format::percent(error)
             );
             let alt = "Share predicted correctly, by confidence";

@@ -34,16 +34,27 @@ struct Meanings {
 type Meant = (String, Option<String>);
 
 impl Store {
-    /// The run that `wanted` means: a whole key; else an experiment of exactly one run; else the name of exactly one run in the current
-    /// plans; else the name that exactly one run was registered with; else the beginning of exactly one key. A name takes precedence over
-    /// the beginning of another run's key.
+    /// The run that `wanted` means: a whole key; else the name of exactly one run in the current plans; else the name that exactly one run
+    /// was registered with, if no run has it in a current plan; else an experiment of exactly one run; else the beginning of exactly one key.
+    /// A name takes precedence over the beginning of another run's key.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
+        Ok(self.find_among(wanted)?.0)
+    }
+
+    /// Like [`Self::find`], with how many runs the text may mean in any way: more than one if others have this name too, or have it as the
+    /// name of their experiment or as the beginning of their key.
+    pub fn find_among(&self, wanted: &str) -> Result<(RunRecord, usize), StoreError> {
         let known = self.all_known()?;
         let Meanings { key, experiment, name, earlier_name, beginning } = known.meanings(wanted);
-        // An experiment of several runs counts only if no run has this name.
-        let (one, several) = if experiment.len() == 1 { (experiment, Vec::new()) } else { (Vec::new(), experiment) };
-        let by_order = [key, one, name, earlier_name, several, beginning];
-        self.only(wanted, by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default(), &known)
+        let ways = [&name, &earlier_name, &experiment, &beginning];
+        let keys: HashSet<String> = ways.into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        let may_mean = if key.is_empty() { keys.len() } else { 1 };
+        let one = |found: &[Meant]| if found.len() == 1 { found.to_vec() } else { Vec::new() };
+        let earlier = if name.is_empty() { one(&earlier_name) } else { Vec::new() };
+        let (single, own) = (one(&name), one(&experiment));
+        let by_order = [key, single, earlier, own, name, earlier_name, experiment, beginning];
+        let found = by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        Ok((self.only(wanted, found, &known)?, may_mean))
     }
 
     /// Like [`Self::find`], for operations that cannot be undone: a text that matches several runs in any way is ambiguous, unless it is a

@@ -72,8 +72,7 @@ fn tell(sweep: &mut LiveSweep, i: usize, now_s: f64, events: &[Event]) -> Vec<St
 
 /// Rows as (values, state, steps, metric).
 fn rows(board: &Board) -> Vec<(String, RunState, u64, String)> {
-    let row =
-        |row: &crate::observe::Row| (row.values.join(" "), row.state, row.step, row.value.clone().unwrap_or_default());
+    let row = |row: &Row| (row.values.join(" "), row.state, row.step, row.value.clone().unwrap_or_default());
     board.rows.iter().map(row).collect()
 }
 

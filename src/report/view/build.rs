@@ -137,7 +137,9 @@ fn states(runs: &[RunInput], missing: usize) -> String {
 }
 
 fn last_finish(runs: &[RunInput]) -> Option<String> {
-    let last = runs.iter().filter_map(|r| r.run.finished_at).fold(f64::NEG_INFINITY, f64::max);
+    // An interrupted run has stopped, but not ended.
+    let over = |r: &&RunInput| matches!(r.run.state, RunState::Completed | RunState::Pruned | RunState::Failed);
+    let last = runs.iter().filter(over).filter_map(|r| r.run.finished_at).fold(f64::NEG_INFINITY, f64::max);
     last.is_finite().then(|| format::time(last))
 }
 
@@ -183,9 +185,15 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             _ => true,
         });
         let yet = if may_have_one { " yet" } else { "" };
-        out.push(format!(
-            "No run has a final result{yet}: values below are from evaluations during training and are not final."
-        ));
+        let metric = analysis.criterion.metric;
+        let measured = |r: &RunInput| {
+            [Split::Dev, Split::Test].into_iter().any(|on| kept_at(&r.run.config, &r.evals, on, metric).is_some())
+        };
+        let below = match input.runs.iter().any(measured) {
+            true => ": values below are from evaluations during training and are not final",
+            false => ", nor one of an evaluation during training",
+        };
+        out.push(format!("No run has a final result{yet}{below}."));
     } else if analysis.is_optimistic(&input.runs) {
         let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
             true => "with a test split (key data.test), it would be evaluated on other rows",
@@ -197,10 +205,16 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     } else if n > 1 {
         // Loss is also the tie-breaker, so it is not mentioned twice.
         let then = if analysis.criterion.metric == Metric::Loss { "" } else { ", then by its loss there" };
-        out.push(format!(
-            "The best of {n} runs was chosen by its {by} on the {on} split{then}, then by the plan's order; \
-             the test rows played no part in this choice.{seeds}"
-        ));
+        let unseen = "then by the plan's order; the test rows played no part in this choice";
+        // One run of another trial may be better than all of the best trial.
+        out.push(match analysis.has_seeds() {
+            true if analysis.groups.len() > 1 => format!(
+                "The best of {} trials was chosen by its mean {by} over seeds on the {on} split{then}, {unseen}. The best run is the \
+                 best one of this trial: another trial may have a run with a better value.",
+                analysis.groups.len()
+            ),
+            _ => format!("The best of {n} runs was chosen by its {by} on the {on} split{then}, {unseen}."),
+        });
     }
     if n == 1
         && let Some(best) = analysis.best().map(|i| &input.runs[i])

@@ -150,7 +150,7 @@ fn more_runs_at_a_time_than_threads_share_those_there_are() {
     let sandbox = sandbox("");
     let run = ["run", "small.toml", "--set", "train.max_steps=1", "--threads", "2", "--jobs", "200"];
     let said = text(&sandbox.taper(&run).stderr);
-    assert!(said.contains("device: cpu, 2 threads, 200 runs at a time"), "{said}");
+    assert!(said.contains("device: cpu, 2 threads in all, 200 runs at a time"), "{said}");
     assert!(said.contains("warning: 200 runs at a time share 2 threads"), "{said}");
 }
 

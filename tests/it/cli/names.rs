@@ -46,6 +46,25 @@ fn a_run_is_found_by_the_name_that_was_given_to_it() {
 }
 
 #[test]
+fn a_name_that_may_mean_several_runs_says_which_one_it_is() {
+    let sandbox = sandbox("");
+    let quick = ["run", "small.toml", "--quiet", "--set", "train.max_steps=2"];
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    sandbox.ok(&quick);
+    let key = |arguments: &[&str]| sandbox.json(arguments)["key"].as_str().expect("a key").to_string();
+    let first = key(&["show", "small"]);
+    assert_ne!(first, key(&["show", "max_steps=2"]), "the run of the name, not that of the experiment");
+    let note = format!("note: `small` may mean 2 runs; this is {} (small): a key means one alone", &first[..12]);
+    for arguments in [&["predict", "small", "好吃"][..], &["show", "small"]] {
+        let said = text(&sandbox.taper(arguments).stderr);
+        assert!(said.contains(&note), "{note}: {said}");
+        let quiet = text(&sandbox.taper(&[arguments, &["--quiet"]].concat()).stderr);
+        assert!(!quiet.contains("may mean"), "{quiet}");
+    }
+    assert!(!text(&sandbox.taper(&["show", &first]).stderr).contains("may mean"));
+}
+
+#[test]
 fn a_spec_file_is_as_good_as_the_name_of_its_experiment() {
     let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n");
     write_spec(&sandbox, "specs/mine.toml", "");

@@ -85,7 +85,7 @@ fn the_best_run_is_named_by_its_key() {
     assert_eq!(board[0]["best_run"], best.as_str(), "{board}");
     assert!(sandbox.ok(&["list", "small", "--leaderboard"]).contains(&format!("best run: {short}\n")));
     let (code, said) = sandbox.says(&["predict", "small", "好吃"]);
-    assert!(code == 2 && said.contains(&format!("\n  best so far: {short}")), "{said}");
+    assert!(code == 2 && said.contains(&format!("\n  the best of them: {short}")), "{said}");
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(page.contains(&format!("| **lr=3e-3** (best) | `{short}` | completed |")), "{page}");

@@ -354,7 +354,10 @@ fn the_forecast_of_a_search_with_pruning_is_open_above_and_ends_with_the_sweep()
     );
     let plan = ["plan", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
     let said = sandbox.ok(&plan);
-    assert!(said.contains("% of all steps, or more; a trial") && said.contains("or more on this machine"), "{said}");
+    assert!(
+        said.contains("% of all steps, or more; a trial") && said.contains("as the results decide, on this machine"),
+        "{said}"
+    );
     assert!(said.contains("to do (3 known so far): ") && !said.contains("or a little more"), "{said}");
     sandbox.ok(&[&["run", "--quiet"], &plan[1..]].concat());
     let said = sandbox.ok(&plan);

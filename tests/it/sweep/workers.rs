@@ -133,7 +133,7 @@ fn runs_side_by_side_on_one_device_come_to_the_same() {
     ]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert_eq!(said.matches("device: cpu, 2 threads, 3 runs at a time").count(), 1, "{said}");
+    assert_eq!(said.matches("device: cpu, 2 threads in all, 3 runs at a time").count(), 1, "{said}");
     assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")));
     assert_clean(&sandbox.path("runs"));
     for wrong in [["--runs-per-device", "0", "--quiet"], ["--runs-per-device", "2", "--jobs=2"]] {

@@ -73,3 +73,61 @@ fn the_time_left_of_a_trial_includes_the_starts_and_last_evaluations_of_its_seed
     let left = sweep.board(2.0).rows[0].left_s.expect("a time");
     assert!((left - (first + 2.0 * other)).abs() < 1e-9, "{left}, not {}", first + 2.0 * other);
 }
+
+#[test]
+fn trials_of_different_keys_have_columns_and_pruned_ones_are_counted() {
+    let mut sweep = LiveSweep::default();
+    let names = [
+        "dropout=0.1958 lr=2.811e-4 scheduler=constant",
+        "dropout=0.1784 lr=1.368e-4 scheduler=constant",
+        "dropout=0.12 lr=9.1e-4 scheduler=linear warmup_ratio=0.078",
+        "dropout=0.13 lr=9.2e-4 scheduler=linear warmup_ratio=0.1948",
+    ];
+    let info = |(i, name): (usize, &&str)| {
+        let state = if i == 3 { RunState::Pruned } else { RunState::Running };
+        PlannedInfo { name: name.to_string(), ..planned(i + 1, state) }
+    };
+    sweep.planned(&plan(&names.iter().enumerate().map(info).collect::<Vec<_>>(), 0));
+    let board = sweep.board(0.0);
+    assert_eq!(board.keys, ["dropout", "lr", "scheduler", "warmup_ratio"]);
+    assert_eq!((board.rows[0].values.join(" "), board.pruned), ("0.1958 2.811e-4 constant –".into(), 1));
+    let lines = board.lines(crate::observe::Size { width: 80, height: 24 }, false).join("\n");
+    assert!(lines.contains("\n0.1784   1.368e-4  constant  –"), "{lines}");
+    assert!(lines.contains("\n… and 1 more: 1 pruned\n"), "{lines}");
+}
+
+#[test]
+fn the_time_left_of_a_trial_and_of_the_whole_agree() {
+    // Two trials, of which one is done: what is left is one row, so both times are of the same steps.
+    for first in [RunState::Completed, RunState::Pending] {
+        let mut sweep = LiveSweep::default();
+        sweep.planned(&plan(&[planned(1, first), planned(2, RunState::Pending)], 0));
+        tell(&mut sweep, 2, 0.0, &[started()]);
+        tell(&mut sweep, 2, 4.0, &[1, 2, 3, 4, 5, 6].map(|i| step(i, 0.5)));
+        let (whole, _) = sweep.left_s(4.0).expect("a time");
+        let left = sweep.board(4.0).rows.iter().find_map(|row| row.left_s).expect("a time");
+        assert!(left <= whole && (first == RunState::Pending || left == whole), "{first:?}: {left} of {whole}");
+    }
+}
+
+#[test]
+fn an_only_trial_leads_none() {
+    let mut sweep = LiveSweep::default();
+    sweep.planned(&plan(&[planned(1, RunState::Pending)], 0));
+    tell(&mut sweep, 1, 0.0, &[started(), step(4, 0.5), eval(When::During, 4, Split::Dev, 3)]);
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some("so far: dev accuracy 75.0% at step 4 of 10"));
+}
+
+#[test]
+fn a_time_that_results_decide_is_no_bound() {
+    let mut sweep = LiveSweep::default();
+    let asha = PlannedSweep {
+        prune: Prune::Asha { reduction_factor: 3, rungs: 1 },
+        ..plan(&[planned(1, RunState::Pending)], 5)
+    };
+    sweep.planned(&asha);
+    tell(&mut sweep, 1, 0.0, &[started()]);
+    tell(&mut sweep, 1, 4.0, &[1, 2, 3, 4, 5, 6].map(|i| step(i, 0.5)));
+    let summary = sweep.summary(4.0);
+    assert!(summary.contains("  eta ~") && !summary.contains("or more"), "{summary}");
+}
