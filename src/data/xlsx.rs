@@ -130,13 +130,16 @@ fn check_size(path: &Path) -> Result<(), DataError> {
 }
 
 /// The rows of a sheet, the names of its columns and what was chosen.
+type Table = (Vec<Row>, Vec<String>, Vec<String>);
+
+/// Reads a sheet.
 fn read(
     file: io::BufReader<std::fs::File>,
     path: &Path,
     sheet: Option<&str>,
     columns: &Columns,
     wording: Wording,
-) -> Result<(Vec<Row>, Vec<String>, Vec<String>), Refused> {
+) -> Result<Table, Refused> {
     let mut book = Xlsx::new(file)?;
     let sheets = book.sheet_names();
     let (name, note) = choose(path, &sheets, sheet, wording).map_err(Refused::Sheet)?;

@@ -30,7 +30,7 @@ pub struct Results<'a> {
 /// Where they are written.
 enum To<'a> {
     Standard(&'a mut Output),
-    Lines(NewFile, Packed),
+    Lines(NewFile, Box<Packed>),
     Table(NewFile, Box<Table<Packed>>),
 }
 
@@ -52,7 +52,7 @@ impl<'a> Results<'a> {
                 let table = Table::new(packed, &heading).with_context(|| file.unwritten())?;
                 To::Table(file, Box::new(table))
             }
-            Some((file, packed)) => To::Lines(file, packed),
+            Some((file, packed)) => To::Lines(file, Box::new(packed)),
         };
         let mut results = Self { wanted, heading, to };
         if results.wanted.form == Form::Csv {
@@ -108,7 +108,7 @@ impl<'a> Results<'a> {
     pub fn finish(self) -> Result<()> {
         match self.to {
             To::Standard(_) => Ok(()),
-            To::Lines(file, packed) => file.publish(packed),
+            To::Lines(file, packed) => file.publish(*packed),
             To::Table(file, table) => {
                 let packed = table.finish().with_context(|| file.unwritten())?;
                 file.publish(packed)
