@@ -97,21 +97,6 @@ fn trials_of_different_keys_have_columns_and_pruned_ones_are_counted() {
 }
 
 #[test]
-fn no_trial_has_more_time_left_than_the_whole() {
-    let mut sweep = LiveSweep::default();
-    sweep.planned(&plan(&[planned(1, RunState::Pending), planned(2, RunState::Pending)], 0));
-    // The first run ends after a second; by its own steps, of half a second each, the second one has three left.
-    tell(&mut sweep, 1, 0.0, &[started(), step(1, 0.5)]);
-    tell(&mut sweep, 1, 1.0, &[step(10, 0.5), finished(Outcome::Completed)]);
-    tell(&mut sweep, 2, 1.0, &[started(), step(1, 0.5)]);
-    tell(&mut sweep, 2, 1.2, &[2, 3, 4].map(|i| step(i, 0.5)));
-    let (whole, _) = sweep.left_s(1.2).expect("a time");
-    assert!(whole < 3.0, "{whole}");
-    let left: Vec<f64> = sweep.board(1.2).rows.iter().filter_map(|row| row.left_s).collect();
-    assert_eq!(left, [whole]);
-}
-
-#[test]
 fn an_only_trial_leads_none() {
     let mut sweep = LiveSweep::default();
     sweep.planned(&plan(&[planned(1, RunState::Pending)], 0));
