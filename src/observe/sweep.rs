@@ -302,16 +302,11 @@ impl LiveSweep {
         Board { title: self.title.clone(), keys, metric, rows, pruned, best, summary: self.summary(now_s) }
     }
 
-    /// No trial has more time left than the whole; and the only one that is left has as much, by the same estimate. What pruning will stop,
-    /// or a budget, is in the time of the whole alone.
+    /// No trial has more time left than the whole. What pruning will stop, or a budget, is in the time of the whole alone.
     fn agree(&self, rows: &mut [Row], now_s: f64) {
         let all_are_trained = self.prune == Prune::None && self.to_come == 0 && self.budget == Budget::default();
         let Some((whole_s, _)) = self.left_s(now_s).filter(|_| all_are_trained) else { return };
-        let is_open = |row: &&Row| !matches!(row.state, RunState::Completed | RunState::Failed | RunState::Pruned);
-        let alone = rows.iter().filter(is_open).count() == 1;
-        for left_s in rows.iter_mut().filter_map(|row| row.left_s.as_mut()) {
-            *left_s = if alone { whole_s } else { left_s.min(whole_s) };
-        }
+        rows.iter_mut().filter_map(|row| row.left_s.as_mut()).for_each(|left_s| *left_s = left_s.min(whole_s));
     }
 
     /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all runs by all

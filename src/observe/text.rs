@@ -67,12 +67,12 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split_inclusive(' ') {
-        // A second space at the end of a line would indent the next one.
-        if word == " " && !lines.is_empty() && line.trim().is_empty() {
-            continue;
-        }
         let mut word = word.to_string();
         loop {
+            // A second space at the end of a line would indent the next one.
+            if word == " " && !lines.is_empty() && line.trim().is_empty() {
+                break;
+            }
             if measure_text_width(&line) + measure_text_width(word.trim_end()) <= width {
                 line += &word;
                 break;

@@ -281,6 +281,24 @@ fn ctrl_c_ends_after_the_step_with_a_checkpoint_from_which_the_run_resumes() {
     assert!(sandbox.steps("runs") == sandbox.steps("calm") && sandbox.weights("runs") == sandbox.weights("calm"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_resumed_run_says_that_its_training_time_includes_earlier_commands() {
+    let sandbox = sandbox("");
+    let longer = ["run", "small.toml", "--set", "train.epochs=60"];
+    let mut child = sandbox.command(&longer).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
+    assert!(wait(&mut child, "steps", || stored_steps(&sandbox.path("runs")) >= 5));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    let said = sandbox.ok(&longer);
+    assert!(
+        said.contains(" 1 completed; took ") && said.contains(" of training, earlier commands included)"),
+        "{said}"
+    );
+    let whole = sandbox.ok(&["run", "small.toml"]);
+    assert!(whole.contains(" 1 completed; took ") && !whole.contains("earlier commands"), "{whole}");
+}
+
 #[test]
 fn a_damaged_checkpoint_costs_time_and_nothing_else() {
     let sandbox = sandbox("");
@@ -333,6 +351,12 @@ fn a_diverged_run_says_where_and_the_sweep_continues() {
     assert_eq!(list[0]["failure"], "diverged");
     let message = list[0]["message"].as_str().expect("a message");
     assert!(message.contains("the loss is") && message.contains("at step 1 (lr 1e-3)"), "{message}");
+    let advice = "the same command leaves it out; with --retry it is trained again";
+    assert!(text(&output.stdout).contains(advice), "{}", text(&output.stdout));
+    let two = text(&sandbox.taper(&["run", "small.toml", "--set", "sweep.seeds=[1, 2]", "--set", "name=two"]).stdout);
+    let advice = "the same command leaves them out; with --retry they are trained again";
+    assert!(two.contains("failed: 2 runs: ") && two.contains(advice), "{two}");
+    sandbox.ok(&["rm", "--experiment", "two", "--yes"]);
     // It would diverge again: left alone unless asked for.
     let again = sandbox.taper(&["run", "small.toml"]);
     let said = text(&again.stdout);

@@ -242,6 +242,33 @@ fn a_dev_split_chooses_where_there_is_one() {
     }
 }
 
+#[test]
+fn of_trials_with_seeds_the_mean_chooses_and_the_report_says_so() {
+    let run = |lr: f64, seed| {
+        let name = format!("lr={lr:e} seed={seed}");
+        report_fixtures::Recipe { lr, seed, dev: 0.1, ..report_fixtures::Recipe::new(&name, &["no", "yes"]) }
+            .completed()
+    };
+    let runs = [(1e-5, 1), (1e-5, 2), (1e-4, 1), (1e-4, 2)].map(|(lr, seed)| run(lr, seed));
+    let md = text(&files_of(&experiment(runs.into())), "report.md").to_string();
+    let said = "> The best of 2 trials was chosen by its mean accuracy over seeds on the dev split, then by its loss there, then by the \
+                plan's order; the test rows played no part in this choice. The best run is the best one of this trial: another trial may \
+                have a run with a better value.\n";
+    assert!(md.contains(said), "{md}");
+}
+
+#[test]
+fn a_report_of_an_interrupted_run_without_evaluations_promises_none() {
+    let mut input = single();
+    for run in &mut input.runs {
+        run.evals.clear();
+        (run.run.state, run.run.final_metrics) = (RunState::Interrupted, None);
+    }
+    let md = text(&files_of(&input), "report.md").to_string();
+    assert!(md.contains("> No run has a final result yet, nor one of an evaluation during training.\n"), "{md}");
+    assert!(!md.contains("last ended") && !md.contains("values below"), "{md}");
+}
+
 /// The dev split ranks, and what is compared is what was measured at the end: each sentence says on which rows.
 #[test]
 fn the_comparison_says_on_which_split() {

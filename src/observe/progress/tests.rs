@@ -233,6 +233,7 @@ LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
 4e-5  completed  ──────────       0/3       –         –        –      –
 1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
 3e-5  pending    ──────────       0/3       –         –        –      –
+… and 1 more: 1 pruned
 1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();
