@@ -252,6 +252,8 @@ pub(super) fn list(folder: &Path) -> Vec<String> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             match entry.path() {
+                // A link to a folder may lead back to one above it.
+                path if path.is_dir() && entry.file_type().is_ok_and(|kind| kind.is_symlink()) => {}
                 path if path.is_dir() => walk(&path, &format!("{name}/"), found),
                 _ => found.push(name),
             }

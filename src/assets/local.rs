@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AssetError, DataFile, DataSet, ModelFiles, files,
-    named_splits::{CARD, NamedSplits},
+    named_splits::{CARD, NamedSplits, check_apart},
 };
 
 /// The model in a folder.
@@ -51,6 +51,8 @@ pub(super) fn data_set(folder: &Path, config: Option<&str>, names: &[String]) ->
         false => None,
     };
     let found = NamedSplits::of(&source, &files::list(folder), card.as_deref(), config)?;
+    let wanted = names.iter().map(|name| found.files(name).map(<[String]>::to_vec).map_err(refuse));
+    check_apart(names, &wanted.collect::<Result<Vec<_>, _>>()?).map_err(refuse)?;
     let paths = |name: &String| -> Result<Vec<PathBuf>, AssetError> {
         Ok(found.files(name).map_err(refuse)?.iter().map(|file| folder.join(file)).collect())
     };

@@ -91,6 +91,21 @@ impl NamedSplits {
     }
 }
 
+/// Refuses a file that is in two of the splits that were asked for.
+pub(super) fn check_apart(names: &[String], splits: &[Vec<String>]) -> Result<(), String> {
+    for (at, files) in splits.iter().enumerate() {
+        for (other, others) in splits.iter().enumerate().take(at) {
+            if let Some(both) = files.iter().find(|file| others.contains(file)) {
+                return Err(format!(
+                    "`{both}` would be a file of both `{}` and `{}`, which data.splits names; name one of them",
+                    names[other], names[at]
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The split that a word names.
 fn word_of(word: &str) -> Option<&'static str> {
     WORDS.iter().find(|(_, words)| words.contains(&word)).map(|(split, _)| *split)
@@ -237,13 +252,18 @@ fn glob(pattern: &str) -> Option<GlobMatcher> {
 fn check_shards(split: &str, files: &[String]) -> Result<(), String> {
     let base = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     for name in files {
-        let Some((before, rest)) = name.split_once("-of-") else { continue };
-        let Some(count) = rest.get(..5).and_then(|digits| digits.parse::<usize>().ok()) else { continue };
-        let Some(start) = before.len().checked_sub(5) else { continue };
-        let siblings = files
-            .iter()
-            .filter(|file| file.starts_with(&before[..start]) && file[start..].contains(&rest[..5]))
-            .count();
+        let Some((before, rest)) = name.rsplit_once("-of-") else { continue };
+        let number =
+            |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<usize>().ok())?;
+        let Some(count) = rest.get(..5).and_then(number) else { continue };
+        let Some((stem, index)) = before.len().checked_sub(5).and_then(|start| before.split_at_checked(start)) else {
+            continue;
+        };
+        if number(index).is_none() || !stem.ends_with('-') {
+            continue;
+        }
+        let siblings =
+            files.iter().filter(|file| file.strip_prefix(stem).is_some_and(|end| end.contains(&rest[..5]))).count();
         if siblings < count {
             return Err(format!(
                 "split `{split}` has {siblings} of {count} files (`{}`): download all of them",
@@ -375,7 +395,8 @@ impl Card {
     fn classes(&self, config: Option<&str>) -> BTreeMap<String, Vec<String>> {
         let infos = self.dataset_info.as_ref().map_or(&[][..], OneOrMany::all);
         let same = |info: &&Info| {
-            infos.len() == 1 || info.config_name.as_deref().unwrap_or("default") == config.unwrap_or("default")
+            (infos.len() == 1 && (config.is_none() || infos[0].config_name.is_none()))
+                || info.config_name.as_deref().unwrap_or("default") == config.unwrap_or("default")
         };
         let features = infos.iter().find(same).map_or(&[][..], |info| &info.features);
         let named = |feature: &Feature| match &feature.dtype {
@@ -527,5 +548,21 @@ mod tests {
         let splits = NamedSplits::of("hf:a/b", &matched, None, None).unwrap();
         assert_eq!(splits.files("validation_matched").unwrap().len(), 1);
         assert!(splits.files("validation").is_err());
+    }
+
+    #[test]
+    fn names_that_only_look_like_shards_are_files() {
+        for name in ["日本-of-00002.csv", "the-best-of-20000.csv", "a-of-b.csv"] {
+            let splits = NamedSplits::of("x", &names(&[name]), None, None).unwrap();
+            assert_eq!(splits.splits, [("train".to_owned(), names(&[name]))]);
+        }
+    }
+
+    #[test]
+    fn a_file_is_in_one_split() {
+        let wanted = names(&["dev", "validation"]);
+        let files = [names(&["valid.csv"]), names(&["valid.csv"])];
+        assert!(check_apart(&wanted, &files).unwrap_err().starts_with("`valid.csv` would be a file of both `dev` and"));
+        assert!(check_apart(&wanted, &[names(&["a.csv"]), names(&["b.csv"])]).is_ok());
     }
 }

@@ -15,7 +15,7 @@ use super::{
     files::{self, Choice},
     hash::Check,
     lock::Pin,
-    named_splits::{CARD, NamedSplits},
+    named_splits::{CARD, NamedSplits, check_apart},
     server::Server,
 };
 
@@ -203,7 +203,8 @@ impl Lookup<'_> {
             let found = NamedSplits::of(source, files, text.transpose()?.as_deref(), config)?;
             let refuse = |what| AssetError::Splits { source_: source.clone(), what };
             let splits = names.iter().map(|name| Ok(found.files(name).map_err(refuse)?.to_vec()));
-            let splits = splits.collect::<Result<_, AssetError>>()?;
+            let splits = splits.collect::<Result<Vec<_>, AssetError>>()?;
+            check_apart(names, &splits).map_err(refuse)?;
             Ok((found, splits))
         };
         let (root, revision, pins, (found, splits)) = if let Some((pin, _)) = self.pin {

@@ -192,7 +192,9 @@ impl Predict {
         match (&self.out, evaluation) {
             (Some(file), evaluation) if out.json => {
                 let evaluation = evaluation.map(Evaluation::document);
-                out.document(&serde_json::json!({ "out": file, "rows": rows, "evaluation": evaluation }))
+                out.document(
+                    &serde_json::json!({ "out": file.display().to_string(), "rows": rows, "evaluation": evaluation }),
+                )
             }
             (Some(file), evaluation) => {
                 if !global.quiet {

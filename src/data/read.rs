@@ -289,20 +289,51 @@ fn labelled(
     let mut assigned = Assigned::new(columns.split.as_deref(), splits);
     let (mut labels, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes) = (Vec::new(), Vec::new());
+    // Names of class labels, which need not stand in the data files.
+    let mut named: Vec<String> = Vec::new();
     for origin in origins {
         let mut file = Rows::open(origin, layout, columns.clone())?;
+        let own = file.classes();
         let labels = labels.get_or_insert_with(|| {
-            let classes = known.classes.map(<[String]>::to_vec).or_else(|| file.classes());
-            given = match classes.filter(|_| known.labels.is_empty() && known.of.is_none()) {
-                Some(names) => names.into_iter().enumerate().map(|(id, name)| (id.to_string(), name)).collect(),
+            let chosen = known.classes.map(<[String]>::to_vec).or_else(|| own.clone());
+            given = match chosen.filter(|_| known.labels.is_empty() && known.of.is_none()) {
+                Some(names) => {
+                    named.clone_from(&names);
+                    names.into_iter().enumerate().map(|(id, name)| (id.to_string(), name)).collect()
+                }
                 None => known.labels.clone(),
             };
             Labels::new(&given)
         });
+        // The numbers of another file may mean other classes.
+        let differs = |own: &Vec<String>| {
+            known.labels.is_empty() && own.iter().enumerate().any(|(id, name)| given.get(&id.to_string()) != Some(name))
+                || known.of.is_some()
+                    && own
+                        .iter()
+                        .enumerate()
+                        .any(|(id, name)| given.get(&id.to_string()).is_some_and(|known| known != name))
+        };
+        if known.classes.is_none() && own.as_ref().is_some_and(differs) {
+            let names = |names: &mut dyn Iterator<Item = &String>| {
+                names.map(|name| format!("`{}`", escaped(name))).collect::<Vec<_>>().join(", ")
+            };
+            let what = format!(
+                "its class labels are {}, and those of the training rows are {}: the same number would mean two things; convert the labels to \
+                 names",
+                names(&mut own.iter().flatten()),
+                names(&mut given.values())
+            );
+            return Err(DataError::Layout { path: origin.name(), what });
+        }
         let known = Known { labels: &given, ..known };
         read_file(&mut file, &mut found, (labels, &mut assigned), (layout, columns, known))?;
         digests.push(file.input().digest());
         notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+    }
+    let name = |origin: &Origin| origin.name().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let [first, .., last] = origins {
+        notes.insert(0, format!("{} files, {} to {}", origins.len(), name(first), name(last)));
     }
     let path = origins.first().map(Origin::name).unwrap_or_default();
     let Reading { mut rows, cleaning, mut warnings, .. } = found;
@@ -335,6 +366,11 @@ fn labelled(
     let digest = match &digests[..] {
         [only] => only.clone(),
         several => hex(&Sha256::digest(several.join("\n"))),
+    };
+    // They decide what is learnt, so that they are a part of the digest, by which runs are known.
+    let digest = match named.is_empty() {
+        true => digest,
+        false => hex(&Sha256::digest(format!("{digest}\nclasses {named:?}\n"))),
     };
     let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, files: Vec::new() };
     Ok(Labelled { data, values: given })
@@ -376,7 +412,8 @@ fn read_file(
     let (before, mut last) = (found.lines_before, 0);
     let rows_before = found.rows.len();
     // Of class labels, -1 is the value of a row that has none, as in public test sets.
-    let no_label = if known.classes.is_some() || file.classes().is_some() { "-1" } else { "" };
+    let is_class = (known.classes.is_some() || file.classes().is_some()) && !known.labels.contains_key("-1");
+    let no_label = if is_class { "-1" } else { "" };
     loop {
         let line = match file.next(&mut cells) {
             Ok(Some(line)) => line,

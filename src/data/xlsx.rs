@@ -296,6 +296,7 @@ fn text(value: &DataRef<'_>) -> Result<String, String> {
         DataRef::Empty => Ok(String::new()),
         DataRef::String(text) if long(text.len()) => Err(counted(text.len() as u64, "byte")),
         DataRef::String(text) => Ok(text.clone()),
+        DataRef::SharedString(text) if long(text.len()) => Err(counted(text.len() as u64, "byte")),
         DataRef::SharedString(text) => Ok((*text).to_owned()),
         DataRef::Int(number) => Ok(number.to_string()),
         // Excel has no whole numbers: 1 is stored as 1.0.

@@ -108,6 +108,7 @@ fn shards_with_class_labels_train_the_model_of_their_csv() {
     let shown = sandbox.ok(&["plan", "glue.toml"]);
     for line in [
         "data      24 rows of path:glue; none dropped",
+        "          2 files, train-00000-of-00002.parquet to train-00001-of-00002.parquet",
         "          6 rows of validation-00000-of-00001.parquet, the dev split; none dropped",
         "          10 rows of test-00000-of-00001.parquet, the test split; none dropped",
         "split     train 24, dev 6, test 10",

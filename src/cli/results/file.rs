@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -59,7 +60,10 @@ impl NewFile {
         }
         // A link stays one.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let temporary = path.with_file_name(format!(".taper-predict-{}", std::process::id()));
+        // Of this command alone: process ids are the same in two containers that share a folder.
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let own = format!(".taper-predict-{}-{}", std::process::id(), since_1970.as_nanos());
+        let temporary = path.with_file_name(own);
         let failed = |e: io::Error| {
             let folder =
                 path.parent().filter(|folder| e.kind() == ErrorKind::NotFound && !folder.as_os_str().is_empty());
@@ -69,7 +73,11 @@ impl NewFile {
         if path.file_name().is_none() {
             return refused("expected the name of a file");
         }
-        let file = File::create(&temporary).map_err(failed)?;
+        // Never through what lies there, a link for example.
+        let file = File::options().write(true).create_new(true).open(&temporary).map_err(failed)?;
+        if let Ok(replaced) = fs::metadata(&path) {
+            file.set_permissions(replaced.permissions()).map_err(failed)?;
+        }
         let new = Self { shown: shown.to_string().into(), path: path.clone(), temporary, published: false };
         Ok((new, Packed::new(file, packing).map_err(failed)?))
     }

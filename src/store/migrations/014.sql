@@ -7,7 +7,7 @@ CREATE TABLE probes_of_pairs (
     phase         TEXT NOT NULL,
     step          INTEGER NOT NULL,
     text          TEXT NOT NULL,
-    text_pair     TEXT NOT NULL, -- '': none
+    text_pair     TEXT NOT NULL DEFAULT '', -- '': none; a command of an older version, still running, does not know it
     expect        TEXT NOT NULL, -- '': none
     predicted     TEXT NOT NULL,
     probabilities TEXT NOT NULL, -- JSON array in the order of the labels' ids
