@@ -32,9 +32,15 @@ fn rows(from: usize, n: usize) -> Vec<(String, i64)> {
 
 /// A Parquet file as the `datasets` library writes it: with the names of the class labels in its metadata.
 fn parquet(rows: &[(String, i64)]) -> Vec<u8> {
+    parquet_of(rows, "bad", "good")
+}
+
+fn parquet_of(rows: &[(String, i64)], zero: &str, one: &str) -> Vec<u8> {
     let schema = "message rows { optional binary review (UTF8); optional int64 label; optional int64 idx; }";
-    let classes = r#"{"info": {"features": {"review": {"dtype": "string", "_type": "Value"}, "label": {"names": ["bad", "good"], "_type": "ClassLabel"}}}}"#;
-    let metadata = vec![KeyValue::new("huggingface".into(), Some(classes.into()))];
+    let classes = serde_json::json!({ "info": { "features": {
+        "review": { "dtype": "string", "_type": "Value" }, "label": { "names": [zero, one], "_type": "ClassLabel" },
+    } } });
+    let metadata = vec![KeyValue::new("huggingface".into(), Some(classes.to_string()))];
     let properties =
         WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(Some(metadata)).build();
     let mut bytes = Vec::new();
@@ -254,4 +260,42 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
         code == Some(2) && said.contains("test-00000-of-00001.parquet of hf:a/glue is not what glue.toml.lock pins"),
         "{said}"
     );
+}
+
+/// The names of class labels need not stand in the data files, and decide what a model says.
+#[test]
+fn a_run_is_known_by_the_names_of_its_class_labels_too() {
+    let sandbox = Sandbox::new();
+    let numbers = |rows: &[(String, i64)]| {
+        let lines: String = rows.iter().map(|(text, label)| format!("{label},{text}\n")).collect();
+        format!("label,review\n{lines}")
+    };
+    sandbox.write("set/train.csv", numbers(&rows(0, 20)));
+    sandbox.write("set/test.csv", numbers(&rows(20, 10)));
+    let card = |zero: &str, one: &str| {
+        let names = format!("        names:\n          '0': {zero}\n          '1': {one}\n");
+        format!("---\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n{names}---\n")
+    };
+    spec(&sandbox, "path:set", "splits = { train = \"train\", test = \"test\" }");
+    sandbox.write("set/README.md", card("bad", "good"));
+    let first = planned(&sandbox);
+    assert_eq!(first["data"]["labels"], serde_json::json!(["bad", "good"]));
+    sandbox.write("set/README.md", card("good", "bad"));
+    let swapped = planned(&sandbox);
+    assert_eq!(swapped["data"]["labels"], serde_json::json!(["good", "bad"]));
+    assert_ne!(first["key"], swapped["key"]);
+}
+
+#[test]
+fn files_whose_class_labels_differ_are_refused() {
+    let sandbox = folder();
+    sandbox.write("glue/data/test-00000-of-00001.parquet", parquet_of(&rows(30, 10), "good", "bad"));
+    let said = refused(&sandbox, "path:glue", SPLITS);
+    assert!(
+        said.contains("its class labels are `good`, `bad`, and those of the training rows are `bad`, `good`"),
+        "{said}"
+    );
+    sandbox.write("glue/data/train-00001-of-00002.parquet", parquet_of(&rows(14, 10), "good", "bad"));
+    let said = refused(&sandbox, "path:glue", SPLITS);
+    assert!(said.contains("train-00001-of-00002.parquet: its class labels are `good`, `bad`"), "{said}");
 }
