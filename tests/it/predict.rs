@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::{Sandbox, tiny_spec};
 
-const SPEC: &str = tiny_spec!(
+pub const SPEC: &str = tiny_spec!(
     "small",
     r#"test = 0.2
 max_length = 32

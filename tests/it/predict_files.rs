@@ -10,18 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Sandbox, text, tiny_spec};
-
-const SPEC: &str = tiny_spec!(
-    "small",
-    r#"test = 0.2
-max_length = 32
-[train]
-max_steps = 2
-batch_size = 4
-lr = 1e-3
-"#
-);
+use crate::{
+    predict::SPEC,
+    support::{Sandbox, text},
+};
 
 /// A folder with a run, `small`, whose columns are `review` and `label`.
 fn trained() -> Sandbox {
