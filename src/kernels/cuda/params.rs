@@ -202,7 +202,7 @@ impl ColumnSums {
     }
 }
 
-/// `add_rows`, a block for each of `rows`: adds to that row of `to` the rows `tokens[ends[i − 1]..ends[i]]` of `d_sum`,
+/// `add_rows`, a block for each of `rows` and some of its columns: adds to that row of `to` the rows `tokens[ends[i − 1]..ends[i]]` of `d_sum`,
 /// `[tokens, width]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

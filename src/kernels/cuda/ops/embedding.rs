@@ -26,7 +26,8 @@ impl<D: Driver> Cuda<D> {
         let ends: Vec<u32> = ends.collect();
         let [rows, ends, tokens] = self.arena.put([&rows, &ends, &tokens].map(|part| bytemuck::cast_slice(part)));
         let p = params::AddRows { to, d_sum, rows, ends, tokens, width: width as u64 };
-        self.launch(Kernel::AddRows, [occurrences.len(), 1], threads_of(width), &p);
+        let threads = threads_of(width);
+        self.launch(Kernel::AddRows, [occurrences.len(), width.div_ceil(threads)], threads, &p);
     }
 
     /// Sets the gradients of a whole table to zero.

@@ -57,52 +57,99 @@ DEVICE Tile tile_of(const Attention &p, const u32 *tiles) {
     return t;
 }
 
-DEVICE float factor(const Attention &p, const Tile &t, u32 query, u32 key) {
-    return dropout_factor(p.dropout, t.mask + (u64)query * p.heads * MASK_WIDTH + key);
+// Rows of a tile are four numbers longer than their D: each four of them lie together, and rows in different banks.
+#define WIDTH (D + 4)
+// Products of two tiles: SIDE·SIDE threads, each of which has PER·PER numbers, SIDE rows and columns apart.
+#define SIDE 16
+#define PER (TILE / SIDE)
+// A row of a tile belongs to LANES neighbouring threads. Each has OWN columns, four together.
+#define LANES (BLOCK / TILE)
+#define OWN (D / LANES)
+#define COLUMN(j) (lane * 4 + (j) / 4 * 4 * LANES + (j) % 4)
+
+// The factors of dropout of a query and the keys `key`, `key` + SIDE, …, which begin in the first SIDE of a tile.
+template <int N> DEVICE void factors(const Attention &p, const Tile &t, u32 query, u32 key, float *out) {
+    dropout_factors<N>(p.dropout, t.mask + (u64)query * p.heads * MASK_WIDTH + key, out);
 }
 
 // Copies `n` rows of a head, zeros behind them.
 template <int TILE, int D>
-DEVICE void load(float (*to)[D + 1], const float *from, u32 row, u32 n, u32 stride, u32 column, u32 d) {
-    for (u32 i = THREAD; i < TILE * D; i += BLOCK) {
-        u32 r = i / D, c = i % D;
-        to[r][c] = r < n && c < d ? from[(u64)(row + r) * stride + column + c] : 0.0f;
+DEVICE void load(float (*to)[WIDTH], const float *from, u32 row, u32 n, u32 stride, u32 column, u32 d) {
+#pragma unroll
+    for (u32 i = 0; i < TILE * D / 4 / BLOCK; i++) {
+        u32 r = (THREAD + i * BLOCK) / (D / 4), c = (THREAD + i * BLOCK) % (D / 4) * 4;
+        const float *at = from + (u64)(row + r) * stride + column + c;
+        Four x = {0.0f, 0.0f, 0.0f, 0.0f};
+        if (r < n) {
+            // With heads of a multiple of four numbers, so are strides and columns.
+            if (d % 4 == 0 && c < d) x = four(at);
+            if (d % 4 != 0)
+                for (u32 e = 0; e < 4; e++)
+                    if (c + e < d) x.at[e] = at[e];
+        }
+        four(&to[r][c]) = x;
     }
 }
 
-template <int D> DEVICE float dot(const float *a, const float *b) {
-    float sum = 0.0f;
-#pragma unroll 16
-    for (int c = 0; c < D; c++) sum += a[c] * b[c];
-    return sum;
+// Writes what a thread has of a row of a head that begins at `at`.
+template <int TILE, int D>
+DEVICE void store(float *out, u16 *half, u64 at, const float *own, u32 d) {
+    u32 lane = THREAD % LANES;
+#pragma unroll
+    for (int j = 0; j < OWN; j++)
+        if (COLUMN(j) < d) put(out, half, at + COLUMN(j), own[j]);
+}
+
+// out = a·bᵀ of two tiles, where it is the thread's.
+template <int TILE, int D> DEVICE void products(float (*out)[PER], float (*a)[WIDTH], float (*b)[WIDTH]) {
+    u32 r = THREAD / SIDE, c = THREAD % SIDE;
+#pragma unroll
+    for (int i = 0; i < PER; i++)
+        for (int j = 0; j < PER; j++) out[i][j] = 0.0f;
+#pragma unroll 4
+    for (int at = 0; at < D; at += 4) {
+        Four x[PER], y[PER];
+#pragma unroll
+        for (int i = 0; i < PER; i++) x[i] = four(&a[r + i * SIDE][at]), y[i] = four(&b[c + i * SIDE][at]);
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+#pragma unroll
+            for (int i = 0; i < PER; i++)
+#pragma unroll
+                for (int j = 0; j < PER; j++) out[i][j] += x[i].at[e] * y[j].at[e];
+    }
+}
+
+// Adds `weights`·`rows` to a thread's columns, for the first `n` rows; weights and rows behind them are zeros.
+template <int TILE, int D> DEVICE void add_rows_of(float *own, const float *weights, float (*rows)[WIDTH], u32 n) {
+    u32 lane = THREAD % LANES;
+    for (u32 c = 0; c < n; c += 4) {
+        Four weight = four(&weights[c]);
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+#pragma unroll
+            for (int j = 0; j < OWN; j += 4) {
+                Four x = four(&rows[c + e][COLUMN(j)]);
+#pragma unroll
+                for (int f = 0; f < 4; f++) own[j + f] += weight.at[e] * x.at[f];
+            }
+    }
 }
 
 DEVICE u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 
-// Each row of a tile belongs to BLOCK / TILE neighbouring threads, each of which has D·TILE / BLOCK columns.
-#define LANES (BLOCK / TILE)
-#define OWN (D / LANES)
-
-// s = q·kᵀ·scale of a tile, where there are queries and keys.
-template <int TILE, int D>
-DEVICE void scores(float (*s)[TILE + 1], float (*q)[D + 1], float (*k)[D + 1], u32 nq, u32 nk, float scale) {
-    for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
-        u32 r = i / TILE, c = i % TILE;
-        if (r < nq && c < nk) s[r][c] = dot<D>(q[r], k[c]) * scale;
-    }
-}
-
 // The largest of `max` and of a row of scores, known to all of its threads; all of a warp come here.
-template <int TILE> DEVICE float larger(float max, float (*s)[TILE + 1], u32 row, u32 nq, u32 nk) {
+template <int TILE> DEVICE float larger(float max, float (*s)[TILE + 4], u32 row, u32 nq, u32 nk) {
     if (row < nq)
         for (u32 c = THREAD % LANES; c < nk; c += LANES) max = s[row][c] > max ? s[row][c] : max;
     return lanes_max(max, LANES);
 }
 
 template <int TILE, int D> DEVICE void forward(const Attention &p) {
-    SHARED(float, q, [TILE][D + 1]);
-    SHARED(float, kv, [TILE][D + 1]);
-    SHARED(float, s, [TILE][TILE + 1]);
+    SHARED(float, q, [TILE][WIDTH]);
+    SHARED(float, k, [TILE][WIDTH]);
+    SHARED(float, v, [TILE][WIDTH]);
+    SHARED(float, s, [TILE][TILE + 4]);
     Tile t = tile_of(p, p.tiles);
     u32 first = t.queries_begin + t.from, nq = smaller(TILE, t.queries_end - first);
     u32 row = THREAD / LANES, lane = THREAD % LANES;
@@ -111,50 +158,64 @@ template <int TILE, int D> DEVICE void forward(const Attention &p) {
     load<TILE, D>(q, p.q, first, nq, p.q_stride, t.column, p.head_width);
     for (u32 key = t.keys_begin; key < t.keys_end; key += TILE) {
         u32 nk = smaller(TILE, t.keys_end - key);
-        load<TILE, D>(kv, p.k, key, nk, p.kv_stride, t.column, p.head_width);
+        load<TILE, D>(k, p.k, key, nk, p.kv_stride, t.column, p.head_width);
+        load<TILE, D>(v, p.v, key, nk, p.kv_stride, t.column, p.head_width);
         sync_block();
-        scores<TILE, D>(s, q, kv, nq, nk, p.scale);
+        float x[PER][PER];
+        products<TILE, D>(x, q, k);
+#pragma unroll
+        for (int i = 0; i < PER; i++)
+#pragma unroll
+            for (int j = 0; j < PER; j++) {
+                u32 r = THREAD / SIDE + i * SIDE, c = THREAD % SIDE + j * SIDE;
+                s[r][c] = r < nq && c < nk ? x[i][j] * p.scale : 0.0f;
+            }
         sync_block();
-        load<TILE, D>(kv, p.v, key, nk, p.kv_stride, t.column, p.head_width);
         float largest = larger<TILE>(max, s, row, nq, nk), part = 0.0f;
         float shrink = expf(max - largest);
-        if (row < nq)
-            for (u32 c = lane; c < nk; c += LANES) {
+        if (row < nq) {
+            float kept[TILE / LANES], some[PER];
+#pragma unroll
+            for (int i = 0; i < SIDE / LANES; i++) {
+                factors<PER>(p, t, first + row, key - t.keys_begin + lane + i * LANES, some);
+#pragma unroll
+                for (int j = 0; j < PER; j++) kept[i + j * (SIDE / LANES)] = some[j];
+            }
+#pragma unroll
+            for (int i = 0; i < TILE / LANES; i++) {
+                u32 c = lane + i * LANES;
+                if (c >= nk) continue;
                 float e = expf(s[row][c] - largest);
                 part += e;
-                s[row][c] = e * factor(p, t, first + row, key - t.keys_begin + c);
+                s[row][c] = e * kept[i];
             }
+        }
         sum = sum * shrink + lanes_sum(part, LANES);
         max = largest;
         sync_block();
         if (row < nq) {
 #pragma unroll
             for (int j = 0; j < OWN; j++) out[j] *= shrink;
-            for (u32 c = 0; c < nk; c++) {
-                float weight = s[row][c];
-#pragma unroll
-                for (int j = 0; j < OWN; j++) out[j] += weight * kv[c][lane + j * LANES];
-            }
+            add_rows_of<TILE, D>(out, s[row], v, nk);
         }
         sync_block();
     }
     if (row < nq) {
-        u64 to = (u64)(first + row) * p.width + t.column;
-        for (int j = 0; j < OWN; j++) {
-            u32 c = lane + j * LANES;
-            if (c < p.head_width) put(p.context, p.context_half, to + c, out[j] / sum);
-        }
+#pragma unroll
+        for (int j = 0; j < OWN; j++) out[j] /= sum;
+        store<TILE, D>(p.context, p.context_half, (u64)(first + row) * p.width + t.column, out, p.head_width);
     }
 }
 
 // With P the probabilities, M the factors of dropout and dP = (dO·Vᵀ)∘M: dQ = (P∘(dP − Σ P∘dP))·K·scale, by tiles of queries.
 // Leaves in `stats` what the keys need.
 template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
-    SHARED(float, q, [TILE][D + 1]);
-    SHARED(float, d_out, [TILE][D + 1]);
-    SHARED(float, kv, [TILE][D + 1]);
-    SHARED(float, s, [TILE][TILE + 1]);
-    SHARED(float, dp, [TILE][TILE + 1]);
+    SHARED(float, q, [TILE][WIDTH]);
+    SHARED(float, d_out, [TILE][WIDTH]);
+    SHARED(float, k, [TILE][WIDTH]);
+    SHARED(float, v, [TILE][WIDTH]);
+    SHARED(float, s, [TILE][TILE + 4]);
+    SHARED(float, dp, [TILE][TILE + 4]);
     Tile t = tile_of(p, p.tiles);
     u32 first = t.queries_begin + t.from, nq = smaller(TILE, t.queries_end - first);
     u32 row = THREAD / LANES, lane = THREAD % LANES, keys = t.keys_end - t.keys_begin;
@@ -167,17 +228,24 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
         for (u32 key = t.keys_begin; key < t.keys_end; key += TILE) {
             u32 nk = smaller(TILE, t.keys_end - key);
             if (turn == 0 || keys > TILE) {
-                load<TILE, D>(kv, p.v, key, nk, p.kv_stride, t.column, p.head_width);
+                load<TILE, D>(k, p.k, key, nk, p.kv_stride, t.column, p.head_width);
+                load<TILE, D>(v, p.v, key, nk, p.kv_stride, t.column, p.head_width);
                 sync_block();
-                for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
-                    u32 r = i / TILE, c = i % TILE;
-                    if (r < nq && c < nk)
-                        dp[r][c] = dot<D>(d_out[r], kv[c]) * factor(p, t, first + r, key - t.keys_begin + c);
+                float x[PER][PER], y[PER][PER];
+                products<TILE, D>(x, q, k);
+                products<TILE, D>(y, d_out, v);
+#pragma unroll
+                for (int i = 0; i < PER; i++) {
+                    u32 r = THREAD / SIDE + i * SIDE, c = THREAD % SIDE;
+                    float kept[PER];
+                    factors<PER>(p, t, first + r, key - t.keys_begin + c, kept);
+#pragma unroll
+                    for (int j = 0; j < PER; j++, c += SIDE) {
+                        bool inside = r < nq && c < nk;
+                        s[r][c] = inside ? x[i][j] * p.scale : 0.0f;
+                        dp[r][c] = inside ? y[i][j] * kept[j] : 0.0f;
+                    }
                 }
-                sync_block();
-                load<TILE, D>(kv, p.k, key, nk, p.kv_stride, t.column, p.head_width);
-                sync_block();
-                scores<TILE, D>(s, q, kv, nq, nk, p.scale);
                 sync_block();
             }
             if (turn == 0) {
@@ -192,22 +260,20 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
                 sum = sum * shrink + lanes_sum(part, LANES);
                 delta = delta * shrink + lanes_sum(part_delta, LANES);
                 max = largest;
-            } else if (row < nq) {
-                for (u32 c = 0; c < nk; c++) {
-                    float weight = expf(s[row][c] - max) / sum * (dp[row][c] - delta / sum);
-#pragma unroll
-                    for (int j = 0; j < OWN; j++) out[j] += weight * kv[c][lane + j * LANES];
-                }
+            } else {
+                if (row < nq)
+                    for (u32 c = lane; c < nk; c += LANES)
+                        s[row][c] = expf(s[row][c] - max) / sum * (dp[row][c] - delta / sum);
+                sync_block();
+                if (row < nq) add_rows_of<TILE, D>(out, s[row], k, nk);
             }
             sync_block();
         }
     }
     if (row < nq) {
-        u64 to = (u64)(first + row) * p.q_stride + t.column;
-        for (int j = 0; j < OWN; j++) {
-            u32 c = lane + j * LANES;
-            if (c < p.head_width) put(p.dq, p.dq_half, to + c, out[j] * p.scale);
-        }
+#pragma unroll
+        for (int j = 0; j < OWN; j++) out[j] *= p.scale;
+        store<TILE, D>(p.dq, p.dq_half, (u64)(first + row) * p.q_stride + t.column, out, p.head_width);
         if (lane == 0) {
             float *stats = p.stats + ((u64)(first + row) * p.heads + BLOCK_Y) * 2;
             stats[0] = max + logf(sum);
@@ -218,15 +284,15 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
 
 // dV = (P∘M)ᵀ·dO and dK = (P∘(dP − Σ P∘dP))ᵀ·Q·scale, by tiles of keys.
 template <int TILE, int D> DEVICE void backward_keys(const Attention &p) {
-    SHARED(float, k, [TILE][D + 1]);
-    SHARED(float, v, [TILE][D + 1]);
-    SHARED(float, q, [TILE][D + 1]);
-    SHARED(float, d_out, [TILE][D + 1]);
-    SHARED(float, s, [TILE][TILE + 1]);
-    SHARED(float, ds, [TILE][TILE + 1]);
+    SHARED(float, k, [TILE][WIDTH]);
+    SHARED(float, v, [TILE][WIDTH]);
+    SHARED(float, q, [TILE][WIDTH]);
+    SHARED(float, d_out, [TILE][WIDTH]);
+    SHARED(float, s, [TILE][TILE + 4]); // a row for each key
+    SHARED(float, ds, [TILE][TILE + 4]);
     Tile t = tile_of(p, p.tiles);
     u32 first = t.keys_begin + t.from, nk = smaller(TILE, t.keys_end - first);
-    u32 row = THREAD / LANES, lane = THREAD % LANES;
+    u32 row = THREAD / LANES;
     float dk[OWN], dv[OWN];
     for (int j = 0; j < OWN; j++) dk[j] = dv[j] = 0.0f;
     load<TILE, D>(k, p.k, first, nk, p.kv_stride, t.column, p.head_width);
@@ -236,41 +302,47 @@ template <int TILE, int D> DEVICE void backward_keys(const Attention &p) {
         load<TILE, D>(q, p.q, query, nq, p.q_stride, t.column, p.head_width);
         load<TILE, D>(d_out, p.d_context, query, nq, p.width, t.column, p.head_width);
         sync_block();
-        for (u32 i = THREAD; i < TILE * TILE; i += BLOCK) {
-            u32 r = i / TILE, c = i % TILE;
-            if (r < nq && c < nk) {
-                const float *stats = p.stats + ((u64)(query + r) * p.heads + BLOCK_Y) * 2;
-                float weight = expf(dot<D>(q[r], k[c]) * p.scale - stats[0]);
-                float kept = factor(p, t, query + r, t.from + c);
-                s[r][c] = weight * kept;
-                ds[r][c] = weight * (dot<D>(d_out[r], v[c]) * kept - stats[1]);
+        float x[PER][PER], y[PER][PER];
+        products<TILE, D>(x, q, k);
+        products<TILE, D>(y, d_out, v);
+#pragma unroll
+        for (int i = 0; i < PER; i++) {
+            u32 r = THREAD / SIDE + i * SIDE, c = THREAD % SIDE;
+            const float *stats = p.stats + ((u64)(query + r) * p.heads + BLOCK_Y) * 2;
+            float kept[PER];
+            factors<PER>(p, t, query + r, t.from + c, kept);
+#pragma unroll
+            for (int j = 0; j < PER; j++, c += SIDE) {
+                float weight = 0.0f, d_weight = 0.0f;
+                if (r < nq && c < nk) {
+                    weight = expf(x[i][j] * p.scale - stats[0]);
+                    d_weight = weight * (y[i][j] * kept[j] - stats[1]);
+                    weight *= kept[j];
+                }
+                s[c][r] = weight;
+                ds[c][r] = d_weight;
             }
         }
         sync_block();
         if (row < nk) {
-            for (u32 r = 0; r < nq; r++) {
-                float weight = s[r][row], d_weight = ds[r][row];
-#pragma unroll
-                for (int j = 0; j < OWN; j++) {
-                    dv[j] += weight * d_out[r][lane + j * LANES];
-                    dk[j] += d_weight * q[r][lane + j * LANES];
-                }
-            }
+            add_rows_of<TILE, D>(dv, s[row], d_out, nq);
+            add_rows_of<TILE, D>(dk, ds[row], q, nq);
         }
         sync_block();
     }
     if (row < nk) {
         u64 to = (u64)(first + row) * p.kv_stride + t.column;
-        for (int j = 0; j < OWN; j++) {
-            u32 c = lane + j * LANES;
-            if (c < p.head_width) {
-                put(p.dk, p.dk_half, to + c, dk[j] * p.scale);
-                put(p.dv, p.dv_half, to + c, dv[j]);
-            }
-        }
+#pragma unroll
+        for (int j = 0; j < OWN; j++) dk[j] *= p.scale;
+        store<TILE, D>(p.dk, p.dk_half, to, dk, p.head_width);
+        store<TILE, D>(p.dv, p.dv_half, to, dv, p.head_width);
     }
 }
 
+#undef WIDTH
+#undef SIDE
+#undef PER
+#undef COLUMN
 #undef LANES
 #undef OWN
 

@@ -15,8 +15,8 @@ struct Dropout {
     float scale;
 };
 
-// Philox4x32 with ten rounds (Salmon et al. 2011): word `which` of the 128 bits at (key, counter).
-DEVICE u32 philox(const u32 key[2], u32 c0, u32 c1, u32 c2, u32 c3, u32 which) {
+// Philox4x32 with ten rounds (Salmon et al. 2011): the 128 bits at (key, counter).
+DEVICE void philox(const u32 key[2], u32 c0, u32 c1, u32 c2, u32 c3, u32 *words) {
     u32 k0 = key[0], k1 = key[1];
     // Not unrolled whole: it is in every loop over columns, and the driver has to compile all of it before the first step.
 #pragma unroll 2
@@ -30,18 +30,38 @@ DEVICE u32 philox(const u32 key[2], u32 c0, u32 c1, u32 c2, u32 c3, u32 which) {
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    return which < 2 ? (which == 0 ? c0 : c1) : (which == 2 ? c2 : c3);
+    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
 }
 
-// The factor, 0 or 1/(1-p), at place `index` of a mask: of 64 places in a row, 16 counters give the first words, then the second,
-// third and fourth.
-DEVICE float dropout_factor(const Dropout &d, u64 index) {
-    if (d.scale == 0.0f) return 1.0f;
-    u32 at = (u32)(index % 64);
+// The factors, 0 or 1/(1-p), at places `index`, `index` + 16, … (N of them) of a mask, all in one 64 of its places: there, 16
+// counters give the first words, then the second, third and fourth.
+template <int N> DEVICE void dropout_factors(const Dropout &d, u64 index, float *factors) {
+    u32 words[4], at = (u32)(index % 64);
+    for (int i = 0; i < N; i++) factors[i] = 1.0f;
+    if (d.scale == 0.0f) return;
     u64 counter = index / 64 * 16 + at % 16;
-    u32 bits = philox(d.key, (u32)counter, (u32)(counter >> 32), d.high[0], d.high[1], at / 16);
-    return bits >= d.threshold ? d.scale : 0.0f;
+    philox(d.key, (u32)counter, (u32)(counter >> 32), d.high[0], d.high[1], words);
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        u32 which = at / 16 + i; // not an index: what is not known to the compiler has no register
+        u32 bits = which < 2 ? (which == 0 ? words[0] : words[1]) : (which == 2 ? words[2] : words[3]);
+        factors[i] = bits >= d.threshold ? d.scale : 0.0f;
+    }
 }
+
+DEVICE float dropout_factor(const Dropout &d, u64 index) {
+    float factor;
+    dropout_factors<1>(d, index, &factor);
+    return factor;
+}
+
+// Four numbers that lie together at a multiple of 16 bytes, which is one access to memory.
+struct alignas(16) Four {
+    float at[4];
+};
+
+DEVICE Four &four(float *at) { return *(Four *)at; }
+DEVICE const Four &four(const float *at) { return *(const Four *)at; }
 
 // The nearest bfloat16, ties to even; a NaN stays one.
 DEVICE u16 to_bf16(float x) {

@@ -16,6 +16,9 @@ struct ColumnSums {
 
 // Columns of a block: what the memory reads at once.
 #define COLUMNS 8
+// Loads of a thread that are on their way at a time. Those past the end read nothing and add zero: one after the other, as the
+// rest of an unrolled loop, they would take most of the time.
+#define AHEAD 16
 
 // Sums of the columns of a matrix: a block takes 8 columns, each 8 of its threads every 32nd row. Few rows for a thread, and many
 // blocks: most of the time is spent waiting for memory.
@@ -23,14 +26,18 @@ KERNEL(column_sums, ColumnSums) {
     SHARED(float, shared, [BLOCK / WARP][COLUMNS]);
     u32 lane = THREAD % COLUMNS, column = BLOCK_X * COLUMNS + lane;
     float sum = 0.0f;
-    // Several loads on their way at a time.
-    if (column < p.width && p.kinds == nullptr)
-#pragma unroll 8
-        for (u32 row = THREAD / COLUMNS; row < p.rows; row += BLOCK / COLUMNS) sum += p.x[(u64)row * p.width + column];
-    if (column < p.width && p.kinds != nullptr)
-#pragma unroll 8
-        for (u32 row = THREAD / COLUMNS; row < p.rows; row += BLOCK / COLUMNS)
-            if (p.kinds[row] == p.kind) sum += p.x[(u64)row * p.width + column];
+    if (column < p.width)
+        for (u32 first = THREAD / COLUMNS; first < p.rows; first += AHEAD * (BLOCK / COLUMNS)) {
+            float x[AHEAD];
+#pragma unroll
+            for (u32 i = 0; i < AHEAD; i++) {
+                u32 row = first + i * (BLOCK / COLUMNS);
+                bool counts = row < p.rows && (p.kinds == nullptr || p.kinds[row] == p.kind);
+                x[i] = counts ? p.x[(u64)row * p.width + column] : 0.0f;
+            }
+#pragma unroll
+            for (u32 i = 0; i < AHEAD; i++) sum += x[i];
+        }
     for (u32 mask = COLUMNS; mask < WARP; mask *= 2) sum += shuffle_xor(sum, mask);
     if (THREAD % WARP < COLUMNS) shared[THREAD / WARP][lane] = sum;
     sync_block();
@@ -52,14 +59,20 @@ struct AddRows {
     u64 width;
 };
 
-// Adds to rows of a table's gradient those of the tokens which have them: a block for each row.
+// Adds to rows of a table's gradient those of the tokens which have them: a block for each row and some of its columns.
 KERNEL(add_rows, AddRows) {
     u32 begin = BLOCK_X == 0 ? 0 : p.ends[BLOCK_X - 1], end = p.ends[BLOCK_X];
-    float *to = p.to + p.rows[BLOCK_X] * p.width;
-    for (u32 c = THREAD; c < p.width; c += THREADS) {
-        float sum = to[c];
-#pragma unroll 8
-        for (u32 i = begin; i < end; i++) sum += p.d_sum[p.tokens[i] * p.width + c];
-        to[c] = sum;
+    u32 c = BLOCK_Y * THREADS + THREAD;
+    if (c >= p.width) return;
+    float *to = p.to + p.rows[BLOCK_X] * p.width + c, sum = *to;
+    for (u32 first = begin; first < end; first += AHEAD) {
+        float x[AHEAD];
+#pragma unroll
+        for (u32 i = 0; i < AHEAD; i++) x[i] = first + i < end ? p.d_sum[p.tokens[first + i] * p.width + c] : 0.0f;
+#pragma unroll
+        for (u32 i = 0; i < AHEAD; i++) sum += x[i];
     }
+    *to = sum;
 }
+
+#undef AHEAD
