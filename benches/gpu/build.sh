@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes target/gpu-check: a folder that checks and measures taper on a machine with a GPU and neither cargo nor network.
+# Makes target/gpu-check, and target/gpu-check.tar.gz of it: a folder that checks and measures taper on a machine with a GPU and neither cargo nor network.
 #
 #   benches/gpu/build.sh [ROWS.csv [VOCAB.txt]]
 #
@@ -67,9 +67,10 @@ TOML
 done
 "$out/taper" plan "$out/check-sweep.toml" --device cpu --runs "$out/none" > /dev/null
 
-size=$(du -sm "$out" | cut -f1)
-echo "$out: $size MiB; on a machine with a GPU: ./gpu-check.sh in a copy of it"
+tar -C "$(dirname "$out")" -czf "$out.tar.gz" "$(basename "$out")"
+size=$(du -sm "$out.tar.gz" | cut -f1)
+echo "$out.tar.gz: $size MiB; on a machine with a GPU, unpack it and run ./gpu-check.sh in it"
 if ((size >= 64)); then
-  echo "$out is larger than 64 MiB" >&2
+  echo "$out.tar.gz is larger than 64 MiB" >&2
   exit 1
 fi
