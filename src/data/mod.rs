@@ -12,6 +12,7 @@ mod alike;
 mod assigned;
 mod batch;
 mod cells;
+mod collected;
 mod convert;
 mod dataset;
 mod delimited;

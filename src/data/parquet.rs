@@ -141,7 +141,8 @@ impl Parquet {
             cells.kept.extend(fields.map(|(name, field)| (name.as_str().into(), kept_value(&field))));
         }
         // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
-        let mut texts = vec![String::new(); self.text.names.len()];
+        let several = self.text.names.len() > 1;
+        let mut texts = vec![String::new(); if several { self.text.names.len() } else { 0 }];
         let mut problem = None;
         for (role, name, column) in &mut self.columns {
             let found = column.next().map_err(odd)?;
@@ -150,7 +151,8 @@ impl Parquet {
                 Role::Label | Role::Split => value(found),
             };
             match (read, role) {
-                (Ok(text), Role::Text(at)) => texts[*at] = text,
+                (Ok(text), Role::Text(at)) if several => texts[*at] = text,
+                (Ok(text), Role::Text(_)) => cells.text = text,
                 (Ok(text), Role::Pair) => cells.text_pair = text,
                 (Ok(value), Role::Label) => cells.label = value,
                 (Ok(value), Role::Split) => cells.split = value,
@@ -197,7 +199,7 @@ fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
 fn text(value: Value<'_>) -> Result<String, String> {
     match value {
         Value::Null => Ok(String::new()),
-        Value::Text(bytes) => match str::from_utf8(bytes) {
+        Value::Text(bytes) => match simdutf8::compat::from_utf8(bytes) {
             Ok(text) => Ok(text.to_owned()),
             Err(error) => Err(format!("not UTF-8 from byte {} on", error.valid_up_to())),
         },

@@ -6,25 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{
     Cleaning, DataConfig, DataError, Dataset, Problem, Row, SplitFile,
     assigned::Assigned,
     cells::{Cells, Columns, Fault},
+    collected::{Collected, Collector},
     error::{Problems, shorten},
-    invisible::{escaped, is_blank},
+    invisible::escaped,
     label_checks,
     labels::Labels,
     missing::MissingValues,
-    mojibake::{Mojibake, ReadAs},
     noticed::{Noticed, guessed, note, second, swallowed},
     repeats::Repeats,
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
-    text_columns::{RowText, TextColumns},
+    text_columns::TextColumns,
 };
 use crate::{
     event::Split,
@@ -270,7 +269,7 @@ struct Labelled {
 /// What is found while the rows of one or several files are read.
 #[derive(Default)]
 struct Reading {
-    rows: Vec<Row>,
+    rows: Collector,
     cleaning: Cleaning,
     warnings: Vec<Warning>,
     /// The last line of the files before this one: lines of several files count through.
@@ -336,8 +335,8 @@ fn labelled(
         notes.insert(0, format!("{} files, {} to {}", origins.len(), name(first), name(last)));
     }
     let path = origins.first().map(Origin::name).unwrap_or_default();
-    let Reading { mut rows, cleaning, mut warnings, .. } = found;
-    let (blank, misread) = odd_texts(&rows);
+    let Reading { rows, cleaning, mut warnings, .. } = found;
+    let Collected { mut rows, blank, misread, .. } = rows.finish();
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
@@ -374,27 +373,6 @@ fn labelled(
     };
     let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, files: Vec::new() };
     Ok(Labelled { data, values: given })
-}
-
-/// Texts of invisible characters alone, and those that were read in a wrong encoding and written again.
-fn odd_texts(rows: &[Row]) -> (Noticed, BTreeMap<ReadAs, Noticed>) {
-    let mojibake = Mojibake::default();
-    let odd = |row: &Row| {
-        let is_blank = RowText::from(row).texts().any(is_blank);
-        let read_as = RowText::from(row).texts().find_map(|text| mojibake.read_as(text));
-        (is_blank || read_as.is_some()).then_some((row.line, is_blank, read_as))
-    };
-    let odd: Vec<_> = rows.par_iter().filter_map(odd).collect();
-    let (mut blank, mut misread) = (Noticed::default(), BTreeMap::<ReadAs, Noticed>::new());
-    for (line, is_blank, read_as) in odd {
-        if is_blank {
-            blank.add(line);
-        }
-        if let Some(read_as) = read_as {
-            misread.entry(read_as).or_default().add(line);
-        }
-    }
-    (blank, misread)
 }
 
 /// Reads the rows of one file.

@@ -1,8 +1,9 @@
 //! Texts that several rows have.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasher};
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 
 use super::{Row, settings::Wording, text_columns::RowText};
 use crate::{
@@ -31,36 +32,42 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
+    /// Hashes of all texts, sorted, instead of a table of them: rows that may have the same text are neighbours, and both steps run on
+    /// all threads.
     pub(super) fn of(rows: &[Row]) -> Self {
-        let mut found = Self::default();
-        // The first label of each text, and whether it has another.
-        let mut seen: HashMap<RowText, (u32, bool), RandomState> =
-            HashMap::with_capacity_and_hasher(rows.len(), RandomState::default());
-        for row in rows {
-            seen.entry(row.into())
-                .and_modify(|(label, contradicts)| {
-                    found.duplicates += 1;
-                    if *label != row.label() && !*contradicts {
-                        *contradicts = true;
-                        found.contradicting += 1;
-                    }
-                })
-                .or_insert((row.label(), false));
-        }
-        found.texts = seen.len() as u64;
-        if found.contradicting == 0 {
-            return found;
-        }
-        let mut counts: HashMap<RowText, HashMap<u32, u64>> = HashMap::new();
-        for row in rows.iter().filter(|row| seen[&RowText::from(*row)].1) {
-            found.rows += 1;
-            if found.lines.len() < Warning::MAX_LINES {
-                found.lines.push(row.line);
+        let hasher = RandomState::default();
+        let hashed = |(at, row): (usize, &Row)| (hasher.hash_one(RowText::from(row)), at);
+        let mut hashed: Vec<(u64, usize)> = rows.par_iter().enumerate().map(hashed).collect();
+        hashed.par_sort_unstable();
+        let mut found = Self { texts: rows.len() as u64, ..Self::default() };
+        let mut contradict = Vec::new();
+        for same_hash in hashed.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1) {
+            let mut texts: HashMap<RowText, Vec<usize>> = HashMap::new();
+            for (_, at) in same_hash {
+                texts.entry((&rows[*at]).into()).or_default().push(*at);
             }
-            *counts.entry(row.into()).or_default().entry(row.label()).or_default() += 1;
+            for rows_of_text in texts.into_values() {
+                found.add(rows, &rows_of_text, &mut contradict);
+            }
         }
-        found.right = counts.values().filter_map(|labels| labels.values().max()).sum();
+        contradict.sort_unstable();
+        found.lines = contradict.iter().take(Warning::MAX_LINES).map(|at| rows[*at].line).collect();
         found
+    }
+
+    /// Counts a text with the rows that have it; adds these to `contradict` if their labels differ.
+    fn add(&mut self, rows: &[Row], rows_of_text: &[usize], contradict: &mut Vec<usize>) {
+        let again = rows_of_text.len() as u64 - 1;
+        self.texts -= again;
+        self.duplicates += again;
+        let mut labels: HashMap<u32, u64> = HashMap::new();
+        rows_of_text.iter().for_each(|at| *labels.entry(rows[*at].label()).or_default() += 1);
+        if labels.len() > 1 {
+            self.contradicting += 1;
+            self.rows += again + 1;
+            self.right += labels.values().max().copied().unwrap_or(0);
+            contradict.extend(rows_of_text);
+        }
     }
 
     /// What is probably a mistake, of `all` rows.
