@@ -469,6 +469,7 @@ fn document(
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
                 "longer_than_counted": l.longer_than_counted,
+                "splits": run.texts()?,
             },
             "estimate": {
                 "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,

@@ -5,7 +5,9 @@ use taper::{
     data::{self, Cleaning, Leak, LengthStats},
     event::Split,
     execute::Prepared,
-    format, metrics, warning,
+    format, metrics,
+    report::long_texts,
+    warning,
 };
 
 use super::{costs, leaderboard::word, output::Output};
@@ -109,16 +111,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         let n = if exact == 0 { alike } else { exact };
         out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(&also_in)))?;
     }
-    let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
-    let cut = match truncated {
-        0 => format!("no {one} is truncated"),
-        n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
-    };
+    let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.wrapped(&format!(
-        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
-        run.config.data.max_length
-    ))?;
+    out.wrapped(&format!("tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}"))?;
+    out.wrapped(&format!("long      {}", long_texts(run.config.data.long_texts(), &run.texts()?)))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.wrapped(&format!(
