@@ -158,10 +158,10 @@ impl Classifier {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Metrics, ExecuteError> {
         /// Texts that are tokenised at a time, to save memory.
-        const WINDOW: usize = 4096;
+        const TEXTS_AT_ONCE: usize = 4096;
         assert_eq!(texts.len(), labels.len(), "a label for each text");
         let mut rows = Vec::with_capacity(texts.len());
-        for (texts, labels) in texts.chunks(WINDOW).zip(labels.chunks(WINDOW)) {
+        for (texts, labels) in texts.chunks(TEXTS_AT_ONCE).zip(labels.chunks(TEXTS_AT_ONCE)) {
             let before = rows.len();
             for (answer, &label) in self.answers(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
                 rows.push(answer.scored(Target::Label(label)));

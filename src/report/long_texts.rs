@@ -17,32 +17,31 @@ pub fn long_texts(long: LongTexts, splits: &[SplitTexts]) -> String {
             format!("at most {most}, of longer texts the first {} and the last {}", count(head as u64), count(tail))
         }
         LongPolicy::Windows { stride } => {
-            let windows: Vec<String> = splits
-                .iter()
-                .map(|of| {
-                    let (windows, rows) = (counted(of.windows, "window"), counted(of.rows, "row"));
-                    format!("{} {windows} of {rows}", split_name(of.split))
-                })
-                .collect();
+            let of_rows = |of: &SplitTexts| format!("{} of {}", counted(of.windows, "window"), rows(of));
+            let windows: Vec<String> = splits.iter().map(of_rows).collect();
             let shared = match stride {
-                0 => "that share none".into(),
-                shared => format!("that share {}", count(shared as u64)),
+                0 => "without overlap".into(),
+                shared => format!("overlapping by {}", count(shared as u64)),
             };
-            return format!("windows of at most {most} {shared}: {}; nothing is cut", and(&windows));
+            return format!("windows of at most {most}, {shared}: {}; nothing is cut", and(&windows));
         }
     };
     if splits.iter().all(|of| of.rows_cut == 0) {
         return format!("{how}; no text is longer, and nothing is cut");
     }
     let cut: Vec<String> = splits.iter().map(cut).collect();
-    format!("{how}; cut are {}", and(&cut))
+    format!("{how}; cut: {}", and(&cut))
 }
 
-/// `train 96 of 7,790 rows (5,012 of 215,000 tokens, 2.3%)`.
+/// `7,790 train rows`.
+fn rows(of: &SplitTexts) -> String {
+    counted(of.rows, &format!("{} row", split_name(of.split)))
+}
+
+/// `96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%)`.
 fn cut(of: &SplitTexts) -> String {
-    let (split, rows) = (split_name(of.split), counted(of.rows, "row"));
     if of.rows_cut == 0 {
-        return format!("{split} none of {rows}");
+        return format!("none of {}", rows(of));
     }
     // Of some texts only the beginning was counted.
     let tokens = match of.longer_than_counted {
@@ -50,7 +49,7 @@ fn cut(of: &SplitTexts) -> String {
         _ => format!("more than {} of {}", count(of.tokens_cut), counted(of.tokens, "token")),
     };
     let share = percent(of.tokens_cut as f64 / of.tokens.max(1) as f64);
-    format!("{split} {} of {rows} ({tokens}, {share})", count(of.rows_cut))
+    format!("{} of {} ({tokens}, {share})", count(of.rows_cut), rows(of))
 }
 
 /// How the runs read long texts: names of the runs (empty if all do the same), and the sentence. Runs that have not completed are left
@@ -88,22 +87,22 @@ mod tests {
         let cut = LongTexts::from(128);
         assert_eq!(
             long_texts(cut, &[train, test]),
-            "at most 128 tokens; cut are train 96 of 7,790 rows (5,012 of 215,000 tokens, 2.3%) and test none of 1 row"
+            "at most 128 tokens; cut: 96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%) and none of 1 test row"
         );
         assert_eq!(long_texts(cut, &[test]), "at most 128 tokens; no text is longer, and nothing is cut");
         let counted = SplitTexts { longer_than_counted: 1, ..train };
         let head = LongTexts { policy: LongPolicy::HeadTail { head: 32 }, ..cut };
         assert_eq!(
             long_texts(head, &[counted]),
-            "at most 128 tokens, of longer texts the first 32 and the last 94; cut are train 96 of 7,790 rows (more than 5,012 of \
+            "at most 128 tokens, of longer texts the first 32 and the last 94; cut: 96 of 7,790 train rows (more than 5,012 of \
              215,000 tokens, 2.3%)"
         );
         let read = SplitTexts { rows_cut: 0, tokens_cut: 0, windows: 7900, ..train };
         let windows = |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test]);
         assert_eq!(
             windows(32),
-            "windows of at most 128 tokens that share 32: train 7,900 windows of 7,790 rows and test 1 window of 1 row; nothing is cut"
+            "windows of at most 128 tokens, overlapping by 32: 7,900 windows of 7,790 train rows and 1 window of 1 test row; nothing is cut"
         );
-        assert!(windows(0).starts_with("windows of at most 128 tokens that share none: train"));
+        assert!(windows(0).starts_with("windows of at most 128 tokens, without overlap: 7,900 windows of "));
     }
 }

@@ -5,6 +5,7 @@ mod batching;
 mod doubts;
 mod forms;
 mod layouts;
+mod long_texts;
 mod mutations;
 mod pairs;
 mod parquet;
