@@ -222,7 +222,7 @@ fn main() -> Result<()> {
     let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };
     let mut engine = Explicit::new(cpu, &run.shape, parameters, &Recipe::new(run.config.data.task(), train))?;
     let objective = run.config.data.task().objective(None, 0.0);
-    let order = data::epoch_order(&run.splits.train, train.order_seed, 1);
+    let order = data::epoch_order(&run.tokens.windows(&run.splits.train), train.order_seed, 1);
     let (mut wall, mut tokens) = (Duration::ZERO, 0);
     const WARM: u64 = 2;
     for step in 0..WARM + steps {

@@ -19,6 +19,33 @@ pub enum Split {
     Test,
 }
 
+/// The texts of a split, and how much of them is cut before a model reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitTexts {
+    /// The split.
+    pub split: Split,
+    /// Its rows.
+    pub rows: u64,
+    /// Their tokens, special tokens included, before any is cut.
+    pub tokens: u64,
+    /// Rows of which tokens are cut.
+    pub rows_cut: u64,
+    /// Tokens that are cut.
+    pub tokens_cut: u64,
+    /// What the model reads, one at a time: as many as rows, or more if long texts are read in windows.
+    pub windows: u64,
+    /// Rows that are longer than was counted: very long texts, of which only the beginning is looked at. Above 0, `tokens` and
+    /// `tokens_cut` are less than they would be.
+    pub longer_than_counted: u64,
+}
+
+impl SplitTexts {
+    /// A split whose tokens are not counted yet.
+    pub fn new(split: Split, rows: u64) -> Self {
+        Self { split, rows, tokens: 0, rows_cut: 0, tokens_cut: 0, windows: rows, longer_than_counted: 0 }
+    }
+}
+
 /// When an evaluation or probe took place, relative to training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -225,6 +252,11 @@ pub enum Event {
         step: u64,
         /// One for each probe.
         scores: Vec<ProbeScore>,
+    },
+    /// How much of the texts was cut; when training has ended.
+    TextsRead {
+        /// Of each split that has rows.
+        splits: Vec<SplitTexts>,
     },
     /// Training has ended, with these weights.
     WeightsKept {

@@ -43,6 +43,7 @@ impl Work {
             plan::expand(spec.spec(), |point| Ok::<_, anyhow::Error>(spec.at(point)?), plan::SearchHistory::default());
         let runs = runs.map_err(|mut errors| errors.swap_remove(0))?;
         let run = Workbench::default().prepare(&runs.runs[0])?;
+        ensure!(!run.config.data.long_texts().has_windows(), "the peers read whole rows: leave out data.long");
         let train = &run.config.train;
         let (warmup, count) = (options.warmup, options.steps);
         ensure!(warmup > 0 && count > 0, "--warmup and --steps must be at least 1");

@@ -26,7 +26,7 @@ pub struct Costs {
     largest: Vec<(LargestOf, u64)>,
 }
 
-/// Lengths of the rows of each split, and the distinct words of the training rows.
+/// Lengths of the rows of each split, or of their windows, and the distinct words of the training rows.
 struct Rows {
     of: (Arc<Tokens>, Arc<Splits>),
     lengths: [Vec<u32>; 3],
@@ -78,7 +78,7 @@ impl Costs {
         let largest = match self.largest.iter().find(|(known, _)| *known == of) {
             Some((_, largest)) => *largest,
             None => {
-                let largest = largest_part(train, &run.splits.train, &run.tokens)? as u64;
+                let largest = largest_part(train, &run.tokens.windows(&run.splits.train), &run.tokens)? as u64;
                 self.largest.push((of, largest));
                 largest
             }
@@ -110,7 +110,7 @@ impl Costs {
             return Ok(index);
         }
         let lengths = |rows: &[u32]| -> Result<Vec<u32>> {
-            Ok(run.tokens.lengths(rows)?.into_iter().map(|length| length as u32).collect())
+            Ok(run.tokens.lengths(&run.tokens.windows(rows))?.into_iter().map(|length| length as u32).collect())
         };
         let lengths = [lengths(&run.splits.train)?, lengths(&run.splits.dev)?, lengths(&run.splits.test)?];
         let mut words: HashSet<u32> = HashSet::new();

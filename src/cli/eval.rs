@@ -63,7 +63,7 @@ impl Eval {
         let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label() as usize]).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
         let (device, _) = global.device.open()?;
-        let mut model = Classifier::load(&kept, config.max_length, &device)?;
+        let mut model = Classifier::load(&kept, config.long_texts(), &device)?;
         if let Some((at, why)) = model.refused(&texts) {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }

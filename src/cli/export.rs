@@ -15,11 +15,11 @@ use taper::{
     execute::Kept,
     export::{FORMATS, Refused, export},
     format,
-    plan::Keep,
+    plan::{Keep, LongPolicy, LongTexts},
     store::{RunRecord, RunState, Store},
 };
 
-use super::{Global, Unusable, common, output::Output};
+use super::{Global, Unusable, common, input, output::Output};
 
 /// Export a trained model to a folder that transformers can load.
 #[derive(Args)]
@@ -76,6 +76,24 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     Err(Unusable(why).into())
 }
 
+/// What transformers does not do by itself with long texts, and the model was trained with.
+fn by_hand(long: LongTexts) -> Option<String> {
+    let most = long.max_length;
+    match long.policy {
+        LongPolicy::Cut => None,
+        LongPolicy::HeadTail { head } => Some(format!(
+            "the model was trained on the first {head} and the last {} tokens of texts that are longer than {most} (data.long = \
+             \"head_tail\"), which transformers does not do by itself: cut them so before you classify them",
+            most.saturating_sub(2 + head)
+        )),
+        LongPolicy::Windows { stride } => Some(format!(
+            "the model was trained on windows of long texts (data.long = \"windows\"): in transformers, call the tokenizer with \
+             truncation=True, max_length={most}, stride={stride}, return_overflowing_tokens=True, and average the probabilities of \
+             each text's windows"
+        )),
+    }
+}
+
 impl Export {
     /// Copies the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
@@ -90,6 +108,9 @@ impl Export {
         match out.json {
             true => out.document(&files)?,
             false => files.iter().try_for_each(|file| out.line(file.display()))?,
+        }
+        if !global.quiet {
+            by_hand(run.config.data.long_texts()).iter().for_each(|note| input::note(note));
         }
         Ok(ExitCode::SUCCESS)
     }

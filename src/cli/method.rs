@@ -35,7 +35,7 @@ impl<'a> Method<'a> {
     /// For the runs planned so far.
     pub fn new(sweep: &'a Sweep, planner: &Planner) -> Self {
         let prune = Prune::of(sweep);
-        let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.splits.train.len() as u64);
+        let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.examples() as u64);
         let mut all: Vec<(Vec<u64>, u64)> = Vec::new();
         for run in &planner.runs {
             let own = (before_end(&prune, run), run.steps.total);
@@ -188,7 +188,7 @@ fn deepest(rungs: &[(Vec<u64>, u64)]) -> usize {
 
 /// The decision steps of a run before its end.
 fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
-    let steps = rungs(prune, &run.config.train, run.splits.train.len() as u64);
+    let steps = rungs(prune, &run.config.train, run.examples() as u64);
     steps.into_iter().filter(|step| *step < run.steps.total).collect()
 }
 

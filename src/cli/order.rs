@@ -15,7 +15,7 @@ use taper::{
     execute::Prepared,
     format,
     plan::Source,
-    train::step_batches,
+    train::step_examples,
 };
 
 use super::Unusable;
@@ -26,6 +26,9 @@ use super::Unusable;
 struct Order {
     /// The rows of each step.
     train: Vec<Vec<u32>>,
+    /// If long texts are read in windows: which of its row's windows each of these is, from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<Vec<u32>>,
     dev: Vec<u32>,
     test: Vec<u32>,
     /// The file of `data.source`; orders of earlier versions have neither this nor the lines.
@@ -66,7 +69,7 @@ pub fn write(run: &Prepared, path: &Path, force: bool) -> Result<()> {
         );
         return Err(Unusable(anyhow!(why)).into());
     }
-    let json = serde_json::to_string(&order(run)?)?;
+    let json = serde_json::to_string(&order(run))?;
     // A pipe or a device cannot be replaced.
     if path.exists() && !path.is_file() {
         return fs::write(path, json).map_err(failed);
@@ -85,16 +88,21 @@ fn is_order(path: &Path) -> bool {
         .is_ok_and(|file| serde_json::from_reader::<_, Order>(std::io::BufReader::new(file)).is_ok())
 }
 
-fn order(run: &Prepared) -> Result<Order> {
-    let mut train = Vec::new();
+fn order(run: &Prepared) -> Order {
+    let (mut train, mut windows): (Vec<Vec<u32>>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
+    let examples = run.tokens.windows(&run.splits.train);
     let mut order = (0, Vec::new());
     for step in 1..=run.steps.total {
         let (epoch, index) = run.steps.epoch_and_index(step);
         if order.0 != epoch {
-            order = (epoch, data::epoch_order(&run.splits.train, run.config.train.order_seed, epoch));
+            order = (epoch, data::epoch_order(&examples, run.config.train.order_seed, epoch));
         }
-        let batches = step_batches(&run.config.train, &run.dataset, &run.tokens, &order.1, index)?;
-        train.push(batches.into_iter().flat_map(|b| b.rows).collect::<Vec<u32>>());
+        let step = step_examples(&run.config.train, &order.1, index);
+        train.push(step.iter().map(|&window| run.tokens.row_of(window)).collect());
+        windows.push(step.iter().map(|&window| run.tokens.index_in_row(window)).collect());
+    }
+    if !run.config.data.long_texts().has_windows() {
+        windows.clear();
     }
     let (dev, test) = (run.splits.dev.clone(), run.splits.test.clone());
     let lines = run.dataset.rows.iter().map(|row| row.line).collect();
@@ -104,7 +112,7 @@ fn order(run: &Prepared) -> Result<Order> {
         Some(FileOfRows { file: data_file(run, of_split(of.split)?, None), first_row: of.rows.start })
     });
     let file = Some(data_file(run, &data.source, data.file.as_deref()));
-    Ok(Order { train, dev, test, file, files: files.collect(), lines: Some(lines) })
+    Order { train, windows, dev, test, file, files: files.collect(), lines: Some(lines) }
 }
 
 /// The file of a source of rows.

@@ -35,7 +35,7 @@ use super::{
     taper plan experiments/quickstart.toml --json\n\n\
     --order writes {\"train\": [[row, …], …], \"dev\": [row, …], \"test\": [row, …], \"file\": PATH, \"lines\": [line, …]}. `train` has one \
     list of rows per step. Rows are numbered from 0, after rows without a text or label have been left out and `data.limit` has been \
-    applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With this file another framework can train on the same batches.")]
+    applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With data.long = \"windows\", `windows` says which window of its row each is, from 0. With this file another framework can train on the same batches.")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,
@@ -215,6 +215,7 @@ fn print(
     }
     if shown.len() > 1 {
         out.wrapped(&format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
+        plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     }
     for line in method.lines() {
         out.wrapped(&line)?;
@@ -469,6 +470,7 @@ fn document(
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
                 "longer_than_counted": l.longer_than_counted,
+                "splits": run.texts()?,
             },
             "estimate": {
                 "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,

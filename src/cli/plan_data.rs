@@ -5,7 +5,10 @@ use taper::{
     data::{self, Cleaning, Leak, LengthStats},
     event::Split,
     execute::Prepared,
-    format, metrics, warning,
+    format, metrics,
+    plan::LongTexts,
+    report::long_texts,
+    warning,
 };
 
 use super::{costs, leaderboard::word, output::Output};
@@ -109,16 +112,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         let n = if exact == 0 { alike } else { exact };
         out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(&also_in)))?;
     }
-    let LengthStats { mean, p50, p90, p99, max, truncated, longer_than_counted } = run.lengths()?;
-    let cut = match truncated {
-        0 => format!("no {one} is truncated"),
-        n => format!("{} truncated", format::counted(n as u64, "row") + format::by_number(n as u64, " is", " are")),
-    };
+    let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.wrapped(&format!(
-        "tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}; max_length {}: {cut}",
-        run.config.data.max_length
-    ))?;
+    out.wrapped(&format!("tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}"))?;
+    how_long(run, out)?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.wrapped(&format!(
@@ -128,6 +125,32 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         shape.hidden_size,
         format::count(shape.vocab_size as u64),
     ))
+}
+
+/// What becomes of long texts in those of a sweep's runs that read them in other ways than the first.
+pub fn other_lengths<'a>(mut runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+    /// The most ways that are listed.
+    const SHOWN: usize = 8;
+    let mut read: Vec<LongTexts> = runs.next().iter().map(|first| first.config.data.long_texts()).collect();
+    for run in runs {
+        let long = run.config.data.long_texts();
+        if read.contains(&long) {
+            continue;
+        }
+        read.push(long);
+        if read.len() <= 1 + SHOWN {
+            how_long(run, out)?;
+        }
+    }
+    match read.len().saturating_sub(1 + SHOWN) {
+        0 => Ok(()),
+        more => out.wrapped(&format!("          (and {} more; --json has all)", format::count(more as u64))),
+    }
+}
+
+/// What becomes of long texts.
+fn how_long(run: &Prepared, out: &mut Output) -> Result<()> {
+    out.wrapped(&format!("long      {}", long_texts(run.config.data.long_texts(), &run.texts()?)))
 }
 
 /// How a file is read, where that is not what its name says.

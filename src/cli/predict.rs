@@ -184,7 +184,7 @@ impl Predict {
 
     fn load(&self, kept: &Kept, run: &RunRecord, global: &Global) -> Result<Classifier> {
         let (device, _) = global.device.open()?;
-        Ok(Classifier::load(kept, run.config.data.max_length, &device)?)
+        Ok(Classifier::load(kept, run.config.data.long_texts(), &device)?)
     }
 
     /// Says how many rows were written to a file, and how many are right.

@@ -10,7 +10,7 @@ use taper::{
     format,
     metrics::Metric,
     plan::Keep,
-    report::{LAST_STEPS, high_loss},
+    report::{LAST_STEPS, high_loss, long_texts},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::Warning,
@@ -103,6 +103,9 @@ fn print(
         let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
         out.wrapped(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
+    }
+    if let Some(e) = run.environment.as_ref().filter(|e| !e.texts.is_empty()) {
+        out.wrapped(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts)))?;
     }
     for note in &whole.notes {
         out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;

@@ -18,7 +18,7 @@ use super::{
 
 /// Rows that are read ahead to be batched by length: enough for full speed, few enough that the first results come soon. There are fewer if
 /// they have more bytes in total than the second number.
-const WINDOW: (usize, usize) = (1024, 1 << 20);
+const CHUNK: (usize, usize) = (1024, 1 << 20);
 
 /// Rows on their way.
 pub struct Stream<'a> {
@@ -35,7 +35,7 @@ pub struct Stream<'a> {
 }
 
 /// Rows that are classified together.
-struct Window {
+struct Chunk {
     rows: Vec<Text>,
     /// What is wrong with the row after them.
     fault: Option<anyhow::Error>,
@@ -53,19 +53,19 @@ impl Stream<'_> {
         let mut results: Option<Results<'_>> = None;
         loop {
             let before = self.rows.bytes_read();
-            let mut window = self.read();
+            let mut chunk = self.read();
             let results = match &mut results {
                 Some(results) => results,
                 none => {
                     let Some((file, out)) = begin.take() else { return Ok(()) };
-                    none.insert(Results::begin(wanted.clone(), columns(&self.rows, &window.rows), file, out)?)
+                    none.insert(Results::begin(wanted.clone(), columns(&self.rows, &chunk.rows), file, out)?)
                 }
             };
-            self.refuse(&mut window);
-            if !window.rows.is_empty() {
-                let answers = self.classify(&window.rows, before)?;
+            self.refuse(&mut chunk);
+            if !chunk.rows.is_empty() {
+                let answers = self.classify(&chunk.rows, before)?;
                 let mut answers = answers.iter();
-                let scored = window.rows.iter().map(|row| (row, if row.is_blank { None } else { answers.next() }));
+                let scored = chunk.rows.iter().map(|row| (row, if row.is_blank { None } else { answers.next() }));
                 let scored: Vec<(&Text, Option<&Answer>)> = scored.collect();
                 if let Some(measuring) = &mut self.measuring {
                     scored.iter().for_each(|(row, answer)| {
@@ -75,9 +75,9 @@ impl Stream<'_> {
                     });
                 }
                 results.add(scored.into_iter()).map_err(|e| if to_file { ended(e, self.done.max(1)) } else { e })?;
-                self.done += window.rows.len() as u64;
+                self.done += chunk.rows.len() as u64;
             }
-            match (window.fault, window.rows.is_empty()) {
+            match (chunk.fault, chunk.rows.is_empty()) {
                 (Some(fault), _) => return Err(ended(fault, self.done)),
                 (None, true) => break,
                 (None, false) => {}
@@ -87,28 +87,28 @@ impl Stream<'_> {
     }
 
     /// The next rows.
-    fn read(&mut self) -> Window {
-        let mut window = Window { rows: Vec::new(), fault: None };
+    fn read(&mut self) -> Chunk {
+        let mut chunk = Chunk { rows: Vec::new(), fault: None };
         let mut bytes = 0;
-        while window.rows.len() < WINDOW.0 && bytes < WINDOW.1 && window.fault.is_none() {
+        while chunk.rows.len() < CHUNK.0 && bytes < CHUNK.1 && chunk.fault.is_none() {
             match self.rows.next() {
                 None => break,
                 Some(Ok(text)) => {
                     bytes += text.bytes();
-                    window.rows.push(text);
+                    chunk.rows.push(text);
                 }
-                Some(Err(e)) => window.fault = Some(e.into()),
+                Some(Err(e)) => chunk.fault = Some(e.into()),
             }
         }
-        window
+        chunk
     }
 
-    /// Ends a window before the first text that the model cannot classify.
-    fn refuse(&self, window: &mut Window) {
-        if let Some((at, why)) = self.model.refused(&texts(&window.rows)) {
-            let row = window.rows.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
-            window.fault = Some(anyhow::Error::from(why).context(format!("line {}", window.rows[row].line)));
-            window.rows.truncate(row);
+    /// Ends a chunk before the first text that the model cannot classify.
+    fn refuse(&self, chunk: &mut Chunk) {
+        if let Some((at, why)) = self.model.refused(&texts(&chunk.rows)) {
+            let row = chunk.rows.iter().enumerate().filter(|(_, row)| !row.is_blank).nth(at).map_or(0, |(row, _)| row);
+            chunk.fault = Some(anyhow::Error::from(why).context(format!("line {}", chunk.rows[row].line)));
+            chunk.rows.truncate(row);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Batch, DataError, Dataset, Tokens};
+use super::{Batch, DataError, Dataset, Tokens, Window};
 
 /// How long rows are, in tokens, special tokens included.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -17,7 +17,7 @@ pub struct LengthStats {
     pub p99: usize,
     /// The longest.
     pub max: usize,
-    /// Rows longer than `max_length`, which are cut.
+    /// Rows longer than `max_length`.
     pub truncated: usize,
     /// Rows that are longer than was counted: very long texts, of which only the beginning is looked at. Above 0, `mean` and
     /// `max` are less than they would be.
@@ -43,20 +43,20 @@ impl LengthStats {
     }
 }
 
-/// Packs rows into one stream of tokens for a forward pass, in the given order. `tokens` are those of `dataset`; rows without tokens are
-/// tokenised first, in parallel.
+/// Packs windows of rows (see [`Tokens::windows`]) into one stream of tokens for a forward pass, in the given order. `tokens` are those of
+/// `dataset`; rows without tokens are tokenised first, in parallel.
 ///
 /// # Errors
 /// If the tokenizer fails on a row.
 ///
 /// # Panics
-/// If `rows` has an id that is not in the data set.
-pub fn batch(dataset: &Dataset, tokens: &Tokens, rows: &[u32]) -> Result<Batch, DataError> {
-    tokens.encode_rows(rows)?;
-    let of_row = |&row: &u32| Ok((tokens.row(row as usize)?, tokens.token_types(row as usize)?));
-    let texts = rows.iter().map(of_row).collect::<Result<Vec<_>, DataError>>()?;
+/// If `windows` has an id that there is not.
+pub fn batch(dataset: &Dataset, tokens: &Tokens, windows: &[u32]) -> Result<Batch, DataError> {
+    tokens.encode_windows(windows)?;
+    let read = windows.iter().map(|&window| tokens.window(window)).collect::<Result<Vec<_>, DataError>>()?;
+    let rows: Vec<u32> = windows.iter().map(|&window| tokens.row_of(window)).collect();
     let targets = rows.iter().map(|&row| dataset.rows[row as usize].target).collect();
-    Ok(Batch { targets, rows: rows.to_vec(), ..Batch::of_tokens(&texts) })
+    Ok(Batch { targets, rows, ..Batch::of_windows(&read) })
 }
 
 impl Batch {
@@ -74,26 +74,35 @@ impl Batch {
     /// The same, given as token ids and token types; a text without any has type 0 throughout.
     ///
     /// # Panics
-    /// If a text has some token types, but not one for each id.
+    /// As [`Self::of_windows`].
     pub fn of_tokens(texts: &[(&[u32], &[u32])]) -> Self {
-        let total = texts.iter().map(|(ids, _)| ids.len()).sum();
+        Self::of_windows(&texts.iter().map(|(ids, types)| Window::whole(ids, types)).collect::<Vec<_>>())
+    }
+
+    /// The batch of windows of texts that belong to no data set.
+    ///
+    /// # Panics
+    /// If a window has some token types, but not one for each id.
+    pub fn of_windows(windows: &[Window<'_>]) -> Self {
+        let total = windows.iter().map(Window::tokens).sum();
         let mut batch = Self {
             ids: Vec::with_capacity(total),
             positions: Vec::with_capacity(total),
             token_types: Vec::with_capacity(total),
-            offsets: Vec::with_capacity(texts.len() + 1),
+            offsets: Vec::with_capacity(windows.len() + 1),
             targets: Vec::new(),
             rows: Vec::new(),
             first_row: 0,
             first_token: 0,
         };
         batch.offsets.push(0);
-        for (ids, types) in texts {
-            assert!(types.is_empty() || types.len() == ids.len(), "a token type for each id");
-            batch.ids.extend_from_slice(ids);
+        for window in windows {
+            let (length, types) = (window.tokens(), window.token_types);
+            assert!(types.is_empty() || types.len() == length, "a token type for each id");
+            window.ids.iter().for_each(|part| batch.ids.extend_from_slice(part));
             batch.token_types.extend_from_slice(types);
             batch.token_types.resize(batch.ids.len(), 0);
-            batch.positions.extend(0..ids.len() as u32);
+            batch.positions.extend(0..length as u32);
             batch.offsets.push(batch.ids.len() as u32);
         }
         batch

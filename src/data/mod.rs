@@ -58,6 +58,7 @@ mod tokens;
 mod transcode;
 mod unpack;
 mod vocabulary;
+mod windows;
 mod xlsx;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
@@ -72,8 +73,9 @@ pub use split::{epoch_order, split};
 pub use streamed::{LabelColumn, Text, Texts, Wanted, stream_lines, stream_rows, stream_texts};
 pub use text_columns::{RowText, TextColumns};
 pub use token_warnings::{SAMPLE, VocabularyOf, about_tokens};
-pub use tokenizer::{Encoded, Tokenizer};
+pub use tokenizer::Tokenizer;
 pub use tokens::{Ahead, Tokens};
+pub use windows::{Encoded, Window};
 
 use crate::{
     event::Split,
@@ -171,7 +173,7 @@ pub struct Splits {
     pub warnings: Vec<Warning>,
 }
 
-/// Rows of one forward pass as one stream of tokens.
+/// Rows of one forward pass, or windows of rows, as one stream of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Token ids, `[tokens]`.
@@ -184,7 +186,7 @@ pub struct Batch {
     pub offsets: Vec<u32>,
     /// Targets, `[rows]`; empty for texts that are only predicted.
     pub targets: Vec<Target>,
-    /// Row ids, `[rows]`.
+    /// Row ids, `[rows]`; that of a row with several windows once for each of them.
     pub rows: Vec<u32>,
     /// Index of the first row among the optimiser step's rows (0 except with gradient accumulation).
     pub first_row: usize,

@@ -18,8 +18,12 @@ use super::{
     token_pairs::{Template, longest_first},
     token_settings::{self, Class},
     vocabulary::{self, SPECIAL},
+    windows::{Encoded, windows},
 };
-use crate::warning::Warning;
+use crate::{
+    plan::{LongPolicy, LongTexts},
+    warning::Warning,
+};
 
 /// Turns a text into `[CLS] … [SEP]`, and two texts into `[CLS] … [SEP] … [SEP]` or what else the tokenizer makes of them.
 #[derive(Debug, Clone)]
@@ -42,19 +46,6 @@ pub struct Tokenizer {
     pub(super) warnings: Vec<Warning>,
     /// What it was read from; none where its vocabulary was built here.
     pub(super) file: Option<PathBuf>,
-}
-
-/// The tokens of one text, or of two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// With special tokens, cut to the length that was asked for.
-    pub ids: Vec<u32>,
-    /// Their token types; empty where all are 0.
-    pub token_types: Vec<u32>,
-    /// How many there were before.
-    pub whole: usize,
-    /// Whether there were more than `whole`: of a very long text only the beginning is looked at.
-    pub or_more: bool,
 }
 
 impl Tokenizer {
@@ -107,7 +98,49 @@ impl Tokenizer {
         ids.push(self.cls);
         ids.extend_from_slice(kept);
         ids.push(self.sep);
-        Ok(Encoded { ids, token_types: Vec::new(), whole: body.len() + 2, or_more })
+        Ok(Encoded { ids, token_types: Vec::new(), windows: Vec::new(), whole: body.len() + 2, or_more })
+    }
+
+    /// The tokens of a text as a model reads them if long texts are read like this. Two texts are always cut.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    ///
+    /// # Panics
+    /// If the settings leave no room: see [`LongPolicy`].
+    pub fn encode_long<'a>(&self, text: impl Into<RowText<'a>>, long: LongTexts) -> Result<Encoded, DataError> {
+        let text = text.into();
+        let of_one = Some(long.policy).filter(|_| text.text_pair.is_none()).unwrap_or(LongPolicy::Cut);
+        if of_one == LongPolicy::Cut {
+            return self.encode_counted(text, long.max_length);
+        }
+        let body = self.all_of(text.text)?;
+        let (room, whole) = (long.max_length.saturating_sub(2), body.len() + 2);
+        let (kept, parts) = match of_one {
+            LongPolicy::HeadTail { head } if body.len() > room => {
+                let tail = body.len() - (room - head);
+                ([&body[..head], &body[tail..]], Vec::new())
+            }
+            LongPolicy::Windows { stride } if body.len() > room => {
+                ([&body[..], &[]], windows(body.len(), room, stride, self.cut_left))
+            }
+            _ => ([&body[..], &[]], Vec::new()),
+        };
+        let ids = [&[self.cls], kept[0], kept[1], &[self.sep]].concat();
+        // The first id is the special token before the text.
+        let place = |at: usize| u32::try_from(at + 1).map_err(|_| DataError::TooLarge { what: "tokens in a row" });
+        let parts = parts.into_iter().map(|part| Ok(place(part.start)?..place(part.end)?));
+        let windows = parts.collect::<Result<_, DataError>>()?;
+        Ok(Encoded { ids, token_types: Vec::new(), windows, whole, or_more: false })
+    }
+
+    /// All tokens of a text, without special tokens.
+    fn all_of(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let squeezed = self
+            .bert_normalizer()
+            .filter(|_| text.len() > long_text::SHORT)
+            .and_then(|normalizer| long_text::squeezed(text, &mut Roles::new(*normalizer), &self.added(*normalizer)));
+        self.encode_whole(squeezed.as_deref().unwrap_or(text))
     }
 
     fn encode_two(&self, texts: [&str; 2], max_length: usize) -> Result<Encoded, DataError> {
@@ -128,7 +161,8 @@ impl Tokenizer {
             token_types.clear();
         }
         let or_more = bodies.iter().any(|(_, or_more)| *or_more);
-        Ok(Encoded { ids, token_types, whole: lengths[0] + lengths[1] + template.added(), or_more })
+        let whole = lengths[0] + lengths[1] + template.added();
+        Ok(Encoded { ids, token_types, windows: Vec::new(), whole, or_more })
     }
 
     /// The tokens of a text without special tokens, or of a very long one more than `most` of those that it begins with, and which of

@@ -1,7 +1,9 @@
 //! Token ids of the rows, computed on demand or slightly ahead.
 
 use std::{
+    borrow::Cow,
     fmt,
+    ops::Range,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -11,16 +13,22 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{DataError, Dataset, Tokenizer};
+use super::{DataError, Dataset, Tokenizer, Window};
+use crate::{
+    event::{Split, SplitTexts},
+    plan::LongTexts,
+};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Encoded {
-    /// Its ids, cut to `max_length`.
+    /// Its ids, cut to `max_length` unless it is read in windows.
     ids: Box<[u32]>,
     /// Their token types; empty where all are 0.
     token_types: Box<[u32]>,
-    /// How many there were before.
+    /// Its windows, as in [`super::Encoded`]; empty where all ids are read at once.
+    windows: Box<[Range<u32>]>,
+    /// How many ids there were before any was cut.
     whole: u32,
     /// Whether there were more than that.
     or_more: bool,
@@ -32,9 +40,14 @@ type Encode = dyn Fn(usize) -> Result<Encoded, DataError> + Send + Sync;
 ///
 /// A row's ids depend only on its text, so the order of computation does not matter. No thread waits for a row that another thread is
 /// tokenising, especially not for the low-priority one of [`Self::ahead`]: occasionally both tokenise it.
+///
+/// What the model reads at once is a *window*: a row, or, if long texts are read in windows, one of those that a row has. Windows have ids:
+/// those of a row follow one another, after those of the row before. As long as each row is one window, its id is that of the row.
 pub struct Tokens {
     rows: Vec<OnceLock<Encoded>>,
     encode: Box<Encode>,
+    /// The id of the first window of each row, and the number of windows; empty if each row is one window.
+    first: Vec<u32>,
 }
 
 /// Rows that a thread takes at once: fewer are not worth the overhead.
@@ -44,25 +57,58 @@ impl Tokens {
     /// The rows of a data set, none of them tokenised yet; each will have `max_length` tokens at most, as by
     /// [`Tokenizer::encode`].
     pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
+        Self::unread(tokenizer, dataset, max_length.into())
+    }
+
+    /// The rows of a data set, read as `long` says. If it reads long texts in windows, all rows are tokenised here: how many windows there
+    /// are must be known.
+    ///
+    /// # Errors
+    /// Then as [`Self::row`]; [`DataError::TooLarge`] for more windows than ids.
+    pub fn of(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, long: LongTexts) -> Result<Self, DataError> {
+        let mut tokens = Self::unread(tokenizer, dataset, long);
+        if long.has_windows() {
+            tokens.encode_all()?;
+            tokens.first = tokens.numbered()?;
+        }
+        Ok(tokens)
+    }
+
+    fn unread(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, long: LongTexts) -> Self {
         let rows = dataset.rows.len();
         Self::new(rows, move |row| {
-            let encoded = tokenizer.encode_counted(&dataset.rows[row], max_length)?;
+            let encoded = tokenizer.encode_long(&dataset.rows[row], long)?;
             let whole = u32::try_from(encoded.whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
             let (ids, token_types) = (encoded.ids.into(), encoded.token_types.into());
-            Ok(Encoded { ids, token_types, whole, or_more: encoded.or_more })
+            Ok(Encoded { ids, token_types, windows: encoded.windows.into(), whole, or_more: encoded.or_more })
         })
+    }
+
+    /// The id of the first window of each row, and the number of windows.
+    fn numbered(&self) -> Result<Vec<u32>, DataError> {
+        let mut first = Vec::with_capacity(self.rows() + 1);
+        let mut windows = 0u32;
+        first.push(windows);
+        for row in 0..self.rows() {
+            let more = u32::try_from(self.encoded(row)?.windows.len().max(1)).ok();
+            let too_many = || DataError::TooLarge { what: "windows of the rows" };
+            windows = more.and_then(|more| windows.checked_add(more)).ok_or_else(too_many)?;
+            first.push(windows);
+        }
+        // Each row is one window: its id is that of the row.
+        Ok(if windows as usize == self.rows() { Vec::new() } else { first })
     }
 
     /// Rows that are tokenised already.
     pub fn given(rows: Vec<Vec<u32>>) -> Self {
         Self::new(rows.len(), move |row| {
             let ids: Box<[u32]> = rows[row].as_slice().into();
-            Ok(Encoded { whole: ids.len() as u32, ids, token_types: [].into(), or_more: false })
+            Ok(Encoded { whole: ids.len() as u32, ids, token_types: [].into(), windows: [].into(), or_more: false })
         })
     }
 
     fn new(rows: usize, encode: impl Fn(usize) -> Result<Encoded, DataError> + Send + Sync + 'static) -> Self {
-        Self { rows: (0..rows).map(|_| OnceLock::new()).collect(), encode: Box::new(encode) }
+        Self { rows: (0..rows).map(|_| OnceLock::new()).collect(), encode: Box::new(encode), first: Vec::new() }
     }
 
     /// How many rows there are.
@@ -70,7 +116,7 @@ impl Tokens {
         self.rows.len()
     }
 
-    /// Ids of row `row`, special tokens included.
+    /// Ids of row `row`, special tokens included; if it is read in windows, those of all of them, each once.
     ///
     /// # Errors
     /// Where the tokenizer fails on its text.
@@ -89,13 +135,79 @@ impl Tokens {
         Ok(&self.encoded(row)?.token_types)
     }
 
-    /// Lengths of `rows`, in tokens. Tokenises them in parallel where that is still to be done.
+    /// Ids of the windows of `rows`, row by row.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn windows<'a>(&self, rows: &'a [u32]) -> Cow<'a, [u32]> {
+        if self.first.is_empty() {
+            return Cow::Borrowed(rows);
+        }
+        rows.iter().flat_map(|&row| self.first[row as usize]..self.first[row as usize + 1]).collect()
+    }
+
+    /// How many windows `rows` have.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn count_windows(&self, rows: &[u32]) -> usize {
+        if self.first.is_empty() {
+            return rows.len();
+        }
+        rows.iter().map(|&row| (self.first[row as usize + 1] - self.first[row as usize]) as usize).sum()
+    }
+
+    /// The row that has the window with this id.
+    pub fn row_of(&self, window: u32) -> u32 {
+        match self.first.is_empty() {
+            true => window,
+            false => (self.first.partition_point(|&first| first <= window) - 1) as u32,
+        }
+    }
+
+    /// The index of a window among those of its row.
+    pub fn index_in_row(&self, window: u32) -> u32 {
+        if self.first.is_empty() { 0 } else { window - self.first[self.row_of(window) as usize] }
+    }
+
+    /// The tokens of the window with this id.
     ///
     /// # Errors
     /// As [`Self::row`].
-    pub fn lengths(&self, rows: &[u32]) -> Result<Vec<usize>, DataError> {
+    ///
+    /// # Panics
+    /// Where there is no such window.
+    pub fn window(&self, window: u32) -> Result<Window<'_>, DataError> {
+        let Encoded { ids, token_types, windows, .. } = self.encoded(self.row_of(window) as usize)?;
+        Ok(Window::of(ids, token_types, windows, self.index_in_row(window) as usize))
+    }
+
+    /// Lengths of windows, in tokens. Tokenises them in parallel where that is still to be done.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn lengths(&self, windows: &[u32]) -> Result<Vec<usize>, DataError> {
+        self.encode_windows(windows)?;
+        windows.iter().map(|&window| Ok(self.window(window)?.tokens())).collect()
+    }
+
+    /// How many tokens the texts of a split have, and how many of them are cut. Tokenises its rows.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn texts(&self, split: Split, rows: &[u32]) -> Result<SplitTexts, DataError> {
         self.encode_rows(rows)?;
-        rows.iter().map(|&row| Ok(self.row(row as usize)?.len())).collect()
+        let windows = self.count_windows(rows) as u64;
+        let mut texts = SplitTexts { windows, ..SplitTexts::new(split, rows.len() as u64) };
+        for &row in rows {
+            let Encoded { ids, whole, or_more, .. } = self.encoded(row as usize)?;
+            let cut = u64::from(*whole).saturating_sub(ids.len() as u64);
+            texts.tokens += u64::from(*whole);
+            texts.tokens_cut += cut;
+            texts.rows_cut += u64::from(cut > 0);
+            texts.longer_than_counted += u64::from(*or_more);
+        }
+        Ok(texts)
     }
 
     /// Lengths of all rows before they were cut, in tokens. Tokenises all of them.
@@ -123,6 +235,12 @@ impl Tokens {
     /// As [`Self::row`].
     pub fn encode_all(&self) -> Result<(), DataError> {
         self.encode_rows(&(0..self.rows() as u32).collect::<Vec<_>>())
+    }
+
+    /// Tokenises those rows of `windows` that have no tokens yet, in parallel.
+    pub(super) fn encode_windows(&self, windows: &[u32]) -> Result<(), DataError> {
+        // Otherwise all rows are tokenised: the windows are known.
+        if self.first.is_empty() { self.encode_rows(windows) } else { Ok(()) }
     }
 
     /// Tokenises those of `rows` that have no tokens yet, in parallel.
@@ -218,7 +336,8 @@ mod tests {
     use super::*;
 
     fn encoded(row: usize) -> Encoded {
-        Encoded { ids: [1, row as u32, 3].into(), token_types: [].into(), whole: 3 + row as u32, or_more: false }
+        let ids = [1, row as u32, 3].into();
+        Encoded { ids, token_types: [].into(), windows: [].into(), whole: 3 + row as u32, or_more: false }
     }
 
     fn failure(row: usize) -> DataError {

@@ -6,12 +6,13 @@ use rayon::prelude::*;
 
 use super::{ExecuteError, Kept};
 use crate::{
-    data::{Batch, Encoded, RowText, Tokenizer, by_length},
-    engine::{Device, EVALUATION_TOKENS, Engine, Recipe, engine},
+    data::{Batch, Encoded, RowText, Tokenizer, Window},
+    engine::{Device, Engine, Recipe, engine},
     metrics::Metrics,
     model::{ModelConfig, Parameters},
-    plan::EngineKind,
+    plan::{EngineKind, LongPolicy, LongTexts},
     task::{Answer, Target, Task},
+    train::{Windows, answers},
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
@@ -20,25 +21,25 @@ pub struct Classifier {
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
-    max_length: usize,
+    long: LongTexts,
     /// Rows of the embedding.
     rows: usize,
-    /// Texts so far, or pairs, that were longer than `max_length`.
+    /// Texts so far, or pairs, of which tokens were cut.
     cut: u64,
     /// Whether it has read pairs.
     pairs: bool,
 }
 
 impl Classifier {
-    /// Loads the kept model of a run after checking that its files are unchanged. Texts are cut to `max_length` tokens.
+    /// Loads the kept model of a run after checking that its files are unchanged. Long texts are read as `long` says.
     ///
     /// # Errors
     /// If it is damaged or cannot be read.
-    pub fn load(kept: &Kept, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
-        kept.reading(|| Self::read(kept.folder(), max_length, device))
+    pub fn load(kept: &Kept, long: LongTexts, device: &Device) -> Result<Self, ExecuteError> {
+        kept.reading(|| Self::read(kept.folder(), long, device))
     }
 
-    fn read(folder: &Path, max_length: usize, device: &Device) -> Result<Self, ExecuteError> {
+    fn read(folder: &Path, long: LongTexts, device: &Device) -> Result<Self, ExecuteError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
         let task = config.task().ok_or_else(|| {
@@ -54,7 +55,7 @@ impl Classifier {
         Ok(Self {
             engine: engine(&config, parameters, &Recipe { engine: kind, task, ..Recipe::default() }, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
-            max_length: max_length.min(config.longest()),
+            long: LongTexts { max_length: long.max_length.min(config.longest()), ..long },
             rows: config.vocab_size,
             cut: 0,
             pairs: false,
@@ -79,8 +80,8 @@ impl Classifier {
         if self.tokenizer.takes_any_text() && self.tokenizer.vocab_size() <= self.rows {
             return None;
         }
-        let refusal = |text: &RowText<'_>| match self.tokenizer.encode(text, self.max_length) {
-            Ok(ids) => self.check(*text, &ids).err(),
+        let refusal = |text: &RowText<'_>| match self.tokenizer.encode_long(text, self.long) {
+            Ok(tokens) => self.check(*text, &tokens.ids).err(),
             Err(error) => Some(error.into()),
         };
         texts.iter().enumerate().find_map(|(at, text)| Some((at, refusal(text)?)))
@@ -105,9 +106,13 @@ impl Classifier {
         let texts = crate::format::counted(self.cut, if self.pairs { "pair" } else { "text" });
         let (is, was) =
             (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
-        let most = crate::format::count(self.max_length as u64);
+        let most = crate::format::count(self.long.max_length as u64);
+        let cut = match self.long.policy {
+            LongPolicy::HeadTail { .. } => "cut in the middle",
+            LongPolicy::Cut | LongPolicy::Windows { .. } => "cut",
+        };
         (self.cut > 0)
-            .then(|| format!("{texts} {is} longer than {most} tokens (the run's data.max_length) and {was} cut"))
+            .then(|| format!("{texts} {is} longer than {most} tokens (the run's data.max_length) and {was} {cut}"))
     }
 
     /// Label id of each text, and its probabilities (float32) by label id. After every batch `progress` is called with the number of texts done.
@@ -126,7 +131,20 @@ impl Classifier {
         texts: &[RowText<'_>],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Answer>, ExecuteError> {
-        Ok(self.scores(texts, progress)?.iter().map(|logits| self.task.answer(logits)).collect())
+        let tokens = self.tokens(texts)?;
+        let windows: Vec<Window<'_>> = tokens.iter().flat_map(Encoded::windows).collect();
+        let of_texts: Vec<usize> = tokens.iter().map(|tokens| tokens.windows.len().max(1)).collect();
+        let lengths: Vec<usize> = windows.iter().map(Window::tokens).collect();
+        let batch = |part: &[usize]| {
+            let now: Vec<Window<'_>> = part.iter().map(|&index| windows[index]).collect();
+            Ok(Batch::of_windows(&now))
+        };
+        let mut progress = |done| {
+            progress(done);
+            Ok(())
+        };
+        let windows = Windows { of_texts: &of_texts, lengths: &lengths };
+        answers(self.task, self.engine.as_mut(), windows, &batch, &mut progress)
     }
 
     /// Metrics of the model on texts with these label ids. After every batch `progress` is called with the number of texts done.
@@ -140,44 +158,28 @@ impl Classifier {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Metrics, ExecuteError> {
         /// Texts that are tokenised at a time, to save memory.
-        const WINDOW: usize = 4096;
+        const TEXTS_AT_ONCE: usize = 4096;
         assert_eq!(texts.len(), labels.len(), "a label for each text");
         let mut rows = Vec::with_capacity(texts.len());
-        for (texts, labels) in texts.chunks(WINDOW).zip(labels.chunks(WINDOW)) {
+        for (texts, labels) in texts.chunks(TEXTS_AT_ONCE).zip(labels.chunks(TEXTS_AT_ONCE)) {
             let before = rows.len();
-            for (logits, &label) in self.scores(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
-                rows.push(self.task.answer(logits).scored(Target::Label(label)));
+            for (answer, &label) in self.answers(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
+                rows.push(answer.scored(Target::Label(label)));
             }
         }
         Ok(self.task.measure(&self.labels, rows))
     }
 
-    /// The logits of each text.
-    fn scores(
-        &mut self,
-        texts: &[RowText<'_>],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
-        let encode = |text: &RowText<'_>| self.tokenizer.encode_counted(text, self.max_length);
+    /// The tokens of each text; counts those that are cut.
+    fn tokens(&mut self, texts: &[RowText<'_>]) -> Result<Vec<Encoded>, ExecuteError> {
+        let encode = |text: &RowText<'_>| self.tokenizer.encode_long(text, self.long);
         let tokens: Vec<Encoded> = texts.par_iter().map(encode).collect::<Result<_, _>>()?;
         for (text, tokens) in texts.iter().zip(&tokens) {
             self.check(*text, &tokens.ids)?;
         }
-        let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
         self.pairs |= texts.iter().any(|text| text.text_pair.is_some());
-        self.cut += tokens.iter().filter(|tokens| tokens.whole > self.max_length).count() as u64;
-        let mut results = vec![Vec::new(); texts.len()];
-        let mut done = 0;
-        for part in by_length(&lengths, EVALUATION_TOKENS) {
-            let of_row = |&row: &usize| (tokens[row].ids.as_slice(), tokens[row].token_types.as_slice());
-            let batch: Vec<_> = part.iter().map(of_row).collect();
-            for (&row, logits) in part.iter().zip(self.engine.scores(&Batch::of_tokens(&batch))?) {
-                results[row] = logits;
-            }
-            done += part.len();
-            progress(done);
-        }
-        Ok(results)
+        self.cut += tokens.iter().filter(|tokens| tokens.whole > tokens.ids.len()).count() as u64;
+        Ok(tokens)
     }
 }
 

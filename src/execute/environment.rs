@@ -29,6 +29,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         data_source: remote(pinned.data.source),
         model_source: remote(pinned.model.source),
         micro_batch_tokens: None,
+        texts: Vec::new(),
         numerics: NUMERICS,
     }
 }

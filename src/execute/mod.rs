@@ -23,6 +23,7 @@ mod prepare;
 mod probes;
 mod protocol;
 mod rate;
+mod reading;
 mod remove;
 mod result_warning;
 mod run;

@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use super::{ExecuteError, SettingProblem, data_files::data_files};
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
-    data::{self, Dataset, LengthStats, RowText, Splits, Tokenizer, Tokens, VocabularyOf},
+    data::{self, Dataset, RowText, Splits, Tokenizer, Tokens, VocabularyOf},
     format,
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{
-        ClassWeights, DataConfig, Digests, HeldOut, Part, PlannedRun, RunConfig, Scratch, Source, closest, run_key,
-        sanity, schedule,
+        ClassWeights, DataConfig, Digests, HeldOut, LongTexts, Part, PlannedRun, RunConfig, Scratch, Source, closest,
+        run_key, sanity, schedule,
     },
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -36,7 +36,7 @@ pub struct Prepared {
     pub dataset: Arc<Dataset>,
     /// Which of them are for training, for choosing checkpoints (dev) and for testing.
     pub splits: Arc<Splits>,
-    /// The rows' tokens, cut to `max_length`; computed when they are needed.
+    /// The rows' tokens, read as the settings say; computed when they are needed.
     pub tokens: Arc<Tokens>,
     /// The tokenizer.
     pub tokenizer: Arc<Tokenizer>,
@@ -118,16 +118,6 @@ impl Prepared {
     pub fn labels(&self) -> Labels {
         labels(&self.dataset, &self.config.data)
     }
-
-    /// Statistics of the lengths of all rows, in tokens, before they are cut. Tokenises all of them.
-    ///
-    /// # Errors
-    /// If the tokenizer fails on a row.
-    pub fn lengths(&self) -> Result<LengthStats, ExecuteError> {
-        let mut lengths = LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length);
-        lengths.longer_than_counted = self.tokens.rows_longer_than_counted()?;
-        Ok(lengths)
-    }
 }
 
 /// The files that a model is read from.
@@ -156,7 +146,7 @@ pub struct Workbench {
     /// Models whose weights are known to be finite: what determines which tensors of the file they use, with their warnings.
     sound: Vec<(PathBuf, ModelConfig, Labels, Vec<Warning>)>,
     tokenizers: Memo<TokenizerKey, Tokenizer>,
-    tokens: Memo<(DataConfig, TokenizerKey, usize), Tokens>,
+    tokens: Memo<(DataConfig, TokenizerKey, LongTexts), Tokens>,
     /// Number of rows whose tokens are checked for probable mistakes.
     looked_at: usize,
 }
@@ -216,7 +206,7 @@ fn rows_only(config: &DataConfig) -> DataConfig {
         source => source.clone(),
     };
     let (test, dev) = (without_share(&config.test), without_share(&config.dev));
-    DataConfig { test, dev, stratify: false, max_length: 0, seed, ..config.clone() }
+    DataConfig { test, dev, stratify: false, seed, ..config.without_lengths() }
 }
 
 impl Workbench {
@@ -230,7 +220,7 @@ impl Workbench {
         let dataset = self
             .datasets
             .get(rows.clone(), || Ok(data::read_files(&data_files(&mut self.library, &config.data)?, &config.data)?))?;
-        let split_key = DataConfig { max_length: 0, ..config.data.clone() };
+        let split_key = config.data.without_lengths();
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
         let source = &config.model.source;
@@ -264,14 +254,13 @@ impl Workbench {
         };
         let model_digest = digest;
 
-        let max_length = config.data.max_length;
-        let tokens = self.tokens.get((rows, tokenizer_key, max_length), || {
-            Ok(Tokens::lazy(tokenizer.clone(), dataset.clone(), max_length))
-        })?;
-        let steps = Steps::new(&config.train, splits.train.len());
+        let long = config.data.long_texts();
+        let read = || Ok(Tokens::of(tokenizer.clone(), dataset.clone(), long)?);
+        let tokens = self.tokens.get((rows, tokenizer_key, long), read)?;
+        let examples = tokens.count_windows(&splits.train);
+        let steps = Steps::new(&config.train, examples);
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
-            let encoded = tokenizer.encode_counted(p, max_length)?;
-            Ok(ProbeText { probe: p.clone(), ids: encoded.ids, token_types: encoded.token_types })
+            Ok(ProbeText { probe: p.clone(), tokens: tokenizer.encode_long(p, long)? })
         };
         let reads_two = config.data.text_pair_column.is_some();
         let token_types = if reads_two { tokenizer.largest_token_type()? as usize + 1 } else { 1 };
@@ -279,7 +268,7 @@ impl Workbench {
         if !tokenizer.takes_any_text() {
             tokens.encode_all()?; // only trying shows which texts it refuses
         }
-        let sizes = Sizes { steps, rows: splits.train.len(), token_types };
+        let sizes = Sizes { steps, examples, token_types };
         check(config, &dataset, &tokens, &tokenizer, &probes, &shape, sizes)?;
         let weights = match &files {
             Some(files) => Some(self.opened.get(files.weights.clone(), || Ok(Weights::open(&files.weights)?))?),
@@ -293,7 +282,7 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
-        warnings.extend(sanity::of_run(config, splits.train.len() as u64, splits.dev.len() as u64));
+        warnings.extend(sanity::of_run(config, examples as u64, splits.dev.len() as u64));
         warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at, vocabulary)?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
@@ -445,8 +434,8 @@ const MAX_EVALUATIONS: u64 = 100_000;
 struct Sizes {
     /// Steps of training.
     steps: Steps,
-    /// Rows to train on.
-    rows: usize,
+    /// Examples to train on: rows, or their windows.
+    examples: usize,
     /// Token types that the tokenizer gives.
     token_types: usize,
 }
@@ -459,7 +448,7 @@ fn check(
     tokenizer: &Tokenizer,
     probes: &[ProbeText],
     shape: &ModelConfig,
-    Sizes { steps, rows, token_types }: Sizes,
+    Sizes { steps, examples, token_types }: Sizes,
 ) -> Result<(), ExecuteError> {
     let mut problems = Vec::new();
     let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
@@ -504,7 +493,7 @@ fn check(
             ),
         );
     }
-    let evaluations = schedule::evaluations(&config.train, rows as u64);
+    let evaluations = schedule::evaluations(&config.train, examples as u64);
     if evaluations > MAX_EVALUATIONS {
         found(
             "train.eval_steps",
@@ -592,7 +581,7 @@ fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -
 /// The largest token id of all rows and probes.
 fn largest_id(tokens: &Tokens, probes: &[ProbeText]) -> Result<Option<u32>, ExecuteError> {
     tokens.encode_all()?;
-    let mut largest = probes.iter().flat_map(|probe| &probe.ids).copied().max();
+    let mut largest = probes.iter().flat_map(|probe| &probe.tokens.ids).copied().max();
     for row in 0..tokens.rows() {
         largest = largest.max(tokens.row(row)?.iter().copied().max());
     }

@@ -17,9 +17,7 @@ use crate::{
     model::{Loaded, Parameters, Weights},
     plan::Keep,
     store::{Environment, RunLock, holder},
-    train::{
-        Checkpoint, Outputs, ResumeCheck, Resumed, TrainError, TrainState, Training, fit, model_failure, reading_order,
-    },
+    train::{Checkpoint, Outputs, ResumeCheck, Resumed, TrainError, TrainState, Training, fit, model_failure},
 };
 
 /// How often, and at which interval, the lock is tried that a worker whose command was killed still holds: such a worker ends as soon as
@@ -168,8 +166,7 @@ fn train(
 ) -> Result<Outcome, TrainRunError> {
     let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let step = saved.as_ref().map_or(0, |saved| saved.state.step);
-    let order = reading_order(&run.config.train, &run.splits, step);
-    let _ahead = run.tokens.ahead(order, device.idle_threads(super::threads()));
+    let _ahead = run.read_ahead(step, device.idle_threads(super::threads()));
     for warning in &run.warnings {
         connection.emit(Event::Warned(warning.clone())).map_err(TrainRunError::CommandGone)?;
     }
@@ -243,6 +240,10 @@ fn train(
         if let Some(warning) = result_warning(&metrics, split, run.config.checkpoint.metric, &train_rows) {
             connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
         }
+    }
+    if outcome == Outcome::Completed {
+        // By now all rows are tokenised, unless the run was shorter than an epoch.
+        connection.emit(Event::TextsRead { splits: run.texts()? }).map_err(TrainRunError::CommandGone)?;
     }
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
         write(&folder.model(), engine.as_ref())?;

@@ -302,7 +302,7 @@ impl Planner {
     pub fn sweep_warnings(&self) -> Vec<Warning> {
         let mut runs = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
-            let rows = run.splits.train.len() as u64;
+            let rows = run.examples() as u64;
             runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
         }
         let mut sweep = self.spec.spec().sweep.clone();

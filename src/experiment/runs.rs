@@ -69,7 +69,7 @@ pub fn planned(
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
             has_dev: !run.splits.dev.is_empty(),
-            rungs: rungs(prune, &run.config.train, run.splits.train.len() as u64),
+            rungs: rungs(prune, &run.config.train, run.examples() as u64),
             step_cost: step_cost(run),
             past: if told.insert(run.key.clone()) { past(store, &record)? } else { Vec::new() },
         })
@@ -81,7 +81,7 @@ pub fn planned(
 fn step_cost(run: &Prepared) -> f64 {
     const USUAL: usize = 64;
     let train = &run.config.train;
-    let rows = (train.batch_size * train.gradient_accumulation_steps).min(run.splits.train.len().max(1));
+    let rows = (train.batch_size * train.gradient_accumulation_steps).min(run.examples().max(1));
     let shape = ModelShape {
         hidden: run.shape.hidden_size,
         layers: run.shape.num_hidden_layers,

@@ -183,6 +183,7 @@ impl View {
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
             | Event::WeightsKept { .. }
+            | Event::TextsRead { .. }
             | Event::ModelKept { .. }
             | Event::CheckpointStarted { .. }
             | Event::Warned(_) => Vec::new(),

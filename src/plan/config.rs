@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{LongPolicy, LongTexts};
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Metric, Precision, Probe, Quoting, Scheduler,
+    ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting, Scheduler,
     SplitValues, TextEncoding,
 };
 use crate::{source::Source, task::Task};
@@ -149,8 +150,17 @@ pub struct DataConfig {
     pub seed: u64,
     /// Whether each split gets the same share of every label.
     pub stratify: bool,
-    /// The most tokens of a row, including special tokens.
+    /// The most tokens that the model reads at once, including special tokens.
     pub max_length: usize,
+    /// What becomes of longer texts. The default is not written, so that keys of earlier runs stay the same; nor are the two below.
+    #[serde(default, skip_serializing_if = "Long::is_default")]
+    pub long: Long,
+    /// Tokens that neighbouring windows share; only with windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
+    /// Tokens that stay of the beginning of a long text; only if its middle is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_tokens: Option<usize>,
     /// Rows to use; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -160,6 +170,23 @@ impl DataConfig {
     /// What the model is trained to do.
     pub fn task(&self) -> Task {
         Task::SingleLabel
+    }
+
+    /// How texts are read.
+    pub fn long_texts(&self) -> LongTexts {
+        let quarter = LongTexts::quarter(self.max_length);
+        let policy = match self.long {
+            Long::Cut => LongPolicy::Cut,
+            Long::HeadTail => LongPolicy::HeadTail { head: self.head_tokens.unwrap_or(quarter) },
+            Long::Windows => LongPolicy::Windows { stride: self.stride.unwrap_or(quarter) },
+        };
+        LongTexts { max_length: self.max_length, policy }
+    }
+
+    /// The settings that are the same for all ways to read its texts.
+    #[must_use]
+    pub fn without_lengths(&self) -> Self {
+        Self { max_length: 0, long: Long::Cut, stride: None, head_tokens: None, ..self.clone() }
     }
 
     /// Whether runs have dev rows.

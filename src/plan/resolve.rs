@@ -1,7 +1,7 @@
 //! Resolves a spec without its sweep into a run: fills in seeds, parses sources, checks sizes.
 
-use super::{CheckpointConfig, DataConfig, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
-use crate::spec::{Checkpoint, Data, HeldOut, Model, Spec, Train};
+use super::{CheckpointConfig, DataConfig, LongTexts, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
+use crate::spec::{Checkpoint, Data, HeldOut, Long, Model, Spec, Train};
 
 /// The run that `spec` means without its sweep.
 ///
@@ -54,6 +54,9 @@ fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
         seed,
         stratify,
         max_length,
+        long,
+        stride,
+        head_tokens,
         limit,
     } = data;
     if let Source::Scratch(_) = source {
@@ -88,8 +91,17 @@ fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
         seed: integer("data.seed", *seed)?,
         stratify: *stratify,
         max_length: size("data.max_length", *max_length)?,
+        long: *long,
+        stride: part("data.stride", *long == Long::Windows, *stride, *max_length)?,
+        head_tokens: part("data.head_tokens", *long == Long::HeadTail, *head_tokens, *max_length)?,
         limit: limit.map(|limit| size("data.limit", limit)).transpose()?,
     })
+}
+
+/// Tokens of a part of a long text: a quarter of `max_length` if the spec does not say; none where they are not read.
+fn part(key: &'static str, is_read: bool, tokens: Option<u64>, max_length: u64) -> Result<Option<usize>, PlanError> {
+    let quarter = || size("data.max_length", max_length).map(LongTexts::quarter);
+    is_read.then(|| tokens.map_or_else(quarter, |tokens| size(key, tokens))).transpose()
 }
 
 fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {

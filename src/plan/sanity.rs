@@ -19,7 +19,7 @@ const MOST_DECAY: f64 = 1.0;
 const LEAST_LR: f64 = 1e-12;
 const LEAST_NORM: f64 = 1e-8;
 
-/// Warnings about a run on `rows` training rows and `dev` dev rows.
+/// Warnings about a run on `rows` training rows, or windows of them, and `dev` dev rows.
 pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let train = &config.train;
     let mut found = Vec::new();
@@ -34,7 +34,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
         let passes = count(total / per_epoch.max(1));
         warn(format!(
             "train.max_steps = {total} is {passes} passes over the {}: set train.epochs instead, or lower it",
-            training_rows(rows)
+            examples(config, rows)
         ));
     }
     let rows_per_step = train.batch_size as u64 * train.gradient_accumulation_steps as u64;
@@ -45,7 +45,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
         };
         warn(format!(
             "{what} is more than the {}: an epoch is a single step, and the run has {}",
-            training_rows(rows),
+            examples(config, rows),
             steps(total)
         ));
     }
@@ -134,8 +134,12 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     }
 }
 
-fn training_rows(n: u64) -> String {
-    counted(n, "training row")
+/// What a run trains on.
+fn examples(config: &RunConfig, n: u64) -> String {
+    match config.data.long_texts().has_windows() {
+        true => format!("{} of the training rows", counted(n, "window")),
+        false => counted(n, "training row"),
+    }
 }
 
 fn steps(n: u64) -> String {
@@ -150,7 +154,7 @@ pub struct SweptRun<'a> {
     pub name: &'a str,
     /// Its settings.
     pub config: &'a RunConfig,
-    /// Its training rows.
+    /// Its training rows, or their windows if it reads long texts in windows.
     pub rows: u64,
 }
 

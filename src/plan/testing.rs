@@ -6,8 +6,8 @@ use super::{Expansion, PlanError, Proposal, SearchHistory};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
-        Checkpoint, ClassWeights, Data, EngineKind, Format, Keep, Metric, Model, Precision, Probe, Quoting, Report,
-        Scheduler, Spec, Sweep, Train,
+        Checkpoint, ClassWeights, Data, EngineKind, Format, Keep, Long, Metric, Model, Precision, Probe, Quoting,
+        Report, Scheduler, Spec, Sweep, Train,
     },
 };
 
@@ -40,6 +40,9 @@ pub fn spec() -> Spec {
             seed: 42,
             stratify: false,
             max_length: 128,
+            long: Long::Cut,
+            stride: None,
+            head_tokens: None,
             limit: None,
         },
         train: Train {

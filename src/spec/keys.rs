@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use super::{Format, Kind};
+use super::{Format, Kind, Long};
 use crate::{source::Scheme, task::Task};
 
 /// A key of a spec.
@@ -117,7 +117,16 @@ pub const KEYS: &[Key] = &[
     also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label."),
         &["stratify_by_column"]),
     also(key("data.max_length", Kind::Whole(3, 8192), Is("512"), "tokens",
-        "Maximum length of a text, including `[CLS]` and `[SEP]`. Longer texts are truncated; of a pair, the longer text first."), &["max_seq_length", "max_len"]),
+        "Maximum number of tokens that the model reads at once, including `[CLS]` and `[SEP]`. `data.long` says what becomes of longer texts; of a pair, the longer text is cut first."), &["max_seq_length", "max_len"]),
+    also(key("data.long", Kind::Choice(&Long::NAMES), Is("\"cut\""), "",
+        "Texts of more than `data.max_length` tokens. `cut`: the end is cut (with `truncation_side` `left` the beginning); `head_tail`: the middle is cut; `windows`: the text is read in overlapping windows, each of which is a training example, and the row's probabilities are their mean."),
+        &["truncation", "truncation_strategy", "return_overflowing_tokens", "long_texts", "overflow", "data.long_text", "data.windows"]),
+    also(key("data.stride", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
+        "With `data.long = \"windows\"`: number of tokens that neighbouring windows of a text share, as `stride` of transformers' tokenizers. Less than `data.max_length` − 2."),
+        &["doc_stride", "window_overlap", "overlap"]),
+    also(key("data.head_tokens", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
+        "With `data.long = \"head_tail\"`: number of tokens that stay of a long text's beginning, without `[CLS]`; its end fills the rest. 0 keeps the end alone. Less than `data.max_length` − 2."),
+        &["head", "num_head_tokens", "head_length"]),
     also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many of the rows that no file and no column assigns to the dev or test split, drawn at random with `data.seed`. If nothing is held out of them, these are the training rows."),
         &["max_train_samples", "max_samples"]),
 

@@ -11,6 +11,7 @@ use super::{
     keys,
     kind::Kind,
     layer::{Layer, Origin},
+    long_texts,
     merged::{Merged, internal},
     node::{Node, table_from_toml},
     problem::{Location, Problem, Problems, SpecErrors},
@@ -79,8 +80,7 @@ impl LoadedSpec {
         nameless(&merged, path).into_iter().for_each(|problem| problems.add(|| problem));
         let swept = merged.fill_required(&mut problems, &mut spoilt)?;
         let spec = merged.spec()?;
-        let conflicts = conflicts::of_run(&spec).into_iter().chain(texts::of_run(&spec));
-        let conflicts = conflicts.filter(|conflict| !conflict.touches(&swept));
+        let conflicts = within_run(&spec).filter(|conflict| !conflict.touches(&swept));
         let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
         let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt)).collect();
         for conflict in merged.in_order(conflicts) {
@@ -184,7 +184,7 @@ impl LoadedSpec {
             };
             read.map_err(|error| internal(&error))?;
         }
-        for conflict in conflicts::of_run(&spec).into_iter().chain(texts::of_run(&spec)) {
+        for conflict in within_run(&spec) {
             let swept = overrides.iter().find(|(path, _)| conflict.touches(&BTreeSet::from([path.clone()])));
             let location = swept.and_then(|(path, value)| self.merged.swept_at(path, value));
             let mut problem = self.merged.problem(conflict);
@@ -194,6 +194,11 @@ impl LoadedSpec {
         }
         if problems.is_empty() { Ok(spec) } else { Err(problems.into_errors()) }
     }
+}
+
+/// All contradictions within one run.
+fn within_run(spec: &Spec) -> impl Iterator<Item = conflicts::Conflict> {
+    conflicts::of_run(spec).into_iter().chain(texts::of_run(spec)).chain(long_texts::of_run(spec))
 }
 
 /// The file's name without its extension: the default name of the experiment, if it is valid.

@@ -9,6 +9,7 @@ use super::{
     conflicts::{Conflict, KeyPath, key},
     keys,
     layer::{CHOSEN, Layer, Origin},
+    long_texts,
     node::{Item, Node},
     problem::{Location, NamedFile, Problem, Problems, SpecErrors},
     schema::Spec,
@@ -269,9 +270,10 @@ impl Merged {
         // Likewise a key whose rule was replaced in a higher layer.
         let said = |owned: &search::Owned| {
             let said = rank(owned.key);
-            said > Some((0, 0)) && owned.rules.iter().all(|rule| said >= rank(rule))
+            self.is_swept(owned.key) || (said > Some((0, 0)) && owned.rules.iter().all(|rule| said >= rank(rule)))
         };
-        found.extend(search::unread(spec).into_iter().filter(said).map(|owned| Conflict {
+        let unread = search::unread(spec).into_iter().chain(long_texts::unread(spec, |key| self.is_swept(key)));
+        found.extend(unread.filter(said).map(|owned| Conflict {
             keys: [owned.key].iter().chain(owned.rules).map(|path| key(path)).collect(),
             message: owned.message,
             help: format!("remove it, or change `{}`", owned.rules.join("` or `")).into(),

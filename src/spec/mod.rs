@@ -10,7 +10,7 @@
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
-//! - `conflicts`, `texts`, `search`: contradictions within the merged spec and its sweep.
+//! - `conflicts`, `texts`, `long_texts`, `search`: contradictions within the merged spec and its sweep.
 //! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
@@ -29,6 +29,7 @@ mod layer;
 mod layout;
 mod limits;
 mod load;
+mod long_texts;
 mod merged;
 mod node;
 mod problem;

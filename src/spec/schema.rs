@@ -92,8 +92,15 @@ pub struct Data {
     pub seed: u64,
     /// Whether each split gets the same share of every label.
     pub stratify: bool,
-    /// Maximum tokens of a row, including `[CLS]` and `[SEP]`; longer rows are truncated.
+    /// Maximum tokens that the model reads at once, including `[CLS]` and `[SEP]`.
     pub max_length: u64,
+    /// What becomes of longer texts. Not in the stored configs of earlier runs.
+    #[serde(default)]
+    pub long: Long,
+    /// Tokens that neighbouring windows share; a quarter of `max_length` if absent.
+    pub stride: Option<u64>,
+    /// Tokens that stay of the beginning of a text of which the middle is cut; a quarter of `max_length` if absent.
+    pub head_tokens: Option<u64>,
     /// Number of rows to use, drawn with `seed`; all if absent.
     pub limit: Option<u64>,
 }
@@ -120,6 +127,34 @@ impl Data {
     /// The value of `split_column` for the test rows, if it names them.
     pub fn test_value(&self) -> Option<&str> {
         self.splits.as_ref()?.test.as_deref()
+    }
+}
+
+/// What becomes of a text of more than `max_length` tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Long {
+    /// Its end is cut, or what else the tokenizer cuts.
+    #[default]
+    Cut,
+    /// Its middle is cut.
+    HeadTail,
+    /// It is read in windows.
+    Windows,
+}
+
+impl Long {
+    /// Their names.
+    pub const NAMES: [&str; 3] = ["cut", "head_tail", "windows"];
+
+    /// As it is written in a spec.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Whether it is the default.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
+    event::{FailureKind, Prediction, ProbeScore, Split, SplitTexts, StepCompleted, When},
     format::{count, counted},
     metrics::Metrics,
     plan::RunConfig,
@@ -123,6 +123,9 @@ pub struct Environment {
     /// `train.micro_batch_tokens` if memory ran out and the run continued with less than its config says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_tokens: Option<usize>,
+    /// How much of the texts was cut, of each split that has rows. Empty until a run has completed, and in records of earlier versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<SplitTexts>,
     /// Version of the engine's arithmetic: runs of different versions are not compared bit for bit.
     pub numerics: u32,
 }

@@ -237,6 +237,12 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         }
         Event::Predicted { split, predictions } => insert_predictions(tx, key, *split, predictions)?,
         Event::ProbesScored { when, step, scores } => insert_probes(tx, key, *when, *step, scores)?,
+        Event::TextsRead { splits } => {
+            tx.prepare_cached(
+                "UPDATE runs SET environment = json_set(environment, '$.texts', json(?2)) WHERE key = ?1",
+            )?
+            .execute(params![key, Json(splits)])?;
+        }
         Event::WeightsKept { sha256 } => {
             tx.prepare_cached("UPDATE runs SET weights_sha256 = ?2 WHERE key = ?1")?.execute([key, sha256])?;
         }

@@ -10,6 +10,17 @@ pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
     logits.iter().map(|v| f64::from(v - max) - sum.ln()).collect()
 }
 
+/// The logarithm of the mean of the values with these logarithms.
+fn log_mean_exp(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+    let max = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    // NaN, or a probability of 0 throughout: neither has a distance to the others.
+    if !max.is_finite() {
+        return logs.sum::<f64>();
+    }
+    let (sum, n) = logs.fold((0.0, 0.0), |(sum, n), log| (sum + (log - max).exp(), n + 1.0));
+    max + (sum / n).ln()
+}
+
 /// The answer of a classifier of one label for each text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -27,6 +38,24 @@ impl Answer {
         let log = log_softmax(logits);
         let probabilities = log.iter().map(|v| v.exp() as f32).collect();
         Self { label: argmax(logits) as u32, log, probabilities }
+    }
+
+    /// The mean of the probabilities that the windows of a text have by their logits, each `[labels]`. The label is that of the largest
+    /// mean, the first of equals. One window: as [`Self::of`].
+    ///
+    /// The mean is taken in float64, in the order of the windows, and of logarithms, so that a small probability stays above 0.
+    ///
+    /// # Panics
+    /// Without windows, or if they have not as many logits each.
+    pub fn mean<L: AsRef<[f32]>>(windows: &[L]) -> Self {
+        if let [only] = windows {
+            return Self::of(only.as_ref());
+        }
+        let logs: Vec<Vec<f64>> = windows.iter().map(|logits| log_softmax(logits.as_ref())).collect();
+        let log: Vec<f64> = (0..logs[0].len()).map(|label| log_mean_exp(logs.iter().map(|log| log[label]))).collect();
+        let label = (1..log.len()).fold(0, |best, label| if log[label] > log[best] { label } else { best });
+        let probabilities = log.iter().map(|v| v.exp() as f32).collect();
+        Self { label: label as u32, log, probabilities }
     }
 
     /// How it is counted for a row with this target.
@@ -65,6 +94,8 @@ impl Answer {
 mod tests {
     use super::*;
 
+    const WANT_MEAN: [f64; 3] = [0.442_920_782_734_493_7, 0.318_992_665_616_689, 0.238_086_551_648_817_23];
+
     #[test]
     fn log_softmax_of_large_logits_is_finite() {
         for shift in [0.0, 1e4, -1e4] {
@@ -72,6 +103,26 @@ mod tests {
             let whole = (2.0 + (-2.0f64).exp()).ln();
             assert!((got[0] + whole).abs() < 1e-12 && (got[2] + 2.0 + whole).abs() < 1e-12, "{got:?}");
         }
+    }
+
+    /// scipy.special.softmax of [1, 3, 2], [4, 0, 0] and [0, 0, 0.5] in float64, their mean by numpy: label 0 has the largest, though most
+    /// windows are of others.
+    #[test]
+    fn an_answer_of_windows_is_the_mean_of_their_probabilities() {
+        let windows = [vec![1.0, 3.0, 2.0], vec![4.0, 0.0, 0.0], vec![0.0, 0.0, 0.5]];
+        let want = WANT_MEAN;
+        let answer = Answer::mean(&windows);
+        assert_eq!((answer.label, answer.predicted()), (0, Target::Label(0)));
+        for (label, want) in want.into_iter().enumerate() {
+            assert!((f64::from(answer.probabilities()[label]) - want).abs() < 1e-7, "{:?}", answer.probabilities());
+            let loss = answer.scored(Target::Label(label as u32)).loss;
+            assert!((loss + want.ln()).abs() < 1e-12, "{loss}, wanted {}", -want.ln());
+        }
+        // Probabilities that float64 cannot hold have a finite loss all the same.
+        let far = Answer::mean(&[[0.0f32, 2000.0], [0.0, 2000.0]]);
+        assert!((far.scored(Target::Label(0)).loss - 2000.0).abs() < 1e-9);
+        assert!(Answer::mean(&[[f32::NAN, 0.0], [0.0, 0.0]]).scored(Target::Label(1)).loss.is_nan());
+        assert_eq!(Answer::mean(&[[0.5f32, 0.25]]), Answer::of(&[0.5, 0.25]), "one window");
     }
 
     /// Logits that differ by less than their probabilities can show: metrics count the label that is stored as predicted.

@@ -72,6 +72,16 @@ impl Task {
         }
     }
 
+    /// What the logits of the windows of a text predict together, each `[outputs]`.
+    ///
+    /// # Panics
+    /// Without windows.
+    pub fn answer_of_windows(self, windows: &[Vec<f32>]) -> Answer {
+        match self {
+            Self::SingleLabel => Answer::mean(windows),
+        }
+    }
+
     /// The metrics of an evaluation: `labels` has the name of each id.
     pub fn measure(self, labels: &[String], rows: impl IntoIterator<Item = Scored>) -> Metrics {
         match self {

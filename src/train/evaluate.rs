@@ -3,28 +3,29 @@
 use std::time::Instant;
 
 use crate::{
-    data::{self, Dataset, Tokens},
-    engine::{EVALUATION_TOKENS, Engine},
+    data::{self, Dataset, Encoded, Tokens, Window},
+    engine::Engine,
     event::{Prediction, ProbeScore},
     metrics::{Metrics, Scored},
     plan::Probe,
     task::{Target, Task},
 };
 
-use super::TrainError;
+use super::{
+    TrainError,
+    answers::{Windows, answers},
+};
 
 /// Rows from which batches are formed at a time, so that the first batch does not wait for the tokens of the last row.
-const WINDOW_ROWS: usize = 4096;
+const ROWS_AT_ONCE: usize = 4096;
 
 /// A probe sentence, tokenised.
 #[derive(Debug, Clone)]
 pub struct ProbeText {
     /// The sentence, or both, and the expected label.
     pub probe: Probe,
-    /// Its token ids, special tokens included.
-    pub ids: Vec<u32>,
-    /// Their token types; empty where all are 0.
-    pub token_types: Vec<u32>,
+    /// Its tokens.
+    pub tokens: Encoded,
 }
 
 /// The result of an evaluation on one split.
@@ -38,8 +39,9 @@ pub struct Evaluation {
     pub elapsed_s: f64,
 }
 
-/// Classifies the rows with the ids `rows` and computes their metrics. Rows are batched by length, up to [`EVALUATION_TOKENS`] tokens a
-/// batch; predictions are in the order of the ids. After each batch `progress` is called with the number of rows done.
+/// Classifies the rows with the ids `rows` and computes their metrics: see [`answers`]. The probabilities of a row with several windows are
+/// the mean of theirs, and all metrics are those of rows; predictions are in the order of the ids. After each batch `progress` is called
+/// with the number of rows done.
 ///
 /// # Errors
 /// If the tokenizer or the engine fails; any error of `progress`, which ends the evaluation.
@@ -54,36 +56,38 @@ pub fn evaluate(
     let begin = Instant::now();
     let mut rows = rows.to_vec();
     rows.sort_unstable();
-    let mut results: Vec<(Prediction, Scored)> = Vec::with_capacity(rows.len());
-    for window in rows.chunks(WINDOW_ROWS) {
-        for part in data::by_length(&tokens.lengths(window)?, EVALUATION_TOKENS) {
-            let now: Vec<u32> = part.into_iter().map(|index| window[index]).collect();
-            let batch = data::batch(dataset, tokens, &now)?;
-            for (logits, &id) in engine.scores(&batch)?.iter().zip(&now) {
-                let row = &dataset.rows[id as usize];
-                let answer = task.answer(logits);
-                let scored = answer.scored(row.target);
-                let prediction = Prediction {
-                    row: id,
-                    line: row.line,
-                    text: row.text.clone(),
-                    text_pair: row.text_pair.clone(),
-                    label: row.label(),
-                    predicted: answer.label,
-                    probabilities: answer.stored(Some(row.target)),
-                };
-                results.push((prediction, scored));
-            }
-            progress(results.len() as u64)?;
+    let mut predictions: Vec<Prediction> = Vec::with_capacity(rows.len());
+    let mut scored: Vec<Scored> = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        let windows = tokens.windows(rows);
+        let of_texts: Vec<usize> = rows.iter().map(|&row| tokens.count_windows(&[row])).collect();
+        let lengths = tokens.lengths(&windows)?;
+        let batch = |part: &[usize]| {
+            let now: Vec<u32> = part.iter().map(|&index| windows[index]).collect();
+            Ok::<_, TrainError>(data::batch(dataset, tokens, &now)?)
+        };
+        let before = predictions.len() as u64;
+        let mut progress = |done: usize| progress(before + done as u64);
+        let windows = Windows { of_texts: &of_texts, lengths: &lengths };
+        for (answer, &id) in answers(task, engine, windows, &batch, &mut progress)?.into_iter().zip(rows) {
+            let row = &dataset.rows[id as usize];
+            scored.push(answer.scored(row.target));
+            predictions.push(Prediction {
+                row: id,
+                line: row.line,
+                text: row.text.clone(),
+                text_pair: row.text_pair.clone(),
+                label: row.label(),
+                predicted: answer.label,
+                probabilities: answer.stored(Some(row.target)),
+            });
         }
     }
-    results.sort_by_key(|(p, _)| p.row);
-    let (predictions, scored): (Vec<Prediction>, Vec<Scored>) = results.into_iter().unzip();
     let metrics = task.measure(&dataset.labels, scored);
     Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
 }
 
-/// Classifies each probe sentence alone; the scores have the order of `probes`. `labels` are the names of the labels by id.
+/// Classifies each probe sentence by itself; the scores have the order of `probes`. `labels` are the names of the labels by id.
 ///
 /// # Errors
 /// If the engine fails.
@@ -94,9 +98,15 @@ pub fn score_probes(
     labels: &[String],
 ) -> Result<Vec<ProbeScore>, TrainError> {
     let mut scores = Vec::with_capacity(probes.len());
-    for (position, ProbeText { probe, ids, token_types }) in probes.iter().enumerate() {
-        let logits = engine.scores(&data::Batch::of_tokens(&[(ids, token_types)]))?.remove(0);
-        let answer = task.answer(&logits);
+    for (position, ProbeText { probe, tokens }) in probes.iter().enumerate() {
+        let read: Vec<Window<'_>> = tokens.windows().collect();
+        let lengths: Vec<usize> = read.iter().map(Window::tokens).collect();
+        let batch = |part: &[usize]| {
+            let now: Vec<Window<'_>> = part.iter().map(|&index| read[index]).collect();
+            Ok::<_, TrainError>(data::Batch::of_windows(&now))
+        };
+        let windows = Windows { of_texts: &[read.len()], lengths: &lengths };
+        let answer = answers(task, engine, windows, &batch, &mut |_| Ok(()))?.remove(0);
         let expected = probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name));
         scores.push(ProbeScore {
             position: position as u32,

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::{collections::VecDeque, path::PathBuf, time::Instant};
+use std::{borrow::Cow, collections::VecDeque, path::PathBuf, time::Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -60,6 +60,8 @@ struct Fit<'a> {
     engine: &'a mut dyn Engine,
     emit: &'a mut Emit<'a>,
     stop: &'a dyn Fn() -> bool,
+    /// What it trains on: the windows of the training rows.
+    examples: Cow<'a, [u32]>,
     steps: Steps,
     state: TrainState,
     /// The step whose weights the engine holds: that of the state, or at the end that of the best evaluation.
@@ -105,15 +107,28 @@ pub fn fit<'a>(
         engine.restore(&saved.optimizer, saved.tensors).map_err(damaged)?;
         state = saved.state;
     }
-    let steps = Steps::new(training.train, training.splits.train.len());
     let splits = training.splits;
+    let examples = training.tokens.windows(&splits.train);
+    let steps = Steps::new(training.train, examples.len());
     let parameters = engine.trainable();
     let step = state.step;
     let saved = (step, Instant::now());
     let state_bytes = engine.state().1.iter().map(Named::bytes).sum();
     let open = VecDeque::new();
-    let mut fit =
-        Fit { training, engine, emit, stop, steps, state, weights_of: step, saved, state_bytes, last: None, open };
+    let mut fit = Fit {
+        training,
+        engine,
+        emit,
+        stop,
+        examples,
+        steps,
+        state,
+        weights_of: step,
+        saved,
+        state_bytes,
+        last: None,
+        open,
+    };
     fit.check_room()?;
     fit.emit(Event::RunStarted {
         total_steps: steps.total,
@@ -183,8 +198,8 @@ impl Fit<'_> {
     }
 
     fn objective(&self) -> Objective {
-        let Training { task, train, dataset, splits, .. } = self.training;
-        let targets = splits.train.iter().map(|&row| dataset.rows[row as usize].target);
+        let Training { task, train, dataset, tokens, .. } = self.training;
+        let targets = self.examples.iter().map(|&window| dataset.rows[tokens.row_of(window) as usize].target);
         let weights = match &train.class_weights {
             ClassWeights::None => None,
             ClassWeights::Balanced => Some(task.balanced_weights(dataset.labels.len(), targets)),
@@ -199,7 +214,7 @@ impl Fit<'_> {
         let (train, step) = (self.training.train, self.state.step + 1);
         let (epoch, index) = self.steps.epoch_and_index(step);
         if order.0 != epoch {
-            *order = (epoch, data::epoch_order(&self.training.splits.train, train.order_seed, epoch));
+            *order = (epoch, data::epoch_order(&self.examples, train.order_seed, epoch));
         }
         let batches = step_batches(train, self.training.dataset, self.training.tokens, &order.1, index)?;
         let lr = learning_rate(train, self.steps, step);

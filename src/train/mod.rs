@@ -3,6 +3,7 @@
 //! It does not depend on listeners, databases, progress bars or plots. Pure functions in [`schedule`] and [`policy`] decide when to
 //! evaluate, save and stop, and which learning rate a step has.
 
+mod answers;
 mod checkpoint;
 mod disk;
 mod error;
@@ -15,12 +16,13 @@ pub mod schedule;
 #[cfg(test)]
 mod testing;
 
+pub use answers::{Windows, answers};
 pub use checkpoint::{Checkpoint, TrainState, previous, read_state, write_state};
 pub use disk::free_bytes;
 pub use error::{TrainError, model_failure};
 pub use evaluate::{Evaluation, ProbeText, evaluate, score_probes};
 pub use fit::{Outputs, Training, fit, weights_digest};
-pub use order::{largest_part, reading_order, step_batches};
+pub use order::{largest_part, reading_order, step_batches, step_examples};
 pub use resume::{ResumeCheck, Resumed, resume, resume_step};
 
 /// Version of the engine's arithmetic. It enters the run key: raise it whenever the same config gives other numbers.

@@ -6,8 +6,16 @@ use crate::{
     plan::TrainConfig,
 };
 
-/// The batches of the optimizer step with this index (from 0) in an epoch whose rows have the order `order`, each cut between rows into
-/// parts of at most `micro_batch_tokens` tokens (a longer row is a part of its own). The gradients of the parts add up to that of the step.
+/// Those of an epoch's examples, which have the order `order`, that the optimizer step with this index (from 0) trains on.
+pub fn step_examples<'a>(train: &TrainConfig, order: &'a [u32], index: u64) -> &'a [u32] {
+    let size = train.batch_size * train.gradient_accumulation_steps;
+    let begin = (index as usize).saturating_mul(size).min(order.len());
+    &order[begin..begin.saturating_add(size).min(order.len())]
+}
+
+/// The batches of the optimizer step with this index (from 0) in an epoch whose rows (their windows, if long texts are read in windows) have
+/// the order `order`, each cut between rows into parts of at most `micro_batch_tokens` tokens (a longer row is a part of its own). The
+/// gradients of the parts add up to that of the step.
 ///
 /// # Errors
 /// If the tokenizer fails on a row.
@@ -18,9 +26,7 @@ pub fn step_batches(
     order: &[u32],
     index: u64,
 ) -> Result<Vec<Batch>, DataError> {
-    let size = train.batch_size * train.gradient_accumulation_steps;
-    let begin = (index as usize * size).min(order.len());
-    let rows = &order[begin..(begin + size).min(order.len())];
+    let rows = step_examples(train, order, index);
     let mut batches = Vec::new();
     let (mut first_row, mut first_token) = (0, 0);
     for rows in rows.chunks(train.batch_size) {
@@ -34,7 +40,7 @@ pub fn step_batches(
 }
 
 /// Number of tokens of the largest part of a batch that a run on these rows computes at a time, in its first ten epochs: later epochs
-/// hardly ever have a larger one.
+/// hardly ever have a larger one. `rows` are their windows, if long texts are read in windows.
 ///
 /// # Errors
 /// If the tokenizer fails on a row.
@@ -52,7 +58,7 @@ pub fn largest_part(train: &TrainConfig, rows: &[u32], tokens: &Tokens) -> Resul
 }
 
 /// Ids of the rows in the order in which a run that has done `step` steps needs their tokens: each row once, and without rows that it
-/// does not reach before its last step.
+/// does not reach before its last step. Not for rows that are read in windows: those are tokenised before training.
 pub fn reading_order(train: &TrainConfig, splits: &Splits, step: u64) -> Vec<u32> {
     let steps = Steps::new(train, splits.train.len());
     let size = train.batch_size * train.gradient_accumulation_steps;

@@ -5,6 +5,7 @@ mod batching;
 mod doubts;
 mod forms;
 mod layouts;
+mod long_texts;
 mod mutations;
 mod pairs;
 mod parquet;
@@ -17,7 +18,7 @@ mod tokenizing;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use taper::plan::{DataConfig, Quoting, Source};
+use taper::plan::{DataConfig, Long, Quoting, Source};
 use tempfile::TempDir;
 
 /// A config as the plan would create it: columns `review` and `label`, 80/20.
@@ -45,6 +46,9 @@ fn config() -> DataConfig {
         seed: 42,
         stratify: false,
         max_length: 128,
+        long: Long::Cut,
+        stride: None,
+        head_tokens: None,
         limit: None,
     }
 }

@@ -9,6 +9,7 @@ mod data_sets;
 mod docs;
 mod hub;
 mod library;
+mod long_texts;
 mod model_files;
 mod own_splits;
 mod pairs;

@@ -87,7 +87,7 @@ impl<'a> Records<'a> {
         let train = &run.config.train;
         Ok(Batch {
             micro_batch_tokens: train.micro_batch_tokens,
-            largest_part: largest_part(train, &run.splits.train, &run.tokens)?,
+            largest_part: largest_part(train, &run.tokens.windows(&run.splits.train), &run.tokens)?,
             rows: train.batch_size * train.gradient_accumulation_steps,
         })
     }

@@ -59,9 +59,9 @@ impl<'a> Scheduler<'a> {
         before: Outcome,
     ) -> Result<Self, ExecuteError> {
         let runs = records.runs();
-        let items = runs.iter().map(|run| {
-            TrialRun::new(run.trial, rungs(&options.prune, &run.config.train, run.splits.train.len() as u64))
-        });
+        let items = runs
+            .iter()
+            .map(|run| TrialRun::new(run.trial, rungs(&options.prune, &run.config.train, run.examples() as u64)));
         let metric = runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let mut scheduler = Self {
             options,

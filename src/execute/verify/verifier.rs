@@ -22,7 +22,7 @@ use crate::{
     observe::{Listener, RunInfo},
     plan::{Keep, PlannedRun, RunConfig},
     store::{RunLock, RunRecord, RunState, Store},
-    train::{Outputs, TrainError, Training, fit, reading_order},
+    train::{Outputs, TrainError, Training, fit},
 };
 
 /// Settings for verifying a run.
@@ -86,8 +86,7 @@ impl Verifier<'_> {
 
         let folder = VerificationFolder::create(self.runs, &record.key)?;
         let mut comparison = Comparison::new(store, record, tolerance, self.steps)?;
-        let order = reading_order(&run.config.train, &run.splits, 0);
-        let _ahead = run.tokens.ahead(order, device.idle_threads(threads()));
+        let _ahead = run.read_ahead(0, device.idle_threads(threads()));
         let loaded = load_weights(&run)?;
         let mut engine =
             engine(&run.shape, loaded.parameters, &Recipe::new(run.config.data.task(), &run.config.train), &device)?;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     plan::{resolve, testing::spec},
-    spec::Spec,
+    spec::{Long, Spec},
 };
 
 /// Warnings of a run on 288 training rows (9 steps an epoch) and 40 dev rows.
@@ -26,6 +26,15 @@ fn a_sound_run_has_no_warning() {
             spec.checkpoint.keep = Keep::Best;
         }),
         [""; 0]
+    );
+}
+
+#[test]
+fn windows_are_called_so() {
+    let found = of(|spec| (spec.data.long, spec.train.batch_size) = (Long::Windows, 1000));
+    assert!(
+        found[0].starts_with("train.batch_size = 1000 is more than the 288 windows of the training rows"),
+        "{found:?}"
     );
 }
 

@@ -30,6 +30,8 @@ pub struct View {
     pub chosen_heading: Option<String>,
     /// One entry for each run.
     pub runs: Vec<RunRow>,
+    /// How long texts are read: names of the runs, if they differ in it, and the sentence.
+    pub long_texts: Vec<(String, String)>,
     /// Warnings, by kind.
     pub warnings: Vec<WarningGroup>,
     /// One entry for each configuration, best first, if there are several seeds.

@@ -18,7 +18,7 @@ use crate::data::{
 
 /// Written by tests/fixtures/pairs.py with transformers 5.23.0.
 #[derive(Deserialize)]
-struct Fixture {
+pub struct Fixture {
     pairs: u32,
     chinese: Vec<String>,
     english: Vec<String>,
@@ -47,11 +47,11 @@ struct Results {
 }
 
 impl Fixture {
-    fn read() -> Self {
+    pub fn read() -> Self {
         serde_json::from_str(include_str!("../../fixtures/pairs.json")).unwrap()
     }
 
-    fn text(&self, random: &mut impl Iterator<Item = usize>) -> String {
+    pub fn text(&self, random: &mut impl Iterator<Item = usize>) -> String {
         let mut draw = || random.next().unwrap();
         let (words, between) = [(&self.chinese, ""), (&self.english, " "), (&self.mixed, " ")][draw() % 3];
         let (count, is_long) = (draw(), draw() % 4 == 0);
@@ -62,15 +62,20 @@ impl Fixture {
     /// All pairs, by the rule of the script.
     fn pairs(&self) -> Vec<(String, String)> {
         let pair = |number: u32| {
-            let mut state = number.wrapping_mul(2_654_435_761).wrapping_add(12345);
-            let mut random = std::iter::repeat_with(move || {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 16) as usize
-            });
+            let mut random = numbers(number);
             (self.text(&mut random), self.text(&mut random))
         };
         (0..self.pairs).map(pair).collect()
     }
+}
+
+/// Numbers that look random, by the rule of the script.
+pub fn numbers(number: u32) -> impl Iterator<Item = usize> {
+    let mut state = number.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize
+    })
 }
 
 /// Ids and token types of a pair, as the script writes them.

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use taper::data::Tokenizer;
+use taper::{
+    data::Tokenizer,
+    plan::{LongPolicy, LongTexts},
+};
 use tempfile::TempDir;
 
 use crate::data::tokenizing::{VOCAB, folder, load, refused, spell, tokenizer_json};
@@ -279,6 +282,10 @@ fn a_very_long_text_has_the_tokens_of_the_whole_text() {
                 let start: String = text.chars().take(12).collect();
                 assert_eq!(tokenizer.encode(text, most).unwrap(), expected, "{name}, {start}… to {most}");
             }
+            // Read to its end, its tokens are all looked at.
+            let long = LongTexts { max_length: 40, policy: LongPolicy::Windows { stride: 7 } };
+            let read = tokenizer.encode_long(text, long).unwrap();
+            assert_eq!((&read.ids[1..=whole.len()], read.whole, read.or_more), (&whole[..], whole.len() + 2, false));
         }
     }
     // How long it is, is only known to be more; of a text that is looked at as a whole, it is known.

@@ -6,8 +6,8 @@ use taper::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Probabilities, Scored, argmax},
     plan::{
-        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Metric, ModelConfig, Precision, Probe, Quoting,
-        RunConfig, Scheduler, Source, TrainConfig,
+        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Long, Metric, ModelConfig, Precision, Probe,
+        Quoting, RunConfig, Scheduler, Source, TrainConfig,
     },
     random::{Purpose, Stream},
     report::{ReportInput, RunInput},
@@ -108,6 +108,9 @@ impl Recipe {
                 seed: 42,
                 stratify: false,
                 max_length: 512,
+                long: Long::Cut,
+                stride: None,
+                head_tokens: None,
                 limit: None,
             },
             train: TrainConfig {
@@ -389,6 +392,7 @@ fn environment() -> Environment {
         data_source: String::new(),
         model_source: String::new(),
         micro_batch_tokens: None,
+        texts: Vec::new(),
         numerics: 1,
     }
 }

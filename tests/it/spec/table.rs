@@ -73,6 +73,8 @@ fn beside(path: &str) -> &'static str {
         "data.separator" => "data.text_columns = [\"a\", \"b\"]\n",
         "data.config" => "data.splits = { train = \"a\", test = \"b\" }\n",
         "data.splits" => "data.split_column = \"s\"\n",
+        "data.stride" => "data.long = \"windows\"\n",
+        "data.head_tokens" => "data.long = \"head_tail\"\n",
         "sweep.search" => "sweep.trials = 3\nsweep.axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }\n",
         "sweep.trials" => "sweep.search = \"random\"\nsweep.axes = { \"train.lr\" = [0.5] }\n",
         "sweep.search_seed" => "sweep.search = \"sobol\"\nsweep.trials = 3\nsweep.axes = { \"train.lr\" = [0.5] }\n",

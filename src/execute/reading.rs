@@ -1,0 +1,48 @@
+//! How a prepared run reads its texts: what it trains on, and how much of them is cut.
+
+use super::{ExecuteError, Prepared};
+use crate::{
+    data::{Ahead, LengthStats},
+    event::{Split, SplitTexts},
+    train::reading_order,
+};
+
+impl Prepared {
+    /// Number of training examples: of the training rows, or of their windows if long texts are read in windows.
+    pub fn examples(&self) -> usize {
+        self.tokens.count_windows(&self.splits.train)
+    }
+
+    /// Statistics of the lengths of all rows, in tokens, before they are cut. Tokenises all of them.
+    ///
+    /// # Errors
+    /// If the tokenizer fails on a row.
+    pub fn lengths(&self) -> Result<LengthStats, ExecuteError> {
+        let mut lengths = LengthStats::new(self.tokens.whole_lengths()?, self.config.data.max_length);
+        lengths.longer_than_counted = self.tokens.rows_longer_than_counted()?;
+        if self.config.data.long_texts().has_windows() {
+            lengths.truncated = 0;
+        }
+        Ok(lengths)
+    }
+
+    /// How much of the texts is cut, of each split that has rows. Tokenises all of them.
+    ///
+    /// # Errors
+    /// If the tokenizer fails on a row.
+    pub fn texts(&self) -> Result<Vec<SplitTexts>, ExecuteError> {
+        let splits =
+            [(Split::Train, &self.splits.train), (Split::Dev, &self.splits.dev), (Split::Test, &self.splits.test)];
+        let splits = splits.into_iter().filter(|(_, rows)| !rows.is_empty());
+        splits.map(|(split, rows)| Ok(self.tokens.texts(split, rows)?)).collect()
+    }
+
+    /// Tokenises the rows that are needed after `step` steps, on `threads` threads, for as long as the value returned lives.
+    pub(super) fn read_ahead(&self, step: u64, threads: usize) -> Ahead {
+        let order = match self.config.data.long_texts().has_windows() {
+            true => Vec::new(), // all are tokenised
+            false => reading_order(&self.config.train, &self.splits, step),
+        };
+        self.tokens.ahead(order, threads)
+    }
+}
