@@ -163,7 +163,11 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     }
     let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
     if let Some(run) = trial.best_run.as_ref().and_then(|key| runs.iter().find(|run| run.key == *key)) {
-        let which = if trial.planned() > 1 { format!(" (the best of its seeds: {})", run.name) } else { String::new() };
+        let which = if trial.planned() > 1 {
+            format!(" (the best of its {}s: {})", trial.replicate, run.name)
+        } else {
+            String::new()
+        };
         lines.push(format!("  run {}{which}", format::short(&run.key)));
     }
     // The gain is measured on rows that were not used for selection.

@@ -216,7 +216,7 @@ fn rows_only(config: &DataConfig) -> DataConfig {
         source => source.clone(),
     };
     let (test, dev) = (without_share(&config.test), without_share(&config.dev));
-    DataConfig { test, dev, stratify: false, max_length: 0, seed, ..config.clone() }
+    DataConfig { test, dev, stratify: false, fold: None, max_length: 0, seed, ..config.clone() }
 }
 
 impl Workbench {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Metric, Precision, Probe, Quoting, Scheduler,
+    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Metric, Precision, Probe, Quoting, Scheduler,
     SplitValues, TextEncoding,
 };
 use crate::{source::Source, task::Task};
@@ -30,7 +30,7 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// As TOML for people. Where `data.splits` decides what `data.dev` or `data.test` would, a comment says so.
+    /// As TOML for people. Where `data.splits` or `data.fold` decides what `data.dev` or `data.test` would, a comment says so.
     ///
     /// # Errors
     /// A number that TOML cannot hold.
@@ -46,9 +46,11 @@ impl RunConfig {
             }
             let split =
                 line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
-            lines.push(match split {
-                Some(split) => format!("{line}  # data.splits.{split} decides"),
-                None => line.to_string(),
+            let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
+            lines.push(match (split, fold) {
+                (_, Some(_)) => format!("{line}  # data.fold decides"),
+                (Some(split), None) => format!("{line}  # data.splits.{split} decides"),
+                (None, None) => line.to_string(),
             });
         }
         Ok(lines.join("\n") + "\n")
@@ -145,6 +147,12 @@ pub struct DataConfig {
     /// Its values for each split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub splits: Option<SplitValues>,
+    /// The fold whose rows are the test split, in a cross-validation. Not in the configs of other runs, whose keys stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// Column whose value rows have in common that stay in one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<String>,
     /// Seed of the split.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
@@ -169,7 +177,7 @@ impl DataConfig {
 
     /// Whether runs have test rows.
     pub fn has_test(&self) -> bool {
-        !self.test.is_none() || self.splits.as_ref().is_some_and(|splits| splits.test.is_some())
+        !self.test.is_none() || self.fold.is_some() || self.splits.as_ref().is_some_and(|splits| splits.test.is_some())
     }
 
     /// The files that rows are read from besides `data.source`, with their keys.

@@ -11,6 +11,7 @@ mod charts;
 mod environment;
 mod error;
 mod files;
+mod folds;
 mod format;
 mod high_loss;
 mod input;
@@ -26,9 +27,12 @@ mod trials;
 mod view;
 
 pub use error::ReportError;
+pub use folds::OutOfFold;
 pub use high_loss::{LAST_STEPS, high_loss};
 pub use input::{ReportInput, RunInput};
-pub use leaderboard::{Leaderboard, Mean, Trial, interval_notes, leaderboard, leaderboard_of, trial_numbers};
+pub use leaderboard::{
+    Leaderboard, Mean, Trial, interval_notes, leaderboard, leaderboard_of, replicates, trial_numbers,
+};
 pub use missing::{Missing, trained_again};
 pub use render::{draws_chinese, render, render_over, render_with_fonts};
 pub use trials::kept_at;

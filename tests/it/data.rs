@@ -42,6 +42,8 @@ fn config() -> DataConfig {
         dev: 0.0.into(),
         split_column: None,
         splits: None,
+        fold: None,
+        group_column: None,
         seed: 42,
         stratify: false,
         max_length: 128,

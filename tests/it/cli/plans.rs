@@ -75,6 +75,7 @@ fn the_specs_that_taper_comes_with_have_no_warnings() {
         "quickstart.toml",
         "quickstart-search.toml",
         "pairs.toml",
+        "folds.toml",
         "data-excel.toml",
         "data-gbk.toml",
         "data-splits.toml",
