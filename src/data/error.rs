@@ -69,8 +69,8 @@ pub enum DataError {
         folds: usize,
     },
     /// All groups are held out.
-    #[error("data.group_column has {}, which leave no rows to train on: rows of a group stay together, so that each split needs a group of its own; hold \
-        out fewer rows, or name another column", counted(*groups as u64, "group"))]
+    #[error("no rows remain for training: rows of a group stay together, and data.group_column has {} to divide here; hold out fewer rows, or name \
+        another column", counted(*groups as u64, "group"))]
     TooFewGroups {
         /// The number of groups that were to be divided.
         groups: usize,

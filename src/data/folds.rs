@@ -6,7 +6,7 @@ use super::{
     DataConfig, DataError, Dataset,
     alike::quoted,
     grouped,
-    split::{Strata, shuffled},
+    strata::{Strata, shuffled},
     text_columns::RowText,
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     DataError, Dataset,
-    split::{Strata, apportion},
+    strata::{Strata, apportion},
 };
 use crate::random::Stream;
 

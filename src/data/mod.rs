@@ -48,6 +48,7 @@ mod settings;
 mod source;
 mod split;
 mod split_checks;
+mod strata;
 mod streamed;
 mod text_columns;
 mod token_files;

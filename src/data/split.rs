@@ -1,6 +1,11 @@
 //! Which rows train, choose and measure, and in which order they come.
 
-use super::{DataConfig, DataError, Dataset, Splits, folds::Folds, grouped, split_checks};
+use super::{
+    DataConfig, DataError, Dataset, Splits,
+    folds::Folds,
+    grouped, split_checks,
+    strata::{Strata, apportion, shuffled},
+};
 use crate::{
     plan::Fold,
     random::{Purpose, Stream},
@@ -59,37 +64,6 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
     Ok(splits)
 }
 
-/// The rows in a random order.
-pub(super) fn shuffled(rows: &[u32], stream: Stream) -> Vec<u32> {
-    stream.permutation(rows.len()).into_iter().map(|index| rows[index as usize]).collect()
-}
-
-/// What the rows of a split are shared out by: their labels, or nothing. A plain split is a stratified one with a single stratum.
-pub(super) struct Strata<'a>(Option<&'a Dataset>);
-
-impl<'a> Strata<'a> {
-    fn new(dataset: &'a Dataset, stratify: bool) -> Self {
-        Self(stratify.then_some(dataset))
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.map_or(1, |dataset| dataset.labels.len())
-    }
-
-    /// That of a row.
-    pub(super) fn of(&self, row: u32) -> usize {
-        self.0.map_or(0, |dataset| dataset.rows[row as usize].label() as usize)
-    }
-
-    /// How many of the rows are in each.
-    pub(super) fn count(&self, rows: &[u32]) -> Vec<usize> {
-        let mut counts = vec![0; self.len()];
-        rows.iter().for_each(|&row| counts[self.of(row)] += 1);
-        counts
-    }
-}
-
 /// The test rows, the dev rows and what is left of the rows in `order`: `wanted` of the first two.
 fn hold_out(order: Vec<u32>, strata: &Strata<'_>, [test, dev]: [usize; 2]) -> [Vec<u32>; 3] {
     let mut left = strata.count(&order);
@@ -111,21 +85,6 @@ fn hold_out(order: Vec<u32>, strata: &Strata<'_>, [test, dev]: [usize; 2]) -> [V
         parts[part].push(row);
     }
     parts
-}
-
-/// Shares out `total` in proportion to `counts`, in whole numbers, by largest remainder; ties go to the first.
-/// No share exceeds its count as long as `total` does not exceed their sum.
-pub(super) fn apportion(total: usize, counts: &[usize]) -> Vec<usize> {
-    let sum = counts.iter().sum::<usize>().max(1) as u128;
-    let exact = |count: usize| total as u128 * count as u128;
-    let mut shares: Vec<usize> = counts.iter().map(|&count| (exact(count) / sum) as usize).collect();
-    let mut by_remainder: Vec<usize> = (0..counts.len()).collect();
-    by_remainder.sort_by_key(|&i| std::cmp::Reverse(exact(counts[i]) % sum)); // stable
-    let missing = total - shares.iter().sum::<usize>();
-    for &i in by_remainder.iter().take(missing) {
-        shares[i] += 1;
-    }
-    shares
 }
 
 /// The order in which an epoch (from 1) visits the rows. It depends on seed and epoch alone.

@@ -327,6 +327,24 @@ mod tests {
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 
+    /// Each fold is a run of its own, and a group column another split.
+    #[test]
+    fn fold_and_group_column_are_part_of_a_run_if_they_are_set() {
+        let mut config = full_config();
+        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
+        let base = key(&config);
+        assert!(["fold", "group_column"].iter().all(|name| !toml::to_string(&config).unwrap().contains(name)));
+        config.data.group_column = Some("author".into());
+        let grouped = key(&config);
+        config.data.fold = Some("1/5".parse().unwrap());
+        let first = key(&config);
+        config.data.fold = Some("2/5".parse().unwrap());
+        let keys = std::collections::BTreeSet::from([base, grouped, first, key(&config)]);
+        assert_eq!(keys.len(), 4);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
     /// The layout of a file determines its rows; defaults are not written, so that keys stay the same.
     #[test]
     fn delimiter_and_quoting_are_part_of_a_run_only_if_not_the_default() {

@@ -3,7 +3,8 @@
 use super::{
     folds::{OutOfFold, as_one, complete},
     input::{ReportInput, RunInput},
-    leaderboard::{Mean, mean, ranked, replicates},
+    leaderboard::{ranked, replicates},
+    means::{Mean, mean},
     missing::Missing,
     trials::Criterion,
 };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     input::RunInput,
-    leaderboard::{Mean, mean},
+    means::{Mean, mean},
 };
 use crate::{
     event::{Split, When},

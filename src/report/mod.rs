@@ -16,6 +16,7 @@ mod format;
 mod high_loss;
 mod input;
 mod leaderboard;
+mod means;
 mod missing;
 mod pictures;
 mod render;
@@ -30,9 +31,8 @@ pub use error::ReportError;
 pub use folds::OutOfFold;
 pub use high_loss::{LAST_STEPS, high_loss};
 pub use input::{ReportInput, RunInput};
-pub use leaderboard::{
-    Leaderboard, Mean, Trial, interval_notes, leaderboard, leaderboard_of, replicates, trial_numbers,
-};
+pub use leaderboard::{Leaderboard, Trial, leaderboard, leaderboard_of, replicates, trial_numbers};
+pub use means::{Mean, interval_notes};
 pub use missing::{Missing, trained_again};
 pub use render::{draws_chinese, render, render_over, render_with_fonts};
 pub use trials::kept_at;

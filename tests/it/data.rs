@@ -3,6 +3,7 @@
 
 mod batching;
 mod doubts;
+mod folding;
 mod forms;
 mod layouts;
 mod mutations;

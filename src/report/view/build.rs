@@ -14,7 +14,7 @@ use crate::{
         baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
-        leaderboard::{Mean, interval_notes},
+        means::{Mean, interval_notes},
         pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
         tables::{confidence, label_name, mistakes_of, names},
         trials::kept_at,

@@ -5,7 +5,7 @@ use crate::report::{
     ReportInput,
     analysis::{Analysis, Group},
     format,
-    leaderboard::Mean,
+    means::Mean,
 };
 
 /// Trials without a result that are named one by one.
