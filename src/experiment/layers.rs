@@ -51,8 +51,7 @@ impl Layers {
     fn check_sets(&self, sweep: &Sweep) -> Result<(), ExperimentError> {
         let swept = |key: &str| {
             let zipped = sweep.zip.iter().any(|table| table.contains_key(key));
-            let seeds = key == "train.seed" && !sweep.seeds.is_empty();
-            sweep.axes.contains_key(key) || zipped || seeds || (key == "data.fold" && sweep.folds.is_some())
+            sweep.axes.contains_key(key) || zipped || (key == "train.seed" && !sweep.seeds.is_empty())
         };
         let keys = self.sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
         let problems: Vec<String> = keys
@@ -60,7 +59,6 @@ impl Layers {
             .map(|key| {
                 let help = match key {
                     "train.seed" => "--set sweep.seeds=[…]".to_string(),
-                    "data.fold" => "--set sweep.folds=…".to_string(),
                     _ if sweep.axes.contains_key(key) => format!("--set 'sweep.axes.{key}=[…]'"),
                     _ => "edit [[sweep.zip]]".to_string(),
                 };

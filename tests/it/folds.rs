@@ -172,7 +172,7 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
     sandbox.ok(&["export", "lr=1e-3 fold=2/4", "model"]);
     assert!(sandbox.path("model/config.json").is_file());
     let shown = sandbox.ok(&["show", "lr=1e-3 fold=2/4"]);
-    assert!(shown.contains("test accuracy") && shown.contains("10 rows"), "{shown}");
+    assert!(shown.contains("fold        2 of 4: its test rows\n") && shown.contains("10 rows)"), "{shown}");
     // Its run.toml repeats it.
     let key = store.find("lr=1e-3 fold=2/4").expect("the run").key;
     let spec = sandbox.folder(&key).join("run.toml");
@@ -276,6 +276,7 @@ fn with_seeds_the_folds_of_each_are_taken_together_and_their_mean_is_of_the_seed
         "{found}"
     );
     assert!(page.contains("## Over runs") && page.contains("mean over 2 seeds"), "{page}");
+    assert!(page.contains("**The seed of the best run, 2 folds, seed "), "{page}");
 }
 
 #[test]
@@ -311,10 +312,7 @@ fn what_does_not_combine_with_folds_is_refused_by_name() {
         (&["sweep.prune=median"], "`sweep.prune` does not work with `sweep.folds`"),
         (&["data.dev=0.8"], "`data.dev` = 0.8 leaves no rows to train on beside a fold of sweep.folds"),
         (&["sweep.folds=1"], "`sweep.folds` is 1; expected a whole number from 2 to 1000"),
-        (
-            &["data.fold=2/4"],
-            "--set data.fold would do nothing: the sweep varies it; to vary it over other values: --set sweep.folds=…",
-        ),
+        (&["data.fold=2/4"], "`sweep.folds` trains a run for every fold, and `data.fold` chooses one"),
         (&["data.group_column=review"], "`data.group_column` is `review`, which is the column of the text"),
         (&["data.group_column=label"], "`data.group_column` is `label`, which is the column of the label"),
         (&["sweep.folds=41"], "41 folds need at least as many rows, and there are 40 rows: lower sweep.folds"),

@@ -14,7 +14,10 @@ const MOST_NAMED: usize = 3;
 /// How the headline calls what it is of: its subject, and the same after a number.
 pub(super) fn subject(analysis: &Analysis, of_several: bool) -> (String, &'static str) {
     let so_far = if analysis.has_rank() { "" } else { " so far" };
+    let seeds = analysis.best_group().map_or(0, |group| analysis.groups[group].complete.len());
     match (&analysis.together, of_several) {
+        // The mean over the seeds is said before it.
+        (Some(_), _) if seeds > 1 => ("The seed of the best run,".into(), " with the seed of the best run"),
         (Some(_), _) if analysis.groups.len() > 1 => (format!("Best trial{so_far}"), " of the best trial"),
         (Some(_), _) => ("Cross-validation,".into(), ""),
         (None, true) => (format!("Best run{so_far}"), " of the best run"),
